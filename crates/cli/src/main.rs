@@ -1,0 +1,4 @@
+#![forbid(unsafe_code)]
+//! The `mcp-proxy` command.
+
+fn main() {}

@@ -1,0 +1,312 @@
+//! Typed configuration: what is meant, not what was typed.
+//!
+//! The skins (command line, Node addon) parse and validate what their users write and fill these
+//! structs; the core moves each part into whatever uses it. Every default lives here, once.
+
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf, time::Duration};
+
+/// Port of the HTTP front when none is given.
+pub const DEFAULT_PORT: u16 = 8080;
+/// Address of the HTTP front: every interface, both families, as the original.
+pub const DEFAULT_HOST: &str = "::";
+/// Path of the Streamable HTTP endpoint.
+pub const DEFAULT_STREAM_ENDPOINT: &str = "/mcp";
+/// Path of the HTTP+SSE event stream.
+pub const DEFAULT_SSE_ENDPOINT: &str = "/sse";
+/// Largest request body: 10 MiB.
+pub const DEFAULT_MAX_BODY_SIZE: usize = 10 * 1024 * 1024;
+/// Longest line accepted from a child: 20 MiB, the cap of the original's filter.
+pub const DEFAULT_MAX_LINE_SIZE: usize = 20 * 1024 * 1024;
+/// Events kept per session for `Last-Event-ID`.
+pub const DEFAULT_EVENT_STORE_MAX_EVENTS: usize = 1000;
+/// Bytes kept per session for `Last-Event-ID`; the newest event is always kept.
+pub const DEFAULT_EVENT_STORE_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Idle time after which a keep-alive connection without a request is closed.
+pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(300);
+/// Idle time after which a session without open responses is closed.
+pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_secs(1800);
+/// Time the upstream has to answer the handshake.
+pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time a call may go without an answer or a sign of progress.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// Budget of a graceful shutdown.
+pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Request headers a browser may send by default (`Access-Control-Allow-Headers`).
+pub const DEFAULT_ALLOWED_HEADERS: [&str; 8] = [
+    "Content-Type",
+    "Authorization",
+    "Accept",
+    "Mcp-Session-Id",
+    "Mcp-Protocol-Version",
+    "Last-Event-Id",
+    "Mcp-Method",
+    "Mcp-Name",
+];
+
+/// Everything a proxy needs: one HTTP front and the server behind it.
+#[derive(Clone, Debug)]
+pub struct ProxyConfig {
+    /// The front that clients connect to.
+    pub http: HttpConfig,
+    /// The server that is proxied.
+    pub upstream: UpstreamConfig,
+    /// Budget of a graceful shutdown, 5 s by default; afterwards what is left is aborted.
+    pub graceful_shutdown_timeout: Duration,
+}
+
+/// The HTTP front.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Host name or address to listen on, `::` by default.
+    pub host: String,
+    /// Port to listen on, 8080 by default; 0 lets the system choose.
+    pub port: u16,
+    /// Path of the Streamable HTTP endpoint, `/mcp` by default; `None` turns it off.
+    pub stream_endpoint: Option<String>,
+    /// Path of the HTTP+SSE event stream, `/sse` by default; `None` turns it off.
+    pub sse_endpoint: Option<String>,
+    /// Serve every POST on its own, without sessions. Off by default.
+    pub stateless: bool,
+    /// Answer 2025-era calls with `application/json` instead of an event stream. Off by default.
+    pub enable_json_response: bool,
+    /// Serve the 2026-07-28 revision on the stream endpoint. On by default.
+    pub modern: bool,
+    /// Who may use the proxy, and what a refused client is told.
+    pub auth: AuthConfig,
+    /// Cross-origin answers; `None` sends no CORS header at all.
+    pub cors: Option<CorsConfig>,
+    /// `Host` values that are trusted although the request came over loopback.
+    pub allowed_hosts: AllowedHosts,
+    /// Resumability of 2025-era streams; `None` turns it off.
+    pub event_store: Option<EventStoreConfig>,
+    /// Idle time after which a keep-alive connection is closed, 300 s by default.
+    pub keep_alive_timeout: Duration,
+    /// Largest request body in bytes, 10 MiB by default; `None` lifts the limit.
+    pub max_body_size: Option<usize>,
+    /// Idle time after which a session is closed, 30 min by default; `None` keeps sessions until
+    /// their client ends them.
+    pub session_idle_timeout: Option<Duration>,
+    /// Serve HTTPS; `None` serves HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            host: DEFAULT_HOST.to_owned(),
+            port: DEFAULT_PORT,
+            stream_endpoint: Some(DEFAULT_STREAM_ENDPOINT.to_owned()),
+            sse_endpoint: Some(DEFAULT_SSE_ENDPOINT.to_owned()),
+            stateless: false,
+            enable_json_response: false,
+            modern: true,
+            auth: AuthConfig::default(),
+            cors: Some(CorsConfig::default()),
+            allowed_hosts: AllowedHosts::default(),
+            event_store: Some(EventStoreConfig::default()),
+            keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
+            max_body_size: Some(DEFAULT_MAX_BODY_SIZE),
+            session_idle_timeout: Some(DEFAULT_SESSION_IDLE_TIMEOUT),
+            tls: None,
+        }
+    }
+}
+
+/// API key and the parameters of the `WWW-Authenticate` challenge (RFC 6750, RFC 9728).
+#[derive(Clone, Default)]
+pub struct AuthConfig {
+    /// Value that `X-API-Key` must have; `None` lets everybody in. Never empty.
+    pub api_key: Option<String>,
+    /// Challenge parameters; `None` is not the same as empty: without it no `resource_metadata`.
+    pub oauth: Option<OAuthChallenge>,
+}
+
+impl fmt::Debug for AuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("api_key", &self.api_key.as_ref().map(|_| "<redacted>"))
+            .field("oauth", &self.oauth)
+            .finish()
+    }
+}
+
+/// Parameters of a `WWW-Authenticate: Bearer` challenge; unset ones are left out.
+#[derive(Clone, Debug, Default)]
+pub struct OAuthChallenge {
+    /// `realm`.
+    pub realm: Option<String>,
+    /// `error`.
+    pub error: Option<String>,
+    /// `error_description`.
+    pub error_description: Option<String>,
+    /// `error_uri`.
+    pub error_uri: Option<String>,
+    /// `scope`, space separated.
+    pub scope: Option<String>,
+    /// The protected resource whose metadata URL is announced as `resource_metadata`.
+    pub resource: Option<String>,
+}
+
+/// Cross-origin answers.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// Which origins are answered.
+    pub origin: CorsOrigin,
+    /// `Access-Control-Allow-Credentials`, sent only when the answered origin is not `*`.
+    pub credentials: Option<bool>,
+    /// `Access-Control-Allow-Methods`.
+    pub methods: Vec<String>,
+    /// `Access-Control-Allow-Headers`.
+    pub allowed_headers: Vec<String>,
+    /// `Access-Control-Expose-Headers`.
+    pub exposed_headers: Vec<String>,
+    /// `Access-Control-Max-Age` in seconds.
+    pub max_age: Option<u64>,
+}
+
+impl Default for CorsConfig {
+    fn default() -> Self {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            origin: CorsOrigin::Any,
+            credentials: None,
+            methods: owned(&["GET", "POST", "OPTIONS"]),
+            allowed_headers: owned(&DEFAULT_ALLOWED_HEADERS),
+            exposed_headers: owned(&["Mcp-Session-Id"]),
+            max_age: None,
+        }
+    }
+}
+
+/// Origins that get an `Access-Control-Allow-Origin`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CorsOrigin {
+    /// Every origin, answered with `*`.
+    Any,
+    /// This value, whatever the request says.
+    Fixed(String),
+    /// The request's origin if it is one of these.
+    List(Vec<String>),
+}
+
+/// `Host` names trusted besides the loopback ones.
+///
+/// A request that arrives over loopback with a foreign `Host` and an `Origin` equal to it is what a
+/// rebound web page sends, and is refused unless its host is listed here.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AllowedHosts {
+    /// Only these names (without port) besides the loopback ones.
+    Only(Vec<String>),
+    /// No check at all.
+    Any,
+}
+
+impl Default for AllowedHosts {
+    fn default() -> Self {
+        Self::Only(Vec::new())
+    }
+}
+
+/// Bounds of one session's event store; whichever is reached first evicts the oldest event.
+#[derive(Clone, Copy, Debug)]
+pub struct EventStoreConfig {
+    /// Most events kept, 1000 by default, at least 1.
+    pub max_events: usize,
+    /// Most bytes kept, 16 MiB by default.
+    pub max_bytes: usize,
+}
+
+impl Default for EventStoreConfig {
+    fn default() -> Self {
+        Self {
+            max_events: DEFAULT_EVENT_STORE_MAX_EVENTS,
+            max_bytes: DEFAULT_EVENT_STORE_MAX_BYTES,
+        }
+    }
+}
+
+/// PEM files of an HTTPS front.
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfig {
+    /// Certificate authorities appended to the chain that is sent.
+    pub ca: Option<PathBuf>,
+    /// The server's certificate chain.
+    pub cert: Option<PathBuf>,
+    /// The server's private key.
+    pub key: Option<PathBuf>,
+}
+
+/// The server that is proxied and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// The child process.
+    pub command: CommandConfig,
+    /// Era of the protocol spoken to it.
+    pub protocol: UpstreamProtocol,
+    /// Time it has to answer the handshake, 60 s by default.
+    pub connection_timeout: Duration,
+    /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
+    pub request_timeout: Option<Duration>,
+}
+
+impl UpstreamConfig {
+    /// The defaults, for this command.
+    pub fn new(command: CommandConfig) -> Self {
+        Self {
+            command,
+            protocol: UpstreamProtocol::Legacy,
+            connection_timeout: DEFAULT_CONNECTION_TIMEOUT,
+            request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
+        }
+    }
+}
+
+/// How a child process is started.
+#[derive(Clone, Debug)]
+pub struct CommandConfig {
+    /// Program, looked up in `PATH`; with `shell`, the first word of the command line.
+    pub program: OsString,
+    /// Its arguments, passed byte for byte.
+    pub args: Vec<OsString>,
+    /// Join program and arguments with spaces, unquoted, and let the system shell run them.
+    pub shell: bool,
+    /// Working directory, the proxy's own by default.
+    pub cwd: Option<PathBuf>,
+    /// Variables set for the child on top of what it inherits.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Hand the proxy's own environment down. On by default.
+    pub inherit_env: bool,
+    /// Longest line accepted from it in bytes, 20 MiB by default.
+    pub max_line_size: usize,
+}
+
+impl CommandConfig {
+    /// The defaults, for this program.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            shell: false,
+            cwd: None,
+            env: BTreeMap::new(),
+            inherit_env: true,
+            max_line_size: DEFAULT_MAX_LINE_SIZE,
+        }
+    }
+}
+
+/// Which revisions the proxy offers its upstream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpstreamProtocol {
+    /// The `initialize` handshake of the 2025-era revisions.
+    #[default]
+    Legacy,
+    /// Probe for 2026-07-28 and fall back to the handshake.
+    Auto,
+    /// 2026-07-28 only.
+    Modern,
+}

@@ -1,0 +1,9 @@
+//! Node-API addon: translates the JavaScript options of the `mcp-proxy` package into the Rust core.
+
+use napi_derive::napi;
+
+/// Version of the native core, the same as the package's.
+#[napi]
+pub fn core_version() -> &'static str {
+    mcp_proxy_core::VERSION
+}
