@@ -465,7 +465,12 @@ export declare class AuthenticationMiddleware {
     errorDescription?: string,
     requestId?: unknown,
   ): { body: string; headers: Record<string, string>; statusCode: number };
-  getUnauthorizedResponse(options?: { error?: string; error_description?: string; error_uri?: string; scope?: string }): {
+  getUnauthorizedResponse(options?: {
+    error?: string;
+    error_description?: string;
+    error_uri?: string;
+    scope?: string;
+  }): {
     body: string;
     headers: Record<string, string>;
   };

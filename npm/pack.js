@@ -49,9 +49,7 @@ const mainManifest = () => {
     ...published,
     ...shared(),
     scripts: { postinstall: "node npm/postinstall.js" },
-    optionalDependencies: Object.fromEntries(
-      napi.targets.map((target) => [platformOf(target).name, manifest.version]),
-    ),
+    optionalDependencies: Object.fromEntries(napi.targets.map((target) => [platformOf(target).name, manifest.version])),
   };
 };
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { before, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 
 import { root } from "../../scripts/tools.mjs";
 import { installIn, nodeLines, packDevelopmentBuild, run, temporaryDirectory, windows } from "./support.mjs";
@@ -18,10 +18,10 @@ const exported = [
 ];
 
 describe("installed from its tarballs", () => {
-  let directory, linked, launched, main;
+  let linked, launched, main;
 
-  before((context) => {
-    directory = temporaryDirectory(context);
+  before(() => {
+    const directory = temporaryDirectory({ after });
     const tarballs = packDevelopmentBuild(join(directory, "out"));
     linked = installIn(join(directory, "linked"), Object.values(tarballs));
     launched = installIn(join(directory, "launched"), Object.values(tarballs), "--ignore-scripts");
@@ -56,14 +56,18 @@ describe("installed from its tarballs", () => {
 
   for (const [line, node] of nodeLines()) {
     const evaluate = (...args) => run(node, args, { cwd: linked, shell: false }).trim();
-    const names = "console.log(Object.keys(api).filter((name) => !['default', 'module.exports'].includes(name)).sort().join())";
+    const names =
+      "console.log(Object.keys(api).filter((name) => !['default', 'module.exports'].includes(name)).sort().join())";
 
     test(`${line} requires it`, () => {
       assert.equal(evaluate("-e", `const api = require("mcp-proxy"); ${names}`), exported.join());
     });
 
     test(`${line} imports it`, () => {
-      assert.equal(evaluate("--input-type=module", "-e", `import * as api from "mcp-proxy"; ${names}`), exported.join());
+      assert.equal(
+        evaluate("--input-type=module", "-e", `import * as api from "mcp-proxy"; ${names}`),
+        exported.join(),
+      );
     });
 
     test(`${line} loads the addon`, () => {

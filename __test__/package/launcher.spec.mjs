@@ -41,7 +41,10 @@ for (const [line, node] of nodeLines()) {
 
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
       test(`passes ${signal} on and waits for the end`, async (t) => {
-        const launcher = withExecutable(t, `trap 'echo got ${signal}; exit 3' ${signal.slice(3)}; echo up; while :; do sleep 0.05; done`);
+        const launcher = withExecutable(
+          t,
+          `trap 'echo got ${signal}; exit 3' ${signal.slice(3)}; echo up; while :; do sleep 0.05; done`,
+        );
         const { child, exited, line: printed } = start(node, [launcher]);
         await printed("up\n");
         child.kill(signal);
@@ -57,7 +60,10 @@ for (const [line, node] of nodeLines()) {
     test("says which package is missing", async (t) => {
       const { code, stderr } = await start(node, [withExecutable(t)]).exited;
       assert.equal(code, 1);
-      assert.match(stderr, new RegExp(`^mcp-proxy has no native part here: the package ${packageName()} is not installed\\.`));
+      assert.match(
+        stderr,
+        new RegExp(`^mcp-proxy has no native part here: the package ${packageName()} is not installed\\.`),
+      );
       assert.doesNotMatch(stderr, /\n\s+at /);
     });
   });

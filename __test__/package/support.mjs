@@ -18,6 +18,7 @@ export const cleanEnvironment = (path) => {
 export const run = (program, args, options) =>
   execFileSync(program, args, { encoding: "utf8", env: cleanEnvironment(), shell: windows, ...options });
 
+/** A directory that goes with the test of this context; a suite passes `{ after }` of node:test. */
 export const temporaryDirectory = (context) => {
   const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
   context.after(() => rmSync(directory, { force: true, recursive: true, maxRetries: 5 }));
@@ -29,7 +30,13 @@ export const packDevelopmentBuild = (out) => {
   run(process.execPath, [join(root, "npm/pack.js"), "--profile", "debug", "--out", out], { shell: false });
   const tarballs = readdirSync(out).filter((name) => name.endsWith(".tgz"));
   const main = tarballs.find((name) => /^mcp-proxy-\d/.test(name));
-  return { main: join(out, main), platform: join(out, tarballs.find((name) => name !== main)) };
+  return {
+    main: join(out, main),
+    platform: join(
+      out,
+      tarballs.find((name) => name !== main),
+    ),
+  };
 };
 
 /** An empty project with tarballs installed, without a network. */

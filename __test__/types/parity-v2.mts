@@ -2,57 +2,57 @@
 import type * as Original from "mcp-proxy-original";
 import type * as Ours from "mcp-proxy";
 
-/** Compiles only if `From` can be assigned to `To`. */
-type Assignable<To, From extends To> = From;
-/** Compiles only if each can be assigned to the other. */
-type Both<A, B extends A> = Assignable<B, A>;
-/** A class without its private members, which no other declaration can have. */
-type Public<T> = Pick<T, keyof T>;
-type Options<F extends (options: never) => unknown> = Parameters<F>[0];
+import type { All, Assignable, Both, Options, Public } from "./assignable.mjs";
 
-export type Types = [
-  Both<Original.AuthConfig, Ours.AuthConfig>,
-  Both<Original.CorsOptions, Ours.CorsOptions>,
-  Both<Original.EventStoreOption, Ours.EventStoreOption>,
-  Both<Original.InMemoryEventStoreOptions, Ours.InMemoryEventStoreOptions>,
-  Both<Original.ListenSubscriptionsHandler, Ours.ListenSubscriptionsHandler>,
-  Both<Original.MaxBodySizeOption, Ours.MaxBodySizeOption>,
-  Both<Original.SSEServer, Ours.SSEServer>,
-  Both<Original.UpstreamBridge, Ours.UpstreamBridge>,
-  Both<Original.UpstreamLease, Ours.UpstreamLease>,
-  Both<Original.UpstreamNotificationSink, Ours.UpstreamNotificationSink>,
-  Both<Original.UpstreamProtocol, Ours.UpstreamProtocol>,
-  Both<keyof typeof Original.ServerType, keyof typeof Ours.ServerType>,
-  Both<Public<Original.AuthenticationMiddleware>, Public<Ours.AuthenticationMiddleware>>,
-  Both<Public<Original.InMemoryEventStore>, Public<Ours.InMemoryEventStore>>,
-  Both<
-    ConstructorParameters<typeof Original.InMemoryEventStore>,
-    ConstructorParameters<typeof Ours.InMemoryEventStore>
-  >,
-  Both<
-    ConstructorParameters<typeof Original.AuthenticationMiddleware>,
-    ConstructorParameters<typeof Ours.AuthenticationMiddleware>
-  >,
-];
+export type Types = All<
+  [
+    Both<Original.AuthConfig, Ours.AuthConfig>,
+    Both<Original.CorsOptions, Ours.CorsOptions>,
+    Both<Original.EventStoreOption, Ours.EventStoreOption>,
+    Both<Original.InMemoryEventStoreOptions, Ours.InMemoryEventStoreOptions>,
+    Both<Original.ListenSubscriptionsHandler, Ours.ListenSubscriptionsHandler>,
+    Both<Original.MaxBodySizeOption, Ours.MaxBodySizeOption>,
+    Both<Original.SSEServer, Ours.SSEServer>,
+    Both<Original.UpstreamBridge, Ours.UpstreamBridge>,
+    Both<Original.UpstreamLease, Ours.UpstreamLease>,
+    Both<Original.UpstreamNotificationSink, Ours.UpstreamNotificationSink>,
+    Both<Original.UpstreamProtocol, Ours.UpstreamProtocol>,
+    Both<keyof typeof Original.ServerType, keyof typeof Ours.ServerType>,
+    Both<Public<Original.AuthenticationMiddleware>, Public<Ours.AuthenticationMiddleware>>,
+    Both<Public<Original.InMemoryEventStore>, Public<Ours.InMemoryEventStore>>,
+    Both<
+      ConstructorParameters<typeof Original.AuthenticationMiddleware>,
+      ConstructorParameters<typeof Ours.AuthenticationMiddleware>
+    >,
+    Both<
+      ConstructorParameters<typeof Original.InMemoryEventStore>,
+      ConstructorParameters<typeof Ours.InMemoryEventStore>
+    >,
+  ]
+>;
 
-/** Every export of the original, types and values, is one of ours. */
-export type Names = [
-  Assignable<keyof typeof Ours, keyof typeof Original>,
-  // Our functions can be used as the original's.
-  Assignable<typeof Original.startHTTPServer, typeof Ours.startHTTPServer>,
-  Assignable<typeof Original.startStdioServer, typeof Ours.startStdioServer>,
-  Assignable<typeof Original.proxyServer, typeof Ours.proxyServer>,
-  Assignable<typeof Original.tapTransport, typeof Ours.tapTransport>,
-  Assignable<typeof Original.getUpstreamBridge, typeof Ours.getUpstreamBridge>,
-  Assignable<typeof Original.acquireListenSubscriptions, typeof Ours.acquireListenSubscriptions>,
-  Assignable<typeof Original.resolveVersionNegotiation, typeof Ours.resolveVersionNegotiation>,
-  Assignable<typeof Original.DEFAULT_ALLOWED_HEADERS, typeof Ours.DEFAULT_ALLOWED_HEADERS>,
-];
+/** Every value the original exports is exported, and ours can be used in its place. */
+export type Values = All<
+  [
+    Assignable<keyof typeof Original, keyof typeof Ours>,
+    Assignable<typeof Ours.acquireListenSubscriptions, typeof Original.acquireListenSubscriptions>,
+    Assignable<typeof Ours.DEFAULT_ALLOWED_HEADERS, typeof Original.DEFAULT_ALLOWED_HEADERS>,
+    Assignable<typeof Ours.getUpstreamBridge, typeof Original.getUpstreamBridge>,
+    Assignable<typeof Ours.proxyServer, typeof Original.proxyServer>,
+    Assignable<typeof Ours.resolveVersionNegotiation, typeof Original.resolveVersionNegotiation>,
+    Assignable<typeof Ours.startHTTPServer, typeof Original.startHTTPServer>,
+    Assignable<typeof Ours.startStdioServer, typeof Original.startStdioServer>,
+    Assignable<typeof Ours.tapTransport, typeof Original.tapTransport>,
+  ]
+>;
 
 /** The original's functions take our options, but for what we add to them. */
 type Added = "allowedHosts" | "modern" | "normalizeCharset" | "tunnel" | "upstream";
-export type OptionTypes = [
-  Assignable<Omit<Options<typeof Original.startHTTPServer>, Added>, Omit<Options<typeof Ours.startHTTPServer>, Added>>,
-  Assignable<keyof Options<typeof Ours.startHTTPServer>, keyof Options<typeof Original.startHTTPServer>>,
-  Assignable<keyof Options<typeof Ours.startStdioServer>, keyof Options<typeof Original.startStdioServer>>,
-];
+type HTTPOptions = Options<typeof Original.startHTTPServer>;
+export type Taken = All<
+  [
+    Assignable<Omit<Options<typeof Ours.startHTTPServer>, Added>, Omit<HTTPOptions, Added>>,
+    Both<keyof Options<typeof Ours.startHTTPServer>, keyof HTTPOptions | Added>,
+    Both<keyof Options<typeof Ours.startStdioServer>, keyof Options<typeof Original.startStdioServer>>,
+  ]
+>;

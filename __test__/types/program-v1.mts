@@ -15,7 +15,6 @@ import {
   InMemoryEventStore,
   proxyServer,
   ServerType,
-  type SSEServer,
   startHTTPServer,
   startStdioServer,
   tapTransport,
@@ -48,7 +47,7 @@ class Session extends EventEmitter {
 }
 
 const cors: CorsOptions = { allowedHeaders: "*", methods: ["GET"], origin: ["https://example.com"] };
-const http: SSEServer = await startHTTPServer({
+const http: { close: () => Promise<void> } = await startHTTPServer({
   authenticate: async (request) => ({ id: request.headers["x-user"] }),
   cors,
   createServer: async (request: IncomingMessage) => {

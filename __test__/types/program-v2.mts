@@ -54,8 +54,7 @@ const maxBodySize: MaxBodySizeOption = false;
 const storeOptions: InMemoryEventStoreOptions = { maxEvents: 10 };
 const eventStore: EventStoreOption = new InMemoryEventStore(storeOptions);
 const ofTheSdk: EventStore = eventStore;
-const listen: ListenSubscriptionsHandler = (uris) =>
-  acquireListenSubscriptions({ client, requestTimeout: 1000, uris });
+const listen: ListenSubscriptionsHandler = (uris) => acquireListenSubscriptions({ client, requestTimeout: 1000, uris });
 
 const http: SSEServer = await startHTTPServer({
   apiKey: "secret",
@@ -124,7 +123,11 @@ const stdio: Server = await startStdioServer({
   transportOptions,
   url: "http://localhost:8080/mcp",
 });
-const plain = await startStdioServer({ serverType: ServerType.SSE, upstreamProtocol, url: "http://localhost:8080/sse" });
+const plain = await startStdioServer({
+  serverType: ServerType.SSE,
+  upstreamProtocol,
+  url: "http://localhost:8080/sse",
+});
 export const servers: Server[] = [stdio, plain];
 
 const [one] = InMemoryTransport.createLinkedPair();
@@ -150,7 +153,13 @@ const negotiation: ClientOptions["versionNegotiation"] = resolveVersionNegotiati
 const config: AuthConfig = { apiKey: "secret", oauth: { realm: "r" } };
 const middleware = new AuthenticationMiddleware(config);
 const { body, headers, statusCode } = middleware.getScopeChallengeResponse(["a"], "b", 1);
-console.log(negotiation, body.length, headers["WWW-Authenticate"], statusCode + 1, middleware.getUnauthorizedResponse());
+console.log(
+  negotiation,
+  body.length,
+  headers["WWW-Authenticate"],
+  statusCode + 1,
+  middleware.getUnauthorizedResponse(),
+);
 
 await bridge.close();
 await http.close();

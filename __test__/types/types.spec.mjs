@@ -1,29 +1,60 @@
-// Compiles the programs beside this file with tsc, their libraries checked too.
+// Compiles the programs beside this file with tsc, the declarations of their libraries checked too.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 
 import { root } from "../../scripts/tools.mjs";
 
-const here = join(root, "__test__/types");
 const modules = join(root, "node_modules");
 
-/** The errors of tsc over one program in `directory`, empty if it compiles. */
-const compile = (directory, program, options) => {
+/** A folder with these programs and, of npm, only these packages: their names there to their folders here. */
+const project = (context, programs, packages) => {
+  const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-types-"));
+  context.after(() => rmSync(directory, { force: true, recursive: true }));
+  for (const name of programs) copyFileSync(join(root, "__test__/types", name), join(directory, name));
+  mkdirSync(join(directory, "node_modules/@types"), { recursive: true });
+  for (const [name, folder] of Object.entries({ "@types/node": "@types/node", ...packages })) {
+    symlinkSync(join(modules, folder), join(directory, "node_modules", name), "junction");
+  }
+  return directory;
+};
+
+/** Puts our published declarations into a project. */
+const addOurs = (directory) => {
+  const ours = join(directory, "node_modules/mcp-proxy");
+  mkdirSync(ours);
+  for (const name of ["package.json", "index.d.ts"]) copyFileSync(join(root, name), join(ours, name));
+  return directory;
+};
+
+/** What tsc says about the programs: nothing if they compile. */
+const compile = (directory, files) => {
   const config = join(directory, "tsconfig.json");
-  const compilerOptions = { noEmit: true, skipLibCheck: false, strict: true, target: "es2022", types: ["node"], ...options };
-  writeFileSync(config, JSON.stringify({ compilerOptions, files: [program] }));
+  const options = { module: "nodenext", noEmit: true, strict: true, target: "es2022", types: ["node"] };
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...options, skipLibCheck: false }, files }));
   return new Promise((resolve) => {
     execFile(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", config], (_, stdout) => resolve(stdout));
   });
 };
 
-/** A project that has only these packages; a folder elsewhere may take the place of "mcp-proxy". */
-const project = (context, packages, mcpProxy) => {
-  const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-types-"));
-  context.after(() => rmSync(directory, { force: true, recursive: true }));
-  return directory;
-};
+const sdks = { "@modelcontextprotocol": "@modelcontextprotocol" };
+
+for (const [sdk, original] of Object.entries({ v1: "mcp-proxy-original-v1", v2: "mcp-proxy-original" })) {
+  const program = `program-${sdk}.mts`;
+
+  test(`the program for ${original} is one`, async (t) => {
+    assert.equal(await compile(project(t, [program], { ...sdks, "mcp-proxy": original }), [program]), "");
+  });
+
+  test(`it compiles with ours, whose declarations and those of ${original} stand in for each other`, async (t) => {
+    const files = [program, `parity-${sdk}.mts`, "assignable.mts"];
+    assert.equal(await compile(addOurs(project(t, files, { ...sdks, [original]: original })), files), "");
+  });
+}
+
+test("no SDK is needed, and wrong options are refused", async (t) => {
+  assert.equal(await compile(addOurs(project(t, ["bare.cts"])), ["bare.cts"]), "");
+});

@@ -41,7 +41,7 @@ class InMemoryEventStore {
     const { streamId } = this.#events.get(lastEventId) ?? {};
     if (!streamId) return "";
     let last = lastEventId;
-    for (let next = 0; ; ) {
+    for (let next = 0; ;) {
       // While one event is sent others may be stored and evicted: go on behind the last one sent.
       const eventIds = this.eventIdsByStream.get(streamId) ?? [];
       if (eventIds[next - 1] !== last) next = eventIds.indexOf(last) + 1;
@@ -65,7 +65,9 @@ class InMemoryEventStore {
     this.#countInTime = now === this.#lastTime ? this.#countInTime + 1 : 0;
     this.#lastTime = now;
     const count = this.#countInTime.toString(36).padStart(4, "0");
-    const random = randomInt(36 ** 3).toString(36).padStart(3, "0");
+    const random = randomInt(36 ** 3)
+      .toString(36)
+      .padStart(3, "0");
     return `${streamId}_${now}_${count}_${random}`;
   }
 }
