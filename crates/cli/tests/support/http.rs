@@ -175,7 +175,17 @@ impl Connection {
     /// Writes a request and reads its whole answer; the connection stays usable.
     pub(crate) fn exchange(&mut self, request: &Request) -> Response {
         self.write(&request.bytes());
+        if request.method == "HEAD" {
+            let (status, headers, _) = self.head();
+            return Response { status, headers, body: Vec::new() };
+        }
         self.response()
+    }
+
+    /// Reads the interim answer that asks for the body.
+    pub(crate) fn expect_continue(&mut self) {
+        assert_eq!(self.line(), "HTTP/1.1 100 Continue");
+        assert_eq!(self.line(), "");
     }
 
     /// Reads a whole answer.
@@ -197,9 +207,8 @@ impl Connection {
     pub(crate) fn stream(self, request: &Request) -> EventStream {
         let mut answer = self.begin(request);
         if answer.status != 200 {
-            let mut body = Vec::new();
-            while answer.more(&mut body) {}
-            panic!("{}: {}", answer.status, String::from_utf8_lossy(&body));
+            let status = answer.status;
+            panic!("{status}: {}", answer.text());
         }
         EventStream::new(answer)
     }
@@ -234,10 +243,6 @@ impl Connection {
         let line = self.line();
         let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no status line: {line:?}"));
-        if status == 100 {
-            assert_eq!(self.line(), "", "an interim answer has no headers here");
-            return self.head();
-        }
         let mut headers = Vec::new();
         loop {
             let line = self.line();
@@ -288,6 +293,13 @@ impl Incoming {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
+    }
+
+    /// The whole body.
+    fn text(&mut self) -> String {
+        let mut body = Vec::new();
+        while self.more(&mut body) {}
+        String::from_utf8_lossy(&body).into_owned()
     }
 }
 

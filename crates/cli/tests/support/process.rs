@@ -85,10 +85,13 @@ pub(crate) fn is_gone(pid: u32) -> bool {
     state.is_empty() || state.starts_with(b"Z")
 }
 
-/// Asks again and again until the condition holds; fails after the deadline.
-pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
+/// Asks again and again until there is an answer; fails after the deadline.
+pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
-    while !condition() {
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         thread::sleep(Duration::from_millis(5));
     }

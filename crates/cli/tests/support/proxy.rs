@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Connection, DEADLINE, EventStream, Request, Response, Session,
-    process::{Printed, fixture, wait_until},
+    process::{Printed, fixture, wait_for},
 };
 
 /// A command line to be.
@@ -157,15 +157,9 @@ impl Proxy {
 
     /// Waits for the end of the process.
     pub(crate) fn finish(mut self) -> Finished {
-        let mut status = None;
         let process = &mut self.process;
-        let ended = std::cell::RefCell::new((process, &mut status));
-        wait_until("the proxy ends", || {
-            let (process, status) = &mut *ended.borrow_mut();
-            **status = process.try_wait().expect("the proxy can be waited for");
-            status.is_some()
-        });
-        let status = status.expect("it has ended");
+        let status =
+            wait_for("the proxy ends", || process.try_wait().expect("it can be waited for"));
         Finished { status, stdout: self.stdout.all(), stderr: self.stderr.all() }
     }
 

@@ -4,4 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod smoke;
+mod access;
+mod listen;
+mod routing;
+mod streamable;
