@@ -49,6 +49,11 @@ impl Proxy {
 }
 
 impl Connected {
+    /// Name and version the server gives itself.
+    pub fn server_name(&self) -> Option<String> {
+        self.child.backend().server_name()
+    }
+
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
         let Self { child, config } = self;

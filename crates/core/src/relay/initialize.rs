@@ -31,6 +31,16 @@ impl InitializeResult {
         Some(Self { version, tasks, logging, bytes })
     }
 
+    /// The server's name and version, for people.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        let info = find_member(&self.bytes, Span::new(0, self.bytes.len()), "serverInfo")?;
+        let text = |name| {
+            let span = find_member(&self.bytes, info, name)?;
+            decode_string(self.bytes.get(span.range())?)
+        };
+        Some([text("name"), text("version")].into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
+
     /// Whether the server takes `logging/setLevel`.
     pub(crate) fn has_logging(&self) -> bool {
         self.logging

@@ -95,6 +95,14 @@ impl Shared {
         })
     }
 
+    /// The server's name and version, for people.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        match &self.lock().link {
+            Link::Up { initialize, .. } => initialize.server_name(),
+            Link::Down(_) => None,
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,7 +6,7 @@ use super::Registry;
 use crate::telemetry::console;
 
 /// Longest pause between two looks.
-const MAX_PERIOD: Duration = Duration::from_secs(60);
+const MAX_PERIOD: Duration = Duration::from_mins(1);
 
 /// Closes idle sessions for ever; ends with the task that runs it.
 pub(crate) async fn reap(registry: Arc<Registry>, timeout: Duration) {

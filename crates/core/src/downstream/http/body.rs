@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use super::reject::Rejection;
 
 /// Time for a whole body to arrive, that of Node's HTTP server.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Why there is no body.
 #[derive(Debug)]
