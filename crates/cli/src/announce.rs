@@ -53,7 +53,9 @@ impl Announcement {
         };
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
-        format!("  try it           claude mcp add --transport {transport} {name} {base}{path}{key}\n")
+        format!(
+            "  try it           claude mcp add --transport {transport} {name} {base}{path}{key}\n"
+        )
     }
 }
 
@@ -86,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_person_can_copy_every_address() {
-        let text = announcement().text("[::]:8080".parse().unwrap(), Some("example/everything 1.2"));
+        let text =
+            announcement().text("[::]:8080".parse().unwrap(), Some("example/everything 1.2"));
         assert_eq!(
             text,
             "listening on http://[::]:8080\n  \
@@ -101,6 +104,8 @@ mod tests {
     fn a_protected_proxy_says_where_the_key_goes() {
         let protected = Announcement { protected: true, stream_endpoint: None, ..announcement() };
         let text = protected.text("192.0.2.1:1".parse().unwrap(), None);
-        assert!(text.contains("--transport sse my-server http://192.0.2.1:1/sse --header \"X-API-Key: <key>\""));
+        assert!(text.contains(
+            "--transport sse my-server http://192.0.2.1:1/sse --header \"X-API-Key: <key>\""
+        ));
     }
 }
