@@ -88,7 +88,7 @@ function startProxy(bin, flags, fixture) {
 
 async function startListening(command, argsFor) {
   const port = await freePort();
-  const child = spawn(command, argsFor(port), { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(command, argsFor(port), { stdio: ['ignore', 'ignore', process.env.MCP_PROXY_LOG ? 'inherit' : 'ignore'] });
   const exited = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
   const stop = () => stopChild(child, exited);
   try {

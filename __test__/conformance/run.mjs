@@ -10,6 +10,7 @@
 //   --report           only report: no gap list, exit code 0
 //
 //   MCP_PROXY_BIN      the proxy command; without it no proxy cell runs
+//   MCP_PROXY_LOG      set: show what the proxy writes to stderr
 //   MCP_PROXY_PACKAGE  entry file of the package whose startHTTPServer is measured; without it no API cell runs
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -46,15 +47,15 @@ async function main() {
   const wanted = all.filter(({ id }) => id.includes(options.cells));
   const ceilings = new Set(wanted.map(({ ceiling }) => ceiling));
   const measured = {};
+  const results = [];
   for (const cell of all.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
-    measured[cell.id] = await measure(cell);
+    const outcomes = await measure(cell);
+    measured[cell.id] = outcomes;
+    const verdicts = judge(outcomes, measured[cell.ceiling], profile.gaps[cell.id] ?? {}, options.unscored);
+    if (!wanted.includes(cell)) continue;
+    results.push({ id: cell.id, outcomes, verdicts });
+    print(results.at(-1));
   }
-
-  const results = wanted.map(({ id, ceiling }) => {
-    const gaps = profile.gaps[id] ?? {};
-    return { id, outcomes: measured[id], verdicts: judge(measured[id], measured[ceiling], gaps, options.unscored) };
-  });
-  for (const result of results) print(result);
   if (options.json) await writeFile(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
   const isBad = results.some(({ verdicts }) => Object.values(verdicts).some((value) => BAD.has(value)));
   return isBad && !options.report ? 1 : 0;

@@ -58,13 +58,19 @@ async function readChecks(directory) {
   const checks = new Map();
   for (const entry of await readdir(directory)) {
     const [, scenario] = /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(entry) ?? [];
-    if (scenario) checks.set(scenario, JSON.parse(await readFile(join(directory, entry, 'checks.json'), 'utf8')));
+    const recorded = scenario && (await readFile(join(directory, entry, 'checks.json'), 'utf8').catch(ifAbsent));
+    if (recorded) checks.set(scenario, JSON.parse(recorded));
   }
   return checks;
 }
 
+/** A scenario that ran into the suite's time limit leaves its directory empty. */
+function ifAbsent(error) {
+  if (error.code !== 'ENOENT') throw error;
+}
+
 function outcome(scored, checks) {
-  if (!checks) return { scored, passed: 0, failures: [{ check: 'run', message: 'The scenario did not run' }] };
+  if (!checks) return { scored, passed: 0, failures: [{ check: 'run', message: 'The scenario did not finish' }] };
   const failed = checks.filter(({ status }) => status === 'FAILURE');
   return {
     scored,

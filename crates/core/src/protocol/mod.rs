@@ -1,0 +1,3 @@
+//! The vocabulary of MCP: revisions, methods, log levels, mirrored headers. No behaviour.
+
+pub(crate) mod header;
