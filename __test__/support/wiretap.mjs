@@ -25,6 +25,8 @@ export class Wiretap extends Journal {
     const tap = new Wiretap();
     tap.#listener.listen(0, '127.0.0.1');
     await once(tap.#listener, 'listening');
+    // A test that failed before it could close the tap must still end.
+    tap.#listener.unref();
     return tap;
   }
 
