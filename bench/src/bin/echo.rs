@@ -133,7 +133,12 @@ fn drip(id: &str, token: &str, count: u64, message: &str, span: Duration) -> io:
     let mut sent = 0;
     while sent < count {
         let share = started.elapsed().as_secs_f64() / span.as_secs_f64().max(f64::EPSILON);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share between 0 and 1 of a small count")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share between 0 and 1 of a small count"
+        )]
         let due = (share.min(1.0) * count as f64) as u64;
         let mut output = Vec::new();
         while sent < due {

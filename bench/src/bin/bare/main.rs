@@ -52,8 +52,9 @@ async fn serve(port: u16, command: &str, arguments: Vec<String>) -> io::Result<(
 async fn connection(stream: TcpStream, child: Rc<Child>) {
     let service = service_fn(move |request| answer(request, Rc::clone(&child)));
     // A client that goes away is the end of its connection and nothing else.
-    let _ended =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ended = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn answer(
@@ -118,10 +119,9 @@ fn session(child: &Child) -> Response<Body> {
 
 fn typed(content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
-    response.headers_mut().insert(
-        hyper::header::CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static(content_type),
-    );
+    response
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
     response
 }
 
