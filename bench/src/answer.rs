@@ -35,12 +35,14 @@ pub(crate) enum Verdict {
     Answered,
     /// A notification or an empty event.
     Unrelated,
+    /// The answer to another call.
+    Foreign,
 }
 
 /// Checks one message against the call that is open.
 pub(crate) fn check(message: &[u8], id: u64, text: &[u8]) -> Result<Verdict, Failure> {
     let Some((start, end)) = text_span(message, text) else {
-        return without_text(message);
+        return without_text(message, id);
     };
     let mut envelope = Vec::with_capacity(message.len() - (end - start));
     envelope.extend_from_slice(&message[..start]);
@@ -74,11 +76,14 @@ fn text_span(message: &[u8], text: &[u8]) -> Option<(usize, usize)> {
     })
 }
 
-fn without_text(message: &[u8]) -> Result<Verdict, Failure> {
+fn without_text(message: &[u8], id: u64) -> Result<Verdict, Failure> {
     if message.is_empty() {
         return Ok(Verdict::Unrelated);
     }
     let parsed: Message<'_> = parse(message)?;
+    if parsed.id.is_some_and(|other| other != id) {
+        return Ok(Verdict::Foreign);
+    }
     match (parsed.error, parsed.result) {
         (Some(error), _) => Err(Failure::wrong("error", error.get().as_bytes())),
         (None, Some(result)) => Err(Failure::wrong("text", result.get().as_bytes())),
@@ -86,7 +91,7 @@ fn without_text(message: &[u8]) -> Result<Verdict, Failure> {
     }
 }
 
-fn parse<'a>(message: &'a [u8]) -> Result<Message<'a>, Failure> {
+fn parse(message: &[u8]) -> Result<Message<'_>, Failure> {
     serde_json::from_slice(message).map_err(|_| Failure::wrong("JSON", message))
 }
 
@@ -111,6 +116,7 @@ mod tests {
         for wrong in [
             reply("8", "hi"),
             reply("\"7\"", "hi"),
+            reply("null", "hi"),
             reply("7", "hi!"),
             reply("7", "h"),
             br#"{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no"}}"#.to_vec(),
@@ -118,6 +124,11 @@ mod tests {
         ] {
             assert!(check(&wrong, 7, b"hi").is_err(), "{}", String::from_utf8_lossy(&wrong));
         }
+    }
+
+    #[test]
+    fn the_answer_to_another_call_is_told_apart() {
+        assert_eq!(check(&reply("8", "ho"), 7, b"hi").unwrap(), Verdict::Foreign);
     }
 
     #[test]

@@ -117,12 +117,7 @@ impl Contestant {
             Self::Bare => {
                 command.arg(port_text).arg(server);
             }
-            Self::Ours | Self::Npm => {
-                command.args(["--port", &port_text]);
-                command.args((setup == Setup::Stateless).then_some("--stateless"));
-                command.arg("--").arg(server);
-            }
-            Self::Pypi => {
+            Self::Ours | Self::Npm | Self::Pypi => {
                 command.args(["--port", &port_text]);
                 command.args((setup == Setup::Stateless).then_some("--stateless"));
                 command.arg("--").arg(server);

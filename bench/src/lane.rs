@@ -23,6 +23,8 @@ pub(crate) struct Lane {
     events: Option<EventStream>,
     template: Template,
     id: u64,
+    /// Answers to others' calls that came on this lane's stream.
+    pub(crate) misdelivered: u32,
 }
 
 impl Lane {
@@ -41,6 +43,7 @@ impl Lane {
             events: session.events,
             template: Template::call(target, dialect, &session.route, tool),
             id: FIRST_ID + number * IDS_PER_LANE,
+            misdelivered: 0,
         };
         Ok((lane, session.route))
     }
@@ -59,6 +62,7 @@ impl Lane {
             events: None,
             template: Template::call(target, dialect, route, tool),
             id: FIRST_ID + number * IDS_PER_LANE,
+            misdelivered: 0,
         })
     }
 
@@ -72,8 +76,10 @@ impl Lane {
                 loop {
                     let message = events.next().await?;
                     let message = message.ok_or_else(|| Failure::wrong("end of stream", b""))?;
-                    if check(&message, self.id, &self.template)? {
-                        break;
+                    match answer::check(&message, self.id, self.template.answer())? {
+                        Verdict::Answered => break,
+                        Verdict::Unrelated => {}
+                        Verdict::Foreign => self.misdelivered += 1,
                     }
                 }
             }
@@ -155,5 +161,9 @@ impl Lane {
 }
 
 fn check(message: &[u8], id: u64, template: &Template) -> Result<bool, Failure> {
-    Ok(answer::check(message, id, template.answer())? == Verdict::Answered)
+    match answer::check(message, id, template.answer())? {
+        Verdict::Answered => Ok(true),
+        Verdict::Unrelated => Ok(false),
+        Verdict::Foreign => Err(Failure::wrong("answer to another call", message)),
+    }
 }

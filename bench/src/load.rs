@@ -37,6 +37,8 @@ pub(crate) struct Load {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) elapsed: Duration,
+    /// Answers that came to lanes whose they are not.
+    pub(crate) misdelivered: u32,
     latencies: Vec<Duration>,
 }
 
@@ -74,7 +76,8 @@ impl Load {
         let mut tally = Tally::default();
         let joined = async {
             while let Some(driven) = running.join_next().await {
-                let (lane, latencies) = driven.map_err(std::io::Error::other)??;
+                let (mut lane, latencies) = driven.map_err(std::io::Error::other)??;
+                tally.misdelivered += std::mem::take(&mut lane.misdelivered);
                 self.lanes.push(lane);
                 tally.latencies.extend(latencies);
             }

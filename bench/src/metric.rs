@@ -20,6 +20,8 @@ pub(crate) enum Metric {
     ChildCpuPer1k,
     /// CPU of the load generator per 1,000 calls, in ms.
     LoadCpuPer1k,
+    /// Answers that sessions were sent although they are others', per call.
+    Misdelivered,
     /// CPU that neither contestant nor load generator used, in percent of one core.
     ForeignCpu,
     /// The most memory the proxy held, in MB.

@@ -2,7 +2,7 @@
 //! Idle ones cost nothing worth speaking of.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -34,12 +34,10 @@ impl Stable {
         contestant: Contestant,
         setup: Setup,
     ) -> Result<&Proxy, Failure> {
-        let stall = (contestant, setup);
-        if !self.running.contains_key(&stall) {
-            let proxy = start_warm(bench, contestant, setup).await?;
-            self.running.insert(stall, proxy);
+        match self.running.entry((contestant, setup)) {
+            Entry::Occupied(running) => Ok(running.into_mut()),
+            Entry::Vacant(stall) => Ok(stall.insert(start_warm(bench, contestant, setup).await?)),
         }
-        Ok(&self.running[&stall])
     }
 
     /// Ends a contestant that failed; the next mode gets a fresh one.

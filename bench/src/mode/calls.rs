@@ -7,7 +7,7 @@ use crate::{
     metric::{Metric, Values},
     procfs,
     proxy::{Proxy, Usage},
-    request::Tool,
+    request::{Dialect, Tool},
 };
 
 pub(super) async fn measure(
@@ -23,6 +23,9 @@ pub(super) async fn measure(
     let used = proxy.usage().since(before);
     let mut values = per_call(&tally, &used);
     values.insert(Metric::PeakRss, megabytes(procfs::peak_rss(proxy.pid())));
+    if shape.dialect == Dialect::Sse {
+        values.insert(Metric::Misdelivered, f64::from(tally.misdelivered) / tally.calls());
+    }
     if let Tool::Blob(bytes) = shape.tool {
         #[expect(clippy::cast_precision_loss, reason = "a megabyte")]
         let megabytes = bytes as f64 / 1e6;

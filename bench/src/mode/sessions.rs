@@ -28,14 +28,6 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Values, Failure> {
     let proxy = stable::start_warm(bench, contestant, Setup::Sessions).await?;
-    let shape = Shape {
-        dialect: Dialect::Streamable,
-        connections: OPENERS as u64,
-        sessions: OPENERS as u64,
-        tool: Tool::Echo(32),
-    };
-    let mut load = Load::open(&proxy.target, &shape).await?;
-    load.run(bench.effort.warm_up).await?;
     sleep(SETTLE).await;
     let (resident, before) = (procfs::rss(proxy.pid()), proxy.usage());
     let held = open(&proxy.target, bench.effort.sessions).await?;
@@ -43,6 +35,10 @@ pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Val
     sleep(SETTLE).await;
     let holding = procfs::rss(proxy.pid());
     let child_rss = procfs::children_rss(proxy.pid());
+    let shape =
+        Shape { dialect: Dialect::Streamable, connections: 8, sessions: 8, tool: Tool::Echo(32) };
+    let mut load = Load::open(&proxy.target, &shape).await?;
+    load.run(bench.effort.warm_up).await?;
     let before = proxy.usage();
     let tally = load.run(bench.effort.span).await?;
     let mut values = calls::per_call(&tally, &proxy.usage().since(before));

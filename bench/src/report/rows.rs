@@ -1,6 +1,11 @@
 //! The rows of the table and the panels of the plot: which number of which mode, in which words.
 
-use crate::metric::Metric::{self, *};
+use crate::metric::Metric::{
+    self, CallsPerSecond, ChildCpuPer1k, ColdStart, CpuPer1k, CpuPer1kNotifications,
+    CpuPer1kSessions, ForeignCpu, FreshRss, GrowthRss, HeldChildRss, HeldRss, KilobytesPerSession,
+    LoadCpuPer1k, MegabytesPerSecond, Misdelivered, NotificationsLost, NotificationsPerSecond, P50,
+    P99, PeakRss, SessionsHeld, StartCpu, StartOverhead, UsedRss,
+};
 
 /// A number worth showing.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +34,8 @@ pub(super) const TABLE: &[Row] = &[
     row("… its children, stateless", "stateless", ChildCpuPer1k),
     row("… 2026-07-28", "modern", CpuPer1k),
     row("… HTTP+SSE", "sse", CpuPer1k),
-    row("… while 1,000 more sessions are held, 8 connections", "sessions", CpuPer1k),
+    row("… HTTP+SSE, others' answers received, per call", "sse", Misdelivered),
+    row("… while the sessions below are held, 8 connections", "sessions", CpuPer1k),
     row("p50 ms, 1 connection, one CPU", "c1-pin", P50),
     row("p99 ms, 1 connection, one CPU", "c1-pin", P99),
     row("p50 ms, 32 connections", "c32", P50),

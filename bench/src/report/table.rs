@@ -29,7 +29,9 @@ pub(super) fn markdown(
     let failures = failures(summary, contestants);
     if !failures.is_empty() {
         line(&mut text, "\nWithout a number:\n");
-        failures.iter().for_each(|failure| line(&mut text, failure));
+        for failure in failures {
+            line(&mut text, &failure);
+        }
     }
     text
 }
@@ -77,6 +79,7 @@ fn compared(metric: Metric) -> bool {
         Metric::ForeignCpu
             | Metric::LoadCpuPer1k
             | Metric::ChildCpuPer1k
+            | Metric::Misdelivered
             | Metric::NotificationsLost
             | Metric::GrowthRss
             | Metric::StartOverhead

@@ -25,6 +25,9 @@ const READ_AT_LEAST: usize = 64 * 1024;
 const READ_UP_TO: usize = 1024 * 1024;
 const STREAM_QUEUE: usize = 8;
 
+/// Resolves when the child's output ends.
+pub(crate) type Closed = JoinHandle<io::Result<()>>;
+
 /// The relay's only child.
 pub(crate) struct Child {
     slots: RefCell<Vec<Option<Waiter>>>,
@@ -50,11 +53,8 @@ enum Sink {
 }
 
 impl Child {
-    /// Starts the child; the handle resolves when its output ends.
-    pub(crate) fn spawn(
-        command: &str,
-        arguments: Vec<String>,
-    ) -> io::Result<(Rc<Self>, JoinHandle<io::Result<()>>)> {
+    /// Starts the child.
+    pub(crate) fn spawn(command: &str, arguments: Vec<String>) -> io::Result<(Rc<Self>, Closed)> {
         let mut process = Command::new(command)
             .args(arguments)
             .stdin(Stdio::piped())
