@@ -31,7 +31,7 @@ impl Args {
         let quick = matches.get_flag("quick");
         let choose = |quickly, thoroughly| if quick { quickly } else { thoroughly };
         let number = |name| matches.get_one::<u64>(name).copied();
-        let span = number("millis").unwrap_or(choose(500, 2_000));
+        let span = number("millis").unwrap_or(choose(500, 1_000));
         let minutes = number("minutes").unwrap_or(choose(4, 20));
         let rounds = number("rounds").unwrap_or(choose(2, 5));
         Self {
@@ -70,7 +70,7 @@ fn command() -> Command {
         .about("Measures MCP proxies side by side and writes results.json, results.md, results.svg")
         .arg(flag("quick", "About three minutes instead of fifteen"))
         .arg(number("rounds", "Rounds over all modes and contestants [2 quick, 5]"))
-        .arg(number("millis", "Length of one measurement in ms [500 quick, 2000]"))
+        .arg(number("millis", "Length of one measurement in ms [500 quick, 1000]"))
         .arg(number("minutes", "No measurement begins after so many minutes [4 quick, 20]"))
         .arg(number("sessions", "Sessions that the mode `sessions` holds [1000]"))
         .arg(names("modes", "Only these modes"))

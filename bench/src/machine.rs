@@ -24,7 +24,7 @@ impl Machine {
             cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: thread::available_parallelism().map_or(1, usize::from),
             memory_gib: memory_gib(),
-            kernel: read("/proc/sys/kernel/osrelease"),
+            kernel: kernel(),
             load: [load(), String::new()],
             node: version("node"),
             python: version("python3"),
@@ -36,6 +36,12 @@ impl Machine {
     pub(crate) fn finish(&mut self) {
         self.load[1] = load();
     }
+}
+
+/// The version without what a distribution adds to it.
+fn kernel() -> String {
+    let release = read("/proc/sys/kernel/osrelease");
+    release.split('-').next().unwrap_or_default().to_owned()
 }
 
 fn load() -> String {

@@ -15,11 +15,11 @@ pub(crate) enum Metric {
     /// Latency that 99 of 100 calls stay below, in ms.
     P99,
     /// CPU of the proxy per 1,000 calls, in ms.
-    CpuPer1k,
+    CpuPerThousand,
     /// CPU of the proxy's children per 1,000 calls, in ms.
-    ChildCpuPer1k,
+    ChildCpuPerThousand,
     /// CPU of the load generator per 1,000 calls, in ms.
-    LoadCpuPer1k,
+    LoadCpuPerThousand,
     /// Answers that sessions were sent although they are others', per call.
     Misdelivered,
     /// CPU that neither contestant nor load generator used, in percent of one core.
@@ -31,7 +31,7 @@ pub(crate) enum Metric {
     /// Progress notifications per second.
     NotificationsPerSecond,
     /// CPU of the proxy per 1,000 notifications, in ms.
-    CpuPer1kNotifications,
+    CpuPerThousandNotifications,
     /// Notifications that never came, of those of one call.
     NotificationsLost,
     /// Memory gained while a reader does not read, in MB.
@@ -51,11 +51,11 @@ pub(crate) enum Metric {
     /// Memory while they are held, in MB.
     HeldRss,
     /// Memory of the children while they are held, in MB.
-    HeldChildRss,
+    HeldChildMemory,
     /// Memory per held session, in KB.
     KilobytesPerSession,
     /// CPU of the proxy per 1,000 opened sessions, in ms.
-    CpuPer1kSessions,
+    CpuPerThousandSessions,
 }
 
 impl Metric {

@@ -29,12 +29,12 @@ pub(crate) fn children_cpu(pid: u32) -> Duration {
 
 /// Resident memory in KiB.
 pub(crate) fn rss(pid: u32) -> u64 {
-    status(pid, "VmRSS:")
+    field(pid, "status", "VmRSS:")
 }
 
 /// The most memory that ever was resident, in KiB.
 pub(crate) fn peak_rss(pid: u32) -> u64 {
-    status(pid, "VmHWM:")
+    field(pid, "status", "VmHWM:")
 }
 
 /// Begins the peak anew.
@@ -43,9 +43,9 @@ pub(crate) fn forget_peak_rss(pid: u32) {
     let _forgotten = fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
-/// Resident memory of everything below a process, in KiB.
-pub(crate) fn children_rss(pid: u32) -> u64 {
-    descendants(pid).into_iter().map(rss).sum()
+/// Memory of everything below a process, in KiB; what several share is counted once.
+pub(crate) fn children_memory(pid: u32) -> u64 {
+    descendants(pid).into_iter().map(|child| field(child, "smaps_rollup", "Pss:")).sum()
 }
 
 /// CPU time of the whole machine that was not idle.
@@ -81,9 +81,9 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-fn status(pid: u32, field: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
+fn field(pid: u32, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 

@@ -88,7 +88,7 @@ fn describe(outcome: &Outcome) -> String {
     let mut line = String::new();
     for (metric, unit) in [
         (Metric::CallsPerSecond, "calls/s"),
-        (Metric::CpuPer1k, "ms/1k"),
+        (Metric::CpuPerThousand, "ms/1k"),
         (Metric::P99, "ms p99"),
         (Metric::MegabytesPerSecond, "MB/s"),
         (Metric::NotificationsPerSecond, "notifications/s"),

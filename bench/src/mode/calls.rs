@@ -42,9 +42,9 @@ pub(super) fn per_call(tally: &Tally, used: &Usage) -> Values {
         (Metric::CallsPerSecond, tally.per_second()),
         (Metric::P50, tally.percentile(50)),
         (Metric::P99, tally.percentile(99)),
-        (Metric::CpuPer1k, per_1k(used.proxy)),
-        (Metric::ChildCpuPer1k, per_1k(used.children)),
-        (Metric::LoadCpuPer1k, per_1k(used.load)),
+        (Metric::CpuPerThousand, per_1k(used.proxy)),
+        (Metric::ChildCpuPerThousand, per_1k(used.children)),
+        (Metric::LoadCpuPerThousand, per_1k(used.load)),
         (Metric::ForeignCpu, used.foreign(tally.elapsed)),
     ])
 }

@@ -129,7 +129,8 @@ impl Mode {
             Work::Calls(shape) => {
                 let proxy = stable.lead_out(bench, contestant, self.setup).await?;
                 let _pinned = self.pinned.then(|| Pin::with(proxy.pid())).transpose()?;
-                calls::measure(&bench.effort, proxy, shape).await
+                let measured = calls::measure(&bench.effort, proxy, shape).await;
+                measured.map_err(|failure| unless_served(failure, shape.dialect))
             }
             Work::Progress => {
                 let proxy = stable.lead_out(bench, contestant, self.setup).await?;
@@ -139,5 +140,15 @@ impl Mode {
             Work::Sessions => sessions::measure(bench, contestant).await,
             Work::Start => start::measure(bench, contestant).await,
         }
+    }
+}
+
+/// A revision that is refused is not served.
+fn unless_served(failure: Failure, dialect: Dialect) -> Failure {
+    match failure {
+        Failure::Status { status: 400..500, .. } if dialect == Dialect::Modern => {
+            Failure::NotServed("not served")
+        }
+        other => other,
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn measure(effort: &Effort, proxy: &Proxy) -> Result<Values, Fa
     let (sent, received) = ((u64::from(calls) * PER_CALL) as f64, received as f64);
     Ok(Values::from([
         (Metric::NotificationsPerSecond, received / elapsed.as_secs_f64()),
-        (Metric::CpuPer1kNotifications, used.proxy.as_secs_f64() * 1e6 / sent),
+        (Metric::CpuPerThousandNotifications, used.proxy.as_secs_f64() * 1e6 / sent),
         (Metric::NotificationsLost, (sent - received) / f64::from(calls)),
         (Metric::ForeignCpu, used.foreign(elapsed)),
     ]))

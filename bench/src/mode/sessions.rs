@@ -34,7 +34,7 @@ pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Val
     let opening = proxy.usage().since(before);
     sleep(SETTLE).await;
     let holding = procfs::rss(proxy.pid());
-    let child_rss = procfs::children_rss(proxy.pid());
+    let children = procfs::children_memory(proxy.pid());
     let shape =
         Shape { dialect: Dialect::Streamable, connections: 8, sessions: 8, tool: Tool::Echo(32) };
     let mut load = Load::open(&proxy.target, &shape).await?;
@@ -49,9 +49,9 @@ pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Val
     values.extend([
         (Metric::SessionsHeld, sessions),
         (Metric::HeldRss, calls::megabytes(holding)),
-        (Metric::HeldChildRss, calls::megabytes(child_rss)),
+        (Metric::HeldChildMemory, calls::megabytes(children)),
         (Metric::KilobytesPerSession, gained * 1e3 / sessions),
-        (Metric::CpuPer1kSessions, opening.proxy.as_secs_f64() * 1e6 / sessions),
+        (Metric::CpuPerThousandSessions, opening.proxy.as_secs_f64() * 1e6 / sessions),
     ]);
     Ok(values)
 }

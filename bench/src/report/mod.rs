@@ -15,12 +15,11 @@ use crate::{args::Args, contestant::Contestant, machine::Machine, run::Record};
 use self::summary::Summary;
 
 #[derive(Serialize)]
-struct Results<'a> {
+struct Run<'a> {
     machine: &'a Machine,
     rounds: usize,
     millis_per_measurement: u128,
     contestants: Vec<[&'static str; 2]>,
-    records: &'a [Record],
 }
 
 pub(crate) fn write(
@@ -30,18 +29,23 @@ pub(crate) fn write(
     contestants: &[Contestant],
     records: &[Record],
 ) -> io::Result<()> {
-    let results = Results {
+    let run = Run {
         machine,
         rounds: args.rounds,
         millis_per_measurement: args.effort.span.as_millis(),
         contestants: contestants.iter().map(|one| [one.name(), one.label()]).collect(),
-        records,
     };
     let summary = Summary::new(records);
     fs::create_dir_all(directory)?;
-    let mut json = serde_json::to_string_pretty(&results)?;
-    json.push('\n');
-    fs::write(directory.join("results.json"), json)?;
+    fs::write(directory.join("results.json"), json(&run, records)?)?;
     fs::write(directory.join("results.md"), table::markdown(&summary, args, machine, contestants))?;
     fs::write(directory.join("results.svg"), plot::svg(&summary, machine, contestants))
+}
+
+/// One measurement per line, for a reader of differences.
+fn json(run: &Run<'_>, records: &[Record]) -> io::Result<String> {
+    let lines: Result<Vec<String>, _> = records.iter().map(serde_json::to_string).collect();
+    let run = serde_json::to_string_pretty(run)?;
+    let records = lines?.join(",\n    ");
+    Ok(format!("{{\n\"run\": {run},\n\"records\": [\n    {records}\n]\n}}\n"))
 }

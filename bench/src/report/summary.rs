@@ -83,7 +83,7 @@ mod tests {
             round,
             mode: "c1",
             contestant,
-            outcome: Outcome::Values(Values::from([(Metric::CpuPer1k, value)])),
+            outcome: Outcome::Values(Values::from([(Metric::CpuPerThousand, value)])),
         };
         let records = [
             record(0, Contestant::Bare, 10.0),
@@ -92,9 +92,9 @@ mod tests {
             record(1, Contestant::Ours, 32.0),
         ];
         let summary = Summary::new(&records);
-        assert_eq!(summary.median("c1", Contestant::Ours, Metric::CpuPer1k), Some(23.5));
-        assert_eq!(summary.ratio("c1", Contestant::Ours, Metric::CpuPer1k), Some(1.55));
-        assert_eq!(summary.ratio("c32", Contestant::Ours, Metric::CpuPer1k), None);
+        assert_eq!(summary.median("c1", Contestant::Ours, Metric::CpuPerThousand), Some(23.5));
+        assert_eq!(summary.ratio("c1", Contestant::Ours, Metric::CpuPerThousand), Some(1.55));
+        assert_eq!(summary.ratio("c32", Contestant::Ours, Metric::CpuPerThousand), None);
     }
 
     #[test]

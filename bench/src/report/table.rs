@@ -57,7 +57,7 @@ fn heading(args: &Args, machine: &Machine) -> String {
 fn cell(summary: &Summary<'_>, row: &Row, contestant: Contestant) -> String {
     let Some(value) = summary.median(row.mode, contestant, row.metric) else {
         return match summary.failure(row.mode, contestant) {
-            Some("not served") => "not served".to_owned(),
+            Some(reason @ ("not served" | "stalled")) => reason.to_owned(),
             Some(_) => "fails".to_owned(),
             None => EMPTY.to_owned(),
         };
@@ -77,14 +77,14 @@ fn compared(metric: Metric) -> bool {
     !matches!(
         metric,
         Metric::ForeignCpu
-            | Metric::LoadCpuPer1k
-            | Metric::ChildCpuPer1k
+            | Metric::LoadCpuPerThousand
+            | Metric::ChildCpuPerThousand
             | Metric::Misdelivered
             | Metric::NotificationsLost
             | Metric::GrowthRss
             | Metric::StartOverhead
             | Metric::SessionsHeld
-            | Metric::HeldChildRss
+            | Metric::HeldChildMemory
             | Metric::KilobytesPerSession
     )
 }
