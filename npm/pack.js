@@ -44,7 +44,7 @@ const shared = () => ({
 });
 
 const mainManifest = () => {
-  const { devDependencies: _development, napi, scripts: _scripts, ...published } = manifest;
+  const { devDependencies, napi, scripts, ...published } = manifest;
   return {
     ...published,
     ...shared(),

@@ -18,14 +18,14 @@ const exported = [
 ];
 
 describe("installed from its tarballs", () => {
-  let linked, launched, main;
+  const directory = temporaryDirectory({ after });
+  const [linked, launched] = [join(directory, "linked"), join(directory, "launched")];
+  const main = join(linked, "node_modules/mcp-proxy");
 
   before(() => {
-    const directory = temporaryDirectory({ after });
     const tarballs = packDevelopmentBuild(join(directory, "out"));
-    linked = installIn(join(directory, "linked"), Object.values(tarballs));
-    launched = installIn(join(directory, "launched"), Object.values(tarballs), "--ignore-scripts");
-    main = join(linked, "node_modules/mcp-proxy");
+    installIn(linked, Object.values(tarballs));
+    installIn(launched, Object.values(tarballs), "--ignore-scripts");
   });
 
   test("installs nothing but itself and the platform's package", () => {

@@ -46,7 +46,6 @@ export const installIn = (directory, tarballs, ...flags) => {
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error", ...flags, ...tarballs], {
     cwd: directory,
   });
-  return directory;
 };
 
 /** Executables of the Node lines to test on: the running one, and those that npm has for this platform. */
