@@ -3,6 +3,7 @@
 const { AuthenticationMiddleware } = require("./crates/node/js/authentication.js");
 const { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation } = require("./crates/node/js/vocabulary.js");
 const { InMemoryEventStore } = require("./crates/node/js/event_store.js");
+const { startHTTPServer } = require("./crates/node/js/start_http_server.js");
 const { tapTransport } = require("./crates/node/js/tap_transport.js");
 
 module.exports = {
@@ -11,5 +12,6 @@ module.exports = {
   InMemoryEventStore,
   ServerType,
   resolveVersionNegotiation,
+  startHTTPServer,
   tapTransport,
 };

@@ -5,6 +5,8 @@ mod codec;
 pub mod config;
 mod downstream;
 mod error;
+pub mod host;
+mod http_server;
 mod jsonrpc;
 mod protocol;
 mod proxy;
@@ -15,7 +17,9 @@ mod tls;
 mod upstream;
 
 pub use error::Error;
+pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
+pub use relay::Unsent;
 
 /// Version of this crate, of the addon and of the command line.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

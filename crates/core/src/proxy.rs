@@ -1,11 +1,12 @@
 //! A whole proxy: one front, one server behind it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     config::ProxyConfig,
     downstream::http::{Front, Listener},
     error::Error,
+    host::Host,
     tls,
     upstream::Child,
 };
@@ -22,17 +23,17 @@ pub struct Proxy {
 }
 
 /// A proxy whose server answers and whose port is not open yet.
-#[derive(Debug)]
 pub struct Connected {
     child: Child,
     config: ProxyConfig,
+    host: Option<Arc<dyn Host>>,
 }
 
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
         let child = Child::start(&config.upstream).await?;
-        Ok(Connected { child, config })
+        Ok(Connected { child, config, host: None })
     }
 
     /// The address that is listened on.
@@ -48,17 +49,30 @@ impl Proxy {
     }
 }
 
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").field("child", &self.child).finish_non_exhaustive()
+    }
+}
+
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
         self.child.backend().server_name()
     }
 
+    /// Asks this host about requests: authentication, origins, custom routes.
+    #[must_use]
+    pub fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
-        let Self { child, config } = self;
+        let Self { child, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &child) {
+        match open(config, &child, host) {
             Ok(listener) => Ok(Proxy { child, listener, shutdown_timeout }),
             Err(error) => {
                 child.stop(shutdown_timeout).await;
@@ -68,13 +82,20 @@ impl Connected {
     }
 }
 
-fn open(config: ProxyConfig, child: &Child) -> Result<Listener, Error> {
+fn open(
+    config: ProxyConfig,
+    child: &Child,
+    host_program: Option<Arc<dyn Host>>,
+) -> Result<Listener, Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
     let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);
     let socket = Listener::bind(&host, port)?;
-    let front = Arc::new(Front::new(http, child.backend()));
-    Listener::start(socket, tls, keep_alive, front).map_err(|source| Error::Listen {
+    let mut front = Front::new(http, child.backend());
+    if let Some(program) = host_program {
+        front = front.with_host(program);
+    }
+    Listener::start(socket, tls, keep_alive, Arc::new(front)).map_err(|source| Error::Listen {
         host,
         port,
         source,

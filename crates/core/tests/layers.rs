@@ -12,8 +12,9 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("config", &[]),
+    ("host", &[]),
     ("telemetry", &["config"]),
     ("shutdown", &[]),
     ("jsonrpc", &[]),
@@ -23,16 +24,18 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
     ("session", &["era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
-    ("relay", &["session", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
+    ("relay", &["host", "session", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", ABOVE),
     ("proxy", ABOVE),
+    ("http_server", ABOVE),
     ("lib", &[]),
 ];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
+    "host",
     "relay",
     "session",
     "era",
@@ -48,6 +51,7 @@ const EDGE: &[&str] = &[
 
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
+    "host",
     "downstream",
     "upstream",
     "relay",

@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Transport,
     /// The session is unknown.
     SessionNotFound,
+    /// The caller's authorization does not cover the call.
+    Scope,
     /// The API key is missing or wrong: the original answers with the HTTP status.
     Unauthorized,
 }
@@ -34,7 +36,7 @@ impl Code {
             Self::InvalidParams => -32602,
             Self::Internal => -32603,
             Self::Transport => -32000,
-            Self::SessionNotFound => -32001,
+            Self::SessionNotFound | Self::Scope => -32001,
             Self::Unauthorized => 401,
         }
     }

@@ -46,6 +46,20 @@ impl Reply {
         sink.write(Outgoing { source, edits: &edits, response: false });
     }
 
+    /// Passes on a message that belongs to the request and does not answer it.
+    pub(crate) fn related(&self, message: &Message) {
+        if let Some(sink) = &self.sink {
+            sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+        }
+    }
+
+    /// Ends the response that is being sent; see [`Sink::interrupt`].
+    pub(crate) fn interrupt(&self) {
+        if let Some(sink) = &self.sink {
+            sink.interrupt();
+        }
+    }
+
     /// Passes the upstream's response on under the client's own id.
     pub(crate) fn response(mut self, response: &Message) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };

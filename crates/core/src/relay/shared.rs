@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Cause, Connection, InitializeResult, Outbox, Sink,
+    Backend, Cause, Client, Connection, InitializeResult, OpenError, Outbox, Sink,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     member::Member,
@@ -250,10 +250,8 @@ impl Shared {
 }
 
 impl Backend for Shared {
-    fn open(
-        &self,
-        unsolicited: Option<Arc<dyn Sink>>,
-    ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>> {
+    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
+        let unsolicited = client.unsolicited;
         let mut state = self.lock();
         let id = state.next_member;
         state.next_member += 1;
@@ -261,7 +259,8 @@ impl Backend for Shared {
         let shared = self.me.upgrade();
         drop(state);
         Box::pin(async move {
-            let shared = shared.ok_or_else(|| ErrorBody::new(Code::Internal, "shutting down"))?;
+            let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
+            let shared = shared.ok_or_else(closing)?;
             let connection: Arc<dyn Connection> = Arc::new(Member::new(id, shared));
             Ok(connection)
         })

@@ -55,6 +55,18 @@ impl Registry {
         sessions.get(&id).map(|session| Attachment::new(Arc::clone(session)))
     }
 
+    /// What ends this session from its server's side, before or after it is known.
+    pub(crate) fn ending(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
+        let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
+        Arc::new(move || {
+            let (Some(registry), Some(session)) = (registry.upgrade(), session.upgrade()) else {
+                return;
+            };
+            registry.remove(session.id);
+            session.close();
+        })
+    }
+
     pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<Session>> {
         self.lock().remove(&id)
     }
@@ -201,6 +213,10 @@ impl Session {
             stream.end();
         }
         self.standalone.end();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.standalone.has_ended()
     }
 
     fn is_attached(&self) -> bool {

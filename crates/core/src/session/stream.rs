@@ -62,6 +62,8 @@ struct State {
 enum Reader {
     Absent,
     Present(Option<Waker>),
+    /// Told to come back later.
+    Dismissed,
     Cut,
 }
 
@@ -187,11 +189,17 @@ impl Stream {
         state.wake();
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().owed == Owed::Ended
+    }
+
     /// What the reader gets next.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Step> {
         let mut state = self.lock();
-        if matches!(state.reader, Reader::Cut) {
-            return Poll::Ready(Step::Cut);
+        match state.reader {
+            Reader::Cut => return Poll::Ready(Step::Cut),
+            Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
+            _ => {}
         }
         if let Some(bytes) = state.queue.pop() {
             return Poll::Ready(Step::Bytes(bytes));
@@ -216,7 +224,7 @@ impl Stream {
     /// Ready once there is a message to send, or nothing more will come.
     pub(crate) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.wrote || state.owed == Owed::Ended {
+        if state.wrote || state.owed == Owed::Ended || matches!(state.reader, Reader::Dismissed) {
             return Poll::Ready(());
         }
         state.wait(context);
@@ -284,6 +292,15 @@ impl Sink for Stream {
         let mut state = self.lock();
         if self.encoding == Encoding::Json && state.settle() {
             state.wake();
+        }
+    }
+
+    /// Only a numbered stream can be resumed; any other goes on.
+    fn interrupt(&self) {
+        let mut state = self.lock();
+        if self.numbering.is_some() && matches!(state.reader, Reader::Present(_)) {
+            state.wake();
+            state.reader = Reader::Dismissed;
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::{admin, auth::Auth, cors::Cors, sse::SseSessions};
 use crate::{
     config::{AllowedHosts, EventStoreConfig, HttpConfig},
+    host::Host,
     relay::Backend,
     session::{Encoding, Registry, reap},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Front {
     pub(super) event_store: Option<EventStoreConfig>,
     pub(super) max_body_size: Option<usize>,
     pub(super) keep_alive: HeaderValue,
+    pub(super) normalize_charset: bool,
+    pub(super) host: Option<Arc<dyn Host>>,
     reaper: Option<JoinHandle<()>>,
 }
 
@@ -67,8 +70,16 @@ impl Front {
             max_body_size: config.max_body_size,
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
+            normalize_charset: config.normalize_charset,
+            host: None,
             reaper,
         }
+    }
+
+    /// Asks this host whatever only the embedding program can answer.
+    pub(crate) fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
     }
 
     /// Ends every session: open streams end, sessions are unknown from now on.

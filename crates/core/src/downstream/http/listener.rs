@@ -1,7 +1,6 @@
 //! Sockets: bind, accept, TLS, one task per connection, and their end.
 
 use std::{
-    convert::Infallible,
     fmt, io,
     net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs},
     sync::Arc,
@@ -157,7 +156,7 @@ impl Acceptor {
         }
         let connection = Connection {
             front: Arc::clone(&self.front),
-            from: Origin { loopback: peer.ip().to_canonical().is_loopback() },
+            from: Origin { peer, encrypted: self.tls.is_some() },
             head_timeout: self.head_timeout,
             drain: self.drain.clone(),
         };
@@ -192,7 +191,7 @@ impl Connection {
         let (front, from) = (self.front, self.from);
         let service = service_fn(move |request| {
             let front = Arc::clone(&front);
-            async move { Ok::<_, Infallible>(front.serve(request, from).await) }
+            async move { front.serve(request, from).await }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -11,6 +11,7 @@ use crate::{
         front::{Front, HEAD_DELAY},
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
+    host::Caller,
     jsonrpc::{Kind, Message},
     relay::{Connection, Reply, Sink},
     session::{Attachment, Stream},
@@ -54,7 +55,12 @@ impl Drop for Unread {
 
 impl Front {
     /// Sends the messages upstream and answers with what comes back.
-    pub(super) async fn exchange(&self, route: Route, messages: Vec<Message>) -> Response {
+    pub(super) async fn exchange(
+        &self,
+        route: Route,
+        messages: Vec<Message>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Response {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(self.encoding, requests);
         match route {
@@ -67,7 +73,7 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                send_all(&*connection, messages, &stream).await;
+                send_all(&*connection, messages, &stream, caller).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -83,7 +89,7 @@ impl Front {
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                send_all(&*closing.0, messages, &stream).await;
+                send_all(&*closing.0, messages, &stream, caller).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
@@ -106,11 +112,16 @@ impl Front {
     }
 }
 
-async fn send_all(connection: &dyn Connection, messages: Vec<Message>, stream: &Arc<Stream>) {
+async fn send_all(
+    connection: &dyn Connection,
+    messages: Vec<Message>,
+    stream: &Arc<Stream>,
+    caller: Option<&Arc<Caller>>,
+) {
     for message in messages {
         let reply = (message.kind() == Kind::Request)
             .then(|| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
-        if let Some(sending) = connection.send(message, reply) {
+        if let Some(sending) = connection.send(message, reply, caller) {
             sending.await;
         }
     }

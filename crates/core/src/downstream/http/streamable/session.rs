@@ -13,6 +13,7 @@ use crate::{
         reject::Rejection,
         response::{Response, ResponseBody, empty_text, event_stream},
     },
+    host::Caller,
     session::{Attachment, Resumed, Session, Stream},
     telemetry::console,
 };
@@ -22,15 +23,21 @@ const STANDALONE_TAKEN: &str = "Only one SSE stream is allowed per session";
 
 impl Front {
     /// `GET`: opens the standalone stream or resumes any.
-    pub(in crate::downstream::http) fn open_standalone(
+    pub(in crate::downstream::http) async fn open_standalone(
         &self,
         headers: &HeaderMap,
+        caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         if self.stateless {
             return Err(Rejection::MethodNotAllowed);
         }
-        let id = text(headers, &SESSION_ID).ok_or(Rejection::NoSessionId("No sessionId"))?;
-        let attachment = self.registry.attach(id).ok_or(Rejection::UnknownSession)?;
+        let Some(id) = text(headers, &SESSION_ID) else {
+            return self.without_session_id("No sessionId");
+        };
+        let attachment = match self.admitted(id, caller).await? {
+            Ok(attachment) => attachment,
+            Err(refused) => return Ok(*refused),
+        };
         let last = text(headers, &LAST_EVENT_ID);
         match last {
             Some(last) => console!(
@@ -50,22 +57,47 @@ impl Front {
     }
 
     /// `DELETE`: ends the session.
-    pub(in crate::downstream::http) fn delete(
+    pub(in crate::downstream::http) async fn delete(
         &self,
         headers: &HeaderMap,
+        caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         console!("[mcp-proxy] received delete request");
         if self.stateless {
             return Err(Rejection::MethodNotAllowed);
         }
-        let missing = Rejection::NoSessionId("Invalid or missing sessionId");
-        let id = text(headers, &SESSION_ID).ok_or(missing)?;
+        let Some(id) = text(headers, &SESSION_ID) else {
+            return self.without_session_id("Invalid or missing sessionId");
+        };
         console!("[mcp-proxy] received delete request for session {id}");
-        let attachment = self.registry.attach(id).ok_or(Rejection::UnknownSession)?;
+        let attachment = match self.admitted(id, caller).await? {
+            Ok(attachment) => attachment,
+            Err(refused) => return Ok(*refused),
+        };
         check_version(headers)?;
         let session = self.registry.remove(attachment.session().id());
         session.ok_or(Rejection::UnknownSession)?.close();
         Ok(empty_text(StatusCode::OK))
+    }
+
+    fn without_session_id(&self, text: &'static str) -> Result<Response, Rejection> {
+        if self.authenticates() {
+            return Ok(self.no_session(b"null"));
+        }
+        Err(Rejection::NoSessionId(text))
+    }
+
+    /// The session, for a caller that may use it. Whether it exists is told to nobody else.
+    async fn admitted(
+        &self,
+        id: &str,
+        caller: Option<&Arc<Caller>>,
+    ) -> Result<Result<Attachment, Box<Response>>, Rejection> {
+        let attachment = self.registry.attach(id);
+        if let Err(refused) = self.authenticate(caller, None, b"null").await {
+            return Ok(Err(refused));
+        }
+        attachment.map(Ok).ok_or(Rejection::UnknownSession)
     }
 }
 
