@@ -16,11 +16,8 @@ const responseAnswer = async (response) => {
   return { response: { body, headers, status: response.status, statusText: String(response.statusText) } };
 };
 
-const scopeAnswer = ({ data, message }) => ({
-  scope: {
-    description: data.error_description ?? data.errorDescription ?? (message || null),
-    required: (data.required_scopes ?? data.requiredScopes ?? []).map(String),
-  },
+const scopeAnswer = ({ data }) => ({
+  scope: { description: data.errorDescription ?? null, required: (data.requiredScopes ?? []).map(String) },
 });
 
 /** Why `authenticate` or `createServer` failed. */
@@ -29,10 +26,10 @@ const failure = async (error) => {
   return { failed: error instanceof Error || typeof error?.message === "string" ? String(error.message) : null };
 };
 
-/** Why a server that was made cannot be used. */
-const unusable = async (error) => {
+/** Why a server that was made cannot be used; `doing` says what it was for. */
+const unusable = (doing) => async (error) => {
   if (isInsufficientScope(error)) return scopeAnswer(error);
-  console.error("[mcp-proxy] error handling request", error);
+  console.error(`[mcp-proxy] error ${doing}`, error);
   return "unusable";
 };
 

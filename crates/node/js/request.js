@@ -70,12 +70,13 @@ class RequestHead {
 
   #makeMessage() {
     const message = new IncomingMessage(new PeerSocket(this));
+    // What Node's own parser calls: joins repeated fields by Node's rules, once somebody looks.
+    message._addHeaderLines(this.rawHeaders, this.rawHeaders.length);
     message.complete = true;
     message.httpVersion = "1.1";
     message.httpVersionMajor = 1;
     message.httpVersionMinor = 1;
     message.method = this.method;
-    message.rawHeaders = this.rawHeaders;
     message.url = this.target;
     message.push(null);
     return message;

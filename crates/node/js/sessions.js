@@ -37,7 +37,11 @@ class Sessions {
       return;
     }
     if (entry.closed) return this.#end(entry);
-    const answer = await this.#connect(id, entry, sessionId).catch((error) => refusal(unusable, error));
+    // The response to a GET begins with the connection, so nothing after it can refuse the request.
+    const isStream = head.method === "GET";
+    const connecting = this.#connect(id, entry, { isStream, sessionId });
+    const failed = unusable(isStream ? "connecting to server" : "handling request");
+    const answer = await connecting.catch((error) => refusal(failed, error));
     if (answer) await this.close(id);
     this.#native.answer(question, answer);
   }
@@ -69,7 +73,7 @@ class Sessions {
    * Resolves as soon as messages can be delivered. A server whose `connect` waits for its client must
    * have them before it is connected; any other has them after `onConnect`.
    */
-  async #connect(id, entry, sessionId) {
+  async #connect(id, entry, { isStream, sessionId }) {
     const { server } = entry;
     const resumable = this.#options.eventStore !== false && Boolean(sessionId);
     const transport = new HTTPServerTransport(this.#native, id, { resumable, sessionId: sessionId ?? undefined });
@@ -77,7 +81,7 @@ class Sessions {
     const connected = (async () => server.connect(transport))();
     const waiting = Symbol("waiting");
     const first = await Promise.race([connected, transport.started.then(nextTurn).then(() => waiting)]);
-    if (first !== waiting) {
+    if (first !== waiting && !isStream) {
       await this.#options.onConnect?.(server);
       return;
     }

@@ -123,7 +123,7 @@ class HTTPServer {
       await server.updateAuth(result);
       return undefined;
     } catch (error) {
-      return refusal(unusable, error);
+      return refusal(unusable("handling request"), error);
     }
   }
 

@@ -13,7 +13,7 @@ use crate::{
         front::{Front, PROTOCOL_VERSION, SESSION_ID, text},
         gate::Step,
         reject::{MAX_BATCH, Rejection},
-        response::{Response, empty, empty_text},
+        response::{Response, empty_text},
     },
     host::Caller,
     jsonrpc::{Body, Invalid, Kind, Message, split},
@@ -42,8 +42,8 @@ impl Front {
         let body = match body::read(body, self.max_body_size).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
-            // Nobody is left to read the answer.
-            Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
+            // What came is no message; who hears of requests hears of this one all the same.
+            Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
         let server = attachment.as_ref().and_then(|attachment| {
             attachment.as_ref()?.session().connection()?.server()
