@@ -84,6 +84,24 @@ pub enum Routed {
     Failed,
 }
 
+/// Events that a client has missed.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// They are of the session's standalone stream, which goes on.
+    pub standalone: bool,
+    /// Ids and messages, one line of JSON each.
+    pub events: Vec<(String, Bytes)>,
+}
+
+/// Why there is nothing to replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreplayed {
+    /// The event is not kept.
+    Unknown,
+    /// The store failed.
+    Failed,
+}
+
 /// A message from a client to a server of the host.
 #[derive(Debug)]
 pub struct Delivery<'a> {
@@ -102,6 +120,16 @@ pub trait Host: Send + Sync + 'static {
 
     /// Whether the host answers paths that are no MCP endpoint.
     fn routes(&self) -> bool;
+
+    /// Whether the host stores the events of its servers' streams, so that they can be resumed.
+    fn stores_events(&self) -> bool;
+
+    /// What was sent on a stream after this event.
+    fn replay(
+        &self,
+        server: ServerId,
+        last_event_id: &str,
+    ) -> BoxFuture<'static, Result<Replay, Unreplayed>>;
 
     /// May this request be served, by this server if it belongs to a session?
     fn authenticate(

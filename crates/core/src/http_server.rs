@@ -32,14 +32,16 @@ impl Servers {
         Self(Embedded::new(host))
     }
 
-    /// Sends what a server has to say; `related` is the raw id of the request it belongs to.
+    /// Sends what a server has to say; `related` is the raw id of the request it belongs to,
+    /// `event_id` names it where the host stores events.
     pub fn send(
         &self,
         server: ServerId,
         text: Bytes,
         related: Option<&[u8]>,
+        event_id: Option<&str>,
     ) -> Result<(), Unsent> {
-        self.0.send(server, text, related)
+        self.0.send(server, text, related, event_id)
     }
 
     /// Ends the response stream of a request, or the one of unasked messages, for its client to

@@ -141,6 +141,7 @@ const nativeOptions = (options) => {
     oauth: oauthFor(options.oauth),
     off: switchedOff(options),
     route: Boolean(onUnhandledRequest),
+    store: typeof options.eventStore === "object" && options.eventStore !== null,
     sessionIdleTimeout: idle === undefined || Number.isFinite(idle) ? idle : 0,
   };
   const dropped = new Set(["createServer", "eventStore", "modern", "onClose", "onConnect", "onListenSubscriptions"]);

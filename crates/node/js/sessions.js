@@ -3,7 +3,22 @@
 const { failure, refusal, unusable } = require("./refusal.js");
 const { HTTPServerTransport } = require("./transport.js");
 
+/** How long closing waits for callbacks and servers that do not settle. */
+const CLOSE_GRACE = 1000;
+/** How long a server whose client has gone may go on connecting before it is closed. */
+const CONNECT_GRACE = 2000;
+
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Waits for a promise, but not for ever. */
+const within = async (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+};
 
 /** Runs a callback; what it throws is told and goes no further. */
 const attempt = async (what, work) => {
@@ -54,6 +69,18 @@ class Sessions {
     this.#entries.get(id)?.transport?.deliver(text, head);
   }
 
+  async replay(question, id, lastEventId) {
+    let answer;
+    try {
+      const replay = await this.#entries.get(id)?.transport?.replay(lastEventId);
+      answer = replay && JSON.stringify(replay);
+    } catch (error) {
+      console.error("[mcp-proxy] error replaying events", error);
+      answer = "failed";
+    }
+    this.#native.answer(question, answer);
+  }
+
   /** The client has gone. Once for each server, whoever says so first. */
   close(id) {
     const entry = this.#entries.get(id);
@@ -64,9 +91,9 @@ class Sessions {
     return entry.server && this.#end(entry);
   }
 
-  /** Settles when every server that was closed has been told. */
+  /** Resolves when every server that was closed has been told, or after a while. */
   async settled() {
-    await Promise.all(this.#endings);
+    await within(CLOSE_GRACE, Promise.all(this.#endings));
   }
 
   /**
@@ -75,22 +102,26 @@ class Sessions {
    */
   async #connect(id, entry, { isStream, sessionId }) {
     const { server } = entry;
-    const resumable = this.#options.eventStore !== false && Boolean(sessionId);
-    const transport = new HTTPServerTransport(this.#native, id, { resumable, sessionId: sessionId ?? undefined });
+    const { enableJsonResponse, eventStore } = this.#options;
+    const hasEvents = !enableJsonResponse && !isStream && Boolean(sessionId);
+    const transport = new HTTPServerTransport(this.#native, id, {
+      resumable: eventStore !== false && hasEvents,
+      sessionId: sessionId ?? undefined,
+      store: hasEvents && eventStore ? eventStore : undefined,
+    });
     entry.transport = transport;
     const connected = (async () => server.connect(transport))();
+    const ready = connected.then(() => (entry.ended ? undefined : this.#options.onConnect?.(server)));
+    // Ended no earlier: what `connect` sets up last, as a timer, would never be taken down.
+    entry.settled = ready.catch(() => {});
     const waiting = Symbol("waiting");
     const first = await Promise.race([connected, transport.started.then(nextTurn).then(() => waiting)]);
-    if (first !== waiting && !isStream) {
-      await this.#options.onConnect?.(server);
-      return;
-    }
-    connected
-      .then(() => this.#options.onConnect?.(server))
-      .catch((error) => {
-        console.error("[mcp-proxy] error connecting to server", error);
-        this.#native.hangUp(id);
-      });
+    if (first !== waiting && !isStream) return ready;
+    ready.catch((error) => {
+      console.error("[mcp-proxy] error connecting to server", error);
+      this.#native.hangUp(id);
+    });
+    return undefined;
   }
 
   #end(entry) {
@@ -99,8 +130,11 @@ class Sessions {
     return ending;
   }
 
-  async #finish({ server, transport }) {
+  async #finish(entry) {
+    const { server, settled, transport } = entry;
     transport?.ended();
+    await within(CONNECT_GRACE, settled);
+    entry.ended = true;
     await attempt("in onClose", () => this.#options.onClose?.(server));
     await attempt("closing server", () => server?.close());
   }

@@ -7,9 +7,6 @@ const { failure, refusal, unusable } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
 
-/** How long `close()` waits for `onClose` callbacks and servers that do not settle. */
-const CLOSE_GRACE = 1000;
-
 const nothing = () => {};
 
 class HTTPServer {
@@ -43,6 +40,7 @@ class HTTPServer {
     ({ bytes, id }) => this.#routes.bytes(id, bytes),
     ({ id }) => this.#routes.bytes(id, null),
     ({ id }) => this.#routes.drained(id),
+    ({ id, server, text }) => this.#sessions.replay(id, server, text),
   ];
 
   async start(options) {
@@ -68,12 +66,7 @@ class HTTPServer {
     });
     this.#native.close();
     await closed;
-    let timer;
-    const grace = new Promise((resolve) => {
-      timer = setTimeout(resolve, CLOSE_GRACE);
-    });
-    await Promise.race([this.#sessions.settled(), grace]);
-    clearTimeout(timer);
+    await this.#sessions.settled();
   }
 
   #dispatch(kind, id, server, caller, text, rawHead, bytes) {

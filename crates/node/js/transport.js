@@ -1,6 +1,8 @@
 "use strict";
 // What `server.connect` receives: a transport of both SDKs over one client of the listener.
 
+const { StoredStreams } = require("./stored_streams.js");
+
 const UNSENT = ["", "No connection established for request ID: ", "The transport is closed", "Not a JSON-RPC message"];
 
 const rawId = (id) => (id === undefined || id === null ? undefined : JSON.stringify(id));
@@ -15,17 +17,19 @@ class HTTPServerTransport {
   #native;
   #resumable;
   #start;
+  #store;
 
   /** Settled once the server takes messages. */
   started = new Promise((resolve) => {
     this.#start = resolve;
   });
 
-  constructor(native, id, { resumable, sessionId }) {
+  constructor(native, id, { resumable, sessionId, store }) {
     this.#id = id;
     this.#native = native;
     this.#resumable = resumable;
     this.sessionId = sessionId;
+    this.#store = store && new StoredStreams(store);
   }
 
   async start() {
@@ -36,13 +40,19 @@ class HTTPServerTransport {
 
   async send(message, options) {
     const related = options?.relatedRequestId;
-    const status = this.#native.send(this.#id, JSON.stringify(message), rawId(related));
+    const eventId = await this.#store?.add(message, related, this.onerror);
+    const status = this.#native.send(this.#id, JSON.stringify(message), rawId(related), eventId);
     if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
   }
 
   async close() {
     this.#native.hangUp(this.#id);
     this.ended();
+  }
+
+  /** What a client has missed after an event; undefined if that is not known. */
+  replay(lastEventId) {
+    return this.#store?.replay(lastEventId);
   }
 
   setProtocolVersion() {}
@@ -60,6 +70,7 @@ class HTTPServerTransport {
   deliver(text, head) {
     this.#report(() => {
       const message = JSON.parse(text);
+      this.#store?.opened(message, head);
       this.onmessage?.(message, this.#extra(message, head));
     });
   }

@@ -1,7 +1,7 @@
 //! Answers of JavaScript to questions of the front.
 
 use bytes::Bytes;
-use mcp_proxy_core::host::{Refusal, Verbatim};
+use mcp_proxy_core::host::{Refusal, Replay, Unreplayed, Verbatim};
 use serde::Deserialize;
 
 /// An answer other than yes.
@@ -54,4 +54,19 @@ pub(crate) fn admission(answer: Option<String>) -> Result<(), Refusal> {
             Err(Refusal::Unusable)
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+struct Events {
+    standalone: bool,
+    events: Vec<(String, String)>,
+}
+
+/// Reads what an event store has kept; nothing means that the event is not known.
+pub(crate) fn replayed(answer: Option<String>) -> Result<Replay, Unreplayed> {
+    let text = answer.ok_or(Unreplayed::Unknown)?;
+    let Events { standalone, events } =
+        serde_json::from_str(&text).map_err(|_| Unreplayed::Failed)?;
+    let events = events.into_iter().map(|(id, message)| (id, Bytes::from(message))).collect();
+    Ok(Replay { standalone, events })
 }

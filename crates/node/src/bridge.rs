@@ -10,14 +10,16 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use mcp_proxy_core::host::{Caller, Delivery, Host, Refusal, Routed, ServerId};
+use mcp_proxy_core::host::{
+    Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed,
+};
 use tokio::{
     io::DuplexStream,
     sync::{Semaphore, oneshot},
 };
 
 use crate::{
-    answer::admission,
+    answer::{admission, replayed},
     event::{Dispatch, Event, Kind, tell},
     head,
     route::Routes,
@@ -32,6 +34,7 @@ const QUEUE: usize = 256;
 pub(crate) struct Callbacks {
     pub(crate) authenticate: bool,
     pub(crate) route: bool,
+    pub(crate) store: bool,
 }
 
 /// See the module.
@@ -166,6 +169,20 @@ impl Host for Bridge {
 
     fn routes(&self) -> bool {
         self.callbacks.route
+    }
+
+    fn stores_events(&self) -> bool {
+        self.callbacks.store
+    }
+
+    fn replay(
+        &self,
+        server: ServerId,
+        last_event_id: &str,
+    ) -> BoxFuture<'static, Result<Replay, Unreplayed>> {
+        let event = Event::new(Kind::Replay, 0).with_text(last_event_id.to_owned());
+        let answer = self.ask(Event { server, ..event });
+        Box::pin(async move { replayed(answer.await.flatten()) })
     }
 
     fn authenticate(

@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     RouteBytes = 10,
     RouteEnd = 11,
     RouteDrained = 12,
-    Log = 13,
+    Replay = 13,
 }
 
 /// One call.

@@ -35,6 +35,7 @@ pub(crate) struct Options {
     ssl_cert: Option<PathBuf>,
     ssl_key: Option<PathBuf>,
     stateless: bool,
+    store: bool,
     stream_endpoint: Option<String>,
     upstream: Option<Upstream>,
 }
@@ -83,7 +84,7 @@ impl Options {
     }
 
     pub(crate) fn callbacks(&self) -> Callbacks {
-        Callbacks { authenticate: self.authenticate, route: self.route }
+        Callbacks { authenticate: self.authenticate, route: self.route, store: self.store }
     }
 
     /// Whether JavaScript has to be asked about anything.

@@ -117,9 +117,16 @@ impl NativeServer {
 
     /// Sends a message of a server; 0, or why it went nowhere.
     #[napi]
-    pub fn send(&self, server: u32, message: String, related: Option<String>) -> u32 {
+    pub fn send(
+        &self,
+        server: u32,
+        message: String,
+        related: Option<String>,
+        event_id: Option<String>,
+    ) -> u32 {
         let related = related.as_deref().map(str::as_bytes);
-        match self.servers.send(server, Bytes::from(message), related) {
+        let message = Bytes::from(message);
+        match self.servers.send(server, message, related, event_id.as_deref()) {
             Ok(()) => 0,
             Err(Unsent::NoRequest) => 1,
             Err(Unsent::Closed) => 2,

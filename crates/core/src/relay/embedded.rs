@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink};
+use super::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink, reply::write};
 use crate::{
     host::{Caller, Delivery, Host, ServerId},
     jsonrpc::{IdKey, Kind, Message},
@@ -65,9 +65,10 @@ impl Embedded {
         id: ServerId,
         text: Bytes,
         related: Option<&[u8]>,
+        event_id: Option<&str>,
     ) -> Result<(), Unsent> {
         let message = Message::parse(text).map_err(|_| Unsent::Invalid)?;
-        self.server(id).ok_or(Unsent::Closed)?.send_down(&message, related)
+        self.server(id).ok_or(Unsent::Closed)?.send_down(&message, related, event_id)
     }
 
     /// Ends the response stream of a request, or the one of unasked messages; both can be resumed.
@@ -146,21 +147,27 @@ impl Server {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send_down(&self, message: &Message, related: Option<&[u8]>) -> Result<(), Unsent> {
+    fn send_down(
+        &self,
+        message: &Message,
+        related: Option<&[u8]>,
+        event_id: Option<&str>,
+    ) -> Result<(), Unsent> {
         if matches!(message.kind(), Kind::Result | Kind::Error) {
             let key = message.id().map(IdKey::of).ok_or(Unsent::Invalid)?;
             let reply = self.open().remove(&key).ok_or(Unsent::NoRequest)?;
-            reply.response(message);
+            reply.stored_response(message, event_id);
             return Ok(());
         }
         let Some(related) = related else {
             if let Some(sink) = &self.unsolicited {
-                sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+                let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
+                write(&**sink, outgoing, event_id);
             }
             return Ok(());
         };
         let open = self.open();
-        open.get(&IdKey::of(related)).ok_or(Unsent::NoRequest)?.related(message);
+        open.get(&IdKey::of(related)).ok_or(Unsent::NoRequest)?.related(message, event_id);
         Ok(())
     }
 

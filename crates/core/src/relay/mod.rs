@@ -46,6 +46,11 @@ pub(crate) struct Outgoing<'a> {
 pub(crate) trait Sink: Send + Sync {
     fn write(&self, outgoing: Outgoing<'_>);
 
+    /// Writes a message that is stored elsewhere as this event.
+    fn write_event(&self, outgoing: Outgoing<'_>, _event_id: &str) {
+        self.write(outgoing);
+    }
+
     /// An exchange on this sink will get no response.
     fn forget(&self);
 

@@ -47,9 +47,10 @@ impl Reply {
     }
 
     /// Passes on a message that belongs to the request and does not answer it.
-    pub(crate) fn related(&self, message: &Message) {
+    pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
+        let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
         if let Some(sink) = &self.sink {
-            sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+            write(&**sink, outgoing, event_id);
         }
     }
 
@@ -61,10 +62,16 @@ impl Reply {
     }
 
     /// Passes the upstream's response on under the client's own id.
-    pub(crate) fn response(mut self, response: &Message) {
+    pub(crate) fn response(self, response: &Message) {
+        self.stored_response(response, None);
+    }
+
+    /// The same, for a response that is stored elsewhere as this event.
+    pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        sink.write(Outgoing { source: response.bytes(), edits: &edits, response: true });
+        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
+        write(&*sink, outgoing, event_id);
     }
 
     /// Answers with this raw JSON result.
@@ -93,6 +100,13 @@ impl Reply {
             let text = error.response(self.id.as_bytes());
             sink.write(Outgoing { source: &text, edits: &[], response: true });
         }
+    }
+}
+
+pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+    match event_id {
+        Some(id) => sink.write_event(outgoing, id),
+        None => sink.write(outgoing),
     }
 }
 

@@ -20,6 +20,16 @@ use crate::{
     relay::Connection,
 };
 
+/// What becomes of the events on a session's streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Events {
+    /// Kept for `Last-Event-ID`, within these bounds.
+    Kept(EventStoreConfig),
+    /// Kept by somebody else.
+    StoredOutside,
+    Forgotten,
+}
+
 /// All sessions of one front. Removing a session hands over the duty to close it.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -39,7 +49,7 @@ impl Registry {
     }
 
     /// A new session that nobody can find yet; `None` when there are too many.
-    pub(crate) fn create(&self, store: Option<EventStoreConfig>) -> Option<Arc<Session>> {
+    pub(crate) fn create(&self, store: Events) -> Option<Arc<Session>> {
         (self.lock().len() < self.limit).then(|| Arc::new(Session::new(store, self.epoch)))
     }
 
@@ -108,6 +118,7 @@ pub(crate) struct Session {
     primes: AtomicBool,
     connection: OnceLock<Arc<dyn Connection>>,
     store: Option<Arc<Mutex<EventStore>>>,
+    stored_outside: bool,
     standalone: Arc<Stream>,
     streams: Mutex<HashMap<u64, Arc<Stream>>>,
 }
@@ -116,8 +127,12 @@ pub(crate) struct Session {
 const STANDALONE: u64 = 0;
 
 impl Session {
-    fn new(store: Option<EventStoreConfig>, epoch: Instant) -> Self {
-        let store = store.map(|limits| Arc::new(Mutex::new(EventStore::new(limits))));
+    fn new(events: Events, epoch: Instant) -> Self {
+        let store = match events {
+            Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
+            Events::Forgotten | Events::StoredOutside => None,
+        };
+        let stored_outside = matches!(events, Events::StoredOutside);
         let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
         Self {
             id: Uuid::new_v4(),
@@ -128,6 +143,7 @@ impl Session {
             primes: AtomicBool::new(false),
             connection: OnceLock::new(),
             store,
+            stored_outside,
             standalone: Arc::new(Stream::standalone(numbering)),
             streams: Mutex::default(),
         }
@@ -159,6 +175,10 @@ impl Session {
         self.primes.load(Ordering::Relaxed)
     }
 
+    pub(super) fn is_stored_outside(&self) -> bool {
+        self.stored_outside
+    }
+
     pub(crate) fn is_resumable(&self) -> bool {
         self.store.is_some()
     }
@@ -168,7 +188,7 @@ impl Session {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
         let numbering = numbering.filter(|_| stream.is_event_stream());
-        let stream = Arc::new(stream.in_session(self, numbering));
+        let stream = Arc::new(stream.in_session(self, number, numbering));
         self.streams().insert(number, Arc::clone(&stream));
         stream
     }

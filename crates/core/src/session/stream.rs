@@ -46,6 +46,10 @@ pub(crate) struct Stream {
     encoding: Encoding,
     numbering: Option<Numbering>,
     session: Weak<Session>,
+    /// Its number within the session.
+    number: Option<u64>,
+    /// The events are stored outside, so that the stream can be resumed all the same.
+    stored: bool,
     state: Mutex<State>,
 }
 
@@ -93,6 +97,8 @@ impl Stream {
             encoding,
             numbering: None,
             session: Weak::new(),
+            number: None,
+            stored: false,
             state: Mutex::new(State {
                 queue: Pieces::default(),
                 reader: Reader::Present(None),
@@ -113,8 +119,14 @@ impl Stream {
     }
 
     /// Makes it a stream of this session: numbered if the session is resumable.
-    pub(crate) fn in_session(self, session: &Arc<Session>, numbering: Option<Numbering>) -> Self {
-        Self { numbering, session: Arc::downgrade(session), ..self }
+    pub(crate) fn in_session(
+        self,
+        session: &Arc<Session>,
+        number: u64,
+        numbering: Option<Numbering>,
+    ) -> Self {
+        let stored = session.is_stored_outside();
+        Self { numbering, session: Arc::downgrade(session), number: Some(number), stored, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -123,11 +135,6 @@ impl Stream {
 
     pub(crate) fn is_event_stream(&self) -> bool {
         self.encoding == Encoding::EventStream
-    }
-
-    /// Number of the stream within its session.
-    pub(crate) fn number(&self) -> Option<u64> {
-        self.numbering.as_ref().map(|numbering| numbering.stream)
     }
 
     /// Starts a numbered stream with an event that carries only an id.
@@ -238,14 +245,52 @@ impl Stream {
     }
 
     fn leave_session(&self) {
-        if let (Some(session), Some(number)) = (self.session.upgrade(), self.number()) {
+        if let (Some(session), Some(number)) = (self.session.upgrade(), self.number) {
             session.forget_stream(number);
         }
     }
 
-    fn write_event(&self, state: &mut State, outgoing: &Outgoing<'_>) {
+    fn put(&self, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended {
+            return;
+        }
+        match self.encoding {
+            Encoding::EventStream => {
+                self.push_event(&mut state, &outgoing, event_id);
+                state.wrote = true;
+            }
+            Encoding::Json if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json => {}
+        }
+        let finished = outgoing.response && state.settle();
+        state.wake();
+        let absent = matches!(state.reader, Reader::Absent);
+        drop(state);
+        if finished && absent {
+            self.leave_session();
+        }
+    }
+
+    /// Queues an event whose id was given outside.
+    pub(crate) fn push_stored(&self, event_id: &str, source: &Bytes) {
+        let mut state = self.lock();
+        let outgoing = Outgoing { source, edits: &[], response: false };
+        self.push_event(&mut state, &outgoing, Some(event_id));
+        state.wake();
+    }
+
+    fn push_event(&self, state: &mut State, outgoing: &Outgoing<'_>, event_id: Option<&str>) {
         let Outgoing { source, edits, .. } = *outgoing;
         let behind = event_stream::END;
+        if let Some(id) = event_id {
+            let before = event_stream::message_as(id);
+            let assembly = Assembly { before: before.as_bytes(), source, edits, behind };
+            if state.makes_room(assembly.len()) {
+                state.queue.push(&assembly);
+            }
+            return;
+        }
         let Some(numbering) = &self.numbering else {
             let assembly = Assembly { before: event_stream::MESSAGE, source, edits, behind };
             if state.makes_room(assembly.len()) {
@@ -264,25 +309,11 @@ impl Stream {
 
 impl Sink for Stream {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let mut state = self.lock();
-        if state.owed == Owed::Ended {
-            return;
-        }
-        match self.encoding {
-            Encoding::EventStream => {
-                self.write_event(&mut state, &outgoing);
-                state.wrote = true;
-            }
-            Encoding::Json if outgoing.response => state.write_json(&outgoing),
-            Encoding::Json => {}
-        }
-        let finished = outgoing.response && state.settle();
-        state.wake();
-        let absent = matches!(state.reader, Reader::Absent);
-        drop(state);
-        if finished && absent {
-            self.leave_session();
-        }
+        self.put(outgoing, None);
+    }
+
+    fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
+        self.put(outgoing, Some(event_id));
     }
 
     /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,
@@ -298,7 +329,7 @@ impl Sink for Stream {
     /// Only a numbered stream can be resumed; any other goes on.
     fn interrupt(&self) {
         let mut state = self.lock();
-        if self.numbering.is_some() && matches!(state.reader, Reader::Present(_)) {
+        if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
             state.wake();
             state.reader = Reader::Dismissed;
         }

@@ -7,10 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::{admin, auth::Auth, cors::Cors, sse::SseSessions};
 use crate::{
-    config::{AllowedHosts, EventStoreConfig, HttpConfig},
+    config::{AllowedHosts, HttpConfig},
     host::Host,
     relay::Backend,
-    session::{Encoding, Registry, reap},
+    session::{Encoding, Events, Registry, reap},
 };
 
 /// Most sessions of one front, of either transport.
@@ -29,7 +29,7 @@ pub(crate) struct Front {
     pub(super) sse_endpoint: Option<String>,
     pub(super) stateless: bool,
     pub(super) encoding: Encoding,
-    pub(super) event_store: Option<EventStoreConfig>,
+    pub(super) events: Events,
     pub(super) max_body_size: Option<usize>,
     pub(super) keep_alive: HeaderValue,
     pub(super) normalize_charset: bool,
@@ -66,7 +66,7 @@ impl Front {
             } else {
                 Encoding::EventStream
             },
-            event_store: config.event_store,
+            events: config.event_store.map_or(Events::Forgotten, Events::Kept),
             max_body_size: config.max_body_size,
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
@@ -78,6 +78,9 @@ impl Front {
 
     /// Asks this host whatever only the embedding program can answer.
     pub(crate) fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        if host.stores_events() {
+            self.events = Events::StoredOutside;
+        }
         self.host = Some(host);
         self
     }

@@ -30,6 +30,7 @@ pub(super) enum Rejection {
     NotFound,
     NoSession,
     NoSessionId(&'static str),
+    ReplayFailed,
     TooManySessions,
     UnknownSession,
     UnsupportedMediaType,
@@ -77,6 +78,7 @@ impl Rejection {
             Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
             Self::InvalidMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
+            Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport),
@@ -105,6 +107,7 @@ impl Rejection {
             Self::InvalidMessage => "Parse error: Invalid JSON-RPC message".to_owned(),
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
+            Self::ReplayFailed => "Error replaying events".to_owned(),
             Self::TooManySessions => {
                 "Service Unavailable: too many sessions; end some with DELETE".to_owned()
             }

@@ -106,7 +106,7 @@ impl Front {
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, Ok(Body::One(message)))?;
-        let session = self.registry.create(self.event_store).ok_or(Rejection::TooManySessions)?;
+        let session = self.registry.create(self.events).ok_or(Rejection::TooManySessions)?;
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let client = Client {

@@ -13,8 +13,8 @@ use crate::{
         reject::Rejection,
         response::{Response, ResponseBody, empty_text, event_stream},
     },
-    host::Caller,
-    session::{Attachment, Resumed, Session, Stream},
+    host::{Caller, Unreplayed},
+    session::{Attachment, Events as Kept, Resumed, Session, Stream},
     telemetry::console,
 };
 
@@ -48,12 +48,43 @@ impl Front {
         check_accept(headers, &["text/event-stream"], "Client must accept text/event-stream")?;
         check_version(headers)?;
         let session = attachment.session();
+        if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
+            let stream = self.replay(session, last).await?;
+            return Ok(stream_response(stream, attachment));
+        }
         let stream = match last.filter(|_| session.is_resumable()) {
             Some(last) => resume(session, last)?,
             None if session.standalone().attach() => Arc::clone(session.standalone()),
             None => return Err(Rejection::Conflict(STANDALONE_TAKEN)),
         };
         Ok(stream_response(stream, attachment))
+    }
+
+    /// What the host has kept after an event, then whatever comes on the standalone stream.
+    async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> {
+        let server = session.connection().and_then(|connection| connection.server());
+        let (Some(host), Some(server)) = (&self.host, server) else {
+            return Err(Rejection::InvalidEventId);
+        };
+        let replay = host.replay(server, last).await.map_err(|unreplayed| match unreplayed {
+            Unreplayed::Unknown => Rejection::InvalidEventId,
+            Unreplayed::Failed => Rejection::ReplayFailed,
+        })?;
+        let stream = if replay.standalone {
+            Arc::clone(session.standalone())
+        } else {
+            Arc::new(Stream::standalone(None))
+        };
+        if !stream.attach() {
+            return Err(Rejection::Conflict(STREAM_TAKEN));
+        }
+        for (id, message) in &replay.events {
+            stream.push_stored(id, message);
+        }
+        if !replay.standalone {
+            stream.end();
+        }
+        Ok(stream)
     }
 
     /// `DELETE`: ends the session.
