@@ -67,6 +67,13 @@ describe("AuthenticationMiddleware", () => {
     });
   });
 
+  test("names no scope as an empty list of them, and leaves out an empty description", () => {
+    const middleware = new AuthenticationMiddleware({ oauth: { protectedResource: { resource }, realm: "" } });
+    const { headers } = middleware.getScopeChallengeResponse([], "");
+    assert.equal(headers["WWW-Authenticate"], `Bearer error="insufficient_scope", scope="", ${metadata}`);
+    assert.ok(middleware.getUnauthorizedResponse({ scope: "" }).headers["WWW-Authenticate"].endsWith('API key"'));
+  });
+
   test("asks for scopes without a challenge where no resource is configured", () => {
     const { body, headers } = new AuthenticationMiddleware().getScopeChallengeResponse(["a"]);
     assert.deepEqual(headers, { "Content-Type": "application/json" });

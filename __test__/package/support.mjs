@@ -1,11 +1,10 @@
 // Projects with the packed package installed in them, and the Node lines to run them on.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
-import { installPackages, root } from "../../scripts/tools.mjs";
+import { otherNode, root } from "../../scripts/tools.mjs";
 
 export const windows = process.platform === "win32";
 
@@ -50,11 +49,7 @@ export const installIn = (directory, tarballs, ...flags) => {
 
 /** Executables of the Node lines to test on: the running one, and those that npm has for this platform. */
 export const nodeLines = () => {
-  const runtimes = fileURLToPath(new URL("runtimes", import.meta.url));
-  if (process.platform === "linux") installPackages(runtimes);
-  const others = [22, 24]
-    .map((line) => [`node ${line}`, join(runtimes, `node_modules/node${line}-linux-${process.arch}/bin/node`)])
-    .filter(([, file]) => existsSync(file));
+  const others = [22, 24].map((line) => [`node ${line}`, otherNode(line)]).filter(([, file]) => file);
   return [[`node ${process.versions.node}`, process.execPath], ...others];
 };
 

@@ -19,15 +19,15 @@ const digest = (text) => createHash("sha256").update(text).digest();
 
 const errorBody = (id, error) => JSON.stringify({ error, id, jsonrpc: "2.0" });
 
-/** A Bearer challenge of the parameters that have a value. */
+/** A Bearer challenge of the parameters that are defined, empty ones too. */
 const challenge = (parameters) => {
   const quoted = Object.entries(parameters)
-    .filter(([, value]) => value)
+    .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}="${value}"`);
   return `Bearer ${quoted.join(", ")}`;
 };
 
-const escapeQuotes = (text) => text?.replaceAll('"', '\\"');
+const escapeQuotes = (text) => text.replaceAll('"', '\\"');
 
 class AuthenticationMiddleware {
   constructor(config = {}) {
@@ -36,7 +36,7 @@ class AuthenticationMiddleware {
 
   get #metadata() {
     const resource = this.config.oauth?.protectedResource?.resource;
-    return resource && metadataUrl(resource);
+    return resource ? metadataUrl(resource) : undefined;
   }
 
   getScopeChallengeResponse(requiredScopes, errorDescription, requestId) {
@@ -47,7 +47,7 @@ class AuthenticationMiddleware {
         error: "insufficient_scope",
         scope: requiredScopes.join(" "),
         resource_metadata: this.#metadata,
-        error_description: escapeQuotes(errorDescription),
+        error_description: errorDescription ? escapeQuotes(errorDescription) : undefined,
       });
     }
     const body = errorBody(requestId ?? null, {
@@ -60,11 +60,11 @@ class AuthenticationMiddleware {
 
   getUnauthorizedResponse(options) {
     const { oauth } = this.config;
-    const either = (name) => options?.[name] || oauth?.[name];
+    const either = (name) => options?.[name] || oauth?.[name] || undefined;
     const headers = {
       ...JSON_CONTENT,
       "WWW-Authenticate": challenge({
-        realm: oauth?.realm,
+        realm: oauth?.realm || undefined,
         resource_metadata: this.#metadata,
         error: either("error") || "invalid_token",
         error_description: escapeQuotes(either("error_description") || UNAUTHORIZED),
