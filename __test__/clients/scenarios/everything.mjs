@@ -51,7 +51,7 @@ export const everything = [
       const abort = new AbortController();
       const call = peer.callTool(
         LONG,
-        { duration: 2, steps: 4 },
+        { duration: 3, steps: 12 },
         {
           onprogress: () => abort.abort("the user changed their mind"),
           signal: abort.signal,
@@ -65,7 +65,7 @@ export const everything = [
 
       // The tool itself runs to its last step; a server that was told answers nothing after it.
       const token = params._meta.progressToken;
-      const finished = ({ params: progress }) => progress.progressToken === token && progress.progress === 4;
+      const finished = ({ params: progress }) => progress.progressToken === token && progress.progress === 12;
       await tap.first(outgoing("notifications/progress", finished), "the last step");
       await peer.callText("echo", { message: "later" });
       assert.ok(!tap.entries.some(({ direction, message }) => direction === "out" && message.id === id));
