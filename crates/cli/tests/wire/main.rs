@@ -5,6 +5,14 @@
 mod support;
 
 mod access;
+mod batch;
+mod body;
+mod fidelity;
+mod isolation;
 mod listen;
+mod order;
+mod questions;
 mod routing;
+mod sse;
+mod stateless;
 mod streamable;
