@@ -45,4 +45,5 @@ export const suites = [
   { name: "types", lane: "node", command: nodeTest(...specs("types")), count: "node" },
   { name: "node API", lane: "node", built: true, command: nodeTest(...specs()), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
+  { name: "clients", lane: "node", built: true, command: nodeTest(...specs("clients")), count: "node", minutes: 15 },
 ];
