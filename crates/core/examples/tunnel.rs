@@ -26,7 +26,9 @@ struct Site;
 impl LocalServer for Site {
     async fn serve(&self, connection: TcpStream) {
         let io = TokioIo::new(connection);
-        if let Err(error) = http1::Builder::new().serve_connection(io, service_fn(answer)).await {
+        let mut server = http1::Builder::new();
+        server.keep_alive(false);
+        if let Err(error) = server.serve_connection(io, service_fn(answer)).await {
             debug!("a connection failed: {error}");
         }
     }

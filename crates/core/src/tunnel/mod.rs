@@ -2,7 +2,7 @@
 //!
 //! The tunnel registers over HTTP and keeps a pool of TCP connections to the tunnel server, which
 //! speaks HTTP/1.1 on them as a client. Each goes to a [`LocalServer`] in this process when its
-//! first byte arrives, with its headers untouched: no loopback port, no second TLS. Once open, a
+//! first byte arrives, with headers untouched: no loopback port, no second TLS. Once open, a
 //! tunnel mends itself until it is closed; what happens to it is told through `tracing`, the lines
 //! meant for the console under the target [`CONSOLE`]. Nothing here knows MCP.
 
@@ -32,11 +32,14 @@ pub const CONSOLE: &str = "mcp_proxy::console";
 
 /// What a tunnel leads to.
 pub trait LocalServer: Send + Sync + 'static {
-    /// Runs HTTP/1.1 as a server on `connection` until it is over.
+    /// Answers the one HTTP/1.1 request on `connection`, without keep-alive.
     ///
-    /// A request is already waiting, from anybody: the peer's address is the tunnel server's, even
-    /// where that is a loopback address, and says nothing of the client. The future is dropped when
-    /// the tunnel is closed. The connection's place in the pool is filled when it completes.
+    /// A tunnel server sets a kept connection aside, and requests that wait for a place in the pool
+    /// wait until it is closed: only a new connection takes them. So the place is filled when this
+    /// completes. It is dropped when the tunnel is closed.
+    ///
+    /// The request may be from anybody: the peer's address is the tunnel server's, even where that
+    /// is a loopback address, and says nothing of the client.
     fn serve(&self, connection: TcpStream) -> impl Future<Output = ()> + Send;
 }
 

@@ -65,6 +65,7 @@ impl LocalServer for App {
     async fn serve(&self, connection: TcpStream) {
         let service = service_fn(|request| self.clone().answer(request));
         // How a connection ends is the tunnel's business, not this server's.
-        drop(http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
+        let io = TokioIo::new(connection);
+        drop(http1::Builder::new().keep_alive(false).serve_connection(io, service).await);
     }
 }

@@ -191,7 +191,7 @@ pub(crate) async fn read_rest(stream: &mut TcpStream) -> String {
     text
 }
 
-/// One request on a pool connection that is to be closed after it.
+/// One request on a pool connection, which ends with it.
 pub(crate) async fn exchange(stream: &mut TcpStream, path: &str, body: &str) -> String {
     start(stream, path, body).await;
     read_rest(stream).await
@@ -202,7 +202,7 @@ pub(crate) async fn start(stream: &mut TcpStream, path: &str, body: &str) {
     let method = if body.is_empty() { "GET" } else { "POST" };
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: wanted.t.example\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: wanted.t.example\r\nconnection: keep-alive\r\n\
          content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
