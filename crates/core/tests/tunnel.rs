@@ -1,4 +1,5 @@
 //! The tunnel against a tunnel server that behaves well, badly and not at all.
+#![cfg(test)]
 
 #[path = "tunnel/app.rs"]
 mod app;

@@ -26,7 +26,7 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-use tower_service::Service as _;
+use tower::{Service as _, ServiceExt as _};
 use tracing::debug;
 
 use super::{
@@ -116,7 +116,8 @@ impl Dialer {
     }
 
     async fn through(&self, proxy: &Intercept, target: Uri) -> Result<TcpStream, BoxError> {
-        let bytewise = Bytewise(self.connector.clone());
+        let bytewise = self.connector.clone();
+        let bytewise = bytewise.map_response(|stream| TokioIo::new(Bytewise(stream.into_inner())));
         let stream = match proxy.uri().scheme_str() {
             Some("http") => {
                 let mut connect = Connect::new(proxy.uri().clone(), bytewise);
@@ -138,28 +139,12 @@ impl Dialer {
     }
 }
 
-/// Reads, and a connector whose streams read, one byte at a time. The handshakes with a proxy throw
-/// away what follows the proxy's answer in the same read, and the tunnel server may send a request
-/// the moment it is connected.
-#[derive(Clone, Debug)]
-struct Bytewise<T>(T);
+/// Reads one byte at a time. The handshakes with a proxy throw away what follows the proxy's answer
+/// in the same read, and the tunnel server may send a request the moment it is connected.
+#[derive(Debug)]
+struct Bytewise(TcpStream);
 
-impl tower_service::Service<Uri> for Bytewise<HttpConnector> {
-    type Response = TokioIo<Bytewise<TcpStream>>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
-        Box::pin(async move { Ok(TokioIo::new(Bytewise(connecting.await?.into_inner()))) })
-    }
-}
-
-impl AsyncRead for Bytewise<TcpStream> {
+impl AsyncRead for Bytewise {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -173,7 +158,7 @@ impl AsyncRead for Bytewise<TcpStream> {
     }
 }
 
-impl AsyncWrite for Bytewise<TcpStream> {
+impl AsyncWrite for Bytewise {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    CONSOLE, LocalServer,
+    LocalServer,
     backoff::Backoff,
     config::Limits,
     dial::Dialer,
@@ -18,6 +18,7 @@ use super::{
     registrar::Registrar,
     registration::Registration,
 };
+use crate::telemetry::console;
 
 #[derive(Debug)]
 pub(super) struct Keeper<L> {
@@ -108,7 +109,7 @@ impl Announcement {
         if self.said.as_deref() == Some(url) {
             info!("tunnel re-established at {url}");
         } else {
-            info!(target: CONSOLE, "tunnel established at {url}");
+            console!("tunnel established at {url}");
             self.said = Some(url.to_owned());
         }
     }

@@ -4,7 +4,7 @@
 //! speaks HTTP/1.1 on them as a client. Each goes to a [`LocalServer`] in this process when its
 //! first byte arrives, with headers untouched: no loopback port, no second TLS. Once open, a
 //! tunnel mends itself until it is closed; what happens to it is told through `tracing`, the lines
-//! meant for the console under the target [`CONSOLE`]. Nothing here knows MCP.
+//! meant for the console under their target. Nothing here knows MCP.
 
 mod backoff;
 mod config;
@@ -19,16 +19,14 @@ use std::sync::Arc;
 
 use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{error, info};
+use tracing::error;
 
 pub use self::{
     config::{Config, DEFAULT_HOST, Limits, Proxy},
     error::Error,
 };
 use self::{dial::Dialer, keeper::Keeper, registrar::Registrar};
-
-/// Target of the `tracing` events that are lines for the user rather than for the log.
-pub const CONSOLE: &str = "mcp_proxy::console";
+use crate::telemetry::console;
 
 /// What a tunnel leads to.
 pub trait LocalServer: Send + Sync + 'static {
@@ -74,7 +72,7 @@ impl Tunnel {
 /// cannot work.
 pub async fn open(config: Config, local: impl LocalServer) -> Result<Tunnel, Error> {
     let registrar = Registrar::new(&config)?;
-    info!(target: CONSOLE, "establishing tunnel via {}", registrar.name());
+    console!("establishing tunnel via {}", registrar.name());
     let registration = registrar.claim(config.subdomain.as_deref()).await?;
     let (url, watched) = watch::channel(registration.url.clone());
     let stop = CancellationToken::new();

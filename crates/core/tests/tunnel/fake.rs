@@ -102,8 +102,7 @@ impl Fake {
 
 impl State {
     async fn control(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+        while let Ok((mut stream, _)) = listener.accept().await {
             let head = read_head(&mut stream).await;
             let path = head.split(' ').nth(1).unwrap().to_owned();
             let next = self.script.lock().unwrap().pop_front();
@@ -150,8 +149,7 @@ impl State {
     }
 
     async fn share(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+        while let Ok((mut stream, _)) = listener.accept().await {
             let mut id = Vec::new();
             // A tunnel that is being closed or registered again may leave before it said its id.
             while !id.ends_with(b"\n")

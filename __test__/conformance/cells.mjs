@@ -1,0 +1,127 @@
+// What the suite is run against: every combination of how a fixture is reached, the era it is held to and the
+// revision of the client.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { serveLegacy, serveModern } from './direct.mjs';
+
+const LEGACY = '2025-11-25';
+const MODERN = '2026-07-28';
+const POLL_MS = 50;
+const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+const local = (path) => fileURLToPath(new URL(path, import.meta.url));
+const FIXTURES = {
+  dual: local('../fixtures/everything-modern.mjs'),
+  legacy: local('../fixtures/everything-legacy.mjs'),
+};
+
+/**
+ * @typedef {object} Cell
+ * @property {string} id
+ * @property {string} revision
+ * @property {string} [ceiling] id of the direct cell it is measured against
+ * @property {() => Promise<{ url: string, close(): Promise<void> | void }>} start
+ */
+
+/** The fixtures with no proxy in between. @type {Cell[]} */
+export const directCells = [
+  { id: `direct/dual/${LEGACY}`, revision: LEGACY, start: serveModern },
+  { id: `direct/dual/${MODERN}`, revision: MODERN, start: serveModern },
+  { id: `direct/legacy/${LEGACY}`, revision: LEGACY, start: serveLegacy },
+];
+
+/**
+ * A proxy command in front of the stdio fixtures, the dual-era one forced into either era.
+ *
+ * @param {string} bin
+ * @param {string[]} flags
+ * @returns {Cell[]}
+ */
+export function proxyCells(bin, flags) {
+  const cell = (fixture, upstream, revision) => ({
+    id: `proxy/${fixture}-${upstream}/${revision}`,
+    revision,
+    ceiling: ceilingOf(fixture, revision),
+    start: () => startProxy(bin, [...flags, '--upstreamProtocol', upstream], FIXTURES[fixture]),
+  });
+  return [
+    cell('dual', 'legacy', LEGACY),
+    cell('dual', 'modern', LEGACY),
+    cell('legacy', 'legacy', LEGACY),
+    cell('dual', 'legacy', MODERN),
+    cell('dual', 'modern', MODERN),
+    cell('legacy', 'legacy', MODERN),
+  ];
+}
+
+/**
+ * `startHTTPServer` of a package with a server object of either SDK.
+ *
+ * @param {string} packageEntry
+ * @returns {Cell[]}
+ */
+export function apiCells(packageEntry) {
+  const cell = (sdk, revision) => ({
+    id: `api/${sdk}/${revision}`,
+    revision,
+    ceiling: ceilingOf(sdk, revision),
+    start: () => startListening(process.execPath, (port) => [local('./api-server.mjs'), packageEntry, sdk, String(port)]),
+  });
+  return [cell('dual', LEGACY), cell('legacy', LEGACY), cell('dual', MODERN), cell('legacy', MODERN)];
+}
+
+/** A 2025-only server cannot be reached directly by a 2026-07-28 client: there, the dual-era one is the measure. */
+const ceilingOf = (fixture, revision) => `direct/${revision === MODERN ? 'dual' : fixture}/${revision}`;
+
+function startProxy(bin, flags, fixture) {
+  const [command, ...first] = /\.[cm]?js$/.test(bin) ? [process.execPath, bin] : [bin];
+  return startListening(command, (port) => [
+    ...first,
+    ...['--host', '127.0.0.1', '--port', String(port), ...flags, '--', process.execPath, fixture],
+  ]);
+}
+
+async function startListening(command, argsFor) {
+  const port = await freePort();
+  const child = spawn(command, argsFor(port), { stdio: ['ignore', 'ignore', process.env.MCP_PROXY_LOG ? 'inherit' : 'ignore'] });
+  const exited = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+  const stop = () => stopChild(child, exited);
+  try {
+    await untilServing(`http://127.0.0.1:${port}/ping`, child);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://127.0.0.1:${port}/mcp`, close: stop };
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await once(probe.close(), 'close');
+  return port;
+}
+
+async function untilServing(url, child) {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.pid === undefined) throw new Error(`${child.spawnfile} did not start`);
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.ok) return;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`Nothing answers at ${url}`);
+}
+
+async function stopChild(child, exited) {
+  child.kill('SIGTERM');
+  const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(kill);
+}

@@ -1,0 +1,99 @@
+// Runs the official conformance suite against the fixtures, directly and through a proxy, and compares.
+//
+//   node __test__/conformance/run.mjs [options] [-- proxy flags]
+//
+//   --profile <name>   profile of expected.json: flags for the proxy and known gaps (default: shared)
+//   --cells <text>     only cells whose id contains the text, e.g. `proxy/dual-modern` or `2026-07-28`
+//   --unscored         judge the scenarios that the revision does not require, too
+//   --repeat <n>       run every cell n times; a scenario must pass each time
+//   --json <file>      write everything measured
+//   --report           only report: no gap list, exit code 0
+//
+//   MCP_PROXY_BIN      the proxy command; without it no proxy cell runs
+//   MCP_PROXY_LOG      set: show what the proxy writes to stderr
+//   MCP_PROXY_PACKAGE  entry file of the package whose startHTTPServer is measured; without it no API cell runs
+import { readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+import { apiCells, directCells, proxyCells } from './cells.mjs';
+import { runSuite } from './suite.mjs';
+import { judge, merge } from './verdict.mjs';
+
+const MARKS = { pass: '✓', gap: 'gap', ceiling: 'ceiling', unexpected: '✗', stale: 'stale' };
+const BAD = new Set(['unexpected', 'stale']);
+
+const { values: options, positionals: proxyFlags } = parseArgs({
+  allowPositionals: true,
+  options: {
+    profile: { type: 'string', default: 'shared' },
+    cells: { type: 'string', default: '' },
+    unscored: { type: 'boolean', default: false },
+    repeat: { type: 'string', default: '1' },
+    json: { type: 'string' },
+    report: { type: 'boolean', default: false },
+  },
+});
+
+process.exitCode = await main();
+
+async function main() {
+  const profile = options.report ? { flags: [], gaps: {} } : await readProfile(options.profile);
+  const { MCP_PROXY_BIN: bin, MCP_PROXY_PACKAGE: packageEntry } = process.env;
+  const all = [
+    ...directCells,
+    ...(bin ? proxyCells(bin, [...profile.flags, ...proxyFlags]) : []),
+    ...(packageEntry ? apiCells(packageEntry) : []),
+  ];
+  const wanted = all.filter(({ id }) => id.includes(options.cells));
+  const ceilings = new Set(wanted.map(({ ceiling }) => ceiling));
+  const measured = {};
+  const results = [];
+  for (const cell of all.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
+    const outcomes = await measure(cell);
+    measured[cell.id] = outcomes;
+    const verdicts = judge(outcomes, measured[cell.ceiling], profile.gaps[cell.id] ?? {}, options.unscored);
+    if (!wanted.includes(cell)) continue;
+    results.push({ id: cell.id, outcomes, verdicts });
+    print(results.at(-1));
+  }
+  if (options.json) await writeFile(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  const isBad = results.some(({ verdicts }) => Object.values(verdicts).some((value) => BAD.has(value)));
+  return isBad && !options.report ? 1 : 0;
+}
+
+async function readProfile(name) {
+  const profiles = JSON.parse(await readFile(new URL('./expected.json', import.meta.url), 'utf8'));
+  if (!profiles[name]) throw new Error(`No profile ${name} in expected.json; it has ${Object.keys(profiles).join(', ')}`);
+  return profiles[name];
+}
+
+async function measure({ id, revision, start }) {
+  const runs = [];
+  for (let run = 1; run <= Number(options.repeat); run += 1) {
+    process.stderr.write(`${id} (${run}/${options.repeat})\n`);
+    const target = await start();
+    try {
+      runs.push(await runSuite(target.url, revision));
+    } finally {
+      await target.close();
+    }
+  }
+  return merge(runs);
+}
+
+function print({ id, outcomes, verdicts }) {
+  const share = (isScored) => {
+    const counted = Object.values(outcomes).filter(({ scored }) => scored === isScored);
+    return `${counted.filter(({ failures }) => failures.length === 0).length}/${counted.length}`;
+  };
+  console.log(`\n## ${id}: ${share(true)} scored, ${share(false)} unscored\n`);
+  for (const [scenario, { passed, failures, flaky }] of Object.entries(outcomes)) {
+    if (failures.length === 0 && !BAD.has(verdicts[scenario])) continue;
+    const mark = MARKS[verdicts[scenario]] ?? 'unscored';
+    console.log(`${mark} ${scenario}: ${passed} passed, ${failures.length} failed${flaky ? `, flaky (${flaky})` : ''}`);
+    for (const { check, message } of failures) console.log(`    ${check}: ${message.slice(0, 200)}`);
+  }
+  for (const scenario of Object.keys(verdicts).filter((name) => !outcomes[name])) {
+    console.log(`stale ${scenario}: no such scenario`);
+  }
+}

@@ -1,0 +1,18 @@
+//! End-to-end tests of the native binary by raw bytes, one module per area.
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod batch;
+mod body;
+mod fidelity;
+mod isolation;
+mod listen;
+mod order;
+mod questions;
+mod routing;
+mod sse;
+mod stateless;
+mod streamable;
