@@ -5,15 +5,7 @@ import http from "node:http";
 import net from "node:net";
 import { describe, test } from "node:test";
 
-import {
-  request,
-  startServer,
-  startSharedServer,
-  startStub,
-  startTunnel,
-  until,
-  unusedPort,
-} from "./support.mjs";
+import { request, startServer, startSharedServer, startStub, startTunnel, until, unusedPort } from "./support.mjs";
 
 const works = async (url) => assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
 
@@ -117,7 +109,10 @@ describe("a tunnel", { concurrency: true }, () => {
       passed.push(incoming.url);
       const [host, port] = incoming.url.split(":");
       const upstream = net.connect(port, host, () => client.write("HTTP/1.1 200 OK\r\n\r\n"));
-      for (const [from, to] of [[upstream, client], [client, upstream]]) {
+      for (const [from, to] of [
+        [upstream, client],
+        [client, upstream],
+      ]) {
         from.pipe(to);
         from.on("error", () => to.destroy());
       }

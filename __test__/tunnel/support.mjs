@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const DEADLINE = 30_000;
+const DEADLINE = 60_000;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Builds the example that serves a small site through a tunnel; returns its path. */
@@ -93,7 +93,10 @@ export const open = (url, path, { body } = {}) =>
     const { host, port } = new URL(url);
     const method = body ? "POST" : "GET";
     const signal = AbortSignal.timeout(2 * DEADLINE);
-    http.request({ headers: { host }, host: "127.0.0.1", method, path, port, signal }, resolve).on("error", reject).end(body);
+    http
+      .request({ headers: { host }, host: "127.0.0.1", method, path, port, signal }, resolve)
+      .on("error", reject)
+      .end(body);
   });
 
 /** One public request, to its end. */

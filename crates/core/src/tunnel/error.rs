@@ -14,7 +14,13 @@ pub enum Error {
     /// The proxy's address is not a URL.
     #[error("the proxy for the tunnel is not a URL")]
     Proxy(#[source] reqwest::Error),
-    /// The HTTP client could not be set up, for want of CA certificates for example.
+    /// The system has no usable CA certificates, as is common in small container images.
+    #[error(
+        "the tunnel server's certificate could not be checked: {0} (install the system's CA \
+         certificates, or name a file with some in SSL_CERT_FILE)"
+    )]
+    Trust(#[source] rustls::Error),
+    /// The HTTP client could not be set up.
     #[error("the tunnel's HTTP client could not be set up: {0}")]
     Client(String),
     /// The tunnel server refused; `message` is its own.

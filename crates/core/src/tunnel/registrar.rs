@@ -151,7 +151,7 @@ fn tls(host: &Url) -> Result<ClientConfig, Error> {
         .map_err(|error| Error::Client(error.to_string()))?;
     match builder.clone().with_platform_verifier() {
         Ok(trusting) => Ok(trusting.with_no_client_auth()),
-        Err(error) if host.scheme() == "https" => Err(Error::Client(error.to_string())),
+        Err(error) if host.scheme() == "https" => Err(Error::Trust(error)),
         Err(_) => Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()),
     }
 }
