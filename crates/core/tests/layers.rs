@@ -46,6 +46,7 @@ const EDGE: &[&str] = &[
 
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
+    "tunnel",
     "downstream",
     "upstream",
     "relay",
