@@ -1,4 +1,5 @@
 //! End-to-end tests of the native binary by raw bytes, one module per area.
+#![cfg(test)]
 #![cfg(unix)]
 
 #[path = "../support/mod.rs"]
