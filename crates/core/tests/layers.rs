@@ -12,33 +12,23 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-///
-/// `session` stands above `relay`: it implements the relay's sinks and holds its connections, and
-/// the relay knows nothing of sessions.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("config", &[]),
     ("telemetry", &["config"]),
-    ("shutdown", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("relay", HINGE),
-    ("session", ABOVE_HINGE),
+    ("relay", &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
+    ("session", &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
     ("downstream", EDGE),
     ("upstream", EDGE),
-    ("tunnel", ABOVE),
+    ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("lib", &[]),
 ];
-
-const HINGE: &[&str] =
-    &["era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown", "telemetry"];
-
-const ABOVE_HINGE: &[&str] =
-    &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown", "telemetry"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
@@ -50,7 +40,6 @@ const EDGE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
@@ -67,7 +56,6 @@ const ABOVE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
@@ -76,13 +64,11 @@ const ABOVE: &[&str] = &[
 const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 
 /// What has no business in a pure module.
-const IMPURE: [&str; 10] = [
+const IMPURE: [&str; 8] = [
     "tokio::",
     ".await",
     "async fn",
     "Mutex",
-    "RwLock",
-    "Condvar",
     "Instant::now",
     "SystemTime",
     "std::net",
