@@ -56,9 +56,7 @@ impl Announcement {
         };
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
-        format!(
-            "  try it           claude mcp add --transport {transport} {name} {base}{path}{key}\n"
-        )
+        Some(format!("claude mcp add --transport {transport} {name} {base}{path}{key}"))
     }
 }
 
