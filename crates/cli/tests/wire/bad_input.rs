@@ -24,83 +24,71 @@ fn case(what: impl Into<String>, request: Request, expected: Expected) -> Case {
     Case { what: what.into(), request, expected }
 }
 
-/// Bodies that are no JSON-RPC message, or none that a session takes.
+/// Bodies that are no JSON-RPC message.
+const BODIES: [(&str, &[u8]); 42] = [
+    ("empty", b""),
+    ("blank", b" \r\n\t"),
+    ("not JSON", b"hello"),
+    ("truncated", br#"{"jsonrpc":"2.0","id":1,"method":"pi"#),
+    ("two values", br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{}"#),
+    ("trailing comma", br#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#),
+    ("single quotes", b"{'jsonrpc':'2.0','id':1,'method':'ping'}"),
+    ("comment", br#"{"jsonrpc":"2.0",/**/"id":1,"method":"ping"}"#),
+    ("NaN", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":NaN}}"#),
+    ("leading zero", br#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#),
+    ("bare plus", br#"{"jsonrpc":"2.0","id":+1,"method":"ping"}"#),
+    ("unfinished number", br#"{"jsonrpc":"2.0","id":1.,"method":"ping"}"#),
+    ("unfinished escape", br#"{"jsonrpc":"2.0","id":"\u12","method":"ping"}"#),
+    ("unknown escape", br#"{"jsonrpc":"2.0","id":"\x41","method":"ping"}"#),
+    ("raw line break in a string", b"{\"jsonrpc\":\"2.0\",\"id\":\"a\nb\",\"method\":\"ping\"}"),
+    ("NUL in a string", b"{\"jsonrpc\":\"2.0\",\"id\":\"a\0b\",\"method\":\"ping\"}"),
+    (
+        "invalid UTF-8",
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\"}}",
+    ),
+    ("overlong UTF-8", b"{\"jsonrpc\":\"2.0\",\"id\":\"\xc0\xaf\",\"method\":\"ping\"}"),
+    ("UTF-8 surrogate", b"{\"jsonrpc\":\"2.0\",\"id\":\"\xed\xa0\x80\",\"method\":\"ping\"}"),
+    ("UTF-16", b"\xff\xfe{\0}\0"),
+    ("number", b"1"),
+    ("string", br#""ping""#),
+    ("null", b"null"),
+    ("empty object", b"{}"),
+    ("no version", br#"{"id":1,"method":"ping"}"#),
+    ("version 1.0", br#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#),
+    ("version as a number", br#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#),
+    ("method as a number", br#"{"jsonrpc":"2.0","id":1,"method":1}"#),
+    ("no method", br#"{"jsonrpc":"2.0","id":1}"#),
+    ("params as a string", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#),
+    ("id null", br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#),
+    ("id true", br#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#),
+    ("id object", br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#),
+    ("id array", br#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#),
+    ("result without an id", br#"{"jsonrpc":"2.0","result":{}}"#),
+    (
+        "result and error",
+        br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":""}}"#,
+    ),
+    ("batch of a number", b"[1]"),
+    ("batch in a batch", b"[[]]"),
+    ("batch of an empty object", b"[{}]"),
+    ("open batch", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}"#),
+    ("batch with a comma too many", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},]"#),
+    ("batch with a bad id", br#"[{"jsonrpc":"2.0","id":null,"method":"ping"}]"#),
+];
+
+/// Bodies that a session refuses, and bodies that need one.
 fn bodies(session: &Session<'_>) -> Vec<Case> {
-    let deep =
-        |open: &str, close: &str| [open.repeat(20_000), close.repeat(20_000)].concat().into_bytes();
-    let bodies: [(&str, Vec<u8>); 45] = [
-        ("empty", b"".to_vec()),
-        ("blank", b" \r\n\t".to_vec()),
-        ("not JSON", b"hello".to_vec()),
-        ("truncated", br#"{"jsonrpc":"2.0","id":1,"method":"pi"#.to_vec()),
-        ("two values", br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{}"#.to_vec()),
-        ("trailing comma", br#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#.to_vec()),
-        ("single quotes", b"{'jsonrpc':'2.0','id':1,'method':'ping'}".to_vec()),
-        ("comment", br#"{"jsonrpc":"2.0",/**/"id":1,"method":"ping"}"#.to_vec()),
-        ("NaN", br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{"n":NaN}}"#.to_vec()),
-        ("leading zero", br#"{"jsonrpc":"2.0","id":01,"method":"ping"}"#.to_vec()),
-        ("bare plus", br#"{"jsonrpc":"2.0","id":+1,"method":"ping"}"#.to_vec()),
-        ("unfinished number", br#"{"jsonrpc":"2.0","id":1.,"method":"ping"}"#.to_vec()),
-        ("unfinished escape", br#"{"jsonrpc":"2.0","id":"\u12","method":"ping"}"#.to_vec()),
-        ("unknown escape", br#"{"jsonrpc":"2.0","id":"\x41","method":"ping"}"#.to_vec()),
-        (
-            "raw line break in a string",
-            b"{\"jsonrpc\":\"2.0\",\"id\":\"a\nb\",\"method\":\"ping\"}".to_vec(),
-        ),
-        ("NUL in a string", b"{\"jsonrpc\":\"2.0\",\"id\":\"a\0b\",\"method\":\"ping\"}".to_vec()),
-        (
-            "invalid UTF-8",
-            b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":\"\xff\"}}"
-                .to_vec(),
-        ),
-        (
-            "overlong UTF-8",
-            b"{\"jsonrpc\":\"2.0\",\"id\":\"\xc0\xaf\",\"method\":\"ping\"}".to_vec(),
-        ),
-        (
-            "UTF-8 surrogate",
-            b"{\"jsonrpc\":\"2.0\",\"id\":\"\xed\xa0\x80\",\"method\":\"ping\"}".to_vec(),
-        ),
-        ("UTF-16", b"\xff\xfe{\0}\0".to_vec()),
-        ("deep arrays", deep("[", "]")),
-        ("deep arrays, open", deep("[", "")),
-        ("deep objects, open", deep(r#"{"a":"#, "")),
-        ("number", b"1".to_vec()),
-        ("string", br#""ping""#.to_vec()),
-        ("null", b"null".to_vec()),
-        ("empty object", b"{}".to_vec()),
-        ("no version", br#"{"id":1,"method":"ping"}"#.to_vec()),
-        ("version 1.0", br#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#.to_vec()),
-        ("version as a number", br#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#.to_vec()),
-        ("method as a number", br#"{"jsonrpc":"2.0","id":1,"method":1}"#.to_vec()),
-        ("no method", br#"{"jsonrpc":"2.0","id":1}"#.to_vec()),
-        (
-            "params as a string",
-            br#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#.to_vec(),
-        ),
-        ("id null", br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#.to_vec()),
-        ("id true", br#"{"jsonrpc":"2.0","id":true,"method":"ping"}"#.to_vec()),
-        ("id object", br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#.to_vec()),
-        ("id array", br#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#.to_vec()),
-        ("result without an id", br#"{"jsonrpc":"2.0","result":{}}"#.to_vec()),
-        (
-            "result and error",
-            br#"{"jsonrpc":"2.0","id":1,"result":{},"error":{"code":1,"message":""}}"#.to_vec(),
-        ),
-        ("batch of a number", b"[1]".to_vec()),
-        ("batch in a batch", b"[[]]".to_vec()),
-        ("batch of an empty object", b"[{}]".to_vec()),
-        ("open batch", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}"#.to_vec()),
-        ("batch with a comma too many", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},]"#.to_vec()),
-        ("batch with a bad id", br#"[{"jsonrpc":"2.0","id":null,"method":"ping"}]"#.to_vec()),
-    ];
-    let on_session = |(what, body): (&str, Vec<u8>)| {
+    let on_session = |(what, body): (&str, &[u8])| {
         case(format!("body: {what}"), session.request(body), Error(400, -32700))
     };
     let without_session =
         |body: &str| case(format!("no session: {body}"), Request::mcp(body), Error(400, -32000));
+    let (arrays, objects) = ("[".repeat(20_000), r#"{"a":"#.repeat(20_000));
+    let closed = format!("{arrays}{}", "]".repeat(20_000));
+    let deep = [("deep arrays", &closed), ("open arrays", &arrays), ("open objects", &objects)];
+    let deep = deep.map(|(what, body)| on_session((what, body.as_bytes())));
     let alone = ["", "hello", "{}", "[]", "null", r#"[{"jsonrpc":"2.0","method":"x"}]"#];
-    bodies.into_iter().map(on_session).chain(alone.map(without_session)).collect()
+    BODIES.into_iter().map(on_session).chain(deep).chain(alone.map(without_session)).collect()
 }
 
 /// Messages that are well formed and still refused.

@@ -142,7 +142,7 @@ fn a_death_fails_the_calls_in_flight_at_once_with_status_and_last_words() {
     one.assert_healthy();
     two.assert_healthy();
     assert_died(&sse.ask(&call("7", "echo", "{}")), "7");
-    assert!(proxy.stderr.line(|line| line.contains("code 3")).is_some());
+    assert!(proxy.stderr.line(|line| line.starts_with("[mcp-proxy] the MCP server")).is_some());
 }
 
 #[test]
