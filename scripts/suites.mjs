@@ -64,4 +64,5 @@ export const suites = [
     minutes: 15,
   },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
+  { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
 ];

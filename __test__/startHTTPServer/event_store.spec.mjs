@@ -9,9 +9,15 @@ const eventIds = ({ body }) => [...body.matchAll(/^id: (.*)$/gm)].map(([, id]) =
 const resume = (url, session, id, signal) =>
   fetch(`${url}/mcp`, { headers: { accept: "text/event-stream", "last-event-id": id, ...session }, signal });
 
+const loggingServer = () => {
+  const server = serverV1();
+  server.server.registerCapabilities({ logging: {} });
+  return server;
+};
+
 /** A v1 server whose tool `steps` notifies twice, then answers. */
 const steps = () => {
-  const server = serverV1();
+  const server = loggingServer();
   server.tool("steps", "steps", async ({ sendNotification }) => {
     for (const data of ["a", "b"]) {
       await sendNotification({ method: "notifications/message", params: { data, level: "info" } });
@@ -67,7 +73,7 @@ test("a call whose stream the server ends is resumed", async (t) => {
   let finish;
   const { url } = await serve(t, {
     createServer: async () => {
-      const server = serverV1();
+      const server = loggingServer();
       server.tool("later", "later", async ({ closeSSEStream, sendNotification }) => {
         await sendNotification({ method: "notifications/message", params: { data: "soon", level: "info" } });
         closeSSEStream();

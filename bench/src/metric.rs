@@ -30,7 +30,7 @@ pub(crate) enum Metric {
     MegabytesPerSecond,
     /// Progress notifications per second.
     NotificationsPerSecond,
-    /// CPU of the proxy per 1,000 notifications, in ms.
+    /// CPU of the proxy per 1,000 delivered notifications, in ms.
     CpuPerThousandNotifications,
     /// Notifications that never came, of those of one call.
     NotificationsLost,

@@ -68,10 +68,16 @@ pub(crate) async fn start_warm(
     };
     let shape = Shape { dialect, connections: 8, sessions: 8, tool: Tool::Echo(32) };
     let mut load = Load::open(&proxy.target, &shape).await?;
+    warm_up(&mut load).await?;
+    load.close().await?;
+    Ok(proxy)
+}
+
+/// Calls until compilers have compiled what is hot.
+pub(crate) async fn warm_up(load: &mut Load) -> Result<(), Failure> {
     let (started, mut calls) = (Instant::now(), 0.0);
     while calls < WARM_CALLS && started.elapsed() < WARM_LIMIT {
         calls += load.run(WARM_STEP).await?.calls();
     }
-    load.close().await?;
-    Ok(proxy)
+    Ok(())
 }

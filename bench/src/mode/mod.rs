@@ -88,6 +88,7 @@ pub(crate) fn all() -> Vec<Mode> {
     let small = || Tool::Echo(32);
     let special = |name, work| Mode { name, setup: Setup::Sessions, pinned: false, work };
     vec![
+        special("start", Work::Start),
         calls("c1", Dialect::Streamable, 1, small()),
         Mode { pinned: true, ..calls("c1-pin", Dialect::Streamable, 1, small()) },
         calls("c32", Dialect::Streamable, 32, small()),
@@ -100,7 +101,6 @@ pub(crate) fn all() -> Vec<Mode> {
         special("progress", Work::Progress),
         special("slow-reader", Work::SlowReader),
         special("sessions", Work::Sessions),
-        special("start", Work::Start),
     ]
 }
 

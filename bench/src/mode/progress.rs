@@ -31,10 +31,15 @@ pub(super) async fn measure(effort: &Effort, proxy: &Proxy) -> Result<Values, Fa
     let used = proxy.usage().since(before);
     #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 notifications")]
     let (sent, received) = ((u64::from(calls) * PER_CALL) as f64, received as f64);
-    Ok(Values::from([
+    let mut values = Values::from([
         (Metric::NotificationsPerSecond, received / elapsed.as_secs_f64()),
-        (Metric::CpuPerThousandNotifications, used.proxy.as_secs_f64() * 1e6 / sent),
         (Metric::NotificationsLost, (sent - received) / f64::from(calls)),
         (Metric::ForeignCpu, used.foreign(elapsed)),
-    ]))
+    ]);
+    // Dropping them costs little, and that is no merit.
+    if received > 0.0 {
+        let cpu = used.proxy.as_secs_f64() * 1e6 / received;
+        values.insert(Metric::CpuPerThousandNotifications, cpu);
+    }
+    Ok(values)
 }

@@ -15,12 +15,14 @@ type Cell = (&'static str, Contestant);
 pub(crate) struct Summary<'a> {
     values: BTreeMap<Cell, BTreeMap<usize, &'a Values>>,
     failures: BTreeMap<Cell, &'a str>,
+    rounds: usize,
 }
 
 impl<'a> Summary<'a> {
     pub(crate) fn new(records: &'a [Record]) -> Self {
         let mut summary = Self::default();
         for record in records {
+            summary.rounds = summary.rounds.max(record.round + 1);
             let cell = (record.mode, record.contestant);
             match &record.outcome {
                 Outcome::Values(values) => {
@@ -32,6 +34,11 @@ impl<'a> Summary<'a> {
             }
         }
         summary
+    }
+
+    /// Rounds that were begun.
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds
     }
 
     pub(crate) fn median(

@@ -15,7 +15,7 @@ pub(super) fn markdown(
     machine: &Machine,
     contestants: &[Contestant],
 ) -> String {
-    let mut text = heading(args, machine);
+    let mut text = heading(summary.rounds(), args, machine);
     let labels: Vec<&str> = contestants.iter().map(|contestant| contestant.label()).collect();
     line(&mut text, &format!("| | {} |", labels.join(" | ")));
     line(&mut text, &format!("|---|{}", "---:|".repeat(contestants.len())));
@@ -39,15 +39,14 @@ pub(super) fn markdown(
 const EMPTY: &str = "";
 const REASON_SHOWN: usize = 100;
 
-fn heading(args: &Args, machine: &Machine) -> String {
+fn heading(rounds: usize, args: &Args, machine: &Machine) -> String {
     let Machine { cpu, cores, memory_gib, kernel, load, node, python, rustc } = machine;
     format!(
-        "Medians of {} interleaved rounds of {} ms per measurement; in parentheses the median of the \
+        "Medians over {rounds} interleaved rounds, {} ms per measurement; in parentheses the median of the \
          same-round ratios to the bare relay. Contestants run with their defaults in front of one \
          stdio server; every answer was checked for its id and text.\n\n\
          Machine: {cores} × {cpu}, {memory_gib} GiB, Linux {kernel}, load {} before and {} after; \
          {rustc}, Node {node}, {python}.\n\n",
-        args.rounds,
         args.effort.span.as_millis(),
         load[0],
         load[1],

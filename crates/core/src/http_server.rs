@@ -64,7 +64,8 @@ impl HttpServer {
         servers: &Servers,
     ) -> Result<Self, Error> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (name, port, keep_alive) = (config.host.clone(), config.port, config.keep_alive_timeout);
+        let (name, port, keep_alive) =
+            (config.host.clone(), config.port, config.keep_alive_timeout);
         let socket = Listener::bind(&name, port)?;
         let front = Front::new(config, Arc::new(Arc::clone(&servers.0))).with_host(host);
         let listener = Listener::start(socket, tls, keep_alive, Arc::new(front))

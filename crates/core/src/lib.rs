@@ -14,6 +14,7 @@ mod relay;
 mod session;
 pub mod telemetry;
 mod tls;
+pub mod tunnel;
 mod upstream;
 
 pub use error::Error;

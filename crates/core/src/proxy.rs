@@ -2,12 +2,15 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
+use tokio::net::TcpStream;
+
 use crate::{
     config::ProxyConfig,
-    downstream::http::{Front, Listener},
+    downstream::http::{Entrance, Front, Listener},
     error::Error,
     host::Host,
     tls,
+    tunnel::{self, LocalServer, Tunnel},
     upstream::Child,
 };
 
@@ -39,6 +42,12 @@ impl Proxy {
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
+    /// proxy first, so that running requests can end.
+    pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
+        tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
@@ -79,6 +88,14 @@ impl Connected {
                 Err(error)
             }
         }
+    }
+}
+
+struct TunnelEntrance(Entrance);
+
+impl LocalServer for TunnelEntrance {
+    async fn serve(&self, connection: TcpStream) {
+        self.0.serve_one(connection).await;
     }
 }
 

@@ -12,22 +12,21 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
-    ("shutdown", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("session", &["era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
-    ("relay", &["host", "session", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
+    ("relay", &["host", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
+    ("session", &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
     ("downstream", EDGE),
     ("upstream", EDGE),
-    ("tunnel", ABOVE),
+    ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("http_server", ABOVE),
     ("lib", &[]),
@@ -44,7 +43,6 @@ const EDGE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
@@ -52,6 +50,7 @@ const EDGE: &[&str] = &[
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
     "host",
+    "tunnel",
     "downstream",
     "upstream",
     "relay",
@@ -62,7 +61,6 @@ const ABOVE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
@@ -75,7 +73,7 @@ const IMPURE: [&str; 8] = [
     "tokio::",
     ".await",
     "async fn",
-    "std::sync",
+    "Mutex",
     "Instant::now",
     "SystemTime",
     "std::net",

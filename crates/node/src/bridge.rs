@@ -10,9 +10,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use mcp_proxy_core::host::{
-    Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed,
-};
+use mcp_proxy_core::host::{Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed};
 use tokio::{
     io::DuplexStream,
     sync::{Semaphore, oneshot},
@@ -237,19 +235,15 @@ impl Host for Bridge {
             None => Event { head: Some(head::write(caller)), ..Event::new(Kind::Message, server) },
         };
         let event = event.with_text(String::from_utf8_lossy(text).into_owned());
-        match Arc::clone(&self.queue).try_acquire_owned() {
-            Ok(place) => {
-                self.tell(Event { place: Some(place), ..event });
-                None
-            }
-            Err(_) => {
-                let (bridge, queue) = (self.me.upgrade()?, Arc::clone(&self.queue));
-                Some(Box::pin(async move {
-                    let place = queue.acquire_owned().await.ok();
-                    bridge.tell(Event { place, ..event });
-                }))
-            }
+        if let Ok(place) = Arc::clone(&self.queue).try_acquire_owned() {
+            self.tell(Event { place: Some(place), ..event });
+            return None;
         }
+        let (bridge, queue) = (self.me.upgrade()?, Arc::clone(&self.queue));
+        Some(Box::pin(async move {
+            let place = queue.acquire_owned().await.ok();
+            bridge.tell(Event { place, ..event });
+        }))
     }
 
     fn close(&self, server: ServerId) {

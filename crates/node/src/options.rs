@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::bridge::Callbacks;
 
 /// Left out means the default; `off` lists what was turned off.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, as users set them")]
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Options {
@@ -75,7 +76,8 @@ struct Upstream {
     env: BTreeMap<String, String>,
     request_timeout: Option<f64>,
     shell: bool,
-    upstream_protocol: Option<String>,
+    #[serde(rename = "upstreamProtocol")]
+    protocol: Option<String>,
 }
 
 impl Options {
@@ -171,9 +173,10 @@ impl Options {
         command.args = given.args.into_iter().map(Into::into).collect();
         command.shell = given.shell;
         command.cwd = given.cwd;
-        command.env = given.env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        command.env =
+            given.env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let mut upstream = UpstreamConfig::new(command);
-        upstream.protocol = match given.upstream_protocol.as_deref() {
+        upstream.protocol = match given.protocol.as_deref() {
             Some("auto") => UpstreamProtocol::Auto,
             Some("modern") => UpstreamProtocol::Modern,
             _ => UpstreamProtocol::Legacy,
@@ -199,7 +202,9 @@ impl Cors {
             origin: match (self.ask_origin, self.origins, self.origin) {
                 (true, _, _) => CorsOrigin::Host,
                 (_, Some(list), _) => CorsOrigin::List(list),
-                (_, _, Some(value)) if !value.is_empty() && value != "*" => CorsOrigin::Fixed(value),
+                (_, _, Some(value)) if !value.is_empty() && value != "*" => {
+                    CorsOrigin::Fixed(value)
+                }
                 _ => CorsOrigin::Any,
             },
             credentials: self.credentials,

@@ -54,9 +54,9 @@ impl Routes {
     pub(crate) fn open(bridge: &Arc<Bridge>, id: u32, connection: DuplexStream) {
         let (reader, writer) = split(connection);
         let wanted = Arc::new(Notify::new());
-        let (written, writes) = mpsc::channel(WINDOW);
+        let (written, pieces) = mpsc::channel(WINDOW);
         let incoming = tokio::spawn(read(Arc::clone(bridge), id, reader, Arc::clone(&wanted)));
-        let outgoing = tokio::spawn(write(Arc::clone(bridge), id, writer, writes));
+        let outgoing = tokio::spawn(write(Arc::clone(bridge), id, writer, pieces));
         let route = Route { wanted, written: Some(written), pumps: [incoming, outgoing] };
         bridge.routes.lock().insert(id, route);
     }
@@ -111,9 +111,9 @@ async fn write(
     bridge: Arc<Bridge>,
     id: u32,
     mut writer: WriteHalf<DuplexStream>,
-    mut writes: mpsc::Receiver<Vec<u8>>,
+    mut pieces: mpsc::Receiver<Vec<u8>>,
 ) {
-    while let Some(bytes) = writes.recv().await {
+    while let Some(bytes) = pieces.recv().await {
         if writer.write_all(&bytes).await.is_err() {
             break;
         }

@@ -11,7 +11,10 @@ static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
 
 /// A handle to the runtime.
 pub(crate) fn handle() -> Result<&'static Handle, String> {
-    RUNTIME.get_or_init(|| start().map_err(|error| error.to_string())).as_ref().map_err(Clone::clone)
+    RUNTIME
+        .get_or_init(|| start().map_err(|error| error.to_string()))
+        .as_ref()
+        .map_err(Clone::clone)
 }
 
 fn start() -> io::Result<Handle> {

@@ -1,4 +1,5 @@
 //! `startHttpServer`: a front, its life, and what JavaScript says to it.
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::{
     net::SocketAddr,

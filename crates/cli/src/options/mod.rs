@@ -5,9 +5,12 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use mcp_proxy_core::config::{
-    AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, ProxyConfig,
-    TlsConfig, UpstreamConfig,
+use mcp_proxy_core::{
+    config::{
+        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
+        ProxyConfig, TlsConfig, UpstreamConfig,
+    },
+    tunnel,
 };
 
 use crate::args::{
@@ -23,18 +26,11 @@ pub(crate) struct Options {
     /// Log the messages that pass.
     pub(crate) debug: bool,
     /// Open a public tunnel to the proxy.
-    pub(crate) tunnel: Option<TunnelOptions>,
+    pub(crate) tunnel: Option<tunnel::Config>,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
     /// What is legal but probably not meant, in sentences for the log.
     pub(crate) warnings: Vec<String>,
-}
-
-/// A public tunnel.
-#[derive(Debug)]
-pub(crate) struct TunnelOptions {
-    /// Subdomain to ask for.
-    pub(crate) subdomain: Option<String>,
 }
 
 impl TryFrom<Typed> for Options {
@@ -48,11 +44,9 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
         let command = command(values, typed.command)?;
         let warnings = warnings(values, &command, &typed.ignored);
-        let tunnel = values.of(&flags::TUNNEL)?;
-        let subdomain = values.of(&flags::TUNNEL_SUBDOMAIN)?;
         Ok(Self {
             debug: values.of(&flags::DEBUG)?,
-            tunnel: tunnel.then_some(TunnelOptions { subdomain }),
+            tunnel: tunnel(values)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
             proxy: ProxyConfig {
@@ -64,6 +58,20 @@ impl TryFrom<Typed> for Options {
             },
         })
     }
+}
+
+fn tunnel(values: &Values) -> Result<Option<tunnel::Config>, UsageError> {
+    if !values.of(&flags::TUNNEL)? {
+        return Ok(None);
+    }
+    let mut config = tunnel::Config {
+        subdomain: values.of(&flags::TUNNEL_SUBDOMAIN)?,
+        ..tunnel::Config::default()
+    };
+    if let Some(host) = values.of(&flags::TUNNEL_HOST)? {
+        config.host = host;
+    }
+    Ok(Some(config))
 }
 
 fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
@@ -208,6 +216,11 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
             "--shell joins the words of the command without quoting, and one of them holds a space: \
              the shell will see it as several words"
                 .to_owned(),
+        );
+    }
+    if values.of(&flags::TUNNEL).unwrap_or_default() && !values.has(&flags::API_KEY) {
+        warnings.push(
+            "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
         );
     }
     if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {

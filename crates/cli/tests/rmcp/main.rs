@@ -85,7 +85,7 @@ async fn every_progress_event_arrives_in_order_before_the_result() {
 async fn a_cancelled_call_is_cancelled_in_the_server() {
     let proxy = everything().await;
     let client = Client::connect(proxy.port).await;
-    let call = client.begin(LONG, json!({ "duration": 2, "steps": 4 })).await;
+    let call = client.begin(LONG, json!({ "duration": 3, "steps": 12 })).await;
     let asked = proxy.asked("tools/call", |_| true).await;
     client.received.first("progress", |message| is("notifications/progress", message)).await;
     let id = json!(call.id);
@@ -100,7 +100,7 @@ async fn a_cancelled_call_is_cancelled_in_the_server() {
         let params = &entry["message"]["params"];
         entry["direction"] == "out"
             && params["progressToken"] == token
-            && params["progress"] == json!(4)
+            && params["progress"] == json!(12)
     };
     proxy.tap.first("the last step", last).await;
     client.call("echo", json!({ "message": "later" })).await;

@@ -109,7 +109,7 @@ impl Backend for Arc<Embedded> {
         let server = Arc::new(Server {
             id,
             host: Arc::clone(&self.host),
-            backend: Arc::downgrade(self),
+            backend: Self::downgrade(self),
             unsolicited,
             hang_up,
             open: Mutex::default(),
@@ -120,7 +120,8 @@ impl Backend for Arc<Embedded> {
             // Dropped early, the connection is closed: the client did not wait.
             let guard = CloseOnDrop(Some(server));
             self.host.create(id, session.as_deref(), &caller).await.map_err(OpenError::Refused)?;
-            let connection: Arc<dyn Connection> = guard.keep().ok_or_else(OpenError::without_caller)?;
+            let connection: Arc<dyn Connection> =
+                guard.keep().ok_or_else(OpenError::without_caller)?;
             Ok(connection)
         })
     }

@@ -68,8 +68,14 @@ impl Process {
     /// The last lines of its standard error, complete once it has exited.
     pub(super) async fn last_words(&mut self) -> Vec<String> {
         // What is in the pipe is there already; a grandchild that holds it open is not waited for.
-        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        self.read_out().await;
         self.tail.lines()
+    }
+
+    async fn read_out(&mut self) {
+        if !self.pass_through.is_finished() {
+            drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        }
     }
 
     /// Ends the child, whose input has been closed: waits, asks, and in the end insists, all
@@ -87,7 +93,7 @@ impl Process {
         if status.is_none() {
             status = self.exited().await.ok();
         }
-        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        self.read_out().await;
         status
     }
 

@@ -32,8 +32,7 @@ impl Auth {
 
     /// 401 for a caller that the host does not know or want.
     pub(super) fn unauthorized(&self, text: &str, id: &[u8]) -> Response {
-        let mut response =
-            rpc_error(StatusCode::UNAUTHORIZED, Code::Transport, text, Some(id));
+        let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Transport, text, Some(id));
         challenge(&mut response, &Challenge::refused(&self.config, text));
         response
     }

@@ -102,10 +102,14 @@ impl Front {
     }
 
     /// 403 for a token whose scopes do not suffice (RFC 6750 §3.1).
-    fn scope_challenge(&self, required: &[String], description: Option<&str>, id: &[u8]) -> Response {
+    fn scope_challenge(
+        &self,
+        required: &[String],
+        description: Option<&str>,
+        id: &[u8],
+    ) -> Response {
         let description = description.filter(|text| !text.is_empty());
-        let mut error =
-            ErrorBody::new(Code::Scope, description.unwrap_or("Insufficient scope"));
+        let mut error = ErrorBody::new(Code::Scope, description.unwrap_or("Insufficient scope"));
         let scopes: Vec<String> = required.iter().map(|scope| escape(scope)).collect();
         error.data = Some(format!(
             r#"{{"error":"insufficient_scope","required_scopes":[{}]}}"#,

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::{
+    body,
     custom_route::Aborted,
     front::Front,
     host::is_rebound,
@@ -130,6 +131,7 @@ impl Front {
             return response.map_or_else(|| self.left_over(caller, &head), Ok);
         }
         if !self.auth.admits(request.headers()) {
+            body::discard(request.into_body());
             return Ok(self.auth.refusal());
         }
         if let Some(endpoint) = &self.sse_endpoint {
@@ -148,6 +150,7 @@ impl Front {
                 _ => Err(Rejection::NotFound),
             }?);
         }
+        body::discard(request.into_body());
         Err(Rejection::NotFound.into())
     }
 
@@ -163,7 +166,11 @@ impl Front {
     }
 
     /// The answer to a request that the host was asked to serve and did not.
-    fn left_over(&self, caller: &Caller, (method, target): &(Method, Uri)) -> Result<Response, End> {
+    fn left_over(
+        &self,
+        caller: &Caller,
+        (method, target): &(Method, Uri),
+    ) -> Result<Response, End> {
         if !self.auth.admits(&caller.headers) {
             return Ok(self.auth.refusal());
         }

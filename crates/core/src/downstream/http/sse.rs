@@ -16,7 +16,7 @@ use super::{
     front::{Front, MAX_SESSIONS, text},
     gate::Step,
     reject::Rejection,
-    response::{Response, ResponseBody, bare_text, empty, event_stream},
+    response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
     host::Caller,
@@ -92,7 +92,7 @@ impl Front {
         }
         let stream = Arc::new(Stream::standalone(None));
         stream.attach();
-        let unsolicited: Arc<dyn Sink> = stream.clone();
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let id = Uuid::new_v4();
         let (sessions, ended) = (Arc::downgrade(&self.sse), Arc::downgrade(&stream));
         let hang_up = move || {
@@ -121,7 +121,7 @@ impl Front {
         });
         self.sse.lock().insert(id, SseSession { stream: Arc::clone(&stream), connection });
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(ResponseBody::Events(Events::new(stream, closing))))
+        Ok(event_stream(Events::new(stream, closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
@@ -146,7 +146,7 @@ impl Front {
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(&body)));
         };
         let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, session.stream.clone() as Arc<dyn Sink>));
+            .then(|| Reply::to(&message, Arc::clone(&session.stream) as Arc<dyn Sink>));
         if let Some(sending) = session.connection.send(message, reply, caller.as_ref()) {
             sending.await;
         }

@@ -73,7 +73,7 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                send_all(&*connection, messages, &stream, caller).await;
+                send_all(&*connection, messages, Some(&stream), caller).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -89,14 +89,12 @@ impl Front {
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                send_all(&*closing.0, messages, &stream, caller).await;
+                send_all(&*closing.0, messages, Some(&stream), caller).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                whole(&stream).unwrap_or_else(|| {
-                    event_stream(ResponseBody::Events(Events::new(stream, closing)))
-                })
+                whole(&stream).unwrap_or_else(|| event_stream(Events::new(stream, closing)))
             }
         }
     }
@@ -112,15 +110,16 @@ impl Front {
     }
 }
 
-async fn send_all(
+/// Sends the messages in their order; requests are answered on `stream`.
+pub(super) async fn send_all(
     connection: &dyn Connection,
     messages: Vec<Message>,
-    stream: &Arc<Stream>,
+    stream: Option<&Arc<Stream>>,
     caller: Option<&Arc<Caller>>,
 ) {
     for message in messages {
-        let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
+        let stream = stream.filter(|_| message.kind() == Kind::Request);
+        let reply = stream.map(|stream| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
         if let Some(sending) = connection.send(message, reply, caller) {
             sending.await;
         }

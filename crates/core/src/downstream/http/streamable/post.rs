@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{check_accept, check_version, exchange::Route, is_json};
+use super::{
+    check_accept, check_version,
+    exchange::{Route, send_all},
+    is_json,
+};
 use crate::{
     downstream::http::{
         body::{self, Unread},
@@ -18,8 +22,8 @@ use crate::{
     host::Caller,
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
-    relay::{Client, requested_version},
-    session::Attachment,
+    relay::{Client, Sink, requested_version},
+    session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
@@ -45,9 +49,9 @@ impl Front {
             // What came is no message; who hears of requests hears of this one all the same.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
-        let server = attachment.as_ref().and_then(|attachment| {
-            attachment.as_ref()?.session().connection()?.server()
-        });
+        let server = attachment
+            .as_ref()
+            .and_then(|attachment| attachment.as_ref()?.session().connection()?.server());
         if let Err(refused) = self.authenticate(caller.as_ref(), server, body_id(&body)).await {
             return Ok(*refused);
         }
@@ -84,11 +88,7 @@ impl Front {
         check_version(headers)?;
         if count_requests(&messages) == 0 {
             if let Some(connection) = attachment.session().connection() {
-                for message in messages {
-                    if let Some(sending) = connection.send(message, None, caller) {
-                        sending.await;
-                    }
-                }
+                send_all(&**connection, messages, None, caller).await;
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
@@ -109,8 +109,9 @@ impl Front {
         let session = self.registry.create(self.events).ok_or(Rejection::TooManySessions)?;
         let attachment = Attachment::new(session);
         let session = attachment.session();
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
-            unsolicited: Some(session.standalone().clone()),
+            unsolicited: Some(unsolicited),
             session: Some(session.id().to_string()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),
             caller: caller.clone(),
@@ -156,8 +157,7 @@ impl Front {
             Ok(connection) => connection,
             Err(error) => return Ok(self.not_opened(error, Step::Open, id_of(&messages))),
         };
-        let response =
-            self.exchange(Route::Alone(connection), messages, caller.as_ref()).await;
+        let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })
     }
 }
