@@ -26,9 +26,13 @@ test("a route is given Node's own objects and answers with them", async (t) => {
 });
 
 test("content types are left alone where that is asked for", async (t) => {
-  const { url } = await routes(t, async (_, response) => void response.setHeader("content-type", "application/json").end(), {
-    normalizeCharset: false,
-  });
+  const { url } = await routes(
+    t,
+    async (_, response) => void response.setHeader("content-type", "application/json").end(),
+    {
+      normalizeCharset: false,
+    },
+  );
   assert.equal((await fetch(`${url}/custom`)).headers.get("content-type"), "application/json");
 });
 

@@ -25,7 +25,12 @@ export const serverV1 = () => {
 
 /** Starts a server on a free port, which ends with the test. */
 export const serve = async (t, options) => {
-  const server = await startHTTPServer({ createServer: async () => serverV2(), host: "127.0.0.1", port: 0, ...options });
+  const server = await startHTTPServer({
+    createServer: async () => serverV2(),
+    host: "127.0.0.1",
+    port: 0,
+    ...options,
+  });
   t.after(() => server.close());
   return { ...server, url: `http://127.0.0.1:${server.port}` };
 };

@@ -12,10 +12,7 @@ const port = [(value) => Number.isInteger(value) && value >= 0 && value < 65536,
 const off = [(value) => value === false, "false"];
 const object = [(value) => typeof value === "object" && !Array.isArray(value), "an object"];
 const list = [strings, "an array of strings"];
-const record = [
-  (value) => object[0](value) && strings(Object.values(value)),
-  "an object whose values are strings",
-];
+const record = [(value) => object[0](value) && strings(Object.values(value)), "an object whose values are strings"];
 const [bool, func, number, string] = ["boolean", "function", "number", "string"].map(type);
 
 const OPTIONS = {
