@@ -7,7 +7,7 @@ mod head;
 mod options;
 mod route;
 mod runtime;
-mod server;
+pub mod server;
 
 use napi_derive::napi;
 
