@@ -5,7 +5,10 @@ const { getUpstreamBridge } = require("./upstream_bridge.js");
 
 const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
-/** The capability without which a method is refused here. Methods not listed are the upstream's business. */
+/**
+ * The capability without which a method is refused here. Methods not listed are the upstream's business, but for
+ * tasks: their ids belong to one client, and the upstream is shared.
+ */
 const CAPABILITY_OF = {
   "completion/complete": ({ completions }) => completions,
   "logging/setLevel": ({ logging }) => logging,
@@ -23,6 +26,9 @@ const CAPABILITY_OF = {
   "server/discover": () => false,
   "subscriptions/listen": () => false,
 };
+
+const isServedWith = (capabilities, method) =>
+  Object.hasOwn(CAPABILITY_OF, method) ? Boolean(CAPABILITY_OF[method](capabilities)) : !method.startsWith("tasks/");
 
 /** Accepts every result as it is; a schema to either SDK. */
 const ANY_RESULT = {
@@ -118,7 +124,6 @@ const notificationSink = (server, wants) => {
   const deliverAs = (method) => (params) => deliver(method, params);
   return {
     loggingMessage: (params) => wants.level(params.level) && deliver("notifications/message", params),
-    // Ids of tasks belong to one client, and a shared upstream does not say to whom.
     otherNotification: (params, method) => method.startsWith("notifications/tasks/") || deliver(method, params),
     promptsListChanged: deliverAs("notifications/prompts/list_changed"),
     resourceUpdated: (params) => wants.resource(params.uri) && deliver("notifications/resources/updated", params),
@@ -131,8 +136,7 @@ const notificationSink = (server, wants) => {
 const proxyServer = async ({ client, requestTimeout, server: given, serverCapabilities }) => {
   // An `McpServer` keeps the server proper in a member.
   const server = given.server ?? given;
-  const capabilities = serverCapabilities ?? {};
-  const isServed = (method) => !Object.hasOwn(CAPABILITY_OF, method) || Boolean(CAPABILITY_OF[method](capabilities));
+  const isServed = (method) => isServedWith(serverCapabilities ?? {}, method);
   let lowestLevel = 0;
   const lease = getUpstreamBridge({ client, requestTimeout }).subscribe(
     notificationSink(server, {
@@ -144,12 +148,11 @@ const proxyServer = async ({ client, requestTimeout, server: given, serverCapabi
   const answers = {
     "logging/setLevel": ({ params }) => {
       const level = LEVELS.indexOf(params?.level);
-      if (level < 0) throw rpcError(-32602, `Unknown logging level ${JSON.stringify(params?.level)}`);
+      if (level < 0) throw rpcError(-32602, `Invalid log level; use one of ${LEVELS.join(", ")}`);
       lowestLevel = level;
-      return {};
     },
-    "resources/subscribe": ({ params }) => lease.addResourceSubscription(params?.uri),
-    "resources/unsubscribe": ({ params }) => lease.removeResourceSubscription(params?.uri),
+    "resources/subscribe": ({ params }) => lease.addResourceSubscription(params.uri),
+    "resources/unsubscribe": ({ params }) => lease.removeResourceSubscription(params.uri),
   };
 
   const { fallbackRequestHandler, onclose } = server;
@@ -159,7 +162,9 @@ const proxyServer = async ({ client, requestTimeout, server: given, serverCapabi
       if (fallbackRequestHandler) return fallbackRequestHandler(request, extra);
       throw rpcError(-32601, "Method not found");
     }
-    const answer = answers[request.method];
+    // Without a URI the upstream has the right words for it.
+    const isAnswered = request.method === "logging/setLevel" || typeof request.params?.uri === "string";
+    const answer = isAnswered && answers[request.method];
     if (!answer) return forward({ client, requestTimeout }, request, extra);
     try {
       await answer(request);
@@ -169,8 +174,9 @@ const proxyServer = async ({ client, requestTimeout, server: given, serverCapabi
     }
   };
   server.fallbackNotificationHandler = async ({ method, params }) => {
-    // The upstream was told of no roots.
-    if (method !== "notifications/roots/list_changed") await client.notification(messageOf(method, params));
+    // The upstream was told of no roots and started no tasks.
+    if (/^notifications\/(roots|tasks)\//.test(method)) return;
+    await client.notification(messageOf(method, params));
   };
   server.onclose = () => {
     lease.release();
