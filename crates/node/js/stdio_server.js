@@ -24,19 +24,23 @@ const SDKS = {
   },
 };
 
-/** The program comes first: its SDK is the one whose objects it hands in. */
-const lookupPaths = () => [dirname(process.argv[1] ?? "."), process.cwd(), __dirname];
+/** Imported from here it is the copy that an ES module of the caller has, unless the installer keeps them apart. */
+const loadModule = (name) =>
+  import(name).catch((error) => {
+    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    return require(require.resolve(name, { paths: [dirname(process.argv[1] ?? "."), process.cwd()] }));
+  });
 
 /** The classes of the SDK that `client` is of, or of an SDK that is there. */
-const loadSdk = (client) => {
-  const versions = !client || client.getProtocolEra ? ["v2", "v1"] : ["v1", "v2"];
-  for (const version of versions) {
+const loadSdk = async (client) => {
+  const majors = !client || client.getProtocolEra ? ["v2", "v1"] : ["v1", "v2"];
+  for (const major of majors) {
     try {
-      const classes = Object.entries(SDKS[version]).map(([name, module]) => [
+      const loading = Object.entries(SDKS[major]).map(async ([name, module]) => [
         name,
-        require(require.resolve(module, { paths: lookupPaths() }))[name],
+        (await loadModule(module))[name],
       ]);
-      return Object.fromEntries(classes);
+      return Object.fromEntries(await Promise.all(loading));
     } catch (error) {
       if (error.code !== "MODULE_NOT_FOUND") throw error;
     }
@@ -61,7 +65,7 @@ const startStdioServer = async ({
 }) => {
   const address = new URL(url);
   const given = await initStreamClient?.();
-  const sdk = loadSdk(given);
+  const sdk = await loadSdk(given);
   const versionNegotiation = resolveVersionNegotiation(upstreamProtocol);
   const client =
     given ?? new sdk.Client({ name: "mcp-proxy", version: "1.0.0" }, { capabilities: {}, versionNegotiation });
