@@ -198,7 +198,7 @@ for (const [serverMajor, clientMajor] of pairs) {
       assert.deepEqual((await picky.request(1, "logging/setLevel", { level: "error" })).result, {});
       const { error } = await picky.request(2, "logging/setLevel", { level: "loud" });
       assert.equal(error.code, -32602);
-      const logs = ["debug", "error", "warning", "emergency"].map((level) => ({
+      const logs = ["debug", "error", "vendor", "emergency"].map((level) => ({
         level,
         data: { n: [1] },
         vendor: level,
@@ -208,7 +208,7 @@ for (const [serverMajor, clientMajor] of pairs) {
         received.entries.filter(({ method }) => method === "notifications/message").map(({ params }) => params);
       await curious.received.first(({ params }) => params?.level === "emergency", "the last message");
       assert.deepEqual(logged(curious), logs);
-      assert.deepEqual(logged(picky), [logs[1], logs[3]]);
+      assert.deepEqual(logged(picky), logs.slice(1));
       assert.equal(
         upstream.received.entries.some(({ method }) => method === "logging/setLevel"),
         false,

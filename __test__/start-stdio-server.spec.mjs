@@ -105,11 +105,18 @@ describe("startStdioServer", () => {
       const { result } = await hello();
       assert.equal(result.serverInfo.name, names.includes("initStdioServer") ? "mine" : "remote");
       assert.equal((await asked).message.params.clientInfo.name, "mine");
-      assert.deepEqual((await request(1, "tools/list")).result, results["tools/list"]);
+      const listed = request(1, "tools/list");
+      // What was asked before the end of stdin is answered all the same.
       child.stdin.end();
+      assert.deepEqual((await listed).result, results["tools/list"]);
       assert.deepEqual(await closed, [0, null]);
     });
   }
+
+  test("lets the process end when the server is closed", async () => {
+    const { closed } = run(`const server = ${start} }); await server.close();`);
+    assert.deepEqual(await closed, [0, null]);
+  });
 
   test("hands the transport options on", async () => {
     const asked = requests.next(({ headers }) => headers["x-tenant"] === "7", "the header");

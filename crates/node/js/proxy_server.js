@@ -140,7 +140,7 @@ const proxyServer = async ({ client, requestTimeout, server: given, serverCapabi
   let lowestLevel = 0;
   const lease = getUpstreamBridge({ client, requestTimeout }).subscribe(
     notificationSink(server, {
-      level: (level) => !(LEVELS.indexOf(level) < lowestLevel),
+      level: (level) => !LEVELS.includes(level) || LEVELS.indexOf(level) >= lowestLevel,
       resource: (uri) => lease.owns(uri),
     }),
   );

@@ -2,8 +2,10 @@
 // Serves a remote MCP server on this process's stdin and stdout, with objects of the SDK that the caller
 // has installed. None of them is a dependency of this package, so they are looked up when they are needed.
 const { dirname } = require("node:path");
+const { Transform } = require("node:stream");
 
 const { proxyServer } = require("./proxy_server.js");
+const { tapTransport } = require("./tap_transport.js");
 const { ServerType, resolveVersionNegotiation } = require("./vocabulary.js");
 
 /** Where the classes are in each SDK. */
@@ -75,8 +77,7 @@ const startStdioServer = async ({
   try {
     const server = (await initStdioServer?.()) ?? defaultServer(sdk, client);
     await proxyServer({ client, server, serverCapabilities: client.getServerCapabilities() });
-    closeWithStdin(server.server ?? server, client);
-    await server.connect(new sdk.StdioServerTransport());
+    await server.connect(stdioTransport(sdk, server.server ?? server, client));
     return server;
   } catch (error) {
     await client.close().catch(() => {});
@@ -84,15 +85,44 @@ const startStdioServer = async ({
   }
 };
 
-/** When stdin ends there is nobody left to serve; without the client nothing keeps the process. */
-const closeWithStdin = (server, client) => {
-  const { onclose } = server;
+/** A transport on stdin and stdout. When stdin ends and all is answered, everything closes and the process may end. */
+const stdioTransport = ({ StdioServerTransport }, server, client) => {
+  const unanswered = new Set();
+  let end;
+  // The end is held back: the transports of the SDK close at once when they see it, whatever is still asked.
+  const input = new Transform({
+    flush: (callback) => {
+      end = callback;
+      // By then the last of the input has been read.
+      setImmediate(endIfAnswered);
+    },
+    transform: (chunk, _encoding, pass) => pass(null, chunk),
+  });
+  const endIfAnswered = () => {
+    if (unanswered.size > 0) return;
+    const once = end;
+    end = undefined;
+    once?.();
+  };
+  const transport = tapTransport(new StdioServerTransport(input), ({ message, type }) => {
+    if (type === "onmessage" && message.method) {
+      if (message.id !== undefined) unanswered.add(message.id);
+      else if (message.method === "notifications/cancelled") unanswered.delete(message.params?.requestId);
+    } else if (type === "send" && !message.method) {
+      unanswered.delete(message.id);
+    }
+    endIfAnswered();
+  });
   const logFailure = (error) => console.error("[mcp-proxy] error closing", error);
+  const { onclose } = server;
   server.onclose = () => {
+    process.stdin.unpipe(input).pause();
     client.close().catch(logFailure);
     onclose?.call(server);
   };
-  process.stdin.once("end", () => server.close().catch(logFailure));
+  input.once("end", () => server.close().catch(logFailure));
+  process.stdin.pipe(input);
+  return transport;
 };
 
 module.exports = { startStdioServer };
