@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use mcp_proxy_core::config::ProxyConfig;
 
+use crate::paint::Paint;
+
 /// The parts of the announcement that are known before the port is.
 #[derive(Debug)]
 pub(crate) struct Announcement {
@@ -11,38 +13,44 @@ pub(crate) struct Announcement {
     stream_endpoint: Option<String>,
     sse_endpoint: Option<String>,
     protected: bool,
+    paint: Paint,
 }
 
 impl Announcement {
-    pub(crate) fn new(config: &ProxyConfig) -> Self {
+    pub(crate) fn new(config: &ProxyConfig, paint: Paint) -> Self {
         Self {
             scheme: if config.http.tls.is_some() { "https" } else { "http" },
             stream_endpoint: config.http.stream_endpoint.clone(),
             sse_endpoint: config.http.sse_endpoint.clone(),
             protected: config.http.auth.api_key.is_some(),
+            paint,
         }
     }
 
     /// The whole text.
-    pub(crate) fn text(&self, address: SocketAddr, server: Option<&str>) -> String {
-        let scheme = self.scheme;
-        let host = match address.ip() {
-            ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            std::net::IpAddr::V4(ip) => ip.to_string(),
-        };
-        let base = format!("{scheme}://{host}:{}", address.port());
-        let mut text = format!("listening on {scheme}://{address}\n");
-        if let Some(server) = server {
-            text += &format!("  serving          {server}\n");
+    pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
+        let (scheme, paint) = (self.scheme, self.paint);
+        let address = listening.address;
+        let base = format!("{scheme}://{}", for_people(address));
+        let whole = format!("{scheme}://{address}");
+        let mut text = format!("{} {}\n", paint.green("listening on"), paint.bold(whole));
+        if let Some(server) = listening.server {
+            text += &self.line("serving", server);
         }
         if let Some(path) = &self.stream_endpoint {
-            text += &format!("  Streamable HTTP  {base}{path}\n");
+            text += &self.line("Streamable HTTP", &format!("{base}{path}"));
         }
         if let Some(path) = &self.sse_endpoint {
-            text += &format!("  HTTP+SSE         {base}{path}\n");
+            text += &self.line("HTTP+SSE", &format!("{base}{path}"));
         }
-        text + &self.example(&base, server)
+        if let Some(address) = listening.metrics {
+            text += &self.line("metrics", &format!("http://{}/metrics", for_people(address)));
+        }
+        text + &self.example(&base, listening.server)
+    }
+
+    fn line(&self, name: &str, value: &str) -> String {
+        format!("  {}{value}\n", self.paint.dim(format!("{name:17}")))
     }
 
     fn example(&self, base: &str, server: Option<&str>) -> String {
@@ -53,9 +61,28 @@ impl Announcement {
         };
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
-        format!(
-            "  try it           claude mcp add --transport {transport} {name} {base}{path}{key}\n"
-        )
+        let command = format!("claude mcp add --transport {transport} {name} {base}{path}{key}");
+        self.line("try it", &command)
+    }
+}
+
+/// What is known once the proxy serves.
+#[derive(Debug)]
+pub(crate) struct Listening<'a> {
+    pub(crate) address: SocketAddr,
+    /// The metrics' own port.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Name and version of the server.
+    pub(crate) server: Option<&'a str>,
+}
+
+/// The address as a person on this machine would write it.
+fn for_people(address: SocketAddr) -> String {
+    let port = address.port();
+    match address.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+        std::net::IpAddr::V4(ip) => format!("{ip}:{port}"),
     }
 }
 
@@ -83,13 +110,17 @@ mod tests {
             stream_endpoint: Some("/mcp".to_owned()),
             sse_endpoint: Some("/sse".to_owned()),
             protected: false,
+            paint: Paint::PLAIN,
         }
+    }
+
+    fn listening<'a>(address: &str, server: Option<&'a str>) -> Listening<'a> {
+        Listening { address: address.parse().unwrap(), metrics: None, server }
     }
 
     #[test]
     fn a_person_can_copy_every_address() {
-        let text =
-            announcement().text("[::]:8080".parse().unwrap(), Some("example/everything 1.2"));
+        let text = announcement().text(&listening("[::]:8080", Some("example/everything 1.2")));
         assert_eq!(
             text,
             "listening on http://[::]:8080\n  \
@@ -103,7 +134,7 @@ mod tests {
     #[test]
     fn a_protected_proxy_says_where_the_key_goes() {
         let protected = Announcement { protected: true, stream_endpoint: None, ..announcement() };
-        let text = protected.text("192.0.2.1:1".parse().unwrap(), None);
+        let text = protected.text(&listening("192.0.2.1:1", None));
         assert!(text.contains(
             "--transport sse my-server http://192.0.2.1:1/sse --header \"X-API-Key: <key>\""
         ));

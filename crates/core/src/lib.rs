@@ -6,6 +6,7 @@ pub mod config;
 mod downstream;
 mod error;
 mod jsonrpc;
+mod metrics;
 mod protocol;
 mod proxy;
 mod relay;

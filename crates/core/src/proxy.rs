@@ -4,8 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     config::ProxyConfig,
-    downstream::http::{Front, Listener},
+    downstream::http::{Behind, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
+    metrics::Metrics,
+    session::Seats,
     tls,
     upstream::Child,
 };
@@ -18,6 +20,7 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 pub struct Proxy {
     child: Child,
     listener: Listener,
+    metrics: Option<MetricsPort>,
     shutdown_timeout: Duration,
 }
 
@@ -31,6 +34,9 @@ pub struct Connected {
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
+        if config.metrics.on_front && config.http.auth.api_key.is_none() {
+            return Err(Error::OpenMetrics);
+        }
         let child = Child::start(&config.upstream).await?;
         Ok(Connected { child, config })
     }
@@ -38,6 +44,11 @@ impl Proxy {
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// The address of the metrics' own port, if they have one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsPort::address)
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
@@ -59,7 +70,7 @@ impl Connected {
         let Self { child, config } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
         match open(config, &child) {
-            Ok(listener) => Ok(Proxy { child, listener, shutdown_timeout }),
+            Ok((listener, metrics)) => Ok(Proxy { child, listener, metrics, shutdown_timeout }),
             Err(error) => {
                 child.stop(shutdown_timeout).await;
                 Err(error)
@@ -68,15 +79,26 @@ impl Connected {
     }
 }
 
-fn open(config: ProxyConfig, child: &Child) -> Result<Listener, Error> {
+fn open(config: ProxyConfig, child: &Child) -> Result<(Listener, Option<MetricsPort>), Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);
+    let (host, port) = (http.host.clone(), http.port);
     let socket = Listener::bind(&host, port)?;
-    let front = Arc::new(Front::new(http, child.backend()));
-    Listener::start(socket, tls, keep_alive, front).map_err(|source| Error::Listen {
-        host,
-        port,
-        source,
-    })
+    let connections = Seats::new(http.max_connections);
+    let limits = Limits {
+        patience: Patience { head: http.header_timeout, idle: http.keep_alive_timeout },
+        connections: Arc::clone(&connections),
+    };
+    let behind = Behind {
+        backend: child.backend(),
+        readiness: child.readiness(),
+        connections,
+        metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
+        shows_metrics: config.metrics.on_front,
+    };
+    let front = Arc::new(Front::new(http, behind));
+    let metrics = config.metrics.listener;
+    let metrics = metrics.map(|config| MetricsPort::open(&config, front.admin())).transpose()?;
+    let failed = |source| Error::Listen { host, port, flag: "--port", source };
+    Ok((Listener::start(socket, tls, limits, front).map_err(failed)?, metrics))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,17 +20,34 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Front, router::Origin};
-use crate::error::Error;
+use super::{
+    Front,
+    guarded::{Guarded, Patience, Phase},
+    overload::{MAX_REFUSALS, refuse},
+    router::Origin,
+};
+use crate::{
+    error::Error,
+    session::{Seat, Seats},
+};
 
 /// Connections waiting to be accepted, that of Node's HTTP server.
 const BACKLOG: i32 = 511;
 /// Time for a TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Shortest time for a request head to arrive.
-const MIN_HEAD_TIMEOUT: Duration = Duration::from_millis(10);
+/// Shortest time for a request head, and between two of them.
+const MIN_PATIENCE: Duration = Duration::from_millis(10);
 /// Pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What connections are held to.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// How long a client may take for a request.
+    pub(crate) patience: Patience,
+    /// One seat for each connection.
+    pub(crate) connections: Arc<Seats>,
+}
 
 /// An open port and the connections that came through it.
 pub(crate) struct Listener {
@@ -51,21 +68,30 @@ impl fmt::Debug for Listener {
 impl Listener {
     /// Opens the port; nothing is accepted yet.
     pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener, Error> {
-        listen(host, port).map_err(|source| Error::Listen { host: host.to_owned(), port, source })
+        let flag = "--port";
+        listen(host, port).map_err(|source| Error::Listen {
+            host: host.to_owned(),
+            port,
+            flag,
+            source,
+        })
     }
 
     /// Serves the front on an open port.
     pub(crate) fn start(
         socket: StdListener,
         tls: Option<TlsAcceptor>,
-        keep_alive_timeout: Duration,
+        limits: Limits,
         front: Arc<Front>,
     ) -> io::Result<Self> {
         let address = socket.local_addr()?;
+        let Patience { head, idle } = limits.patience;
         let acceptor = Acceptor {
             socket: TcpListener::from_std(socket)?,
             tls,
-            head_timeout: keep_alive_timeout.max(MIN_HEAD_TIMEOUT),
+            patience: Patience { head: head.max(MIN_PATIENCE), idle: idle.max(MIN_PATIENCE) },
+            seats: limits.connections,
+            refusals: Seats::new(Some(MAX_REFUSALS)),
             front: Arc::clone(&front),
             connections: TaskTracker::new(),
             drain: CancellationToken::new(),
@@ -96,7 +122,8 @@ impl Listener {
     }
 }
 
-fn listen(host: &str, port: u16) -> io::Result<StdListener> {
+/// Opens a port.
+pub(super) fn listen(host: &str, port: u16) -> io::Result<StdListener> {
     let mut last = None;
     for address in (host, port).to_socket_addrs()? {
         match bind(address) {
@@ -131,7 +158,9 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
 struct Acceptor {
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
-    head_timeout: Duration,
+    patience: Patience,
+    seats: Arc<Seats>,
+    refusals: Arc<Seats>,
     front: Arc<Front>,
     connections: TaskTracker,
     drain: CancellationToken,
@@ -142,7 +171,10 @@ impl Acceptor {
     async fn accept(self) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => self.spawn(stream, peer),
+                Ok((stream, peer)) => match self.seats.take(1) {
+                    Some(seat) => self.spawn(stream, peer, seat),
+                    None => self.refuse(stream),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -151,14 +183,25 @@ impl Acceptor {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr) {
+    /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
+    fn refuse(&self, stream: TcpStream) {
+        self.front.count_rejection("too_many_connections");
+        if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
+            self.connections.spawn(async move {
+                refuse(stream).await;
+                drop(seat);
+            });
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, seat: Seat) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it was served");
         }
         let connection = Connection {
             front: Arc::clone(&self.front),
             from: Origin { loopback: peer.ip().to_canonical().is_loopback() },
-            head_timeout: self.head_timeout,
+            patience: self.patience,
             drain: self.drain.clone(),
         };
         let (tls, abort) = (self.tls.clone(), self.abort.clone());
@@ -176,6 +219,7 @@ impl Acceptor {
                 () = serving => {}
                 () = abort.cancelled() => {}
             }
+            drop(seat);
         });
     }
 }
@@ -183,20 +227,21 @@ impl Acceptor {
 struct Connection {
     front: Arc<Front>,
     from: Origin,
-    head_timeout: Duration,
+    patience: Patience,
     drain: CancellationToken,
 }
 
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (front, from) = (self.front, self.from);
+        let phase = Phase::default();
+        let stream = Guarded::new(stream, phase.clone(), self.patience, front.metrics.clone());
         let service = service_fn(move |request| {
-            let front = Arc::clone(&front);
-            async move { Ok::<_, Infallible>(front.serve(request, from).await) }
+            let (front, served) = (Arc::clone(&front), phase.serve());
+            async move { Ok::<_, Infallible>(served.with(front.serve(request, from).await)) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.head_timeout)
+            .header_read_timeout(None)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let mut drain = Some(self.drain.cancelled_owned());
