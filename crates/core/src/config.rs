@@ -97,6 +97,10 @@ pub struct MetricsListenerConfig {
 
 /// The HTTP front.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 pub struct HttpConfig {
     /// Host name or address to listen on, `::` by default.
     pub host: String,

@@ -10,9 +10,11 @@ mod metrics;
 mod protocol;
 mod proxy;
 mod relay;
+mod seats;
 mod session;
 pub mod telemetry;
 mod tls;
+pub mod tunnel;
 mod upstream;
 
 pub use error::Error;

@@ -7,7 +7,7 @@ use crate::{
     downstream::http::{Behind, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
     metrics::Metrics,
-    session::Seats,
+    seats::Seats,
     tls,
     upstream::Child,
 };

@@ -12,24 +12,31 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("telemetry", &["config"]),
-    ("shutdown", &[]),
+    ("metrics", &[]),
+    ("seats", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("session", &["era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
-    ("relay", &["session", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
+    ("relay", RELAY),
+    ("session", SESSION),
     ("downstream", EDGE),
     ("upstream", EDGE),
-    ("tunnel", ABOVE),
+    ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("lib", &[]),
 ];
+
+const RELAY: &[&str] =
+    &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "metrics", "seats"];
+
+const SESSION: &[&str] =
+    &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "seats"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
@@ -41,8 +48,9 @@ const EDGE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 
@@ -58,8 +66,9 @@ const ABOVE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 
@@ -71,7 +80,7 @@ const IMPURE: [&str; 8] = [
     "tokio::",
     ".await",
     "async fn",
-    "std::sync",
+    "Mutex",
     "Instant::now",
     "SystemTime",
     "std::net",

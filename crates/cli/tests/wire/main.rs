@@ -5,6 +5,17 @@
 mod support;
 
 mod access;
+mod batch;
+mod body;
+mod child;
+mod fidelity;
+mod isolation;
 mod listen;
+mod order;
+mod questions;
 mod routing;
+mod shutdown;
+mod sse;
+mod stateless;
 mod streamable;
+mod tls;

@@ -94,7 +94,7 @@ impl Call {
         metrics: &Arc<Metrics>,
         method: &str,
         tool: impl FnOnce() -> Option<String>,
-    ) -> Box<Self> {
+    ) -> Self {
         let calls = &metrics.calls;
         calls.in_flight.fetch_add(1, Ordering::Relaxed);
         let (series, unknown_tool) = if method == TOOLS_CALL {
@@ -102,17 +102,17 @@ impl Call {
         } else {
             (calls.of_method(method), None)
         };
-        Box::new(Self {
+        Self {
             metrics: Arc::clone(metrics),
-            series: Arc::clone(series.as_ref().unwrap_or(&calls.other_tool)),
+            series,
             unknown_tool,
             started: Instant::now(),
             outcome: Outcome::Failed,
-        })
+        }
     }
 
     /// The call has ended in this way.
-    pub(crate) fn end(mut self: Box<Self>, outcome: Outcome) {
+    pub(crate) fn end(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 }
@@ -138,19 +138,20 @@ impl Calls {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    fn of_method(&self, method: &str) -> Option<Arc<Series>> {
+    fn of_method(&self, method: &str) -> Arc<Series> {
         let known = METHODS.binary_search(&method).ok().and_then(|index| self.methods.get(index));
-        Some(Arc::clone(known.unwrap_or(&self.other_method)))
+        Arc::clone(known.unwrap_or(&self.other_method))
     }
 
-    fn of_tool(&self, tool: Option<String>) -> (Option<Arc<Series>>, Option<Box<str>>) {
+    fn of_tool(&self, tool: Option<String>) -> (Arc<Series>, Option<Box<str>>) {
+        let other = || Arc::clone(&self.other_tool);
         let Some(tool) = tool.filter(|tool| tool.len() <= MAX_NAME_LENGTH) else {
-            return (None, None);
+            return (other(), None);
         };
         let tools = self.tools.read().unwrap_or_else(PoisonError::into_inner);
         match tools.get(tool.as_str()) {
-            Some(series) => (Some(Arc::clone(series)), None),
-            None => (None, (tools.len() < MAX_TOOLS).then(|| tool.into_boxed_str())),
+            Some(series) => (Arc::clone(series), None),
+            None => (other(), (tools.len() < MAX_TOOLS).then(|| tool.into_boxed_str())),
         }
     }
 

@@ -7,8 +7,7 @@ use std::{
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text::encode_registry},
-    encoding::{EncodeLabelSet, text::encode_eof},
+    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text::encode},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
@@ -38,8 +37,7 @@ pub(crate) fn expose(metrics: Arc<Metrics>, levels: Levels) -> Result<String, fm
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition { metrics, levels }));
     let mut text = String::new();
-    encode_registry(&mut text, &registry)?;
-    encode_eof(&mut text)?;
+    encode(&mut text, &registry)?;
     Ok(text)
 }
 
@@ -164,6 +162,9 @@ impl Exposition {
 
 type Labels = Vec<(&'static str, String)>;
 
+/// Sum, count and buckets of a histogram.
+type Latencies = (f64, u64, Vec<(f64, u64)>);
+
 /// A method other than `tools/call` has no tool.
 fn labels_of(method: &'static str, tool: &str) -> Labels {
     let mut labels = vec![("method", method.to_owned())];
@@ -202,7 +203,11 @@ impl Page<'_> {
     }
 
     fn gauges_of(&mut self, name: &str, help: &str, values: &[(Labels, u64)]) -> fmt::Result {
-        self.family(name, help, MetricType::Gauge, values, |value| ConstGauge::new(*value))
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (labels, value) in values {
+            ConstGauge::new(*value).encode(family.encode_family(labels)?)?;
+        }
+        Ok(())
     }
 
     fn counter<N>(&mut self, name: &str, help: &str, value: N) -> fmt::Result
@@ -214,20 +219,9 @@ impl Page<'_> {
     }
 
     fn counters(&mut self, name: &str, help: &str, values: &[(Labels, u64)]) -> fmt::Result {
-        self.family(name, help, MetricType::Counter, values, |value| ConstCounter::new(*value))
-    }
-
-    fn family<L: EncodeLabelSet, V, M: EncodeMetric>(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: MetricType,
-        values: &[(L, V)],
-        metric: impl Fn(&V) -> M,
-    ) -> fmt::Result {
-        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         for (labels, value) in values {
-            metric(value).encode(family.encode_family(labels)?)?;
+            ConstCounter::new(*value).encode(family.encode_family(labels)?)?;
         }
         Ok(())
     }
@@ -236,7 +230,7 @@ impl Page<'_> {
         &mut self,
         name: &str,
         help: &str,
-        values: &[(Labels, (f64, u64, Vec<(f64, u64)>))],
+        values: &[(Labels, Latencies)],
     ) -> fmt::Result {
         let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (labels, (sum, count, buckets)) in values {

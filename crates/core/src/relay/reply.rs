@@ -8,7 +8,7 @@ use super::{Outgoing, Sink};
 use crate::{
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
     metrics::{Call, Outcome},
-    session::Seat,
+    seats::Seat,
     telemetry::traffic,
 };
 

@@ -6,12 +6,10 @@
 mod event_store;
 mod reaper;
 mod registry;
-mod seats;
 mod stream;
 
 use event_store::EventStore;
 pub(crate) use reaper::reap;
 use registry::Numbering;
 pub(crate) use registry::{Attachment, Registry, Session};
-pub(crate) use seats::{Seat, Seats};
 pub(crate) use stream::{Encoding, Resumed, Step, Stream};

@@ -12,12 +12,13 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{EventStore, Seat, Seats, Stream, stream::Resumed};
+use super::{EventStore, Stream, stream::Resumed};
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
     jsonrpc::{Frame, Pieces},
     relay::Connection,
+    seats::{Seat, Seats},
 };
 
 /// All sessions of one front. Removing a session hands over the duty to close it.

@@ -14,7 +14,8 @@ use crate::{
     jsonrpc::escape,
     metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
     relay::Readiness,
-    session::{Registry, Seats},
+    seats::Seats,
+    session::Registry,
 };
 
 const PING: &str = "/ping";

@@ -17,7 +17,8 @@ use crate::{
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Backend, Readiness, Reply, Sink},
-    session::{Encoding, Registry, Seat, Seats, reap},
+    seats::{Seat, Seats},
+    session::{Encoding, Registry, reap},
     telemetry::traffic,
 };
 
@@ -129,13 +130,14 @@ impl Front {
             return None;
         }
         let call = self.metrics.as_ref().map(|metrics| {
-            Call::begin(metrics, &message.method(), || {
+            let call = Call::begin(metrics, &message.method(), || {
                 decode_string(message.text(find_member(
                     message.bytes(),
                     message.params()?,
                     "name",
                 )?))
-            })
+            });
+            Box::new(call)
         });
         Some(Reply::to(message, sink).seated(seat).counted(call))
     }

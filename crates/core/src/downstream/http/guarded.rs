@@ -159,9 +159,11 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
         }
         // Nothing else is being sent while a head is awaited; a client that takes none of this
         // learns from the end of the connection.
-        let _: Poll<io::Result<usize>> =
-            Pin::new(&mut self.stream).poll_write(context, HEAD_TOO_SLOW);
-        let _: Poll<io::Result<()>> = Pin::new(&mut self.stream).poll_flush(context);
+        if Pin::new(&mut self.stream).poll_write(context, HEAD_TOO_SLOW).is_pending()
+            || Pin::new(&mut self.stream).poll_flush(context).is_pending()
+        {
+            tracing::debug!("a client that was too slow does not read either");
+        }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head did not arrive")))
     }
 }

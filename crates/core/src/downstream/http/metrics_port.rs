@@ -16,7 +16,7 @@ use super::{host::is_rebound, listener::listen};
 use crate::{
     config::{AllowedHosts, MetricsListenerConfig},
     error::Error,
-    session::{Seat, Seats},
+    seats::{Seat, Seats},
 };
 
 /// Connections at a time: a few scrapers.
@@ -61,6 +61,7 @@ impl Drop for MetricsPort {
 }
 
 /// Serves for ever; its connections end with it.
+#[expect(clippy::infinite_loop, reason = "ends with the task")]
 async fn accept(socket: TcpListener, routes: Router) {
     let seats: Arc<Seats> = Seats::new(Some(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();

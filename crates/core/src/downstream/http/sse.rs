@@ -20,7 +20,8 @@ use super::{
 use crate::{
     jsonrpc::{Kind, Message},
     relay::{Connection, Outgoing, Sink},
-    session::{Seat, Seats, Stream},
+    seats::{Seat, Seats},
+    session::Stream,
 };
 
 /// The first message of every stream, which the original sends before anything is asked.
@@ -130,7 +131,7 @@ impl Front {
         let calls = usize::from(message.kind() == Kind::Request);
         let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
         let message = self.traced(&head.headers, message);
-        let reply = self.reply(&message, session.stream.clone(), Some(seat));
+        let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
         if let Some(sending) = session.connection.send(message, reply) {
             sending.await;
         }

@@ -15,7 +15,8 @@ use crate::{
     },
     jsonrpc::{Kind, Message},
     relay::Connection,
-    session::{Attachment, Seat, Stream},
+    seats::Seat,
+    session::{Attachment, Stream},
     telemetry::traffic,
 };
 
