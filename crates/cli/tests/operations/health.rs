@@ -45,13 +45,11 @@ fn a_dead_server_makes_the_proxy_unready_with_a_reason_and_leaves_it_live() {
     let id = open(&proxy, &keyed);
     let request = keyed(Request::mcp(call("1", "echo", "{}")).session(&id));
     let answer = proxy.send(&request).message();
-    assert!(answer.contains("exited with code 3"), "{answer}");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("a message");
+    assert_eq!(answer["error"]["data"]["outcome"], "exited with code 3");
     let unready = proxy.send(&Request::get("/readyz"));
-    let expected = json!({
-        "ready": false,
-        "state": "stopped",
-        "reason": "the MCP server exited with code 3",
-    });
+    let reason = &answer["error"]["message"];
+    let expected = json!({ "ready": false, "state": "stopped", "reason": reason });
     assert_eq!((unready.status, unready.json()), (503, expected));
     assert_eq!(proxy.send(&Request::new("HEAD", "/readyz")).status, 503);
     assert_eq!(proxy.send(&Request::get("/livez")).status, 200);
