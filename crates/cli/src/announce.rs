@@ -30,39 +30,37 @@ impl Announcement {
     /// The whole text.
     pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
         let (scheme, paint) = (self.scheme, self.paint);
-        let address = listening.address;
+        let Listening { address, metrics, server } = *listening;
         let base = format!("{scheme}://{}", for_people(address));
-        let whole = format!("{scheme}://{address}");
-        let mut text = format!("{} {}\n", paint.green("listening on"), paint.bold(whole));
-        if let Some(server) = listening.server {
-            text += &self.line("serving", server);
-        }
-        if let Some(path) = &self.stream_endpoint {
-            text += &self.line("Streamable HTTP", &format!("{base}{path}"));
-        }
-        if let Some(path) = &self.sse_endpoint {
-            text += &self.line("HTTP+SSE", &format!("{base}{path}"));
-        }
-        if let Some(address) = listening.metrics {
-            text += &self.line("metrics", &format!("http://{}/metrics", for_people(address)));
-        }
-        text + &self.example(&base, listening.server)
+        let row =
+            |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
+        let endpoint = |label: &str, path: &Option<String>| {
+            Some(row(label, &format!("{base}{}", path.as_ref()?)))
+        };
+        let heading = paint.bold(format!("{scheme}://{address}"));
+        let metrics = metrics.map(|address| format!("http://{}/metrics", for_people(address)));
+        [
+            Some(format!("{} {heading}\n", paint.green("listening on"))),
+            server.map(|server| row("serving", server)),
+            endpoint("Streamable HTTP", &self.stream_endpoint),
+            endpoint("HTTP+SSE", &self.sse_endpoint),
+            metrics.map(|metrics| row("metrics", &metrics)),
+            self.example(&base, server).map(|example| row("try it", &example)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
-    fn line(&self, name: &str, value: &str) -> String {
-        format!("  {}{value}\n", self.paint.dim(format!("{name:17}")))
-    }
-
-    fn example(&self, base: &str, server: Option<&str>) -> String {
+    fn example(&self, base: &str, server: Option<&str>) -> Option<String> {
         let (transport, path) = match (&self.stream_endpoint, &self.sse_endpoint) {
             (Some(path), _) => ("http", path),
             (None, Some(path)) => ("sse", path),
-            (None, None) => return String::new(),
+            (None, None) => return None,
         };
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
-        let command = format!("claude mcp add --transport {transport} {name} {base}{path}{key}");
-        self.line("try it", &command)
+        Some(format!("claude mcp add --transport {transport} {name} {base}{path}{key}"))
     }
 }
 

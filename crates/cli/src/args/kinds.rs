@@ -158,7 +158,7 @@ impl Kind for Port {
     }
 
     fn read(&self, words: &[OsString]) -> Result<Option<u16>, Complaint> {
-        let number = Number::count(0).at_most(u16::MAX as u32).read(words)?;
+        let number = Number::count(0).at_most(65_535).read(words)?;
         Ok(u16::try_from(number).ok())
     }
 

@@ -136,7 +136,7 @@ fn assert_died(answer: &str, id: &str) {
 
 #[test]
 fn a_death_fails_the_calls_in_flight_at_once_with_status_and_last_words() {
-    let proxy = Launch::new("exit-after 3").flags(&["--restart", "never"]).start();
+    let proxy = Proxy::of("exit-after 3");
     let (one, two) = (proxy.session(), proxy.session());
     let mut sse = Sse::initialized(&proxy);
     one.assert_healthy();
@@ -147,7 +147,7 @@ fn a_death_fails_the_calls_in_flight_at_once_with_status_and_last_words() {
 
 #[test]
 fn calls_that_wait_when_the_child_is_killed_are_answered() {
-    let proxy = Launch::new("slow").flags(&["--restart", "never"]).start();
+    let proxy = Proxy::of("slow");
     let session = proxy.session();
     let mut held: Vec<_> =
         ["1", "\"1\""].map(|id| (id, session.stream(call(id, "hold", "{}")))).into();
@@ -164,7 +164,7 @@ fn calls_that_wait_when_the_child_is_killed_are_answered() {
 
 #[test]
 fn after_a_death_calls_say_so_instead_of_hanging() {
-    let proxy = Launch::new("exit-after 1").flags(&["--restart", "never"]).start();
+    let proxy = Proxy::of("exit-after 1");
     let session = proxy.session();
     for _ in 0..3 {
         assert_died(&session.call("1", "echo", "{}"), "1");
@@ -176,7 +176,7 @@ fn after_a_death_calls_say_so_instead_of_hanging() {
 /// A descendant may keep the pipe open: the exit of the child counts, not the end of its output.
 #[test]
 fn a_death_is_noticed_although_a_grandchild_holds_the_pipe() {
-    let proxy = Launch::new("grandchild").flags(&["--restart", "never"]).start();
+    let proxy = Proxy::of("grandchild");
     let session = proxy.session();
     let grandchild = number(&session.call("1", "grandchild", "{}"));
     kill(child_pid(&proxy));
@@ -188,9 +188,7 @@ fn a_death_is_noticed_although_a_grandchild_holds_the_pipe() {
 
 #[test]
 fn an_endless_line_fails_the_calls_loudly() {
-    let proxy = Launch::new("long-line 100000")
-        .flags(&["--maxLineSize", "65536", "--restart", "never"])
-        .start();
+    let proxy = Launch::new("long-line 100000").flags(&["--maxLineSize", "65536"]).start();
     let session = proxy.session();
     session.assert_healthy();
     let answer = session.call("1", "flood", "{}");
@@ -199,7 +197,7 @@ fn an_endless_line_fails_the_calls_loudly() {
 
 #[test]
 fn a_line_of_twenty_mebibytes_is_the_default_limit() {
-    let proxy = Launch::new("long-line 21000000").flags(&["--restart", "never"]).start();
+    let proxy = Proxy::of("long-line 21000000");
     let answer = proxy.session().call("1", "flood", "{}");
     assert!(answer.contains("20971520"), "{answer}");
 }

@@ -138,7 +138,6 @@ fn requests_that_nobody_specified_pass() {
         r#"{"jsonrpc":"2.0","id":1,"method":"vendor\/\u0065scaped","params":{"a":1}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"x","params":{"id":2,"method":"y","jsonrpc":"3"}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"argument":{"value":"é"}}}"#,
-        r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"786"}}"#,
     ];
     assert_equal_by_every_road("echo", &lines.map(str::to_owned));
 }

@@ -1,10 +1,12 @@
 //! End-to-end tests of the native binary by raw bytes, one module per area.
+#![cfg(test)]
 #![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod access;
+mod bad_input;
 mod batch;
 mod body;
 mod child;

@@ -44,3 +44,14 @@ fn no_client_sees_them() {
     let first = sse.events.expect();
     assert!(first.contains(r#""id":2"#), "{first}");
 }
+
+/// Core tasks name no owner: what one client may see of them would be another's.
+#[test]
+fn tasks_are_refused_with_the_way_out() {
+    let proxy = Proxy::of("echo");
+    let get = r#"{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"786"}}"#;
+    let answer: Value =
+        serde_json::from_str(&proxy.session().post(get).message()).expect("a message");
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    assert!(answer["error"]["message"].to_string().contains("--isolation session"), "{answer}");
+}

@@ -79,7 +79,7 @@ fn a_second_signal_forces_the_end() {
 
 #[test]
 fn a_signal_during_the_handshake_is_a_clean_stop() {
-    let proxy = Launch::of(&["sh", "-c", "echo up >&2; exec cat >/dev/null"]).spawn();
+    let proxy = Launch::of(&["sh", "-c", "echo up >&2; while read line; do :; done"]).spawn();
     assert!(proxy.stderr.line(|line| line == "up").is_some());
     let finished = proxy.terminate();
     assert_eq!(finished.status.code(), Some(0), "{finished:?}");

@@ -196,35 +196,31 @@ impl Member {
 
     /// Sends a call upstream under an id of the proxy's own.
     fn forward(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let (outbox, request, reply) = self.try_forward(request, reply).err()?;
+        let mut held = self.try_forward(request, reply)?;
         let member = self.clone();
         Some(Box::pin(async move {
-            let mut held = (outbox, request, reply);
             loop {
-                held.0.room().await;
-                match member.try_forward(held.1, held.2) {
-                    Ok(()) => return,
-                    Err(refused) => held = refused,
+                held.outbox.room().await;
+                match member.try_forward(held.request, held.reply) {
+                    None => return,
+                    Some(again) => held = again,
                 }
             }
         }))
     }
 
-    fn try_forward(
-        &self,
-        request: Message,
-        reply: Reply,
-    ) -> Result<(), (Arc<Outbox>, Message, Reply)> {
+    /// Hands the call back while the upstream is too far behind to take it.
+    fn try_forward(&self, request: Message, reply: Reply) -> Option<Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
             Link::Up { outbox, .. } => Arc::clone(outbox),
             Link::Down(cause) => {
                 reply.error(&cause.error());
-                return Ok(());
+                return None;
             }
         };
-        match self.push(&state, &outbox, &request) {
-            Pushed::Full => return Err((outbox, request, reply)),
+        match push(&state, &outbox, &request) {
+            Pushed::Full => return Some(Held { outbox, request, reply }),
             Pushed::Closed => {
                 reply.error(&ErrorBody::new(Code::Internal, "the server is being stopped"));
             }
@@ -236,22 +232,7 @@ impl Member {
                 self.shared.watch(&mut state);
             }
         }
-        Ok(())
-    }
-
-    /// The progress token is the id: both have to be unique among running calls.
-    fn push(&self, state: &State, outbox: &Outbox, request: &Message) -> Pushed {
-        let mut buffer = itoa::Buffer::new();
-        let own = buffer.format(state.exchanges.next_id()).as_bytes();
-        let Some(id) = request.id_span() else { return Pushed::Queued };
-        let id = Edit { span: id, with: own };
-        match request.requested_token().map(|span| Edit { span, with: own }) {
-            None => outbox.push(&line(request, &[id])),
-            Some(token) if token.span.start < id.span.start => {
-                outbox.push(&line(request, &[token, id]))
-            }
-            Some(token) => outbox.push(&line(request, &[id, token])),
-        }
+        None
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
@@ -265,6 +246,28 @@ impl Member {
                 outbox.room().await;
             }
         }))
+    }
+}
+
+/// A call that waits for room.
+struct Held {
+    outbox: Arc<Outbox>,
+    request: Message,
+    reply: Reply,
+}
+
+/// The progress token is the id: both have to be unique among running calls.
+fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
+    let mut buffer = itoa::Buffer::new();
+    let own = buffer.format(state.exchanges.next_id()).as_bytes();
+    let Some(id) = request.id_span() else { return Pushed::Closed };
+    let id = Edit { span: id, with: own };
+    match request.requested_token().map(|span| Edit { span, with: own }) {
+        None => outbox.push(&line(request, &[id])),
+        Some(token) if token.span.start < id.span.start => {
+            outbox.push(&line(request, &[token, id]))
+        }
+        Some(token) => outbox.push(&line(request, &[id, token])),
     }
 }
 

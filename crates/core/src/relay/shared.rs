@@ -224,6 +224,7 @@ impl Shared {
     }
 
     /// Watches the time of the exchanges; ends with the task that runs it.
+    #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
     pub(crate) async fn expire_calls(self: Arc<Self>) {
         let Some(timeout) = self.request_timeout else { return };
         let period = (timeout / 8).clamp(Duration::from_millis(5), Duration::from_secs(1));

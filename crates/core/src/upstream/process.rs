@@ -72,12 +72,12 @@ impl Process {
 
     /// The last lines of its standard error, complete once it has exited.
     pub(super) async fn last_words(&mut self) -> Vec<String> {
-        self.hear_out().await;
+        // What is in the pipe is there already; a grandchild that holds it open is not waited for.
+        self.read_out().await;
         self.tail.lines()
     }
 
-    /// What is in the pipe is there already; a grandchild that holds it open is not waited for.
-    async fn hear_out(&mut self) {
+    async fn read_out(&mut self) {
         if !self.pass_through.is_finished() {
             drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
         }
@@ -98,7 +98,7 @@ impl Process {
         if status.is_none() {
             status = self.exited().await.ok();
         }
-        self.hear_out().await;
+        self.read_out().await;
         status
     }
 

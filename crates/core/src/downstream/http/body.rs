@@ -18,6 +18,9 @@ pub(super) struct BodyLimits {
     pub(super) time: Duration,
 }
 
+/// Room made at once for a body whose length is announced; what is announced need not come.
+const MAX_RESERVED: usize = 1024 * 1024;
+
 /// Why there is no body.
 #[derive(Debug)]
 pub(super) enum Unread {
@@ -33,13 +36,14 @@ pub(super) async fn read(body: Incoming, limits: BodyLimits) -> Result<Bytes, Un
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
         return Err(too_large(limit));
     }
-    match tokio::time::timeout(limits.time, collect(body, limit)).await {
+    let announced = usize::try_from(announced).unwrap_or_default();
+    match tokio::time::timeout(limits.time, collect(body, announced, limit)).await {
         Ok(read) => read,
         Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow { limit: limits.time })),
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+async fn collect(mut body: Incoming, announced: usize, limit: usize) -> Result<Bytes, Unread> {
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -56,6 +60,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
             continue;
         }
         if !first.is_empty() {
+            whole.reserve(announced.min(MAX_RESERVED));
             whole.extend_from_slice(&std::mem::take(&mut first));
         }
         whole.extend_from_slice(&piece);

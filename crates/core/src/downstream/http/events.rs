@@ -43,12 +43,12 @@ impl Events {
         stream: Arc<Stream>,
         metrics: Option<&Arc<Metrics>>,
         guard: impl Send + Sync + 'static,
-    ) -> Box<Self> {
+    ) -> Self {
         let metrics = metrics.map(Arc::clone);
         if let Some(metrics) = &metrics {
             metrics.stream_opened();
         }
-        Box::new(Self { stream, keep_alive: None, metrics, _guard: Box::new(guard) })
+        Self { stream, keep_alive: None, metrics, _guard: Box::new(guard) }
     }
 
     pub(super) fn poll_frame(
@@ -76,9 +76,8 @@ impl Events {
         if timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
+        // The new deadline is registered with the task when the response asks for more.
         timer.as_mut().reset(Instant::now() + KEEP_ALIVE_PERIOD);
-        // Registers the new deadline with the task.
-        let _: Poll<()> = timer.as_mut().poll(context);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(KEEP_ALIVE)))))
     }
 }

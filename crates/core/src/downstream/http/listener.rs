@@ -168,6 +168,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
+    #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
     async fn accept(self) {
         loop {
             match self.socket.accept().await {

@@ -15,7 +15,7 @@ use super::{
     events::Events,
     front::{Front, text},
     reject::{Rejection, upstream_error},
-    response::{Response, ResponseBody, bare_text, empty, event_stream},
+    response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
     jsonrpc::{Kind, Message},
@@ -86,7 +86,7 @@ impl Front {
         let id = Uuid::new_v4();
         let stream = Arc::new(Stream::standalone(None).owned_by(id));
         stream.attach();
-        let unsolicited: Arc<dyn Sink> = stream.clone();
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let connection = match self.backend.open(Some(unsolicited)).await {
             Ok(connection) => connection,
             Err(error) => return Ok(upstream_error(&error, b"null")),
@@ -101,8 +101,7 @@ impl Front {
         let session = SseSession { stream: Arc::clone(&stream), connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        let events = Events::new(stream, self.metrics.as_ref(), closing);
-        Ok(event_stream(ResponseBody::Events(events)))
+        Ok(event_stream(Events::new(stream, self.metrics.as_ref(), closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.

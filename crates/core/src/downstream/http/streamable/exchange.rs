@@ -95,8 +95,7 @@ impl Front {
                 }
                 self.await_beginning(&stream).await;
                 whole(&stream).unwrap_or_else(|| {
-                    let events = Events::new(stream, self.metrics.as_ref(), closing);
-                    event_stream(ResponseBody::Events(events))
+                    event_stream(Events::new(stream, self.metrics.as_ref(), closing))
                 })
             }
         }

@@ -1,5 +1,7 @@
 //! POST: messages from a client, in the order of checks that the original has.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
@@ -14,8 +16,8 @@ use crate::{
     },
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
-    relay::requested_version,
-    session::Attachment,
+    relay::{Sink, requested_version},
+    session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
@@ -93,7 +95,8 @@ impl Front {
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
-        let opened = self.backend.open(Some(session.standalone().clone())).await;
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
+        let opened = self.backend.open(Some(unsolicited)).await;
         let connection = match opened {
             Ok(connection) => connection,
             Err(error) => return Ok(upstream_error(&error, id_of(&messages))),
@@ -101,7 +104,7 @@ impl Front {
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
-        self.registry.insert(std::sync::Arc::clone(session), seat);
+        self.registry.insert(Arc::clone(session), seat);
         Ok(self.exchange(Route::Session { attachment, primes, seats }, messages).await)
     }
 
