@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Wanted::Proxy(options)) => {
-            telemetry::install(options.logging);
+            let _installed = telemetry::install(options.logging);
             run::run(*options)
         }
         Err(error) => {

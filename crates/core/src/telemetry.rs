@@ -19,6 +19,11 @@ pub const SERVER: &str = "mcp_proxy::server";
 /// the server), `session` (the beginning of its id, or `-`), `summary` and `message`.
 pub const TRAFFIC: &str = "mcp_proxy::traffic";
 
+/// Target of the spans of calls, from a request to its answer. A span has the fields `method`,
+/// `target` (the tool, prompt or resource), `session`, `traceparent` (the caller's) and, at its end,
+/// `outcome`.
+pub const CALLS: &str = "mcp_proxy::calls";
+
 /// Prints a line on standard output.
 macro_rules! console {
     ($($text:tt)+) => { ::tracing::info!(target: "mcp_proxy::console", $($text)+) };

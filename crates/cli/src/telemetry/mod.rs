@@ -6,6 +6,8 @@
 //! is an object.
 
 mod lines;
+#[cfg(feature = "otlp")]
+mod otlp;
 
 use std::{env, io};
 
@@ -16,7 +18,7 @@ use tracing_subscriber::{
     filter::filter_fn,
     fmt::{MakeWriter, layer},
     layer::SubscriberExt,
-    registry::Registry,
+    registry::{LookupSpan, Registry},
     util::SubscriberInitExt,
 };
 
@@ -76,11 +78,25 @@ pub(crate) struct Logging {
     pub(crate) format: Format,
 }
 
+/// What has to live as long as something may be logged.
+#[derive(Debug, Default)]
+pub(crate) struct Installed {
+    #[cfg(feature = "otlp")]
+    _exporter: Option<otlp::Exporter>,
+}
+
 /// Installs the subscriber of the process; a second call changes nothing.
-pub(crate) fn install(logging: Logging) {
+pub(crate) fn install(logging: Logging) -> Installed {
     let directives = env::var("RUST_LOG").ok();
     let log = Log { directives, logging, paint: Paint::for_output(&io::stderr()) };
-    drop(subscriber(&log, io::stdout, io::stderr).try_init());
+    let subscriber = subscriber(&log, io::stdout, io::stderr);
+    #[cfg(feature = "otlp")]
+    if let Some((layer, exporter)) = otlp::layer() {
+        drop(subscriber.with(layer).try_init());
+        return Installed { _exporter: Some(exporter) };
+    }
+    drop(subscriber.try_init());
+    Installed::default()
 }
 
 /// How the log is written.
@@ -107,7 +123,11 @@ impl Log {
 /// A layer of the subscriber.
 type Part = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn subscriber<O, E>(log: &Log, stdout: O, stderr: E) -> impl Subscriber + Send + Sync
+fn subscriber<O, E>(
+    log: &Log,
+    stdout: O,
+    stderr: E,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     O: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,

@@ -57,7 +57,12 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    const NAMES: [&str; 4] = ["ok", "error", "failed", "cancelled"];
+    const NAMES: [&'static str; 4] = ["ok", "error", "failed", "cancelled"];
+
+    /// One word for it.
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
 }
 
 /// All calls since the start.

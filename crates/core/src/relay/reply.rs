@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use tracing::Span;
 
 use super::{Outgoing, Sink};
 use crate::{
@@ -20,6 +21,8 @@ pub(crate) struct Reply {
     token: Option<Raw>,
     /// Counts the call, if metrics are on.
     call: Option<Box<Call>>,
+    /// Traces the call, if somebody listens.
+    span: Option<Box<Span>>,
     /// The call's place among those of its session.
     seat: Option<Seat>,
 }
@@ -38,6 +41,7 @@ impl Reply {
             id: Raw::new(request.id().unwrap_or(b"null")),
             token: request.requested_token().map(|span| Raw::new(request.text(span))),
             call: None,
+            span: None,
             seat: None,
         }
     }
@@ -110,8 +114,17 @@ impl Reply {
         self.end(Outcome::Failed);
     }
 
+    /// Traces the call to its end.
+    pub(crate) fn traced(mut self, span: Option<Box<Span>>) -> Self {
+        self.span = span;
+        self
+    }
+
     fn end(&mut self, outcome: Outcome) {
         drop(self.seat.take());
+        if let Some(span) = self.span.take() {
+            span.record("outcome", outcome.name());
+        }
         if let Some(call) = self.call.take() {
             call.end(outcome);
         }

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinHandle;
+use tracing::{Level, Span};
 
 use super::{
     admin::{self, Admin},
@@ -19,7 +20,7 @@ use crate::{
     relay::{Backend, Readiness, Reply, Sink},
     seats::{Seat, Seats},
     session::{Encoding, Registry, reap},
-    telemetry::traffic,
+    telemetry::{short, traffic},
 };
 
 /// What a front is put in front of, and what it shares with the rest of the proxy.
@@ -130,16 +131,11 @@ impl Front {
             return None;
         }
         let call = self.metrics.as_ref().map(|metrics| {
-            let call = Call::begin(metrics, &message.method(), || {
-                decode_string(message.text(find_member(
-                    message.bytes(),
-                    message.params()?,
-                    "name",
-                )?))
-            });
-            Box::new(call)
+            let tool = || param(message, "name");
+            Box::new(Call::begin(metrics, &message.method(), tool))
         });
-        Some(Reply::to(message, sink).seated(seat).counted(call))
+        let span = span_of(message, &*sink);
+        Some(Reply::to(message, sink).seated(seat).counted(call).traced(span))
     }
 
     /// Ends every session: open streams end, sessions are unknown from now on.
@@ -158,6 +154,29 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The span of a call, if spans of calls are wanted.
+fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
+    tracing::span_enabled!(target: "mcp_proxy::calls", Level::INFO).then(|| {
+        let parent = request.meta().and_then(|meta| {
+            decode_string(request.text(find_member(request.bytes(), meta, "traceparent")?))
+        });
+        Box::new(tracing::info_span!(
+            target: "mcp_proxy::calls",
+            "call",
+            method = &*request.method(),
+            target = param(request, "name").or_else(|| request.uri()),
+            session = short(sink.session()),
+            traceparent = parent,
+            outcome = tracing::field::Empty,
+        ))
+    })
+}
+
+/// A parameter that is a text.
+fn param(request: &Message, name: &str) -> Option<String> {
+    decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
 }
 
 /// How long a response head may wait for the first message, so that head and message travel in
