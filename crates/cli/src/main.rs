@@ -5,6 +5,7 @@ mod announce;
 mod args;
 mod console;
 mod options;
+mod paint;
 mod run;
 mod signal;
 mod telemetry;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Wanted::Proxy(options)) => {
-            telemetry::install(options.debug);
+            let _installed = telemetry::install(options.logging);
             run::run(*options)
         }
         Err(error) => {

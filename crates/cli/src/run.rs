@@ -9,7 +9,13 @@ use mcp_proxy_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{announce, console, options::Options, signal::Signals};
+use crate::{
+    announce::{Announcement, Listening},
+    console,
+    options::Options,
+    paint::Paint,
+    signal::Signals,
+};
 
 const STOPPING: &str = "received shutdown signal; shutting down\n";
 
@@ -107,12 +113,16 @@ async fn stop(
 }
 
 async fn start(config: ProxyConfig) -> Result<Proxy, String> {
-    let announcement = announce::Announcement::new(&config);
+    let announcement = Announcement::new(&config, Paint::for_output(&io::stdout()));
     let port = config.http.port;
     let connected = Proxy::connect(config).await.map_err(|error| error.to_string())?;
     let server = connected.server_name();
     console::print(&format!("starting server on port {port}\n"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;
-    console::print(&announcement.text(proxy.address(), server.as_deref()));
+    console::print(&announcement.text(&Listening {
+        address: proxy.address(),
+        metrics: proxy.metrics_address(),
+        server: server.as_deref(),
+    }));
     Ok(proxy)
 }

@@ -6,8 +6,10 @@ use tokio::net::TcpStream;
 
 use crate::{
     config::ProxyConfig,
-    downstream::http::{Entrance, Front, Listener},
+    downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
+    metrics::Metrics,
+    seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
     upstream::Child,
@@ -21,6 +23,7 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 pub struct Proxy {
     child: Child,
     listener: Listener,
+    metrics: Option<MetricsPort>,
     shutdown_timeout: Duration,
 }
 
@@ -34,6 +37,9 @@ pub struct Connected {
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
+        if config.metrics.on_front && config.http.auth.api_key.is_none() {
+            return Err(Error::OpenMetrics);
+        }
         let child = Child::start(&config.upstream).await?;
         Ok(Connected { child, config })
     }
@@ -47,6 +53,11 @@ impl Proxy {
     /// proxy first, so that running requests can end.
     pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
         tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
+    }
+
+    /// The address of the metrics' own port, if they have one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsPort::address)
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
@@ -68,7 +79,7 @@ impl Connected {
         let Self { child, config } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
         match open(config, &child) {
-            Ok(listener) => Ok(Proxy { child, listener, shutdown_timeout }),
+            Ok((listener, metrics)) => Ok(Proxy { child, listener, metrics, shutdown_timeout }),
             Err(error) => {
                 child.stop(shutdown_timeout).await;
                 Err(error)
@@ -85,15 +96,26 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
-fn open(config: ProxyConfig, child: &Child) -> Result<Listener, Error> {
+fn open(config: ProxyConfig, child: &Child) -> Result<(Listener, Option<MetricsPort>), Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);
+    let (host, port) = (http.host.clone(), http.port);
     let socket = Listener::bind(&host, port)?;
-    let front = Arc::new(Front::new(http, child.backend()));
-    Listener::start(socket, tls, keep_alive, front).map_err(|source| Error::Listen {
-        host,
-        port,
-        source,
-    })
+    let connections = Seats::new(http.max_connections);
+    let limits = Limits {
+        patience: Patience { head: http.header_timeout, idle: http.keep_alive_timeout },
+        connections: Arc::clone(&connections),
+    };
+    let behind = Behind {
+        backend: child.backend(),
+        readiness: child.readiness(),
+        connections,
+        metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
+        shows_metrics: config.metrics.on_front,
+    };
+    let front = Arc::new(Front::new(http, behind));
+    let metrics = config.metrics.listener;
+    let metrics = metrics.map(|config| MetricsPort::open(&config, front.admin())).transpose()?;
+    let failed = |source| Error::Listen { host, port, flag: "--port", source };
+    Ok((Listener::start(socket, tls, limits, front).map_err(failed)?, metrics))
 }

@@ -12,23 +12,31 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("config", &[]),
     ("telemetry", &["config"]),
+    ("metrics", &[]),
+    ("seats", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("relay", &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
-    ("session", &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
+    ("relay", RELAY),
+    ("session", SESSION),
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("lib", &[]),
 ];
+
+const RELAY: &[&str] =
+    &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "metrics", "seats"];
+
+const SESSION: &[&str] =
+    &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "seats"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
@@ -41,6 +49,8 @@ const EDGE: &[&str] = &[
     "config",
     "error",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 
@@ -58,6 +68,8 @@ const ABOVE: &[&str] = &[
     "config",
     "error",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 

@@ -5,16 +5,19 @@
 //! the proxy is said once more, in `options`.
 
 use mcp_proxy_core::config::{
-    DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
-    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE,
+    DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
+    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST,
     DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
     DEFAULT_STREAM_ENDPOINT, UpstreamProtocol,
 };
 
 use crate::args::{
     flag::{Definition, Flag, Section, kebab},
-    kinds::{Choice, FileName, Host, List, Number, Route, Secret, Switch, Text},
+    kinds::{Choice, FileName, Host, List, Number, Port, Route, Secret, Switch, Text},
 };
+use crate::telemetry::{Format, Level};
 
 /// Which of the two 2025-era transports are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +146,29 @@ flags! {
             .or_else("Use --no-eventStore to disable the event store instead."),
         help: "Events kept per session before the oldest goes",
     }
+    EVENT_STORE_MAX_BYTES: Number = Sessions "eventStoreMaxBytes" {
+        kind: Number::bytes(DEFAULT_EVENT_STORE_MAX_BYTES)
+            .at_least(1)
+            .or_else("Use --no-eventStore to disable the event store instead."),
+        help: "Bytes kept per session before the oldest event goes; the newest is always kept",
+    }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {
         kind: Number::bytes(DEFAULT_MAX_BODY_SIZE)
             .or_else("Use --maxBodySize 0 to disable the limit instead."),
         help: "Answer larger request bodies with 413; 0 lifts the limit",
+    }
+    MAX_SESSIONS: Number = Limits "maxSessions" {
+        kind: Number::count(DEFAULT_MAX_SESSIONS).at_least(1),
+        help: "Answer a client that would open another session, of either transport, with 503",
+    }
+    MAX_CONNECTIONS: Number = Limits "maxConnections" {
+        kind: Number::count(DEFAULT_MAX_CONNECTIONS),
+        help: "Answer further HTTP connections with 503; 0 lifts the limit",
+    }
+    MAX_IN_FLIGHT: Number = Limits "maxInFlight" {
+        kind: Number::count(DEFAULT_MAX_IN_FLIGHT),
+        help: "Answer a session that has so many calls under way with 429; 0 lifts the limit",
     }
     MAX_LINE_SIZE: Number = Limits "maxLineSize" {
         kind: Number::bytes(DEFAULT_MAX_LINE_SIZE).at_least(1),
@@ -165,6 +186,14 @@ flags! {
     REQUEST_TIMEOUT: Number = Timeouts "requestTimeout" {
         kind: Number::millis(DEFAULT_REQUEST_TIMEOUT),
         help: "Time a call may go without an answer or progress; 0 lifts the limit",
+    }
+    HEADER_TIMEOUT: Number = Timeouts "headerTimeout" {
+        kind: Number::millis(DEFAULT_HEADER_TIMEOUT).at_least(1),
+        help: "Time the head of an HTTP request may take to arrive before it is answered with 408",
+    }
+    BODY_TIMEOUT: Number = Timeouts "bodyTimeout" {
+        kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
+        help: "Time the body of an HTTP request may take to arrive before it is answered with 408",
     }
     KEEP_ALIVE_TIMEOUT: Number = Timeouts "keepAliveTimeout" {
         kind: Number::millis(DEFAULT_KEEP_ALIVE_TIMEOUT),
@@ -190,6 +219,38 @@ flags! {
 
     DEBUG: Switch = Diagnostics "debug" {
         kind: Switch { default: false },
-        help: "Log the messages that pass, and what the proxy does, on stderr",
+        help: "Show the messages that pass, and what the proxy does, on stderr",
+    }
+    LOG_LEVEL: Choice<Level> = Diagnostics "logLevel" {
+        kind: Choice {
+            placeholder: "level",
+            choices: Level::CHOICES,
+            default: ("warn", Level::Warn),
+        },
+        help: "Least serious events to log on stderr; RUST_LOG says it for each part of the proxy",
+    }
+    LOG_FORMAT: Choice<Format> = Diagnostics "logFormat" {
+        kind: Choice {
+            placeholder: "format",
+            choices: Format::CHOICES,
+            default: ("text", Format::Text),
+        },
+        help: "Of stderr: text, or a JSON object per line, the server's own lines among them",
+    }
+    METRICS_PORT: Port = Diagnostics "metricsPort" {
+        kind: Port,
+        help: "Serve Prometheus metrics (/metrics) and health on this port of their own",
+    }
+    METRICS_HOST: Host = Diagnostics "metricsHost" {
+        kind: Host { default: DEFAULT_METRICS_HOST },
+        help: "Host name or address of the metrics' port",
+    }
+    METRICS: Switch = Diagnostics "metrics" {
+        kind: Switch { default: false },
+        help: "Serve /metrics on the port of the clients, which takes --apiKey",
+    }
+    TRACE_CONTEXT: Switch = Diagnostics "traceContext" {
+        kind: Switch { default: false },
+        help: "Put traceparent, tracestate and baggage of HTTP requests into _meta of messages that have none",
     }
 }

@@ -56,6 +56,13 @@ pub(crate) enum UsageError {
     )]
     NothingToServe,
 
+    /// Everybody who reaches the proxy could read the metrics.
+    #[error(
+        "Error: --metrics serves /metrics to whoever has the API key, so it needs --apiKey.\n\
+         --metricsPort serves it without a key, on a port of its own."
+    )]
+    OpenMetrics,
+
     /// HTTPS is asked for with half of what it needs.
     #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
     IncompleteTls { missing: &'static str },

@@ -7,15 +7,18 @@ use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
-        ProxyConfig, TlsConfig, UpstreamConfig,
+        AllowedHosts, AuthConfig, ChildStderr, CommandConfig, CorsConfig, EventStoreConfig,
+        HttpConfig, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, UpstreamConfig,
     },
     tunnel,
 };
 
-use crate::args::{
-    Typed, UsageError, Values,
-    flags::{self, Transports},
+use crate::{
+    args::{
+        Typed, UsageError, Values,
+        flags::{self, Transports},
+    },
+    telemetry::{Format, Logging},
 };
 
 /// Everything the process needs to know to run.
@@ -23,8 +26,8 @@ use crate::args::{
 pub(crate) struct Options {
     /// The proxy itself.
     pub(crate) proxy: ProxyConfig,
-    /// Log the messages that pass.
-    pub(crate) debug: bool,
+    /// What is logged, and how.
+    pub(crate) logging: Logging,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<tunnel::Config>,
     /// Worker threads of the runtime, at least 1.
@@ -45,7 +48,7 @@ impl TryFrom<Typed> for Options {
         let command = command(values, typed.command)?;
         let warnings = warnings(values, &command, &typed.ignored);
         Ok(Self {
-            debug: values.of(&flags::DEBUG)?,
+            logging: logging(values)?,
             tunnel: tunnel(values)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
@@ -55,6 +58,7 @@ impl TryFrom<Typed> for Options {
                 graceful_shutdown_timeout: Duration::from_millis(
                     values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
                 ),
+                metrics: metrics(values)?,
             },
         })
     }
@@ -83,6 +87,10 @@ fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, Usage
         args: words.collect(),
         shell: values.of(&flags::SHELL)?,
         max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
+        stderr: match values.of(&flags::LOG_FORMAT)? {
+            Format::Text => ChildStderr::PassThrough,
+            Format::Json => ChildStderr::Events,
+        },
         ..CommandConfig::new(program)
     })
 }
@@ -115,6 +123,12 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
             limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
         ),
         max_body_size: limit(values.of(&flags::MAX_BODY_SIZE)?).map(size),
+        max_sessions: size(values.of(&flags::MAX_SESSIONS)?),
+        max_connections: limit(values.of(&flags::MAX_CONNECTIONS)?).map(size),
+        max_in_flight: limit(values.of(&flags::MAX_IN_FLIGHT)?).map(size),
+        header_timeout: Duration::from_millis(values.of(&flags::HEADER_TIMEOUT)?),
+        body_timeout: Duration::from_millis(values.of(&flags::BODY_TIMEOUT)?),
+        trace_context: values.of(&flags::TRACE_CONTEXT)?,
         session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)
             .map(Duration::from_millis),
         tls: tls(values)?,
@@ -179,8 +193,27 @@ fn without_port(host: &str) -> &str {
 
 fn event_store(values: &Values) -> Result<Option<EventStoreConfig>, UsageError> {
     let max_events = size(values.of(&flags::EVENT_STORE_MAX_EVENTS)?);
-    let store = EventStoreConfig { max_events, ..EventStoreConfig::default() };
+    let max_bytes = size(values.of(&flags::EVENT_STORE_MAX_BYTES)?);
+    let store = EventStoreConfig { max_events, max_bytes };
     Ok(values.of(&flags::EVENT_STORE)?.then_some(store))
+}
+
+fn logging(values: &Values) -> Result<Logging, UsageError> {
+    Ok(Logging {
+        debug: values.of(&flags::DEBUG)?,
+        level: values.of(&flags::LOG_LEVEL)?,
+        format: values.of(&flags::LOG_FORMAT)?,
+    })
+}
+
+fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
+    let on_front = values.of(&flags::METRICS)?;
+    if on_front && values.of(&flags::API_KEY)?.is_none() {
+        return Err(UsageError::OpenMetrics);
+    }
+    let host = values.of(&flags::METRICS_HOST)?;
+    let port = values.of(&flags::METRICS_PORT)?;
+    Ok(MetricsConfig { on_front, listener: port.map(|port| MetricsListenerConfig { host, port }) })
 }
 
 /// Differs from mcp-proxy: half a pair is refused at the start, where every handshake would fail.
@@ -222,6 +255,9 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
         warnings.push(
             "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
         );
+    }
+    if values.has(&flags::METRICS_HOST) && !values.has(&flags::METRICS_PORT) {
+        warnings.push("--metricsHost has no effect without --metricsPort".to_owned());
     }
     if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {
         warnings

@@ -50,8 +50,8 @@ fn millis(number: u64) -> Duration {
 
 #[test]
 fn without_flags_everything_is_the_default_of_the_core() {
-    let Options { proxy, debug, tunnel, threads, warnings } = options(&[]);
-    assert!(!debug && tunnel.is_none() && warnings.is_empty());
+    let Options { proxy, logging, tunnel, threads, warnings } = options(&[]);
+    assert!(!logging.debug && tunnel.is_none() && warnings.is_empty());
     assert_eq!(threads, 1);
     assert_eq!(format!("{:?}", proxy.http), format!("{:?}", HttpConfig::default()));
     assert_eq!(proxy.graceful_shutdown_timeout, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT);
@@ -112,7 +112,7 @@ fn every_flag_reaches_its_place() {
                  --upstreamProtocol auto --connectionTimeout 4 --requestTimeout 5 --shell --maxLineSize 6 \
                  --gracefulShutdownTimeout 0 --debug --tunnel --tunnelSubdomain name --threads 4";
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    let Options { proxy, debug, tunnel, threads, .. } = options(&flags);
+    let Options { proxy, logging, tunnel, threads, .. } = options(&flags);
     let (http, upstream) = (proxy.http, proxy.upstream);
     assert_eq!((http.port, http.host.as_str()), (0, "127.0.0.1"));
     assert!(http.stateless && !http.modern && !http.enable_json_response);
@@ -130,7 +130,7 @@ fn every_flag_reaches_its_place() {
     assert!(upstream.command.shell);
     assert_eq!(upstream.command.max_line_size, 6);
     assert_eq!(proxy.graceful_shutdown_timeout, Duration::ZERO);
-    assert!(debug);
+    assert!(logging.debug);
     assert_eq!(tunnel.and_then(|tunnel| tunnel.subdomain).as_deref(), Some("name"));
     assert_eq!(threads, 4);
 }
@@ -345,7 +345,7 @@ fn switches_of_the_environment_are_read_in_every_usual_spelling() {
     ] {
         for (name, read) in [
             ("MCP_PROXY_MODERN", (|options| options.proxy.http.modern) as fn(Options) -> bool),
-            ("MCP_PROXY_DEBUG", |options| options.debug),
+            ("MCP_PROXY_DEBUG", |options| options.logging.debug),
             ("MCP_PROXY_EVENT_STORE", |options| options.proxy.http.event_store.is_some()),
         ] {
             assert_eq!(

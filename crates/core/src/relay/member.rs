@@ -15,7 +15,6 @@ use super::{
 use crate::{
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Method, Notification},
-    telemetry::traffic,
 };
 
 /// Most resources one client may be subscribed to.
@@ -226,7 +225,6 @@ impl Member {
                 reply.error(&ErrorBody::new(Code::Internal, "the server is being stopped"));
             }
             Pushed::Queued => {
-                traffic!("->", request.bytes());
                 state.exchanges.insert(Purpose::Call { member: self.id, reply });
                 if let Some(attached) = state.members.get_mut(&self.id) {
                     attached.in_flight += 1;
@@ -240,7 +238,6 @@ impl Member {
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
         let Link::Up { outbox, .. } = &self.shared.lock().link else { return None };
         let outbox = Arc::clone(outbox);
-        traffic!("->", notification.bytes());
         if outbox.push(&line(&notification, &[])) != Pushed::Full {
             return None;
         }

@@ -10,6 +10,7 @@ mod fan_out;
 mod initialize;
 mod member;
 mod outbox;
+mod readiness;
 mod reply;
 mod shared;
 mod subscription;
@@ -17,6 +18,7 @@ mod subscription;
 pub(crate) use cause::Cause;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
+pub(crate) use readiness::{Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 
@@ -24,6 +26,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use crate::jsonrpc::{Edit, ErrorBody, Message};
 
@@ -42,6 +45,11 @@ pub(crate) trait Sink: Send + Sync {
 
     /// An exchange on this sink will get no response.
     fn forget(&self);
+
+    /// The HTTP session whose client reads it, to tell clients apart in the log.
+    fn session(&self) -> Option<Uuid> {
+        None
+    }
 }
 
 /// What a front serves.

@@ -83,6 +83,11 @@ impl Outbox {
         }
     }
 
+    /// Bytes queued.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.lock().pieces.len()
+    }
+
     fn is_full(&self) -> bool {
         let queue = self.lock();
         !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES

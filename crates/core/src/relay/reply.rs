@@ -2,8 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
+use tracing::Span;
+
 use super::{Outgoing, Sink};
-use crate::jsonrpc::{Code, Edit, ErrorBody, Message, Raw};
+use crate::{
+    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
+    metrics::{Call, Outcome},
+    seats::Seat,
+    telemetry::traffic,
+};
 
 /// Where one request's answer goes. Consumed by the answer; dropped unanswered, it says so to the
 /// client, so that no call hangs.
@@ -11,6 +19,12 @@ pub(crate) struct Reply {
     sink: Option<Arc<dyn Sink>>,
     id: Raw,
     token: Option<Raw>,
+    /// Counts the call, if metrics are on.
+    call: Option<Box<Call>>,
+    /// Traces the call, if somebody listens.
+    span: Option<Box<Span>>,
+    /// The call's place among those of its session.
+    seat: Option<Seat>,
 }
 
 impl fmt::Debug for Reply {
@@ -26,7 +40,22 @@ impl Reply {
             sink: Some(sink),
             id: Raw::new(request.id().unwrap_or(b"null")),
             token: request.requested_token().map(|span| Raw::new(request.text(span))),
+            call: None,
+            span: None,
+            seat: None,
         }
+    }
+
+    /// Gives the seat back with the answer.
+    pub(crate) fn seated(mut self, seat: Option<Seat>) -> Self {
+        self.seat = seat;
+        self
+    }
+
+    /// Counts the call with its outcome.
+    pub(crate) fn counted(mut self, call: Option<Box<Call>>) -> Self {
+        self.call = call;
+        self
     }
 
     /// The client's id, as written.
@@ -42,15 +71,16 @@ impl Reply {
             return;
         };
         let edits = [Edit { span, with: token.as_bytes() }];
-        let source = notification.bytes();
-        sink.write(Outgoing { source, edits: &edits, response: false });
+        write(&**sink, Outgoing { source: notification.bytes(), edits: &edits, response: false });
     }
 
     /// Passes the upstream's response on under the client's own id.
     pub(crate) fn response(mut self, response: &Message) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        sink.write(Outgoing { source: response.bytes(), edits: &edits, response: true });
+        write(&*sink, Outgoing { source: response.bytes(), edits: &edits, response: true });
+        let failed = response.kind() == Kind::Error;
+        self.end(if failed { Outcome::Error } else { Outcome::Ok });
     }
 
     /// Answers with this raw JSON result.
@@ -59,7 +89,8 @@ impl Reply {
         let text =
             [br#"{"jsonrpc":"2.0","id":"#, self.id.as_bytes(), b",\"result\":", result, b"}"];
         let text = text.concat().into();
-        sink.write(Outgoing { source: &text, edits: &[], response: true });
+        write(&*sink, Outgoing { source: &text, edits: &[], response: true });
+        self.end(Outcome::Ok);
     }
 
     /// Answers with an error of the proxy's own.
@@ -72,14 +103,44 @@ impl Reply {
         if let Some(sink) = self.sink.take() {
             sink.forget();
         }
+        self.end(Outcome::Cancelled);
     }
 
     fn fail(&mut self, error: &ErrorBody) {
         if let Some(sink) = self.sink.take() {
             let text = error.response(self.id.as_bytes());
-            sink.write(Outgoing { source: &text, edits: &[], response: true });
+            write(&*sink, Outgoing { source: &text, edits: &[], response: true });
+        }
+        self.end(Outcome::Failed);
+    }
+
+    /// Traces the call to its end.
+    pub(crate) fn traced(mut self, span: Option<Box<Span>>) -> Self {
+        self.span = span;
+        self
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        drop(self.seat.take());
+        if let Some(span) = self.span.take() {
+            span.record("outcome", outcome.name());
+        }
+        if let Some(call) = self.call.take() {
+            call.end(outcome);
         }
     }
+}
+
+fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {
+    traffic!("<-", &as_sent(&outgoing), sink.session());
+    sink.write(outgoing);
+}
+
+/// The message as its client reads it.
+#[cold]
+fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
+    let Outgoing { source, edits, .. } = *outgoing;
+    Assembly { before: b"", source, edits, behind: b"" }.frame().runs().concat().into()
 }
 
 impl Drop for Reply {

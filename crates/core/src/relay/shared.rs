@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Cause, Connection, InitializeResult, Outbox, Sink,
+    Backend, Cause, Connection, InitializeResult, Outbox, Sink, Unready,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     member::Member,
@@ -103,6 +103,24 @@ impl Shared {
         }
     }
 
+    /// Why calls cannot be taken.
+    pub(crate) fn unready(&self) -> Option<Unready> {
+        match &self.lock().link {
+            Link::Up { .. } => None,
+            Link::Down(cause) => {
+                Some(Unready { state: "stopped", reason: cause.message.clone(), retry_after: None })
+            }
+        }
+    }
+
+    /// Bytes waiting to be written to the upstream.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        match &self.lock().link {
+            Link::Up { outbox, .. } => outbox.queued_bytes(),
+            Link::Down(_) => 0,
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,7 +135,6 @@ impl Shared {
 
     /// A message from the upstream.
     pub(crate) fn receive(&self, message: &Message) {
-        traffic!("<-", message.bytes());
         match message.kind() {
             Kind::Result | Kind::Error => self.receive_response(message),
             Kind::Notification => self.receive_notification(message),
@@ -139,6 +156,7 @@ impl Shared {
                 reply.response(response);
             }
             Purpose::Subscription { uri } => {
+                traffic!("<-", response.bytes());
                 let accepted = response.kind() == Kind::Result;
                 let (waiting, next) = state.subscriptions.answered(&uri, accepted);
                 if let Some(effect) = next {
@@ -149,7 +167,7 @@ impl Shared {
                     reply.response(response);
                 }
             }
-            Purpose::Housekeeping => {}
+            Purpose::Housekeeping => traffic!("<-", response.bytes()),
         }
     }
 
@@ -163,12 +181,14 @@ impl Shared {
             }
             return;
         }
+        traffic!("<-", notification.bytes());
         let audience = state.audience(notification);
         drop(state);
         deliver(&audience, notification.bytes());
     }
 
     fn refuse(&self, request: &Message) {
+        traffic!("<-", request.bytes());
         let (Some(id), method) = (request.id(), request.method()) else { return };
         let answer = if Method::of(&method) == Method::Ping {
             [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into()

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{Numbering, Session};
 use crate::{
@@ -45,8 +46,15 @@ pub(crate) enum Step {
 pub(crate) struct Stream {
     encoding: Encoding,
     numbering: Option<Numbering>,
-    session: Weak<Session>,
+    place: Option<Place>,
+    owner: Option<Uuid>,
     state: Mutex<State>,
+}
+
+/// Where a session keeps the stream.
+struct Place {
+    session: Weak<Session>,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -90,7 +98,8 @@ impl Stream {
         Self {
             encoding,
             numbering: None,
-            session: Weak::new(),
+            place: None,
+            owner: None,
             state: Mutex::new(State {
                 queue: Pieces::default(),
                 reader: Reader::Present(None),
@@ -110,9 +119,26 @@ impl Stream {
         Self { numbering, ..stream }
     }
 
-    /// Makes it a stream of this session: numbered if the session is resumable.
-    pub(crate) fn in_session(self, session: &Arc<Session>, numbering: Option<Numbering>) -> Self {
-        Self { numbering, session: Arc::downgrade(session), ..self }
+    /// Makes it the stream of this number in this session; its events are numbered too if the
+    /// session is resumable.
+    pub(crate) fn in_session(
+        self,
+        session: &Arc<Session>,
+        number: u64,
+        numbering: Option<Numbering>,
+    ) -> Self {
+        let place = Some(Place { session: Arc::downgrade(session), number });
+        Self { numbering, place, owner: Some(session.id()), ..self }
+    }
+
+    /// Names the session whose client reads it.
+    pub(crate) fn owned_by(self, session: Uuid) -> Self {
+        Self { owner: Some(session), ..self }
+    }
+
+    /// Bytes waiting for the reader.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.lock().queue.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -121,11 +147,6 @@ impl Stream {
 
     pub(crate) fn is_event_stream(&self) -> bool {
         self.encoding == Encoding::EventStream
-    }
-
-    /// Number of the stream within its session.
-    pub(crate) fn number(&self) -> Option<u64> {
-        self.numbering.as_ref().map(|numbering| numbering.stream)
     }
 
     /// Starts a numbered stream with an event that carries only an id.
@@ -230,8 +251,10 @@ impl Stream {
     }
 
     fn leave_session(&self) {
-        if let (Some(session), Some(number)) = (self.session.upgrade(), self.number()) {
-            session.forget_stream(number);
+        if let Some(place) = &self.place
+            && let Some(session) = place.session.upgrade()
+        {
+            session.forget_stream(place.number);
         }
     }
 
@@ -275,6 +298,10 @@ impl Sink for Stream {
         if finished && absent {
             self.leave_session();
         }
+    }
+
+    fn session(&self) -> Option<Uuid> {
+        self.owner
     }
 
     /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,

@@ -25,7 +25,7 @@ use crate::{
     config::UpstreamConfig,
     error::Error,
     jsonrpc::{Body, Message, escape, split},
-    relay::{Cause, Outbox, Shared},
+    relay::{Cause, Outbox, Readiness, Servers, Shared, Unready},
     telemetry::console_error,
 };
 
@@ -37,6 +37,7 @@ const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// A server that answers, and its supervision.
 #[derive(Debug)]
 pub(crate) struct Child {
+    pid: Option<u32>,
     shared: Arc<Shared>,
     stop: oneshot::Sender<Duration>,
     supervision: JoinHandle<()>,
@@ -61,14 +62,20 @@ impl Child {
         let shared = Shared::new(Arc::clone(&outbox), initialize, next_id, config.request_timeout);
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
+        let pid = process.pid();
         let running = Running { process, shared: Arc::clone(&shared), outbox };
         let supervision = tokio::spawn(running.supervise(stdin, lines, stopped));
-        Ok(Self { shared, stop, supervision, expiry })
+        Ok(Self { pid, shared, stop, supervision, expiry })
     }
 
     /// What its clients connect to.
     pub(crate) fn backend(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+
+    /// Tells whether the server can take calls.
+    pub(crate) fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(Condition { pid: self.pid, shared: Arc::clone(&self.shared) })
     }
 
     /// Ends the server and everything it has started, within `budget`.
@@ -80,6 +87,24 @@ impl Child {
             tracing::error!(%error, "the supervision of the server failed");
         }
         self.expiry.abort();
+    }
+}
+
+/// What is known of a child without asking it.
+#[derive(Debug)]
+struct Condition {
+    pid: Option<u32>,
+    shared: Arc<Shared>,
+}
+
+impl Readiness for Condition {
+    fn unready(&self) -> Option<Unready> {
+        self.shared.unready()
+    }
+
+    fn servers(&self) -> Servers {
+        let pids = self.pid.filter(|_| self.shared.unready().is_none()).into_iter().collect();
+        Servers { pids, restarts: 0, queued_bytes: self.shared.queued_bytes() }
     }
 }
 

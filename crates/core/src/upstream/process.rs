@@ -51,13 +51,18 @@ impl Process {
             return Err(failed(io::Error::other("its pipes are missing")));
         };
         let tail = Tail::default();
-        let pass_through = tokio::spawn(pass_through(stderr, tail.clone()));
+        let pass_through = tokio::spawn(pass_through(stderr, tail.clone(), config.stderr));
         Ok((Self { child, tail, pass_through, name }, Pipes { stdin, stdout }))
     }
 
     /// The program, for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its process id, which is that of its process group.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Waits for the child to exit.

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::{
-    body,
+    admin, body,
     front::Front,
     host::is_rebound,
     reject::Rejection,
@@ -31,8 +31,14 @@ impl Front {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let mut response = match self.route(request, from).await {
             Ok(response) => response,
-            Err(rejection) => rejection.into_response(),
+            Err(rejection) => {
+                self.count_rejection(rejection.reason());
+                rejection.into_response()
+            }
         };
+        if let Some(metrics) = &self.metrics {
+            metrics.answered(response.status().as_u16());
+        }
         let headers = response.headers_mut();
         if let (Some(cors), Some(origin)) = (&self.cors, origin) {
             cors.answer(&origin, headers);
@@ -48,7 +54,7 @@ impl Front {
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
-        if request.method() == Method::GET && request.uri() == "/ping" {
+        if admin::is_health(request.method(), request.uri()) {
             return Ok(self.administer(request).await);
         }
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
@@ -57,7 +63,11 @@ impl Front {
         }
         if !self.auth.admits(request.headers()) {
             body::discard(request.into_body());
+            self.count_rejection("unauthorized");
             return Ok(self.auth.refusal());
+        }
+        if self.shows_metrics && admin::is_metrics(request.method(), request.uri()) {
+            return Ok(self.administer(request).await);
         }
         if let Some(endpoint) = &self.sse_endpoint {
             if request.method() == Method::GET && path == *endpoint {
@@ -77,6 +87,12 @@ impl Front {
         }
         body::discard(request.into_body());
         Err(Rejection::NotFound)
+    }
+
+    pub(super) fn count_rejection(&self, reason: &'static str) {
+        if let Some(metrics) = &self.metrics {
+            metrics.rejected(reason);
+        }
     }
 
     async fn administer(&self, request: Request<Incoming>) -> Response {

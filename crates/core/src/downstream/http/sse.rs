@@ -13,13 +13,14 @@ use uuid::Uuid;
 use super::{
     body::{self, Unread},
     events::Events,
-    front::{Front, MAX_SESSIONS, text},
+    front::{Front, text},
     reject::{Rejection, upstream_error},
     response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
     jsonrpc::{Kind, Message},
-    relay::{Connection, Outgoing, Reply, Sink},
+    relay::{Connection, Outgoing, Sink},
+    seats::{Seat, Seats},
     session::Stream,
 };
 
@@ -34,11 +35,20 @@ pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
 struct SseSession {
     stream: Arc<Stream>,
     connection: Arc<dyn Connection>,
+    calls: Arc<Seats>,
+    /// Its seat among all sessions.
+    _seat: Arc<Seat>,
 }
 
 impl SseSessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, SseSession>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there are, and the bytes waiting for their clients.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let sessions = self.lock();
+        (sessions.len(), sessions.values().map(|session| session.stream.queued_bytes()).sum())
     }
 
     pub(super) fn close_all(&self) {
@@ -72,26 +82,26 @@ impl Drop for Closing {
 impl Front {
     /// `GET` on the event stream endpoint: opens a session that lives as long as the response.
     pub(super) async fn open_sse(&self) -> Result<Response, Rejection> {
-        if self.sse.lock().len() >= MAX_SESSIONS {
-            return Err(Rejection::TooManySessions);
-        }
-        let stream = Arc::new(Stream::standalone(None));
+        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let id = Uuid::new_v4();
+        let stream = Arc::new(Stream::standalone(None).owned_by(id));
         stream.attach();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let connection = match self.backend.open(Some(unsolicited)).await {
             Ok(connection) => connection,
             Err(error) => return Ok(upstream_error(&error, b"null")),
         };
-        let id = Uuid::new_v4();
         stream.push_raw(format!("event: endpoint\ndata: /messages?sessionId={id}\n\n").as_bytes());
         stream.write(Outgoing {
             source: &Bytes::from_static(GREETING),
             edits: &[],
             response: false,
         });
-        self.sse.lock().insert(id, SseSession { stream: Arc::clone(&stream), connection });
+        let (calls, seat) = (Seats::new(self.max_in_flight), Arc::new(seat));
+        let session = SseSession { stream: Arc::clone(&stream), connection, calls, _seat: seat };
+        self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(Events::new(stream, closing)))
+        Ok(event_stream(Events::new(stream, self.metrics.as_ref(), closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
@@ -105,10 +115,11 @@ impl Front {
         };
         let session = Uuid::try_parse(&id).ok().and_then(|id| self.sse.lock().get(&id).cloned());
         let Some(session) = session else { return bad("No active transport".to_owned()) };
-        if let Err(problem) = check_content_type(request.headers()) {
+        let (head, body) = request.into_parts();
+        if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }
-        let body = match body::read(request.into_body(), self.max_body_size).await {
+        let body = match body::read(body, self.body_limits).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
@@ -116,8 +127,10 @@ impl Front {
         let Ok(message) = Message::parse(body.clone()) else {
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(&body)));
         };
-        let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, Arc::clone(&session.stream) as Arc<dyn Sink>));
+        let calls = usize::from(message.kind() == Kind::Request);
+        let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
+        let message = self.traced(&head.headers, message);
+        let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
         if let Some(sending) = session.connection.send(message, reply) {
             sending.await;
         }

@@ -4,7 +4,9 @@ use std::{future::poll_fn, sync::Arc};
 
 use http::{StatusCode, header::CONTENT_TYPE};
 
-use super::session::{add_session_id, stream_response};
+use uuid::Uuid;
+
+use super::session::add_session_id;
 use crate::{
     downstream::http::{
         events::Events,
@@ -12,8 +14,10 @@ use crate::{
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     jsonrpc::{Kind, Message},
-    relay::{Connection, Reply, Sink},
+    relay::Connection,
+    seats::Seat,
     session::{Attachment, Stream},
+    telemetry::traffic,
 };
 
 /// Whose messages these are.
@@ -21,6 +25,8 @@ pub(super) enum Route {
     Session {
         attachment: Attachment,
         primes: bool,
+        /// One for each request.
+        seats: Seat,
     },
     /// Messages without a session have a connection to themselves.
     Alone(Arc<dyn Connection>),
@@ -58,7 +64,7 @@ impl Front {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(self.encoding, requests);
         match route {
-            Route::Session { attachment, primes } => {
+            Route::Session { attachment, primes, seats } => {
                 let stream = attachment.session().open_stream(stream);
                 if primes && stream.is_event_stream() {
                     stream.prime();
@@ -67,7 +73,7 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                send_all(&*connection, messages, Some(&stream)).await;
+                self.send_all(&*connection, messages, &stream, Some(seats)).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -77,18 +83,20 @@ impl Front {
                         add_session_id(&mut response, id);
                         response
                     }
-                    None => stream_response(stream, attachment),
+                    None => self.stream_response(stream, attachment),
                 }
             }
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                send_all(&*closing.0, messages, Some(&stream)).await;
+                self.send_all(&*closing.0, messages, &stream, None).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                whole(&stream).unwrap_or_else(|| event_stream(Events::new(stream, closing)))
+                whole(&stream).unwrap_or_else(|| {
+                    event_stream(Events::new(stream, self.metrics.as_ref(), closing))
+                })
             }
         }
     }
@@ -102,19 +110,36 @@ impl Front {
         let begun = poll_fn(|context| stream.poll_begun(context));
         drop(tokio::time::timeout(HEAD_DELAY, begun).await);
     }
-}
 
-/// Sends the messages in their order; requests are answered on `stream`.
-pub(super) async fn send_all(
-    connection: &dyn Connection,
-    messages: Vec<Message>,
-    stream: Option<&Arc<Stream>>,
-) {
-    for message in messages {
-        let stream = stream.filter(|_| message.kind() == Kind::Request);
-        let reply = stream.map(|stream| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
-        if let Some(sending) = connection.send(message, reply) {
-            sending.await;
+    async fn send_all(
+        &self,
+        connection: &dyn Connection,
+        messages: Vec<Message>,
+        stream: &Arc<Stream>,
+        mut seats: Option<Seat>,
+    ) {
+        for message in messages {
+            let request = message.kind() == Kind::Request;
+            let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
+            let reply = self.reply(&message, Arc::clone(stream) as _, seat);
+            if let Some(sending) = connection.send(message, reply) {
+                sending.await;
+            }
+        }
+    }
+
+    /// Sends messages that get no answer.
+    pub(super) async fn notify(
+        &self,
+        connection: &dyn Connection,
+        messages: Vec<Message>,
+        session: Option<Uuid>,
+    ) {
+        for message in messages {
+            traffic!("->", message.bytes(), session);
+            if let Some(sending) = connection.send(message, None) {
+                sending.await;
+            }
         }
     }
 }

@@ -6,11 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{
-    check_accept, check_version,
-    exchange::{Route, send_all},
-    is_json,
-};
+use super::{check_accept, check_version, exchange::Route, is_json};
 use crate::{
     downstream::http::{
         body::{self, Unread},
@@ -37,7 +33,7 @@ impl Front {
         let named = text(headers, &SESSION_ID).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let attachment = named.map(|id| self.registry.attach(id));
-        let body = match body::read(body, self.max_body_size).await {
+        let body = match body::read(body, self.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // Nobody is left to read the answer.
@@ -71,9 +67,12 @@ impl Front {
             });
         }
         check_version(headers)?;
+        let session = attachment.session();
+        let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
+        let messages = self.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
-            if let Some(connection) = attachment.session().connection() {
-                send_all(&**connection, messages, None).await;
+            if let Some(connection) = session.connection() {
+                self.notify(&**connection, messages, Some(session.id())).await;
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
@@ -81,7 +80,7 @@ impl Front {
             Some(version) => primes_streams(version),
             None => attachment.session().primes(),
         };
-        Ok(self.exchange(Route::Session { attachment, primes }, messages).await)
+        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages).await)
     }
 
     async fn create_session(
@@ -90,9 +89,12 @@ impl Front {
         message: Message,
     ) -> Result<Response, Rejection> {
         let messages = acceptable(headers, Ok(Body::One(message)))?;
-        let session = self.registry.create(self.event_store).ok_or(Rejection::TooManySessions)?;
+        let messages = self.all_traced(headers, messages);
+        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let session = self.registry.create(self.event_store, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
+        let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let opened = self.backend.open(Some(unsolicited)).await;
         let connection = match opened {
@@ -102,8 +104,8 @@ impl Front {
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
-        self.registry.insert(Arc::clone(session));
-        Ok(self.exchange(Route::Session { attachment, primes }, messages).await)
+        self.registry.insert(Arc::clone(session), seat);
+        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages).await)
     }
 
     /// A POST without a session, served on its own.
@@ -120,6 +122,7 @@ impl Front {
         if !initializing {
             check_version(headers)?;
         }
+        let messages = self.all_traced(headers, messages);
         let requests = count_requests(&messages);
         if messages.is_empty() {
             return Ok(empty_text(StatusCode::ACCEPTED));

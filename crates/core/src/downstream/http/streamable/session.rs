@@ -47,7 +47,16 @@ impl Front {
             None if session.standalone().attach() => Arc::clone(session.standalone()),
             None => return Err(Rejection::Conflict(STANDALONE_TAKEN)),
         };
-        Ok(stream_response(stream, attachment))
+        Ok(self.stream_response(stream, attachment))
+    }
+
+    /// An event stream of a session, already attached.
+    pub(super) fn stream_response(&self, stream: Arc<Stream>, attachment: Attachment) -> Response {
+        let id = attachment.session().id();
+        let events = Events::new(stream, self.metrics.as_ref(), attachment);
+        let mut response = event_stream(events);
+        add_session_id(&mut response, id);
+        response
     }
 
     /// `DELETE`: ends the session.
@@ -76,14 +85,6 @@ fn resume(session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> 
         Resumed::Taken => Rejection::Conflict(STREAM_TAKEN),
         Resumed::Attached | Resumed::Unknown => Rejection::InvalidEventId,
     })
-}
-
-/// An event stream of a session, already attached.
-pub(super) fn stream_response(stream: Arc<Stream>, attachment: Attachment) -> Response {
-    let id = attachment.session().id();
-    let mut response = event_stream(Events::new(stream, attachment));
-    add_session_id(&mut response, id);
-    response
 }
 
 pub(super) fn add_session_id(response: &mut Response, id: uuid::Uuid) {
