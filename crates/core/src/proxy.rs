@@ -7,7 +7,7 @@ use crate::{
     downstream::http::{Front, Listener},
     error::Error,
     tls,
-    upstream::Child,
+    upstream::Supervisor,
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -16,7 +16,7 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    child: Child,
+    server: Supervisor,
     listener: Listener,
     shutdown_timeout: Duration,
 }
@@ -24,15 +24,15 @@ pub struct Proxy {
 /// A proxy whose server answers and whose port is not open yet.
 #[derive(Debug)]
 pub struct Connected {
-    child: Child,
+    server: Supervisor,
     config: ProxyConfig,
 }
 
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
-        let child = Child::start(&config.upstream).await?;
-        Ok(Connected { child, config })
+        let server = Supervisor::start(config.upstream.clone()).await?;
+        Ok(Connected { server, config })
     }
 
     /// The address that is listened on.
@@ -40,40 +40,45 @@ impl Proxy {
         self.listener.address()
     }
 
+    /// Waits until the server has ended for good; says why.
+    pub async fn ended(&self) -> String {
+        self.server.backend().ended().await.message
+    }
+
     /// Ends everything: sessions, connections, the server and whatever it has started.
     pub async fn close(self) {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
         self.listener.close(grace).await;
-        self.child.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+        self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
     }
 }
 
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
-        self.child.backend().server_name()
+        self.server.backend().server_name()
     }
 
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
-        let Self { child, config } = self;
+        let Self { server, config } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &child) {
-            Ok(listener) => Ok(Proxy { child, listener, shutdown_timeout }),
+        match open(config, &server) {
+            Ok(listener) => Ok(Proxy { server, listener, shutdown_timeout }),
             Err(error) => {
-                child.stop(shutdown_timeout).await;
+                server.stop(shutdown_timeout).await;
                 Err(error)
             }
         }
     }
 }
 
-fn open(config: ProxyConfig, child: &Child) -> Result<Listener, Error> {
+fn open(config: ProxyConfig, server: &Supervisor) -> Result<Listener, Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
     let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);
     let socket = Listener::bind(&host, port)?;
-    let front = Arc::new(Front::new(http, child.backend()));
+    let front = Arc::new(Front::new(http, server.backend()));
     Listener::start(socket, tls, keep_alive, front).map_err(|source| Error::Listen {
         host,
         port,

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::Reply;
+use crate::protocol::List;
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -17,16 +18,44 @@ pub(super) type MemberId = u64;
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
-    pub(super) last_sign: Instant,
+    started: Instant,
+    last_sign: Instant,
+}
+
+/// How long an exchange may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    /// Time without an answer or a sign of life.
+    pub(crate) silence: Option<Duration>,
+    /// Time in all.
+    pub(crate) total: Option<Duration>,
+}
+
+impl Limits {
+    /// Which limit an exchange has gone past, if any.
+    fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
+        let past = |limit: &Duration, since| now.duration_since(since) >= *limit;
+        let silence = self.silence.filter(|limit| past(limit, exchange.last_sign));
+        silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
+    }
+
+    /// The shortest limit; `None` when there is nothing to watch.
+    pub(super) fn shortest(&self) -> Option<Duration> {
+        self.silence.into_iter().chain(self.total).min()
+    }
 }
 
 /// What the answer is for.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    /// A client's call.
-    Call { member: MemberId, reply: Reply },
+    /// A client's call; the first page of a list is remembered.
+    Call { member: MemberId, reply: Reply, list: Option<List> },
     /// The proxy's own `resources/subscribe` or `resources/unsubscribe`.
     Subscription { uri: String },
+    /// The proxy's own look whether a list has changed.
+    Relist(List),
+    /// The proxy's own ping.
+    Ping(oneshot::Sender<()>),
     /// A request whose answer nobody waits for.
     Housekeeping,
 }
@@ -50,7 +79,8 @@ impl Exchanges {
     }
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
-        self.table.insert(self.next, Exchange { purpose, last_sign: Instant::now() });
+        let now = Instant::now();
+        self.table.insert(self.next, Exchange { purpose, started: now, last_sign: now });
         self.next += 1;
     }
 
@@ -76,7 +106,7 @@ impl Exchanges {
     pub(super) fn find(&self, client: MemberId, id: &[u8]) -> Option<u64> {
         let of_client = |exchange: &Exchange| {
             matches!(&exchange.purpose,
-                Purpose::Call { member, reply } if *member == client && reply.id() == id)
+                Purpose::Call { member, reply, .. } if *member == client && reply.id() == id)
         };
         self.table.iter().find(|(_, exchange)| of_client(exchange)).map(|(id, _)| *id)
     }
@@ -88,10 +118,16 @@ impl Exchanges {
         })
     }
 
-    /// Removes what has been silent for longer than `timeout`.
-    pub(super) fn remove_silent(&mut self, timeout: Duration) -> Vec<(u64, Exchange)> {
+    /// Removes what has gone past a limit, and says which.
+    pub(super) fn remove_overdue(&mut self, limits: Limits) -> Vec<(u64, Exchange, Duration)> {
         let now = Instant::now();
-        self.remove_where(|exchange| now.duration_since(exchange.last_sign) >= timeout)
+        let overdue = |exchange: &Exchange| limits.exceeded_by(exchange, now);
+        let removed = self.remove_where(|exchange| overdue(exchange).is_some());
+        let with_limit = |(id, exchange): (u64, Exchange)| {
+            let limit = overdue(&exchange).unwrap_or_default();
+            (id, exchange, limit)
+        };
+        removed.into_iter().map(with_limit).collect()
     }
 
     fn remove_where(

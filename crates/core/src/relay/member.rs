@@ -8,13 +8,15 @@ use super::{
     Connection, Reply, Shared,
     exchange::{MemberId, Purpose},
     initialize::requested_version,
+    link::Link,
+    lists::Lists,
     outbox::{Outbox, Pushed},
-    shared::{Link, State},
+    shared::State,
     subscription::Effect,
 };
 use crate::{
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
-    protocol::{LogLevel, Method, Notification},
+    protocol::{List, LogLevel, Method, Notification},
     telemetry::traffic,
 };
 
@@ -57,15 +59,30 @@ impl Connection for Member {
     }
 }
 
+/// A request that cannot be handed over yet.
+enum Held {
+    /// The upstream has too much to read.
+    Full(Arc<Outbox>, Message, Reply),
+    /// There is no upstream for the moment.
+    Away(Message, Reply),
+}
+
 impl Member {
     pub(super) fn new(id: MemberId, shared: Arc<Shared>) -> Self {
         Self { id, shared }
     }
 
-    fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn request(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
         match Method::of(&request.method()) {
-            Method::Initialize => self.initialize(&request, reply),
-            Method::Ping => self.ping(reply),
+            Method::Initialize | Method::Ping => return self.answer(request, reply),
             Method::SetLevel => return self.set_level(request, reply),
             Method::Subscribe => return self.subscribe(request, reply),
             Method::Unsubscribe => return self.unsubscribe(request, reply),
@@ -74,25 +91,33 @@ impl Member {
                 "tasks are not available on a server that is shared by all clients of the proxy; \
                  run mcp-proxy with --isolation session",
             )),
-            Method::Other => return self.forward(request, reply),
+            Method::List(list) => {
+                let list = Some(list).filter(|_| Lists::is_first_page(&request));
+                return self.forward(request, reply, list);
+            }
+            Method::Other => return self.forward(request, reply, None),
         }
         None
     }
 
-    fn initialize(&self, request: &Message, reply: Reply) {
+    /// Answers what the proxy knows itself, as long as there is an upstream.
+    fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match &self.shared.lock().link {
-            Link::Down(cause) => reply.error(&cause.error()),
+            Link::Away { .. } => {}
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
             Link::Up { initialize, .. } => {
-                reply.result(&initialize.for_client(requested_version(request).as_deref()));
+                if Method::of(&request.method()) == Method::Initialize {
+                    reply.result(&initialize.for_client(requested_version(&request).as_deref()));
+                } else {
+                    reply.result(b"{}");
+                }
+                return None;
             }
         }
-    }
-
-    fn ping(&self, reply: Reply) {
-        match &self.shared.lock().link {
-            Link::Down(cause) => reply.error(&cause.error()),
-            Link::Up { .. } => reply.result(b"{}"),
-        }
+        Some(self.wait(request, reply))
     }
 
     /// The level is the client's own; the upstream is asked for the most verbose one of all. One
@@ -101,7 +126,7 @@ impl Member {
         let mut state = self.shared.lock();
         if !matches!(&state.link, Link::Up { initialize, .. } if initialize.has_logging()) {
             drop(state);
-            return self.forward(request, reply);
+            return self.forward(request, reply, None);
         }
         let level = request.params().and_then(|params| {
             let span = find_member(request.bytes(), params, "level")?;
@@ -128,11 +153,17 @@ impl Member {
     }
 
     fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let Some(uri) = request.uri() else {
+            return self.forward(request, reply, None);
+        };
         let mut state = self.shared.lock();
-        if let Link::Down(cause) = &state.link {
-            reply.error(&cause.error());
-            return None;
+        match &state.link {
+            Link::Up { .. } => {}
+            Link::Away { .. } => return Some(self.wait(request, reply)),
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
         }
         if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
             let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
@@ -147,11 +178,17 @@ impl Member {
     }
 
     fn unsubscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let Some(uri) = request.uri() else {
+            return self.forward(request, reply, None);
+        };
         let mut state = self.shared.lock();
-        if let Link::Down(cause) = &state.link {
-            reply.error(&cause.error());
-            return None;
+        match &state.link {
+            Link::Up { .. } => {}
+            Link::Away { .. } => return Some(self.wait(request, reply)),
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
         }
         if let Some(effect) = state.subscriptions.release(&uri, self.id) {
             state.apply(effect, uri);
@@ -196,42 +233,48 @@ impl Member {
     }
 
     /// Sends a call upstream under an id of the proxy's own.
-    fn forward(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let (outbox, request, reply) = self.try_forward(request, reply).err()?;
-        let member = self.clone();
-        Some(Box::pin(async move {
-            let mut held = (outbox, request, reply);
-            loop {
-                held.0.room().await;
-                match member.try_forward(held.1, held.2) {
-                    Ok(()) => return,
-                    Err(refused) => held = refused,
-                }
+    fn forward(
+        &self,
+        request: Message,
+        reply: Reply,
+        list: Option<List>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        match self.try_forward(request, reply, list).err()? {
+            Held::Away(request, reply) => Some(self.wait(request, reply)),
+            Held::Full(outbox, request, reply) => {
+                let member = self.clone();
+                Some(Box::pin(async move {
+                    outbox.room().await;
+                    if let Some(sending) = member.forward(request, reply, list) {
+                        sending.await;
+                    }
+                }))
             }
-        }))
+        }
     }
 
     fn try_forward(
         &self,
         request: Message,
         reply: Reply,
-    ) -> Result<(), (Arc<Outbox>, Message, Reply)> {
+        list: Option<List>,
+    ) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
             Link::Up { outbox, .. } => Arc::clone(outbox),
+            Link::Away { .. } => return Err(Held::Away(request, reply)),
             Link::Down(cause) => {
                 reply.error(&cause.error());
                 return Ok(());
             }
         };
         match self.push(&state, &outbox, &request) {
-            Pushed::Full => return Err((outbox, request, reply)),
-            Pushed::Closed => {
-                reply.error(&ErrorBody::new(Code::Internal, "the server is being stopped"));
-            }
+            Pushed::Full => return Err(Held::Full(outbox, request, reply)),
+            // It is being stopped; what becomes of it is about to be known.
+            Pushed::Closed => return Err(Held::Away(request, reply)),
             Pushed::Queued => {
                 traffic!("->", request.bytes());
-                state.exchanges.insert(Purpose::Call { member: self.id, reply });
+                state.exchanges.insert(Purpose::Call { member: self.id, reply, list });
                 if let Some(attached) = state.members.get_mut(&self.id) {
                     attached.in_flight += 1;
                 }

@@ -6,8 +6,12 @@
 
 mod cause;
 mod exchange;
+mod expiry;
 mod fan_out;
+mod health;
 mod initialize;
+mod link;
+mod lists;
 mod member;
 mod outbox;
 mod reply;
@@ -15,6 +19,8 @@ mod shared;
 mod subscription;
 
 pub(crate) use cause::Cause;
+pub(crate) use exchange::Limits;
+pub(crate) use health::Health;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
 pub(crate) use reply::Reply;
@@ -52,6 +58,15 @@ pub(crate) trait Backend: Send + Sync {
         &self,
         unsolicited: Option<Arc<dyn Sink>>,
     ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>>;
+
+    /// How the server behind it is doing.
+    fn health(&self) -> Health;
+}
+
+/// What a server says to the proxy.
+pub(crate) trait Listener: Send + Sync {
+    /// A message from the server.
+    fn receive(&self, message: &Message);
 }
 
 /// One client's use of a [`Backend`].

@@ -2,7 +2,10 @@
 
 mod child;
 mod handshake;
+mod lines;
 mod process;
+mod restart;
 mod stderr;
+mod supervisor;
 
-pub(crate) use child::Child;
+pub(crate) use supervisor::Supervisor;

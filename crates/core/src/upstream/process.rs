@@ -60,6 +60,11 @@ impl Process {
         &self.name
     }
 
+    /// Whether the child has not exited.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.inner_mut().try_wait(), Ok(None))
+    }
+
     /// Waits for the child to exit.
     pub(super) async fn exited(&mut self) -> io::Result<ExitStatus> {
         self.child.inner_mut().wait().await
