@@ -47,6 +47,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         return unavailable("--upstreamProtocol auto|modern");
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
+    let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
     let started = tokio::select! {
         started = start(options.proxy) => started,
@@ -57,7 +58,15 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         }
     };
     let proxy = started?;
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        cause = proxy.ended(), if exit_on_child_death => {
+            console::complain(&format!("the proxy ends: {cause}"));
+            // What is left to stop is stopped within the budget or dropped with the process.
+            drop(tokio::time::timeout(budget, proxy.close()).await);
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     console::print("received shutdown signal; shutting down\n");
     Ok(tokio::select! {
         () = proxy.close() => ExitCode::SUCCESS,

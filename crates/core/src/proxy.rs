@@ -3,11 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    config::ProxyConfig,
+    config::{Isolation, ProxyConfig, UpstreamConfig},
     downstream::http::{Front, Listener},
     error::Error,
+    relay::Backend,
     tls,
-    upstream::Supervisor,
+    upstream::{Nursery, Supervisor},
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -16,7 +17,7 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    server: Supervisor,
+    server: Server,
     listener: Listener,
     shutdown_timeout: Duration,
 }
@@ -24,14 +25,14 @@ pub struct Proxy {
 /// A proxy whose server answers and whose port is not open yet.
 #[derive(Debug)]
 pub struct Connected {
-    server: Supervisor,
+    server: Server,
     config: ProxyConfig,
 }
 
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
-        let server = Supervisor::start(config.upstream.clone()).await?;
+        let server = Server::start(&config.upstream).await?;
         Ok(Connected { server, config })
     }
 
@@ -40,9 +41,10 @@ impl Proxy {
         self.listener.address()
     }
 
-    /// Waits until the server has ended for good; says why.
+    /// Waits until the server has ended for good; says why. Servers that are not shared end with
+    /// their clients, so there is nothing to wait for.
     pub async fn ended(&self) -> String {
-        self.server.backend().ended().await.message
+        self.server.ended().await
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
@@ -56,7 +58,7 @@ impl Proxy {
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
-        self.server.backend().server_name()
+        self.server.name()
     }
 
     /// Opens the port and serves; if that fails the server is stopped again.
@@ -73,7 +75,53 @@ impl Connected {
     }
 }
 
-fn open(config: ProxyConfig, server: &Supervisor) -> Result<Listener, Error> {
+/// The server behind a proxy, or one for each of its clients.
+#[derive(Debug)]
+enum Server {
+    Shared(Supervisor),
+    Dedicated(Nursery, Box<UpstreamConfig>),
+}
+
+impl Server {
+    async fn start(config: &UpstreamConfig) -> Result<Self, Error> {
+        Ok(match config.isolation {
+            Isolation::Shared => Self::Shared(Supervisor::start(config.clone()).await?),
+            Isolation::Session | Isolation::Request => {
+                Self::Dedicated(Nursery::start(config)?, Box::new(config.clone()))
+            }
+        })
+    }
+
+    fn backend(&self) -> Arc<dyn Backend> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend(),
+            Self::Dedicated(nursery, config) => nursery.backend(config),
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().server_name(),
+            Self::Dedicated(..) => None,
+        }
+    }
+
+    async fn ended(&self) -> String {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().ended().await.message,
+            Self::Dedicated(..) => std::future::pending().await,
+        }
+    }
+
+    async fn stop(self, budget: Duration) {
+        match self {
+            Self::Shared(supervisor) => supervisor.stop(budget).await,
+            Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+        }
+    }
+}
+
+fn open(config: ProxyConfig, server: &Server) -> Result<Listener, Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
     let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);

@@ -3,11 +3,14 @@
 //! Checks come in the original's order, so that a command line with several faults is refused for
 //! the same one.
 
+mod environment;
+mod upstream;
+
 use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::config::{
     AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, ProxyConfig,
-    TlsConfig, UpstreamConfig,
+    TlsConfig,
 };
 
 use crate::args::{
@@ -24,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) debug: bool,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<TunnelOptions>,
+    /// End with an error when the server has ended for good.
+    pub(crate) exit_on_child_death: bool,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
     /// What is legal but probably not meant, in sentences for the log.
@@ -46,47 +51,25 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
         values.of(&flags::MAX_BODY_SIZE)?;
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
-        let command = command(values, typed.command)?;
-        let warnings = warnings(values, &command, &typed.ignored);
+        let upstream = upstream::config(values, typed.command)?;
+        let warnings = warnings(values, &upstream.command, &typed.ignored);
         let tunnel = values.of(&flags::TUNNEL)?;
         let subdomain = values.of(&flags::TUNNEL_SUBDOMAIN)?;
         Ok(Self {
             debug: values.of(&flags::DEBUG)?,
             tunnel: tunnel.then_some(TunnelOptions { subdomain }),
+            exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
             proxy: ProxyConfig {
                 http: http(values)?,
-                upstream: upstream(values, command)?,
+                upstream,
                 graceful_shutdown_timeout: Duration::from_millis(
                     values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
                 ),
             },
         })
     }
-}
-
-fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
-    let mut words = words.into_iter();
-    let Some(program) = words.next() else {
-        return Err(UsageError::NoCommand);
-    };
-    Ok(CommandConfig {
-        args: words.collect(),
-        shell: values.of(&flags::SHELL)?,
-        max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
-        ..CommandConfig::new(program)
-    })
-}
-
-fn upstream(values: &Values, command: CommandConfig) -> Result<UpstreamConfig, UsageError> {
-    Ok(UpstreamConfig {
-        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
-        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
-        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
-        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
-        ..UpstreamConfig::new(command)
-    })
 }
 
 fn http(values: &Values) -> Result<HttpConfig, UsageError> {

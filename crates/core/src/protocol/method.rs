@@ -43,7 +43,8 @@ pub(crate) enum List {
 }
 
 impl List {
-    pub(crate) const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
 
     /// The request for it.
     pub(crate) fn method(self) -> &'static str {

@@ -3,12 +3,13 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::Reply;
+use super::{Reply, Sink};
 use crate::protocol::List;
 
 /// One client's connection to the shared upstream.
@@ -20,6 +21,15 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
+}
+
+impl Exchange {
+    fn reply(&self) -> Option<&Reply> {
+        match &self.purpose {
+            Purpose::Call { reply, .. } => Some(reply),
+            _ => None,
+        }
+    }
 }
 
 /// How long an exchange may take.
@@ -54,6 +64,8 @@ pub(super) enum Purpose {
     Subscription { uri: String },
     /// The proxy's own look whether a list has changed.
     Relist(List),
+    /// The proxy's own handshake.
+    Greeting,
     /// The proxy's own ping.
     Ping(oneshot::Sender<()>),
     /// A request whose answer nobody waits for.
@@ -96,10 +108,33 @@ impl Exchanges {
     pub(super) fn touch(&mut self, id: u64) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
         exchange.last_sign = Instant::now();
-        match &exchange.purpose {
-            Purpose::Call { reply, .. } => Some(reply),
-            _ => None,
-        }
+        exchange.reply()
+    }
+
+    /// Where the messages of a call go.
+    pub(super) fn sink(&self, id: u64) -> Option<Arc<dyn Sink>> {
+        self.table.get(&id).and_then(Exchange::reply).and_then(Reply::sink)
+    }
+
+    /// The call with this progress token.
+    pub(super) fn with_token(&self, token: &[u8]) -> Option<u64> {
+        self.calls().find(|(_, reply)| reply.token() == Some(token)).map(|(id, _)| id)
+    }
+
+    /// The call under way, if there is exactly one.
+    pub(super) fn only(&self) -> Option<u64> {
+        let mut calls = self.calls();
+        let first = calls.next().map(|(id, _)| id);
+        first.filter(|_| calls.next().is_none())
+    }
+
+    /// The call that began last.
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.calls().map(|(id, _)| id).max()
+    }
+
+    fn calls(&self) -> impl Iterator<Item = (u64, &Reply)> {
+        self.table.iter().filter_map(|(id, exchange)| Some((*id, exchange.reply()?)))
     }
 
     /// The upstream's id for a client's call.

@@ -46,7 +46,7 @@ impl Shared {
                     let (waiting, _) = state.subscriptions.answered(&uri, false);
                     late.extend(waiting.into_iter().map(|reply| (reply, limit)));
                 }
-                Purpose::Relist(_) | Purpose::Ping(_) | Purpose::Housekeeping => {}
+                _ => {}
             }
         }
         state.sweeping = !state.exchanges.is_empty();

@@ -7,10 +7,10 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::{sync::oneshot, time::Instant, time::timeout};
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    Cause, Health, InitializeResult, Outbox, Reply, Shared,
+    Cause, InitializeResult, Outbox, Reply, Shared,
     exchange::{Exchange, Purpose},
     fan_out::deliver,
     member::Member,
@@ -27,7 +27,6 @@ pub(super) enum Link {
     Up {
         outbox: Arc<Outbox>,
         initialize: InitializeResult,
-        since: Instant,
     },
     /// Without a cause it has not been there yet.
     Away {
@@ -41,10 +40,11 @@ impl Shared {
     /// An upstream has been initialized: calls go to it from now on.
     pub(crate) fn connected(&self, outbox: Arc<Outbox>, initialize: InitializeResult) {
         let mut state = self.lock();
-        let link = Link::Up { outbox, initialize, since: Instant::now() };
+        let link = Link::Up { outbox, initialize };
         let before = mem::replace(&mut state.link, link);
         if matches!(before, Link::Away { cause: Some(_), .. }) {
             state.restarts += 1;
+            tracing::warn!("the MCP server serves again (restart {})", state.restarts);
             state.settle_again();
             self.watch(&mut state);
         }
@@ -75,21 +75,6 @@ impl Shared {
         let error = cause.error();
         for reply in calls(exchanges).chain(subscribing) {
             reply.error(&error);
-        }
-    }
-
-    /// How the upstream is doing.
-    pub(super) fn state_of_link(&self) -> Health {
-        let state = self.lock();
-        match &state.link {
-            Link::Up { since, .. } => {
-                Health::Up { uptime: since.elapsed(), restarts: state.restarts }
-            }
-            Link::Away { cause: None, .. } => Health::Starting,
-            Link::Away { cause: Some(cause), attempt } => {
-                Health::Restarting { attempt: *attempt, reason: cause.message.clone() }
-            }
-            Link::Down(cause) => Health::Stopped { reason: cause.message.clone() },
         }
     }
 
@@ -127,7 +112,12 @@ impl Shared {
     }
 
     /// Compares a list of the upstream with what its predecessor offered.
-    pub(super) fn relisted(&self, mut state: std::sync::MutexGuard<'_, State>, list: List, response: &Message) {
+    pub(super) fn relisted(
+        &self,
+        mut state: std::sync::MutexGuard<'_, State>,
+        list: List,
+        response: &Message,
+    ) {
         if !state.lists.learn(list, response) {
             return;
         }
@@ -143,9 +133,11 @@ impl Shared {
     fn still_away(&self, waited: Duration) -> ErrorBody {
         let state = self.lock();
         let message = match &state.link {
-            Link::Away { cause: Some(cause), .. } => {
-                format!("{}; it was not back within {} ms", cause.message, waited.as_millis())
-            }
+            Link::Away { cause: Some(cause), attempt } => format!(
+                "{}; it was not back within {} ms (restart {attempt})",
+                cause.message,
+                waited.as_millis()
+            ),
             _ => format!("the MCP server was not ready within {} ms", waited.as_millis()),
         };
         ErrorBody::new(Code::Internal, message)

@@ -76,11 +76,7 @@ impl Member {
         &self.shared
     }
 
-    pub(super) fn request(
-        &self,
-        request: Message,
-        reply: Reply,
-    ) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match Method::of(&request.method()) {
             Method::Initialize | Method::Ping => return self.answer(request, reply),
             Method::SetLevel => return self.set_level(request, reply),
@@ -253,12 +249,7 @@ impl Member {
         }
     }
 
-    fn try_forward(
-        &self,
-        request: Message,
-        reply: Reply,
-        list: Option<List>,
-    ) -> Result<(), Held> {
+    fn try_forward(&self, request: Message, reply: Reply, list: Option<List>) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
             Link::Up { outbox, .. } => Arc::clone(outbox),

@@ -5,10 +5,10 @@
 //! through the client's [`Sink`]. Neither side knows the other.
 
 mod cause;
+mod dedicated;
 mod exchange;
 mod expiry;
 mod fan_out;
-mod health;
 mod initialize;
 mod link;
 mod lists;
@@ -19,8 +19,8 @@ mod shared;
 mod subscription;
 
 pub(crate) use cause::Cause;
+pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
 pub(crate) use exchange::Limits;
-pub(crate) use health::Health;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
 pub(crate) use reply::Reply;
@@ -48,6 +48,9 @@ pub(crate) trait Sink: Send + Sync {
 
     /// An exchange on this sink will get no response.
     fn forget(&self);
+
+    /// Whether a message that is no response would reach its client now.
+    fn is_heard(&self) -> bool;
 }
 
 /// What a front serves.
@@ -58,9 +61,6 @@ pub(crate) trait Backend: Send + Sync {
         &self,
         unsolicited: Option<Arc<dyn Sink>>,
     ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>>;
-
-    /// How the server behind it is doing.
-    fn health(&self) -> Health;
 }
 
 /// What a server says to the proxy.

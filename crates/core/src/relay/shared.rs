@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Connection, Health, Limits, Listener, Sink,
+    Backend, Connection, Limits, Listener, Sink,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     link::Link,
@@ -150,7 +150,7 @@ impl Shared {
             Purpose::Relist(list) => self.relisted(state, list, response),
             // Nobody waits any more if the receiver has gone.
             Purpose::Ping(answered) => drop(answered.send(())),
-            Purpose::Housekeeping => {}
+            Purpose::Greeting | Purpose::Housekeeping => {}
         }
     }
 
@@ -217,10 +217,6 @@ impl Backend for Shared {
             let connection: Arc<dyn Connection> = Arc::new(Member::new(id, shared));
             Ok(connection)
         })
-    }
-
-    fn health(&self) -> Health {
-        self.state_of_link()
     }
 }
 

@@ -79,6 +79,13 @@ impl Child {
         }
     }
 
+    /// Ends a server that has not served.
+    pub(super) async fn stop(self, budget: Duration) {
+        let Self { mut process, stdin, .. } = self;
+        drop(stdin);
+        process.stop(budget).await;
+    }
+
     async fn explain(self, failure: Option<Failure>, limit: Duration) -> Error {
         let Self { mut process, stdin, .. } = self;
         drop(stdin);

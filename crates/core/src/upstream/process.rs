@@ -72,9 +72,16 @@ impl Process {
 
     /// The last lines of its standard error, complete once it has exited.
     pub(super) async fn last_words(&mut self) -> Vec<String> {
-        // What is in the pipe is there already; a grandchild that holds it open is not waited for.
-        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        self.hear_out().await;
         self.tail.lines()
+    }
+
+    /// Waits for what is in the pipe of its standard error. That is there already; a grandchild that
+    /// holds the pipe open is not waited for.
+    async fn hear_out(&mut self) {
+        if !self.pass_through.is_finished() {
+            drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        }
     }
 
     /// Ends the child, whose input has been closed: waits, asks, and in the end insists, all
@@ -92,7 +99,7 @@ impl Process {
         if status.is_none() {
             status = self.exited().await.ok();
         }
-        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        self.hear_out().await;
         status
     }
 
