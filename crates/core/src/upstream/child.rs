@@ -116,12 +116,15 @@ impl Child {
         let Self { mut process, stdin, lines } = self;
         let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&outbox)));
         let mut reader = tokio::spawn(read_all(lines, listener));
-        let end = tokio::select! {
+        let mut end = tokio::select! {
             stop = told => End::Told(stop),
             _ = process.exited() => End::Exited,
             reason = &mut reader => End::Output(reason.unwrap_or_else(|error| error.to_string())),
         };
-        if matches!(end, End::Exited) {
+        if matches!(end, End::Output(_)) && timeout(DRAIN, process.exited()).await.is_ok() {
+            // The end of its output was that of the process, which says more.
+            end = End::Exited;
+        } else if matches!(end, End::Exited) {
             // Answers written before the exit still count.
             drop(timeout(DRAIN, &mut reader).await);
         }
@@ -135,7 +138,7 @@ impl Child {
         }
         let status = process.stop(budget).await;
         reader.abort();
-        let exited = matches!(end, End::Exited | End::Output(_));
+        let exited = matches!(end, End::Exited);
         Ended {
             asked: matches!(end, End::Told(Stop::Asked(_))),
             succeeded: exited && status.is_some_and(|status| status.success()),
