@@ -4,6 +4,7 @@
 mod announce;
 mod args;
 mod console;
+mod guard;
 mod options;
 mod run;
 mod signal;
@@ -15,6 +16,9 @@ use args::{Environment, Invocation, UsageError};
 use options::Options;
 
 fn main() -> ExitCode {
+    if env::args_os().skip(1).eq([guard::ARGUMENT]) {
+        return guard::run();
+    }
     match invocation() {
         Ok(Wanted::Text(text)) => {
             console::print(&text);

@@ -8,7 +8,7 @@ use mcp_proxy_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{announce, console, options::Options, signal::Signals};
+use crate::{announce, console, guard, options::Options, signal::Signals};
 
 /// Serves as the options say; the exit code is that of the process.
 pub(crate) fn run(options: Options) -> ExitCode {
@@ -81,7 +81,8 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
 async fn start(config: ProxyConfig) -> Result<Proxy, String> {
     let announcement = announce::Announcement::new(&config);
     let port = config.http.port;
-    let connected = Proxy::connect(config).await.map_err(|error| error.to_string())?;
+    let connecting = Proxy::connect_guarded(config, guard::start());
+    let connected = connecting.await.map_err(|error| error.to_string())?;
     let server = connected.server_name();
     console::print(&format!("starting server on port {port}\n"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;

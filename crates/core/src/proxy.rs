@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     relay::Backend,
     tls,
-    upstream::{Nursery, Supervisor},
+    upstream::{Guard, Nursery, Supervisor},
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -32,7 +32,15 @@ pub struct Connected {
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
-        let server = Server::start(&config.upstream).await?;
+        Self::connect_guarded(config, None).await
+    }
+
+    /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
+    pub async fn connect_guarded(
+        config: ProxyConfig,
+        guard: Option<Guard>,
+    ) -> Result<Connected, Error> {
+        let server = Server::start(&config.upstream, guard).await?;
         Ok(Connected { server, config })
     }
 
@@ -83,11 +91,11 @@ enum Server {
 }
 
 impl Server {
-    async fn start(config: &UpstreamConfig) -> Result<Self, Error> {
+    async fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         Ok(match config.isolation {
-            Isolation::Shared => Self::Shared(Supervisor::start(config.clone()).await?),
+            Isolation::Shared => Self::Shared(Supervisor::start(config.clone(), guard).await?),
             Isolation::Session | Isolation::Request => {
-                Self::Dedicated(Nursery::start(config)?, Box::new(config.clone()))
+                Self::Dedicated(Nursery::start(config, guard)?, Box::new(config.clone()))
             }
         })
     }

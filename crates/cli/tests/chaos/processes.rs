@@ -43,6 +43,24 @@ fn a_server_that_heeds_its_stdin_ends_with_a_killed_proxy() {
 }
 
 #[test]
+fn no_server_survives_a_killed_proxy_however_stubborn_it_is() {
+    for (mode, isolation) in
+        [("ignore-term", "shared"), ("grandchild", "shared"), ("grandchild", "session")]
+    {
+        let proxy = Launch::new(mode).flags(&["--isolation", isolation]).start();
+        let session = proxy.session();
+        let mut processes = vec![pid(&session)];
+        if mode == "grandchild" {
+            processes.push(text(&session.call("1", mode, "{}")).parse().expect("a pid"));
+        }
+        proxy.signal("KILL");
+        for process in processes {
+            wait_for("the process is gone", || is_gone(process).then_some(()));
+        }
+    }
+}
+
+#[test]
 fn directory_and_environment_of_the_server_are_settings() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().canonicalize().expect("a path");

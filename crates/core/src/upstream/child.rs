@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    guard::Guard,
     handshake::{self, Failure},
     lines::Lines,
     process::{Pipes, Process, outcome},
@@ -61,8 +62,8 @@ enum End {
 
 impl Child {
     /// Starts the command.
-    pub(super) fn spawn(config: &CommandConfig) -> Result<Self, Error> {
-        let (process, Pipes { stdin, stdout }) = Process::spawn(config)?;
+    pub(super) fn spawn(config: &CommandConfig, guard: Option<&Guard>) -> Result<Self, Error> {
+        let (process, Pipes { stdin, stdout }) = Process::spawn(config, guard)?;
         Ok(Self { process, stdin, lines: Lines::new(stdout, config.max_line_size) })
     }
 

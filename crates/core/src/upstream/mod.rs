@@ -1,6 +1,7 @@
 //! Servers behind the proxy.
 
 mod child;
+mod guard;
 mod handshake;
 mod lines;
 mod nursery;
@@ -9,5 +10,6 @@ mod restart;
 mod stderr;
 mod supervisor;
 
+pub use guard::{Guard, groups_left};
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;

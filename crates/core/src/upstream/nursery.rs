@@ -12,7 +12,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::child::{Child, STOP_AFTER_FAILURE, Stop};
+use super::{
+    child::{Child, STOP_AFTER_FAILURE, Stop},
+    guard::Guard,
+};
 use crate::{
     config::{CommandConfig, RestartWhen, UpstreamConfig},
     error::Error,
@@ -28,6 +31,7 @@ pub(crate) struct Nursery(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     command: CommandConfig,
+    guard: Option<Guard>,
     slots: Arc<Semaphore>,
     max_children: usize,
     prewarm: usize,
@@ -38,9 +42,10 @@ struct Inner {
 
 impl Nursery {
     /// Starts the spares; a command that cannot be started is told at once if there are any.
-    pub(crate) fn start(config: &UpstreamConfig) -> Result<Self, Error> {
+    pub(crate) fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let nursery = Self(Arc::new(Inner {
             command: config.command.clone(),
+            guard,
             slots: Arc::new(Semaphore::new(config.max_children.min(Semaphore::MAX_PERMITS))),
             max_children: config.max_children,
             prewarm: config.prewarm,
@@ -143,7 +148,7 @@ impl Inner {
                 break Some(spare);
             }
         };
-        let Some(spare) = spare else { return Child::spawn(&self.command) };
+        let Some(spare) = spare else { return Child::spawn(&self.command, self.guard.as_ref()) };
         let nursery = Arc::clone(self);
         // Not at the client's expense.
         self.serving.spawn(async move {
@@ -156,7 +161,7 @@ impl Inner {
 
     fn refill(&self) -> Result<(), Error> {
         while self.spares().len() < self.prewarm && !self.stop.is_cancelled() {
-            let spare = Child::spawn(&self.command)?;
+            let spare = Child::spawn(&self.command, self.guard.as_ref())?;
             self.spares().push_back(spare);
         }
         Ok(())

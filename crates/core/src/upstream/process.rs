@@ -9,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::stderr::{Tail, pass_through};
+use super::{
+    guard::{Guard, Watch},
+    stderr::{Tail, pass_through},
+};
 use crate::{config::CommandConfig, error::Error};
 
 /// How long a child may take to notice the end of its input before it is signalled.
@@ -22,6 +25,7 @@ pub(super) struct Process {
     tail: Tail,
     pass_through: JoinHandle<()>,
     name: String,
+    _watch: Option<Watch>,
 }
 
 /// The child's pipes.
@@ -33,7 +37,10 @@ pub(super) struct Pipes {
 
 impl Process {
     /// Starts the command.
-    pub(super) fn spawn(config: &CommandConfig) -> Result<(Self, Pipes), Error> {
+    pub(super) fn spawn(
+        config: &CommandConfig,
+        guard: Option<&Guard>,
+    ) -> Result<(Self, Pipes), Error> {
         let name = config.program.to_string_lossy().into_owned();
         if let Some(cwd) = config.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             return Err(Error::WorkingDirectory(cwd.clone()));
@@ -46,13 +53,14 @@ impl Process {
         wrap.wrap(KillOnDrop);
         let failed = |source| Error::Spawn { command: name.clone(), source };
         let mut child = wrap.spawn().map_err(failed)?;
+        let watch = child.id().and_then(|group| Some(guard?.watch(group)));
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(failed(io::Error::other("its pipes are missing")));
         };
         let tail = Tail::default();
         let pass_through = tokio::spawn(pass_through(stderr, tail.clone()));
-        Ok((Self { child, tail, pass_through, name }, Pipes { stdin, stdout }))
+        Ok((Self { child, tail, pass_through, name, _watch: watch }, Pipes { stdin, stdout }))
     }
 
     /// The program, for messages.

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     child::{Child, Ended, Stop},
+    guard::Guard,
     handshake,
     restart::{History, Run, Verdict},
 };
@@ -39,13 +40,15 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     /// Starts the server and completes the handshake with it, unless that may happen later.
-    pub(crate) async fn start(config: UpstreamConfig) -> Result<Self, Error> {
+    pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
-        let first = if config.listen_early { None } else { Some(connect(&config).await?) };
+        let first =
+            if config.listen_early { None } else { Some(connect(&config, guard.as_ref()).await?) };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
-        let watch = Watch { config, shared: Arc::clone(&shared), history: History::default() };
+        let watch =
+            Watch { config, guard, shared: Arc::clone(&shared), history: History::default() };
         let first = first.map(|connected| watch.admit(connected));
         let supervision = tokio::spawn(watch.keep(first, stopped));
         Ok(Self { shared, stop, supervision, expiry })
@@ -71,8 +74,8 @@ impl Supervisor {
 /// A server that has just answered the handshake.
 type Connected = (Child, InitializeResult);
 
-async fn connect(config: &UpstreamConfig) -> Result<Connected, Error> {
-    Child::spawn(&config.command)?.initialize(config.connection_timeout).await
+async fn connect(config: &UpstreamConfig, guard: Option<&Guard>) -> Result<Connected, Error> {
+    Child::spawn(&config.command, guard)?.initialize(config.connection_timeout).await
 }
 
 /// A server that calls go to.
@@ -85,6 +88,7 @@ struct Admitted {
 /// The state of the supervision.
 struct Watch {
     config: UpstreamConfig,
+    guard: Option<Guard>,
     shared: Arc<Shared>,
     history: History,
 }
@@ -107,7 +111,7 @@ impl Watch {
                     Some(failed) => failed,
                     None => return,
                 },
-                None => match stopped.unless(connect(&self.config)).await {
+                None => match stopped.unless(connect(&self.config, self.guard.as_ref())).await {
                     Ok(Ok(connected)) => {
                         next = Some(self.admit(connected));
                         continue;
