@@ -58,12 +58,12 @@ fn without_flags_everything_is_the_default_of_the_core() {
     assert_eq!(proxy.upstream.connection_timeout, DEFAULT_CONNECTION_TIMEOUT);
     assert_eq!(proxy.upstream.request_timeout, Some(DEFAULT_REQUEST_TIMEOUT));
     assert_eq!(proxy.upstream.protocol, UpstreamProtocol::Legacy);
-    let upstream = UpstreamConfig { command: CommandConfig::new("x"), ..proxy.upstream.clone() };
+    let mut upstream = proxy.upstream;
+    let command = std::mem::replace(&mut upstream.command, CommandConfig::new("x"));
     assert_eq!(
         format!("{upstream:?}"),
         format!("{:?}", UpstreamConfig::new(CommandConfig::new("x")))
     );
-    let command = proxy.upstream.command;
     assert_eq!((command.program, command.args), ("node".into(), vec!["s.js".into()]));
     assert!(
         !command.shell && command.inherit_env && command.cwd.is_none() && command.env.is_empty()

@@ -1,5 +1,5 @@
 //! What becomes of clients when servers die, hang, babble or multiply.
-#![cfg(unix)]
+#![cfg(all(test, unix))]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -19,6 +19,7 @@ impl Shared {
     }
 
     /// Watches the time of the exchanges; ends with the task that runs it.
+    #[expect(clippy::infinite_loop, reason = "the task that runs it is aborted")]
     pub(crate) async fn expire_calls(self: Arc<Self>) {
         let limits = self.limits();
         let Some(shortest) = limits.shortest() else { return };

@@ -4,7 +4,11 @@
 //! calls that arrive while it is away wait, and everything the clients have settled with it is
 //! settled again with its successor.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::{sync::oneshot, time::timeout};
@@ -112,12 +116,7 @@ impl Shared {
     }
 
     /// Compares a list of the upstream with what its predecessor offered.
-    pub(super) fn relisted(
-        &self,
-        mut state: std::sync::MutexGuard<'_, State>,
-        list: List,
-        response: &Message,
-    ) {
+    pub(super) fn relisted(mut state: MutexGuard<'_, State>, list: List, response: &Message) {
         if !state.lists.learn(list, response) {
             return;
         }

@@ -249,6 +249,10 @@ impl Member {
         }
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is moved on at once; boxing it would cost more"
+    )]
     fn try_forward(&self, request: Message, reply: Reply, list: Option<List>) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
@@ -259,7 +263,7 @@ impl Member {
                 return Ok(());
             }
         };
-        match self.push(&state, &outbox, &request) {
+        match Self::push(&state, &outbox, &request) {
             Pushed::Full => return Err(Held::Full(outbox, request, reply)),
             // It is being stopped; what becomes of it is about to be known.
             Pushed::Closed => return Err(Held::Away(request, reply)),
@@ -276,7 +280,7 @@ impl Member {
     }
 
     /// The progress token is the id: both have to be unique among running calls.
-    fn push(&self, state: &State, outbox: &Outbox, request: &Message) -> Pushed {
+    fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
         let mut buffer = itoa::Buffer::new();
         let own = buffer.format(state.exchanges.next_id()).as_bytes();
         let Some(id) = request.id_span() else { return Pushed::Queued };

@@ -147,7 +147,7 @@ impl Shared {
                     reply.response(response);
                 }
             }
-            Purpose::Relist(list) => self.relisted(state, list, response),
+            Purpose::Relist(list) => Self::relisted(state, list, response),
             // Nobody waits any more if the receiver has gone.
             Purpose::Ping(answered) => drop(answered.send(())),
             Purpose::Greeting | Purpose::Housekeeping => {}

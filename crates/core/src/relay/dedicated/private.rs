@@ -168,7 +168,7 @@ impl Private {
     }
 
     /// The server has answered the proxy's handshake: what waited for that goes to it.
-    pub(super) fn greeted(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn greeted(mut state: MutexGuard<'_, State>) {
         let Phase::Greeting { server, held } = mem::replace(&mut state.phase, Phase::Closed) else {
             return;
         };
@@ -210,6 +210,10 @@ impl Private {
 
 impl State {
     /// Queues a message of the client's; gives it back if the server is too far behind.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is moved on at once; boxing it would cost more"
+    )]
     fn push(
         &mut self,
         outbox: &Outbox,

@@ -7,7 +7,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, escape},
     protocol::{Method, Notification},
     relay::{
-        Listener, Outgoing, Sink,
+        Listener, Outgoing, Reply, Sink,
         exchange::Purpose,
         expiry::{period, timed_out},
         link::calls,
@@ -35,7 +35,7 @@ impl Private {
                 drop(state);
                 reply.response(response);
             }
-            Some(Purpose::Greeting) => self.greeted(state),
+            Some(Purpose::Greeting) => Self::greeted(state),
             Some(_) => {}
             None => tracing::debug!("the server answered a request that is not under way"),
         }
@@ -51,8 +51,8 @@ impl Private {
             Some(span) => state.exchanges.with_token(notification.text(span)),
             None => state.exchanges.only(),
         };
-        let related = call.and_then(|id| state.exchanges.touch(id)).map(|reply| reply.sink());
-        let sink = self.audience(&state, related.flatten());
+        let related = call.and_then(|id| state.exchanges.touch(id)).and_then(Reply::sink);
+        let sink = self.audience(&state, related);
         drop(state);
         pass_on(sink, notification);
     }
@@ -96,6 +96,7 @@ impl Private {
     }
 
     /// Watches the time of the calls; ends with the task that runs it.
+    #[expect(clippy::infinite_loop, reason = "it runs as long as the server does")]
     pub(crate) async fn expire_calls(&self) {
         let Some(shortest) = self.limits.shortest() else { return std::future::pending().await };
         loop {
