@@ -1,3 +1,15 @@
 "use strict";
-// The public entry. index.d.ts is its contract; every name is exported by hand, so that `import` finds it too.
-module.exports = {};
+// The public entry. index.d.ts is its contract. Names are listed one by one, so that `import` finds them too.
+const { AuthenticationMiddleware } = require("./crates/node/js/authentication.js");
+const { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation } = require("./crates/node/js/vocabulary.js");
+const { InMemoryEventStore } = require("./crates/node/js/event_store.js");
+const { tapTransport } = require("./crates/node/js/tap_transport.js");
+
+module.exports = {
+  AuthenticationMiddleware,
+  DEFAULT_ALLOWED_HEADERS,
+  InMemoryEventStore,
+  ServerType,
+  resolveVersionNegotiation,
+  tapTransport,
+};

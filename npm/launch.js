@@ -17,9 +17,10 @@ const signals = () => {
 /** Runs `file` as a child with our standard streams, and ends the way it ends. */
 const runAsChild = (file, args) => {
   const { ignored, forwarded } = signals();
-  const child = spawn(file, args, { stdio: "inherit" });
+  // Before the child exists: a signal must not end this process and leave the child behind.
   for (const signal of ignored) process.on(signal, () => {});
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
+  const child = spawn(file, args, { stdio: "inherit" });
   child.on("error", (error) => {
     console.error(`mcp-proxy: cannot run ${file}: ${error.message}`);
     process.exitCode = 1;

@@ -3,6 +3,8 @@
 //   lane     suites of one lane run one after the other, the lanes beside each other
 //   built    true: waits for the development build (`cargo build --workspace`)
 //   command  program and arguments, run at the repository's root; `node` is the running Node
+//   node     the least line of Node it needs; npm brings a newer one where an older one is running
+//   env      variables it needs
 //   count    how to read the number of tests from the output; without it the suite counts as one
 //   minutes  the suite is killed, with all it started, after this long (default 10)
 import { readdirSync } from "node:fs";
@@ -44,5 +46,23 @@ export const suites = [
   { name: "prettier", lane: "node", command: ["node", prettier, "--check", "."] },
   { name: "types", lane: "node", command: nodeTest(...specs("types")), count: "node" },
   { name: "node API", lane: "node", built: true, command: nodeTest(...specs()), count: "node" },
+  {
+    name: "clients",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("clients")),
+    count: "node",
+    minutes: 15,
+  },
+  {
+    name: "conformance",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    command: ["node", "__test__/conformance/run.mjs"],
+    minutes: 15,
+  },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
+  { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
 ];

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 
 import { build, suites } from "./suites.mjs";
-import { installPackages, root } from "./tools.mjs";
+import { installPackages, otherNode, root } from "./tools.mjs";
 
 const logs = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "test-logs");
 const running = new Set();
@@ -48,14 +48,18 @@ const tally = ({ count }, ok, text) => {
   return { passed, failed: ok && passed > 0 ? failed : Math.max(failed, 1) };
 };
 
-/** Runs one command to its end, its output in a file; resolves to whether it succeeded, and that output. */
-const runLogged = async (name, [program, ...args], minutes = 10) => {
+/** The Node for a suite that needs at least this line of it. */
+const nodeFor = (line = 0) =>
+  parseInt(process.versions.node) >= line ? process.execPath : (otherNode(line) ?? "node");
+
+/** Runs one suite to its end, its output in a file; resolves to whether it succeeded, and that output. */
+const runLogged = async ({ name, command: [program, ...args], env, minutes = 10, node }) => {
   const file = join(logs, `${name.replaceAll(" ", "-")}.log`);
   const log = createWriteStream(file);
-  const child = spawn(program === "node" ? process.execPath : program, args, {
+  const child = spawn(program === "node" ? nodeFor(node) : program, args, {
     cwd: root,
     detached: process.platform !== "win32",
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
+    env: { ...process.env, ...env, NO_COLOR: "1", FORCE_COLOR: undefined },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
@@ -94,7 +98,7 @@ const report = ({ name, ok, text, file, seconds, passed, failed }) => {
 
 const runSuite = async (suite, built) => {
   if (suite.built) await built;
-  const result = await timed(() => runLogged(suite.name, suite.command, suite.minutes));
+  const result = await timed(() => runLogged(suite));
   const verdict = { name: suite.name, ...result, ...tally(suite, result.ok, result.text) };
   report(verdict);
   return verdict;

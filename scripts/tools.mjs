@@ -39,3 +39,12 @@ export const installPackages = (directory = root) => {
   });
   writeFileSync(stamp, lock);
 };
+
+/** Executable of another line of Node (22, 24), as npm has it; undefined where npm has none. */
+export const otherNode = (line) => {
+  const runtimes = join(root, "__test__/package/runtimes");
+  if (process.platform !== "linux") return undefined;
+  installPackages(runtimes);
+  const file = join(runtimes, `node_modules/node${line}-linux-${process.arch}/bin/node`);
+  return existsSync(file) ? file : undefined;
+};

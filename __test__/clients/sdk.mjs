@@ -4,26 +4,26 @@
 // are the JSON-RPC messages at the transport, in wire order. Scenarios assert order there and not
 // in an SDK's callbacks, which v2 calls a microtask late.
 
-import * as v2 from '@modelcontextprotocol/client';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import * as v2 from "@modelcontextprotocol/client";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-import { Journal } from '../support/journal.mjs';
-import { Wire } from './wire.mjs';
+import { Journal } from "../support/journal.mjs";
+import { Wire } from "./wire.mjs";
 
 const v1 = { Client, SSEClientTransport, StreamableHTTPClientTransport };
-const IDENTITY = { name: 'mcp-proxy-tests', version: '1.0.0' };
+const IDENTITY = { name: "mcp-proxy-tests", version: "1.0.0" };
 
 export const sdks = [
   {
     callTool: (client, call, options) => client.callTool(call, undefined, options),
-    name: 'TypeScript SDK v1',
+    name: "TypeScript SDK v1",
     sdk: v1,
   },
   {
     callTool: (client, call, options) => client.callTool(call, options),
-    name: 'TypeScript SDK v2',
+    name: "TypeScript SDK v2",
     sdk: v2,
   },
 ];
@@ -39,7 +39,7 @@ export class Peer {
     const peer = new Peer();
     peer.#callTool = callTool;
     peer.client = new sdk.Client(IDENTITY, clientOptions);
-    const Transport = new URL(url).pathname === '/sse' ? sdk.SSEClientTransport : sdk.StreamableHTTPClientTransport;
+    const Transport = new URL(url).pathname === "/sse" ? sdk.SSEClientTransport : sdk.StreamableHTTPClientTransport;
     peer.transport = new Transport(new URL(url), {
       fetch: peer.wire.fetch,
       // Patient enough that a stream the proxy has not yet seen drop cannot exhaust the attempts.
@@ -69,7 +69,7 @@ export class Peer {
   /** Resolves once messages the server sends on its own can reach this client. */
   async listening() {
     if (this.transport.sessionId === undefined) return;
-    await this.wire.exchanges.first(({ method, status }) => method === 'GET' && status === 200, 'the open GET stream');
+    await this.wire.exchanges.first(({ method, status }) => method === "GET" && status === 200, "the open GET stream");
   }
 
   notifications(method) {

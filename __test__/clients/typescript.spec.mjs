@@ -4,17 +4,17 @@
 // endpoint it applies to. One proxy (and one server process) serves all the rows of an SDK and
 // server, as it would serve several users; a wiretap on the server's pipes shows what it was told.
 
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test } from "node:test";
 
-import { startProxy } from '../support/proxy.mjs';
-import { Wiretap } from '../support/wiretap.mjs';
-import { anyServer } from './scenarios/any-server.mjs';
-import { everything } from './scenarios/everything.mjs';
-import { filesystem } from './scenarios/filesystem.mjs';
-import { notifications } from './scenarios/notifications.mjs';
-import { resumption } from './scenarios/resumption.mjs';
-import { Peer, sdks } from './sdk.mjs';
-import { servers } from './servers.mjs';
+import { startProxy } from "../support/proxy.mjs";
+import { Wiretap } from "../support/wiretap.mjs";
+import { anyServer } from "./scenarios/any-server.mjs";
+import { everything } from "./scenarios/everything.mjs";
+import { filesystem } from "./scenarios/filesystem.mjs";
+import { notifications } from "./scenarios/notifications.mjs";
+import { resumption } from "./scenarios/resumption.mjs";
+import { Peer, sdks } from "./sdk.mjs";
+import { servers } from "./servers.mjs";
 
 const SCENARIOS = {
   everything: [...anyServer, ...everything, ...notifications, ...resumption],
@@ -30,7 +30,7 @@ for (const sdk of sdks) {
       });
       after(() => bench?.close());
 
-      for (const endpoint of ['/mcp', '/sse']) {
+      for (const endpoint of ["/mcp", "/sse"]) {
         for (const { endpoints, name: title, run } of scenarios) {
           if (endpoints !== undefined && !endpoints.includes(endpoint)) continue;
           test(`${endpoint}: ${title}`, async (t) => {

@@ -1,7 +1,7 @@
 // The `fetch` given to a client under test: it notes every exchange and can break them the way a
 // network does, without the client's doing.
 
-import { Journal } from '../support/journal.mjs';
+import { Journal } from "../support/journal.mjs";
 
 export class Wire {
   /** `{ cut, headers, method, status, url }`, one per answered request. */
@@ -9,8 +9,8 @@ export class Wire {
   #open = Promise.resolve();
 
   fetch = async (url, init = {}) => {
-    const method = init.method ?? 'GET';
-    if (method === 'GET') await this.#open;
+    const method = init.method ?? "GET";
+    if (method === "GET") await this.#open;
     const breaker = new AbortController();
     const signals = [breaker.signal, init.signal].filter(Boolean);
     const response = await fetch(url, { ...init, signal: AbortSignal.any(signals) });

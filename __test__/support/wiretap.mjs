@@ -5,13 +5,13 @@
 // Run as a script (by that command) it starts the server, passes both pipes through byte for byte,
 // and reports each line before passing it on.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 
-import { Journal } from './journal.mjs';
-import { eachLine } from './lines.mjs';
+import { Journal } from "./journal.mjs";
+import { eachLine } from "./lines.mjs";
 
 const SCRIPT = fileURLToPath(import.meta.url);
 
@@ -23,8 +23,10 @@ export class Wiretap extends Journal {
 
   static async open() {
     const tap = new Wiretap();
-    tap.#listener.listen(0, '127.0.0.1');
-    await once(tap.#listener, 'listening');
+    tap.#listener.listen(0, "127.0.0.1");
+    await once(tap.#listener, "listening");
+    // A test that failed before it could close the tap must still end.
+    tap.#listener.unref();
     return tap;
   }
 
@@ -36,7 +38,7 @@ export class Wiretap extends Journal {
   async exchange(method) {
     const request = (await this.first(incoming(method), `${method} to reach the server`)).message;
     const answered = ({ direction, message }) =>
-      direction === 'out' && message.id === request.id && message.method === undefined;
+      direction === "out" && message.id === request.id && message.method === undefined;
     const response = (await this.first(answered, `the server's answer to ${method}`)).message;
     return { request, response };
   }
@@ -48,22 +50,22 @@ export class Wiretap extends Journal {
 
 /** Matches a message on its way to the server. */
 export function incoming(method, matches = () => true) {
-  return ({ direction, message }) => direction === 'in' && message.method === method && matches(message);
+  return ({ direction, message }) => direction === "in" && message.method === method && matches(message);
 }
 
 /** Matches a message on its way from the server. */
 export function outgoing(method, matches = () => true) {
-  return ({ direction, message }) => direction === 'out' && message.method === method && matches(message);
+  return ({ direction, message }) => direction === "out" && message.method === method && matches(message);
 }
 
 function runServer([port, program, ...words]) {
-  const report = connect(Number(port), '127.0.0.1');
-  report.on('error', () => {});
-  const server = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
-  pass(process.stdin, server.stdin, (line) => send(report, 'in', line));
-  pass(server.stdout, process.stdout, (line) => send(report, 'out', line));
-  process.on('SIGTERM', () => server.kill('SIGTERM'));
-  server.on('exit', (code) => {
+  const report = connect(Number(port), "127.0.0.1");
+  report.on("error", () => {});
+  const server = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
+  pass(process.stdin, server.stdin, (line) => send(report, "in", line));
+  pass(server.stdout, process.stdout, (line) => send(report, "out", line));
+  process.on("SIGTERM", () => server.kill("SIGTERM"));
+  server.on("exit", (code) => {
     report.destroy();
     process.exitCode = code ?? 1;
     process.stdin.destroy();
@@ -73,7 +75,7 @@ function runServer([port, program, ...words]) {
 function pass(source, sink, report) {
   eachLine(source, report);
   source.pipe(sink);
-  sink.on('error', () => {});
+  sink.on("error", () => {});
 }
 
 function send(report, direction, line) {

@@ -127,12 +127,25 @@ class Peer:
 async def connected(url: str) -> AsyncIterator[Peer]:
     """A new client of the endpoint; it is initialised and can receive unsolicited messages."""
     peer = Peer()
-    streaming = not url.endswith("/sse")
-    async with httpx2.AsyncClient(transport=peer.wire, timeout=DEADLINE_SECONDS) as http:
-        transport = streamable_http_client(url, http_client=http) if streaming else sse_client(url)
-        async with transport as (read, write):
-            async with ClientSession(Recorded(read, peer.received), Recorded(write, peer.sent)) as peer.session:
-                await peer.session.initialize()
-                if streaming:
-                    await peer.wire.exchanges.first(lambda exchange: exchange[:2] == ("GET", 200))
-                yield peer
+    finished = False
+    try:
+        async with httpx2.AsyncClient(transport=peer.wire, timeout=DEADLINE_SECONDS) as http:
+            streaming = not url.endswith("/sse")
+            transport = streamable_http_client(url, http_client=http) if streaming else sse_client(url)
+            async with transport as (read, write):
+                async with ClientSession(Recorded(read, peer.received), Recorded(write, peer.sent)) as peer.session:
+                    await peer.session.initialize()
+                    if streaming:
+                        await peer.wire.exchanges.first(lambda exchange: exchange[:2] == ("GET", 200))
+                    yield peer
+                    finished = True
+    except BaseException as error:
+        if not (finished and is_late_message(error)):
+            raise
+
+
+def is_late_message(error: BaseException) -> bool:
+    """Whether this is only what the SDK's SSE client raises for a message that arrives while it closes."""
+    if parts := getattr(error, "exceptions", None):
+        return all(is_late_message(part) for part in parts)
+    return isinstance(error, (anyio.BrokenResourceError, anyio.ClosedResourceError))

@@ -67,11 +67,11 @@ async def cancel(url: str) -> None:
             async def stop(*_: Any) -> None:
                 scope.cancel()
 
-            await peer.session.call_tool(LONG, {"duration": 2, "steps": 4}, progress_callback=stop)
+            await peer.session.call_tool(LONG, {"duration": 3, "steps": 12}, progress_callback=stop)
         assert scope.cancelled_caught
         cancelled = await peer.sent.first(lambda entry: entry.get("method") == "notifications/cancelled")
         # Longer than what is left of the first, so an answer to that one would be here before it.
-        await peer.call_text(LONG, {"duration": 2.5, "steps": 1})
+        await peer.call_text(LONG, {"duration": 3.5, "steps": 1})
         assert cancelled["params"]["requestId"] not in {entry.get("id") for entry in peer.received.entries}
 
 

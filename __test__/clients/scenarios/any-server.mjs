@@ -1,32 +1,32 @@
 // Scenarios that hold for every server behind the proxy.
 
-import assert from 'node:assert/strict';
+import assert from "node:assert/strict";
 
 const LISTS = [
-  { capability: 'tools', list: (client) => client.listTools(), method: 'tools/list' },
-  { capability: 'prompts', list: (client) => client.listPrompts(), method: 'prompts/list' },
-  { capability: 'resources', list: (client) => client.listResources(), method: 'resources/list' },
-  { capability: 'resources', list: (client) => client.listResourceTemplates(), method: 'resources/templates/list' },
+  { capability: "tools", list: (client) => client.listTools(), method: "tools/list" },
+  { capability: "prompts", list: (client) => client.listPrompts(), method: "prompts/list" },
+  { capability: "resources", list: (client) => client.listResources(), method: "resources/list" },
+  { capability: "resources", list: (client) => client.listResourceTemplates(), method: "resources/templates/list" },
 ];
 
 export const anyServer = [
   {
-    name: 'initialize hands over what the server said about itself',
+    name: "initialize hands over what the server said about itself",
     run: async ({ connect, server, tap }) => {
       const { client } = await connect();
-      const { result } = (await tap.exchange('initialize')).response;
+      const { result } = (await tap.exchange("initialize")).response;
 
       assert.equal(client.getServerVersion().name, server.serverName);
       assert.deepEqual(client.getServerVersion(), result.serverInfo);
       assert.equal(client.getInstructions(), result.instructions);
-      for (const capability of ['completions', 'logging', 'prompts', 'resources', 'tools']) {
+      for (const capability of ["completions", "logging", "prompts", "resources", "tools"]) {
         assert.deepEqual(client.getServerCapabilities()[capability], result.capabilities[capability], capability);
       }
       await client.ping();
     },
   },
   {
-    name: 'every list is the server\'s own, to the last field',
+    name: "every list is the server's own, to the last field",
     run: async ({ connect, tap }) => {
       const { client, received, sent } = await connect();
       const offered = LISTS.filter(({ capability }) => client.getServerCapabilities()[capability]);
@@ -40,7 +40,7 @@ export const anyServer = [
     },
   },
   {
-    name: 'a client that went away can come back as a new session',
+    name: "a client that went away can come back as a new session",
     run: async ({ connect }) => {
       const before = await connect();
       await before.close();
@@ -51,21 +51,21 @@ export const anyServer = [
     },
   },
   {
-    endpoints: ['/mcp'],
-    name: 'DELETE ends the session and nothing but the session',
+    endpoints: ["/mcp"],
+    name: "DELETE ends the session and nothing but the session",
     run: async ({ connect, url }) => {
       const [leaving, staying] = [await connect(), await connect()];
       const { sessionId } = leaving.transport;
       await leaving.transport.terminateSession();
 
       const response = await fetch(url, {
-        body: JSON.stringify({ id: 1, jsonrpc: '2.0', method: 'ping' }),
+        body: JSON.stringify({ id: 1, jsonrpc: "2.0", method: "ping" }),
         headers: {
-          accept: 'application/json, text/event-stream',
-          'content-type': 'application/json',
-          'mcp-session-id': sessionId,
+          accept: "application/json, text/event-stream",
+          "content-type": "application/json",
+          "mcp-session-id": sessionId,
         },
-        method: 'POST',
+        method: "POST",
       });
       assert.equal(response.status, 404);
       assert.equal((await response.json()).error.code, -32001);

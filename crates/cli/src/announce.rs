@@ -32,30 +32,31 @@ impl Announcement {
             std::net::IpAddr::V4(ip) => ip.to_string(),
         };
         let base = format!("{scheme}://{host}:{}", address.port());
-        let mut text = format!("listening on {scheme}://{address}\n");
-        if let Some(server) = server {
-            text += &format!("  serving          {server}\n");
-        }
-        if let Some(path) = &self.stream_endpoint {
-            text += &format!("  Streamable HTTP  {base}{path}\n");
-        }
-        if let Some(path) = &self.sse_endpoint {
-            text += &format!("  HTTP+SSE         {base}{path}\n");
-        }
-        text + &self.example(&base, server)
+        let row = |label: &str, value: &str| format!("  {label:<15}  {value}\n");
+        let endpoint = |label: &str, path: &Option<String>| {
+            Some(row(label, &format!("{base}{}", path.as_ref()?)))
+        };
+        [
+            Some(format!("listening on {scheme}://{address}\n")),
+            server.map(|server| row("serving", server)),
+            endpoint("Streamable HTTP", &self.stream_endpoint),
+            endpoint("HTTP+SSE", &self.sse_endpoint),
+            self.example(&base, server).map(|example| row("try it", &example)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
-    fn example(&self, base: &str, server: Option<&str>) -> String {
+    fn example(&self, base: &str, server: Option<&str>) -> Option<String> {
         let (transport, path) = match (&self.stream_endpoint, &self.sse_endpoint) {
             (Some(path), _) => ("http", path),
             (None, Some(path)) => ("sse", path),
-            (None, None) => return String::new(),
+            (None, None) => return None,
         };
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
-        format!(
-            "  try it           claude mcp add --transport {transport} {name} {base}{path}{key}\n"
-        )
+        Some(format!("claude mcp add --transport {transport} {name} {base}{path}{key}"))
     }
 }
 

@@ -5,10 +5,13 @@ use std::{io, process::ExitCode, time::Duration};
 use mcp_proxy_core::{
     Proxy,
     config::{ProxyConfig, UpstreamProtocol},
+    tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{announce, console, guard, options::Options, signal::Signals};
+
+const STOPPING: &str = "received shutdown signal; shutting down\n";
 
 /// Serves as the options say; the exit code is that of the process.
 pub(crate) fn run(options: Options) -> ExitCode {
@@ -40,42 +43,78 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn serve(options: Options) -> Result<ExitCode, String> {
     let unavailable = |flag: &str| Err(format!("{flag} is not available yet"));
-    if options.tunnel.is_some() {
-        return unavailable("--tunnel");
-    }
     if options.proxy.upstream.protocol != UpstreamProtocol::Legacy {
         return unavailable("--upstreamProtocol auto|modern");
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
-    let started = tokio::select! {
-        started = start(options.proxy) => started,
+    let proxy = tokio::select! {
+        started = start(options.proxy) => started?,
         // The child was started with the future that is dropped here, and is killed with it.
         () = signals.next() => {
-            console::print("received shutdown signal; shutting down\n");
+            console::print(STOPPING);
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let proxy = started?;
+    let opened = tokio::select! {
+        opened = open_tunnel(&proxy, options.tunnel) => opened,
+        () = signals.next() => {
+            console::print(STOPPING);
+            return Ok(stop(proxy, None, &mut signals, budget).await);
+        }
+    };
+    let tunnel = match opened {
+        Ok(tunnel) => tunnel,
+        Err(error) => {
+            stop(proxy, None, &mut signals, budget).await;
+            return Err(error.to_string());
+        }
+    };
     tokio::select! {
-        () = signals.next() => {}
+        () = signals.next() => {
+            console::print(STOPPING);
+            Ok(stop(proxy, tunnel, &mut signals, budget).await)
+        }
         cause = proxy.ended(), if exit_on_child_death => {
             console::complain(&format!("the proxy ends: {cause}"));
-            // What is left to stop is stopped within the budget or dropped with the process.
-            drop(tokio::time::timeout(budget, proxy.close()).await);
-            return Ok(ExitCode::FAILURE);
+            stop(proxy, tunnel, &mut signals, budget).await;
+            Ok(ExitCode::FAILURE)
         }
     }
-    console::print("received shutdown signal; shutting down\n");
-    Ok(tokio::select! {
-        () = proxy.close() => ExitCode::SUCCESS,
+}
+
+async fn open_tunnel(
+    proxy: &Proxy,
+    config: Option<tunnel::Config>,
+) -> Result<Option<Tunnel>, tunnel::Error> {
+    match config {
+        Some(config) => proxy.open_tunnel(config).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Stops within `budget`; a further signal insists.
+async fn stop(
+    proxy: Proxy,
+    tunnel: Option<Tunnel>,
+    signals: &mut Signals,
+    budget: Duration,
+) -> ExitCode {
+    let stopping = async {
+        proxy.close().await;
+        if let Some(tunnel) = tunnel {
+            tunnel.close().await;
+        }
+    };
+    tokio::select! {
+        () = stopping => ExitCode::SUCCESS,
         () = tokio::time::sleep(budget) => {
             tracing::error!("shutdown took longer than {} ms", budget.as_millis());
             ExitCode::FAILURE
         }
         () = signals.next() => ExitCode::FAILURE,
-    })
+    }
 }
 
 async fn start(config: ProxyConfig) -> Result<Proxy, String> {

@@ -20,7 +20,7 @@ pub const DEFAULT_MAX_LINE_SIZE: usize = 20 * 1024 * 1024;
 /// Events kept per session for `Last-Event-ID`.
 pub const DEFAULT_EVENT_STORE_MAX_EVENTS: usize = 1000;
 /// Bytes kept per session for `Last-Event-ID`; the newest event is always kept.
-pub const DEFAULT_EVENT_STORE_MAX_BYTES: usize = 16 * 1024 * 1024;
+pub const DEFAULT_EVENT_STORE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Idle time after which a keep-alive connection without a request is closed.
 pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Idle time after which a session without open responses is closed.
@@ -223,7 +223,7 @@ impl Default for AllowedHosts {
 pub struct EventStoreConfig {
     /// Most events kept, 1000 by default, at least 1.
     pub max_events: usize,
-    /// Most bytes kept, 16 MiB by default.
+    /// Most bytes kept, 4 MiB by default.
     pub max_bytes: usize,
 }
 

@@ -12,6 +12,7 @@ mod relay;
 mod session;
 pub mod telemetry;
 mod tls;
+pub mod tunnel;
 mod upstream;
 
 pub use error::Error;

@@ -2,12 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use tokio::net::TcpStream;
+
 use crate::{
     config::{Isolation, ProxyConfig, UpstreamConfig},
-    downstream::http::{Front, Listener},
+    downstream::http::{Entrance, Front, Listener},
     error::Error,
     relay::Backend,
     tls,
+    tunnel::{self, LocalServer, Tunnel},
     upstream::{Guard, Nursery, Supervisor},
 };
 
@@ -55,6 +58,12 @@ impl Proxy {
         self.server.ended().await
     }
 
+    /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
+    /// proxy first, so that running requests can end.
+    pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
+        tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
+    }
+
     /// Ends everything: sessions, connections, the server and whatever it has started.
     pub async fn close(self) {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
@@ -80,6 +89,14 @@ impl Connected {
                 Err(error)
             }
         }
+    }
+}
+
+struct TunnelEntrance(Entrance);
+
+impl LocalServer for TunnelEntrance {
+    async fn serve(&self, connection: TcpStream) {
+        self.0.serve_one(connection).await;
     }
 }
 

@@ -12,21 +12,20 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("config", &[]),
     ("telemetry", &["config"]),
-    ("shutdown", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("session", &["era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
-    ("relay", &["session", "era", "protocol", "jsonrpc", "codec", "config", "error", "shutdown"]),
+    ("relay", &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
+    ("session", &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
     ("downstream", EDGE),
     ("upstream", EDGE),
-    ("tunnel", ABOVE),
+    ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("lib", &[]),
 ];
@@ -41,13 +40,13 @@ const EDGE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
 
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
+    "tunnel",
     "downstream",
     "upstream",
     "relay",
@@ -58,7 +57,6 @@ const ABOVE: &[&str] = &[
     "codec",
     "config",
     "error",
-    "shutdown",
     "telemetry",
     "tls",
 ];
@@ -71,7 +69,7 @@ const IMPURE: [&str; 8] = [
     "tokio::",
     ".await",
     "async fn",
-    "std::sync",
+    "Mutex",
     "Instant::now",
     "SystemTime",
     "std::net",

@@ -257,7 +257,11 @@ flags! {
 
     TUNNEL: Switch = Tunnel "tunnel" {
         kind: Switch { default: false },
-        help: "Give the proxy a public URL through tunnel.gla.ma",
+        help: "Give the proxy a public URL through the tunnel server",
+    }
+    TUNNEL_HOST: Text = Tunnel "tunnelHost" {
+        kind: Text { placeholder: "url" },
+        help: "Tunnel server to use, a pipenet server of your own [default: https://tunnel.gla.ma]",
     }
     TUNNEL_SUBDOMAIN: Text = Tunnel "tunnelSubdomain" {
         kind: Text { placeholder: "name" },

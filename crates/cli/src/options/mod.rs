@@ -8,9 +8,12 @@ mod upstream;
 
 use std::{ffi::OsString, time::Duration};
 
-use mcp_proxy_core::config::{
-    AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, ProxyConfig,
-    TlsConfig,
+use mcp_proxy_core::{
+    config::{
+        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
+        ProxyConfig, TlsConfig,
+    },
+    tunnel,
 };
 
 use crate::args::{
@@ -26,20 +29,13 @@ pub(crate) struct Options {
     /// Log the messages that pass.
     pub(crate) debug: bool,
     /// Open a public tunnel to the proxy.
-    pub(crate) tunnel: Option<TunnelOptions>,
+    pub(crate) tunnel: Option<tunnel::Config>,
     /// End with an error when the server has ended for good.
     pub(crate) exit_on_child_death: bool,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
     /// What is legal but probably not meant, in sentences for the log.
     pub(crate) warnings: Vec<String>,
-}
-
-/// A public tunnel.
-#[derive(Debug)]
-pub(crate) struct TunnelOptions {
-    /// Subdomain to ask for.
-    pub(crate) subdomain: Option<String>,
 }
 
 impl TryFrom<Typed> for Options {
@@ -53,11 +49,9 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
         let upstream = upstream::config(values, typed.command)?;
         let warnings = warnings(values, &upstream.command, &typed.ignored);
-        let tunnel = values.of(&flags::TUNNEL)?;
-        let subdomain = values.of(&flags::TUNNEL_SUBDOMAIN)?;
         Ok(Self {
             debug: values.of(&flags::DEBUG)?,
-            tunnel: tunnel.then_some(TunnelOptions { subdomain }),
+            tunnel: tunnel(values)?,
             exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
@@ -70,6 +64,20 @@ impl TryFrom<Typed> for Options {
             },
         })
     }
+}
+
+fn tunnel(values: &Values) -> Result<Option<tunnel::Config>, UsageError> {
+    if !values.of(&flags::TUNNEL)? {
+        return Ok(None);
+    }
+    let mut config = tunnel::Config {
+        subdomain: values.of(&flags::TUNNEL_SUBDOMAIN)?,
+        ..tunnel::Config::default()
+    };
+    if let Some(host) = values.of(&flags::TUNNEL_HOST)? {
+        config.host = host;
+    }
+    Ok(Some(config))
 }
 
 fn http(values: &Values) -> Result<HttpConfig, UsageError> {
@@ -191,6 +199,11 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
             "--shell joins the words of the command without quoting, and one of them holds a space: \
              the shell will see it as several words"
                 .to_owned(),
+        );
+    }
+    if values.of(&flags::TUNNEL).unwrap_or_default() && !values.has(&flags::API_KEY) {
+        warnings.push(
+            "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
         );
     }
     if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {

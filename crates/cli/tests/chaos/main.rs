@@ -1,5 +1,6 @@
 //! What becomes of clients when servers die, hang, babble or multiply.
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! The Rust SDK, rmcp, through the real binary against the reference servers of the repository's
 //! `node_modules`. rmcp has no client for the HTTP+SSE transport, so only the Streamable HTTP
 //! endpoint is covered here; `__test__/clients` covers both with other SDKs.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(deprecated, reason = "rmcp marks what the newest protocol revision no longer has")]
 
 mod client;
@@ -12,8 +13,9 @@ use std::{collections::HashMap, env, fs, process};
 
 use rmcp::{
     model::{
-        CompletionContext, GetPromptRequestParams, LoggingLevel, ReadResourceRequestParams,
-        SetLevelRequestParams, SubscribeRequestParams, UnsubscribeRequestParams,
+        CompletionContext, GetPromptRequestParams, LoggingLevel, ProtocolVersion,
+        ReadResourceRequestParams, SetLevelRequestParams, SubscribeRequestParams,
+        UnsubscribeRequestParams,
     },
     service::ClientLifecycleMode,
 };
@@ -83,7 +85,7 @@ async fn every_progress_event_arrives_in_order_before_the_result() {
 async fn a_cancelled_call_is_cancelled_in_the_server() {
     let proxy = everything().await;
     let client = Client::connect(proxy.port).await;
-    let call = client.begin(LONG, json!({ "duration": 2, "steps": 4 })).await;
+    let call = client.begin(LONG, json!({ "duration": 3, "steps": 12 })).await;
     let asked = proxy.asked("tools/call", |_| true).await;
     client.received.first("progress", |message| is("notifications/progress", message)).await;
     let id = json!(call.id);
@@ -98,7 +100,7 @@ async fn a_cancelled_call_is_cancelled_in_the_server() {
         let params = &entry["message"]["params"];
         entry["direction"] == "out"
             && params["progressToken"] == token
-            && params["progress"] == json!(4)
+            && params["progress"] == json!(12)
     };
     proxy.tap.first("the last step", last).await;
     client.call("echo", json!({ "message": "later" })).await;
@@ -219,8 +221,10 @@ async fn a_closed_session_is_gone_and_a_new_one_works() {
 #[tokio::test]
 async fn a_client_that_asks_for_the_newest_protocol_first_is_served() {
     let proxy = everything().await;
-    let lifecycle =
-        ClientLifecycleMode::Auto { preferred_versions: Vec::new(), legacy_version: None };
+    let lifecycle = ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::LATEST],
+        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+    };
     let client = Client::negotiate(proxy.port, lifecycle).await;
     assert_eq!(client.call("echo", json!({ "message": "negotiated" })).await, "Echo: negotiated");
     proxy.stop().await;

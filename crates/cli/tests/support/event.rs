@@ -1,6 +1,8 @@
 //! Server-sent events, read strictly: LF line ends, one space after the colon.
 
-use super::http::Incoming;
+use std::time::Instant;
+
+use super::{DEADLINE, http::Incoming};
 
 /// One block of an event stream: an event or comments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,10 +94,12 @@ impl EventStream {
 
     /// The next message, past priming events and comments; `None` when the stream has ended.
     pub(crate) fn message(&mut self) -> Option<String> {
+        let start = Instant::now();
         loop {
             if let Some(message) = self.event()?.message() {
                 return Some(message);
             }
+            assert!(start.elapsed() < DEADLINE, "nothing but comments");
         }
     }
 

@@ -3,11 +3,12 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    time::Instant,
 };
 
 use serde_json::Value;
 
-use super::{Event, EventStream, event};
+use super::{DEADLINE, Event, EventStream, event};
 
 /// A request; what it says is what is sent.
 #[derive(Clone, Debug)]
@@ -172,6 +173,12 @@ impl Connection {
         self.stream.flush().expect("the peer takes bytes");
     }
 
+    /// Writes as much as the peer takes.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) {
+        // A peer that closes early may have answered before.
+        drop(self.stream.write_all(bytes));
+    }
+
     /// Writes a request and reads its whole answer; the connection stays usable.
     pub(crate) fn exchange(&mut self, request: &Request) -> Response {
         self.write(&request.bytes());
@@ -192,7 +199,10 @@ impl Connection {
     pub(crate) fn response(&mut self) -> Response {
         let (status, headers, mut framing) = self.head();
         let mut body = Vec::new();
-        while self.more(&mut framing, &mut body) {}
+        let start = Instant::now();
+        while self.more(&mut framing, &mut body) {
+            assert!(start.elapsed() < DEADLINE, "{status}: an answer without an end");
+        }
         Response { status, headers, body }
     }
 

@@ -62,8 +62,10 @@ impl Printed {
                 !lines.ended && found(lines).is_none()
             })
             .expect("printed lines");
-        assert!(!timeout.timed_out(), "the line never came; printed so far: {:#?}", lines.lines);
-        found(&lines)
+        let (found, printed) = (found(&lines), lines.lines.join("\n"));
+        drop(lines);
+        assert!(!timeout.timed_out(), "the line never came; printed so far:\n{printed}");
+        found
     }
 
     /// Everything printed, once the stream has ended.

@@ -1,10 +1,23 @@
 //! End-to-end tests of the native binary by raw bytes, one module per area.
+#![cfg(test)]
 #![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod access;
+mod bad_input;
+mod batch;
+mod body;
+mod child;
+mod fidelity;
+mod isolation;
 mod listen;
+mod order;
+mod questions;
 mod routing;
+mod shutdown;
+mod sse;
+mod stateless;
 mod streamable;
+mod tls;

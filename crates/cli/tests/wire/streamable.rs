@@ -134,7 +134,7 @@ fn refusals_come_in_the_documented_order() {
     let statuses = [
         worst.clone().session("unknown"),
         worst.clone(),
-        worst.clone().header("Accept", "application/json, text/event-stream"),
+        worst.header("Accept", "application/json, text/event-stream"),
     ]
     .map(|request| proxy.send(&request).status);
     assert_eq!(statuses, [404, 406, 415]);

@@ -17,12 +17,14 @@ pub(crate) struct LineBuffer {
     buffer: BytesMut,
     searched: usize,
     limit: usize,
+    /// Length of the last line that did not fit into one read: the next long one is often alike.
+    long: usize,
 }
 
 impl LineBuffer {
     /// Lines of more than `limit` bytes are refused.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), searched: 0, limit }
+        Self { buffer: BytesMut::new(), searched: 0, limit, long: 0 }
     }
 
     /// Where the next read goes.
@@ -31,7 +33,8 @@ impl LineBuffer {
             self.buffer = BytesMut::new();
         }
         if self.buffer.capacity() - self.buffer.len() < READ_SIZE / 4 {
-            self.buffer.reserve(READ_SIZE);
+            let long = if self.buffer.len() < READ_SIZE { READ_SIZE } else { self.long };
+            self.buffer.reserve(long.saturating_sub(self.buffer.len()).max(READ_SIZE));
         }
         &mut self.buffer
     }
@@ -44,6 +47,9 @@ impl LineBuffer {
         };
         let end = self.searched + found;
         self.searched = 0;
+        if end > READ_SIZE {
+            self.long = (end + READ_SIZE).min(self.limit);
+        }
         let line = self.buffer.split_to(end + 1).freeze();
         if end > self.limit { Err(TooLong) } else { Ok(Some(line.slice(..end))) }
     }

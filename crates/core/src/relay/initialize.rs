@@ -28,7 +28,7 @@ impl InitializeResult {
         let capabilities = find_member(&bytes, whole, "capabilities");
         let tasks = capabilities.and_then(|span| find_removal(&bytes, span, "tasks"));
         let logging = capabilities.and_then(|span| find_member(&bytes, span, "logging")).is_some();
-        Some(Self { version, tasks, logging, bytes })
+        Some(Self { bytes, version, tasks, logging })
     }
 
     /// The server's name and version, for people.

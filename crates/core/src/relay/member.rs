@@ -263,7 +263,7 @@ impl Member {
                 return Ok(());
             }
         };
-        match Self::push(&state, &outbox, &request) {
+        match push(&state, &outbox, &request) {
             Pushed::Full => return Err(Held::Full(outbox, request, reply)),
             // It is being stopped; what becomes of it is about to be known.
             Pushed::Closed => return Err(Held::Away(request, reply)),
@@ -279,21 +279,6 @@ impl Member {
         Ok(())
     }
 
-    /// The progress token is the id: both have to be unique among running calls.
-    fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
-        let mut buffer = itoa::Buffer::new();
-        let own = buffer.format(state.exchanges.next_id()).as_bytes();
-        let Some(id) = request.id_span() else { return Pushed::Queued };
-        let id = Edit { span: id, with: own };
-        match request.requested_token().map(|span| Edit { span, with: own }) {
-            None => outbox.push(&line(request, &[id])),
-            Some(token) if token.span.start < id.span.start => {
-                outbox.push(&line(request, &[token, id]))
-            }
-            Some(token) => outbox.push(&line(request, &[id, token])),
-        }
-    }
-
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
         let Link::Up { outbox, .. } = &self.shared.lock().link else { return None };
         let outbox = Arc::clone(outbox);
@@ -306,6 +291,21 @@ impl Member {
                 outbox.room().await;
             }
         }))
+    }
+}
+
+/// The progress token is the id: both have to be unique among running calls.
+fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
+    let mut buffer = itoa::Buffer::new();
+    let own = buffer.format(state.exchanges.next_id()).as_bytes();
+    let Some(id) = request.id_span() else { return Pushed::Queued };
+    let id = Edit { span: id, with: own };
+    match request.requested_token().map(|span| Edit { span, with: own }) {
+        None => outbox.push(&line(request, &[id])),
+        Some(token) if token.span.start < id.span.start => {
+            outbox.push(&line(request, &[token, id]))
+        }
+        Some(token) => outbox.push(&line(request, &[id, token])),
     }
 }
 

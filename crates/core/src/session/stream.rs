@@ -268,7 +268,7 @@ impl Sink for Stream {
             Encoding::Json if outgoing.response => state.write_json(&outgoing),
             Encoding::Json => {}
         }
-        let finished = outgoing.response && state.settle();
+        let finished = outgoing.response && state.settle(self.encoding);
         state.wake();
         let absent = matches!(state.reader, Reader::Absent);
         drop(state);
@@ -282,7 +282,7 @@ impl Sink for Stream {
     /// body that can never come ends.
     fn forget(&self) {
         let mut state = self.lock();
-        if self.encoding == Encoding::Json && state.settle() {
+        if self.encoding == Encoding::Json && state.settle(self.encoding) {
             state.wake();
         }
     }
@@ -297,11 +297,11 @@ impl Sink for Stream {
 
 impl State {
     /// Counts a response; `true` when it was the last.
-    fn settle(&mut self) -> bool {
+    fn settle(&mut self, encoding: Encoding) -> bool {
         match &mut self.owed {
             Owed::Responses { left, .. } if *left > 1 => *left -= 1,
             Owed::Responses { array, .. } => {
-                if *array && self.wrote {
+                if *array && self.wrote && encoding == Encoding::Json {
                     self.queue.push_slice(b"]");
                 }
                 self.owed = Owed::Ended;

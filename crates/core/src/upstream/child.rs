@@ -1,7 +1,14 @@
 //! One run of a stdio server: its process, the two tasks that read and write its pipes, its end.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io::{self, IoSlice},
+    sync::Arc,
+    time::Duration,
+};
 
+use bytes::{Buf, Bytes};
 use tokio::{
     io::AsyncWriteExt,
     process::{ChildStdin, ChildStdout},
@@ -162,15 +169,62 @@ async fn cause(process: &mut Process, end: End, outcome: &str) -> Cause {
 }
 
 /// Writes the queue to the child until it is closed, then ends the child's input.
-async fn write_all(mut stdin: ChildStdin, outbox: Arc<Outbox>) {
+async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>) {
+    let mut stdin = match input(stdin) {
+        Ok(stdin) => stdin,
+        Err(error) => {
+            tracing::error!(%error, "the server's input cannot be written");
+            return;
+        }
+    };
     while let Some(batch) = outbox.next().await {
-        for bytes in batch {
-            if let Err(error) = stdin.write_all(&bytes).await {
-                tracing::debug!(%error, "the server does not read its input");
-                return;
-            }
+        if let Err(error) = write_batch(&mut stdin, batch.into()).await {
+            tracing::debug!(%error, "the server does not read its input");
+            return;
         }
     }
+}
+
+/// Writes all pieces, several with each call where the pipe can do that.
+async fn write_batch(stdin: &mut Input, mut batch: VecDeque<Bytes>) -> io::Result<()> {
+    const SLICES: usize = 16;
+    while !batch.is_empty() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        for (slice, bytes) in slices.iter_mut().zip(&batch) {
+            *slice = IoSlice::new(bytes);
+        }
+        let count = batch.len().min(SLICES);
+        let mut written = stdin.write_vectored(&slices[..count]).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        while let Some(first) = batch.front_mut() {
+            if written < first.len() {
+                first.advance(written);
+                break;
+            }
+            written -= first.len();
+            batch.pop_front();
+        }
+    }
+    Ok(())
+}
+
+/// The child's input; on Unix as a plain pipe, which takes vectored writes.
+#[cfg(unix)]
+type Input = tokio::net::unix::pipe::Sender;
+#[cfg(not(unix))]
+type Input = ChildStdin;
+
+#[cfg(unix)]
+fn input(stdin: ChildStdin) -> io::Result<Input> {
+    Input::from_owned_fd(stdin.into_owned_fd()?)
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it is fallible on Unix")]
+fn input(stdin: ChildStdin) -> io::Result<Input> {
+    Ok(stdin)
 }
 
 /// Reads the child's output until it ends; says why.

@@ -12,6 +12,14 @@ use super::reject::Rejection;
 /// Time for a whole body to arrive, that of Node's HTTP server.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
+/// Room made at once for a body whose length is announced; what is announced need not come.
+const MAX_RESERVED: usize = 1024 * 1024;
+
+/// Most bytes read and thrown away after a request was refused.
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
+/// Longest time for which that is done.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Why there is no body.
 #[derive(Debug)]
 pub(super) enum Unread {
@@ -21,19 +29,43 @@ pub(super) enum Unread {
 }
 
 /// The whole body; refused beyond `limit` bytes, without reading it where its length is announced.
-pub(super) async fn read(body: Incoming, limit: Option<usize>) -> Result<Bytes, Unread> {
+pub(super) async fn read(mut body: Incoming, limit: Option<usize>) -> Result<Bytes, Unread> {
     let limit = limit.unwrap_or(usize::MAX);
     let announced = body.size_hint().lower();
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
+        discard(body);
         return Err(too_large(limit));
     }
-    match tokio::time::timeout(TIMEOUT, collect(body, limit)).await {
+    let announced = usize::try_from(announced).unwrap_or_default();
+    match tokio::time::timeout(TIMEOUT, collect(&mut body, announced, limit)).await {
+        Ok(Err(unread)) => {
+            discard(body);
+            Err(unread)
+        }
         Ok(read) => read,
         Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow)),
     }
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+/// Lets the rest of a body run out while its request is answered: closing a connection with unread
+/// bytes resets it, and a reset can overtake the answer.
+pub(super) fn discard(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    let run_out = async move {
+        let mut discarded = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            discarded += frame.data_ref().map_or(0, Bytes::len);
+            if discarded > MAX_DISCARDED {
+                return;
+            }
+        }
+    };
+    tokio::spawn(tokio::time::timeout(DISCARD_TIMEOUT, run_out));
+}
+
+async fn collect(body: &mut Incoming, announced: usize, limit: usize) -> Result<Bytes, Unread> {
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -50,6 +82,7 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
             continue;
         }
         if !first.is_empty() {
+            whole.reserve(announced.min(MAX_RESERVED));
             whole.extend_from_slice(&std::mem::take(&mut first));
         }
         whole.extend_from_slice(&piece);

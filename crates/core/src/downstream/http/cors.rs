@@ -43,7 +43,7 @@ impl Cors {
             CorsOrigin::Any => Some(HeaderValue::from_static("*")),
             CorsOrigin::Fixed(value) => HeaderValue::try_from(value).ok(),
             CorsOrigin::List(list) => {
-                let listed = list.iter().any(|allowed| *allowed == serialised);
+                let listed = list.contains(&serialised);
                 listed.then(|| HeaderValue::try_from(serialised).ok()).flatten()
             }
         };

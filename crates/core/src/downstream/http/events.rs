@@ -37,8 +37,8 @@ impl fmt::Debug for Events {
 
 impl Events {
     /// The caller has attached the stream.
-    pub(super) fn new(stream: Arc<Stream>, guard: impl Send + Sync + 'static) -> Box<Self> {
-        Box::new(Self { stream, keep_alive: None, _guard: Box::new(guard) })
+    pub(super) fn new(stream: Arc<Stream>, guard: impl Send + Sync + 'static) -> Self {
+        Self { stream, keep_alive: None, _guard: Box::new(guard) }
     }
 
     pub(super) fn poll_frame(
@@ -63,9 +63,8 @@ impl Events {
         if timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
+        // The new deadline is registered with the task when the response asks for more.
         timer.as_mut().reset(Instant::now() + KEEP_ALIVE_PERIOD);
-        // Registers the new deadline with the task.
-        let _: Poll<()> = timer.as_mut().poll(context);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(KEEP_ALIVE)))))
     }
 }

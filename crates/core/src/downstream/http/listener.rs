@@ -29,6 +29,8 @@ const BACKLOG: i32 = 511;
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Shortest time for a request head to arrive.
 const MIN_HEAD_TIMEOUT: Duration = Duration::from_millis(10);
+/// Time for a request head to arrive through an entrance, which is used when its first byte is there.
+const ENTRANCE_HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -75,6 +77,13 @@ impl Listener {
         let abort = acceptor.abort.clone();
         let accepting = tokio::spawn(acceptor.accept());
         Ok(Self { address, front, accepting, connections, drain, abort })
+    }
+
+    /// Serves a connection that came in another way, for one request.
+    ///
+    /// Whoever is behind it is not on this machine, whatever the peer's address says.
+    pub(crate) fn entrance(&self) -> Entrance {
+        Entrance { front: Arc::clone(&self.front), drain: self.drain.clone() }
     }
 
     /// The address that is listened on.
@@ -139,6 +148,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
+    #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
     async fn accept(self) {
         loop {
             match self.socket.accept().await {
@@ -159,6 +169,7 @@ impl Acceptor {
             front: Arc::clone(&self.front),
             from: Origin { loopback: peer.ip().to_canonical().is_loopback() },
             head_timeout: self.head_timeout,
+            keep_alive: true,
             drain: self.drain.clone(),
         };
         let (tls, abort) = (self.tls.clone(), self.abort.clone());
@@ -180,10 +191,31 @@ impl Acceptor {
     }
 }
 
+/// See [`Listener::entrance`].
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    front: Arc<Front>,
+    drain: CancellationToken,
+}
+
+impl Entrance {
+    pub(crate) async fn serve_one(&self, stream: TcpStream) {
+        let connection = Connection {
+            front: Arc::clone(&self.front),
+            from: Origin { loopback: false },
+            head_timeout: ENTRANCE_HEAD_TIMEOUT,
+            keep_alive: false,
+            drain: self.drain.clone(),
+        };
+        connection.serve(stream).await;
+    }
+}
+
 struct Connection {
     front: Arc<Front>,
     from: Origin,
     head_timeout: Duration,
+    keep_alive: bool,
     drain: CancellationToken,
 }
 
@@ -197,6 +229,7 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_timeout)
+            .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let mut drain = Some(self.drain.cancelled_owned());

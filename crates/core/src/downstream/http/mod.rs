@@ -17,4 +17,4 @@ mod streamable;
 mod target;
 
 pub(crate) use front::Front;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Entrance, Listener};

@@ -47,6 +47,12 @@ impl ResponseBody {
     }
 }
 
+impl From<Events> for ResponseBody {
+    fn from(events: Events) -> Self {
+        Self::Events(Box::new(events))
+    }
+}
+
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
         Self::Whole(vec![bytes].into_iter())
@@ -123,8 +129,8 @@ pub(super) fn json_runs(status: StatusCode, runs: Vec<Bytes>) -> Response {
 }
 
 /// An event stream that is complete already, or one that is being written.
-pub(super) fn event_stream(body: ResponseBody) -> Response {
-    let mut response = with(StatusCode::OK, body);
+pub(super) fn event_stream(body: impl Into<ResponseBody>) -> Response {
+    let mut response = with(StatusCode::OK, body.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);

@@ -6,6 +6,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::{
+    body,
     front::Front,
     host::is_rebound,
     reject::Rejection,
@@ -55,6 +56,7 @@ impl Front {
             return Err(Rejection::ForeignHost);
         }
         if !self.auth.admits(request.headers()) {
+            body::discard(request.into_body());
             return Ok(self.auth.refusal());
         }
         if let Some(endpoint) = &self.sse_endpoint {
@@ -73,6 +75,7 @@ impl Front {
                 _ => Err(Rejection::NotFound),
             };
         }
+        body::discard(request.into_body());
         Err(Rejection::NotFound)
     }
 

@@ -15,7 +15,7 @@ use super::{
     events::Events,
     front::{Front, MAX_SESSIONS, text},
     reject::{Rejection, upstream_error},
-    response::{Response, ResponseBody, bare_text, empty, event_stream},
+    response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
     jsonrpc::{Kind, Message},
@@ -77,7 +77,7 @@ impl Front {
         }
         let stream = Arc::new(Stream::standalone(None));
         stream.attach();
-        let unsolicited: Arc<dyn Sink> = stream.clone();
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let connection = match self.backend.open(Some(unsolicited)).await {
             Ok(connection) => connection,
             Err(error) => return Ok(upstream_error(&error, b"null")),
@@ -91,7 +91,7 @@ impl Front {
         });
         self.sse.lock().insert(id, SseSession { stream: Arc::clone(&stream), connection });
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(ResponseBody::Events(Events::new(stream, closing))))
+        Ok(event_stream(Events::new(stream, closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
@@ -117,7 +117,7 @@ impl Front {
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(&body)));
         };
         let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, session.stream.clone() as Arc<dyn Sink>));
+            .then(|| Reply::to(&message, Arc::clone(&session.stream) as Arc<dyn Sink>));
         if let Some(sending) = session.connection.send(message, reply) {
             sending.await;
         }

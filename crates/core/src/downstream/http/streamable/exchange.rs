@@ -67,7 +67,7 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                send_all(&*connection, messages, &stream).await;
+                send_all(&*connection, messages, Some(&stream)).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -83,14 +83,12 @@ impl Front {
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                send_all(&*closing.0, messages, &stream).await;
+                send_all(&*closing.0, messages, Some(&stream)).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                whole(&stream).unwrap_or_else(|| {
-                    event_stream(ResponseBody::Events(Events::new(stream, closing)))
-                })
+                whole(&stream).unwrap_or_else(|| event_stream(Events::new(stream, closing)))
             }
         }
     }
@@ -106,10 +104,15 @@ impl Front {
     }
 }
 
-async fn send_all(connection: &dyn Connection, messages: Vec<Message>, stream: &Arc<Stream>) {
+/// Sends the messages in their order; requests are answered on `stream`.
+pub(super) async fn send_all(
+    connection: &dyn Connection,
+    messages: Vec<Message>,
+    stream: Option<&Arc<Stream>>,
+) {
     for message in messages {
-        let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
+        let stream = stream.filter(|_| message.kind() == Kind::Request);
+        let reply = stream.map(|stream| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
         if let Some(sending) = connection.send(message, reply) {
             sending.await;
         }

@@ -1,10 +1,16 @@
 //! POST: messages from a client, in the order of checks that the original has.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{check_accept, check_version, exchange::Route, is_json};
+use super::{
+    check_accept, check_version,
+    exchange::{Route, send_all},
+    is_json,
+};
 use crate::{
     downstream::http::{
         body::{self, Unread},
@@ -14,8 +20,8 @@ use crate::{
     },
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
-    relay::requested_version,
-    session::Attachment,
+    relay::{Sink, requested_version},
+    session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
@@ -67,11 +73,7 @@ impl Front {
         check_version(headers)?;
         if count_requests(&messages) == 0 {
             if let Some(connection) = attachment.session().connection() {
-                for message in messages {
-                    if let Some(sending) = connection.send(message, None) {
-                        sending.await;
-                    }
-                }
+                send_all(&**connection, messages, None).await;
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
@@ -91,7 +93,8 @@ impl Front {
         let session = self.registry.create(self.event_store).ok_or(Rejection::TooManySessions)?;
         let attachment = Attachment::new(session);
         let session = attachment.session();
-        let opened = self.backend.open(Some(session.standalone().clone())).await;
+        let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
+        let opened = self.backend.open(Some(unsolicited)).await;
         let connection = match opened {
             Ok(connection) => connection,
             Err(error) => return Ok(upstream_error(&error, id_of(&messages))),
@@ -99,7 +102,7 @@ impl Front {
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
-        self.registry.insert(std::sync::Arc::clone(session));
+        self.registry.insert(Arc::clone(session));
         Ok(self.exchange(Route::Session { attachment, primes }, messages).await)
     }
 

@@ -11,7 +11,7 @@ use crate::{
         events::Events,
         front::{Front, LAST_EVENT_ID, SESSION_ID, text},
         reject::Rejection,
-        response::{Response, ResponseBody, empty_text, event_stream},
+        response::{Response, empty_text, event_stream},
     },
     session::{Attachment, Resumed, Session, Stream},
     telemetry::console,
@@ -32,11 +32,12 @@ impl Front {
         let id = text(headers, &SESSION_ID).ok_or(Rejection::NoSessionId("No sessionId"))?;
         let attachment = self.registry.attach(id).ok_or(Rejection::UnknownSession)?;
         let last = text(headers, &LAST_EVENT_ID);
-        match last {
-            Some(last) => console!(
+        if let Some(last) = last {
+            console!(
                 "[mcp-proxy] client reconnecting with Last-Event-ID {last} for session ID {id}"
-            ),
-            None => console!("[mcp-proxy] establishing new SSE stream for session ID {id}"),
+            );
+        } else {
+            console!("[mcp-proxy] establishing new SSE stream for session ID {id}");
         }
         check_accept(headers, &["text/event-stream"], "Client must accept text/event-stream")?;
         check_version(headers)?;
@@ -80,7 +81,7 @@ fn resume(session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> 
 /// An event stream of a session, already attached.
 pub(super) fn stream_response(stream: Arc<Stream>, attachment: Attachment) -> Response {
     let id = attachment.session().id();
-    let mut response = event_stream(ResponseBody::Events(Events::new(stream, attachment)));
+    let mut response = event_stream(Events::new(stream, attachment));
     add_session_id(&mut response, id);
     response
 }

@@ -384,9 +384,9 @@ fn string_stop(rest: &[u8]) -> Option<usize> {
     (found < rest.len()).then_some(found)
 }
 
-/// Compiles to vector compares.
+/// The minimum of a whole chunk compiles to vector instructions.
 fn has_control(bytes: &[u8]) -> bool {
-    bytes.chunks(64).any(|chunk| chunk.iter().fold(false, |seen, &byte| seen | (byte < 0x20)))
+    bytes.chunks(256).any(|chunk| chunk.iter().fold(u8::MAX, |least, &byte| least.min(byte)) < 0x20)
 }
 
 /// Value of a member of the object in `span`; the last one if the key is repeated.

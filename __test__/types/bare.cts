@@ -1,0 +1,40 @@
+// No SDK is installed here. What the package adds, and what its types refuse.
+import mcpProxy = require("mcp-proxy");
+
+const { ServerType, startHTTPServer, startStdioServer } = mcpProxy;
+
+export const main = async (): Promise<void> => {
+  const server = await startHTTPServer({
+    allowedHosts: ["proxy.example.com"],
+    modern: "strict",
+    normalizeCharset: false,
+    port: 0,
+    tunnel: { subdomain: "mine" },
+    upstream: { args: ["server.js"], command: "node", cwd: "/", env: { A: "b" }, shell: false },
+  });
+  const port: number = server.port;
+  const url: string | undefined = server.tunnel?.url;
+  console.log(port, url);
+
+  await startHTTPServer({
+    createServer: async (request) => ({
+      close: async () => {},
+      connect: async (transport) => {
+        transport.onmessage = (message) => console.log("method" in message && message.method, request.url);
+        await transport.start();
+      },
+    }),
+    port,
+  });
+
+  // @ts-expect-error: one of createServer and upstream is needed
+  await startHTTPServer({ port });
+  // @ts-expect-error: but not both
+  await startHTTPServer({ createServer: async () => server, port, upstream: { command: "node" } });
+  // @ts-expect-error: a server can be connected
+  await startHTTPServer({ createServer: async () => ({ close: async () => {} }), port });
+  // @ts-expect-error: there is no such option
+  await startHTTPServer({ port, sslcert: "", upstream: { command: "node" } });
+  // @ts-expect-error: there is no such protocol
+  await startStdioServer({ serverType: ServerType.SSE, upstreamProtocol: "newest", url: "" });
+};

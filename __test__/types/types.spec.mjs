@@ -1,0 +1,60 @@
+// Compiles the programs beside this file with tsc, the declarations of their libraries checked too.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { root } from "../../scripts/tools.mjs";
+
+const modules = join(root, "node_modules");
+
+/** A folder with these programs and, of npm, only these packages: their names there to their folders here. */
+const project = (context, programs, packages) => {
+  const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-types-"));
+  context.after(() => rmSync(directory, { force: true, recursive: true }));
+  for (const name of programs) copyFileSync(join(root, "__test__/types", name), join(directory, name));
+  mkdirSync(join(directory, "node_modules/@types"), { recursive: true });
+  for (const [name, folder] of Object.entries({ "@types/node": "@types/node", ...packages })) {
+    symlinkSync(join(modules, folder), join(directory, "node_modules", name), "junction");
+  }
+  return directory;
+};
+
+/** Puts our published declarations into a project. */
+const addOurs = (directory) => {
+  const ours = join(directory, "node_modules/mcp-proxy");
+  mkdirSync(ours);
+  for (const name of ["package.json", "index.d.ts"]) copyFileSync(join(root, name), join(ours, name));
+  return directory;
+};
+
+/** What tsc says about the programs: nothing if they compile. */
+const compile = (directory, files) => {
+  const config = join(directory, "tsconfig.json");
+  const options = { module: "nodenext", noEmit: true, strict: true, target: "es2022", types: ["node"] };
+  writeFileSync(config, JSON.stringify({ compilerOptions: { ...options, skipLibCheck: false }, files }));
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", config], (_, stdout) => resolve(stdout));
+  });
+};
+
+const sdks = { "@modelcontextprotocol": "@modelcontextprotocol" };
+
+for (const [sdk, original] of Object.entries({ v1: "mcp-proxy-original-v1", v2: "mcp-proxy-original" })) {
+  const program = `program-${sdk}.mts`;
+
+  test(`the program for ${original} is one`, async (t) => {
+    assert.equal(await compile(project(t, [program], { ...sdks, "mcp-proxy": original }), [program]), "");
+  });
+
+  test(`it compiles with ours, whose declarations and those of ${original} stand in for each other`, async (t) => {
+    const files = [program, `parity-${sdk}.mts`, "assignable.mts"];
+    assert.equal(await compile(addOurs(project(t, files, { ...sdks, [original]: original })), files), "");
+  });
+}
+
+test("no SDK is needed, and wrong options are refused", async (t) => {
+  assert.equal(await compile(addOurs(project(t, ["bare.cts"])), ["bare.cts"]), "");
+});

@@ -1,0 +1,196 @@
+//! The stdio MCP server behind every contestant: answers at more than two million messages a
+//! second through a pipe, so that it is never what is measured.
+//!
+//! Tools: `echo` returns its text; `blob` returns `bytes` letters; `progress` sends `count`
+//! notifications at once and then answers; `drip` sends `count` notifications of `bytes` letters
+//! from a thread of its own, evenly over `millis`, while other calls go on.
+
+use std::{
+    borrow::Cow,
+    io::{self, BufRead, BufReader, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+const READ_BUFFER: usize = 256 * 1024;
+const FLUSH_ABOVE: usize = 256 * 1024;
+const DRIP_TICK: Duration = Duration::from_millis(5);
+
+const TOOLS: &str = r#"{"tools":[{"name":"echo","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}},{"name":"blob","inputSchema":{"type":"object","properties":{"bytes":{"type":"integer"}}}},{"name":"progress","inputSchema":{"type":"object","properties":{"count":{"type":"integer"}}}},{"name":"drip","inputSchema":{"type":"object","properties":{"count":{"type":"integer"},"bytes":{"type":"integer"},"millis":{"type":"integer"}}}}]}"#;
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Cow<'a, str>,
+    #[serde(borrow, default)]
+    params: Params<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    arguments: Arguments<'a>,
+    #[serde(borrow, rename = "_meta", default)]
+    meta: Meta<'a>,
+    #[serde(borrow)]
+    protocol_version: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+struct Arguments<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(default)]
+    bytes: usize,
+    #[serde(default)]
+    count: u64,
+    #[serde(default)]
+    millis: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "progressToken")]
+    progress_token: Option<&'a RawValue>,
+}
+
+fn main() -> io::Result<()> {
+    let mut input = BufReader::with_capacity(READ_BUFFER, io::stdin().lock());
+    let mut line = Vec::new();
+    let mut output = Vec::new();
+    loop {
+        let whole_line_waiting = memchr::memchr(b'\n', input.buffer()).is_some();
+        if !whole_line_waiting || output.len() > FLUSH_ABOVE {
+            flush(&mut output)?;
+        }
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return flush(&mut output);
+        }
+        if let Ok(message) = serde_json::from_slice(&line) {
+            answer(&message, &mut output)?;
+        }
+    }
+}
+
+fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+    let Some(id) = message.id else { return Ok(()) };
+    let params = &message.params;
+    match message.method.as_ref() {
+        "initialize" => {
+            let version = params.protocol_version.map_or("\"2025-11-25\"", RawValue::get);
+            let result = format!(
+                r#"{{"protocolVersion":{version},"capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"echo","version":"1.0.0"}}}}"#
+            );
+            result_line(output, id.get(), &result)
+        }
+        "ping" => result_line(output, id.get(), "{}"),
+        "tools/list" => result_line(output, id.get(), TOOLS),
+        "tools/call" => call(id.get(), params, output),
+        _ => writeln!(
+            output,
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"Method not found"}}}}"#
+        ),
+    }
+}
+
+fn call(id: &str, params: &Params<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+    let arguments = &params.arguments;
+    let token = params.meta.progress_token.map(RawValue::get);
+    // A gateway that serves several servers may hand the name on with its prefix.
+    match params.name.rsplit('/').next().unwrap_or_default() {
+        "blob" => text_line(output, id, &format!("\"{}\"", "x".repeat(arguments.bytes))),
+        "progress" => {
+            for step in 1..=token.map_or(0, |_| arguments.count) {
+                progress_line(output, token.unwrap_or_default(), step, "")?;
+                if output.len() > FLUSH_ABOVE {
+                    flush(output)?;
+                }
+            }
+            text_line(output, id, "\"done\"")
+        }
+        "drip" => {
+            let (id, token) = (id.to_owned(), token.unwrap_or("null").to_owned());
+            let (count, bytes) = (arguments.count, arguments.bytes);
+            let span = Duration::from_millis(arguments.millis);
+            thread::spawn(move || drip(&id, &token, count, &"x".repeat(bytes), span));
+            Ok(())
+        }
+        _ => text_line(output, id, arguments.text.map_or("\"\"", RawValue::get)),
+    }
+}
+
+fn drip(id: &str, token: &str, count: u64, message: &str, span: Duration) -> io::Result<()> {
+    let started = Instant::now();
+    let mut sent = 0;
+    while sent < count {
+        let share = started.elapsed().as_secs_f64() / span.as_secs_f64().max(f64::EPSILON);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share between 0 and 1 of a small count"
+        )]
+        let due = (share.min(1.0) * count as f64) as u64;
+        let mut output = Vec::new();
+        while sent < due {
+            sent += 1;
+            progress_line(&mut output, token, sent, message)?;
+        }
+        flush(&mut output)?;
+        thread::sleep(DRIP_TICK);
+    }
+    let mut output = Vec::new();
+    text_line(&mut output, id, "\"done\"")?;
+    flush(&mut output)
+}
+
+fn result_line(output: &mut Vec<u8>, id: &str, result: &str) -> io::Result<()> {
+    for part in [r#"{"jsonrpc":"2.0","id":"#, id, r#","result":"#, result, "}\n"] {
+        output.write_all(part.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn text_line(output: &mut Vec<u8>, id: &str, text: &str) -> io::Result<()> {
+    for part in [
+        r#"{"jsonrpc":"2.0","id":"#,
+        id,
+        r#","result":{"content":[{"type":"text","text":"#,
+        text,
+        "}]}}\n",
+    ] {
+        output.write_all(part.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn progress_line(output: &mut Vec<u8>, token: &str, step: u64, message: &str) -> io::Result<()> {
+    write!(
+        output,
+        r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{step}"#
+    )?;
+    if !message.is_empty() {
+        write!(output, r#","message":"{message}""#)?;
+    }
+    output.write_all(b"}}\n")
+}
+
+/// One write per batch: `Stdout` would look for line ends and cut it up.
+fn flush(output: &mut Vec<u8>) -> io::Result<()> {
+    if !output.is_empty() {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(output)?;
+        stdout.flush()?;
+        output.clear();
+    }
+    Ok(())
+}

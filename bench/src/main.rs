@@ -1,0 +1,68 @@
+//! Measures MCP proxies side by side: this repository's, its peers, and a bare relay that does
+//! the least that is possible, all in front of the same server, in interleaved rounds, every
+//! answer checked. `--help` lists the options; `bench/README.md` says how to read the results.
+
+mod answer;
+mod args;
+mod contestant;
+mod events;
+mod failure;
+mod framing;
+mod http;
+mod install;
+mod lane;
+mod load;
+mod machine;
+mod metric;
+mod mode;
+mod pin;
+mod procfs;
+mod proxy;
+mod report;
+mod request;
+mod run;
+mod session;
+mod stable;
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use crate::{
+    args::Args,
+    contestant::Places,
+    machine::Machine,
+    mode::{Bench, Mode},
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let args = Args::parse();
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = std::env::current_exe()?;
+    let build = program.parent().unwrap_or(home).to_owned();
+    let places = Places {
+        ours: args.ours.clone().unwrap_or_else(|| build.join("mcp-proxy")),
+        build,
+        cache: home.join(".cache"),
+    };
+    std::fs::create_dir_all(&places.cache)?;
+    let manifest = home.join("package.json");
+    let contestants = install::present(&args.contestants, &places, &manifest, args.install_crate);
+    let bench = Bench { places, effort: args.effort.clone(), quiet: !args.verbose };
+    let wanted =
+        |mode: &Mode| args.modes.is_empty() || args.modes.iter().any(|name| name == mode.name);
+    let modes: Vec<Mode> = mode::all().into_iter().filter(wanted).collect();
+    let mut machine = Machine::describe();
+    let records = run::run(&args, &bench, &modes, &contestants).await;
+    machine.finish();
+    let output = args.output.clone().unwrap_or_else(|| home.to_owned());
+    report::write(&output, &args, &machine, &contestants, &records)
+}
+
+/// Says something to whoever watches the run.
+fn notice(line: &str) {
+    // Nobody watching is no reason to stop.
+    let _shown = writeln!(io::stderr(), "{line}");
+}

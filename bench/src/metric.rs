@@ -1,0 +1,72 @@
+//! What is measured, and the values of one measurement.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// One measured quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metric {
+    /// Answered calls per second.
+    CallsPerSecond,
+    /// Latency that half of the calls stay below, in ms.
+    P50,
+    /// Latency that 99 of 100 calls stay below, in ms.
+    P99,
+    /// CPU of the proxy per 1,000 calls, in ms.
+    CpuPerThousand,
+    /// CPU of the proxy's children per 1,000 calls, in ms.
+    ChildCpuPerThousand,
+    /// CPU of the load generator per 1,000 calls, in ms.
+    LoadCpuPerThousand,
+    /// Answers that sessions were sent although they are others', per call.
+    Misdelivered,
+    /// CPU that neither contestant nor load generator used, in percent of one core.
+    ForeignCpu,
+    /// The most memory the proxy held, in MB.
+    PeakRss,
+    /// Result bytes per second, in MB.
+    MegabytesPerSecond,
+    /// Progress notifications per second.
+    NotificationsPerSecond,
+    /// CPU of the proxy per 1,000 delivered notifications, in ms.
+    CpuPerThousandNotifications,
+    /// Notifications that never came, of those of one call.
+    NotificationsLost,
+    /// Memory gained while a reader does not read, in MB.
+    GrowthRss,
+    /// Spawn to the first answered `initialize`, in ms.
+    ColdStart,
+    /// The same less the server's own start, in ms.
+    StartOverhead,
+    /// CPU of the proxy until then, in ms.
+    StartCpu,
+    /// Memory after the first `initialize`, in MB.
+    FreshRss,
+    /// Memory after some calls, in MB.
+    UsedRss,
+    /// Sessions that were opened and held.
+    SessionsHeld,
+    /// Memory while they are held, in MB.
+    HeldRss,
+    /// Memory of the children while they are held, in MB.
+    HeldChildMemory,
+    /// Memory per held session, in KB.
+    KilobytesPerSession,
+    /// CPU of the proxy per 1,000 opened sessions, in ms.
+    CpuPerThousandSessions,
+}
+
+impl Metric {
+    /// More is better.
+    pub(crate) fn is_rate(self) -> bool {
+        matches!(
+            self,
+            Self::CallsPerSecond | Self::MegabytesPerSecond | Self::NotificationsPerSecond
+        )
+    }
+}
+
+/// The values of one measurement.
+pub(crate) type Values = BTreeMap<Metric, f64>;

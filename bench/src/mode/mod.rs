@@ -1,0 +1,154 @@
+//! What is measured: the table of modes. Loads run on the round's contestants; what is about
+//! memory or start-up starts its own, so nothing that one leaves behind is seen by the next.
+
+mod calls;
+mod progress;
+mod sessions;
+mod slow_reader;
+mod start;
+
+use std::time::Duration;
+
+use crate::{
+    contestant::{Contestant, Places, Setup},
+    failure::Failure,
+    load::Shape,
+    metric::Values,
+    pin::Pin,
+    proxy::Proxy,
+    request::{Dialect, Tool},
+    stable::Stable,
+};
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub(crate) struct Mode {
+    /// The name on the command line and in `results.json`.
+    pub(crate) name: &'static str,
+    setup: Setup,
+    /// Contestant, server and load generator share one CPU.
+    pinned: bool,
+    work: Work,
+}
+
+#[derive(Clone, Debug)]
+enum Work {
+    Calls(Shape),
+    Progress,
+    SlowReader,
+    Sessions,
+    Start,
+}
+
+/// How much of everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Effort {
+    /// Load of the same kind before anything is measured.
+    pub(crate) warm_up: Duration,
+    /// Load that is measured.
+    pub(crate) span: Duration,
+    /// Sessions to hold.
+    pub(crate) sessions: usize,
+    /// Starts per measurement.
+    pub(crate) starts: usize,
+}
+
+/// All that a measurement needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    pub(crate) places: Places,
+    pub(crate) effort: Effort,
+    /// Contestants' stderr is thrown away.
+    pub(crate) quiet: bool,
+}
+
+impl Bench {
+    /// Starts a contestant as it is, cold.
+    pub(crate) async fn start(
+        &self,
+        contestant: Contestant,
+        setup: Setup,
+    ) -> Result<Proxy, Failure> {
+        Proxy::start(contestant, setup, &self.places, self.quiet).await
+    }
+}
+
+/// Every mode, in the order of the table.
+pub(crate) fn all() -> Vec<Mode> {
+    let calls = |name, dialect, connections, tool| Mode {
+        name,
+        setup: match dialect {
+            Dialect::Streamable | Dialect::Modern => Setup::Sessions,
+            Dialect::Stateless => Setup::Stateless,
+            Dialect::Sse => Setup::Sse,
+        },
+        pinned: false,
+        work: Work::Calls(Shape { dialect, connections, sessions: connections.min(8), tool }),
+    };
+    let small = || Tool::Echo(32);
+    let special = |name, work| Mode { name, setup: Setup::Sessions, pinned: false, work };
+    vec![
+        special("start", Work::Start),
+        calls("c1", Dialect::Streamable, 1, small()),
+        Mode { pinned: true, ..calls("c1-pin", Dialect::Streamable, 1, small()) },
+        calls("c32", Dialect::Streamable, 32, small()),
+        calls("c32-4k", Dialect::Streamable, 32, Tool::Echo(4 << 10)),
+        calls("c8-64k", Dialect::Streamable, 8, Tool::Echo(64 << 10)),
+        calls("stateless", Dialect::Stateless, 32, small()),
+        calls("modern", Dialect::Modern, 32, small()),
+        calls("sse", Dialect::Sse, 32, small()),
+        calls("blob-1m", Dialect::Streamable, 4, Tool::Blob(1 << 20)),
+        special("progress", Work::Progress),
+        special("slow-reader", Work::SlowReader),
+        special("sessions", Work::Sessions),
+    ]
+}
+
+impl Mode {
+    /// Measures one contestant once.
+    pub(crate) async fn measure(
+        &self,
+        bench: &Bench,
+        stable: &mut Stable,
+        contestant: Contestant,
+    ) -> Result<Values, Failure> {
+        let measured = self.attempt(bench, stable, contestant).await;
+        if measured.is_err() {
+            stable.discard(contestant, self.setup);
+        }
+        measured
+    }
+
+    async fn attempt(
+        &self,
+        bench: &Bench,
+        stable: &mut Stable,
+        contestant: Contestant,
+    ) -> Result<Values, Failure> {
+        match &self.work {
+            Work::Calls(shape) => {
+                let proxy = stable.lead_out(bench, contestant, self.setup).await?;
+                let _pinned = self.pinned.then(|| Pin::with(proxy.pid())).transpose()?;
+                let measured = calls::measure(&bench.effort, proxy, shape).await;
+                measured.map_err(|failure| unless_served(failure, shape.dialect))
+            }
+            Work::Progress => {
+                let proxy = stable.lead_out(bench, contestant, self.setup).await?;
+                progress::measure(&bench.effort, proxy).await
+            }
+            Work::SlowReader => slow_reader::measure(bench, contestant).await,
+            Work::Sessions => sessions::measure(bench, contestant).await,
+            Work::Start => start::measure(bench, contestant).await,
+        }
+    }
+}
+
+/// A revision that is refused is not served.
+fn unless_served(failure: Failure, dialect: Dialect) -> Failure {
+    match failure {
+        Failure::Status { status: 400..500, .. } if dialect == Dialect::Modern => {
+            Failure::NotServed("not served")
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,113 @@
+//! What the operating system says of a process: CPU, memory, children. The contestant's own
+//! process is counted; its children are counted apart.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+/// Length of a clock tick of `/proc/<pid>/stat`; 100 a second on every Linux we measure on.
+const TICK: Duration = Duration::from_millis(10);
+
+/// CPU time of all threads of a process, children excluded.
+///
+/// The scheduler's own count has nanoseconds but forgets threads that have ended; the count of
+/// `stat` remembers them but has ticks. The larger is right to a tick.
+pub(crate) fn cpu(pid: u32) -> Duration {
+    let nanos = threads(pid).into_iter().filter_map(|thread| {
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    let precise = Duration::from_nanos(nanos.sum());
+    precise.max(stat(pid).map_or(Duration::ZERO, |stat| stat.own))
+}
+
+/// CPU time of everything below a process, ended children included once they are waited for.
+pub(crate) fn children_cpu(pid: u32) -> Duration {
+    let reaped = |pid| stat(pid).map_or(Duration::ZERO, |stat: Stat| stat.reaped);
+    let below: Duration =
+        descendants(pid).into_iter().map(|child| cpu(child) + reaped(child)).sum();
+    below + reaped(pid)
+}
+
+/// Resident memory in KiB.
+pub(crate) fn rss(pid: u32) -> u64 {
+    field(pid, "status", "VmRSS:")
+}
+
+/// The most memory that ever was resident, in KiB.
+pub(crate) fn peak_rss(pid: u32) -> u64 {
+    field(pid, "status", "VmHWM:")
+}
+
+/// Begins the peak anew.
+pub(crate) fn forget_peak_rss(pid: u32) {
+    // Where the kernel does not offer it the peak is that of the process's life.
+    let _forgotten = fs::write(format!("/proc/{pid}/clear_refs"), "5");
+}
+
+/// Memory of everything below a process, in KiB; what several share is counted once.
+pub(crate) fn children_memory(pid: u32) -> u64 {
+    descendants(pid).into_iter().map(|child| field(child, "smaps_rollup", "Pss:")).sum()
+}
+
+/// CPU time of the whole machine that was not idle.
+pub(crate) fn machine_cpu() -> Duration {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks: Vec<u32> = text
+        .lines()
+        .next()
+        .map(|line| {
+            line.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect()
+        })
+        .unwrap_or_default();
+    // user nice system idle iowait irq softirq steal …
+    let busy = [0, 1, 2, 5, 6, 7].into_iter().filter_map(|field| ticks.get(field)).sum();
+    TICK * busy
+}
+
+struct Stat {
+    parent: u32,
+    own: Duration,
+    reaped: Duration,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, so the fields are counted from its end.
+    let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u32>().ok();
+    Some(Stat {
+        parent: ticks(1)?,
+        own: TICK * (ticks(11)? + ticks(12)?),
+        reaped: TICK * (ticks(13)? + ticks(14)?),
+    })
+}
+
+fn field(pid: u32, file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The ids of a process's threads.
+pub(crate) fn threads(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Everything below a process.
+pub(crate) fn descendants(pid: u32) -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(child) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        if let Some(stat) = stat(child) {
+            children.entry(stat.parent).or_default().push(child);
+        }
+    }
+    let mut found = children.remove(&pid).unwrap_or_default();
+    let mut next = 0;
+    while let Some(&child) = found.get(next) {
+        found.extend(children.remove(&child).unwrap_or_default());
+        next += 1;
+    }
+    found
+}

@@ -1,0 +1,158 @@
+//! A running contestant, from spawn to stop.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    contestant::{Contestant, Places, Setup},
+    failure::Failure,
+    http::HttpConnection,
+    procfs,
+    request::{Dialect, Target},
+    session::{self, Session},
+};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+const RETRY: Duration = Duration::from_micros(250);
+
+/// A contestant's process, in a process group of its own.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    process: Child,
+    pub(crate) target: Target,
+    /// Spawn to the first answered `initialize`.
+    pub(crate) cold_start: Duration,
+}
+
+impl Proxy {
+    /// Starts a contestant and waits until it has answered an `initialize`.
+    pub(crate) async fn start(
+        contestant: Contestant,
+        setup: Setup,
+        places: &Places,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let mut command =
+            contestant.command(places, setup, port)?.ok_or(Failure::NotServed("not served"))?;
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
+        if quiet {
+            command.stderr(Stdio::null());
+        }
+        let target = Target {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            stream_path: contestant.stream_path(),
+            sse_path: "/sse",
+            tool_prefix: contestant.tool_prefix(),
+        };
+        let spawned = Instant::now();
+        let process = command.spawn()?;
+        let mut proxy = Self { process, target, cold_start: Duration::ZERO };
+        proxy.wait_until_ready(setup, spawned).await?;
+        Ok(proxy)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            proxy: procfs::cpu(self.pid()),
+            children: procfs::children_cpu(self.pid()),
+            load: procfs::cpu(std::process::id()),
+            machine: procfs::machine_cpu(),
+        }
+    }
+
+    async fn wait_until_ready(&mut self, setup: Setup, spawned: Instant) -> Result<(), Failure> {
+        let dialect = if setup == Setup::Sse { Dialect::Sse } else { Dialect::Streamable };
+        loop {
+            match timeout(START_LIMIT, first_session(&self.target, dialect, spawned)).await? {
+                Ok(cold_start) => {
+                    self.cold_start = cold_start;
+                    return Ok(());
+                }
+                Err(failure) if spawned.elapsed() > START_LIMIT => return Err(failure),
+                Err(_) => {}
+            }
+            if let Some(status) = self.process.try_wait()? {
+                return Err(io::Error::other(format!("exited at start: {status}")).into());
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Asks it to stop, and ends whatever is left.
+    pub(crate) async fn stop(mut self) -> io::Result<()> {
+        let asked = Instant::now();
+        let pid = Pid::from_child(&self.process);
+        let _already_gone = kill_process(pid, Signal::TERM);
+        while self.process.try_wait()?.is_none() && asked.elapsed() < STOP_LIMIT {
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _already_gone = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
+        let _reaped = self.process.wait();
+    }
+}
+
+/// CPU time at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) proxy: Duration,
+    pub(crate) children: Duration,
+    pub(crate) load: Duration,
+    machine: Duration,
+}
+
+impl Usage {
+    /// What was used since.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            proxy: self.proxy.saturating_sub(before.proxy),
+            children: self.children.saturating_sub(before.children),
+            load: self.load.saturating_sub(before.load),
+            machine: self.machine.saturating_sub(before.machine),
+        }
+    }
+
+    /// Percent of one core that others used during `span`.
+    pub(crate) fn foreign(&self, span: Duration) -> f64 {
+        let own = self.proxy + self.children + self.load;
+        100.0 * self.machine.saturating_sub(own).as_secs_f64() / span.as_secs_f64()
+    }
+}
+
+/// Opens and ends a session; how long after `spawned` its `initialize` was answered.
+async fn first_session(
+    target: &Target,
+    dialect: Dialect,
+    spawned: Instant,
+) -> Result<Duration, Failure> {
+    let mut connection = HttpConnection::open(target.addr).await?;
+    let session = Session::open(target, dialect, &mut connection).await?;
+    let answered = spawned.elapsed();
+    if session.route.headers.contains("mcp-session-id") {
+        session::close(target, &session.route, &mut connection).await?;
+    }
+    Ok(answered)
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,75 @@
+//! The rows of the table and the panels of the plot: which number of which mode, in which words.
+
+use crate::metric::Metric::{
+    self, CallsPerSecond, ChildCpuPerThousand, ColdStart, CpuPerThousand,
+    CpuPerThousandNotifications, CpuPerThousandSessions, ForeignCpu, FreshRss, GrowthRss,
+    HeldChildMemory, HeldRss, KilobytesPerSession, LoadCpuPerThousand, MegabytesPerSecond,
+    Misdelivered, NotificationsLost, NotificationsPerSecond, P50, P99, PeakRss, SessionsHeld,
+    StartCpu, StartOverhead, UsedRss,
+};
+
+/// A number worth showing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) title: &'static str,
+    pub(super) mode: &'static str,
+    pub(super) metric: Metric,
+}
+
+const fn row(title: &'static str, mode: &'static str, metric: Metric) -> Row {
+    Row { title, mode, metric }
+}
+
+/// The table, top to bottom.
+pub(super) const TABLE: &[Row] = &[
+    row("calls/s, 32 connections over 8 sessions", "c32", CallsPerSecond),
+    row("… 1 connection", "c1", CallsPerSecond),
+    row("… stateless, 32 connections", "stateless", CallsPerSecond),
+    row("… 2026-07-28, 32 connections", "modern", CallsPerSecond),
+    row("… HTTP+SSE, 32 connections", "sse", CallsPerSecond),
+    row("proxy CPU, ms per 1,000 calls, 32 connections", "c32", CpuPerThousand),
+    row("… 1 connection, everything on one CPU", "c1-pin", CpuPerThousand),
+    row("… 4 KiB of text", "c32-4k", CpuPerThousand),
+    row("… 64 KiB of text, 8 connections", "c8-64k", CpuPerThousand),
+    row("… stateless", "stateless", CpuPerThousand),
+    row("… its children, stateless", "stateless", ChildCpuPerThousand),
+    row("… 2026-07-28", "modern", CpuPerThousand),
+    row("… HTTP+SSE", "sse", CpuPerThousand),
+    row("… HTTP+SSE, others' answers received, per call", "sse", Misdelivered),
+    row("… while the sessions below are held, 8 connections", "sessions", CpuPerThousand),
+    row("p50 ms, 1 connection, one CPU", "c1-pin", P50),
+    row("p99 ms, 1 connection, one CPU", "c1-pin", P99),
+    row("p50 ms, 32 connections", "c32", P50),
+    row("p99 ms, 32 connections", "c32", P99),
+    row("1 MiB results, MB/s, 4 connections", "blob-1m", MegabytesPerSecond),
+    row("… proxy CPU, ms per 1,000", "blob-1m", CpuPerThousand),
+    row("progress notifications/s, 20,000 in one call", "progress", NotificationsPerSecond),
+    row("… proxy CPU, ms per 1,000", "progress", CpuPerThousandNotifications),
+    row("… lost of 20,000", "progress", NotificationsLost),
+    row("a reader that does not read: memory grown, MB", "slow-reader", GrowthRss),
+    row("… p99 ms of the others", "slow-reader", P99),
+    row("spawn to first answered initialize, ms", "start", ColdStart),
+    row("… over the server's own start, ms", "start", StartOverhead),
+    row("… proxy CPU, ms", "start", StartCpu),
+    row("RSS idle, MB", "start", FreshRss),
+    row("RSS after 2,000 calls, MB", "start", UsedRss),
+    row("peak RSS, 32 connections, MB", "c32", PeakRss),
+    row("peak RSS, 64 KiB calls, MB", "c8-64k", PeakRss),
+    row("sessions held", "sessions", SessionsHeld),
+    row("… RSS, MB", "sessions", HeldRss),
+    row("… memory of its children, MB", "sessions", HeldChildMemory),
+    row("… KB per session", "sessions", KilobytesPerSession),
+    row("… proxy CPU, ms per 1,000 opened", "sessions", CpuPerThousandSessions),
+    row("foreign CPU meanwhile, % of a core, 32 connections", "c32", ForeignCpu),
+    row("load generator CPU, ms per 1,000 calls, 32 connections", "c32", LoadCpuPerThousand),
+];
+
+/// The plot, panel by panel.
+pub(super) const PANELS: &[Row] = &[
+    row("calls per second, 32 connections", "c32", CallsPerSecond),
+    row("proxy CPU, ms per 1,000 calls", "c32", CpuPerThousand),
+    row("p99 latency, ms, 32 connections", "c32", P99),
+    row("1 MiB results, MB per second", "blob-1m", MegabytesPerSecond),
+    row("spawn to first initialize, ms", "start", ColdStart),
+    row("resident memory after 2,000 calls, MB", "start", UsedRss),
+];

@@ -1,0 +1,25 @@
+"use strict";
+// Values of the public API.
+
+const ServerType = Object.freeze({ HTTPStream: "HTTPStream", SSE: "SSE" });
+
+/** `Access-Control-Allow-Headers` when `cors` is left at its defaults. */
+const DEFAULT_ALLOWED_HEADERS = [
+  "Content-Type",
+  "Authorization",
+  "Accept",
+  "Mcp-Session-Id",
+  "Mcp-Protocol-Version",
+  "Last-Event-Id",
+  "Mcp-Method",
+  "Mcp-Name",
+];
+
+/** What the SDK's `Client` takes as `versionNegotiation` for a way of choosing the revision. */
+const resolveVersionNegotiation = (upstreamProtocol) => {
+  if (upstreamProtocol === "auto") return { mode: "auto" };
+  if (upstreamProtocol === "modern") return { mode: { pin: "2026-07-28" } };
+  return undefined;
+};
+
+module.exports = { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation };
