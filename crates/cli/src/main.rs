@@ -4,6 +4,7 @@
 mod announce;
 mod args;
 mod console;
+mod guard;
 mod options;
 mod paint;
 mod run;
@@ -16,6 +17,9 @@ use args::{Environment, Invocation, UsageError};
 use options::Options;
 
 fn main() -> ExitCode {
+    if env::args_os().skip(1).eq([guard::ARGUMENT]) {
+        return guard::run();
+    }
     match invocation() {
         Ok(Wanted::Text(text)) => {
             console::print(&text);

@@ -29,6 +29,14 @@ pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time a call may go without an answer or a sign of progress.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time a call that arrives while the server is being restarted waits for it.
+pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
+/// Restarts in a row, none of which led to a server that stays, before no more are tried.
+pub const DEFAULT_MAX_RESTARTS: u32 = 10;
+/// Time a server has to answer a ping, once pings are sent.
+pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most servers that run at a time when each client has one of its own.
+pub const DEFAULT_MAX_CHILDREN: usize = 128;
 /// Budget of a graceful shutdown.
 pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -313,6 +321,20 @@ pub struct UpstreamConfig {
     pub connection_timeout: Duration,
     /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
     pub request_timeout: Option<Duration>,
+    /// Time a call may take whatever its progress; `None`, the default, sets no limit.
+    pub max_request_time: Option<Duration>,
+    /// What happens when the server ends.
+    pub restart: RestartConfig,
+    /// Pings that tell a hung server from a busy one; `None`, the default, sends none.
+    pub ping: Option<PingConfig>,
+    /// Open the port before the server has answered the handshake. Off by default.
+    pub listen_early: bool,
+    /// Which clients share a server.
+    pub isolation: Isolation,
+    /// Most servers at a time when they are not shared, 128 by default.
+    pub max_children: usize,
+    /// Servers started ahead of the clients that will have them, none by default.
+    pub prewarm: usize,
 }
 
 impl UpstreamConfig {
@@ -323,6 +345,13 @@ impl UpstreamConfig {
             protocol: UpstreamProtocol::Legacy,
             connection_timeout: DEFAULT_CONNECTION_TIMEOUT,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
+            max_request_time: None,
+            restart: RestartConfig::default(),
+            ping: None,
+            listen_early: false,
+            isolation: Isolation::default(),
+            max_children: DEFAULT_MAX_CHILDREN,
+            prewarm: 0,
         }
     }
 }
@@ -336,6 +365,63 @@ pub enum ChildStderr {
     PassThrough,
     /// Each line becomes an event of the target [`SERVER`](crate::telemetry::SERVER).
     Events,
+}
+
+/// Whether and how a server that has ended is started again.
+#[derive(Clone, Copy, Debug)]
+pub struct RestartConfig {
+    /// After which ends.
+    pub when: RestartWhen,
+    /// Restarts in a row before no more are tried, 10 by default; a server that has served for a
+    /// while starts the count anew. `None` never gives up.
+    pub max_restarts: Option<u32>,
+    /// Time a call that arrives meanwhile waits, 10 s by default.
+    pub wait: Duration,
+}
+
+impl Default for RestartConfig {
+    fn default() -> Self {
+        Self {
+            when: RestartWhen::default(),
+            max_restarts: Some(DEFAULT_MAX_RESTARTS),
+            wait: DEFAULT_RESTART_WAIT,
+        }
+    }
+}
+
+/// After which ends a server is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestartWhen {
+    /// After every end but an exit with code 0.
+    #[default]
+    OnFailure,
+    /// After every end.
+    Always,
+    /// After none.
+    Never,
+}
+
+/// Pings to the server.
+#[derive(Clone, Copy, Debug)]
+pub struct PingConfig {
+    /// Time between an answer and the next ping.
+    pub interval: Duration,
+    /// Time an answer may take before the server is restarted.
+    pub timeout: Duration,
+}
+
+/// Which clients share a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// All of them.
+    #[default]
+    Shared,
+    /// None: each session has a server of its own, and so has each request without a session.
+    Session,
+    /// Each request without a session has a server of its own.
+    Request,
 }
 
 /// How a child process is started.

@@ -19,6 +19,7 @@ mod upstream;
 
 pub use error::Error;
 pub use proxy::{Connected, Proxy};
+pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

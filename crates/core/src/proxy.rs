@@ -5,14 +5,15 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 
 use crate::{
-    config::ProxyConfig,
+    config::{Isolation, ProxyConfig, UpstreamConfig},
     downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
     metrics::Metrics,
+    relay::{Backend, Readiness, Servers, Unready},
     seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
-    upstream::Child,
+    upstream::{Guard, Nursery, Supervisor},
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -21,7 +22,7 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    child: Child,
+    server: Server,
     listener: Listener,
     metrics: Option<MetricsPort>,
     shutdown_timeout: Duration,
@@ -30,23 +31,37 @@ pub struct Proxy {
 /// A proxy whose server answers and whose port is not open yet.
 #[derive(Debug)]
 pub struct Connected {
-    child: Child,
+    server: Server,
     config: ProxyConfig,
 }
 
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
+        Self::connect_guarded(config, None).await
+    }
+
+    /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
+    pub async fn connect_guarded(
+        config: ProxyConfig,
+        guard: Option<Guard>,
+    ) -> Result<Connected, Error> {
         if config.metrics.on_front && config.http.auth.api_key.is_none() {
             return Err(Error::OpenMetrics);
         }
-        let child = Child::start(&config.upstream).await?;
-        Ok(Connected { child, config })
+        let server = Server::start(&config.upstream, guard).await?;
+        Ok(Connected { server, config })
     }
 
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Waits until the server has ended for good; says why. Servers that are not shared end with
+    /// their clients, so there is nothing to wait for.
+    pub async fn ended(&self) -> String {
+        self.server.ended().await
     }
 
     /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
@@ -64,24 +79,24 @@ impl Proxy {
     pub async fn close(self) {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
         self.listener.close(grace).await;
-        self.child.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+        self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
     }
 }
 
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
-        self.child.backend().server_name()
+        self.server.name()
     }
 
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
-        let Self { child, config } = self;
+        let Self { server, config } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &child) {
-            Ok((listener, metrics)) => Ok(Proxy { child, listener, metrics, shutdown_timeout }),
+        match open(config, &server) {
+            Ok((listener, metrics)) => Ok(Proxy { server, listener, metrics, shutdown_timeout }),
             Err(error) => {
-                child.stop(shutdown_timeout).await;
+                server.stop(shutdown_timeout).await;
                 Err(error)
             }
         }
@@ -96,7 +111,75 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
-fn open(config: ProxyConfig, child: &Child) -> Result<(Listener, Option<MetricsPort>), Error> {
+/// Servers that start when somebody needs them.
+#[derive(Debug)]
+struct OnDemand;
+
+impl Readiness for OnDemand {
+    fn unready(&self) -> Option<Unready> {
+        None
+    }
+
+    fn servers(&self) -> Servers {
+        Servers::default()
+    }
+}
+
+/// The server behind a proxy, or one for each of its clients.
+#[derive(Debug)]
+enum Server {
+    Shared(Supervisor),
+    Dedicated(Nursery, Box<UpstreamConfig>),
+}
+
+impl Server {
+    async fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+        Ok(match config.isolation {
+            Isolation::Shared => Self::Shared(Supervisor::start(config.clone(), guard).await?),
+            Isolation::Session | Isolation::Request => {
+                Self::Dedicated(Nursery::start(config, guard)?, Box::new(config.clone()))
+            }
+        })
+    }
+
+    fn backend(&self) -> Arc<dyn Backend> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend(),
+            Self::Dedicated(nursery, config) => nursery.backend(config),
+        }
+    }
+
+    /// Servers that are started for their clients are as ready as they can be.
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend(),
+            Self::Dedicated(..) => Arc::new(OnDemand),
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().server_name(),
+            Self::Dedicated(..) => None,
+        }
+    }
+
+    async fn ended(&self) -> String {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().ended().await.message,
+            Self::Dedicated(..) => std::future::pending().await,
+        }
+    }
+
+    async fn stop(self, budget: Duration) {
+        match self {
+            Self::Shared(supervisor) => supervisor.stop(budget).await,
+            Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+        }
+    }
+}
+
+fn open(config: ProxyConfig, server: &Server) -> Result<(Listener, Option<MetricsPort>), Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
     let (host, port) = (http.host.clone(), http.port);
@@ -107,8 +190,8 @@ fn open(config: ProxyConfig, child: &Child) -> Result<(Listener, Option<MetricsP
         connections: Arc::clone(&connections),
     };
     let behind = Behind {
-        backend: child.backend(),
-        readiness: child.readiness(),
+        backend: server.backend(),
+        readiness: server.readiness(),
         connections,
         metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
         shows_metrics: config.metrics.on_front,

@@ -4,13 +4,16 @@
 //! line in `--help` and the suggestion for a typing error follow from it; what the value means for
 //! the proxy is said once more, in `options`.
 
+use std::time::Duration;
+
 use mcp_proxy_core::config::{
     DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
     DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
-    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST,
-    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
-    DEFAULT_STREAM_ENDPOINT, UpstreamProtocol,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
+    DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
+    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, RestartWhen, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -98,6 +101,67 @@ flags! {
     SHELL: Switch = Upstream "shell" {
         kind: Switch { default: false },
         help: "Join the words of the command with spaces, unquoted, and let the system shell run them",
+    }
+
+    CWD: FileName = Upstream "cwd" {
+        kind: FileName,
+        help: "Working directory of the server",
+    }
+    ENV: List = Upstream "env" {
+        kind: List { placeholder: "name=value" },
+        help: "Set a variable for the server, on top of what it inherits; repeatable",
+    }
+    ENV_FILE: FileName = Upstream "envFile" {
+        kind: FileName,
+        help: "Set the variables in this file (NAME=value lines) for the server; --env wins",
+    }
+    INHERIT_ENV: Switch = Upstream "inheritEnv" {
+        kind: Switch { default: true },
+        help: "Hand the proxy's own environment down to the server",
+    }
+    ISOLATION: Choice<Isolation> = Upstream "isolation" {
+        kind: Choice {
+            placeholder: "scope",
+            choices: &[
+                ("shared", Isolation::Shared),
+                ("session", Isolation::Session),
+                ("request", Isolation::Request),
+            ],
+            default: ("shared", Isolation::Shared),
+        },
+        help: "One server for all clients, one for each session, or one for each stateless request",
+    }
+    MAX_CHILDREN: Number = Upstream "maxChildren" {
+        kind: Number::count(DEFAULT_MAX_CHILDREN).at_least(1),
+        help: "Servers at a time when they are not shared; a client too many gets 503",
+    }
+    PREWARM: Number = Upstream "prewarm" {
+        kind: Number::count(0).at_most(1024),
+        help: "Servers started ahead of the clients that will have them, when they are not shared",
+    }
+    RESTART: Choice<RestartWhen> = Upstream "restart" {
+        kind: Choice {
+            placeholder: "when",
+            choices: &[
+                ("on-failure", RestartWhen::OnFailure),
+                ("always", RestartWhen::Always),
+                ("never", RestartWhen::Never),
+            ],
+            default: ("on-failure", RestartWhen::OnFailure),
+        },
+        help: "Start a server that has ended again: unless it exited with code 0, always, or never",
+    }
+    MAX_RESTARTS: Number = Upstream "maxRestarts" {
+        kind: Number::count(DEFAULT_MAX_RESTARTS as usize).at_most(1_000_000),
+        help: "Restarts in a row after which a server is given up; 0 never gives up",
+    }
+    EXIT_ON_CHILD_DEATH: Switch = Upstream "exitOnChildDeath" {
+        kind: Switch { default: false },
+        help: "Exit with code 1 when the server has ended; it is started again only if --restart is given",
+    }
+    LISTEN_EARLY: Switch = Upstream "listenEarly" {
+        kind: Switch { default: false },
+        help: "Open the port before the server is ready; clients get 503 until it is",
     }
 
     API_KEY: Secret = Security "apiKey" {
@@ -194,6 +258,22 @@ flags! {
     BODY_TIMEOUT: Number = Timeouts "bodyTimeout" {
         kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
         help: "Time the body of an HTTP request may take to arrive before it is answered with 408",
+    }
+    MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
+        kind: Number::millis(Duration::ZERO),
+        help: "Time a call may take whatever its progress; 0 sets no limit",
+    }
+    RESTART_WAIT: Number = Timeouts "restartWait" {
+        kind: Number::millis(DEFAULT_RESTART_WAIT),
+        help: "Time a call waits for a server that is being restarted before it fails",
+    }
+    PING_INTERVAL: Number = Timeouts "pingInterval" {
+        kind: Number::millis(Duration::ZERO),
+        help: "Ping the server this often and restart it when it does not answer; 0 sends no pings",
+    }
+    PING_TIMEOUT: Number = Timeouts "pingTimeout" {
+        kind: Number::millis(DEFAULT_PING_TIMEOUT).at_least(1),
+        help: "Time the server has to answer a ping",
     }
     KEEP_ALIVE_TIMEOUT: Number = Timeouts "keepAliveTimeout" {
         kind: Number::millis(DEFAULT_KEEP_ALIVE_TIMEOUT),

@@ -67,6 +67,14 @@ pub(crate) enum UsageError {
     #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
     IncompleteTls { missing: &'static str },
 
+    /// A variable for the server is not a pair; its value is not shown, because it may be a secret.
+    #[error("Error: --env takes NAME=value (got {0:?} for the name)")]
+    EnvPair(String),
+
+    /// A file of variables cannot be used.
+    #[error("Error: --envFile {path}: {problem}")]
+    EnvFile { path: String, problem: String },
+
     /// Anything else clap has to say.
     #[error("Error: {0}")]
     Other(String),

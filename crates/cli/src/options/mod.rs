@@ -3,12 +3,15 @@
 //! Checks come in the original's order, so that a command line with several faults is refused for
 //! the same one.
 
+mod environment;
+mod upstream;
+
 use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, AuthConfig, ChildStderr, CommandConfig, CorsConfig, EventStoreConfig,
-        HttpConfig, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, UpstreamConfig,
+        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
+        MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig,
     },
     tunnel,
 };
@@ -18,7 +21,7 @@ use crate::{
         Typed, UsageError, Values,
         flags::{self, Transports},
     },
-    telemetry::{Format, Logging},
+    telemetry::Logging,
 };
 
 /// Everything the process needs to know to run.
@@ -30,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) logging: Logging,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<tunnel::Config>,
+    /// End with an error when the server has ended for good.
+    pub(crate) exit_on_child_death: bool,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
     /// What is legal but probably not meant, in sentences for the log.
@@ -45,16 +50,17 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
         values.of(&flags::MAX_BODY_SIZE)?;
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
-        let command = command(values, typed.command)?;
-        let warnings = warnings(values, &command, &typed.ignored);
+        let upstream = upstream::config(values, typed.command)?;
+        let warnings = warnings(values, &upstream.command, &typed.ignored);
         Ok(Self {
             logging: logging(values)?,
             tunnel: tunnel(values)?,
+            exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
             proxy: ProxyConfig {
                 http: http(values)?,
-                upstream: upstream(values, command)?,
+                upstream,
                 graceful_shutdown_timeout: Duration::from_millis(
                     values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
                 ),
@@ -76,33 +82,6 @@ fn tunnel(values: &Values) -> Result<Option<tunnel::Config>, UsageError> {
         config.host = host;
     }
     Ok(Some(config))
-}
-
-fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
-    let mut words = words.into_iter();
-    let Some(program) = words.next() else {
-        return Err(UsageError::NoCommand);
-    };
-    Ok(CommandConfig {
-        args: words.collect(),
-        shell: values.of(&flags::SHELL)?,
-        max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
-        stderr: match values.of(&flags::LOG_FORMAT)? {
-            Format::Text => ChildStderr::PassThrough,
-            Format::Json => ChildStderr::Events,
-        },
-        ..CommandConfig::new(program)
-    })
-}
-
-fn upstream(values: &Values, command: CommandConfig) -> Result<UpstreamConfig, UsageError> {
-    Ok(UpstreamConfig {
-        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
-        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
-        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
-        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
-        ..UpstreamConfig::new(command)
-    })
 }
 
 fn http(values: &Values) -> Result<HttpConfig, UsageError> {

@@ -39,8 +39,9 @@ fn health_needs_no_key_and_nothing_but_reading_the_exact_path() {
 
 #[test]
 fn a_dead_server_makes_the_proxy_unready_with_a_reason_and_leaves_it_live() {
-    let proxy =
-        Launch::new("exit-after 1").flags(&["--apiKey", "secret", "--metricsPort", "0"]).start();
+    let proxy = Launch::new("exit-after 1")
+        .flags(&["--apiKey", "secret", "--metricsPort", "0", "--restart", "never"])
+        .start();
     let keyed = |request: Request| request.header("X-API-Key", "secret");
     let id = open(&proxy, &keyed);
     let request = keyed(Request::mcp(call("1", "echo", "{}")).session(&id));

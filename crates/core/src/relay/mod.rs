@@ -5,9 +5,13 @@
 //! through the client's [`Sink`]. Neither side knows the other.
 
 mod cause;
+mod dedicated;
 mod exchange;
+mod expiry;
 mod fan_out;
 mod initialize;
+mod link;
+mod lists;
 mod member;
 mod outbox;
 mod readiness;
@@ -16,6 +20,8 @@ mod shared;
 mod subscription;
 
 pub(crate) use cause::Cause;
+pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
+pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
 pub(crate) use readiness::{Readiness, Servers, Unready};
@@ -50,6 +56,9 @@ pub(crate) trait Sink: Send + Sync {
     fn session(&self) -> Option<Uuid> {
         None
     }
+
+    /// Whether a message that is no response would reach its client now.
+    fn is_heard(&self) -> bool;
 }
 
 /// What a front serves.
@@ -60,6 +69,12 @@ pub(crate) trait Backend: Send + Sync {
         &self,
         unsolicited: Option<Arc<dyn Sink>>,
     ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>>;
+}
+
+/// What a server says to the proxy.
+pub(crate) trait Listener: Send + Sync {
+    /// A message from the server.
+    fn receive(&self, message: &Message);
 }
 
 /// One client's use of a [`Backend`].

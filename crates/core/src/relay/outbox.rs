@@ -93,6 +93,10 @@ impl Outbox {
         !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Everything queued, once there is something; `None` when the queue is closed.
     pub(crate) async fn next(&self) -> Option<Vec<Bytes>> {
         loop {

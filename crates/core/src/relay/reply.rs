@@ -63,6 +63,16 @@ impl Reply {
         self.id.as_bytes()
     }
 
+    /// The client's progress token, as written.
+    pub(super) fn token(&self) -> Option<&[u8]> {
+        self.token.as_ref().map(Raw::as_bytes)
+    }
+
+    /// Where the answer goes.
+    pub(super) fn sink(&self) -> Option<Arc<dyn Sink>> {
+        self.sink.clone()
+    }
+
     /// Passes a progress notification on under the client's own token.
     pub(crate) fn progress(&self, notification: &Message) {
         let (Some(sink), Some(token), Some(span)) =

@@ -313,6 +313,13 @@ impl Sink for Stream {
             state.wake();
         }
     }
+
+    fn is_heard(&self) -> bool {
+        let state = self.lock();
+        self.is_event_stream()
+            && state.owed != Owed::Ended
+            && matches!(state.reader, Reader::Present(_))
+    }
 }
 
 impl State {

@@ -6,7 +6,7 @@ use tokio::{
     process::{ChildStdin, ChildStdout},
 };
 
-use super::child::Lines;
+use super::lines::Lines;
 use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, Span, decode_string, find_member},
     protocol::{LATEST_LEGACY, Method, is_legacy},

@@ -175,5 +175,10 @@ pub(super) fn rpc_error(
 /// A JSON-RPC error of the upstream's, as the answer to a request.
 pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
     let text: Bytes = error.response(id);
-    json(StatusCode::OK, text)
+    if error.code != Code::Unavailable {
+        return json(StatusCode::OK, text);
+    }
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
