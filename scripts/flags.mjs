@@ -15,7 +15,7 @@ const END = "<!-- flags:end -->";
 
 /** What the executable that was built last says of itself, one line for each flag. */
 export const help = () => {
-  const text = execFileSync(process.env.MCP_PROXY_BIN ?? nativePath("executable"), ["--help"], { encoding: "utf8" });
+  const text = execFileSync(nativePath("executable"), ["--help"], { encoding: "utf8" });
   return text.replaceAll("\r", "").replace(/\n {8,}/g, " ");
 };
 
