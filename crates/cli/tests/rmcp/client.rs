@@ -29,6 +29,8 @@ impl Client {
     }
 
     pub(crate) async fn negotiate(port: u16, lifecycle: ClientLifecycleMode) -> Self {
+        // The first client of the process installs it; for the others it is there already.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let relay = Relay::to(port).await;
         let transport = Recorded {
             inner: StreamableHttpClientTransport::from_uri(format!(
