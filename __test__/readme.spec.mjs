@@ -16,7 +16,7 @@ describe("the README's tables of flags", () => {
     const { tables } = readTables();
     const rows = [...tables.matchAll(/^\| `--(\w+)[^|]*\| (?:`([^`]*)`)? ?\|/gm)];
     const documented = Object.fromEntries(rows.map(([, name, standard]) => [name, standard]));
-    const lines = help().matchAll(/^ +(?:-\w, )?--(\w+)( <\S+>)? .*$/gm);
+    const lines = help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)( <\S+>)? .*$/gm);
     for (const [line, name, value] of lines) {
       assert.ok(name in documented, `--${name} is not in the README`);
       const [, standard = value || /help|version/.test(name) ? undefined : "false"] =

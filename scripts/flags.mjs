@@ -21,7 +21,7 @@ export const help = () => {
 
 /** The name, text, choices and default of a flag's line; `undefined` for any other line. */
 const flagOf = (line) => {
-  const found = /^ {2,6}(-\w, )?--(?<name>\w+)(?<value> <\S+>)?\s+(?<rest>.*)$/.exec(line)?.groups;
+  const found = /^(?: {6}| {2}-\w, )--(?<name>\w+)(?<value> <\S+>)?\s+(?<rest>.*)$/.exec(line)?.groups;
   if (!found) return undefined;
   const { name, value = "", rest } = found;
   const [, choices] = /\[choices: ([^\]]*)\]/.exec(rest) ?? [];
