@@ -3,7 +3,10 @@
 const { AuthenticationMiddleware } = require("./crates/node/js/authentication.js");
 const { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation } = require("./crates/node/js/vocabulary.js");
 const { InMemoryEventStore } = require("./crates/node/js/event_store.js");
+const { acquireListenSubscriptions, getUpstreamBridge } = require("./crates/node/js/upstream_bridge.js");
+const { proxyServer } = require("./crates/node/js/proxy_server.js");
 const { startHTTPServer } = require("./crates/node/js/start_http_server.js");
+const { startStdioServer } = require("./crates/node/js/stdio_server.js");
 const { tapTransport } = require("./crates/node/js/tap_transport.js");
 
 module.exports = {
@@ -11,7 +14,11 @@ module.exports = {
   DEFAULT_ALLOWED_HEADERS,
   InMemoryEventStore,
   ServerType,
+  acquireListenSubscriptions,
+  getUpstreamBridge,
+  proxyServer,
   resolveVersionNegotiation,
   startHTTPServer,
+  startStdioServer,
   tapTransport,
 };

@@ -67,7 +67,13 @@ export const suites = [
     built: true,
     node: 22,
     env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
-    command: ["node", "__test__/conformance/run.mjs"],
+    // The cells of the revision that the proxy serves on both of its sides.
+    command: [
+      "node",
+      "__test__/conformance/run.mjs",
+      "--cells",
+      "direct,proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25",
+    ],
     minutes: 15,
   },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },

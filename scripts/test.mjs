@@ -49,7 +49,8 @@ const tally = ({ count }, ok, text) => {
 };
 
 /** The Node for a suite that needs at least this line of it. */
-const nodeFor = (line = 0) => (parseInt(process.versions.node) >= line ? process.execPath : (otherNode(line) ?? "node"));
+const nodeFor = (line = 0) =>
+  parseInt(process.versions.node) >= line ? process.execPath : (otherNode(line) ?? "node");
 
 /** Runs one suite to its end, its output in a file; resolves to whether it succeeded, and that output. */
 const runLogged = async ({ name, command: [program, ...args], env, minutes = 10, node }) => {

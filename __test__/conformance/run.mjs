@@ -3,7 +3,7 @@
 //   node __test__/conformance/run.mjs [options] [-- proxy flags]
 //
 //   --profile <name>   profile of expected.json: flags for the proxy and known gaps (default: shared)
-//   --cells <text>     only cells whose id contains the text, e.g. `proxy/dual-modern` or `2026-07-28`
+//   --cells <texts>    only cells whose id contains one of the texts, e.g. `proxy/dual-modern,2026-07-28`
 //   --unscored         judge the scenarios that the revision does not require, too
 //   --repeat <n>       run every cell n times; a scenario must pass each time
 //   --json <file>      write everything measured
@@ -42,7 +42,7 @@ process.exitCode = await main();
 async function main() {
   const profile = options.report ? { flags: [], gaps: [] } : await readProfile(options.profile);
   const cells = cellsOf(profile);
-  const wanted = cells.filter(({ id }) => id.includes(options.cells));
+  const wanted = cells.filter(({ id }) => options.cells.split(",").some((text) => id.includes(text)));
   const ceilings = new Set(wanted.map(({ ceiling }) => ceiling));
   const measured = {};
   const results = [];

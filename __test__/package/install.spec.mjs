@@ -13,7 +13,11 @@ const exported = [
   "DEFAULT_ALLOWED_HEADERS",
   "InMemoryEventStore",
   "ServerType",
+  "acquireListenSubscriptions",
+  "getUpstreamBridge",
+  "proxyServer",
   "resolveVersionNegotiation",
+  "startStdioServer",
   "tapTransport",
 ];
 

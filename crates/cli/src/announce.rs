@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use mcp_proxy_core::config::ProxyConfig;
 
+use crate::paint::Paint;
+
 /// The parts of the announcement that are known before the port is.
 #[derive(Debug)]
 pub(crate) struct Announcement {
@@ -11,36 +13,38 @@ pub(crate) struct Announcement {
     stream_endpoint: Option<String>,
     sse_endpoint: Option<String>,
     protected: bool,
+    paint: Paint,
 }
 
 impl Announcement {
-    pub(crate) fn new(config: &ProxyConfig) -> Self {
+    pub(crate) fn new(config: &ProxyConfig, paint: Paint) -> Self {
         Self {
             scheme: if config.http.tls.is_some() { "https" } else { "http" },
             stream_endpoint: config.http.stream_endpoint.clone(),
             sse_endpoint: config.http.sse_endpoint.clone(),
             protected: config.http.auth.api_key.is_some(),
+            paint,
         }
     }
 
     /// The whole text.
-    pub(crate) fn text(&self, address: SocketAddr, server: Option<&str>) -> String {
-        let scheme = self.scheme;
-        let host = match address.ip() {
-            ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            std::net::IpAddr::V4(ip) => ip.to_string(),
-        };
-        let base = format!("{scheme}://{host}:{}", address.port());
-        let row = |label: &str, value: &str| format!("  {label:<15}  {value}\n");
+    pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
+        let (scheme, paint) = (self.scheme, self.paint);
+        let Listening { address, metrics, server } = *listening;
+        let base = format!("{scheme}://{}", for_people(address));
+        let row =
+            |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
         let endpoint = |label: &str, path: &Option<String>| {
             Some(row(label, &format!("{base}{}", path.as_ref()?)))
         };
+        let heading = paint.bold(format!("{scheme}://{address}"));
+        let metrics = metrics.map(|address| format!("http://{}/metrics", for_people(address)));
         [
-            Some(format!("listening on {scheme}://{address}\n")),
+            Some(format!("{} {heading}\n", paint.green("listening on"))),
             server.map(|server| row("serving", server)),
             endpoint("Streamable HTTP", &self.stream_endpoint),
             endpoint("HTTP+SSE", &self.sse_endpoint),
+            metrics.map(|metrics| row("metrics", &metrics)),
             self.example(&base, server).map(|example| row("try it", &example)),
         ]
         .into_iter()
@@ -57,6 +61,26 @@ impl Announcement {
         let name = name_for(server);
         let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
         Some(format!("claude mcp add --transport {transport} {name} {base}{path}{key}"))
+    }
+}
+
+/// What is known once the proxy serves.
+#[derive(Debug)]
+pub(crate) struct Listening<'a> {
+    pub(crate) address: SocketAddr,
+    /// The metrics' own port.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Name and version of the server.
+    pub(crate) server: Option<&'a str>,
+}
+
+/// The address as a person on this machine would write it.
+fn for_people(address: SocketAddr) -> String {
+    let port = address.port();
+    match address.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+        std::net::IpAddr::V4(ip) => format!("{ip}:{port}"),
     }
 }
 
@@ -84,13 +108,17 @@ mod tests {
             stream_endpoint: Some("/mcp".to_owned()),
             sse_endpoint: Some("/sse".to_owned()),
             protected: false,
+            paint: Paint::PLAIN,
         }
+    }
+
+    fn listening<'a>(address: &str, server: Option<&'a str>) -> Listening<'a> {
+        Listening { address: address.parse().unwrap(), metrics: None, server }
     }
 
     #[test]
     fn a_person_can_copy_every_address() {
-        let text =
-            announcement().text("[::]:8080".parse().unwrap(), Some("example/everything 1.2"));
+        let text = announcement().text(&listening("[::]:8080", Some("example/everything 1.2")));
         assert_eq!(
             text,
             "listening on http://[::]:8080\n  \
@@ -104,7 +132,7 @@ mod tests {
     #[test]
     fn a_protected_proxy_says_where_the_key_goes() {
         let protected = Announcement { protected: true, stream_endpoint: None, ..announcement() };
-        let text = protected.text("192.0.2.1:1".parse().unwrap(), None);
+        let text = protected.text(&listening("192.0.2.1:1", None));
         assert!(text.contains(
             "--transport sse my-server http://192.0.2.1:1/sse --header \"X-API-Key: <key>\""
         ));

@@ -4,7 +4,9 @@
 mod announce;
 mod args;
 mod console;
+mod guard;
 mod options;
+mod paint;
 mod run;
 mod signal;
 mod telemetry;
@@ -15,13 +17,16 @@ use args::{Environment, Invocation, UsageError};
 use options::Options;
 
 fn main() -> ExitCode {
+    if env::args_os().skip(1).eq([guard::ARGUMENT]) {
+        return guard::run();
+    }
     match invocation() {
         Ok(Wanted::Text(text)) => {
             console::print(&text);
             ExitCode::SUCCESS
         }
         Ok(Wanted::Proxy(options)) => {
-            telemetry::install(options.debug);
+            let _installed = telemetry::install(options.logging);
             run::run(*options)
         }
         Err(error) => {

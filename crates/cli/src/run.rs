@@ -9,7 +9,13 @@ use mcp_proxy_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{announce, console, options::Options, signal::Signals};
+use crate::{
+    announce::{Announcement, Listening},
+    console, guard,
+    options::Options,
+    paint::Paint,
+    signal::Signals,
+};
 
 const STOPPING: &str = "received shutdown signal; shutting down\n";
 
@@ -47,6 +53,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         return unavailable("--upstreamProtocol auto|modern");
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
+    let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
     let proxy = tokio::select! {
         started = start(options.proxy) => started?,
@@ -58,16 +65,27 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     };
     let opened = tokio::select! {
         opened = open_tunnel(&proxy, options.tunnel) => opened,
-        () = signals.next() => return Ok(stop(proxy, None, &mut signals, budget).await),
-    };
-    match opened {
-        Ok(tunnel) => {
-            signals.next().await;
-            Ok(stop(proxy, tunnel, &mut signals, budget).await)
+        () = signals.next() => {
+            console::print(STOPPING);
+            return Ok(stop(proxy, None, &mut signals, budget).await);
         }
+    };
+    let tunnel = match opened {
+        Ok(tunnel) => tunnel,
         Err(error) => {
             stop(proxy, None, &mut signals, budget).await;
-            Err(error.to_string())
+            return Err(error.to_string());
+        }
+    };
+    tokio::select! {
+        () = signals.next() => {
+            console::print(STOPPING);
+            Ok(stop(proxy, tunnel, &mut signals, budget).await)
+        }
+        cause = proxy.ended(), if exit_on_child_death => {
+            console::complain(&format!("the proxy ends: {cause}"));
+            stop(proxy, tunnel, &mut signals, budget).await;
+            Ok(ExitCode::FAILURE)
         }
     }
 }
@@ -89,7 +107,6 @@ async fn stop(
     signals: &mut Signals,
     budget: Duration,
 ) -> ExitCode {
-    console::print(STOPPING);
     let stopping = async {
         proxy.close().await;
         if let Some(tunnel) = tunnel {
@@ -107,12 +124,17 @@ async fn stop(
 }
 
 async fn start(config: ProxyConfig) -> Result<Proxy, String> {
-    let announcement = announce::Announcement::new(&config);
+    let announcement = Announcement::new(&config, Paint::for_output(&io::stdout()));
     let port = config.http.port;
-    let connected = Proxy::connect(config).await.map_err(|error| error.to_string())?;
+    let connecting = Proxy::connect_guarded(config, guard::start());
+    let connected = connecting.await.map_err(|error| error.to_string())?;
     let server = connected.server_name();
     console::print(&format!("starting server on port {port}\n"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;
-    console::print(&announcement.text(proxy.address(), server.as_deref()));
+    console::print(&announcement.text(&Listening {
+        address: proxy.address(),
+        metrics: proxy.metrics_address(),
+        server: server.as_deref(),
+    }));
     Ok(proxy)
 }

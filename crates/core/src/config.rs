@@ -29,8 +29,29 @@ pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time a call may go without an answer or a sign of progress.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time a call that arrives while the server is being restarted waits for it.
+pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
+/// Restarts in a row, none of which led to a server that stays, before no more are tried.
+pub const DEFAULT_MAX_RESTARTS: u32 = 10;
+/// Time a server has to answer a ping, once pings are sent.
+pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most servers that run at a time when each client has one of its own.
+pub const DEFAULT_MAX_CHILDREN: usize = 128;
 /// Budget of a graceful shutdown.
 pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sessions of a front, of both transports together.
+pub const DEFAULT_MAX_SESSIONS: usize = 65_536;
+/// Connections of a front at a time.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 65_536;
+/// Calls that one session may have under way.
+pub const DEFAULT_MAX_IN_FLIGHT: usize = 1024;
+/// Time a request head may take to arrive, that of Node's HTTP server.
+pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time a request body may take to arrive, that of Node's HTTP server.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
+/// Address of the metrics listener: what it shows is for the operator only.
+pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
 
 /// Request headers a browser may send by default (`Access-Control-Allow-Headers`).
 pub const DEFAULT_ALLOWED_HEADERS: [&str; 8] = [
@@ -53,11 +74,41 @@ pub struct ProxyConfig {
     pub upstream: UpstreamConfig,
     /// Budget of a graceful shutdown, 5 s by default; afterwards what is left is aborted.
     pub graceful_shutdown_timeout: Duration,
+    /// Prometheus metrics; nothing is counted by default.
+    pub metrics: MetricsConfig,
+}
+
+/// Where Prometheus metrics are served. Without either nothing is counted.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsConfig {
+    /// `/metrics` on the front, behind its API key, without which the start is refused.
+    pub on_front: bool,
+    /// `/metrics` on a port of its own, without a key.
+    pub listener: Option<MetricsListenerConfig>,
+}
+
+impl MetricsConfig {
+    /// Whether anything is counted.
+    pub fn is_on(&self) -> bool {
+        self.on_front || self.listener.is_some()
+    }
+}
+
+/// The port that serves nothing but metrics and health.
+#[derive(Clone, Debug)]
+pub struct MetricsListenerConfig {
+    /// Host name or address to listen on, `127.0.0.1` by default.
+    pub host: String,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
 }
 
 /// The HTTP front.
-#[expect(clippy::struct_excessive_bools, reason = "independent switches, as users set them")]
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
 pub struct HttpConfig {
     /// Host name or address to listen on, `::` by default.
     pub host: String,
@@ -88,6 +139,19 @@ pub struct HttpConfig {
     pub keep_alive_timeout: Duration,
     /// Largest request body in bytes, 10 MiB by default; `None` lifts the limit.
     pub max_body_size: Option<usize>,
+    /// Most sessions of both transports together, 65,536 by default.
+    pub max_sessions: usize,
+    /// Most connections, 65,536 by default; `None` lifts the limit.
+    pub max_connections: Option<usize>,
+    /// Most calls that one session may have under way, 1,024 by default; `None` lifts the limit.
+    pub max_in_flight: Option<usize>,
+    /// Time a request head may take, counted from its first byte or, on a new connection, from
+    /// its start; 60 s by default.
+    pub header_timeout: Duration,
+    /// Time a request body may take, 300 s by default.
+    pub body_timeout: Duration,
+    /// Put the W3C trace context of the HTTP headers into messages that have none. Off by default.
+    pub trace_context: bool,
     /// Idle time after which a session is closed, 30 min by default; `None` keeps sessions until
     /// their client ends them.
     pub session_idle_timeout: Option<Duration>,
@@ -112,6 +176,12 @@ impl Default for HttpConfig {
             event_store: Some(EventStoreConfig::default()),
             keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
             max_body_size: Some(DEFAULT_MAX_BODY_SIZE),
+            max_sessions: DEFAULT_MAX_SESSIONS,
+            max_connections: Some(DEFAULT_MAX_CONNECTIONS),
+            max_in_flight: Some(DEFAULT_MAX_IN_FLIGHT),
+            header_timeout: DEFAULT_HEADER_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            trace_context: false,
             session_idle_timeout: Some(DEFAULT_SESSION_IDLE_TIMEOUT),
             tls: None,
         }
@@ -257,6 +327,20 @@ pub struct UpstreamConfig {
     pub connection_timeout: Duration,
     /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
     pub request_timeout: Option<Duration>,
+    /// Time a call may take whatever its progress; `None`, the default, sets no limit.
+    pub max_request_time: Option<Duration>,
+    /// What happens when the server ends.
+    pub restart: RestartConfig,
+    /// Pings that tell a hung server from a busy one; `None`, the default, sends none.
+    pub ping: Option<PingConfig>,
+    /// Open the port before the server has answered the handshake. Off by default.
+    pub listen_early: bool,
+    /// Which clients share a server.
+    pub isolation: Isolation,
+    /// Most servers at a time when they are not shared, 128 by default.
+    pub max_children: usize,
+    /// Servers started ahead of the clients that will have them, none by default.
+    pub prewarm: usize,
 }
 
 impl UpstreamConfig {
@@ -267,12 +351,87 @@ impl UpstreamConfig {
             protocol: UpstreamProtocol::Legacy,
             connection_timeout: DEFAULT_CONNECTION_TIMEOUT,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
+            max_request_time: None,
+            restart: RestartConfig::default(),
+            ping: None,
+            listen_early: false,
+            isolation: Isolation::default(),
+            max_children: DEFAULT_MAX_CHILDREN,
+            prewarm: 0,
         }
     }
 }
 
+/// What becomes of a child's standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChildStderr {
+    /// Byte for byte to the proxy's own.
+    #[default]
+    PassThrough,
+    /// Each line becomes an event of the target [`SERVER`](crate::telemetry::SERVER).
+    Events,
+}
+
+/// Whether and how a server that has ended is started again.
+#[derive(Clone, Copy, Debug)]
+pub struct RestartConfig {
+    /// After which ends.
+    pub when: RestartWhen,
+    /// Restarts in a row before no more are tried, 10 by default; a server that has served for a
+    /// while starts the count anew. `None` never gives up.
+    pub max_restarts: Option<u32>,
+    /// Time a call that arrives meanwhile waits, 10 s by default.
+    pub wait: Duration,
+}
+
+impl Default for RestartConfig {
+    fn default() -> Self {
+        Self {
+            when: RestartWhen::default(),
+            max_restarts: Some(DEFAULT_MAX_RESTARTS),
+            wait: DEFAULT_RESTART_WAIT,
+        }
+    }
+}
+
+/// After which ends a server is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestartWhen {
+    /// After every end but an exit with code 0.
+    #[default]
+    OnFailure,
+    /// After every end.
+    Always,
+    /// After none.
+    Never,
+}
+
+/// Pings to the server.
+#[derive(Clone, Copy, Debug)]
+pub struct PingConfig {
+    /// Time between an answer and the next ping.
+    pub interval: Duration,
+    /// Time an answer may take before the server is restarted.
+    pub timeout: Duration,
+}
+
+/// Which clients share a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isolation {
+    /// All of them.
+    #[default]
+    Shared,
+    /// None: each session has a server of its own, and so has each request without a session.
+    Session,
+    /// Each request without a session has a server of its own.
+    Request,
+}
+
 /// How a child process is started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CommandConfig {
     /// Program, looked up in `PATH`; with `shell`, the first word of the command line.
     pub program: OsString,
@@ -288,6 +447,24 @@ pub struct CommandConfig {
     pub inherit_env: bool,
     /// Longest line accepted from it in bytes, 20 MiB by default.
     pub max_line_size: usize,
+    /// What becomes of its standard error, passed through by default.
+    pub stderr: ChildStderr,
+}
+
+/// Values of variables may be secrets, so only names are shown.
+impl fmt::Debug for CommandConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandConfig")
+            .field("program", &self.program)
+            .field("args", &self.args)
+            .field("shell", &self.shell)
+            .field("cwd", &self.cwd)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("inherit_env", &self.inherit_env)
+            .field("max_line_size", &self.max_line_size)
+            .field("stderr", &self.stderr)
+            .finish()
+    }
 }
 
 impl CommandConfig {
@@ -301,6 +478,7 @@ impl CommandConfig {
             env: BTreeMap::new(),
             inherit_env: true,
             max_line_size: DEFAULT_MAX_LINE_SIZE,
+            stderr: ChildStderr::default(),
         }
     }
 }

@@ -48,15 +48,22 @@ pub enum Error {
         reason: String,
     },
     /// The port could not be opened.
-    #[error("{}", listen_problem(.host, *.port, .source))]
+    #[error("{}", listen_problem(.host, *.port, .flag, .source))]
     Listen {
         /// Host, as configured.
         host: String,
         /// Port, as configured.
         port: u16,
+        /// The flag that chooses another port.
+        flag: &'static str,
         /// The system's reason.
         source: io::Error,
     },
+    /// Metrics would be open to everybody who can reach the front.
+    #[error(
+        "/metrics on the public port needs an API key (--apiKey); --metricsPort serves it on a port of its own"
+    )]
+    OpenMetrics,
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {
@@ -80,13 +87,13 @@ fn spawn_problem(source: &io::Error) -> String {
     }
 }
 
-fn listen_problem(host: &str, port: u16, source: &io::Error) -> String {
+fn listen_problem(host: &str, port: u16, flag: &str, source: &io::Error) -> String {
     let address =
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     match source.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "listen EADDRINUSE: address already in use {address}; choose another with --port"
+                "listen EADDRINUSE: address already in use {address}; choose another with {flag}"
             )
         }
         io::ErrorKind::PermissionDenied => {

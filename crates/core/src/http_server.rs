@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use crate::{
     config::HttpConfig,
-    downstream::http::{Front, Listener},
+    downstream::http::{Behind, Front, Limits, Listener, Patience},
     error::Error,
     host::{Host, ServerId},
-    relay::{Embedded, Unsent},
+    relay::{self, Embedded, Readiness, Unready, Unsent},
+    seats::Seats,
     tls,
 };
 
@@ -56,6 +57,20 @@ impl Servers {
     }
 }
 
+/// Servers of the embedding program are made when they are needed.
+#[derive(Debug)]
+struct AlwaysReady;
+
+impl Readiness for AlwaysReady {
+    fn unready(&self) -> Option<Unready> {
+        None
+    }
+
+    fn servers(&self) -> relay::Servers {
+        relay::Servers::default()
+    }
+}
+
 impl HttpServer {
     /// Opens the port and serves; needs a runtime.
     pub fn listen(
@@ -64,12 +79,23 @@ impl HttpServer {
         servers: &Servers,
     ) -> Result<Self, Error> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (name, port, keep_alive) =
-            (config.host.clone(), config.port, config.keep_alive_timeout);
+        let (name, port) = (config.host.clone(), config.port);
         let socket = Listener::bind(&name, port)?;
-        let front = Front::new(config, Arc::new(Arc::clone(&servers.0))).with_host(host);
-        let listener = Listener::start(socket, tls, keep_alive, Arc::new(front))
-            .map_err(|source| Error::Listen { host: name, port, source })?;
+        let connections = Seats::new(config.max_connections);
+        let limits = Limits {
+            patience: Patience { head: config.header_timeout, idle: config.keep_alive_timeout },
+            connections: Arc::clone(&connections),
+        };
+        let behind = Behind {
+            backend: Arc::new(Arc::clone(&servers.0)),
+            readiness: Arc::new(AlwaysReady),
+            connections,
+            metrics: None,
+            shows_metrics: false,
+        };
+        let front = Arc::new(Front::new(config, behind).with_host(host));
+        let listener = Listener::start(socket, tls, limits, front)
+            .map_err(|source| Error::Listen { host: name, port, flag: "--port", source })?;
         Ok(Self { listener })
     }
 

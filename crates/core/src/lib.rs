@@ -8,9 +8,11 @@ mod error;
 pub mod host;
 mod http_server;
 mod jsonrpc;
+mod metrics;
 mod protocol;
 mod proxy;
 mod relay;
+mod seats;
 mod session;
 pub mod telemetry;
 mod tls;
@@ -21,6 +23,7 @@ pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
 pub use relay::Unsent;
+pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,13 +5,16 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 
 use crate::{
-    config::ProxyConfig,
-    downstream::http::{Entrance, Front, Listener},
+    config::{Isolation, ProxyConfig, UpstreamConfig},
+    downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
     host::Host,
+    metrics::Metrics,
+    relay::{Backend, Readiness, Servers, Unready},
+    seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
-    upstream::Child,
+    upstream::{Guard, Nursery, Supervisor},
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -20,14 +23,15 @@ const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    child: Child,
+    server: Server,
     listener: Listener,
+    metrics: Option<MetricsPort>,
     shutdown_timeout: Duration,
 }
 
 /// A proxy whose server answers and whose port is not open yet.
 pub struct Connected {
-    child: Child,
+    server: Server,
     config: ProxyConfig,
     host: Option<Arc<dyn Host>>,
 }
@@ -35,13 +39,30 @@ pub struct Connected {
 impl Proxy {
     /// Starts the server and completes the handshake with it.
     pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
-        let child = Child::start(&config.upstream).await?;
-        Ok(Connected { child, config, host: None })
+        Self::connect_guarded(config, None).await
+    }
+
+    /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
+    pub async fn connect_guarded(
+        config: ProxyConfig,
+        guard: Option<Guard>,
+    ) -> Result<Connected, Error> {
+        if config.metrics.on_front && config.http.auth.api_key.is_none() {
+            return Err(Error::OpenMetrics);
+        }
+        let server = Server::start(&config.upstream, guard).await?;
+        Ok(Connected { server, config, host: None })
     }
 
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// Waits until the server has ended for good; says why. Servers that are not shared end with
+    /// their clients, so there is nothing to wait for.
+    pub async fn ended(&self) -> String {
+        self.server.ended().await
     }
 
     /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
@@ -50,24 +71,29 @@ impl Proxy {
         tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
     }
 
+    /// The address of the metrics' own port, if they have one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsPort::address)
+    }
+
     /// Ends everything: sessions, connections, the server and whatever it has started.
     pub async fn close(self) {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
         self.listener.close(grace).await;
-        self.child.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+        self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
     }
 }
 
 impl fmt::Debug for Connected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connected").field("child", &self.child).finish_non_exhaustive()
+        f.debug_struct("Connected").field("server", &self.server).finish_non_exhaustive()
     }
 }
 
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
-        self.child.backend().server_name()
+        self.server.name()
     }
 
     /// Asks this host about requests: authentication, origins, custom routes.
@@ -79,12 +105,12 @@ impl Connected {
 
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
-        let Self { child, config, host } = self;
+        let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &child, host) {
-            Ok(listener) => Ok(Proxy { child, listener, shutdown_timeout }),
+        match open(config, &server, host) {
+            Ok((listener, metrics)) => Ok(Proxy { server, listener, metrics, shutdown_timeout }),
             Err(error) => {
-                child.stop(shutdown_timeout).await;
+                server.stop(shutdown_timeout).await;
                 Err(error)
             }
         }
@@ -99,22 +125,102 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
+/// Servers that start when somebody needs them.
+#[derive(Debug)]
+struct OnDemand;
+
+impl Readiness for OnDemand {
+    fn unready(&self) -> Option<Unready> {
+        None
+    }
+
+    fn servers(&self) -> Servers {
+        Servers::default()
+    }
+}
+
+/// The server behind a proxy, or one for each of its clients.
+#[derive(Debug)]
+enum Server {
+    Shared(Supervisor),
+    Dedicated(Nursery, Box<UpstreamConfig>),
+}
+
+impl Server {
+    async fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+        Ok(match config.isolation {
+            Isolation::Shared => Self::Shared(Supervisor::start(config.clone(), guard).await?),
+            Isolation::Session | Isolation::Request => {
+                Self::Dedicated(Nursery::start(config, guard)?, Box::new(config.clone()))
+            }
+        })
+    }
+
+    fn backend(&self) -> Arc<dyn Backend> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend(),
+            Self::Dedicated(nursery, config) => nursery.backend(config),
+        }
+    }
+
+    /// Servers that are started for their clients are as ready as they can be.
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend(),
+            Self::Dedicated(..) => Arc::new(OnDemand),
+        }
+    }
+
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().server_name(),
+            Self::Dedicated(..) => None,
+        }
+    }
+
+    async fn ended(&self) -> String {
+        match self {
+            Self::Shared(supervisor) => supervisor.backend().ended().await.message,
+            Self::Dedicated(..) => std::future::pending().await,
+        }
+    }
+
+    async fn stop(self, budget: Duration) {
+        match self {
+            Self::Shared(supervisor) => supervisor.stop(budget).await,
+            Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+        }
+    }
+}
+
 fn open(
     config: ProxyConfig,
-    child: &Child,
-    host_program: Option<Arc<dyn Host>>,
-) -> Result<Listener, Error> {
+    server: &Server,
+    program: Option<Arc<dyn Host>>,
+) -> Result<(Listener, Option<MetricsPort>), Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (host, port, keep_alive) = (http.host.clone(), http.port, http.keep_alive_timeout);
+    let (host, port) = (http.host.clone(), http.port);
     let socket = Listener::bind(&host, port)?;
-    let mut front = Front::new(http, child.backend());
-    if let Some(program) = host_program {
+    let connections = Seats::new(http.max_connections);
+    let limits = Limits {
+        patience: Patience { head: http.header_timeout, idle: http.keep_alive_timeout },
+        connections: Arc::clone(&connections),
+    };
+    let behind = Behind {
+        backend: server.backend(),
+        readiness: server.readiness(),
+        connections,
+        metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
+        shows_metrics: config.metrics.on_front,
+    };
+    let mut front = Front::new(http, behind);
+    if let Some(program) = program {
         front = front.with_host(program);
     }
-    Listener::start(socket, tls, keep_alive, Arc::new(front)).map_err(|source| Error::Listen {
-        host,
-        port,
-        source,
-    })
+    let front = Arc::new(front);
+    let metrics = config.metrics.listener;
+    let metrics = metrics.map(|config| MetricsPort::open(&config, front.admin())).transpose()?;
+    let failed = |source| Error::Listen { host, port, flag: "--port", source };
+    Ok((Listener::start(socket, tls, limits, front).map_err(failed)?, metrics))
 }

@@ -24,6 +24,7 @@ async fn proxy(mode: &str) -> Proxy {
     let config = ProxyConfig {
         http,
         upstream: UpstreamConfig::new(command),
+        metrics: mcp_proxy_core::config::MetricsConfig::default(),
         graceful_shutdown_timeout: mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
     };
     Proxy::connect(config).await.expect("the fixture answers").listen().await.expect("a port")

@@ -12,18 +12,20 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
+    ("metrics", &[]),
+    ("seats", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &["jsonrpc", "codec"]),
     ("era", &["protocol", "jsonrpc", "codec"]),
     ("error", &["jsonrpc"]),
     ("tls", &["config", "error"]),
-    ("relay", &["host", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
-    ("session", &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry"]),
+    ("relay", RELAY),
+    ("session", SESSION),
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &["telemetry"]),
@@ -31,6 +33,22 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("http_server", ABOVE),
     ("lib", &[]),
 ];
+
+const RELAY: &[&str] = &[
+    "host",
+    "era",
+    "protocol",
+    "jsonrpc",
+    "codec",
+    "config",
+    "error",
+    "telemetry",
+    "metrics",
+    "seats",
+];
+
+const SESSION: &[&str] =
+    &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "seats"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
@@ -44,6 +62,8 @@ const EDGE: &[&str] = &[
     "config",
     "error",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 
@@ -62,6 +82,8 @@ const ABOVE: &[&str] = &[
     "config",
     "error",
     "telemetry",
+    "metrics",
+    "seats",
     "tls",
 ];
 

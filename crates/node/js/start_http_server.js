@@ -1,6 +1,5 @@
 "use strict";
 // `startHTTPServer`: hands the options to the addon and answers what it asks.
-const { startHttpServer } = require("./addon.js");
 const { nativeOptions } = require("./check_options.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { failure, refusal, unusable } = require("./refusal.js");
@@ -49,7 +48,7 @@ class HTTPServer {
     const listening = new Promise((resolve, reject) => {
       this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
     });
-    this.#native = startHttpServer(json, (...event) => this.#dispatch(...event));
+    this.#native = require("./addon.js").startHttpServer(json, (...event) => this.#dispatch(...event));
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
     this.port = await listening;

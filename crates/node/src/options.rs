@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use mcp_proxy_core::config::{
     AllowedHosts, AuthConfig, CommandConfig, CorsConfig, CorsOrigin, DEFAULT_EVENT_STORE_MAX_BYTES,
-    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, EventStoreConfig, HttpConfig, OAuthChallenge, ProxyConfig,
-    TlsConfig, UpstreamConfig, UpstreamProtocol,
+    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, EventStoreConfig, HttpConfig, MetricsConfig, OAuthChallenge,
+    ProxyConfig, TlsConfig, UpstreamConfig, UpstreamProtocol,
 };
 use serde::Deserialize;
 
@@ -136,6 +136,7 @@ impl Options {
                 Some(_) => None,
             },
             tls: self.tls(),
+            ..default
         }
     }
 
@@ -191,6 +192,7 @@ impl Options {
             http,
             upstream,
             graceful_shutdown_timeout: DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
+            metrics: MetricsConfig::default(),
         })
     }
 }

@@ -92,7 +92,7 @@ async fn start(
 
 /// The members that Node gives the errors of its own listeners.
 fn describe(error: &Error) -> String {
-    let Error::Listen { host, port, source } = error else {
+    let Error::Listen { host, port, source, .. } = error else {
         return json!({ "message": error.to_string() }).to_string();
     };
     let code = match source.kind() {

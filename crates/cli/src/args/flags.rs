@@ -4,17 +4,23 @@
 //! line in `--help` and the suggestion for a typing error follow from it; what the value means for
 //! the proxy is said once more, in `options`.
 
+use std::time::Duration;
+
 use mcp_proxy_core::config::{
-    DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
-    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE,
-    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
-    DEFAULT_STREAM_ENDPOINT, UpstreamProtocol,
+    DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
+    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
+    DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
+    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, RestartWhen, UpstreamProtocol,
 };
 
 use crate::args::{
     flag::{Definition, Flag, Section, kebab},
-    kinds::{Choice, FileName, Host, List, Number, Route, Secret, Switch, Text},
+    kinds::{Choice, FileName, Host, List, Number, Port, Route, Secret, Switch, Text},
 };
+use crate::telemetry::{Format, Level};
 
 /// Which of the two 2025-era transports are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +103,67 @@ flags! {
         help: "Join the words of the command with spaces, unquoted, and let the system shell run them",
     }
 
+    CWD: FileName = Upstream "cwd" {
+        kind: FileName,
+        help: "Working directory of the server",
+    }
+    ENV: List = Upstream "env" {
+        kind: List { placeholder: "name=value" },
+        help: "Set a variable for the server, on top of what it inherits; repeatable",
+    }
+    ENV_FILE: FileName = Upstream "envFile" {
+        kind: FileName,
+        help: "Set the variables in this file (NAME=value lines) for the server; --env wins",
+    }
+    INHERIT_ENV: Switch = Upstream "inheritEnv" {
+        kind: Switch { default: true },
+        help: "Hand the proxy's own environment down to the server",
+    }
+    ISOLATION: Choice<Isolation> = Upstream "isolation" {
+        kind: Choice {
+            placeholder: "scope",
+            choices: &[
+                ("shared", Isolation::Shared),
+                ("session", Isolation::Session),
+                ("request", Isolation::Request),
+            ],
+            default: ("shared", Isolation::Shared),
+        },
+        help: "One server for all clients, one for each session, or one for each stateless request",
+    }
+    MAX_CHILDREN: Number = Upstream "maxChildren" {
+        kind: Number::count(DEFAULT_MAX_CHILDREN).at_least(1),
+        help: "Servers at a time when they are not shared; a client too many gets 503",
+    }
+    PREWARM: Number = Upstream "prewarm" {
+        kind: Number::count(0).at_most(1024),
+        help: "Servers started ahead of the clients that will have them, when they are not shared",
+    }
+    RESTART: Choice<RestartWhen> = Upstream "restart" {
+        kind: Choice {
+            placeholder: "when",
+            choices: &[
+                ("on-failure", RestartWhen::OnFailure),
+                ("always", RestartWhen::Always),
+                ("never", RestartWhen::Never),
+            ],
+            default: ("on-failure", RestartWhen::OnFailure),
+        },
+        help: "Start a server that has ended again: unless it exited with code 0, always, or never",
+    }
+    MAX_RESTARTS: Number = Upstream "maxRestarts" {
+        kind: Number::count(DEFAULT_MAX_RESTARTS as usize).at_most(1_000_000),
+        help: "Restarts in a row after which a server is given up; 0 never gives up",
+    }
+    EXIT_ON_CHILD_DEATH: Switch = Upstream "exitOnChildDeath" {
+        kind: Switch { default: false },
+        help: "Exit with code 1 when the server has ended; it is started again only if --restart is given",
+    }
+    LISTEN_EARLY: Switch = Upstream "listenEarly" {
+        kind: Switch { default: false },
+        help: "Open the port before the server is ready; clients get 503 until it is",
+    }
+
     API_KEY: Secret = Security "apiKey" {
         kind: Secret,
         help: "Refuse requests without this key in X-API-Key; MCP_PROXY_API_KEY keeps it out of the \
@@ -143,11 +210,29 @@ flags! {
             .or_else("Use --no-eventStore to disable the event store instead."),
         help: "Events kept per session before the oldest goes",
     }
+    EVENT_STORE_MAX_BYTES: Number = Sessions "eventStoreMaxBytes" {
+        kind: Number::bytes(DEFAULT_EVENT_STORE_MAX_BYTES)
+            .at_least(1)
+            .or_else("Use --no-eventStore to disable the event store instead."),
+        help: "Bytes kept per session before the oldest event goes; the newest is always kept",
+    }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {
         kind: Number::bytes(DEFAULT_MAX_BODY_SIZE)
             .or_else("Use --maxBodySize 0 to disable the limit instead."),
         help: "Answer larger request bodies with 413; 0 lifts the limit",
+    }
+    MAX_SESSIONS: Number = Limits "maxSessions" {
+        kind: Number::count(DEFAULT_MAX_SESSIONS).at_least(1),
+        help: "Answer a client that would open another session, of either transport, with 503",
+    }
+    MAX_CONNECTIONS: Number = Limits "maxConnections" {
+        kind: Number::count(DEFAULT_MAX_CONNECTIONS),
+        help: "Answer further HTTP connections with 503; 0 lifts the limit",
+    }
+    MAX_IN_FLIGHT: Number = Limits "maxInFlight" {
+        kind: Number::count(DEFAULT_MAX_IN_FLIGHT),
+        help: "Answer a session that has so many calls under way with 429; 0 lifts the limit",
     }
     MAX_LINE_SIZE: Number = Limits "maxLineSize" {
         kind: Number::bytes(DEFAULT_MAX_LINE_SIZE).at_least(1),
@@ -165,6 +250,30 @@ flags! {
     REQUEST_TIMEOUT: Number = Timeouts "requestTimeout" {
         kind: Number::millis(DEFAULT_REQUEST_TIMEOUT),
         help: "Time a call may go without an answer or progress; 0 lifts the limit",
+    }
+    HEADER_TIMEOUT: Number = Timeouts "headerTimeout" {
+        kind: Number::millis(DEFAULT_HEADER_TIMEOUT).at_least(1),
+        help: "Time the head of an HTTP request may take to arrive before it is answered with 408",
+    }
+    BODY_TIMEOUT: Number = Timeouts "bodyTimeout" {
+        kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
+        help: "Time the body of an HTTP request may take to arrive before it is answered with 408",
+    }
+    MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
+        kind: Number::millis(Duration::ZERO),
+        help: "Time a call may take whatever its progress; 0 sets no limit",
+    }
+    RESTART_WAIT: Number = Timeouts "restartWait" {
+        kind: Number::millis(DEFAULT_RESTART_WAIT),
+        help: "Time a call waits for a server that is being restarted before it fails",
+    }
+    PING_INTERVAL: Number = Timeouts "pingInterval" {
+        kind: Number::millis(Duration::ZERO),
+        help: "Ping the server this often and restart it when it does not answer; 0 sends no pings",
+    }
+    PING_TIMEOUT: Number = Timeouts "pingTimeout" {
+        kind: Number::millis(DEFAULT_PING_TIMEOUT).at_least(1),
+        help: "Time the server has to answer a ping",
     }
     KEEP_ALIVE_TIMEOUT: Number = Timeouts "keepAliveTimeout" {
         kind: Number::millis(DEFAULT_KEEP_ALIVE_TIMEOUT),
@@ -190,6 +299,38 @@ flags! {
 
     DEBUG: Switch = Diagnostics "debug" {
         kind: Switch { default: false },
-        help: "Log the messages that pass, and what the proxy does, on stderr",
+        help: "Show the messages that pass, and what the proxy does, on stderr",
+    }
+    LOG_LEVEL: Choice<Level> = Diagnostics "logLevel" {
+        kind: Choice {
+            placeholder: "level",
+            choices: Level::CHOICES,
+            default: ("warn", Level::Warn),
+        },
+        help: "Least serious events to log on stderr; RUST_LOG says it for each part of the proxy",
+    }
+    LOG_FORMAT: Choice<Format> = Diagnostics "logFormat" {
+        kind: Choice {
+            placeholder: "format",
+            choices: Format::CHOICES,
+            default: ("text", Format::Text),
+        },
+        help: "Of stderr: text, or a JSON object per line, the server's own lines among them",
+    }
+    METRICS_PORT: Port = Diagnostics "metricsPort" {
+        kind: Port,
+        help: "Serve Prometheus metrics (/metrics) and health on this port of their own",
+    }
+    METRICS_HOST: Host = Diagnostics "metricsHost" {
+        kind: Host { default: DEFAULT_METRICS_HOST },
+        help: "Host name or address of the metrics' port",
+    }
+    METRICS: Switch = Diagnostics "metrics" {
+        kind: Switch { default: false },
+        help: "Serve /metrics on the port of the clients, which takes --apiKey",
+    }
+    TRACE_CONTEXT: Switch = Diagnostics "traceContext" {
+        kind: Switch { default: false },
+        help: "Put traceparent, tracestate and baggage of HTTP requests into _meta of messages that have none",
     }
 }

@@ -143,6 +143,30 @@ impl Kind for Number {
     }
 }
 
+/// A port that need not be there; zero lets the system choose one.
+pub(crate) struct Port;
+
+impl Kind for Port {
+    type Value = Option<u16>;
+
+    fn shape(&self) -> Shape {
+        Shape::Single
+    }
+
+    fn absent(&self) -> Option<u16> {
+        None
+    }
+
+    fn read(&self, words: &[OsString]) -> Result<Option<u16>, Complaint> {
+        let number = Number::count(0).at_most(65_535).read(words)?;
+        Ok(u16::try_from(number).ok())
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "n"
+    }
+}
+
 /// A text that need not be there; an empty one counts as not there.
 pub(crate) struct Text {
     pub(crate) placeholder: &'static str,

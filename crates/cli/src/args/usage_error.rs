@@ -56,9 +56,24 @@ pub(crate) enum UsageError {
     )]
     NothingToServe,
 
+    /// Everybody who reaches the proxy could read the metrics.
+    #[error(
+        "Error: --metrics serves /metrics to whoever has the API key, so it needs --apiKey.\n\
+         --metricsPort serves it without a key, on a port of its own."
+    )]
+    OpenMetrics,
+
     /// HTTPS is asked for with half of what it needs.
     #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
     IncompleteTls { missing: &'static str },
+
+    /// A variable for the server is not a pair; its value is not shown, because it may be a secret.
+    #[error("Error: --env takes NAME=value (got {0:?} for the name)")]
+    EnvPair(String),
+
+    /// A file of variables cannot be used.
+    #[error("Error: --envFile {path}: {problem}")]
+    EnvFile { path: String, problem: String },
 
     /// Anything else clap has to say.
     #[error("Error: {0}")]

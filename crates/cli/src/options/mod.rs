@@ -3,19 +3,25 @@
 //! Checks come in the original's order, so that a command line with several faults is refused for
 //! the same one.
 
+mod environment;
+mod upstream;
+
 use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
         AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
-        ProxyConfig, TlsConfig, UpstreamConfig,
+        MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig,
     },
     tunnel,
 };
 
-use crate::args::{
-    Typed, UsageError, Values,
-    flags::{self, Transports},
+use crate::{
+    args::{
+        Typed, UsageError, Values,
+        flags::{self, Transports},
+    },
+    telemetry::Logging,
 };
 
 /// Everything the process needs to know to run.
@@ -23,10 +29,12 @@ use crate::args::{
 pub(crate) struct Options {
     /// The proxy itself.
     pub(crate) proxy: ProxyConfig,
-    /// Log the messages that pass.
-    pub(crate) debug: bool,
+    /// What is logged, and how.
+    pub(crate) logging: Logging,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<tunnel::Config>,
+    /// End with an error when the server has ended for good.
+    pub(crate) exit_on_child_death: bool,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
     /// What is legal but probably not meant, in sentences for the log.
@@ -42,19 +50,21 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
         values.of(&flags::MAX_BODY_SIZE)?;
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
-        let command = command(values, typed.command)?;
-        let warnings = warnings(values, &command, &typed.ignored);
+        let upstream = upstream::config(values, typed.command)?;
+        let warnings = warnings(values, &upstream.command, &typed.ignored);
         Ok(Self {
-            debug: values.of(&flags::DEBUG)?,
+            logging: logging(values)?,
             tunnel: tunnel(values)?,
+            exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
             threads: size(values.of(&flags::THREADS)?),
             warnings,
             proxy: ProxyConfig {
                 http: http(values)?,
-                upstream: upstream(values, command)?,
+                upstream,
                 graceful_shutdown_timeout: Duration::from_millis(
                     values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
                 ),
+                metrics: metrics(values)?,
             },
         })
     }
@@ -72,29 +82,6 @@ fn tunnel(values: &Values) -> Result<Option<tunnel::Config>, UsageError> {
         config.host = host;
     }
     Ok(Some(config))
-}
-
-fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
-    let mut words = words.into_iter();
-    let Some(program) = words.next() else {
-        return Err(UsageError::NoCommand);
-    };
-    Ok(CommandConfig {
-        args: words.collect(),
-        shell: values.of(&flags::SHELL)?,
-        max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
-        ..CommandConfig::new(program)
-    })
-}
-
-fn upstream(values: &Values, command: CommandConfig) -> Result<UpstreamConfig, UsageError> {
-    Ok(UpstreamConfig {
-        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
-        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
-        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
-        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
-        ..UpstreamConfig::new(command)
-    })
 }
 
 fn http(values: &Values) -> Result<HttpConfig, UsageError> {
@@ -115,6 +102,12 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
             limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
         ),
         max_body_size: limit(values.of(&flags::MAX_BODY_SIZE)?).map(size),
+        max_sessions: size(values.of(&flags::MAX_SESSIONS)?),
+        max_connections: limit(values.of(&flags::MAX_CONNECTIONS)?).map(size),
+        max_in_flight: limit(values.of(&flags::MAX_IN_FLIGHT)?).map(size),
+        header_timeout: Duration::from_millis(values.of(&flags::HEADER_TIMEOUT)?),
+        body_timeout: Duration::from_millis(values.of(&flags::BODY_TIMEOUT)?),
+        trace_context: values.of(&flags::TRACE_CONTEXT)?,
         session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)
             .map(Duration::from_millis),
         tls: tls(values)?,
@@ -179,8 +172,27 @@ fn without_port(host: &str) -> &str {
 
 fn event_store(values: &Values) -> Result<Option<EventStoreConfig>, UsageError> {
     let max_events = size(values.of(&flags::EVENT_STORE_MAX_EVENTS)?);
-    let store = EventStoreConfig { max_events, ..EventStoreConfig::default() };
+    let max_bytes = size(values.of(&flags::EVENT_STORE_MAX_BYTES)?);
+    let store = EventStoreConfig { max_events, max_bytes };
     Ok(values.of(&flags::EVENT_STORE)?.then_some(store))
+}
+
+fn logging(values: &Values) -> Result<Logging, UsageError> {
+    Ok(Logging {
+        debug: values.of(&flags::DEBUG)?,
+        level: values.of(&flags::LOG_LEVEL)?,
+        format: values.of(&flags::LOG_FORMAT)?,
+    })
+}
+
+fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
+    let on_front = values.of(&flags::METRICS)?;
+    if on_front && values.of(&flags::API_KEY)?.is_none() {
+        return Err(UsageError::OpenMetrics);
+    }
+    let host = values.of(&flags::METRICS_HOST)?;
+    let port = values.of(&flags::METRICS_PORT)?;
+    Ok(MetricsConfig { on_front, listener: port.map(|port| MetricsListenerConfig { host, port }) })
 }
 
 /// Differs from mcp-proxy: half a pair is refused at the start, where every handshake would fail.
@@ -222,6 +234,9 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
         warnings.push(
             "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
         );
+    }
+    if values.has(&flags::METRICS_HOST) && !values.has(&flags::METRICS_PORT) {
+        warnings.push("--metricsHost has no effect without --metricsPort".to_owned());
     }
     if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {
         warnings

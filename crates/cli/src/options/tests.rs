@@ -3,11 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use mcp_proxy_core::config::{
-    AllowedHosts, CorsConfig, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_EVENTS,
-    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT,
-    DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE, DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT,
-    DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig,
-    UpstreamProtocol,
+    AllowedHosts, CommandConfig, CorsConfig, DEFAULT_CONNECTION_TIMEOUT,
+    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HOST,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE, DEFAULT_PORT,
+    DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
+    DEFAULT_STREAM_ENDPOINT, HttpConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
 };
 
 use super::Options;
@@ -50,15 +50,20 @@ fn millis(number: u64) -> Duration {
 
 #[test]
 fn without_flags_everything_is_the_default_of_the_core() {
-    let Options { proxy, debug, tunnel, threads, warnings } = options(&[]);
-    assert!(!debug && tunnel.is_none() && warnings.is_empty());
+    let Options { proxy, logging, tunnel, exit_on_child_death, threads, warnings } = options(&[]);
+    assert!(!logging.debug && !exit_on_child_death && tunnel.is_none() && warnings.is_empty());
     assert_eq!(threads, 1);
     assert_eq!(format!("{:?}", proxy.http), format!("{:?}", HttpConfig::default()));
     assert_eq!(proxy.graceful_shutdown_timeout, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT);
     assert_eq!(proxy.upstream.connection_timeout, DEFAULT_CONNECTION_TIMEOUT);
     assert_eq!(proxy.upstream.request_timeout, Some(DEFAULT_REQUEST_TIMEOUT));
     assert_eq!(proxy.upstream.protocol, UpstreamProtocol::Legacy);
-    let command = proxy.upstream.command;
+    let mut upstream = proxy.upstream;
+    let command = std::mem::replace(&mut upstream.command, CommandConfig::new("x"));
+    assert_eq!(
+        format!("{upstream:?}"),
+        format!("{:?}", UpstreamConfig::new(CommandConfig::new("x")))
+    );
     assert_eq!((command.program, command.args), ("node".into(), vec!["s.js".into()]));
     assert!(
         !command.shell && command.inherit_env && command.cwd.is_none() && command.env.is_empty()
@@ -112,7 +117,7 @@ fn every_flag_reaches_its_place() {
                  --upstreamProtocol auto --connectionTimeout 4 --requestTimeout 5 --shell --maxLineSize 6 \
                  --gracefulShutdownTimeout 0 --debug --tunnel --tunnelSubdomain name --threads 4";
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    let Options { proxy, debug, tunnel, threads, .. } = options(&flags);
+    let Options { proxy, logging, tunnel, threads, .. } = options(&flags);
     let (http, upstream) = (proxy.http, proxy.upstream);
     assert_eq!((http.port, http.host.as_str()), (0, "127.0.0.1"));
     assert!(http.stateless && !http.modern && !http.enable_json_response);
@@ -130,7 +135,7 @@ fn every_flag_reaches_its_place() {
     assert!(upstream.command.shell);
     assert_eq!(upstream.command.max_line_size, 6);
     assert_eq!(proxy.graceful_shutdown_timeout, Duration::ZERO);
-    assert!(debug);
+    assert!(logging.debug);
     assert_eq!(tunnel.and_then(|tunnel| tunnel.subdomain).as_deref(), Some("name"));
     assert_eq!(threads, 4);
 }
@@ -345,7 +350,7 @@ fn switches_of_the_environment_are_read_in_every_usual_spelling() {
     ] {
         for (name, read) in [
             ("MCP_PROXY_MODERN", (|options| options.proxy.http.modern) as fn(Options) -> bool),
-            ("MCP_PROXY_DEBUG", |options| options.debug),
+            ("MCP_PROXY_DEBUG", |options| options.logging.debug),
             ("MCP_PROXY_EVENT_STORE", |options| options.proxy.http.event_store.is_some()),
         ] {
             assert_eq!(
@@ -397,4 +402,40 @@ fn what_is_probably_not_meant_is_a_warning() {
 fn the_key_is_not_in_what_is_logged() {
     let shown = format!("{:?}", options(&["--apiKey", "s3cr3t"]));
     assert!(!shown.contains("s3cr3t"), "{shown}");
+}
+
+#[test]
+fn restarts_are_left_to_others_only_where_nothing_else_is_said() {
+    let when = |flags: &[&str]| options(flags).proxy.upstream.restart.when;
+    assert_eq!(when(&[]), RestartWhen::OnFailure);
+    assert_eq!(when(&["--exitOnChildDeath"]), RestartWhen::Never);
+    assert_eq!(when(&["--exitOnChildDeath", "--restart", "always"]), RestartWhen::Always);
+    assert_eq!(options(&["--maxRestarts", "0"]).proxy.upstream.restart.max_restarts, None);
+}
+
+#[test]
+fn pings_are_sent_only_when_asked_for() {
+    let ping = |flags: &[&str]| options(flags).proxy.upstream.ping.map(|ping| ping.timeout);
+    assert_eq!(ping(&["--pingTimeout", "5"]), None);
+    assert_eq!(ping(&["--pingInterval", "1", "--pingTimeout", "5"]), Some(millis(5)));
+}
+
+#[test]
+fn variables_of_the_command_line_win_over_those_of_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "A=file\nB=file\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let env = options(&["--envFile", path, "--env", "A=line", "--env", "C=a=b"]).proxy.upstream;
+    let env: Vec<_> = env.command.env.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let expected = [("A", "line"), ("B", "file"), ("C", "a=b")];
+    assert_eq!(env, expected.map(|(name, value)| (name.as_ref(), value.as_ref())));
+}
+
+#[test]
+fn a_variable_that_is_no_pair_is_refused_without_its_value() {
+    assert_eq!(
+        refusal(&["--env", "=hunter2"]),
+        "Error: --env takes NAME=value (got \"\" for the name)"
+    );
+    assert!(refusal(&["--envFile", "/nowhere/at/all"]).starts_with("Error: --envFile /nowhere"));
 }

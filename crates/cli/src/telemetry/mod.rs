@@ -1,121 +1,202 @@
 //! Where events go: the original's console lines to stdout and stderr as they are, the log to stderr.
 //!
 //! Scripts wait for the console lines (`starting server on port 8080`), so nothing filters or
-//! decorates them; the log obeys `RUST_LOG` and `--debug`.
+//! decorates them on stdout. What else is logged is said by `--logLevel` or `RUST_LOG`; messages
+//! are shown with `--debug` only, whatever those say. With `--logFormat json` every line of stderr
+//! is an object.
 
-use std::{
-    env, fmt,
-    io::{self, IsTerminal},
-};
+mod lines;
+#[cfg(feature = "otlp")]
+mod otlp;
 
-use tracing::{
-    Event, Subscriber,
-    field::{Field, Visit},
-};
+use std::{env, io};
+
+use mcp_proxy_core::telemetry::{CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC};
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::filter_fn,
-    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer, layer},
+    fmt::{MakeWriter, layer},
     layer::SubscriberExt,
     registry::{LookupSpan, Registry},
     util::SubscriberInitExt,
 };
 
-/// Target of the lines that the original prints on stdout.
-const CONSOLE: &str = "mcp_proxy::console";
-/// Target of the lines that the original prints on stderr.
-const CONSOLE_ERROR: &str = "mcp_proxy::console_error";
-/// What `--debug` adds: our own targets, `mcp_proxy::traffic` among them.
+use crate::paint::Paint;
+use lines::{Entry, Traffic, Verbatim};
+
+/// What `--debug` adds to the log: our own targets.
 const DEBUG: &str = "mcp_proxy=debug";
 
+/// Least serious events that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    /// The words for them.
+    pub(crate) const CHOICES: &[(&str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    fn directive(self) -> &'static str {
+        Self::CHOICES[self as usize].0
+    }
+}
+
+/// Shape of the lines on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// An object per line.
+    Json,
+}
+
+impl Format {
+    /// The words for them.
+    pub(crate) const CHOICES: &[(&str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Logging {
+    /// Show the messages that pass.
+    pub(crate) debug: bool,
+    /// Least serious events, unless `RUST_LOG` says otherwise.
+    pub(crate) level: Level,
+    /// Shape of the lines.
+    pub(crate) format: Format,
+}
+
+/// What has to live as long as something may be logged.
+#[derive(Debug, Default)]
+pub(crate) struct Installed {
+    #[cfg(feature = "otlp")]
+    _exporter: Option<otlp::Exporter>,
+}
+
 /// Installs the subscriber of the process; a second call changes nothing.
-pub(crate) fn install(debug: bool) {
+pub(crate) fn install(logging: Logging) -> Installed {
     let directives = env::var("RUST_LOG").ok();
-    let colours =
-        io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = Log { directives, debug, colours };
-    drop(subscriber(&log, io::stdout, io::stderr).try_init());
+    let log = Log { directives, logging, paint: Paint::for_output(&io::stderr()) };
+    let subscriber = subscriber(&log, io::stdout, io::stderr);
+    #[cfg(feature = "otlp")]
+    if let Some((layer, exporter)) = otlp::layer() {
+        drop(subscriber.with(layer).try_init());
+        return Installed { _exporter: Some(exporter) };
+    }
+    drop(subscriber.try_init());
+    Installed::default()
 }
 
 /// How the log is written.
 struct Log {
     /// `RUST_LOG`.
     directives: Option<String>,
-    /// Add what `--debug` shows.
-    debug: bool,
-    /// Colour the log, for a terminal.
-    colours: bool,
+    logging: Logging,
+    paint: Paint,
 }
 
 impl Log {
-    /// Warnings unless `RUST_LOG` says otherwise; a directive that cannot be read is left out.
+    /// A directive that cannot be read is left out.
     fn filter(&self) -> EnvFilter {
         let directives = self.directives.as_deref().filter(|directives| !directives.is_empty());
-        let filter = EnvFilter::builder().parse_lossy(directives.unwrap_or("warn"));
+        let level = self.logging.level.directive();
+        let filter = EnvFilter::builder().parse_lossy(directives.unwrap_or(level));
         match DEBUG.parse() {
-            Ok(directive) if self.debug => filter.add_directive(directive),
+            Ok(directive) if self.logging.debug => filter.add_directive(directive),
             _ => filter,
         }
     }
 }
 
-fn subscriber<O, E>(log: &Log, stdout: O, stderr: E) -> impl Subscriber + Send + Sync
+/// A layer of the subscriber.
+type Part = Box<dyn Layer<Registry> + Send + Sync>;
+
+fn subscriber<O, E>(
+    log: &Log,
+    stdout: O,
+    stderr: E,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     O: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
-    let only = |target: &'static str| filter_fn(move |meta| meta.target() == target);
-    let console = layer().event_format(Verbatim).with_writer(stdout).with_filter(only(CONSOLE));
-    let console_error =
-        layer().event_format(Verbatim).with_writer(stderr.clone()).with_filter(only(CONSOLE_ERROR));
-    let rest = filter_fn(|meta| !matches!(meta.target(), CONSOLE | CONSOLE_ERROR));
-    let log_lines = layer()
-        .with_ansi(log.colours)
+    let console = filter_fn(|metadata| metadata.target() == CONSOLE);
+    let mut parts: Vec<Part> =
+        vec![layer().event_format(Verbatim).with_writer(stdout).with_filter(console).boxed()];
+    match log.logging.format {
+        Format::Text => parts.extend(text(log, stderr)),
+        Format::Json => parts.extend(json(log, stderr)),
+    }
+    Registry::default().with(parts)
+}
+
+/// Text for people; what is not for a terminal has the date and the part of the proxy with it.
+fn text<E>(log: &Log, stderr: E) -> [Part; 3]
+where
+    E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
+    let paint = log.paint;
+    let console = filter_fn(|metadata| metadata.target() == CONSOLE_ERROR);
+    let console = layer().event_format(Verbatim).with_writer(stderr.clone()).with_filter(console);
+    let debug = log.logging.debug;
+    let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
+    let traffic =
+        layer().event_format(Traffic { paint }).with_writer(stderr.clone()).with_filter(traffic);
+    let rest = filter_fn(|metadata| !is_special(metadata));
+    let entries = if paint.is_on() {
+        layer()
+            .event_format(Entry { paint })
+            .with_writer(stderr)
+            .with_filter(log.filter())
+            .with_filter(rest)
+            .boxed()
+    } else {
+        layer()
+            .with_ansi(false)
+            .with_writer(stderr)
+            .with_filter(log.filter())
+            .with_filter(rest)
+            .boxed()
+    };
+    [console.boxed(), traffic.boxed(), entries]
+}
+
+fn json<E>(log: &Log, stderr: E) -> [Part; 2]
+where
+    E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
+    let debug = log.logging.debug;
+    let always = filter_fn(move |metadata| match metadata.target() {
+        CONSOLE_ERROR | SERVER => true,
+        TRAFFIC => debug,
+        _ => false,
+    });
+    let always = layer().json().flatten_event(true).with_writer(stderr.clone()).with_filter(always);
+    let rest = filter_fn(|metadata| !is_special(metadata));
+    let entries = layer()
+        .json()
+        .flatten_event(true)
         .with_writer(stderr)
         .with_filter(log.filter())
         .with_filter(rest);
-    Registry::default().with(console).with(console_error).with(log_lines)
+    [always.boxed(), entries.boxed()]
 }
 
-/// Writes the message of an event and nothing else.
-struct Verbatim;
-
-impl<S, N> FormatEvent<S, N> for Verbatim
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut message = Message { writer: &mut writer, result: Ok(()) };
-        event.record(&mut message);
-        message.result?;
-        writeln!(writer)
-    }
-}
-
-/// Writes the field called `message`.
-struct Message<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    result: fmt::Result,
-}
-
-impl Visit for Message<'_, '_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && self.result.is_ok() {
-            self.result = write!(self.writer, "{value:?}");
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" && self.result.is_ok() {
-            self.result = self.writer.write_str(value);
-        }
-    }
+/// Whether an event is no matter of levels.
+fn is_special(metadata: &Metadata<'_>) -> bool {
+    matches!(metadata.target(), CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }
 
 #[cfg(test)]

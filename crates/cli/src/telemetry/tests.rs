@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{Log, subscriber};
+use super::{Format, Level, Log, Logging, subscriber};
+use crate::paint::Paint;
 
 /// A stream that remembers what was written to it.
 #[derive(Clone, Default)]
@@ -29,8 +30,13 @@ impl Write for Stream {
 
 /// Runs `emit` and returns what reached stdout and stderr.
 fn written(directives: Option<&str>, debug: bool, emit: impl FnOnce()) -> (String, String) {
+    let logging = Logging { debug, level: Level::Warn, format: Format::Text };
+    written_as(logging, directives, emit)
+}
+
+fn written_as(logging: Logging, directives: Option<&str>, emit: impl FnOnce()) -> (String, String) {
     let (stdout, stderr) = (Stream::default(), Stream::default());
-    let log = Log { directives: directives.map(str::to_owned), debug, colours: false };
+    let log = Log { directives: directives.map(str::to_owned), logging, paint: Paint::PLAIN };
     let (out, err) = (stdout.clone(), stderr.clone());
     let subscriber = subscriber(&log, move || out.clone(), move || err.clone());
     tracing::subscriber::with_default(subscriber, emit);
@@ -53,7 +59,7 @@ fn console_lines_are_raw_and_never_filtered() {
 #[test]
 fn the_log_holds_warnings_unless_told_otherwise() {
     let emit = || {
-        tracing::debug!(target: "mcp_proxy::traffic", "traffic");
+        tracing::debug!(target: "mcp_proxy::traffic", summary = "", "traffic");
         tracing::debug!(target: "mcp_proxy_core::session", "detail");
         tracing::debug!(target: "hyper", "foreign detail");
         tracing::info!(target: "mcp_proxy_core::session", "news");
@@ -80,4 +86,70 @@ fn the_log_holds_warnings_unless_told_otherwise() {
             assert!(line.ends_with(expected), "{line}");
         }
     }
+}
+
+/// A message on its way, as the core tells of it.
+fn pass() {
+    tracing::debug!(
+        target: "mcp_proxy::traffic",
+        direction = "->",
+        session = "0a1b2c3d",
+        summary = "tools/call echo #1",
+        "{}",
+        r#"{"id":1}"#
+    );
+}
+
+#[test]
+fn traffic_is_one_readable_line() {
+    let (_, err) = written(None, true, pass);
+    let (time, rest) = err.split_once(' ').unwrap();
+    assert_eq!(time.len(), "12:34:56.789".len());
+    assert_eq!(rest, "0a1b2c3d → tools/call echo #1  {\"id\":1}\n");
+}
+
+#[test]
+fn messages_are_never_logged_without_debug() {
+    for directives in ["trace", "mcp_proxy::traffic=trace", "mcp_proxy=debug"] {
+        for format in [Format::Text, Format::Json] {
+            let logging = Logging { debug: false, level: Level::Trace, format };
+            assert_eq!(written_as(logging, Some(directives), pass).1, "", "{directives}");
+        }
+    }
+}
+
+#[test]
+fn the_level_counts_unless_the_environment_says_more() {
+    let emit = || {
+        tracing::error!("e");
+        tracing::warn!("w");
+        tracing::info!("i");
+        tracing::debug!("d");
+        tracing::trace!("t");
+    };
+    for (index, (_, level)) in Level::CHOICES.iter().enumerate() {
+        let logging = Logging { debug: false, level: *level, format: Format::Text };
+        let count = |directives| written_as(logging, directives, emit).1.lines().count();
+        assert_eq!(count(None), index + 1);
+        assert_eq!(count(Some("info")), 3);
+    }
+}
+
+#[test]
+fn every_line_of_stderr_is_an_object() {
+    let logging = Logging { debug: true, level: Level::Warn, format: Format::Json };
+    let (out, err) = written_as(logging, Some("off"), || {
+        tracing::info!(target: "mcp_proxy::console", "starting server on port 8080");
+        tracing::error!(target: "mcp_proxy::console_error", "[mcp-proxy] \"quoted\"");
+        tracing::info!(target: "mcp_proxy::server", "a line of the server");
+        pass();
+    });
+    assert_eq!(out, "starting server on port 8080\n");
+    let lines: Vec<serde_json::Value> =
+        err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["[mcp-proxy] \"quoted\"", "a line of the server", "{\"id\":1}"]);
+    assert_eq!(lines[1]["target"], "mcp_proxy::server");
+    assert_eq!(lines[2]["session"], "0a1b2c3d");
+    assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()));
 }

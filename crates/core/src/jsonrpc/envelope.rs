@@ -148,6 +148,35 @@ impl Message {
         Some(decode(inner))
     }
 
+    /// `params._meta`, whatever it is.
+    pub(crate) fn meta(&self) -> Option<Span> {
+        self.parts.meta
+    }
+
+    /// A request or notification with further members of `params._meta`, at its beginning. Where
+    /// `_meta` is no object there is no place for them.
+    pub(crate) fn with_meta(self, members: &str) -> Self {
+        let (at, text) = match (self.parts.meta, self.parts.params) {
+            (Some(meta), _) if self.text(meta).first() != Some(&b'{') => return self,
+            (Some(meta), _) => self.at_start_of(meta, members),
+            (None, Some(params)) => self.at_start_of(params, &format!("\"_meta\":{{{members}}}")),
+            (None, None) => {
+                let end = memchr::memrchr(b'}', &self.bytes).unwrap_or_default();
+                (end, format!(",\"params\":{{\"_meta\":{{{members}}}}}"))
+            }
+        };
+        let bytes = [&self.bytes[..at], text.as_bytes(), &self.bytes[at..]].concat();
+        // Rare enough to be looked at once more, instead of every range being moved.
+        Self::parse(bytes.into()).unwrap_or(self)
+    }
+
+    /// Where a member goes to be the first of an object, and with a comma if there are others.
+    fn at_start_of(&self, object: Span, member: &str) -> (usize, String) {
+        let inside = self.text(object).get(1..).unwrap_or_default().trim_ascii_start();
+        let comma = if inside.first() == Some(&b'}') { "" } else { "," };
+        (object.range().start + 1, format!("{member}{comma}"))
+    }
+
     pub(crate) fn text(&self, span: Span) -> &[u8] {
         span.of(&self.bytes)
     }

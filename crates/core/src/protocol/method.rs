@@ -10,6 +10,8 @@ pub(crate) enum Method {
     Unsubscribe,
     /// `tasks/*`, the experimental core tasks of 2025-11-25.
     Tasks,
+    /// One of the lists whose changes are notified.
+    List(List),
     Other,
 }
 
@@ -21,8 +23,45 @@ impl Method {
             "logging/setLevel" => Self::SetLevel,
             "resources/subscribe" => Self::Subscribe,
             "resources/unsubscribe" => Self::Unsubscribe,
+            "tools/list" => Self::List(List::Tools),
+            "prompts/list" => Self::List(List::Prompts),
+            "resources/list" => Self::List(List::Resources),
+            "resources/templates/list" => Self::List(List::Templates),
             _ if name.starts_with("tasks/") => Self::Tasks,
             _ => Self::Other,
+        }
+    }
+}
+
+/// What a server offers, by the request that lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    Tools,
+    Prompts,
+    Resources,
+    Templates,
+}
+
+impl List {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
+    /// The request for it.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+
+    /// The capability that stands for it; templates are resources.
+    pub(crate) fn capability(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources | Self::Templates => "resources",
         }
     }
 }

@@ -5,5 +5,5 @@ mod method;
 mod version;
 
 pub(crate) use log_level::LogLevel;
-pub(crate) use method::{Method, Notification};
+pub(crate) use method::{List, Method, Notification};
 pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, primes_streams};

@@ -3,12 +3,14 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
-use super::Reply;
+use super::{Reply, Sink};
+use crate::protocol::List;
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -17,16 +19,55 @@ pub(super) type MemberId = u64;
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
-    pub(super) last_sign: Instant,
+    started: Instant,
+    last_sign: Instant,
+}
+
+impl Exchange {
+    fn reply(&self) -> Option<&Reply> {
+        match &self.purpose {
+            Purpose::Call { reply, .. } => Some(reply),
+            _ => None,
+        }
+    }
+}
+
+/// How long an exchange may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    /// Time without an answer or a sign of life.
+    pub(crate) silence: Option<Duration>,
+    /// Time in all.
+    pub(crate) total: Option<Duration>,
+}
+
+impl Limits {
+    /// Which limit an exchange has gone past, if any.
+    fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
+        let past = |limit: &Duration, since| now.duration_since(since) >= *limit;
+        let silence = self.silence.filter(|limit| past(limit, exchange.last_sign));
+        silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
+    }
+
+    /// The shortest limit; `None` when there is nothing to watch.
+    pub(super) fn shortest(&self) -> Option<Duration> {
+        self.silence.into_iter().chain(self.total).min()
+    }
 }
 
 /// What the answer is for.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    /// A client's call.
-    Call { member: MemberId, reply: Reply },
+    /// A client's call; the first page of a list is remembered.
+    Call { member: MemberId, reply: Reply, list: Option<List> },
     /// The proxy's own `resources/subscribe` or `resources/unsubscribe`.
     Subscription { uri: String },
+    /// The proxy's own look whether a list has changed.
+    Relist(List),
+    /// The proxy's own handshake.
+    Greeting,
+    /// The proxy's own ping.
+    Ping(oneshot::Sender<()>),
     /// A request whose answer nobody waits for.
     Housekeeping,
 }
@@ -50,7 +91,8 @@ impl Exchanges {
     }
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
-        self.table.insert(self.next, Exchange { purpose, last_sign: Instant::now() });
+        let now = Instant::now();
+        self.table.insert(self.next, Exchange { purpose, started: now, last_sign: now });
         self.next += 1;
     }
 
@@ -66,17 +108,40 @@ impl Exchanges {
     pub(super) fn touch(&mut self, id: u64) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
         exchange.last_sign = Instant::now();
-        match &exchange.purpose {
-            Purpose::Call { reply, .. } => Some(reply),
-            _ => None,
-        }
+        exchange.reply()
+    }
+
+    /// Where the messages of a call go.
+    pub(super) fn sink(&self, id: u64) -> Option<Arc<dyn Sink>> {
+        self.table.get(&id).and_then(Exchange::reply).and_then(Reply::sink)
+    }
+
+    /// The call with this progress token.
+    pub(super) fn with_token(&self, token: &[u8]) -> Option<u64> {
+        self.calls().find(|(_, reply)| reply.token() == Some(token)).map(|(id, _)| id)
+    }
+
+    /// The call under way, if there is exactly one.
+    pub(super) fn only(&self) -> Option<u64> {
+        let mut calls = self.calls();
+        let first = calls.next().map(|(id, _)| id);
+        first.filter(|_| calls.next().is_none())
+    }
+
+    /// The call that began last.
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.calls().map(|(id, _)| id).max()
+    }
+
+    fn calls(&self) -> impl Iterator<Item = (u64, &Reply)> {
+        self.table.iter().filter_map(|(id, exchange)| Some((*id, exchange.reply()?)))
     }
 
     /// The upstream's id for a client's call.
     pub(super) fn find(&self, client: MemberId, id: &[u8]) -> Option<u64> {
         let of_client = |exchange: &Exchange| {
             matches!(&exchange.purpose,
-                Purpose::Call { member, reply } if *member == client && reply.id() == id)
+                Purpose::Call { member, reply, .. } if *member == client && reply.id() == id)
         };
         self.table.iter().find(|(_, exchange)| of_client(exchange)).map(|(id, _)| *id)
     }
@@ -88,10 +153,16 @@ impl Exchanges {
         })
     }
 
-    /// Removes what has been silent for longer than `timeout`.
-    pub(super) fn remove_silent(&mut self, timeout: Duration) -> Vec<(u64, Exchange)> {
+    /// Removes what has gone past a limit, and says which.
+    pub(super) fn remove_overdue(&mut self, limits: Limits) -> Vec<(u64, Exchange, Duration)> {
         let now = Instant::now();
-        self.remove_where(|exchange| now.duration_since(exchange.last_sign) >= timeout)
+        let overdue = |exchange: &Exchange| limits.exceeded_by(exchange, now);
+        let removed = self.remove_where(|exchange| overdue(exchange).is_some());
+        let with_limit = |(id, exchange): (u64, Exchange)| {
+            let limit = overdue(&exchange).unwrap_or_default();
+            (id, exchange, limit)
+        };
+        removed.into_iter().map(with_limit).collect()
     }
 
     fn remove_where(

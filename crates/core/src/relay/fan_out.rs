@@ -17,8 +17,13 @@ impl State {
             Notification::ResourceUpdated => self.audience_of_resource(notification.uri()),
             // Their ids belong to one client, and a shared upstream does not say whose they are.
             Notification::Tasks | Notification::Progress | Notification::Cancelled => Vec::new(),
-            _ => self.sinks(|_, _| true),
+            _ => self.everybody(),
         }
+    }
+
+    /// The sinks of all clients.
+    pub(super) fn everybody(&self) -> Vec<Arc<dyn Sink>> {
+        self.sinks(|_, _| true)
     }
 
     fn audience_of_level(&self, level: Option<LogLevel>) -> Vec<Arc<dyn Sink>> {

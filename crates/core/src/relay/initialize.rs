@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::{
     jsonrpc::{Assembly, Edit, Message, Span, decode_string, escape, find_member, find_removal},
-    protocol::{LATEST_LEGACY, is_legacy},
+    protocol::{LATEST_LEGACY, List, is_legacy},
 };
 
 /// The server's own `InitializeResult`, kept as it was written.
@@ -44,6 +44,14 @@ impl InitializeResult {
     /// Whether the server takes `logging/setLevel`.
     pub(crate) fn has_logging(&self) -> bool {
         self.logging
+    }
+
+    /// Whether the server says when this list changes.
+    pub(crate) fn notifies_of(&self, list: List) -> bool {
+        let whole = Span::new(0, self.bytes.len());
+        let path = ["capabilities", list.capability(), "listChanged"];
+        let found = path.iter().try_fold(whole, |span, name| find_member(&self.bytes, span, name));
+        found.is_some_and(|span| span.of(&self.bytes) == b"true")
     }
 
     /// The server's answer for a client that asks for this revision: the client's own if it is a

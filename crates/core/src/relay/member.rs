@@ -8,15 +8,16 @@ use super::{
     Connection, Reply, Shared,
     exchange::{MemberId, Purpose},
     initialize::requested_version,
+    link::Link,
+    lists::Lists,
     outbox::{Outbox, Pushed},
-    shared::{Link, State},
+    shared::State,
     subscription::Effect,
 };
 use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
-    protocol::{LogLevel, Method, Notification},
-    telemetry::traffic,
+    protocol::{List, LogLevel, Method, Notification},
 };
 
 /// Most resources one client may be subscribed to.
@@ -63,15 +64,26 @@ impl Connection for Member {
     }
 }
 
+/// A request that cannot be handed over yet.
+enum Held {
+    /// The upstream has too much to read.
+    Full(Arc<Outbox>, Message, Reply),
+    /// There is no upstream for the moment.
+    Away(Message, Reply),
+}
+
 impl Member {
     pub(super) fn new(id: MemberId, shared: Arc<Shared>) -> Self {
         Self { id, shared }
     }
 
-    fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match Method::of(&request.method()) {
-            Method::Initialize => self.initialize(&request, reply),
-            Method::Ping => self.ping(reply),
+            Method::Initialize | Method::Ping => return self.answer(request, reply),
             Method::SetLevel => return self.set_level(request, reply),
             Method::Subscribe => return self.subscribe(request, reply),
             Method::Unsubscribe => return self.unsubscribe(request, reply),
@@ -80,25 +92,33 @@ impl Member {
                 "tasks are not available on a server that is shared by all clients of the proxy; \
                  run mcp-proxy with --isolation session",
             )),
-            Method::Other => return self.forward(request, reply),
+            Method::List(list) => {
+                let list = Some(list).filter(|_| Lists::is_first_page(&request));
+                return self.forward(request, reply, list);
+            }
+            Method::Other => return self.forward(request, reply, None),
         }
         None
     }
 
-    fn initialize(&self, request: &Message, reply: Reply) {
+    /// Answers what the proxy knows itself, as long as there is an upstream.
+    fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match &self.shared.lock().link {
-            Link::Down(cause) => reply.error(&cause.error()),
+            Link::Away { .. } => {}
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
             Link::Up { initialize, .. } => {
-                reply.result(&initialize.for_client(requested_version(request).as_deref()));
+                if Method::of(&request.method()) == Method::Initialize {
+                    reply.result(&initialize.for_client(requested_version(&request).as_deref()));
+                } else {
+                    reply.result(b"{}");
+                }
+                return None;
             }
         }
-    }
-
-    fn ping(&self, reply: Reply) {
-        match &self.shared.lock().link {
-            Link::Down(cause) => reply.error(&cause.error()),
-            Link::Up { .. } => reply.result(b"{}"),
-        }
+        Some(self.wait(request, reply))
     }
 
     /// The level is the client's own; the upstream is asked for the most verbose one of all. One
@@ -107,7 +127,7 @@ impl Member {
         let mut state = self.shared.lock();
         if !matches!(&state.link, Link::Up { initialize, .. } if initialize.has_logging()) {
             drop(state);
-            return self.forward(request, reply);
+            return self.forward(request, reply, None);
         }
         let level = request.params().and_then(|params| {
             let span = find_member(request.bytes(), params, "level")?;
@@ -134,11 +154,17 @@ impl Member {
     }
 
     fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let Some(uri) = request.uri() else {
+            return self.forward(request, reply, None);
+        };
         let mut state = self.shared.lock();
-        if let Link::Down(cause) = &state.link {
-            reply.error(&cause.error());
-            return None;
+        match &state.link {
+            Link::Up { .. } => {}
+            Link::Away { .. } => return Some(self.wait(request, reply)),
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
         }
         if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
             let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
@@ -153,11 +179,17 @@ impl Member {
     }
 
     fn unsubscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let Some(uri) = request.uri() else {
+            return self.forward(request, reply, None);
+        };
         let mut state = self.shared.lock();
-        if let Link::Down(cause) = &state.link {
-            reply.error(&cause.error());
-            return None;
+        match &state.link {
+            Link::Up { .. } => {}
+            Link::Away { .. } => return Some(self.wait(request, reply)),
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return None;
+            }
         }
         if let Some(effect) = state.subscriptions.release(&uri, self.id) {
             state.apply(effect, uri);
@@ -202,51 +234,58 @@ impl Member {
     }
 
     /// Sends a call upstream under an id of the proxy's own.
-    fn forward(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let mut held = self.try_forward(request, reply)?;
-        let member = self.clone();
-        Some(Box::pin(async move {
-            loop {
-                held.outbox.room().await;
-                match member.try_forward(held.request, held.reply) {
-                    None => return,
-                    Some(again) => held = again,
-                }
+    fn forward(
+        &self,
+        request: Message,
+        reply: Reply,
+        list: Option<List>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        match self.try_forward(request, reply, list).err()? {
+            Held::Away(request, reply) => Some(self.wait(request, reply)),
+            Held::Full(outbox, request, reply) => {
+                let member = self.clone();
+                Some(Box::pin(async move {
+                    outbox.room().await;
+                    if let Some(sending) = member.forward(request, reply, list) {
+                        sending.await;
+                    }
+                }))
             }
-        }))
+        }
     }
 
-    /// Hands the call back while the upstream is too far behind to take it.
-    fn try_forward(&self, request: Message, reply: Reply) -> Option<Held> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is moved on at once; boxing it would cost more"
+    )]
+    fn try_forward(&self, request: Message, reply: Reply, list: Option<List>) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
             Link::Up { outbox, .. } => Arc::clone(outbox),
+            Link::Away { .. } => return Err(Held::Away(request, reply)),
             Link::Down(cause) => {
                 reply.error(&cause.error());
-                return None;
+                return Ok(());
             }
         };
         match push(&state, &outbox, &request) {
-            Pushed::Full => return Some(Held { outbox, request, reply }),
-            Pushed::Closed => {
-                reply.error(&ErrorBody::new(Code::Internal, "the server is being stopped"));
-            }
+            Pushed::Full => return Err(Held::Full(outbox, request, reply)),
+            // It is being stopped; what becomes of it is about to be known.
+            Pushed::Closed => return Err(Held::Away(request, reply)),
             Pushed::Queued => {
-                traffic!("->", request.bytes());
-                state.exchanges.insert(Purpose::Call { member: self.id, reply });
+                state.exchanges.insert(Purpose::Call { member: self.id, reply, list });
                 if let Some(attached) = state.members.get_mut(&self.id) {
                     attached.in_flight += 1;
                 }
                 self.shared.watch(&mut state);
             }
         }
-        None
+        Ok(())
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
         let Link::Up { outbox, .. } = &self.shared.lock().link else { return None };
         let outbox = Arc::clone(outbox);
-        traffic!("->", notification.bytes());
         if outbox.push(&line(&notification, &[])) != Pushed::Full {
             return None;
         }
@@ -258,18 +297,11 @@ impl Member {
     }
 }
 
-/// A call that waits for room.
-struct Held {
-    outbox: Arc<Outbox>,
-    request: Message,
-    reply: Reply,
-}
-
 /// The progress token is the id: both have to be unique among running calls.
 fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
     let mut buffer = itoa::Buffer::new();
     let own = buffer.format(state.exchanges.next_id()).as_bytes();
-    let Some(id) = request.id_span() else { return Pushed::Closed };
+    let Some(id) = request.id_span() else { return Pushed::Queued };
     let id = Edit { span: id, with: own };
     match request.requested_token().map(|span| Edit { span, with: own }) {
         None => outbox.push(&line(request, &[id])),

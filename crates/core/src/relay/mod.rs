@@ -5,21 +5,29 @@
 //! through the client's [`Sink`]. Neither side knows the other.
 
 mod cause;
+mod dedicated;
 mod embedded;
 mod exchange;
+mod expiry;
 mod fan_out;
 mod initialize;
+mod link;
+mod lists;
 mod member;
 mod outbox;
+mod readiness;
 mod reply;
 mod shared;
 mod subscription;
 
 pub(crate) use cause::Cause;
+pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
+pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
+pub(crate) use readiness::{Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 
@@ -27,6 +35,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 use crate::{
     host::{Caller, Refusal, ServerId},
@@ -54,6 +63,14 @@ pub(crate) trait Sink: Send + Sync {
     /// An exchange on this sink will get no response.
     fn forget(&self);
 
+    /// The HTTP session whose client reads it, to tell clients apart in the log.
+    fn session(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Whether a message that is no response would reach its client now.
+    fn is_heard(&self) -> bool;
+
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
 }
@@ -80,6 +97,12 @@ pub(crate) enum OpenError {
     Refused(Refusal),
 }
 
+impl From<ErrorBody> for OpenError {
+    fn from(error: ErrorBody) -> Self {
+        Self::Upstream(error)
+    }
+}
+
 impl OpenError {
     fn without_caller() -> Self {
         Self::Upstream(ErrorBody::new(Code::Internal, "this server is not reached over HTTP"))
@@ -90,6 +113,12 @@ impl OpenError {
 pub(crate) trait Backend: Send + Sync {
     /// Opens a connection for one client.
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>>;
+}
+
+/// What a server says to the proxy.
+pub(crate) trait Listener: Send + Sync {
+    /// A message from the server.
+    fn receive(&self, message: &Message);
 }
 
 /// One client's use of a [`Backend`].

@@ -53,11 +53,13 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Queues a message however far behind the upstream is: for the few that the proxy itself
-    /// sends, each of which answers or ends something that was bounded before.
+    /// Queues one of the messages that the proxy itself sends, which cannot wait. Only an upstream
+    /// that asks and asks without reading the answers can fill the queue with them; it gets no more.
     pub(crate) fn push_anyway(&self, assembly: &Assembly<'_>) {
         let queue = self.lock();
-        if !queue.closed {
+        if queue.pieces.len() > 2 * MAX_QUEUED_BYTES {
+            tracing::warn!("the server does not read what it is sent; a message to it is dropped");
+        } else if !queue.closed {
             self.append(queue, assembly);
         }
     }
@@ -81,9 +83,18 @@ impl Outbox {
         }
     }
 
+    /// Bytes queued.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.lock().pieces.len()
+    }
+
     fn is_full(&self) -> bool {
         let queue = self.lock();
         !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     /// Everything queued, once there is something; `None` when the queue is closed.

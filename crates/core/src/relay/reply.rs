@@ -2,8 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
+use tracing::Span;
+
 use super::{Outgoing, Sink};
-use crate::jsonrpc::{Code, Edit, ErrorBody, Message, Raw};
+use crate::{
+    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
+    metrics::{Call, Outcome},
+    seats::Seat,
+    telemetry::traffic,
+};
 
 /// Where one request's answer goes. Consumed by the answer; dropped unanswered, it says so to the
 /// client, so that no call hangs.
@@ -11,6 +19,12 @@ pub(crate) struct Reply {
     sink: Option<Arc<dyn Sink>>,
     id: Raw,
     token: Option<Raw>,
+    /// Counts the call, if metrics are on.
+    call: Option<Box<Call>>,
+    /// Traces the call, if somebody listens.
+    span: Option<Box<Span>>,
+    /// The call's place among those of its session.
+    seat: Option<Seat>,
 }
 
 impl fmt::Debug for Reply {
@@ -26,12 +40,37 @@ impl Reply {
             sink: Some(sink),
             id: Raw::new(request.id().unwrap_or(b"null")),
             token: request.requested_token().map(|span| Raw::new(request.text(span))),
+            call: None,
+            span: None,
+            seat: None,
         }
+    }
+
+    /// Gives the seat back with the answer.
+    pub(crate) fn seated(mut self, seat: Option<Seat>) -> Self {
+        self.seat = seat;
+        self
+    }
+
+    /// Counts the call with its outcome.
+    pub(crate) fn counted(mut self, call: Option<Box<Call>>) -> Self {
+        self.call = call;
+        self
     }
 
     /// The client's id, as written.
     pub(crate) fn id(&self) -> &[u8] {
         self.id.as_bytes()
+    }
+
+    /// The client's progress token, as written.
+    pub(super) fn token(&self) -> Option<&[u8]> {
+        self.token.as_ref().map(Raw::as_bytes)
+    }
+
+    /// Where the answer goes.
+    pub(super) fn sink(&self) -> Option<Arc<dyn Sink>> {
+        self.sink.clone()
     }
 
     /// Passes a progress notification on under the client's own token.
@@ -42,8 +81,11 @@ impl Reply {
             return;
         };
         let edits = [Edit { span, with: token.as_bytes() }];
-        let source = notification.bytes();
-        sink.write(Outgoing { source, edits: &edits, response: false });
+        write(
+            &**sink,
+            Outgoing { source: notification.bytes(), edits: &edits, response: false },
+            None,
+        );
     }
 
     /// Passes on a message that belongs to the request and does not answer it.
@@ -70,8 +112,13 @@ impl Reply {
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
-        write(&*sink, outgoing, event_id);
+        write(
+            &*sink,
+            Outgoing { source: response.bytes(), edits: &edits, response: true },
+            event_id,
+        );
+        let failed = response.kind() == Kind::Error;
+        self.end(if failed { Outcome::Error } else { Outcome::Ok });
     }
 
     /// Answers with this raw JSON result.
@@ -80,7 +127,8 @@ impl Reply {
         let text =
             [br#"{"jsonrpc":"2.0","id":"#, self.id.as_bytes(), b",\"result\":", result, b"}"];
         let text = text.concat().into();
-        sink.write(Outgoing { source: &text, edits: &[], response: true });
+        write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
+        self.end(Outcome::Ok);
     }
 
     /// Answers with an error of the proxy's own.
@@ -93,21 +141,47 @@ impl Reply {
         if let Some(sink) = self.sink.take() {
             sink.forget();
         }
+        self.end(Outcome::Cancelled);
     }
 
     fn fail(&mut self, error: &ErrorBody) {
         if let Some(sink) = self.sink.take() {
             let text = error.response(self.id.as_bytes());
-            sink.write(Outgoing { source: &text, edits: &[], response: true });
+            write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
+        }
+        self.end(Outcome::Failed);
+    }
+
+    /// Traces the call to its end.
+    pub(crate) fn traced(mut self, span: Option<Box<Span>>) -> Self {
+        self.span = span;
+        self
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        drop(self.seat.take());
+        if let Some(span) = self.span.take() {
+            span.record("outcome", outcome.name());
+        }
+        if let Some(call) = self.call.take() {
+            call.end(outcome);
         }
     }
 }
 
 pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+    traffic!("<-", &as_sent(&outgoing), sink.session());
     match event_id {
         Some(id) => sink.write_event(outgoing, id),
         None => sink.write(outgoing),
     }
+}
+
+/// The message as its client reads it.
+#[cold]
+fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
+    let Outgoing { source, edits, .. } = *outgoing;
+    Assembly { before: b"", source, edits, behind: b"" }.frame().runs().concat().into()
 }
 
 impl Drop for Reply {

@@ -15,9 +15,11 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Cause, Client, Connection, InitializeResult, OpenError, Outbox, Sink,
+    Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
+    link::Link,
+    lists::Lists,
     member::Member,
     subscription::{Effect, Subscriptions},
 };
@@ -31,8 +33,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     me: Weak<Self>,
-    request_timeout: Option<Duration>,
-    busy: Notify,
+    limits: Limits,
+    restart_wait: Duration,
+    pub(super) busy: Notify,
+    /// The link is another one.
+    pub(super) changed: Notify,
     state: Mutex<State>,
 }
 
@@ -45,16 +50,19 @@ pub(super) struct State {
     pub(super) subscriptions: Subscriptions<super::Reply>,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
+    /// What clients saw of the upstream's lists.
+    pub(super) lists: Lists,
+    /// How often the upstream has come back.
+    pub(super) restarts: u32,
+    pub(super) sweeping: bool,
     next_member: MemberId,
-    sweeping: bool,
 }
 
-/// The way to the upstream.
-#[derive(Debug)]
-pub(super) enum Link {
-    Up { outbox: Arc<Outbox>, initialize: InitializeResult },
-    Down(Cause),
-}
+/// When it is worth asking again for a server that is on its way.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What a server that was told nothing is taken to log from.
+pub(super) const INITIAL_LEVEL: LogLevel = LogLevel::Info;
 
 /// What the upstream knows of one client.
 pub(super) struct Attached {
@@ -70,59 +78,49 @@ impl std::fmt::Debug for Attached {
 }
 
 impl Shared {
-    /// Shares an upstream that has been initialized; `next_id` is the first free request id.
+    /// Shares an upstream that is yet to come; `first_id` is its first free request id.
     ///
-    /// Calls that show no sign of life for `request_timeout` are cancelled and fail.
-    pub(crate) fn new(
-        outbox: Arc<Outbox>,
-        initialize: InitializeResult,
-        next_id: u64,
-        request_timeout: Option<Duration>,
-    ) -> Arc<Self> {
+    /// Calls that go past `limits` are cancelled and fail; those that arrive while the upstream is
+    /// away wait for it at most `restart_wait`.
+    pub(crate) fn new(first_id: u64, limits: Limits, restart_wait: Duration) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
-            request_timeout,
+            limits,
+            restart_wait,
             busy: Notify::new(),
+            changed: Notify::new(),
             state: Mutex::new(State {
-                link: Link::Up { outbox, initialize },
-                exchanges: Exchanges::starting_at(next_id),
+                link: Link::Away { cause: None, attempt: 0 },
+                exchanges: Exchanges::starting_at(first_id),
                 members: HashMap::new(),
                 subscriptions: Subscriptions::default(),
-                level: LogLevel::Info,
-                next_member: 0,
+                level: INITIAL_LEVEL,
+                lists: Lists::default(),
+                restarts: 0,
                 sweeping: false,
+                next_member: 0,
             }),
         })
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) fn restart_wait(&self) -> Duration {
+        self.restart_wait
     }
 
     /// The server's name and version, for people.
     pub(crate) fn server_name(&self) -> Option<String> {
         match &self.lock().link {
             Link::Up { initialize, .. } => initialize.server_name(),
-            Link::Down(_) => None,
+            _ => None,
         }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes sure that the time of running exchanges is watched.
-    pub(super) fn watch(&self, state: &mut State) {
-        if self.request_timeout.is_some() && !state.sweeping {
-            state.sweeping = true;
-            self.busy.notify_one();
-        }
-    }
-
-    /// A message from the upstream.
-    pub(crate) fn receive(&self, message: &Message) {
-        traffic!("<-", message.bytes());
-        match message.kind() {
-            Kind::Result | Kind::Error => self.receive_response(message),
-            Kind::Notification => self.receive_notification(message),
-            Kind::Request => self.refuse(message),
-        }
     }
 
     fn receive_response(&self, response: &Message) {
@@ -133,12 +131,16 @@ impl Shared {
             return;
         };
         match exchange.purpose {
-            Purpose::Call { member, reply } => {
+            Purpose::Call { member, reply, list } => {
                 state.ended(member);
+                if let Some(list) = list {
+                    state.lists.learn(list, response);
+                }
                 drop(state);
                 reply.response(response);
             }
             Purpose::Subscription { uri } => {
+                traffic!("<-", response.bytes());
                 let accepted = response.kind() == Kind::Result;
                 let (waiting, next) = state.subscriptions.answered(&uri, accepted);
                 if let Some(effect) = next {
@@ -149,7 +151,10 @@ impl Shared {
                     reply.response(response);
                 }
             }
-            Purpose::Housekeeping => {}
+            Purpose::Relist(list) => Self::relisted(state, list, response),
+            // Nobody waits any more if the receiver has gone.
+            Purpose::Ping(answered) => drop(answered.send(())),
+            Purpose::Greeting | Purpose::Housekeeping => traffic!("<-", response.bytes()),
         }
     }
 
@@ -163,12 +168,14 @@ impl Shared {
             }
             return;
         }
+        traffic!("<-", notification.bytes());
         let audience = state.audience(notification);
         drop(state);
         deliver(&audience, notification.bytes());
     }
 
     fn refuse(&self, request: &Message) {
+        traffic!("<-", request.bytes());
         let (Some(id), method) = (request.id(), request.method()) else { return };
         let answer = if Method::of(&method) == Method::Ping {
             [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into()
@@ -182,71 +189,42 @@ impl Shared {
         };
         self.lock().send_line(&answer);
     }
+}
 
-    /// The upstream is gone: every call fails now, and later ones say why.
-    pub(crate) fn closed(&self, cause: &Cause) {
-        let mut state = self.lock();
-        state.link = Link::Down(cause.clone());
-        let subscriptions = std::mem::take(&mut state.subscriptions);
-        let exchanges = state.exchanges.take();
-        for member in state.members.values_mut() {
-            member.in_flight = 0;
-        }
-        drop(state);
-        let error = cause.error();
-        let calls = exchanges.into_iter().filter_map(|exchange| match exchange.purpose {
-            Purpose::Call { reply, .. } => Some(reply),
-            Purpose::Subscription { .. } | Purpose::Housekeeping => None,
-        });
-        for reply in calls.chain(subscriptions.into_waiting()) {
-            reply.error(&error);
+impl Listener for Shared {
+    fn receive(&self, message: &Message) {
+        match message.kind() {
+            Kind::Result | Kind::Error => self.receive_response(message),
+            Kind::Notification => self.receive_notification(message),
+            Kind::Request => self.refuse(message),
         }
     }
+}
 
-    /// Watches the time of the exchanges; ends with the task that runs it.
-    #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
-    pub(crate) async fn expire_calls(self: Arc<Self>) {
-        let Some(timeout) = self.request_timeout else { return };
-        let period = (timeout / 8).clamp(Duration::from_millis(5), Duration::from_secs(1));
-        loop {
-            self.busy.notified().await;
-            while self.sweep(timeout) {
-                tokio::time::sleep(period).await;
-            }
-        }
+impl Readiness for Shared {
+    fn unready(&self) -> Option<Unready> {
+        let (state, cause) = match &self.lock().link {
+            Link::Up { .. } => return None,
+            Link::Away { cause: None, .. } => ("starting", None),
+            Link::Away { cause: Some(cause), .. } => ("restarting", Some(cause.message.clone())),
+            Link::Down(cause) => ("stopped", Some(cause.message.clone())),
+        };
+        let reason = cause.unwrap_or_else(|| "the MCP server is being started".to_owned());
+        let retry_after = (state != "stopped").then_some(RETRY_AFTER);
+        Some(Unready { state, reason, retry_after })
     }
 
-    /// Fails what is overdue; `false` when nothing is left to watch.
-    fn sweep(&self, timeout: Duration) -> bool {
-        let mut state = self.lock();
-        let overdue = state.exchanges.remove_silent(timeout);
-        for (id, exchange) in &overdue {
-            state.cancel(*id, "Request timed out");
-            if let Purpose::Call { member, .. } = exchange.purpose {
-                state.ended(member);
-            }
+    fn servers(&self) -> Servers {
+        let state = self.lock();
+        let restarts = u64::from(state.restarts);
+        match &state.link {
+            Link::Up { outbox, pid, .. } => Servers {
+                pids: pid.iter().copied().collect(),
+                restarts,
+                queued_bytes: outbox.queued_bytes(),
+            },
+            _ => Servers { restarts, ..Servers::default() },
         }
-        let unanswered = overdue.iter().filter_map(|(_, exchange)| match &exchange.purpose {
-            Purpose::Subscription { uri } => Some(uri),
-            _ => None,
-        });
-        let mut waiting = Vec::new();
-        for uri in unanswered {
-            waiting.extend(state.subscriptions.answered(uri, false).0);
-        }
-        state.sweeping = !state.exchanges.is_empty();
-        let sweeping = state.sweeping;
-        drop(state);
-        let mut error = ErrorBody::new(Code::Internal, "Request timed out");
-        error.data = Some(format!("{{\"timeout\":{}}}", timeout.as_millis()));
-        let calls = overdue.into_iter().filter_map(|(_, exchange)| match exchange.purpose {
-            Purpose::Call { reply, .. } => Some(reply),
-            _ => None,
-        });
-        for reply in calls.chain(waiting) {
-            reply.error(&error);
-        }
-        sweeping
     }
 }
 
@@ -254,6 +232,11 @@ impl Backend for Shared {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let unsolicited = client.unsolicited;
         let mut state = self.lock();
+        if matches!(state.link, Link::Away { cause: None, .. }) {
+            drop(state);
+            let error = ErrorBody::new(Code::Unavailable, "the MCP server is starting");
+            return Box::pin(async { Err(error.into()) });
+        }
         let id = state.next_member;
         state.next_member += 1;
         state.members.insert(id, Attached { unsolicited, level: None, in_flight: 0 });

@@ -39,6 +39,10 @@ enum Phase {
     Subscribing,
     Subscribed,
     Unsubscribing,
+    /// Was subscribed with an upstream that has gone.
+    Lost,
+    /// Is being subscribed with its successor.
+    Renewing,
 }
 
 impl<W> Default for Subscriptions<W> {
@@ -114,12 +118,12 @@ impl<W> Subscriptions<W> {
                 resource.phase = Phase::Subscribing;
                 (Vec::new(), Some(Effect::Subscribe))
             }
-            Phase::Subscribing if !accepted => {
+            Phase::Subscribing | Phase::Renewing if !accepted => {
                 let waiting = std::mem::take(&mut resource.waiting);
                 self.resources.remove(uri);
                 (waiting, None)
             }
-            Phase::Subscribing | Phase::Subscribed => {
+            Phase::Subscribing | Phase::Subscribed | Phase::Lost | Phase::Renewing => {
                 let waiting = std::mem::take(&mut resource.waiting);
                 resource.phase = Phase::Subscribed;
                 if resource.holders.is_empty() {
@@ -131,9 +135,27 @@ impl<W> Subscriptions<W> {
         }
     }
 
-    /// Everybody who was waiting for an answer that will not come.
-    pub(crate) fn into_waiting(self) -> impl Iterator<Item = W> {
-        self.resources.into_values().flat_map(|resource| resource.waiting)
+    /// The upstream has gone: whoever waited for an answer will not get one and holds nothing;
+    /// what was confirmed is kept for [`Self::renew`].
+    pub(crate) fn lost(&mut self) -> Vec<W> {
+        let mut waiting = Vec::new();
+        self.resources.retain(|_, resource| {
+            waiting.append(&mut resource.waiting);
+            let confirmed =
+                matches!(resource.phase, Phase::Subscribed | Phase::Lost | Phase::Renewing);
+            resource.phase = Phase::Lost;
+            confirmed && !resource.holders.is_empty()
+        });
+        waiting
+    }
+
+    /// There is a new upstream: the resources to subscribe with it.
+    pub(crate) fn renew(&mut self) -> Vec<String> {
+        self.resources.retain(|_, resource| !resource.holders.is_empty());
+        for resource in self.resources.values_mut() {
+            resource.phase = Phase::Renewing;
+        }
+        self.resources.keys().cloned().collect()
     }
 
     /// How many resources `holder` wants.
@@ -204,6 +226,35 @@ mod tests {
         assert_eq!(wants.answered("x:a", true), (vec![], Some(Effect::Subscribe)));
         assert_eq!(wants.answered("x:a", true), (vec!["b"], None));
         assert_eq!(wants.holders("x:a"), [B]);
+    }
+
+    #[test]
+    fn what_was_confirmed_is_subscribed_again_with_a_new_upstream() {
+        let mut wants = Subscriptions::default();
+        wants.want("x:kept", A, "kept");
+        wants.answered("x:kept", true);
+        wants.want("x:left", B, "left");
+        wants.answered("x:left", true);
+        wants.want("x:open", A, "open");
+        assert_eq!(wants.lost(), ["open"]);
+        assert_eq!(wants.release_all(B), [""; 0]);
+        assert_eq!(wants.renew(), ["x:kept"]);
+        assert_eq!(wants.want("x:kept", B, "late"), None);
+        assert_eq!(wants.lost(), ["late"]);
+        assert_eq!(wants.renew(), ["x:kept"]);
+        assert_eq!(wants.answered("x:kept", true), (vec![], None));
+        assert_eq!(wants.holders("x:kept"), [A, B]);
+    }
+
+    #[test]
+    fn what_a_new_upstream_refuses_is_held_no_longer() {
+        let mut wants = Subscriptions::default();
+        wants.want("x:a", A, "a");
+        wants.answered("x:a", true);
+        wants.lost();
+        wants.renew();
+        assert_eq!(wants.answered("x:a", false), (vec![], None));
+        assert_eq!(wants.holders("x:a"), [0; 0]);
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl EventStore {
         frame
     }
 
+    /// How many events are kept, and their bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.events.len(), self.bytes)
+    }
+
     /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
     pub(crate) fn after(&self, last: EventId) -> Option<impl Iterator<Item = &Frame>> {
         let at = self.events.binary_search_by_key(&last.number, |event| event.id.number).ok()?;

@@ -18,6 +18,7 @@ use crate::{
     config::EventStoreConfig,
     jsonrpc::{Frame, Pieces},
     relay::Connection,
+    seats::{Seat, Seats},
 };
 
 /// What becomes of the events on a session's streams.
@@ -33,36 +34,63 @@ pub(crate) enum Events {
 /// All sessions of one front. Removing a session hands over the duty to close it.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    sessions: Mutex<HashMap<Uuid, Arc<Session>>>,
-    limit: usize,
+    sessions: Mutex<HashMap<Uuid, Known>>,
     epoch: Instant,
 }
 
-impl Registry {
-    /// At most `limit` sessions at a time.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { sessions: Mutex::default(), limit, epoch: Instant::now() }
-    }
+/// A session that can be found, and its seat among them.
+#[derive(Debug)]
+struct Known {
+    session: Arc<Session>,
+    _seat: Seat,
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Session>>> {
+/// What the sessions hold in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) sessions: usize,
+    pub(crate) events: usize,
+    pub(crate) event_bytes: usize,
+    pub(crate) queued_bytes: usize,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { sessions: Mutex::default(), epoch: Instant::now() }
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new session that nobody can find yet; `None` when there are too many.
-    pub(crate) fn create(&self, store: Events) -> Option<Arc<Session>> {
-        (self.lock().len() < self.limit).then(|| Arc::new(Session::new(store, self.epoch)))
+    /// A new session that nobody can find yet, with at most so many calls at a time.
+    pub(crate) fn create(&self, events: Events, max_in_flight: Option<usize>) -> Arc<Session> {
+        Arc::new(Session::new(events, max_in_flight, self.epoch))
     }
 
-    /// Makes the session known under its id.
-    pub(crate) fn insert(&self, session: Arc<Session>) {
-        self.lock().insert(session.id, session);
+    /// Makes the session known under its id; its seat is free again when it is removed.
+    pub(crate) fn insert(&self, session: Arc<Session>, seat: Seat) {
+        self.lock().insert(session.id, Known { session, _seat: seat });
+    }
+
+    /// What the sessions hold at the moment.
+    pub(crate) fn held(&self) -> Held {
+        let sessions: Vec<_> =
+            self.lock().values().map(|known| Arc::clone(&known.session)).collect();
+        let mut held = Held { sessions: sessions.len(), ..Held::default() };
+        for session in sessions {
+            session.add_to(&mut held);
+        }
+        held
     }
 
     /// The session that a header names, used from now on until the attachment is dropped.
     pub(crate) fn attach(&self, id: &str) -> Option<Attachment> {
         let id = parse_id(id)?;
         let sessions = self.lock();
-        sessions.get(&id).map(|session| Attachment::new(Arc::clone(session)))
+        sessions.get(&id).map(|known| Attachment::new(Arc::clone(&known.session)))
     }
 
     /// What ends this session from its server's side, before or after it is known.
@@ -78,14 +106,14 @@ impl Registry {
     }
 
     pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<Session>> {
-        self.lock().remove(&id)
+        self.lock().remove(&id).map(|known| known.session)
     }
 
     /// Removes every session that nobody has used for longer than `timeout`.
     pub(crate) fn remove_idle(&self, timeout: Duration) -> Vec<Arc<Session>> {
         let now = self.epoch.elapsed();
         let mut idle = Vec::new();
-        self.lock().retain(|_, session| {
+        self.lock().retain(|_, Known { session, .. }| {
             let keep = session.is_attached() || now.saturating_sub(session.last_used()) <= timeout;
             if !keep {
                 idle.push(Arc::clone(session));
@@ -96,7 +124,7 @@ impl Registry {
     }
 
     pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
-        self.lock().drain().map(|(_, session)| session).collect()
+        self.lock().drain().map(|(_, known)| known.session).collect()
     }
 }
 
@@ -117,6 +145,7 @@ pub(crate) struct Session {
     /// The client's revision understands priming events.
     primes: AtomicBool,
     connection: OnceLock<Arc<dyn Connection>>,
+    calls: Arc<Seats>,
     store: Option<Arc<Mutex<EventStore>>>,
     stored_outside: bool,
     standalone: Arc<Stream>,
@@ -127,24 +156,26 @@ pub(crate) struct Session {
 const STANDALONE: u64 = 0;
 
 impl Session {
-    fn new(events: Events, epoch: Instant) -> Self {
+    fn new(events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
         let store = match events {
             Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
             Events::Forgotten | Events::StoredOutside => None,
         };
         let stored_outside = matches!(events, Events::StoredOutside);
         let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
+        let id = Uuid::new_v4();
         Self {
-            id: Uuid::new_v4(),
+            id,
             epoch,
             attached: AtomicUsize::new(0),
             last_used: AtomicU64::new(epoch.elapsed().as_millis().try_into().unwrap_or(u64::MAX)),
             next_stream: AtomicU64::new(STANDALONE + 1),
             primes: AtomicBool::new(false),
             connection: OnceLock::new(),
+            calls: Seats::new(max_in_flight),
             store,
             stored_outside,
-            standalone: Arc::new(Stream::standalone(numbering)),
+            standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
             streams: Mutex::default(),
         }
     }
@@ -169,6 +200,11 @@ impl Session {
     /// The session's use of the upstream; `None` before [`Self::connect`].
     pub(crate) fn connection(&self) -> Option<&Arc<dyn Connection>> {
         self.connection.get()
+    }
+
+    /// Seats for so many more calls; `None` when the session has too many under way.
+    pub(crate) fn admit(&self, calls: usize) -> Option<Seat> {
+        self.calls.take(calls)
     }
 
     pub(crate) fn primes(&self) -> bool {
@@ -237,6 +273,17 @@ impl Session {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.standalone.has_ended()
+    }
+
+    fn add_to(&self, held: &mut Held) {
+        if let Some(store) = &self.store {
+            let (events, bytes) = store.lock().unwrap_or_else(PoisonError::into_inner).size();
+            held.events += events;
+            held.event_bytes += bytes;
+        }
+        let streams = self.streams();
+        let streams = streams.values().chain([&self.standalone]);
+        held.queued_bytes += streams.map(|stream| stream.queued_bytes()).sum::<usize>();
     }
 
     fn is_attached(&self) -> bool {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{Numbering, Session};
 use crate::{
@@ -45,12 +46,17 @@ pub(crate) enum Step {
 pub(crate) struct Stream {
     encoding: Encoding,
     numbering: Option<Numbering>,
-    session: Weak<Session>,
-    /// Its number within the session.
-    number: Option<u64>,
     /// The events are stored outside, so that the stream can be resumed all the same.
     stored: bool,
+    place: Option<Place>,
+    owner: Option<Uuid>,
     state: Mutex<State>,
+}
+
+/// Where a session keeps the stream.
+struct Place {
+    session: Weak<Session>,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -96,9 +102,9 @@ impl Stream {
         Self {
             encoding,
             numbering: None,
-            session: Weak::new(),
-            number: None,
             stored: false,
+            place: None,
+            owner: None,
             state: Mutex::new(State {
                 queue: Pieces::default(),
                 reader: Reader::Present(None),
@@ -118,15 +124,27 @@ impl Stream {
         Self { numbering, ..stream }
     }
 
-    /// Makes it a stream of this session: numbered if the session is resumable.
+    /// Makes it the stream of this number in this session; its events are numbered too if the
+    /// session is resumable.
     pub(crate) fn in_session(
         self,
         session: &Arc<Session>,
         number: u64,
         numbering: Option<Numbering>,
     ) -> Self {
+        let place = Some(Place { session: Arc::downgrade(session), number });
         let stored = session.is_stored_outside();
-        Self { numbering, session: Arc::downgrade(session), number: Some(number), stored, ..self }
+        Self { numbering, stored, place, owner: Some(session.id()), ..self }
+    }
+
+    /// Names the session whose client reads it.
+    pub(crate) fn owned_by(self, session: Uuid) -> Self {
+        Self { owner: Some(session), ..self }
+    }
+
+    /// Bytes waiting for the reader.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.lock().queue.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -245,8 +263,10 @@ impl Stream {
     }
 
     fn leave_session(&self) {
-        if let (Some(session), Some(number)) = (self.session.upgrade(), self.number) {
-            session.forget_stream(number);
+        if let Some(place) = &self.place
+            && let Some(session) = place.session.upgrade()
+        {
+            session.forget_stream(place.number);
         }
     }
 
@@ -316,6 +336,10 @@ impl Sink for Stream {
         self.put(outgoing, Some(event_id));
     }
 
+    fn session(&self) -> Option<Uuid> {
+        self.owner
+    }
+
     /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,
     /// because a client takes its end for a lost connection and asks to resume it for ever; a JSON
     /// body that can never come ends.
@@ -333,6 +357,13 @@ impl Sink for Stream {
             state.wake();
             state.reader = Reader::Dismissed;
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        let state = self.lock();
+        self.is_event_stream()
+            && state.owed != Owed::Ended
+            && matches!(state.reader, Reader::Present(_))
     }
 }
 

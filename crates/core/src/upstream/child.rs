@@ -1,7 +1,8 @@
-//! A stdio server: its process, the two tasks that read and write its pipes, and its end.
+//! One run of a stdio server: its process, the two tasks that read and write its pipes, its end.
 
 use std::{
     collections::VecDeque,
+    future::Future,
     io::{self, IoSlice},
     sync::Arc,
     time::Duration,
@@ -9,156 +10,167 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     process::{ChildStdin, ChildStdout},
-    sync::oneshot,
-    task::JoinHandle,
     time::timeout,
 };
 
 use super::{
+    guard::Guard,
     handshake::{self, Failure},
+    lines::Lines,
     process::{Pipes, Process, outcome},
 };
 use crate::{
-    codec::line::{Line, LineBuffer, classify},
-    config::UpstreamConfig,
+    config::CommandConfig,
     error::Error,
-    jsonrpc::{Body, Message, escape, split},
-    relay::{Cause, Outbox, Shared},
-    telemetry::console_error,
+    jsonrpc::escape,
+    relay::{Cause, InitializeResult, Listener, Outbox},
 };
 
 /// How long the output of a child that has exited is still read.
 const DRAIN: Duration = Duration::from_millis(250);
-/// Time to end a server that has not answered the handshake.
-const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// Time to end a server that does not serve.
+pub(super) const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
-/// A server that answers, and its supervision.
+/// A running server.
 #[derive(Debug)]
-pub(crate) struct Child {
-    shared: Arc<Shared>,
-    stop: oneshot::Sender<Duration>,
-    supervision: JoinHandle<()>,
-    expiry: JoinHandle<()>,
-}
-
-impl Child {
-    /// Starts the server and completes the handshake with it.
-    pub(crate) async fn start(config: &UpstreamConfig) -> Result<Self, Error> {
-        let (mut process, Pipes { mut stdin, stdout }) = Process::spawn(&config.command)?;
-        let mut lines = Lines::new(stdout, config.command.max_line_size);
-        let handshake = handshake::initialize(&mut stdin, &mut lines);
-        let initialize = match timeout(config.connection_timeout, handshake).await {
-            Ok(Ok(initialize)) => initialize,
-            failed => {
-                drop(stdin);
-                return Err(explain(failed.map(Result::err), &mut process, config).await);
-            }
-        };
-        let outbox = Arc::new(Outbox::default());
-        let next_id = handshake::NEXT_ID;
-        let shared = Shared::new(Arc::clone(&outbox), initialize, next_id, config.request_timeout);
-        let (stop, stopped) = oneshot::channel();
-        let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
-        let running = Running { process, shared: Arc::clone(&shared), outbox };
-        let supervision = tokio::spawn(running.supervise(stdin, lines, stopped));
-        Ok(Self { shared, stop, supervision, expiry })
-    }
-
-    /// What its clients connect to.
-    pub(crate) fn backend(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
-    /// Ends the server and everything it has started, within `budget`.
-    pub(crate) async fn stop(self, budget: Duration) {
-        if self.stop.send(budget).is_err() {
-            tracing::debug!("the server had ended already");
-        }
-        if let Err(error) = self.supervision.await {
-            tracing::error!(%error, "the supervision of the server failed");
-        }
-        self.expiry.abort();
-    }
-}
-
-async fn explain(
-    failed: Result<Option<Failure>, tokio::time::error::Elapsed>,
-    process: &mut Process,
-    config: &UpstreamConfig,
-) -> Error {
-    let command = process.name().to_owned();
-    let status = process.stop(STOP_AFTER_FAILURE).await;
-    match failed {
-        Err(_) => Error::HandshakeTimeout { command, limit: config.connection_timeout },
-        Ok(Some(Failure::Refused(reason))) => Error::HandshakeRefused { command, reason },
-        Ok(_) => {
-            let stderr = process.last_words().await;
-            Error::EndedEarly { command, outcome: outcome(status), stderr }
-        }
-    }
-}
-
-/// A child that has been initialized.
-struct Running {
+pub(super) struct Child {
     process: Process,
-    shared: Arc<Shared>,
-    outbox: Arc<Outbox>,
+    stdin: ChildStdin,
+    lines: Lines<ChildStdout>,
 }
 
-/// What ended a child's service.
-enum End {
+/// Why a server that runs is to run no longer.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The proxy has no use for it; the time its end may take.
     Asked(Duration),
+    /// It does not answer, as the end of "the MCP server …".
+    Hung(String),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) cause: Cause,
+    /// It was told to.
+    pub(super) asked: bool,
+    /// It exited by itself and called that a success.
+    pub(super) succeeded: bool,
+}
+
+enum End {
+    Told(Stop),
     Exited,
     /// Its output ended or broke, although it may still run.
     Output(String),
 }
 
-impl Running {
-    async fn supervise(
+impl Child {
+    /// Its process id, while it runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.pid()
+    }
+
+    /// Starts the command.
+    pub(super) fn spawn(config: &CommandConfig, guard: Option<&Guard>) -> Result<Self, Error> {
+        let (process, Pipes { stdin, stdout }) = Process::spawn(config, guard)?;
+        Ok(Self { process, stdin, lines: Lines::new(stdout, config.max_line_size) })
+    }
+
+    /// Completes the handshake within `limit`, or ends the server.
+    pub(super) async fn initialize(
         mut self,
-        stdin: ChildStdin,
-        lines: Lines<ChildStdout>,
-        stopped: oneshot::Receiver<Duration>,
-    ) {
-        let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&self.outbox)));
-        let mut reader = tokio::spawn(read_all(lines, Arc::clone(&self.shared)));
-        let end = tokio::select! {
-            budget = stopped => End::Asked(budget.unwrap_or_default()),
-            _ = self.process.exited() => End::Exited,
+        limit: Duration,
+    ) -> Result<(Self, InitializeResult), Error> {
+        let handshake = handshake::initialize(&mut self.stdin, &mut self.lines);
+        match timeout(limit, handshake).await {
+            Ok(Ok(initialize)) => Ok((self, initialize)),
+            Ok(Err(failure)) => Err(self.explain(Some(failure), limit).await),
+            Err(_) => Err(self.explain(None, limit).await),
+        }
+    }
+
+    /// Ends a server that has not served.
+    pub(super) async fn stop(self, budget: Duration) {
+        let Self { mut process, stdin, .. } = self;
+        drop(stdin);
+        process.stop(budget).await;
+    }
+
+    async fn explain(self, failure: Option<Failure>, limit: Duration) -> Error {
+        let Self { mut process, stdin, .. } = self;
+        drop(stdin);
+        let command = process.name().to_owned();
+        let status = process.stop(STOP_AFTER_FAILURE).await;
+        match failure {
+            None => Error::HandshakeTimeout { command, limit },
+            Some(Failure::Refused(reason)) => Error::HandshakeRefused { command, reason },
+            Some(Failure::Ended) => {
+                let stderr = process.last_words().await;
+                Error::EndedEarly { command, outcome: outcome(status), stderr }
+            }
+        }
+    }
+
+    /// Whether it still runs.
+    pub(super) fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Carries messages until the server ends or is told to.
+    pub(super) async fn serve(
+        self,
+        outbox: Arc<Outbox>,
+        listener: Arc<impl Listener + 'static>,
+        told: impl Future<Output = Stop>,
+    ) -> Ended {
+        let Self { mut process, stdin, lines } = self;
+        let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&outbox)));
+        let mut reader = tokio::spawn(read_all(lines, listener));
+        let mut end = tokio::select! {
+            stop = told => End::Told(stop),
+            _ = process.exited() => End::Exited,
             reason = &mut reader => End::Output(reason.unwrap_or_else(|error| error.to_string())),
         };
-        if matches!(end, End::Exited) {
+        if matches!(end, End::Output(_)) && timeout(DRAIN, process.exited()).await.is_ok() {
+            // The end of its output was that of the process, which says more.
+            end = End::Exited;
+        } else if matches!(end, End::Exited) {
             // Answers written before the exit still count.
             drop(timeout(DRAIN, &mut reader).await);
         }
-        self.outbox.close();
-        let budget = if let End::Asked(budget) = end { budget } else { STOP_AFTER_FAILURE };
+        outbox.close();
+        let budget = match end {
+            End::Told(Stop::Asked(budget)) => budget,
+            _ => STOP_AFTER_FAILURE,
+        };
         if timeout(budget / 4, &mut writer).await.is_err() {
             writer.abort();
         }
-        let status = self.process.stop(budget).await;
+        let status = process.stop(budget).await;
         reader.abort();
-        let asked = matches!(end, End::Asked(_));
-        let cause = self.cause(end, outcome(status)).await;
-        if !asked {
-            console_error!("[mcp-proxy] {}", cause.message);
+        let exited = matches!(end, End::Exited);
+        Ended {
+            asked: matches!(end, End::Told(Stop::Asked(_))),
+            succeeded: exited && status.is_some_and(|status| status.success()),
+            cause: cause(&mut process, end, &outcome(status)).await,
         }
-        self.shared.closed(&cause);
     }
+}
 
-    async fn cause(&mut self, end: End, outcome: String) -> Cause {
-        let message = match end {
-            End::Asked(_) => "the proxy is shutting down".to_owned(),
-            End::Exited => format!("the MCP server {outcome}"),
-            End::Output(reason) => format!("the MCP server was stopped: {reason}"),
-        };
-        let words = self.process.last_words().await;
-        let words: Vec<_> = words.iter().map(|line| escape(line)).collect();
-        let data = format!(r#"{{"outcome":{},"stderr":[{}]}}"#, escape(&outcome), words.join(","));
-        Cause { message, data: Some(data) }
-    }
+async fn cause(process: &mut Process, end: End, outcome: &str) -> Cause {
+    let message = match end {
+        End::Told(Stop::Asked(_)) => "the proxy is shutting down".to_owned(),
+        End::Told(Stop::Hung(reason)) => format!("the MCP server {reason}"),
+        End::Exited => format!("the MCP server {outcome}"),
+        End::Output(reason) => format!("the MCP server was stopped: {reason}"),
+    };
+    let words = process.last_words().await;
+    let words: Vec<_> = words.iter().map(|line| escape(line)).collect();
+    let data = format!(r#"{{"outcome":{},"stderr":[{}]}}"#, escape(outcome), words.join(","));
+    Cause { message, data: Some(data) }
 }
 
 /// Writes the queue to the child until it is closed, then ends the child's input.
@@ -221,101 +233,12 @@ fn input(stdin: ChildStdin) -> io::Result<Input> {
 }
 
 /// Reads the child's output until it ends; says why.
-async fn read_all(mut lines: Lines<ChildStdout>, shared: Arc<Shared>) -> String {
+async fn read_all(mut lines: Lines<ChildStdout>, listener: Arc<impl Listener>) -> String {
     loop {
         match lines.next().await {
-            Ok(Some(message)) => shared.receive(&message),
+            Ok(Some(message)) => listener.receive(&message),
             Ok(None) => return "it closed its output".to_owned(),
             Err(reason) => return reason,
-        }
-    }
-}
-
-/// Messages among the lines of a child's output.
-#[derive(Debug)]
-pub(super) struct Lines<R> {
-    reader: R,
-    buffer: LineBuffer,
-    limit: usize,
-    batch: std::vec::IntoIter<Message>,
-    ended: bool,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, limit: usize) -> Self {
-        let buffer = LineBuffer::new(limit);
-        Self { reader, buffer, limit, batch: Vec::new().into_iter(), ended: false }
-    }
-
-    /// The next message; `None` at the end of the output, an error if it cannot be read on.
-    pub(super) async fn next(&mut self) -> Result<Option<Message>, String> {
-        loop {
-            if let Some(message) = self.batch.next() {
-                return Ok(Some(message));
-            }
-            match self.buffer.next_line() {
-                Ok(Some(line)) => {
-                    if let Some(message) = self.message(&line) {
-                        return Ok(Some(message));
-                    }
-                }
-                Ok(None) if self.ended => return Ok(None),
-                Ok(None) => self.read().await?,
-                Err(_) => {
-                    let limit = self.limit;
-                    return Err(format!(
-                        "it wrote a line of more than {limit} bytes; --maxLineSize sets the limit"
-                    ));
-                }
-            }
-        }
-    }
-
-    async fn read(&mut self) -> Result<(), String> {
-        let count = self.reader.read_buf(self.buffer.room()).await;
-        if count.map_err(|error| format!("its output cannot be read: {error}"))? == 0 {
-            self.ended = true;
-            let rest = self.buffer.rest();
-            let last = self.message(&rest);
-            self.batch = last.into_iter().collect::<Vec<_>>().into_iter();
-        }
-        Ok(())
-    }
-
-    fn message(&mut self, line: &Bytes) -> Option<Message> {
-        match classify(line) {
-            Line::Blank => None,
-            Line::Noise(text) => {
-                let text = String::from_utf8_lossy(&text);
-                console_error!("[mcp-proxy] ignoring non-JSON output [ '{text}' ]");
-                None
-            }
-            Line::Prefixed { noise, candidate } => {
-                let noise = String::from_utf8_lossy(&noise);
-                console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(candidate)
-            }
-            Line::Candidate(text) => self.parse(text),
-        }
-    }
-
-    fn parse(&mut self, text: Bytes) -> Option<Message> {
-        let text = if std::str::from_utf8(&text).is_ok() {
-            text
-        } else {
-            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-            String::from_utf8_lossy(&text).into_owned().into()
-        };
-        match split(text) {
-            Ok(Body::One(message)) => Some(message),
-            Ok(Body::Many(messages)) => {
-                self.batch = messages.into_iter();
-                self.batch.next()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the server wrote a line that is no message");
-                None
-            }
         }
     }
 }

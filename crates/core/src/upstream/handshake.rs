@@ -6,7 +6,7 @@ use tokio::{
     process::{ChildStdin, ChildStdout},
 };
 
-use super::child::Lines;
+use super::lines::Lines;
 use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, Span, decode_string, find_member},
     protocol::{LATEST_LEGACY, Method, is_legacy},
@@ -42,6 +42,7 @@ pub(super) async fn initialize(
         let Some(message) = lines.next().await.map_err(Failure::Refused)? else {
             return Err(Failure::Ended);
         };
+        traffic!("<-", message.bytes());
         match message.kind() {
             Kind::Request => write(stdin, answer(&message)).await?,
             Kind::Notification => tracing::debug!("the server spoke before it was initialized"),

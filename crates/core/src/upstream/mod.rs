@@ -1,8 +1,15 @@
 //! Servers behind the proxy.
 
 mod child;
+mod guard;
 mod handshake;
+mod lines;
+mod nursery;
 mod process;
+mod restart;
 mod stderr;
+mod supervisor;
 
-pub(crate) use child::Child;
+pub use guard::{Guard, groups_left};
+pub(crate) use nursery::Nursery;
+pub(crate) use supervisor::Supervisor;

@@ -9,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::stderr::{Tail, pass_through};
+use super::{
+    guard::{Guard, Watch},
+    stderr::{Tail, pass_through},
+};
 use crate::{config::CommandConfig, error::Error};
 
 /// How long a child may take to notice the end of its input before it is signalled.
@@ -22,6 +25,7 @@ pub(super) struct Process {
     tail: Tail,
     pass_through: JoinHandle<()>,
     name: String,
+    _watch: Option<Watch>,
 }
 
 /// The child's pipes.
@@ -33,7 +37,10 @@ pub(super) struct Pipes {
 
 impl Process {
     /// Starts the command.
-    pub(super) fn spawn(config: &CommandConfig) -> Result<(Self, Pipes), Error> {
+    pub(super) fn spawn(
+        config: &CommandConfig,
+        guard: Option<&Guard>,
+    ) -> Result<(Self, Pipes), Error> {
         let name = config.program.to_string_lossy().into_owned();
         if let Some(cwd) = config.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             return Err(Error::WorkingDirectory(cwd.clone()));
@@ -46,18 +53,29 @@ impl Process {
         wrap.wrap(KillOnDrop);
         let failed = |source| Error::Spawn { command: name.clone(), source };
         let mut child = wrap.spawn().map_err(failed)?;
+        let watch = child.id().and_then(|group| Some(guard?.watch(group)));
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(failed(io::Error::other("its pipes are missing")));
         };
         let tail = Tail::default();
-        let pass_through = tokio::spawn(pass_through(stderr, tail.clone()));
-        Ok((Self { child, tail, pass_through, name }, Pipes { stdin, stdout }))
+        let pass_through = tokio::spawn(pass_through(stderr, tail.clone(), config.stderr));
+        Ok((Self { child, tail, pass_through, name, _watch: watch }, Pipes { stdin, stdout }))
     }
 
     /// The program, for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its process id, which is that of its process group.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Whether the child has not exited.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.inner_mut().try_wait(), Ok(None))
     }
 
     /// Waits for the child to exit.
@@ -67,12 +85,13 @@ impl Process {
 
     /// The last lines of its standard error, complete once it has exited.
     pub(super) async fn last_words(&mut self) -> Vec<String> {
-        // What is in the pipe is there already; a grandchild that holds it open is not waited for.
-        self.read_out().await;
+        self.hear_out().await;
         self.tail.lines()
     }
 
-    async fn read_out(&mut self) {
+    /// Waits for what is in the pipe of its standard error. That is there already; a grandchild that
+    /// holds the pipe open is not waited for.
+    async fn hear_out(&mut self) {
         if !self.pass_through.is_finished() {
             drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
         }
@@ -93,7 +112,7 @@ impl Process {
         if status.is_none() {
             status = self.exited().await.ok();
         }
-        self.read_out().await;
+        self.hear_out().await;
         status
     }
 

@@ -1,4 +1,5 @@
-//! A child's standard error: passed through, its last lines remembered for error messages.
+//! A child's standard error: passed through or made into events, its last lines remembered for
+//! error messages.
 
 use std::{
     collections::VecDeque,
@@ -14,6 +15,10 @@ use tokio::{
 const MAX_LINES: usize = 20;
 /// Longest remembered line; the rest of a longer one is left out.
 const MAX_LINE_LENGTH: usize = 1000;
+/// Longest line that becomes one event; a longer one becomes several.
+const MAX_EVENT_LENGTH: usize = 64 * 1024;
+
+use crate::config::ChildStderr as Fate;
 
 /// The last lines a child wrote.
 #[derive(Clone, Debug, Default)]
@@ -66,15 +71,45 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).trim_end().to_owned()
 }
 
-/// Passes everything on to the proxy's own standard error until the pipe ends.
-pub(super) async fn pass_through(mut stderr: ChildStderr, tail: Tail) {
-    let mut own = tokio::io::stderr();
+/// Takes everything that comes until the pipe ends.
+pub(super) async fn pass_through(mut stderr: ChildStderr, tail: Tail, fate: Fate) {
     let mut buffer = vec![0; 8 * 1024];
+    let mut own = tokio::io::stderr();
+    let mut events = Events::default();
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
         tail.remember(&buffer[..count]);
+        if fate == Fate::Events {
+            events.take(&buffer[..count]);
+            continue;
+        }
         // A proxy without a standard error still has to keep the child's pipe empty.
         drop(own.write_all(&buffer[..count]).await);
         drop(own.flush().await);
+    }
+    events.end();
+}
+
+/// Makes an event of each line.
+#[derive(Debug, Default)]
+struct Events {
+    line: Vec<u8>,
+}
+
+impl Events {
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.line.len() >= MAX_EVENT_LENGTH {
+                self.end();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let line = text(&std::mem::take(&mut self.line));
+        if !line.is_empty() {
+            tracing::info!(target: "mcp_proxy::server", "{line}");
+        }
     }
 }
 

@@ -1,14 +1,149 @@
-//! Routes that concern the proxy itself, not a server behind it.
+//! Routes that concern the proxy itself, not a server behind it: health and metrics.
+//!
+//! Health is told to everybody, so it holds no secrets. The front asks for the API key before it
+//! lets anybody see the metrics here; on a port of their own they are open.
 
-use axum::{Router, body::Body, response::Response, routing::get};
+use std::sync::Arc;
+
+use axum::{Router, body::Body, extract::State, response::Response, routing::get};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// `/ping`: the process answers.
-pub(super) fn routes() -> Router {
-    Router::new().route("/ping", get(ping)).layer(CatchPanicLayer::new())
+use super::sse::SseSessions;
+use crate::{
+    jsonrpc::escape,
+    metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
+    relay::Readiness,
+    seats::Seats,
+    session::Registry,
+};
+
+const PING: &str = "/ping";
+const LIVE: &str = "/livez";
+const READY: &str = "/readyz";
+const METRICS: &str = "/metrics";
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// What the routes look at.
+#[derive(Clone, Debug)]
+pub(super) struct Admin {
+    pub(super) readiness: Arc<dyn Readiness>,
+    pub(super) metrics: Option<Arc<Metrics>>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) sse: Arc<SseSessions>,
+    pub(super) connections: Arc<Seats>,
+}
+
+/// Whether a request asks for health; `/ping` only in the way the original answers it.
+pub(super) fn is_health(method: &Method, uri: &Uri) -> bool {
+    match *method {
+        Method::GET => uri == PING || uri == LIVE || uri == READY,
+        Method::HEAD => uri == LIVE || uri == READY,
+        _ => false,
+    }
+}
+
+/// Whether a request asks for the metrics.
+pub(super) fn is_metrics(method: &Method, uri: &Uri) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && uri == METRICS
+}
+
+/// All of them; who may reach which is for the caller to say.
+pub(super) fn routes(admin: Admin) -> Router {
+    let mut routes =
+        Router::new().route(PING, get(ping)).route(LIVE, get(live)).route(READY, get(ready));
+    if admin.metrics.is_some() {
+        routes = routes.route(METRICS, get(metrics));
+    }
+    routes.with_state(admin).layer(CatchPanicLayer::new())
 }
 
 /// A bare text without a Content-Type, as the original sends it.
 async fn ping() -> Response {
     Response::new(Body::from("pong"))
+}
+
+/// The process answers.
+async fn live() -> Response {
+    document(StatusCode::OK, JSON, r#"{"live":true}"#.to_owned())
+}
+
+/// A server can take calls, or the reason why none can.
+async fn ready(State(admin): State<Admin>) -> Response {
+    let Some(unready) = admin.readiness.unready() else {
+        return document(StatusCode::OK, JSON, r#"{"ready":true}"#.to_owned());
+    };
+    let text = format!(
+        r#"{{"ready":false,"state":"{}","reason":{}}}"#,
+        unready.state,
+        escape(&unready.reason)
+    );
+    let mut response = document(StatusCode::SERVICE_UNAVAILABLE, JSON, text);
+    if let Some(delay) = unready.retry_after {
+        let seconds = HeaderValue::from(delay.as_secs().max(1));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let levels = admin.levels();
+    let text = admin.metrics.and_then(|metrics| expose(metrics, levels).ok());
+    match text {
+        Some(text) => document(StatusCode::OK, OPEN_METRICS, text),
+        None => document(StatusCode::INTERNAL_SERVER_ERROR, OPEN_METRICS, String::new()),
+    }
+}
+
+impl Admin {
+    fn levels(&self) -> Levels {
+        let held = self.registry.held();
+        let (sse_sessions, sse_queued) = self.sse.held();
+        let servers = self.readiness.servers();
+        Levels {
+            sessions: held.sessions as u64,
+            sse_sessions: sse_sessions as u64,
+            connections: self.connections.taken() as u64,
+            queued_for_clients: (held.queued_bytes + sse_queued) as u64,
+            queued_for_servers: servers.queued_bytes as u64,
+            stored_events: held.events as u64,
+            stored_bytes: held.event_bytes as u64,
+            ready: self.readiness.unready().is_none(),
+            servers: servers.pids.len() as u64,
+            restarts: servers.restarts,
+            server_usage: usage_of_groups(&servers.pids),
+            own_usage: own_usage(),
+        }
+    }
+}
+
+fn document(status: StatusCode, kind: HeaderValue, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_path_and_a_reading_method_ask_for_health() {
+        let asks = |method: Method, target: &str| is_health(&method, &target.parse().unwrap());
+        for path in [LIVE, READY] {
+            assert!(asks(Method::GET, path) && asks(Method::HEAD, path), "{path}");
+            assert!(!asks(Method::POST, path), "{path}");
+            assert!(!asks(Method::GET, &format!("{path}/")), "{path}");
+            assert!(!asks(Method::GET, &format!("/x/..{path}")), "{path}");
+        }
+        assert!(asks(Method::GET, PING));
+        assert!(!asks(Method::HEAD, PING));
+        assert!(!asks(Method::GET, METRICS));
+    }
 }

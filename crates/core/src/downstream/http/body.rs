@@ -9,8 +9,14 @@ use hyper::body::Incoming;
 
 use super::reject::Rejection;
 
-/// Time for a whole body to arrive, that of Node's HTTP server.
-const TIMEOUT: Duration = Duration::from_mins(5);
+/// What a request body is held to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyLimits {
+    /// Most bytes.
+    pub(super) size: Option<usize>,
+    /// Time for the whole body to arrive.
+    pub(super) time: Duration,
+}
 
 /// Room made at once for a body whose length is announced; what is announced need not come.
 const MAX_RESERVED: usize = 1024 * 1024;
@@ -28,22 +34,22 @@ pub(super) enum Unread {
     Aborted,
 }
 
-/// The whole body; refused beyond `limit` bytes, without reading it where its length is announced.
-pub(super) async fn read(mut body: Incoming, limit: Option<usize>) -> Result<Bytes, Unread> {
-    let limit = limit.unwrap_or(usize::MAX);
+/// The whole body; refused beyond its limits, unread where its announced length is too large.
+pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes, Unread> {
+    let limit = limits.size.unwrap_or(usize::MAX);
     let announced = body.size_hint().lower();
     if usize::try_from(announced).map_or(true, |announced| announced > limit) {
         discard(body);
         return Err(too_large(limit));
     }
     let announced = usize::try_from(announced).unwrap_or_default();
-    match tokio::time::timeout(TIMEOUT, collect(&mut body, announced, limit)).await {
+    match tokio::time::timeout(limits.time, collect(&mut body, announced, limit)).await {
         Ok(Err(unread)) => {
             discard(body);
             Err(unread)
         }
         Ok(read) => read,
-        Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow)),
+        Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow { limit: limits.time })),
     }
 }
 

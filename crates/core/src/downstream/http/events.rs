@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     codec::event_stream::KEEP_ALIVE,
+    metrics::Metrics,
     session::{Step, Stream},
 };
 
@@ -25,6 +26,7 @@ const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 pub(crate) struct Events {
     stream: Arc<Stream>,
     keep_alive: Option<Pin<Box<Sleep>>>,
+    metrics: Option<Arc<Metrics>>,
     /// What lives as long as the response does.
     _guard: Box<dyn Send + Sync>,
 }
@@ -37,8 +39,16 @@ impl fmt::Debug for Events {
 
 impl Events {
     /// The caller has attached the stream.
-    pub(super) fn new(stream: Arc<Stream>, guard: impl Send + Sync + 'static) -> Self {
-        Self { stream, keep_alive: None, _guard: Box::new(guard) }
+    pub(super) fn new(
+        stream: Arc<Stream>,
+        metrics: Option<&Arc<Metrics>>,
+        guard: impl Send + Sync + 'static,
+    ) -> Self {
+        let metrics = metrics.map(Arc::clone);
+        if let Some(metrics) = &metrics {
+            metrics.stream_opened();
+        }
+        Self { stream, keep_alive: None, metrics, _guard: Box::new(guard) }
     }
 
     pub(super) fn poll_frame(
@@ -49,6 +59,9 @@ impl Events {
             Poll::Ready(Step::Bytes(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Poll::Ready(Step::End) => Poll::Ready(None),
             Poll::Ready(Step::Cut) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics.cut_slow_reader();
+                }
                 Poll::Ready(Some(Err(axum::Error::new("the client reads too slowly"))))
             }
             Poll::Pending => self.poll_keep_alive(context),
@@ -72,5 +85,8 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.stream.detach();
+        if let Some(metrics) = &self.metrics {
+            metrics.stream_closed();
+        }
     }
 }

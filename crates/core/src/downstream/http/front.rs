@@ -4,24 +4,53 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinHandle;
+use tracing::{Level, Span};
 
-use super::{admin, auth::Auth, cors::Cors, sse::SseSessions};
+use super::{
+    admin::{self, Admin},
+    auth::Auth,
+    body::BodyLimits,
+    cors::Cors,
+    sse::SseSessions,
+};
 use crate::{
     config::{AllowedHosts, HttpConfig},
     host::Host,
-    relay::Backend,
+    jsonrpc::{Kind, Message, decode_string, find_member},
+    metrics::{Call, Metrics},
+    relay::{Backend, Readiness, Reply, Sink},
+    seats::{Seat, Seats},
     session::{Encoding, Events, Registry, reap},
+    telemetry::{short, traffic},
 };
 
-/// Most sessions of one front, of either transport.
-pub(super) const MAX_SESSIONS: usize = 65_536;
+/// What a front is put in front of, and what it shares with the rest of the proxy.
+#[derive(Clone)]
+pub(crate) struct Behind {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) connections: Arc<Seats>,
+    pub(crate) metrics: Option<Arc<Metrics>>,
+    pub(crate) shows_metrics: bool,
+}
+
+impl fmt::Debug for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Behind").field("readiness", &self.readiness).finish_non_exhaustive()
+    }
+}
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, as users set them")]
 pub(crate) struct Front {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) registry: Arc<Registry>,
     pub(super) sse: Arc<SseSessions>,
+    pub(super) seats: Arc<Seats>,
     pub(super) admin: axum::Router,
+    /// `/metrics` is served here too, behind the key.
+    pub(super) shows_metrics: bool,
+    pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) auth: Auth,
     pub(super) cors: Option<Cors>,
     pub(super) allowed_hosts: AllowedHosts,
@@ -30,7 +59,9 @@ pub(crate) struct Front {
     pub(super) stateless: bool,
     pub(super) encoding: Encoding,
     pub(super) events: Events,
-    pub(super) max_body_size: Option<usize>,
+    pub(super) max_in_flight: Option<usize>,
+    pub(super) body_limits: BodyLimits,
+    pub(super) trace_context: bool,
     pub(super) keep_alive: HeaderValue,
     pub(super) normalize_charset: bool,
     pub(super) host: Option<Arc<dyn Host>>,
@@ -45,16 +76,27 @@ impl fmt::Debug for Front {
 
 impl Front {
     /// A front for this backend; needs a runtime.
-    pub(crate) fn new(config: HttpConfig, backend: Arc<dyn Backend>) -> Self {
-        let registry = Arc::new(Registry::new(MAX_SESSIONS));
+    pub(crate) fn new(config: HttpConfig, behind: Behind) -> Self {
+        let registry = Arc::<Registry>::default();
+        let sse = Arc::<SseSessions>::default();
+        let admin = Admin {
+            readiness: behind.readiness,
+            metrics: behind.metrics.clone(),
+            registry: Arc::clone(&registry),
+            sse: Arc::clone(&sse),
+            connections: behind.connections,
+        };
         let timeout = config.session_idle_timeout;
         let reaper = timeout.map(|timeout| tokio::spawn(reap(Arc::clone(&registry), timeout)));
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
-            backend,
+            backend: behind.backend,
             registry,
-            sse: Arc::default(),
-            admin: admin::routes(),
+            sse,
+            seats: Seats::new(Some(config.max_sessions)),
+            admin: admin::routes(admin),
+            shows_metrics: behind.shows_metrics,
+            metrics: behind.metrics,
             auth: Auth::new(config.auth),
             cors: config.cors.map(Cors::new),
             allowed_hosts: config.allowed_hosts,
@@ -67,7 +109,9 @@ impl Front {
                 Encoding::EventStream
             },
             events: config.event_store.map_or(Events::Forgotten, Events::Kept),
-            max_body_size: config.max_body_size,
+            max_in_flight: config.max_in_flight,
+            body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },
+            trace_context: config.trace_context,
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
             normalize_charset: config.normalize_charset,
@@ -83,6 +127,30 @@ impl Front {
         }
         self.host = Some(host);
         self
+    }
+
+    /// What the proxy says about itself, for a port of its own.
+    pub(crate) fn admin(&self) -> axum::Router {
+        self.admin.clone()
+    }
+
+    /// The reply to a message from a client, if it is a request.
+    pub(super) fn reply(
+        &self,
+        message: &Message,
+        sink: Arc<dyn Sink>,
+        seat: Option<Seat>,
+    ) -> Option<Reply> {
+        traffic!("->", message.bytes(), sink.session());
+        if message.kind() != Kind::Request {
+            return None;
+        }
+        let call = self.metrics.as_ref().map(|metrics| {
+            let tool = || param(message, "name");
+            Box::new(Call::begin(metrics, &message.method(), tool))
+        });
+        let span = span_of(message, &*sink);
+        Some(Reply::to(message, sink).seated(seat).counted(call).traced(span))
     }
 
     /// Ends every session: open streams end, sessions are unknown from now on.
@@ -101,6 +169,29 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The span of a call, if spans of calls are wanted.
+fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
+    tracing::span_enabled!(target: "mcp_proxy::calls", Level::INFO).then(|| {
+        let parent = request.meta().and_then(|meta| {
+            decode_string(request.text(find_member(request.bytes(), meta, "traceparent")?))
+        });
+        Box::new(tracing::info_span!(
+            target: "mcp_proxy::calls",
+            "call",
+            method = &*request.method(),
+            target = param(request, "name").or_else(|| request.uri()),
+            session = short(sink.session()),
+            traceparent = parent,
+            outcome = tracing::field::Empty,
+        ))
+    })
+}
+
+/// A parameter that is a text.
+fn param(request: &Message, name: &str) -> Option<String> {
+    decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
 }
 
 /// How long a response head may wait for the first message, so that head and message travel in

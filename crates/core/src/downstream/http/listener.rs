@@ -8,7 +8,7 @@ use std::{
 };
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -19,24 +19,41 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Front, router::Origin};
-use crate::error::Error;
+use super::{
+    Front,
+    custom_route::Aborted,
+    guarded::{Guarded, Patience, Phase},
+    overload::{MAX_REFUSALS, refuse},
+    router::Origin,
+};
+use crate::{
+    error::Error,
+    seats::{Seat, Seats},
+};
 
 /// Connections waiting to be accepted, that of Node's HTTP server.
 const BACKLOG: i32 = 511;
 /// Time for a TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Shortest time for a request head to arrive.
-const MIN_HEAD_TIMEOUT: Duration = Duration::from_millis(10);
-/// Time for a request head to arrive through an entrance, which is used when its first byte is there.
-const ENTRANCE_HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// Shortest time for a request head, and between two of them.
+const MIN_PATIENCE: Duration = Duration::from_millis(10);
 /// Pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What connections are held to.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// How long a client may take for a request.
+    pub(crate) patience: Patience,
+    /// One seat for each connection.
+    pub(crate) connections: Arc<Seats>,
+}
 
 /// An open port and the connections that came through it.
 pub(crate) struct Listener {
     address: SocketAddr,
     front: Arc<Front>,
+    patience: Patience,
     accepting: JoinHandle<()>,
     connections: TaskTracker,
     drain: CancellationToken,
@@ -52,21 +69,31 @@ impl fmt::Debug for Listener {
 impl Listener {
     /// Opens the port; nothing is accepted yet.
     pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener, Error> {
-        listen(host, port).map_err(|source| Error::Listen { host: host.to_owned(), port, source })
+        let flag = "--port";
+        listen(host, port).map_err(|source| Error::Listen {
+            host: host.to_owned(),
+            port,
+            flag,
+            source,
+        })
     }
 
     /// Serves the front on an open port.
     pub(crate) fn start(
         socket: StdListener,
         tls: Option<TlsAcceptor>,
-        keep_alive_timeout: Duration,
+        limits: Limits,
         front: Arc<Front>,
     ) -> io::Result<Self> {
         let address = socket.local_addr()?;
+        let Patience { head, idle } = limits.patience;
+        let patience = Patience { head: head.max(MIN_PATIENCE), idle: idle.max(MIN_PATIENCE) };
         let acceptor = Acceptor {
             socket: TcpListener::from_std(socket)?,
             tls,
-            head_timeout: keep_alive_timeout.max(MIN_HEAD_TIMEOUT),
+            patience,
+            seats: limits.connections,
+            refusals: Seats::new(Some(MAX_REFUSALS)),
             front: Arc::clone(&front),
             connections: TaskTracker::new(),
             drain: CancellationToken::new(),
@@ -75,14 +102,18 @@ impl Listener {
         let (connections, drain) = (acceptor.connections.clone(), acceptor.drain.clone());
         let abort = acceptor.abort.clone();
         let accepting = tokio::spawn(acceptor.accept());
-        Ok(Self { address, front, accepting, connections, drain, abort })
+        Ok(Self { address, front, patience, accepting, connections, drain, abort })
     }
 
     /// Serves a connection that came in another way, for one request.
     ///
     /// Whoever is behind it is not on this machine, whatever the peer's address says.
     pub(crate) fn entrance(&self) -> Entrance {
-        Entrance { front: Arc::clone(&self.front), drain: self.drain.clone() }
+        Entrance {
+            front: Arc::clone(&self.front),
+            patience: self.patience,
+            drain: self.drain.clone(),
+        }
     }
 
     /// The address that is listened on.
@@ -104,7 +135,8 @@ impl Listener {
     }
 }
 
-fn listen(host: &str, port: u16) -> io::Result<StdListener> {
+/// Opens a port.
+pub(super) fn listen(host: &str, port: u16) -> io::Result<StdListener> {
     let mut last = None;
     for address in (host, port).to_socket_addrs()? {
         match bind(address) {
@@ -139,7 +171,9 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
 struct Acceptor {
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
-    head_timeout: Duration,
+    patience: Patience,
+    seats: Arc<Seats>,
+    refusals: Arc<Seats>,
     front: Arc<Front>,
     connections: TaskTracker,
     drain: CancellationToken,
@@ -151,7 +185,10 @@ impl Acceptor {
     async fn accept(self) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => self.spawn(stream, peer),
+                Ok((stream, peer)) => match self.seats.take(1) {
+                    Some(seat) => self.spawn(stream, peer, seat),
+                    None => self.refuse(stream),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -160,14 +197,25 @@ impl Acceptor {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr) {
+    /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
+    fn refuse(&self, stream: TcpStream) {
+        self.front.count_rejection("too_many_connections");
+        if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
+            self.connections.spawn(async move {
+                refuse(stream).await;
+                drop(seat);
+            });
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, seat: Seat) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it was served");
         }
         let connection = Connection {
             front: Arc::clone(&self.front),
             from: Origin { peer, encrypted: self.tls.is_some() },
-            head_timeout: self.head_timeout,
+            patience: self.patience,
             keep_alive: true,
             drain: self.drain.clone(),
         };
@@ -186,6 +234,7 @@ impl Acceptor {
                 () = serving => {}
                 () = abort.cancelled() => {}
             }
+            drop(seat);
         });
     }
 }
@@ -194,6 +243,7 @@ impl Acceptor {
 #[derive(Clone, Debug)]
 pub(crate) struct Entrance {
     front: Arc<Front>,
+    patience: Patience,
     drain: CancellationToken,
 }
 
@@ -203,7 +253,7 @@ impl Entrance {
             front: Arc::clone(&self.front),
             // Who is at the other end only the tunnel's server knows.
             from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
-            head_timeout: ENTRANCE_HEAD_TIMEOUT,
+            patience: self.patience,
             keep_alive: false,
             drain: self.drain.clone(),
         };
@@ -214,7 +264,7 @@ impl Entrance {
 struct Connection {
     front: Arc<Front>,
     from: Origin,
-    head_timeout: Duration,
+    patience: Patience,
     keep_alive: bool,
     drain: CancellationToken,
 }
@@ -222,13 +272,14 @@ struct Connection {
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (front, from) = (self.front, self.from);
+        let phase = Phase::default();
+        let stream = Guarded::new(stream, phase.clone(), self.patience, front.metrics.clone());
         let service = service_fn(move |request| {
-            let front = Arc::clone(&front);
-            async move { front.serve(request, from).await }
+            let (front, served) = (Arc::clone(&front), phase.serve());
+            async move { Ok::<_, Aborted>(served.with(front.serve(request, from).await?)) }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.head_timeout)
+            .header_read_timeout(None)
             .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);

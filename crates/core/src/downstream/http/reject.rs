@@ -1,5 +1,7 @@
 //! Requests that end before they reach a server: every such answer of the front, once.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
@@ -19,7 +21,7 @@ pub(super) enum Rejection {
     BadTarget,
     BatchTooLong,
     BodyTooLarge { limit: usize },
-    BodyTooSlow,
+    BodyTooSlow { limit: Duration },
     Conflict(&'static str),
     ForeignHost,
     InitializeInBatch,
@@ -31,6 +33,7 @@ pub(super) enum Rejection {
     NoSession,
     NoSessionId(&'static str),
     ReplayFailed,
+    TooManyCalls,
     TooManySessions,
     UnknownSession,
     UnsupportedMediaType,
@@ -38,6 +41,32 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
+    /// One word for the metrics.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::AlreadyInitialized => "already_initialized",
+            Self::BadTarget => "bad_target",
+            Self::BatchTooLong => "batch_too_long",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTooSlow { .. } => "body_too_slow",
+            Self::Conflict(_) => "conflict",
+            Self::ForeignHost => "foreign_host",
+            Self::InitializeInBatch => "initialize_in_batch",
+            Self::InvalidEventId => "invalid_event_id",
+            Self::InvalidMessage => "invalid_message",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotAcceptable(_) => "not_acceptable",
+            Self::NotFound => "not_found",
+            Self::NoSession | Self::NoSessionId(_) => "no_session",
+            Self::ReplayFailed => "replay_failed",
+            Self::TooManyCalls => "too_many_calls",
+            Self::TooManySessions => "too_many_sessions",
+            Self::UnknownSession => "unknown_session",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedVersion(_) => "unsupported_version",
+        }
+    }
+
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::BadTarget => bare_text(StatusCode::BAD_REQUEST, "Bad Request"),
@@ -54,15 +83,19 @@ impl Rejection {
 
     fn into_json(self) -> Response {
         let (status, code) = self.codes();
-        let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow);
-        let retry = self == Self::TooManySessions;
+        let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow { .. });
+        let retry = match self {
+            Self::TooManySessions => Some(HeaderValue::from_static("10")),
+            Self::TooManyCalls => Some(HeaderValue::from_static("1")),
+            _ => None,
+        };
         let mut response = rpc_error(status, code, self.text(), None);
         let headers = response.headers_mut();
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if retry {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        if let Some(seconds) = retry {
+            headers.insert(header::RETRY_AFTER, seconds);
         }
         response
     }
@@ -73,12 +106,13 @@ impl Rejection {
                 (StatusCode::BAD_REQUEST, Code::InvalidRequest)
             }
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
-            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
+            Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
             Self::Conflict(_) => (StatusCode::CONFLICT, Code::Transport),
             Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
             Self::InvalidMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
             Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
+            Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport),
@@ -95,7 +129,10 @@ impl Rejection {
             Self::BodyTooLarge { limit } => {
                 format!("Payload Too Large: request body exceeds {limit} bytes")
             }
-            Self::BodyTooSlow => "Request Timeout: the request body did not arrive".to_owned(),
+            Self::BodyTooSlow { limit } => format!(
+                "Request Timeout: the request body did not arrive within {} ms",
+                limit.as_millis()
+            ),
             Self::Conflict(text) => format!("Conflict: {text}"),
             Self::ForeignHost => "Forbidden: this Host is not served to web pages over loopback; \
                                   --allowedHosts lists further ones"
@@ -108,6 +145,9 @@ impl Rejection {
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
             Self::ReplayFailed => "Error replaying events".to_owned(),
+            Self::TooManyCalls => "Too Many Requests: too many calls of this session are under \
+                                   way; wait for some or cancel them"
+                .to_owned(),
             Self::TooManySessions => {
                 "Service Unavailable: too many sessions; end some with DELETE".to_owned()
             }
@@ -139,5 +179,10 @@ pub(super) fn rpc_error(
 /// A JSON-RPC error of the upstream's, as the answer to a request.
 pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
     let text: Bytes = error.response(id);
-    json(StatusCode::OK, text)
+    if error.code != Code::Unavailable {
+        return json(StatusCode::OK, text);
+    }
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }

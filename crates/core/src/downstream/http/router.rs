@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::{
-    body,
+    admin, body,
     custom_route::Aborted,
     front::Front,
     host::is_rebound,
@@ -74,9 +74,15 @@ impl Front {
         };
         let mut response = match self.route(request, from).await {
             Ok(response) => response,
-            Err(End::Rejected(rejection)) => rejection.into_response(),
+            Err(End::Rejected(rejection)) => {
+                self.count_rejection(rejection.reason());
+                rejection.into_response()
+            }
             Err(End::Aborted(aborted)) => return Err(aborted),
         };
+        if let Some(metrics) = &self.metrics {
+            metrics.answered(response.status().as_u16());
+        }
         let headers = response.headers_mut();
         if let (Some(cors), Some(origin), Some(allowed)) = (&self.cors, origin, allowed) {
             cors.answer(&origin, allowed, headers);
@@ -114,7 +120,7 @@ impl Front {
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
-        if request.method() == Method::GET && request.uri() == "/ping" {
+        if admin::is_health(request.method(), request.uri()) {
             return Ok(self.administer(request).await);
         }
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
@@ -132,7 +138,11 @@ impl Front {
         }
         if !self.auth.admits(request.headers()) {
             body::discard(request.into_body());
+            self.count_rejection("unauthorized");
             return Ok(self.auth.refusal());
+        }
+        if self.shows_metrics && admin::is_metrics(request.method(), request.uri()) {
+            return Ok(self.administer(request).await);
         }
         if let Some(endpoint) = &self.sse_endpoint {
             if request.method() == Method::GET && path == *endpoint {
@@ -172,6 +182,7 @@ impl Front {
         (method, target): &(Method, Uri),
     ) -> Result<Response, End> {
         if !self.auth.admits(&caller.headers) {
+            self.count_rejection("unauthorized");
             return Ok(self.auth.refusal());
         }
         let message = *method == Method::POST && raw_path(target).starts_with(MESSAGES);
@@ -179,6 +190,12 @@ impl Front {
             return Ok(no_sse_session(target.query()));
         }
         Err(Rejection::NotFound.into())
+    }
+
+    pub(super) fn count_rejection(&self, reason: &'static str) {
+        if let Some(metrics) = &self.metrics {
+            metrics.rejected(reason);
+        }
     }
 
     async fn administer(&self, request: Request<Incoming>) -> Response {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     body::{self, Unread},
     events::Events,
-    front::{Front, MAX_SESSIONS, text},
+    front::{Front, text},
     gate::Step,
     reject::Rejection,
     response::{Response, bare_text, empty, event_stream},
@@ -21,7 +21,8 @@ use super::{
 use crate::{
     host::Caller,
     jsonrpc::{Kind, Message},
-    relay::{Client, Connection, Outgoing, Reply, Sink},
+    relay::{Client, Connection, Outgoing, Sink},
+    seats::{Seat, Seats},
     session::Stream,
 };
 
@@ -36,6 +37,9 @@ pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
 struct SseSession {
     stream: Arc<Stream>,
     connection: Arc<dyn Connection>,
+    calls: Arc<Seats>,
+    /// Its seat among all sessions.
+    _seat: Arc<Seat>,
 }
 
 impl SseSessions {
@@ -46,6 +50,12 @@ impl SseSessions {
     fn named(&self, query: Option<&str>) -> Option<SseSession> {
         let id = Uuid::try_parse(&session_id(query)?).ok()?;
         self.lock().get(&id).cloned()
+    }
+
+    /// How many there are, and the bytes waiting for their clients.
+    pub(super) fn held(&self) -> (usize, usize) {
+        let sessions = self.lock();
+        (sessions.len(), sessions.values().map(|session| session.stream.queued_bytes()).sum())
     }
 
     pub(super) fn close_all(&self) {
@@ -87,13 +97,11 @@ impl Front {
         &self,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
-        if self.sse.lock().len() >= MAX_SESSIONS {
-            return Err(Rejection::TooManySessions);
-        }
-        let stream = Arc::new(Stream::standalone(None));
+        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let id = Uuid::new_v4();
+        let stream = Arc::new(Stream::standalone(None).owned_by(id));
         stream.attach();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
-        let id = Uuid::new_v4();
         let (sessions, ended) = (Arc::downgrade(&self.sse), Arc::downgrade(&stream));
         let hang_up = move || {
             if let Some(stream) = ended.upgrade() {
@@ -119,9 +127,11 @@ impl Front {
             edits: &[],
             response: false,
         });
-        self.sse.lock().insert(id, SseSession { stream: Arc::clone(&stream), connection });
+        let (calls, seat) = (Seats::new(self.max_in_flight), Arc::new(seat));
+        let session = SseSession { stream: Arc::clone(&stream), connection, calls, _seat: seat };
+        self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(Events::new(stream, closing)))
+        Ok(event_stream(Events::new(stream, self.metrics.as_ref(), closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
@@ -134,10 +144,11 @@ impl Front {
         let Some(session) = self.sse.named(request.uri().query()) else {
             return Ok(no_sse_session(request.uri().query()));
         };
-        if let Err(problem) = check_content_type(request.headers()) {
+        let (head, body) = request.into_parts();
+        if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }
-        let body = match body::read(request.into_body(), self.max_body_size).await {
+        let body = match body::read(body, self.body_limits).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
@@ -145,8 +156,10 @@ impl Front {
         let Ok(message) = Message::parse(body.clone()) else {
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(&body)));
         };
-        let reply = (message.kind() == Kind::Request)
-            .then(|| Reply::to(&message, Arc::clone(&session.stream) as Arc<dyn Sink>));
+        let calls = usize::from(message.kind() == Kind::Request);
+        let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
+        let message = self.traced(&head.headers, message);
+        let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
         if let Some(sending) = session.connection.send(message, reply, caller.as_ref()) {
             sending.await;
         }

@@ -4,7 +4,9 @@ use std::{future::poll_fn, sync::Arc};
 
 use http::{StatusCode, header::CONTENT_TYPE};
 
-use super::session::{add_session_id, stream_response};
+use uuid::Uuid;
+
+use super::session::add_session_id;
 use crate::{
     downstream::http::{
         events::Events,
@@ -13,8 +15,10 @@ use crate::{
     },
     host::Caller,
     jsonrpc::{Kind, Message},
-    relay::{Connection, Reply, Sink},
+    relay::Connection,
+    seats::Seat,
     session::{Attachment, Stream},
+    telemetry::traffic,
 };
 
 /// Whose messages these are.
@@ -22,9 +26,17 @@ pub(super) enum Route {
     Session {
         attachment: Attachment,
         primes: bool,
+        /// One for each request.
+        seats: Seat,
     },
     /// Messages without a session have a connection to themselves.
     Alone(Arc<dyn Connection>),
+}
+
+/// Where messages go, and the request that carried them.
+struct Way<'a> {
+    connection: &'a dyn Connection,
+    caller: Option<&'a Arc<Caller>>,
 }
 
 /// Closes the connection of a POST without a session with its response.
@@ -64,7 +76,7 @@ impl Front {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(self.encoding, requests);
         match route {
-            Route::Session { attachment, primes } => {
+            Route::Session { attachment, primes, seats } => {
                 let stream = attachment.session().open_stream(stream);
                 if primes && stream.is_event_stream() {
                     stream.prime();
@@ -73,7 +85,8 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                send_all(&*connection, messages, Some(&stream), caller).await;
+                let way = Way { connection: &*connection, caller };
+                self.send_all(way, messages, &stream, Some(seats)).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -83,18 +96,21 @@ impl Front {
                         add_session_id(&mut response, id);
                         response
                     }
-                    None => stream_response(stream, attachment),
+                    None => self.stream_response(stream, attachment),
                 }
             }
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                send_all(&*closing.0, messages, Some(&stream), caller).await;
+                let way = Way { connection: &*closing.0, caller };
+                self.send_all(way, messages, &stream, None).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                whole(&stream).unwrap_or_else(|| event_stream(Events::new(stream, closing)))
+                whole(&stream).unwrap_or_else(|| {
+                    event_stream(Events::new(stream, self.metrics.as_ref(), closing))
+                })
             }
         }
     }
@@ -108,20 +124,37 @@ impl Front {
         let begun = poll_fn(|context| stream.poll_begun(context));
         drop(tokio::time::timeout(HEAD_DELAY, begun).await);
     }
-}
 
-/// Sends the messages in their order; requests are answered on `stream`.
-pub(super) async fn send_all(
-    connection: &dyn Connection,
-    messages: Vec<Message>,
-    stream: Option<&Arc<Stream>>,
-    caller: Option<&Arc<Caller>>,
-) {
-    for message in messages {
-        let stream = stream.filter(|_| message.kind() == Kind::Request);
-        let reply = stream.map(|stream| Reply::to(&message, Arc::clone(stream) as Arc<dyn Sink>));
-        if let Some(sending) = connection.send(message, reply, caller) {
-            sending.await;
+    async fn send_all(
+        &self,
+        way: Way<'_>,
+        messages: Vec<Message>,
+        stream: &Arc<Stream>,
+        mut seats: Option<Seat>,
+    ) {
+        for message in messages {
+            let request = message.kind() == Kind::Request;
+            let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
+            let reply = self.reply(&message, Arc::clone(stream) as _, seat);
+            if let Some(sending) = way.connection.send(message, reply, way.caller) {
+                sending.await;
+            }
+        }
+    }
+
+    /// Sends messages that get no answer.
+    pub(super) async fn notify(
+        &self,
+        connection: &dyn Connection,
+        messages: Vec<Message>,
+        session: Option<Uuid>,
+        caller: Option<&Arc<Caller>>,
+    ) {
+        for message in messages {
+            traffic!("->", message.bytes(), session);
+            if let Some(sending) = connection.send(message, None, caller) {
+                sending.await;
+            }
         }
     }
 }

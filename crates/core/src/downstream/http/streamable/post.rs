@@ -6,11 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{
-    check_accept, check_version,
-    exchange::{Route, send_all},
-    is_json,
-};
+use super::{check_accept, check_version, exchange::Route, is_json};
 use crate::{
     downstream::http::{
         body::{self, Unread},
@@ -43,7 +39,7 @@ impl Front {
         let named = text(headers, &SESSION_ID).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let attachment = named.map(|id| self.registry.attach(id));
-        let body = match body::read(body, self.max_body_size).await {
+        let body = match body::read(body, self.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // What came is no message; who hears of requests hears of this one all the same.
@@ -86,9 +82,12 @@ impl Front {
             });
         }
         check_version(headers)?;
+        let session = attachment.session();
+        let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
+        let messages = self.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
-            if let Some(connection) = attachment.session().connection() {
-                send_all(&**connection, messages, None, caller).await;
+            if let Some(connection) = session.connection() {
+                self.notify(&**connection, messages, Some(session.id()), caller).await;
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
@@ -96,7 +95,7 @@ impl Front {
             Some(version) => primes_streams(version),
             None => attachment.session().primes(),
         };
-        Ok(self.exchange(Route::Session { attachment, primes }, messages, caller).await)
+        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages, caller).await)
     }
 
     async fn create_session(
@@ -106,9 +105,12 @@ impl Front {
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, Ok(Body::One(message)))?;
-        let session = self.registry.create(self.events).ok_or(Rejection::TooManySessions)?;
+        let messages = self.all_traced(headers, messages);
+        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let session = self.registry.create(self.events, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
+        let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             unsolicited: Some(unsolicited),
@@ -123,14 +125,15 @@ impl Front {
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
-        self.registry.insert(Arc::clone(session));
+        self.registry.insert(Arc::clone(session), seat);
         if session.has_ended() {
             // Its server was closed while it was being opened.
             self.registry.remove(session.id());
             session.close();
             return Err(Rejection::UnknownSession);
         }
-        Ok(self.exchange(Route::Session { attachment, primes }, messages, caller.as_ref()).await)
+        let route = Route::Session { attachment, primes, seats };
+        Ok(self.exchange(route, messages, caller.as_ref()).await)
     }
 
     /// A POST without a session, served on its own.
@@ -148,6 +151,7 @@ impl Front {
         if !initializing {
             check_version(headers)?;
         }
+        let messages = self.all_traced(headers, messages);
         let requests = count_requests(&messages);
         if messages.is_empty() {
             return Ok(empty_text(StatusCode::ACCEPTED));

@@ -51,14 +51,23 @@ impl Front {
         let session = attachment.session();
         if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
             let stream = self.replay(session, last).await?;
-            return Ok(stream_response(stream, attachment));
+            return Ok(self.stream_response(stream, attachment));
         }
         let stream = match last.filter(|_| session.is_resumable()) {
             Some(last) => resume(session, last)?,
             None if session.standalone().attach() => Arc::clone(session.standalone()),
             None => return Err(Rejection::Conflict(STANDALONE_TAKEN)),
         };
-        Ok(stream_response(stream, attachment))
+        Ok(self.stream_response(stream, attachment))
+    }
+
+    /// An event stream of a session, already attached.
+    pub(super) fn stream_response(&self, stream: Arc<Stream>, attachment: Attachment) -> Response {
+        let id = attachment.session().id();
+        let events = Events::new(stream, self.metrics.as_ref(), attachment);
+        let mut response = event_stream(events);
+        add_session_id(&mut response, id);
+        response
     }
 
     /// What the host has kept after an event, then whatever comes on the standalone stream.
@@ -139,14 +148,6 @@ fn resume(session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> 
         Resumed::Taken => Rejection::Conflict(STREAM_TAKEN),
         Resumed::Attached | Resumed::Unknown => Rejection::InvalidEventId,
     })
-}
-
-/// An event stream of a session, already attached.
-pub(super) fn stream_response(stream: Arc<Stream>, attachment: Attachment) -> Response {
-    let id = attachment.session().id();
-    let mut response = event_stream(Events::new(stream, attachment));
-    add_session_id(&mut response, id);
-    response
 }
 
 pub(super) fn add_session_id(response: &mut Response, id: uuid::Uuid) {

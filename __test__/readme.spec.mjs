@@ -1,0 +1,53 @@
+// Holds the documents to what they describe.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+
+import { flagTables, help, readTables } from "../scripts/flags.mjs";
+import { root } from "../scripts/tools.mjs";
+
+describe("the README's tables of flags", () => {
+  test("are those that the help makes (`node scripts/flags.mjs` writes them)", () => {
+    assert.equal(readTables().tables, flagTables(help()));
+  });
+
+  test("name every flag of the help with its default, and no other", () => {
+    const { tables } = readTables();
+    const rows = [...tables.matchAll(/^\| `--(\w+)[^|]*\| (?:`([^`]*)`)? ?\|/gm)];
+    const documented = Object.fromEntries(rows.map(([, name, standard]) => [name, standard]));
+    const lines = help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)( <\S+>)? .*$/gm);
+    for (const [line, name, value] of lines) {
+      assert.ok(name in documented, `--${name} is not in the README`);
+      const [, standard = value || /help|version/.test(name) ? undefined : "false"] =
+        /\[default: ([^\];]+)/.exec(line) ?? [];
+      assert.equal(documented[name], standard, `default of --${name}`);
+      delete documented[name];
+    }
+    assert.deepEqual(Object.keys(documented), []);
+  });
+});
+
+/** The anchor that a heading gets. */
+const anchor = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replaceAll(" ", "-");
+
+describe("the links between the documents", () => {
+  const documents = readdirSync(root).filter((name) => name.endsWith(".md"));
+  const read = (name) => readFileSync(join(root, name), "utf8").replace(/^```.*?^```/gms, "");
+
+  for (const name of documents) {
+    test(`${name} links to what is there`, () => {
+      const links = [...read(name).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
+      for (const [, file, section] of links) {
+        assert.ok(existsSync(join(root, file)), `${name}: ${file} does not exist`);
+        if (!section) continue;
+        const headings = [...read(file || name).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
+        assert.ok(headings.includes(section), `${name}: ${file || name} has no section #${section}`);
+      }
+    });
+  }
+});

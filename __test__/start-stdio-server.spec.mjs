@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { Journal } from "./support/journal.mjs";
+import { eachLine } from "./support/lines.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A Streamable HTTP server that answers in JSON; `requests` keeps what it was asked. */
+const requests = new Journal();
+const results = {
+  initialize: {
+    capabilities: { tools: {} },
+    instructions: "Use with care.",
+    protocolVersion: "2025-06-18",
+    serverInfo: { name: "remote", version: "3.2.1" },
+  },
+  "tools/list": { nextCursor: "2", tools: [{ inputSchema: { type: "object" }, name: "one", vendor: [1] }] },
+};
+const remote = createServer(async (request, response) => {
+  let body = "";
+  for await (const chunk of request) body += chunk;
+  const message = body && JSON.parse(body);
+  requests.push({ headers: request.headers, message });
+  if (request.method !== "POST") return response.writeHead(405).end();
+  if (message.id === undefined) return response.writeHead(202).end();
+  const answer = results[message.method]
+    ? { result: results[message.method] }
+    : { error: { code: -32601, message: "?" } };
+  response.writeHead(200, { "Content-Type": "application/json", "Mcp-Session-Id": "s" });
+  response.end(JSON.stringify({ id: message.id, jsonrpc: "2.0", ...answer }));
+});
+
+/** Runs a module in a process of its own that has `url` and `startStdioServer`. */
+const run = (code, { cwd = root, from = "mcp-proxy" } = {}) => {
+  const url = JSON.stringify(`http://127.0.0.1:${remote.address().port}/mcp`);
+  const program = `import * as api from "${from}";
+    const { ServerType, startStdioServer } = api.default;
+    const url = ${url};
+    ${code}`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { cwd });
+  const [stdout, stderr] = [new Journal(), new Journal()];
+  eachLine(child.stdout, (line) => stdout.push(JSON.parse(line)));
+  eachLine(child.stderr, (line) => stderr.push(line));
+  const closed = once(child, "close");
+  const request = (id, method, params = {}) => {
+    child.stdin.write(`${JSON.stringify({ id, jsonrpc: "2.0", method, params })}\n`);
+    return stdout.first((message) => message.id === id, `the answer to ${method}`);
+  };
+  const hello = () => {
+    const clientInfo = { name: "test", version: "1.0.0" };
+    return request("hello", "initialize", { capabilities: {}, clientInfo, protocolVersion: "2025-06-18" });
+  };
+  return { child, closed, hello, request, stderr };
+};
+
+const v1Client = `const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+  const initStreamClient = async () => new Client({ name: "mine", version: "1.0.0" });`;
+const v2Client = `const { Client } = await import("@modelcontextprotocol/client");
+  const initStreamClient = async () => new Client({ name: "mine", version: "1.0.0" });`;
+const server = (module) => `const { Server } = await import("${module}");
+  const initStdioServer = async () => new Server({ name: "mine", version: "0.0.1" }, { capabilities: { tools: {} } });`;
+const v1Server = server("@modelcontextprotocol/sdk/server/index.js");
+const v2Server = server("@modelcontextprotocol/server");
+
+describe("startStdioServer", () => {
+  before(async () => {
+    remote.listen(0, "127.0.0.1");
+    await once(remote, "listening");
+  });
+  after(() => {
+    remote.closeAllConnections();
+    remote.close();
+  });
+
+  const start = "await startStdioServer({ serverType: ServerType.HTTPStream, url";
+
+  test("serves the remote server under its own name, with its instructions, and its pages as they are", async () => {
+    const { child, closed, hello, request } = run(`${start} });`);
+    const { result } = await hello();
+    assert.deepEqual(result, results.initialize);
+    assert.deepEqual((await request(1, "tools/list")).result, results["tools/list"]);
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  const hooks = {
+    "a v1 client": [v1Client, "initStreamClient"],
+    "a v1 client and a v1 server": [v1Client + v1Server, "initStreamClient, initStdioServer"],
+    "a v1 client and a v2 server": [v1Client + v2Server, "initStreamClient, initStdioServer"],
+    "a v2 client and a v1 server": [v2Client + v1Server, "initStreamClient, initStdioServer"],
+    "a v2 client and a v2 server": [v2Client + v2Server, "initStreamClient, initStdioServer"],
+  };
+  for (const [what, [code, names]] of Object.entries(hooks)) {
+    test(`takes ${what} of the caller`, async () => {
+      const asked = requests.next(({ message }) => message.method === "initialize", "the handshake");
+      const { child, closed, hello, request } = run(`${code} ${start}, ${names} });`);
+      const { result } = await hello();
+      assert.equal(result.serverInfo.name, names.includes("initStdioServer") ? "mine" : "remote");
+      assert.equal((await asked).message.params.clientInfo.name, "mine");
+      const listed = request(1, "tools/list");
+      // What was asked before the end of stdin is answered all the same.
+      child.stdin.end();
+      assert.deepEqual((await listed).result, results["tools/list"]);
+      assert.deepEqual(await closed, [0, null]);
+    });
+  }
+
+  test("lets the process end when the server is closed", async () => {
+    const { closed } = run(`const server = ${start} }); await server.close();`);
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("hands the transport options on", async () => {
+    const asked = requests.next(({ headers }) => headers["x-tenant"] === "7", "the header");
+    const { child, closed } = run(`${start}, transportOptions: { requestInit: { headers: { "X-Tenant": "7" } } } });`);
+    assert.equal((await asked).message.method, "initialize");
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("closes the client and rejects with what the hook threw", async () => {
+    const { closed, stderr } = run(`${v1Client}
+      const failing = async () => { throw new Error("no server today") };
+      await startStdioServer({ initStreamClient, initStdioServer: failing, serverType: "HTTPStream", url })
+        .catch((error) => console.error(error.message));`);
+    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual(stderr.entries, ["no server today"]);
+  });
+
+  test("rejects with the client's error when the remote server cannot be reached", async () => {
+    const { closed, stderr } = run(`await startStdioServer({ serverType: "HTTPStream", url: "http://127.0.0.1:1/mcp" })
+        .catch((error) => console.error(error.message));`);
+    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual(stderr.entries, ["fetch failed"]);
+  });
+
+  test("says which SDKs it can use when there is none", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    for (const part of ["index.js", "package.json", "crates/node/js"]) {
+      cpSync(join(root, part), join(directory, part), { recursive: true });
+    }
+    const from = pathToFileURL(join(directory, "index.js")).href;
+    const { closed, stderr } = run(
+      `await startStdioServer({ serverType: "HTTPStream", url }).catch((error) => console.error(error.message));`,
+      { cwd: directory, from },
+    );
+    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual(stderr.entries, [
+      "startStdioServer needs an MCP SDK: install @modelcontextprotocol/client and @modelcontextprotocol/server, or @modelcontextprotocol/sdk",
+    ]);
+  });
+});

@@ -1,0 +1,65 @@
+//! The server: its command, its environment, what happens when it ends.
+
+use std::{ffi::OsString, time::Duration};
+
+use mcp_proxy_core::config::{
+    ChildStderr, CommandConfig, PingConfig, RestartConfig, RestartWhen, UpstreamConfig,
+};
+
+use super::{environment, limit, size};
+use crate::{
+    args::{UsageError, Values, flags},
+    telemetry::Format,
+};
+
+/// Everything about the server that these words start.
+pub(super) fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, UsageError> {
+    let interval = limit(values.of(&flags::PING_INTERVAL)?).map(Duration::from_millis);
+    let timeout = Duration::from_millis(values.of(&flags::PING_TIMEOUT)?);
+    Ok(UpstreamConfig {
+        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
+        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
+        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
+        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
+        max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
+        restart: restart(values)?,
+        ping: interval.map(|interval| PingConfig { interval, timeout }),
+        listen_early: values.of(&flags::LISTEN_EARLY)?,
+        isolation: values.of(&flags::ISOLATION)?,
+        max_children: size(values.of(&flags::MAX_CHILDREN)?),
+        prewarm: size(values.of(&flags::PREWARM)?),
+        ..UpstreamConfig::new(command(values, words)?)
+    })
+}
+
+fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
+    let mut words = words.into_iter();
+    let Some(program) = words.next() else {
+        return Err(UsageError::NoCommand);
+    };
+    Ok(CommandConfig {
+        args: words.collect(),
+        shell: values.of(&flags::SHELL)?,
+        cwd: values.of(&flags::CWD)?,
+        env: environment::variables(values)?,
+        inherit_env: values.of(&flags::INHERIT_ENV)?,
+        max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
+        stderr: match values.of(&flags::LOG_FORMAT)? {
+            Format::Text => ChildStderr::PassThrough,
+            Format::Json => ChildStderr::Events,
+        },
+        ..CommandConfig::new(program)
+    })
+}
+
+/// Who leaves restarts to the one that started the proxy wants none of the proxy, unless told so.
+fn restart(values: &Values) -> Result<RestartConfig, UsageError> {
+    let given = values.of(&flags::RESTART)?;
+    let left_to_others = values.of(&flags::EXIT_ON_CHILD_DEATH)? && !values.has(&flags::RESTART);
+    let max_restarts = limit(values.of(&flags::MAX_RESTARTS)?);
+    Ok(RestartConfig {
+        when: if left_to_others { RestartWhen::Never } else { given },
+        max_restarts: max_restarts.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+        wait: Duration::from_millis(values.of(&flags::RESTART_WAIT)?),
+    })
+}

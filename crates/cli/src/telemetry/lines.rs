@@ -1,0 +1,168 @@
+//! The shapes of single lines: console lines as they are, traffic and log entries for people.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+use crate::paint::Paint;
+
+/// Writes the message of an event and nothing else.
+pub(super) struct Verbatim;
+
+impl<S, N> FormatEvent<S, N> for Verbatim
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut message = Message { writer: &mut writer, result: Ok(()) };
+        event.record(&mut message);
+        message.result?;
+        writeln!(writer)
+    }
+}
+
+/// Writes the field called `message`.
+struct Message<'a, 'w> {
+    writer: &'a mut Writer<'w>,
+    result: fmt::Result,
+}
+
+impl Visit for Message<'_, '_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" && self.result.is_ok() {
+            self.result = write!(self.writer, "{value:?}");
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" && self.result.is_ok() {
+            self.result = self.writer.write_str(value);
+        }
+    }
+}
+
+/// Writes a message that passes: when, which way, whose, what, and all of it.
+pub(super) struct Traffic {
+    pub(super) paint: Paint,
+}
+
+impl<S, N> FormatEvent<S, N> for Traffic
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut passing = Passing::default();
+        event.record(&mut passing);
+        let Passing { direction, session, summary, message } = passing;
+        let paint = self.paint;
+        write!(writer, "{} {} ", paint.dim(time_of_day()), paint.dim(format!("{session:8}")))?;
+        match (direction.as_str(), summary.starts_with("error")) {
+            ("->", _) => write!(writer, "{} {}", paint.cyan("→"), paint.bold(summary))?,
+            (_, true) => write!(writer, "{} {}", paint.red("←"), paint.red(summary))?,
+            (_, false) => write!(writer, "{} {}", paint.green("←"), summary)?,
+        }
+        writeln!(writer, "  {}", paint.dim(message))
+    }
+}
+
+/// The fields of a traffic event.
+#[derive(Default)]
+struct Passing {
+    direction: String,
+    session: String,
+    summary: String,
+    message: String,
+}
+
+impl Visit for Passing {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let slot = match field.name() {
+            "direction" => &mut self.direction,
+            "session" => &mut self.session,
+            "summary" => &mut self.summary,
+            "message" => &mut self.message,
+            _ => return,
+        };
+        value.clone_into(slot);
+    }
+}
+
+/// Writes an entry of the log for somebody who watches a terminal.
+pub(super) struct Entry {
+    pub(super) paint: Paint,
+}
+
+impl<S, N> FormatEvent<S, N> for Entry
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let paint = self.paint;
+        write!(writer, "{} ", paint.dim(time_of_day()))?;
+        match *event.metadata().level() {
+            Level::ERROR => write!(writer, "{} ", paint.red("error"))?,
+            Level::WARN => write!(writer, "{}  ", paint.yellow("warn"))?,
+            Level::INFO => write!(writer, "{}  ", paint.green("info"))?,
+            Level::DEBUG => write!(writer, "{} ", paint.dim("debug"))?,
+            Level::TRACE => write!(writer, "{} ", paint.dim("trace"))?,
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}
+
+/// `12:34:56.789`, in UTC.
+fn time_of_day() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    clock_face(since.unwrap_or_default())
+}
+
+fn clock_face(since: Duration) -> String {
+    let seconds = since.as_secs() % (24 * 60 * 60);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{:03}", seconds % 60, since.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_wraps() {
+        let day = Duration::from_hours(24);
+        assert_eq!(clock_face(day * 3 + Duration::from_millis(45_296_789)), "12:34:56.789");
+        assert_eq!(clock_face(day), "00:00:00.000");
+    }
+}

@@ -1,0 +1,131 @@
+//! Spans of calls to an OpenTelemetry collector (OTLP over HTTP), in builds with the feature `otlp`.
+//!
+//! Exported is what the standard variables say: `OTEL_EXPORTER_OTLP_ENDPOINT` or
+//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` turns it on. A call whose request carries a trace is a
+//! part of that trace.
+
+use std::{collections::HashMap, env, fmt, time::SystemTime};
+
+use mcp_proxy_core::telemetry::CALLS;
+use opentelemetry::{
+    Context, KeyValue,
+    propagation::TextMapPropagator,
+    trace::{Span as _, SpanKind, Status, Tracer as _, TracerProvider as _},
+};
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{SdkTracer, SdkTracerProvider},
+};
+use tracing::{
+    Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{Layer, filter::filter_fn, layer, registry::LookupSpan};
+
+/// Sends what is left when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Exporter(SdkTracerProvider);
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // The log may be gone by now, and nothing can be done about it.
+        drop(self.0.shutdown());
+    }
+}
+
+/// The layer that exports, if it is wanted and possible.
+pub(super) fn layer<S>() -> Option<(impl Layer<S>, Exporter)>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    wanted.iter().find(|name| env::var_os(name).is_some())?;
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build().ok()?;
+    let name = env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "mcp-proxy".to_owned());
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(Resource::builder().with_service_name(name).build())
+        .build();
+    let export = Export { tracer: provider.tracer("mcp-proxy") };
+    let calls = filter_fn(|metadata| metadata.is_span() && metadata.target() == CALLS);
+    Some((export.with_filter(calls), Exporter(provider)))
+}
+
+/// Turns spans into those of OpenTelemetry when they close.
+struct Export {
+    tracer: SdkTracer,
+}
+
+/// What is known of a span that is open.
+struct Open {
+    started: SystemTime,
+    fields: HashMap<String, String>,
+}
+
+impl<S> Layer<S> for Export
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: layer::Context<'_, S>) {
+        let mut open = Open { started: SystemTime::now(), fields: HashMap::new() };
+        attributes.record(&mut open);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(open);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: layer::Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(open) = span.extensions_mut().get_mut::<Open>() {
+            values.record(open);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: layer::Context<'_, S>) {
+        let open = context.span(&id).and_then(|span| span.extensions_mut().remove::<Open>());
+        if let Some(open) = open {
+            self.export(open);
+        }
+    }
+}
+
+impl Export {
+    fn export(&self, open: Open) {
+        let Open { started, fields } = open;
+        let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
+        let (method, target) = (field("method"), field("target"));
+        let name = format!("{method} {target}");
+        let attributes = [
+            ("rpc.system", "jsonrpc".to_owned()),
+            ("mcp.method.name", method),
+            ("mcp.target", target),
+            ("mcp.session.id", field("session")),
+            ("mcp.outcome", field("outcome")),
+        ];
+        let attributes = attributes.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut span = self
+            .tracer
+            .span_builder(name.trim().to_owned())
+            .with_kind(SpanKind::Server)
+            .with_start_time(started)
+            .with_attributes(attributes.map(|(key, value)| KeyValue::new(key, value)))
+            .start_with_context(&self.tracer, &parent);
+        if matches!(field("outcome").as_str(), "error" | "failed") {
+            span.set_status(Status::error(""));
+        }
+        span.end();
+    }
+}
+
+impl Visit for Open {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.fields.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name().to_owned(), value.to_owned());
+    }
+}

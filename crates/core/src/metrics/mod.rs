@@ -1,0 +1,94 @@
+//! What is counted for Prometheus.
+//!
+//! Whoever has something to count holds an `Option<Arc<Metrics>>`, which is `None` unless metrics
+//! were asked for. Counting is done with atomics; levels that somebody knows anyway (sessions,
+//! queues, the event store) are not counted here but read when they are asked for.
+
+mod calls;
+mod exposition;
+mod histogram;
+mod usage;
+
+pub(crate) use calls::{Call, Outcome};
+pub(crate) use exposition::{Levels, expose};
+pub(crate) use usage::{Usage, own_usage, usage_of_groups};
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use calls::Calls;
+
+/// Statuses that HTTP knows: 100 to 599.
+const STATUSES: usize = 500;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    calls: Calls,
+    statuses: [AtomicU64; STATUSES],
+    /// Refusals are rare and their reasons few, all of them constants.
+    rejections: Mutex<BTreeMap<&'static str, u64>>,
+    received: AtomicU64,
+    sent: AtomicU64,
+    streams: AtomicU64,
+    slow_readers: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            calls: Calls::default(),
+            statuses: [const { AtomicU64::new(0) }; STATUSES],
+            rejections: Mutex::default(),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            streams: AtomicU64::new(0),
+            slow_readers: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// A request was answered with this status.
+    pub(crate) fn answered(&self, status: u16) {
+        if let Some(count) = self.statuses.get(usize::from(status).wrapping_sub(100)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A request was refused for this reason.
+    pub(crate) fn rejected(&self, reason: &'static str) {
+        let mut rejections = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
+        *rejections.entry(reason).or_default() += 1;
+    }
+
+    /// Bytes came from clients.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes went to clients.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// An event stream was opened.
+    pub(crate) fn stream_opened(&self) {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An event stream was closed.
+    pub(crate) fn stream_closed(&self) {
+        self.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A client did not read its stream fast enough and lost it.
+    pub(crate) fn cut_slow_reader(&self) {
+        self.slow_readers.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a client has settled with its server, to settle it again with another one.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    jsonrpc::Message,
+    protocol::{LATEST_LEGACY, Method},
+};
+
+/// Most subscriptions remembered for one client.
+const MAX_SUBSCRIPTIONS: usize = 1024;
+
+/// Requests of the client, as it sent them.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    initialize: Option<Message>,
+    level: Option<Message>,
+    subscriptions: BTreeMap<String, Message>,
+}
+
+impl Memory {
+    /// Remembers a request if it settles something.
+    pub(super) fn note(&mut self, request: &Message) {
+        match Method::of(&request.method()) {
+            Method::Initialize => self.initialize = Some(request.clone()),
+            Method::SetLevel => self.level = Some(request.clone()),
+            Method::Subscribe if self.subscriptions.len() < MAX_SUBSCRIPTIONS => {
+                self.subscriptions.extend(request.uri().map(|uri| (uri, request.clone())));
+            }
+            Method::Unsubscribe => {
+                if let Some(uri) = request.uri() {
+                    self.subscriptions.remove(&uri);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the client has shaken hands itself.
+    pub(super) fn is_initialized(&self) -> bool {
+        self.initialize.is_some()
+    }
+
+    /// The handshake to begin with: the client's own, or that of a client without capabilities.
+    pub(super) fn greeting(&self) -> Option<Message> {
+        self.initialize.clone().or_else(|| {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LATEST_LEGACY}","capabilities":{{}},"clientInfo":{{"name":"mcp-proxy","version":"{}"}}}}}}"#,
+                crate::VERSION
+            );
+            Message::parse(text.into()).ok()
+        })
+    }
+
+    /// What follows the handshake.
+    pub(super) fn settled(&self) -> Vec<Message> {
+        self.level.iter().chain(self.subscriptions.values()).cloned().collect()
+    }
+}

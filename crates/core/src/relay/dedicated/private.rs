@@ -1,0 +1,293 @@
+//! One client and the server it has to itself: what the client sends.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::{Launched, Nursery, Slot, memory::Memory};
+use crate::{
+    host::Caller,
+    jsonrpc::{Assembly, Edit, Kind, Message},
+    protocol::{Method, Notification},
+    relay::{
+        Cause, Connection, Limits, Outbox, Reply, Sink,
+        exchange::{Exchanges, Purpose},
+        link::calls,
+        outbox::Pushed,
+    },
+    telemetry::traffic,
+};
+
+/// Every exchange is the only client's.
+const CLIENT: u64 = 0;
+const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+/// See the module.
+pub(crate) struct Private {
+    me: Weak<Self>,
+    pub(super) unsolicited: Option<Arc<dyn Sink>>,
+    pub(super) limits: Limits,
+    pub(super) busy: Notify,
+    /// Where another server comes from when this one has ended.
+    again: Option<Arc<dyn Nursery>>,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) exchanges: Exchanges,
+    pub(super) sweeping: bool,
+    memory: Memory,
+}
+
+/// What has become of the server.
+pub(super) enum Phase {
+    /// Nothing was sent yet, so nothing was started.
+    Unused(Box<dyn Slot>),
+    /// The proxy shakes hands in place of the client, whose messages wait.
+    Greeting {
+        server: Launched,
+        held: Vec<(Message, Option<Reply>)>,
+    },
+    Open(Launched),
+    Ended(Cause),
+    /// The client has gone.
+    Closed,
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Private").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Connection for Private {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        let mut state = self.lock();
+        self.make_ready(&mut state, &message);
+        let outbox = match &mut state.phase {
+            Phase::Open(server) => Arc::clone(&server.outbox),
+            Phase::Greeting { held, .. } => {
+                held.push((message, reply));
+                return None;
+            }
+            Phase::Ended(cause) => {
+                let error = cause.error();
+                drop(state);
+                if let Some(reply) = reply {
+                    reply.error(&error);
+                }
+                return None;
+            }
+            Phase::Unused(_) | Phase::Closed => return None,
+        };
+        let (message, reply) = state.push(&outbox, message, reply).err()?;
+        drop(state);
+        let client = self.me.upgrade()?;
+        Some(Box::pin(async move {
+            outbox.room().await;
+            if let Some(sending) = client.send(message, reply, None) {
+                sending.await;
+            }
+        }))
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        let phase = mem::replace(&mut state.phase, Phase::Closed);
+        let exchanges = state.exchanges.take();
+        drop(state);
+        for reply in calls(exchanges) {
+            reply.forget();
+        }
+        if let Phase::Greeting { held, .. } = phase {
+            held.into_iter().filter_map(|(_, reply)| reply).for_each(Reply::forget);
+        }
+    }
+}
+
+impl Private {
+    pub(super) fn open(
+        slot: Box<dyn Slot>,
+        unsolicited: Option<Arc<dyn Sink>>,
+        limits: Limits,
+        again: Option<Arc<dyn Nursery>>,
+    ) -> Arc<Self> {
+        let state = State {
+            phase: Phase::Unused(slot),
+            exchanges: Exchanges::default(),
+            sweeping: false,
+            memory: Memory::default(),
+        };
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            unsolicited,
+            limits,
+            busy: Notify::new(),
+            again,
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a server if there is none for a message that needs one.
+    fn make_ready(&self, state: &mut State, message: &Message) {
+        let slot = match mem::replace(&mut state.phase, Phase::Closed) {
+            Phase::Unused(slot) => Ok(slot),
+            Phase::Ended(cause) => match (&self.again, message.kind()) {
+                (Some(nursery), Kind::Request) => nursery
+                    .reserve()
+                    .map_err(|error| Cause { message: error.message, data: error.data }),
+                _ => Err(cause),
+            },
+            phase => {
+                state.phase = phase;
+                self.watch(state);
+                return;
+            }
+        };
+        let begins = Method::of(&message.method()) == Method::Initialize;
+        let greets = !begins && (self.unsolicited.is_none() || state.memory.is_initialized());
+        let launched = slot.and_then(|slot| match self.me.upgrade() {
+            Some(client) => slot.launch(client),
+            None => Err(Cause { message: "the session is over".to_owned(), data: None }),
+        });
+        state.phase = match launched {
+            Ok(server) if greets => state.greet(server),
+            Ok(server) => Phase::Open(server),
+            Err(cause) => Phase::Ended(cause),
+        };
+        self.watch(state);
+    }
+
+    /// The server has answered the proxy's handshake: what waited for that goes to it.
+    pub(super) fn greeted(mut state: MutexGuard<'_, State>) {
+        let Phase::Greeting { server, held } = mem::replace(&mut state.phase, Phase::Closed) else {
+            return;
+        };
+        push_line(&server.outbox, &Bytes::from_static(INITIALIZED));
+        for request in state.memory.settled() {
+            state.push_own(&server.outbox, &request, Purpose::Housekeeping);
+        }
+        let outbox = Arc::clone(&server.outbox);
+        state.phase = Phase::Open(server);
+        for (message, reply) in held {
+            // What was held is bounded by what one client may send at a time.
+            if let Err((_, Some(reply))) = state.push(&outbox, message, reply) {
+                drop(reply);
+            }
+        }
+    }
+
+    /// The server has ended: every call fails.
+    pub(crate) fn ended(&self, cause: &Cause) {
+        let mut state = self.lock();
+        let phase = mem::replace(&mut state.phase, Phase::Ended(cause.clone()));
+        let exchanges = state.exchanges.take();
+        let held = match phase {
+            Phase::Greeting { held, .. } => held,
+            Phase::Closed => {
+                state.phase = Phase::Closed;
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        drop(state);
+        let error = cause.error();
+        let waiting = held.into_iter().filter_map(|(_, reply)| reply);
+        for reply in calls(exchanges).chain(waiting) {
+            reply.error(&error);
+        }
+    }
+}
+
+impl State {
+    /// Queues a message of the client's; gives it back if the server is too far behind.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is moved on at once; boxing it would cost more"
+    )]
+    fn push(
+        &mut self,
+        outbox: &Outbox,
+        message: Message,
+        reply: Option<Reply>,
+    ) -> Result<(), (Message, Option<Reply>)> {
+        let mut buffer = itoa::Buffer::new();
+        let edit = match (message.kind(), &reply) {
+            (Kind::Request, Some(_)) => {
+                message.id_span().map(|span| (span, self.exchanges.next_id()))
+            }
+            (Kind::Notification, _) if is_cancellation(&message) => {
+                let Some(cancelled) = self.cancelled(&message) else { return Ok(()) };
+                Some(cancelled)
+            }
+            _ => None,
+        };
+        let edit = edit.map(|(span, id)| Edit { span, with: buffer.format(id).as_bytes() });
+        let edits = edit.as_slice();
+        let line = Assembly { before: b"", source: message.bytes(), edits, behind: b"\n" };
+        match outbox.push(&line) {
+            Pushed::Full => return Err((message, reply)),
+            // Its end is about to be reported, and fails the call.
+            Pushed::Queued | Pushed::Closed => {}
+        }
+        if let Some(reply) = reply {
+            self.memory.note(&message);
+            self.exchanges.insert(Purpose::Call { member: CLIENT, reply, list: None });
+        }
+        Ok(())
+    }
+
+    /// Ends the call that a cancellation names; where and under which id to pass it on.
+    fn cancelled(&mut self, notification: &Message) -> Option<(crate::jsonrpc::Span, u64)> {
+        let span = notification.cancelled_id()?;
+        let id = self.exchanges.find(CLIENT, notification.text(span))?;
+        if let Some(exchange) = self.exchanges.remove(id) {
+            calls([exchange]).for_each(Reply::forget);
+        }
+        Some((span, id))
+    }
+
+    /// Begins a handshake in place of the client.
+    fn greet(&mut self, server: Launched) -> Phase {
+        let Some(greeting) = self.memory.greeting() else { return Phase::Open(server) };
+        self.push_own(&server.outbox, &greeting, Purpose::Greeting);
+        Phase::Greeting { server, held: Vec::new() }
+    }
+
+    /// Queues a request whose answer is not the client's.
+    fn push_own(&mut self, outbox: &Outbox, request: &Message, purpose: Purpose) {
+        let Some(span) = request.id_span() else { return };
+        let mut buffer = itoa::Buffer::new();
+        let with = buffer.format(self.exchanges.next_id()).as_bytes();
+        let edits = [Edit { span, with }];
+        let source = request.bytes();
+        outbox.push_anyway(&Assembly { before: b"", source, edits: &edits, behind: b"\n" });
+        traffic!("->", request.bytes());
+        self.exchanges.insert(purpose);
+    }
+}
+
+fn is_cancellation(message: &Message) -> bool {
+    Notification::of(&message.method()) == Notification::Cancelled
+}
+
+/// Queues a message of the proxy's own.
+pub(super) fn push_line(outbox: &Outbox, message: &Bytes) {
+    traffic!("->", message);
+    outbox.push_anyway(&Assembly { before: b"", source: message, edits: &[], behind: b"\n" });
+}

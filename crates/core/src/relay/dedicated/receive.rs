@@ -1,0 +1,147 @@
+//! One client and the server it has to itself: what the server sends, and the time it takes.
+
+use std::sync::Arc;
+
+use super::private::{Phase, Private, State, push_line};
+use crate::{
+    jsonrpc::{Code, ErrorBody, Kind, Message, escape},
+    protocol::{Method, Notification},
+    relay::{
+        Listener, Outgoing, Reply, Sink,
+        exchange::Purpose,
+        expiry::{period, timed_out},
+        link::calls,
+    },
+    telemetry::traffic,
+};
+
+impl Listener for Private {
+    fn receive(&self, message: &Message) {
+        if matches!(message.kind(), Kind::Notification | Kind::Request) {
+            traffic!("<-", message.bytes());
+        }
+        match message.kind() {
+            Kind::Result | Kind::Error => self.receive_response(message),
+            Kind::Notification => self.receive_notification(message),
+            Kind::Request => self.receive_request(message),
+        }
+    }
+}
+
+impl Private {
+    fn receive_response(&self, response: &Message) {
+        let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let mut state = self.lock();
+        match id.and_then(|id| state.exchanges.remove(id)).map(|exchange| exchange.purpose) {
+            Some(Purpose::Call { reply, .. }) => {
+                drop(state);
+                reply.response(response);
+            }
+            Some(Purpose::Greeting) => Self::greeted(state),
+            Some(_) => {}
+            None => tracing::debug!("the server answered a request that is not under way"),
+        }
+    }
+
+    fn receive_notification(&self, notification: &Message) {
+        let mut state = self.lock();
+        let token = notification
+            .reported_token()
+            .filter(|_| Notification::of(&notification.method()) == Notification::Progress);
+        // A token may outlive its call, if the call has become a task.
+        let call = match token {
+            Some(span) => state.exchanges.with_token(notification.text(span)),
+            None => state.exchanges.only(),
+        };
+        let related = call.and_then(|id| state.exchanges.touch(id)).and_then(Reply::sink);
+        let sink = self.audience(&state, related);
+        drop(state);
+        pass_on(sink, notification);
+    }
+
+    /// A client without a channel of its own cannot answer, so the server is told that.
+    fn receive_request(&self, request: &Message) {
+        let state = self.lock();
+        if self.unsolicited.is_none() {
+            if let (Phase::Open(server) | Phase::Greeting { server, .. }, Some(id)) =
+                (&state.phase, request.id())
+            {
+                push_line(&server.outbox, &refusal(request, id));
+            }
+            return;
+        }
+        let related = state.exchanges.only().and_then(|id| state.exchanges.sink(id));
+        let sink = self.audience(&state, related);
+        drop(state);
+        pass_on(sink, request);
+    }
+
+    /// Where a message goes that answers nothing: to the stream of the call it belongs to, if that
+    /// is known, else to the client's own channel, else to where the client reads at all.
+    fn audience(&self, state: &State, related: Option<Arc<dyn Sink>>) -> Option<Arc<dyn Sink>> {
+        let heard = |sink: &Arc<dyn Sink>| sink.is_heard();
+        related
+            .filter(heard)
+            .or_else(|| self.unsolicited.clone().filter(heard))
+            .or_else(|| {
+                state.exchanges.newest().and_then(|id| state.exchanges.sink(id)).filter(heard)
+            })
+            .or_else(|| self.unsolicited.clone())
+    }
+
+    /// Makes sure that the time of running calls is watched.
+    pub(super) fn watch(&self, state: &mut State) {
+        if !state.sweeping && self.limits.shortest().is_some() {
+            state.sweeping = true;
+            self.busy.notify_one();
+        }
+    }
+
+    /// Watches the time of the calls; ends with the task that runs it.
+    #[expect(clippy::infinite_loop, reason = "it runs as long as the server does")]
+    pub(crate) async fn expire_calls(&self) {
+        let Some(shortest) = self.limits.shortest() else { return std::future::pending().await };
+        loop {
+            self.busy.notified().await;
+            while self.sweep() {
+                tokio::time::sleep(period(shortest)).await;
+            }
+        }
+    }
+
+    /// Fails what is overdue; `false` when nothing is left to watch.
+    fn sweep(&self) -> bool {
+        let mut state = self.lock();
+        let overdue = state.exchanges.remove_overdue(self.limits);
+        if let Phase::Open(server) = &state.phase {
+            for (id, _, _) in &overdue {
+                let text = format!(
+                    r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
+                    escape("Request timed out")
+                );
+                push_line(&server.outbox, &text.into());
+            }
+        }
+        state.sweeping = !state.exchanges.is_empty();
+        let sweeping = state.sweeping;
+        drop(state);
+        for (_, exchange, limit) in overdue {
+            calls([exchange]).for_each(|reply| reply.error(&timed_out(limit)));
+        }
+        sweeping
+    }
+}
+
+fn pass_on(sink: Option<Arc<dyn Sink>>, message: &Message) {
+    if let Some(sink) = sink {
+        sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+    }
+}
+
+fn refusal(request: &Message, id: &[u8]) -> bytes::Bytes {
+    if Method::of(&request.method()) == Method::Ping {
+        return [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into();
+    }
+    let message = "a client without a session cannot be asked";
+    ErrorBody::new(Code::MethodNotFound, message).response(id)
+}

@@ -1,0 +1,73 @@
+//! The time of calls: what has gone past its limit fails, and the upstream is told.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Shared,
+    exchange::{Limits, Purpose},
+    shared::State,
+};
+use crate::jsonrpc::{Code, ErrorBody};
+
+impl Shared {
+    /// Makes sure that the time of running exchanges is watched.
+    pub(super) fn watch(&self, state: &mut State) {
+        if !state.sweeping && self.limits().shortest().is_some() {
+            state.sweeping = true;
+            self.busy.notify_one();
+        }
+    }
+
+    /// Watches the time of the exchanges; ends with the task that runs it.
+    #[expect(clippy::infinite_loop, reason = "the task that runs it is aborted")]
+    pub(crate) async fn expire_calls(self: Arc<Self>) {
+        let limits = self.limits();
+        let Some(shortest) = limits.shortest() else { return };
+        let period = period(shortest);
+        loop {
+            self.busy.notified().await;
+            while self.sweep(limits) {
+                tokio::time::sleep(period).await;
+            }
+        }
+    }
+
+    /// Fails what is overdue; `false` when nothing is left to watch.
+    fn sweep(&self, limits: Limits) -> bool {
+        let mut state = self.lock();
+        let mut late = Vec::new();
+        for (id, exchange, limit) in state.exchanges.remove_overdue(limits) {
+            state.cancel(id, "Request timed out");
+            match exchange.purpose {
+                Purpose::Call { member, reply, .. } => {
+                    state.ended(member);
+                    late.push((reply, limit));
+                }
+                Purpose::Subscription { uri } => {
+                    let (waiting, _) = state.subscriptions.answered(&uri, false);
+                    late.extend(waiting.into_iter().map(|reply| (reply, limit)));
+                }
+                _ => {}
+            }
+        }
+        state.sweeping = !state.exchanges.is_empty();
+        let sweeping = state.sweeping;
+        drop(state);
+        for (reply, limit) in late {
+            reply.error(&timed_out(limit));
+        }
+        sweeping
+    }
+}
+
+/// How often to look.
+pub(super) fn period(shortest: Duration) -> Duration {
+    (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(1))
+}
+
+/// What the client of an overdue call is told.
+pub(super) fn timed_out(limit: Duration) -> ErrorBody {
+    let mut error = ErrorBody::new(Code::Internal, "Request timed out");
+    error.data = Some(format!("{{\"timeout\":{}}}", limit.as_millis()));
+    error
+}

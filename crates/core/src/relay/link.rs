@@ -1,0 +1,202 @@
+//! The way to a shared upstream: up, away for the moment, or down for good.
+//!
+//! Whoever supervises the upstream reports what becomes of it. Calls in flight fail when it goes;
+//! calls that arrive while it is away wait, and everything the clients have settled with it is
+//! settled again with its successor.
+
+use std::{
+    mem,
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{
+    Cause, InitializeResult, Outbox, Reply, Shared,
+    exchange::{Exchange, Purpose},
+    fan_out::deliver,
+    member::Member,
+    shared::{INITIAL_LEVEL, State},
+};
+use crate::{
+    jsonrpc::{Code, ErrorBody, Message},
+    protocol::List,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) enum Link {
+    Up {
+        outbox: Arc<Outbox>,
+        initialize: InitializeResult,
+        /// Process id, if it is a process.
+        pid: Option<u32>,
+    },
+    /// Without a cause it has not been there yet.
+    Away {
+        cause: Option<Cause>,
+        attempt: u32,
+    },
+    Down(Cause),
+}
+
+impl Shared {
+    /// An upstream has been initialized: calls go to it from now on.
+    pub(crate) fn connected(
+        &self,
+        outbox: Arc<Outbox>,
+        initialize: InitializeResult,
+        pid: Option<u32>,
+    ) {
+        let mut state = self.lock();
+        let link = Link::Up { outbox, initialize, pid };
+        let before = mem::replace(&mut state.link, link);
+        if matches!(before, Link::Away { cause: Some(_), .. }) {
+            state.restarts += 1;
+            tracing::warn!("the MCP server serves again (restart {})", state.restarts);
+            state.settle_again();
+            self.watch(&mut state);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The upstream has gone and will be back: every call in flight fails.
+    pub(crate) fn lost(&self, cause: &Cause, attempt: u32) {
+        self.gone(Link::Away { cause: Some(cause.clone()), attempt }, cause);
+    }
+
+    /// The upstream has gone for good: every call in flight fails, and later ones do.
+    pub(crate) fn closed(&self, cause: &Cause) {
+        self.gone(Link::Down(cause.clone()), cause);
+    }
+
+    fn gone(&self, link: Link, cause: &Cause) {
+        let mut state = self.lock();
+        state.link = link;
+        let exchanges = state.exchanges.take();
+        let subscribing = state.subscriptions.lost();
+        for member in state.members.values_mut() {
+            member.in_flight = 0;
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        let error = cause.error();
+        for reply in calls(exchanges).chain(subscribing) {
+            reply.error(&error);
+        }
+    }
+
+    /// Waits until the upstream is there or has gone for good.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.lock().is_settled() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until the upstream has gone for good; says why.
+    pub(crate) async fn ended(&self) -> Cause {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Link::Down(cause) = &self.lock().link {
+                return cause.clone();
+            }
+            changed.await;
+        }
+    }
+
+    /// Asks the upstream for a sign of life; the receiver gets it, or an error if it goes.
+    pub(crate) fn ping(&self) -> oneshot::Receiver<()> {
+        let (answered, answer) = oneshot::channel();
+        self.lock().request("ping", "{}", Purpose::Ping(answered));
+        answer
+    }
+
+    /// Compares a list of the upstream with what its predecessor offered.
+    pub(super) fn relisted(mut state: MutexGuard<'_, State>, list: List, response: &Message) {
+        if !state.lists.learn(list, response) {
+            return;
+        }
+        let audience = state.everybody();
+        drop(state);
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/{}/list_changed"}}"#,
+            list.capability()
+        );
+        deliver(&audience, &text.into());
+    }
+
+    fn still_away(&self, waited: Duration) -> ErrorBody {
+        let state = self.lock();
+        let message = match &state.link {
+            Link::Away { cause: Some(cause), attempt } => format!(
+                "{}; it was not back within {} ms (restart {attempt})",
+                cause.message,
+                waited.as_millis()
+            ),
+            _ => format!("the MCP server was not ready within {} ms", waited.as_millis()),
+        };
+        ErrorBody::new(Code::Internal, message)
+    }
+}
+
+impl State {
+    fn is_settled(&self) -> bool {
+        match &self.link {
+            Link::Up { outbox, .. } => !outbox.is_closed(),
+            Link::Away { .. } => false,
+            Link::Down(_) => true,
+        }
+    }
+
+    /// Tells a new upstream what its predecessor was told, and asks what may have changed.
+    fn settle_again(&mut self) {
+        let Link::Up { initialize, .. } = &self.link else { return };
+        let stale: Vec<List> =
+            self.lists.read().into_iter().filter(|list| initialize.notifies_of(*list)).collect();
+        if self.level < INITIAL_LEVEL && initialize.has_logging() {
+            let params = format!("{{\"level\":\"{}\"}}", self.level.name());
+            self.request("logging/setLevel", &params, Purpose::Housekeeping);
+        }
+        for uri in self.subscriptions.renew() {
+            self.apply(super::subscription::Effect::Subscribe, uri);
+        }
+        for list in stale {
+            self.request(list.method(), "{}", Purpose::Relist(list));
+        }
+    }
+}
+
+impl Member {
+    /// Holds a request until the upstream is back, within the limit that is set for it.
+    pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
+        let member = self.clone();
+        Box::pin(async move {
+            let limit = member.shared().restart_wait();
+            if timeout(limit, member.shared().settled()).await.is_err() {
+                return reply.error(&member.shared().still_away(limit));
+            }
+            if let Some(sending) = member.request(request, reply) {
+                sending.await;
+            }
+        })
+    }
+}
+
+/// The replies among these exchanges.
+pub(super) fn calls(exchanges: impl IntoIterator<Item = Exchange>) -> impl Iterator<Item = Reply> {
+    exchanges.into_iter().filter_map(|exchange| match exchange.purpose {
+        Purpose::Call { reply, .. } => Some(reply),
+        _ => None,
+    })
+}

@@ -1,0 +1,67 @@
+//! What clients last saw of the lists a server offers, to notice that a new one offers others.
+//!
+//! A list that nobody has read is not remembered: nobody has a stale copy of it.
+
+use std::hash::{BuildHasher, RandomState};
+
+use crate::{
+    jsonrpc::{Message, find_member},
+    protocol::List,
+};
+
+/// Digests of the first pages.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    known: [Option<u64>; List::ALL.len()],
+    hasher: RandomState,
+}
+
+impl Lists {
+    /// Whether a request asks for the first page.
+    pub(super) fn is_first_page(request: &Message) -> bool {
+        let cursor = |params| find_member(request.bytes(), params, "cursor");
+        request.params().and_then(cursor).is_none()
+    }
+
+    /// Remembers a first page; `true` if another one was known. A list of several pages counts as
+    /// another one each time, because its later pages are not looked at.
+    pub(super) fn learn(&mut self, list: List, response: &Message) -> bool {
+        let Some(span) = response.result() else { return false };
+        let digest = self.hasher.hash_one(response.text(span));
+        let before = self.known[list as usize].replace(digest);
+        let continued = find_member(response.bytes(), span, "nextCursor").is_some();
+        before.is_some_and(|before| before != digest || continued)
+    }
+
+    /// The lists somebody has read.
+    pub(super) fn read(&self) -> Vec<List> {
+        List::ALL.into_iter().filter(|list| self.known[*list as usize].is_some()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(result: &'static str) -> Message {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        Message::parse(text.into()).unwrap()
+    }
+
+    #[test]
+    fn only_a_list_that_was_read_can_change() {
+        let mut lists = Lists::default();
+        assert!(lists.read().is_empty());
+        assert!(!lists.learn(List::Tools, &page(r#"{"tools":[]}"#)));
+        assert!(!lists.learn(List::Tools, &page(r#"{"tools":[]}"#)));
+        assert!(lists.learn(List::Tools, &page(r#"{"tools":[{"name":"new"}]}"#)));
+        assert_eq!(lists.read(), [List::Tools]);
+    }
+
+    #[test]
+    fn later_pages_may_have_changed() {
+        let mut lists = Lists::default();
+        assert!(!lists.learn(List::Prompts, &page(r#"{"prompts":[],"nextCursor":"2"}"#)));
+        assert!(lists.learn(List::Prompts, &page(r#"{"prompts":[],"nextCursor":"2"}"#)));
+    }
+}

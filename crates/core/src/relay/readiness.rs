@@ -1,0 +1,34 @@
+//! Whether there is a server to send calls to, and what can be said about it.
+
+use std::{fmt, time::Duration};
+
+/// Asked by the health routes and the metrics; answered by whoever supervises the servers.
+pub(crate) trait Readiness: fmt::Debug + Send + Sync {
+    /// Why no server can take a call at the moment; `None` while one can.
+    fn unready(&self) -> Option<Unready>;
+
+    /// The servers at the moment.
+    fn servers(&self) -> Servers;
+}
+
+/// Why no server can take a call. Everybody may read it, so it holds nothing that a server wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unready {
+    /// One word for programs: `starting`, `restarting`, `stopped`.
+    pub(crate) state: &'static str,
+    /// One sentence for people.
+    pub(crate) reason: String,
+    /// When it is worth asking again, if that is known.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Running servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Servers {
+    /// The processes that were started for them, each the leader of its group.
+    pub(crate) pids: Vec<u32>,
+    /// Restarts so far, of all of them.
+    pub(crate) restarts: u64,
+    /// Bytes waiting to be written to them.
+    pub(crate) queued_bytes: usize,
+}

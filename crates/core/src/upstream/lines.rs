@@ -1,0 +1,99 @@
+//! Messages among the lines that a server writes.
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::{
+    codec::line::{Line, LineBuffer, classify},
+    jsonrpc::{Body, Message, split},
+    telemetry::console_error,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: LineBuffer,
+    limit: usize,
+    batch: std::vec::IntoIter<Message>,
+    ended: bool,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R, limit: usize) -> Self {
+        let buffer = LineBuffer::new(limit);
+        Self { reader, buffer, limit, batch: Vec::new().into_iter(), ended: false }
+    }
+
+    /// The next message; `None` at the end of the output, an error if it cannot be read on.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, String> {
+        loop {
+            if let Some(message) = self.batch.next() {
+                return Ok(Some(message));
+            }
+            match self.buffer.next_line() {
+                Ok(Some(line)) => {
+                    if let Some(message) = self.message(&line) {
+                        return Ok(Some(message));
+                    }
+                }
+                Ok(None) if self.ended => return Ok(None),
+                Ok(None) => self.read().await?,
+                Err(_) => {
+                    let limit = self.limit;
+                    return Err(format!(
+                        "it wrote a line of more than {limit} bytes; --maxLineSize sets the limit"
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), String> {
+        let count = self.reader.read_buf(self.buffer.room()).await;
+        if count.map_err(|error| format!("its output cannot be read: {error}"))? == 0 {
+            self.ended = true;
+            let rest = self.buffer.rest();
+            let last = self.message(&rest);
+            self.batch = last.into_iter().collect::<Vec<_>>().into_iter();
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, line: &Bytes) -> Option<Message> {
+        match classify(line) {
+            Line::Blank => None,
+            Line::Noise(text) => {
+                let text = String::from_utf8_lossy(&text);
+                console_error!("[mcp-proxy] ignoring non-JSON output [ '{text}' ]");
+                None
+            }
+            Line::Prefixed { noise, candidate } => {
+                let noise = String::from_utf8_lossy(&noise);
+                console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
+                self.parse(candidate)
+            }
+            Line::Candidate(text) => self.parse(text),
+        }
+    }
+
+    fn parse(&mut self, text: Bytes) -> Option<Message> {
+        let text = if std::str::from_utf8(&text).is_ok() {
+            text
+        } else {
+            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
+            String::from_utf8_lossy(&text).into_owned().into()
+        };
+        match split(text) {
+            Ok(Body::One(message)) => Some(message),
+            Ok(Body::Many(messages)) => {
+                self.batch = messages.into_iter();
+                self.batch.next()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the server wrote a line that is no message");
+                None
+            }
+        }
+    }
+}

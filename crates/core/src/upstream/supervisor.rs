@@ -1,0 +1,221 @@
+//! A shared server kept alive: started, watched, started again, and stopped with the proxy.
+//!
+//! The supervision is one task, the only one that knows the process; everybody else sees the
+//! [`Shared`] it reports to.
+
+use std::{
+    future::pending,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    child::{Child, Ended, Stop},
+    guard::Guard,
+    handshake,
+    restart::{History, Run, Verdict},
+};
+use crate::{
+    config::{PingConfig, UpstreamConfig},
+    error::Error,
+    relay::{Cause, InitializeResult, Limits, Outbox, Shared},
+    telemetry::console_error,
+};
+
+/// A server that all clients share, and its supervision.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    shared: Arc<Shared>,
+    stop: oneshot::Sender<Duration>,
+    supervision: JoinHandle<()>,
+    expiry: JoinHandle<()>,
+}
+
+impl Supervisor {
+    /// Starts the server and completes the handshake with it, unless that may happen later.
+    pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+        let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
+        let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
+        let first =
+            if config.listen_early { None } else { Some(connect(&config, guard.as_ref()).await?) };
+        let (stop, stopped) = oneshot::channel();
+        let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
+        let watch =
+            Watch { config, guard, shared: Arc::clone(&shared), history: History::default() };
+        let first = first.map(|connected| watch.admit(connected));
+        let supervision = tokio::spawn(watch.keep(first, stopped));
+        Ok(Self { shared, stop, supervision, expiry })
+    }
+
+    /// What its clients connect to.
+    pub(crate) fn backend(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Ends the server and everything it has started, within `budget`.
+    pub(crate) async fn stop(self, budget: Duration) {
+        if self.stop.send(budget).is_err() {
+            tracing::debug!("the supervision had ended already");
+        }
+        if let Err(error) = self.supervision.await {
+            tracing::error!(%error, "the supervision of the server failed");
+        }
+        self.expiry.abort();
+    }
+}
+
+/// A server that has just answered the handshake.
+type Connected = (Child, InitializeResult);
+
+async fn connect(config: &UpstreamConfig, guard: Option<&Guard>) -> Result<Connected, Error> {
+    Child::spawn(&config.command, guard)?.initialize(config.connection_timeout).await
+}
+
+/// A server that calls go to.
+struct Admitted {
+    child: Child,
+    outbox: Arc<Outbox>,
+    since: Instant,
+}
+
+/// The state of the supervision.
+struct Watch {
+    config: UpstreamConfig,
+    guard: Option<Guard>,
+    shared: Arc<Shared>,
+    history: History,
+}
+
+impl Watch {
+    /// Lets calls go to a server.
+    fn admit(&self, (child, initialize): Connected) -> Admitted {
+        let outbox = Arc::new(Outbox::default());
+        self.shared.connected(Arc::clone(&outbox), initialize, child.pid());
+        Admitted { child, outbox, since: Instant::now() }
+    }
+
+    /// Keeps a server running until it is told to stop or there is no use in trying.
+    async fn keep(mut self, first: Option<Admitted>, stopped: oneshot::Receiver<Duration>) {
+        let mut stopped = Stopped(Some(stopped));
+        let mut next = first;
+        loop {
+            let (cause, run) = match next.take() {
+                Some(admitted) => match self.serve(admitted, &mut stopped).await {
+                    Some(failed) => failed,
+                    None => return,
+                },
+                None => match stopped.unless(connect(&self.config, self.guard.as_ref())).await {
+                    Ok(Ok(connected)) => {
+                        next = Some(self.admit(connected));
+                        continue;
+                    }
+                    Ok(Err(error)) => {
+                        (cause_of(&error), Run { served: Duration::ZERO, succeeded: false })
+                    }
+                    Err(_) => return self.shared.closed(&stopping()),
+                },
+            };
+            if !self.pause(cause, run, &mut stopped).await {
+                return;
+            }
+        }
+    }
+
+    /// Carries one server to its end; nothing if that was asked for.
+    async fn serve(&self, admitted: Admitted, stopped: &mut Stopped) -> Option<(Cause, Run)> {
+        let Admitted { child, outbox, since } = admitted;
+        let told = async {
+            tokio::select! {
+                budget = stopped.asked() => Stop::Asked(budget),
+                reason = hang(&self.shared, self.config.ping) => Stop::Hung(reason),
+            }
+        };
+        let Ended { cause, asked, succeeded } =
+            child.serve(outbox, Arc::clone(&self.shared), told).await;
+        if asked {
+            self.shared.closed(&cause);
+            return None;
+        }
+        Some((cause, Run { served: since.elapsed(), succeeded }))
+    }
+
+    /// Reports an end and waits until it is time for the next start; `false` if there is none.
+    async fn pause(&mut self, mut cause: Cause, run: Run, stopped: &mut Stopped) -> bool {
+        console_error!("[mcp-proxy] {}", cause.message);
+        match self.history.judge(&self.config.restart, run, chance()) {
+            Verdict::GiveUp(reason) => {
+                cause.message = format!("{}; {reason}", cause.message);
+                console_error!("[mcp-proxy] {reason}");
+                self.shared.closed(&cause);
+                false
+            }
+            Verdict::Restart { attempt, after } => {
+                let millis = after.as_millis();
+                tracing::warn!("starting the MCP server again in {millis} ms (restart {attempt})");
+                self.shared.lost(&cause, attempt);
+                let waited = stopped.unless(sleep(after)).await.is_ok();
+                if !waited {
+                    self.shared.closed(&stopping());
+                }
+                waited
+            }
+        }
+    }
+}
+
+/// The wish to end everything; heard once.
+struct Stopped(Option<oneshot::Receiver<Duration>>);
+
+impl Stopped {
+    /// Waits for the wish; for ever if it was heard already.
+    async fn asked(&mut self) -> Duration {
+        let Some(stopped) = &mut self.0 else { return pending().await };
+        // An owner that has gone without a word wants an end as well.
+        let budget = stopped.await.unwrap_or_default();
+        self.0 = None;
+        budget
+    }
+
+    /// What comes of `work`, or the wish if that comes first.
+    async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Duration> {
+        tokio::select! {
+            budget = self.asked() => Err(budget),
+            outcome = work => Ok(outcome),
+        }
+    }
+}
+
+/// Pings the server until an answer is overdue; says so.
+async fn hang(shared: &Shared, config: Option<PingConfig>) -> String {
+    let Some(PingConfig { interval, timeout: limit }) = config else { return pending().await };
+    loop {
+        sleep(interval).await;
+        match timeout(limit, shared.ping()).await {
+            Ok(Ok(())) => {}
+            // It is ending, which is noticed elsewhere.
+            Ok(Err(_)) => return pending().await,
+            Err(_) => return format!("did not answer a ping within {} ms", limit.as_millis()),
+        }
+    }
+}
+
+fn cause_of(error: &Error) -> Cause {
+    Cause { message: error.to_string(), data: None }
+}
+
+fn stopping() -> Cause {
+    Cause { message: "the proxy is shutting down".to_owned(), data: None }
+}
+
+/// A number between 0 and 1.
+fn chance() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
+}
