@@ -45,6 +45,13 @@ export const suites = [
   { name: "eslint", lane: "node", command: ["node", eslint, "."] },
   { name: "prettier", lane: "node", command: ["node", prettier, "--check", "."] },
   { name: "types", lane: "node", command: nodeTest(...specs("types")), count: "node" },
+  {
+    name: "HTTP server",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("startHTTPServer")),
+    count: "node",
+  },
   { name: "node API", lane: "node", built: true, command: nodeTest(...specs()), count: "node" },
   {
     name: "clients",

@@ -17,6 +17,7 @@ const exported = [
   "getUpstreamBridge",
   "proxyServer",
   "resolveVersionNegotiation",
+  "startHTTPServer",
   "startStdioServer",
   "tapTransport",
 ];

@@ -130,6 +130,9 @@ pub struct HttpConfig {
     pub cors: Option<CorsConfig>,
     /// `Host` values that are trusted although the request came over loopback.
     pub allowed_hosts: AllowedHosts,
+    /// Add `charset=utf-8` to JSON and event streams of custom routes that name no charset. On by
+    /// default.
+    pub normalize_charset: bool,
     /// Resumability of 2025-era streams; `None` turns it off.
     pub event_store: Option<EventStoreConfig>,
     /// Idle time after which a keep-alive connection is closed, 300 s by default.
@@ -169,6 +172,7 @@ impl Default for HttpConfig {
             auth: AuthConfig::default(),
             cors: Some(CorsConfig::default()),
             allowed_hosts: AllowedHosts::default(),
+            normalize_charset: true,
             event_store: Some(EventStoreConfig::default()),
             keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
             max_body_size: Some(DEFAULT_MAX_BODY_SIZE),
@@ -258,6 +262,8 @@ pub enum CorsOrigin {
     Any,
     /// This value, whatever the request says.
     Fixed(String),
+    /// Whatever the embedding program says of each origin.
+    Host,
     /// The request's origin if it is one of these.
     List(Vec<String>),
 }

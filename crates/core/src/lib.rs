@@ -5,6 +5,8 @@ mod codec;
 pub mod config;
 mod downstream;
 mod error;
+pub mod host;
+mod http_server;
 mod jsonrpc;
 mod metrics;
 mod protocol;
@@ -18,7 +20,9 @@ pub mod tunnel;
 mod upstream;
 
 pub use error::Error;
+pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
+pub use relay::Unsent;
 pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.

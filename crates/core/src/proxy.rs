@@ -1,6 +1,6 @@
 //! A whole proxy: one front, one server behind it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
 
@@ -8,6 +8,7 @@ use crate::{
     config::{Isolation, ProxyConfig, UpstreamConfig},
     downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
+    host::Host,
     metrics::Metrics,
     relay::{Backend, Readiness, Servers, Unready},
     seats::Seats,
@@ -29,10 +30,10 @@ pub struct Proxy {
 }
 
 /// A proxy whose server answers and whose port is not open yet.
-#[derive(Debug)]
 pub struct Connected {
     server: Server,
     config: ProxyConfig,
+    host: Option<Arc<dyn Host>>,
 }
 
 impl Proxy {
@@ -50,7 +51,7 @@ impl Proxy {
             return Err(Error::OpenMetrics);
         }
         let server = Server::start(&config.upstream, guard).await?;
-        Ok(Connected { server, config })
+        Ok(Connected { server, config, host: None })
     }
 
     /// The address that is listened on.
@@ -83,17 +84,30 @@ impl Proxy {
     }
 }
 
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
 impl Connected {
     /// Name and version the server gives itself.
     pub fn server_name(&self) -> Option<String> {
         self.server.name()
     }
 
+    /// Asks this host about requests: authentication, origins, custom routes.
+    #[must_use]
+    pub fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
     /// Opens the port and serves; if that fails the server is stopped again.
     pub async fn listen(self) -> Result<Proxy, Error> {
-        let Self { server, config } = self;
+        let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &server) {
+        match open(config, &server, host) {
             Ok((listener, metrics)) => Ok(Proxy { server, listener, metrics, shutdown_timeout }),
             Err(error) => {
                 server.stop(shutdown_timeout).await;
@@ -179,7 +193,11 @@ impl Server {
     }
 }
 
-fn open(config: ProxyConfig, server: &Server) -> Result<(Listener, Option<MetricsPort>), Error> {
+fn open(
+    config: ProxyConfig,
+    server: &Server,
+    program: Option<Arc<dyn Host>>,
+) -> Result<(Listener, Option<MetricsPort>), Error> {
     let http = config.http;
     let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
     let (host, port) = (http.host.clone(), http.port);
@@ -196,7 +214,11 @@ fn open(config: ProxyConfig, server: &Server) -> Result<(Listener, Option<Metric
         metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
         shows_metrics: config.metrics.on_front,
     };
-    let front = Arc::new(Front::new(http, behind));
+    let mut front = Front::new(http, behind);
+    if let Some(program) = program {
+        front = front.with_host(program);
+    }
+    let front = Arc::new(front);
     let metrics = config.metrics.listener;
     let metrics = metrics.map(|config| MetricsPort::open(&config, front.admin())).transpose()?;
     let failed = |source| Error::Listen { host, port, flag: "--port", source };

@@ -12,8 +12,9 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("config", &[]),
+    ("host", &[]),
     ("telemetry", &["config"]),
     ("metrics", &[]),
     ("seats", &[]),
@@ -29,17 +30,29 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("upstream", EDGE),
     ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
+    ("http_server", ABOVE),
     ("lib", &[]),
 ];
 
-const RELAY: &[&str] =
-    &["era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "metrics", "seats"];
+const RELAY: &[&str] = &[
+    "host",
+    "era",
+    "protocol",
+    "jsonrpc",
+    "codec",
+    "config",
+    "error",
+    "telemetry",
+    "metrics",
+    "seats",
+];
 
 const SESSION: &[&str] =
     &["relay", "era", "protocol", "jsonrpc", "codec", "config", "error", "telemetry", "seats"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&str] = &[
+    "host",
     "relay",
     "session",
     "era",
@@ -56,6 +69,7 @@ const EDGE: &[&str] = &[
 
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
+    "host",
     "tunnel",
     "downstream",
     "upstream",

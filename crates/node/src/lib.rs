@@ -1,5 +1,14 @@
 //! Node-API addon: translates the JavaScript options of the `mcp-proxy` package into the Rust core.
 
+mod answer;
+mod bridge;
+mod event;
+mod head;
+mod options;
+mod route;
+mod runtime;
+pub mod server;
+
 use napi_derive::napi;
 
 /// Version of the native core, the same as the package's.

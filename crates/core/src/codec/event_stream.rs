@@ -9,6 +9,14 @@ pub(crate) const MESSAGE: &[u8] = b"event: message\ndata: ";
 /// A comment: keeps proxies and clients from taking a silent stream for a dead one.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
 
+/// Starts a message with an id of somebody else's; one that would break the frame is left out.
+pub(crate) fn message_as(id: &str) -> String {
+    if id.is_empty() || id.contains(['\r', '\n', '\0']) {
+        return String::from_utf8_lossy(MESSAGE).into_owned();
+    }
+    format!("event: message\nid: {id}\ndata: ")
+}
+
 /// The id of an event: its stream within the session, and its number within the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventId {

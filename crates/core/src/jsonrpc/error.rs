@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Transport,
     /// The session is unknown.
     SessionNotFound,
+    /// The caller's authorization does not cover the call.
+    Scope,
     /// The server is not there yet, or there are too many of them; later it may be different.
     Unavailable,
     /// The API key is missing or wrong: the original answers with the HTTP status.
@@ -36,7 +38,7 @@ impl Code {
             Self::InvalidParams => -32602,
             Self::Internal => -32603,
             Self::Transport | Self::Unavailable => -32000,
-            Self::SessionNotFound => -32001,
+            Self::SessionNotFound | Self::Scope => -32001,
             Self::Unauthorized => 401,
         }
     }

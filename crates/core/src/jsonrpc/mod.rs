@@ -12,6 +12,6 @@ mod splice;
 pub(crate) use batch::{Body, split};
 pub(crate) use envelope::{Invalid, Kind, Message};
 pub(crate) use error::{Code, ErrorBody};
-pub(crate) use id::Raw;
+pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};

@@ -15,6 +15,7 @@ use super::{
     subscription::Effect,
 };
 use crate::{
+    host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification},
 };
@@ -30,7 +31,12 @@ pub(super) struct Member {
 }
 
 impl Connection for Member {
-    fn send(&self, message: Message, reply: Option<Reply>) -> Option<BoxFuture<'static, ()>> {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
         match (message.kind(), reply) {
             (Kind::Request, Some(reply)) => self.request(message, reply),
             (Kind::Notification, _) => self.notification(message),

@@ -6,6 +6,7 @@
 
 mod cause;
 mod dedicated;
+mod embedded;
 mod exchange;
 mod expiry;
 mod fan_out;
@@ -21,6 +22,8 @@ mod subscription;
 
 pub(crate) use cause::Cause;
 pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
+pub(crate) use embedded::Embedded;
+pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
@@ -34,7 +37,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::jsonrpc::{Edit, ErrorBody, Message};
+use crate::{
+    host::{Caller, Refusal, ServerId},
+    jsonrpc::{Code, Edit, ErrorBody, Message},
+};
 
 /// A message on its way to a client.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +55,11 @@ pub(crate) struct Outgoing<'a> {
 pub(crate) trait Sink: Send + Sync {
     fn write(&self, outgoing: Outgoing<'_>);
 
+    /// Writes a message that is stored elsewhere as this event.
+    fn write_event(&self, outgoing: Outgoing<'_>, _event_id: &str) {
+        self.write(outgoing);
+    }
+
     /// An exchange on this sink will get no response.
     fn forget(&self);
 
@@ -59,16 +70,49 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Whether a message that is no response would reach its client now.
     fn is_heard(&self) -> bool;
+
+    /// Ends what is being sent; its client comes back for the rest if it can.
+    fn interrupt(&self) {}
+}
+
+/// A client for whom a connection is opened.
+#[derive(Default)]
+pub(crate) struct Client {
+    /// Where messages go that answer none of its requests; without it there are none.
+    pub(crate) unsolicited: Option<Arc<dyn Sink>>,
+    /// The request that it came with, where the front keeps it.
+    pub(crate) caller: Option<Arc<Caller>>,
+    /// The id of its session.
+    pub(crate) session: Option<String>,
+    /// Ends its session from the server's side.
+    pub(crate) hang_up: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug)]
+pub(crate) enum OpenError {
+    /// The server answers with this.
+    Upstream(ErrorBody),
+    /// The host does not serve the client.
+    Refused(Refusal),
+}
+
+impl From<ErrorBody> for OpenError {
+    fn from(error: ErrorBody) -> Self {
+        Self::Upstream(error)
+    }
+}
+
+impl OpenError {
+    fn without_caller() -> Self {
+        Self::Upstream(ErrorBody::new(Code::Internal, "this server is not reached over HTTP"))
+    }
 }
 
 /// What a front serves.
 pub(crate) trait Backend: Send + Sync {
-    /// Opens a connection for one client. Messages that answer none of its requests go to
-    /// `unsolicited`; a client without such a channel gets none.
-    fn open(
-        &self,
-        unsolicited: Option<Arc<dyn Sink>>,
-    ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>>;
+    /// Opens a connection for one client.
+    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>>;
 }
 
 /// What a server says to the proxy.
@@ -83,7 +127,17 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     ///
     /// Returns nothing when the message was taken, or, while the upstream is busy, a future that
     /// has to be awaited to hand it over.
-    fn send(&self, message: Message, reply: Option<Reply>) -> Option<BoxFuture<'static, ()>>;
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>>;
+
+    /// The host's server at the other end, if that is what it is.
+    fn server(&self) -> Option<ServerId> {
+        None
+    }
 
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);

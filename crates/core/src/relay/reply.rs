@@ -81,14 +81,42 @@ impl Reply {
             return;
         };
         let edits = [Edit { span, with: token.as_bytes() }];
-        write(&**sink, Outgoing { source: notification.bytes(), edits: &edits, response: false });
+        write(
+            &**sink,
+            Outgoing { source: notification.bytes(), edits: &edits, response: false },
+            None,
+        );
+    }
+
+    /// Passes on a message that belongs to the request and does not answer it.
+    pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
+        let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
+        if let Some(sink) = &self.sink {
+            write(&**sink, outgoing, event_id);
+        }
+    }
+
+    /// Ends the response that is being sent; see [`Sink::interrupt`].
+    pub(crate) fn interrupt(&self) {
+        if let Some(sink) = &self.sink {
+            sink.interrupt();
+        }
     }
 
     /// Passes the upstream's response on under the client's own id.
-    pub(crate) fn response(mut self, response: &Message) {
+    pub(crate) fn response(self, response: &Message) {
+        self.stored_response(response, None);
+    }
+
+    /// The same, for a response that is stored elsewhere as this event.
+    pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        write(&*sink, Outgoing { source: response.bytes(), edits: &edits, response: true });
+        write(
+            &*sink,
+            Outgoing { source: response.bytes(), edits: &edits, response: true },
+            event_id,
+        );
         let failed = response.kind() == Kind::Error;
         self.end(if failed { Outcome::Error } else { Outcome::Ok });
     }
@@ -99,7 +127,7 @@ impl Reply {
         let text =
             [br#"{"jsonrpc":"2.0","id":"#, self.id.as_bytes(), b",\"result\":", result, b"}"];
         let text = text.concat().into();
-        write(&*sink, Outgoing { source: &text, edits: &[], response: true });
+        write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
         self.end(Outcome::Ok);
     }
 
@@ -119,7 +147,7 @@ impl Reply {
     fn fail(&mut self, error: &ErrorBody) {
         if let Some(sink) = self.sink.take() {
             let text = error.response(self.id.as_bytes());
-            write(&*sink, Outgoing { source: &text, edits: &[], response: true });
+            write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
         }
         self.end(Outcome::Failed);
     }
@@ -141,9 +169,12 @@ impl Reply {
     }
 }
 
-fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {
+pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>, event_id: Option<&str>) {
     traffic!("<-", &as_sent(&outgoing), sink.session());
-    sink.write(outgoing);
+    match event_id {
+        Some(id) => sink.write_event(outgoing, id),
+        None => sink.write(outgoing),
+    }
 }
 
 /// The message as its client reads it.

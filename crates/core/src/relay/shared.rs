@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Connection, Limits, Listener, Readiness, Servers, Sink, Unready,
+    Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     link::Link,
@@ -229,15 +229,13 @@ impl Readiness for Shared {
 }
 
 impl Backend for Shared {
-    fn open(
-        &self,
-        unsolicited: Option<Arc<dyn Sink>>,
-    ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>> {
+    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
+        let unsolicited = client.unsolicited;
         let mut state = self.lock();
         if matches!(state.link, Link::Away { cause: None, .. }) {
             drop(state);
             let error = ErrorBody::new(Code::Unavailable, "the MCP server is starting");
-            return Box::pin(async { Err(error) });
+            return Box::pin(async { Err(error.into()) });
         }
         let id = state.next_member;
         state.next_member += 1;
@@ -245,7 +243,8 @@ impl Backend for Shared {
         let shared = self.me.upgrade();
         drop(state);
         Box::pin(async move {
-            let shared = shared.ok_or_else(|| ErrorBody::new(Code::Internal, "shutting down"))?;
+            let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
+            let shared = shared.ok_or_else(closing)?;
             let connection: Arc<dyn Connection> = Arc::new(Member::new(id, shared));
             Ok(connection)
         })

@@ -11,5 +11,5 @@ mod stream;
 use event_store::EventStore;
 pub(crate) use reaper::reap;
 use registry::Numbering;
-pub(crate) use registry::{Attachment, Registry, Session};
+pub(crate) use registry::{Attachment, Events, Registry, Session};
 pub(crate) use stream::{Encoding, Resumed, Step, Stream};

@@ -21,6 +21,16 @@ use crate::{
     seats::{Seat, Seats},
 };
 
+/// What becomes of the events on a session's streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Events {
+    /// Kept for `Last-Event-ID`, within these bounds.
+    Kept(EventStoreConfig),
+    /// Kept by somebody else.
+    StoredOutside,
+    Forgotten,
+}
+
 /// All sessions of one front. Removing a session hands over the duty to close it.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -56,12 +66,8 @@ impl Registry {
     }
 
     /// A new session that nobody can find yet, with at most so many calls at a time.
-    pub(crate) fn create(
-        &self,
-        store: Option<EventStoreConfig>,
-        max_in_flight: Option<usize>,
-    ) -> Arc<Session> {
-        Arc::new(Session::new(store, max_in_flight, self.epoch))
+    pub(crate) fn create(&self, events: Events, max_in_flight: Option<usize>) -> Arc<Session> {
+        Arc::new(Session::new(events, max_in_flight, self.epoch))
     }
 
     /// Makes the session known under its id; its seat is free again when it is removed.
@@ -85,6 +91,18 @@ impl Registry {
         let id = parse_id(id)?;
         let sessions = self.lock();
         sessions.get(&id).map(|known| Attachment::new(Arc::clone(&known.session)))
+    }
+
+    /// What ends this session from its server's side, before or after it is known.
+    pub(crate) fn ending(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
+        let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
+        Arc::new(move || {
+            let (Some(registry), Some(session)) = (registry.upgrade(), session.upgrade()) else {
+                return;
+            };
+            registry.remove(session.id);
+            session.close();
+        })
     }
 
     pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<Session>> {
@@ -129,6 +147,7 @@ pub(crate) struct Session {
     connection: OnceLock<Arc<dyn Connection>>,
     calls: Arc<Seats>,
     store: Option<Arc<Mutex<EventStore>>>,
+    stored_outside: bool,
     standalone: Arc<Stream>,
     streams: Mutex<HashMap<u64, Arc<Stream>>>,
 }
@@ -137,8 +156,12 @@ pub(crate) struct Session {
 const STANDALONE: u64 = 0;
 
 impl Session {
-    fn new(store: Option<EventStoreConfig>, max_in_flight: Option<usize>, epoch: Instant) -> Self {
-        let store = store.map(|limits| Arc::new(Mutex::new(EventStore::new(limits))));
+    fn new(events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
+        let store = match events {
+            Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
+            Events::Forgotten | Events::StoredOutside => None,
+        };
+        let stored_outside = matches!(events, Events::StoredOutside);
         let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
         let id = Uuid::new_v4();
         Self {
@@ -151,6 +174,7 @@ impl Session {
             connection: OnceLock::new(),
             calls: Seats::new(max_in_flight),
             store,
+            stored_outside,
             standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
             streams: Mutex::default(),
         }
@@ -185,6 +209,10 @@ impl Session {
 
     pub(crate) fn primes(&self) -> bool {
         self.primes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_stored_outside(&self) -> bool {
+        self.stored_outside
     }
 
     pub(crate) fn is_resumable(&self) -> bool {
@@ -241,6 +269,10 @@ impl Session {
             stream.end();
         }
         self.standalone.end();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.standalone.has_ended()
     }
 
     fn add_to(&self, held: &mut Held) {

@@ -46,6 +46,8 @@ pub(crate) enum Step {
 pub(crate) struct Stream {
     encoding: Encoding,
     numbering: Option<Numbering>,
+    /// The events are stored outside, so that the stream can be resumed all the same.
+    stored: bool,
     place: Option<Place>,
     owner: Option<Uuid>,
     state: Mutex<State>,
@@ -70,6 +72,8 @@ struct State {
 enum Reader {
     Absent,
     Present(Option<Waker>),
+    /// Told to come back later.
+    Dismissed,
     Cut,
 }
 
@@ -98,6 +102,7 @@ impl Stream {
         Self {
             encoding,
             numbering: None,
+            stored: false,
             place: None,
             owner: None,
             state: Mutex::new(State {
@@ -128,7 +133,8 @@ impl Stream {
         numbering: Option<Numbering>,
     ) -> Self {
         let place = Some(Place { session: Arc::downgrade(session), number });
-        Self { numbering, place, owner: Some(session.id()), ..self }
+        let stored = session.is_stored_outside();
+        Self { numbering, stored, place, owner: Some(session.id()), ..self }
     }
 
     /// Names the session whose client reads it.
@@ -208,11 +214,17 @@ impl Stream {
         state.wake();
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().owed == Owed::Ended
+    }
+
     /// What the reader gets next.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Step> {
         let mut state = self.lock();
-        if matches!(state.reader, Reader::Cut) {
-            return Poll::Ready(Step::Cut);
+        match state.reader {
+            Reader::Cut => return Poll::Ready(Step::Cut),
+            Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
+            _ => {}
         }
         if let Some(bytes) = state.queue.pop() {
             return Poll::Ready(Step::Bytes(bytes));
@@ -237,7 +249,7 @@ impl Stream {
     /// Ready once there is a message to send, or nothing more will come.
     pub(crate) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.wrote || state.owed == Owed::Ended {
+        if state.wrote || state.owed == Owed::Ended || matches!(state.reader, Reader::Dismissed) {
             return Poll::Ready(());
         }
         state.wait(context);
@@ -258,9 +270,47 @@ impl Stream {
         }
     }
 
-    fn write_event(&self, state: &mut State, outgoing: &Outgoing<'_>) {
+    fn put(&self, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended {
+            return;
+        }
+        match self.encoding {
+            Encoding::EventStream => {
+                self.push_event(&mut state, &outgoing, event_id);
+                state.wrote = true;
+            }
+            Encoding::Json if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json => {}
+        }
+        let finished = outgoing.response && state.settle(self.encoding);
+        state.wake();
+        let absent = matches!(state.reader, Reader::Absent);
+        drop(state);
+        if finished && absent {
+            self.leave_session();
+        }
+    }
+
+    /// Queues an event whose id was given outside.
+    pub(crate) fn push_stored(&self, event_id: &str, source: &Bytes) {
+        let mut state = self.lock();
+        let outgoing = Outgoing { source, edits: &[], response: false };
+        self.push_event(&mut state, &outgoing, Some(event_id));
+        state.wake();
+    }
+
+    fn push_event(&self, state: &mut State, outgoing: &Outgoing<'_>, event_id: Option<&str>) {
         let Outgoing { source, edits, .. } = *outgoing;
         let behind = event_stream::END;
+        if let Some(id) = event_id {
+            let before = event_stream::message_as(id);
+            let assembly = Assembly { before: before.as_bytes(), source, edits, behind };
+            if state.makes_room(assembly.len()) {
+                state.queue.push(&assembly);
+            }
+            return;
+        }
         let Some(numbering) = &self.numbering else {
             let assembly = Assembly { before: event_stream::MESSAGE, source, edits, behind };
             if state.makes_room(assembly.len()) {
@@ -279,25 +329,11 @@ impl Stream {
 
 impl Sink for Stream {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let mut state = self.lock();
-        if state.owed == Owed::Ended {
-            return;
-        }
-        match self.encoding {
-            Encoding::EventStream => {
-                self.write_event(&mut state, &outgoing);
-                state.wrote = true;
-            }
-            Encoding::Json if outgoing.response => state.write_json(&outgoing),
-            Encoding::Json => {}
-        }
-        let finished = outgoing.response && state.settle(self.encoding);
-        state.wake();
-        let absent = matches!(state.reader, Reader::Absent);
-        drop(state);
-        if finished && absent {
-            self.leave_session();
-        }
+        self.put(outgoing, None);
+    }
+
+    fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
+        self.put(outgoing, Some(event_id));
     }
 
     fn session(&self) -> Option<Uuid> {
@@ -311,6 +347,15 @@ impl Sink for Stream {
         let mut state = self.lock();
         if self.encoding == Encoding::Json && state.settle(self.encoding) {
             state.wake();
+        }
+    }
+
+    /// Only a numbered stream can be resumed; any other goes on.
+    fn interrupt(&self) {
+        let mut state = self.lock();
+        if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
+            state.wake();
+            state.reader = Reader::Dismissed;
         }
     }
 

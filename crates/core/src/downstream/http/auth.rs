@@ -30,16 +30,38 @@ impl Auth {
         }
     }
 
+    /// 401 for a caller that the host does not know or want.
+    pub(super) fn unauthorized(&self, text: &str, id: &[u8]) -> Response {
+        let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Transport, text, Some(id));
+        challenge(&mut response, &Challenge::refused(&self.config, text));
+        response
+    }
+
+    /// What a 403 for want of scopes announces, where there is a protected resource.
+    pub(super) fn scope_challenge(
+        &self,
+        required: &[String],
+        description: Option<&str>,
+    ) -> Option<HeaderValue> {
+        let challenge = Challenge::scope(&self.config, required, description)?;
+        HeaderValue::try_from(challenge.to_string()).ok()
+    }
+
     /// 401, with the challenge of RFC 6750.
     pub(super) fn refusal(&self) -> Response {
         let text = self.config.oauth.as_ref().and_then(|oauth| oauth.error_description.clone());
         let text = text.as_deref().unwrap_or(MISSING_KEY);
         let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Unauthorized, text, None);
-        let challenge = Challenge::api_key(&self.config, text).to_string();
-        if let Ok(challenge) = HeaderValue::try_from(challenge) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
+        challenge(&mut response, &Challenge::api_key(&self.config, text));
         response
+    }
+}
+
+fn challenge(response: &mut Response, challenge: &Challenge) {
+    // A line break in a message would end the field.
+    let text = challenge.to_string().replace(['\r', '\n'], " ");
+    if let Ok(text) = HeaderValue::try_from(text) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, text);
     }
 }
 

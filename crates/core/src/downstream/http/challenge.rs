@@ -21,6 +21,29 @@ impl Challenge {
         Self::new(oauth, error, description)
     }
 
+    /// For a caller that was refused for this reason; a configured `error` is about the key only.
+    pub(super) fn refused(config: &AuthConfig, description: &str) -> Self {
+        let oauth = config.oauth.clone().unwrap_or_default();
+        Self::new(oauth, "invalid_token".to_owned(), description)
+    }
+
+    /// For a caller whose scopes do not suffice; nothing without a protected resource.
+    pub(super) fn scope(
+        config: &AuthConfig,
+        required: &[String],
+        description: Option<&str>,
+    ) -> Option<Self> {
+        let resource = config.oauth.as_ref()?.resource.as_deref()?;
+        let mut parameters = vec![
+            ("error", "insufficient_scope".to_owned()),
+            ("scope", required.join(" ")),
+            ("resource_metadata", metadata_url(resource)),
+        ];
+        let escaped = description.map(|text| text.replace('"', "\\\""));
+        parameters.extend(escaped.map(|text| ("error_description", text)));
+        Some(Self(parameters))
+    }
+
     fn new(oauth: OAuthChallenge, error: String, description: &str) -> Self {
         let parameters = [
             ("realm", oauth.realm),

@@ -30,8 +30,13 @@ impl Cors {
         Self { fixed: fixed.into_iter().filter_map(valid).collect(), config }
     }
 
-    /// Adds what the answer to this origin carries.
-    pub(super) fn answer(&self, origin: &HeaderValue, headers: &mut HeaderMap) {
+    /// Whether the host says which origins are answered.
+    pub(super) fn asks_host(&self) -> bool {
+        matches!(self.config.origin, CorsOrigin::Host)
+    }
+
+    /// Adds what the answer to this origin carries; `allowed` is what the host says of it.
+    pub(super) fn answer(&self, origin: &HeaderValue, allowed: bool, headers: &mut HeaderMap) {
         let Some(serialised) = serialise(origin) else {
             console_error!("[mcp-proxy] error parsing origin {origin:?}");
             return;
@@ -40,6 +45,7 @@ impl Cors {
             headers.insert(name.clone(), value.clone());
         }
         let allowed = match &self.config.origin {
+            CorsOrigin::Host => allowed.then(|| origin.clone()),
             CorsOrigin::Any => Some(HeaderValue::from_static("*")),
             CorsOrigin::Fixed(value) => HeaderValue::try_from(value).ok(),
             CorsOrigin::List(list) => {
@@ -80,7 +86,7 @@ mod tests {
 
     fn answer(config: CorsConfig, origin: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        Cors::new(config).answer(&HeaderValue::from_static(origin), &mut headers);
+        Cors::new(config).answer(&HeaderValue::from_static(origin), false, &mut headers);
         headers
     }
 

@@ -14,12 +14,13 @@ use super::{
     sse::SseSessions,
 };
 use crate::{
-    config::{AllowedHosts, EventStoreConfig, HttpConfig},
+    config::{AllowedHosts, HttpConfig},
+    host::Host,
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Backend, Readiness, Reply, Sink},
     seats::{Seat, Seats},
-    session::{Encoding, Registry, reap},
+    session::{Encoding, Events, Registry, reap},
     telemetry::{short, traffic},
 };
 
@@ -40,6 +41,7 @@ impl fmt::Debug for Behind {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, as users set them")]
 pub(crate) struct Front {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) registry: Arc<Registry>,
@@ -56,11 +58,13 @@ pub(crate) struct Front {
     pub(super) sse_endpoint: Option<String>,
     pub(super) stateless: bool,
     pub(super) encoding: Encoding,
-    pub(super) event_store: Option<EventStoreConfig>,
+    pub(super) events: Events,
     pub(super) max_in_flight: Option<usize>,
     pub(super) body_limits: BodyLimits,
     pub(super) trace_context: bool,
     pub(super) keep_alive: HeaderValue,
+    pub(super) normalize_charset: bool,
+    pub(super) host: Option<Arc<dyn Host>>,
     reaper: Option<JoinHandle<()>>,
 }
 
@@ -104,14 +108,25 @@ impl Front {
             } else {
                 Encoding::EventStream
             },
-            event_store: config.event_store,
+            events: config.event_store.map_or(Events::Forgotten, Events::Kept),
             max_in_flight: config.max_in_flight,
             body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },
             trace_context: config.trace_context,
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
+            normalize_charset: config.normalize_charset,
+            host: None,
             reaper,
         }
+    }
+
+    /// Asks this host whatever only the embedding program can answer.
+    pub(crate) fn with_host(mut self, host: Arc<dyn Host>) -> Self {
+        if host.stores_events() {
+            self.events = Events::StoredOutside;
+        }
+        self.host = Some(host);
+        self
     }
 
     /// What the proxy says about itself, for a port of its own.

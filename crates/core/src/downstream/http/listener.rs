@@ -1,7 +1,6 @@
 //! Sockets: bind, accept, TLS, one task per connection, and their end.
 
 use std::{
-    convert::Infallible,
     fmt, io,
     net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs},
     sync::Arc,
@@ -22,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Front,
+    custom_route::Aborted,
     guarded::{Guarded, Patience, Phase},
     overload::{MAX_REFUSALS, refuse},
     router::Origin,
@@ -214,7 +214,7 @@ impl Acceptor {
         }
         let connection = Connection {
             front: Arc::clone(&self.front),
-            from: Origin { loopback: peer.ip().to_canonical().is_loopback() },
+            from: Origin { peer, encrypted: self.tls.is_some() },
             patience: self.patience,
             keep_alive: true,
             drain: self.drain.clone(),
@@ -251,7 +251,8 @@ impl Entrance {
     pub(crate) async fn serve_one(&self, stream: TcpStream) {
         let connection = Connection {
             front: Arc::clone(&self.front),
-            from: Origin { loopback: false },
+            // Who is at the other end only the tunnel's server knows.
+            from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
             patience: self.patience,
             keep_alive: false,
             drain: self.drain.clone(),
@@ -275,7 +276,7 @@ impl Connection {
         let stream = Guarded::new(stream, phase.clone(), self.patience, front.metrics.clone());
         let service = service_fn(move |request| {
             let (front, served) = (Arc::clone(&front), phase.serve());
-            async move { Ok::<_, Infallible>(served.with(front.serve(request, from).await)) }
+            async move { Ok::<_, Aborted>(served.with(front.serve(request, from).await?)) }
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)

@@ -32,6 +32,7 @@ pub(super) enum Rejection {
     NotFound,
     NoSession,
     NoSessionId(&'static str),
+    ReplayFailed,
     TooManyCalls,
     TooManySessions,
     UnknownSession,
@@ -57,6 +58,7 @@ impl Rejection {
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound => "not_found",
             Self::NoSession | Self::NoSessionId(_) => "no_session",
+            Self::ReplayFailed => "replay_failed",
             Self::TooManyCalls => "too_many_calls",
             Self::TooManySessions => "too_many_sessions",
             Self::UnknownSession => "unknown_session",
@@ -109,6 +111,7 @@ impl Rejection {
             Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
             Self::InvalidMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
+            Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
             Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
@@ -141,6 +144,7 @@ impl Rejection {
             Self::InvalidMessage => "Parse error: Invalid JSON-RPC message".to_owned(),
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
+            Self::ReplayFailed => "Error replaying events".to_owned(),
             Self::TooManyCalls => "Too Many Requests: too many calls of this session are under \
                                    way; wait for some or cancel them"
                 .to_owned(),

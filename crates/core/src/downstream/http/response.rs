@@ -99,6 +99,11 @@ fn with(status: StatusCode, body: ResponseBody) -> Response {
     response
 }
 
+/// This body, whatever it is.
+pub(super) fn with_body(status: StatusCode, body: Bytes) -> Response {
+    with(status, body.into())
+}
+
 /// No body at all.
 pub(super) fn empty(status: StatusCode) -> Response {
     with(status, ResponseBody::empty())

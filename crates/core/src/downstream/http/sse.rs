@@ -14,12 +14,14 @@ use super::{
     body::{self, Unread},
     events::Events,
     front::{Front, text},
-    reject::{Rejection, upstream_error},
+    gate::Step,
+    reject::Rejection,
     response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
+    host::Caller,
     jsonrpc::{Kind, Message},
-    relay::{Connection, Outgoing, Sink},
+    relay::{Client, Connection, Outgoing, Sink},
     seats::{Seat, Seats},
     session::Stream,
 };
@@ -43,6 +45,11 @@ struct SseSession {
 impl SseSessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, SseSession>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn named(&self, query: Option<&str>) -> Option<SseSession> {
+        let id = Uuid::try_parse(&session_id(query)?).ok()?;
+        self.lock().get(&id).cloned()
     }
 
     /// How many there are, and the bytes waiting for their clients.
@@ -80,16 +87,39 @@ impl Drop for Closing {
 }
 
 impl Front {
+    /// Whether the query names a session.
+    pub(super) fn has_sse_session(&self, query: Option<&str>) -> bool {
+        self.sse.named(query).is_some()
+    }
+
     /// `GET` on the event stream endpoint: opens a session that lives as long as the response.
-    pub(super) async fn open_sse(&self) -> Result<Response, Rejection> {
+    pub(super) async fn open_sse(
+        &self,
+        caller: Option<Arc<Caller>>,
+    ) -> Result<Response, Rejection> {
         let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let id = Uuid::new_v4();
         let stream = Arc::new(Stream::standalone(None).owned_by(id));
         stream.attach();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
-        let connection = match self.backend.open(Some(unsolicited)).await {
+        let (sessions, ended) = (Arc::downgrade(&self.sse), Arc::downgrade(&stream));
+        let hang_up = move || {
+            if let Some(stream) = ended.upgrade() {
+                stream.end();
+            }
+            if let Some(sessions) = sessions.upgrade() {
+                sessions.close(id);
+            }
+        };
+        let client = Client {
+            unsolicited: Some(unsolicited),
+            session: Some(id.to_string()),
+            hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),
+            caller,
+        };
+        let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(upstream_error(&error, b"null")),
+            Err(error) => return Ok(self.not_opened(error, Step::OpenSse, b"null")),
         };
         stream.push_raw(format!("event: endpoint\ndata: /messages?sessionId={id}\n\n").as_bytes());
         stream.write(Outgoing {
@@ -108,13 +138,12 @@ impl Front {
     pub(super) async fn post_sse_message(
         &self,
         request: Request<Incoming>,
+        caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         let bad = |text: String| Ok(bare_text(StatusCode::BAD_REQUEST, text));
-        let Some(id) = session_id(request.uri().query()) else {
-            return bad("No sessionId".to_owned());
+        let Some(session) = self.sse.named(request.uri().query()) else {
+            return Ok(no_sse_session(request.uri().query()));
         };
-        let session = Uuid::try_parse(&id).ok().and_then(|id| self.sse.lock().get(&id).cloned());
-        let Some(session) = session else { return bad("No active transport".to_owned()) };
         let (head, body) = request.into_parts();
         if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
@@ -131,11 +160,17 @@ impl Front {
         let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
         let message = self.traced(&head.headers, message);
         let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
-        if let Some(sending) = session.connection.send(message, reply) {
+        if let Some(sending) = session.connection.send(message, reply, caller.as_ref()) {
             sending.await;
         }
         Ok(bare_text(StatusCode::ACCEPTED, "Accepted"))
     }
+}
+
+/// The answer to a message for a session that does not exist.
+pub(super) fn no_sse_session(query: Option<&str>) -> Response {
+    let text = if session_id(query).is_some() { "No active transport" } else { "No sessionId" };
+    bare_text(StatusCode::BAD_REQUEST, text)
 }
 
 fn session_id(query: Option<&str>) -> Option<String> {

@@ -14,7 +14,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Backend, Cause, Connection, Limits, Outbox, Sink};
+use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox};
 use crate::jsonrpc::ErrorBody;
 
 /// Where servers come from.
@@ -54,15 +54,12 @@ impl Dedicated {
 }
 
 impl Backend for Dedicated {
-    fn open(
-        &self,
-        unsolicited: Option<Arc<dyn Sink>>,
-    ) -> BoxFuture<'_, Result<Arc<dyn Connection>, ErrorBody>> {
+    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
             let slot = self.nursery.reserve()?;
             let again = self.revives.then(|| Arc::clone(&self.nursery));
             let connection: Arc<dyn Connection> =
-                Private::open(slot, unsolicited, self.limits, again);
+                Private::open(slot, client.unsolicited, self.limits, again);
             Ok(connection)
         })
     }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::{Launched, Nursery, Slot, memory::Memory};
 use crate::{
+    host::Caller,
     jsonrpc::{Assembly, Edit, Kind, Message},
     protocol::{Method, Notification},
     relay::{
@@ -66,7 +67,12 @@ impl fmt::Debug for Private {
 }
 
 impl Connection for Private {
-    fn send(&self, message: Message, reply: Option<Reply>) -> Option<BoxFuture<'static, ()>> {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
         let mut state = self.lock();
         self.make_ready(&mut state, &message);
         let outbox = match &mut state.phase {
@@ -90,7 +96,7 @@ impl Connection for Private {
         let client = self.me.upgrade()?;
         Some(Box::pin(async move {
             outbox.room().await;
-            if let Some(sending) = client.send(message, reply) {
+            if let Some(sending) = client.send(message, reply, None) {
                 sending.await;
             }
         }))

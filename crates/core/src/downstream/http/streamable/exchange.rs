@@ -13,6 +13,7 @@ use crate::{
         front::{Front, HEAD_DELAY},
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
+    host::Caller,
     jsonrpc::{Kind, Message},
     relay::Connection,
     seats::Seat,
@@ -30,6 +31,12 @@ pub(super) enum Route {
     },
     /// Messages without a session have a connection to themselves.
     Alone(Arc<dyn Connection>),
+}
+
+/// Where messages go, and the request that carried them.
+struct Way<'a> {
+    connection: &'a dyn Connection,
+    caller: Option<&'a Arc<Caller>>,
 }
 
 /// Closes the connection of a POST without a session with its response.
@@ -60,7 +67,12 @@ impl Drop for Unread {
 
 impl Front {
     /// Sends the messages upstream and answers with what comes back.
-    pub(super) async fn exchange(&self, route: Route, messages: Vec<Message>) -> Response {
+    pub(super) async fn exchange(
+        &self,
+        route: Route,
+        messages: Vec<Message>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Response {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(self.encoding, requests);
         match route {
@@ -73,7 +85,8 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let unread = Unread(Some(Arc::clone(&stream)));
-                self.send_all(&*connection, messages, &stream, Some(seats)).await;
+                let way = Way { connection: &*connection, caller };
+                self.send_all(way, messages, &stream, Some(seats)).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
@@ -89,7 +102,8 @@ impl Front {
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let stream = Arc::new(stream);
-                self.send_all(&*closing.0, messages, &stream, None).await;
+                let way = Way { connection: &*closing.0, caller };
+                self.send_all(way, messages, &stream, None).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
@@ -113,7 +127,7 @@ impl Front {
 
     async fn send_all(
         &self,
-        connection: &dyn Connection,
+        way: Way<'_>,
         messages: Vec<Message>,
         stream: &Arc<Stream>,
         mut seats: Option<Seat>,
@@ -122,7 +136,7 @@ impl Front {
             let request = message.kind() == Kind::Request;
             let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
             let reply = self.reply(&message, Arc::clone(stream) as _, seat);
-            if let Some(sending) = connection.send(message, reply) {
+            if let Some(sending) = way.connection.send(message, reply, way.caller) {
                 sending.await;
             }
         }
@@ -134,10 +148,11 @@ impl Front {
         connection: &dyn Connection,
         messages: Vec<Message>,
         session: Option<Uuid>,
+        caller: Option<&Arc<Caller>>,
     ) {
         for message in messages {
             traffic!("->", message.bytes(), session);
-            if let Some(sending) = connection.send(message, None) {
+            if let Some(sending) = connection.send(message, None, caller) {
                 sending.await;
             }
         }

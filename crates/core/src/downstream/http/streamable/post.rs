@@ -11,22 +11,28 @@ use crate::{
     downstream::http::{
         body::{self, Unread},
         front::{Front, PROTOCOL_VERSION, SESSION_ID, text},
-        reject::{MAX_BATCH, Rejection, upstream_error},
-        response::{Response, empty, empty_text},
+        gate::Step,
+        reject::{MAX_BATCH, Rejection},
+        response::{Response, empty_text},
     },
+    host::Caller,
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
-    relay::{Sink, requested_version},
+    relay::{Client, Sink, requested_version},
     session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
+
+/// A request without its body, and what is kept of it for a host.
+type Head = Request<Option<Arc<Caller>>>;
 
 impl Front {
     /// `POST` to the stream endpoint.
     pub(in crate::downstream::http) async fn post(
         &self,
         request: Request<Incoming>,
+        caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         let (head, body) = request.into_parts();
         let headers = &head.headers;
@@ -36,17 +42,25 @@ impl Front {
         let body = match body::read(body, self.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
-            // Nobody is left to read the answer.
-            Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
+            // What came is no message; who hears of requests hears of this one all the same.
+            Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
+        let server = attachment
+            .as_ref()
+            .and_then(|attachment| attachment.as_ref()?.session().connection()?.server());
+        if let Err(refused) = self.authenticate(caller.as_ref(), server, body_id(&body)).await {
+            return Ok(*refused);
+        }
+        let incoming = Request::from_parts(head, caller);
         match attachment {
             Some(None) => Err(Rejection::UnknownSession),
-            Some(Some(attachment)) => self.post_to_session(headers, attachment, body).await,
-            None if self.stateless => self.post_alone(headers, body).await,
+            Some(Some(attachment)) => self.post_to_session(&incoming, attachment, body).await,
+            None if self.stateless => self.post_alone(&incoming, body).await,
             None => match body {
                 Ok(Body::One(message)) if is_initialize(&message) => {
-                    self.create_session(headers, message).await
+                    self.create_session(&incoming, message).await
                 }
+                Ok(_) if self.authenticates() => Ok(self.no_session(body_id(&body))),
                 _ => Err(Rejection::NoSession),
             },
         }
@@ -54,10 +68,11 @@ impl Front {
 
     async fn post_to_session(
         &self,
-        headers: &HeaderMap,
+        incoming: &Head,
         attachment: Attachment,
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
+        let (headers, caller) = (incoming.headers(), incoming.body().as_ref());
         let messages = acceptable(headers, body)?;
         if messages.iter().any(is_initialize) {
             return Err(if messages.len() == 1 {
@@ -72,7 +87,7 @@ impl Front {
         let messages = self.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
             if let Some(connection) = session.connection() {
-                self.notify(&**connection, messages, Some(session.id())).await;
+                self.notify(&**connection, messages, Some(session.id()), caller).await;
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
@@ -80,40 +95,54 @@ impl Front {
             Some(version) => primes_streams(version),
             None => attachment.session().primes(),
         };
-        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages).await)
+        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages, caller).await)
     }
 
     async fn create_session(
         &self,
-        headers: &HeaderMap,
+        incoming: &Head,
         message: Message,
     ) -> Result<Response, Rejection> {
+        let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, Ok(Body::One(message)))?;
         let messages = self.all_traced(headers, messages);
         let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
-        let session = self.registry.create(self.event_store, self.max_in_flight);
+        let session = self.registry.create(self.events, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
-        let opened = self.backend.open(Some(unsolicited)).await;
-        let connection = match opened {
+        let client = Client {
+            unsolicited: Some(unsolicited),
+            session: Some(session.id().to_string()),
+            hang_up: caller.is_some().then(|| self.registry.ending(session)),
+            caller: caller.clone(),
+        };
+        let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(upstream_error(&error, id_of(&messages))),
+            Err(error) => return Ok(self.not_opened(error, Step::Open, id_of(&messages))),
         };
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
         self.registry.insert(Arc::clone(session), seat);
-        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages).await)
+        if session.has_ended() {
+            // Its server was closed while it was being opened.
+            self.registry.remove(session.id());
+            session.close();
+            return Err(Rejection::UnknownSession);
+        }
+        let route = Route::Session { attachment, primes, seats };
+        Ok(self.exchange(route, messages, caller.as_ref()).await)
     }
 
     /// A POST without a session, served on its own.
     async fn post_alone(
         &self,
-        headers: &HeaderMap,
+        incoming: &Head,
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
+        let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, body)?;
         let initializing = messages.iter().any(is_initialize);
         if initializing && messages.len() > 1 {
@@ -127,12 +156,21 @@ impl Front {
         if messages.is_empty() {
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let connection = match self.backend.open(None).await {
+        let client = Client { caller: caller.clone(), ..Client::default() };
+        let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(upstream_error(&error, id_of(&messages))),
+            Err(error) => return Ok(self.not_opened(error, Step::Open, id_of(&messages))),
         };
-        let response = self.exchange(Route::Alone(connection), messages).await;
+        let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })
+    }
+}
+
+/// The id that a refusal of the whole body answers.
+fn body_id(body: &Result<Body, Rejection>) -> &[u8] {
+    match body {
+        Ok(Body::One(message)) => message.id().unwrap_or(b"null"),
+        _ => b"null",
     }
 }
 

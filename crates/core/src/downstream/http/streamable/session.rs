@@ -13,7 +13,8 @@ use crate::{
         reject::Rejection,
         response::{Response, empty_text, event_stream},
     },
-    session::{Attachment, Resumed, Session, Stream},
+    host::{Caller, Unreplayed},
+    session::{Attachment, Events as Kept, Resumed, Session, Stream},
     telemetry::console,
 };
 
@@ -22,15 +23,21 @@ const STANDALONE_TAKEN: &str = "Only one SSE stream is allowed per session";
 
 impl Front {
     /// `GET`: opens the standalone stream or resumes any.
-    pub(in crate::downstream::http) fn open_standalone(
+    pub(in crate::downstream::http) async fn open_standalone(
         &self,
         headers: &HeaderMap,
+        caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         if self.stateless {
             return Err(Rejection::MethodNotAllowed);
         }
-        let id = text(headers, &SESSION_ID).ok_or(Rejection::NoSessionId("No sessionId"))?;
-        let attachment = self.registry.attach(id).ok_or(Rejection::UnknownSession)?;
+        let Some(id) = text(headers, &SESSION_ID) else {
+            return self.without_session_id("No sessionId");
+        };
+        let attachment = match self.admitted(id, caller).await? {
+            Ok(attachment) => attachment,
+            Err(refused) => return Ok(*refused),
+        };
         let last = text(headers, &LAST_EVENT_ID);
         if let Some(last) = last {
             console!(
@@ -42,6 +49,10 @@ impl Front {
         check_accept(headers, &["text/event-stream"], "Client must accept text/event-stream")?;
         check_version(headers)?;
         let session = attachment.session();
+        if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
+            let stream = self.replay(session, last).await?;
+            return Ok(self.stream_response(stream, attachment));
+        }
         let stream = match last.filter(|_| session.is_resumable()) {
             Some(last) => resume(session, last)?,
             None if session.standalone().attach() => Arc::clone(session.standalone()),
@@ -59,23 +70,75 @@ impl Front {
         response
     }
 
+    /// What the host has kept after an event, then whatever comes on the standalone stream.
+    async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> {
+        let server = session.connection().and_then(|connection| connection.server());
+        let (Some(host), Some(server)) = (&self.host, server) else {
+            return Err(Rejection::InvalidEventId);
+        };
+        let replay = host.replay(server, last).await.map_err(|unreplayed| match unreplayed {
+            Unreplayed::Unknown => Rejection::InvalidEventId,
+            Unreplayed::Failed => Rejection::ReplayFailed,
+        })?;
+        let stream = if replay.standalone {
+            Arc::clone(session.standalone())
+        } else {
+            Arc::new(Stream::standalone(None))
+        };
+        if !stream.attach() {
+            return Err(Rejection::Conflict(STREAM_TAKEN));
+        }
+        for (id, message) in &replay.events {
+            stream.push_stored(id, message);
+        }
+        if !replay.standalone {
+            stream.end();
+        }
+        Ok(stream)
+    }
+
     /// `DELETE`: ends the session.
-    pub(in crate::downstream::http) fn delete(
+    pub(in crate::downstream::http) async fn delete(
         &self,
         headers: &HeaderMap,
+        caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         console!("[mcp-proxy] received delete request");
         if self.stateless {
             return Err(Rejection::MethodNotAllowed);
         }
-        let missing = Rejection::NoSessionId("Invalid or missing sessionId");
-        let id = text(headers, &SESSION_ID).ok_or(missing)?;
+        let Some(id) = text(headers, &SESSION_ID) else {
+            return self.without_session_id("Invalid or missing sessionId");
+        };
         console!("[mcp-proxy] received delete request for session {id}");
-        let attachment = self.registry.attach(id).ok_or(Rejection::UnknownSession)?;
+        let attachment = match self.admitted(id, caller).await? {
+            Ok(attachment) => attachment,
+            Err(refused) => return Ok(*refused),
+        };
         check_version(headers)?;
         let session = self.registry.remove(attachment.session().id());
         session.ok_or(Rejection::UnknownSession)?.close();
         Ok(empty_text(StatusCode::OK))
+    }
+
+    fn without_session_id(&self, text: &'static str) -> Result<Response, Rejection> {
+        if self.authenticates() {
+            return Ok(self.no_session(b"null"));
+        }
+        Err(Rejection::NoSessionId(text))
+    }
+
+    /// The session, for a caller that may use it. Whether it exists is told to nobody else.
+    async fn admitted(
+        &self,
+        id: &str,
+        caller: Option<&Arc<Caller>>,
+    ) -> Result<Result<Attachment, Box<Response>>, Rejection> {
+        let attachment = self.registry.attach(id);
+        if let Err(refused) = self.authenticate(caller, None, b"null").await {
+            return Ok(Err(refused));
+        }
+        attachment.map(Ok).ok_or(Rejection::UnknownSession)
     }
 }
 

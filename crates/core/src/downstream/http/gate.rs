@@ -1,0 +1,178 @@
+//! The questions that a host is asked about a request, and what becomes of its refusals.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use hyper::ext::ReasonPhrase;
+
+use super::{
+    charset,
+    front::Front,
+    reject::{rpc_error, upstream_error},
+    response::{Response, bare_text, with_body},
+};
+use crate::{
+    host::{Caller, Refusal, ServerId, Verbatim},
+    jsonrpc::{Code, ErrorBody, escape},
+    relay::OpenError,
+    telemetry::console_error,
+};
+
+const AUTHENTICATION_FAILED: &str = "Unauthorized: Authentication failed";
+const AUTHENTICATION_ERROR: &str = "Unauthorized: Authentication error";
+const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
+const CREATE_FAILED: &str = "Error creating server";
+const CONNECT_FAILED: &str = "Error connecting to server";
+
+/// What the front was about to do when a host refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Authenticate,
+    /// Open a connection on the stream endpoint.
+    Open,
+    /// Open a connection for an HTTP+SSE stream.
+    OpenSse,
+}
+
+impl Front {
+    pub(super) fn authenticates(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.authenticates())
+    }
+
+    /// Asks the host, where it wants to be asked; `id` is that of the request body.
+    pub(super) async fn authenticate(
+        &self,
+        caller: Option<&Arc<Caller>>,
+        server: Option<ServerId>,
+        id: &[u8],
+    ) -> Result<(), Box<Response>> {
+        let (Some(host), Some(caller)) = (&self.host, caller) else { return Ok(()) };
+        if !host.authenticates() {
+            return Ok(());
+        }
+        let answer = host.authenticate(caller, server).await;
+        answer.map_err(|refusal| Box::new(self.refused(refusal, Step::Authenticate, id)))
+    }
+
+    /// A request that should belong to a session and does not, where callers are authenticated.
+    pub(super) fn no_session(&self, id: &[u8]) -> Response {
+        self.auth.unauthorized(NO_SESSION, id)
+    }
+
+    /// The answer to a client for whom no connection could be opened.
+    pub(super) fn not_opened(&self, error: OpenError, step: Step, id: &[u8]) -> Response {
+        match error {
+            OpenError::Upstream(error) => upstream_error(&error, id),
+            OpenError::Refused(refusal) => self.refused(refusal, step, id),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal, step: Step, id: &[u8]) -> Response {
+        match refusal {
+            Refusal::Response(verbatim) => copy(*verbatim),
+            Refusal::Denied(reason) => {
+                let reason = reason.as_deref().unwrap_or(AUTHENTICATION_FAILED);
+                self.auth.unauthorized(reason, id)
+            }
+            Refusal::Scope { required, description } if step != Step::OpenSse => {
+                self.scope_challenge(&required, description.as_deref(), id)
+            }
+            Refusal::Failed(message) => self.failed(message, step, id),
+            _ if step == Step::OpenSse => {
+                bare_text(StatusCode::INTERNAL_SERVER_ERROR, CONNECT_FAILED)
+            }
+            _ => internal_error(),
+        }
+    }
+
+    fn failed(&self, message: Option<String>, step: Step, id: &[u8]) -> Response {
+        match step {
+            Step::Authenticate => {
+                let message = message.as_deref().unwrap_or(AUTHENTICATION_ERROR);
+                console_error!("Authentication error: {message}");
+                self.auth.unauthorized(message, id)
+            }
+            Step::Open => match message.filter(|message| names_authentication(message)) {
+                Some(message) => self.auth.unauthorized(&message, id),
+                None => bare_text(StatusCode::INTERNAL_SERVER_ERROR, CREATE_FAILED),
+            },
+            Step::OpenSse => bare_text(StatusCode::INTERNAL_SERVER_ERROR, CREATE_FAILED),
+        }
+    }
+
+    /// 403 for a token whose scopes do not suffice (RFC 6750 §3.1).
+    fn scope_challenge(
+        &self,
+        required: &[String],
+        description: Option<&str>,
+        id: &[u8],
+    ) -> Response {
+        let description = description.filter(|text| !text.is_empty());
+        let mut error = ErrorBody::new(Code::Scope, description.unwrap_or("Insufficient scope"));
+        let scopes: Vec<String> = required.iter().map(|scope| escape(scope)).collect();
+        error.data = Some(format!(
+            r#"{{"error":"insufficient_scope","required_scopes":[{}]}}"#,
+            scopes.join(",")
+        ));
+        let mut response = super::response::json(StatusCode::FORBIDDEN, error.response(id));
+        if let Some(challenge) = self.auth.scope_challenge(required, description) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// The original takes a failure of `createServer` for one of authentication by these words.
+fn names_authentication(message: &str) -> bool {
+    ["Authentication", "Invalid JWT", "Token", "Unauthorized"]
+        .iter()
+        .any(|word| message.contains(word))
+}
+
+fn internal_error() -> Response {
+    console_error!("[mcp-proxy] error handling request");
+    rpc_error(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "Internal Server Error", None)
+}
+
+/// A response of the host's, as it is.
+fn copy(verbatim: Verbatim) -> Response {
+    let Ok(status) = StatusCode::from_u16(verbatim.status) else { return internal_error() };
+    let mut response = with_body(status, verbatim.body);
+    for (name, value) in verbatim.headers {
+        let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes()))
+        else {
+            return internal_error();
+        };
+        if !is_framing(&name) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    if let Ok(reason) = ReasonPhrase::try_from(Bytes::from(verbatim.reason)) {
+        response.extensions_mut().insert(reason);
+    }
+    charset::normalise(response.headers_mut());
+    response
+}
+
+/// Fields that describe the connection or the length of a body, which are the listener's.
+pub(super) fn is_framing(name: &HeaderName) -> bool {
+    *name == header::CONNECTION
+        || *name == header::TRANSFER_ENCODING
+        || *name == header::CONTENT_LENGTH
+        || name.as_str() == "keep-alive"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_name_authentication_are_matched_with_their_case() {
+        assert!(names_authentication("Unauthorized: no"));
+        assert!(names_authentication("Token expired"));
+        assert!(!names_authentication("token expired"));
+        assert!(!names_authentication("database is down"));
+    }
+}

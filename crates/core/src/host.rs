@@ -1,0 +1,164 @@
+//! What a program that embeds the front has to say: servers of its own, and questions about
+//! requests that only it can answer.
+//!
+//! The front decides when each question is asked and what becomes of the answer. A front without a
+//! host asks nothing and keeps no request heads.
+
+use std::{any::Any, fmt, net::SocketAddr, sync::OnceLock};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, Uri};
+use tokio::io::DuplexStream;
+
+/// Names one server of a host.
+pub type ServerId = u32;
+
+/// The head of a request, as long as anybody needs it.
+pub struct Caller {
+    /// Its method.
+    pub method: Method,
+    /// Its target, as sent.
+    pub target: Uri,
+    /// Its header fields, in order.
+    pub headers: HeaderMap,
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// Whether the connection is TLS.
+    pub encrypted: bool,
+    /// What the host keeps about the request; dropped with it.
+    pub note: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A whole response that the host wants to be sent as it is.
+#[derive(Clone, Debug)]
+pub struct Verbatim {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase; may be empty.
+    pub reason: String,
+    /// Header fields, repeated ones one by one.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// Why a host does not serve a request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The caller is not who may use the server, for this reason if one was given.
+    Denied(Option<String>),
+    /// Authentication or the making of a server failed, with this message if it had one.
+    Failed(Option<String>),
+    /// A server was made and could not be put to use.
+    Unusable,
+    /// The caller's authorization does not cover what is needed.
+    Scope {
+        /// The scopes that are needed.
+        required: Vec<String>,
+        /// What to tell the caller.
+        description: Option<String>,
+    },
+    /// Answer with this.
+    Response(Box<Verbatim>),
+}
+
+/// What became of a request for a path that is no MCP endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// The response was begun; it is read from the connection.
+    Taken,
+    /// Nothing was sent, so the front goes on.
+    Untouched,
+    /// The route failed before it sent anything.
+    Failed,
+}
+
+/// Events that a client has missed.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// They are of the session's standalone stream, which goes on.
+    pub standalone: bool,
+    /// Ids and messages, one line of JSON each.
+    pub events: Vec<(String, Bytes)>,
+}
+
+/// Why there is nothing to replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreplayed {
+    /// The event is not kept.
+    Unknown,
+    /// The store failed.
+    Failed,
+}
+
+/// A message from a client to a server of the host.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// Which server.
+    pub server: ServerId,
+    /// The message, one line of JSON.
+    pub text: &'a [u8],
+    /// The request that carried it.
+    pub caller: &'a std::sync::Arc<Caller>,
+}
+
+/// An embedding program. Futures that are dropped are questions that nobody asks any more.
+pub trait Host: Send + Sync + 'static {
+    /// Whether requests to the stream endpoint are authenticated by the host.
+    fn authenticates(&self) -> bool;
+
+    /// Whether the host answers paths that are no MCP endpoint.
+    fn routes(&self) -> bool;
+
+    /// Whether the host stores the events of its servers' streams, so that they can be resumed.
+    fn stores_events(&self) -> bool;
+
+    /// What was sent on a stream after this event.
+    fn replay(
+        &self,
+        server: ServerId,
+        last_event_id: &str,
+    ) -> BoxFuture<'static, Result<Replay, Unreplayed>>;
+
+    /// May this request be served, by this server if it belongs to a session?
+    fn authenticate(
+        &self,
+        caller: &std::sync::Arc<Caller>,
+        server: Option<ServerId>,
+    ) -> BoxFuture<'static, Result<(), Refusal>>;
+
+    /// Whether responses may be read by pages of this origin; `None` sends no CORS headers.
+    fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>>;
+
+    /// Serves one HTTP/1.1 request that is written to `connection`.
+    fn route(
+        &self,
+        caller: &std::sync::Arc<Caller>,
+        connection: DuplexStream,
+    ) -> BoxFuture<'static, Routed>;
+
+    /// Makes a server, for this session if there is one; ready when it takes messages.
+    fn create(
+        &self,
+        server: ServerId,
+        session: Option<&str>,
+        caller: &std::sync::Arc<Caller>,
+    ) -> BoxFuture<'static, Result<(), Refusal>>;
+
+    /// Takes a message, or says what to await until it can be taken.
+    fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>>;
+
+    /// A server is not needed any more. Called once for each that was asked for.
+    fn close(&self, server: ServerId);
+}

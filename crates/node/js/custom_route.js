@@ -1,0 +1,99 @@
+"use strict";
+// Custom routes: genuine `IncomingMessage` and `ServerResponse` objects, made by an `http.Server` that
+// never listens, over bytes that the addon carries.
+const { createServer } = require("node:http");
+
+const { PeerSocket } = require("./request.js");
+
+/** One request's connection. */
+class RouteSocket extends PeerSocket {
+  #key;
+  #native;
+  #written;
+
+  constructor(native, key, head, question) {
+    super(head);
+    this.#key = key;
+    this.#native = native;
+    this.question = question;
+    // The client may go at any time; whoever cares listens on the request or the response.
+    this.on("error", () => {});
+  }
+
+  _read() {
+    this.#native.routeWant(this.#key);
+  }
+
+  _write(chunk, encoding, callback) {
+    this.#written = callback;
+    if (!this.#native.routeWrite(this.#key, chunk)) this.destroy();
+  }
+
+  _final(callback) {
+    this.#native.routeEnd(this.#key);
+    callback();
+  }
+
+  _destroy(error, callback) {
+    this.#native.routeEnd(this.#key);
+    callback(error);
+  }
+
+  /** There is room for the next piece. */
+  drained() {
+    const written = this.#written;
+    this.#written = undefined;
+    written?.();
+  }
+}
+
+class CustomRoutes {
+  #native;
+  #server;
+  #sockets = new Map();
+
+  constructor(native, onUnhandledRequest) {
+    this.#native = native;
+    const options = { headersTimeout: 0, keepAliveTimeout: 0, requestTimeout: 0, requireHostHeader: false };
+    this.#server = createServer(options, (request, response) => {
+      this.#run(onUnhandledRequest, request, response);
+    });
+  }
+
+  serve(question, key, head) {
+    const socket = new RouteSocket(this.#native, key, head, question);
+    this.#sockets.set(key, socket);
+    this.#server.emit("connection", socket);
+  }
+
+  bytes(key, bytes) {
+    this.#sockets.get(key)?.push(bytes);
+  }
+
+  drained(key) {
+    this.#sockets.get(key)?.drained();
+  }
+
+  /** The request is over, or its client has gone. */
+  release(key) {
+    this.#sockets.get(key)?.destroy();
+    this.#sockets.delete(key);
+  }
+
+  async #run(onUnhandledRequest, request, response) {
+    const { question } = request.socket;
+    // An answer that has begun is passed on although the callback is still at work.
+    let answer;
+    try {
+      await onUnhandledRequest(request, response);
+      answer = response.headersSent || response.writableEnded || response.destroyed ? undefined : "untouched";
+    } catch (error) {
+      console.error("[mcp-proxy] error handling custom route", error);
+      answer = response.headersSent ? undefined : "failed";
+      if (response.headersSent) response.end();
+    }
+    this.#native.answer(question, answer);
+  }
+}
+
+module.exports = { CustomRoutes };

@@ -1,0 +1,94 @@
+"use strict";
+// The HTTP request behind a message, in the shapes that callbacks and SDKs expect.
+const { IncomingMessage } = require("node:http");
+const { Duplex } = require("node:stream");
+
+/** Stands for the connection of a request whose bytes are none of JavaScript's business. */
+class PeerSocket extends Duplex {
+  constructor({ encrypted, remoteAddress, remotePort }) {
+    super();
+    this.encrypted = encrypted;
+    this.remoteAddress = remoteAddress;
+    this.remoteFamily = remoteAddress.includes(":") ? "IPv6" : "IPv4";
+    this.remotePort = remotePort;
+  }
+  _read() {}
+  _write(chunk, encoding, callback) {
+    callback();
+  }
+  setKeepAlive() {
+    return this;
+  }
+  setNoDelay() {
+    return this;
+  }
+  setTimeout() {
+    return this;
+  }
+  ref() {
+    return this;
+  }
+  unref() {
+    return this;
+  }
+}
+
+/** A request head as the addon writes it; see head.rs. */
+class RequestHead {
+  #message;
+  #webRequest;
+
+  constructor(text) {
+    const [method, target, remoteAddress, remotePort, encrypted, ...rawHeaders] = text.split("\0");
+    this.encrypted = encrypted === "1";
+    this.method = method;
+    this.rawHeaders = rawHeaders;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = Number(remotePort);
+    this.target = target;
+  }
+
+  /** The one `IncomingMessage` of this request; its body has been read. */
+  get message() {
+    return (this.#message ??= this.#makeMessage());
+  }
+
+  /** What a callback has set as `request.auth`. */
+  get auth() {
+    return this.#message?.auth;
+  }
+
+  get url() {
+    const host = this.message.headers.host ?? "localhost";
+    return new URL(this.target, `${this.encrypted ? "https" : "http"}://${host}`);
+  }
+
+  /** The web `Request`, without its body. */
+  get webRequest() {
+    return (this.#webRequest ??= this.#makeWebRequest());
+  }
+
+  #makeMessage() {
+    const message = new IncomingMessage(new PeerSocket(this));
+    // What Node's own parser calls: joins repeated fields by Node's rules, once somebody looks.
+    message._addHeaderLines(this.rawHeaders, this.rawHeaders.length);
+    message.complete = true;
+    message.httpVersion = "1.1";
+    message.httpVersionMajor = 1;
+    message.httpVersionMinor = 1;
+    message.method = this.method;
+    message.url = this.target;
+    message.push(null);
+    return message;
+  }
+
+  #makeWebRequest() {
+    const headers = new Headers();
+    for (let at = 0; at < this.rawHeaders.length; at += 2) {
+      headers.append(this.rawHeaders[at], this.rawHeaders[at + 1]);
+    }
+    return new Request(this.url, { headers, method: this.method });
+  }
+}
+
+module.exports = { PeerSocket, RequestHead };

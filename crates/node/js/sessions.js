@@ -1,0 +1,143 @@
+"use strict";
+// The servers that `createServer` made: from the question for one to the end of its client.
+const { failure, refusal, unusable } = require("./refusal.js");
+const { HTTPServerTransport } = require("./transport.js");
+
+/** How long closing waits for callbacks and servers that do not settle. */
+const CLOSE_GRACE = 1000;
+/** How long a server whose client has gone may go on connecting before it is closed. */
+const CONNECT_GRACE = 2000;
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Waits for a promise, but not for ever. */
+const within = async (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+};
+
+/** Runs a callback; what it throws is told and goes no further. */
+const attempt = async (what, work) => {
+  try {
+    await work();
+  } catch (error) {
+    console.error(`[mcp-proxy] error ${what}`, error);
+  }
+};
+
+class Sessions {
+  #endings = new Set();
+  #entries = new Map();
+  #native;
+  #options;
+
+  constructor(native, options) {
+    this.#native = native;
+    this.#options = options;
+  }
+
+  /** Makes a server and connects it; answers the addon's question once it takes messages. */
+  async create(question, id, sessionId, head) {
+    const entry = { closed: false };
+    this.#entries.set(id, entry);
+    try {
+      entry.server = await this.#options.createServer(head.message);
+    } catch (error) {
+      this.#entries.delete(id);
+      this.#native.answer(question, await refusal(failure, error));
+      return;
+    }
+    if (entry.closed) return this.#end(entry);
+    // The response to a GET begins with the connection, so nothing after it can refuse the request.
+    const isStream = head.method === "GET";
+    const connecting = this.#connect(id, entry, { isStream, sessionId });
+    const failed = unusable(isStream ? "connecting to server" : "handling request");
+    const answer = await connecting.catch((error) => refusal(failed, error));
+    if (answer) await this.close(id);
+    this.#native.answer(question, answer);
+  }
+
+  server(id) {
+    return this.#entries.get(id)?.server;
+  }
+
+  deliver(id, text, head) {
+    this.#entries.get(id)?.transport?.deliver(text, head);
+  }
+
+  async replay(question, id, lastEventId) {
+    let answer;
+    try {
+      const replay = await this.#entries.get(id)?.transport?.replay(lastEventId);
+      answer = replay && JSON.stringify(replay);
+    } catch (error) {
+      console.error("[mcp-proxy] error replaying events", error);
+      answer = "failed";
+    }
+    this.#native.answer(question, answer);
+  }
+
+  /** The client has gone. Once for each server, whoever says so first. */
+  close(id) {
+    const entry = this.#entries.get(id);
+    if (!entry) return undefined;
+    this.#entries.delete(id);
+    entry.closed = true;
+    // One that is still being made is ended by its maker.
+    return entry.server && this.#end(entry);
+  }
+
+  /** Resolves when every server that was closed has been told, or after a while. */
+  async settled() {
+    await within(CLOSE_GRACE, Promise.all(this.#endings));
+  }
+
+  /**
+   * Resolves as soon as messages can be delivered. A server whose `connect` waits for its client must
+   * have them before it is connected; any other has them after `onConnect`.
+   */
+  async #connect(id, entry, { isStream, sessionId }) {
+    const { server } = entry;
+    const { enableJsonResponse, eventStore } = this.#options;
+    const hasEvents = !enableJsonResponse && !isStream && Boolean(sessionId);
+    const transport = new HTTPServerTransport(this.#native, id, {
+      resumable: eventStore !== false && hasEvents,
+      sessionId: sessionId ?? undefined,
+      store: hasEvents && eventStore ? eventStore : undefined,
+    });
+    entry.transport = transport;
+    const connected = (async () => server.connect(transport))();
+    const ready = connected.then(() => (entry.ended ? undefined : this.#options.onConnect?.(server)));
+    // Ended no earlier: what `connect` sets up last, as a timer, would never be taken down.
+    entry.settled = ready.catch(() => {});
+    const waiting = Symbol("waiting");
+    const first = await Promise.race([connected, transport.started.then(nextTurn).then(() => waiting)]);
+    if (first !== waiting && !isStream) return ready;
+    ready.catch((error) => {
+      console.error("[mcp-proxy] error connecting to server", error);
+      this.#native.hangUp(id);
+    });
+    return undefined;
+  }
+
+  #end(entry) {
+    const ending = this.#finish(entry).finally(() => this.#endings.delete(ending));
+    this.#endings.add(ending);
+    return ending;
+  }
+
+  async #finish(entry) {
+    const { server, settled, transport } = entry;
+    transport?.ended();
+    await within(CONNECT_GRACE, settled);
+    entry.ended = true;
+    await attempt("in onClose", () => this.#options.onClose?.(server));
+    await attempt("closing server", () => server?.close());
+  }
+}
+
+module.exports = { Sessions };

@@ -1,0 +1,143 @@
+"use strict";
+// `startHTTPServer`: hands the options to the addon and answers what it asks.
+const { nativeOptions } = require("./check_options.js");
+const { CustomRoutes } = require("./custom_route.js");
+const { failure, refusal, unusable } = require("./refusal.js");
+const { RequestHead } = require("./request.js");
+const { Sessions } = require("./sessions.js");
+
+const nothing = () => {};
+
+class HTTPServer {
+  #closing;
+  #heads = new Map();
+  #native;
+  #options;
+  #routes;
+  #sessions;
+  #settle;
+
+  notify = {
+    promptsChanged: nothing,
+    resourceUpdated: nothing,
+    resourcesChanged: nothing,
+    toolsChanged: nothing,
+  };
+
+  /** In the order of the kinds in event.rs. */
+  #handlers = [
+    ({ id }) => this.#settle.listening(id),
+    ({ text }) => this.#settle.failed(text),
+    () => this.#settle.closed(),
+    ({ head, id, server }) => this.#authenticate(id, server, head),
+    ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
+    ({ head, id, text }) => this.#sessions.deliver(id, text, head),
+    ({ id }) => this.#sessions.close(id),
+    ({ id }) => this.#release(id),
+    ({ id, text }) => this.#judgeOrigin(id, text),
+    ({ caller, head, id }) => this.#routes.serve(id, caller, head),
+    ({ bytes, id }) => this.#routes.bytes(id, bytes),
+    ({ id }) => this.#routes.bytes(id, null),
+    ({ id }) => this.#routes.drained(id),
+    ({ id, server, text }) => this.#sessions.replay(id, server, text),
+  ];
+
+  async start(options) {
+    const json = nativeOptions(options);
+    this.#options = options;
+    const listening = new Promise((resolve, reject) => {
+      this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
+    });
+    this.#native = require("./addon.js").startHttpServer(json, (...event) => this.#dispatch(...event));
+    this.#sessions = new Sessions(this.#native, options);
+    if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
+    this.port = await listening;
+    return { close: () => this.close(), notify: this.notify, port: this.port };
+  }
+
+  close() {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close() {
+    const closed = new Promise((resolve) => {
+      this.#settle.closed = resolve;
+    });
+    this.#native.close();
+    await closed;
+    await this.#sessions.settled();
+  }
+
+  #dispatch(kind, id, server, caller, text, rawHead, bytes) {
+    try {
+      const handled = this.#handlers[kind]({ bytes, caller, head: this.#head(caller, rawHead), id, server, text });
+      handled?.catch?.((error) => console.error("[mcp-proxy] unexpected error", error));
+    } catch (error) {
+      console.error("[mcp-proxy] unexpected error", error);
+    }
+  }
+
+  /** The request of an event, the same object each time where the addon will ask again. */
+  #head(key, text) {
+    if (text === null) return this.#heads.get(key);
+    const head = new RequestHead(text);
+    if (key) this.#heads.set(key, head);
+    return head;
+  }
+
+  #release(key) {
+    this.#heads.delete(key);
+    this.#routes?.release(key);
+  }
+
+  async #authenticate(question, serverId, head) {
+    let result;
+    try {
+      result = await this.#options.authenticate(head.message);
+    } catch (error) {
+      this.#native.answer(question, await refusal(failure, error));
+      return;
+    }
+    const denied = !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
+    if (denied) {
+      const reason = typeof result?.error === "string" ? result.error : null;
+      this.#native.answer(question, JSON.stringify({ denied: reason }));
+      return;
+    }
+    this.#native.answer(question, await this.#updateAuth(serverId, result));
+  }
+
+  /** Tells the server of a session who it is being called by now. */
+  async #updateAuth(serverId, result) {
+    const server = this.#sessions.server(serverId);
+    if (typeof server?.updateAuth !== "function") return undefined;
+    try {
+      await server.updateAuth(result);
+      return undefined;
+    } catch (error) {
+      return refusal(unusable("handling request"), error);
+    }
+  }
+
+  #judgeOrigin(question, origin) {
+    let answer;
+    try {
+      // Throws for what is no origin, as `null`.
+      new URL(origin);
+      if (!this.#options.cors.origin(origin)) answer = "no";
+    } catch (error) {
+      console.error("[mcp-proxy] error parsing origin", error);
+      answer = "unknown";
+    }
+    this.#native.answer(question, answer);
+  }
+}
+
+const listenError = (text) => {
+  const { message, properties } = JSON.parse(text);
+  return Object.assign(new Error(message), properties);
+};
+
+const startHTTPServer = async (options) => new HTTPServer().start(options);
+
+module.exports = { startHTTPServer };

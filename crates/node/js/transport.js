@@ -1,0 +1,106 @@
+"use strict";
+// What `server.connect` receives: a transport of both SDKs over one client of the listener.
+
+const { StoredStreams } = require("./stored_streams.js");
+
+const UNSENT = ["", "No connection established for request ID: ", "The transport is closed", "Not a JSON-RPC message"];
+
+const rawId = (id) => (id === undefined || id === null ? undefined : JSON.stringify(id));
+
+class HTTPServerTransport {
+  onclose;
+  onerror;
+  onmessage;
+  sessionId;
+  #closed = false;
+  #id;
+  #native;
+  #resumable;
+  #start;
+  #store;
+
+  /** Settled once the server takes messages. */
+  started = new Promise((resolve) => {
+    this.#start = resolve;
+  });
+
+  constructor(native, id, { resumable, sessionId, store }) {
+    this.#id = id;
+    this.#native = native;
+    this.#resumable = resumable;
+    this.sessionId = sessionId;
+    this.#store = store && new StoredStreams(store);
+  }
+
+  async start() {
+    if (!this.#start) throw new Error("Transport already started");
+    this.#start();
+    this.#start = undefined;
+  }
+
+  async send(message, options) {
+    const related = options?.relatedRequestId;
+    const eventId = await this.#store?.add(message, related, this.onerror);
+    const status = this.#native.send(this.#id, JSON.stringify(message), rawId(related), eventId);
+    if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
+  }
+
+  async close() {
+    this.#native.hangUp(this.#id);
+    this.ended();
+  }
+
+  /** What a client has missed after an event; undefined if that is not known. */
+  replay(lastEventId) {
+    return this.#store?.replay(lastEventId);
+  }
+
+  setProtocolVersion() {}
+
+  setSupportedProtocolVersions() {}
+
+  /** The client has gone, or the server has closed the transport. */
+  ended() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#report(() => this.onclose?.());
+  }
+
+  /** A message of the client, which came in the request `head`. */
+  deliver(text, head) {
+    this.#report(() => {
+      const message = JSON.parse(text);
+      this.#store?.opened(message, head);
+      this.onmessage?.(message, this.#extra(message, head));
+    });
+  }
+
+  #extra(message, head) {
+    const interrupt = (id) => () => this.#native.interrupt(this.#id, rawId(id));
+    return {
+      // Seldom looked at, and dear to make.
+      get request() {
+        return head.webRequest;
+      },
+      get requestInfo() {
+        return { headers: head.message.headers, url: head.url };
+      },
+      authInfo: head.auth,
+      ...(this.#resumable && { closeSSEStream: interrupt(message.id), closeStandaloneSSEStream: interrupt() }),
+    };
+  }
+
+  #report(work) {
+    try {
+      work();
+    } catch (error) {
+      try {
+        this.onerror?.(error);
+      } catch (second) {
+        console.error("[mcp-proxy] error in onerror", second);
+      }
+    }
+  }
+}
+
+module.exports = { HTTPServerTransport };

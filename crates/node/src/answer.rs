@@ -1,0 +1,72 @@
+//! Answers of JavaScript to questions of the front.
+
+use bytes::Bytes;
+use mcp_proxy_core::host::{Refusal, Replay, Unreplayed, Verbatim};
+use serde::Deserialize;
+
+/// An answer other than yes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum No {
+    Denied(Option<String>),
+    Failed(Option<String>),
+    Unusable,
+    #[serde(rename_all = "camelCase")]
+    Scope {
+        required: Vec<String>,
+        description: Option<String>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Response {
+        status: u16,
+        status_text: String,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
+}
+
+impl From<No> for Refusal {
+    fn from(no: No) -> Self {
+        match no {
+            No::Denied(reason) => Self::Denied(reason),
+            No::Failed(message) => Self::Failed(message),
+            No::Unusable => Self::Unusable,
+            No::Scope { required, description } => Self::Scope { required, description },
+            No::Response { status, status_text, headers, body } => {
+                Self::Response(Box::new(Verbatim {
+                    status,
+                    reason: status_text,
+                    headers,
+                    body: Bytes::from(body),
+                }))
+            }
+        }
+    }
+}
+
+/// Reads the answer to whether something may go on; nothing is a yes.
+pub(crate) fn admission(answer: Option<String>) -> Result<(), Refusal> {
+    let Some(text) = answer else { return Ok(()) };
+    match serde_json::from_str::<No>(&text) {
+        Ok(no) => Err(no.into()),
+        Err(error) => {
+            tracing::error!(%error, "JavaScript gave an answer that cannot be read");
+            Err(Refusal::Unusable)
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Events {
+    standalone: bool,
+    events: Vec<(String, String)>,
+}
+
+/// Reads what an event store has kept; nothing means that the event is not known.
+pub(crate) fn replayed(answer: Option<String>) -> Result<Replay, Unreplayed> {
+    let text = answer.ok_or(Unreplayed::Unknown)?;
+    let Events { standalone, events } =
+        serde_json::from_str(&text).map_err(|_| Unreplayed::Failed)?;
+    let events = events.into_iter().map(|(id, message)| (id, Bytes::from(message))).collect();
+    Ok(Replay { standalone, events })
+}

@@ -1,0 +1,252 @@
+//! The host of a front whose servers and callbacks are JavaScript.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use mcp_proxy_core::host::{Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed};
+use tokio::{
+    io::DuplexStream,
+    sync::{Semaphore, oneshot},
+};
+
+use crate::{
+    answer::{admission, replayed},
+    event::{Dispatch, Event, Kind, tell},
+    head,
+    route::Routes,
+};
+
+/// Messages and questions on their way to JavaScript; beyond it requests wait, and with them the
+/// sockets they came through.
+const QUEUE: usize = 256;
+
+/// Which callbacks there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Callbacks {
+    pub(crate) authenticate: bool,
+    pub(crate) route: bool,
+    pub(crate) store: bool,
+}
+
+/// See the module.
+pub(crate) struct Bridge {
+    me: Weak<Self>,
+    callbacks: Callbacks,
+    dispatch: Mutex<Option<Arc<Dispatch>>>,
+    queue: Arc<Semaphore>,
+    questions: Mutex<HashMap<u32, oneshot::Sender<Option<String>>>>,
+    next: AtomicU32,
+    pub(crate) routes: Routes,
+}
+
+/// JavaScript keeps the request under this key until the ticket is dropped.
+struct Ticket {
+    key: u32,
+    bridge: Weak<Bridge>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(bridge) = self.bridge.upgrade() {
+            bridge.routes.close(self.key);
+            bridge.tell(Event::new(Kind::Release, self.key));
+        }
+    }
+}
+
+/// Forgets a question that nobody asks any more.
+struct Asking {
+    id: u32,
+    bridge: Arc<Bridge>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.bridge.questions().remove(&self.id);
+    }
+}
+
+impl Bridge {
+    pub(crate) fn new(dispatch: Dispatch, callbacks: Callbacks) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            callbacks,
+            dispatch: Mutex::new(Some(Arc::new(dispatch))),
+            queue: Arc::new(Semaphore::new(QUEUE)),
+            questions: Mutex::default(),
+            next: AtomicU32::new(1),
+            routes: Routes::default(),
+        })
+    }
+
+    fn questions(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Option<String>>>> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dispatch(&self) -> Option<Arc<Dispatch>> {
+        self.dispatch.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells JavaScript, however much it has to do: for what ends something that was bounded.
+    pub(crate) fn tell(&self, event: Event) {
+        if let Some(dispatch) = self.dispatch() {
+            tell(&dispatch, event);
+        }
+    }
+
+    /// The last word; afterwards nothing keeps the event loop alive.
+    pub(crate) fn finish(&self, event: Event) {
+        let dispatch = self.dispatch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(dispatch) = dispatch {
+            tell(&dispatch, event);
+        }
+        self.questions().clear();
+    }
+
+    /// Takes an answer; `false` if nobody waits for it any more.
+    pub(crate) fn answer(&self, question: u32, answer: Option<String>) -> bool {
+        let asker = self.questions().remove(&question);
+        asker.is_some_and(|asker| asker.send(answer).is_ok())
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks JavaScript. `None` if it is not there any more.
+    fn ask(&self, event: Event) -> impl Future<Output = Option<Option<String>>> + Send + 'static {
+        let bridge = self.me.upgrade();
+        async move {
+            let bridge = bridge?;
+            let place = Arc::clone(&bridge.queue).acquire_owned().await.ok();
+            let id = bridge.number();
+            let (answer, answered) = oneshot::channel();
+            bridge.questions().insert(id, answer);
+            let asking = Asking { id, bridge };
+            asking.bridge.tell(Event { id, place, ..event });
+            answered.await.ok()
+        }
+    }
+
+    fn ask_admission(&self, event: Event) -> BoxFuture<'static, Result<(), Refusal>> {
+        let answer = self.ask(event);
+        Box::pin(async move { answer.await.map_or(Err(Refusal::Unusable), admission) })
+    }
+
+    /// An event about a request that JavaScript is to keep.
+    fn about(&self, kind: Kind, caller: &Caller) -> Event {
+        let event = Event::new(kind, 0);
+        if let Some(key) = kept(caller) {
+            return Event { caller: key, ..event };
+        }
+        let key = self.number();
+        let ticket = Ticket { key, bridge: Weak::clone(&self.me) };
+        if caller.note.set(Box::new(ticket)).is_err() {
+            tracing::error!("a request was kept twice");
+        }
+        Event { caller: key, head: Some(head::write(caller)), ..event }
+    }
+}
+
+/// The key under which JavaScript keeps the request, if it does.
+fn kept(caller: &Caller) -> Option<u32> {
+    Some(caller.note.get()?.downcast_ref::<Ticket>()?.key)
+}
+
+impl Host for Bridge {
+    fn authenticates(&self) -> bool {
+        self.callbacks.authenticate
+    }
+
+    fn routes(&self) -> bool {
+        self.callbacks.route
+    }
+
+    fn stores_events(&self) -> bool {
+        self.callbacks.store
+    }
+
+    fn replay(
+        &self,
+        server: ServerId,
+        last_event_id: &str,
+    ) -> BoxFuture<'static, Result<Replay, Unreplayed>> {
+        let event = Event::new(Kind::Replay, 0).with_text(last_event_id.to_owned());
+        let answer = self.ask(Event { server, ..event });
+        Box::pin(async move { replayed(answer.await.flatten()) })
+    }
+
+    fn authenticate(
+        &self,
+        caller: &Arc<Caller>,
+        server: Option<ServerId>,
+    ) -> BoxFuture<'static, Result<(), Refusal>> {
+        let event = self.about(Kind::Authenticate, caller);
+        self.ask_admission(Event { server: server.unwrap_or(0), ..event })
+    }
+
+    fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>> {
+        let answer = self.ask(Event::new(Kind::Origin, 0).with_text(origin.to_owned()));
+        answer
+            .map(|answer| match answer?.as_deref() {
+                None => Some(true),
+                Some("no") => Some(false),
+                Some(_) => None,
+            })
+            .boxed()
+    }
+
+    fn route(&self, caller: &Arc<Caller>, connection: DuplexStream) -> BoxFuture<'static, Routed> {
+        let event = self.about(Kind::Route, caller);
+        if let Some(bridge) = self.me.upgrade() {
+            Routes::open(&bridge, event.caller, connection);
+        }
+        let answer = self.ask(event);
+        Box::pin(async move {
+            match answer.await {
+                Some(None) => Routed::Taken,
+                Some(Some(text)) if text == "untouched" => Routed::Untouched,
+                _ => Routed::Failed,
+            }
+        })
+    }
+
+    fn create(
+        &self,
+        server: ServerId,
+        session: Option<&str>,
+        caller: &Arc<Caller>,
+    ) -> BoxFuture<'static, Result<(), Refusal>> {
+        let event = self.about(Kind::Create, caller);
+        self.ask_admission(Event { server, text: session.map(str::to_owned), ..event })
+    }
+
+    fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>> {
+        let Delivery { server, text, caller } = delivery;
+        let event = match kept(caller) {
+            Some(key) => Event { caller: key, ..Event::new(Kind::Message, server) },
+            None => Event { head: Some(head::write(caller)), ..Event::new(Kind::Message, server) },
+        };
+        let event = event.with_text(String::from_utf8_lossy(text).into_owned());
+        if let Ok(place) = Arc::clone(&self.queue).try_acquire_owned() {
+            self.tell(Event { place: Some(place), ..event });
+            return None;
+        }
+        let (bridge, queue) = (self.me.upgrade()?, Arc::clone(&self.queue));
+        Some(Box::pin(async move {
+            let place = queue.acquire_owned().await.ok();
+            bridge.tell(Event { place, ..event });
+        }))
+    }
+
+    fn close(&self, server: ServerId) {
+        self.tell(Event::new(Kind::Close, server));
+    }
+}

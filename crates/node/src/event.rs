@@ -1,0 +1,78 @@
+//! What is told to JavaScript: one call of one function for everything.
+
+use napi::{
+    Status,
+    bindgen_prelude::{Buffer, FnArgs, Function},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// What happened; the numbers are those of `events.js`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Listening = 0,
+    Failed = 1,
+    Closed = 2,
+    Authenticate = 3,
+    Create = 4,
+    Message = 5,
+    Close = 6,
+    Release = 7,
+    Origin = 8,
+    Route = 9,
+    RouteBytes = 10,
+    RouteEnd = 11,
+    RouteDrained = 12,
+    Replay = 13,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) kind: Kind,
+    /// The question, the server or the route that it is about.
+    pub(crate) id: u32,
+    pub(crate) server: u32,
+    /// Key of the request, where JavaScript keeps it.
+    pub(crate) caller: u32,
+    pub(crate) text: Option<String>,
+    pub(crate) head: Option<String>,
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// A place in the queue, free again once JavaScript has the event.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
+}
+
+impl Event {
+    pub(crate) fn new(kind: Kind, id: u32) -> Self {
+        Self { kind, id, server: 0, caller: 0, text: None, head: None, bytes: None, place: None }
+    }
+
+    pub(crate) fn with_text(self, text: String) -> Self {
+        Self { text: Some(text), ..self }
+    }
+}
+
+type Arguments = FnArgs<(u32, u32, u32, u32, Option<String>, Option<String>, Option<Buffer>)>;
+
+/// The JavaScript function. Keeps the event loop alive while it exists.
+pub(crate) type Dispatch = ThreadsafeFunction<Event, (), Arguments, Status, false>;
+
+/// What `startHttpServer` is given.
+pub(crate) type Listener<'a> = Function<'a, Arguments, ()>;
+
+/// Makes the function callable from the runtime's thread.
+pub(crate) fn dispatch(listener: &Listener<'_>) -> napi::Result<Dispatch> {
+    listener.build_threadsafe_function::<Event>().build_callback(|call| {
+        let Event { kind, id, server, caller, text, head, bytes, place } = call.value;
+        drop(place);
+        Ok((kind as u32, id, server, caller, text, head, bytes.map(Buffer::from)).into())
+    })
+}
+
+/// Queues a call; without room for it, or while Node is exiting, nobody is left to be told.
+pub(crate) fn tell(dispatch: &Dispatch, event: Event) {
+    let status = dispatch.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+    if status != Status::Ok {
+        tracing::debug!(?status, "JavaScript was not told of an event");
+    }
+}

@@ -1,0 +1,123 @@
+//! Byte streams between the front and the sockets that JavaScript serves custom routes on.
+//!
+//! Each side holds the other back: JavaScript is given one piece at a time and says when it wants
+//! the next; what it writes is taken up to a window, and it is told when there is room again.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, split},
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
+
+use crate::{
+    bridge::Bridge,
+    event::{Event, Kind},
+};
+
+/// Largest piece given to JavaScript.
+const PIECE: usize = 64 * 1024;
+/// Pieces taken from JavaScript before it is asked to wait; it then has one on its way at most.
+const WINDOW: usize = 4;
+
+/// The connections that are open.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(Mutex<HashMap<u32, Route>>);
+
+#[derive(Debug)]
+struct Route {
+    /// Wakes the reader when JavaScript wants more.
+    wanted: Arc<Notify>,
+    /// Gone once JavaScript has closed its side.
+    written: Option<mpsc::Sender<Vec<u8>>>,
+    pumps: [JoinHandle<()>; 2],
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        for pump in &self.pumps {
+            pump.abort();
+        }
+    }
+}
+
+impl Routes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Route>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts to carry bytes, until [`Self::close`].
+    pub(crate) fn open(bridge: &Arc<Bridge>, id: u32, connection: DuplexStream) {
+        let (reader, writer) = split(connection);
+        let wanted = Arc::new(Notify::new());
+        let (written, pieces) = mpsc::channel(WINDOW);
+        let incoming = tokio::spawn(read(Arc::clone(bridge), id, reader, Arc::clone(&wanted)));
+        let outgoing = tokio::spawn(write(Arc::clone(bridge), id, writer, pieces));
+        let route = Route { wanted, written: Some(written), pumps: [incoming, outgoing] };
+        bridge.routes.lock().insert(id, route);
+    }
+
+    /// JavaScript wants the next piece.
+    pub(crate) fn want(&self, id: u32) {
+        if let Some(route) = self.lock().get(&id) {
+            route.wanted.notify_one();
+        }
+    }
+
+    /// Takes a piece from JavaScript, which hears of it when the next may come.
+    pub(crate) fn write(&self, id: u32, bytes: Vec<u8>) -> bool {
+        let written = self.lock().get(&id).and_then(|route| route.written.clone());
+        written.is_some_and(|written| written.try_send(bytes).is_ok())
+    }
+
+    /// JavaScript has closed its side: what it wrote is still sent.
+    pub(crate) fn end(&self, id: u32) {
+        if let Some(route) = self.lock().get_mut(&id) {
+            route.written = None;
+        }
+    }
+
+    /// The request is over.
+    pub(crate) fn close(&self, id: u32) {
+        let route = self.lock().remove(&id);
+        drop(route);
+    }
+}
+
+async fn read(
+    bridge: Arc<Bridge>,
+    id: u32,
+    mut reader: ReadHalf<DuplexStream>,
+    wanted: Arc<Notify>,
+) {
+    let mut piece = vec![0; PIECE];
+    loop {
+        wanted.notified().await;
+        match reader.read(&mut piece).await {
+            Ok(length) if length > 0 => {
+                let bytes = Some(piece[..length].to_vec());
+                bridge.tell(Event { bytes, ..Event::new(Kind::RouteBytes, id) });
+            }
+            _ => break bridge.tell(Event::new(Kind::RouteEnd, id)),
+        }
+    }
+}
+
+async fn write(
+    bridge: Arc<Bridge>,
+    id: u32,
+    mut writer: WriteHalf<DuplexStream>,
+    mut pieces: mpsc::Receiver<Vec<u8>>,
+) {
+    while let Some(bytes) = pieces.recv().await {
+        if writer.write_all(&bytes).await.is_err() {
+            break;
+        }
+        bridge.tell(Event::new(Kind::RouteDrained, id));
+    }
+    drop(writer.shutdown().await);
+}

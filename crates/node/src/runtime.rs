@@ -1,0 +1,27 @@
+//! The thread that all servers of this process run on.
+//!
+//! It is started with the first server and left parked without one: a thread of its own does not
+//! keep Node alive.
+
+use std::{io, sync::OnceLock, thread};
+
+use tokio::runtime::{Builder, Handle};
+
+static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
+
+/// A handle to the runtime.
+pub(crate) fn handle() -> Result<&'static Handle, String> {
+    RUNTIME
+        .get_or_init(|| start().map_err(|error| error.to_string()))
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+fn start() -> io::Result<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("mcp-proxy".to_owned())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
+}

@@ -1,0 +1,181 @@
+//! `startHttpServer`: a front, its life, and what JavaScript says to it.
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use mcp_proxy_core::{Error, HttpServer, Proxy, Servers, Unsent, host::Host};
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+use serde_json::json;
+
+use crate::{
+    bridge::Bridge,
+    event::{Event, Kind, Listener, dispatch},
+    options::Options,
+    runtime,
+};
+
+/// What is served.
+enum Running {
+    Servers(HttpServer),
+    Child(Proxy),
+}
+
+impl Running {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Servers(server) => server.address(),
+            Self::Child(proxy) => proxy.address(),
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Servers(server) => server.close().await,
+            Self::Child(proxy) => proxy.close().await,
+        }
+    }
+}
+
+/// A front that JavaScript has started.
+#[napi]
+pub struct NativeServer {
+    bridge: Arc<Bridge>,
+    servers: Servers,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+/// Starts a front; `listener` hears how it went and everything after.
+#[napi]
+pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Result<NativeServer> {
+    let options = Options::parse(&options).map_err(napi::Error::from_reason)?;
+    let bridge = Bridge::new(dispatch(&listener)?, options.callbacks());
+    let servers = Servers::new(Arc::clone(&bridge) as Arc<dyn Host>);
+    let running = Arc::new(Mutex::new(None));
+    let server = NativeServer {
+        bridge: Arc::clone(&bridge),
+        servers: servers.clone(),
+        running: Arc::clone(&running),
+    };
+    let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
+    runtime.spawn(async move {
+        match start(options, &bridge, &servers).await {
+            Ok(started) => {
+                let port = u32::from(started.address().port());
+                *running.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+                bridge.tell(Event::new(Kind::Listening, port));
+            }
+            Err(error) => bridge.finish(Event::new(Kind::Failed, 0).with_text(describe(&error))),
+        }
+    });
+    Ok(server)
+}
+
+async fn start(
+    options: Options,
+    bridge: &Arc<Bridge>,
+    servers: &Servers,
+) -> Result<Running, Error> {
+    let host = Arc::clone(bridge) as Arc<dyn Host>;
+    let http = options.http();
+    let Some(config) = options.upstream(http.clone()) else {
+        return Ok(Running::Servers(HttpServer::listen(http, host, servers)?));
+    };
+    let connected = Proxy::connect(config).await?;
+    let connected = if options.has_callbacks() { connected.with_host(host) } else { connected };
+    Ok(Running::Child(connected.listen().await?))
+}
+
+/// The members that Node gives the errors of its own listeners.
+fn describe(error: &Error) -> String {
+    let Error::Listen { host, port, source, .. } = error else {
+        return json!({ "message": error.to_string() }).to_string();
+    };
+    let code = match source.kind() {
+        std::io::ErrorKind::AddrInUse => "EADDRINUSE",
+        std::io::ErrorKind::PermissionDenied => "EACCES",
+        std::io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+        _ => "ENOTFOUND",
+    };
+    json!({
+        "message": error.to_string(),
+        "properties": { "code": code, "syscall": "listen", "address": host, "port": port },
+    })
+    .to_string()
+}
+
+#[napi]
+impl NativeServer {
+    /// Answers a question; nothing is a yes. `false` if nobody waits for the answer.
+    #[napi]
+    pub fn answer(&self, question: u32, answer: Option<String>) -> bool {
+        self.bridge.answer(question, answer)
+    }
+
+    /// Sends a message of a server; 0, or why it went nowhere.
+    #[napi]
+    pub fn send(
+        &self,
+        server: u32,
+        message: String,
+        related: Option<String>,
+        event_id: Option<String>,
+    ) -> u32 {
+        let related = related.as_deref().map(str::as_bytes);
+        let message = Bytes::from(message);
+        match self.servers.send(server, message, related, event_id.as_deref()) {
+            Ok(()) => 0,
+            Err(Unsent::NoRequest) => 1,
+            Err(Unsent::Closed) => 2,
+            Err(_) => 3,
+        }
+    }
+
+    /// Ends the response stream of a request, or the standalone one, to be resumed.
+    #[napi]
+    pub fn interrupt(&self, server: u32, related: Option<String>) {
+        self.servers.interrupt(server, related.as_deref().map(str::as_bytes));
+    }
+
+    /// Ends the session of a server.
+    #[napi]
+    pub fn hang_up(&self, server: u32) {
+        self.servers.hang_up(server);
+    }
+
+    /// The socket of a custom route wants more bytes.
+    #[napi]
+    pub fn route_want(&self, route: u32) {
+        self.bridge.routes.want(route);
+    }
+
+    /// Bytes of a custom route's socket; `false` if they have nowhere to go.
+    #[napi]
+    pub fn route_write(&self, route: u32, bytes: Buffer) -> bool {
+        self.bridge.routes.write(route, bytes.to_vec())
+    }
+
+    /// The socket of a custom route has ended.
+    #[napi]
+    pub fn route_end(&self, route: u32) {
+        self.bridge.routes.end(route);
+    }
+
+    /// Stops listening and ends everything; the listener hears when that is done.
+    #[napi]
+    pub fn close(&self) -> napi::Result<()> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let bridge = Arc::clone(&self.bridge);
+        runtime::handle().map_err(napi::Error::from_reason)?.spawn(async move {
+            if let Some(running) = running {
+                running.close().await;
+            }
+            bridge.finish(Event::new(Kind::Closed, 0));
+        });
+        Ok(())
+    }
+}
