@@ -20,6 +20,7 @@ import { runSuite } from './suite.mjs';
 import { judge, merge } from './verdict.mjs';
 
 const MARKS = { pass: '✓', gap: 'gap', ceiling: 'ceiling', unexpected: '✗', stale: 'stale' };
+const MESSAGE_LENGTH = 200;
 const BAD = new Set(['unexpected', 'stale']);
 
 const { values: options, positionals: proxyFlags } = parseArgs({
@@ -37,7 +38,7 @@ const { values: options, positionals: proxyFlags } = parseArgs({
 process.exitCode = await main();
 
 async function main() {
-  const profile = options.report ? { flags: [], gaps: {} } : await readProfile(options.profile);
+  const profile = options.report ? { flags: [], gaps: [] } : await readProfile(options.profile);
   const { MCP_PROXY_BIN: bin, MCP_PROXY_PACKAGE: packageEntry } = process.env;
   const all = [
     ...directCells,
@@ -51,10 +52,15 @@ async function main() {
   for (const cell of all.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
     const outcomes = await measure(cell);
     measured[cell.id] = outcomes;
-    const verdicts = judge(outcomes, measured[cell.ceiling], profile.gaps[cell.id] ?? {}, options.unscored);
+    const verdicts = judge(outcomes, measured[cell.ceiling], gapsOf(profile, cell.id), options.unscored);
     if (!wanted.includes(cell)) continue;
     results.push({ id: cell.id, outcomes, verdicts });
     print(results.at(-1));
+  }
+  console.log('\n| cell | scored | ceiling | unscored |\n|---|---|---|---|');
+  for (const { id, outcomes } of results) {
+    const { ceiling = id } = wanted.find((cell) => cell.id === id);
+    console.log(`| ${id} | ${share(outcomes, true)} | ${share(measured[ceiling], true)} | ${share(outcomes, false)} |`);
   }
   if (options.json) await writeFile(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
   const isBad = results.some(({ verdicts }) => Object.values(verdicts).some((value) => BAD.has(value)));
@@ -65,6 +71,12 @@ async function readProfile(name) {
   const profiles = JSON.parse(await readFile(new URL('./expected.json', import.meta.url), 'utf8'));
   if (!profiles[name]) throw new Error(`No profile ${name} in expected.json; it has ${Object.keys(profiles).join(', ')}`);
   return profiles[name];
+}
+
+/** The reasons by scenario. */
+function gapsOf({ gaps }, id) {
+  const known = gaps.filter(({ cells }) => cells.includes(id));
+  return Object.fromEntries(known.flatMap(({ scenarios, because }) => scenarios.map((name) => [name, because])));
 }
 
 async function measure({ id, revision, start }) {
@@ -81,17 +93,20 @@ async function measure({ id, revision, start }) {
   return merge(runs);
 }
 
+/** How many of the scored, or of the other, scenarios passed. */
+function share(outcomes, isScored) {
+  const counted = Object.values(outcomes).filter(({ scored }) => scored === isScored);
+  return `${counted.filter(({ failures }) => failures.length === 0).length}/${counted.length}`;
+}
+
 function print({ id, outcomes, verdicts }) {
-  const share = (isScored) => {
-    const counted = Object.values(outcomes).filter(({ scored }) => scored === isScored);
-    return `${counted.filter(({ failures }) => failures.length === 0).length}/${counted.length}`;
-  };
-  console.log(`\n## ${id}: ${share(true)} scored, ${share(false)} unscored\n`);
+  console.log(`\n## ${id}: ${share(outcomes, true)} scored, ${share(outcomes, false)} unscored\n`);
   for (const [scenario, { passed, failures, flaky }] of Object.entries(outcomes)) {
-    if (failures.length === 0 && !BAD.has(verdicts[scenario])) continue;
-    const mark = MARKS[verdicts[scenario]] ?? 'unscored';
-    console.log(`${mark} ${scenario}: ${passed} passed, ${failures.length} failed${flaky ? `, flaky (${flaky})` : ''}`);
-    for (const { check, message } of failures) console.log(`    ${check}: ${message.slice(0, 200)}`);
+    const mark = MARKS[verdicts[scenario]] ?? (failures.length > 0 ? 'unscored' : MARKS.pass);
+    if (mark === MARKS.pass) continue;
+    console.log(`${mark} ${scenario}: ${passed} passed, ${failures.length} failed${flaky ? ` in ${flaky}` : ''}`);
+    const shown = mark === MARKS.unexpected ? failures : [];
+    for (const { check, message } of shown) console.log(`    ${check}: ${message.slice(0, MESSAGE_LENGTH)}`);
   }
   for (const scenario of Object.keys(verdicts).filter((name) => !outcomes[name])) {
     console.log(`stale ${scenario}: no such scenario`);
