@@ -2,6 +2,7 @@
 //! The MCP proxy as a library.
 
 pub mod config;
+mod era;
 mod protocol;
 
 /// Version of this crate, of the addon and of the command line.

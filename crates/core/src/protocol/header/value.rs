@@ -58,7 +58,8 @@ fn encoded(text: &str) -> Option<&str> {
     text.strip_prefix(OPEN)?.strip_suffix(CLOSE)
 }
 
-fn trim(mut value: &[u8]) -> &[u8] {
+/// A header value without the white space around it (RFC 9110, 5.5).
+pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }
