@@ -111,6 +111,7 @@ fn the_first_fault_answers() {
         (&[version, method], call(META), "a value for Mcp-Name but the header is absent"),
         (&[version, method, ("mcp-name", "b")], call(META), r#"Mcp-Name says "b""#),
         (&[version, method, ("mcp-name", "=?base64?YQ?=")], call(META), "not canonical Base64"),
+        (&[version, version, method, name], call(META), r#""2026-07-28, 2026-07-28""#),
         (
             &[version, ("mcp-method", "TOOLS/CALL"), name],
             call(META),
