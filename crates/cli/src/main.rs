@@ -1,4 +1,46 @@
 #![forbid(unsafe_code)]
-//! The `mcp-proxy` command.
+//! The `mcp-proxy` command: reads the command line, installs the log and runs the core's proxy.
 
-fn main() {}
+mod announce;
+mod args;
+mod console;
+mod options;
+mod run;
+mod signal;
+mod telemetry;
+
+use std::{env, process::ExitCode};
+
+use args::{Environment, Invocation, UsageError};
+use options::Options;
+
+fn main() -> ExitCode {
+    match invocation() {
+        Ok(Wanted::Text(text)) => {
+            console::print(&text);
+            ExitCode::SUCCESS
+        }
+        Ok(Wanted::Proxy(options)) => {
+            telemetry::install(options.debug);
+            run::run(*options)
+        }
+        Err(error) => {
+            console::complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line asks for, checked.
+enum Wanted {
+    Text(String),
+    Proxy(Box<Options>),
+}
+
+fn invocation() -> Result<Wanted, UsageError> {
+    let environment: Environment = env::vars_os().collect();
+    match args::parse(env::args_os().skip(1).collect(), &environment)? {
+        Invocation::Print(text) => Ok(Wanted::Text(text)),
+        Invocation::Serve(typed) => Ok(Wanted::Proxy(Box::new(Options::try_from(typed)?))),
+    }
+}

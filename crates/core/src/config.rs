@@ -22,13 +22,13 @@ pub const DEFAULT_EVENT_STORE_MAX_EVENTS: usize = 1000;
 /// Bytes kept per session for `Last-Event-ID`; the newest event is always kept.
 pub const DEFAULT_EVENT_STORE_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Idle time after which a keep-alive connection without a request is closed.
-pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(300);
+pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Idle time after which a session without open responses is closed.
-pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_secs(1800);
+pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 /// Time the upstream has to answer the handshake.
-pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time a call may go without an answer or a sign of progress.
-pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
 /// Budget of a graceful shutdown.
 pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,3 +1,10 @@
 //! The vocabulary of MCP: revisions, methods, log levels, mirrored headers. No behaviour.
 
 pub(crate) mod header;
+mod log_level;
+mod method;
+mod version;
+
+pub(crate) use log_level::LogLevel;
+pub(crate) use method::{Method, Notification};
+pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, primes_streams};

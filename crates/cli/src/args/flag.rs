@@ -1,0 +1,162 @@
+//! What a flag is: its name, where `--help` lists it, and the kind of value it takes.
+//!
+//! A flag is one constant of the table in `flags`; its kind reads and checks what was given for it,
+//! so that a conversion gets a typed value or a complaint and never looks at words itself.
+
+use std::ffi::OsString;
+
+/// One flag of the command line.
+pub(crate) struct Flag<K> {
+    /// The camelCase name that is shown; the other spellings follow from it.
+    pub(crate) name: &'static str,
+    /// Heading it stands under in `--help`.
+    pub(crate) section: Section,
+    /// What its value means and which values are accepted.
+    pub(crate) kind: K,
+    /// One or two sentences for `--help`, without the final full stop.
+    pub(crate) help: &'static str,
+}
+
+/// Headings of `--help`, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Serving,
+    Upstream,
+    Security,
+    Sessions,
+    Limits,
+    Timeouts,
+    Tunnel,
+    Diagnostics,
+}
+
+impl Section {
+    /// The heading as printed.
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Serving => "Serving",
+            Self::Upstream => "Upstream",
+            Self::Security => "Security",
+            Self::Sessions => "Sessions",
+            Self::Limits => "Limits",
+            Self::Timeouts => "Timeouts",
+            Self::Tunnel => "Tunnel",
+            Self::Diagnostics => "Diagnostics",
+        }
+    }
+}
+
+/// How a flag takes its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// No word, `true` or `false`; `--no-x` is the same as `--x=false`.
+    Switch,
+    /// One word; of several the last one counts.
+    ///
+    /// Differs from mcp-proxy: there several become an array, with which the start fails.
+    Single,
+    /// Any number of words, all of which count.
+    List,
+}
+
+/// Why a value was refused, without the name of the flag.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    /// What would have been accepted, to be read after "must be".
+    pub(crate) accepted: String,
+    /// What was understood instead.
+    pub(crate) got: String,
+    /// A way out, if there is one that the user may not think of.
+    pub(crate) advice: &'static str,
+}
+
+/// A kind of value: how it is read, checked and described.
+pub(crate) trait Kind {
+    /// What the configuration is given.
+    type Value;
+
+    /// How the flag takes its words.
+    fn shape(&self) -> Shape;
+
+    /// The value when neither the command line nor the environment says anything.
+    fn absent(&self) -> Self::Value;
+
+    /// Reads the words given, of which there is at least one.
+    fn read(&self, words: &[OsString]) -> Result<Self::Value, Complaint>;
+
+    /// Name of the value in `--help`; empty for a switch.
+    fn placeholder(&self) -> &'static str;
+
+    /// The default as `--help` shows it.
+    fn default_shown(&self) -> Option<String> {
+        None
+    }
+
+    /// The only words accepted, if they can be counted.
+    fn choices(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
+
+/// A flag without the type of its value: all that parsing and `--help` need.
+pub(crate) trait Definition {
+    fn name(&self) -> &'static str;
+    fn section(&self) -> Section;
+    fn shape(&self) -> Shape;
+    fn placeholder(&self) -> &'static str;
+    fn help(&self) -> &'static str;
+    fn default_shown(&self) -> Option<String>;
+    fn choices(&self) -> Vec<&'static str>;
+}
+
+impl<K: Kind> Definition for Flag<K> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn section(&self) -> Section {
+        self.section
+    }
+
+    fn shape(&self) -> Shape {
+        self.kind.shape()
+    }
+
+    fn placeholder(&self) -> &'static str {
+        self.kind.placeholder()
+    }
+
+    fn help(&self) -> &'static str {
+        self.help
+    }
+
+    fn default_shown(&self) -> Option<String> {
+        self.kind.default_shown()
+    }
+
+    fn choices(&self) -> Vec<&'static str> {
+        self.kind.choices()
+    }
+}
+
+/// `streamEndpoint` as `stream-endpoint`.
+pub(crate) fn kebab(name: &str) -> String {
+    separated(name, '-')
+}
+
+/// `streamEndpoint` as `MCP_PROXY_STREAM_ENDPOINT`.
+pub(crate) fn variable(name: &str) -> String {
+    format!("MCP_PROXY_{}", separated(name, '_').to_uppercase())
+}
+
+/// Lower case, with a separator where the name changes case.
+fn separated(name: &str, separator: char) -> String {
+    let mut spelled = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() {
+            spelled.push(separator);
+        }
+        spelled.push(letter.to_ascii_lowercase());
+    }
+    spelled
+}

@@ -1,0 +1,191 @@
+//! The table of flags: one entry each, in the order of `--help`.
+//!
+//! An entry is everything there is to say about a flag. Both spellings, the variable, `--no-x`, the
+//! line in `--help` and the suggestion for a typing error follow from it; what the value means for
+//! the proxy is said once more, in `options`.
+
+use mcp_proxy_core::config::{
+    DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE,
+    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
+    DEFAULT_STREAM_ENDPOINT, UpstreamProtocol,
+};
+
+use crate::args::{
+    flag::{Definition, Flag, Section, kebab},
+    kinds::{Choice, FileName, Host, List, Number, Route, Secret, Switch, Text},
+};
+
+/// Which of the two 2025-era transports are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transports {
+    Both,
+    Sse,
+    Stream,
+}
+
+/// Worker threads of the runtime: one carries a single child's pipe better than several do.
+pub(crate) const DEFAULT_THREADS: usize = 1;
+
+/// The flag that a word names, in either spelling, if the name is the whole word.
+pub(crate) fn named(word: &str) -> Option<&'static dyn Definition> {
+    let name = word.strip_prefix("--")?;
+    ALL.iter().copied().find(|flag| flag.name() == name || kebab(flag.name()) == name)
+}
+
+/// Declares each flag as a constant and lists all of them, so that none can be left out.
+macro_rules! flags {
+    ($($name:ident: $kind:ty = $section:ident $spelled:literal { kind: $value:expr, help: $help:expr $(,)? })*) => {
+        $(
+            pub(crate) const $name: Flag<$kind> =
+                Flag { name: $spelled, section: Section::$section, kind: $value, help: $help };
+        )*
+
+        /// Every flag, in the order of `--help`.
+        pub(crate) const ALL: &[&dyn Definition] = &[$(&$name),*];
+    };
+}
+
+flags! {
+    PORT: Number = Serving "port" {
+        kind: Number::count(DEFAULT_PORT as usize).at_most(65_535),
+        help: "Port to listen on; 0 lets the system choose one, which is then printed",
+    }
+    HOST: Host = Serving "host" {
+        kind: Host { default: DEFAULT_HOST },
+        help: "Host name or address to listen on",
+    }
+    SERVER: Choice<Transports> = Serving "server" {
+        kind: Choice {
+            placeholder: "transport",
+            choices: &[("sse", Transports::Sse), ("stream", Transports::Stream)],
+            default: ("both", Transports::Both),
+        },
+        help: "Serve only this transport",
+    }
+    ENDPOINT: Route = Serving "endpoint" {
+        kind: Route { default: None },
+        help: "Path of the only endpoint when --server is given; --streamEndpoint and --sseEndpoint win",
+    }
+    STREAM_ENDPOINT: Route = Serving "streamEndpoint" {
+        kind: Route { default: Some(DEFAULT_STREAM_ENDPOINT) },
+        help: "Path of the Streamable HTTP endpoint; an empty one turns it off",
+    }
+    SSE_ENDPOINT: Route = Serving "sseEndpoint" {
+        kind: Route { default: Some(DEFAULT_SSE_ENDPOINT) },
+        help: "Path of the HTTP+SSE endpoint; an empty one turns it off",
+    }
+    MODERN: Switch = Serving "modern" {
+        kind: Switch { default: true },
+        help: "Serve MCP revision 2026-07-28 on the Streamable HTTP endpoint beside the 2025-era ones",
+    }
+
+    UPSTREAM_PROTOCOL: Choice<UpstreamProtocol> = Upstream "upstreamProtocol" {
+        kind: Choice {
+            placeholder: "era",
+            choices: &[
+                ("legacy", UpstreamProtocol::Legacy),
+                ("auto", UpstreamProtocol::Auto),
+                ("modern", UpstreamProtocol::Modern),
+            ],
+            default: ("legacy", UpstreamProtocol::Legacy),
+        },
+        help: "Spoken to the server: the 2025-era handshake, 2026-07-28 if it answers to that, or only that",
+    }
+    SHELL: Switch = Upstream "shell" {
+        kind: Switch { default: false },
+        help: "Join the words of the command with spaces, unquoted, and let the system shell run them",
+    }
+
+    API_KEY: Secret = Security "apiKey" {
+        kind: Secret,
+        help: "Refuse requests without this key in X-API-Key; MCP_PROXY_API_KEY keeps it out of the \
+               process list",
+    }
+    ALLOWED_HOSTS: List = Security "allowedHosts" {
+        kind: List { placeholder: "host,..." },
+        help: "Host names a web page may use to reach the proxy over loopback (DNS rebinding), \
+               besides the loopback names; repeatable; * lifts the check",
+    }
+    CORS_ADD_ALLOWED_HEADER: List = Security "corsAddAllowedHeader" {
+        kind: List { placeholder: "name" },
+        help: "Add a name to Access-Control-Allow-Headers, after the default ones; repeatable",
+    }
+    SSL_CERT: FileName = Security "sslCert" {
+        kind: FileName,
+        help: "Serve HTTPS with this certificate chain (PEM)",
+    }
+    SSL_KEY: FileName = Security "sslKey" {
+        kind: FileName,
+        help: "Private key of the certificate (PEM)",
+    }
+    SSL_CA: FileName = Security "sslCa" {
+        kind: FileName,
+        help: "Certificates of authorities to send with the chain (PEM)",
+    }
+
+    STATELESS: Switch = Sessions "stateless" {
+        kind: Switch { default: false },
+        help: "Serve every request of the Streamable HTTP endpoint on its own, without sessions",
+    }
+    SESSION_IDLE_TIMEOUT: Number = Sessions "sessionIdleTimeout" {
+        kind: Number::millis(DEFAULT_SESSION_IDLE_TIMEOUT)
+            .or_else("Use --sessionIdleTimeout 0 to keep sessions until their client sends DELETE instead."),
+        help: "Close a session this long after its last stream and request; 0 keeps it until DELETE",
+    }
+    EVENT_STORE: Switch = Sessions "eventStore" {
+        kind: Switch { default: true },
+        help: "Keep events so that a client that reconnects can have what it missed",
+    }
+    EVENT_STORE_MAX_EVENTS: Number = Sessions "eventStoreMaxEvents" {
+        kind: Number::count(DEFAULT_EVENT_STORE_MAX_EVENTS)
+            .at_least(1)
+            .or_else("Use --no-eventStore to disable the event store instead."),
+        help: "Events kept per session before the oldest goes",
+    }
+
+    MAX_BODY_SIZE: Number = Limits "maxBodySize" {
+        kind: Number::bytes(DEFAULT_MAX_BODY_SIZE)
+            .or_else("Use --maxBodySize 0 to disable the limit instead."),
+        help: "Answer larger request bodies with 413; 0 lifts the limit",
+    }
+    MAX_LINE_SIZE: Number = Limits "maxLineSize" {
+        kind: Number::bytes(DEFAULT_MAX_LINE_SIZE).at_least(1),
+        help: "Longest message accepted from the server",
+    }
+    THREADS: Number = Limits "threads" {
+        kind: Number::count(DEFAULT_THREADS).at_least(1).at_most(1024),
+        help: "Worker threads; more than one pays off with heavy TLS",
+    }
+
+    CONNECTION_TIMEOUT: Number = Timeouts "connectionTimeout" {
+        kind: Number::millis(DEFAULT_CONNECTION_TIMEOUT).at_least(1),
+        help: "Time the server has to answer the handshake",
+    }
+    REQUEST_TIMEOUT: Number = Timeouts "requestTimeout" {
+        kind: Number::millis(DEFAULT_REQUEST_TIMEOUT),
+        help: "Time a call may go without an answer or progress; 0 lifts the limit",
+    }
+    KEEP_ALIVE_TIMEOUT: Number = Timeouts "keepAliveTimeout" {
+        kind: Number::millis(DEFAULT_KEEP_ALIVE_TIMEOUT),
+        help: "Time an HTTP connection is kept open for another request; 0 keeps it for ever",
+    }
+    GRACEFUL_SHUTDOWN_TIMEOUT: Number = Timeouts "gracefulShutdownTimeout" {
+        kind: Number::millis(DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT),
+        help: "Time a shutdown may take before what is left is cut off and the exit code is 1",
+    }
+
+    TUNNEL: Switch = Tunnel "tunnel" {
+        kind: Switch { default: false },
+        help: "Give the proxy a public URL through tunnel.gla.ma",
+    }
+    TUNNEL_SUBDOMAIN: Text = Tunnel "tunnelSubdomain" {
+        kind: Text { placeholder: "name" },
+        help: "Subdomain to ask for; it may be taken",
+    }
+
+    DEBUG: Switch = Diagnostics "debug" {
+        kind: Switch { default: false },
+        help: "Log the messages that pass, and what the proxy does, on stderr",
+    }
+}

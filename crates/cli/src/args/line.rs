@@ -1,0 +1,97 @@
+//! Cuts argv into the words that are ours and the command that is the child's.
+//!
+//! The original reads flags as yargs does, which no argument library offers: `--debug false`,
+//! `--corsAddAllowedHeader A B --`, a command that needs no separator. This rewrites what is special
+//! (`--flag value` becomes `--flag=value`) and leaves names, repeats and typing errors to clap. The
+//! words of the command are moved, never looked at.
+
+use std::{ffi::OsString, iter::Peekable, vec};
+
+use crate::args::{flag::Shape, flags};
+
+/// A command line cut into its parts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Flags, each in one word with its value.
+    pub(super) flags: Vec<OsString>,
+    /// The child's program and arguments, byte for byte; may be empty.
+    pub(super) command: Vec<OsString>,
+    /// Words before `--` that belong to nothing.
+    pub(super) ignored: Vec<OsString>,
+}
+
+impl Line {
+    /// Cuts `argv`, which does not hold our own name.
+    ///
+    /// With `--`, the command is what follows it, as in the original.
+    /// Differs from mcp-proxy: without `--`, the command begins at the first word that is neither a
+    /// flag nor its value, and everything after that word belongs to it.
+    pub(super) fn cut(mut argv: Vec<OsString>) -> Self {
+        let mut line = Self::default();
+        if let Some(separator) = argv.iter().position(|word| word == "--") {
+            line.command = argv.split_off(separator + 1);
+            argv.truncate(separator);
+        }
+        let separated = !line.command.is_empty();
+        let mut words = argv.into_iter().peekable();
+        while let Some(word) = words.next() {
+            if !is_value(&word) {
+                line.take_flag(word, &mut words, separated);
+            } else if separated {
+                line.ignored.push(word);
+            } else {
+                line.command.push(word);
+                line.command.extend(words.by_ref());
+            }
+        }
+        line
+    }
+
+    /// Whether one of these words stands among the flags.
+    pub(super) fn asks(&self, spellings: &[&str]) -> bool {
+        self.flags.iter().any(|word| spellings.iter().any(|spelling| word == spelling))
+    }
+
+    fn take_flag(
+        &mut self,
+        word: OsString,
+        words: &mut Peekable<vec::IntoIter<OsString>>,
+        separated: bool,
+    ) {
+        let Some(definition) = word.to_str().and_then(flags::named) else {
+            self.flags.push(word);
+            return;
+        };
+        let is_taken = match definition.shape() {
+            Shape::Switch => |next: &OsString| next == "true" || next == "false",
+            Shape::Single | Shape::List => is_value,
+        };
+        // Where no separator tells them from the command, a list takes one word at a time.
+        let most = if definition.shape() == Shape::List && separated { usize::MAX } else { 1 };
+        let mut taken = 0;
+        while taken < most
+            && let Some(value) = words.next_if(is_taken)
+        {
+            self.flags.push(joined(&word, &value));
+            taken += 1;
+        }
+        if taken == 0 {
+            self.flags.push(word);
+        }
+    }
+}
+
+/// Whether a word stands for itself: it has no dash in front, or is a dash or a negative number.
+fn is_value(word: &OsString) -> bool {
+    match word.as_encoded_bytes() {
+        [b'-', next, ..] => next.is_ascii_digit() || *next == b'.',
+        _ => true,
+    }
+}
+
+fn joined(word: &OsString, value: &OsString) -> OsString {
+    let mut joined = word.clone();
+    joined.push("=");
+    joined.push(value);
+    joined
+}

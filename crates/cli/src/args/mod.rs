@@ -1,0 +1,68 @@
+//! Reads the command line and its environment as the original does.
+//!
+//! argv is cut into our words and the child's (`line`), ours are matched with the table of flags
+//! (`grammar`, `flags`), and what was given is joined with the environment (`values`). What the
+//! values mean is said in `options`.
+
+use std::ffi::OsString;
+
+mod environment;
+mod flag;
+pub(crate) mod flags;
+mod grammar;
+mod kinds;
+mod line;
+mod number;
+mod usage_error;
+mod values;
+
+pub(crate) use environment::Environment;
+pub(crate) use usage_error::UsageError;
+pub(crate) use values::Values;
+
+use line::Line;
+
+/// Variable that stands in for the command, as in the original.
+const COMMAND: &str = "command";
+
+/// What a command line asks for.
+pub(crate) enum Invocation {
+    /// Print this text and be done.
+    Print(String),
+    /// Serve a child.
+    Serve(Typed),
+}
+
+/// What was typed, with the environment filled in: nothing is checked yet but the names.
+pub(crate) struct Typed {
+    /// The values of the flags.
+    pub(crate) values: Values,
+    /// The child's program and arguments; empty if there is none.
+    pub(crate) command: Vec<OsString>,
+    /// Words before `--` that belong to nothing.
+    pub(crate) ignored: Vec<OsString>,
+}
+
+/// Reads `argv` (without our own name). `--help` and `--version` win over every error.
+pub(crate) fn parse(
+    argv: Vec<OsString>,
+    environment: &Environment,
+) -> Result<Invocation, UsageError> {
+    let mut line = Line::cut(argv);
+    if line.asks(&["--help", "-h"]) {
+        return Ok(Invocation::Print(grammar::help()));
+    }
+    if line.asks(&["--version", "-V"]) {
+        return Ok(Invocation::Print(format!("{}\n", mcp_proxy_core::VERSION)));
+    }
+    let matches = grammar::read(&line.flags)?;
+    if line.command.is_empty() {
+        let variable = environment.flag(COMMAND).map(|(_, value)| value.to_owned());
+        line.command.extend(variable.filter(|command| !command.is_empty()));
+    }
+    let values = Values::collect(&matches, environment);
+    Ok(Invocation::Serve(Typed { values, command: line.command, ignored: line.ignored }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What is wrong with a command line, in the words printed on stderr.
+//!
+//! Where the original has a message, its first line is kept word for word.
+
+use std::fmt;
+
+/// A command line that cannot be run. Every one ends the process with exit code 1.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UsageError {
+    /// There is no server to proxy.
+    #[error(
+        "Error: No command specified.\n\
+         Usage: mcp-proxy [options] -- <command> [args...]\n   \
+            or: mcp-proxy <command> [args...]\n\
+         \n\
+         Examples:\n  \
+           mcp-proxy --port 8080 -- node server.js --port 3000\n  \
+           mcp-proxy node server.js"
+    )]
+    NoCommand,
+
+    /// Flags of a few words were given others; one line for each.
+    #[error("Invalid values:{}", lines(.0))]
+    InvalidChoices(Vec<InvalidChoice>),
+
+    /// A word looks like a flag and is none.
+    ///
+    /// Differs from mcp-proxy: there it is ignored, and `--apikey` leaves a server open.
+    #[error("Error: unknown flag {word}{}\n{SEPARATOR_ADVICE}", question(.nearest.as_deref()))]
+    UnknownFlag { word: String, nearest: Option<String> },
+
+    /// A flag stands without its value.
+    ///
+    /// Differs from mcp-proxy: there the default applies, so that `--host $UNSET` opens every
+    /// interface.
+    #[error("Error: {flag} needs a value\nIf the value begins with a dash, write {flag}=<value>.")]
+    MissingValue { flag: String },
+
+    /// A flag that takes no value has one.
+    #[error("Error: {flag} takes no value")]
+    UnexpectedValue { flag: String },
+
+    /// A value is not what its flag takes.
+    #[error("Error: --{flag} must be {accepted} (got {got}).{}\n  given: {given}", sentence(.advice))]
+    InvalidValue {
+        flag: &'static str,
+        accepted: String,
+        got: String,
+        advice: &'static str,
+        given: String,
+    },
+
+    /// Neither endpoint is left.
+    #[error(
+        "Error: nothing to serve: the Streamable HTTP endpoint and the SSE endpoint are both turned off."
+    )]
+    NothingToServe,
+
+    /// HTTPS is asked for with half of what it needs.
+    #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
+    IncompleteTls { missing: &'static str },
+
+    /// Anything else clap has to say.
+    #[error("Error: {0}")]
+    Other(String),
+}
+
+/// The words given for a flag that accepts only some.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct InvalidChoice {
+    pub(crate) flag: &'static str,
+    pub(crate) given: String,
+    pub(crate) choices: Vec<&'static str>,
+}
+
+impl fmt::Display for InvalidChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  Argument: {}, Given: \"{}\", Choices: ", self.flag, self.given)?;
+        for (index, choice) in self.choices.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}\"{choice}\"")?;
+        }
+        Ok(())
+    }
+}
+
+const SEPARATOR_ADVICE: &str = "Flags of the server come after it: mcp-proxy [options] -- <command> [args...]\n\
+                                All flags: mcp-proxy --help";
+
+fn lines(choices: &[InvalidChoice]) -> String {
+    choices.iter().map(InvalidChoice::to_string).collect()
+}
+
+fn question(nearest: Option<&str>) -> String {
+    nearest.map(|flag| format!("; did you mean {flag}?")).unwrap_or_default()
+}
+
+fn sentence(advice: &str) -> String {
+    if advice.is_empty() { String::new() } else { format!(" {advice}") }
+}

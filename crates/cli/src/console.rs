@@ -1,0 +1,18 @@
+//! What the process says outside its log: help, version and usage errors.
+
+use std::io::{self, Write};
+
+/// Writes to stdout.
+pub(crate) fn print(text: &str) {
+    write(&mut io::stdout().lock(), text);
+}
+
+/// Writes a line to stderr.
+pub(crate) fn complain(text: &str) {
+    write(&mut io::stderr().lock(), &format!("{text}\n"));
+}
+
+fn write(output: &mut impl Write, text: &str) {
+    // A reader that has gone (`mcp-proxy --help | head -1`) is no failure of ours.
+    drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+}

@@ -1,0 +1,230 @@
+//! From what was typed to what is meant: the core's configuration and the command line's own options.
+//!
+//! Checks come in the original's order, so that a command line with several faults is refused for
+//! the same one.
+
+use std::{ffi::OsString, time::Duration};
+
+use mcp_proxy_core::config::{
+    AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, ProxyConfig,
+    TlsConfig, UpstreamConfig,
+};
+
+use crate::args::{
+    Typed, UsageError, Values,
+    flags::{self, Transports},
+};
+
+/// Everything the process needs to know to run.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The proxy itself.
+    pub(crate) proxy: ProxyConfig,
+    /// Log the messages that pass.
+    pub(crate) debug: bool,
+    /// Open a public tunnel to the proxy.
+    pub(crate) tunnel: Option<TunnelOptions>,
+    /// Worker threads of the runtime, at least 1.
+    pub(crate) threads: usize,
+    /// What is legal but probably not meant, in sentences for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A public tunnel.
+#[derive(Debug)]
+pub(crate) struct TunnelOptions {
+    /// Subdomain to ask for.
+    pub(crate) subdomain: Option<String>,
+}
+
+impl TryFrom<Typed> for Options {
+    type Error = UsageError;
+
+    fn try_from(typed: Typed) -> Result<Self, UsageError> {
+        let values = &typed.values;
+        values.check_choices()?;
+        values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
+        values.of(&flags::MAX_BODY_SIZE)?;
+        values.of(&flags::SESSION_IDLE_TIMEOUT)?;
+        let command = command(values, typed.command)?;
+        let warnings = warnings(values, &command, &typed.ignored);
+        let tunnel = values.of(&flags::TUNNEL)?;
+        let subdomain = values.of(&flags::TUNNEL_SUBDOMAIN)?;
+        Ok(Self {
+            debug: values.of(&flags::DEBUG)?,
+            tunnel: tunnel.then_some(TunnelOptions { subdomain }),
+            threads: size(values.of(&flags::THREADS)?),
+            warnings,
+            proxy: ProxyConfig {
+                http: http(values)?,
+                upstream: upstream(values, command)?,
+                graceful_shutdown_timeout: Duration::from_millis(
+                    values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
+                ),
+            },
+        })
+    }
+}
+
+fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
+    let mut words = words.into_iter();
+    let Some(program) = words.next() else {
+        return Err(UsageError::NoCommand);
+    };
+    Ok(CommandConfig {
+        args: words.collect(),
+        shell: values.of(&flags::SHELL)?,
+        max_line_size: size(values.of(&flags::MAX_LINE_SIZE)?),
+        ..CommandConfig::new(program)
+    })
+}
+
+fn upstream(values: &Values, command: CommandConfig) -> Result<UpstreamConfig, UsageError> {
+    Ok(UpstreamConfig {
+        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
+        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
+        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
+        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
+        ..UpstreamConfig::new(command)
+    })
+}
+
+fn http(values: &Values) -> Result<HttpConfig, UsageError> {
+    let (stream_endpoint, sse_endpoint) = endpoints(values)?;
+    Ok(HttpConfig {
+        host: values.of(&flags::HOST)?,
+        port: u16::try_from(values.of(&flags::PORT)?).unwrap_or(u16::MAX),
+        stream_endpoint,
+        sse_endpoint,
+        stateless: values.of(&flags::STATELESS)?,
+        modern: values.of(&flags::MODERN)?,
+        auth: AuthConfig { api_key: values.of(&flags::API_KEY)?, oauth: None },
+        cors: Some(cors(values)?),
+        allowed_hosts: allowed_hosts(values)?,
+        event_store: event_store(values)?,
+        // Zero is for ever, as on the original's HTTP server.
+        keep_alive_timeout: Duration::from_millis(
+            limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
+        ),
+        max_body_size: limit(values.of(&flags::MAX_BODY_SIZE)?).map(size),
+        session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)
+            .map(Duration::from_millis),
+        tls: tls(values)?,
+        ..HttpConfig::default()
+    })
+}
+
+/// A hundred years, which every clock can be advanced by.
+const FOR_EVER_MILLIS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/// Paths of the Streamable HTTP and the SSE endpoint, `None` where one is not served.
+///
+/// Differs from mcp-proxy: `--endpoint` works as its README says, where the original never reads it.
+fn endpoints(values: &Values) -> Result<(Option<String>, Option<String>), UsageError> {
+    let transports = values.of(&flags::SERVER)?;
+    let only = values.of(&flags::ENDPOINT)?.filter(|_| transports != Transports::Both);
+    let path = |flag, unserved| match &only {
+        _ if transports == unserved => Ok(None),
+        Some(only) if !values.has(flag) => Ok(Some(only.clone())),
+        _ => values.of(flag),
+    };
+    match (
+        path(&flags::STREAM_ENDPOINT, Transports::Sse)?,
+        path(&flags::SSE_ENDPOINT, Transports::Stream)?,
+    ) {
+        (None, None) => Err(UsageError::NothingToServe),
+        paths => Ok(paths),
+    }
+}
+
+fn cors(values: &Values) -> Result<CorsConfig, UsageError> {
+    let mut cors = CorsConfig::default();
+    let added = values.of(&flags::CORS_ADD_ALLOWED_HEADER)?;
+    cors.allowed_headers.extend(added.into_iter().filter(|header| !header.is_empty()));
+    Ok(cors)
+}
+
+fn allowed_hosts(values: &Values) -> Result<AllowedHosts, UsageError> {
+    let given = values.of(&flags::ALLOWED_HOSTS)?;
+    let hosts = given
+        .iter()
+        .flat_map(|hosts| hosts.split(','))
+        .map(str::trim)
+        .filter(|host| !host.is_empty());
+    let hosts: Vec<String> = hosts.map(|host| without_port(host).to_ascii_lowercase()).collect();
+    Ok(if hosts.iter().any(|host| host == "*") {
+        AllowedHosts::Any
+    } else {
+        AllowedHosts::Only(hosts)
+    })
+}
+
+/// The name in `name:port`; an IPv6 address keeps its colons.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            if name.contains(':') && !name.ends_with(']') { host } else { name }
+        }
+        _ => host,
+    }
+}
+
+fn event_store(values: &Values) -> Result<Option<EventStoreConfig>, UsageError> {
+    let max_events = size(values.of(&flags::EVENT_STORE_MAX_EVENTS)?);
+    let store = EventStoreConfig { max_events, ..EventStoreConfig::default() };
+    Ok(values.of(&flags::EVENT_STORE)?.then_some(store))
+}
+
+/// Differs from mcp-proxy: half a pair is refused at the start, where every handshake would fail.
+fn tls(values: &Values) -> Result<Option<TlsConfig>, UsageError> {
+    let tls = TlsConfig {
+        ca: values.of(&flags::SSL_CA)?,
+        cert: values.of(&flags::SSL_CERT)?,
+        key: values.of(&flags::SSL_KEY)?,
+    };
+    match (&tls.ca, &tls.cert, &tls.key) {
+        (None, None, None) => Ok(None),
+        (_, Some(_), Some(_)) => Ok(Some(tls)),
+        (_, None, Some(_)) => Err(UsageError::IncompleteTls { missing: "--sslCert" }),
+        (_, Some(_), None) => Err(UsageError::IncompleteTls { missing: "--sslKey" }),
+        (Some(_), None, None) => Err(UsageError::IncompleteTls { missing: "both of them" }),
+    }
+}
+
+fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !ignored.is_empty() {
+        let words: Vec<_> = ignored.iter().map(|word| word.to_string_lossy()).collect();
+        warnings.push(format!(
+            "ignored before --: {}; the command is what comes after --",
+            words.join(" ")
+        ));
+    }
+    let spaced = |word: &OsString| word.as_encoded_bytes().contains(&b' ');
+    // One word alone is a whole command line, written for the shell.
+    let joined = command.shell && !command.args.is_empty();
+    if joined && (spaced(&command.program) || command.args.iter().any(spaced)) {
+        warnings.push(
+            "--shell joins the words of the command without quoting, and one of them holds a space: \
+             the shell will see it as several words"
+                .to_owned(),
+        );
+    }
+    if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {
+        warnings
+            .push("--endpoint has no effect without --server sse or --server stream".to_owned());
+    }
+    warnings
+}
+
+/// Zero lifts a limit.
+fn limit(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

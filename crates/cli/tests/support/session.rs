@@ -1,0 +1,150 @@
+//! Sessions of both HTTP transports, opened the way clients open them.
+
+use serde_json::{Value, json};
+
+use super::{Connection, Event, EventStream, LATEST, Proxy, Request, Response};
+
+/// An `initialize` request for this revision.
+pub(crate) fn initialize(version: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":"init","method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{{"name":"wire","version":"1"}}}}}}"#
+    )
+}
+
+/// A `tools/call` request; id and arguments are raw JSON.
+pub(crate) fn call(id: &str, tool: &str, arguments: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+    )
+}
+
+/// A session of the Streamable HTTP endpoint.
+pub(crate) struct Session<'p> {
+    proxy: &'p Proxy,
+    pub(crate) id: String,
+    version: String,
+}
+
+impl<'p> Session<'p> {
+    pub(crate) fn open(proxy: &'p Proxy) -> Self {
+        Self::open_as(proxy, LATEST)
+    }
+
+    /// A session of this revision.
+    pub(crate) fn open_as(proxy: &'p Proxy, version: &str) -> Self {
+        let response = proxy.send(&Request::mcp(initialize(version)));
+        assert_eq!(response.status, 200, "initialize: {}", response.text());
+        let id = response.header("mcp-session-id").expect("a session id").to_owned();
+        let session = Self { proxy, id, version: version.to_owned() };
+        let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        assert_eq!(session.post(initialized).status, 202);
+        session
+    }
+
+    /// A POST of this body in the session.
+    pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Request {
+        Request::mcp(body).session(&self.id).header("Mcp-Protocol-Version", &self.version)
+    }
+
+    pub(crate) fn post(&self, body: impl Into<Vec<u8>>) -> Response {
+        self.proxy.send(&self.request(body))
+    }
+
+    /// A POST whose answer is read as it arrives.
+    pub(crate) fn stream(&self, body: impl Into<Vec<u8>>) -> EventStream {
+        self.proxy.stream(&self.request(body))
+    }
+
+    /// The response to a tool call; it must be the only message of the answer.
+    pub(crate) fn call(&self, id: &str, tool: &str, arguments: &str) -> String {
+        self.post(call(id, tool, arguments)).message()
+    }
+
+    /// The session's standalone event stream.
+    pub(crate) fn listen(&self) -> EventStream {
+        self.proxy.stream(&self.listening())
+    }
+
+    /// The request for the session's standalone event stream.
+    pub(crate) fn listening(&self) -> Request {
+        Request::listen(&self.id).header("Mcp-Protocol-Version", &self.version)
+    }
+
+    /// Events after this one, by the stream that it belongs to.
+    pub(crate) fn resume(&self, last: &str) -> EventStream {
+        self.proxy.stream(&self.listening().header("Last-Event-ID", last))
+    }
+
+    pub(crate) fn delete(&self) -> Response {
+        self.proxy.send(&Request::new("DELETE", "/mcp").session(&self.id))
+    }
+
+    /// Fails unless the session answers as if nothing had happened.
+    pub(crate) fn assert_healthy(&self) {
+        let answer = self.call("\"health\"", "echo", r#"{"text":"fine"}"#);
+        let answer: Value = serde_json::from_str(&answer).expect("a message");
+        let result = json!({ "content": [{ "type": "text", "text": "fine" }] });
+        assert_eq!(answer, json!({ "jsonrpc": "2.0", "id": "health", "result": result }));
+    }
+}
+
+/// A session of the HTTP+SSE transport.
+pub(crate) struct Sse<'p> {
+    proxy: &'p Proxy,
+    pub(crate) endpoint: String,
+    pub(crate) events: EventStream,
+}
+
+impl<'p> Sse<'p> {
+    /// Opens the stream and reads the `endpoint` event and the greeting.
+    pub(crate) fn open(proxy: &'p Proxy) -> Self {
+        let mut events = proxy.stream(&Request::get("/sse").header("Accept", "text/event-stream"));
+        let Event { name, data, .. } = events.event().expect("the endpoint event");
+        assert_eq!(name.as_deref(), Some("endpoint"));
+        let endpoint = data.expect("an endpoint");
+        let greeting = events.expect();
+        assert!(greeting.contains("SSE Connection established"), "greeting: {greeting}");
+        Self { proxy, endpoint, events }
+    }
+
+    /// `open` and the handshake.
+    pub(crate) fn initialized(proxy: &'p Proxy) -> Self {
+        let mut sse = Self::open(proxy);
+        let answer = sse.ask(&initialize("2024-11-05"));
+        assert!(answer.contains(r#""serverInfo""#), "initialize: {answer}");
+        sse.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        sse
+    }
+
+    pub(crate) fn post(&self, body: impl Into<Vec<u8>>) -> Response {
+        self.proxy.send(&Request::post(&self.endpoint, body))
+    }
+
+    /// Posts a message, which has to be accepted.
+    pub(crate) fn send(&self, body: &str) {
+        let response = self.post(body);
+        assert_eq!((response.status, response.text()), (202, "Accepted"), "{body}");
+    }
+
+    /// Posts a message and reads the next one from the stream.
+    pub(crate) fn ask(&mut self, body: &str) -> String {
+        self.send(body);
+        self.events.expect()
+    }
+}
+
+/// A connection that is kept, for many calls of one session.
+pub(crate) struct Kept<'s, 'p> {
+    session: &'s Session<'p>,
+    connection: Connection,
+}
+
+impl<'s, 'p> Kept<'s, 'p> {
+    pub(crate) fn new(session: &'s Session<'p>) -> Self {
+        Self { session, connection: session.proxy.connect() }
+    }
+
+    pub(crate) fn post(&mut self, body: &str) -> Response {
+        self.connection.exchange(&self.session.request(body))
+    }
+}

@@ -1,0 +1,58 @@
+//! The fixture without a proxy: what a client over stdio reads.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use super::{LATEST, initialize, process::fixture};
+
+/// A fixture that the test talks to itself.
+pub(crate) struct Direct {
+    process: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Direct {
+    /// Starts the fixture in this mode and shakes hands.
+    pub(crate) fn of(mode: &str) -> Self {
+        let mut process = Command::new(fixture())
+            .args(mode.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the fixture starts");
+        let stdin = process.stdin.take().expect("stdin is piped");
+        let stdout = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        let mut direct = Self { process, stdin, stdout };
+        direct.ask(&initialize(LATEST));
+        direct
+    }
+
+    pub(crate) fn send(&mut self, line: &str) {
+        self.stdin.write_all(line.as_bytes()).expect("the fixture reads");
+        self.stdin.write_all(b"\n").expect("the fixture reads");
+    }
+
+    /// The next line, without its end.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("the fixture writes");
+        line.pop();
+        line
+    }
+
+    pub(crate) fn ask(&mut self, line: &str) -> String {
+        self.send(line);
+        self.line()
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        // Ended already, or ending now: either way nothing is left to do.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}

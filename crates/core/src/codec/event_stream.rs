@@ -1,0 +1,76 @@
+//! Encoding of `text/event-stream` (WHATWG HTML, server-sent events).
+
+use std::io::Write;
+
+/// Ends every event.
+pub(crate) const END: &[u8] = b"\n\n";
+/// Starts a message that has no id.
+pub(crate) const MESSAGE: &[u8] = b"event: message\ndata: ";
+/// A comment: keeps proxies and clients from taking a silent stream for a dead one.
+pub(crate) const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
+
+/// The id of an event: its stream within the session, and its number within the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventId {
+    pub(crate) stream: u64,
+    pub(crate) number: u64,
+}
+
+impl EventId {
+    /// Reads `Last-Event-ID`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (stream, number) = text.split_once('_')?;
+        Some(Self { stream: stream.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    /// What precedes a message with this id.
+    pub(crate) fn message(self) -> Prelude {
+        let mut prelude = Prelude::default();
+        prelude.push(b"event: message\nid: ");
+        self.write(&mut prelude);
+        prelude.push(b"\ndata: ");
+        prelude
+    }
+
+    /// A priming event: gives the client an id to resume from before anything has been sent
+    /// (MCP 2025-11-25, transports, "Sending Messages" 6).
+    pub(crate) fn priming(self) -> Prelude {
+        let mut prelude = Prelude::default();
+        prelude.push(b"id: ");
+        self.write(&mut prelude);
+        prelude.push(b"\ndata: \n\n");
+        prelude
+    }
+
+    fn write(self, prelude: &mut Prelude) {
+        prelude.push(itoa::Buffer::new().format(self.stream).as_bytes());
+        prelude.push(b"_");
+        prelude.push(itoa::Buffer::new().format(self.number).as_bytes());
+    }
+}
+
+/// The fields of an event in front of its payload.
+#[derive(Debug)]
+pub(crate) struct Prelude {
+    bytes: [u8; 80],
+    length: usize,
+}
+
+impl Default for Prelude {
+    fn default() -> Self {
+        Self { bytes: [0; 80], length: 0 }
+    }
+}
+
+impl Prelude {
+    fn push(&mut self, text: &[u8]) {
+        let mut room = &mut self.bytes[self.length..];
+        let fits = room.write(text).unwrap_or_default();
+        debug_assert_eq!(fits, text.len(), "two u64 and the fixed text fit into 80 bytes");
+        self.length += fits;
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}

@@ -1,0 +1,87 @@
+//! Newline framing of stdio, and what counts as a message among a server's other output.
+
+use bytes::{Bytes, BytesMut};
+
+/// Room offered to each read.
+const READ_SIZE: usize = 64 * 1024;
+/// A buffer that a long line has grown is given back above this size.
+const KEEP_BELOW: usize = 512 * 1024;
+
+/// A line went past the limit without ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// Collects reads and hands out complete lines without copying them.
+#[derive(Debug)]
+pub(crate) struct LineBuffer {
+    buffer: BytesMut,
+    searched: usize,
+    limit: usize,
+}
+
+impl LineBuffer {
+    /// Lines of more than `limit` bytes are refused.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), searched: 0, limit }
+    }
+
+    /// Where the next read goes.
+    pub(crate) fn room(&mut self) -> &mut BytesMut {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEEP_BELOW {
+            self.buffer = BytesMut::new();
+        }
+        if self.buffer.capacity() - self.buffer.len() < READ_SIZE / 4 {
+            self.buffer.reserve(READ_SIZE);
+        }
+        &mut self.buffer
+    }
+
+    /// The next complete line, without its newline.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Bytes>, TooLong> {
+        let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
+            self.searched = self.buffer.len();
+            return if self.searched > self.limit { Err(TooLong) } else { Ok(None) };
+        };
+        let end = self.searched + found;
+        self.searched = 0;
+        let line = self.buffer.split_to(end + 1).freeze();
+        if end > self.limit { Err(TooLong) } else { Ok(Some(line.slice(..end))) }
+    }
+
+    /// What is left when the pipe has ended.
+    pub(crate) fn rest(&mut self) -> Bytes {
+        self.searched = 0;
+        self.buffer.split().freeze()
+    }
+}
+
+/// What a line of a server's stdout is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Starts like a message; white space around it is cut.
+    Candidate(Bytes),
+    /// Has something in front of what starts like a message, as some loggers do.
+    Prefixed {
+        noise: Bytes,
+        candidate: Bytes,
+    },
+    /// Holds no message.
+    Noise(Bytes),
+    Blank,
+}
+
+/// Tells messages from the other output that servers let slip onto stdout.
+pub(crate) fn classify(line: &Bytes) -> Line {
+    let text = line.slice_ref(line.trim_ascii());
+    match (text.first(), memchr::memchr(b'{', &text)) {
+        (None, _) => Line::Blank,
+        (Some(b'{'), _) => Line::Candidate(text),
+        (Some(b'['), _)
+            if text.ends_with(b"]") && text[1..].trim_ascii_start().starts_with(b"{") =>
+        {
+            Line::Candidate(text)
+        }
+        (_, Some(at)) => Line::Prefixed { noise: text.slice(..at), candidate: text.slice(at..) },
+        (_, None) => Line::Noise(text),
+    }
+}

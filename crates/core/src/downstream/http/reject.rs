@@ -1,0 +1,140 @@
+//! Requests that end before they reach a server: every such answer of the front, once.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+
+use super::response::{Response, bare_text, empty, json};
+use crate::{
+    jsonrpc::{Code, ErrorBody},
+    protocol::legacy_list,
+};
+
+/// Most messages in one JSON-RPC batch.
+pub(super) const MAX_BATCH: usize = 100;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Rejection {
+    AlreadyInitialized,
+    BadTarget,
+    BatchTooLong,
+    BodyTooLarge { limit: usize },
+    BodyTooSlow,
+    Conflict(&'static str),
+    ForeignHost,
+    InitializeInBatch,
+    InvalidEventId,
+    InvalidMessage,
+    MethodNotAllowed,
+    NotAcceptable(&'static str),
+    NotFound,
+    NoSession,
+    NoSessionId(&'static str),
+    TooManySessions,
+    UnknownSession,
+    UnsupportedMediaType,
+    UnsupportedVersion(String),
+}
+
+impl Rejection {
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::BadTarget => bare_text(StatusCode::BAD_REQUEST, "Bad Request"),
+            Self::MethodNotAllowed => {
+                let mut response = bare_text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                response
+            }
+            Self::NotFound => empty(StatusCode::NOT_FOUND),
+            Self::NoSessionId(text) => bare_text(StatusCode::BAD_REQUEST, text),
+            other => other.into_json(),
+        }
+    }
+
+    fn into_json(self) -> Response {
+        let (status, code) = self.codes();
+        let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow);
+        let retry = self == Self::TooManySessions;
+        let mut response = rpc_error(status, code, self.text(), None);
+        let headers = response.headers_mut();
+        if closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        response
+    }
+
+    fn codes(&self) -> (StatusCode, Code) {
+        match self {
+            Self::AlreadyInitialized | Self::BatchTooLong | Self::InitializeInBatch => {
+                (StatusCode::BAD_REQUEST, Code::InvalidRequest)
+            }
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
+            Self::Conflict(_) => (StatusCode::CONFLICT, Code::Transport),
+            Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
+            Self::InvalidMessage => (StatusCode::BAD_REQUEST, Code::Parse),
+            Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
+            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
+            Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport),
+            _ => (StatusCode::BAD_REQUEST, Code::Transport),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AlreadyInitialized => "Invalid Request: Server already initialized".to_owned(),
+            Self::BatchTooLong => {
+                format!("Invalid Request: Batch must not exceed {MAX_BATCH} messages")
+            }
+            Self::BodyTooLarge { limit } => {
+                format!("Payload Too Large: request body exceeds {limit} bytes")
+            }
+            Self::BodyTooSlow => "Request Timeout: the request body did not arrive".to_owned(),
+            Self::Conflict(text) => format!("Conflict: {text}"),
+            Self::ForeignHost => "Forbidden: this Host is not served to web pages over loopback; \
+                                  --allowedHosts lists further ones"
+                .to_owned(),
+            Self::InitializeInBatch => {
+                "Invalid Request: Only one initialization request is allowed".to_owned()
+            }
+            Self::InvalidEventId => "Invalid event ID format".to_owned(),
+            Self::InvalidMessage => "Parse error: Invalid JSON-RPC message".to_owned(),
+            Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
+            Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
+            Self::TooManySessions => {
+                "Service Unavailable: too many sessions; end some with DELETE".to_owned()
+            }
+            Self::UnknownSession => "Session not found".to_owned(),
+            Self::UnsupportedMediaType => {
+                "Unsupported Media Type: Content-Type must be application/json".to_owned()
+            }
+            Self::UnsupportedVersion(version) => format!(
+                "Bad Request: Unsupported protocol version: {version} (supported versions: {})",
+                legacy_list()
+            ),
+            Self::BadTarget | Self::MethodNotAllowed | Self::NotFound | Self::NoSessionId(_) => {
+                String::new()
+            }
+        }
+    }
+}
+
+/// A JSON-RPC error as an HTTP answer; without a readable request its id is null.
+pub(super) fn rpc_error(
+    status: StatusCode,
+    code: Code,
+    message: impl Into<String>,
+    id: Option<&[u8]>,
+) -> Response {
+    json(status, ErrorBody::new(code, message).response(id.unwrap_or(b"null")))
+}
+
+/// A JSON-RPC error of the upstream's, as the answer to a request.
+pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
+    let text: Bytes = error.response(id);
+    json(StatusCode::OK, text)
+}

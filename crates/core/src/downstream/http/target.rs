@@ -1,0 +1,76 @@
+//! The path of a request as a WHATWG URL parser sees it: the original matches its endpoints on
+//! `new URL(target).pathname`.
+
+use std::borrow::Cow;
+
+use http::Uri;
+
+/// The normalised path; `None` for a target that is no URL.
+pub(super) fn path(uri: &Uri) -> Option<Cow<'_, str>> {
+    let path = uri.path();
+    if uri.authority().is_none() && path.starts_with("//") {
+        return without_authority(&path[2..]);
+    }
+    if !path.contains("/.") && !path.contains("/%2") {
+        return Some(if path.is_empty() { "/".into() } else { path.into() });
+    }
+    Some(without_dots(path).into())
+}
+
+/// `//host/path` names a host.
+fn without_authority(rest: &str) -> Option<Cow<'_, str>> {
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if host.is_empty() {
+        return None;
+    }
+    Some(if path.is_empty() { "/".into() } else { without_dots(path).into() })
+}
+
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut directory = false;
+    for segment in path.split('/').skip(1) {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        directory = matches!(plain.as_str(), "." | "..");
+        match plain.as_str() {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            _ => kept.push(segment),
+        }
+    }
+    if directory {
+        kept.push("");
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_matched_like_urls() {
+        for (target, expected) in [
+            ("/mcp", Some("/mcp")),
+            ("/mcp?x=1", Some("/mcp")),
+            ("/./mcp", Some("/mcp")),
+            ("/a/../mcp", Some("/mcp")),
+            ("/a/%2E%2e/mcp", Some("/mcp")),
+            ("/mcp/..", Some("/")),
+            ("/mcp/.", Some("/mcp/")),
+            ("http://any/mcp", Some("/mcp")),
+            ("http://any", Some("/")),
+            ("/%6dcp", Some("/%6dcp")),
+            ("/mcp/", Some("/mcp/")),
+            ("//mcp", Some("/")),
+            ("//host/mcp", Some("/mcp")),
+            ("//", None),
+            ("///", None),
+        ] {
+            let uri: Uri = target.parse().unwrap();
+            assert_eq!(path(&uri).as_deref(), expected, "{target}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Fronts that clients connect to.
+
+pub(crate) mod http;

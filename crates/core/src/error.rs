@@ -1,0 +1,104 @@
+//! Why a proxy could not be started.
+
+use std::{io, path::PathBuf, time::Duration};
+
+/// A start-up failure. Each says what happened, to what, and what may help.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server's command could not be run.
+    #[error("could not run {command:?}: {}", spawn_problem(.source))]
+    Spawn {
+        /// The program, as configured.
+        command: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The working directory of the server does not exist.
+    #[error("the working directory {} does not exist", .0.display())]
+    WorkingDirectory(PathBuf),
+    /// The server ended before it answered the handshake.
+    #[error("the MCP server {command:?} {outcome} before it answered \"initialize\"{}", tail(.stderr))]
+    EndedEarly {
+        /// The program, as configured.
+        command: String,
+        /// How it ended.
+        outcome: String,
+        /// The last lines of its standard error.
+        stderr: Vec<String>,
+    },
+    /// The server did not answer the handshake in time.
+    #[error(
+        "the MCP server {command:?} did not answer \"initialize\" within {} ms; \
+         --connectionTimeout sets the limit",
+        .limit.as_millis()
+    )]
+    HandshakeTimeout {
+        /// The program, as configured.
+        command: String,
+        /// The limit that passed.
+        limit: Duration,
+    },
+    /// The server answered the handshake with an error or with nonsense.
+    #[error("the MCP server {command:?} refused \"initialize\": {reason}")]
+    HandshakeRefused {
+        /// The program, as configured.
+        command: String,
+        /// What it answered.
+        reason: String,
+    },
+    /// The port could not be opened.
+    #[error("{}", listen_problem(.host, *.port, .source))]
+    Listen {
+        /// Host, as configured.
+        host: String,
+        /// Port, as configured.
+        port: u16,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A certificate or key could not be read.
+    #[error("Failed to read {what} '{}': {source}", .path.display())]
+    TlsFile {
+        /// `CA file`, `certificate file` or `key file`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Certificate and key do not make a TLS server.
+    #[error("TLS cannot be served: {0}")]
+    Tls(String),
+}
+
+fn spawn_problem(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::NotFound => "command not found (ENOENT)".to_owned(),
+        io::ErrorKind::PermissionDenied => "it is not executable (EACCES)".to_owned(),
+        _ => source.to_string(),
+    }
+}
+
+fn listen_problem(host: &str, port: u16, source: &io::Error) -> String {
+    let address =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "listen EADDRINUSE: address already in use {address}; choose another with --port"
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("listen EACCES: permission denied {address}; ports below 1024 need privileges")
+        }
+        _ => format!("cannot listen on {address}: {source}"),
+    }
+}
+
+fn tail(stderr: &[String]) -> String {
+    if stderr.is_empty() {
+        return String::new();
+    }
+    format!("; its last words were:\n  {}", stderr.join("\n  "))
+}

@@ -1,0 +1,314 @@
+//! One JSON-RPC message: its bytes, and where the members that matter to a proxy are in them.
+//!
+//! The scan happens once per direction. Everything that is not listed in [`Parts`] is neither
+//! looked at nor changed.
+
+use bytes::Bytes;
+
+use super::json::{Scanner, Span, SyntaxError, decode};
+
+/// Key of the request metadata that marks a 2026-07-28 message.
+pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Has a method and an id.
+    Request,
+    /// Has a method and no id.
+    Notification,
+    /// Has a result.
+    Result,
+    /// Has an error.
+    Error,
+}
+
+/// Why some bytes are not a JSON-RPC message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Invalid {
+    #[error("not UTF-8 (byte {0})")]
+    Utf8(usize),
+    #[error("not JSON: {0}")]
+    Syntax(#[from] SyntaxError),
+    #[error("not a JSON-RPC 2.0 message: {0}")]
+    Shape(&'static str),
+}
+
+/// A JSON-RPC message as it was received.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    bytes: Bytes,
+    kind: Kind,
+    parts: Parts,
+}
+
+/// Ranges of the members that decide where a message goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Parts {
+    version: Option<Span>,
+    id: Option<Span>,
+    method: Option<Text>,
+    params: Option<Span>,
+    result: Option<Span>,
+    error: Option<Span>,
+    meta: Option<Span>,
+    meta_token: Option<Span>,
+    protocol_version: Option<Span>,
+    token: Option<Span>,
+    request_id: Option<Span>,
+    uri: Option<Span>,
+    repeated: bool,
+    object: bool,
+}
+
+/// A JSON string: the range between its quotes, and whether it must be decoded.
+#[derive(Clone, Copy, Debug)]
+struct Text {
+    span: Span,
+    escaped: bool,
+}
+
+impl Message {
+    /// Scans one message. Line breaks between tokens become spaces, so that the message can
+    /// travel as one line and as one SSE `data:` field; nothing else changes.
+    pub(crate) fn parse(bytes: Bytes) -> Result<Self, Invalid> {
+        check_utf8(&bytes)?;
+        let mut scanner = Scanner::new(&bytes)?;
+        let parts = Parts::scan(&mut scanner, 0)?;
+        scanner.finish()?;
+        let breaks = scanner.breaks();
+        Self::assemble(if breaks { without_breaks(&bytes) } else { bytes }, parts)
+    }
+
+    pub(super) fn assemble(bytes: Bytes, parts: Parts) -> Result<Self, Invalid> {
+        Ok(Self { kind: parts.kind(&bytes)?, bytes, parts })
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The whole message; no line breaks outside strings.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The id as written.
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        self.parts.id.map(|span| span.of(&self.bytes))
+    }
+
+    pub(crate) fn id_span(&self) -> Option<Span> {
+        self.parts.id
+    }
+
+    /// The method; empty for a response.
+    pub(crate) fn method(&self) -> std::borrow::Cow<'_, str> {
+        match self.parts.method {
+            Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into(),
+            Some(Text { span, escaped: false }) => {
+                std::str::from_utf8(span.of(&self.bytes)).unwrap_or_default().into()
+            }
+            None => "".into(),
+        }
+    }
+
+    pub(crate) fn params(&self) -> Option<Span> {
+        self.parts.params
+    }
+
+    pub(crate) fn result(&self) -> Option<Span> {
+        self.parts.result
+    }
+
+    /// The whole error object.
+    pub(crate) fn error(&self) -> Option<Span> {
+        self.parts.error
+    }
+
+    /// `params._meta.progressToken` of a request.
+    pub(crate) fn requested_token(&self) -> Option<Span> {
+        self.parts.meta_token
+    }
+
+    /// `params.progressToken` of a progress notification.
+    pub(crate) fn reported_token(&self) -> Option<Span> {
+        self.parts.token
+    }
+
+    /// `params.requestId` of a cancellation.
+    pub(crate) fn cancelled_id(&self) -> Option<Span> {
+        self.parts.request_id
+    }
+
+    /// `params.uri` when it is a string, decoded.
+    pub(crate) fn uri(&self) -> Option<String> {
+        let span = self.parts.uri?;
+        let inner = span.of(&self.bytes).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        Some(decode(inner))
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &[u8] {
+        span.of(&self.bytes)
+    }
+}
+
+impl Parts {
+    /// Scans one value; positions are relative to `base`. A value that is not a message is noted
+    /// and reported by [`Message::assemble`], so that the rest of a batch can still be read.
+    pub(super) fn scan(scanner: &mut Scanner<'_>, base: usize) -> Result<Self, SyntaxError> {
+        let mut parts = Self::default();
+        if scanner.peek() != Some(b'{') {
+            scanner.value()?;
+            return Ok(parts);
+        }
+        parts.object = true;
+        let mut members = scanner.enter_object()?;
+        while let Some(key) = scanner.next_key(&mut members)? {
+            let member = key.with(Member::of);
+            match member {
+                Member::Method => parts.scan_method(scanner, base)?,
+                Member::Params => parts.scan_params(scanner, base)?,
+                Member::Other => {
+                    scanner.value()?;
+                }
+                _ => {
+                    let value = scanner.value()?.shifted(base);
+                    let slot = match member {
+                        Member::Id => &mut parts.id,
+                        Member::Result => &mut parts.result,
+                        Member::Error => &mut parts.error,
+                        _ => &mut parts.version,
+                    };
+                    parts.repeated |= slot.replace(value).is_some();
+                }
+            }
+        }
+        Ok(parts)
+    }
+
+    fn scan_method(&mut self, scanner: &mut Scanner<'_>, base: usize) -> Result<(), SyntaxError> {
+        if scanner.peek() == Some(b'"') {
+            let (span, escaped) = scanner.string()?;
+            let text = Text { span: span.shifted(base), escaped };
+            self.repeated |= self.method.replace(text).is_some();
+        } else {
+            scanner.value()?;
+            self.repeated = true;
+        }
+        Ok(())
+    }
+
+    fn scan_params(&mut self, scanner: &mut Scanner<'_>, base: usize) -> Result<(), SyntaxError> {
+        if scanner.peek() != Some(b'{') {
+            self.repeated = true;
+            return scanner.value().map(drop);
+        }
+        let start = scanner.at();
+        let mut members = scanner.enter_object()?;
+        while let Some(key) = scanner.next_key(&mut members)? {
+            let slot = key.with(|name| match name {
+                b"progressToken" => Some(&mut self.token),
+                b"requestId" => Some(&mut self.request_id),
+                b"uri" => Some(&mut self.uri),
+                b"_meta" => Some(&mut self.meta),
+                _ => None,
+            });
+            let Some(slot) = slot else {
+                scanner.value()?;
+                continue;
+            };
+            if key.is("_meta") && scanner.peek() == Some(b'{') {
+                self.scan_meta(scanner, base)?;
+            } else {
+                let value = scanner.value()?.shifted(base);
+                self.repeated |= slot.replace(value).is_some();
+            }
+        }
+        let span = Span::new(start, scanner.at()).shifted(base);
+        self.repeated |= self.params.replace(span).is_some();
+        Ok(())
+    }
+
+    fn scan_meta(&mut self, scanner: &mut Scanner<'_>, base: usize) -> Result<(), SyntaxError> {
+        let start = scanner.at();
+        let mut members = scanner.enter_object()?;
+        while let Some(key) = scanner.next_key(&mut members)? {
+            let slot = key.with(|name| match name {
+                b"progressToken" => Some(&mut self.meta_token),
+                _ if name == PROTOCOL_VERSION_KEY.as_bytes() => Some(&mut self.protocol_version),
+                _ => None,
+            });
+            let value = scanner.value()?.shifted(base);
+            if let Some(slot) = slot {
+                self.repeated |= slot.replace(value).is_some();
+            }
+        }
+        let span = Span::new(start, scanner.at()).shifted(base);
+        self.repeated |= self.meta.replace(span).is_some();
+        Ok(())
+    }
+
+    fn kind(&self, bytes: &[u8]) -> Result<Kind, Invalid> {
+        if !self.object {
+            return Err(Invalid::Shape("not an object"));
+        }
+        if self.repeated {
+            return Err(Invalid::Shape("a member is repeated or has the wrong type"));
+        }
+        if self.version.map(|span| span.of(bytes)) != Some(b"\"2.0\"") {
+            return Err(Invalid::Shape("\"jsonrpc\" is not \"2.0\""));
+        }
+        let id = self.id.map(|span| span.of(bytes));
+        let addressable = id.is_some_and(|id| matches!(id[0], b'"' | b'-' | b'0'..=b'9'));
+        match (self.method.is_some(), self.result.is_some(), self.error.is_some()) {
+            (true, false, false) if id.is_none() => Ok(Kind::Notification),
+            (true, false, false) if addressable => Ok(Kind::Request),
+            (false, true, false) if addressable => Ok(Kind::Result),
+            (false, false, true) if addressable || id.is_none() || id == Some(b"null") => {
+                Ok(Kind::Error)
+            }
+            (true, false, false) | (false, true, false) | (false, false, true) => {
+                Err(Invalid::Shape("the id is neither a string nor a number"))
+            }
+            _ => Err(Invalid::Shape("neither a request, a notification nor a response")),
+        }
+    }
+}
+
+/// The members of a message.
+#[derive(Clone, Copy)]
+enum Member {
+    Version,
+    Id,
+    Method,
+    Params,
+    Result,
+    Error,
+    Other,
+}
+
+impl Member {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"jsonrpc" => Self::Version,
+            b"id" => Self::Id,
+            b"method" => Self::Method,
+            b"params" => Self::Params,
+            b"result" => Self::Result,
+            b"error" => Self::Error,
+            _ => Self::Other,
+        }
+    }
+}
+
+pub(super) fn check_utf8(bytes: &[u8]) -> Result<(), Invalid> {
+    std::str::from_utf8(bytes).map(drop).map_err(|error| Invalid::Utf8(error.valid_up_to()))
+}
+
+/// A string never holds a raw line break (the scanner refuses it), so all of them are white space.
+#[cold]
+pub(super) fn without_breaks(bytes: &[u8]) -> Bytes {
+    let spaced = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+    bytes.iter().map(spaced).collect::<Vec<u8>>().into()
+}

@@ -1,0 +1,73 @@
+//! JSON-RPC errors that the proxy itself answers. The numbers appear here only.
+
+use bytes::Bytes;
+
+use super::splice::escape;
+
+/// Error codes of JSON-RPC 2.0, MCP and the original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// The text is not JSON, or not a JSON-RPC message.
+    Parse,
+    /// The message is well formed and not acceptable here.
+    InvalidRequest,
+    /// Nobody serves the method.
+    MethodNotFound,
+    /// Arguments are wrong.
+    InvalidParams,
+    /// The proxy or the server behind it failed.
+    Internal,
+    /// Transport rule broken (Accept, Content-Type, authentication, session header …).
+    Transport,
+    /// The session is unknown.
+    SessionNotFound,
+    /// The API key is missing or wrong: the original answers with the HTTP status.
+    Unauthorized,
+}
+
+impl Code {
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Parse => -32700,
+            Self::InvalidRequest => -32600,
+            Self::MethodNotFound => -32601,
+            Self::InvalidParams => -32602,
+            Self::Internal => -32603,
+            Self::Transport => -32000,
+            Self::SessionNotFound => -32001,
+            Self::Unauthorized => 401,
+        }
+    }
+}
+
+/// The error object of a response.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorBody {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    /// Raw JSON of `data`.
+    pub(crate) data: Option<String>,
+}
+
+impl ErrorBody {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// The whole response to the request with this raw id.
+    pub(crate) fn response(&self, id: &[u8]) -> Bytes {
+        let mut text = Vec::with_capacity(96 + self.message.len());
+        text.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+        text.extend_from_slice(id);
+        text.extend_from_slice(b",\"error\":{\"code\":");
+        text.extend_from_slice(self.code.number().to_string().as_bytes());
+        text.extend_from_slice(b",\"message\":");
+        text.extend_from_slice(escape(&self.message).as_bytes());
+        if let Some(data) = &self.data {
+            text.extend_from_slice(b",\"data\":");
+            text.extend_from_slice(data.as_bytes());
+        }
+        text.extend_from_slice(b"}}");
+        text.into()
+    }
+}

@@ -1,0 +1,17 @@
+//! Raw JSON-RPC 2.0: messages are looked at once and edited in place, never rebuilt.
+//!
+//! Everything here is a function of bytes: no runtime, no clock, no locks.
+
+mod batch;
+mod envelope;
+mod error;
+mod id;
+mod json;
+mod splice;
+
+pub(crate) use batch::{Body, split};
+pub(crate) use envelope::{Invalid, Kind, Message};
+pub(crate) use error::{Code, ErrorBody};
+pub(crate) use id::Raw;
+pub(crate) use json::{Span, decode_string, find_member, find_removal};
+pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};

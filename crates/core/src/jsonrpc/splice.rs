@@ -1,0 +1,172 @@
+//! Replacing ranges of a message, and queueing the outcome without copying large payloads.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::json::Span;
+
+/// Runs shorter than this are copied next to their neighbours; longer ones keep their buffer.
+const COPY_BELOW: usize = 8 * 1024;
+
+/// One replacement. Edits of a message are given in ascending order and do not overlap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edit<'a> {
+    pub(crate) span: Span,
+    pub(crate) with: &'a [u8],
+}
+
+/// A message on its way out: what is put before it, its edits, what is put behind it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assembly<'a> {
+    pub(crate) before: &'a [u8],
+    pub(crate) source: &'a Bytes,
+    pub(crate) edits: &'a [Edit<'a>],
+    pub(crate) behind: &'a [u8],
+}
+
+impl Assembly<'_> {
+    pub(crate) fn len(&self) -> usize {
+        let removed: usize = self.edits.iter().map(|edit| edit.span.range().len()).sum();
+        let added: usize = self.edits.iter().map(|edit| edit.with.len()).sum();
+        self.before.len() + self.source.len() - removed + added + self.behind.len()
+    }
+
+    /// The bytes as one frame that can be kept and sent several times.
+    pub(crate) fn frame(&self) -> Frame {
+        if self.source.len() < COPY_BELOW {
+            let mut whole = Vec::with_capacity(self.len());
+            self.write(&mut |run: Run<'_>| match run {
+                Run::Borrowed(bytes) => whole.extend_from_slice(bytes),
+                Run::Shared(bytes) => whole.extend_from_slice(&bytes),
+            });
+            return Frame::Whole(whole.into());
+        }
+        let mut pieces = Pieces::default();
+        pieces.push(self);
+        Frame::Runs(pieces.drain().into())
+    }
+
+    fn write(&self, sink: &mut dyn FnMut(Run<'_>)) {
+        let mut from = 0;
+        sink(Run::Borrowed(self.before));
+        for edit in self.edits {
+            let range = edit.span.range();
+            sink(self.run(from, range.start));
+            sink(Run::Borrowed(edit.with));
+            from = range.end;
+        }
+        sink(self.run(from, self.source.len()));
+        sink(Run::Borrowed(self.behind));
+    }
+
+    fn run(&self, from: usize, to: usize) -> Run<'_> {
+        if to - from < COPY_BELOW {
+            Run::Borrowed(&self.source[from..to])
+        } else {
+            Run::Shared(self.source.slice(from..to))
+        }
+    }
+}
+
+enum Run<'a> {
+    Borrowed(&'a [u8]),
+    Shared(Bytes),
+}
+
+/// Bytes of one message, ready to be written; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame {
+    /// One buffer of its own.
+    Whole(Bytes),
+    /// Several, one of which is the large buffer the message was read into.
+    Runs(std::sync::Arc<[Bytes]>),
+}
+
+impl Frame {
+    pub(crate) fn runs(&self) -> &[Bytes] {
+        match self {
+            Self::Whole(bytes) => std::slice::from_ref(bytes),
+            Self::Runs(runs) => runs,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.runs().iter().map(Bytes::len).sum()
+    }
+}
+
+/// A queue of bytes: small runs are gathered, large ones pass through untouched.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    sealed: VecDeque<Bytes>,
+    tail: BytesMut,
+    length: usize,
+}
+
+impl Pieces {
+    /// Bytes queued.
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(crate) fn push(&mut self, assembly: &Assembly<'_>) {
+        self.length += assembly.len();
+        assembly.write(&mut |run| match run {
+            Run::Borrowed(bytes) => self.tail.extend_from_slice(bytes),
+            Run::Shared(bytes) => self.append(bytes),
+        });
+    }
+
+    pub(crate) fn push_frame(&mut self, frame: &Frame) {
+        self.length += frame.len();
+        for bytes in frame.runs() {
+            if bytes.len() < COPY_BELOW && !self.is_fresh() {
+                self.tail.extend_from_slice(bytes);
+            } else {
+                self.append(bytes.clone());
+            }
+        }
+    }
+
+    pub(crate) fn push_slice(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        self.tail.extend_from_slice(bytes);
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.tail.is_empty() && self.sealed.is_empty()
+    }
+
+    fn append(&mut self, bytes: Bytes) {
+        if !self.tail.is_empty() {
+            self.sealed.push_back(self.tail.split().freeze());
+        }
+        self.sealed.push_back(bytes);
+    }
+
+    /// The next run of bytes.
+    pub(crate) fn pop(&mut self) -> Option<Bytes> {
+        let next = match self.sealed.pop_front() {
+            Some(bytes) => bytes,
+            None if self.tail.is_empty() => return None,
+            None => self.tail.split().freeze(),
+        };
+        self.length -= next.len();
+        Some(next)
+    }
+
+    /// All of it.
+    pub(crate) fn drain(&mut self) -> Vec<Bytes> {
+        std::iter::from_fn(|| self.pop()).collect()
+    }
+}
+
+/// Text as a JSON string literal, quotes included.
+pub(crate) fn escape(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,277 @@
+//! One client's connection to a shared upstream.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Connection, Reply, Shared,
+    exchange::{MemberId, Purpose},
+    initialize::requested_version,
+    outbox::{Outbox, Pushed},
+    shared::{Link, State},
+    subscription::Effect,
+};
+use crate::{
+    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
+    protocol::{LogLevel, Method, Notification},
+    telemetry::traffic,
+};
+
+/// Most resources one client may be subscribed to.
+const MAX_SUBSCRIPTIONS: usize = 1024;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    id: MemberId,
+    shared: Arc<Shared>,
+}
+
+impl Connection for Member {
+    fn send(&self, message: Message, reply: Option<Reply>) -> Option<BoxFuture<'static, ()>> {
+        match (message.kind(), reply) {
+            (Kind::Request, Some(reply)) => self.request(message, reply),
+            (Kind::Notification, _) => self.notification(message),
+            // The upstream has asked this client nothing, so there is nothing to answer.
+            _ => None,
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.shared.lock();
+        let Some(attached) = state.members.remove(&self.id) else { return };
+        let abandoned = if attached.in_flight > 0 { state.abandon(self.id) } else { Vec::new() };
+        for (id, _) in &abandoned {
+            state.cancel(*id, "Connection closed");
+        }
+        for uri in state.subscriptions.release_all(self.id) {
+            state.apply(Effect::Unsubscribe, uri);
+        }
+        drop(state);
+        for (_, exchange) in abandoned {
+            if let Purpose::Call { reply, .. } = exchange.purpose {
+                reply.forget();
+            }
+        }
+    }
+}
+
+impl Member {
+    pub(super) fn new(id: MemberId, shared: Arc<Shared>) -> Self {
+        Self { id, shared }
+    }
+
+    fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        match Method::of(&request.method()) {
+            Method::Initialize => self.initialize(&request, reply),
+            Method::Ping => self.ping(reply),
+            Method::SetLevel => return self.set_level(request, reply),
+            Method::Subscribe => return self.subscribe(request, reply),
+            Method::Unsubscribe => return self.unsubscribe(request, reply),
+            Method::Tasks => reply.error(&ErrorBody::new(
+                Code::MethodNotFound,
+                "tasks are not available on a server that is shared by all clients of the proxy; \
+                 run mcp-proxy with --isolation session",
+            )),
+            Method::Other => return self.forward(request, reply),
+        }
+        None
+    }
+
+    fn initialize(&self, request: &Message, reply: Reply) {
+        match &self.shared.lock().link {
+            Link::Down(cause) => reply.error(&cause.error()),
+            Link::Up { initialize, .. } => {
+                reply.result(&initialize.for_client(requested_version(request).as_deref()));
+            }
+        }
+    }
+
+    fn ping(&self, reply: Reply) {
+        match &self.shared.lock().link {
+            Link::Down(cause) => reply.error(&cause.error()),
+            Link::Up { .. } => reply.result(b"{}"),
+        }
+    }
+
+    /// The level is the client's own; the upstream is asked for the most verbose one of all. One
+    /// that was told nothing is taken to log from `info` up.
+    fn set_level(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let mut state = self.shared.lock();
+        if !matches!(&state.link, Link::Up { initialize, .. } if initialize.has_logging()) {
+            drop(state);
+            return self.forward(request, reply);
+        }
+        let level = request.params().and_then(|params| {
+            let span = find_member(request.bytes(), params, "level")?;
+            LogLevel::from_json(request.text(span))
+        });
+        let Some(level) = level else {
+            let accepted = LogLevel::NAMES.join(", ");
+            let message = format!("Invalid log level; use one of {accepted}");
+            reply.error(&ErrorBody::new(Code::InvalidParams, message));
+            return None;
+        };
+        if let Some(attached) = state.members.get_mut(&self.id) {
+            attached.level = Some(level);
+        }
+        if level < state.level {
+            state.level = level;
+            let params = format!("{{\"level\":\"{}\"}}", level.name());
+            state.request("logging/setLevel", &params, Purpose::Housekeeping);
+            self.shared.watch(&mut state);
+        }
+        drop(state);
+        reply.result(b"{}");
+        None
+    }
+
+    fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let mut state = self.shared.lock();
+        if let Link::Down(cause) = &state.link {
+            reply.error(&cause.error());
+            return None;
+        }
+        if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
+            let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
+            reply.error(&ErrorBody::new(Code::Internal, message));
+            return None;
+        }
+        if let Some(effect) = state.subscriptions.want(&uri, self.id, reply) {
+            state.apply(effect, uri);
+            self.shared.watch(&mut state);
+        }
+        None
+    }
+
+    fn unsubscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let Some(uri) = request.uri() else { return self.forward(request, reply) };
+        let mut state = self.shared.lock();
+        if let Link::Down(cause) = &state.link {
+            reply.error(&cause.error());
+            return None;
+        }
+        if let Some(effect) = state.subscriptions.release(&uri, self.id) {
+            state.apply(effect, uri);
+            self.shared.watch(&mut state);
+        }
+        drop(state);
+        reply.result(b"{}");
+        None
+    }
+
+    fn notification(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
+        match Notification::of(&notification.method()) {
+            // The upstream was initialized by the proxy, which has no roots and sent it no
+            // request whose progress could be told.
+            Notification::Initialized
+            | Notification::RootsListChanged
+            | Notification::Progress
+            | Notification::Tasks => None,
+            Notification::Cancelled => {
+                self.cancel(&notification);
+                None
+            }
+            _ => self.pass_on(notification),
+        }
+    }
+
+    fn cancel(&self, notification: &Message) {
+        let Some(span) = notification.cancelled_id() else { return };
+        let mut state = self.shared.lock();
+        let Some(id) = state.exchanges.find(self.id, notification.text(span)) else { return };
+        let exchange = state.exchanges.remove(id);
+        state.ended(self.id);
+        if let Link::Up { outbox, .. } = &state.link {
+            let id = itoa::Buffer::new().format(id).to_owned();
+            let edits = [Edit { span, with: id.as_bytes() }];
+            outbox.push_anyway(&line(notification, &edits));
+        }
+        drop(state);
+        if let Some(Purpose::Call { reply, .. }) = exchange.map(|exchange| exchange.purpose) {
+            reply.forget();
+        }
+    }
+
+    /// Sends a call upstream under an id of the proxy's own.
+    fn forward(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let (outbox, request, reply) = self.try_forward(request, reply).err()?;
+        let member = self.clone();
+        Some(Box::pin(async move {
+            let mut held = (outbox, request, reply);
+            loop {
+                held.0.room().await;
+                match member.try_forward(held.1, held.2) {
+                    Ok(()) => return,
+                    Err(refused) => held = refused,
+                }
+            }
+        }))
+    }
+
+    fn try_forward(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Result<(), (Arc<Outbox>, Message, Reply)> {
+        let mut state = self.shared.lock();
+        let outbox = match &state.link {
+            Link::Up { outbox, .. } => Arc::clone(outbox),
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                return Ok(());
+            }
+        };
+        match self.push(&state, &outbox, &request) {
+            Pushed::Full => return Err((outbox, request, reply)),
+            Pushed::Closed => {
+                reply.error(&ErrorBody::new(Code::Internal, "the server is being stopped"));
+            }
+            Pushed::Queued => {
+                traffic!("->", request.bytes());
+                state.exchanges.insert(Purpose::Call { member: self.id, reply });
+                if let Some(attached) = state.members.get_mut(&self.id) {
+                    attached.in_flight += 1;
+                }
+                self.shared.watch(&mut state);
+            }
+        }
+        Ok(())
+    }
+
+    /// The progress token is the id: both have to be unique among running calls.
+    fn push(&self, state: &State, outbox: &Outbox, request: &Message) -> Pushed {
+        let mut buffer = itoa::Buffer::new();
+        let own = buffer.format(state.exchanges.next_id()).as_bytes();
+        let Some(id) = request.id_span() else { return Pushed::Queued };
+        let id = Edit { span: id, with: own };
+        match request.requested_token().map(|span| Edit { span, with: own }) {
+            None => outbox.push(&line(request, &[id])),
+            Some(token) if token.span.start < id.span.start => {
+                outbox.push(&line(request, &[token, id]))
+            }
+            Some(token) => outbox.push(&line(request, &[id, token])),
+        }
+    }
+
+    fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
+        let Link::Up { outbox, .. } = &self.shared.lock().link else { return None };
+        let outbox = Arc::clone(outbox);
+        traffic!("->", notification.bytes());
+        if outbox.push(&line(&notification, &[])) != Pushed::Full {
+            return None;
+        }
+        Some(Box::pin(async move {
+            while outbox.push(&line(&notification, &[])) == Pushed::Full {
+                outbox.room().await;
+            }
+        }))
+    }
+}
+
+/// A message as a line of the upstream's standard input.
+fn line<'a>(message: &'a Message, edits: &'a [Edit<'a>]) -> Assembly<'a> {
+    Assembly { before: b"", source: message.bytes(), edits, behind: b"\n" }
+}

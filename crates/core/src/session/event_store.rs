@@ -1,0 +1,107 @@
+//! The events of one session, kept for `Last-Event-ID` (MCP 2025-11-25, "Resumability").
+
+use std::collections::VecDeque;
+
+use crate::{codec::event_stream::EventId, config::EventStoreConfig, jsonrpc::Frame};
+
+/// A ring of events, bounded in count and in bytes; the newest event is always kept.
+#[derive(Debug)]
+pub(crate) struct EventStore {
+    limits: EventStoreConfig,
+    events: VecDeque<Event>,
+    bytes: usize,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Event {
+    id: EventId,
+    frame: Frame,
+}
+
+impl EventStore {
+    pub(crate) fn new(limits: EventStoreConfig) -> Self {
+        Self { limits, events: VecDeque::new(), bytes: 0, next: 0 }
+    }
+
+    /// Gives the event its id, keeps what `build` makes of it, and hands it back.
+    pub(crate) fn append(&mut self, stream: u64, build: impl FnOnce(EventId) -> Frame) -> Frame {
+        let id = EventId { stream, number: self.next };
+        self.next += 1;
+        let frame = build(id);
+        self.bytes += frame.len();
+        self.events.push_back(Event { id, frame: frame.clone() });
+        while self.events.len() > 1
+            && (self.events.len() > self.limits.max_events || self.bytes > self.limits.max_bytes)
+        {
+            if let Some(oldest) = self.events.pop_front() {
+                self.bytes -= oldest.frame.len();
+            }
+        }
+        frame
+    }
+
+    /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
+    pub(crate) fn after(&self, last: EventId) -> Option<impl Iterator<Item = &Frame>> {
+        let at = self.events.binary_search_by_key(&last.number, |event| event.id.number).ok()?;
+        if self.events[at].id != last {
+            return None;
+        }
+        let later = self.events.range(at + 1..);
+        Some(later.filter(move |event| event.id.stream == last.stream).map(|event| &event.frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(max_events: usize, max_bytes: usize) -> EventStore {
+        EventStore::new(EventStoreConfig { max_events, max_bytes })
+    }
+
+    fn add(store: &mut EventStore, stream: u64, text: &'static str) -> EventId {
+        let mut given = None;
+        store.append(stream, |id| {
+            given = Some(id);
+            Frame::Whole(text.into())
+        });
+        given.unwrap()
+    }
+
+    fn later(store: &EventStore, id: EventId) -> Option<Vec<String>> {
+        let texts = |frame: &Frame| String::from_utf8(frame.runs().concat()).unwrap();
+        Some(store.after(id)?.map(texts).collect())
+    }
+
+    #[test]
+    fn replays_only_later_events_of_the_same_stream() {
+        let mut store = store(10, 1000);
+        let first = add(&mut store, 1, "a");
+        add(&mut store, 2, "b");
+        let third = add(&mut store, 1, "c");
+        assert_eq!(later(&store, first), Some(vec!["c".to_owned()]));
+        assert_eq!(later(&store, third), Some(vec![]));
+    }
+
+    #[test]
+    fn an_evicted_or_foreign_id_is_unknown() {
+        let mut store = store(2, 1000);
+        let first = add(&mut store, 1, "a");
+        let second = add(&mut store, 1, "b");
+        add(&mut store, 1, "c");
+        assert_eq!(later(&store, first), None);
+        assert_eq!(later(&store, EventId { stream: 7, ..second }), None);
+        assert_eq!(later(&store, EventId { stream: 1, number: 99 }), None);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_the_newest_event_stays() {
+        let mut store = store(100, 4);
+        let small = add(&mut store, 1, "abc");
+        let large = add(&mut store, 1, "0123456789");
+        assert_eq!(later(&store, small), None);
+        assert_eq!(later(&store, large), Some(vec![]));
+        assert_eq!(store.bytes, 10);
+    }
+}

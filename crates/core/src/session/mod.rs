@@ -1,0 +1,15 @@
+//! 2025-era HTTP sessions: what outlives a single request of a client.
+//!
+//! A session owns its streams and, if it is resumable, the events on them. It is ended by whoever
+//! removes it from the [`Registry`].
+
+mod event_store;
+mod reaper;
+mod registry;
+mod stream;
+
+use event_store::EventStore;
+pub(crate) use reaper::reap;
+use registry::Numbering;
+pub(crate) use registry::{Attachment, Registry, Session};
+pub(crate) use stream::{Encoding, Resumed, Step, Stream};

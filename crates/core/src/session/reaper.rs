@@ -1,0 +1,25 @@
+//! Closes sessions whose client has gone without saying so.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Registry;
+use crate::telemetry::console;
+
+/// Longest pause between two looks.
+const MAX_PERIOD: Duration = Duration::from_mins(1);
+
+/// Closes idle sessions for ever; ends with the task that runs it.
+pub(crate) async fn reap(registry: Arc<Registry>, timeout: Duration) {
+    let period = timeout.clamp(Duration::from_millis(1), MAX_PERIOD);
+    loop {
+        tokio::time::sleep(period).await;
+        for session in registry.remove_idle(timeout) {
+            console!(
+                "[mcp-proxy] closing session {}, idle for over {}ms",
+                session.id(),
+                timeout.as_millis()
+            );
+            session.close();
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! One HTTP response's worth of messages, in upstream order.
+//!
+//! Writers are the exchanges on it, the reader is the response body. A stream of a resumable
+//! session outlives its body: while nobody reads, messages go to the event store only.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+use super::{Numbering, Session};
+use crate::{
+    codec::event_stream,
+    jsonrpc::{Assembly, Frame, Pieces},
+    relay::{Outgoing, Sink},
+};
+
+/// Bytes queued for a reader that does not keep up, beyond which its stream is cut. One message of
+/// any size is always accepted.
+pub(crate) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How messages are written into the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// `application/json`: responses only, as an array if there are several.
+    Json,
+    /// `text/event-stream`.
+    EventStream,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Bytes(Bytes),
+    /// All responses were sent.
+    End,
+    /// The reader was too slow, or another one took its place.
+    Cut,
+}
+
+/// See the module.
+pub(crate) struct Stream {
+    encoding: Encoding,
+    numbering: Option<Numbering>,
+    session: Weak<Session>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Pieces,
+    reader: Reader,
+    /// Responses still to come.
+    owed: Owed,
+    wrote: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Absent,
+    Present(Option<Waker>),
+    Cut,
+}
+
+/// When a stream is complete.
+#[derive(Debug, PartialEq, Eq)]
+enum Owed {
+    Responses {
+        left: usize,
+        array: bool,
+    },
+    /// A stream without requests of its own: open until its session ends.
+    Unlimited,
+    Ended,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("encoding", &self.encoding).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// A stream for `responses` requests, whose reader is about to come.
+    pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
+        let owed = Owed::Responses { left: responses, array: responses > 1 };
+        Self {
+            encoding,
+            numbering: None,
+            session: Weak::new(),
+            state: Mutex::new(State {
+                queue: Pieces::default(),
+                reader: Reader::Present(None),
+                owed,
+                wrote: false,
+            }),
+        }
+    }
+
+    /// A stream for messages that answer nothing, without a reader yet.
+    pub(crate) fn standalone(numbering: Option<Numbering>) -> Self {
+        let stream = Self::new(Encoding::EventStream, 0);
+        let mut state = stream.lock();
+        state.owed = Owed::Unlimited;
+        state.reader = Reader::Absent;
+        drop(state);
+        Self { numbering, ..stream }
+    }
+
+    /// Makes it a stream of this session: numbered if the session is resumable.
+    pub(crate) fn in_session(self, session: &Arc<Session>, numbering: Option<Numbering>) -> Self {
+        Self { numbering, session: Arc::downgrade(session), ..self }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_event_stream(&self) -> bool {
+        self.encoding == Encoding::EventStream
+    }
+
+    /// Number of the stream within its session.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.numbering.as_ref().map(|numbering| numbering.stream)
+    }
+
+    /// Starts a numbered stream with an event that carries only an id.
+    pub(crate) fn prime(&self) {
+        let Some(numbering) = &self.numbering else { return };
+        let frame =
+            numbering.append(|id| Frame::Whole(Bytes::copy_from_slice(id.priming().as_bytes())));
+        self.lock().queue.push_frame(&frame);
+    }
+
+    /// Queues bytes that are not a message of the server.
+    pub(crate) fn push_raw(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        state.queue.push_slice(bytes);
+        state.wake();
+    }
+
+    /// Lets a reader in; `false` if there is one.
+    pub(crate) fn attach(&self) -> bool {
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Present(_)) {
+            return false;
+        }
+        state.reader = Reader::Present(None);
+        true
+    }
+
+    /// Lets a reader in that has missed everything after `last`; see [`Resumed`].
+    pub(crate) fn resume(&self, last: event_stream::EventId) -> Resumed {
+        let Some(numbering) = &self.numbering else { return Resumed::Unknown };
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Present(_)) {
+            return Resumed::Taken;
+        }
+        let missed = numbering.replay(last, &mut state.queue);
+        if !missed {
+            return Resumed::Unknown;
+        }
+        state.reader = Reader::Present(None);
+        Resumed::Attached
+    }
+
+    /// The reader has gone. What was queued for it stays in the event store, if there is one.
+    pub(crate) fn detach(&self) {
+        let mut state = self.lock();
+        state.queue = Pieces::default();
+        state.reader = Reader::Absent;
+        let finished = state.owed == Owed::Ended || self.numbering.is_none();
+        drop(state);
+        if finished {
+            self.leave_session();
+        }
+    }
+
+    /// Ends the stream whatever it still owes.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.owed = Owed::Ended;
+        state.wake();
+    }
+
+    /// What the reader gets next.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Step> {
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Cut) {
+            return Poll::Ready(Step::Cut);
+        }
+        if let Some(bytes) = state.queue.pop() {
+            return Poll::Ready(Step::Bytes(bytes));
+        }
+        if state.owed == Owed::Ended {
+            return Poll::Ready(Step::End);
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Ready once every response is there: nothing more will be queued.
+    pub(crate) fn poll_ended(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended || matches!(state.reader, Reader::Cut) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Ready once there is a message to send, or nothing more will come.
+    pub(crate) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.wrote || state.owed == Owed::Ended {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Everything queued, for a response that is sent at once; `None` while more is to come.
+    pub(crate) fn take_whole(&self) -> Option<Vec<Bytes>> {
+        let mut state = self.lock();
+        (state.owed == Owed::Ended).then(|| state.queue.drain())
+    }
+
+    fn leave_session(&self) {
+        if let (Some(session), Some(number)) = (self.session.upgrade(), self.number()) {
+            session.forget_stream(number);
+        }
+    }
+
+    fn write_event(&self, state: &mut State, outgoing: &Outgoing<'_>) {
+        let Outgoing { source, edits, .. } = *outgoing;
+        let behind = event_stream::END;
+        let Some(numbering) = &self.numbering else {
+            let assembly = Assembly { before: event_stream::MESSAGE, source, edits, behind };
+            if state.makes_room(assembly.len()) {
+                state.queue.push(&assembly);
+            }
+            return;
+        };
+        let frame = numbering.append(|id| {
+            Assembly { before: id.message().as_bytes(), source, edits, behind }.frame()
+        });
+        if state.makes_room(frame.len()) {
+            state.queue.push_frame(&frame);
+        }
+    }
+}
+
+impl Sink for Stream {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended {
+            return;
+        }
+        match self.encoding {
+            Encoding::EventStream => {
+                self.write_event(&mut state, &outgoing);
+                state.wrote = true;
+            }
+            Encoding::Json if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json => {}
+        }
+        let finished = outgoing.response && state.settle();
+        state.wake();
+        let absent = matches!(state.reader, Reader::Absent);
+        drop(state);
+        if finished && absent {
+            self.leave_session();
+        }
+    }
+
+    /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,
+    /// because a client takes its end for a lost connection and asks to resume it for ever; a JSON
+    /// body that can never come ends.
+    fn forget(&self) {
+        let mut state = self.lock();
+        if self.encoding == Encoding::Json && state.settle() {
+            state.wake();
+        }
+    }
+}
+
+impl State {
+    /// Counts a response; `true` when it was the last.
+    fn settle(&mut self) -> bool {
+        match &mut self.owed {
+            Owed::Responses { left, .. } if *left > 1 => *left -= 1,
+            Owed::Responses { array, .. } => {
+                if *array && self.wrote {
+                    self.queue.push_slice(b"]");
+                }
+                self.owed = Owed::Ended;
+            }
+            Owed::Unlimited | Owed::Ended => {}
+        }
+        self.owed == Owed::Ended
+    }
+
+    fn write_json(&mut self, outgoing: &Outgoing<'_>) {
+        let array = matches!(self.owed, Owed::Responses { array: true, .. });
+        let before: &[u8] = match (array, self.wrote) {
+            (true, true) => b",",
+            (true, false) => b"[",
+            (false, _) => b"",
+        };
+        self.wrote = true;
+        self.queue.push(&Assembly {
+            before,
+            source: outgoing.source,
+            edits: outgoing.edits,
+            behind: b"",
+        });
+    }
+
+    /// Whether a message may be queued; cuts a reader that has fallen too far behind.
+    fn makes_room(&mut self, length: usize) -> bool {
+        if !matches!(self.reader, Reader::Present(_)) {
+            return false;
+        }
+        if self.queue.is_empty() || self.queue.len() + length <= MAX_QUEUED_BYTES {
+            return true;
+        }
+        tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
+        self.queue = Pieces::default();
+        self.wake();
+        self.reader = Reader::Cut;
+        false
+    }
+
+    fn wake(&mut self) {
+        if let Reader::Present(waker) = &mut self.reader
+            && let Some(waker) = waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn wait(&mut self, context: &Context<'_>) {
+        if let Reader::Present(waker) = &mut self.reader
+            && !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waker = Some(context.waker().clone());
+        }
+    }
+}
+
+/// Outcome of [`Stream::resume`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Resumed {
+    Attached,
+    /// Somebody is reading the stream.
+    Taken,
+    /// The event is not kept.
+    Unknown,
+}

@@ -1,0 +1,51 @@
+//! TLS for the front, from PEM files.
+
+use std::{path::Path, sync::Arc};
+
+use rustls::{ServerConfig, crypto::ring};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{config::TlsConfig, error::Error};
+
+/// Loads certificate and key.
+pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
+    let (Some(cert), Some(key)) = (&config.cert, &config.key) else {
+        return Err(Error::Tls(
+            "a certificate (--sslCert) and its key (--sslKey) are both needed".to_owned(),
+        ));
+    };
+    let mut chain = certificates("certificate file", cert)?;
+    if let Some(ca) = &config.ca {
+        chain.extend(certificates("CA file", ca)?);
+    }
+    let pem = read("key file", key)?;
+    let key_file = key.display();
+    let key = PrivateKeyDer::from_pem_slice(&pem)
+        .map_err(|error| Error::Tls(format!("no usable private key in '{key_file}': {error}")))?;
+    let failed = |error: rustls::Error| {
+        Error::Tls(format!("'{}' with '{key_file}': {error}", cert.display()))
+    };
+    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(failed)?;
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|source| Error::TlsFile { what, path: path.to_owned(), source })
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let pem = read(what, path)?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(Error::Tls(format!("no certificate in '{}'", path.display()))),
+        Err(error) => Err(Error::Tls(format!("'{}' is not PEM: {error}", path.display()))),
+    }
+}

@@ -1,0 +1,152 @@
+//! One child process: started in a group of its own, stopped with everything it has started.
+
+use std::{io, process::ExitStatus, time::Duration};
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::{
+    process::{ChildStdin, ChildStdout, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::stderr::{Tail, pass_through};
+use crate::{config::CommandConfig, error::Error};
+
+/// How long a child may take to notice the end of its input before it is signalled.
+const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
+
+/// A running child.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Box<dyn ChildWrapper>,
+    tail: Tail,
+    pass_through: JoinHandle<()>,
+    name: String,
+}
+
+/// The child's pipes.
+#[derive(Debug)]
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+}
+
+impl Process {
+    /// Starts the command.
+    pub(super) fn spawn(config: &CommandConfig) -> Result<(Self, Pipes), Error> {
+        let name = config.program.to_string_lossy().into_owned();
+        if let Some(cwd) = config.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
+            return Err(Error::WorkingDirectory(cwd.clone()));
+        }
+        let mut wrap = CommandWrap::from(command(config));
+        #[cfg(unix)]
+        wrap.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        wrap.wrap(process_wrap::tokio::JobObject);
+        wrap.wrap(KillOnDrop);
+        let failed = |source| Error::Spawn { command: name.clone(), source };
+        let mut child = wrap.spawn().map_err(failed)?;
+        let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(failed(io::Error::other("its pipes are missing")));
+        };
+        let tail = Tail::default();
+        let pass_through = tokio::spawn(pass_through(stderr, tail.clone()));
+        Ok((Self { child, tail, pass_through, name }, Pipes { stdin, stdout }))
+    }
+
+    /// The program, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits for the child to exit.
+    pub(super) async fn exited(&mut self) -> io::Result<ExitStatus> {
+        self.child.inner_mut().wait().await
+    }
+
+    /// The last lines of its standard error, complete once it has exited.
+    pub(super) async fn last_words(&mut self) -> Vec<String> {
+        // What is in the pipe is there already; a grandchild that holds it open is not waited for.
+        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        self.tail.lines()
+    }
+
+    /// Ends the child, whose input has been closed: waits, asks, and in the end insists, all
+    /// within `budget`. Nothing of its process group is left.
+    pub(super) async fn stop(&mut self, budget: Duration) -> Option<ExitStatus> {
+        let patience = END_OF_INPUT_GRACE.min(budget / 4);
+        let mut status = timeout(patience, self.exited()).await.ok().and_then(Result::ok);
+        if status.is_none() {
+            self.terminate();
+            status = timeout(budget / 2, self.exited()).await.ok().and_then(Result::ok);
+        }
+        if let Err(error) = self.child.start_kill() {
+            tracing::debug!(%error, "nothing of the child's process group was left to kill");
+        }
+        if status.is_none() {
+            status = self.exited().await.ok();
+        }
+        drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
+        status
+    }
+
+    #[cfg(unix)]
+    fn terminate(&self) {
+        const SIGTERM: i32 = 15;
+        if let Err(error) = self.child.signal(SIGTERM) {
+            tracing::debug!(%error, "the child could not be asked to stop");
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "Windows has no signal to ask with")]
+    fn terminate(&self) {}
+}
+
+/// How a child ended, as the end of "the server …".
+pub(super) fn outcome(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else { return "ended".to_owned() };
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("was killed by signal {signal}");
+    }
+    match status.code() {
+        Some(code) => format!("exited with code {code}"),
+        None => "ended".to_owned(),
+    }
+}
+
+fn command(config: &CommandConfig) -> Command {
+    let mut command = if config.shell { shell(config) } else { direct(config) };
+    if !config.inherit_env {
+        command.env_clear();
+    }
+    command.envs(&config.env);
+    if let Some(cwd) = &config.cwd {
+        command.current_dir(cwd);
+    }
+    let piped = std::process::Stdio::piped;
+    command.stdin(piped()).stdout(piped()).stderr(piped());
+    command
+}
+
+fn direct(config: &CommandConfig) -> Command {
+    let mut command = Command::new(&config.program);
+    command.args(&config.args);
+    command
+}
+
+/// Words are joined unquoted, as the original documents it.
+fn shell(config: &CommandConfig) -> Command {
+    let mut line = config.program.clone();
+    for word in &config.args {
+        line.push(" ");
+        line.push(word);
+    }
+    let (program, flags): (_, &[&str]) =
+        if cfg!(windows) { ("cmd.exe", &["/d", "/s", "/c"]) } else { ("/bin/sh", &["-c"]) };
+    let mut command = Command::new(program);
+    command.args(flags).arg(line);
+    command
+}

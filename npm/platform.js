@@ -1,0 +1,63 @@
+"use strict";
+// Where the native parts are: in a checkout what cargo built last, else this platform's package.
+const { existsSync, statSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+
+const root = dirname(__dirname);
+
+const libc = () => {
+  // Without this a report looks up the name of every peer of every socket.
+  process.report.excludeNetwork = true;
+  return process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl";
+};
+
+/** Package of this machine's platform, as `mcp-proxy-linux-x64-musl`. */
+exports.packageName = () => {
+  const platform = `mcp-proxy-${process.platform}-${process.arch}`;
+  return process.platform === "linux" ? `${platform}-${libc()}` : platform;
+};
+
+/** File names of the addon and the executable inside a platform's package. */
+exports.fileNames = (os = process.platform) => ({
+  addon: "mcp-proxy.node",
+  executable: os === "win32" ? "mcp-proxy.exe" : "mcp-proxy",
+});
+
+/** What cargo calls the same two files. */
+exports.cargoFileNames = (os = process.platform) => ({
+  addon: { darwin: "libmcp_proxy_node.dylib", win32: "mcp_proxy_node.dll" }[os] ?? "libmcp_proxy_node.so",
+  executable: exports.fileNames(os).executable,
+});
+
+const newest = (files) =>
+  files
+    .filter((file) => existsSync(file))
+    .map((file) => ({ file, time: statSync(file).mtimeMs }))
+    .sort((a, b) => b.time - a.time)[0]?.file;
+
+const fromCargo = (part) => {
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+  const file = newest(["debug", "release"].map((profile) => join(target, profile, exports.cargoFileNames()[part])));
+  if (!file) throw new Error("mcp-proxy is not built: run `cargo build --workspace` first");
+  return file;
+};
+
+const fromPackage = (part) => {
+  const name = exports.packageName();
+  try {
+    return join(dirname(require.resolve(`${name}/package.json`)), exports.fileNames()[part]);
+  } catch (cause) {
+    throw new Error(
+      `mcp-proxy has no native part here: the package ${name} is not installed. ` +
+        "Install without --omit=optional / --no-optional, on the platform that will run it " +
+        "(a node_modules copied from another system does not work). " +
+        "If there is no such package, this platform is not supported; `cargo install` still may be.",
+      { cause },
+    );
+  }
+};
+
+const find = existsSync(join(root, "Cargo.toml")) ? fromCargo : fromPackage;
+
+/** Full path of this platform's `"addon"` or `"executable"`; throws if it is not there. */
+exports.nativePath = (part) => find(part);
