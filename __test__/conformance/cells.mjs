@@ -1,23 +1,23 @@
 // What the suite is run against: every combination of how a fixture is reached, the era it is held to and the
 // revision of the client.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
-import { serveLegacy, serveModern } from './direct.mjs';
+import { serveLegacy, serveModern } from "./direct.mjs";
 
-const LEGACY = '2025-11-25';
-const MODERN = '2026-07-28';
+const LEGACY = "2025-11-25";
+const MODERN = "2026-07-28";
 const POLL_MS = 50;
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 const local = (path) => fileURLToPath(new URL(path, import.meta.url));
 const FIXTURES = {
-  dual: local('../fixtures/everything-modern.mjs'),
-  legacy: local('../fixtures/everything-legacy.mjs'),
+  dual: local("../fixtures/everything-modern.mjs"),
+  legacy: local("../fixtures/everything-legacy.mjs"),
 };
 
 /**
@@ -47,15 +47,15 @@ export function proxyCells(bin, flags) {
     id: `proxy/${fixture}-${upstream}/${revision}`,
     revision,
     ceiling: ceilingOf(fixture, revision),
-    start: () => startProxy(bin, [...flags, '--upstreamProtocol', upstream], FIXTURES[fixture]),
+    start: () => startProxy(bin, [...flags, "--upstreamProtocol", upstream], FIXTURES[fixture]),
   });
   return [
-    cell('dual', 'legacy', LEGACY),
-    cell('dual', 'modern', LEGACY),
-    cell('legacy', 'legacy', LEGACY),
-    cell('dual', 'legacy', MODERN),
-    cell('dual', 'modern', MODERN),
-    cell('legacy', 'legacy', MODERN),
+    cell("dual", "legacy", LEGACY),
+    cell("dual", "modern", LEGACY),
+    cell("legacy", "legacy", LEGACY),
+    cell("dual", "legacy", MODERN),
+    cell("dual", "modern", MODERN),
+    cell("legacy", "legacy", MODERN),
   ];
 }
 
@@ -70,26 +70,29 @@ export function apiCells(packageEntry) {
     id: `api/${sdk}/${revision}`,
     revision,
     ceiling: ceilingOf(sdk, revision),
-    start: () => startListening(process.execPath, (port) => [local('./api-server.mjs'), packageEntry, sdk, String(port)]),
+    start: () =>
+      startListening(process.execPath, (port) => [local("./api-server.mjs"), packageEntry, sdk, String(port)]),
   });
-  return [cell('dual', LEGACY), cell('legacy', LEGACY), cell('dual', MODERN), cell('legacy', MODERN)];
+  return [cell("dual", LEGACY), cell("legacy", LEGACY), cell("dual", MODERN), cell("legacy", MODERN)];
 }
 
 /** A 2025-only server cannot be reached directly by a 2026-07-28 client: there, the dual-era one is the measure. */
-const ceilingOf = (fixture, revision) => `direct/${revision === MODERN ? 'dual' : fixture}/${revision}`;
+const ceilingOf = (fixture, revision) => `direct/${revision === MODERN ? "dual" : fixture}/${revision}`;
 
 function startProxy(bin, flags, fixture) {
   const [command, ...first] = /\.[cm]?js$/.test(bin) ? [process.execPath, bin] : [bin];
   return startListening(command, (port) => [
     ...first,
-    ...['--host', '127.0.0.1', '--port', String(port), ...flags, '--', process.execPath, fixture],
+    ...["--host", "127.0.0.1", "--port", String(port), ...flags, "--", process.execPath, fixture],
   ]);
 }
 
 async function startListening(command, argsFor) {
   const port = await freePort();
-  const child = spawn(command, argsFor(port), { stdio: ['ignore', 'ignore', process.env.MCP_PROXY_LOG ? 'inherit' : 'ignore'] });
-  const exited = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+  const child = spawn(command, argsFor(port), {
+    stdio: ["ignore", "ignore", process.env.MCP_PROXY_LOG ? "inherit" : "ignore"],
+  });
+  const exited = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   const stop = () => stopChild(child, exited);
   try {
     await untilServing(`http://127.0.0.1:${port}/ping`, child);
@@ -101,10 +104,10 @@ async function startListening(command, argsFor) {
 }
 
 async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
   const { port } = probe.address();
-  await once(probe.close(), 'close');
+  await once(probe.close(), "close");
   return port;
 }
 
@@ -120,8 +123,8 @@ async function untilServing(url, child) {
 }
 
 async function stopChild(child, exited) {
-  child.kill('SIGTERM');
-  const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill("SIGTERM");
+  const kill = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
   await exited;
   clearTimeout(kill);
 }

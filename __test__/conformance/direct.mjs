@@ -1,10 +1,10 @@
 // The everything servers over HTTP on the SDKs' own transports, with no proxy: what they pass is the ceiling.
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
 
-import { toNodeHandler } from '@modelcontextprotocol/node';
-import { WebStandardStreamableHTTPServerTransport as LegacySdkTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
+import { toNodeHandler } from "@modelcontextprotocol/node";
+import { WebStandardStreamableHTTPServerTransport as LegacySdkTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import {
   createMcpHandler,
   hostHeaderValidationResponse,
@@ -14,10 +14,10 @@ import {
   localhostAllowedOrigins,
   originValidationResponse,
   WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server';
+} from "@modelcontextprotocol/server";
 
-import { everythingServer } from '../fixtures/everything/legacy-server.mjs';
-import { everythingFactory } from '../fixtures/everything/modern-server.mjs';
+import { everythingServer } from "../fixtures/everything/legacy-server.mjs";
+import { everythingFactory } from "../fixtures/everything/modern-server.mjs";
 
 const RETRY_MS = 500;
 
@@ -25,8 +25,8 @@ const RETRY_MS = 500;
 export function serveModern() {
   const bus = new InMemoryServerEventBus();
   const factory = everythingFactory(bus);
-  const modern = createMcpHandler(factory, { bus, legacy: 'reject' });
-  const legacy = sessions(WebStandardStreamableHTTPServerTransport, () => factory({ era: 'legacy' }));
+  const modern = createMcpHandler(factory, { bus, legacy: "reject" });
+  const legacy = sessions(WebStandardStreamableHTTPServerTransport, () => factory({ era: "legacy" }));
   return listen(async (request) => ((await isLegacyRequest(request)) ? legacy(request) : modern.fetch(request)));
 }
 
@@ -41,7 +41,7 @@ async function listen(answer) {
     originValidationResponse(request, localhostAllowedOrigins()) ??
     answer(request);
   const http = createServer(toNodeHandler({ fetch: async (request) => fetch(request) }));
-  await once(http.listen(0, '127.0.0.1'), 'listening');
+  await once(http.listen(0, "127.0.0.1"), "listening");
   return {
     url: `http://127.0.0.1:${http.address().port}/mcp`,
     close: () => {
@@ -55,7 +55,7 @@ async function listen(answer) {
 function sessions(Transport, createSessionServer) {
   const open = new Map();
   return async (request) => {
-    const id = request.headers.get('mcp-session-id');
+    const id = request.headers.get("mcp-session-id");
     if (id && !open.has(id)) return sessionNotFound();
     if (id) return open.get(id).handleRequest(request);
     const transport = new Transport({
@@ -71,7 +71,7 @@ function sessions(Transport, createSessionServer) {
 }
 
 const sessionNotFound = () =>
-  Response.json({ jsonrpc: '2.0', error: { code: -32001, message: 'Session not found' }, id: null }, { status: 404 });
+  Response.json({ jsonrpc: "2.0", error: { code: -32001, message: "Session not found" }, id: null }, { status: 404 });
 
 /** Events of one session, in memory; the id names the stream and the place in the log. */
 class EventLog {
@@ -82,7 +82,7 @@ class EventLog {
   }
 
   async getStreamIdForEventId(id) {
-    return id.slice(id.indexOf('_') + 1);
+    return id.slice(id.indexOf("_") + 1);
   }
 
   async replayEventsAfter(lastId, { send }) {

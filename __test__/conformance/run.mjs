@@ -12,26 +12,28 @@
 //   MCP_PROXY_BIN      the proxy command; without it no proxy cell runs
 //   MCP_PROXY_LOG      set: show what the proxy writes to stderr
 //   MCP_PROXY_PACKAGE  entry file of the package whose startHTTPServer is measured; without it no API cell runs
-import { readFile, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { readFile, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
 
-import { apiCells, directCells, proxyCells } from './cells.mjs';
-import { runSuite } from './suite.mjs';
-import { judge, merge } from './verdict.mjs';
+import { apiCells, directCells, proxyCells } from "./cells.mjs";
+import { runSuite } from "./suite.mjs";
+import { judge, merge } from "./verdict.mjs";
 
-const MARKS = { pass: '✓', gap: 'gap', ceiling: 'ceiling', unexpected: '✗', stale: 'stale' };
+const MARKS = { pass: "✓", gap: "gap", ceiling: "ceiling", unexpected: "✗", stale: "stale" };
+/** Stands for the scenarios of a cell that could not be started. */
+const START = "start";
 const MESSAGE_LENGTH = 200;
-const BAD = new Set(['unexpected', 'stale']);
+const BAD = new Set(["unexpected", "stale"]);
 
 const { values: options, positionals: proxyFlags } = parseArgs({
   allowPositionals: true,
   options: {
-    profile: { type: 'string', default: 'shared' },
-    cells: { type: 'string', default: '' },
-    unscored: { type: 'boolean', default: false },
-    repeat: { type: 'string', default: '1' },
-    json: { type: 'string' },
-    report: { type: 'boolean', default: false },
+    profile: { type: "string", default: "shared" },
+    cells: { type: "string", default: "" },
+    unscored: { type: "boolean", default: false },
+    repeat: { type: "string", default: "1" },
+    json: { type: "string" },
+    report: { type: "boolean", default: false },
   },
 });
 
@@ -39,37 +41,36 @@ process.exitCode = await main();
 
 async function main() {
   const profile = options.report ? { flags: [], gaps: [] } : await readProfile(options.profile);
-  const { MCP_PROXY_BIN: bin, MCP_PROXY_PACKAGE: packageEntry } = process.env;
-  const all = [
-    ...directCells,
-    ...(bin ? proxyCells(bin, [...profile.flags, ...proxyFlags]) : []),
-    ...(packageEntry ? apiCells(packageEntry) : []),
-  ];
-  const wanted = all.filter(({ id }) => id.includes(options.cells));
+  const cells = cellsOf(profile);
+  const wanted = cells.filter(({ id }) => id.includes(options.cells));
   const ceilings = new Set(wanted.map(({ ceiling }) => ceiling));
   const measured = {};
   const results = [];
-  for (const cell of all.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
+  for (const cell of cells.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
     const outcomes = await measure(cell);
     measured[cell.id] = outcomes;
-    const verdicts = judge(outcomes, measured[cell.ceiling], gapsOf(profile, cell.id), options.unscored);
     if (!wanted.includes(cell)) continue;
-    results.push({ id: cell.id, outcomes, verdicts });
+    const ceiling = measured[cell.ceiling] ?? outcomes;
+    const gaps = outcomes[START] ? {} : gapsOf(profile, cell.id);
+    results.push({ id: cell.id, outcomes, ceiling, verdicts: judge(outcomes, ceiling, gaps, options.unscored) });
     print(results.at(-1));
   }
-  console.log('\n| cell | scored | ceiling | unscored |\n|---|---|---|---|');
-  for (const { id, outcomes } of results) {
-    const { ceiling = id } = wanted.find((cell) => cell.id === id);
-    console.log(`| ${id} | ${share(outcomes, true)} | ${share(measured[ceiling], true)} | ${share(outcomes, false)} |`);
-  }
+  printTable(results);
   if (options.json) await writeFile(options.json, `${JSON.stringify(results, undefined, 2)}\n`);
   const isBad = results.some(({ verdicts }) => Object.values(verdicts).some((value) => BAD.has(value)));
   return isBad && !options.report ? 1 : 0;
 }
 
+function cellsOf({ flags }) {
+  const { MCP_PROXY_BIN: bin, MCP_PROXY_PACKAGE: packageEntry } = process.env;
+  const proxied = bin ? proxyCells(bin, [...flags, ...proxyFlags]) : [];
+  return [...directCells, ...proxied, ...(packageEntry ? apiCells(packageEntry) : [])];
+}
+
 async function readProfile(name) {
-  const profiles = JSON.parse(await readFile(new URL('./expected.json', import.meta.url), 'utf8'));
-  if (!profiles[name]) throw new Error(`No profile ${name} in expected.json; it has ${Object.keys(profiles).join(', ')}`);
+  const profiles = JSON.parse(await readFile(new URL("./expected.json", import.meta.url), "utf8"));
+  if (!profiles[name])
+    throw new Error(`No profile ${name} in expected.json; it has ${Object.keys(profiles).join(", ")}`);
   return profiles[name];
 }
 
@@ -83,7 +84,10 @@ async function measure({ id, revision, start }) {
   const runs = [];
   for (let run = 1; run <= Number(options.repeat); run += 1) {
     process.stderr.write(`${id} (${run}/${options.repeat})\n`);
-    const target = await start();
+    const target = await start().catch((error) => ({ error }));
+    if (target.error) {
+      return { [START]: { scored: true, passed: 0, failures: [{ check: START, message: target.error.message }] } };
+    }
     try {
       runs.push(await runSuite(target.url, revision));
     } finally {
@@ -91,6 +95,13 @@ async function measure({ id, revision, start }) {
     }
   }
   return merge(runs);
+}
+
+function printTable(results) {
+  console.log("\n| cell | scored | ceiling | unscored |\n|---|---|---|---|");
+  for (const { id, outcomes, ceiling } of results) {
+    console.log(`| ${id} | ${share(outcomes, true)} | ${share(ceiling, true)} | ${share(outcomes, false)} |`);
+  }
 }
 
 /** How many of the scored, or of the other, scenarios passed. */
@@ -102,9 +113,9 @@ function share(outcomes, isScored) {
 function print({ id, outcomes, verdicts }) {
   console.log(`\n## ${id}: ${share(outcomes, true)} scored, ${share(outcomes, false)} unscored\n`);
   for (const [scenario, { passed, failures, flaky }] of Object.entries(outcomes)) {
-    const mark = MARKS[verdicts[scenario]] ?? (failures.length > 0 ? 'unscored' : MARKS.pass);
+    const mark = MARKS[verdicts[scenario]] ?? (failures.length > 0 ? "unscored" : MARKS.pass);
     if (mark === MARKS.pass) continue;
-    console.log(`${mark} ${scenario}: ${passed} passed, ${failures.length} failed${flaky ? ` in ${flaky}` : ''}`);
+    console.log(`${mark} ${scenario}: ${passed} passed, ${failures.length} failed${flaky ? ` in ${flaky}` : ""}`);
     const shown = mark === MARKS.unexpected ? failures : [];
     for (const { check, message } of shown) console.log(`    ${check}: ${message.slice(0, MESSAGE_LENGTH)}`);
   }

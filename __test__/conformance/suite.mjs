@@ -1,11 +1,11 @@
 // Runs the official conformance suite against one URL and reads what it recorded.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 
 const require = createRequire(import.meta.url);
 
@@ -25,12 +25,12 @@ const RUNTIME_MAJOR = 22;
  * @returns {Promise<Record<string, Outcome>>} by scenario, in the suite's order
  */
 export async function runSuite(url, revision) {
-  const directory = await mkdtemp(join(tmpdir(), 'conformance-'));
+  const directory = await mkdtemp(join(tmpdir(), "conformance-"));
   try {
-    const log = await runOfficial(['server', '--url', url, '--requirements', revision, '--output-dir', directory]);
+    const log = await runOfficial(["server", "--url", url, "--requirements", revision, "--output-dir", directory]);
     const checks = await readChecks(directory);
     const names = [...log.matchAll(/^=== Running scenario: (\S+) ===$/gm)].map(([, name]) => name);
-    const [, unscored = ''] = log.split(/^Not scored for /m);
+    const [, unscored = ""] = log.split(/^Not scored for /m);
     const isScored = (name) => !unscored.includes(` ${name} (`);
     return Object.fromEntries(names.map((name) => [name, outcome(isScored(name), checks.get(name))]));
   } finally {
@@ -39,16 +39,16 @@ export async function runSuite(url, revision) {
 }
 
 async function runOfficial(args) {
-  const entry = join(packageDirectory('@modelcontextprotocol/conformance'), 'dist', 'index.js');
-  const child = spawn(runtime(), [entry, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const [log, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  if (!log.includes('=== SUMMARY ===')) throw new Error(`The conformance suite did not finish:\n${log}${errors}`);
+  const entry = join(packageDirectory("@modelcontextprotocol/conformance"), "dist", "index.js");
+  const child = spawn(runtime(), [entry, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const [log, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  if (!log.includes("=== SUMMARY ===")) throw new Error(`The conformance suite did not finish:\n${log}${errors}`);
   return log;
 }
 
 function runtime() {
   const isNewEnough = Number.parseInt(process.versions.node, 10) >= RUNTIME_MAJOR;
-  return isNewEnough ? process.execPath : join(packageDirectory('node'), 'bin', 'node');
+  return isNewEnough ? process.execPath : join(packageDirectory("node"), "bin", "node");
 }
 
 const packageDirectory = (name) => dirname(require.resolve(`${name}/package.json`));
@@ -58,7 +58,7 @@ async function readChecks(directory) {
   const checks = new Map();
   for (const entry of await readdir(directory)) {
     const [, scenario] = /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(entry) ?? [];
-    const recorded = scenario && (await readFile(join(directory, entry, 'checks.json'), 'utf8').catch(ifAbsent));
+    const recorded = scenario && (await readFile(join(directory, entry, "checks.json"), "utf8").catch(ifAbsent));
     if (recorded) checks.set(scenario, JSON.parse(recorded));
   }
   return checks;
@@ -66,15 +66,15 @@ async function readChecks(directory) {
 
 /** A scenario that ran into the suite's time limit leaves its directory empty. */
 function ifAbsent(error) {
-  if (error.code !== 'ENOENT') throw error;
+  if (error.code !== "ENOENT") throw error;
 }
 
 function outcome(scored, checks) {
-  if (!checks) return { scored, passed: 0, failures: [{ check: 'run', message: 'The scenario did not finish' }] };
-  const failed = checks.filter(({ status }) => status === 'FAILURE');
+  if (!checks) return { scored, passed: 0, failures: [{ check: "run", message: "The scenario did not finish" }] };
+  const failed = checks.filter(({ status }) => status === "FAILURE");
   return {
     scored,
-    passed: checks.filter(({ status }) => status === 'SUCCESS').length,
-    failures: failed.map(({ id, errorMessage }) => ({ check: id, message: errorMessage ?? '' })),
+    passed: checks.filter(({ status }) => status === "SUCCESS").length,
+    failures: failed.map(({ id, errorMessage }) => ({ check: id, message: errorMessage ?? "" })),
   };
 }

@@ -18,9 +18,9 @@
  */
 export function verdict(outcome, ceiling, gap) {
   const passes = outcome.failures.length === 0;
-  if (passes) return gap ? 'stale' : 'pass';
-  if (gap) return 'gap';
-  return ceiling && ceiling.failures.length > 0 ? 'ceiling' : 'unexpected';
+  if (passes) return gap ? "stale" : "pass";
+  if (gap) return "gap";
+  return ceiling && ceiling.failures.length > 0 ? "ceiling" : "unexpected";
 }
 
 /** Several runs of one cell as one: a scenario passes when it passed every time. */
@@ -51,7 +51,7 @@ export function judge(outcomes, ceiling, gaps, withUnscored) {
     judged.map(([scenario, outcome]) => [scenario, verdict(outcome, ceiling?.[scenario], gaps[scenario])]),
   );
   for (const scenario of Object.keys(gaps)) {
-    if (!(scenario in outcomes)) verdicts[scenario] = 'stale';
+    if (!(scenario in outcomes)) verdicts[scenario] = "stale";
   }
   return verdicts;
 }
