@@ -4,6 +4,7 @@
 mod codec;
 pub mod config;
 mod downstream;
+mod era;
 mod error;
 pub mod host;
 mod http_server;

@@ -1,5 +1,6 @@
-//! The vocabulary of MCP: revisions, methods, log levels. No behaviour.
+//! The vocabulary of MCP: revisions, methods, log levels, mirrored headers. No behaviour.
 
+pub(crate) mod header;
 mod log_level;
 mod method;
 mod version;

@@ -1,0 +1,164 @@
+//! Which era a posted message belongs to, and whether a 2026-07-28 one may be dispatched.
+//!
+//! The body decides; a header alone never lifts a message into the newer era. The checks run in
+//! a fixed order and the first that fails answers, so that every peer sees the same error for the
+//! same fault. (MCP 2026-07-28, Streamable HTTP, "Protocol Version Header" and "Server
+//! Validation"; the order is the official SDK's.)
+
+use http::HeaderMap;
+
+use super::metadata::{InvalidMetadata, PROTOCOL_VERSION, RequestMetadata};
+use crate::protocol::header::{
+    mirror::{Mismatch, check_name},
+    value::trim,
+};
+
+/// The revision without a handshake, and the only one of its era.
+const MODERN: &str = "2026-07-28";
+
+const VERSION_HEADER: &str = "MCP-Protocol-Version";
+const METHOD_HEADER: &str = "Mcp-Method";
+
+/// What of a scanned message decides its era.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Posted<'a> {
+    pub(crate) kind: PostedKind,
+    /// Empty for a response.
+    pub(crate) method: &'a str,
+    /// `params._meta` as written, if it is an object.
+    pub(crate) meta: Option<&'a str>,
+    /// Whether `params._meta` has a protocol version, of whatever type.
+    pub(crate) claims_version: bool,
+    /// `params.name`, `params.uri` or `params.taskId`, decoded: what `Mcp-Name` mirrors for this
+    /// method, if it mirrors anything.
+    pub(crate) name: Option<&'a str>,
+}
+
+/// What a posted message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostedKind {
+    Request,
+    Notification,
+    /// A result or an error.
+    Response,
+}
+
+/// The two families of revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// With a handshake and sessions.
+    Legacy,
+    /// Every request stands for itself.
+    Modern,
+}
+
+/// Why a message is answered without being dispatched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// -32600.
+    #[error("a batch cannot carry messages of protocol revision 2026-07-28 or later")]
+    Batch,
+    /// -32602.
+    #[error(transparent)]
+    Metadata(#[from] InvalidMetadata),
+    /// -32020.
+    #[error("{header} is {said:?} but the body says {body:?}")]
+    Disagreement { header: &'static str, said: String, body: String },
+    /// -32020.
+    #[error("the header {0} is missing")]
+    HeaderMissing(&'static str),
+    /// -32020.
+    #[error(transparent)]
+    Name(#[from] Mismatch),
+    /// -32020.
+    #[error("{VERSION_HEADER} names a revision that has no initialize")]
+    Initialize,
+    /// -32022.
+    #[error("unsupported protocol version {requested:?}")]
+    UnsupportedVersion { requested: String },
+}
+
+/// The era of one message that was posted alone.
+pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
+    let names_modern =
+        header(headers, VERSION_HEADER).is_some_and(|version| version.as_str() >= MODERN);
+    match posted.kind {
+        PostedKind::Notification if posted.claims_version || names_modern => Ok(Era::Modern),
+        PostedKind::Request if is_claimed(posted) => Ok(Era::Modern),
+        PostedKind::Request if names_modern && posted.method == "initialize" => {
+            Err(Refusal::Initialize)
+        }
+        PostedKind::Request if names_modern => {
+            Err(InvalidMetadata::Missing(PROTOCOL_VERSION).into())
+        }
+        PostedKind::Request | PostedKind::Notification | PostedKind::Response => Ok(Era::Legacy),
+    }
+}
+
+/// The era of a batch: only the older one has them. That the batch is not empty and made of
+/// messages is the caller's to check.
+pub(crate) fn classify_batch<'a>(
+    batch: impl IntoIterator<Item = Posted<'a>>,
+) -> Result<Era, Refusal> {
+    if batch.into_iter().any(|posted| posted.claims_version) {
+        return Err(Refusal::Batch);
+    }
+    Ok(Era::Legacy)
+}
+
+/// Holds a request of the newer era against its headers, up to the point where the method is
+/// looked up.
+pub(crate) fn validate<'a>(
+    posted: &Posted<'a>,
+    headers: &HeaderMap,
+) -> Result<RequestMetadata<'a>, Refusal> {
+    let metadata = RequestMetadata::parse(posted.meta.unwrap_or("{}"))?;
+    let version = header(headers, VERSION_HEADER);
+    let method = header(headers, METHOD_HEADER);
+    agree(VERSION_HEADER, version.as_deref(), &metadata.version)?;
+    agree(METHOD_HEADER, method.as_deref(), posted.method)?;
+    if metadata.version != MODERN {
+        return Err(Refusal::UnsupportedVersion { requested: metadata.version.into_owned() });
+    }
+    if version.is_none() {
+        return Err(Refusal::HeaderMissing(VERSION_HEADER));
+    }
+    if method.is_none() {
+        return Err(Refusal::HeaderMissing(METHOD_HEADER));
+    }
+    if let Some(name) = posted.name {
+        check_name(headers, name)?;
+    }
+    Ok(metadata)
+}
+
+/// Whether a request belongs to the newer era by its body. `initialize` has to mean it: only
+/// sound metadata makes it a request for a method that the era does not have.
+fn is_claimed(posted: &Posted<'_>) -> bool {
+    if posted.method != "initialize" || !posted.claims_version {
+        return posted.claims_version;
+    }
+    RequestMetadata::parse(posted.meta.unwrap_or("{}"))
+        .is_ok_and(|metadata| metadata.version.as_ref() >= MODERN)
+}
+
+/// A header's value without the white space around it. One that is repeated, or is not text,
+/// reads as something that no body can agree with.
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut values =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(trim(value.as_bytes())));
+    let first = values.next()?.into_owned();
+    Some(values.fold(first, |list, value| format!("{list}, {value}")))
+}
+
+fn agree(header: &'static str, said: Option<&str>, body: &str) -> Result<(), Refusal> {
+    match said {
+        Some(said) if said != body => {
+            Err(Refusal::Disagreement { header, said: said.to_owned(), body: body.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The request metadata of the 2026-07-28 revision: the keys of `params._meta` that every request
+//! carries in place of a handshake.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+
+/// What a request says of its sender. Nothing of it is verified.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestMetadata<'a> {
+    pub(crate) version: Cow<'a, str>,
+    /// An object, as written.
+    pub(crate) capabilities: &'a RawValue,
+    /// An object with a name and a version, as written.
+    pub(crate) client: Option<&'a RawValue>,
+    /// As sent: whether it is a level is for whoever filters by it.
+    pub(crate) log_level: Option<Cow<'a, str>>,
+}
+
+/// Metadata that no request can be served with (-32602).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidMetadata {
+    #[error("invalid request metadata: {0}: missing")]
+    Missing(&'static str),
+    #[error("invalid request metadata: {key}: must be {expected}")]
+    Type { key: &'static str, expected: &'static str },
+}
+
+impl<'a> RequestMetadata<'a> {
+    /// Reads `params._meta`.
+    pub(crate) fn parse(meta: &'a str) -> Result<Self, InvalidMetadata> {
+        let keys: HashMap<Cow<'a, str>, &'a RawValue> =
+            serde_json::from_str(meta).map_err(|_| InvalidMetadata::Missing(PROTOCOL_VERSION))?;
+        let text = |key| match keys.get(key) {
+            Some(raw) => {
+                string(raw).map(Some).ok_or(InvalidMetadata::Type { key, expected: "a string" })
+            }
+            None => Ok(None),
+        };
+        let version = text(PROTOCOL_VERSION)?.ok_or(InvalidMetadata::Missing(PROTOCOL_VERSION))?;
+        let capabilities =
+            *keys.get(CLIENT_CAPABILITIES).ok_or(InvalidMetadata::Missing(CLIENT_CAPABILITIES))?;
+        if !capabilities.get().starts_with('{') {
+            return Err(InvalidMetadata::Type { key: CLIENT_CAPABILITIES, expected: "an object" });
+        }
+        let client = keys.get(CLIENT_INFO).copied();
+        if client.is_some_and(|raw| serde_json::from_str::<Implementation<'_>>(raw.get()).is_err())
+        {
+            let expected = "an object with a name and a version";
+            return Err(InvalidMetadata::Type { key: CLIENT_INFO, expected });
+        }
+        Ok(Self { version, capabilities, client, log_level: text(LOG_LEVEL)? })
+    }
+}
+
+#[derive(Deserialize)]
+struct Implementation<'a> {
+    #[serde(borrow, rename = "name")]
+    _name: Cow<'a, str>,
+    #[serde(borrow, rename = "version")]
+    _version: Cow<'a, str>,
+}
+
+/// `Cow` alone would always copy: borrowing has to be asked for.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|Text(text)| text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    const SOUND: &str = r#"{
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"sampling": {}},
+        "io.modelcontextprotocol/clientInfo": {"name": "a", "version": "1", "title": null},
+        "io.modelcontextprotocol/logLevel": "info",
+        "progressToken": 1
+    }"#;
+
+    #[test]
+    fn sound_metadata_is_read() {
+        let metadata = RequestMetadata::parse(SOUND).unwrap();
+        assert_eq!(metadata.version, "2026-07-28");
+        assert_eq!(metadata.capabilities.get(), r#"{"sampling": {}}"#);
+        assert_eq!(
+            metadata.client.unwrap().get(),
+            r#"{"name": "a", "version": "1", "title": null}"#
+        );
+        assert_eq!(metadata.log_level.as_deref(), Some("info"));
+    }
+
+    #[test]
+    fn client_and_log_level_are_optional() {
+        let meta = format!(r#"{{"{PROTOCOL_VERSION}":"v","{CLIENT_CAPABILITIES}":{{}}}}"#);
+        let metadata = RequestMetadata::parse(&meta).unwrap();
+        assert!(metadata.client.is_none() && metadata.log_level.is_none());
+    }
+
+    #[test]
+    fn unsound_metadata_names_the_key() {
+        for (from, to, problem) in [
+            (PROTOCOL_VERSION, "x", format!("{PROTOCOL_VERSION}: missing")),
+            (CLIENT_CAPABILITIES, "x", format!("{CLIENT_CAPABILITIES}: missing")),
+            ("\"2026-07-28\"", "20260728", format!("{PROTOCOL_VERSION}: must be a string")),
+            ("{\"sampling\": {}}", "[]", format!("{CLIENT_CAPABILITIES}: must be an object")),
+            ("{\"sampling\": {}}", "null", format!("{CLIENT_CAPABILITIES}: must be an object")),
+            (
+                "\"name\"",
+                "\"nome\"",
+                format!("{CLIENT_INFO}: must be an object with a name and a version"),
+            ),
+            (
+                "\"version\": \"1\"",
+                "\"version\": 1",
+                format!("{CLIENT_INFO}: must be an object with a name and a version"),
+            ),
+            ("\"info\"", "7", format!("{LOG_LEVEL}: must be a string")),
+        ] {
+            let error = RequestMetadata::parse(&SOUND.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(error.to_string(), format!("invalid request metadata: {problem}"));
+        }
+        for meta in ["{}", "[]", "null", ""] {
+            let missing = InvalidMetadata::Missing(PROTOCOL_VERSION);
+            assert_eq!(RequestMetadata::parse(meta).unwrap_err(), missing);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_the_reader(meta in any::<String>()) {
+            drop(RequestMetadata::parse(&meta));
+        }
+    }
+}
