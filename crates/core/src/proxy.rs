@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     host::Host,
     metrics::Metrics,
-    relay::{Backend, Readiness, Servers, Unready},
+    relay::{Backend, Readiness},
     seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
@@ -125,20 +125,6 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
-/// Servers that start when somebody needs them.
-#[derive(Debug)]
-struct OnDemand;
-
-impl Readiness for OnDemand {
-    fn unready(&self) -> Option<Unready> {
-        None
-    }
-
-    fn servers(&self) -> Servers {
-        Servers::default()
-    }
-}
-
 /// The server behind a proxy, or one for each of its clients.
 #[derive(Debug)]
 enum Server {
@@ -163,11 +149,10 @@ impl Server {
         }
     }
 
-    /// Servers that are started for their clients are as ready as they can be.
     fn readiness(&self) -> Arc<dyn Readiness> {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(..) => Arc::new(OnDemand),
+            Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
         }
     }
 

@@ -115,6 +115,8 @@ impl Admin {
             ready: self.readiness.unready().is_none(),
             servers: servers.pids.len() as u64,
             restarts: servers.restarts,
+            written_to_servers: servers.written_bytes,
+            read_from_servers: servers.read_bytes,
             server_usage: usage_of_groups(&servers.pids),
             own_usage: own_usage(),
         }
