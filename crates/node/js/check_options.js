@@ -42,6 +42,7 @@ const OPTIONS = {
   sslKey: string,
   stateless: bool,
   streamEndpoint: string,
+  tunnel: or(bool, object),
   upstream: object,
 };
 const CORS = {
@@ -60,6 +61,7 @@ const OAUTH = {
   realm: string,
   scope: string,
 };
+const TUNNEL = { host: string, subdomain: string };
 const UPSTREAM = {
   args: list,
   command: string,
@@ -88,6 +90,7 @@ const checkAll = (options) => {
   check(options, OPTIONS);
   if (typeof options.cors === "object" && options.cors) check(options.cors, CORS, "cors.");
   if (options.oauth) check(options.oauth, OAUTH, "oauth.");
+  if (typeof options.tunnel === "object" && options.tunnel) check(options.tunnel, TUNNEL, "tunnel.");
   if (options.upstream) check({ command: false, ...options.upstream }, UPSTREAM, "upstream.");
   if (typeof options.port !== "number") {
     throw new TypeError(`startHTTPServer: option "port" must be ${port[1]}, not ${describe(options.port)}`);
@@ -139,6 +142,7 @@ const nativeOptions = (options) => {
     off: switchedOff(options),
     route: Boolean(onUnhandledRequest),
     store: typeof options.eventStore === "object" && options.eventStore !== null,
+    tunnel: options.tunnel === true ? {} : options.tunnel || undefined,
     sessionIdleTimeout: idle === undefined || Number.isFinite(idle) ? idle : 0,
   };
   const dropped = new Set(["createServer", "eventStore", "modern", "onClose", "onConnect", "onListenSubscriptions"]);

@@ -27,7 +27,7 @@ pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
-pub(crate) use readiness::{Readiness, Servers, Unready};
+pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 
