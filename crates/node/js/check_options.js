@@ -73,6 +73,8 @@ const UPSTREAM = {
   upstreamProtocol: [(value) => ["auto", "legacy", "modern"].includes(value), '"auto", "legacy" or "modern"'],
 };
 
+const NESTED = { cors: CORS, oauth: OAUTH, tunnel: TUNNEL, upstream: UPSTREAM };
+
 const describe = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
 const check = (values, kinds, prefix = "") => {
@@ -88,10 +90,12 @@ const checkAll = (options) => {
     throw new TypeError("startHTTPServer: its argument must be an object of options");
   }
   check(options, OPTIONS);
-  if (typeof options.cors === "object" && options.cors) check(options.cors, CORS, "cors.");
-  if (options.oauth) check(options.oauth, OAUTH, "oauth.");
-  if (typeof options.tunnel === "object" && options.tunnel) check(options.tunnel, TUNNEL, "tunnel.");
-  if (options.upstream) check({ command: false, ...options.upstream }, UPSTREAM, "upstream.");
+  for (const [name, kinds] of Object.entries(NESTED)) {
+    if (typeof options[name] === "object" && options[name]) check(options[name], kinds, `${name}.`);
+  }
+  if (options.upstream && !options.upstream.command) {
+    throw new TypeError('startHTTPServer: option "upstream.command" must be given');
+  }
   if (typeof options.port !== "number") {
     throw new TypeError(`startHTTPServer: option "port" must be ${port[1]}, not ${describe(options.port)}`);
   }

@@ -29,6 +29,7 @@ static PRINT: Mutex<Option<Print>> = Mutex::new(None);
 
 /// Sets the function that prints a line, on standard error if its first argument says so.
 #[napi]
+#[expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 pub fn print_with(print: Function<'_, Arguments, ()>) -> napi::Result<()> {
     let print = print
         .build_threadsafe_function::<(bool, String)>()
@@ -52,8 +53,7 @@ impl Subscriber for Console {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
-            && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
+        metadata.is_event() && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
     }
 
     fn event(&self, event: &Event<'_>) {

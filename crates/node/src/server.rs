@@ -120,11 +120,7 @@ async fn start(
     }
 }
 
-async fn open(
-    options: &Options,
-    bridge: &Arc<Bridge>,
-    servers: &Servers,
-) -> Result<Front, Error> {
+async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
     let http = options.http();
     let Some(config) = options.upstream(http.clone()) else {
