@@ -77,11 +77,15 @@ const NESTED = { cors: CORS, oauth: OAUTH, tunnel: TUNNEL, upstream: UPSTREAM };
 
 const describe = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
+const demand = (value, name, [matches, what]) => {
+  if (matches(value)) return;
+  throw new TypeError(`startHTTPServer: option "${name}" must be ${what}, not ${describe(value)}`);
+};
+
 const check = (values, kinds, prefix = "") => {
-  for (const [name, [matches, what]] of Object.entries(kinds)) {
+  for (const [name, kind] of Object.entries(kinds)) {
     const value = values[name];
-    if (value === undefined || value === null || matches(value)) continue;
-    throw new TypeError(`startHTTPServer: option "${prefix}${name}" must be ${what}, not ${describe(value)}`);
+    if (value !== undefined && value !== null) demand(value, prefix + name, kind);
   }
 };
 
@@ -93,12 +97,8 @@ const checkAll = (options) => {
   for (const [name, kinds] of Object.entries(NESTED)) {
     if (typeof options[name] === "object" && options[name]) check(options[name], kinds, `${name}.`);
   }
-  if (options.upstream && !options.upstream.command) {
-    throw new TypeError('startHTTPServer: option "upstream.command" must be given');
-  }
-  if (typeof options.port !== "number") {
-    throw new TypeError(`startHTTPServer: option "port" must be ${port[1]}, not ${describe(options.port)}`);
-  }
+  if (options.upstream) demand(options.upstream.command, "upstream.command", string);
+  demand(options.port, "port", port);
   if (Boolean(options.createServer) === Boolean(options.upstream)) {
     throw new TypeError('startHTTPServer: one of the options "createServer" and "upstream" must be given');
   }

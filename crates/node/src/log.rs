@@ -1,6 +1,7 @@
 //! The core's words, for JavaScript to print with `console`, where programs look for them.
 //!
 //! Console lines pass as they are, warnings and errors as a line each; nothing else is listened to.
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::{
     fmt::{self, Write},
@@ -29,7 +30,6 @@ static PRINT: Mutex<Option<Print>> = Mutex::new(None);
 
 /// Sets the function that prints a line, on standard error if its first argument says so.
 #[napi]
-#[expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 pub fn print_with(print: Function<'_, Arguments, ()>) -> napi::Result<()> {
     let print = print
         .build_threadsafe_function::<(bool, String)>()
