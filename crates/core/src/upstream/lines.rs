@@ -1,5 +1,7 @@
 //! Messages among the lines that a server writes.
 
+use std::mem;
+
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -54,8 +56,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         if count.map_err(|error| format!("its output cannot be read: {error}"))? == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
-            let last = self.message(&rest);
-            self.batch = last.into_iter().collect::<Vec<_>>().into_iter();
+            let first = self.message(&rest);
+            let messages = first.into_iter().chain(mem::take(&mut self.batch));
+            self.batch = messages.collect::<Vec<_>>().into_iter();
         }
         Ok(())
     }
