@@ -76,7 +76,7 @@ proptest! {
                 got.extend(pieces.pop().unwrap_or_default());
             }
             prop_assert_eq!(pieces.len(), put.len() - got.len());
-            prop_assert_eq!(pieces.is_empty(), pieces.len() == 0);
+            prop_assert_eq!(pieces.is_empty(), put.len() == got.len());
         }
         got.extend(pieces.drain().concat());
         prop_assert!(got == put);
