@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, Message, split},
+    jsonrpc::{Body, Invalid, Message, split},
     telemetry::console_error,
 };
 
@@ -81,13 +81,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn parse(&mut self, text: Bytes) -> Option<Message> {
-        let text = if std::str::from_utf8(&text).is_ok() {
-            text
-        } else {
-            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-            String::from_utf8_lossy(&text).into_owned().into()
+        let body = match split(text.clone()) {
+            Err(Invalid::Utf8(_)) => {
+                tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
+                split(String::from_utf8_lossy(&text).into_owned().into())
+            }
+            body => body,
         };
-        match split(text) {
+        match body {
             Ok(Body::One(message)) => Some(message),
             Ok(Body::Many(messages)) => {
                 self.batch = messages.into_iter();
