@@ -93,7 +93,8 @@ fn visit(connection: &mut Connection, ends: bool) {
     }
 }
 
-/// Sessions come and go once to fill caches, and once more, after which no more is held.
+/// Sessions come and go until the memory that so many take has been seen, and once more, after
+/// which no more is held.
 fn assert_no_leak(isolation: &str, sessions: usize) {
     let flags = ["--isolation", isolation, "--sessionIdleTimeout", "500", "--maxChildren", "4096"];
     let proxy = Launch::new("echo").flags(&flags).start();
@@ -104,14 +105,26 @@ fn assert_no_leak(isolation: &str, sessions: usize) {
         threads: 64,
         resident_kib: 0,
     };
-    come_and_go(&proxy, sessions);
-    let before = rest.wait_for_return(proxy.pid());
-    come_and_go(&proxy, sessions);
-    let after = before.wait_for_return(proxy.pid());
-    let limit = before.resident_kib + before.resident_kib / 20;
+    let round = |rest: Holdings| {
+        come_and_go(&proxy, sessions);
+        rest.wait_for_return(proxy.pid())
+    };
+    let mut before = round(rest);
+    for _ in 0..MAX_WARM_UPS {
+        let last = before.resident_kib;
+        before = round(rest);
+        if before.resident_kib <= last + last / 40 {
+            break;
+        }
+    }
+    let after = round(before);
     println!("{isolation}: {before:?} before, {after:?} after {sessions} sessions");
+    let limit = before.resident_kib + before.resident_kib / 20;
     assert!(after.resident_kib <= limit, "{isolation}: {before:?} became {after:?}");
 }
+
+/// The allocator needs some rounds before it has the pieces that it will use again.
+const MAX_WARM_UPS: usize = 15;
 
 #[test]
 fn thousands_of_sessions_of_a_shared_server_leave_nothing_behind() {
@@ -120,7 +133,7 @@ fn thousands_of_sessions_of_a_shared_server_leave_nothing_behind() {
 
 #[test]
 fn sessions_with_servers_of_their_own_leave_nothing_behind() {
-    assert_no_leak("session", 1000);
+    assert_no_leak("session", 500);
 }
 
 /// Everything at once for a while: load, deaths, sessions that come and go.

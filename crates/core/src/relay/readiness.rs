@@ -36,3 +36,17 @@ pub(crate) struct Servers {
     /// Bytes read from them so far.
     pub(crate) read_bytes: u64,
 }
+
+/// Servers that are started for their clients, and so are as ready as they can be.
+#[derive(Debug)]
+pub(crate) struct OnDemand;
+
+impl Readiness for OnDemand {
+    fn unready(&self) -> Option<Unready> {
+        None
+    }
+
+    fn servers(&self) -> Servers {
+        Servers::default()
+    }
+}

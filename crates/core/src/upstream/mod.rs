@@ -17,3 +17,6 @@ mod tenancy;
 pub use guard::{Guard, groups_left};
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;
+
+#[cfg(test)]
+mod tests;
