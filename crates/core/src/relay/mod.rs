@@ -146,3 +146,6 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
 }
+
+#[cfg(test)]
+mod tests;
