@@ -51,7 +51,7 @@ test("null, undefined and numbers without an end are defaults or no limit", asyn
     cors: null,
     eventStore: null,
     eventStoreMaxEvents: Infinity,
-        keepAliveTimeout: undefined,
+    keepAliveTimeout: undefined,
     maxBodySize: Infinity,
     oauth: null,
     sessionIdleTimeout: NaN,
