@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { SseClient, StreamClient, Tally, toolCall } from "./clients.mjs";
-import { contestants, end, fixture, resident, start } from "./processes.mjs";
+import { contestants, end, fixture, peak, start } from "./processes.mjs";
 
 const WARM_UP_MS = 500;
 const AFTERMATH_MS = 3_000;
@@ -61,7 +61,7 @@ const cases = [
     server: () => [fixture, "babbling"],
     accident: tool("babble", { count: 20_000, bytes: 100 }),
   },
-  { name: "exit loop: every 200th call", server: () => [fixture, "exit-after", "200"], accident: async () => {} },
+  { name: "exit loop: every 50th call", server: () => [fixture, "exit-after", "50"], accident: async () => {} },
   {
     name: "`kill -9`, and the next start dies in the handshake",
     server: faltering,
@@ -106,7 +106,7 @@ async function flood(stage) {
   for (let round = 0; round < 3; round += 1) {
     await other.ask(toolCall(round, "babble", { count: 10_000, bytes: 16_000 }), 60_000).catch(() => {});
   }
-  stage.note = `${resident(stage.proxy.pid)} MiB resident`;
+  stage.note = `${peak(stage.proxy.pid)} MiB at the most`;
   socket.destroy();
 }
 

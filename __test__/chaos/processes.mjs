@@ -52,9 +52,9 @@ export async function end({ child, exited, pid }, signal = "SIGTERM") {
   return { left: left.length, stuck };
 }
 
-/** Resident memory in MiB. */
-export function resident(pid) {
-  const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+/** The most memory that a process has had resident, in MiB. */
+export function peak(pid) {
+  const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Math.round(Number(kib) / 1024);
 }
 
