@@ -1,6 +1,6 @@
 //! One client's connection to a shared upstream.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use futures_util::future::BoxFuture;
 
@@ -153,19 +153,34 @@ impl Member {
         None
     }
 
+    /// The state while there is an upstream; else the request waits for one, or has failed.
+    fn reachable(
+        &self,
+        request: &Message,
+        reply: Reply,
+    ) -> Result<(MutexGuard<'_, State>, Reply), Option<BoxFuture<'static, ()>>> {
+        let state = self.shared.lock();
+        match &state.link {
+            Link::Up { .. } => Ok((state, reply)),
+            Link::Away { .. } => {
+                drop(state);
+                Err(Some(self.wait(request.clone(), reply)))
+            }
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                Err(None)
+            }
+        }
+    }
+
     fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
-        let mut state = self.shared.lock();
-        match &state.link {
-            Link::Up { .. } => {}
-            Link::Away { .. } => return Some(self.wait(request, reply)),
-            Link::Down(cause) => {
-                reply.error(&cause.error());
-                return None;
-            }
-        }
+        let (mut state, reply) = match self.reachable(&request, reply) {
+            Ok(reached) => reached,
+            Err(waiting) => return waiting,
+        };
         if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
             let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
             reply.error(&ErrorBody::new(Code::Internal, message));
@@ -182,15 +197,10 @@ impl Member {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
-        let mut state = self.shared.lock();
-        match &state.link {
-            Link::Up { .. } => {}
-            Link::Away { .. } => return Some(self.wait(request, reply)),
-            Link::Down(cause) => {
-                reply.error(&cause.error());
-                return None;
-            }
-        }
+        let (mut state, reply) = match self.reachable(&request, reply) {
+            Ok(reached) => reached,
+            Err(waiting) => return waiting,
+        };
         if let Some(effect) = state.subscriptions.release(&uri, self.id) {
             state.apply(effect, uri);
             self.shared.watch(&mut state);
