@@ -38,6 +38,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::{
+    era::Era,
     host::{Caller, Refusal, ServerId},
     jsonrpc::{Code, Edit, ErrorBody, Message},
 };
@@ -78,6 +79,9 @@ pub(crate) trait Sink: Send + Sync {
 /// A client for whom a connection is opened.
 #[derive(Default)]
 pub(crate) struct Client {
+    /// The era in which it speaks, and is spoken to.
+    #[expect(dead_code, reason = "backends that translate are built on this")]
+    pub(crate) era: Era,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.

@@ -19,6 +19,7 @@ use super::{
     response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
+    era::Era,
     host::Caller,
     jsonrpc::{Kind, Message},
     relay::{Client, Connection, Outgoing, Sink},
@@ -112,6 +113,7 @@ impl Front {
             }
         };
         let client = Client {
+            era: Era::Legacy,
             unsolicited: Some(unsolicited),
             session: Some(id.to_string()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),
