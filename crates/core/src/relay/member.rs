@@ -6,15 +6,17 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Connection, Reply, Shared,
-    exchange::{MemberId, Purpose},
+    exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::Link,
     lists::Lists,
+    modern::LISTEN,
     outbox::{Outbox, Pushed},
     shared::State,
     subscription::Effect,
 };
 use crate::{
+    era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification},
@@ -27,6 +29,7 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     id: MemberId,
+    era: Era,
     shared: Arc<Shared>,
 }
 
@@ -40,6 +43,7 @@ impl Connection for Member {
         match (message.kind(), reply) {
             (Kind::Request, Some(reply)) => self.request(message, reply),
             (Kind::Notification, _) => self.notification(message),
+            (Kind::Result | Kind::Error, _) if self.shared.is_modern() => self.answered(&message),
             // The upstream has asked this client nothing, so there is nothing to answer.
             _ => None,
         }
@@ -55,7 +59,9 @@ impl Connection for Member {
         for uri in state.subscriptions.release_all(self.id) {
             state.apply(Effect::Unsubscribe, uri);
         }
+        let asked = state.bridge.leave(self.id);
         drop(state);
+        asked.into_iter().for_each(Reply::forget);
         for (_, exchange) in abandoned {
             if let Purpose::Call { reply, .. } = exchange.purpose {
                 reply.forget();
@@ -63,6 +69,10 @@ impl Connection for Member {
         }
     }
 }
+
+/// What is left of a request for which there is no upstream: a wait for one, or nothing, because it
+/// has failed.
+pub(super) type Unreached = Option<BoxFuture<'static, ()>>;
 
 /// A request that cannot be handed over yet.
 enum Held {
@@ -73,8 +83,16 @@ enum Held {
 }
 
 impl Member {
-    pub(super) fn new(id: MemberId, shared: Arc<Shared>) -> Self {
-        Self { id, shared }
+    pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
+        Self { id, era, shared }
+    }
+
+    pub(super) fn id(&self) -> MemberId {
+        self.id
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.era
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -82,6 +100,9 @@ impl Member {
     }
 
     pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        if self.shared.is_modern() {
+            return self.request_of_modern(request, reply);
+        }
         match Method::of(&request.method()) {
             Method::Initialize | Method::Ping => return self.answer(request, reply),
             Method::SetLevel => return self.set_level(request, reply),
@@ -102,7 +123,7 @@ impl Member {
     }
 
     /// Answers what the proxy knows itself, as long as there is an upstream.
-    fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match &self.shared.lock().link {
             Link::Away { .. } => {}
             Link::Down(cause) => {
@@ -129,22 +150,19 @@ impl Member {
             drop(state);
             return self.forward(request, reply, None);
         }
-        let level = request.params().and_then(|params| {
-            let span = find_member(request.bytes(), params, "level")?;
-            LogLevel::from_json(request.text(span))
-        });
-        let Some(level) = level else {
-            let accepted = LogLevel::NAMES.join(", ");
-            let message = format!("Invalid log level; use one of {accepted}");
-            reply.error(&ErrorBody::new(Code::InvalidParams, message));
-            return None;
+        let level = match requested_level(&request) {
+            Ok(level) => level,
+            Err(error) => {
+                reply.error(&error);
+                return None;
+            }
         };
         if let Some(attached) = state.members.get_mut(&self.id) {
             attached.level = Some(level);
         }
         if level < state.level {
             state.level = level;
-            let params = format!("{{\"level\":\"{}\"}}", level.name());
+            let params = format!("\"level\":\"{}\"", level.name());
             state.request("logging/setLevel", &params, Purpose::Housekeeping);
             self.shared.watch(&mut state);
         }
@@ -154,11 +172,11 @@ impl Member {
     }
 
     /// The state while there is an upstream; else the request waits for one, or has failed.
-    fn reachable(
+    pub(super) fn reachable(
         &self,
         request: &Message,
         reply: Reply,
-    ) -> Result<(MutexGuard<'_, State>, Reply), Option<BoxFuture<'static, ()>>> {
+    ) -> Result<(MutexGuard<'_, State>, Reply), Unreached> {
         let state = self.shared.lock();
         match &state.link {
             Link::Up { .. } => Ok((state, reply)),
@@ -173,7 +191,11 @@ impl Member {
         }
     }
 
-    fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn subscribe(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
@@ -193,7 +215,11 @@ impl Member {
         None
     }
 
-    fn unsubscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn unsubscribe(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
@@ -229,7 +255,11 @@ impl Member {
     fn cancel(&self, notification: &Message) {
         let Some(span) = notification.cancelled_id() else { return };
         let mut state = self.shared.lock();
-        let Some(id) = state.exchanges.find(self.id, notification.text(span)) else { return };
+        let Some(id) = state.exchanges.find(self.id, notification.text(span)) else {
+            drop(state);
+            self.cancel_asked(notification.text(span));
+            return;
+        };
         let exchange = state.exchanges.remove(id);
         state.ended(self.id);
         if let Link::Up { outbox, .. } = &state.link {
@@ -244,7 +274,7 @@ impl Member {
     }
 
     /// Sends a call upstream under an id of the proxy's own.
-    fn forward(
+    pub(super) fn forward(
         &self,
         request: Message,
         reply: Reply,
@@ -271,8 +301,12 @@ impl Member {
     fn try_forward(&self, request: Message, reply: Reply, list: Option<List>) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
-            Link::Up { outbox, .. } => Arc::clone(outbox),
-            Link::Away { .. } => return Err(Held::Away(request, reply)),
+            Link::Up { outbox, initialize, .. }
+                if self.era == Era::Modern || initialize.era() == Era::Legacy =>
+            {
+                Arc::clone(outbox)
+            }
+            Link::Up { .. } | Link::Away { .. } => return Err(Held::Away(request, reply)),
             Link::Down(cause) => {
                 reply.error(&cause.error());
                 return Ok(());
@@ -283,7 +317,8 @@ impl Member {
             // It is being stopped; what becomes of it is about to be known.
             Pushed::Closed => return Err(Held::Away(request, reply)),
             Pushed::Queued => {
-                state.exchanges.insert(Purpose::Call { member: self.id, reply, list });
+                let leg = self.leg(&request);
+                state.exchanges.insert(Purpose::Call { member: self.id, reply, list, leg });
                 if let Some(attached) = state.members.get_mut(&self.id) {
                     attached.in_flight += 1;
                 }
@@ -291,6 +326,11 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    fn leg(&self, request: &Message) -> Leg {
+        let listens = self.era == Era::Modern && request.method() == LISTEN;
+        if listens { Leg::Listening } else { Leg::Plain }
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
@@ -305,6 +345,19 @@ impl Member {
             }
         }))
     }
+}
+
+/// `params.level` of `logging/setLevel`.
+pub(super) fn requested_level(request: &Message) -> Result<LogLevel, ErrorBody> {
+    let level = request.params().and_then(|params| {
+        let span = find_member(request.bytes(), params, "level")?;
+        LogLevel::from_json(request.text(span))
+    });
+    level.ok_or_else(|| {
+        let accepted = LogLevel::NAMES.join(", ");
+        let message = format!("Invalid log level; use one of {accepted}");
+        ErrorBody::new(Code::InvalidParams, message)
+    })
 }
 
 /// The progress token is the id: both have to be unique among running calls.

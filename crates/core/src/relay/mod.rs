@@ -14,6 +14,7 @@ mod initialize;
 mod link;
 mod lists;
 mod member;
+mod modern;
 mod outbox;
 mod readiness;
 mod reply;
@@ -80,7 +81,6 @@ pub(crate) trait Sink: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Client {
     /// The era in which it speaks, and is spoken to.
-    #[expect(dead_code, reason = "backends that translate are built on this")]
     pub(crate) era: Era,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,

@@ -4,6 +4,7 @@ mod child;
 mod guard;
 mod handshake;
 mod lines;
+mod negotiation;
 mod nursery;
 mod process;
 mod restart;

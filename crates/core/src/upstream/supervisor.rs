@@ -20,12 +20,13 @@ use super::{
     child::{Child, Ended, Stop},
     guard::Guard,
     handshake,
+    negotiation::{Connected, Negotiation},
     restart::{History, Run, Verdict},
 };
 use crate::{
     config::{PingConfig, UpstreamConfig},
     error::Error,
-    relay::{Cause, InitializeResult, Limits, Outbox, Shared},
+    relay::{Cause, Limits, Outbox, Shared},
     telemetry::console_error,
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Supervisor {
     stop: oneshot::Sender<Duration>,
     supervision: JoinHandle<()>,
     expiry: JoinHandle<()>,
+    tending: JoinHandle<()>,
 }
 
 impl Supervisor {
@@ -43,15 +45,20 @@ impl Supervisor {
     pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
-        let first =
-            if config.listen_early { None } else { Some(connect(&config, guard.as_ref()).await?) };
+        let mut negotiation = Negotiation::default();
+        let first = if config.listen_early {
+            None
+        } else {
+            Some(negotiation.connect(&config, guard.as_ref()).await?)
+        };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
-        let watch =
-            Watch { config, guard, shared: Arc::clone(&shared), history: History::default() };
+        let tending = tokio::spawn(Arc::clone(&shared).tend());
+        let history = History::default();
+        let watch = Watch { config, guard, negotiation, shared: Arc::clone(&shared), history };
         let first = first.map(|connected| watch.admit(connected));
         let supervision = tokio::spawn(watch.keep(first, stopped));
-        Ok(Self { shared, stop, supervision, expiry })
+        Ok(Self { shared, stop, supervision, expiry, tending })
     }
 
     /// What its clients connect to.
@@ -68,14 +75,8 @@ impl Supervisor {
             tracing::error!(%error, "the supervision of the server failed");
         }
         self.expiry.abort();
+        self.tending.abort();
     }
-}
-
-/// A server that has just answered the handshake.
-type Connected = (Child, InitializeResult);
-
-async fn connect(config: &UpstreamConfig, guard: Option<&Guard>) -> Result<Connected, Error> {
-    Child::spawn(&config.command, guard)?.initialize(config.connection_timeout).await
 }
 
 /// A server that calls go to.
@@ -89,11 +90,16 @@ struct Admitted {
 struct Watch {
     config: UpstreamConfig,
     guard: Option<Guard>,
+    negotiation: Negotiation,
     shared: Arc<Shared>,
     history: History,
 }
 
 impl Watch {
+    async fn connect(&mut self) -> Result<Connected, Error> {
+        self.negotiation.connect(&self.config, self.guard.as_ref()).await
+    }
+
     /// Lets calls go to a server.
     fn admit(&self, (child, initialize): Connected) -> Admitted {
         let outbox = Arc::new(Outbox::default());
@@ -111,7 +117,7 @@ impl Watch {
                     Some(failed) => failed,
                     None => return,
                 },
-                None => match stopped.unless(connect(&self.config, self.guard.as_ref())).await {
+                None => match stopped.unless(self.connect()).await {
                     Ok(Ok(connected)) => {
                         next = Some(self.admit(connected));
                         continue;
