@@ -142,7 +142,7 @@ impl Reply {
         let id = self.id.clone();
         let mut edits: Vec<Edit<'_>> = changes;
         edits.push(Edit { span, with: id.as_bytes() });
-        edits.sort_by_key(|edit| edit.span.start);
+        edits.sort_by_key(Edit::place);
         let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
         write(&*sink, outgoing, None);
         self.answered(response);

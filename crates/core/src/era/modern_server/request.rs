@@ -71,7 +71,7 @@ impl<'a> Additions<'a> {
             }
         };
         // Stable, so that insertions at one place keep their order.
-        edits.sort_by_key(|edit| edit.span.start);
+        edits.sort_by_key(Edit::place);
         edits
     }
 }

@@ -218,7 +218,7 @@ mod tests {
         };
         let mut edits = rewrite.edits();
         edits.push(Edit { span: response.id_span().unwrap(), with: b"\"x\"" });
-        edits.sort_by_key(|edit| edit.span.start);
+        edits.sort_by_key(Edit::place);
         let source = response.bytes();
         let whole = Assembly { before: b"", source, edits: &edits, behind: b"" };
         let text = String::from_utf8(whole.frame().runs().concat()).unwrap();
