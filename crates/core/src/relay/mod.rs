@@ -28,7 +28,7 @@ pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
-pub(crate) use readiness::{Readiness, Servers, Unready};
+pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 
@@ -146,3 +146,6 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,3 +14,6 @@ mod supervisor;
 pub use guard::{Guard, groups_left};
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;
+
+#[cfg(test)]
+mod tests;

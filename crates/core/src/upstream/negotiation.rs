@@ -26,12 +26,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) type Connected = (Child, InitializeResult);
 
 /// What is known of a server's era.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Negotiation {
     agreed: Option<Era>,
+    patience: Duration,
+}
+
+impl Default for Negotiation {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
 }
 
 impl Negotiation {
+    /// A server may take so long for the question before it is asked in the older way, too.
+    pub(super) fn with_patience(patience: Duration) -> Self {
+        Self { agreed: None, patience }
+    }
+
     /// Starts the server and agrees with it on an era.
     pub(super) async fn connect(
         &mut self,
@@ -59,7 +71,7 @@ impl Negotiation {
             (UpstreamProtocol::Modern, _) | (UpstreamProtocol::Auto, Some(Era::Modern)) => {
                 Opening::Discover
             }
-            (UpstreamProtocol::Auto, None) => Opening::Probe(PATIENCE.min(limit / 2)),
+            (UpstreamProtocol::Auto, None) => Opening::Probe(self.patience.min(limit / 2)),
         }
     }
 }
