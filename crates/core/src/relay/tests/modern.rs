@@ -74,7 +74,7 @@ fn on_stream(id: &Value, kind: &str, mut params: Value) -> Value {
 
 fn modern_client(upstream: &Upstream) -> Arc<dyn Connection> {
     let client = Client { era: Era::Modern, ..Client::default() };
-    upstream.shared.open(client).now_or_never().expect("no wait").ok().expect("an upstream")
+    upstream.shared.open(client).now_or_never().expect("no wait").expect("an upstream")
 }
 
 fn tool(id: u64) -> Value {
