@@ -83,6 +83,7 @@ export const suites = [
     command: ["node", "__test__/compat/run.mjs"],
     count: "node",
   },
+  { name: "FastMCP", lane: "node", built: true, command: nodeTest(...specs("fastmcp")), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
 ];

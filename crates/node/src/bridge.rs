@@ -28,11 +28,20 @@ use crate::{
 const QUEUE: usize = 256;
 
 /// Which callbacks there are.
+#[expect(clippy::struct_excessive_bools, reason = "each is there or not")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Callbacks {
     pub(crate) authenticate: bool,
+    pub(crate) origin: bool,
     pub(crate) route: bool,
     pub(crate) store: bool,
+}
+
+impl Callbacks {
+    /// Whether JavaScript has a word in requests that its servers do not serve.
+    pub(crate) fn are_asked(self) -> bool {
+        self.authenticate || self.origin || self.route
+    }
 }
 
 /// See the module.

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{super::*, Written, request, space};
@@ -56,8 +57,9 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(Body::Many(messages)) = split(bytes.clone().into()) {
-            let value: Value = serde_json::from_slice(&bytes).unwrap();
-            prop_assert_eq!(messages.len(), value.as_array().unwrap().len());
+            // A number beyond any type is JSON all the same.
+            let elements: Vec<IgnoredAny> = serde_json::from_slice(&bytes).unwrap();
+            prop_assert_eq!(messages.len(), elements.len());
         }
     }
 }
