@@ -7,6 +7,8 @@ mod envelope;
 mod error;
 mod id;
 mod json;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod oracle;
 mod splice;
 
 pub(crate) use batch::{Body, split};
