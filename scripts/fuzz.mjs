@@ -35,11 +35,10 @@ const coverage = [
 
 const targets = positionals.length > 0 ? positionals : readdirSync(join(folder, "corpus"));
 
-run(
-  "cargo",
-  ["build", "--release", "--locked", "--target", triple, ...targets.flatMap((name) => ["--bin", name])],
-  { cwd: folder, env: { ...process.env, RUSTFLAGS: coverage } },
-);
+run("cargo", ["build", "--release", "--locked", "--target", triple, ...targets.flatMap((name) => ["--bin", name])], {
+  cwd: folder,
+  env: { ...process.env, RUSTFLAGS: coverage },
+});
 
 for (const name of targets) {
   const found = join(folder, "target", "found", name);
@@ -48,20 +47,17 @@ for (const name of targets) {
   mkdirSync(found, { recursive: true });
   mkdirSync(artifacts, { recursive: true });
   console.log(`fuzzing ${name} for ${values.seconds} s`);
-  run(
-    join(folder, "target", triple, "release", name),
-    [
-      `-max_total_time=${values.seconds}`,
-      `-artifact_prefix=${artifacts}/`,
-      "-max_len=4096",
-      "-timeout=10",
-      "-rss_limit_mb=1024",
-      "-print_final_stats=1",
-      "-verbosity=0",
-      found,
-      kept,
-    ],
-  );
+  run(join(folder, "target", triple, "release", name), [
+    `-max_total_time=${values.seconds}`,
+    `-artifact_prefix=${artifacts}/`,
+    "-max_len=4096",
+    "-timeout=10",
+    "-rss_limit_mb=1024",
+    "-print_final_stats=1",
+    "-verbosity=0",
+    found,
+    kept,
+  ]);
   if (values.keep) run(join(folder, "target", triple, "release", name), ["-merge=1", kept, found]);
   else rmSync(found, { recursive: true });
 }
