@@ -35,7 +35,7 @@ const coverage = [
 
 const targets = positionals.length > 0 ? positionals : readdirSync(join(folder, "corpus"));
 
-run("cargo", ["build", "--release", "--locked", "--target", triple, ...targets.flatMap((name) => ["--bin", name])], {
+run("cargo", ["build", "--release", "--target", triple, ...targets.flatMap((name) => ["--bin", name])], {
   cwd: folder,
   env: { ...process.env, RUSTFLAGS: coverage },
 });
