@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
@@ -32,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("ports", PORTS),
     ("proxy", ABOVE),
     ("http_server", ABOVE),
+    ("internals", ABOVE),
     ("lib", &[]),
 ];
 
