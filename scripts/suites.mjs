@@ -77,6 +77,22 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "conformance of sessions",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    // With a server for each session, everything crosses.
+    command: [
+      "node",
+      "__test__/conformance/run.mjs",
+      "--profile",
+      "session",
+      "--cells",
+      "proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25",
+    ],
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,

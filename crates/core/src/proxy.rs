@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     host::Host,
     ports::{CONNECTION_GRACE, Ports, Served},
-    relay::{Backend, OnDemand, Readiness},
+    relay::{Backend, Readiness},
     tunnel::{self, Tunnel},
     upstream::{Guard, Nursery, Supervisor},
 };
@@ -137,11 +137,10 @@ impl Server {
         }
     }
 
-    /// Servers that are started for their clients are as ready as they can be.
     fn readiness(&self) -> Arc<dyn Readiness> {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(..) => Arc::new(OnDemand),
+            Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
         }
     }
 

@@ -117,6 +117,10 @@ impl Exchanges {
         self.table.remove(&id)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Whether there is nothing whose time is limited.
     pub(super) fn is_unlimited(&self) -> bool {
         self.table.values().all(|exchange| !exchange.watched)
@@ -176,6 +180,11 @@ impl Exchanges {
         let mut calls = self.calls();
         let first = calls.next().map(|(id, _)| id);
         first.filter(|_| calls.next().is_none())
+    }
+
+    /// Whether a call is to be answered on another sink than this one.
+    pub(super) fn go_past(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.calls().any(|(_, reply)| reply.goes_past(sink))
     }
 
     /// The call that began last.

@@ -110,14 +110,11 @@ impl Shared {
         }
     }
 
-    /// Waits until the upstream is back, within the limit that is set; else the call has failed.
-    pub(super) async fn back(&self, reply: Reply) -> Option<Reply> {
+    /// Waits until the upstream is back, within the limit that is set for it.
+    pub(super) async fn back(self: Arc<Self>) -> Result<(), ErrorBody> {
         let limit = self.restart_wait();
-        if timeout(limit, self.settled()).await.is_ok() {
-            return Some(reply);
-        }
-        reply.error(&self.still_away(limit));
-        None
+        let settled = timeout(limit, self.settled()).await;
+        settled.map_err(|_| self.still_away(limit))
     }
 
     /// Waits until the upstream has gone for good; says why.
@@ -202,13 +199,8 @@ impl State {
 impl Member {
     /// Holds a request until the upstream is back, within the limit that is set for it.
     pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
-        let member = self.clone();
-        Box::pin(async move {
-            let Some(reply) = member.shared().back(reply).await else { return };
-            if let Some(sending) = member.request(request, reply) {
-                sending.await;
-            }
-        })
+        let back = Shared::back(Arc::clone(self.shared()));
+        self.hold(request, reply, back)
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
+    Volume,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     link::Link,
@@ -26,6 +27,7 @@ use super::{
     member::Member,
     modern::Bridge,
     subscription::{Effect, Subscriptions},
+    waiting::Waiting,
 };
 use crate::{
     era::{Era, modern_server::Envelope},
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     /// Whether the server is of 2026-07-28; what is sent to it is decided again under the lock.
     modern: AtomicBool,
     next_question: AtomicU64,
+    volume: Arc<Volume>,
     state: Mutex<State>,
 }
 
@@ -58,6 +61,8 @@ pub(super) struct State {
     pub(super) exchanges: Exchanges,
     pub(super) members: HashMap<MemberId, Attached>,
     pub(super) subscriptions: Subscriptions<super::Reply>,
+    /// Calls that cannot be handed over for the moment.
+    pub(super) waiting: Waiting,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
     /// What clients saw of the upstream's lists.
@@ -111,11 +116,13 @@ impl Shared {
             due: Notify::new(),
             modern: AtomicBool::new(false),
             next_question: AtomicU64::new(0),
+            volume: Arc::default(),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),
                 members: HashMap::new(),
                 subscriptions: Subscriptions::default(),
+                waiting: Waiting::default(),
                 level: INITIAL_LEVEL,
                 lists: Lists::default(),
                 restarts: 0,
@@ -124,6 +131,11 @@ impl Shared {
                 next_member: 0,
             }),
         })
+    }
+
+    /// Where what crosses to and from the upstream is counted.
+    pub(crate) fn volume(&self) -> &Arc<Volume> {
+        &self.volume
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -264,15 +276,17 @@ impl Readiness for Shared {
     }
 
     fn servers(&self) -> Servers {
+        let (written_bytes, read_bytes) = self.volume.so_far();
         let state = self.lock();
         let restarts = u64::from(state.restarts);
+        let servers = Servers { restarts, written_bytes, read_bytes, ..Servers::default() };
         match &state.link {
             Link::Up { outbox, pid, .. } => Servers {
                 pids: pid.iter().copied().collect(),
-                restarts,
                 queued_bytes: outbox.queued_bytes(),
+                ..servers
             },
-            _ => Servers { restarts, ..Servers::default() },
+            _ => servers,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! goes wrong after the question, the server is started once more and asked in the older way. What
 //! was found out counts for later starts until one of them fails.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     child::{Child, Opening},
@@ -15,7 +15,7 @@ use crate::{
     config::{UpstreamConfig, UpstreamProtocol},
     era::Era,
     error::Error,
-    relay::InitializeResult,
+    relay::{InitializeResult, Volume},
 };
 
 /// How long a server may take for the question before it is asked in the older way, too. Long
@@ -49,15 +49,18 @@ impl Negotiation {
         &mut self,
         config: &UpstreamConfig,
         guard: Option<&Guard>,
+        volume: &Arc<Volume>,
     ) -> Result<Connected, Error> {
         let limit = config.connection_timeout;
         let opening = self.opening(config.protocol, limit);
-        let mut outcome = Child::spawn(&config.command, guard)?.greet(opening, limit).await;
+        let mut outcome = Child::spawn(&config.command, guard, volume)?.greet(opening, limit).await;
         if let (Opening::Probe(_), Err(failed)) = (opening, &outcome)
             && !failed.is_final
         {
             tracing::warn!("{}; it is started again and asked to initialize instead", failed.error);
-            outcome = Child::spawn(&config.command, guard)?.greet(Opening::Initialize, limit).await;
+            outcome = Child::spawn(&config.command, guard, volume)?
+                .greet(Opening::Initialize, limit)
+                .await;
         }
         self.agreed = outcome.as_ref().ok().map(|(_, introduction)| introduction.era());
         outcome.map_err(|failed| failed.error)

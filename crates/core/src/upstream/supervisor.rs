@@ -3,28 +3,24 @@
 //! The supervision is one task, the only one that knows the process; everybody else sees the
 //! [`Shared`] it reports to.
 
-use std::{
-    future::pending,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::{
-    child::{Child, Ended, Stop},
+    child::{Child, Ended, Stop, failure},
     guard::Guard,
     handshake,
+    hang::hang,
     negotiation::{Connected, Negotiation},
-    restart::{History, Run, Verdict},
+    restart::{History, Run, Verdict, chance},
 };
 use crate::{
-    config::{PingConfig, UpstreamConfig},
+    config::UpstreamConfig,
     error::Error,
     relay::{Cause, Limits, Outbox, Shared},
     telemetry::console_error,
@@ -49,7 +45,7 @@ impl Supervisor {
         let first = if config.listen_early {
             None
         } else {
-            Some(negotiation.connect(&config, guard.as_ref()).await?)
+            Some(negotiation.connect(&config, guard.as_ref(), shared.volume()).await?)
         };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
@@ -97,7 +93,7 @@ struct Watch {
 
 impl Watch {
     async fn connect(&mut self) -> Result<Connected, Error> {
-        self.negotiation.connect(&self.config, self.guard.as_ref()).await
+        self.negotiation.connect(&self.config, self.guard.as_ref(), self.shared.volume()).await
     }
 
     /// Lets calls go to a server.
@@ -123,7 +119,7 @@ impl Watch {
                         continue;
                     }
                     Ok(Err(error)) => {
-                        (cause_of(&error), Run { served: Duration::ZERO, succeeded: false })
+                        (failure(&error), Run { served: Duration::ZERO, succeeded: false })
                     }
                     Err(_) => return self.shared.closed(&stopping()),
                 },
@@ -140,7 +136,7 @@ impl Watch {
         let told = async {
             tokio::select! {
                 budget = stopped.asked() => Stop::Asked(budget),
-                reason = hang(&self.shared, self.config.ping) => Stop::Hung(reason),
+                reason = hang(|| self.shared.ping(), self.config.ping) => Stop::Hung(reason),
             }
         };
         let Ended { cause, asked, succeeded } =
@@ -198,30 +194,6 @@ impl Stopped {
     }
 }
 
-/// Pings the server until an answer is overdue; says so.
-async fn hang(shared: &Shared, config: Option<PingConfig>) -> String {
-    let Some(PingConfig { interval, timeout: limit }) = config else { return pending().await };
-    loop {
-        sleep(interval).await;
-        match timeout(limit, shared.ping()).await {
-            Ok(Ok(())) => {}
-            // It is ending, which is noticed elsewhere.
-            Ok(Err(_)) => return pending().await,
-            Err(_) => return format!("did not answer a ping within {} ms", limit.as_millis()),
-        }
-    }
-}
-
-fn cause_of(error: &Error) -> Cause {
-    Cause { message: error.to_string(), data: None }
-}
-
 fn stopping() -> Cause {
     Cause { message: "the proxy is shutting down".to_owned(), data: None }
-}
-
-/// A number between 0 and 1.
-fn chance() -> f64 {
-    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
-    f64::from(bits) / f64::from(u32::MAX)
 }

@@ -168,25 +168,23 @@ impl Member {
         list: Option<List>,
     ) -> Option<BoxFuture<'static, ()>> {
         let (delay, call, reply) = self.try_dispatch(call, reply, list).err()?;
-        let member = self.clone();
-        Some(Box::pin(async move {
-            let reply = match delay {
+        let shared = Arc::clone(self.shared());
+        let ready = async move {
+            match delay {
                 Delay::Full(outbox) => {
                     outbox.room().await;
-                    reply
+                    Ok(())
                 }
-                Delay::Away => match member.shared().back(reply).await {
-                    Some(reply) => reply,
-                    None => return,
-                },
-            };
-            if !member.shared().is_modern() {
-                let error = "the MCP server no longer speaks the revision that this call began in";
-                return reply.error(&ErrorBody::new(Code::Internal, error));
+                Delay::Away => shared.back().await,
             }
-            if let Some(sending) = member.dispatch(call, reply, list) {
-                sending.await;
+        };
+        Some(self.hold_back(reply, ready, move |member, reply| {
+            if member.shared().is_modern() {
+                return member.dispatch(call, reply, list);
             }
+            let error = "the MCP server no longer speaks the revision that this call began in";
+            reply.error(&ErrorBody::new(Code::Internal, error));
+            None
         }))
     }
 

@@ -1,6 +1,9 @@
 #![cfg(unix)]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::super::child::{Child, Opening};
 use crate::{config::CommandConfig, era::Era, error::Error};
@@ -10,7 +13,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 fn child(script: &str) -> Child {
     let mut config = CommandConfig::new("sh");
     config.args = vec!["-c".into(), script.into()];
-    Child::spawn(&config, None).unwrap()
+    Child::spawn(&config, None, &Arc::default()).unwrap()
 }
 
 /// Why nothing was agreed with this server.

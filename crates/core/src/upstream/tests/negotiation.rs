@@ -1,6 +1,6 @@
 #![cfg(unix)]
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::super::negotiation::Negotiation;
 use crate::{
@@ -47,7 +47,7 @@ fn hasty() -> Negotiation {
 }
 
 async fn agreed(negotiation: &mut Negotiation, config: &UpstreamConfig) -> Result<Era, Error> {
-    let (child, server) = negotiation.connect(config, None).await?;
+    let (child, server) = negotiation.connect(config, None, &Arc::default()).await?;
     child.stop(Duration::from_secs(5)).await;
     Ok(server.era())
 }
