@@ -110,11 +110,10 @@ impl Shared {
         }
     }
 
-    /// Waits until the upstream is back, within the limit that is set for it.
+    /// Waits until the upstream is back, within the limit that is set.
     pub(super) async fn back(self: Arc<Self>) -> Result<(), ErrorBody> {
         let limit = self.restart_wait();
-        let settled = timeout(limit, self.settled()).await;
-        settled.map_err(|_| self.still_away(limit))
+        timeout(limit, self.settled()).await.map_err(|_| self.still_away(limit))
     }
 
     /// Waits until the upstream has gone for good; says why.
@@ -199,8 +198,8 @@ impl State {
 impl Member {
     /// Holds a request until the upstream is back, within the limit that is set for it.
     pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
-        let back = Shared::back(Arc::clone(self.shared()));
-        self.hold(request, reply, back)
+        let back = Arc::clone(self.shared()).back();
+        self.hold(reply, back, |member, reply| member.request(request, reply))
     }
 }
 

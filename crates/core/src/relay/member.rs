@@ -88,12 +88,12 @@ impl Member {
         Self { id, era, shared }
     }
 
-    pub(super) fn era(&self) -> Era {
-        self.era
-    }
-
     pub(super) fn id(&self) -> MemberId {
         self.id
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.era
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -285,10 +285,14 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         match self.try_forward(request, reply, list).err()? {
             Held::Away(request, reply) => Some(self.wait(request, reply)),
-            Held::Full(outbox, request, reply) => Some(self.hold(request, reply, async move {
-                outbox.room().await;
-                Ok(())
-            })),
+            Held::Full(outbox, request, reply) => {
+                let room = async move {
+                    outbox.room().await;
+                    Ok(())
+                };
+                let forward = move |member: &Self, reply| member.forward(request, reply, list);
+                Some(self.hold(reply, room, forward))
+            }
         }
     }
 

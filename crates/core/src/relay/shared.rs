@@ -45,12 +45,12 @@ pub(crate) struct Shared {
     pub(super) busy: Notify,
     /// The link is another one.
     pub(super) changed: Notify,
+    volume: Arc<Volume>,
     /// Something has to happen at another time.
     pub(super) due: Notify,
     /// Whether the server is of 2026-07-28; what is sent to it is decided again under the lock.
     modern: AtomicBool,
     next_question: AtomicU64,
-    volume: Arc<Volume>,
     state: Mutex<State>,
 }
 
@@ -113,10 +113,10 @@ impl Shared {
             restart_wait,
             busy: Notify::new(),
             changed: Notify::new(),
+            volume: Arc::default(),
             due: Notify::new(),
             modern: AtomicBool::new(false),
             next_question: AtomicU64::new(0),
-            volume: Arc::default(),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{Reply, Shared, exchange::MemberId, member::Member};
-use crate::jsonrpc::{ErrorBody, Message, Raw};
+use crate::jsonrpc::{ErrorBody, Raw};
 
 /// Which calls wait.
 #[derive(Debug, Default)]
@@ -66,16 +66,6 @@ impl Member {
     /// Holds a request until it can be sent, or until it is clear that it cannot, unless its
     /// client cancels it.
     pub(super) fn hold(
-        &self,
-        request: Message,
-        reply: Reply,
-        ready: impl Future<Output = Result<(), ErrorBody>> + Send + 'static,
-    ) -> BoxFuture<'static, ()> {
-        self.hold_back(reply, ready, move |member, reply| member.request(request, reply))
-    }
-
-    /// The same for what is sent by `send`.
-    pub(super) fn hold_back(
         &self,
         reply: Reply,
         ready: impl Future<Output = Result<(), ErrorBody>> + Send + 'static,

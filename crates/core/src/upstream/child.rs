@@ -116,14 +116,6 @@ impl Child {
         Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 
-    /// Completes the handshake of the older era within `limit`, or ends the server.
-    pub(super) async fn initialize(
-        self,
-        limit: Duration,
-    ) -> Result<(Self, InitializeResult), Error> {
-        self.greet(Opening::Initialize, limit).await.map_err(|failed| failed.error)
-    }
-
     /// Gets to know the server within `limit`, or ends it.
     pub(super) async fn greet(
         mut self,
@@ -233,11 +225,11 @@ pub(super) fn failure(error: &Error) -> Cause {
     let (message, data) = match error {
         Error::EndedEarly { command, request, outcome, stderr } => {
             let message =
-                format!("the MCP server {command:?} {outcome} before it answered {request:?}");
+                format!("the MCP server {command:?} {outcome} before it answered \"{request}\"");
             (message, Some(particulars(outcome, stderr)))
         }
         Error::HandshakeRefused { command, request, reason } => {
-            let message = format!("the MCP server {command:?} refused {request:?}");
+            let message = format!("the MCP server {command:?} refused \"{request}\"");
             (message, Some(format!("{{\"reason\":{}}}", escape(reason))))
         }
         _ => (error.to_string(), None),

@@ -53,14 +53,13 @@ impl Negotiation {
     ) -> Result<Connected, Error> {
         let limit = config.connection_timeout;
         let opening = self.opening(config.protocol, limit);
-        let mut outcome = Child::spawn(&config.command, guard, volume)?.greet(opening, limit).await;
+        let spawn = || Child::spawn(&config.command, guard, volume);
+        let mut outcome = spawn()?.greet(opening, limit).await;
         if let (Opening::Probe(_), Err(failed)) = (opening, &outcome)
             && !failed.is_final
         {
             tracing::warn!("{}; it is started again and asked to initialize instead", failed.error);
-            outcome = Child::spawn(&config.command, guard, volume)?
-                .greet(Opening::Initialize, limit)
-                .await;
+            outcome = spawn()?.greet(Opening::Initialize, limit).await;
         }
         self.agreed = outcome.as_ref().ok().map(|(_, introduction)| introduction.era());
         outcome.map_err(|failed| failed.error)

@@ -171,21 +171,17 @@ impl Member {
         let shared = Arc::clone(self.shared());
         let ready = async move {
             match delay {
-                Delay::Full(outbox) => {
-                    outbox.room().await;
-                    Ok(())
-                }
-                Delay::Away => shared.back().await,
+                Delay::Full(outbox) => outbox.room().await,
+                Delay::Away => Arc::clone(&shared).back().await?,
             }
-        };
-        Some(self.hold_back(reply, ready, move |member, reply| {
-            if member.shared().is_modern() {
-                return member.dispatch(call, reply, list);
+            if shared.is_modern() {
+                return Ok(());
             }
             let error = "the MCP server no longer speaks the revision that this call began in";
-            reply.error(&ErrorBody::new(Code::Internal, error));
-            None
-        }))
+            Err(ErrorBody::new(Code::Internal, error))
+        };
+        let dispatch = move |member: &Self, reply| member.dispatch(call, reply, list);
+        Some(self.hold(reply, ready, dispatch))
     }
 
     #[expect(
