@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
+    /// The server waits for its client, so its silence does not count.
+    asks: bool,
 }
 
 impl Exchange {
@@ -45,7 +47,8 @@ impl Limits {
     /// Which limit an exchange has gone past, if any.
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
         let past = |limit: &Duration, since| now.duration_since(since) >= *limit;
-        let silence = self.silence.filter(|limit| past(limit, exchange.last_sign));
+        let silence =
+            self.silence.filter(|limit| !exchange.asks && past(limit, exchange.last_sign));
         silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
     }
 
@@ -92,7 +95,8 @@ impl Exchanges {
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        self.table.insert(self.next, Exchange { purpose, started: now, last_sign: now });
+        self.table
+            .insert(self.next, Exchange { purpose, started: now, last_sign: now, asks: false });
         self.next += 1;
     }
 
@@ -109,6 +113,14 @@ impl Exchanges {
         let exchange = self.table.get_mut(&id)?;
         exchange.last_sign = Instant::now();
         exchange.reply()
+    }
+
+    /// The server has begun, or ceased, to wait for its client.
+    pub(super) fn ask(&mut self, asks: bool) {
+        for exchange in self.table.values_mut() {
+            exchange.asks = asks;
+            exchange.last_sign = Instant::now();
+        }
     }
 
     /// Where the messages of a call go.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::{
+    era::modern_to_legacy::Greeting,
     jsonrpc::{Assembly, Edit, Message, Span, decode_string, escape, find_member, find_removal},
     protocol::{LATEST_LEGACY, List, is_legacy},
 };
@@ -29,6 +30,11 @@ impl InitializeResult {
         let tasks = capabilities.and_then(|span| find_removal(&bytes, span, "tasks"));
         let logging = capabilities.and_then(|span| find_member(&bytes, span, "logging")).is_some();
         Some(Self { bytes, version, tasks, logging })
+    }
+
+    /// The same for what speaks of the server in the modern era.
+    pub(crate) fn greeting(&self) -> Greeting {
+        Greeting::new(self.bytes.clone())
     }
 
     /// The server's name and version, for people.

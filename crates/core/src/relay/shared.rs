@@ -16,14 +16,16 @@ use tokio::sync::Notify;
 
 use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
+    crossing::{Crossings, open_member},
     exchange::{Exchange, Exchanges, MemberId, Purpose},
-    fan_out::deliver,
+    fan_out::deliver_message,
     link::Link,
     lists::Lists,
     member::Member,
     subscription::{Effect, Subscriptions},
 };
 use crate::{
+    era::{Era, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
     telemetry::traffic,
@@ -38,6 +40,10 @@ pub(crate) struct Shared {
     pub(super) busy: Notify,
     /// The link is another one.
     pub(super) changed: Notify,
+    crossings: Arc<Crossings>,
+    /// What the upstream said of itself last. Apart from the state, because answers are written
+    /// while that is locked.
+    greeting: Mutex<Option<Greeting>>,
     state: Mutex<State>,
 }
 
@@ -89,6 +95,8 @@ impl Shared {
             restart_wait,
             busy: Notify::new(),
             changed: Notify::new(),
+            crossings: Arc::default(),
+            greeting: Mutex::default(),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),
@@ -117,6 +125,19 @@ impl Shared {
             Link::Up { initialize, .. } => initialize.server_name(),
             _ => None,
         }
+    }
+
+    pub(super) fn crossings(&self) -> &Arc<Crossings> {
+        &self.crossings
+    }
+
+    /// What the upstream said of itself in its last handshake.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn greeted(&self, greeting: Greeting) {
+        *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,7 +192,7 @@ impl Shared {
         traffic!("<-", notification.bytes());
         let audience = state.audience(notification);
         drop(state);
-        deliver(&audience, notification.bytes());
+        deliver_message(&audience, notification);
     }
 
     fn refuse(&self, request: &Message) {
@@ -230,7 +251,7 @@ impl Readiness for Shared {
 
 impl Backend for Shared {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        let unsolicited = client.unsolicited;
+        let Client { era, principal, unsolicited, .. } = client;
         let mut state = self.lock();
         if matches!(state.link, Link::Away { cause: None, .. }) {
             drop(state);
@@ -245,9 +266,17 @@ impl Backend for Shared {
         Box::pin(async move {
             let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
             let shared = shared.ok_or_else(closing)?;
-            let connection: Arc<dyn Connection> = Arc::new(Member::new(id, shared));
-            Ok(connection)
+            let patience = shared.limits.silence;
+            let member = Member::new(id, shared);
+            Ok(match era {
+                Era::Legacy => Arc::new(member) as Arc<dyn Connection>,
+                Era::Modern => open_member(member, principal, patience),
+            })
         })
+    }
+
+    fn end_subscriptions(&self) {
+        self.crossings.end_subscriptions();
     }
 }
 

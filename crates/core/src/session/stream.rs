@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Numbering, Session};
 use crate::{
     codec::event_stream,
-    jsonrpc::{Assembly, Frame, Pieces},
+    jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
     relay::{Outgoing, Sink},
 };
 
@@ -30,6 +30,8 @@ pub(crate) enum Encoding {
     Json,
     /// `text/event-stream`.
     EventStream,
+    /// JSON for an answer that comes first, an event stream for anything else.
+    Lazy,
 }
 
 /// What a reader gets.
@@ -44,7 +46,6 @@ pub(crate) enum Step {
 
 /// See the module.
 pub(crate) struct Stream {
-    encoding: Encoding,
     numbering: Option<Numbering>,
     /// The events are stored outside, so that the stream can be resumed all the same.
     stored: bool,
@@ -61,11 +62,14 @@ struct Place {
 
 #[derive(Debug)]
 struct State {
+    encoding: Encoding,
     queue: Pieces,
     reader: Reader,
     /// Responses still to come.
     owed: Owed,
     wrote: bool,
+    /// The code of the error that was the answer.
+    error: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -91,7 +95,7 @@ enum Owed {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("encoding", &self.encoding).finish_non_exhaustive()
+        f.debug_struct("Stream").field("owner", &self.owner).finish_non_exhaustive()
     }
 }
 
@@ -100,16 +104,17 @@ impl Stream {
     pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
         let owed = Owed::Responses { left: responses, array: responses > 1 };
         Self {
-            encoding,
             numbering: None,
             stored: false,
             place: None,
             owner: None,
             state: Mutex::new(State {
+                encoding,
                 queue: Pieces::default(),
                 reader: Reader::Present(None),
                 owed,
                 wrote: false,
+                error: None,
             }),
         }
     }
@@ -152,7 +157,21 @@ impl Stream {
     }
 
     pub(crate) fn is_event_stream(&self) -> bool {
-        self.encoding == Encoding::EventStream
+        self.lock().encoding == Encoding::EventStream
+    }
+
+    /// Makes it an event stream if that is open; `false` if the answer is there as JSON.
+    pub(crate) fn begin_events(&self) -> bool {
+        let mut state = self.lock();
+        if state.encoding == Encoding::Lazy && state.owed != Owed::Ended {
+            state.encoding = Encoding::EventStream;
+        }
+        state.encoding == Encoding::EventStream
+    }
+
+    /// The code of the error that is the whole answer.
+    pub(crate) fn error_code(&self) -> Option<i64> {
+        self.lock().error
     }
 
     /// Starts a numbered stream with an event that carries only an id.
@@ -275,15 +294,18 @@ impl Stream {
         if state.owed == Owed::Ended {
             return;
         }
-        match self.encoding {
+        if state.encoding == Encoding::Lazy && !outgoing.response {
+            state.encoding = Encoding::EventStream;
+        }
+        match state.encoding {
             Encoding::EventStream => {
                 self.push_event(&mut state, &outgoing, event_id);
                 state.wrote = true;
             }
-            Encoding::Json if outgoing.response => state.write_json(&outgoing),
-            Encoding::Json => {}
+            Encoding::Json | Encoding::Lazy if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json | Encoding::Lazy => {}
         }
-        let finished = outgoing.response && state.settle(self.encoding);
+        let finished = outgoing.response && state.settle();
         state.wake();
         let absent = matches!(state.reader, Reader::Absent);
         drop(state);
@@ -332,6 +354,17 @@ impl Sink for Stream {
         self.put(outgoing, None);
     }
 
+    /// What decides its own response head looks at the answer before the head is sent.
+    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
+        if response && message.kind() == Kind::Error {
+            let mut state = self.lock();
+            if state.encoding == Encoding::Lazy {
+                state.error = message.error_code();
+            }
+        }
+        self.put(Outgoing { source: message.bytes(), edits, response }, None);
+    }
+
     fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
         self.put(outgoing, Some(event_id));
     }
@@ -345,7 +378,7 @@ impl Sink for Stream {
     /// body that can never come ends.
     fn forget(&self) {
         let mut state = self.lock();
-        if self.encoding == Encoding::Json && state.settle(self.encoding) {
+        if state.encoding != Encoding::EventStream && state.settle() {
             state.wake();
         }
     }
@@ -361,7 +394,7 @@ impl Sink for Stream {
 
     fn is_heard(&self) -> bool {
         let state = self.lock();
-        self.is_event_stream()
+        state.encoding != Encoding::Json
             && state.owed != Owed::Ended
             && matches!(state.reader, Reader::Present(_))
     }
@@ -369,11 +402,11 @@ impl Sink for Stream {
 
 impl State {
     /// Counts a response; `true` when it was the last.
-    fn settle(&mut self, encoding: Encoding) -> bool {
+    fn settle(&mut self) -> bool {
         match &mut self.owed {
             Owed::Responses { left, .. } if *left > 1 => *left -= 1,
             Owed::Responses { array, .. } => {
-                if *array && self.wrote && encoding == Encoding::Json {
+                if *array && self.wrote && self.encoding == Encoding::Json {
                     self.queue.push_slice(b"]");
                 }
                 self.owed = Owed::Ended;

@@ -17,7 +17,7 @@ use super::{
     guard::Guard,
 };
 use crate::{
-    config::{CommandConfig, RestartWhen, UpstreamConfig},
+    config::{CommandConfig, Isolation, RestartWhen, UpstreamConfig},
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{self, Cause, Dedicated, Launched, Limits, Outbox, Private},
@@ -61,7 +61,8 @@ impl Nursery {
     pub(crate) fn backend(&self, config: &UpstreamConfig) -> Arc<Dedicated> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let revives = config.restart.when != RestartWhen::Never;
-        Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives))
+        let keeps = config.isolation == Isolation::Session;
+        Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives, keeps))
     }
 
     /// Ends all servers and everything they have started, within `budget`.

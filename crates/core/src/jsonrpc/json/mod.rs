@@ -49,6 +49,8 @@ pub(crate) struct SyntaxError {
 pub(crate) struct Key<'a> {
     raw: &'a [u8],
     escaped: bool,
+    /// Position of its opening quote.
+    pub(crate) start: usize,
 }
 
 impl Key<'_> {
@@ -94,6 +96,12 @@ impl<'a> Scanner<'a> {
             return Err(SyntaxError { at: 0, problem: "text of 4 GiB or more" });
         }
         Ok(Self { text, at: 0, breaks: false })
+    }
+
+    /// At the beginning of a value in a text that was scanned before; nothing behind it is seen.
+    pub(crate) fn within(text: &'a [u8], value: Span) -> Option<Self> {
+        let text = text.get(..value.end as usize)?;
+        Some(Self { text, at: value.start as usize, breaks: false })
     }
 
     pub(crate) fn at(&self) -> usize {
@@ -162,7 +170,7 @@ impl<'a> Scanner<'a> {
         }
         let (span, escaped) = self.string()?;
         self.expect(b':', "expected :")?;
-        Ok(Some(Key { raw: span.of(self.text), escaped }))
+        Ok(Some(Key { raw: span.of(self.text), escaped, start: span.range().start - 1 }))
     }
 
     /// Skips one value of any kind.
@@ -393,8 +401,7 @@ fn has_control(bytes: &[u8]) -> bool {
 ///
 /// For handshakes and other places where a single value decides; the text was scanned before.
 pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
-    let mut scanner =
-        Scanner { text: text.get(..span.end as usize)?, at: span.start as usize, breaks: false };
+    let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     let mut found = None;
     while let Ok(Some(key)) = scanner.next_key(&mut members) {
@@ -408,8 +415,7 @@ pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
 
 /// The range to cut so that the object in `span` loses a member, comma included.
 pub(crate) fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> {
-    let mut scanner =
-        Scanner { text: text.get(..span.end as usize)?, at: span.start as usize, breaks: false };
+    let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     loop {
         let start = scanner.at();

@@ -14,8 +14,8 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox};
-use crate::jsonrpc::ErrorBody;
+use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox, crossing::Leases};
+use crate::{era::Era, jsonrpc::ErrorBody};
 
 /// Where servers come from.
 pub(crate) trait Nursery: fmt::Debug + Send + Sync {
@@ -45,22 +45,38 @@ pub(crate) struct Dedicated {
     limits: Limits,
     /// Start another server for a client whose server has ended.
     revives: bool,
+    /// Where clients without sessions have theirs from.
+    leases: Arc<Leases>,
 }
 
 impl Dedicated {
-    pub(crate) fn new(nursery: Arc<dyn Nursery>, limits: Limits, revives: bool) -> Self {
-        Self { nursery, limits, revives }
+    /// Servers from there; `keeps` those of clients without sessions for their next request.
+    pub(crate) fn new(
+        nursery: Arc<dyn Nursery>,
+        limits: Limits,
+        revives: bool,
+        keeps: bool,
+    ) -> Self {
+        let leases = Leases::new(Arc::clone(&nursery), limits, keeps);
+        Self { nursery, limits, revives, leases }
     }
 }
 
 impl Backend for Dedicated {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
+            if client.era == Era::Modern {
+                return Ok(self.leases.open(client.principal));
+            }
             let slot = self.nursery.reserve()?;
             let again = self.revives.then(|| Arc::clone(&self.nursery));
             let connection: Arc<dyn Connection> =
                 Private::open(slot, client.unsolicited, self.limits, again);
             Ok(connection)
         })
+    }
+
+    fn end_subscriptions(&self) {
+        self.leases.end_subscriptions();
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, escape},
     protocol::{Method, Notification},
     relay::{
-        Listener, Outgoing, Reply, Sink,
+        Listener, Reply, Sink,
         exchange::Purpose,
         expiry::{period, timed_out},
         link::calls,
@@ -61,7 +61,7 @@ impl Private {
 
     /// A client without a channel of its own cannot answer, so the server is told that.
     fn receive_request(&self, request: &Message) {
-        let state = self.lock();
+        let mut state = self.lock();
         if self.unsolicited.is_none() {
             if let (Phase::Open(server) | Phase::Greeting { server, .. }, Some(id)) =
                 (&state.phase, request.id())
@@ -70,6 +70,7 @@ impl Private {
             }
             return;
         }
+        state.exchanges.ask(true);
         let related = state.exchanges.only().and_then(|id| state.exchanges.sink(id));
         let sink = self.audience(&state, related);
         drop(state);
@@ -134,7 +135,7 @@ impl Private {
 
 fn pass_on(sink: Option<Arc<dyn Sink>>, message: &Message) {
     if let Some(sink) = sink {
-        sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+        sink.write_message(message, &[], false);
     }
 }
 

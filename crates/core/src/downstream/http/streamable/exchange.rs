@@ -40,7 +40,7 @@ struct Way<'a> {
 }
 
 /// Closes the connection of a POST without a session with its response.
-struct Closing(Arc<dyn Connection>);
+pub(super) struct Closing(pub(super) Arc<dyn Connection>);
 
 impl Drop for Closing {
     fn drop(&mut self) {

@@ -1,0 +1,24 @@
+//! A client of the 2026-07-28 revision in front of a server with a handshake: its requests in the
+//! server's words, and the server's answers in its own.
+//!
+//! Everything is a splice into the bytes that came; what no rule names crosses as it is.
+
+mod discovery;
+mod error;
+mod filter;
+mod request;
+mod result;
+
+pub(crate) use discovery::{Greeting, handshake};
+pub(crate) use error::{Translated, translate_error};
+pub(crate) use filter::Filter;
+pub(crate) use request::{Asked, LegacyRequest};
+pub(crate) use result::{Answer, Patch, stamps};
+
+/// Key of the metadata in which a server names itself.
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+/// Key of the metadata that ties a notification to its subscription.
+pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+
+#[cfg(test)]
+mod tests;
