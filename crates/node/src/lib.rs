@@ -4,6 +4,7 @@ mod answer;
 mod bridge;
 mod event;
 mod head;
+pub mod log;
 mod options;
 mod route;
 mod runtime;
@@ -15,4 +16,10 @@ use napi_derive::napi;
 #[napi]
 pub fn core_version() -> &'static str {
     mcp_proxy_core::VERSION
+}
+
+/// `Access-Control-Allow-Headers` where no others are asked for.
+#[napi]
+pub fn default_allowed_headers() -> Vec<String> {
+    mcp_proxy_core::config::DEFAULT_ALLOWED_HEADERS.map(str::to_owned).to_vec()
 }

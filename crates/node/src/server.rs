@@ -4,11 +4,16 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use mcp_proxy_core::{Error, HttpServer, Proxy, Servers, Unsent, host::Host};
-use napi::bindgen_prelude::Buffer;
+use mcp_proxy_core::{
+    Error, HttpServer, Proxy, Servers, Unsent,
+    host::Host,
+    tunnel::{self, Tunnel},
+};
+use napi::{Status, bindgen_prelude::Buffer};
 use napi_derive::napi;
 use serde_json::json;
 
@@ -20,12 +25,12 @@ use crate::{
 };
 
 /// What is served.
-enum Running {
+enum Front {
     Servers(HttpServer),
     Child(Proxy),
 }
 
-impl Running {
+impl Front {
     fn address(&self) -> SocketAddr {
         match self {
             Self::Servers(server) => server.address(),
@@ -33,10 +38,34 @@ impl Running {
         }
     }
 
-    async fn close(self) {
+    async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
         match self {
-            Self::Servers(server) => server.close().await,
+            Self::Servers(server) => server.open_tunnel(config).await,
+            Self::Child(proxy) => proxy.open_tunnel(config).await,
+        }
+    }
+
+    async fn close(self, grace: Option<Duration>) {
+        match self {
+            Self::Servers(server) => server.close(grace).await,
             Self::Child(proxy) => proxy.close().await,
+        }
+    }
+}
+
+/// A front, and the tunnel that leads to it.
+struct Running {
+    front: Front,
+    tunnel: Option<Tunnel>,
+    /// How long closing may take.
+    grace: Option<Duration>,
+}
+
+impl Running {
+    async fn close(self) {
+        self.front.close(self.grace).await;
+        if let Some(tunnel) = self.tunnel {
+            tunnel.close().await;
         }
     }
 }
@@ -52,8 +81,9 @@ pub struct NativeServer {
 /// Starts a front; `listener` hears how it went and everything after.
 #[napi]
 pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Result<NativeServer> {
-    let options = Options::parse(&options).map_err(napi::Error::from_reason)?;
-    let bridge = Bridge::new(dispatch(&listener)?, options.callbacks());
+    let wrong = |wrong| napi::Error::new(Status::InvalidArg, format!("startHTTPServer: {wrong}"));
+    let options = Options::parse(&options).map_err(wrong)?;
+    let bridge = Bridge::new(dispatch(&listener)?, options.callbacks);
     let servers = Servers::new(Arc::clone(&bridge) as Arc<dyn Host>);
     let running = Arc::new(Mutex::new(None));
     let server = NativeServer {
@@ -65,29 +95,45 @@ pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Resul
     runtime.spawn(async move {
         match start(options, &bridge, &servers).await {
             Ok(started) => {
-                let port = u32::from(started.address().port());
+                let port = u32::from(started.front.address().port());
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
                 bridge.tell(Event::new(Kind::Listening, port));
             }
-            Err(error) => bridge.finish(Event::new(Kind::Failed, 0).with_text(describe(&error))),
+            Err(described) => bridge.finish(Event::new(Kind::Failed, 0).with_text(described)),
         }
     });
     Ok(server)
 }
 
+/// Starts what the options ask for; says as JSON why that is not possible.
 async fn start(
     options: Options,
     bridge: &Arc<Bridge>,
     servers: &Servers,
-) -> Result<Running, Error> {
+) -> Result<Running, String> {
+    let grace = options.grace;
+    let opening = open(&options, bridge, servers);
+    let front = opening.await.map_err(|error| describe(&error))?;
+    let Some(config) = options.tunnel else { return Ok(Running { front, tunnel: None, grace }) };
+    match front.open_tunnel(config).await {
+        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel), grace }),
+        Err(error) => {
+            front.close(None).await;
+            let message = format!("the tunnel could not be opened: {error}");
+            Err(json!({ "message": message }).to_string())
+        }
+    }
+}
+
+async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
-    let http = options.http();
-    let Some(config) = options.upstream(http.clone()) else {
-        return Ok(Running::Servers(HttpServer::listen(http, host, servers)?));
+    let Some(upstream) = options.upstream.clone() else {
+        return Ok(Front::Servers(HttpServer::listen(options.http.clone(), host, servers)?));
     };
-    let connected = Proxy::connect(config).await?;
-    let connected = if options.has_callbacks() { connected.with_host(host) } else { connected };
-    Ok(Running::Child(connected.listen().await?))
+    let connected = Proxy::connect(options.proxy(upstream)).await?;
+    let asks = options.callbacks.are_asked();
+    let connected = if asks { connected.with_host(host) } else { connected };
+    Ok(Front::Child(connected.listen().await?))
 }
 
 /// The members that Node gives the errors of its own listeners.
@@ -110,6 +156,13 @@ fn describe(error: &Error) -> String {
 
 #[napi]
 impl NativeServer {
+    /// The public URL, while there is one. It may change when the tunnel server is restarted.
+    #[napi]
+    pub fn tunnel_url(&self) -> Option<String> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref()?.tunnel.as_ref().map(Tunnel::url)
+    }
+
     /// Answers a question; nothing is a yes. `false` if nobody waits for the answer.
     #[napi]
     pub fn answer(&self, question: u32, answer: Option<String>) -> bool {
@@ -133,6 +186,12 @@ impl NativeServer {
             Err(Unsent::Closed) => 2,
             Err(_) => 3,
         }
+    }
+
+    /// The large message has been taken, and the event loop has gone round.
+    #[napi]
+    pub fn taken(&self) {
+        self.bridge.taken();
     }
 
     /// Ends the response stream of a request, or the standalone one, to be resumed.

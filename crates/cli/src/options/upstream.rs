@@ -28,6 +28,8 @@ pub(super) fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamCo
         isolation: values.of(&flags::ISOLATION)?,
         max_children: size(values.of(&flags::MAX_CHILDREN)?),
         prewarm: size(values.of(&flags::PREWARM)?),
+        child_idle_timeout: limit(values.of(&flags::CHILD_IDLE_TIMEOUT)?)
+            .map(Duration::from_millis),
         ..UpstreamConfig::new(command(values, words)?)
     })
 }

@@ -10,6 +10,7 @@ mod http;
 mod modern;
 mod process;
 mod proxy;
+pub(crate) mod scrape;
 mod session;
 mod stdio;
 

@@ -245,7 +245,7 @@ fn a_server_that_ends_fails_the_call() {
     let answer = Modern::call("echo", "{}").send(&proxy);
     let error = answer.json();
     assert_eq!((answer.status, &error["error"]["code"]), (200, &json!(-32603)));
-    assert!(error["error"]["message"].as_str().is_some_and(|text| text.contains("status 3")));
+    assert!(error["error"]["message"].as_str().is_some_and(|text| text.contains("code 3")));
 }
 
 #[test]

@@ -2,3 +2,6 @@
 
 pub(crate) mod event_stream;
 pub(crate) mod line;
+
+#[cfg(test)]
+mod tests;

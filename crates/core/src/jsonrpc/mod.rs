@@ -17,3 +17,6 @@ pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
 pub(crate) use members::{Cuts, each_element, each_member};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
+
+#[cfg(test)]
+mod tests;

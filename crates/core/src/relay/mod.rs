@@ -20,19 +20,23 @@ mod readiness;
 mod reply;
 mod shared;
 mod subscription;
+mod volume;
+mod waiting;
 
 pub(crate) use cause::Cause;
+use dedicated::Source;
 pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
-pub(crate) use readiness::{Readiness, Servers, Unready};
+pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
+pub(crate) use volume::Volume;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -86,6 +90,18 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
+
+    /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
+    /// before everything is there.
+    fn backlog(&self) -> usize {
+        0
+    }
+
+    /// Waits, from the moment of the call, until some of a large backlog was read or its reader
+    /// has gone.
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
 }
 
 /// Whom a request acts for: what it presents as its authorization, or nobody in particular.
@@ -97,6 +113,11 @@ impl fmt::Debug for Principal {
         f.write_str(if self.0.is_some() { "Principal(redacted)" } else { "Principal(anonymous)" })
     }
 }
+
+/// A backlog from which on the server that feeds it is paused, if it feeds nobody else.
+pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
+/// The backlog at which a paused server goes on.
+pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 
 /// A client for whom a connection is opened.
 #[derive(Default)]
@@ -154,6 +175,11 @@ pub(crate) trait Backend: Send + Sync {
 pub(crate) trait Listener: Send + Sync {
     /// A message from the server.
     fn receive(&self, message: &Message);
+
+    /// What to wait for before the next message is read.
+    fn pause(&self) -> Option<BoxFuture<'_, ()>> {
+        None
+    }
 }
 
 /// One client's use of a [`Backend`].
@@ -182,3 +208,6 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
 }
+
+#[cfg(test)]
+mod tests;

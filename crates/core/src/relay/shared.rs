@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
+    Volume,
     crossing::{Crossings, open_member},
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver_message,
@@ -23,6 +24,7 @@ use super::{
     lists::Lists,
     member::Member,
     subscription::{Effect, Subscriptions},
+    waiting::Waiting,
 };
 use crate::{
     era::{Era, modern_to_legacy::Greeting},
@@ -44,6 +46,7 @@ pub(crate) struct Shared {
     /// What the upstream said of itself last. Apart from the state, because answers are written
     /// while that is locked.
     greeting: Mutex<Option<Greeting>>,
+    volume: Arc<Volume>,
     state: Mutex<State>,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct State {
     pub(super) exchanges: Exchanges,
     pub(super) members: HashMap<MemberId, Attached>,
     pub(super) subscriptions: Subscriptions<super::Reply>,
+    /// Calls that cannot be handed over for the moment.
+    pub(super) waiting: Waiting,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
     /// What clients saw of the upstream's lists.
@@ -97,11 +102,13 @@ impl Shared {
             changed: Notify::new(),
             crossings: Arc::default(),
             greeting: Mutex::default(),
+            volume: Arc::default(),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),
                 members: HashMap::new(),
                 subscriptions: Subscriptions::default(),
+                waiting: Waiting::default(),
                 level: INITIAL_LEVEL,
                 lists: Lists::default(),
                 restarts: 0,
@@ -109,6 +116,11 @@ impl Shared {
                 next_member: 0,
             }),
         })
+    }
+
+    /// Where what crosses to and from the upstream is counted.
+    pub(crate) fn volume(&self) -> &Arc<Volume> {
+        &self.volume
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -236,15 +248,17 @@ impl Readiness for Shared {
     }
 
     fn servers(&self) -> Servers {
+        let (written_bytes, read_bytes) = self.volume.so_far();
         let state = self.lock();
         let restarts = u64::from(state.restarts);
+        let servers = Servers { restarts, written_bytes, read_bytes, ..Servers::default() };
         match &state.link {
             Link::Up { outbox, pid, .. } => Servers {
                 pids: pid.iter().copied().collect(),
-                restarts,
                 queued_bytes: outbox.queued_bytes(),
+                ..servers
             },
-            _ => Servers { restarts, ..Servers::default() },
+            _ => servers,
         }
     }
 }

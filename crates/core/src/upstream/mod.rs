@@ -3,13 +3,20 @@
 mod child;
 mod guard;
 mod handshake;
+mod hang;
 mod lines;
 mod nursery;
+mod outlook;
 mod process;
+mod program;
 mod restart;
 mod stderr;
 mod supervisor;
+mod tenancy;
 
 pub use guard::{Guard, groups_left};
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;
+
+#[cfg(test)]
+mod tests;

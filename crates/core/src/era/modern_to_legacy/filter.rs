@@ -52,6 +52,9 @@ impl Filter {
         let params: Params =
             serde_json::from_slice(params).map_err(|_| InvalidFilter::Malformed)?;
         let filter = params.notifications.ok_or(InvalidFilter::Missing)?;
+        if !filter.is_object() {
+            return Err(InvalidFilter::Malformed);
+        }
         let mut filter: Self =
             serde_json::from_value(filter).map_err(|_| InvalidFilter::Malformed)?;
         filter.resource_subscriptions.sort_unstable();

@@ -229,6 +229,7 @@ fn filters_that_are_none_are_refused() {
         ("{}", InvalidFilter::Missing),
         (r#"{"notifications":null}"#, InvalidFilter::Missing),
         (r#"{"notifications":7}"#, InvalidFilter::Malformed),
+        (r#"{"notifications":[]}"#, InvalidFilter::Malformed),
         (r#"{"notifications":{"toolsListChanged":"yes"}}"#, InvalidFilter::Malformed),
         (r#"{"notifications":{"resourceSubscriptions":[7]}}"#, InvalidFilter::Malformed),
     ] {

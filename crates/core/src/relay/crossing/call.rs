@@ -279,8 +279,12 @@ impl Sink for Call {
         if response {
             return self.finish(message);
         }
-        match message.kind() {
-            Kind::Notification => self.notified(message),
+        match Notification::of(&message.method()) {
+            Notification::Progress | Notification::Message
+                if message.kind() == Kind::Notification =>
+            {
+                self.notified(message);
+            }
             _ => self.origin.unasked(message),
         }
     }

@@ -18,7 +18,7 @@ use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, rounds
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
     jsonrpc::{Code, ErrorBody, Message, find_member},
-    relay::{Connection, Limits, Nursery, Principal, Private, Sink},
+    relay::{Connection, Limits, Nursery, Principal, Private, Sink, Source},
 };
 
 /// How long a server waits for its next call.
@@ -131,8 +131,9 @@ impl Leases {
         }
         drop(state);
         let slot = self.nursery.reserve().inspect_err(|_| self.make_room())?;
+        let source = Source { nursery: Arc::clone(&self.nursery), revives: false };
         let lease = Lease::open(key, Weak::clone(&self.me), |sink| {
-            Private::open(slot, Some(sink), self.limits, None)
+            Private::open(slot, Some(sink), self.limits, source)
         });
         self.lock().busy.insert(address(&lease), Arc::clone(&lease));
         self.sweep_from_now_on();

@@ -30,7 +30,7 @@ use crate::{
     jsonrpc::{Body, Kind, Message, Span, decode_string, find_member},
     protocol::{MODERN, header::mirror::check_parameters},
     relay::{Client, Connection, Principal, Sink},
-    session::{Encoding, Stream},
+    session::{Encoding, Reading, Stream},
 };
 
 /// How long an answer may take before the response begins without it, so that whoever carries it
@@ -117,23 +117,23 @@ impl Front {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let stream = Arc::new(Stream::new(Encoding::Lazy, 1));
+        let (stream, reading) = Stream::new(Encoding::Lazy, 1).attached();
         let reply = self.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
-        Ok(self.answer_modern(stream, closing).await)
+        Ok(self.answer_modern(&stream, reading, closing).await)
     }
 
     /// The response with what comes back: JSON if that is the answer and comes in time.
-    async fn answer_modern(&self, stream: Arc<Stream>, closing: Closing) -> Response {
+    async fn answer_modern(&self, stream: &Stream, reading: Reading, closing: Closing) -> Response {
         let begun = poll_fn(|context| stream.poll_begun(context));
         drop(tokio::time::timeout(PATIENCE, begun).await);
         if stream.begin_events() {
-            return event_stream(Events::new(stream, self.metrics.as_ref(), closing));
+            return event_stream(Events::new(reading, self.metrics.as_ref(), closing));
         }
         let status = stream.error_code().map_or(StatusCode::OK, status_of);
-        match stream.take_whole() {
+        match reading.take_whole() {
             Some(runs) if !runs.is_empty() => json_runs(status, runs),
             _ => empty_text(StatusCode::ACCEPTED),
         }
