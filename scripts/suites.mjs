@@ -68,12 +68,7 @@ export const suites = [
     node: 22,
     env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
     // The cells in front of servers with a handshake, for clients of both eras.
-    command: [
-      "node",
-      "__test__/conformance/run.mjs",
-      "--cells",
-      "direct,proxy/dual-legacy,proxy/legacy-legacy",
-    ],
+    command: ["node", "__test__/conformance/run.mjs", "--cells", "direct,proxy/dual-legacy,proxy/legacy-legacy"],
     minutes: 15,
   },
   {
