@@ -67,8 +67,13 @@ export const suites = [
     built: true,
     node: 22,
     env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
-    // The cells in front of servers with a handshake, for clients of both eras.
-    command: ["node", "__test__/conformance/run.mjs", "--cells", "direct,proxy/dual-legacy,proxy/legacy-legacy"],
+    // Every cell of the native proxy.
+    command: [
+      "node",
+      "__test__/conformance/run.mjs",
+      "--cells",
+      "direct,proxy/dual-legacy,proxy/legacy-legacy,proxy/dual-modern/2025-11-25",
+    ],
     minutes: 15,
   },
   {

@@ -17,6 +17,7 @@ mod modern_calls;
 mod modern_ladder;
 mod modern_listen;
 mod modern_questions;
+mod modern_server;
 mod order;
 mod questions;
 mod routing;

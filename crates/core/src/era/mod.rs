@@ -3,6 +3,7 @@
 pub(crate) mod classify;
 pub(crate) mod input_required;
 pub(crate) mod metadata;
+pub(crate) mod modern_server;
 pub(crate) mod modern_to_legacy;
 
 /// The two families of revisions.

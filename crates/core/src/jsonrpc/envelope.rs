@@ -13,6 +13,9 @@ use super::{
 /// Key of the request metadata that marks a 2026-07-28 message.
 pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// What the keys of the specification's own metadata begin with.
+const RESERVED_PREFIX: &[u8] = b"io.modelcontextprotocol/";
+
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -60,6 +63,8 @@ pub(super) struct Parts {
     token: Option<Span>,
     request_id: Option<Span>,
     uri: Option<Span>,
+    /// `params` have members that only one era knows, or `_meta` has keys of the specification's.
+    reserved: bool,
     repeated: bool,
     object: bool,
 }
@@ -173,6 +178,12 @@ impl Message {
         let assembly = Assembly { before: b"", source: &self.bytes, edits, behind: b"" };
         let bytes = assembly.frame().runs().concat().into();
         Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
+    }
+
+    /// Whether `params` or `params._meta` may hold what a client of the handshake era cannot say to
+    /// a server of 2026-07-28.
+    pub(crate) fn has_reserved_members(&self) -> bool {
+        self.parts.reserved
     }
 
     /// A request or notification with further members of `params._meta`, at its beginning. Where
@@ -297,6 +308,10 @@ impl Parts {
                 b"requestId" => Some(&mut self.request_id),
                 b"uri" => Some(&mut self.uri),
                 b"_meta" => Some(&mut self.meta),
+                b"task" | b"inputResponses" | b"requestState" => {
+                    self.reserved = true;
+                    None
+                }
                 _ => None,
             });
             let Some(slot) = slot else {
@@ -321,7 +336,10 @@ impl Parts {
         while let Some(key) = scanner.next_key(&mut members)? {
             let slot = key.with(|name| match name {
                 b"progressToken" => Some(&mut self.meta_token),
-                _ if name == PROTOCOL_VERSION_KEY.as_bytes() => Some(&mut self.protocol_version),
+                _ if name.starts_with(RESERVED_PREFIX) => {
+                    self.reserved = true;
+                    (name == PROTOCOL_VERSION_KEY.as_bytes()).then_some(&mut self.protocol_version)
+                }
                 _ => None,
             });
             let value = scanner.value()?.shifted(base);

@@ -29,8 +29,8 @@ pub(crate) enum Code {
     HeaderMismatch,
     /// The request needs a capability that its client does not declare (2026-07-28).
     MissingCapability,
-    /// The revision that a request names is not served (2026-07-28).
-    UnsupportedVersion,
+    /// The revision is not served (MCP 2026-07-28).
+    UnsupportedProtocolVersion,
     /// The API key is missing or wrong: the original answers with the HTTP status.
     Unauthorized,
 }
@@ -47,7 +47,7 @@ impl Code {
             Self::SessionNotFound | Self::Scope => -32001,
             Self::HeaderMismatch => -32020,
             Self::MissingCapability => -32021,
-            Self::UnsupportedVersion => -32022,
+            Self::UnsupportedProtocolVersion => -32022,
             Self::Unauthorized => 401,
         }
     }

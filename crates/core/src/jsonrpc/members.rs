@@ -1,152 +1,152 @@
-//! Walking one object or array of a text that was scanned before, and cutting parts out of it.
+//! Walks over the members of an object and the elements of an array, and cuts members out.
+//!
+//! For the places where a rule needs several values of one object; the text was scanned before.
 
-use super::json::{Scanner, Span};
+use super::{
+    json::{Key, Members, Scanner, Span},
+    splice::Edit,
+};
 
-/// A member of an object.
+/// One member of an object.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Member<'a> {
-    /// The decoded key.
-    pub(crate) name: &'a [u8],
-    /// Key and value.
-    pub(crate) whole: Span,
+pub(crate) struct Entry<'a> {
+    key: Key<'a>,
+    /// Where the comma before it is; for the first member, where the object's content begins.
+    comma: usize,
     pub(crate) value: Span,
 }
 
-/// Shows every member of the object in `span`; what is no object has none.
-pub(crate) fn each_member(text: &[u8], span: Span, mut visit: impl FnMut(Member<'_>)) {
-    let Some(mut scanner) = Scanner::within(text, span) else { return };
-    let Ok(mut members) = scanner.enter_object() else { return };
-    while let Ok(Some(key)) = scanner.next_key(&mut members) {
-        let Ok(value) = scanner.value() else { return };
-        let whole = Span::new(key.start, value.range().end);
-        key.with(|name| visit(Member { name, whole, value }));
+impl Entry<'_> {
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.key.is(name)
+    }
+
+    /// The key's text.
+    pub(crate) fn name(&self) -> String {
+        self.key.with(|name| String::from_utf8_lossy(name).into_owned())
     }
 }
 
-/// Shows every element of the array in `span`; what is no array has none.
-pub(crate) fn each_element(text: &[u8], span: Span, mut visit: impl FnMut(Span)) {
-    let Some(mut scanner) = Scanner::within(text, span) else { return };
-    if scanner.expect(b'[', "expected an array").is_err() || scanner.peek() == Some(b']') {
-        return;
-    }
-    while let Ok(value) = scanner.value() {
-        visit(value);
-        if scanner.expect(b',', "expected ,").is_err() {
-            return;
-        }
-    }
+/// The members of the object in `span`; nothing if it is something else.
+pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>> {
+    let mut scanner = Scanner::within(text, span);
+    let mut walk: Option<Members> =
+        scanner.as_mut().and_then(|scanner| scanner.enter_object().ok());
+    std::iter::from_fn(move || {
+        let (scanner, walk) = (scanner.as_mut()?, walk.as_mut()?);
+        let first = walk.is_at_start();
+        let inside = scanner.at();
+        scanner.peek();
+        let comma = if first { inside } else { scanner.at() };
+        let key = scanner.next_key(walk).ok()??;
+        let value = scanner.value().ok()?;
+        Some(Entry { key, comma, value })
+    })
 }
 
-/// Parts of an object or array that go, in the order of the text: with the right commas.
-#[derive(Debug, Default)]
+/// The elements of the array in `span`; nothing if it is something else.
+pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
+    let mut scanner = Scanner::within(text, span);
+    let mut opening = b'[';
+    std::iter::from_fn(move || {
+        let scanner = scanner.as_mut()?;
+        scanner.expect(opening, "the end of the array").ok()?;
+        opening = b',';
+        scanner.value().ok()
+    })
+}
+
+/// Cuts members out of one object. Every member has to be named in its order, as one that stays
+/// or as one that goes.
+#[derive(Debug)]
 pub(crate) struct Cuts {
-    kept_end: Option<usize>,
-    run: Option<(usize, usize)>,
-    spans: Vec<Span>,
+    inside: usize,
+    /// End of the members at the beginning that go, while none has stayed.
+    leading: Option<usize>,
+    stayed: bool,
 }
 
 impl Cuts {
-    /// The next part stays.
-    pub(crate) fn keep(&mut self, part: Span) {
-        if let Some((start, _)) = self.run.take() {
-            self.spans.push(Span::new(start, part.range().start));
+    pub(crate) fn of(object: Span) -> Self {
+        Self { inside: object.range().start + 1, leading: None, stayed: false }
+    }
+
+    pub(crate) fn stays(&mut self, entry: &Entry<'_>, edits: &mut Vec<Edit<'_>>) {
+        self.stayed = true;
+        if self.leading.take().is_some() {
+            // The comma that parted it from those before goes with them.
+            edits.push(Edit { span: Span::new(self.inside, entry.comma + 1), with: b"" });
         }
-        self.kept_end = Some(part.range().end);
     }
 
-    /// The next part goes.
-    pub(crate) fn cut(&mut self, part: Span) {
-        let start = self.run.map_or(part.range().start, |(start, _)| start);
-        self.run = Some((start, part.range().end));
-    }
-
-    /// Whether nothing stays.
-    pub(crate) fn is_everything(&self) -> bool {
-        self.kept_end.is_none()
-    }
-
-    /// The ranges to remove, in ascending order.
-    pub(crate) fn finish(mut self) -> Vec<Span> {
-        if let Some((start, end)) = self.run.take() {
-            self.spans.push(Span::new(self.kept_end.unwrap_or(start), end));
+    pub(crate) fn goes(&mut self, entry: &Entry<'_>, edits: &mut Vec<Edit<'_>>) {
+        let end = entry.value.range().end;
+        if self.stayed {
+            edits.push(Edit { span: Span::new(entry.comma, end), with: b"" });
+        } else {
+            self.leading = Some(end);
         }
-        self.spans
+    }
+
+    /// Whether any member stayed.
+    pub(crate) fn end(self, edits: &mut Vec<Edit<'_>>) -> bool {
+        if let Some(end) = self.leading {
+            edits.push(Edit { span: Span::new(self.inside, end), with: b"" });
+        }
+        self.stayed
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{any, prop_assert_eq, proptest};
-    use serde_json::{Map, Value};
+    use bytes::Bytes;
 
     use super::*;
-    use crate::jsonrpc::{Assembly, Edit};
+    use crate::jsonrpc::Assembly;
 
-    fn without(text: &str, goes: impl Fn(usize) -> bool) -> String {
-        let bytes = bytes::Bytes::copy_from_slice(text.as_bytes());
-        let whole = Span::new(0, text.len());
-        let mut cuts = Cuts::default();
-        let mut place = 0;
-        let mut decide = |part| {
-            if goes(place) {
-                cuts.cut(part);
+    fn without(text: &'static str, names: &[&str]) -> String {
+        let source = Bytes::from(text);
+        let object = Span::new(0, text.len());
+        let mut edits = Vec::new();
+        let mut cuts = Cuts::of(object);
+        for entry in members(&source, object) {
+            if names.iter().any(|name| entry.is(name)) {
+                cuts.goes(&entry, &mut edits);
             } else {
-                cuts.keep(part);
+                cuts.stays(&entry, &mut edits);
             }
-            place += 1;
-        };
-        if text.starts_with('{') {
-            each_member(&bytes, whole, |member| decide(member.whole));
-        } else {
-            each_element(&bytes, whole, decide);
         }
-        let cuts = cuts.finish();
-        let edits: Vec<Edit<'_>> = cuts.into_iter().map(|span| Edit { span, with: b"" }).collect();
-        let assembly = Assembly { before: b"", source: &bytes, edits: &edits, behind: b"" };
-        String::from_utf8(assembly.frame().runs().concat()).unwrap()
+        cuts.end(&mut edits);
+        let whole = Assembly { before: b"", source: &source, edits: &edits, behind: b"" };
+        String::from_utf8(whole.frame().runs().concat()).unwrap()
     }
 
     #[test]
-    fn commas_go_with_what_they_separate() {
-        let text = r#"{ "a" : 1 , "b" : [2,3] , "c" : {"d":4} }"#;
-        for (goes, left) in [
-            (&[0][..], r#"{ "b" : [2,3] , "c" : {"d":4} }"#),
-            (&[1], r#"{ "a" : 1 , "c" : {"d":4} }"#),
-            (&[2], r#"{ "a" : 1 , "b" : [2,3] }"#),
-            (&[0, 1], r#"{ "c" : {"d":4} }"#),
-            (&[1, 2], r#"{ "a" : 1 }"#),
-            (&[0, 2], r#"{ "b" : [2,3] }"#),
-            (&[0, 1, 2], "{  }"),
-            (&[], text),
+    fn whichever_members_go_an_object_is_left() {
+        let text = r#"{ "a" : 1 , "b":{"c":[2,{}]},"\u0063" : "x" }"#;
+        for (names, left) in [
+            (&[][..], r#"{ "a" : 1 , "b":{"c":[2,{}]},"\u0063" : "x" }"#),
+            (&["a"][..], r#"{ "b":{"c":[2,{}]},"\u0063" : "x" }"#),
+            (&["b"][..], r#"{ "a" : 1 ,"\u0063" : "x" }"#),
+            (&["c"][..], r#"{ "a" : 1 , "b":{"c":[2,{}]} }"#),
+            (&["a", "b"][..], r#"{"\u0063" : "x" }"#),
+            (&["b", "c"][..], r#"{ "a" : 1  }"#),
+            (&["a", "c"][..], r#"{ "b":{"c":[2,{}]} }"#),
+            (&["a", "b", "c"][..], "{ }"),
         ] {
-            assert_eq!(without(text, |place| goes.contains(&place)), left);
+            assert_eq!(without(text, names), left, "{names:?}");
         }
-        assert_eq!(without("[1, 2, 3]", |place| place == 2), "[1, 2]");
-        assert_eq!(without("[]", |_| true), "[]");
+        assert_eq!(without("{}", &["a"]), "{}");
+        assert_eq!(without("[1]", &["a"]), "[1]");
     }
 
     #[test]
-    fn names_are_decoded() {
-        let mut names = Vec::new();
-        let text = br#"{"\u0061":1,"b\n":2}"#;
-        each_member(text, Span::new(0, text.len()), |member| names.push(member.name.to_vec()));
-        assert_eq!(names, [&b"a"[..], b"b\n"]);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_left_is_the_rest(keys in proptest::collection::btree_map(any::<String>(), any::<i64>(), 0..8), mask: u8) {
-            let object: Map<String, Value> =
-                keys.into_iter().map(|(key, value)| (key, value.into())).collect();
-            let goes = |place: usize| mask >> place & 1 == 1;
-            let left = without(&Value::Object(object.clone()).to_string(), goes);
-            let expected: Map<String, Value> = object
-                .into_iter()
-                .enumerate()
-                .filter(|(place, _)| !goes(*place))
-                .map(|(_, member)| member)
-                .collect();
-            prop_assert_eq!(serde_json::from_str::<Map<String, Value>>(&left).unwrap(), expected);
-        }
+    fn elements_are_found_whatever_they_are() {
+        let text = br#" [ 1 ,"a]",[2,[]],{} ] "#;
+        let found: Vec<&[u8]> =
+            elements(text, Span::new(1, text.len())).map(|span| span.of(text)).collect();
+        assert_eq!(found, [&b"1"[..], br#""a]""#, b"[2,[]]", b"{}"]);
+        assert_eq!(elements(b"[]", Span::new(0, 2)).count(), 0);
+        assert_eq!(elements(b"{}", Span::new(0, 2)).count(), 0);
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod id;
 mod json;
 mod members;
+mod removals;
 mod splice;
 
 pub(crate) use batch::{Body, split};
@@ -15,7 +16,8 @@ pub(crate) use envelope::{Invalid, Kind, Message};
 pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
-pub(crate) use members::{Cuts, each_element, each_member};
+pub(crate) use members::{Cuts, Entry, elements, members};
+pub(crate) use removals::{Removals, each_element, each_member};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
 
 #[cfg(test)]

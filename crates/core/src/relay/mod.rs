@@ -15,6 +15,7 @@ mod initialize;
 mod link;
 mod lists;
 mod member;
+mod modern;
 mod outbox;
 mod readiness;
 mod reply;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 
-use crate::jsonrpc::{Cuts, Edit, Message, Raw, Span, each_member, find_member};
+use crate::jsonrpc::{Removals, Edit, Message, Raw, Span, each_member, find_member};
 
 /// What a question needs of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Need {
 
 /// Params without what only requests of the older era have.
 fn embedded(request: &Message, params: Span) -> String {
-    let mut cuts = Cuts::default();
+    let mut cuts = Removals::default();
     each_member(request.bytes(), params, |member| match member.name {
         b"elicitationId" | b"task" | b"_meta" => cuts.cut(member.whole),
         _ => cuts.keep(member.whole),

@@ -15,10 +15,7 @@ pub(crate) use filter::Filter;
 pub(crate) use request::{Asked, LegacyRequest};
 pub(crate) use result::{Answer, Patch, stamps};
 
-/// Key of the metadata in which a server names itself.
-const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
-/// Key of the metadata that ties a notification to its subscription.
-pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+pub(crate) use super::metadata::{SERVER_INFO, SUBSCRIPTION_ID};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
-    jsonrpc::{Cuts, Edit, Message, Span, each_member},
+    jsonrpc::{Removals, Edit, Message, Span, each_member},
 };
 
 /// See the module.
@@ -63,7 +63,7 @@ impl LegacyRequest {
         let Some(params) = modern.params() else {
             return Self { message: modern.clone(), retry: None, log_level: None };
         };
-        let (mut outer, mut inner) = (Cuts::default(), Vec::new());
+        let (mut outer, mut inner) = (Removals::default(), Vec::new());
         let (mut retry, mut log_level) = (Retry::default(), None);
         each_member(text, params, |member| match member.name {
             b"requestState" => {
@@ -99,7 +99,7 @@ fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Ve
     if meta.of(text).first() != Some(&b'{') {
         return Some(Vec::new());
     }
-    let mut cuts = Cuts::default();
+    let mut cuts = Removals::default();
     each_member(text, meta, |member| {
         if member.name == LOG_LEVEL.as_bytes() {
             *log_level = Some(member.value);

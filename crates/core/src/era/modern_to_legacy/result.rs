@@ -1,7 +1,7 @@
 //! A legacy result with what every modern one has.
 
 use super::SERVER_INFO;
-use crate::jsonrpc::{Cuts, Edit, Message, Span, each_element, each_member, escape, find_member};
+use crate::jsonrpc::{Removals, Edit, Message, Span, each_element, each_member, escape, find_member};
 
 /// A replacement that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) fn stamps(
 /// What of a result's members matters.
 #[derive(Default)]
 struct Found {
-    cuts: Cuts,
+    cuts: Removals,
     meta: Option<Span>,
     content: bool,
     tool_result: Option<Span>,
@@ -157,7 +157,7 @@ fn without_tasks(text: &[u8], tools: Span) -> Vec<Span> {
     if memchr::memmem::find(tools.of(text), b"\"execution\"").is_none() {
         return Vec::new();
     }
-    let (mut outer, mut inner) = (Cuts::default(), Vec::new());
+    let (mut outer, mut inner) = (Removals::default(), Vec::new());
     each_element(text, tools, |tool| {
         let execution = find_member(text, tool, "execution");
         let support = execution.and_then(|execution| find_member(text, execution, "taskSupport"));
@@ -165,7 +165,7 @@ fn without_tasks(text: &[u8], tools: Span) -> Vec<Span> {
             return outer.cut(tool);
         }
         outer.keep(tool);
-        let mut cuts = Cuts::default();
+        let mut cuts = Removals::default();
         each_member(text, tool, |member| match member.name {
             b"execution" => cuts.cut(member.whole),
             _ => cuts.keep(member.whole),

@@ -341,6 +341,12 @@ pub(crate) struct Members {
     first: bool,
 }
 
+impl Members {
+    pub(super) fn is_at_start(&self) -> bool {
+        self.first
+    }
+}
+
 /// Kinds of the open containers, outermost first; `true` is an object.
 #[derive(Debug, Default)]
 struct Nesting {
