@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 #[test]
 fn every_named_test_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let table = fs::read_to_string(root.join("crates/core/tests/requirements.md")).expect("a table");
+    let table =
+        fs::read_to_string(root.join("crates/core/tests/requirements.md")).expect("a table");
     let mut named = 0;
     for cell in table.lines().filter_map(|line| line.split('|').nth(3)) {
         for test in cell.split("<br>").filter(|test| test.contains(".rs`")) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 
-use crate::jsonrpc::{Removals, Edit, Message, Raw, Span, each_member, find_member};
+use crate::jsonrpc::{Edit, Message, Raw, Removals, Span, each_member, find_member};
 
 /// What a question needs of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

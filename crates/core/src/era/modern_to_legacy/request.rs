@@ -2,7 +2,7 @@
 
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
-    jsonrpc::{Removals, Edit, Message, Span, each_member},
+    jsonrpc::{Edit, Message, Removals, Span, each_member},
 };
 
 /// See the module.

@@ -1,7 +1,9 @@
 //! A legacy result with what every modern one has.
 
 use super::SERVER_INFO;
-use crate::jsonrpc::{Removals, Edit, Message, Span, each_element, each_member, escape, find_member};
+use crate::jsonrpc::{
+    Edit, Message, Removals, Span, each_element, each_member, escape, find_member,
+};
 
 /// A replacement that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,7 +47,9 @@ impl Refused {
             | Refusal::HeaderMissing(_)
             | Refusal::Name(_)
             | Refusal::Initialize => (Code::HeaderMismatch, "header_mismatch"),
-            Refusal::UnsupportedVersion { .. } => (Code::UnsupportedProtocolVersion, "unsupported_version"),
+            Refusal::UnsupportedVersion { .. } => {
+                (Code::UnsupportedProtocolVersion, "unsupported_version")
+            }
         };
         let mut error = ErrorBody::new(code, refusal.to_string());
         error.data = details(refusal);
