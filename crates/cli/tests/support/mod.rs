@@ -7,6 +7,7 @@
 
 mod event;
 mod http;
+mod modern;
 mod process;
 mod proxy;
 pub(crate) mod scrape;
@@ -15,6 +16,7 @@ mod stdio;
 
 pub(crate) use event::{Event, EventStream};
 pub(crate) use http::{Connection, Request, Response};
+pub(crate) use modern::{MODERN, Modern};
 pub(crate) use process::{fixture, is_gone, wait_for};
 pub(crate) use proxy::{Finished, Launch, Proxy};
 pub(crate) use session::{Kept, Session, Sse, call, initialize, initialize_with};

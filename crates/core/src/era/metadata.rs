@@ -1,10 +1,9 @@
 //! The request metadata of the 2026-07-28 revision: the keys of `params._meta` that every request
 //! carries in place of a handshake.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::jsonrpc::{Span, decode_string, each_member};
 
 /// What all keys of the specification's own begin with.
 pub(crate) const RESERVED_PREFIX: &str = "io.modelcontextprotocol/";
@@ -18,15 +17,15 @@ pub(crate) const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 
 /// What a request says of its sender. Nothing of it is verified.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestMetadata<'a> {
     pub(crate) version: Cow<'a, str>,
     /// An object, as written.
-    pub(crate) capabilities: &'a RawValue,
+    pub(crate) capabilities: &'a str,
     /// An object with a name and a version, as written.
-    pub(crate) client: Option<&'a RawValue>,
-    /// As sent: whether it is a level is for whoever filters by it.
-    pub(crate) log_level: Option<Cow<'a, str>>,
+    pub(crate) client: Option<&'a str>,
+    /// As written: whether it is a level is for whoever filters by it.
+    pub(crate) log_level: Option<&'a str>,
 }
 
 /// Metadata that no request can be served with (-32602).
@@ -41,44 +40,56 @@ pub(crate) enum InvalidMetadata {
 impl<'a> RequestMetadata<'a> {
     /// Reads `params._meta`.
     pub(crate) fn parse(meta: &'a str) -> Result<Self, InvalidMetadata> {
-        let keys: HashMap<Cow<'a, str>, &'a RawValue> =
-            serde_json::from_str(meta).map_err(|_| InvalidMetadata::Missing(PROTOCOL_VERSION))?;
-        let text = |key| match keys.get(key) {
-            Some(raw) => {
-                string(raw).map(Some).ok_or(InvalidMetadata::Type { key, expected: "a string" })
-            }
-            None => Ok(None),
-        };
-        let version = text(PROTOCOL_VERSION)?.ok_or(InvalidMetadata::Missing(PROTOCOL_VERSION))?;
-        let capabilities =
-            *keys.get(CLIENT_CAPABILITIES).ok_or(InvalidMetadata::Missing(CLIENT_CAPABILITIES))?;
-        if !capabilities.get().starts_with('{') {
+        let [mut version, mut capabilities, mut client, mut log_level] = [None; 4];
+        each_member(meta.as_bytes(), Span::new(0, meta.len()), |member| {
+            let slot = match member.name {
+                name if name == PROTOCOL_VERSION.as_bytes() => &mut version,
+                name if name == CLIENT_CAPABILITIES.as_bytes() => &mut capabilities,
+                name if name == CLIENT_INFO.as_bytes() => &mut client,
+                name if name == LOG_LEVEL.as_bytes() => &mut log_level,
+                _ => return,
+            };
+            *slot = meta.get(member.value.range());
+        });
+        let version = version.ok_or(InvalidMetadata::Missing(PROTOCOL_VERSION))?;
+        let version = text(version)
+            .ok_or(InvalidMetadata::Type { key: PROTOCOL_VERSION, expected: "a string" })?;
+        let capabilities = capabilities.ok_or(InvalidMetadata::Missing(CLIENT_CAPABILITIES))?;
+        if !capabilities.starts_with('{') {
             return Err(InvalidMetadata::Type { key: CLIENT_CAPABILITIES, expected: "an object" });
         }
-        let client = keys.get(CLIENT_INFO).copied();
-        if client.is_some_and(|raw| serde_json::from_str::<Implementation<'_>>(raw.get()).is_err())
-        {
+        if client.is_some_and(|client| !is_implementation(client)) {
             let expected = "an object with a name and a version";
             return Err(InvalidMetadata::Type { key: CLIENT_INFO, expected });
         }
-        Ok(Self { version, capabilities, client, log_level: text(LOG_LEVEL)? })
+        if log_level.is_some_and(|level| !level.starts_with('"')) {
+            return Err(InvalidMetadata::Type { key: LOG_LEVEL, expected: "a string" });
+        }
+        Ok(Self { version, capabilities, client, log_level })
     }
 }
 
-#[derive(Deserialize)]
-struct Implementation<'a> {
-    #[serde(borrow, rename = "name")]
-    _name: Cow<'a, str>,
-    #[serde(borrow, rename = "version")]
-    _version: Cow<'a, str>,
+fn is_implementation(raw: &str) -> bool {
+    let (mut name, mut version) = (false, false);
+    each_member(raw.as_bytes(), Span::new(0, raw.len()), |member| {
+        let is_text = member.value.of(raw.as_bytes()).starts_with(b"\"");
+        match member.name {
+            b"name" => name = is_text,
+            b"version" => version = is_text,
+            _ => {}
+        }
+    });
+    name && version
 }
 
-/// `Cow` alone would always copy: borrowing has to be asked for.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|Text(text)| text)
+/// The text of a raw JSON string; only one with escapes is copied.
+fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        decode_string(raw.as_bytes()).map(Cow::Owned)
+    } else {
+        Some(inner.into())
+    }
 }
 
 #[cfg(test)]
@@ -99,12 +110,9 @@ mod tests {
     fn sound_metadata_is_read() {
         let metadata = RequestMetadata::parse(SOUND).unwrap();
         assert_eq!(metadata.version, "2026-07-28");
-        assert_eq!(metadata.capabilities.get(), r#"{"sampling": {}}"#);
-        assert_eq!(
-            metadata.client.unwrap().get(),
-            r#"{"name": "a", "version": "1", "title": null}"#
-        );
-        assert_eq!(metadata.log_level.as_deref(), Some("info"));
+        assert_eq!(metadata.capabilities, r#"{"sampling": {}}"#);
+        assert_eq!(metadata.client, Some(r#"{"name": "a", "version": "1", "title": null}"#));
+        assert_eq!(metadata.log_level, Some(r#""info""#));
     }
 
     #[test]

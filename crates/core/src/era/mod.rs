@@ -1,10 +1,10 @@
 //! What tells the eras apart and translates between them. Pure: nothing here awaits.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the downstream front is built on this"))]
 pub(crate) mod classify;
-#[cfg_attr(not(test), expect(dead_code, reason = "the downstream front is built on this"))]
+pub(crate) mod input_required;
 pub(crate) mod metadata;
 pub(crate) mod modern_server;
+pub(crate) mod modern_to_legacy;
 
 /// The two families of revisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

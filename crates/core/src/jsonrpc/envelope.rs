@@ -5,7 +5,10 @@
 
 use bytes::Bytes;
 
-use super::json::{Scanner, Span, SyntaxError, decode};
+use super::{
+    json::{Scanner, Span, SyntaxError, decode, find_member},
+    splice::{Assembly, Edit},
+};
 
 /// Key of the request metadata that marks a 2026-07-28 message.
 pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
@@ -131,6 +134,12 @@ impl Message {
         self.parts.error
     }
 
+    /// `error.code`.
+    pub(crate) fn error_code(&self) -> Option<i64> {
+        let code = find_member(&self.bytes, self.parts.error?, "code")?;
+        std::str::from_utf8(self.text(code)).ok()?.parse().ok()
+    }
+
     /// `params._meta.progressToken` of a request.
     pub(crate) fn requested_token(&self) -> Option<Span> {
         self.parts.meta_token
@@ -158,6 +167,19 @@ impl Message {
         self.parts.meta
     }
 
+    /// Whether `params._meta` names a protocol version, which marks a message of the modern era.
+    pub(crate) fn claims_version(&self) -> bool {
+        self.parts.protocol_version.is_some()
+    }
+
+    /// The message with these edits, without looking at it once more. They may cut out whole
+    /// members of `params` and of `params._meta`, and nothing else.
+    pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
+        let assembly = Assembly { before: b"", source: &self.bytes, edits, behind: b"" };
+        let bytes = assembly.frame().runs().concat().into();
+        Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
+    }
+
     /// Whether `params` or `params._meta` may hold what a client of the handshake era cannot say to
     /// a server of 2026-07-28.
     pub(crate) fn has_reserved_members(&self) -> bool {
@@ -167,18 +189,23 @@ impl Message {
     /// A request or notification with further members of `params._meta`, at its beginning. Where
     /// `_meta` is no object there is no place for them.
     pub(crate) fn with_meta(self, members: &str) -> Self {
-        let (at, text) = match (self.parts.meta, self.parts.params) {
-            (Some(meta), _) if self.text(meta).first() != Some(&b'{') => return self,
+        let Some((at, text)) = self.meta_insertion(members) else { return self };
+        let bytes = [&self.bytes[..at], text.as_bytes(), &self.bytes[at..]].concat();
+        // Rare enough to be looked at once more, instead of every range being moved.
+        Self::parse(bytes.into()).unwrap_or(self)
+    }
+
+    /// Where further members of `params._meta` go, and with what around them.
+    pub(crate) fn meta_insertion(&self, members: &str) -> Option<(usize, String)> {
+        Some(match (self.parts.meta, self.parts.params) {
+            (Some(meta), _) if self.text(meta).first() != Some(&b'{') => return None,
             (Some(meta), _) => self.at_start_of(meta, members),
             (None, Some(params)) => self.at_start_of(params, &format!("\"_meta\":{{{members}}}")),
             (None, None) => {
                 let end = memchr::memrchr(b'}', &self.bytes).unwrap_or_default();
                 (end, format!(",\"params\":{{\"_meta\":{{{members}}}}}"))
             }
-        };
-        let bytes = [&self.bytes[..at], text.as_bytes(), &self.bytes[at..]].concat();
-        // Rare enough to be looked at once more, instead of every range being moved.
-        Self::parse(bytes.into()).unwrap_or(self)
+        })
     }
 
     /// Where a member goes to be the first of an object, and with a comma if there are others.
@@ -194,6 +221,35 @@ impl Message {
 }
 
 impl Parts {
+    /// The same parts after these ranges were cut out; what was in one of them is no more.
+    fn without(&self, cuts: &[Edit<'_>]) -> Self {
+        let place = |at: u32| {
+            let before = cuts.iter().filter(|cut| cut.span.end <= at);
+            at - before.map(|cut| cut.span.end - cut.span.start).sum::<u32>()
+        };
+        let moved = |span: Span| Span { start: place(span.start), end: place(span.end) };
+        let left = |span: Option<Span>| {
+            let span = span?;
+            let gone = |cut: &Edit<'_>| cut.span.start <= span.start && span.end <= cut.span.end;
+            (!cuts.iter().any(gone)).then(|| moved(span))
+        };
+        Self {
+            version: left(self.version),
+            id: left(self.id),
+            method: self.method.map(|text| Text { span: moved(text.span), ..text }),
+            params: left(self.params),
+            result: left(self.result),
+            error: left(self.error),
+            meta: left(self.meta),
+            meta_token: left(self.meta_token),
+            protocol_version: left(self.protocol_version),
+            token: left(self.token),
+            request_id: left(self.request_id),
+            uri: left(self.uri),
+            ..*self
+        }
+    }
+
     /// Scans one value; positions are relative to `base`. A value that is not a message is noted
     /// and reported by [`Message::assemble`], so that the rest of a batch can still be read.
     pub(super) fn scan(scanner: &mut Scanner<'_>, base: usize) -> Result<Self, SyntaxError> {

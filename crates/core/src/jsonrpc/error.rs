@@ -25,6 +25,10 @@ pub(crate) enum Code {
     Scope,
     /// The server is not there yet, or there are too many of them; later it may be different.
     Unavailable,
+    /// A mirrored header does not say what the body says (2026-07-28).
+    HeaderMismatch,
+    /// The request needs a capability that its client does not declare (2026-07-28).
+    MissingCapability,
     /// The revision is not served (MCP 2026-07-28).
     UnsupportedProtocolVersion,
     /// The API key is missing or wrong: the original answers with the HTTP status.
@@ -41,6 +45,8 @@ impl Code {
             Self::Internal => -32603,
             Self::Transport | Self::Unavailable => -32000,
             Self::SessionNotFound | Self::Scope => -32001,
+            Self::HeaderMismatch => -32020,
+            Self::MissingCapability => -32021,
             Self::UnsupportedProtocolVersion => -32022,
             Self::Unauthorized => 401,
         }
@@ -63,9 +69,17 @@ impl ErrorBody {
 
     /// The whole response to the request with this raw id.
     pub(crate) fn response(&self, id: &[u8]) -> Bytes {
+        self.answering(&[br#"{"jsonrpc":"2.0","id":"#, id].concat())
+    }
+
+    /// The whole response to a request whose id cannot be read, as the modern era has it.
+    pub(crate) fn response_to_nobody(&self) -> Bytes {
+        self.answering(br#"{"jsonrpc":"2.0""#)
+    }
+
+    fn answering(&self, head: &[u8]) -> Bytes {
         let mut text = Vec::with_capacity(96 + self.message.len());
-        text.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-        text.extend_from_slice(id);
+        text.extend_from_slice(head);
         text.extend_from_slice(b",\"error\":{\"code\":");
         text.extend_from_slice(self.code.number().to_string().as_bytes());
         text.extend_from_slice(b",\"message\":");

@@ -3,8 +3,10 @@
 pub(crate) mod header;
 mod log_level;
 mod method;
+mod resource;
 mod version;
 
 pub(crate) use log_level::LogLevel;
 pub(crate) use method::{List, Method, Notification};
+pub(crate) use resource::covers;
 pub(crate) use version::{LATEST_LEGACY, MODERN, is_legacy, legacy_list, primes_streams};

@@ -112,6 +112,11 @@ impl fmt::Debug for Server {
 }
 
 impl Backend for Arc<Embedded> {
+    /// What servers of the host speak is theirs to say.
+    fn serves_modern(&self) -> bool {
+        false
+    }
+
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let Client { unsolicited, caller, session, hang_up, .. } = client;

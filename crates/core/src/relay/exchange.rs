@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
+    /// The server waits for its client, so its silence does not count.
+    asks: bool,
     /// Whether its time is limited.
     watched: bool,
 }
@@ -48,7 +50,8 @@ impl Limits {
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
         let past =
             |limit: &Duration, since| exchange.watched && now.duration_since(since) >= *limit;
-        let silence = self.silence.filter(|limit| past(limit, exchange.last_sign));
+        let silence =
+            self.silence.filter(|limit| !exchange.asks && past(limit, exchange.last_sign));
         silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
     }
 
@@ -108,7 +111,8 @@ impl Exchanges {
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        let exchange = Exchange { purpose, started: now, last_sign: now, watched: true };
+        let exchange =
+            Exchange { purpose, started: now, last_sign: now, asks: false, watched: true };
         self.table.insert(self.next, exchange);
         self.next += 1;
     }
@@ -163,6 +167,14 @@ impl Exchanges {
             return None;
         }
         exchange.reply()
+    }
+
+    /// The server has begun, or ceased, to wait for its client.
+    pub(super) fn ask(&mut self, asks: bool) {
+        for exchange in self.table.values_mut() {
+            exchange.asks = asks;
+            exchange.last_sign = Instant::now();
+        }
     }
 
     /// Where the messages of a call go.

@@ -13,7 +13,12 @@ impl State {
     /// The sinks entitled to a notification of the upstream.
     pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
         match Notification::of(&notification.method()) {
-            Notification::Message => self.audience_of_level(level_of(notification)),
+            Notification::Message => {
+                let level = level_of(notification);
+                let mut audience = self.audience_of_level(level);
+                audience.extend(self.caller_for_log(level));
+                audience
+            }
             Notification::ResourceUpdated => self.audience_of_resource(notification.uri()),
             // Their ids belong to one client, and a shared upstream does not say whose they are.
             Notification::Tasks
@@ -36,6 +41,13 @@ impl State {
         })
     }
 
+    /// Who made the only call under way, if log messages are to come with its answer: whose they
+    /// are cannot be told while there are others (MCP 2026-07-28, logging).
+    fn caller_for_log(&self, level: Option<LogLevel>) -> Option<Arc<dyn Sink>> {
+        let sink = self.exchanges.sink(self.exchanges.only()?)?;
+        sink.takes_log(level?).then_some(sink)
+    }
+
     fn audience_of_resource(&self, uri: Option<String>) -> Vec<Arc<dyn Sink>> {
         let Some(uri) = uri else { return Vec::new() };
         let holders = self.subscriptions.holders(&uri);
@@ -52,6 +64,13 @@ impl State {
 pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<'_>]) {
     for sink in audience {
         sink.write(Outgoing { source, edits, response: false });
+    }
+}
+
+/// The same, for a message that was looked at.
+pub(super) fn deliver_message(audience: &[Arc<dyn Sink>], message: &Message) {
+    for sink in audience {
+        sink.write_message(message, &[], false);
     }
 }
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::{
-    era::{Era, modern_server::Discovery},
+    era::{Era, modern_server::Discovery, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Edit, Message, Span, decode_string, escape, find_member, find_removal},
     protocol::{LATEST_LEGACY, List, is_legacy},
 };
@@ -49,6 +49,11 @@ impl InitializeResult {
     /// The era in which the server is spoken to.
     pub(crate) fn era(&self) -> Era {
         self.era
+    }
+
+    /// The same for what speaks of the server in the modern era.
+    pub(crate) fn greeting(&self) -> Greeting {
+        Greeting::new(self.bytes.clone())
     }
 
     /// The server's name and version, for people.

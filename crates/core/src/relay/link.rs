@@ -51,6 +51,7 @@ impl Shared {
         initialize: InitializeResult,
         pid: Option<u32>,
     ) {
+        self.greeted(initialize.greeting());
         let mut state = self.lock();
         let server = initialize.clone();
         self.speak(server.era());
@@ -78,6 +79,7 @@ impl Shared {
     /// The upstream has gone for good: every call in flight fails, and later ones do.
     pub(crate) fn closed(&self, cause: &Cause) {
         self.gone(Link::Down(cause.clone()), cause);
+        self.crossings().end_subscriptions();
     }
 
     fn gone(&self, link: Link, cause: &Cause) {

@@ -5,6 +5,7 @@
 //! through the client's [`Sink`]. Neither side knows the other.
 
 mod cause;
+mod crossing;
 mod dedicated;
 mod embedded;
 mod exchange;
@@ -24,6 +25,7 @@ mod volume;
 mod waiting;
 
 pub(crate) use cause::Cause;
+use dedicated::Source;
 pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
@@ -45,6 +47,7 @@ use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
     jsonrpc::{Code, Edit, ErrorBody, Message},
+    protocol::{LogLevel, header::annotation::MirroredParameter},
 };
 
 /// A message on its way to a client.
@@ -59,6 +62,11 @@ pub(crate) struct Outgoing<'a> {
 /// Where messages for a client go. Never blocks: what does not fit is the sink's to settle.
 pub(crate) trait Sink: Send + Sync {
     fn write(&self, outgoing: Outgoing<'_>);
+
+    /// Writes a message that was looked at, for sinks that look at it, too.
+    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
+        self.write(Outgoing { source: message.bytes(), edits, response });
+    }
 
     /// Writes a message that is stored elsewhere as this event.
     fn write_event(&self, outgoing: Outgoing<'_>, _event_id: &str) {
@@ -76,6 +84,11 @@ pub(crate) trait Sink: Send + Sync {
     /// Whether a message that is no response would reach its client now.
     fn is_heard(&self) -> bool;
 
+    /// Whether log messages of this level are wanted with the call that is answered here.
+    fn takes_log(&self, _level: LogLevel) -> bool {
+        false
+    }
+
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
 
@@ -92,6 +105,16 @@ pub(crate) trait Sink: Send + Sync {
     }
 }
 
+/// Whom a request acts for: what it presents as its authorization, or nobody in particular.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Principal(pub(crate) Option<Bytes>);
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Principal(redacted)" } else { "Principal(anonymous)" })
+    }
+}
+
 /// A backlog from which on the server that feeds it is paused, if it feeds nobody else.
 pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
 /// The backlog at which a paused server goes on.
@@ -102,6 +125,8 @@ pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 pub(crate) struct Client {
     /// The era in which it speaks, and is spoken to.
     pub(crate) era: Era,
+    /// Whom it acts for, as far as requests without a session can be told apart.
+    pub(crate) principal: Principal,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.
@@ -137,6 +162,14 @@ impl OpenError {
 pub(crate) trait Backend: Send + Sync {
     /// Opens a connection for one client.
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>>;
+
+    /// Whether clients of the modern era are served.
+    fn serves_modern(&self) -> bool {
+        true
+    }
+
+    /// The front closes: ends what has no end of its own.
+    fn end_subscriptions(&self) {}
 }
 
 /// What a server says to the proxy.
@@ -165,6 +198,11 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
 
     /// The revisions that a server of the host takes, if it has said so.
     fn versions(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// The parameters of a tool that its callers mirror in headers, if the tool is known.
+    fn mirrored(&self, _tool: &str) -> Option<Arc<[MirroredParameter]>> {
         None
     }
 

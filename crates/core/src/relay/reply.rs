@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{Outgoing, Sink};
 use crate::{
-    era::metadata::SUBSCRIPTION_ID,
+    era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
     metrics::{Call, Outcome},
     seats::Seat,
@@ -87,11 +87,7 @@ impl Reply {
             return;
         };
         let edits = [Edit { span, with: token.as_bytes() }];
-        write(
-            &**sink,
-            Outgoing { source: notification.bytes(), edits: &edits, response: false },
-            None,
-        );
+        write_message(&**sink, notification, &edits, false);
     }
 
     /// The client's id, to outlive the reply.
@@ -104,19 +100,20 @@ impl Reply {
         self.sink.as_ref().is_some_and(|sink| sink.is_heard())
     }
 
-    /// Passes on a message that belongs to the request, with these changes.
-    pub(super) fn related_as(&self, message: &Message, edits: &[Edit<'_>]) {
-        let outgoing = Outgoing { source: message.bytes(), edits, response: false };
-        if let Some(sink) = &self.sink {
-            write(&**sink, outgoing, None);
-        }
-    }
-
     /// Passes on a message that belongs to the request and does not answer it.
     pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
+        let Some(sink) = &self.sink else { return };
+        if event_id.is_none() {
+            return write_message(&**sink, message, &[], false);
+        }
         let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
+        write(&**sink, outgoing, event_id);
+    }
+
+    /// The same, with these changes.
+    pub(crate) fn related_as(&self, message: &Message, edits: &[Edit<'_>]) {
         if let Some(sink) = &self.sink {
-            write(&**sink, outgoing, event_id);
+            write_message(&**sink, message, edits, false);
         }
     }
 
@@ -136,8 +133,12 @@ impl Reply {
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
-        write(&*sink, outgoing, event_id);
+        if event_id.is_none() {
+            write_message(&*sink, response, &edits, true);
+        } else {
+            let source = response.bytes();
+            write(&*sink, Outgoing { source, edits: &edits, response: true }, event_id);
+        }
         self.answered(response);
     }
 
@@ -148,8 +149,7 @@ impl Reply {
         let mut edits: Vec<Edit<'_>> = changes;
         edits.push(Edit { span, with: id.as_bytes() });
         edits.sort_by_key(Edit::place);
-        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
-        write(&*sink, outgoing, None);
+        write_message(&*sink, response, &edits, true);
         self.answered(response);
     }
 
@@ -163,6 +163,19 @@ impl Reply {
     fn answered(&mut self, response: &Message) {
         let failed = response.kind() == Kind::Error;
         self.end(if failed { Outcome::Error } else { Outcome::Ok });
+    }
+
+    /// Passes the upstream's result on with these changes, and under the client's own id.
+    pub(crate) fn patched(mut self, response: &Message, patches: &[Patch]) {
+        let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
+        let id = Edit { span, with: self.id.as_bytes() };
+        let mut edits = Vec::with_capacity(patches.len() + 1);
+        let before = patches.partition_point(|patch| patch.span.start < span.start);
+        edits.extend(patches[..before].iter().map(Patch::edit));
+        edits.push(id);
+        edits.extend(patches[before..].iter().map(Patch::edit));
+        write_message(&*sink, response, &edits, true);
+        self.end(Outcome::Ok);
     }
 
     /// Answers with this raw JSON result.
@@ -191,7 +204,10 @@ impl Reply {
     fn fail(&mut self, error: &ErrorBody) {
         if let Some(sink) = self.sink.take() {
             let text = error.response(self.id.as_bytes());
-            write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
+            // Errors are rare enough to be looked at, for sinks that go by their code.
+            if let Ok(message) = Message::parse(text) {
+                write_message(&*sink, &message, &[], true);
+            }
         }
         self.end(Outcome::Failed);
     }
@@ -219,6 +235,12 @@ pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>, event_id: Option<&s
         Some(id) => sink.write_event(outgoing, id),
         None => sink.write(outgoing),
     }
+}
+
+fn write_message(sink: &dyn Sink, message: &Message, edits: &[Edit<'_>], response: bool) {
+    let outgoing = Outgoing { source: message.bytes(), edits, response };
+    traffic!("<-", &as_sent(&outgoing), sink.session());
+    sink.write_message(message, edits, response);
 }
 
 /// The message as its client reads it.

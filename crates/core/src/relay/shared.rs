@@ -20,8 +20,9 @@ use tokio::sync::Notify;
 use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
     Volume,
+    crossing::{Crossings, open_member},
     exchange::{Exchange, Exchanges, MemberId, Purpose},
-    fan_out::deliver,
+    fan_out::deliver_message,
     link::Link,
     lists::Lists,
     member::Member,
@@ -30,7 +31,7 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    era::{Era, modern_server::Envelope},
+    era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
     telemetry::traffic,
@@ -45,6 +46,10 @@ pub(crate) struct Shared {
     pub(super) busy: Notify,
     /// The link is another one.
     pub(super) changed: Notify,
+    crossings: Arc<Crossings>,
+    /// What the upstream said of itself last. Apart from the state, because answers are written
+    /// while that is locked.
+    greeting: Mutex<Option<Greeting>>,
     volume: Arc<Volume>,
     /// Something has to happen at another time.
     pub(super) due: Notify,
@@ -113,6 +118,8 @@ impl Shared {
             restart_wait,
             busy: Notify::new(),
             changed: Notify::new(),
+            crossings: Arc::default(),
+            greeting: Mutex::default(),
             volume: Arc::default(),
             due: Notify::new(),
             modern: AtomicBool::new(false),
@@ -152,6 +159,19 @@ impl Shared {
             Link::Up { initialize, .. } => initialize.server_name(),
             _ => None,
         }
+    }
+
+    pub(super) fn crossings(&self) -> &Arc<Crossings> {
+        &self.crossings
+    }
+
+    /// What the upstream said of itself in its last handshake.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn greeted(&self, greeting: Greeting) {
+        *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -227,7 +247,7 @@ impl Shared {
         }
         let audience = state.audience(notification);
         drop(state);
-        deliver(&audience, notification.bytes(), &[]);
+        deliver_message(&audience, notification);
     }
 
     fn refuse(&self, request: &Message) {
@@ -293,7 +313,7 @@ impl Readiness for Shared {
 
 impl Backend for Shared {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        let Client { era, unsolicited, .. } = client;
+        let Client { era, principal, unsolicited, .. } = client;
         let mut state = self.lock();
         if matches!(state.link, Link::Away { cause: None, .. }) {
             drop(state);
@@ -313,9 +333,19 @@ impl Backend for Shared {
         Box::pin(async move {
             let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
             let shared = shared.ok_or_else(closing)?;
-            let connection: Arc<dyn Connection> = Arc::new(Member::new(id, era, shared));
-            Ok(connection)
+            let patience = shared.limits.silence;
+            Ok(match era {
+                // The server speaks as the client does.
+                Era::Modern if !shared.is_modern() => {
+                    open_member(Member::new(id, Era::Legacy, shared), principal, patience)
+                }
+                era => Arc::new(Member::new(id, era, shared)),
+            })
         })
+    }
+
+    fn end_subscriptions(&self) {
+        self.crossings.end_subscriptions();
     }
 }
 

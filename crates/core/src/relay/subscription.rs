@@ -6,6 +6,8 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use crate::protocol::covers;
+
 /// A connection of the shared upstream.
 pub(crate) type Holder = u64;
 
@@ -169,12 +171,6 @@ impl<W> Subscriptions<W> {
         let covering = self.resources.iter().filter(|(wanted, _)| covers(wanted, uri));
         covering.flat_map(|(_, resource)| resource.holders.iter().copied()).collect()
     }
-}
-
-fn covers(wanted: &str, updated: &str) -> bool {
-    updated.strip_prefix(wanted).is_some_and(|rest| {
-        rest.is_empty() || wanted.ends_with('/') || rest.starts_with(['/', '?', '#'])
-    })
 }
 
 #[cfg(test)]

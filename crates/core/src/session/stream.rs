@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{Numbering, Reading, Session};
 use crate::{
     codec::event_stream,
-    jsonrpc::{Assembly, Frame, Pieces},
+    jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
     relay::{Outgoing, RESUME_BELOW, Sink},
 };
 
@@ -32,6 +32,8 @@ pub(crate) enum Encoding {
     Json,
     /// `text/event-stream`.
     EventStream,
+    /// JSON for an answer that comes first, an event stream for anything else.
+    Lazy,
 }
 
 /// What a reader gets.
@@ -46,7 +48,6 @@ pub(crate) enum Step {
 
 /// See the module.
 pub(crate) struct Stream {
-    encoding: Encoding,
     numbering: Option<Numbering>,
     /// The events are stored outside, so that the stream can be resumed all the same.
     stored: bool,
@@ -65,6 +66,7 @@ struct Place {
 
 #[derive(Debug)]
 struct State {
+    encoding: Encoding,
     queue: Pieces,
     reader: Reader,
     /// The response has begun to be sent to this reader.
@@ -76,6 +78,8 @@ struct State {
     /// Responses still to come.
     owed: Owed,
     wrote: bool,
+    /// The code of the error that was the answer.
+    error: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -101,7 +105,7 @@ enum Owed {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").field("encoding", &self.encoding).finish_non_exhaustive()
+        f.debug_struct("Stream").field("owner", &self.owner).finish_non_exhaustive()
     }
 }
 
@@ -110,13 +114,13 @@ impl Stream {
     pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
         let owed = Owed::Responses { left: responses, array: responses > 1 };
         Self {
-            encoding,
             numbering: None,
             stored: false,
             place: None,
             owner: None,
             drained: Notify::new(),
             state: Mutex::new(State {
+                encoding,
                 queue: Pieces::default(),
                 is_read: false,
                 reader: Reader::Absent,
@@ -124,6 +128,7 @@ impl Stream {
                 limit: MAX_QUEUED_BYTES,
                 owed,
                 wrote: false,
+                error: None,
             }),
         }
     }
@@ -165,7 +170,21 @@ impl Stream {
     }
 
     pub(crate) fn is_event_stream(&self) -> bool {
-        self.encoding == Encoding::EventStream
+        self.lock().encoding == Encoding::EventStream
+    }
+
+    /// Makes it an event stream if that is open; `false` if the answer is there as JSON.
+    pub(crate) fn begin_events(&self) -> bool {
+        let mut state = self.lock();
+        if state.encoding == Encoding::Lazy && state.owed != Owed::Ended {
+            state.encoding = Encoding::EventStream;
+        }
+        state.encoding == Encoding::EventStream
+    }
+
+    /// The code of the error that is the whole answer.
+    pub(crate) fn error_code(&self) -> Option<i64> {
+        self.lock().error
     }
 
     /// Starts a numbered stream with an event that carries only an id.
@@ -312,15 +331,18 @@ impl Stream {
         if state.owed == Owed::Ended {
             return;
         }
-        match self.encoding {
+        if state.encoding == Encoding::Lazy && !outgoing.response {
+            state.encoding = Encoding::EventStream;
+        }
+        match state.encoding {
             Encoding::EventStream => {
                 self.push_event(&mut state, &outgoing, event_id);
                 state.wrote = true;
             }
-            Encoding::Json if outgoing.response => state.write_json(&outgoing),
-            Encoding::Json => {}
+            Encoding::Json | Encoding::Lazy if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json | Encoding::Lazy => {}
         }
-        let finished = outgoing.response && state.settle(self.encoding);
+        let finished = outgoing.response && state.settle();
         state.wake();
         if matches!(state.reader, Reader::Cut) {
             self.drained.notify_waiters();
@@ -372,6 +394,17 @@ impl Sink for Stream {
         self.put(outgoing, None);
     }
 
+    /// What decides its own response head looks at the answer before the head is sent.
+    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
+        if response && message.kind() == Kind::Error {
+            let mut state = self.lock();
+            if state.encoding == Encoding::Lazy {
+                state.error = message.error_code();
+            }
+        }
+        self.put(Outgoing { source: message.bytes(), edits, response }, None);
+    }
+
     fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
         self.put(outgoing, Some(event_id));
     }
@@ -385,7 +418,7 @@ impl Sink for Stream {
     /// body that can never come ends.
     fn forget(&self) {
         let mut state = self.lock();
-        if self.encoding == Encoding::Json && state.settle(self.encoding) {
+        if state.encoding != Encoding::EventStream && state.settle() {
             state.wake();
         }
     }
@@ -403,7 +436,7 @@ impl Sink for Stream {
     fn backlog(&self) -> usize {
         let state = self.lock();
         let reads = state.is_read && matches!(state.reader, Reader::Present(_));
-        if reads && self.is_event_stream() { state.queue.len() } else { 0 }
+        if reads && state.encoding == Encoding::EventStream { state.queue.len() } else { 0 }
     }
 
     fn drained(&self) -> BoxFuture<'_, ()> {
@@ -412,7 +445,7 @@ impl Sink for Stream {
 
     fn is_heard(&self) -> bool {
         let state = self.lock();
-        self.is_event_stream()
+        state.encoding != Encoding::Json
             && state.owed != Owed::Ended
             && matches!(state.reader, Reader::Present(_))
     }
@@ -429,11 +462,11 @@ impl State {
     }
 
     /// Counts a response; `true` when it was the last.
-    fn settle(&mut self, encoding: Encoding) -> bool {
+    fn settle(&mut self) -> bool {
         match &mut self.owed {
             Owed::Responses { left, .. } if *left > 1 => *left -= 1,
             Owed::Responses { array, .. } => {
-                if *array && self.wrote && encoding == Encoding::Json {
+                if *array && self.wrote && self.encoding == Encoding::Json {
                     self.queue.push_slice(b"]");
                 }
                 self.owed = Owed::Ended;

@@ -24,7 +24,7 @@ use super::{
     tenancy::Tenancy,
 };
 use crate::{
-    config::{CommandConfig, PingConfig, RestartWhen, UpstreamConfig},
+    config::{CommandConfig, Isolation, PingConfig, RestartWhen, UpstreamConfig},
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{
@@ -98,7 +98,8 @@ impl Nursery {
     pub(crate) fn backend(&self, config: &UpstreamConfig) -> Arc<Dedicated> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let revives = config.restart.when != RestartWhen::Never;
-        Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives))
+        let keeps = config.isolation == Isolation::Session;
+        Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives, keeps))
     }
 
     /// Ends all servers and everything they have started, within `budget`.

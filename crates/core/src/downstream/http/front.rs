@@ -57,6 +57,8 @@ pub(crate) struct Front {
     pub(super) stream_endpoint: Option<String>,
     pub(super) sse_endpoint: Option<String>,
     pub(super) stateless: bool,
+    /// Messages of the modern era are served on the stream endpoint.
+    pub(super) modern: bool,
     pub(super) encoding: Encoding,
     pub(super) events: Events,
     pub(super) max_in_flight: Option<usize>,
@@ -90,6 +92,7 @@ impl Front {
         let reaper = timeout.map(|timeout| tokio::spawn(reap(Arc::clone(&registry), timeout)));
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
+            modern: config.modern && behind.backend.serves_modern(),
             backend: behind.backend,
             registry,
             sse,
@@ -159,6 +162,7 @@ impl Front {
             reaper.abort();
         }
         self.sse.close_all();
+        self.backend.end_subscriptions();
         for session in self.registry.remove_all() {
             session.close();
         }

@@ -28,6 +28,8 @@ pub(super) enum Rejection {
     InitializeInBatch,
     InvalidEventId,
     InvalidMessage,
+    /// JSON, but no message.
+    NoMessage,
     MethodNotAllowed,
     NotAcceptable(&'static str),
     NotFound,
@@ -58,7 +60,7 @@ impl Rejection {
             Self::ForeignHost => "foreign_host",
             Self::InitializeInBatch => "initialize_in_batch",
             Self::InvalidEventId => "invalid_event_id",
-            Self::InvalidMessage => "invalid_message",
+            Self::InvalidMessage | Self::NoMessage => "invalid_message",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound => "not_found",
@@ -114,7 +116,7 @@ impl Rejection {
             Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
             Self::Conflict(_) => (StatusCode::CONFLICT, Code::Transport),
             Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
-            Self::InvalidMessage => (StatusCode::BAD_REQUEST, Code::Parse),
+            Self::InvalidMessage | Self::NoMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
             Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
             Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
@@ -146,7 +148,9 @@ impl Rejection {
                 "Invalid Request: Only one initialization request is allowed".to_owned()
             }
             Self::InvalidEventId => "Invalid event ID format".to_owned(),
-            Self::InvalidMessage => "Parse error: Invalid JSON-RPC message".to_owned(),
+            Self::InvalidMessage | Self::NoMessage => {
+                "Parse error: Invalid JSON-RPC message".to_owned()
+            }
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
             Self::ReplayFailed => "Error replaying events".to_owned(),

@@ -22,7 +22,7 @@ use crate::{
     era::Era,
     host::Caller,
     jsonrpc::{Kind, Message},
-    relay::{Client, Connection, Outgoing, Sink},
+    relay::{Client, Connection, Outgoing, Principal, Sink},
     seats::{Seat, Seats},
     session::Stream,
 };
@@ -113,6 +113,7 @@ impl Front {
         };
         let client = Client {
             era: Era::Legacy,
+            principal: Principal::default(),
             unsolicited: Some(unsolicited),
             session: Some(id.to_string()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),

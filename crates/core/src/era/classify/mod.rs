@@ -5,6 +5,8 @@
 //! same fault. (MCP 2026-07-28, Streamable HTTP, "Protocol Version Header" and "Server
 //! Validation"; the order is the official SDK's.)
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use super::{
@@ -75,7 +77,7 @@ pub(crate) enum Refusal {
 /// The era of one message that was posted alone.
 pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
     let names_modern =
-        header(headers, VERSION_HEADER).is_some_and(|version| version.as_str() >= MODERN);
+        header(headers, VERSION_HEADER).is_some_and(|version| version.as_ref() >= MODERN);
     match posted.kind {
         PostedKind::Notification if posted.claims_version || names_modern => Ok(Era::Modern),
         PostedKind::Request if is_claimed(posted) => Ok(Era::Modern),
@@ -138,11 +140,11 @@ fn is_claimed(posted: &Posted<'_>) -> bool {
 
 /// A header's value without the white space around it. One that is repeated, or is not text,
 /// reads as something that no body can agree with.
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
     let mut values =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(trim(value.as_bytes())));
-    let first = values.next()?.into_owned();
-    Some(values.fold(first, |list, value| format!("{list}, {value}")))
+    let first = values.next()?;
+    Some(values.fold(first, |list, value| format!("{list}, {value}").into()))
 }
 
 fn agree(header: &'static str, said: Option<&str>, body: &str) -> Result<(), Refusal> {

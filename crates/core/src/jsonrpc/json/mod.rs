@@ -49,6 +49,8 @@ pub(crate) struct SyntaxError {
 pub(crate) struct Key<'a> {
     raw: &'a [u8],
     escaped: bool,
+    /// Position of its opening quote.
+    pub(crate) start: usize,
 }
 
 impl Key<'_> {
@@ -96,8 +98,8 @@ impl<'a> Scanner<'a> {
         Ok(Self { text, at: 0, breaks: false })
     }
 
-    /// A scanner for one value inside a text that was scanned before.
-    pub(super) fn within(text: &'a [u8], value: Span) -> Option<Self> {
+    /// At the beginning of a value in a text that was scanned before; nothing behind it is seen.
+    pub(crate) fn within(text: &'a [u8], value: Span) -> Option<Self> {
         let text = text.get(..value.end as usize)?;
         Some(Self { text, at: value.start as usize, breaks: false })
     }
@@ -168,7 +170,7 @@ impl<'a> Scanner<'a> {
         }
         let (span, escaped) = self.string()?;
         self.expect(b':', "expected :")?;
-        Ok(Some(Key { raw: span.of(self.text), escaped }))
+        Ok(Some(Key { raw: span.of(self.text), escaped, start: span.range().start - 1 }))
     }
 
     /// Skips one value of any kind.

@@ -17,8 +17,8 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox};
-use crate::jsonrpc::ErrorBody;
+use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox, crossing::Leases};
+use crate::{era::Era, jsonrpc::ErrorBody};
 
 /// Where servers come from.
 pub(crate) trait Nursery: fmt::Debug + Send + Sync {
@@ -46,10 +46,10 @@ pub(crate) struct Launched {
 
 /// Where a client's further servers come from.
 #[derive(Debug)]
-struct Source {
-    nursery: Arc<dyn Nursery>,
+pub(super) struct Source {
+    pub(super) nursery: Arc<dyn Nursery>,
     /// There is another server when one has ended by itself.
-    revives: bool,
+    pub(super) revives: bool,
 }
 
 impl Source {
@@ -66,17 +66,29 @@ pub(crate) struct Dedicated {
     limits: Limits,
     /// Start another server for a client whose server has ended.
     revives: bool,
+    /// Where clients without sessions have theirs from.
+    leases: Arc<Leases>,
 }
 
 impl Dedicated {
-    pub(crate) fn new(nursery: Arc<dyn Nursery>, limits: Limits, revives: bool) -> Self {
-        Self { nursery, limits, revives }
+    /// Servers from there; `keeps` those of clients without sessions for their next request.
+    pub(crate) fn new(
+        nursery: Arc<dyn Nursery>,
+        limits: Limits,
+        revives: bool,
+        keeps: bool,
+    ) -> Self {
+        let leases = Leases::new(Arc::clone(&nursery), limits, keeps);
+        Self { nursery, limits, revives, leases }
     }
 }
 
 impl Backend for Dedicated {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
+            if client.era == Era::Modern {
+                return Ok(self.leases.open(client.principal));
+            }
             let slot = self.nursery.reserve()?;
             let nursery = Arc::clone(&self.nursery);
             let source = Source { nursery, revives: self.revives };
@@ -84,5 +96,9 @@ impl Backend for Dedicated {
                 Private::open(slot, client.unsolicited, self.limits, source);
             Ok(connection)
         })
+    }
+
+    fn end_subscriptions(&self) {
+        self.leases.end_subscriptions();
     }
 }

@@ -132,7 +132,8 @@ impl Connection for Private {
 }
 
 impl Private {
-    pub(super) fn open(
+    /// A connection whose server starts with its first message.
+    pub(in crate::relay) fn open(
         slot: Box<dyn Slot>,
         unsolicited: Option<Arc<dyn Sink>>,
         limits: Limits,
@@ -157,6 +158,11 @@ impl Private {
             source,
             state: Mutex::new(state),
         })
+    }
+
+    /// Whether its server has ended, or its client has gone.
+    pub(in crate::relay) fn is_over(&self) -> bool {
+        matches!(self.lock().phase, Phase::Ended(_) | Phase::Closed)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -273,6 +279,9 @@ impl State {
         message: Message,
         reply: Option<Reply>,
     ) -> Result<(), (Message, Option<Reply>)> {
+        if matches!(message.kind(), Kind::Result | Kind::Error) {
+            self.exchanges.ask(false);
+        }
         let mut buffer = itoa::Buffer::new();
         let edit = match (message.kind(), &reply) {
             (Kind::Request, Some(_)) => {

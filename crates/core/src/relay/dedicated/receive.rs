@@ -9,7 +9,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, escape},
     protocol::{Method, Notification},
     relay::{
-        Listener, Outgoing, Reply, Sink,
+        Listener, Reply, Sink,
         exchange::Purpose,
         expiry::{period, timed_out},
         link::calls,
@@ -81,6 +81,7 @@ impl Private {
             }
             return;
         }
+        state.exchanges.ask(true);
         let related = state.exchanges.only().and_then(|id| state.exchanges.sink(id));
         let sink = self.audience(&state, related);
         drop(state);
@@ -89,7 +90,7 @@ impl Private {
 
     fn pass_on(&self, sink: Option<Arc<dyn Sink>>, message: &Message) {
         if let Some(sink) = sink {
-            sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+            sink.write_message(message, &[], false);
             self.look_after(&sink);
         }
     }

@@ -40,7 +40,7 @@ struct Way<'a> {
 }
 
 /// Closes the connection of a POST without a session with its response.
-struct Closing(Arc<dyn Connection>);
+pub(super) struct Closing(pub(super) Arc<dyn Connection>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -149,7 +149,7 @@ impl Front {
         }
         Some(match self.encoding {
             Encoding::EventStream => event_stream(ResponseBody::Whole(runs.into_iter())),
-            Encoding::Json => {
+            Encoding::Json | Encoding::Lazy => {
                 let response = json_runs(StatusCode::OK, runs);
                 debug_assert!(response.headers().contains_key(CONTENT_TYPE));
                 response

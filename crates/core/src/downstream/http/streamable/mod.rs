@@ -1,7 +1,9 @@
-//! The Streamable HTTP endpoint for clients of the 2025 era (MCP 2025-11-25, transports).
+//! The Streamable HTTP endpoint, for clients of both eras (MCP 2025-11-25 and 2026-07-28).
 
 mod exchange;
+mod modern;
 mod post;
+mod refusal;
 mod session;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{check_accept, check_version, exchange::Route, is_json};
+use super::{check_accept, check_version, exchange::Route, is_json, modern::Sorted};
 use crate::{
     downstream::http::{
         body::{self, Unread},
@@ -19,14 +19,14 @@ use crate::{
     host::Caller,
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
-    relay::{Client, Sink, requested_version},
+    relay::{Client, Principal, Sink, requested_version},
     session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
 
 /// A request without its body, and what is kept of it for a host.
-type Head = Request<Option<Arc<Caller>>>;
+pub(super) type Head = Request<Option<Arc<Caller>>>;
 
 impl Front {
     /// `POST` to the stream endpoint.
@@ -53,6 +53,11 @@ impl Front {
             return Ok(*refused);
         }
         let incoming = Request::from_parts(head, caller);
+        let body = match self.modern_message(incoming.headers(), body) {
+            Sorted::Legacy(body) => body,
+            Sorted::Modern(message) => return self.post_modern(&incoming, message).await,
+            Sorted::Refused(refused) => return Ok(self.refuse(&refused)),
+        };
         match attachment {
             Some(None) => Err(Rejection::UnknownSession),
             Some(Some(attachment)) => self.post_to_session(&incoming, attachment, body).await,
@@ -115,6 +120,7 @@ impl Front {
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             era: Era::Legacy,
+            principal: Principal::default(),
             unsolicited: Some(unsolicited),
             session: Some(session.id().to_string()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),
@@ -181,7 +187,11 @@ fn parse(body: Bytes) -> Result<Body, Rejection> {
         if matches!(error, Invalid::Syntax(_) | Invalid::Utf8(_)) {
             crate::telemetry::console_error!("[mcp-proxy] error parsing body {error}");
         }
-        Rejection::InvalidMessage
+        if matches!(error, Invalid::Shape(_)) {
+            Rejection::NoMessage
+        } else {
+            Rejection::InvalidMessage
+        }
     })
 }
 

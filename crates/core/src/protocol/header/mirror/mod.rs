@@ -26,6 +26,18 @@ pub(crate) enum Mismatch {
     Different { header: String, said: String, body: String },
 }
 
+impl Mismatch {
+    /// The header's name.
+    pub(crate) fn header(&self) -> &str {
+        match self {
+            Self::Missing { header }
+            | Self::Repeated { header }
+            | Self::Malformed { header, .. }
+            | Self::Different { header, .. } => header,
+        }
+    }
+}
+
 /// Holds `Mcp-Name` against the name or URI in the body.
 pub(crate) fn check_name(headers: &HeaderMap, body: &str) -> Result<(), Mismatch> {
     check(headers, "Mcp-Name", body, |said| said == body)

@@ -1,0 +1,219 @@
+//! POST of the 2026-07-28 revision: every request stands for itself.
+//!
+//! Each has a connection of its own, which is closed with the response: a client that leaves has
+//! cancelled. The response is JSON if the answer comes first, an event stream otherwise.
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, StatusCode, header::AUTHORIZATION};
+use serde_json::Value;
+
+use super::{
+    exchange::Closing,
+    is_json,
+    post::Head,
+    refusal::{Refused, status_of},
+};
+use crate::{
+    downstream::http::{
+        events::Events,
+        front::{Front, PROTOCOL_VERSION, text},
+        gate::Step,
+        reject::Rejection,
+        response::{Response, empty_text, event_stream, json_runs},
+    },
+    era::{
+        Era,
+        classify::{Posted, PostedKind, classify, classify_batch, validate},
+    },
+    jsonrpc::{Body, Kind, Message, Span, decode_string, find_member},
+    protocol::{MODERN, header::mirror::check_parameters},
+    relay::{Client, Connection, Principal, Sink},
+    session::{Encoding, Reading, Stream},
+};
+
+/// How long an answer may take before the response begins without it, so that whoever carries it
+/// sees signs of life.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What a body turns out to be.
+pub(super) enum Sorted {
+    /// For the sessions of the older era, which refuses bodies that are nothing, too.
+    Legacy(Result<Body, Rejection>),
+    Modern(Message),
+    Refused(Refused),
+}
+
+impl Front {
+    /// Tells messages of the modern era from others.
+    pub(super) fn modern_message(
+        &self,
+        headers: &HeaderMap,
+        body: Result<Body, Rejection>,
+    ) -> Sorted {
+        if !self.modern {
+            return Sorted::Legacy(body);
+        }
+        let claims = |message: &Message| message.claims_version();
+        let named =
+            text(headers, &PROTOCOL_VERSION).is_some_and(|version| version.trim() >= MODERN);
+        match body {
+            Ok(Body::One(message)) => {
+                if named || claims(&message) {
+                    sort(message, headers)
+                } else {
+                    Sorted::Legacy(Ok(Body::One(message)))
+                }
+            }
+            Ok(Body::Many(messages)) if messages.iter().any(claims) => {
+                let refusal = classify_batch(messages.iter().map(|message| posted(message, "")));
+                match refusal {
+                    Err(refusal) => Sorted::Refused(Refused::ladder(&refusal, None)),
+                    Ok(_) => Sorted::Legacy(Ok(Body::Many(messages))),
+                }
+            }
+            Err(invalid @ (Rejection::InvalidMessage | Rejection::NoMessage)) if named => {
+                Sorted::Refused(Refused::invalid(&invalid))
+            }
+            body => Sorted::Legacy(body),
+        }
+    }
+
+    /// Serves one message.
+    pub(super) async fn post_modern(
+        &self,
+        incoming: &Head,
+        message: Message,
+    ) -> Result<Response, Rejection> {
+        let (headers, caller) = (incoming.headers(), incoming.body());
+        if !is_json(headers) {
+            return Ok(self.refuse(&Refused::media_type(message.id())));
+        }
+        let is_request = message.kind() == Kind::Request;
+        if is_request && let Err(refused) = climb(&message, headers) {
+            return Ok(self.refuse(&refused));
+        }
+        let client = Client {
+            era: Era::Modern,
+            principal: principal(headers),
+            caller: caller.clone(),
+            ..Client::default()
+        };
+        let connection = match self.backend.open(client).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                return Ok(self.not_opened(error, Step::Open, message.id().unwrap_or(b"null")));
+            }
+        };
+        let closing = Closing(connection);
+        if let Err(refused) = mirrors(&*closing.0, &message, headers) {
+            return Ok(self.refuse(&refused));
+        }
+        let message = self.traced(headers, message);
+        if !is_request {
+            self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
+            return Ok(empty_text(StatusCode::ACCEPTED));
+        }
+        let (stream, reading) = Stream::new(Encoding::Lazy, 1).attached();
+        let reply = self.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
+        if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
+            sending.await;
+        }
+        Ok(self.answer_modern(&stream, reading, closing).await)
+    }
+
+    /// The response with what comes back: JSON if that is the answer and comes in time.
+    async fn answer_modern(&self, stream: &Stream, reading: Reading, closing: Closing) -> Response {
+        let begun = poll_fn(|context| stream.poll_begun(context));
+        drop(tokio::time::timeout(PATIENCE, begun).await);
+        if stream.begin_events() {
+            return event_stream(Events::new(reading, self.metrics.as_ref(), closing));
+        }
+        let status = stream.error_code().map_or(StatusCode::OK, status_of);
+        match reading.take_whole() {
+            Some(runs) if !runs.is_empty() => json_runs(status, runs),
+            _ => empty_text(StatusCode::ACCEPTED),
+        }
+    }
+}
+
+fn sort(message: Message, headers: &HeaderMap) -> Sorted {
+    match classify(&posted(&message, &message.method()), headers) {
+        Ok(Era::Legacy) => Sorted::Legacy(Ok(Body::One(message))),
+        Ok(Era::Modern) => Sorted::Modern(message),
+        Err(refusal) => Sorted::Refused(Refused::ladder(&refusal, message.id())),
+    }
+}
+
+/// Holds a request against its headers, rung by rung.
+fn climb(message: &Message, headers: &HeaderMap) -> Result<(), Refused> {
+    let method = message.method();
+    let name = match &*method {
+        "tools/call" | "prompts/get" => parameter(message, "name"),
+        "resources/read" => message.uri(),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => parameter(message, "taskId"),
+        _ => None,
+    };
+    let posted = Posted { name: name.as_deref(), ..posted(message, &method) };
+    let refused = |refusal| Refused::ladder(&refusal, message.id());
+    validate(&posted, headers).map(drop).map_err(refused)
+}
+
+/// Holds the mirrored parameters of a tool against its arguments, if the tool is known.
+fn mirrors(
+    connection: &dyn Connection,
+    message: &Message,
+    headers: &HeaderMap,
+) -> Result<(), Refused> {
+    if message.method() != "tools/call" {
+        return Ok(());
+    }
+    let mirrored = parameter(message, "name").and_then(|tool| connection.mirrored(&tool));
+    let Some(mirrored) = mirrored else { return Ok(()) };
+    let arguments = message
+        .params()
+        .and_then(|params| find_member(message.bytes(), params, "arguments"))
+        .and_then(|span| serde_json::from_slice(message.text(span)).ok());
+    let arguments: Value = arguments.unwrap_or_default();
+    check_parameters(headers, &mirrored, &arguments)
+        .map_err(|mismatch| Refused::mismatch(&mismatch, message.id()))
+}
+
+fn posted<'a>(message: &'a Message, method: &'a str) -> Posted<'a> {
+    let meta = message.meta().map(|span| message.text(span));
+    Posted {
+        kind: match message.kind() {
+            Kind::Request => PostedKind::Request,
+            Kind::Notification => PostedKind::Notification,
+            Kind::Result | Kind::Error => PostedKind::Response,
+        },
+        method,
+        meta: meta
+            .and_then(|meta| std::str::from_utf8(meta).ok())
+            .filter(|meta| meta.starts_with('{')),
+        claims_version: message.claims_version(),
+        name: None,
+    }
+}
+
+/// A parameter that is a text.
+fn parameter(message: &Message, name: &str) -> Option<String> {
+    let span: Span = find_member(message.bytes(), message.params()?, name)?;
+    decode_string(message.text(span))
+}
+
+/// Requests that present the same are of the same principal; those that present nothing are
+/// everybody's.
+fn principal(headers: &HeaderMap) -> Principal {
+    let (authorization, key) = (headers.get_all(AUTHORIZATION), headers.get_all(API_KEY));
+    let mut presented = BytesMut::new();
+    for value in authorization.iter().chain(key.iter()) {
+        presented.extend_from_slice(value.as_bytes());
+        presented.extend_from_slice(b"\0");
+    }
+    let presented: Bytes = presented.freeze();
+    Principal(Some(presented).filter(|presented| !presented.is_empty()))
+}

@@ -1,0 +1,122 @@
+//! What a legacy server asks its client, and what a client has to declare to be asked that.
+
+use serde_json::{Value, value::RawValue};
+
+use crate::jsonrpc::{Edit, Message, Raw, Removals, Span, each_member, find_member};
+
+/// What a question needs of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Form,
+    Url,
+    Sampling,
+    SamplingWithTools,
+    Roots,
+}
+
+/// One request of the server's to the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// The server's id for it.
+    pub(super) id: Raw,
+    pub(crate) need: Need,
+    /// The embedded request, as JSON.
+    pub(super) request: String,
+}
+
+impl Question {
+    /// The question in this request; `None` if it asks what no client can be asked.
+    pub(crate) fn of(request: &Message) -> Option<Self> {
+        let method = request.method();
+        let text = request.bytes();
+        let has = |name| request.params().and_then(|params| find_member(text, params, name));
+        let need = match &*method {
+            "elicitation/create" if has("mode").map(|mode| mode.of(text)) == Some(b"\"url\"") => {
+                Need::Url
+            }
+            "elicitation/create" => Need::Form,
+            "sampling/createMessage" if has("tools").is_some() => Need::SamplingWithTools,
+            "sampling/createMessage" => Need::Sampling,
+            "roots/list" => Need::Roots,
+            _ => return None,
+        };
+        let params = match request.params().filter(|_| need != Need::Roots) {
+            Some(params) => format!(r#","params":{}"#, embedded(request, params)),
+            None => String::new(),
+        };
+        let request_text = format!(r#"{{"method":"{method}"{params}}}"#);
+        Some(Self { id: Raw::new(request.id()?), need, request: request_text })
+    }
+
+    /// The question to visit a URL, with these raw params.
+    pub(crate) fn of_url(id: Raw, params: &str) -> Self {
+        let request = format!(r#"{{"method":"elicitation/create","params":{params}}}"#);
+        Self { id, need: Need::Url, request }
+    }
+
+    /// The answer in place of a client that gives none.
+    pub(super) fn declined(&self) -> Vec<u8> {
+        match self.need {
+            Need::Form | Need::Url => response(&self.id, "result", r#"{"action":"cancel"}"#),
+            _ => response(
+                &self.id,
+                "error",
+                r#"{"code":-32603,"message":"the client did not answer"}"#,
+            ),
+        }
+    }
+
+    /// The server's response from a client's bare result.
+    pub(super) fn answered(&self, answer: &RawValue) -> Vec<u8> {
+        response(&self.id, "result", answer.get())
+    }
+}
+
+impl Need {
+    /// Whether a client with these raw capabilities can be asked.
+    pub(crate) fn is_met_by(self, capabilities: &str) -> bool {
+        let Ok(declared) = serde_json::from_str::<Value>(capabilities) else { return false };
+        let elicitation = declared.get("elicitation").filter(|value| value.is_object());
+        match self {
+            // An empty object stands for forms.
+            Self::Form => elicitation
+                .is_some_and(|modes| modes.get("form").is_some() || modes.get("url").is_none()),
+            Self::Url => elicitation.is_some_and(|modes| modes.get("url").is_some()),
+            Self::Sampling => declared.get("sampling").is_some(),
+            Self::SamplingWithTools => {
+                declared.get("sampling").is_some_and(|sampling| sampling.get("tools").is_some())
+            }
+            Self::Roots => declared.get("roots").is_some(),
+        }
+    }
+
+    /// The `ClientCapabilities` that would meet it.
+    pub(crate) fn capabilities(self) -> &'static str {
+        match self {
+            Self::Form => r#"{"elicitation":{}}"#,
+            Self::Url => r#"{"elicitation":{"url":{}}}"#,
+            Self::Sampling => r#"{"sampling":{}}"#,
+            Self::SamplingWithTools => r#"{"sampling":{"tools":{}}}"#,
+            Self::Roots => r#"{"roots":{}}"#,
+        }
+    }
+}
+
+/// Params without what only requests of the older era have.
+fn embedded(request: &Message, params: Span) -> String {
+    let mut cuts = Removals::default();
+    each_member(request.bytes(), params, |member| match member.name {
+        b"elicitationId" | b"task" | b"_meta" => cuts.cut(member.whole),
+        _ => cuts.keep(member.whole),
+    });
+    let cuts = cuts.finish();
+    let edits: Vec<Edit<'_>> = cuts.iter().map(|&span| Edit { span, with: b"" }).collect();
+    let left = request.edited(&edits);
+    let params = left.params().map_or(&b"{}"[..], |span| left.text(span));
+    String::from_utf8_lossy(params).into_owned()
+}
+
+fn response(id: &Raw, kind: &str, value: &str) -> Vec<u8> {
+    let head = [b"{\"jsonrpc\":\"2.0\",\"id\":", id.as_bytes(), b",\""].concat();
+    [&head[..], kind.as_bytes(), b"\":", value.as_bytes(), b"}"].concat()
+}

@@ -1,0 +1,9 @@
+//! URIs of resources.
+
+/// Whether an update of `updated` is one of `wanted`: it may be for a part of a resource that was
+/// subscribed to (MCP 2025-11-25, `ResourceUpdatedNotification`).
+pub(crate) fn covers(wanted: &str, updated: &str) -> bool {
+    updated.strip_prefix(wanted).is_some_and(|rest| {
+        rest.is_empty() || wanted.ends_with('/') || rest.starts_with(['/', '?', '#'])
+    })
+}

@@ -1,0 +1,344 @@
+//! A legacy server that serves one modern call at a time.
+//!
+//! The proxy is its client, with the capabilities of the modern client it serves, and shakes hands
+//! in its place. Whatever the server says meanwhile belongs to the call that it has.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+use super::{
+    Call, Origin,
+    leases::{Key, Leases},
+};
+use crate::{
+    era::{
+        input_required::Question,
+        modern_to_legacy::{Greeting, handshake},
+    },
+    host::Caller,
+    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message},
+    protocol::{Method, Notification},
+    relay::{Connection, Outgoing, Private, Reply, Sink},
+};
+
+const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+/// See the module.
+pub(super) struct Lease {
+    pub(super) key: Key,
+    server: Arc<Private>,
+    leases: Weak<Leases>,
+    ready: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    call: Weak<Call>,
+    /// The id under which the server knows the call.
+    id: Vec<u8>,
+}
+
+enum Phase {
+    /// Requests wait until the handshake is answered.
+    Greeting(Vec<Pending>),
+    Open(Greeting),
+    /// The server did not shake hands.
+    Failed,
+}
+
+enum Pending {
+    Request(Message, Reply),
+    Discover(Reply),
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl Lease {
+    /// Takes a server and begins the handshake; `server` gets what its unasked messages go to.
+    pub(super) fn open(
+        key: Key,
+        leases: Weak<Leases>,
+        server: impl FnOnce(Arc<dyn Sink>) -> Arc<Private>,
+    ) -> Arc<Self> {
+        let lease = Arc::new_cyclic(|me: &Weak<Self>| Self {
+            key,
+            server: server(Arc::new(Unasked(Weak::clone(me)))),
+            leases,
+            ready: Notify::new(),
+            state: Mutex::new(State {
+                phase: Phase::Greeting(Vec::new()),
+                call: Weak::new(),
+                id: Vec::new(),
+            }),
+        });
+        if let Some(greeting) = handshake(lease.key.capabilities(), &lease.key.client()) {
+            let reply = Reply::to(&greeting, Arc::new(Handshake(Arc::downgrade(&lease))));
+            lease.pass(greeting, Some(reply));
+        }
+        lease
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what cannot wait; the first messages of a server and answers to it are few.
+    fn pass(&self, message: Message, reply: Option<Reply>) {
+        if let Some(sending) = self.server.send(message, reply, None) {
+            tokio::spawn(sending);
+        }
+    }
+
+    /// Whether another call can have it.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.server.is_over() && !matches!(self.lock().phase, Phase::Failed)
+    }
+
+    /// Waits for the answer to the handshake.
+    pub(super) async fn greeted(&self) -> Option<Greeting> {
+        loop {
+            let ready = self.ready.notified();
+            tokio::pin!(ready);
+            ready.as_mut().enable();
+            match &self.lock().phase {
+                Phase::Open(greeting) => return Some(greeting.clone()),
+                Phase::Failed => return None,
+                Phase::Greeting(_) => {}
+            }
+            ready.await;
+        }
+    }
+
+    /// Ends the server.
+    pub(super) fn end(&self) {
+        self.server.close();
+    }
+
+    fn shaken(&self, response: &Message) {
+        let greeting = Greeting::of(response);
+        let mut state = self.lock();
+        let phase = greeting.clone().map_or(Phase::Failed, Phase::Open);
+        let before = mem::replace(&mut state.phase, phase);
+        drop(state);
+        self.ready.notify_waiters();
+        let Phase::Greeting(waiting) = before else { return };
+        if greeting.is_some()
+            && let Ok(initialized) = Message::parse(INITIALIZED.into())
+        {
+            self.pass(initialized, None);
+        }
+        for pending in waiting {
+            match (pending, &greeting) {
+                (Pending::Request(message, reply), Some(_)) => self.pass(message, Some(reply)),
+                (Pending::Discover(reply), Some(greeting)) => {
+                    reply.result(&greeting.discovery());
+                    self.finished();
+                }
+                (Pending::Request(_, reply) | Pending::Discover(reply), None) => {
+                    reply.response(response);
+                }
+            }
+        }
+    }
+
+    /// The server says something that answers nothing.
+    fn receive(&self, message: &Message) {
+        let call = self.lock().call.upgrade();
+        match message.kind() {
+            Kind::Request => self.question(message, call),
+            Kind::Notification => match (Notification::of(&message.method()), call) {
+                (Notification::Cancelled, Some(call)) => {
+                    if let Some(span) = message.cancelled_id() {
+                        call.withdrawn(message.text(span));
+                    }
+                }
+                (Notification::Message | Notification::Progress, Some(call)) => {
+                    call.notified(message);
+                }
+                _ => self.publish(message),
+            },
+            Kind::Result | Kind::Error => {}
+        }
+    }
+
+    fn publish(&self, message: &Message) {
+        if let Some(leases) = self.leases.upgrade() {
+            leases.publish(&self.key.principal, message);
+        }
+    }
+
+    fn question(&self, request: &Message, call: Option<Arc<Call>>) {
+        let Some(id) = request.id() else { return };
+        let answer = if Method::of(&request.method()) == Method::Ping {
+            [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into()
+        } else {
+            if let (Some(question), Some(call)) = (Question::of(request), call) {
+                return call.asked(question);
+            }
+            let text = format!("{} cannot be asked now", request.method());
+            ErrorBody::new(Code::MethodNotFound, text).response(id)
+        };
+        if let Ok(answer) = Message::parse(answer) {
+            self.pass(answer, None);
+        }
+    }
+}
+
+impl Origin for Lease {
+    fn greeting(&self) -> Option<Greeting> {
+        match &self.lock().phase {
+            Phase::Open(greeting) => Some(greeting.clone()),
+            Phase::Greeting(_) | Phase::Failed => None,
+        }
+    }
+
+    fn send(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let mut state = self.lock();
+        state.id = request.id().unwrap_or_default().to_vec();
+        match &mut state.phase {
+            Phase::Greeting(waiting) => {
+                waiting.push(Pending::Request(request, reply));
+                None
+            }
+            Phase::Open(_) => {
+                drop(state);
+                self.server.send(request, Some(reply), None)
+            }
+            // The reply says so when it is dropped.
+            Phase::Failed => None,
+        }
+    }
+
+    fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let mut state = self.lock();
+        match &mut state.phase {
+            Phase::Greeting(waiting) => waiting.push(Pending::Discover(reply)),
+            Phase::Open(greeting) => {
+                let discovery = greeting.discovery();
+                drop(state);
+                reply.result(&discovery);
+                self.finished();
+            }
+            Phase::Failed => drop(reply),
+        }
+        None
+    }
+
+    fn serves(&self, call: &Arc<Call>) {
+        self.lock().call = Arc::downgrade(call);
+    }
+
+    fn unasked(&self, message: &Message) {
+        self.receive(message);
+    }
+
+    fn answer(&self, responses: Vec<Vec<u8>>) {
+        for response in responses {
+            if let Ok(response) = Message::parse(response.into()) {
+                self.pass(response, None);
+            }
+        }
+    }
+
+    fn finished(&self) {
+        self.lock().call = Weak::new();
+        if let Some(leases) = self.leases.upgrade() {
+            leases.give_back(&self.key, self);
+        }
+    }
+
+    /// What a server does after a cancellation cannot be told from what it does for the next call,
+    /// so there is no next one.
+    fn give_up(&self, responses: Vec<Vec<u8>>) {
+        self.answer(responses);
+        let id = String::from_utf8_lossy(&self.lock().id).into_owned();
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"Connection closed"}}}}"#
+        );
+        if let Ok(cancelled) = Message::parse(text.into()) {
+            self.pass(cancelled, None);
+        }
+        self.end();
+    }
+}
+
+impl Connection for Lease {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        self.server.send(message, reply, None)
+    }
+
+    fn close(&self) {
+        self.end();
+    }
+}
+
+/// Reads the answer to the handshake.
+struct Handshake(Weak<Lease>);
+
+impl Sink for Handshake {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let Outgoing { source, edits, .. } = outgoing;
+        let assembly = Assembly { before: b"", source, edits, behind: b"" };
+        if let Ok(message) = Message::parse(assembly.frame().runs().concat().into()) {
+            self.write_message(&message, &[], true);
+        }
+    }
+
+    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
+        let Some(lease) = self.0.upgrade() else { return };
+        match message.kind() {
+            Kind::Result | Kind::Error => lease.shaken(message),
+            Kind::Request | Kind::Notification => lease.receive(message),
+        }
+    }
+
+    fn forget(&self) {
+        let gone = ErrorBody::new(Code::Internal, "the MCP server is being stopped");
+        if let (Some(lease), Ok(message)) = (self.0.upgrade(), Message::parse(gone.response(b"0")))
+        {
+            lease.shaken(&message);
+        }
+    }
+
+    fn is_heard(&self) -> bool {
+        true
+    }
+}
+
+/// What a server says to its client and not in answer to a call.
+struct Unasked(Weak<Lease>);
+
+impl Sink for Unasked {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        if let Ok(message) = Message::parse(outgoing.source.clone()) {
+            self.write_message(&message, &[], false);
+        }
+    }
+
+    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
+        if let Some(lease) = self.0.upgrade() {
+            lease.receive(message);
+        }
+    }
+
+    fn forget(&self) {}
+
+    fn is_heard(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,261 @@
+//! Legacy servers for modern clients where servers are not shared.
+//!
+//! A call has a server to itself, so that what the server asks meanwhile is known to be for its
+//! client. Afterwards the server waits a while for another call of the same principal whose client
+//! declares the same.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, rounds::Waits};
+use crate::{
+    era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
+    jsonrpc::{Code, ErrorBody, Message, find_member},
+    relay::{Connection, Limits, Nursery, Principal, Private, Sink, Source},
+};
+
+/// How long a server waits for its next call.
+const IDLE: Duration = Duration::from_mins(1);
+/// How often it is looked for what has waited too long.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// Which calls a server is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) principal: Principal,
+    capabilities: String,
+    client: Option<String>,
+}
+
+impl Key {
+    fn of(principal: &Principal, request: &Message) -> Self {
+        let member = |name| {
+            let span = find_member(request.bytes(), request.meta()?, name)?;
+            Some(String::from_utf8_lossy(request.text(span)).into_owned())
+        };
+        Self {
+            principal: principal.clone(),
+            capabilities: member(CLIENT_CAPABILITIES).unwrap_or_else(|| "{}".to_owned()),
+            client: member(CLIENT_INFO),
+        }
+    }
+
+    pub(super) fn capabilities(&self) -> &str {
+        &self.capabilities
+    }
+
+    /// `clientInfo` for the handshake, which requires one.
+    pub(super) fn client(&self) -> String {
+        self.client
+            .clone()
+            .unwrap_or_else(|| format!(r#"{{"name":"mcp-proxy","version":"{}"}}"#, crate::VERSION))
+    }
+}
+
+/// See the module.
+pub(in crate::relay) struct Leases {
+    me: Weak<Self>,
+    nursery: Arc<dyn Nursery>,
+    limits: Limits,
+    /// Whether servers wait for another call.
+    keeps: bool,
+    crossings: Arc<Crossings>,
+    state: Mutex<State>,
+}
+
+/// Servers that wait for a call, and since when.
+type Waiting = Vec<(Arc<Lease>, Instant)>;
+
+#[derive(Default)]
+struct State {
+    /// Servers with a call, by their address.
+    busy: HashMap<usize, Arc<Lease>>,
+    idle: HashMap<Key, Waiting>,
+    listeners: Vec<(Principal, Weak<dyn Sink>)>,
+    sweeping: bool,
+}
+
+impl fmt::Debug for Leases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leases").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Leases {
+    /// Leases servers that come from there.
+    pub(in crate::relay) fn new(
+        nursery: Arc<dyn Nursery>,
+        limits: Limits,
+        keeps: bool,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            nursery,
+            limits,
+            keeps,
+            crossings: Arc::default(),
+            state: Mutex::default(),
+        })
+    }
+
+    /// The connection for one request of this principal.
+    pub(in crate::relay) fn open(self: &Arc<Self>, principal: Principal) -> Arc<dyn Connection> {
+        let tenant = Tenant { leases: Arc::clone(self), principal: principal.clone() };
+        Arc::new(Passage::new(Arc::new(tenant), principal, self.limits.silence))
+    }
+
+    /// Ends every subscription with its result.
+    pub(in crate::relay) fn end_subscriptions(&self) {
+        self.crossings.end_subscriptions();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server for a call of this kind: one that waits, or a new one.
+    fn take(&self, key: Key) -> Result<Arc<Lease>, ErrorBody> {
+        let mut state = self.lock();
+        while let Some((lease, _)) = state.idle.get_mut(&key).and_then(Vec::pop) {
+            if lease.is_usable() {
+                state.busy.insert(address(&lease), Arc::clone(&lease));
+                return Ok(lease);
+            }
+        }
+        drop(state);
+        let slot = self.nursery.reserve().inspect_err(|_| self.make_room())?;
+        let source = Source { nursery: Arc::clone(&self.nursery), revives: false };
+        let lease = Lease::open(key, Weak::clone(&self.me), |sink| {
+            Private::open(slot, Some(sink), self.limits, source)
+        });
+        self.lock().busy.insert(address(&lease), Arc::clone(&lease));
+        self.sweep_from_now_on();
+        Ok(lease)
+    }
+
+    /// The server's call is over.
+    pub(super) fn give_back(&self, key: &Key, lease: &Lease) {
+        let mut state = self.lock();
+        let Some(lease) = state.busy.remove(&std::ptr::from_ref(lease).addr()) else { return };
+        if !self.keeps || !lease.is_usable() {
+            drop(state);
+            return lease.end();
+        }
+        let now = Instant::now();
+        match state.idle.entry(key.clone()) {
+            Entry::Occupied(waiting) => waiting.into_mut().push((lease, now)),
+            Entry::Vacant(none) => {
+                none.insert(vec![(lease, now)]);
+            }
+        }
+    }
+
+    /// There are too many servers: those that wait give way.
+    fn make_room(&self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        for (lease, _) in idle.into_values().flatten() {
+            lease.end();
+        }
+    }
+
+    /// Passes a notification on to the subscriptions of a principal.
+    pub(super) fn publish(&self, principal: &Principal, message: &Message) {
+        let state = self.lock();
+        let of_principal = state.listeners.iter().filter(|(owner, _)| owner == principal);
+        let sinks: Vec<_> = of_principal.filter_map(|(_, sink)| sink.upgrade()).collect();
+        drop(state);
+        for sink in sinks {
+            sink.write_message(message, &[], false);
+        }
+    }
+
+    fn sweep_from_now_on(&self) {
+        if std::mem::replace(&mut self.lock().sweeping, true) {
+            return;
+        }
+        let leases = Weak::clone(&self.me);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(leases) = leases.upgrade() else { return };
+                if !leases.sweep(Instant::now()) {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Ends what has waited too long; `false` when nothing is left that could.
+    fn sweep(&self, now: Instant) -> bool {
+        for round in self.crossings.rounds.expired(now) {
+            if let Waits::Call(call) = round.waits {
+                call.expire();
+            }
+        }
+        let mut state = self.lock();
+        let mut ended = Vec::new();
+        state.busy.retain(|_, lease| lease.is_usable());
+        state.idle.retain(|_, waiting| {
+            let late = |(lease, since): &mut (Arc<Lease>, Instant)| {
+                now.duration_since(*since) >= IDLE || !lease.is_usable()
+            };
+            ended.extend(waiting.extract_if(.., late));
+            !waiting.is_empty()
+        });
+        state.listeners.retain(|(_, sink)| sink.strong_count() > 0);
+        let rests = !state.busy.is_empty() || !state.idle.is_empty();
+        state.sweeping = rests || !self.crossings.rounds.is_empty();
+        let sweeping = state.sweeping;
+        drop(state);
+        for (lease, _) in ended {
+            lease.end();
+        }
+        sweeping
+    }
+}
+
+fn address(lease: &Arc<Lease>) -> usize {
+    Arc::as_ptr(lease).addr()
+}
+
+/// Where the requests of one principal find their servers.
+struct Tenant {
+    leases: Arc<Leases>,
+    principal: Principal,
+}
+
+impl Legacy for Tenant {
+    fn crossings(&self) -> &Arc<Crossings> {
+        &self.leases.crossings
+    }
+
+    fn origin(self: Arc<Self>, request: &Message) -> Result<Arc<dyn Origin>, ErrorBody> {
+        Ok(self.leases.take(Key::of(&self.principal, request))?)
+    }
+
+    /// The subscription has a server of its own; lists change at all servers of its principal.
+    fn subscribe(
+        self: Arc<Self>,
+        request: &Message,
+        sink: Arc<dyn Sink>,
+    ) -> BoxFuture<'static, Subscribed> {
+        let key = Key::of(&self.principal, request);
+        Box::pin(async move {
+            let lease = self.leases.take(key)?;
+            let failed = || ErrorBody::new(Code::Internal, "the MCP server did not start");
+            let greeting = lease.greeted().await.ok_or_else(failed)?;
+            let listener = (self.principal.clone(), Arc::downgrade(&sink));
+            self.leases.lock().listeners.push(listener);
+            Ok((lease as Arc<dyn Connection>, greeting))
+        })
+    }
+
+    fn close(&self) {}
+}

@@ -1,0 +1,215 @@
+//! `subscriptions/listen` at a legacy server.
+//!
+//! The subscription is a legacy client that subscribes to the resources it wants and passes on
+//! what its filter admits, each message with the subscription's id. It says what it honours once
+//! the server has answered for every resource.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::Legacy;
+use crate::{
+    era::modern_to_legacy::{Filter, SUBSCRIPTION_ID},
+    jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, Span, escape},
+    relay::{Connection, OpenError, Outgoing, Reply, Sink},
+    seats::Seat,
+};
+
+/// One open subscription.
+pub(super) struct Subscription {
+    id: Raw,
+    state: Mutex<State>,
+    _seat: Seat,
+}
+
+struct State {
+    reply: Option<Reply>,
+    filter: Filter,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// So many resources are not answered for yet, one more than that until all are asked for.
+    Opening(usize),
+    Open,
+}
+
+/// A subscription and its connection to the server.
+pub(super) struct Open {
+    connection: Arc<dyn Connection>,
+    subscription: Arc<Subscription>,
+}
+
+impl Open {
+    /// The client has gone.
+    pub(super) fn close(self) {
+        if let Some(reply) = self.subscription.lock().reply.take() {
+            reply.forget();
+        }
+        self.connection.close();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Opens the subscription that this request asks for; refusals are answered.
+pub(super) async fn open(server: Arc<dyn Legacy>, request: Message, reply: Reply) -> Option<Open> {
+    let filter = match Filter::of(&request) {
+        Ok(filter) => filter,
+        Err(invalid) => {
+            reply.error(&ErrorBody::new(Code::InvalidParams, invalid.to_string()));
+            return None;
+        }
+    };
+    let crossings = Arc::clone(server.crossings());
+    let Some(seat) = crossings.seats.take(1) else {
+        reply.error(&ErrorBody::new(Code::Internal, "Subscription limit reached"));
+        return None;
+    };
+    let state = State { reply: None, filter: Filter::default(), phase: Phase::Opening(1) };
+    let id = Raw::new(reply.id());
+    let subscription = Arc::new(Subscription { id, state: Mutex::new(state), _seat: seat });
+    let sink = Arc::<Subscription>::clone(&subscription);
+    let (connection, greeting) = match server.subscribe(&request, sink).await {
+        Ok(subscribed) => subscribed,
+        Err(OpenError::Upstream(error)) => {
+            reply.error(&error);
+            return None;
+        }
+        Err(OpenError::Refused(_)) => return None,
+    };
+    let filter = filter.narrowed(&greeting);
+    let uris = filter.resource_subscriptions.clone();
+    *subscription.lock() =
+        State { reply: Some(reply), filter, phase: Phase::Opening(uris.len() + 1) };
+    for uri in uris {
+        subscription.want(&*connection, uri).await;
+    }
+    crossings.remember(&subscription);
+    subscription.answered(None);
+    Some(Open { connection, subscription })
+}
+
+impl Subscription {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Subscribes to a resource.
+    async fn want(self: &Arc<Self>, connection: &dyn Connection, uri: String) {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":0,"method":"resources/subscribe","params":{{"uri":{}}}}}"#,
+            escape(&uri)
+        );
+        let Ok(message) = Message::parse(text.into()) else { return };
+        let wish = Wish { subscription: Arc::clone(self), uri: Mutex::new(Some(uri)) };
+        let reply = Reply::to(&message, Arc::new(wish));
+        if let Some(sending) = connection.send(message, Some(reply), None) {
+            sending.await;
+        }
+    }
+
+    /// The server has answered for one resource, or has been asked for all; `refused` is one that
+    /// it does not give.
+    fn answered(&self, refused: Option<&str>) {
+        let mut state = self.lock();
+        let Phase::Opening(left) = state.phase else { return };
+        if let Some(refused) = refused {
+            state.filter.resource_subscriptions.retain(|uri| uri != refused);
+        }
+        if left > 1 {
+            state.phase = Phase::Opening(left - 1);
+            return;
+        }
+        state.phase = Phase::Open;
+        let id = String::from_utf8_lossy(self.id.as_bytes());
+        let text = state.filter.acknowledgement(&id);
+        if let (Ok(message), Some(reply)) = (Message::parse(text.into()), &state.reply) {
+            reply.related(&message, None);
+        }
+    }
+
+    /// Ends it from the server's side.
+    pub(super) fn end(&self) {
+        let Some(reply) = self.lock().reply.take() else { return };
+        let id = String::from_utf8_lossy(self.id.as_bytes());
+        let result = format!(r#"{{"resultType":"complete","_meta":{{"{SUBSCRIPTION_ID}":{id}}}}}"#);
+        reply.result(result.as_bytes());
+    }
+
+    fn pass_on(&self, notification: &Message) {
+        let state = self.lock();
+        let (Some(reply), Phase::Open) = (&state.reply, state.phase) else { return };
+        if !state.filter.admits(notification) {
+            return;
+        }
+        let id = String::from_utf8_lossy(self.id.as_bytes());
+        let member = format!(r#""{SUBSCRIPTION_ID}":{id}"#);
+        let Some((at, text)) = notification.meta_insertion(&member) else { return };
+        let edits = [Edit { span: Span::new(at, at), with: text.as_bytes() }];
+        reply.related_as(notification, &edits);
+    }
+}
+
+impl Sink for Subscription {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        if let Ok(message) = Message::parse(outgoing.source.clone()) {
+            self.write_message(&message, outgoing.edits, outgoing.response);
+        }
+    }
+
+    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
+        if message.kind() == Kind::Notification {
+            self.pass_on(message);
+        }
+    }
+
+    fn forget(&self) {}
+
+    fn is_heard(&self) -> bool {
+        true
+    }
+}
+
+/// Reads the answer to one `resources/subscribe`.
+struct Wish {
+    subscription: Arc<Subscription>,
+    uri: Mutex<Option<String>>,
+}
+
+impl Wish {
+    fn settle(&self, refused: bool) {
+        let uri = self.uri.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(uri) = uri {
+            self.subscription.answered(Some(&*uri).filter(|_| refused));
+        }
+    }
+}
+
+impl Sink for Wish {
+    /// Only the proxy writes without having looked: `{}` for what is granted already, or an error.
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let granted = Message::parse(outgoing.source.clone())
+            .is_ok_and(|message| message.kind() == Kind::Result);
+        self.settle(!granted);
+    }
+
+    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
+        self.settle(message.kind() != Kind::Result);
+    }
+
+    fn forget(&self) {
+        self.settle(true);
+    }
+
+    fn is_heard(&self) -> bool {
+        false
+    }
+}

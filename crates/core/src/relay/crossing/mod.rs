@@ -1,0 +1,127 @@
+//! Modern clients of legacy servers.
+//!
+//! A front opens one connection for each modern request, and drops it with the response. Here it
+//! is a [`Passage`]: it puts the request in the server's words, sends it over a legacy connection
+//! like any other client would, and the [`Call`] that waits for the answer puts that in the
+//! client's. What outlives the request (a held call, a subscription) is kept in [`Crossings`].
+
+mod call;
+mod lease;
+mod leases;
+mod listen;
+mod member;
+mod passage;
+mod rounds;
+mod schemas;
+
+pub(super) use leases::Leases;
+pub(super) use member::open as open_member;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+
+use self::{call::Call, listen::Subscription, passage::Passage, rounds::Rounds, schemas::Schemas};
+use super::{Connection, OpenError, Reply, Sink};
+use crate::{
+    era::modern_to_legacy::Greeting,
+    jsonrpc::{ErrorBody, Message},
+    seats::Seats,
+};
+
+/// Most subscriptions at a time, as the official server has it.
+const MAX_SUBSCRIPTIONS: usize = 1024;
+
+/// What the modern clients of one upstream share.
+#[derive(Debug)]
+pub(super) struct Crossings {
+    rounds: Rounds,
+    schemas: Schemas,
+    seats: Arc<Seats>,
+    subscriptions: Mutex<Vec<Weak<Subscription>>>,
+}
+
+impl Default for Crossings {
+    fn default() -> Self {
+        Self {
+            rounds: Rounds::default(),
+            schemas: Schemas::default(),
+            seats: Seats::new(Some(MAX_SUBSCRIPTIONS)),
+            subscriptions: Mutex::default(),
+        }
+    }
+}
+
+impl Crossings {
+    fn remember(&self, subscription: &Arc<Subscription>) {
+        let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.retain(|subscription| subscription.strong_count() > 0);
+        subscriptions.push(Arc::downgrade(subscription));
+    }
+
+    /// Ends every subscription with its result.
+    pub(super) fn end_subscriptions(&self) {
+        let subscriptions =
+            std::mem::take(&mut *self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
+        for subscription in subscriptions.iter().filter_map(Weak::upgrade) {
+            subscription.end();
+        }
+    }
+}
+
+/// A legacy connection, and what its server said of itself.
+pub(super) type Subscribed = Result<(Arc<dyn Connection>, Greeting), OpenError>;
+
+/// Where modern requests find a legacy server.
+trait Legacy: Send + Sync {
+    fn crossings(&self) -> &Arc<Crossings>;
+
+    /// The server for this request.
+    fn origin(self: Arc<Self>, request: &Message) -> Result<Arc<dyn Origin>, ErrorBody>;
+
+    /// A legacy connection whose unasked messages go to this sink, and what its server said of
+    /// itself.
+    fn subscribe(
+        self: Arc<Self>,
+        request: &Message,
+        sink: Arc<dyn Sink>,
+    ) -> BoxFuture<'static, Subscribed>;
+
+    /// Passes a notification on, where that makes sense.
+    fn notify(&self, _notification: Message) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
+    /// The request is over, in whichever way.
+    fn close(&self);
+}
+
+/// The legacy server that serves one request.
+trait Origin: fmt::Debug + Send + Sync {
+    /// What it said of itself, if it has said so yet.
+    fn greeting(&self) -> Option<Greeting>;
+
+    /// Sends it a request; see [`Connection::send`].
+    fn send(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>>;
+
+    /// Answers a `server/discover`.
+    fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>>;
+
+    /// Its next request is this call's.
+    fn serves(&self, _call: &Arc<Call>) {}
+
+    /// It wrote something that belongs to its call and does not answer it.
+    fn unasked(&self, _message: &Message) {}
+
+    /// A client has answered its questions.
+    fn answer(&self, _responses: Vec<Vec<u8>>) {}
+
+    /// It has answered its call.
+    fn finished(&self) {}
+
+    /// Nobody waits for its call any more; the rest are its questions' answers.
+    fn give_up(&self, _responses: Vec<Vec<u8>>) {}
+}

@@ -1,0 +1,182 @@
+//! What a client brings back with its answers: sealed, for one use, for its owner, for a while.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Call;
+use crate::{
+    jsonrpc::{Message, decode_string, find_member},
+    relay::Principal,
+};
+
+/// Most rounds that wait for their clients.
+const MAX_ROUNDS: usize = 4096;
+/// Longest time a client may take.
+pub(super) const LONGEST_ROUND: Duration = Duration::from_mins(10);
+
+/// A question that a client has been asked.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) principal: Principal,
+    /// The request that was answered with it.
+    pub(super) request: Message,
+    pub(super) until: Instant,
+    pub(super) waits: Waits,
+}
+
+/// What waits for the answer.
+#[derive(Debug)]
+pub(super) enum Waits {
+    /// A call at its server.
+    Call(Arc<Call>),
+    /// Nothing: the call has failed, and is made again.
+    Nothing,
+}
+
+/// Rounds by their tokens. A token is random, so nobody can make one or learn from one.
+#[derive(Debug, Default)]
+pub(super) struct Rounds(Mutex<HashMap<String, Round>>);
+
+impl Rounds {
+    /// Keeps a round; its token, unless there are too many.
+    pub(super) fn seal(&self, round: Round) -> Option<String> {
+        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let mut rounds = self.lock();
+        if rounds.len() >= MAX_ROUNDS {
+            rounds.retain(|_, round| round.until > Instant::now() || round.is_held());
+        }
+        if rounds.len() >= MAX_ROUNDS {
+            return None;
+        }
+        rounds.insert(token.clone(), round);
+        Some(token)
+    }
+
+    /// Takes the round that a retry continues, if it is its owner's, for the same call, in time.
+    /// Whoever gets it has used the token up.
+    pub(super) fn take(
+        &self,
+        state: &[u8],
+        principal: &Principal,
+        request: &Message,
+        now: Instant,
+    ) -> Option<(String, Round)> {
+        let token = decode_string(state)?;
+        let mut rounds = self.lock();
+        let round = rounds.get(&token)?;
+        if round.until <= now || round.principal != *principal || !is_same(&round.request, request)
+        {
+            return None;
+        }
+        rounds.remove_entry(&token)
+    }
+
+    /// Puts a round back whose answers were none.
+    pub(super) fn restore(&self, token: String, round: Round) {
+        self.lock().insert(token, round);
+    }
+
+    /// Takes the rounds whose time is over.
+    pub(super) fn expired(&self, now: Instant) -> Vec<Round> {
+        let mut rounds = self.lock();
+        rounds.extract_if(|_, round| round.until <= now).map(|(_, round)| round).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Round>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Round {
+    fn is_held(&self) -> bool {
+        matches!(self.waits, Waits::Call(_))
+    }
+}
+
+/// Whether both requests are the same call: a state that was given for one is not good for another.
+fn is_same(one: &Message, other: &Message) -> bool {
+    one.method() == other.method()
+        && ["name", "uri", "arguments"].iter().all(|name| value(one, name) == value(other, name))
+}
+
+fn value(request: &Message, name: &str) -> Option<Value> {
+    let span = find_member(request.bytes(), request.params()?, name)?;
+    serde_json::from_slice(request.text(span)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(params: &str) -> Message {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a",{params}}}}}"#
+        );
+        Message::parse(text.into()).unwrap()
+    }
+
+    fn sealed(rounds: &Rounds, until: Instant) -> String {
+        let round = Round {
+            principal: Principal(Some("me".into())),
+            request: call(r#""arguments":{"x":1,"y":2}"#),
+            until,
+            waits: Waits::Nothing,
+        };
+        format!("\"{}\"", rounds.seal(round).unwrap())
+    }
+
+    #[test]
+    fn a_state_is_good_once_for_its_owner_and_its_call() {
+        let (rounds, now) = (Rounds::default(), Instant::now());
+        let state = sealed(&rounds, now + LONGEST_ROUND);
+        let (me, same) = (Principal(Some("me".into())), call(r#""arguments":{"y":2,"x":1}"#));
+        let take = |state: &str, principal: &Principal, request: &Message, now| {
+            rounds.take(state.as_bytes(), principal, request, now).is_some()
+        };
+        assert!(!take(&state, &Principal::default(), &same, now));
+        assert!(!take(&state, &Principal(Some("you".into())), &same, now));
+        assert!(!take(&state, &me, &call(r#""arguments":{"x":1}"#), now));
+        assert!(!take(&state, &me, &call(r#""uri":"x""#), now));
+        assert!(!take(&state.replacen('"', "\"x", 1), &me, &same, now));
+        assert!(!take("7", &me, &same, now));
+        assert!(!take(&state, &me, &same, now + LONGEST_ROUND));
+        assert!(take(&state, &me, &same, now));
+        assert!(!take(&state, &me, &same, now));
+    }
+
+    #[test]
+    fn expired_rounds_are_taken_once() {
+        let (rounds, now) = (Rounds::default(), Instant::now());
+        sealed(&rounds, now);
+        sealed(&rounds, now + LONGEST_ROUND);
+        assert_eq!(rounds.expired(now).len(), 1);
+        assert_eq!(rounds.expired(now).len(), 0);
+        assert!(!rounds.is_empty());
+    }
+
+    #[test]
+    fn rounds_are_bounded() {
+        let (rounds, now) = (Rounds::default(), Instant::now());
+        for _ in 0..MAX_ROUNDS {
+            sealed(&rounds, now + LONGEST_ROUND);
+        }
+        let round = Round {
+            principal: Principal::default(),
+            request: call(r#""uri":"x""#),
+            until: now,
+            waits: Waits::Nothing,
+        };
+        assert!(rounds.seal(round).is_none());
+    }
+}

@@ -1,0 +1,110 @@
+//! The tools whose parameters are mirrored in headers, as far as their lists were seen.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    jsonrpc::Message,
+    protocol::header::annotation::{MirroredParameter, mirrored_parameters},
+    relay::Principal,
+};
+
+/// Most tools remembered; with more the earlier ones are forgotten, and their headers not checked.
+const MAX_TOOLS: usize = 10_000;
+
+type Known = HashMap<(Principal, String), Arc<[MirroredParameter]>>;
+
+/// See the module. Principals may see different lists.
+#[derive(Debug, Default)]
+pub(super) struct Schemas(Mutex<Known>);
+
+impl Schemas {
+    /// Remembers a page of tools. A list without an annotation is not parsed, unless one had one.
+    pub(super) fn learn(&self, principal: &Principal, response: &Message) {
+        #[derive(Deserialize)]
+        struct Page {
+            tools: Vec<Tool>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Tool {
+            name: String,
+            #[serde(default)]
+            input_schema: Value,
+        }
+        let Some(result) = response.result().map(|result| response.text(result)) else { return };
+        let mut known = self.lock();
+        if known.is_empty() && memmem::find(result, b"x-mcp-header").is_none() {
+            return;
+        }
+        let Ok(Page { tools }) = serde_json::from_slice(result) else { return };
+        if known.len() > MAX_TOOLS {
+            known.clear();
+        }
+        for Tool { name, input_schema } in tools {
+            // An annotation that is invalid is none: no client mirrors it.
+            let parameters = mirrored_parameters(&input_schema).unwrap_or_default();
+            let key = (principal.clone(), name);
+            if parameters.is_empty() {
+                known.remove(&key);
+            } else {
+                known.insert(key, parameters.into());
+            }
+        }
+    }
+
+    /// What is mirrored of this tool's arguments.
+    pub(super) fn of(&self, principal: &Principal, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        let known = self.lock();
+        if known.is_empty() {
+            return None;
+        }
+        known.get(&(principal.clone(), tool.to_owned())).map(Arc::clone)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(tool: &str, property: &str) -> Message {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{{"name":"{tool}","inputSchema":{{"type":"object","properties":{{"a":{property}}}}}}}]}}}}"#
+        );
+        Message::parse(text.into()).unwrap()
+    }
+
+    const MIRRORED: &str = r#"{"type":"string","x-mcp-header":"A"}"#;
+
+    #[test]
+    fn annotated_tools_are_known_to_those_who_saw_them() {
+        let schemas = Schemas::default();
+        let (one, two) = (Principal::default(), Principal(Some("two".into())));
+        schemas.learn(&one, &page("t", MIRRORED));
+        assert_eq!(schemas.of(&one, "t").unwrap()[0].header, "Mcp-Param-A");
+        assert!(schemas.of(&two, "t").is_none() && schemas.of(&one, "u").is_none());
+    }
+
+    #[test]
+    fn an_annotation_that_has_gone_is_forgotten() {
+        let schemas = Schemas::default();
+        let anybody = Principal::default();
+        schemas.learn(&anybody, &page("t", MIRRORED));
+        schemas.learn(&anybody, &page("u", r#"{"type":"string"}"#));
+        assert!(schemas.of(&anybody, "t").is_some());
+        schemas.learn(&anybody, &page("t", r#"{"type":"string"}"#));
+        assert!(schemas.of(&anybody, "t").is_none());
+        schemas.learn(&anybody, &page("t", r#"{"type":"number","x-mcp-header":"A"}"#));
+        assert!(schemas.of(&anybody, "t").is_none());
+    }
+}
