@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 
 use crate::{
-    config::{Isolation, ProxyConfig, UpstreamConfig},
+    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
     downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
     host::Host,
@@ -14,7 +14,7 @@ use crate::{
     seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
-    upstream::{Guard, Nursery, Supervisor},
+    upstream::{Guard, Nursery, Remote, Supervisor},
 };
 
 /// How long running requests may go on after the proxy was told to stop.
@@ -125,7 +125,7 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
-/// Servers that start when somebody needs them.
+/// Servers that are started, or reached, when somebody needs them.
 #[derive(Debug)]
 struct OnDemand;
 
@@ -144,14 +144,21 @@ impl Readiness for OnDemand {
 enum Server {
     Shared(Supervisor),
     Dedicated(Nursery, Box<UpstreamConfig>),
+    Remote(Remote),
 }
 
 impl Server {
-    async fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+    async fn start(config: &Upstream, guard: Option<Guard>) -> Result<Self, Error> {
+        let config = match config {
+            Upstream::Command(config) => config,
+            Upstream::Remote(config) => return Ok(Self::Remote(Remote::new(config)?)),
+        };
         Ok(match config.isolation {
-            Isolation::Shared => Self::Shared(Supervisor::start(config.clone(), guard).await?),
+            Isolation::Shared => {
+                Self::Shared(Supervisor::start(UpstreamConfig::clone(config), guard).await?)
+            }
             Isolation::Session | Isolation::Request => {
-                Self::Dedicated(Nursery::start(config, guard)?, Box::new(config.clone()))
+                Self::Dedicated(Nursery::start(config, guard)?, config.clone())
             }
         })
     }
@@ -160,6 +167,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, config) => nursery.backend(config),
+            Self::Remote(remote) => Arc::new(remote.clone()),
         }
     }
 
@@ -167,21 +175,21 @@ impl Server {
     fn readiness(&self) -> Arc<dyn Readiness> {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(..) => Arc::new(OnDemand),
+            Self::Dedicated(..) | Self::Remote(_) => Arc::new(OnDemand),
         }
     }
 
     fn name(&self) -> Option<String> {
         match self {
             Self::Shared(supervisor) => supervisor.backend().server_name(),
-            Self::Dedicated(..) => None,
+            Self::Dedicated(..) | Self::Remote(_) => None,
         }
     }
 
     async fn ended(&self) -> String {
         match self {
             Self::Shared(supervisor) => supervisor.backend().ended().await.message,
-            Self::Dedicated(..) => std::future::pending().await,
+            Self::Dedicated(..) | Self::Remote(_) => std::future::pending().await,
         }
     }
 
@@ -189,6 +197,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.stop(budget).await,
             Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+            Self::Remote(remote) => remote.stop(budget).await,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
@@ -31,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("tunnel", &["telemetry"]),
     ("proxy", ABOVE),
     ("http_server", ABOVE),
+    ("stdio_server", ABOVE),
     ("lib", &[]),
 ];
 

@@ -190,7 +190,7 @@ impl Options {
         }
         Some(ProxyConfig {
             http,
-            upstream,
+            upstream: upstream.into(),
             graceful_shutdown_timeout: DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
             metrics: MetricsConfig::default(),
         })

@@ -1,4 +1,5 @@
 //! Framing: JSON-RPC messages as lines of a pipe and as events of a `text/event-stream`.
 
+pub(crate) mod event_reader;
 pub(crate) mod event_stream;
 pub(crate) mod line;

@@ -21,10 +21,11 @@ mod shared;
 mod subscription;
 
 pub(crate) use cause::Cause;
-pub(crate) use dedicated::{Dedicated, Launched, Nursery, Private, Slot};
+pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
+pub(crate) use expiry::{period, timed_out};
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
 pub(crate) use readiness::{Readiness, Servers, Unready};
@@ -73,6 +74,11 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
+
+    /// While the client is behind with reading: what a source that can wait should wait for.
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 /// A client for whom a connection is opened.

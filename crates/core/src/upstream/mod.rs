@@ -3,6 +3,7 @@
 mod child;
 mod guard;
 mod handshake;
+mod http;
 mod lines;
 mod nursery;
 mod process;
@@ -11,5 +12,6 @@ mod stderr;
 mod supervisor;
 
 pub use guard::{Guard, groups_left};
+pub(crate) use http::Remote;
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;

@@ -7,7 +7,9 @@ mod memory;
 mod private;
 mod receive;
 
+pub(crate) use memory::Memory;
 pub(crate) use private::Private;
+pub(crate) use receive::refusal;
 
 use std::{fmt, sync::Arc};
 
