@@ -3,8 +3,8 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use mcp_proxy_core::{
-    Proxy,
-    config::{ProxyConfig, UpstreamProtocol},
+    Proxy, StdioServer,
+    config::{ProxyConfig, RemoteConfig, Upstream, UpstreamProtocol},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -49,8 +49,16 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn serve(options: Options) -> Result<ExitCode, String> {
     let unavailable = |flag: &str| Err(format!("{flag} is not available yet"));
-    if options.proxy.upstream.protocol != UpstreamProtocol::Legacy {
+    let protocol = match &options.proxy.upstream {
+        Upstream::Command(config) => config.protocol,
+        Upstream::Remote(config) => config.protocol,
+        _ => UpstreamProtocol::Legacy,
+    };
+    if protocol != UpstreamProtocol::Legacy {
         return unavailable("--upstreamProtocol auto|modern");
+    }
+    if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
+        return serve_stdio(config).await;
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
@@ -85,6 +93,20 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         cause = proxy.ended(), if exit_on_child_death => {
             console::complain(&format!("the proxy ends: {cause}"));
             stop(proxy, tunnel, &mut signals, budget).await;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Serves one client over standard input and output, where nothing is printed but messages.
+async fn serve_stdio(config: &RemoteConfig) -> Result<ExitCode, String> {
+    let mut signals = Signals::install().map_err(|error| error.to_string())?;
+    let server = StdioServer::new(config).map_err(|error| error.to_string())?;
+    let streams = (tokio::io::stdin(), tokio::io::stdout());
+    match server.run(streams, signals.next()).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(interrupted) => {
+            console::complain(&format!("the proxy ends: {interrupted}"));
             Ok(ExitCode::FAILURE)
         }
     }

@@ -345,6 +345,8 @@ pub struct RemoteConfig {
     pub url: String,
     /// The transport it speaks, found out by default.
     pub transport: RemoteTransport,
+    /// Era of the protocol spoken to it.
+    pub protocol: UpstreamProtocol,
     /// Headers sent with every request.
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
@@ -373,6 +375,7 @@ impl RemoteConfig {
         Self {
             url: url.into(),
             transport: RemoteTransport::default(),
+            protocol: UpstreamProtocol::Legacy,
             headers: Vec::new(),
             bearer_token: None,
             ca_cert: None,

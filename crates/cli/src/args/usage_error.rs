@@ -15,9 +15,22 @@ pub(crate) enum UsageError {
          \n\
          Examples:\n  \
            mcp-proxy --port 8080 -- node server.js --port 3000\n  \
-           mcp-proxy node server.js"
+           mcp-proxy node server.js\n  \
+           mcp-proxy https://example.com/mcp"
     )]
     NoCommand,
+    /// A remote server is a URL and nothing else.
+    #[error(
+        "Error: nothing goes with the URL of a remote server but flags (got {0:?}).\n\
+         Usage: mcp-proxy [options] <url>"
+    )]
+    BesideUrl(String),
+    /// A header is not a name and a value; the value is not shown, because it may be a secret.
+    #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
+    Header(String),
+    /// A file of secrets cannot be used.
+    #[error("Error: {flag} {path}: {problem}")]
+    SecretFile { flag: &'static str, path: String, problem: String },
 
     /// Flags of a few words were given others; one line for each.
     #[error("Invalid values:{}", lines(.0))]
