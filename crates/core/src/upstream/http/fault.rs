@@ -144,18 +144,20 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     words.join(" ").chars().filter(|c| !c.is_control()).take(MAX_EXCERPT).collect()
 }
 
-/// An error and its causes, each named once.
+/// An error and its causes, each named once. What the layers of the HTTP client say about each
+/// other is of no use to anybody.
 pub(super) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
+    let mut words: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let word = cause.to_string();
+        let said = words.iter().any(|known| known.contains(&word));
+        if !said && word != "error sending request" && !word.starts_with("client error (") {
+            words.push(word);
         }
-        cause = error.source();
+        next = cause.source();
     }
-    text
+    words.join(": ")
 }
 
 /// Why a certificate was refused, if that is what happened.
