@@ -8,7 +8,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
 mod client;
 mod faults;
+mod front;
 mod server;
 mod sessions;
+mod sse;
+mod streams;

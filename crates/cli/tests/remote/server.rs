@@ -1,10 +1,11 @@
 //! A scripted remote server.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{Arc, Condvar, Mutex},
     thread,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -73,6 +74,34 @@ impl Wire {
     pub(crate) fn hold(&mut self) {
         let mut byte = [0];
         while self.0.read(&mut byte).is_ok_and(|read| read > 0) {}
+    }
+
+    /// Writes all of it; tells whenever the client has not read for a while. `false` if it has
+    /// gone.
+    pub(crate) fn write_all_and_tell(&mut self, mut bytes: &[u8], stalled: impl Fn()) -> bool {
+        self.0.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket");
+        while !bytes.is_empty() {
+            match self.0.write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    stalled();
+                }
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Another hand on the same connection.
+    pub(crate) fn share(&self) -> Self {
+        Self(self.0.try_clone().expect("a socket"))
+    }
+
+    /// Ends the connection, whoever else has a hand on it.
+    pub(crate) fn end(&self) {
+        drop(self.0.shutdown(Shutdown::Both));
     }
 
     /// Breaks the connection so that the client is told of a failure.
