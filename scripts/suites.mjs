@@ -76,6 +76,13 @@ export const suites = [
     ],
     minutes: 15,
   },
+  {
+    name: "tests of the original",
+    lane: "node",
+    built: true,
+    command: ["node", "__test__/compat/run.mjs"],
+    count: "node",
+  },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
 ];

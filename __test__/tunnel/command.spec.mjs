@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import http from "node:http";
-import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 
@@ -11,26 +9,9 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 import { repositoryRoot, startProxy } from "../support/proxy.mjs";
-import { open, startServer, startSharedServer, until } from "./support.mjs";
+import { fetchPublic, open, startServer, startSharedServer, until } from "./support.mjs";
 
 const everything = ["node", "node_modules/@modelcontextprotocol/server-everything/dist/index.js", "stdio"];
-
-/** `fetch` to a public URL whose name no resolver knows: the tunnel server listens on loopback. */
-const fetchPublic = (input, { body, headers, method = "GET", signal } = {}) =>
-  new Promise((resolve, reject) => {
-    const { host, pathname, port, search } = new URL(input);
-    const sent = { ...Object.fromEntries(new Headers(headers)), host };
-    const answered = (response) => {
-      const empty = [202, 204].includes(response.statusCode);
-      if (empty) response.resume();
-      const content = empty ? null : Readable.toWeb(response);
-      resolve(new Response(content, { headers: response.headers, status: response.statusCode }));
-    };
-    http
-      .request({ headers: sent, host: "127.0.0.1", method, path: pathname + search, port, signal }, answered)
-      .on("error", reject)
-      .end(body);
-  });
 
 const connect = async (t, url, headers = {}) => {
   const client = new Client({ name: "tunnel-test", version: "1.0.0" });

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -120,3 +121,20 @@ export const startStub = async (t, host, answers) => {
   await once(stub, "listening");
   return `http://localhost:${stub.address().port}`;
 };
+
+/** `fetch` to a public URL whose name no resolver knows: the tunnel server listens on loopback. */
+export const fetchPublic = (input, { body, headers, method = "GET", signal } = {}) =>
+  new Promise((resolve, reject) => {
+    const { host, pathname, port, search } = new URL(input);
+    const sent = { ...Object.fromEntries(new Headers(headers)), host };
+    const answered = (response) => {
+      const empty = [202, 204].includes(response.statusCode);
+      if (empty) response.resume();
+      const content = empty ? null : Readable.toWeb(response);
+      resolve(new Response(content, { headers: response.headers, status: response.statusCode }));
+    };
+    http
+      .request({ headers: sent, host: "127.0.0.1", method, path: pathname + search, port, signal }, answered)
+      .on("error", reject)
+      .end(body);
+  });

@@ -1,7 +1,7 @@
 // Compiles the programs beside this file with tsc, the declarations of their libraries checked too.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -57,4 +57,16 @@ for (const [sdk, original] of Object.entries({ v1: "mcp-proxy-original-v1", v2: 
 
 test("no SDK is needed, and wrong options are refused", async (t) => {
   assert.equal(await compile(addOurs(project(t, ["bare.cts"])), ["bare.cts"]), "");
+});
+
+test("the README's programs compile", async (t) => {
+  const directory = addOurs(project(t, [], sdks));
+  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)];
+  assert.ok(blocks.length > 0);
+  const files = blocks.map(([, program], index) => {
+    const name = `readme-${index}.mts`;
+    writeFileSync(join(directory, name), program);
+    return name;
+  });
+  assert.equal(await compile(directory, files), "");
 });

@@ -1,27 +1,21 @@
 //! A front for the servers of an embedding program.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::{
-    config::HttpConfig,
-    downstream::http::{Behind, Front, Limits, Listener, Patience},
+    config::{HttpConfig, MetricsConfig},
     error::Error,
     host::{Host, ServerId},
-    relay::{self, Embedded, Readiness, Unready, Unsent},
-    seats::Seats,
-    tls,
+    ports::{CONNECTION_GRACE, Ports, Served},
+    relay::{Embedded, OnDemand, Unsent},
+    tunnel::{self, Tunnel},
 };
-
-/// How long running requests may go on after the front was told to stop.
-const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 
 /// A listening front.
 #[derive(Debug)]
-pub struct HttpServer {
-    listener: Listener,
-}
+pub struct HttpServer(Ports);
 
 /// The host's side of its servers' connections. Cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -57,20 +51,6 @@ impl Servers {
     }
 }
 
-/// Servers of the embedding program are made when they are needed.
-#[derive(Debug)]
-struct AlwaysReady;
-
-impl Readiness for AlwaysReady {
-    fn unready(&self) -> Option<Unready> {
-        None
-    }
-
-    fn servers(&self) -> relay::Servers {
-        relay::Servers::default()
-    }
-}
-
 impl HttpServer {
     /// Opens the port and serves; needs a runtime.
     pub fn listen(
@@ -78,34 +58,26 @@ impl HttpServer {
         host: Arc<dyn Host>,
         servers: &Servers,
     ) -> Result<Self, Error> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (name, port) = (config.host.clone(), config.port);
-        let socket = Listener::bind(&name, port)?;
-        let connections = Seats::new(config.max_connections);
-        let limits = Limits {
-            patience: Patience { head: config.header_timeout, idle: config.keep_alive_timeout },
-            connections: Arc::clone(&connections),
-        };
-        let behind = Behind {
+        let served = Served {
             backend: Arc::new(Arc::clone(&servers.0)),
-            readiness: Arc::new(AlwaysReady),
-            connections,
-            metrics: None,
-            shows_metrics: false,
+            readiness: Arc::new(OnDemand),
+            host: Some(host),
         };
-        let front = Arc::new(Front::new(config, behind).with_host(host));
-        let listener = Listener::start(socket, tls, limits, front)
-            .map_err(|source| Error::Listen { host: name, port, flag: "--port", source })?;
-        Ok(Self { listener })
+        Ok(Self(Ports::open(config, &MetricsConfig::default(), served)?))
     }
 
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.0.address()
+    }
+
+    /// Gives the front a public URL; see [`Proxy::open_tunnel`](crate::Proxy::open_tunnel).
+    pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
+        self.0.open_tunnel(config).await
     }
 
     /// Ends every session and connection.
     pub async fn close(self) {
-        self.listener.close(CONNECTION_GRACE).await;
+        self.0.close(CONNECTION_GRACE).await;
     }
 }

@@ -10,6 +10,7 @@ pub mod host;
 mod http_server;
 mod jsonrpc;
 mod metrics;
+mod ports;
 mod protocol;
 mod proxy;
 mod relay;

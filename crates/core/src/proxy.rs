@@ -2,30 +2,21 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::net::TcpStream;
-
 use crate::{
     config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
-    downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
     error::Error,
     host::Host,
-    metrics::Metrics,
-    relay::{Backend, Readiness, Servers, Unready},
-    seats::Seats,
-    tls,
-    tunnel::{self, LocalServer, Tunnel},
+    ports::{CONNECTION_GRACE, Ports, Served},
+    relay::{Backend, OnDemand, Readiness},
+    tunnel::{self, Tunnel},
     upstream::{Guard, Nursery, Remote, Supervisor},
 };
-
-/// How long running requests may go on after the proxy was told to stop.
-const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
     server: Server,
-    listener: Listener,
-    metrics: Option<MetricsPort>,
+    ports: Ports,
     shutdown_timeout: Duration,
 }
 
@@ -56,7 +47,7 @@ impl Proxy {
 
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.ports.address()
     }
 
     /// Waits until the server has ended for good; says why. Servers that are not shared end with
@@ -68,18 +59,18 @@ impl Proxy {
     /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
     /// proxy first, so that running requests can end.
     pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
-        tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
+        self.ports.open_tunnel(config).await
     }
 
     /// The address of the metrics' own port, if they have one.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().map(MetricsPort::address)
+        self.ports.metrics_address()
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
     pub async fn close(self) {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
-        self.listener.close(grace).await;
+        self.ports.close(grace).await;
         self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
     }
 }
@@ -107,35 +98,14 @@ impl Connected {
     pub async fn listen(self) -> Result<Proxy, Error> {
         let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
-        match open(config, &server, host) {
-            Ok((listener, metrics)) => Ok(Proxy { server, listener, metrics, shutdown_timeout }),
+        let (backend, readiness) = (server.backend(), server.readiness());
+        match Ports::open(config.http, &config.metrics, Served { backend, readiness, host }) {
+            Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
             Err(error) => {
                 server.stop(shutdown_timeout).await;
                 Err(error)
             }
         }
-    }
-}
-
-struct TunnelEntrance(Entrance);
-
-impl LocalServer for TunnelEntrance {
-    async fn serve(&self, connection: TcpStream) {
-        self.0.serve_one(connection).await;
-    }
-}
-
-/// Servers that are started, or reached, when somebody needs them.
-#[derive(Debug)]
-struct OnDemand;
-
-impl Readiness for OnDemand {
-    fn unready(&self) -> Option<Unready> {
-        None
-    }
-
-    fn servers(&self) -> Servers {
-        Servers::default()
     }
 }
 
@@ -200,36 +170,4 @@ impl Server {
             Self::Remote(remote) => remote.stop(budget).await,
         }
     }
-}
-
-fn open(
-    config: ProxyConfig,
-    server: &Server,
-    program: Option<Arc<dyn Host>>,
-) -> Result<(Listener, Option<MetricsPort>), Error> {
-    let http = config.http;
-    let tls = http.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (host, port) = (http.host.clone(), http.port);
-    let socket = Listener::bind(&host, port)?;
-    let connections = Seats::new(http.max_connections);
-    let limits = Limits {
-        patience: Patience { head: http.header_timeout, idle: http.keep_alive_timeout },
-        connections: Arc::clone(&connections),
-    };
-    let behind = Behind {
-        backend: server.backend(),
-        readiness: server.readiness(),
-        connections,
-        metrics: config.metrics.is_on().then(Arc::<Metrics>::default),
-        shows_metrics: config.metrics.on_front,
-    };
-    let mut front = Front::new(http, behind);
-    if let Some(program) = program {
-        front = front.with_host(program);
-    }
-    let front = Arc::new(front);
-    let metrics = config.metrics.listener;
-    let metrics = metrics.map(|config| MetricsPort::open(&config, front.admin())).transpose()?;
-    let failed = |source| Error::Listen { host, port, flag: "--port", source };
-    Ok((Listener::start(socket, tls, limits, front).map_err(failed)?, metrics))
 }

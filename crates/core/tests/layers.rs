@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
@@ -29,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &["telemetry"]),
+    ("ports", PORTS),
     ("proxy", ABOVE),
     ("http_server", ABOVE),
     ("stdio_server", ABOVE),
@@ -68,8 +69,13 @@ const EDGE: &[&str] = &[
     "tls",
 ];
 
+/// What a front is opened with.
+const PORTS: &[&str] =
+    &["host", "tunnel", "downstream", "relay", "config", "error", "metrics", "seats", "tls"];
+
 /// What joins the edges may use.
 const ABOVE: &[&str] = &[
+    "ports",
     "host",
     "tunnel",
     "downstream",

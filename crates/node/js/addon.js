@@ -3,3 +3,4 @@
 const { nativePath } = require("../../../npm/platform.js");
 
 process.dlopen(module, nativePath("addon"));
+module.exports.printWith((isError, line) => console[isError ? "error" : "log"](line));

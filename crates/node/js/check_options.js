@@ -42,6 +42,7 @@ const OPTIONS = {
   sslKey: string,
   stateless: bool,
   streamEndpoint: string,
+  tunnel: or(bool, object),
   upstream: object,
 };
 const CORS = {
@@ -60,6 +61,7 @@ const OAUTH = {
   realm: string,
   scope: string,
 };
+const TUNNEL = { host: string, subdomain: string };
 const UPSTREAM = {
   args: list,
   command: string,
@@ -71,13 +73,19 @@ const UPSTREAM = {
   upstreamProtocol: [(value) => ["auto", "legacy", "modern"].includes(value), '"auto", "legacy" or "modern"'],
 };
 
+const NESTED = { cors: CORS, oauth: OAUTH, tunnel: TUNNEL, upstream: UPSTREAM };
+
 const describe = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
+const demand = (value, name, [matches, what]) => {
+  if (matches(value)) return;
+  throw new TypeError(`startHTTPServer: option "${name}" must be ${what}, not ${describe(value)}`);
+};
+
 const check = (values, kinds, prefix = "") => {
-  for (const [name, [matches, what]] of Object.entries(kinds)) {
+  for (const [name, kind] of Object.entries(kinds)) {
     const value = values[name];
-    if (value === undefined || value === null || matches(value)) continue;
-    throw new TypeError(`startHTTPServer: option "${prefix}${name}" must be ${what}, not ${describe(value)}`);
+    if (value !== undefined && value !== null) demand(value, prefix + name, kind);
   }
 };
 
@@ -86,12 +94,11 @@ const checkAll = (options) => {
     throw new TypeError("startHTTPServer: its argument must be an object of options");
   }
   check(options, OPTIONS);
-  if (typeof options.cors === "object" && options.cors) check(options.cors, CORS, "cors.");
-  if (options.oauth) check(options.oauth, OAUTH, "oauth.");
-  if (options.upstream) check({ command: false, ...options.upstream }, UPSTREAM, "upstream.");
-  if (typeof options.port !== "number") {
-    throw new TypeError(`startHTTPServer: option "port" must be ${port[1]}, not ${describe(options.port)}`);
+  for (const [name, kinds] of Object.entries(NESTED)) {
+    if (typeof options[name] === "object" && options[name]) check(options[name], kinds, `${name}.`);
   }
+  if (options.upstream) demand(options.upstream.command, "upstream.command", string);
+  demand(options.port, "port", port);
   if (Boolean(options.createServer) === Boolean(options.upstream)) {
     throw new TypeError('startHTTPServer: one of the options "createServer" and "upstream" must be given');
   }
@@ -139,6 +146,7 @@ const nativeOptions = (options) => {
     off: switchedOff(options),
     route: Boolean(onUnhandledRequest),
     store: typeof options.eventStore === "object" && options.eventStore !== null,
+    tunnel: options.tunnel === true ? {} : options.tunnel || undefined,
     sessionIdleTimeout: idle === undefined || Number.isFinite(idle) ? idle : 0,
   };
   const dropped = new Set(["createServer", "eventStore", "modern", "onClose", "onConnect", "onListenSubscriptions"]);

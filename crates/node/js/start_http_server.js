@@ -52,7 +52,8 @@ class HTTPServer {
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
     this.port = await listening;
-    return { close: () => this.close(), notify: this.notify, port: this.port };
+    const result = { close: () => this.close(), notify: this.notify, port: this.port };
+    return options.tunnel ? { ...result, tunnel: new TunnelAddress(this.#native) } : result;
   }
 
   close() {
@@ -130,6 +131,21 @@ class HTTPServer {
       answer = "unknown";
     }
     this.#native.answer(question, answer);
+  }
+}
+
+/** Where the tunnel leads from: known for as long as it is open, and at its last. */
+class TunnelAddress {
+  #last;
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+    this.#last = native.tunnelUrl();
+  }
+
+  get url() {
+    return (this.#last = this.#native.tunnelUrl() ?? this.#last);
   }
 }
 

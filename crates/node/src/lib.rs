@@ -4,6 +4,7 @@ mod answer;
 mod bridge;
 mod event;
 mod head;
+pub mod log;
 mod options;
 mod route;
 mod runtime;

@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use mcp_proxy_core::config::{
-    AllowedHosts, AuthConfig, CommandConfig, CorsConfig, CorsOrigin, DEFAULT_EVENT_STORE_MAX_BYTES,
-    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, EventStoreConfig, HttpConfig, MetricsConfig, OAuthChallenge,
-    ProxyConfig, TlsConfig, UpstreamConfig, UpstreamProtocol,
+use mcp_proxy_core::{
+    config::{
+        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, CorsOrigin,
+        DEFAULT_EVENT_STORE_MAX_BYTES, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, EventStoreConfig,
+        HttpConfig, MetricsConfig, OAuthChallenge, ProxyConfig, TlsConfig, UpstreamConfig,
+        UpstreamProtocol,
+    },
+    tunnel,
 };
 use serde::Deserialize;
 
@@ -38,6 +42,7 @@ pub(crate) struct Options {
     stateless: bool,
     store: bool,
     stream_endpoint: Option<String>,
+    tunnel: Option<Tunnel>,
     upstream: Option<Upstream>,
 }
 
@@ -64,6 +69,13 @@ struct Oauth {
     realm: Option<String>,
     resource: Option<String>,
     scope: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Tunnel {
+    host: Option<String>,
+    subdomain: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -165,6 +177,21 @@ impl Options {
     fn tls(&self) -> Option<TlsConfig> {
         let (ca, cert, key) = (self.ssl_ca.clone(), self.ssl_cert.clone(), self.ssl_key.clone());
         (ca.is_some() || cert.is_some() || key.is_some()).then_some(TlsConfig { ca, cert, key })
+    }
+
+    /// What to open a public URL with, if one is wanted.
+    pub(crate) fn tunnel(&self) -> Option<tunnel::Config> {
+        let Tunnel { host, subdomain } = self.tunnel.clone()?;
+        let mut config = tunnel::Config { subdomain, ..tunnel::Config::default() };
+        if let Some(host) = host {
+            config.host = host;
+        }
+        if self.auth().api_key.is_none() && !self.authenticate {
+            tracing::warn!(
+                "a tunnel without apiKey and authenticate: whoever knows its URL can use the server"
+            );
+        }
+        Some(config)
     }
 
     /// The whole configuration where a child is served.

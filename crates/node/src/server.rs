@@ -7,7 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use mcp_proxy_core::{Error, HttpServer, Proxy, Servers, Unsent, host::Host};
+use mcp_proxy_core::{
+    Error, HttpServer, Proxy, Servers, Unsent,
+    host::Host,
+    tunnel::{self, Tunnel},
+};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use serde_json::json;
@@ -20,12 +24,12 @@ use crate::{
 };
 
 /// What is served.
-enum Running {
+enum Front {
     Servers(HttpServer),
     Child(Proxy),
 }
 
-impl Running {
+impl Front {
     fn address(&self) -> SocketAddr {
         match self {
             Self::Servers(server) => server.address(),
@@ -33,10 +37,32 @@ impl Running {
         }
     }
 
+    async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
+        match self {
+            Self::Servers(server) => server.open_tunnel(config).await,
+            Self::Child(proxy) => proxy.open_tunnel(config).await,
+        }
+    }
+
     async fn close(self) {
         match self {
             Self::Servers(server) => server.close().await,
             Self::Child(proxy) => proxy.close().await,
+        }
+    }
+}
+
+/// A front, and the tunnel that leads to it.
+struct Running {
+    front: Front,
+    tunnel: Option<Tunnel>,
+}
+
+impl Running {
+    async fn close(self) {
+        self.front.close().await;
+        if let Some(tunnel) = self.tunnel {
+            tunnel.close().await;
         }
     }
 }
@@ -65,29 +91,44 @@ pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Resul
     runtime.spawn(async move {
         match start(options, &bridge, &servers).await {
             Ok(started) => {
-                let port = u32::from(started.address().port());
+                let port = u32::from(started.front.address().port());
                 *running.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
                 bridge.tell(Event::new(Kind::Listening, port));
             }
-            Err(error) => bridge.finish(Event::new(Kind::Failed, 0).with_text(describe(&error))),
+            Err(described) => bridge.finish(Event::new(Kind::Failed, 0).with_text(described)),
         }
     });
     Ok(server)
 }
 
+/// Starts what the options ask for; says as JSON why that is not possible.
 async fn start(
     options: Options,
     bridge: &Arc<Bridge>,
     servers: &Servers,
-) -> Result<Running, Error> {
+) -> Result<Running, String> {
+    let opening = open(&options, bridge, servers);
+    let front = opening.await.map_err(|error| describe(&error))?;
+    let Some(config) = options.tunnel() else { return Ok(Running { front, tunnel: None }) };
+    match front.open_tunnel(config).await {
+        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel) }),
+        Err(error) => {
+            front.close().await;
+            let message = format!("the tunnel could not be opened: {error}");
+            Err(json!({ "message": message }).to_string())
+        }
+    }
+}
+
+async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
     let http = options.http();
     let Some(config) = options.upstream(http.clone()) else {
-        return Ok(Running::Servers(HttpServer::listen(http, host, servers)?));
+        return Ok(Front::Servers(HttpServer::listen(http, host, servers)?));
     };
     let connected = Proxy::connect(config).await?;
     let connected = if options.has_callbacks() { connected.with_host(host) } else { connected };
-    Ok(Running::Child(connected.listen().await?))
+    Ok(Front::Child(connected.listen().await?))
 }
 
 /// The members that Node gives the errors of its own listeners.
@@ -110,6 +151,13 @@ fn describe(error: &Error) -> String {
 
 #[napi]
 impl NativeServer {
+    /// The public URL, while there is one. It may change when the tunnel server is restarted.
+    #[napi]
+    pub fn tunnel_url(&self) -> Option<String> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref()?.tunnel.as_ref().map(Tunnel::url)
+    }
+
     /// Answers a question; nothing is a yes. `false` if nobody waits for the answer.
     #[napi]
     pub fn answer(&self, question: u32, answer: Option<String>) -> bool {

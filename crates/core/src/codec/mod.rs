@@ -3,3 +3,6 @@
 pub(crate) mod event_reader;
 pub(crate) mod event_stream;
 pub(crate) mod line;
+
+#[cfg(test)]
+mod tests;

@@ -332,7 +332,7 @@ impl Member {
 }
 
 pub(super) fn check_utf8(bytes: &[u8]) -> Result<(), Invalid> {
-    std::str::from_utf8(bytes).map(drop).map_err(|error| Invalid::Utf8(error.valid_up_to()))
+    simdutf8::compat::from_utf8(bytes).map(drop).map_err(|error| Invalid::Utf8(error.valid_up_to()))
 }
 
 /// A string never holds a raw line break (the scanner refuses it), so all of them are white space.

@@ -15,3 +15,6 @@ pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,7 @@ impl fmt::Debug for Server {
 impl Backend for Arc<Embedded> {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let Client { unsolicited, caller, session, hang_up } = client;
+        let Client { unsolicited, caller, session, hang_up, .. } = client;
         let server = Arc::new(Server {
             id,
             host: Arc::clone(&self.host),

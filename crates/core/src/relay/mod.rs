@@ -28,7 +28,7 @@ pub(crate) use exchange::Limits;
 pub(crate) use expiry::{period, timed_out};
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use outbox::Outbox;
-pub(crate) use readiness::{Readiness, Servers, Unready};
+pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 
@@ -39,6 +39,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::{
+    era::Era,
     host::{Caller, Refusal, ServerId},
     jsonrpc::{Code, Edit, ErrorBody, Message},
 };
@@ -84,6 +85,9 @@ pub(crate) trait Sink: Send + Sync {
 /// A client for whom a connection is opened.
 #[derive(Default)]
 pub(crate) struct Client {
+    /// The era in which it speaks, and is spoken to.
+    #[expect(dead_code, reason = "backends that translate are built on this")]
+    pub(crate) era: Era,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.
@@ -148,3 +152,6 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
 }
+
+#[cfg(test)]
+mod tests;

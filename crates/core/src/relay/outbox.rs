@@ -22,6 +22,7 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     pieces: Pieces,
+    /// Somebody waits for room.
     waiting: bool,
     closed: bool,
 }
@@ -41,12 +42,11 @@ impl Outbox {
 
     /// Queues a message unless the upstream is too far behind.
     pub(crate) fn push(&self, assembly: &Assembly<'_>) -> Pushed {
-        let mut queue = self.lock();
+        let queue = self.lock();
         if queue.closed {
             return Pushed::Closed;
         }
         if queue.pieces.len() > MAX_QUEUED_BYTES {
-            queue.waiting = true;
             return Pushed::Full;
         }
         self.append(queue, assembly);
@@ -78,7 +78,7 @@ impl Outbox {
         let drained = self.drained.notified();
         tokio::pin!(drained);
         drained.as_mut().enable();
-        if self.is_full() {
+        if self.wants_room() {
             drained.await;
         }
     }
@@ -88,9 +88,12 @@ impl Outbox {
         self.lock().pieces.len()
     }
 
-    fn is_full(&self) -> bool {
-        let queue = self.lock();
-        !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES
+    /// Whether a sender has to wait; if so it is told of the next room.
+    fn wants_room(&self) -> bool {
+        let mut queue = self.lock();
+        let full = !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES;
+        queue.waiting |= full;
+        full
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -32,3 +32,17 @@ pub(crate) struct Servers {
     /// Bytes waiting to be written to them.
     pub(crate) queued_bytes: usize,
 }
+
+/// Servers that are started for their clients, and so are as ready as they can be.
+#[derive(Debug)]
+pub(crate) struct OnDemand;
+
+impl Readiness for OnDemand {
+    fn unready(&self) -> Option<Unready> {
+        None
+    }
+
+    fn servers(&self) -> Servers {
+        Servers::default()
+    }
+}

@@ -4,12 +4,17 @@
 //! removes it from the [`Registry`].
 
 mod event_store;
+mod reading;
 mod reaper;
 mod registry;
 mod stream;
 
 use event_store::EventStore;
+pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 use registry::Numbering;
 pub(crate) use registry::{Attachment, Events, Registry, Session};
-pub(crate) use stream::{Encoding, Resumed, Step, Stream};
+pub(crate) use stream::{Encoding, Step, Stream, Unresumed};
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{EventStore, Stream, stream::Resumed};
+use super::{EventStore, Reading, Stream, Unresumed};
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
@@ -220,27 +220,24 @@ impl Session {
     }
 
     /// A new stream of this session for the answers to one POST.
-    pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> Arc<Stream> {
+    pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> (Arc<Stream>, Reading) {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
         let numbering = numbering.filter(|_| stream.is_event_stream());
-        let stream = Arc::new(stream.in_session(self, number, numbering));
+        let (stream, reading) = stream.in_session(self, number, numbering).attached();
         self.streams().insert(number, Arc::clone(&stream));
-        stream
+        (stream, reading)
     }
 
     /// Lets a reader back into the stream of this event.
-    pub(crate) fn resume(&self, last: EventId) -> Result<Arc<Stream>, Resumed> {
+    pub(crate) fn resume(&self, last: EventId) -> Result<Reading, Unresumed> {
         let running = if last.stream == STANDALONE {
             Some(Arc::clone(&self.standalone))
         } else {
             self.streams().get(&last.stream).map(Arc::clone)
         };
-        let stream = running.or_else(|| self.finished_stream(last)).ok_or(Resumed::Unknown)?;
-        match stream.resume(last) {
-            Resumed::Attached => Ok(stream),
-            refused => Err(refused),
-        }
+        let stream = running.or_else(|| self.finished_stream(last)).ok_or(Unresumed::Unknown)?;
+        stream.resume(last)
     }
 
     /// A stand-in for a stream that has ended: replays and ends.

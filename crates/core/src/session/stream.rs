@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Numbering, Session};
+use super::{Numbering, Reading, Session};
 use crate::{
     codec::event_stream,
     jsonrpc::{Assembly, Frame, Pieces},
@@ -63,6 +63,10 @@ struct Place {
 struct State {
     queue: Pieces,
     reader: Reader,
+    /// Counts the readers, so that the last one is told from those before it.
+    turn: u64,
+    /// Bytes that may be queued: the common limit, on top of what the reader has missed.
+    limit: usize,
     /// Responses still to come.
     owed: Owed,
     wrote: bool,
@@ -96,7 +100,7 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// A stream for `responses` requests, whose reader is about to come.
+    /// A stream for `responses` requests, without a reader yet.
     pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
         let owed = Owed::Responses { left: responses, array: responses > 1 };
         Self {
@@ -107,7 +111,9 @@ impl Stream {
             owner: None,
             state: Mutex::new(State {
                 queue: Pieces::default(),
-                reader: Reader::Present(None),
+                reader: Reader::Absent,
+                turn: 0,
+                limit: MAX_QUEUED_BYTES,
                 owed,
                 wrote: false,
             }),
@@ -119,7 +125,6 @@ impl Stream {
         let stream = Self::new(Encoding::EventStream, 0);
         let mut state = stream.lock();
         state.owed = Owed::Unlimited;
-        state.reader = Reader::Absent;
         drop(state);
         Self { numbering, ..stream }
     }
@@ -170,34 +175,49 @@ impl Stream {
         state.wake();
     }
 
-    /// Lets a reader in; `false` if there is one.
-    pub(crate) fn attach(&self) -> bool {
+    /// Lets a reader in; `None` if there is one.
+    pub(crate) fn attach(self: &Arc<Self>) -> Option<Reading> {
         let mut state = self.lock();
         if matches!(state.reader, Reader::Present(_)) {
-            return false;
+            return None;
         }
-        state.reader = Reader::Present(None);
-        true
+        Some(Reading::new(self, state.begin_turn()))
     }
 
-    /// Lets a reader in that has missed everything after `last`; see [`Resumed`].
-    pub(crate) fn resume(&self, last: event_stream::EventId) -> Resumed {
-        let Some(numbering) = &self.numbering else { return Resumed::Unknown };
+    /// A stream with its reader.
+    pub(crate) fn attached(self) -> (Arc<Self>, Reading) {
+        let stream = Arc::new(self);
+        let turn = stream.lock().begin_turn();
+        let reading = Reading::new(&stream, turn);
+        (stream, reading)
+    }
+
+    /// Lets a reader in that has missed everything after `last`.
+    pub(crate) fn resume(
+        self: &Arc<Self>,
+        last: event_stream::EventId,
+    ) -> Result<Reading, Unresumed> {
+        let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
         let mut state = self.lock();
         if matches!(state.reader, Reader::Present(_)) {
-            return Resumed::Taken;
+            return Err(Unresumed::Taken);
         }
-        let missed = numbering.replay(last, &mut state.queue);
-        if !missed {
-            return Resumed::Unknown;
+        // What a reader before has left is among what was missed.
+        let mut missed = Pieces::default();
+        if !numbering.replay(last, &mut missed) {
+            return Err(Unresumed::Unknown);
         }
-        state.reader = Reader::Present(None);
-        Resumed::Attached
+        state.queue = missed;
+        Ok(Reading::new(self, state.begin_turn()))
     }
 
-    /// The reader has gone. What was queued for it stays in the event store, if there is one.
-    pub(crate) fn detach(&self) {
+    /// The reader of this turn has gone. What was queued for it stays in the event store, if there
+    /// is one.
+    pub(super) fn detach(&self, turn: u64) {
         let mut state = self.lock();
+        if state.turn != turn {
+            return;
+        }
         state.queue = Pieces::default();
         state.reader = Reader::Absent;
         let finished = state.owed == Owed::Ended || self.numbering.is_none();
@@ -218,10 +238,11 @@ impl Stream {
         self.lock().owed == Owed::Ended
     }
 
-    /// What the reader gets next.
-    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Step> {
+    /// What the reader of this turn gets next.
+    pub(super) fn poll_next(&self, turn: u64, context: &mut Context<'_>) -> Poll<Step> {
         let mut state = self.lock();
         match state.reader {
+            _ if state.turn != turn => return Poll::Ready(Step::Cut),
             Reader::Cut => return Poll::Ready(Step::Cut),
             Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
             _ => {}
@@ -256,10 +277,10 @@ impl Stream {
         Poll::Pending
     }
 
-    /// Everything queued, for a response that is sent at once; `None` while more is to come.
-    pub(crate) fn take_whole(&self) -> Option<Vec<Bytes>> {
+    /// Everything queued for the reader of this turn; `None` while more is to come.
+    pub(super) fn take_whole(&self, turn: u64) -> Option<Vec<Bytes>> {
         let mut state = self.lock();
-        (state.owed == Owed::Ended).then(|| state.queue.drain())
+        (state.owed == Owed::Ended && state.turn == turn).then(|| state.queue.drain())
     }
 
     fn leave_session(&self) {
@@ -368,6 +389,14 @@ impl Sink for Stream {
 }
 
 impl State {
+    /// The reader changes.
+    fn begin_turn(&mut self) -> u64 {
+        self.reader = Reader::Present(None);
+        self.turn += 1;
+        self.limit = self.queue.len() + MAX_QUEUED_BYTES;
+        self.turn
+    }
+
     /// Counts a response; `true` when it was the last.
     fn settle(&mut self, encoding: Encoding) -> bool {
         match &mut self.owed {
@@ -404,7 +433,7 @@ impl State {
         if !matches!(self.reader, Reader::Present(_)) {
             return false;
         }
-        if self.queue.is_empty() || self.queue.len() + length <= MAX_QUEUED_BYTES {
+        if self.queue.is_empty() || self.queue.len() + length <= self.limit {
             return true;
         }
         tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
@@ -431,10 +460,9 @@ impl State {
     }
 }
 
-/// Outcome of [`Stream::resume`].
+/// Why a stream is not resumed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Resumed {
-    Attached,
+pub(crate) enum Unresumed {
     /// Somebody is reading the stream.
     Taken,
     /// The event is not kept.

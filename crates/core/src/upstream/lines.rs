@@ -1,11 +1,13 @@
 //! Messages among the lines that a server writes.
 
+use std::mem;
+
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, Message, split},
+    jsonrpc::{Body, Invalid, Message, split},
     telemetry::console_error,
 };
 
@@ -54,8 +56,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         if count.map_err(|error| format!("its output cannot be read: {error}"))? == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
-            let last = self.message(&rest);
-            self.batch = last.into_iter().collect::<Vec<_>>().into_iter();
+            let first = self.message(&rest);
+            let messages = first.into_iter().chain(mem::take(&mut self.batch));
+            self.batch = messages.collect::<Vec<_>>().into_iter();
         }
         Ok(())
     }
@@ -71,20 +74,21 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             Line::Prefixed { noise, candidate } => {
                 let noise = String::from_utf8_lossy(&noise);
                 console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(candidate)
+                self.parse(&candidate)
             }
-            Line::Candidate(text) => self.parse(text),
+            Line::Candidate(text) => self.parse(&text),
         }
     }
 
-    fn parse(&mut self, text: Bytes) -> Option<Message> {
-        let text = if std::str::from_utf8(&text).is_ok() {
-            text
-        } else {
-            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-            String::from_utf8_lossy(&text).into_owned().into()
+    fn parse(&mut self, text: &Bytes) -> Option<Message> {
+        let body = match split(text.clone()) {
+            Err(Invalid::Utf8(_)) => {
+                tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
+                split(String::from_utf8_lossy(text).into_owned().into())
+            }
+            body => body,
         };
-        match split(text) {
+        match body {
             Ok(Body::One(message)) => Some(message),
             Ok(Body::Many(messages)) => {
                 self.batch = messages.into_iter();

@@ -15,3 +15,6 @@ pub use guard::{Guard, groups_left};
 pub(crate) use http::Remote;
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,11 @@ use crate::{config::CommandConfig, error::Error};
 /// How long a child may take to notice the end of its input before it is signalled.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
 
+/// Size of the child's pipes: with the 64 KiB that Linux gives, a message of 1 MiB takes the child
+/// and the proxy sixteen turns.
+#[cfg(target_os = "linux")]
+const PIPE_SIZE: usize = 1024 * 1024;
+
 /// A running child.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -58,6 +63,8 @@ impl Process {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(failed(io::Error::other("its pipes are missing")));
         };
+        widen(&stdin);
+        widen(&stdout);
         let tail = Tail::default();
         let pass_through = tokio::spawn(pass_through(stderr, tail.clone(), config.stderr));
         Ok((Self { child, tail, pass_through, name, _watch: watch }, Pipes { stdin, stdout }))
@@ -128,6 +135,18 @@ impl Process {
     #[expect(clippy::unused_self, reason = "Windows has no signal to ask with")]
     fn terminate(&self) {}
 }
+
+/// Gives a pipe room for large messages. The memory is only taken while it is full; where the user
+/// may have no such pipes, the size stays.
+#[cfg(target_os = "linux")]
+fn widen(pipe: impl std::os::fd::AsFd) {
+    if let Err(error) = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_SIZE) {
+        tracing::debug!(%error, "the pipe to the child keeps its size");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen<T>(_pipe: &T) {}
 
 /// How a child ended, as the end of "the server …".
 pub(super) fn outcome(status: Option<ExitStatus>) -> String {

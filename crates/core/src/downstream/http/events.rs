@@ -16,15 +16,15 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::{
     codec::event_stream::KEEP_ALIVE,
     metrics::Metrics,
-    session::{Step, Stream},
+    session::{Reading, Step},
 };
 
 /// Longest silence on an open stream; proxies and load balancers cut what is silent for longer.
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
-/// Reads a stream into a response. Dropping it detaches the stream and releases its guard.
+/// Reads a stream into a response. Dropping it ends the reading and releases its guard.
 pub(crate) struct Events {
-    stream: Arc<Stream>,
+    reading: Reading,
     keep_alive: Option<Pin<Box<Sleep>>>,
     metrics: Option<Arc<Metrics>>,
     /// What lives as long as the response does.
@@ -33,14 +33,13 @@ pub(crate) struct Events {
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("stream", &self.stream).finish_non_exhaustive()
+        f.debug_struct("Events").field("reading", &self.reading).finish_non_exhaustive()
     }
 }
 
 impl Events {
-    /// The caller has attached the stream.
     pub(super) fn new(
-        stream: Arc<Stream>,
+        reading: Reading,
         metrics: Option<&Arc<Metrics>>,
         guard: impl Send + Sync + 'static,
     ) -> Self {
@@ -48,14 +47,14 @@ impl Events {
         if let Some(metrics) = &metrics {
             metrics.stream_opened();
         }
-        Self { stream, keep_alive: None, metrics, _guard: Box::new(guard) }
+        Self { reading, keep_alive: None, metrics, _guard: Box::new(guard) }
     }
 
     pub(super) fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.stream.poll_next(context) {
+        match self.reading.poll_next(context) {
             Poll::Ready(Step::Bytes(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Poll::Ready(Step::End) => Poll::Ready(None),
             Poll::Ready(Step::Cut) => {
@@ -84,9 +83,63 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        self.stream.detach();
         if let Some(metrics) = &self.metrics {
             metrics.stream_closed();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::{
+        relay::{Outgoing, Sink as _},
+        session::Stream,
+    };
+
+    fn opened() -> (Arc<Stream>, Events) {
+        let (stream, reading) = Stream::standalone(None).attached();
+        (stream, Events::new(reading, None, ()))
+    }
+
+    async fn next(events: &mut Events) -> Option<Bytes> {
+        let frame = poll_fn(|context| events.poll_frame(context)).await?;
+        frame.unwrap().into_data().ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_kept_alive_by_comments() {
+        let (_stream, mut events) = opened();
+        let started = Instant::now();
+        for count in 1..4 {
+            assert_eq!(next(&mut events).await.unwrap(), KEEP_ALIVE);
+            let late = started.elapsed().saturating_sub(KEEP_ALIVE_PERIOD * count);
+            assert!(late < Duration::from_millis(5), "{late:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_client_waits_longer_for_a_sign_of_life_when_messages_come() {
+        let (stream, mut events) = opened();
+        let mut last = Instant::now();
+        for round in 0..20 {
+            if round % 3 == 0 {
+                sleep(KEEP_ALIVE_PERIOD / 2).await;
+                let source = Bytes::from_static(b"{}");
+                stream.write(Outgoing { source: &source, edits: &[], response: false });
+            }
+            next(&mut events).await.unwrap();
+            assert!(last.elapsed() < KEEP_ALIVE_PERIOD + Duration::from_millis(5));
+            last = Instant::now();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_stream_ends_the_response() {
+        let (stream, mut events) = opened();
+        stream.end();
+        assert_eq!(next(&mut events).await, None);
     }
 }

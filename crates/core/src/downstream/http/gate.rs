@@ -130,19 +130,23 @@ fn names_authentication(message: &str) -> bool {
         .any(|word| message.contains(word))
 }
 
+/// What went wrong is told by whoever has seen it.
 fn internal_error() -> Response {
-    console_error!("[mcp-proxy] error handling request");
     rpc_error(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "Internal Server Error", None)
 }
 
 /// A response of the host's, as it is.
 fn copy(verbatim: Verbatim) -> Response {
-    let Ok(status) = StatusCode::from_u16(verbatim.status) else { return internal_error() };
+    let Ok(status) = StatusCode::from_u16(verbatim.status) else {
+        console_error!("[mcp-proxy] error handling request: {} is no status", verbatim.status);
+        return internal_error();
+    };
     let mut response = with_body(status, verbatim.body);
     for (name, value) in verbatim.headers {
         let (Ok(name), Ok(value)) =
             (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes()))
         else {
+            console_error!("[mcp-proxy] error handling request: a header cannot be sent");
             return internal_error();
         };
         if !is_framing(&name) {

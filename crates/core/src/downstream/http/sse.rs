@@ -19,6 +19,7 @@ use super::{
     response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
+    era::Era,
     host::Caller,
     jsonrpc::{Kind, Message},
     relay::{Client, Connection, Outgoing, Sink},
@@ -99,8 +100,7 @@ impl Front {
     ) -> Result<Response, Rejection> {
         let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let id = Uuid::new_v4();
-        let stream = Arc::new(Stream::standalone(None).owned_by(id));
-        stream.attach();
+        let (stream, reading) = Stream::standalone(None).owned_by(id).attached();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let (sessions, ended) = (Arc::downgrade(&self.sse), Arc::downgrade(&stream));
         let hang_up = move || {
@@ -112,6 +112,7 @@ impl Front {
             }
         };
         let client = Client {
+            era: Era::Legacy,
             unsolicited: Some(unsolicited),
             session: Some(id.to_string()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),
@@ -128,10 +129,10 @@ impl Front {
             response: false,
         });
         let (calls, seat) = (Seats::new(self.max_in_flight), Arc::new(seat));
-        let session = SseSession { stream: Arc::clone(&stream), connection, calls, _seat: seat };
+        let session = SseSession { stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(Events::new(stream, self.metrics.as_ref(), closing)))
+        Ok(event_stream(Events::new(reading, self.metrics.as_ref(), closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.

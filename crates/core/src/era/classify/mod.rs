@@ -7,7 +7,10 @@
 
 use http::HeaderMap;
 
-use super::metadata::{InvalidMetadata, PROTOCOL_VERSION, RequestMetadata};
+use super::{
+    Era,
+    metadata::{InvalidMetadata, PROTOCOL_VERSION, RequestMetadata},
+};
 use crate::protocol::header::{
     mirror::{Mismatch, check_name},
     value::trim,
@@ -41,15 +44,6 @@ pub(crate) enum PostedKind {
     Notification,
     /// A result or an error.
     Response,
-}
-
-/// The two families of revisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Era {
-    /// With a handshake and sessions.
-    Legacy,
-    /// Every request stands for itself.
-    Modern,
 }
 
 /// Why a message is answered without being dispatched.

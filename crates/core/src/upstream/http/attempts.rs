@@ -137,7 +137,7 @@ mod tests {
         };
         let mut attempts = attempts("tools/call");
         for _ in 0..5 {
-            let verdict = attempts.judge(&busy(2), Duration::from_secs(60), 0.5);
+            let verdict = attempts.judge(&busy(2), Duration::from_mins(1), 0.5);
             assert_eq!(verdict, Verdict::Again(Duration::from_secs(2)));
         }
         assert_eq!(attempts.judge(&busy(2), Duration::ZERO, 0.5), Verdict::Fail);

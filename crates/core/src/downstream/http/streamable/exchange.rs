@@ -17,7 +17,7 @@ use crate::{
     jsonrpc::{Kind, Message},
     relay::Connection,
     seats::Seat,
-    session::{Attachment, Stream},
+    session::{Attachment, Encoding, Reading, Stream},
     telemetry::traffic,
 };
 
@@ -48,23 +48,6 @@ impl Drop for Closing {
     }
 }
 
-/// A stream whose response has not begun: a client that leaves now leaves the stream behind.
-struct Unread(Option<Arc<Stream>>);
-
-impl Unread {
-    fn begin(mut self) -> Option<Arc<Stream>> {
-        self.0.take()
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        if let Some(stream) = self.0.take() {
-            stream.detach();
-        }
-    }
-}
-
 impl Front {
     /// Sends the messages upstream and answers with what comes back.
     pub(super) async fn exchange(
@@ -77,39 +60,36 @@ impl Front {
         let stream = Stream::new(self.encoding, requests);
         match route {
             Route::Session { attachment, primes, seats } => {
-                let stream = attachment.session().open_stream(stream);
+                let (stream, reading) = attachment.session().open_stream(stream);
                 if primes && stream.is_event_stream() {
                     stream.prime();
                 }
                 let Some(connection) = attachment.session().connection().cloned() else {
                     return empty_text(StatusCode::ACCEPTED);
                 };
-                let unread = Unread(Some(Arc::clone(&stream)));
                 let way = Way { connection: &*connection, caller };
                 self.send_all(way, messages, &stream, Some(seats)).await;
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
-                let Some(stream) = unread.begin() else { return empty_text(StatusCode::ACCEPTED) };
-                match whole(&stream) {
+                match self.whole(&reading) {
                     Some(mut response) => {
-                        stream.detach();
                         add_session_id(&mut response, id);
                         response
                     }
-                    None => self.stream_response(stream, attachment),
+                    None => self.stream_response(reading, attachment),
                 }
             }
             Route::Alone(connection) => {
                 let closing = Closing(connection);
-                let stream = Arc::new(stream);
+                let (stream, reading) = stream.attached();
                 let way = Way { connection: &*closing.0, caller };
                 self.send_all(way, messages, &stream, None).await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                whole(&stream).unwrap_or_else(|| {
-                    event_stream(Events::new(stream, self.metrics.as_ref(), closing))
+                self.whole(&reading).unwrap_or_else(|| {
+                    event_stream(Events::new(reading, self.metrics.as_ref(), closing))
                 })
             }
         }
@@ -157,19 +137,20 @@ impl Front {
             }
         }
     }
-}
 
-/// The response to a stream that is complete already.
-fn whole(stream: &Stream) -> Option<Response> {
-    let runs = stream.take_whole()?;
-    if runs.is_empty() {
-        return Some(empty_text(StatusCode::ACCEPTED));
+    /// The response to a stream that is complete already.
+    fn whole(&self, reading: &Reading) -> Option<Response> {
+        let runs = reading.take_whole()?;
+        if runs.is_empty() {
+            return Some(empty_text(StatusCode::ACCEPTED));
+        }
+        Some(match self.encoding {
+            Encoding::EventStream => event_stream(ResponseBody::Whole(runs.into_iter())),
+            Encoding::Json => {
+                let response = json_runs(StatusCode::OK, runs);
+                debug_assert!(response.headers().contains_key(CONTENT_TYPE));
+                response
+            }
+        })
     }
-    Some(if stream.is_event_stream() {
-        event_stream(ResponseBody::Whole(runs.into_iter()))
-    } else {
-        let response = json_runs(StatusCode::OK, runs);
-        debug_assert!(response.headers().contains_key(CONTENT_TYPE));
-        response
-    })
 }

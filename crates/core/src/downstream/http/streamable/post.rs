@@ -15,6 +15,7 @@ use crate::{
         reject::{MAX_BATCH, Rejection},
         response::{Response, empty_text},
     },
+    era::Era,
     host::Caller,
     jsonrpc::{Body, Invalid, Kind, Message, split},
     protocol::{Method, primes_streams},
@@ -113,6 +114,7 @@ impl Front {
         let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
+            era: Era::Legacy,
             unsolicited: Some(unsolicited),
             session: Some(session.id().to_string()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),

@@ -14,7 +14,7 @@ use crate::{
         response::{Response, empty_text, event_stream},
     },
     host::{Caller, Unreplayed},
-    session::{Attachment, Events as Kept, Resumed, Session, Stream},
+    session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     telemetry::console,
 };
 
@@ -50,28 +50,27 @@ impl Front {
         check_version(headers)?;
         let session = attachment.session();
         if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
-            let stream = self.replay(session, last).await?;
-            return Ok(self.stream_response(stream, attachment));
+            let reading = self.replay(session, last).await?;
+            return Ok(self.stream_response(reading, attachment));
         }
-        let stream = match last.filter(|_| session.is_resumable()) {
+        let reading = match last.filter(|_| session.is_resumable()) {
             Some(last) => resume(session, last)?,
-            None if session.standalone().attach() => Arc::clone(session.standalone()),
-            None => return Err(Rejection::Conflict(STANDALONE_TAKEN)),
+            None => session.standalone().attach().ok_or(Rejection::Conflict(STANDALONE_TAKEN))?,
         };
-        Ok(self.stream_response(stream, attachment))
+        Ok(self.stream_response(reading, attachment))
     }
 
-    /// An event stream of a session, already attached.
-    pub(super) fn stream_response(&self, stream: Arc<Stream>, attachment: Attachment) -> Response {
+    /// An event stream of a session.
+    pub(super) fn stream_response(&self, reading: Reading, attachment: Attachment) -> Response {
         let id = attachment.session().id();
-        let events = Events::new(stream, self.metrics.as_ref(), attachment);
+        let events = Events::new(reading, self.metrics.as_ref(), attachment);
         let mut response = event_stream(events);
         add_session_id(&mut response, id);
         response
     }
 
     /// What the host has kept after an event, then whatever comes on the standalone stream.
-    async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> {
+    async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
         let server = session.connection().and_then(|connection| connection.server());
         let (Some(host), Some(server)) = (&self.host, server) else {
             return Err(Rejection::InvalidEventId);
@@ -85,16 +84,14 @@ impl Front {
         } else {
             Arc::new(Stream::standalone(None))
         };
-        if !stream.attach() {
-            return Err(Rejection::Conflict(STREAM_TAKEN));
-        }
+        let reading = stream.attach().ok_or(Rejection::Conflict(STREAM_TAKEN))?;
         for (id, message) in &replay.events {
             stream.push_stored(id, message);
         }
         if !replay.standalone {
             stream.end();
         }
-        Ok(stream)
+        Ok(reading)
     }
 
     /// `DELETE`: ends the session.
@@ -142,11 +139,11 @@ impl Front {
     }
 }
 
-fn resume(session: &Arc<Session>, last: &str) -> Result<Arc<Stream>, Rejection> {
+fn resume(session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
     let last = EventId::parse(last).ok_or(Rejection::InvalidEventId)?;
     session.resume(last).map_err(|refused| match refused {
-        Resumed::Taken => Rejection::Conflict(STREAM_TAKEN),
-        Resumed::Attached | Resumed::Unknown => Rejection::InvalidEventId,
+        Unresumed::Taken => Rejection::Conflict(STREAM_TAKEN),
+        Unresumed::Unknown => Rejection::InvalidEventId,
     })
 }
 

@@ -1,0 +1,92 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::{super::*, Written, request, space};
+
+fn many(text: impl Into<Bytes>) -> Vec<Message> {
+    match split(text.into()).unwrap() {
+        Body::Many(messages) => messages,
+        Body::One(message) => panic!("{message:?} is no batch"),
+    }
+}
+
+fn batch() -> impl Strategy<Value = (Vec<Written>, String)> {
+    (prop::collection::vec(request(), 0..5), space(), space()).prop_map(
+        |(written, before, behind)| {
+            let texts: Vec<_> = written.iter().map(|written| written.text.as_str()).collect();
+            let text = format!(
+                "{before}[{behind}{}{before}]{behind}",
+                texts.join(&format!("{before},{behind}"))
+            );
+            (written, text)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn split_and_regrouped_it_is_the_batch_that_came((written, text) in batch()) {
+        let messages = many(text.clone());
+        prop_assert_eq!(messages.len(), written.len());
+        let texts: Vec<&[u8]> = messages.iter().map(|message| &message.bytes()[..]).collect();
+        let regrouped = [b"[", &texts.join(&b","[..])[..], b"]"].concat();
+        prop_assert_eq!(
+            serde_json::from_slice::<Value>(&regrouped).unwrap(),
+            serde_json::from_str::<Value>(&text).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_message_of_a_batch_is_the_message_alone((written, text) in batch()) {
+        for (message, written) in many(text).iter().zip(&written) {
+            let alone = written.message();
+            // The batch may have line breaks where the message alone has none, never the reverse.
+            prop_assert_eq!(message.bytes(), alone.bytes());
+            prop_assert_eq!(message.id_span(), alone.id_span());
+            prop_assert_eq!(message.requested_token(), alone.requested_token());
+            prop_assert_eq!(message.params(), alone.params());
+            prop_assert_eq!(message.method(), alone.method());
+        }
+    }
+
+    #[test]
+    fn damage_is_never_taken_for_a_batch((_, text) in batch(), at: prop::sample::Index, byte in 0u8..128) {
+        let mut bytes = text.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(Body::Many(messages)) = split(bytes.clone().into()) {
+            // A number beyond any type is JSON all the same.
+            let elements: Vec<IgnoredAny> = serde_json::from_slice(&bytes).unwrap();
+            prop_assert_eq!(messages.len(), elements.len());
+        }
+    }
+}
+
+#[test]
+fn its_messages_share_the_bytes_of_the_body() {
+    let one = r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#;
+    let body = Bytes::from(format!("[{one},{one}]"));
+    for message in many(body.clone()) {
+        assert!(body.as_ptr_range().contains(&message.bytes().as_ptr()));
+    }
+}
+
+#[test]
+fn one_unsound_element_refuses_all() {
+    let one = r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#;
+    for (text, syntax) in [
+        (format!("[{one},1]"), false),
+        (format!("[{one},[{one}]]"), false),
+        (format!("[{one},{{}}]"), false),
+        (format!("[{one},]"), true),
+        (format!("[{one} {one}]"), true),
+        (format!("[{one}"), true),
+        (format!("[{one}]]"), true),
+        (format!("{one},{one}"), true),
+    ] {
+        let error = split(text.clone().into()).unwrap_err();
+        assert_eq!(matches!(error, Invalid::Syntax(_)), syntax, "{text}: {error}");
+    }
+}

@@ -1,0 +1,206 @@
+use proptest::{prelude::*, sample::select};
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::{super::*, key, object, request, space, value};
+
+fn parse(text: impl AsRef<[u8]>) -> Result<Message, Invalid> {
+    Message::parse(bytes::Bytes::copy_from_slice(text.as_ref()))
+}
+
+/// What a message is, told from its value tree.
+fn kind_of(value: &Value) -> Option<Kind> {
+    let message = value.as_object()?;
+    let has = |name| message.contains_key(name);
+    let sound = |name, test: fn(&Value) -> bool| message.get(name).is_none_or(test);
+    if message.get("jsonrpc")? != "2.0"
+        || !sound("method", Value::is_string)
+        || !sound("params", Value::is_object)
+    {
+        return None;
+    }
+    let addressable = message.get("id").is_some_and(|id| id.is_string() || id.is_number());
+    let nobody = message.get("id").is_none_or(Value::is_null);
+    match (has("method"), has("result"), has("error")) {
+        (true, false, false) if !has("id") => Some(Kind::Notification),
+        (true, false, false) if addressable => Some(Kind::Request),
+        (false, true, false) if addressable => Some(Kind::Result),
+        (false, false, true) if addressable || nobody => Some(Kind::Error),
+        _ => None,
+    }
+}
+
+/// An object with a sound or unsound value for each of some of the members of a message.
+fn loose_message() -> impl Strategy<Value = String> {
+    let maybe = |name, values: &[&'static str]| {
+        let sound = select(values.to_vec()).prop_map(str::to_owned);
+        let value = prop_oneof![6 => sound, 1 => value()];
+        let member = (key(name), space(), value)
+            .prop_map(|(key, space, value)| format!("{key}:{space}{value}"));
+        prop::option::weighted(0.6, member)
+    };
+    let version = prop_oneof![9 => Just(Some("\"jsonrpc\":\"2.0\"".to_owned())), 1 => maybe("jsonrpc", &["\"1.0\"", "2.0"])];
+    (
+        version,
+        maybe("id", &["1", "-1.5e3", "\"a\"", "\"\"", "null"]),
+        maybe("method", &["\"ping\"", "\"\\u0070ing\"", "\"\""]),
+        maybe("params", &["{}", "{\"uri\":\"a\"}", "[]"]),
+        maybe("result", &["{}", "null", "[1]"]),
+        maybe("error", &["{\"code\":1,\"message\":\"\"}", "null"]),
+        maybe("other", &["{\"id\":1}"]),
+    )
+        .prop_flat_map(|(a, b, c, d, e, f, g)| {
+            object([a, b, c, d, e, f, g].into_iter().flatten().collect())
+        })
+}
+
+/// Texts that look like JSON from afar: fragments in any order.
+fn fragments() -> impl Strategy<Value = Vec<u8>> {
+    let fragment = select(vec![
+        &b"{"[..],
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b" ",
+        b"\n",
+        b"\"",
+        b"\\",
+        b"\\u00",
+        b"0",
+        b"-",
+        b"1.5",
+        b"e",
+        b"true",
+        b"nul",
+        b"null",
+        b"\"jsonrpc\":\"2.0\"",
+        b"\"id\":1",
+        b"\"method\":\"m\"",
+        b"\"a\"",
+        b"\xff",
+        b"\xc3\xa9",
+        b"\x00",
+        b"\x1f",
+        b"\x7f",
+    ]);
+    prop::collection::vec(fragment, 0..16).prop_map(|fragments| fragments.concat())
+}
+
+fn agrees(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let text = std::str::from_utf8(bytes);
+    let valid = text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+    match parse(bytes) {
+        Ok(_) | Err(Invalid::Shape(_)) => prop_assert!(valid),
+        Err(Invalid::Utf8(at)) => {
+            prop_assert_eq!(at, text.unwrap_err().valid_up_to());
+        }
+        Err(Invalid::Syntax(error)) => {
+            prop_assert!(!valid && error.at <= bytes.len());
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn validity_is_that_of_another_parser_for_any_bytes(bytes in any::<Vec<u8>>()) {
+        agrees(&bytes)?;
+    }
+
+    #[test]
+    fn validity_is_that_of_another_parser_for_fragments(bytes in fragments()) {
+        agrees(&bytes)?;
+    }
+
+    #[test]
+    fn validity_is_that_of_another_parser_for_damaged_messages(
+        written in loose_message(), at: prop::sample::Index, byte: u8, cut: bool,
+    ) {
+        let mut bytes = written.into_bytes();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        agrees(&bytes)?;
+    }
+
+    #[test]
+    fn the_kind_is_the_one_that_the_value_tree_tells(text in loose_message()) {
+        let kind = kind_of(&serde_json::from_str(&text).unwrap());
+        prop_assert_eq!(parse(&text).ok().map(|message| message.kind()), kind, "{}", text);
+    }
+
+    #[test]
+    fn members_are_found_where_they_are(written in request()) {
+        let (message, value) = (written.message(), written.value());
+        let read = |span: Option<Span>| span.map(|span| serde_json::from_slice::<Value>(message.text(span)).unwrap());
+        prop_assert_eq!(message.kind(), Kind::Request);
+        prop_assert_eq!(message.id().unwrap(), written.id.as_bytes());
+        prop_assert_eq!(message.method(), "tools/call");
+        prop_assert_eq!(read(message.params()), value.get("params").cloned());
+        prop_assert_eq!(read(message.meta()), value.pointer("/params/_meta").cloned());
+        let token = message.requested_token().map(|span| message.text(span));
+        prop_assert_eq!(token, written.token.as_ref().map(String::as_bytes));
+    }
+
+    #[test]
+    fn a_message_fits_into_one_line_and_means_the_same(written in request()) {
+        let message = written.message();
+        prop_assert!(!message.bytes().iter().any(|byte| matches!(byte, b'\n' | b'\r')));
+        prop_assert_eq!(message.bytes().len(), written.text.len());
+        prop_assert_eq!(serde_json::from_slice::<Value>(message.bytes()).unwrap(), written.value());
+    }
+
+    #[test]
+    fn further_metadata_changes_nothing_else(written in request()) {
+        let mut expected = written.value();
+        expected["params"]["_meta"]["added"] = true.into();
+        let message = written.message().with_meta("\"added\":true");
+        prop_assert_eq!(serde_json::from_slice::<Value>(message.bytes()).unwrap(), expected);
+        prop_assert_eq!(message.id().unwrap(), written.id.as_bytes());
+    }
+}
+
+#[test]
+fn metadata_finds_or_makes_its_place() {
+    for (before, after) in [
+        (r#"{"jsonrpc":"2.0","method":"m" } "#, r#"{"_meta":{"a":1}}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{}}"#, r#"{"_meta":{"a":1}}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{ "b":2}}"#, r#"{"_meta":{"a":1},"b":2}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"_meta":{ }}}"#, r#"{"_meta":{"a":1}}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"_meta":3}}"#, r#"{"_meta":3}"#),
+    ] {
+        let message = parse(before).unwrap().with_meta("\"a\":1");
+        let value: Map<String, Value> = serde_json::from_slice(message.bytes()).unwrap();
+        assert_eq!(value["params"], serde_json::from_str::<Value>(after).unwrap(), "{before}");
+    }
+}
+
+#[test]
+fn what_two_readers_would_read_differently_is_refused() {
+    for text in [
+        r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"\u0069d":1,"method":"m"}"#,
+        r#"{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"m"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","method":"n"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{},"params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{},"_meta":1}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":1,"_meta":{}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":1,"progressToken":2}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"uri":"a","uri":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{},"result":{}}"#,
+        r#"{"jsonrpc":"2.0","method":"m","params":{"requestId":1,"requestId":2}}"#,
+    ] {
+        let repeated = Invalid::Shape("a member is repeated or has the wrong type");
+        assert_eq!(parse(text).unwrap_err(), repeated, "{text}");
+    }
+}
+
+#[test]
+fn other_members_may_be_repeated() {
+    let text =
+        r#"{"a":1,"jsonrpc":"2.0","a":2,"method":"m","params":{"a":1,"a":{"uri":1,"uri":2}}}"#;
+    assert_eq!(parse(text).unwrap().bytes(), text);
+}

@@ -1,0 +1,115 @@
+//! Many clients over one scripted upstream, against a model of who is entitled to what.
+//!
+//! In any interleaving of calls, progress, answers, cancellations, subscriptions, log levels,
+//! restarts and departures: what answers a call reaches that call only, under its own id and token
+//! as its client wrote them, in the upstream's order; everything else reaches the clients that are
+//! entitled to it; each call gets one answer or, cancelled, none.
+
+mod clients;
+mod steps;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use clients::{Called, Visitor, Wish};
+use steps::{Step, step};
+
+/// The proxy with everybody around it.
+struct World {
+    upstream: Upstream,
+    visitors: Vec<Visitor>,
+    calls: Vec<Called>,
+    wishes: Vec<Wish>,
+    /// Ids the upstream has seen; none may come twice.
+    seen: BTreeSet<u64>,
+    /// The proxy's own requests about resources that the upstream has not answered yet.
+    unanswered: Vec<(u64, String)>,
+    /// Cancellations the upstream has to get.
+    cancellations: BTreeSet<u64>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            upstream: Upstream::new(Limits::default()),
+            visitors: Vec::new(),
+            calls: Vec::new(),
+            wishes: Vec::new(),
+            seen: BTreeSet::new(),
+            unanswered: Vec::new(),
+            cancellations: BTreeSet::new(),
+        }
+    }
+
+    /// The upstream reads what it was sent.
+    fn deliver(&mut self) {
+        for sent in self.upstream.sent() {
+            let id = sent["id"].as_u64();
+            assert!(id.is_none_or(|id| self.seen.insert(id)), "an id was given twice: {sent}");
+            match sent["method"].as_str().unwrap() {
+                "tools/call" => {
+                    let number: usize =
+                        sent["params"]["number"].as_u64().unwrap().try_into().unwrap();
+                    self.calls[number].arrives(id.unwrap(), &sent);
+                }
+                "notifications/cancelled" => {
+                    let id = sent["params"]["requestId"].as_u64().unwrap();
+                    assert!(self.cancellations.remove(&id), "nobody has cancelled {id}");
+                }
+                "resources/subscribe" | "resources/unsubscribe" => {
+                    let uri = sent["params"]["uri"].as_str().unwrap().to_owned();
+                    self.unanswered.push((id.unwrap(), uri));
+                }
+                "logging/setLevel" => {}
+                other => panic!("nobody has sent {other}"),
+            }
+        }
+        assert!(self.cancellations.is_empty(), "not told: {:?}", self.cancellations);
+    }
+
+    fn check(&mut self) {
+        self.deliver();
+        for call in &mut self.calls {
+            call.check();
+        }
+        for visitor in &mut self.visitors {
+            visitor.check();
+        }
+        for wish in &mut self.wishes {
+            wish.check(&mut self.visitors);
+        }
+    }
+
+    /// The upstream answers what it still owes about resources.
+    fn settle(&mut self) {
+        while !self.unanswered.is_empty() {
+            self.apply(&Step::AnswerWish { accepted: true });
+            self.check();
+        }
+        for wish in &self.wishes {
+            assert!(wish.answered, "{wish:?} is waiting for ever");
+        }
+    }
+}
+
+fn run(steps: &[Step]) {
+    let mut world = World::new();
+    for step in steps {
+        world.apply(step);
+        world.check();
+    }
+    world.settle();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn everything_reaches_whom_it_is_for_and_nobody_else(
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        run(&steps);
+    }
+}

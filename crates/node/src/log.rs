@@ -1,0 +1,103 @@
+//! The core's words, for JavaScript to print with `console`, where programs look for them.
+//!
+//! Console lines pass as they are, warnings and errors as a line each; nothing else is listened to.
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+use std::{
+    fmt::{self, Write},
+    sync::{Mutex, PoisonError},
+};
+
+use mcp_proxy_core::telemetry::{CONSOLE, CONSOLE_ERROR};
+use napi::{
+    Status,
+    bindgen_prelude::{FnArgs, Function},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+};
+use napi_derive::napi;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::Interest,
+};
+
+type Arguments = FnArgs<(bool, String)>;
+/// Weak: it does not keep Node alive.
+type Print = ThreadsafeFunction<(bool, String), (), Arguments, Status, false, true>;
+
+static PRINT: Mutex<Option<Print>> = Mutex::new(None);
+
+/// Sets the function that prints a line, on standard error if its first argument says so.
+#[napi]
+pub fn print_with(print: Function<'_, Arguments, ()>) -> napi::Result<()> {
+    let print = print
+        .build_threadsafe_function::<(bool, String)>()
+        .weak::<true>()
+        .build_callback(|call| Ok(call.value.into()))?;
+    *PRINT.lock().unwrap_or_else(PoisonError::into_inner) = Some(print);
+    // Set already where the addon is loaded again, as in a worker.
+    drop(tracing::subscriber::set_global_default(Console));
+    Ok(())
+}
+
+struct Console;
+
+fn is_verbatim(target: &str) -> bool {
+    target == CONSOLE || target == CONSOLE_ERROR
+}
+
+impl Subscriber for Console {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.enabled(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let target = event.metadata().target();
+        let mut line = Line::default();
+        event.record(&mut line);
+        let text = if is_verbatim(target) {
+            line.message
+        } else {
+            format!("[mcp-proxy] {}{}", line.message, line.fields)
+        };
+        if let Some(print) = &*PRINT.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Nobody reads it any more while Node is exiting.
+            print.call((target != CONSOLE, text), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// The message of an event, and its other fields behind it.
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let written = if field.name() == "message" {
+            write!(self.message, "{value:?}")
+        } else {
+            write!(self.fields, " {}={value:?}", field.name())
+        };
+        debug_assert!(written.is_ok(), "a string takes everything");
+    }
+}
