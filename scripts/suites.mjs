@@ -62,6 +62,14 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "remote servers",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("remote")),
+    count: "node",
+    minutes: 15,
+  },
+  {
     name: "conformance",
     lane: "node",
     built: true,

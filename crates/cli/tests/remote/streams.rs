@@ -181,11 +181,11 @@ fn flood(wire: &mut Wire, stalled: &AtomicBool, count: &AtomicU64, tell: &mpsc::
     let mut written = 0;
     let tell_of_stall = || {
         stalled.store(true, Ordering::Relaxed);
-        drop(tell.send(()));
+        tell.send(()).expect("the test waits");
     };
     while written < FLOOD && wire.write_all_and_tell(event.as_bytes(), tell_of_stall) {
         written += event.len() as u64;
         count.fetch_add(1, Ordering::Relaxed);
     }
-    drop(tell.send(()));
+    tell.send(()).expect("the test waits");
 }
