@@ -351,6 +351,8 @@ pub struct RemoteConfig {
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
     pub bearer_token: Option<String>,
+    /// How to get a token if the server wants one; `None` gets none.
+    pub oauth: Option<OAuthConfig>,
     /// Certificate authorities trusted besides those of the system (PEM).
     pub ca_cert: Option<PathBuf>,
     /// Accept every certificate. Off by default.
@@ -378,6 +380,7 @@ impl RemoteConfig {
             protocol: UpstreamProtocol::Legacy,
             headers: Vec::new(),
             bearer_token: None,
+            oauth: None,
             ca_cert: None,
             insecure: false,
             proxy: None,
@@ -401,6 +404,47 @@ impl fmt::Debug for RemoteConfig {
             .field("insecure", &self.insecure)
             .finish_non_exhaustive()
     }
+}
+
+/// How tokens for a remote server are got and kept.
+#[derive(Clone)]
+pub struct OAuthConfig {
+    /// Who signs in.
+    pub grant: OAuthGrant,
+    /// The client to sign in as; without it one is registered.
+    pub client_id: Option<String>,
+    /// The secret of that client.
+    pub client_secret: Option<String>,
+    /// Scopes to ask for, separated by spaces, in place of those that the server names.
+    pub scope: Option<String>,
+    /// Print the URL to sign in at, and open no browser.
+    pub headless: bool,
+    /// Port that the browser comes back to; 0 lets the system choose.
+    pub callback_port: u16,
+    /// Directory for the files that hold tokens.
+    pub directory: PathBuf,
+}
+
+/// Secrets are not shown.
+impl fmt::Debug for OAuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthConfig")
+            .field("grant", &self.grant)
+            .field("client_id", &self.client_id)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who signs in to a remote server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OAuthGrant {
+    /// Somebody with a browser.
+    #[default]
+    AuthorizationCode,
+    /// The client itself, with its secret.
+    ClientCredentials,
 }
 
 /// The transport of a remote server.

@@ -13,8 +13,8 @@ use mcp_proxy_core::config::{
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, RemoteTransport, RestartWhen,
-    UpstreamProtocol,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, OAuthGrant, RemoteTransport,
+    RestartWhen, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -202,6 +202,48 @@ flags! {
     BEARER_TOKEN_FILE: FileName = Remote "bearerTokenFile" {
         kind: FileName,
         help: "Read the bearer token from this file; --bearerToken wins",
+    }
+    OAUTH: Switch = Remote "oauth" {
+        kind: Switch { default: true },
+        help: "Sign in where the remote server asks for it and no Authorization is given",
+    }
+    HEADLESS: Switch = Remote "headless" {
+        kind: Switch { default: false },
+        help: "Print the URL to sign in at on stderr without opening a browser",
+    }
+    GRANT: Choice<OAuthGrant> = Remote "grant" {
+        kind: Choice {
+            placeholder: "type",
+            choices: &[
+                ("authorization-code", OAuthGrant::AuthorizationCode),
+                ("client-credentials", OAuthGrant::ClientCredentials),
+            ],
+            default: ("authorization-code", OAuthGrant::AuthorizationCode),
+        },
+        help: "Sign somebody in, or the client itself (--clientId and --clientSecret)",
+    }
+    CLIENT_ID: Text = Remote "clientId" {
+        kind: Text { placeholder: "id" },
+        help: "Sign in as this client; without it one is registered",
+    }
+    CLIENT_SECRET: Secret = Remote "clientSecret" {
+        kind: Secret {
+            placeholder: "secret",
+            advice: "Leave it out for a client that has none.",
+        },
+        help: "Secret of that client; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
+    }
+    SCOPE: Text = Remote "scope" {
+        kind: Text { placeholder: "scopes" },
+        help: "Scopes to ask for, separated by spaces, in place of those the server names",
+    }
+    CALLBACK_PORT: Number = Remote "callbackPort" {
+        kind: Number::count(0).at_most(65_535),
+        help: "Port on this machine that the browser comes back to; 0 lets the system choose one",
+    }
+    TOKEN_DIR: FileName = Remote "tokenDir" {
+        kind: FileName,
+        help: "Directory for tokens [default: mcp-proxy in the system's directory for state]",
     }
     CA_CERT: FileName = Remote "caCert" {
         kind: FileName,

@@ -15,8 +15,7 @@ pub(crate) enum UsageError {
          \n\
          Examples:\n  \
            mcp-proxy --port 8080 -- node server.js --port 3000\n  \
-           mcp-proxy node server.js\n  \
-           mcp-proxy https://example.com/mcp"
+           mcp-proxy node server.js"
     )]
     NoCommand,
     /// A remote server is a URL and nothing else.
@@ -25,6 +24,9 @@ pub(crate) enum UsageError {
          Usage: mcp-proxy [options] <url>"
     )]
     BesideUrl(String),
+    /// A client that signs itself in has to be known.
+    #[error("Error: --grant client-credentials needs both --clientId and --clientSecret.")]
+    ClientCredentials,
     /// A header is not a name and a value; the value is not shown, because it may be a secret.
     #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
     Header(String),

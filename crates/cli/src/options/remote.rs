@@ -1,18 +1,27 @@
 //! A server that is reached over HTTP: its URL, the way to it, and the credentials for it.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use mcp_proxy_core::config::RemoteConfig;
+use mcp_proxy_core::config::{OAuthConfig, OAuthGrant, RemoteConfig};
 
 use super::{limit, size};
 use crate::args::{UsageError, Values, flags};
 
 /// Everything about the server at this URL.
 pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, UsageError> {
+    let headers = headers(values)?;
+    let bearer_token = bearer_token(values)?;
+    let given = bearer_token.is_some()
+        || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     Ok(RemoteConfig {
+        oauth: oauth(values, given)?,
         transport: values.of(&flags::TRANSPORT)?,
-        headers: headers(values)?,
-        bearer_token: bearer_token(values)?,
+        headers,
+        bearer_token,
         ca_cert: values.of(&flags::CA_CERT)?,
         insecure: values.of(&flags::INSECURE)?,
         proxy: values.of(&flags::PROXY)?,
@@ -24,6 +33,38 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
         max_message_size: size(values.of(&flags::MAX_LINE_SIZE)?),
         ..RemoteConfig::new(url)
     })
+}
+
+/// How to get a token where none is given.
+fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError> {
+    let config = OAuthConfig {
+        grant: values.of(&flags::GRANT)?,
+        client_id: values.of(&flags::CLIENT_ID)?,
+        client_secret: values.of(&flags::CLIENT_SECRET)?,
+        scope: values.of(&flags::SCOPE)?,
+        headless: values.of(&flags::HEADLESS)?,
+        callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
+        directory: values.of(&flags::TOKEN_DIR)?.unwrap_or_else(state_directory),
+    };
+    let itself = config.grant == OAuthGrant::ClientCredentials;
+    if itself && (config.client_id.is_none() || config.client_secret.is_none()) {
+        return Err(UsageError::ClientCredentials);
+    }
+    Ok((values.of(&flags::OAUTH)? && !given).then_some(config))
+}
+
+/// Where the system wants programs to keep what outlives them.
+fn state_directory() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = || variable("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+    let base = if cfg!(windows) {
+        variable("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        Some(home().join("Library/Application Support"))
+    } else {
+        variable("XDG_STATE_HOME").map(PathBuf::from)
+    };
+    base.unwrap_or_else(|| home().join(".local/state")).join("mcp-proxy")
 }
 
 /// What is said before a remote server is used.

@@ -540,3 +540,21 @@ fn flags_without_effect_on_a_remote_server_are_named() {
         "{all}"
     );
 }
+
+#[test]
+fn credentials_that_are_given_are_not_asked_for() {
+    let oauth = |words: &[&str]| remote(words).0.oauth;
+    assert!(oauth(&["http://h"]).is_some_and(|oauth| !oauth.headless && oauth.client_id.is_none()));
+    for words in [
+        &["http://h", "--bearerToken", "t"][..],
+        &["http://h", "--header", "authorization: Basic x"],
+        &["http://h", "--no-oauth"],
+    ] {
+        assert!(oauth(words).is_none(), "{words:?}");
+    }
+    let config = oauth(&["http://h", "--clientId", "c", "--tokenDir", "/t", "--headless"]).unwrap();
+    assert_eq!((config.client_id.as_deref(), config.headless), (Some("c"), true));
+    assert_eq!(config.directory, std::path::Path::new("/t"));
+    let refusal = attempt(&["http://h", "--grant", "client-credentials", "--clientId", "c"], &[]);
+    assert!(refusal.map(|_| ()).unwrap_err().contains("--clientSecret"));
+}

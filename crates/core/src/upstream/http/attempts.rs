@@ -15,6 +15,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const MAX_ASKED_PAUSE: Duration = Duration::from_mins(1);
 /// Sessions lost under one call before it fails.
 const MAX_RENEWALS: u32 = 2;
+/// Times credentials are got for one message: for a token that is over, and for further scopes.
+const MAX_SIGN_INS: u32 = 3;
 /// Times a busy server is asked again.
 const MAX_BUSY: u32 = 5;
 
@@ -23,6 +25,8 @@ const MAX_BUSY: u32 = 5;
 pub(super) enum Verdict {
     /// Shake hands again, then send it again.
     Renew,
+    /// Get credentials, then send it again.
+    Authorize,
     /// Send it again after this pause.
     Again(Duration),
     Fail,
@@ -36,13 +40,14 @@ pub(super) struct Attempts {
     pauses: u32,
     renewals: u32,
     busy: u32,
+    sign_ins: u32,
 }
 
 impl Attempts {
     /// For a message that may be tried for as long as `patience`.
     pub(super) fn at(message: &Message, patience: Duration) -> Self {
         let repeatable = message.id().is_some() && is_repeatable(&message.method());
-        Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0 }
+        Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0, sign_ins: 0 }
     }
 
     /// What to do about a fault, `waited` after the first attempt. `chance` lies between 0 and 1;
@@ -55,6 +60,10 @@ impl Attempts {
             Kind::SessionLost if self.renewals < MAX_RENEWALS => {
                 self.renewals += 1;
                 Verdict::Renew
+            }
+            Kind::Unauthorized if fault.challenge.is_some() && self.sign_ins < MAX_SIGN_INS => {
+                self.sign_ins += 1;
+                Verdict::Authorize
             }
             Kind::Busy { retry_after: Some(pause) } if pause <= MAX_ASKED_PAUSE => {
                 self.busy += 1;

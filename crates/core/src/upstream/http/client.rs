@@ -26,14 +26,22 @@ const MAX_REDIRECTS: usize = 5;
 
 /// A client as the configuration wants it.
 pub(super) fn client(config: &RemoteConfig) -> Result<Client, Error> {
-    let builder = ClientBuilder::new()
+    build(config, ClientBuilder::new().redirect(redirects()))
+}
+
+/// A client on the same way, to servers that are not the configured one.
+pub(super) fn for_others(config: &RemoteConfig, limit: Duration) -> Result<Client, Error> {
+    build(config, ClientBuilder::new().redirect(redirect::Policy::none()).timeout(limit))
+}
+
+fn build(config: &RemoteConfig, builder: ClientBuilder) -> Result<Client, Error> {
+    let builder = builder
         .user_agent(concat!("mcp-proxy/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connection_timeout)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_keepalive(KEEPALIVE)
         .tcp_keepalive_interval(KEEPALIVE)
         .tcp_keepalive_retries(KEEPALIVE_RETRIES)
-        .redirect(redirects())
         .tls_backend_preconfigured(tls_config(config)?);
     #[cfg(target_os = "linux")]
     let builder = builder.tcp_user_timeout(UNCONFIRMED);

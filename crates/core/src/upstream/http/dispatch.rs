@@ -96,6 +96,7 @@ impl Channel {
                 let fault = self.in_doubt(&session, fault).await;
                 match attempts.judge(&fault, began.elapsed(), chance()) {
                     Verdict::Renew => self.renew(session.generation()).await?,
+                    Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
                     Verdict::Again(pause) => sleep(pause).await,
                     Verdict::Fail => return Err(fault),
                 }

@@ -6,10 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Response, Url};
 
 use super::{
+    auth::{self, Authorizer, Challenge},
     client,
     fault::{Fault, Kind},
     messages::Messages,
@@ -34,6 +36,7 @@ pub(super) struct Endpoint {
     url: Url,
     headers: HeaderMap,
     max_message_size: usize,
+    authorizer: Option<Authorizer>,
 }
 
 /// Headers and the URL may hold secrets.
@@ -60,7 +63,13 @@ impl Endpoint {
             .ok_or_else(|| Error::Remote("the URL is not that of an HTTP server".to_owned()))?;
         let client = client::client(config)?;
         let headers = headers(config)?;
-        Ok(Self { client, url, headers, max_message_size: config.max_message_size })
+        let authorizer = match &config.oauth {
+            Some(oauth) => {
+                Some(Authorizer::new(oauth, client::for_others(config, auth::TIMEOUT)?, &url))
+            }
+            None => None,
+        };
+        Ok(Self { client, url, headers, max_message_size: config.max_message_size, authorizer })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -78,7 +87,6 @@ impl Endpoint {
         let request = self
             .client
             .post(url.clone())
-            .headers(self.head(session))
             .header(header::ACCEPT, BOTH_TYPES)
             .header(header::CONTENT_TYPE, JSON)
             .body(message);
@@ -100,11 +108,7 @@ impl Endpoint {
         session: &Session,
         last: Option<&str>,
     ) -> Result<Messages, Fault> {
-        let mut request = self
-            .client
-            .get(self.url.clone())
-            .headers(self.head(session))
-            .header(header::ACCEPT, EVENT_STREAM);
+        let mut request = self.client.get(self.url.clone()).header(header::ACCEPT, EVENT_STREAM);
         if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
             request = request.header(LAST_EVENT_ID, last);
         }
@@ -121,11 +125,29 @@ impl Endpoint {
     /// Ends a session.
     pub(super) async fn delete(&self, session: &Session) -> Result<(), Fault> {
         let request = self.client.request(Method::DELETE, self.url.clone());
-        self.send(request.headers(self.head(session)), session).await.map(drop)
+        self.send(request, session).await.map(drop)
     }
 
-    fn head(&self, session: &Session) -> HeaderMap {
+    /// Gets what a refused request lacked; the fault again if that cannot be had.
+    pub(super) fn authorize(&self, fault: Fault) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (Some(authorizer), Some(challenge)) = (&self.authorizer, &fault.challenge) else {
+                return Err(fault);
+            };
+            match authorizer.authorize(challenge).await {
+                Ok(()) => Ok(()),
+                Err(reason) => Err(fault.because(&reason)),
+            }
+        })
+    }
+
+    fn head(&self, session: &Session, token: Option<&str>) -> HeaderMap {
         let mut headers = self.headers.clone();
+        let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+        if let Some(mut bearer) = bearer {
+            bearer.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
         let own = [(SESSION_ID, session.id()), (PROTOCOL_VERSION, session.version())];
         headers.extend(own.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))));
         headers
@@ -137,11 +159,16 @@ impl Endpoint {
         session: &Session,
     ) -> Result<Response, Fault> {
         let place = self.place();
+        let token = self.authorizer.as_ref().and_then(Authorizer::token);
+        let request = request.headers(self.head(session, token.as_deref()));
         let response = request.send().await.map_err(|error| Fault::of_request(&place, error))?;
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refusal(&place, response, session.id().is_some()).await)
+        let challenge = challenge(&response, token).filter(|_| self.authorizer.is_some());
+        let mut fault = refusal(&place, response, session.id().is_some()).await;
+        fault.challenge = challenge.map(Box::new);
+        Err(fault)
     }
 }
 
@@ -163,6 +190,18 @@ fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
         headers.insert(header::AUTHORIZATION, value);
     }
     Ok(headers)
+}
+
+/// What the server wants of who asks; a 403 says so only where the token does not reach far enough.
+fn challenge(response: &Response, used: Option<String>) -> Option<Challenge> {
+    let header = response.headers().get(header::WWW_AUTHENTICATE);
+    let challenge = Challenge::parse(header.and_then(|value| value.to_str().ok()), used);
+    let wanted = match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => challenge.wants_more_scope(),
+        _ => false,
+    };
+    wanted.then_some(challenge)
 }
 
 fn place(url: &Url) -> String {

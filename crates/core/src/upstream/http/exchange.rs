@@ -78,6 +78,7 @@ impl Channel {
             };
             match attempts.judge(&fault, began.elapsed(), chance()) {
                 Verdict::Renew => self.renew(session.generation()).await?,
+                Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
                 Verdict::Again(pause) => {
                     tracing::debug!("{}; again in {pause:?}", fault.sentence());
                     sleep(pause).await;

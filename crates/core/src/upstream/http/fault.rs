@@ -7,6 +7,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use http::StatusCode;
 
+use super::auth::Challenge;
 use crate::jsonrpc::{Code, ErrorBody, Message, escape};
 
 /// Longest part of a server's own words that is shown.
@@ -22,6 +23,8 @@ pub(super) struct Fault {
     status: Option<StatusCode>,
     /// The start of the body of an answer that is no message.
     excerpt: Option<String>,
+    /// What would make the server accept it.
+    pub(super) challenge: Option<Box<Challenge>>,
     /// The JSON-RPC error that the server gave as its answer.
     pub(super) error: Option<Box<Message>>,
 }
@@ -51,7 +54,15 @@ pub(super) enum Kind {
 impl Fault {
     pub(super) fn new(kind: Kind, text: impl Into<String>) -> Self {
         let ran = matches!(kind, Kind::Broken);
-        Self { kind, ran, text: text.into(), status: None, excerpt: None, error: None }
+        Self {
+            kind,
+            ran,
+            text: text.into(),
+            status: None,
+            excerpt: None,
+            challenge: None,
+            error: None,
+        }
     }
 
     /// A request that got no answer at all.
@@ -96,6 +107,12 @@ impl Fault {
     /// The same fault, once it is known better what it means.
     pub(super) fn meaning(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same fault, with why it could not be overcome.
+    pub(super) fn because(mut self, reason: &str) -> Self {
+        self.text = format!("{}: {reason}", self.text);
+        self
     }
 
     /// A handshake that the server has refused.

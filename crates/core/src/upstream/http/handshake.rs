@@ -118,6 +118,10 @@ impl Channel {
             };
             match attempts.judge(&fault, began.elapsed(), chance()) {
                 Verdict::Again(pause) => sleep(pause).await,
+                Verdict::Authorize => match self.remote.endpoint.authorize(fault).await {
+                    Ok(()) => {}
+                    Err(fault) => break fault,
+                },
                 Verdict::Renew | Verdict::Fail => break fault,
             }
         };

@@ -94,7 +94,11 @@ impl Channel {
                 // What was to be resumed may be gone while the session is not.
                 if resuming { Next::Afresh } else { Next::Stop }
             }
-            Kind::Unauthorized | Kind::NoEndpoint | Kind::Final => Next::Stop,
+            Kind::Unauthorized => match self.remote.endpoint.authorize(fault.clone()).await {
+                Ok(()) => Next::Resume,
+                Err(_) => Next::Stop,
+            },
+            Kind::NoEndpoint | Kind::Final => Next::Stop,
         }
     }
 

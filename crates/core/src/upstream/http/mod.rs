@@ -5,6 +5,7 @@
 //! client had settled in it, and the client does not notice.
 
 mod attempts;
+mod auth;
 mod channel;
 mod client;
 mod dispatch;
