@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -145,9 +145,10 @@ describe("startStdioServer", () => {
   test("says which SDKs it can use when there is none", async (t) => {
     const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
     t.after(() => rmSync(directory, { recursive: true }));
-    for (const part of ["index.js", "package.json", "crates/node/js"]) {
+    for (const part of ["Cargo.toml", "crates/node/js", "index.js", "npm", "package.json"]) {
       cpSync(join(root, part), join(directory, part), { recursive: true });
     }
+    symlinkSync(join(root, "target"), join(directory, "target"), "junction");
     const from = pathToFileURL(join(directory, "index.js")).href;
     const { closed, stderr } = run(
       `await startStdioServer({ serverType: "HTTPStream", url }).catch((error) => console.error(error.message));`,

@@ -85,12 +85,29 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "conformance of sessions",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    // With a server for each session, everything crosses.
+    command: [
+      "node",
+      "__test__/conformance/run.mjs",
+      "--profile",
+      "session",
+      "--cells",
+      "proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25",
+    ],
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,
     command: ["node", "__test__/compat/run.mjs"],
     count: "node",
   },
+  { name: "FastMCP", lane: "node", built: true, command: nodeTest(...specs("fastmcp")), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
 ];

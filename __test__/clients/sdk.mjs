@@ -8,20 +8,33 @@ import * as v2 from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+} from "@modelcontextprotocol/sdk/types.js";
 
 import { Journal } from "../support/journal.mjs";
 import { Wire } from "./wire.mjs";
 
 const v1 = { Client, SSEClientTransport, StreamableHTTPClientTransport };
+/** What v1 wants in place of a method's name. */
+const QUESTIONS = {
+  "elicitation/create": ElicitRequestSchema,
+  "roots/list": ListRootsRequestSchema,
+  "sampling/createMessage": CreateMessageRequestSchema,
+};
 const IDENTITY = { name: "mcp-proxy-tests", version: "1.0.0" };
 
 export const sdks = [
   {
+    answer: (client, method, handler) => client.setRequestHandler(QUESTIONS[method], handler),
     callTool: (client, call, options) => client.callTool(call, undefined, options),
     name: "TypeScript SDK v1",
     sdk: v1,
   },
   {
+    answer: (client, method, handler) => client.setRequestHandler(method, handler),
     callTool: (client, call, options) => client.callTool(call, options),
     name: "TypeScript SDK v2",
     sdk: v2,
@@ -34,11 +47,15 @@ export class Peer {
   wire = new Wire();
   #callTool;
 
-  /** Connects a new client of `sdk` to `url`; the path says which transport it speaks. */
-  static async connect({ callTool, sdk }, url, { clientOptions, headers } = {}) {
+  /**
+   * Connects a new client of `sdk` to `url`; the path says which transport it speaks. `answers` are
+   * the client's answers to what a server may ask, by method.
+   */
+  static async connect({ answer, callTool, sdk }, url, { answers = {}, clientOptions, headers } = {}) {
     const peer = new Peer();
     peer.#callTool = callTool;
     peer.client = new sdk.Client(IDENTITY, clientOptions);
+    for (const [method, handler] of Object.entries(answers)) answer(peer.client, method, handler);
     const Transport = new URL(url).pathname === "/sse" ? sdk.SSEClientTransport : sdk.StreamableHTTPClientTransport;
     peer.transport = new Transport(new URL(url), {
       fetch: peer.wire.fetch,

@@ -14,7 +14,7 @@ const wrong = [
   [{ authenticate: {} }, /"authenticate" must be a function/],
   [{ cors: "*" }, /"cors" must be a boolean or an object/],
   [{ cors: { origin: 1 } }, /"cors.origin" must be a string or an array of strings or a function/],
-  [{ eventStore: true }, /"eventStore" must be false or an object/],
+  [{ eventStore: 1 }, /"eventStore" must be false or an object, not 1/],
   [{ eventStoreMaxEvents: 0 }, /"eventStoreMaxEvents" must be a number of at least 1/],
   [{ eventStoreMaxEvents: NaN }, /"eventStoreMaxEvents"/],
   [{ maxBodySize: "1mb" }, /"maxBodySize"/],
@@ -22,14 +22,45 @@ const wrong = [
   [{ stateless: "yes" }, /"stateless" must be a boolean, not "yes"/],
   [{ createServer: undefined }, /"createServer" and "upstream"/],
   [{ upstream: { command: "x" } }, /"createServer" and "upstream"/],
-  [{ createServer: undefined, upstream: {} }, /"upstream.command" must be a string/],
+  [{ createServer: undefined, upstream: {} }, /"upstream.command" must be a string, not undefined/],
+  [{ createServer: undefined, upstream: { args: [1], command: "x" } }, /"upstream.args" must be an array of strings/],
+  [{ createServer: undefined, upstream: { command: "x", upstreamProtocol: "old" } }, /"auto" or "legacy" or "modern"/],
+  [{ createServer: undefined, upstream: { command: "x", env: { A: 1 } } }, /"upstream.env" must be an object whose/],
+  [{ modern: "lax" }, /"modern" must be a boolean or "strict", not "lax"/],
+  [{ oauth: { protectedResource: { resource: 1 } } }, /"oauth.protectedResource.resource" must be a string/],
+  [{ onClose: "x" }, /"onClose" must be a function/],
+  [{ port: 1.5 }, /"port" must be an integer from 0 to 65535, not 1.5/],
+  [{ tunnel: { host: 1 } }, /"tunnel.host" must be a string/],
 ];
 
 for (const [options, message] of wrong) {
-  test(`a TypeError says what is wrong: ${message}`, async () => {
-    await assert.rejects(startHTTPServer({ createServer, port: 0, ...options }), { message, name: "TypeError" });
+  test(`a TypeError says what is wrong: ${message}`, async (t) => {
+    await assert.rejects(serve(t, options), { message, name: "TypeError" });
   });
 }
+
+test("what is no object of options is a TypeError", async () => {
+  for (const options of [undefined, null, 1, "x", [], () => {}]) {
+    await assert.rejects(startHTTPServer(options), { name: "TypeError" });
+  }
+});
+
+test("null, undefined and numbers without an end are defaults or no limit", async (t) => {
+  const { url } = await serve(t, {
+    apiKey: undefined,
+    cors: null,
+    eventStore: null,
+    eventStoreMaxEvents: Infinity,
+    keepAliveTimeout: undefined,
+    maxBodySize: Infinity,
+    oauth: null,
+    sessionIdleTimeout: NaN,
+    sseEndpoint: null,
+    sslCa: null,
+  });
+  assert.equal((await fetch(`${url}/ping`)).status, 200);
+  assert.equal((await fetch(`${url}/sse`)).status, 404);
+});
 
 test("a port in use rejects with Node's code", async (t) => {
   const { port } = await serve(t);

@@ -485,6 +485,9 @@ pub struct UpstreamConfig {
     pub max_children: usize,
     /// Servers started ahead of the clients that will have them, none by default.
     pub prewarm: usize,
+    /// Idle time after which a server that is not shared is stopped although its session goes on;
+    /// `None`, the default, keeps it as long as the session.
+    pub child_idle_timeout: Option<Duration>,
 }
 
 impl UpstreamConfig {
@@ -502,6 +505,7 @@ impl UpstreamConfig {
             isolation: Isolation::default(),
             max_children: DEFAULT_MAX_CHILDREN,
             prewarm: 0,
+            child_idle_timeout: None,
         }
     }
 }
@@ -570,7 +574,8 @@ pub enum Isolation {
     Shared,
     /// None: each session has a server of its own, and so has each request without a session.
     Session,
-    /// Each request without a session has a server of its own.
+    /// The same, said by those who serve requests without sessions: only those differ in what their
+    /// servers may remember, and a session's requests belong together.
     Request,
 }
 

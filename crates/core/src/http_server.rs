@@ -1,6 +1,6 @@
 //! A front for the servers of an embedding program.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -76,8 +76,8 @@ impl HttpServer {
         self.0.open_tunnel(config).await
     }
 
-    /// Ends every session and connection.
-    pub async fn close(self) {
-        self.0.close(CONNECTION_GRACE).await;
+    /// Ends every session and connection; running requests have this long, 1 s by default.
+    pub async fn close(self, grace: Option<Duration>) {
+        self.0.close(grace.unwrap_or(CONNECTION_GRACE)).await;
     }
 }

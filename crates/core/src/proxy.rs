@@ -141,11 +141,11 @@ impl Server {
         }
     }
 
-    /// Servers that are started for their clients are as ready as they can be.
     fn readiness(&self) -> Arc<dyn Readiness> {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(..) | Self::Remote(_) => Arc::new(OnDemand),
+            Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
+            Self::Remote(_) => Arc::new(OnDemand),
         }
     }
 

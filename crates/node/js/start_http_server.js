@@ -1,12 +1,28 @@
 "use strict";
 // `startHTTPServer`: hands the options to the addon and answers what it asks.
-const { nativeOptions } = require("./check_options.js");
+const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { failure, refusal, unusable } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
 
 const nothing = () => {};
+
+/** What JSON cannot say of an option, in the words of options/given.rs. */
+const inWords = (name, value) => {
+  if (typeof value === "function") return { $: "function" };
+  if (typeof value === "number" && !Number.isFinite(value)) return { $: value > 0 ? "Infinity" : "NaN" };
+  return name === "eventStore" && typeof value === "object" && value ? { $: "object" } : value;
+};
+
+/** The addon checks the options before it does anything. */
+const startNative = (options, listener) => {
+  try {
+    return addon.startHttpServer(JSON.stringify(options ?? null, inWords), listener);
+  } catch (error) {
+    throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
+  }
+};
 
 class HTTPServer {
   #closing;
@@ -40,15 +56,18 @@ class HTTPServer {
     ({ id }) => this.#routes.bytes(id, null),
     ({ id }) => this.#routes.drained(id),
     ({ id, server, text }) => this.#sessions.replay(id, server, text),
+    ({ head, id, text }) => {
+      setImmediate(() => this.#native.taken());
+      this.#sessions.deliver(id, text, head);
+    },
   ];
 
   async start(options) {
-    const json = nativeOptions(options);
     this.#options = options;
     const listening = new Promise((resolve, reject) => {
       this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
     });
-    this.#native = require("./addon.js").startHttpServer(json, (...event) => this.#dispatch(...event));
+    this.#native = startNative(options, (...event) => this.#dispatch(...event));
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
     this.port = await listening;

@@ -40,8 +40,9 @@ class HTTPServerTransport {
 
   async send(message, options) {
     const related = options?.relatedRequestId;
+    const text = JSON.stringify(message) ?? "";
     const eventId = await this.#store?.add(message, related, this.onerror);
-    const status = this.#native.send(this.#id, JSON.stringify(message), rawId(related), eventId);
+    const status = this.#native.send(this.#id, text, rawId(related), eventId);
     if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
   }
 

@@ -1,19 +1,11 @@
 "use strict";
 // Values of the public API.
+const addon = require("./addon.js");
 
 const ServerType = Object.freeze({ HTTPStream: "HTTPStream", SSE: "SSE" });
 
 /** `Access-Control-Allow-Headers` when `cors` is left at its defaults. */
-const DEFAULT_ALLOWED_HEADERS = [
-  "Content-Type",
-  "Authorization",
-  "Accept",
-  "Mcp-Session-Id",
-  "Mcp-Protocol-Version",
-  "Last-Event-Id",
-  "Mcp-Method",
-  "Mcp-Name",
-];
+const DEFAULT_ALLOWED_HEADERS = addon.defaultAllowedHeaders();
 
 /** What the SDK's `Client` takes as `versionNegotiation` for a way of choosing the revision. */
 const resolveVersionNegotiation = (upstreamProtocol) => {

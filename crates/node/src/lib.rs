@@ -17,3 +17,9 @@ use napi_derive::napi;
 pub fn core_version() -> &'static str {
     mcp_proxy_core::VERSION
 }
+
+/// `Access-Control-Allow-Headers` where no others are asked for.
+#[napi]
+pub fn default_allowed_headers() -> Vec<String> {
+    mcp_proxy_core::config::DEFAULT_ALLOWED_HEADERS.map(str::to_owned).to_vec()
+}

@@ -4,6 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use mcp_proxy_core::{
     host::Host,
     tunnel::{self, Tunnel},
 };
-use napi::bindgen_prelude::Buffer;
+use napi::{Status, bindgen_prelude::Buffer};
 use napi_derive::napi;
 use serde_json::json;
 
@@ -44,9 +45,9 @@ impl Front {
         }
     }
 
-    async fn close(self) {
+    async fn close(self, grace: Option<Duration>) {
         match self {
-            Self::Servers(server) => server.close().await,
+            Self::Servers(server) => server.close(grace).await,
             Self::Child(proxy) => proxy.close().await,
         }
     }
@@ -56,11 +57,13 @@ impl Front {
 struct Running {
     front: Front,
     tunnel: Option<Tunnel>,
+    /// How long closing may take.
+    grace: Option<Duration>,
 }
 
 impl Running {
     async fn close(self) {
-        self.front.close().await;
+        self.front.close(self.grace).await;
         if let Some(tunnel) = self.tunnel {
             tunnel.close().await;
         }
@@ -78,8 +81,9 @@ pub struct NativeServer {
 /// Starts a front; `listener` hears how it went and everything after.
 #[napi]
 pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Result<NativeServer> {
-    let options = Options::parse(&options).map_err(napi::Error::from_reason)?;
-    let bridge = Bridge::new(dispatch(&listener)?, options.callbacks());
+    let wrong = |wrong| napi::Error::new(Status::InvalidArg, format!("startHTTPServer: {wrong}"));
+    let options = Options::parse(&options).map_err(wrong)?;
+    let bridge = Bridge::new(dispatch(&listener)?, options.callbacks);
     let servers = Servers::new(Arc::clone(&bridge) as Arc<dyn Host>);
     let running = Arc::new(Mutex::new(None));
     let server = NativeServer {
@@ -107,13 +111,14 @@ async fn start(
     bridge: &Arc<Bridge>,
     servers: &Servers,
 ) -> Result<Running, String> {
+    let grace = options.grace;
     let opening = open(&options, bridge, servers);
     let front = opening.await.map_err(|error| describe(&error))?;
-    let Some(config) = options.tunnel() else { return Ok(Running { front, tunnel: None }) };
+    let Some(config) = options.tunnel else { return Ok(Running { front, tunnel: None, grace }) };
     match front.open_tunnel(config).await {
-        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel) }),
+        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel), grace }),
         Err(error) => {
-            front.close().await;
+            front.close(None).await;
             let message = format!("the tunnel could not be opened: {error}");
             Err(json!({ "message": message }).to_string())
         }
@@ -122,12 +127,12 @@ async fn start(
 
 async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
-    let http = options.http();
-    let Some(config) = options.upstream(http.clone()) else {
-        return Ok(Front::Servers(HttpServer::listen(http, host, servers)?));
+    let Some(upstream) = options.upstream.clone() else {
+        return Ok(Front::Servers(HttpServer::listen(options.http.clone(), host, servers)?));
     };
-    let connected = Proxy::connect(config).await?;
-    let connected = if options.has_callbacks() { connected.with_host(host) } else { connected };
+    let connected = Proxy::connect(options.proxy(upstream)).await?;
+    let asks = options.callbacks.are_asked();
+    let connected = if asks { connected.with_host(host) } else { connected };
     Ok(Front::Child(connected.listen().await?))
 }
 
@@ -181,6 +186,12 @@ impl NativeServer {
             Err(Unsent::Closed) => 2,
             Err(_) => 3,
         }
+    }
+
+    /// The large message has been taken, and the event loop has gone round.
+    #[napi]
+    pub fn taken(&self) {
+        self.bridge.taken();
     }
 
     /// Ends the response stream of a request, or the standalone one, to be resumed.

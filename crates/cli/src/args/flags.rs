@@ -140,6 +140,11 @@ flags! {
         kind: Number::count(0).at_most(1024),
         help: "Servers started ahead of the clients that will have them, when they are not shared",
     }
+    CHILD_IDLE_TIMEOUT: Number = Upstream "childIdleTimeout" {
+        kind: Number::millis(Duration::ZERO),
+        help: "Stop a server that is not shared when its session has not used it for so long; the \
+               session's next request starts another; 0 keeps it as long as the session",
+    }
     RESTART: Choice<RestartWhen> = Upstream "restart" {
         kind: Choice {
             placeholder: "when",

@@ -12,7 +12,7 @@ use std::{ffi::OsString, time::Duration};
 use mcp_proxy_core::{
     config::{
         AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
-        MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
+        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
     },
     tunnel,
 };
@@ -233,6 +233,17 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
         warnings.push(
             "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
         );
+    }
+    let isolation = values.of(&flags::ISOLATION).unwrap_or_default();
+    if isolation == Isolation::Request && !values.of(&flags::STATELESS).unwrap_or_default() {
+        warnings.push(
+            "--isolation request without --stateless: clients that open sessions have a server for \
+             each session, as with --isolation session"
+                .to_owned(),
+        );
+    }
+    if isolation == Isolation::Shared && values.has(&flags::CHILD_IDLE_TIMEOUT) {
+        warnings.push("--childIdleTimeout has no effect on a shared server".to_owned());
     }
     if values.has(&flags::METRICS_HOST) && !values.has(&flags::METRICS_PORT) {
         warnings.push("--metricsHost has no effect without --metricsPort".to_owned());

@@ -48,6 +48,8 @@ fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, Usage
         isolation: values.of(&flags::ISOLATION)?,
         max_children: size(values.of(&flags::MAX_CHILDREN)?),
         prewarm: size(values.of(&flags::PREWARM)?),
+        child_idle_timeout: limit(values.of(&flags::CHILD_IDLE_TIMEOUT)?)
+            .map(Duration::from_millis),
         ..UpstreamConfig::new(command(values, words)?)
     })
 }

@@ -121,9 +121,55 @@ fn stateless_requests_have_servers_of_their_own() {
 }
 
 #[test]
-fn a_command_that_cannot_be_run_is_told_to_each_client() {
-    let flags = ["--isolation", "session"];
-    let proxy = Launch::of(&["/nowhere/at/all"]).flags(&flags).start();
-    let answer = proxy.send(&Request::mcp(initialize("2025-11-25"))).message();
-    assert!(answer.contains("ENOENT"), "{answer}");
+fn a_command_that_cannot_be_found_is_told_at_the_start() {
+    let finished = Launch::of(&["/nowhere/at/all"]).flags(&["--isolation", "session"]).run();
+    assert_eq!(finished.status.code(), Some(1));
+    assert!(finished.stderr.contains("command not found (ENOENT)"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_server_that_is_not_used_rests_and_comes_back_with_what_was_settled() {
+    let flags = ["--isolation", "session", "--childIdleTimeout", "300"];
+    let proxy = Launch::new("log").flags(&flags).start();
+    let session = proxy.session();
+    let level =
+        r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"error"}}"#;
+    session.post(level);
+    let first = pid(&session);
+    wait_for("the server rests", || is_gone(first).then_some(()));
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","method":"vendor/x"}"#).status, 202);
+    assert!(session.call("2", "levels", "{}").contains(r#"{"levels":["error"]}"#));
+    assert_ne!(pid(&session), first);
+}
+
+#[test]
+fn a_server_that_works_or_watches_does_not_rest() {
+    let flags = ["--isolation", "session", "--childIdleTimeout", "100"];
+    let proxy = Launch::new("slow").flags(&flags).start();
+    let (busy, watching) = (proxy.session(), proxy.session());
+    let wish = r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"x:a"}}"#;
+    watching.post(wish);
+    let server = pid(&watching);
+    let answer = busy.call("2", "wait", r#"{"ms":1000}"#);
+    assert!(answer.contains("waited"), "{answer}");
+    assert_eq!(pid(&watching), server);
+}
+
+#[test]
+fn a_handshake_that_is_never_answered_fails_what_waits_for_it() {
+    let flags = ["--isolation", "request", "--stateless", "--connectionTimeout", "300"];
+    let proxy = Launch::new("silent").flags(&flags).start();
+    let answer = proxy.send(&Request::mcp(call("1", "echo", "{}"))).message();
+    let text = "the MCP server did not answer \\\"initialize\\\" within 300 ms";
+    assert!(answer.contains(text), "{answer}");
+}
+
+#[test]
+fn sessions_under_isolation_by_request_are_announced_for_what_they_are() {
+    let proxy = Launch::new("echo").flags(&["--isolation", "request"]).start();
+    let line = proxy.stderr.line(|line| line.contains("--isolation request without --stateless"));
+    assert!(line.is_some());
+    let (one, two) = (proxy.session(), proxy.session());
+    assert_ne!(pid(&one), pid(&two));
+    assert_eq!(pid(&one), pid(&one));
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{kill, text};
-use crate::support::{Kept, Launch, Proxy, Sse, call, wait_for};
+use crate::support::{Kept, Launch, Proxy, Sse, call, is_gone, wait_for};
 
 /// Calls with unmistakable answers.
 fn question(client: usize, number: usize) -> (String, String) {
@@ -45,7 +45,8 @@ fn sse_client(proxy: &Proxy, client: usize, over: &AtomicBool, answered: &Atomic
     let mut sse = Sse::initialized(proxy);
     for number in 0.. {
         let (body, word) = question(client, number);
-        if check(&sse.ask(&body), number, &word) {
+        sse.send(&body);
+        if check(&answer(&mut sse), number, &word) {
             answered.fetch_add(1, Ordering::Relaxed);
         }
         if over.load(Ordering::Relaxed) {
@@ -54,8 +55,18 @@ fn sse_client(proxy: &Proxy, client: usize, over: &AtomicBool, answered: &Atomic
     }
 }
 
+/// The next message that answers something.
+fn answer(sse: &mut Sse<'_>) -> String {
+    loop {
+        let message = sse.events.expect();
+        if !message.contains(r#""method":"notifications/"#) {
+            return message;
+        }
+    }
+}
+
 /// Runs clients of both transports while `disturb` does its work.
-fn under_load(proxy: &Proxy, disturb: impl FnOnce()) -> usize {
+pub(super) fn under_load(proxy: &Proxy, disturb: impl FnOnce()) -> usize {
     let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         let (over, answered) = (&over, &answered);
@@ -69,7 +80,7 @@ fn under_load(proxy: &Proxy, disturb: impl FnOnce()) -> usize {
     answered.into_inner()
 }
 
-fn server(proxy: &Proxy) -> u32 {
+pub(super) fn server(proxy: &Proxy) -> u32 {
     wait_for("a server answers", || {
         let answer = proxy.session().call("0", "pid", "{}");
         answer.contains("\"result\"").then(|| text(&answer).parse().expect("a pid"))
@@ -112,38 +123,115 @@ fn exits_under_load_lose_and_mix_up_nothing() {
     server(&proxy);
 }
 
-/// Descendants, open files and threads of a process.
-fn holdings(pid: u32) -> (usize, usize, usize) {
-    let count = |path: String| std::fs::read_dir(path).expect("the process runs").count();
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.map(|list| list.split_whitespace().count()).unwrap_or_default();
-    (children, count(format!("/proc/{pid}/fd")), count(format!("/proc/{pid}/task")))
+#[test]
+fn floods_of_notifications_under_load_lose_and_mix_up_nothing() {
+    let proxy = Proxy::of("babbling");
+    under_load(&proxy, || {
+        let session = proxy.session();
+        for _ in 0..3 {
+            let answer = session.call("0", "babble", r#"{"count":10000,"bytes":100}"#);
+            assert_eq!(text(&answer), "10000");
+        }
+    });
+    proxy.session().assert_healthy();
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn abandoned_sessions_give_back_what_they_held() {
-    for isolation in ["shared", "session"] {
-        let flags = ["--isolation", isolation, "--sessionIdleTimeout", "200"];
-        let proxy = Launch::new("echo").flags(&flags).start();
-        proxy.session().delete();
-        let sessions = if isolation == "shared" { 500 } else { 40 };
-        wait_for("it is at rest", || (holdings(proxy.pid()).1 < 64).then_some(()));
-        // The guard is a child as well.
-        let before = wait_for("the first server is gone", || {
-            let held = holdings(proxy.pid());
-            (held.0 == 1 + usize::from(isolation == "shared")).then_some(held)
-        });
-        for number in 0..sessions {
-            let session = proxy.session();
+fn garbage_under_load_loses_and_mixes_up_nothing() {
+    let proxy = Proxy::of("noise");
+    let answered = under_load(&proxy, || {
+        let session = proxy.session();
+        for _ in 0..50 {
             session.assert_healthy();
-            if number % 2 == 0 {
-                session.delete();
-            }
         }
-        wait_for("everything is given back", || {
-            let held = holdings(proxy.pid());
-            (held.0 <= before.0 && held.1 <= before.1 && held.2 <= before.2).then_some(())
+    });
+    assert!(answered >= 8, "{answered}");
+    proxy.session().assert_healthy();
+}
+
+#[test]
+fn broken_ends_under_load_lose_and_mix_up_nothing() {
+    for (mode, tool) in [("half-line", "half"), ("closes-stdout", "close"), ("leaves", "leave")] {
+        let flags = ["--maxRestarts", "0", "--restart", "always"];
+        let proxy = Launch::new(mode).flags(&flags).start();
+        let answered = under_load(&proxy, || {
+            for _ in 0..2 {
+                let answer = proxy.session().call("0", tool, "{}");
+                assert!(answer.contains("\"error\""), "{mode}: {answer}");
+                server(&proxy);
+            }
         });
+        assert!(answered > 0, "{mode}");
+        proxy.session().assert_healthy();
     }
+}
+
+#[test]
+fn exits_during_the_handshake_under_load_lose_and_mix_up_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let starts = directory.path().join("starts").display().to_string();
+    let fixture = crate::support::fixture().display().to_string();
+    let script = format!(
+        "echo x >> {starts}; case $(wc -l < {starts}) in 2|3) read line; exit 4;; esac; \
+         exec {fixture} echo"
+    );
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&["--maxRestarts", "0"]).start();
+    let answered = under_load(&proxy, || {
+        kill("KILL", server(&proxy));
+        server(&proxy);
+    });
+    assert!(answered > 0);
+    let starts = std::fs::read_to_string(&starts).expect("the starts");
+    assert_eq!(starts.lines().count(), 4);
+    proxy.session().assert_healthy();
+}
+
+#[test]
+fn a_grandchild_that_keeps_stdout_open_hides_no_death_under_load() {
+    let proxy = Launch::new("grandchild").flags(&["--maxRestarts", "0"]).start();
+    let mut orphans = Vec::new();
+    under_load(&proxy, || {
+        for _ in 0..3 {
+            let (server, grandchild) = wait_for("a server answers", || {
+                let session = proxy.session();
+                let (pid, grandchild) =
+                    (session.call("0", "pid", "{}"), session.call("1", "grandchild", "{}"));
+                let both = pid.contains("\"result\"") && grandchild.contains("\"result\"");
+                let number = |answer: &str| text(answer).parse::<u32>().expect("a process id");
+                both.then(|| (number(&pid), number(&grandchild)))
+            });
+            orphans.push(grandchild);
+            kill("KILL", server);
+        }
+        server(&proxy);
+    });
+    for orphan in orphans {
+        wait_for("the orphan is gone", || is_gone(orphan).then_some(()));
+    }
+    proxy.session().assert_healthy();
+}
+
+/// Each client's server dies on its own, again and again, or hangs.
+#[test]
+fn deaths_of_servers_of_their_own_lose_and_mix_up_nothing() {
+    let flags = ["--isolation", "session", "--prewarm", "2"];
+    let proxy = Launch::new("exit-after 20").flags(&flags).start();
+    let answered = under_load(&proxy, || {
+        for _ in 0..5 {
+            kill("KILL", server(&proxy));
+        }
+    });
+    assert!(answered > 0);
+    proxy.session().assert_healthy();
+    let flags = ["--isolation", "session", "--pingInterval", "50", "--pingTimeout", "500"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let session = proxy.session();
+    under_load(&proxy, || {
+        let hung = super::pid(&session);
+        kill("STOP", hung);
+        let answer = session.call("0", "echo", "{}");
+        assert!(answer.contains("did not answer a ping within 500 ms"), "{answer}");
+        wait_for("the hung server is gone", || is_gone(hung).then_some(()));
+        session.assert_healthy();
+    });
 }

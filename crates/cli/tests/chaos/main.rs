@@ -6,11 +6,13 @@
 mod support;
 
 mod isolation;
+mod leaks;
 mod load;
+mod pressure;
 mod processes;
 mod restart;
 
-use support::{Proxy, Session};
+use support::{Proxy, Session, scrape};
 
 /// The text of a tool's result.
 fn text(answer: &str) -> String {

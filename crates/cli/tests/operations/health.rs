@@ -81,3 +81,44 @@ fn the_metrics_port_tells_health_too_but_not_to_a_rebound_page() {
         .header("Origin", "http://evil.example");
     assert_eq!(ask(&rebound).status, 403);
 }
+
+/// A server for each client: ready until one cannot be started, and again when one can.
+#[test]
+fn servers_on_demand_are_ready_while_they_can_be_started() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let cure = directory.path().join("cure");
+    let fixture = crate::support::fixture().display().to_string();
+    let script = format!(
+        "if [ -e {} ]; then exec {fixture} echo; fi; echo secret >&2; exit 3",
+        cure.display()
+    );
+    let flags = ["--isolation", "session", "--metricsPort", "0"];
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&flags).start();
+    assert_ready(&proxy.send(&Request::get("/readyz")));
+    let initialize = crate::support::initialize(crate::support::LATEST);
+    let answer = proxy.send(&Request::mcp(initialize)).message();
+    assert!(answer.contains("exited with code 3"), "{answer}");
+    let unready = proxy.send(&Request::get("/readyz"));
+    let reason = "the MCP server exited with code 3";
+    let expected = json!({ "ready": false, "state": "failing", "reason": reason });
+    assert_eq!((unready.status, unready.header("retry-after")), (503, Some("1")));
+    assert_eq!(unready.json(), expected);
+    assert_eq!(crate::scrape::Scrape::of(&proxy).value("mcp_proxy_ready"), Some(0.0));
+    std::fs::write(&cure, "").expect("a file");
+    crate::support::wait_for("it is ready again", || {
+        (proxy.send(&Request::get("/readyz")).status == 200).then_some(())
+    });
+    proxy.session().assert_healthy();
+}
+
+#[test]
+fn what_a_server_says_before_it_dies_is_not_told_to_everybody() {
+    let script = "echo secret >&2; exit 3";
+    let proxy = Launch::of(&["sh", "-c", script]).flags(&["--listenEarly"]).start();
+    let unready = crate::support::wait_for("the failure is known", || {
+        let answer = proxy.send(&Request::get("/readyz"));
+        answer.text().contains("exited with code 3").then_some(answer)
+    });
+    assert_eq!(unready.status, 503);
+    assert!(!unready.text().contains("secret"), "{}", unready.text());
+}

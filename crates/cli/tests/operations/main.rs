@@ -9,5 +9,6 @@ mod health;
 mod limits;
 mod logs;
 mod metrics;
-mod scrape;
 mod trace_context;
+
+use support::scrape;

@@ -203,3 +203,39 @@ fn a_taken_metrics_port_is_told_by_its_flag() {
     assert_eq!(finished.status.code(), Some(1));
     assert!(finished.stderr.contains("choose another with --metricsPort"), "{}", finished.stderr);
 }
+
+#[test]
+fn servers_of_sessions_are_counted_with_what_they_use() {
+    let flags = ["--metricsPort", "0", "--isolation", "session", "--prewarm", "1"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    assert_eq!(Scrape::of(&proxy).value("mcp_proxy_servers"), Some(1.0));
+    let (one, two) = (proxy.session(), proxy.session());
+    settles(&proxy, "mcp_proxy_servers", 3.0);
+    let scrape = Scrape::of(&proxy);
+    assert_eq!(scrape.value("mcp_proxy_server_processes"), Some(3.0));
+    assert!(scrape.value("mcp_proxy_server_resident_memory_bytes") > Some(0.0));
+    one.delete();
+    two.delete();
+    settles(&proxy, "mcp_proxy_servers", 1.0);
+    assert_eq!(Scrape::of(&proxy).value("mcp_proxy_server_restarts_total"), Some(0.0));
+}
+
+#[test]
+fn bytes_to_and_from_servers_are_counted() {
+    for isolation in ["shared", "session"] {
+        let flags = ["--metricsPort", "0", "--isolation", isolation];
+        let proxy = Launch::new("echo").flags(&flags).start();
+        let session = proxy.session();
+        let read = |scrape: &Scrape| scrape.value("mcp_proxy_server_read_bytes_total").unwrap();
+        let written =
+            |scrape: &Scrape| scrape.value("mcp_proxy_server_written_bytes_total").unwrap();
+        let before = Scrape::of(&proxy);
+        let text = "x".repeat(10_000);
+        session.call("1", "echo", &format!(r#"{{"text":"{text}"}}"#));
+        let after = Scrape::of(&proxy);
+        for of in [read, written] {
+            let bytes = of(&after) - of(&before);
+            assert!((10_000.0..10_400.0).contains(&bytes), "{isolation}: {bytes}");
+        }
+    }
+}

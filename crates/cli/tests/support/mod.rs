@@ -9,6 +9,7 @@ mod event;
 mod http;
 mod process;
 mod proxy;
+pub(crate) mod scrape;
 mod session;
 mod stdio;
 

@@ -27,6 +27,8 @@ pub(crate) struct Levels {
     pub(crate) ready: bool,
     pub(crate) servers: u64,
     pub(crate) restarts: u64,
+    pub(crate) written_to_servers: u64,
+    pub(crate) read_from_servers: u64,
     /// `None` where the system does not tell.
     pub(crate) server_usage: Option<Usage>,
     pub(crate) own_usage: Option<Usage>,
@@ -123,6 +125,9 @@ impl Exposition {
         page.gauge("mcp_proxy_ready", "Whether a server can take calls", u64::from(levels.ready))?;
         page.gauge("mcp_proxy_servers", "Running servers", levels.servers)?;
         page.counter("mcp_proxy_server_restarts", "Restarts of servers", levels.restarts)?;
+        let (written, read) = (levels.written_to_servers, levels.read_from_servers);
+        page.counter("mcp_proxy_server_written_bytes", "Bytes written to servers", written)?;
+        page.counter("mcp_proxy_server_read_bytes", "Bytes read from servers", read)?;
         let Some(usage) = levels.server_usage else { return Ok(()) };
         page.gauge(
             "mcp_proxy_server_processes",

@@ -138,6 +138,11 @@ impl Exchanges {
         first.filter(|_| calls.next().is_none())
     }
 
+    /// Whether a call is to be answered on another sink than this one.
+    pub(super) fn go_past(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.calls().any(|(_, reply)| reply.goes_past(sink))
+    }
+
     /// The call that began last.
     pub(super) fn newest(&self) -> Option<u64> {
         self.calls().map(|(id, _)| id).max()

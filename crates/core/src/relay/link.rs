@@ -180,15 +180,11 @@ impl State {
 impl Member {
     /// Holds a request until the upstream is back, within the limit that is set for it.
     pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
-        let member = self.clone();
-        Box::pin(async move {
-            let limit = member.shared().restart_wait();
-            if timeout(limit, member.shared().settled()).await.is_err() {
-                return reply.error(&member.shared().still_away(limit));
-            }
-            if let Some(sending) = member.request(request, reply) {
-                sending.await;
-            }
+        let shared = Arc::clone(self.shared());
+        self.hold(request, reply, async move {
+            let limit = shared.restart_wait();
+            let settled = timeout(limit, shared.settled()).await;
+            settled.map_err(|_| shared.still_away(limit))
         })
     }
 }

@@ -49,6 +49,7 @@ impl Connection for Member {
         let mut state = self.shared.lock();
         let Some(attached) = state.members.remove(&self.id) else { return };
         let abandoned = if attached.in_flight > 0 { state.abandon(self.id) } else { Vec::new() };
+        state.waiting.abandon(self.id);
         for (id, _) in &abandoned {
             state.cancel(*id, "Connection closed");
         }
@@ -77,7 +78,11 @@ impl Member {
         Self { id, shared }
     }
 
-    pub(super) fn shared(&self) -> &Shared {
+    pub(super) fn id(&self) -> MemberId {
+        self.id
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
@@ -219,7 +224,11 @@ impl Member {
     fn cancel(&self, notification: &Message) {
         let Some(span) = notification.cancelled_id() else { return };
         let mut state = self.shared.lock();
-        let Some(id) = state.exchanges.find(self.id, notification.text(span)) else { return };
+        let id = notification.text(span);
+        let Some(id) = state.exchanges.find(self.id, id) else {
+            state.waiting.cancel(self.id, id);
+            return;
+        };
         let exchange = state.exchanges.remove(id);
         state.ended(self.id);
         if let Link::Up { outbox, .. } = &state.link {
@@ -242,15 +251,10 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         match self.try_forward(request, reply, list).err()? {
             Held::Away(request, reply) => Some(self.wait(request, reply)),
-            Held::Full(outbox, request, reply) => {
-                let member = self.clone();
-                Some(Box::pin(async move {
-                    outbox.room().await;
-                    if let Some(sending) = member.forward(request, reply, list) {
-                        sending.await;
-                    }
-                }))
-            }
+            Held::Full(outbox, request, reply) => Some(self.hold(request, reply, async move {
+                outbox.room().await;
+                Ok(())
+            })),
         }
     }
 

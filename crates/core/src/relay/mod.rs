@@ -19,6 +19,8 @@ mod readiness;
 mod reply;
 mod shared;
 mod subscription;
+mod volume;
+mod waiting;
 
 pub(crate) use cause::Cause;
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
@@ -31,8 +33,9 @@ pub(crate) use outbox::Outbox;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
+pub(crate) use volume::Volume;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -76,11 +79,23 @@ pub(crate) trait Sink: Send + Sync {
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
 
-    /// While the client is behind with reading: what a source that can wait should wait for.
-    fn room(&self) -> Option<BoxFuture<'static, ()>> {
-        None
+    /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
+    /// before everything is there.
+    fn backlog(&self) -> usize {
+        0
+    }
+
+    /// Waits, from the moment of the call, until some of a large backlog was read or its reader
+    /// has gone.
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
     }
 }
+
+/// A backlog from which on the server that feeds it is paused, if it feeds nobody else.
+pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
+/// The backlog at which a paused server goes on.
+pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 
 /// A client for whom a connection is opened.
 #[derive(Default)]
@@ -129,6 +144,11 @@ pub(crate) trait Backend: Send + Sync {
 pub(crate) trait Listener: Send + Sync {
     /// A message from the server.
     fn receive(&self, message: &Message);
+
+    /// What to wait for before the next message is read.
+    fn pause(&self) -> Option<BoxFuture<'_, ()>> {
+        None
+    }
 }
 
 /// One client's use of a [`Backend`].

@@ -14,7 +14,7 @@ pub(crate) trait Readiness: fmt::Debug + Send + Sync {
 /// Why no server can take a call. Everybody may read it, so it holds nothing that a server wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unready {
-    /// One word for programs: `starting`, `restarting`, `stopped`.
+    /// One word for programs: `starting`, `restarting`, `stopped`, `failing`.
     pub(crate) state: &'static str,
     /// One sentence for people.
     pub(crate) reason: String,
@@ -31,6 +31,10 @@ pub(crate) struct Servers {
     pub(crate) restarts: u64,
     /// Bytes waiting to be written to them.
     pub(crate) queued_bytes: usize,
+    /// Bytes written to them so far.
+    pub(crate) written_bytes: u64,
+    /// Bytes read from them so far.
+    pub(crate) read_bytes: u64,
 }
 
 /// Servers that are started for their clients, and so are as ready as they can be.

@@ -73,6 +73,11 @@ impl Reply {
         self.sink.clone()
     }
 
+    /// Whether the answer goes to another sink than this one.
+    pub(super) fn goes_past(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.sink.as_ref().is_some_and(|own| !Arc::ptr_eq(own, sink))
+    }
+
     /// Passes a progress notification on under the client's own token.
     pub(crate) fn progress(&self, notification: &Message) {
         let (Some(sink), Some(token), Some(span)) =

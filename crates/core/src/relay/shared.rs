@@ -16,12 +16,14 @@ use tokio::sync::Notify;
 
 use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
+    Volume,
     exchange::{Exchange, Exchanges, MemberId, Purpose},
     fan_out::deliver,
     link::Link,
     lists::Lists,
     member::Member,
     subscription::{Effect, Subscriptions},
+    waiting::Waiting,
 };
 use crate::{
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
     pub(super) busy: Notify,
     /// The link is another one.
     pub(super) changed: Notify,
+    volume: Arc<Volume>,
     state: Mutex<State>,
 }
 
@@ -48,6 +51,8 @@ pub(super) struct State {
     pub(super) exchanges: Exchanges,
     pub(super) members: HashMap<MemberId, Attached>,
     pub(super) subscriptions: Subscriptions<super::Reply>,
+    /// Calls that cannot be handed over for the moment.
+    pub(super) waiting: Waiting,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
     /// What clients saw of the upstream's lists.
@@ -89,11 +94,13 @@ impl Shared {
             restart_wait,
             busy: Notify::new(),
             changed: Notify::new(),
+            volume: Arc::default(),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),
                 members: HashMap::new(),
                 subscriptions: Subscriptions::default(),
+                waiting: Waiting::default(),
                 level: INITIAL_LEVEL,
                 lists: Lists::default(),
                 restarts: 0,
@@ -101,6 +108,11 @@ impl Shared {
                 next_member: 0,
             }),
         })
+    }
+
+    /// Where what crosses to and from the upstream is counted.
+    pub(crate) fn volume(&self) -> &Arc<Volume> {
+        &self.volume
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -215,15 +227,17 @@ impl Readiness for Shared {
     }
 
     fn servers(&self) -> Servers {
+        let (written_bytes, read_bytes) = self.volume.so_far();
         let state = self.lock();
         let restarts = u64::from(state.restarts);
+        let servers = Servers { restarts, written_bytes, read_bytes, ..Servers::default() };
         match &state.link {
             Link::Up { outbox, pid, .. } => Servers {
                 pids: pid.iter().copied().collect(),
-                restarts,
                 queued_bytes: outbox.queued_bytes(),
+                ..servers
             },
-            _ => Servers { restarts, ..Servers::default() },
+            _ => servers,
         }
     }
 }

@@ -10,13 +10,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Numbering, Reading, Session};
 use crate::{
     codec::event_stream,
     jsonrpc::{Assembly, Frame, Pieces},
-    relay::{Outgoing, Sink},
+    relay::{Outgoing, RESUME_BELOW, Sink},
 };
 
 /// Bytes queued for a reader that does not keep up, beyond which its stream is cut. One message of
@@ -50,6 +52,8 @@ pub(crate) struct Stream {
     stored: bool,
     place: Option<Place>,
     owner: Option<Uuid>,
+    /// Some of a large backlog was read, or nobody reads any more.
+    drained: Notify,
     state: Mutex<State>,
 }
 
@@ -63,6 +67,8 @@ struct Place {
 struct State {
     queue: Pieces,
     reader: Reader,
+    /// The response has begun to be sent to this reader.
+    is_read: bool,
     /// Counts the readers, so that the last one is told from those before it.
     turn: u64,
     /// Bytes that may be queued: the common limit, on top of what the reader has missed.
@@ -109,8 +115,10 @@ impl Stream {
             stored: false,
             place: None,
             owner: None,
+            drained: Notify::new(),
             state: Mutex::new(State {
                 queue: Pieces::default(),
+                is_read: false,
                 reader: Reader::Absent,
                 turn: 0,
                 limit: MAX_QUEUED_BYTES,
@@ -220,6 +228,8 @@ impl Stream {
         }
         state.queue = Pieces::default();
         state.reader = Reader::Absent;
+        state.is_read = false;
+        self.drained.notify_waiters();
         let finished = state.owed == Owed::Ended || self.numbering.is_none();
         drop(state);
         if finished {
@@ -232,6 +242,7 @@ impl Stream {
         let mut state = self.lock();
         state.owed = Owed::Ended;
         state.wake();
+        self.drained.notify_waiters();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -247,7 +258,12 @@ impl Stream {
             Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
             _ => {}
         }
+        state.is_read = true;
+        let is_large = state.queue.len() > RESUME_BELOW;
         if let Some(bytes) = state.queue.pop() {
+            if is_large {
+                self.drained.notify_waiters();
+            }
             return Poll::Ready(Step::Bytes(bytes));
         }
         if state.owed == Owed::Ended {
@@ -306,6 +322,9 @@ impl Stream {
         }
         let finished = outgoing.response && state.settle(self.encoding);
         state.wake();
+        if matches!(state.reader, Reader::Cut) {
+            self.drained.notify_waiters();
+        }
         let absent = matches!(state.reader, Reader::Absent);
         drop(state);
         if finished && absent {
@@ -377,7 +396,18 @@ impl Sink for Stream {
         if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
             state.wake();
             state.reader = Reader::Dismissed;
+            self.drained.notify_waiters();
         }
+    }
+
+    fn backlog(&self) -> usize {
+        let state = self.lock();
+        let reads = state.is_read && matches!(state.reader, Reader::Present(_));
+        if reads && self.is_event_stream() { state.queue.len() } else { 0 }
+    }
+
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.drained.notified())
     }
 
     fn is_heard(&self) -> bool {
@@ -392,6 +422,7 @@ impl State {
     /// The reader changes.
     fn begin_turn(&mut self) -> u64 {
         self.reader = Reader::Present(None);
+        self.is_read = false;
         self.turn += 1;
         self.limit = self.queue.len() + MAX_QUEUED_BYTES;
         self.turn

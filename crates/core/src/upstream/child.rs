@@ -14,6 +14,7 @@ use tokio::{
     process::{ChildStdin, ChildStdout},
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     guard::Guard,
@@ -25,11 +26,14 @@ use crate::{
     config::CommandConfig,
     error::Error,
     jsonrpc::escape,
-    relay::{Cause, InitializeResult, Listener, Outbox},
+    relay::{Cause, InitializeResult, Listener, Outbox, Volume},
 };
 
 /// How long the output of a child that has exited is still read.
 const DRAIN: Duration = Duration::from_millis(250);
+/// How long a child whose output has ended has to exit before it is stopped. The system closes the
+/// pipes of a process before it reports its end, and on a busy machine much may come between.
+const END_OF_OUTPUT: Duration = Duration::from_secs(1);
 /// Time to end a server that does not serve.
 pub(super) const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
@@ -39,6 +43,7 @@ pub(super) struct Child {
     process: Process,
     stdin: ChildStdin,
     lines: Lines<ChildStdout>,
+    volume: Arc<Volume>,
 }
 
 /// Why a server that runs is to run no longer.
@@ -73,10 +78,15 @@ impl Child {
         self.process.pid()
     }
 
-    /// Starts the command.
-    pub(super) fn spawn(config: &CommandConfig, guard: Option<&Guard>) -> Result<Self, Error> {
+    /// Starts the command; what crosses its pipes is counted in `volume`.
+    pub(super) fn spawn(
+        config: &CommandConfig,
+        guard: Option<&Guard>,
+        volume: &Arc<Volume>,
+    ) -> Result<Self, Error> {
         let (process, Pipes { stdin, stdout }) = Process::spawn(config, guard)?;
-        Ok(Self { process, stdin, lines: Lines::new(stdout, config.max_line_size) })
+        let lines = Lines::new(stdout, config.max_line_size).counted(Arc::clone(volume));
+        Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 
     /// Completes the handshake within `limit`, or ends the server.
@@ -126,15 +136,18 @@ impl Child {
         listener: Arc<impl Listener + 'static>,
         told: impl Future<Output = Stop>,
     ) -> Ended {
-        let Self { mut process, stdin, lines } = self;
-        let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&outbox)));
-        let mut reader = tokio::spawn(read_all(lines, listener));
+        let Self { mut process, stdin, lines, volume } = self;
+        let ending = CancellationToken::new();
+        let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&outbox), volume));
+        let mut reader = tokio::spawn(read_all(lines, listener, ending.clone()));
         let mut end = tokio::select! {
             stop = told => End::Told(stop),
             _ = process.exited() => End::Exited,
             reason = &mut reader => End::Output(reason.unwrap_or_else(|error| error.to_string())),
         };
-        if matches!(end, End::Output(_)) && timeout(DRAIN, process.exited()).await.is_ok() {
+        // What is left of its output is little, and nobody has to wait for it any more.
+        ending.cancel();
+        if matches!(end, End::Output(_)) && timeout(END_OF_OUTPUT, process.exited()).await.is_ok() {
             // The end of its output was that of the process, which says more.
             end = End::Exited;
         } else if matches!(end, End::Exited) {
@@ -160,6 +173,28 @@ impl Child {
     }
 }
 
+/// Why a server could not be started: what everybody may know, and its own words apart from that.
+pub(super) fn failure(error: &Error) -> Cause {
+    let (message, data) = match error {
+        Error::EndedEarly { command, outcome, stderr } => {
+            let message =
+                format!("the MCP server {command:?} {outcome} before it answered \"initialize\"");
+            (message, Some(particulars(outcome, stderr)))
+        }
+        Error::HandshakeRefused { command, reason } => {
+            let message = format!("the MCP server {command:?} refused \"initialize\"");
+            (message, Some(format!("{{\"reason\":{}}}", escape(reason))))
+        }
+        _ => (error.to_string(), None),
+    };
+    Cause { message, data }
+}
+
+fn particulars(outcome: &str, stderr: &[String]) -> String {
+    let words: Vec<_> = stderr.iter().map(|line| escape(line)).collect();
+    format!(r#"{{"outcome":{},"stderr":[{}]}}"#, escape(outcome), words.join(","))
+}
+
 async fn cause(process: &mut Process, end: End, outcome: &str) -> Cause {
     let message = match end {
         End::Told(Stop::Asked(_)) => "the proxy is shutting down".to_owned(),
@@ -168,13 +203,11 @@ async fn cause(process: &mut Process, end: End, outcome: &str) -> Cause {
         End::Output(reason) => format!("the MCP server was stopped: {reason}"),
     };
     let words = process.last_words().await;
-    let words: Vec<_> = words.iter().map(|line| escape(line)).collect();
-    let data = format!(r#"{{"outcome":{},"stderr":[{}]}}"#, escape(outcome), words.join(","));
-    Cause { message, data: Some(data) }
+    Cause { message, data: Some(particulars(outcome, &words)) }
 }
 
 /// Writes the queue to the child until it is closed, then ends the child's input.
-async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>) {
+async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>, volume: Arc<Volume>) {
     let mut stdin = match input(stdin) {
         Ok(stdin) => stdin,
         Err(error) => {
@@ -183,10 +216,12 @@ async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>) {
         }
     };
     while let Some(batch) = outbox.next().await {
+        let length = batch.iter().map(Bytes::len).sum();
         if let Err(error) = write_batch(&mut stdin, batch.into()).await {
             tracing::debug!(%error, "the server does not read its input");
             return;
         }
+        volume.written(length);
     }
 }
 
@@ -232,11 +267,21 @@ fn input(stdin: ChildStdin) -> io::Result<Input> {
     Ok(stdin)
 }
 
-/// Reads the child's output until it ends; says why.
-async fn read_all(mut lines: Lines<ChildStdout>, listener: Arc<impl Listener>) -> String {
+/// Reads the child's output until it ends; says why. The listener may pause it, but not while the
+/// child is ending.
+async fn read_all(
+    mut lines: Lines<ChildStdout>,
+    listener: Arc<impl Listener>,
+    ending: CancellationToken,
+) -> String {
     loop {
         match lines.next().await {
-            Ok(Some(message)) => listener.receive(&message),
+            Ok(Some(message)) => {
+                listener.receive(&message);
+                if let Some(pause) = listener.pause() {
+                    ending.run_until_cancelled(pause).await;
+                }
+            }
             Ok(None) => return "it closed its output".to_owned(),
             Err(reason) => return reason,
         }

@@ -1,6 +1,6 @@
 //! Messages among the lines that a server writes.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::{
     codec::line::{Line, LineBuffer, classify},
     jsonrpc::{Body, Invalid, Message, split},
+    relay::Volume,
     telemetry::console_error,
 };
 
@@ -19,12 +20,19 @@ pub(super) struct Lines<R> {
     limit: usize,
     batch: std::vec::IntoIter<Message>,
     ended: bool,
+    volume: Arc<Volume>,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R, limit: usize) -> Self {
         let buffer = LineBuffer::new(limit);
-        Self { reader, buffer, limit, batch: Vec::new().into_iter(), ended: false }
+        let volume = Arc::default();
+        Self { reader, buffer, limit, batch: Vec::new().into_iter(), ended: false, volume }
+    }
+
+    /// Counts what is read.
+    pub(super) fn counted(self, volume: Arc<Volume>) -> Self {
+        Self { volume, ..self }
     }
 
     /// The next message; `None` at the end of the output, an error if it cannot be read on.
@@ -53,7 +61,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     async fn read(&mut self) -> Result<(), String> {
         let count = self.reader.read_buf(self.buffer.room()).await;
-        if count.map_err(|error| format!("its output cannot be read: {error}"))? == 0 {
+        let count = count.map_err(|error| format!("its output cannot be read: {error}"))?;
+        self.volume.read(count);
+        if count == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
             let first = self.message(&rest);

@@ -3,13 +3,17 @@
 mod child;
 mod guard;
 mod handshake;
+mod hang;
 mod http;
 mod lines;
 mod nursery;
+mod outlook;
 mod process;
+mod program;
 mod restart;
 mod stderr;
 mod supervisor;
+mod tenancy;
 
 pub use guard::{Guard, groups_left};
 pub(crate) use http::Remote;

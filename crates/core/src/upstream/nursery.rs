@@ -1,55 +1,92 @@
 //! Servers that are not shared: started for one client each, some of them ahead of it.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    child::{Child, STOP_AFTER_FAILURE, Stop},
+    child::{Child, STOP_AFTER_FAILURE, failure},
     guard::Guard,
+    outlook::Outlook,
+    program,
+    restart::{chance, pause},
+    tenancy::Tenancy,
 };
 use crate::{
-    config::{CommandConfig, RestartWhen, UpstreamConfig},
+    config::{CommandConfig, PingConfig, RestartWhen, UpstreamConfig},
     error::Error,
     jsonrpc::{Code, ErrorBody},
-    relay::{self, Cause, Dedicated, Launched, Limits, Outbox, Private},
+    relay::{
+        self, Cause, Dedicated, Launched, Limits, Outbox, Private, Readiness, Servers, Unready,
+        Volume,
+    },
     telemetry::console_error,
 };
+
+/// When it is worth asking again for a server that could not be started.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// All servers of a proxy that does not share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Nursery(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     command: CommandConfig,
+    pub(super) connection_timeout: Duration,
+    pub(super) child_idle_timeout: Option<Duration>,
+    pub(super) ping: Option<PingConfig>,
     guard: Option<Guard>,
     slots: Arc<Semaphore>,
     max_children: usize,
     prewarm: usize,
     spares: Mutex<VecDeque<Child>>,
+    running: Mutex<BTreeMap<u64, Running>>,
+    next: AtomicU64,
+    restarts: AtomicU64,
+    outlook: Outlook,
+    volume: Arc<Volume>,
     serving: TaskTracker,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
+}
+
+/// A server that has a client.
+#[derive(Debug)]
+struct Running {
+    pid: Option<u32>,
+    outbox: Arc<Outbox>,
 }
 
 impl Nursery {
-    /// Starts the spares; a command that cannot be started is told at once if there are any.
+    /// Starts the spares; a command that cannot be started is told at once.
     pub(crate) fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+        program::check(&config.command)?;
         let nursery = Self(Arc::new(Inner {
             command: config.command.clone(),
+            connection_timeout: config.connection_timeout,
+            child_idle_timeout: config.child_idle_timeout,
+            ping: config.ping,
             guard,
             slots: Arc::new(Semaphore::new(config.max_children.min(Semaphore::MAX_PERMITS))),
             max_children: config.max_children,
             prewarm: config.prewarm,
             spares: Mutex::default(),
+            running: Mutex::default(),
+            next: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            outlook: Outlook::default(),
+            volume: Arc::default(),
             serving: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
@@ -88,6 +125,35 @@ impl relay::Nursery for Nursery {
         })?;
         Ok(Box::new(Slot { permit, nursery: Arc::clone(&self.0) }))
     }
+
+    fn restarted(&self) {
+        self.0.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Ready as long as the last attempt to start a server was none that failed.
+impl Readiness for Nursery {
+    fn unready(&self) -> Option<Unready> {
+        let reason = self.0.outlook.failure()?;
+        Some(Unready { state: "failing", reason, retry_after: Some(RETRY_AFTER) })
+    }
+
+    fn servers(&self) -> Servers {
+        let running = self.0.running();
+        let spares = self.0.spares();
+        let (written_bytes, read_bytes) = self.0.volume.so_far();
+        Servers {
+            pids: running
+                .values()
+                .filter_map(|server| server.pid)
+                .chain(spares.iter().filter_map(Child::pid))
+                .collect(),
+            restarts: self.0.restarts.load(Ordering::Relaxed),
+            queued_bytes: running.values().map(|server| server.outbox.queued_bytes()).sum(),
+            written_bytes,
+            read_bytes,
+        }
+    }
 }
 
 /// See [`relay::Slot`].
@@ -99,47 +165,41 @@ struct Slot {
 impl relay::Slot for Slot {
     fn launch(self: Box<Self>, client: Arc<Private>) -> Result<Launched, Cause> {
         let Self { permit, nursery } = *self;
-        let failed = |error: Error| Cause { message: error.to_string(), data: None };
-        let child = nursery.take().map_err(failed)?;
+        let child = nursery.take().map_err(|error| {
+            let cause = failure(&error);
+            console_error!("[mcp-proxy] {}", cause.message);
+            nursery.failed(cause.message.clone());
+            cause
+        })?;
         let outbox = Arc::new(Outbox::default());
         let (stop, stopped) = oneshot::channel();
-        let serving = Serving { child, client, outbox: Arc::clone(&outbox), permit };
-        let all = nursery.stop.clone();
-        nursery.serving.spawn(serving.run(stopped, all));
+        let place = nursery.enter(child.pid(), &outbox);
+        let tenancy = Tenancy { client, place, outbox: Arc::clone(&outbox), permit };
+        nursery.serving.spawn(tenancy.run(child, stopped));
         Ok(Launched { outbox, stop })
     }
 }
 
-struct Serving {
-    child: Child,
-    client: Arc<Private>,
-    outbox: Arc<Outbox>,
-    permit: OwnedSemaphorePermit,
+/// A server's place among those that run.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) nursery: Arc<Inner>,
+    number: u64,
 }
 
-impl Serving {
-    /// Carries the server to its end.
-    async fn run(self, stopped: oneshot::Receiver<()>, all: CancellationToken) {
-        let Self { child, client, outbox, permit } = self;
-        let told = async {
-            tokio::select! {
-                // The client has gone, in whichever way the sender was lost.
-                _ = stopped => {}
-                () = all.cancelled() => {}
-                () = client.expire_calls() => {}
-            }
-            Stop::Asked(STOP_AFTER_FAILURE)
-        };
-        let ended = child.serve(outbox, Arc::clone(&client), told).await;
-        if !ended.asked {
-            console_error!("[mcp-proxy] {}", ended.cause.message);
-        }
-        client.ended(&ended.cause);
-        drop(permit);
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.nursery.running().remove(&self.number);
     }
 }
 
 impl Inner {
+    fn enter(self: &Arc<Self>, pid: Option<u32>, outbox: &Arc<Outbox>) -> Place {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.running().insert(number, Running { pid, outbox: Arc::clone(outbox) });
+        Place { nursery: Arc::clone(self), number }
+    }
+
     /// A server that nobody has: a spare if one is left, else a new one.
     fn take(self: &Arc<Self>) -> Result<Child, Error> {
         let spare = loop {
@@ -148,12 +208,13 @@ impl Inner {
                 break Some(spare);
             }
         };
-        let Some(spare) = spare else { return Child::spawn(&self.command, self.guard.as_ref()) };
+        let Some(spare) = spare else { return self.spawn() };
         let nursery = Arc::clone(self);
         // Not at the client's expense.
         self.serving.spawn(async move {
             if let Err(error) = nursery.refill() {
                 tracing::warn!(%error, "no server could be started ahead");
+                nursery.failed(failure(&error).message);
             }
         });
         Ok(spare)
@@ -161,13 +222,58 @@ impl Inner {
 
     fn refill(&self) -> Result<(), Error> {
         while self.spares().len() < self.prewarm && !self.stop.is_cancelled() {
-            let spare = Child::spawn(&self.command, self.guard.as_ref())?;
+            let spare = self.spawn()?;
             self.spares().push_back(spare);
         }
         Ok(())
     }
 
-    fn spares(&self) -> std::sync::MutexGuard<'_, VecDeque<Child>> {
+    fn spawn(&self) -> Result<Child, Error> {
+        Child::spawn(&self.command, self.guard.as_ref(), &self.volume)
+    }
+
+    /// A server has answered.
+    pub(super) fn succeeded(&self) {
+        self.outlook.brighten();
+    }
+
+    /// A server could not be started, or ended before it said anything.
+    pub(super) fn failed(self: &Arc<Self>, reason: String) {
+        if self.outlook.darken(reason) && !self.stop.is_cancelled() {
+            self.serving.spawn(Arc::clone(self).try_until_one_answers());
+        }
+    }
+
+    async fn try_until_one_answers(self: Arc<Self>) {
+        for attempt in 0.. {
+            let paused = self.stop.run_until_cancelled(sleep(pause(attempt, chance()))).await;
+            if paused.is_none() || self.outlook.failure().is_none() {
+                return;
+            }
+            // Without a free slot there are servers enough to learn from.
+            let Ok(_permit) = self.slots.try_acquire() else { continue };
+            match self.stop.run_until_cancelled(self.trial()).await {
+                Some(Ok(())) => return self.succeeded(),
+                Some(Err(error)) => {
+                    self.outlook.darken(failure(&error).message);
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// Starts a server to see whether it answers, and ends it.
+    async fn trial(&self) -> Result<(), Error> {
+        let (child, _) = self.spawn()?.initialize(self.connection_timeout).await?;
+        child.stop(STOP_AFTER_FAILURE).await;
+        Ok(())
+    }
+
+    fn spares(&self) -> MutexGuard<'_, VecDeque<Child>> {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -176,7 +176,11 @@ fn command(config: &CommandConfig) -> Command {
 }
 
 fn direct(config: &CommandConfig) -> Command {
-    let mut command = Command::new(&config.program);
+    #[cfg(windows)]
+    let found = super::program::find(config).map(std::path::PathBuf::into_os_string);
+    #[cfg(not(windows))]
+    let found = None;
+    let mut command = Command::new(found.as_ref().unwrap_or(&config.program));
     command.args(&config.args);
     command
 }

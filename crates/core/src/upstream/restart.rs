@@ -1,6 +1,9 @@
-//! When a server that has ended is started again: a decision without clock, chance or process.
+//! When a server that has ended is started again: a decision without clock or process.
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use crate::config::{RestartConfig, RestartWhen};
 
@@ -53,10 +56,23 @@ impl History {
                 "it is not started again after {limit} restarts in a row (--maxRestarts)"
             ));
         }
-        let doubled = FIRST_PAUSE.saturating_mul(1 << self.attempts.min(16)).min(MAX_PAUSE);
+        let after = pause(self.attempts, chance);
         self.attempts += 1;
-        Verdict::Restart { attempt: self.attempts, after: doubled.mul_f64(0.5 + chance / 2.0) }
+        Verdict::Restart { attempt: self.attempts, after }
     }
+}
+
+/// Time before another attempt after so many that led to nothing; `chance` as for
+/// [`History::judge`].
+pub(super) fn pause(attempts: u32, chance: f64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE);
+    doubled.mul_f64(0.5 + chance / 2.0)
+}
+
+/// A number between 0 and 1.
+pub(super) fn chance() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
+    f64::from(bits) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

@@ -3,29 +3,25 @@
 //! The supervision is one task, the only one that knows the process; everybody else sees the
 //! [`Shared`] it reports to.
 
-use std::{
-    future::pending,
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot,
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use super::{
-    child::{Child, Ended, Stop},
+    child::{Child, Ended, Stop, failure},
     guard::Guard,
     handshake,
-    restart::{History, Run, Verdict},
+    hang::hang,
+    restart::{History, Run, Verdict, chance},
 };
 use crate::{
-    config::{PingConfig, UpstreamConfig},
+    config::UpstreamConfig,
     error::Error,
-    relay::{Cause, InitializeResult, Limits, Outbox, Shared},
+    relay::{Cause, InitializeResult, Limits, Outbox, Shared, Volume},
     telemetry::console_error,
 };
 
@@ -43,8 +39,11 @@ impl Supervisor {
     pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
-        let first =
-            if config.listen_early { None } else { Some(connect(&config, guard.as_ref()).await?) };
+        let first = if config.listen_early {
+            None
+        } else {
+            Some(connect(&config, guard.as_ref(), shared.volume()).await?)
+        };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
         let watch =
@@ -74,8 +73,12 @@ impl Supervisor {
 /// A server that has just answered the handshake.
 type Connected = (Child, InitializeResult);
 
-async fn connect(config: &UpstreamConfig, guard: Option<&Guard>) -> Result<Connected, Error> {
-    Child::spawn(&config.command, guard)?.initialize(config.connection_timeout).await
+async fn connect(
+    config: &UpstreamConfig,
+    guard: Option<&Guard>,
+    volume: &Arc<Volume>,
+) -> Result<Connected, Error> {
+    Child::spawn(&config.command, guard, volume)?.initialize(config.connection_timeout).await
 }
 
 /// A server that calls go to.
@@ -111,13 +114,13 @@ impl Watch {
                     Some(failed) => failed,
                     None => return,
                 },
-                None => match stopped.unless(connect(&self.config, self.guard.as_ref())).await {
+                None => match stopped.unless(self.connect()).await {
                     Ok(Ok(connected)) => {
                         next = Some(self.admit(connected));
                         continue;
                     }
                     Ok(Err(error)) => {
-                        (cause_of(&error), Run { served: Duration::ZERO, succeeded: false })
+                        (failure(&error), Run { served: Duration::ZERO, succeeded: false })
                     }
                     Err(_) => return self.shared.closed(&stopping()),
                 },
@@ -128,13 +131,17 @@ impl Watch {
         }
     }
 
+    async fn connect(&self) -> Result<Connected, Error> {
+        connect(&self.config, self.guard.as_ref(), self.shared.volume()).await
+    }
+
     /// Carries one server to its end; nothing if that was asked for.
     async fn serve(&self, admitted: Admitted, stopped: &mut Stopped) -> Option<(Cause, Run)> {
         let Admitted { child, outbox, since } = admitted;
         let told = async {
             tokio::select! {
                 budget = stopped.asked() => Stop::Asked(budget),
-                reason = hang(&self.shared, self.config.ping) => Stop::Hung(reason),
+                reason = hang(|| self.shared.ping(), self.config.ping) => Stop::Hung(reason),
             }
         };
         let Ended { cause, asked, succeeded } =
@@ -192,30 +199,6 @@ impl Stopped {
     }
 }
 
-/// Pings the server until an answer is overdue; says so.
-async fn hang(shared: &Shared, config: Option<PingConfig>) -> String {
-    let Some(PingConfig { interval, timeout: limit }) = config else { return pending().await };
-    loop {
-        sleep(interval).await;
-        match timeout(limit, shared.ping()).await {
-            Ok(Ok(())) => {}
-            // It is ending, which is noticed elsewhere.
-            Ok(Err(_)) => return pending().await,
-            Err(_) => return format!("did not answer a ping within {} ms", limit.as_millis()),
-        }
-    }
-}
-
-fn cause_of(error: &Error) -> Cause {
-    Cause { message: error.to_string(), data: None }
-}
-
 fn stopping() -> Cause {
     Cause { message: "the proxy is shutting down".to_owned(), data: None }
-}
-
-/// A number between 0 and 1.
-fn chance() -> f64 {
-    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
-    f64::from(bits) / f64::from(u32::MAX)
 }

@@ -47,6 +47,11 @@ pub(super) fn is_health(method: &Method, uri: &Uri) -> bool {
     }
 }
 
+/// Whether a host's own route of this name comes first: the original knows `/ping` only.
+pub(super) fn is_optional(uri: &Uri) -> bool {
+    uri != PING
+}
+
 /// Whether a request asks for the metrics.
 pub(super) fn is_metrics(method: &Method, uri: &Uri) -> bool {
     matches!(*method, Method::GET | Method::HEAD) && uri == METRICS
@@ -115,6 +120,8 @@ impl Admin {
             ready: self.readiness.unready().is_none(),
             servers: servers.pids.len() as u64,
             restarts: servers.restarts,
+            written_to_servers: servers.written_bytes,
+            read_from_servers: servers.read_bytes,
             server_usage: usage_of_groups(&servers.pids),
             own_usage: own_usage(),
         }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::IoSlice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
@@ -17,15 +17,12 @@ use crate::{
     relay::{Outgoing, Sink},
 };
 
-/// Bytes queued beyond which sources that can wait do so.
-const CROWDED_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes queued beyond which the client is given up: it does not read. One message of any size is
 /// always accepted.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 
 /// See the module. One message is one line.
 pub(super) struct Output {
-    me: Weak<Self>,
     state: Mutex<State>,
     filled: Notify,
     drained: Notify,
@@ -59,8 +56,7 @@ impl fmt::Debug for Output {
 
 impl Output {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
-            me: Weak::clone(me),
+        Arc::new(Self {
             state: Mutex::default(),
             filled: Notify::new(),
             drained: Notify::new(),
@@ -130,23 +126,6 @@ impl Output {
         (batch, end)
     }
 
-    async fn drained(&self) {
-        loop {
-            let drained = self.drained.notified();
-            tokio::pin!(drained);
-            drained.as_mut().enable();
-            if !self.is_crowded() {
-                return;
-            }
-            drained.await;
-        }
-    }
-
-    fn is_crowded(&self) -> bool {
-        let state = self.lock();
-        state.end.is_none() && state.queue.len() > CROWDED_BYTES
-    }
-
     fn settle_one(&self, state: &mut State) {
         state.owed = state.owed.saturating_sub(1);
         if state.owed == 0 {
@@ -162,6 +141,7 @@ impl Sink for Output {
         if state.end.is_none() {
             if state.queue.len() > MAX_QUEUED_BYTES {
                 state.end = Some(End::Unread);
+                self.drained.notify_waiters();
             } else {
                 state.queue.push(&Assembly { before: b"", source, edits, behind: b"\n" });
             }
@@ -181,12 +161,13 @@ impl Sink for Output {
         self.lock().end.is_none()
     }
 
-    fn room(&self) -> Option<BoxFuture<'static, ()>> {
-        if !self.is_crowded() {
-            return None;
-        }
-        let output = self.me.upgrade()?;
-        Some(Box::pin(async move { output.drained().await }))
+    fn backlog(&self) -> usize {
+        let state = self.lock();
+        if state.end.is_none() { state.queue.len() } else { 0 }
+    }
+
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.drained.notified())
     }
 }
 

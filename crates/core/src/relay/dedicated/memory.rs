@@ -41,6 +41,11 @@ impl Memory {
         self.initialize.is_some()
     }
 
+    /// Whether the client is subscribed to anything.
+    pub(super) fn has_subscriptions(&self) -> bool {
+        !self.subscriptions.is_empty()
+    }
+
     /// The handshake to begin with: the client's own, or that of a client without capabilities.
     pub(crate) fn greeting(&self) -> Option<Message> {
         self.initialize.clone().or_else(|| {

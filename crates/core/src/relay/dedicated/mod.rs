@@ -3,9 +3,12 @@
 //! The client's own handshake is forwarded, and everything crosses in both directions as it is;
 //! only the ids of the client's requests are the proxy's, because a client may repeat its own.
 
+mod held;
 mod memory;
+mod pause;
 mod private;
 mod receive;
+mod rest;
 
 pub(crate) use memory::Memory;
 pub(crate) use private::Private;
@@ -23,6 +26,9 @@ use crate::jsonrpc::ErrorBody;
 pub(crate) trait Nursery: fmt::Debug + Send + Sync {
     /// The right to start one server; refused when there are too many.
     fn reserve(&self) -> Result<Box<dyn Slot>, ErrorBody>;
+
+    /// A server was started in place of one that had ended.
+    fn restarted(&self) {}
 }
 
 /// The right to start one server, given up when dropped.
@@ -38,6 +44,21 @@ pub(crate) struct Launched {
     /// Dropping it ends the server.
     #[expect(dead_code, reason = "it is there to be dropped")]
     pub(crate) stop: oneshot::Sender<()>,
+}
+
+/// Where a client's further servers come from.
+#[derive(Debug)]
+struct Source {
+    nursery: Arc<dyn Nursery>,
+    /// There is another server when one has ended by itself.
+    revives: bool,
+}
+
+impl Source {
+    /// The right to start another server.
+    fn another(&self) -> Result<Box<dyn Slot>, Cause> {
+        self.nursery.reserve().map_err(|error| Cause { message: error.message, data: error.data })
+    }
 }
 
 /// See the module.
@@ -59,9 +80,10 @@ impl Backend for Dedicated {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
             let slot = self.nursery.reserve()?;
-            let again = self.revives.then(|| Arc::clone(&self.nursery));
+            let nursery = Arc::clone(&self.nursery);
+            let source = Source { nursery, revives: self.revives };
             let connection: Arc<dyn Connection> =
-                Private::open(slot, client.unsolicited, self.limits, again);
+                Private::open(slot, client.unsolicited, self.limits, source);
             Ok(connection)
         })
     }

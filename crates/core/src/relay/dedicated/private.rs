@@ -2,18 +2,22 @@
 
 use std::{
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
 };
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{Launched, Nursery, Slot, memory::Memory};
+use super::{
+    Launched, Slot, Source,
+    held::{Held, is_cancellation},
+    memory::Memory,
+};
 use crate::{
     host::Caller,
     jsonrpc::{Assembly, Edit, Kind, Message},
-    protocol::{Method, Notification},
+    protocol::Method,
     relay::{
         Cause, Connection, Limits, Outbox, Reply, Sink,
         exchange::{Exchanges, Purpose},
@@ -33,8 +37,13 @@ pub(crate) struct Private {
     pub(super) unsolicited: Option<Arc<dyn Sink>>,
     pub(super) limits: Limits,
     pub(super) busy: Notify,
-    /// Where another server comes from when this one has ended.
-    again: Option<Arc<dyn Nursery>>,
+    /// There is another call.
+    pub(super) called: Notify,
+    /// A reader has fallen behind; see [`Self::pause`].
+    pub(super) is_behind: AtomicBool,
+    /// A reader was waited for in vain.
+    pub(super) is_impatient: AtomicBool,
+    source: Source,
     state: Mutex<State>,
 }
 
@@ -42,7 +51,10 @@ pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) exchanges: Exchanges,
     pub(super) sweeping: bool,
-    memory: Memory,
+    pub(super) memory: Memory,
+    /// When the last message passed, in either direction.
+    pub(super) last_used: Instant,
+    pub(super) behind: Option<Arc<dyn Sink>>,
 }
 
 /// What has become of the server.
@@ -52,9 +64,11 @@ pub(super) enum Phase {
     /// The proxy shakes hands in place of the client, whose messages wait.
     Greeting {
         server: Launched,
-        held: Vec<(Message, Option<Reply>)>,
+        held: Held,
     },
     Open(Launched),
+    /// Nobody used it, so it was stopped; the next request starts another one.
+    Resting,
     Ended(Cause),
     /// The client has gone.
     Closed,
@@ -74,25 +88,26 @@ impl Connection for Private {
         _: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let mut state = self.lock();
-        self.make_ready(&mut state, &message);
+        if let Err(cause) = self.make_ready(&mut state, &message) {
+            drop(state);
+            if let Some(reply) = reply {
+                reply.error(&cause.error());
+            }
+            return None;
+        }
+        state.last_used = Instant::now();
         let outbox = match &mut state.phase {
             Phase::Open(server) => Arc::clone(&server.outbox),
             Phase::Greeting { held, .. } => {
-                held.push((message, reply));
+                held.take(message, reply);
                 return None;
             }
-            Phase::Ended(cause) => {
-                let error = cause.error();
-                drop(state);
-                if let Some(reply) = reply {
-                    reply.error(&error);
-                }
-                return None;
-            }
-            Phase::Unused(_) | Phase::Closed => return None,
+            Phase::Unused(_) | Phase::Resting | Phase::Ended(_) | Phase::Closed => return None,
         };
-        let (message, reply) = state.push(&outbox, message, reply).err()?;
+        let pushed = state.push(&outbox, message, reply);
         drop(state);
+        self.called.notify_waiters();
+        let (message, reply) = pushed.err()?;
         let client = self.me.upgrade()?;
         Some(Box::pin(async move {
             outbox.room().await;
@@ -111,7 +126,7 @@ impl Connection for Private {
             reply.forget();
         }
         if let Phase::Greeting { held, .. } = phase {
-            held.into_iter().filter_map(|(_, reply)| reply).for_each(Reply::forget);
+            held.into_replies().for_each(Reply::forget);
         }
     }
 }
@@ -121,20 +136,25 @@ impl Private {
         slot: Box<dyn Slot>,
         unsolicited: Option<Arc<dyn Sink>>,
         limits: Limits,
-        again: Option<Arc<dyn Nursery>>,
+        source: Source,
     ) -> Arc<Self> {
         let state = State {
             phase: Phase::Unused(slot),
             exchanges: Exchanges::default(),
             sweeping: false,
             memory: Memory::default(),
+            last_used: Instant::now(),
+            behind: None,
         };
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             unsolicited,
             limits,
             busy: Notify::new(),
-            again,
+            called: Notify::new(),
+            is_behind: AtomicBool::new(false),
+            is_impatient: AtomicBool::new(false),
+            source,
             state: Mutex::new(state),
         })
     }
@@ -143,34 +163,62 @@ impl Private {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a server if there is none for a message that needs one.
-    fn make_ready(&self, state: &mut State, message: &Message) {
-        let slot = match mem::replace(&mut state.phase, Phase::Closed) {
-            Phase::Unused(slot) => Ok(slot),
-            Phase::Ended(cause) => match (&self.again, message.kind()) {
-                (Some(nursery), Kind::Request) => nursery
-                    .reserve()
-                    .map_err(|error| Cause { message: error.message, data: error.data }),
-                _ => Err(cause),
-            },
+    /// Starts a server if there is none for a message that needs one; says why there is none.
+    fn make_ready(&self, state: &mut State, message: &Message) -> Result<(), Cause> {
+        let slot = self.find_slot(state, message.kind() == Kind::Request)?;
+        if let Some(slot) = slot {
+            self.launch(state, slot, message)?;
+        }
+        self.watch(state);
+        Ok(())
+    }
+
+    /// The right to start a server, where one has to be started.
+    fn find_slot(&self, state: &mut State, wakes: bool) -> Result<Option<Box<dyn Slot>>, Cause> {
+        match &state.phase {
+            Phase::Unused(_) => {}
+            Phase::Resting if wakes => return self.source.another().map(Some),
+            Phase::Ended(_) if wakes && self.source.revives => {
+                let slot = self.source.another()?;
+                self.source.nursery.restarted();
+                return Ok(Some(slot));
+            }
+            Phase::Ended(cause) => return Err(cause.clone()),
+            Phase::Greeting { .. } | Phase::Open(_) | Phase::Resting | Phase::Closed => {
+                return Ok(None);
+            }
+        }
+        match mem::replace(&mut state.phase, Phase::Closed) {
+            Phase::Unused(slot) => Ok(Some(slot)),
             phase => {
                 state.phase = phase;
-                self.watch(state);
-                return;
+                Ok(None)
             }
-        };
+        }
+    }
+
+    fn launch(
+        &self,
+        state: &mut State,
+        slot: Box<dyn Slot>,
+        message: &Message,
+    ) -> Result<(), Cause> {
         let begins = Method::of(&message.method()) == Method::Initialize;
         let greets = !begins && (self.unsolicited.is_none() || state.memory.is_initialized());
-        let launched = slot.and_then(|slot| match self.me.upgrade() {
+        let launched = match self.me.upgrade() {
             Some(client) => slot.launch(client),
             None => Err(Cause { message: "the session is over".to_owned(), data: None }),
-        });
-        state.phase = match launched {
-            Ok(server) if greets => state.greet(server),
-            Ok(server) => Phase::Open(server),
-            Err(cause) => Phase::Ended(cause),
         };
-        self.watch(state);
+        match launched {
+            Ok(server) => {
+                state.phase = if greets { state.greet(server) } else { Phase::Open(server) };
+                Ok(())
+            }
+            Err(cause) => {
+                state.phase = Phase::Ended(cause.clone());
+                Err(cause)
+            }
+        }
     }
 
     /// The server has answered the proxy's handshake: what waited for that goes to it.
@@ -184,31 +232,30 @@ impl Private {
         }
         let outbox = Arc::clone(&server.outbox);
         state.phase = Phase::Open(server);
-        for (message, reply) in held {
-            // What was held is bounded by what one client may send at a time.
+        for (message, reply) in held.into_messages() {
+            // No more is held than there is room for.
             if let Err((_, Some(reply))) = state.push(&outbox, message, reply) {
                 drop(reply);
             }
         }
     }
 
-    /// The server has ended: every call fails.
-    pub(crate) fn ended(&self, cause: &Cause) {
+    /// The server with this outbox has ended: every call fails.
+    pub(crate) fn ended(&self, outbox: &Arc<Outbox>, cause: &Cause) {
         let mut state = self.lock();
-        let phase = mem::replace(&mut state.phase, Phase::Ended(cause.clone()));
-        let exchanges = state.exchanges.take();
-        let held = match phase {
-            Phase::Greeting { held, .. } => held,
-            Phase::Closed => {
-                state.phase = Phase::Closed;
-                Vec::new()
+        let held = match &mut state.phase {
+            Phase::Greeting { server, held } if Arc::ptr_eq(&server.outbox, outbox) => {
+                mem::take(held)
             }
-            _ => Vec::new(),
+            Phase::Open(server) if Arc::ptr_eq(&server.outbox, outbox) => Held::default(),
+            // It was given up before, and may have a successor.
+            _ => return,
         };
+        state.phase = Phase::Ended(cause.clone());
+        let exchanges = state.exchanges.take();
         drop(state);
         let error = cause.error();
-        let waiting = held.into_iter().filter_map(|(_, reply)| reply);
-        for reply in calls(exchanges).chain(waiting) {
+        for reply in calls(exchanges).chain(held.into_replies()) {
             reply.error(&error);
         }
     }
@@ -231,7 +278,7 @@ impl State {
             (Kind::Request, Some(_)) => {
                 message.id_span().map(|span| (span, self.exchanges.next_id()))
             }
-            (Kind::Notification, _) if is_cancellation(&message) => {
+            _ if is_cancellation(&message) => {
                 let Some(cancelled) = self.cancelled(&message) else { return Ok(()) };
                 Some(cancelled)
             }
@@ -266,7 +313,7 @@ impl State {
     fn greet(&mut self, server: Launched) -> Phase {
         let Some(greeting) = self.memory.greeting() else { return Phase::Open(server) };
         self.push_own(&server.outbox, &greeting, Purpose::Greeting);
-        Phase::Greeting { server, held: Vec::new() }
+        Phase::Greeting { server, held: Held::default() }
     }
 
     /// Queues a request whose answer is not the client's.
@@ -280,10 +327,6 @@ impl State {
         traffic!("->", request.bytes());
         self.exchanges.insert(purpose);
     }
-}
-
-fn is_cancellation(message: &Message) -> bool {
-    Notification::of(&message.method()) == Notification::Cancelled
 }
 
 /// Queues a message of the proxy's own.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::private::{Phase, Private, State, push_line};
 use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, escape},
@@ -34,10 +36,17 @@ impl Private {
         let mut state = self.lock();
         match id.and_then(|id| state.exchanges.remove(id)).map(|exchange| exchange.purpose) {
             Some(Purpose::Call { reply, .. }) => {
+                state.last_used = Instant::now();
                 drop(state);
+                let sink = reply.sink();
                 reply.response(response);
+                if let Some(sink) = sink {
+                    self.look_after(&sink);
+                }
             }
             Some(Purpose::Greeting) => Self::greeted(state),
+            // Nobody waits any more if the receiver has gone.
+            Some(Purpose::Ping(answered)) => drop(answered.send(())),
             Some(_) => {}
             None => tracing::debug!("the server answered a request that is not under way"),
         }
@@ -45,6 +54,7 @@ impl Private {
 
     fn receive_notification(&self, notification: &Message) {
         let mut state = self.lock();
+        state.last_used = Instant::now();
         let token = notification
             .reported_token()
             .filter(|_| Notification::of(&notification.method()) == Notification::Progress);
@@ -56,12 +66,13 @@ impl Private {
         let related = call.and_then(|id| state.exchanges.touch(id)).and_then(Reply::sink);
         let sink = self.audience(&state, related);
         drop(state);
-        pass_on(sink, notification);
+        self.pass_on(sink, notification);
     }
 
     /// A client without a channel of its own cannot answer, so the server is told that.
     fn receive_request(&self, request: &Message) {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.last_used = Instant::now();
         if self.unsolicited.is_none() {
             if let (Phase::Open(server) | Phase::Greeting { server, .. }, Some(id)) =
                 (&state.phase, request.id())
@@ -73,7 +84,14 @@ impl Private {
         let related = state.exchanges.only().and_then(|id| state.exchanges.sink(id));
         let sink = self.audience(&state, related);
         drop(state);
-        pass_on(sink, request);
+        self.pass_on(sink, request);
+    }
+
+    fn pass_on(&self, sink: Option<Arc<dyn Sink>>, message: &Message) {
+        if let Some(sink) = sink {
+            sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+            self.look_after(&sink);
+        }
     }
 
     /// Where a message goes that answers nothing: to the stream of the call it belongs to, if that
@@ -129,12 +147,6 @@ impl Private {
             calls([exchange]).for_each(|reply| reply.error(&timed_out(limit)));
         }
         sweeping
-    }
-}
-
-fn pass_on(sink: Option<Arc<dyn Sink>>, message: &Message) {
-    if let Some(sink) = sink {
-        sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
     }
 }
 

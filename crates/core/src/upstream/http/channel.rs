@@ -23,7 +23,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
     protocol::Notification,
-    relay::{Connection, Memory, Outgoing, Reply, Sink},
+    relay::{Connection, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply, Sink},
     telemetry::traffic,
 };
 
@@ -207,8 +207,13 @@ impl Channel {
             Kind::Result | Kind::Error => self.pass_on_response(&message, related),
             Kind::Notification | Kind::Request => self.pass_on_other(&message, related),
         };
-        if let Some(room) = sink.and_then(|sink| sink.room()) {
-            room.await;
+        let Some(sink) = sink.filter(|sink| sink.backlog() > PAUSE_ABOVE) else { return };
+        loop {
+            let drained = sink.drained();
+            if sink.backlog() <= RESUME_BELOW {
+                return;
+            }
+            drained.await;
         }
     }
 

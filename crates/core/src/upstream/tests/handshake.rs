@@ -1,6 +1,9 @@
 #![cfg(unix)]
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::super::child::Child;
 use crate::{config::CommandConfig, error::Error};
@@ -8,7 +11,7 @@ use crate::{config::CommandConfig, error::Error};
 fn child(script: &str) -> Child {
     let mut config = CommandConfig::new("sh");
     config.args = vec!["-c".into(), script.into()];
-    Child::spawn(&config, None).unwrap()
+    Child::spawn(&config, None, &Arc::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

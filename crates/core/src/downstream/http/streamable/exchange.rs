@@ -2,8 +2,8 @@
 
 use std::{future::poll_fn, sync::Arc};
 
+use futures_util::future::join_all;
 use http::{StatusCode, header::CONTENT_TYPE};
-
 use uuid::Uuid;
 
 use super::session::add_session_id;
@@ -112,13 +112,16 @@ impl Front {
         stream: &Arc<Stream>,
         mut seats: Option<Seat>,
     ) {
+        // What has to wait waits together: a batch takes no longer than one of its messages.
+        let mut held = Vec::new();
         for message in messages {
             let request = message.kind() == Kind::Request;
             let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
             let reply = self.reply(&message, Arc::clone(stream) as _, seat);
-            if let Some(sending) = way.connection.send(message, reply, way.caller) {
-                sending.await;
-            }
+            held.extend(way.connection.send(message, reply, way.caller));
+        }
+        if !held.is_empty() {
+            join_all(held).await;
         }
     }
 

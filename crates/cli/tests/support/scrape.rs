@@ -1,6 +1,6 @@
 //! Reading metrics the way a scraper does.
 
-use crate::support::{Connection, Proxy, Request, wait_for};
+use super::{Connection, Proxy, Request, wait_for};
 
 /// The metrics at one moment.
 pub(crate) struct Scrape(String);

@@ -1,0 +1,167 @@
+//! What clients have come and gone with is given back: processes, files, threads, memory.
+//!
+//! `MCP_PROXY_SOAK` makes the last test run for so many seconds; see CONTRIBUTING.md.
+#![cfg(target_os = "linux")]
+#![expect(clippy::print_stdout, reason = "what was measured is for people")]
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    kill,
+    load::{server, under_load},
+};
+use crate::support::{
+    Connection, LATEST, Launch, Proxy, Request, Response, call, initialize, wait_for,
+};
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+struct Holdings {
+    descendants: usize,
+    files: usize,
+    threads: usize,
+    resident_kib: usize,
+}
+
+impl Holdings {
+    fn of(pid: u32) -> Self {
+        let count = |path: String| fs::read_dir(path).expect("the process runs").count();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident = resident.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+        Self {
+            descendants: descendants(pid),
+            files: count(format!("/proc/{pid}/fd")),
+            threads: count(format!("/proc/{pid}/task")),
+            resident_kib: resident.expect("a size"),
+        }
+    }
+
+    /// Waits until nothing but memory is held beyond this.
+    fn wait_for_return(self, pid: u32) -> Self {
+        let mut now = Self::of(pid);
+        let what = format!("{now:?} is back to {self:?}");
+        wait_for(&what, || {
+            now = Self::of(pid);
+            let back = now.descendants <= self.descendants
+                && now.files <= self.files
+                && now.threads <= self.threads;
+            back.then_some(now)
+        })
+    }
+}
+
+fn descendants(pid: u32) -> usize {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children: Vec<u32> = threads
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    children.len() + children.into_iter().map(descendants).sum::<usize>()
+}
+
+/// Opens so many sessions, uses each, and ends every other one; the rest is abandoned.
+fn come_and_go(proxy: &Proxy, sessions: usize) {
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut connection = proxy.connect();
+                for number in 0..sessions / CLIENTS {
+                    visit(&mut connection, number % 2 == 0);
+                }
+            });
+        }
+    });
+}
+
+const CLIENTS: usize = 4;
+
+fn visit(connection: &mut Connection, ends: bool) {
+    let opened = connection.exchange(&Request::mcp(initialize(LATEST)));
+    let id = opened.header("mcp-session-id").unwrap_or_else(|| panic!("{opened:?}")).to_owned();
+    let mut send = |request: Request| -> Response { connection.exchange(&request.session(&id)) };
+    let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    assert_eq!(send(Request::mcp(initialized)).status, 202);
+    let answer = send(Request::mcp(call("1", "echo", r#"{"text":"here"}"#))).message();
+    assert!(answer.contains(r#""text":"here""#), "{answer}");
+    if ends {
+        assert_eq!(send(Request::new("DELETE", "/mcp")).status, 200);
+    }
+}
+
+/// Sessions come and go until the memory that so many take has been seen, and once more, after
+/// which no more is held.
+fn assert_no_leak(isolation: &str, sessions: usize) {
+    let flags = ["--isolation", isolation, "--sessionIdleTimeout", "500", "--maxChildren", "4096"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let rest = Holdings {
+        // The guard, and the server if it is shared.
+        descendants: 1 + usize::from(isolation == "shared"),
+        files: 64,
+        threads: 64,
+        resident_kib: 0,
+    };
+    let round = |rest: Holdings| {
+        come_and_go(&proxy, sessions);
+        rest.wait_for_return(proxy.pid())
+    };
+    let mut before = round(rest);
+    for _ in 0..MAX_WARM_UPS {
+        let last = before.resident_kib;
+        before = round(rest);
+        if before.resident_kib <= last + last / 40 {
+            break;
+        }
+    }
+    let after = round(before);
+    println!("{isolation}: {before:?} before, {after:?} after {sessions} sessions");
+    let limit = before.resident_kib + before.resident_kib / 20;
+    assert!(after.resident_kib <= limit, "{isolation}: {before:?} became {after:?}");
+}
+
+/// The allocator needs some rounds before it has the pieces that it will use again.
+const MAX_WARM_UPS: usize = 15;
+
+#[test]
+fn thousands_of_sessions_of_a_shared_server_leave_nothing_behind() {
+    assert_no_leak("shared", 5000);
+}
+
+#[test]
+fn sessions_with_servers_of_their_own_leave_nothing_behind() {
+    assert_no_leak("session", 500);
+}
+
+/// Everything at once for a while: load, deaths, sessions that come and go.
+#[test]
+fn a_proxy_that_runs_for_long_holds_no_more_than_at_the_beginning() {
+    let seconds = std::env::var("MCP_PROXY_SOAK").ok().map(|text| text.parse().expect("seconds"));
+    let time = Duration::from_secs(seconds.unwrap_or(12));
+    let flags = ["--maxRestarts", "0", "--sessionIdleTimeout", "500"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let round = || {
+        under_load(&proxy, || {
+            come_and_go(&proxy, 200);
+            kill("KILL", server(&proxy));
+            server(&proxy);
+        })
+    };
+    let limits = Holdings { descendants: 2, files: 64, threads: 64, resident_kib: 0 };
+    round();
+    let before = limits.wait_for_return(proxy.pid());
+    let (started, mut answered) = (Instant::now(), 0);
+    while started.elapsed() < time {
+        answered += round();
+        let now = before.wait_for_return(proxy.pid());
+        if seconds.is_some() {
+            println!("{} s: {answered} calls, {now:?}", started.elapsed().as_secs());
+        }
+        let limit = before.resident_kib + before.resident_kib / 4;
+        assert!(now.resident_kib <= limit, "{before:?} became {now:?}");
+    }
+    proxy.session().assert_healthy();
+}

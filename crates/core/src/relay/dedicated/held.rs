@@ -1,0 +1,65 @@
+//! What a client sends while the proxy shakes hands in its place.
+
+use crate::{
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::Notification,
+    relay::Reply,
+};
+
+/// Bytes held for one client, beyond which its messages are refused. One message of any size is
+/// always accepted.
+const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// Messages in their order.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    messages: Vec<(Message, Option<Reply>)>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Takes a message; a cancellation takes a request away instead.
+    pub(super) fn take(&mut self, message: Message, reply: Option<Reply>) {
+        if is_cancellation(&message)
+            && let Some(cancelled) = self.remove(&message)
+        {
+            return cancelled.forget();
+        }
+        if self.bytes > MAX_HELD_BYTES {
+            tracing::warn!("a client sent too much to a server that is being started");
+            if let Some(reply) = reply {
+                let text = "the MCP server is being started, and too much waits for it";
+                reply.error(&ErrorBody::new(Code::Unavailable, text));
+            }
+            return;
+        }
+        self.bytes += message.bytes().len();
+        self.messages.push((message, reply));
+    }
+
+    fn remove(&mut self, cancellation: &Message) -> Option<Reply> {
+        let id = cancellation.text(cancellation.cancelled_id()?);
+        let named = |(_, reply): &(Message, Option<Reply>)| {
+            reply.as_ref().is_some_and(|reply| reply.id() == id)
+        };
+        let (message, reply) = self.messages.remove(self.messages.iter().position(named)?);
+        self.bytes -= message.bytes().len();
+        reply
+    }
+
+    /// All of them, for the server.
+    pub(super) fn into_messages(self) -> Vec<(Message, Option<Reply>)> {
+        self.messages
+    }
+
+    /// The replies that are owed.
+    pub(super) fn into_replies(self) -> impl Iterator<Item = Reply> {
+        self.messages.into_iter().filter_map(|(_, reply)| reply)
+    }
+}
+
+/// Whether a message takes a request back.
+pub(super) fn is_cancellation(message: &Message) -> bool {
+    message.kind() == Kind::Notification
+        && Notification::of(&message.method()) == Notification::Cancelled
+}

@@ -1,0 +1,32 @@
+//! Whether servers that are started on demand can be started: what came of the last attempt.
+//!
+//! An attempt is a success with the first message of the server. After a failure nobody may come
+//! any more, because a load balancer believes `/readyz`; so the proxy tries by itself until a
+//! server answers, or one serves a client.
+
+use std::sync::{Mutex, PoisonError};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Outlook(Mutex<Option<String>>);
+
+impl Outlook {
+    /// A server has spoken.
+    pub(super) fn brighten(&self) {
+        *self.lock() = None;
+    }
+
+    /// An attempt has failed for this reason; `true` if the one before had not.
+    pub(super) fn darken(&self, reason: String) -> bool {
+        self.lock().replace(reason).is_none()
+    }
+
+    /// Why the last attempt failed, if it did.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the program of a command is.
+//!
+//! Windows looks for `name.exe` only, so that `npx`, which is `npx.cmd` there, would not be found
+//! without a shell. The proxy therefore looks itself, by `PATH` and `PATHEXT`; the standard library
+//! quotes the arguments of what turns out to be a batch file.
+
+use std::{env, ffi::OsString, io, path::PathBuf};
+
+use crate::{config::CommandConfig, error::Error};
+
+/// The file that would be run; `None` where there is none, or where only the system can tell.
+pub(super) fn find(config: &CommandConfig) -> Option<PathBuf> {
+    let directory = config.cwd.clone().map_or_else(env::current_dir, Ok).ok()?;
+    which::which_in(&config.program, search_path(config), directory).ok()
+}
+
+/// Fails if it is certain that the command cannot be run.
+pub(super) fn check(config: &CommandConfig) -> Result<(), Error> {
+    let named = config.shell || search_path(config).is_none() || find(config).is_some();
+    if named {
+        return Ok(());
+    }
+    let command = config.program.to_string_lossy().into_owned();
+    Err(Error::Spawn { command, source: io::ErrorKind::NotFound.into() })
+}
+
+/// The `PATH` of the child; without one the system has a default of its own.
+fn search_path(config: &CommandConfig) -> Option<OsString> {
+    let is_path = |name: &OsString| {
+        if cfg!(windows) { name.eq_ignore_ascii_case("PATH") } else { name == "PATH" }
+    };
+    let own = config.env.iter().find(|(name, _)| is_path(name)).map(|(_, value)| value.clone());
+    own.or_else(|| env::var_os("PATH").filter(|_| config.inherit_env))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_by_the_path_of_the_child() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = format!("program-of-a-test{}", env::consts::EXE_SUFFIX);
+        let file = directory.path().join(&name);
+        std::fs::copy(env::current_exe().unwrap(), &file).unwrap();
+        let mut config = CommandConfig::new("program-of-a-test");
+        assert!(check(&config).is_err());
+        config.env.insert("PATH".into(), directory.path().into());
+        assert_eq!(find(&config), Some(file));
+        assert!(check(&config).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_looked_up_from_the_directory_of_the_child() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = format!("here{}", env::consts::EXE_SUFFIX);
+        std::fs::copy(env::current_exe().unwrap(), directory.path().join(&name)).unwrap();
+        let mut config = CommandConfig::new(format!(".{}{name}", std::path::MAIN_SEPARATOR));
+        assert!(check(&config).is_err());
+        config.cwd = Some(directory.path().into());
+        assert!(check(&config).is_ok());
+    }
+
+    #[test]
+    fn a_command_line_is_the_business_of_the_shell() {
+        let mut config = CommandConfig::new("no-such-program --flag");
+        assert!(check(&config).is_err());
+        config.shell = true;
+        assert!(check(&config).is_ok());
+    }
+}

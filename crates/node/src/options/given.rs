@@ -1,0 +1,244 @@
+//! Options as they were given, and the kinds of values that they can have.
+//!
+//! JavaScript hands them over as JSON, in which what JSON cannot say is `{"$": "function"}`,
+//! `{"$": "object"}` for an object with a life of its own, `{"$": "NaN"}` or `{"$": "Infinity"}`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// Says which option is not what it has to be.
+pub(crate) type Wrong = String;
+
+/// The options of one object; `null` and what is missing are the same.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    values: Map<String, Value>,
+    /// What comes before their names in messages.
+    prefix: &'static str,
+}
+
+/// A kind of value.
+pub(super) trait Kind: Sized {
+    /// What to call it.
+    fn what() -> String;
+
+    /// The value, if it is of this kind.
+    fn read(value: &Value) -> Option<Self>;
+}
+
+impl Given {
+    pub(super) fn parse(json: &str) -> Result<Self, Wrong> {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(values)) => Ok(Self { values, prefix: "" }),
+            _ => Err("its argument must be an object of options".to_owned()),
+        }
+    }
+
+    /// The options of a part, which are called by the part's name as well.
+    pub(super) fn named(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// Whether it was given as `null`, which turns some things off.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(Value::is_null)
+    }
+
+    /// Whether it was given, empty or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// An option that may be left out.
+    pub(super) fn take<K: Kind>(&self, name: &str) -> Result<Option<K>, Wrong> {
+        match self.values.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                K::read(value).map(Some).ok_or_else(|| self.wrong::<K>(name, &describe(value)))
+            }
+        }
+    }
+
+    /// An option that has to be there.
+    pub(super) fn need<K: Kind>(&self, name: &str) -> Result<K, Wrong> {
+        self.take(name)?.ok_or_else(|| self.wrong::<K>(name, "undefined"))
+    }
+
+    /// A switch, with its default.
+    pub(super) fn switch(&self, name: &str, default: bool) -> Result<bool, Wrong> {
+        Ok(self.take(name)?.unwrap_or(default))
+    }
+
+    fn wrong<K: Kind>(&self, name: &str, value: &str) -> Wrong {
+        format!("option \"{}{name}\" must be {}, not {value}", self.prefix, K::what())
+    }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => match tag(value) {
+            Some("function") => "a function".to_owned(),
+            Some(number @ ("NaN" | "Infinity")) => number.to_owned(),
+            _ => "an object".to_owned(),
+        },
+        value => value.to_string(),
+    }
+}
+
+fn tag(value: &Value) -> Option<&str> {
+    value.get("$")?.as_str()
+}
+
+impl Kind for bool {
+    fn what() -> String {
+        "a boolean".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Kind for String {
+    fn what() -> String {
+        "a string".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+}
+
+impl Kind for Vec<String> {
+    fn what() -> String {
+        "an array of strings".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(String::read).collect()
+    }
+}
+
+impl Kind for BTreeMap<String, String> {
+    fn what() -> String {
+        "an object whose values are strings".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let entries = value.as_object()?.iter();
+        entries.map(|(name, value)| Some((name.clone(), String::read(value)?))).collect()
+    }
+}
+
+impl Kind for f64 {
+    fn what() -> String {
+        "a number".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        match tag(value) {
+            Some("NaN") => Some(Self::NAN),
+            Some("Infinity") => Some(Self::INFINITY),
+            _ => value.as_f64(),
+        }
+    }
+}
+
+impl Kind for u16 {
+    fn what() -> String {
+        "an integer from 0 to 65535".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_u64()?.try_into().ok()
+    }
+}
+
+/// A number of at least 1.
+pub(super) struct Count(pub(super) f64);
+
+impl Kind for Count {
+    fn what() -> String {
+        "a number of at least 1".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        f64::read(value).filter(|count| *count >= 1.0).map(Self)
+    }
+}
+
+/// A callback.
+pub(super) struct Callback;
+
+impl Kind for Callback {
+    fn what() -> String {
+        "a function".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        (tag(value) == Some("function")).then_some(Self)
+    }
+}
+
+/// `false`, where that turns something off.
+pub(super) struct Off;
+
+impl Kind for Off {
+    fn what() -> String {
+        "false".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        (*value == Value::Bool(false)).then_some(Self)
+    }
+}
+
+/// One of the words of `W`.
+pub(super) struct Word<W>(pub(super) W);
+
+/// Words that an option can be.
+pub(super) trait Words: Copy + 'static {
+    /// Each of them, and what it means.
+    const ALL: &'static [(&'static str, Self)];
+}
+
+impl<W: Words> Kind for Word<W> {
+    fn what() -> String {
+        let words: Vec<String> = W::ALL.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        words.join(" or ")
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let given = value.as_str()?;
+        W::ALL.iter().find(|(word, _)| *word == given).map(|(_, meant)| Self(*meant))
+    }
+}
+
+/// One kind or another.
+pub(super) enum Either<A, B> {
+    This(A),
+    That(B),
+}
+
+impl<A: Kind, B: Kind> Kind for Either<A, B> {
+    fn what() -> String {
+        format!("{} or {}", A::what(), B::what())
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        A::read(value).map(Self::This).or_else(|| B::read(value).map(Self::That))
+    }
+}
+
+impl Kind for Given {
+    fn what() -> String {
+        "an object".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let values = value.as_object().filter(|_| tag(value) != Some("function"))?.clone();
+        Some(Self { values, prefix: "" })
+    }
+}

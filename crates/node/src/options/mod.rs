@@ -1,0 +1,159 @@
+//! The options of `startHTTPServer`: checked, and as the core takes them.
+
+mod given;
+mod parts;
+
+use std::time::Duration;
+
+use mcp_proxy_core::{
+    config::{
+        AllowedHosts, EventStoreConfig, HttpConfig, MetricsConfig, ProxyConfig, UpstreamConfig,
+    },
+    tunnel,
+};
+
+pub(crate) use self::given::Wrong;
+use self::{
+    given::{Callback, Count, Either, Given, Off, Word, Words},
+    parts::{auth, cors, tls, tunnel, upstream},
+};
+use crate::bridge::Callbacks;
+
+/// What to start.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) http: HttpConfig,
+    /// The child to serve; without it there is `createServer`.
+    pub(crate) upstream: Option<UpstreamConfig>,
+    pub(crate) tunnel: Option<tunnel::Config>,
+    pub(crate) callbacks: Callbacks,
+    /// How long closing may take.
+    pub(crate) grace: Option<Duration>,
+}
+
+/// How revision 2026-07-28 is served where only translation could.
+#[derive(Clone, Copy)]
+enum Translation {
+    Refused,
+}
+
+impl Words for Translation {
+    const ALL: &'static [(&'static str, Self)] = &[("strict", Self::Refused)];
+}
+
+impl Options {
+    /// Reads them from JSON.
+    pub(crate) fn parse(json: &str) -> Result<Self, Wrong> {
+        let given = Given::parse(json)?;
+        check_callbacks(&given)?;
+        let cors = cors(&given)?;
+        let callbacks = Callbacks {
+            authenticate: given.take::<Callback>("authenticate")?.is_some(),
+            origin: cors.asks,
+            route: given.take::<Callback>("onUnhandledRequest")?.is_some(),
+            store: matches!(given.take::<Either<Off, Given>>("eventStore")?, Some(Either::That(_))),
+        };
+        Ok(Self {
+            http: HttpConfig { cors: cors.config, ..http(&given)? },
+            upstream: upstream(&given)?,
+            tunnel: tunnel(&given)?,
+            callbacks,
+            grace: milliseconds(&given, "gracefulShutdownTimeout")?,
+        })
+    }
+
+    /// What is to be served with a child behind the front.
+    pub(crate) fn proxy(&self, upstream: UpstreamConfig) -> ProxyConfig {
+        let default = mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT;
+        ProxyConfig {
+            http: self.http.clone(),
+            upstream: upstream.into(),
+            graceful_shutdown_timeout: self.grace.unwrap_or(default),
+            metrics: MetricsConfig::default(),
+        }
+    }
+}
+
+fn check_callbacks(given: &Given) -> Result<(), Wrong> {
+    for name in ["onClose", "onConnect", "onListenSubscriptions"] {
+        given.take::<Callback>(name)?;
+    }
+    let creates = given.take::<Callback>("createServer")?.is_some();
+    if creates == given.take::<Given>("upstream")?.is_some() {
+        return Err("one of the options \"createServer\" and \"upstream\" must be given".to_owned());
+    }
+    Ok(())
+}
+
+fn http(given: &Given) -> Result<HttpConfig, Wrong> {
+    let default = HttpConfig::default();
+    let keep_alive = milliseconds(given, "keepAliveTimeout")?;
+    Ok(HttpConfig {
+        host: given.take("host")?.unwrap_or(default.host),
+        port: given.need("port")?,
+        stream_endpoint: endpoint(given, "streamEndpoint", default.stream_endpoint)?,
+        sse_endpoint: endpoint(given, "sseEndpoint", default.sse_endpoint)?,
+        stateless: given.switch("stateless", false)?,
+        enable_json_response: given.switch("enableJsonResponse", false)?,
+        modern: match given.take::<Either<bool, Word<Translation>>>("modern")? {
+            Some(Either::This(on)) => on,
+            Some(Either::That(Word(Translation::Refused))) | None => true,
+        },
+        auth: auth(given)?,
+        allowed_hosts: match given.take::<Vec<String>>("allowedHosts")?.unwrap_or_default() {
+            hosts if hosts.iter().any(|host| host == "*") => AllowedHosts::Any,
+            hosts => AllowedHosts::Only(hosts),
+        },
+        normalize_charset: given.switch("normalizeCharset", true)?,
+        event_store: event_store(given)?,
+        keep_alive_timeout: keep_alive.unwrap_or(default.keep_alive_timeout),
+        max_body_size: match given.take::<Either<Off, f64>>("maxBodySize")? {
+            None => default.max_body_size,
+            Some(Either::That(size)) if size.is_finite() => Some(whole(size)),
+            Some(_) => None,
+        },
+        session_idle_timeout: match given.take::<f64>("sessionIdleTimeout")? {
+            None => default.session_idle_timeout,
+            Some(timeout) => duration(timeout).filter(|timeout| !timeout.is_zero()),
+        },
+        tls: tls(given)?,
+        ..default
+    })
+}
+
+/// `null` turns an endpoint off.
+fn endpoint(given: &Given, name: &str, default: Option<String>) -> Result<Option<String>, Wrong> {
+    if given.is_null(name) { Ok(None) } else { Ok(given.take(name)?.or(default)) }
+}
+
+fn event_store(given: &Given) -> Result<Option<EventStoreConfig>, Wrong> {
+    let default = EventStoreConfig::default();
+    let max_events = given.take::<Count>("eventStoreMaxEvents")?;
+    let max_events = max_events.map_or(default.max_events, |Count(count)| whole(count));
+    let off = given.take::<Either<Off, Given>>("eventStore")?;
+    Ok(match off {
+        Some(Either::This(Off)) => None,
+        _ => Some(EventStoreConfig { max_events, ..default }),
+    })
+}
+
+/// A time in milliseconds; a negative one is none.
+fn milliseconds(given: &Given, name: &str) -> Result<Option<Duration>, Wrong> {
+    Ok(given.take::<f64>(name)?.map(|time| duration(time).unwrap_or_default()))
+}
+
+/// `None` for what is no time; the longest there is for what would never end.
+fn duration(milliseconds: f64) -> Option<Duration> {
+    /// Beyond what a timer can count, and nobody waits that long.
+    const LONGEST: f64 = 1e13;
+    (milliseconds >= 0.0).then(|| Duration::from_secs_f64(milliseconds.min(LONGEST) / 1000.0))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count beyond the range is as good as its end"
+)]
+fn whole(number: f64) -> usize {
+    number as usize
+}

@@ -1,0 +1,130 @@
+//! Options that are objects themselves.
+
+use mcp_proxy_core::{
+    config::{
+        AuthConfig, CommandConfig, CorsConfig, CorsOrigin, OAuthChallenge, TlsConfig,
+        UpstreamConfig, UpstreamProtocol,
+    },
+    tunnel,
+};
+
+use super::{
+    given::{Callback, Either, Given, Word, Words, Wrong},
+    milliseconds, whole,
+};
+
+/// Cross-origin answers, and whether JavaScript is asked about origins.
+pub(super) struct Cors {
+    pub(super) config: Option<CorsConfig>,
+    pub(super) asks: bool,
+}
+
+pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
+    let given = match given.take::<Either<bool, Given>>("cors")? {
+        Some(Either::This(false)) => return Ok(Cors { config: None, asks: false }),
+        Some(Either::That(given)) => given.named("cors."),
+        _ => Given::default(),
+    };
+    let default = CorsConfig::default();
+    let origin = match given.take::<Either<String, Either<Vec<String>, Callback>>>("origin")? {
+        Some(Either::That(Either::That(Callback))) => CorsOrigin::Host,
+        Some(Either::That(Either::This(list))) => CorsOrigin::List(list),
+        Some(Either::This(value)) if !value.is_empty() && value != "*" => CorsOrigin::Fixed(value),
+        _ => CorsOrigin::Any,
+    };
+    let allowed = match given.take::<Either<String, Vec<String>>>("allowedHeaders")? {
+        Some(Either::This(value)) => Some(vec![value]),
+        Some(Either::That(list)) => Some(list),
+        None => None,
+    };
+    let asks = matches!(origin, CorsOrigin::Host);
+    let config = CorsConfig {
+        origin,
+        credentials: given.take("credentials")?,
+        methods: given.take("methods")?.unwrap_or(default.methods),
+        allowed_headers: allowed.unwrap_or(default.allowed_headers),
+        exposed_headers: given.take("exposedHeaders")?.unwrap_or(default.exposed_headers),
+        max_age: given.take::<f64>("maxAge")?.map(|seconds| whole(seconds) as u64),
+    };
+    Ok(Cors { config: Some(config), asks })
+}
+
+pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
+    let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
+    let api_key = given.take::<String>("apiKey")?.filter(|key| !key.is_empty());
+    Ok(AuthConfig { api_key, oauth: oauth.as_ref().map(challenge).transpose()? })
+}
+
+/// As in a challenge, an empty parameter is none.
+fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
+    let text = |name| Ok::<_, Wrong>(given.take::<String>(name)?.filter(|text| !text.is_empty()));
+    let resource = given.take::<Given>("protectedResource")?;
+    let resource = resource.map(|given| given.named("oauth.protectedResource."));
+    let resource = resource.map(|given| given.take::<String>("resource")).transpose()?.flatten();
+    Ok(OAuthChallenge {
+        realm: text("realm")?,
+        error: text("error")?,
+        error_description: text("error_description")?,
+        error_uri: text("error_uri")?,
+        scope: text("scope")?,
+        resource: resource.filter(|resource| !resource.is_empty()),
+    })
+}
+
+pub(super) fn tls(given: &Given) -> Result<Option<TlsConfig>, Wrong> {
+    let file = |name| {
+        let path = given.take::<String>(name)?.filter(|path| !path.is_empty());
+        Ok::<_, Wrong>(path.map(Into::into))
+    };
+    let tls = TlsConfig { ca: file("sslCa")?, cert: file("sslCert")?, key: file("sslKey")? };
+    let wanted = tls.ca.is_some() || tls.cert.is_some() || tls.key.is_some();
+    Ok(wanted.then_some(tls))
+}
+
+pub(super) fn tunnel(given: &Given) -> Result<Option<tunnel::Config>, Wrong> {
+    let wanted = match given.take::<Either<bool, Given>>("tunnel")? {
+        None | Some(Either::This(false)) => return Ok(None),
+        Some(Either::This(true)) => Given::default(),
+        Some(Either::That(given)) => given.named("tunnel."),
+    };
+    let mut config = tunnel::Config { subdomain: wanted.take("subdomain")?, ..Default::default() };
+    if let Some(host) = wanted.take("host")? {
+        config.host = host;
+    }
+    if !["apiKey", "authenticate"].iter().any(|name| given.has(name)) {
+        tracing::warn!(
+            "a tunnel without apiKey and authenticate: whoever knows its URL can use the server"
+        );
+    }
+    Ok(Some(config))
+}
+
+impl Words for UpstreamProtocol {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("legacy", Self::Legacy), ("modern", Self::Modern)];
+}
+
+pub(super) fn upstream(given: &Given) -> Result<Option<UpstreamConfig>, Wrong> {
+    let Some(given) = given.take::<Given>("upstream")? else { return Ok(None) };
+    let given = given.named("upstream.");
+    let mut command = CommandConfig::new(given.need::<String>("command")?);
+    let args = given.take::<Vec<String>>("args")?.unwrap_or_default();
+    command.args = args.into_iter().map(Into::into).collect();
+    command.shell = given.switch("shell", false)?;
+    command.cwd = given.take::<String>("cwd")?.map(Into::into);
+    let env = given.take::<std::collections::BTreeMap<String, String>>("env")?.unwrap_or_default();
+    command.env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let mut upstream = UpstreamConfig::new(command);
+    if let Some(Word(protocol)) = given.take("upstreamProtocol")? {
+        upstream.protocol = protocol;
+    } else {
+        upstream.protocol = UpstreamProtocol::Legacy;
+    }
+    if let Some(timeout) = milliseconds(&given, "connectionTimeout")? {
+        upstream.connection_timeout = timeout;
+    }
+    if let Some(timeout) = milliseconds(&given, "requestTimeout")? {
+        upstream.request_timeout = (!timeout.is_zero()).then_some(timeout);
+    }
+    Ok(Some(upstream))
+}
