@@ -42,9 +42,15 @@ export class Stdio {
   /** Starts a command and shakes hands. */
   static async open(command, options) {
     const stdio = new Stdio(command, options);
-    stdio.greeting = await stdio.request("initialize", INITIALIZE);
-    stdio.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    await stdio.greet();
     return stdio;
+  }
+
+  /** Shakes hands; the line that the server answers. */
+  async greet() {
+    const greeting = await this.request("initialize", INITIALIZE);
+    this.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    return greeting;
   }
 
   send(message) {
