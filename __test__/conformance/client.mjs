@@ -22,16 +22,11 @@ const answers = {
     return { action: "accept", content: Object.fromEntries(given.map(([key, field]) => [key, field.default])) };
   },
 };
-const peer = new Stdio([binary, url, ...flags], { answers });
-
 // Somebody signs in: the suite's authorization server sends the browser back at once.
-const browse = async () => {
-  for (;;) {
-    const line = await peer.stderr.next((text) => /^\s+https?:\/\//.test(text), "a URL to sign in at");
-    await fetch(line.trim());
-  }
+const complain = (line) => {
+  if (/^\s+https?:\/\//.test(line)) fetch(line.trim()).catch(() => {});
 };
-browse().catch(() => {});
+const peer = new Stdio([binary, url, ...flags], { answers, complain });
 
 await peer.greet();
 const { result } = JSON.parse(await peer.request("tools/list", {}));

@@ -21,8 +21,11 @@ export class Stdio {
   #exit;
   #last = 0;
 
-  /** Starts a command; what the server asks is answered by `answers[method](params)`. */
-  constructor([program, ...words], { answers = {}, environment = {} } = {}) {
+  /**
+   * Starts a command; what the server asks is answered by `answers[method](params)`, and every line
+   * of its standard error goes to `complain`.
+   */
+  constructor([program, ...words], { answers = {}, complain = () => {}, environment = {} } = {}) {
     this.#child = spawn(program, words, {
       cwd: repositoryRoot,
       env: { ...process.env, ...environment },
@@ -30,7 +33,10 @@ export class Stdio {
     });
     this.#exit = once(this.#child, "exit");
     this.#child.stdin.on("error", () => {});
-    eachLine(this.#child.stderr, (line) => this.stderr.push(line));
+    eachLine(this.#child.stderr, (line) => {
+      this.stderr.push(line);
+      complain(line);
+    });
     eachLine(this.#child.stdout, (line) => {
       this.lines.push(line);
       const { id, method, params } = JSON.parse(line);

@@ -104,11 +104,12 @@ impl Drop for Client {
     }
 }
 
-/// The binary without arguments, reached by no proxy but the one it is told of.
+/// The binary without arguments; it uses no proxy but the one it is told of, and signs in nowhere.
 pub(crate) fn command() -> Command {
     let binary = std::env::var_os("MCP_PROXY_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_mcp-proxy").into(), std::path::PathBuf::from);
     let mut command = Command::new(binary);
+    command.env("MCP_PROXY_OAUTH", "false");
     for variable in
         ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
     {

@@ -68,12 +68,6 @@ impl EventReader {
     /// Adds what was read.
     pub(crate) fn push(&mut self, read: &[u8]) {
         self.buffer.extend_from_slice(read);
-        if !self.begun && self.buffer.len() >= BYTE_ORDER_MARK.len() {
-            self.begun = true;
-            if self.buffer.starts_with(BYTE_ORDER_MARK) {
-                self.buffer.advance(BYTE_ORDER_MARK.len());
-            }
-        }
     }
 
     /// The next complete event with data.
@@ -98,7 +92,24 @@ impl EventReader {
         self.retry
     }
 
+    /// Whether the stream has begun: its byte order mark, if there is one, is behind us.
+    fn has_begun(&mut self) -> bool {
+        if self.begun {
+            return true;
+        }
+        if self.buffer.starts_with(BYTE_ORDER_MARK) {
+            self.buffer.advance(BYTE_ORDER_MARK.len());
+        } else if BYTE_ORDER_MARK.starts_with(&self.buffer) {
+            return false;
+        }
+        self.begun = true;
+        true
+    }
+
     fn next_line(&mut self) -> Result<Option<Bytes>, TooLong> {
+        if !self.has_begun() {
+            return Ok(None);
+        }
         if self.after_return
             && let Some(&next) = self.buffer.first()
         {
