@@ -4,7 +4,7 @@ use std::{io, process::ExitCode, time::Duration};
 
 use mcp_proxy_core::{
     Proxy, StdioServer,
-    config::{ProxyConfig, RemoteConfig, Upstream, UpstreamProtocol},
+    config::{ProxyConfig, RemoteConfig, Upstream},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -48,15 +48,6 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 }
 
 async fn serve(options: Options) -> Result<ExitCode, String> {
-    let unavailable = |flag: &str| Err(format!("{flag} is not available yet"));
-    let protocol = match &options.proxy.upstream {
-        Upstream::Command(config) => config.protocol,
-        Upstream::Remote(config) => config.protocol,
-        _ => UpstreamProtocol::Legacy,
-    };
-    if protocol != UpstreamProtocol::Legacy {
-        return unavailable("--upstreamProtocol auto|modern");
-    }
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
         return serve_stdio(config).await;
     }

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
+    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig, UpstreamProtocol},
     error::Error,
     host::Host,
     ports::{CONNECTION_GRACE, Ports, Served},
@@ -123,6 +123,10 @@ impl Server {
             Upstream::Command(config) => config,
             Upstream::Remote(config) => return Ok(Self::Remote(Remote::new(config)?)),
         };
+        let is_shared = config.isolation == Isolation::Shared;
+        if config.protocol != UpstreamProtocol::Legacy && !is_shared {
+            return Err(Error::UnsharedEra);
+        }
         Ok(match config.isolation {
             Isolation::Shared => {
                 Self::Shared(Supervisor::start(UpstreamConfig::clone(config), guard).await?)

@@ -6,6 +6,7 @@ mod handshake;
 mod hang;
 mod http;
 mod lines;
+mod negotiation;
 mod nursery;
 mod outlook;
 mod process;

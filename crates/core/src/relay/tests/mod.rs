@@ -2,6 +2,7 @@
 
 mod expiry;
 mod model;
+mod modern;
 mod outbox;
 mod threads;
 

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{channel::Channel, endpoint::Endpoint, session::Session};
 use crate::{
-    config::{RemoteConfig, RemoteTransport},
+    config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
     error::Error,
     relay::{Backend, Client, Connection, Limits, OpenError},
 };
@@ -49,6 +49,11 @@ struct Outcome {
 impl Remote {
     /// Nothing is sent before there is a client.
     pub(crate) fn new(config: &RemoteConfig) -> Result<Self, Error> {
+        if config.protocol != UpstreamProtocol::Legacy {
+            let text =
+                "it is spoken to by the handshake revisions only (--upstreamProtocol legacy)";
+            return Err(Error::Remote(text.to_owned()));
+        }
         Ok(Self(Arc::new(Shared {
             endpoint: Endpoint::new(config)?,
             limits: Limits { silence: config.request_timeout, total: config.max_request_time },
