@@ -12,7 +12,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{channel::Channel, endpoint::Endpoint, session::Session};
 use crate::{
     config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
+    era::Era,
     error::Error,
+    jsonrpc::{Code, ErrorBody},
     relay::{Backend, Client, Connection, Limits, OpenError},
 };
 
@@ -83,6 +85,11 @@ impl Remote {
 
 impl Backend for Remote {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
+        if client.era == Era::Modern {
+            let text = "a remote server is not reachable for clients of revision 2026-07-28";
+            let error = ErrorBody::new(Code::Internal, text);
+            return Box::pin(std::future::ready(Err(error.into())));
+        }
         let channel: Arc<dyn Connection> = Channel::open(&self.0, client.unsolicited);
         Box::pin(std::future::ready(Ok(channel)))
     }
