@@ -199,11 +199,11 @@ impl<'c> AsyncHttpClient<'c> for Carrier {
     type Future = BoxFuture<'c, Result<HttpResponse, reqwest::Error>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(send(self.0.clone(), request))
+        Box::pin(send(&self.0, request))
     }
 }
 
-async fn send(http: Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+async fn send(http: &Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     let (head, body) = request.into_parts();
     let url = head.uri.to_string();
     let response = http.request(head.method, url).headers(head.headers).body(body).send().await?;

@@ -78,7 +78,7 @@ impl Authorizer {
         }
         let kept = |error| format!("the tokens cannot be kept: {error}");
         let _lock = self.store.lock().await.map_err(kept)?;
-        let grant = self.successor(challenge).await?;
+        let grant = Box::pin(self.successor(challenge)).await?;
         self.store.write(&grant).map_err(kept)?;
         *self.lock() = Some(grant);
         Ok(())
@@ -102,10 +102,10 @@ impl Authorizer {
                 None => {}
             }
         }
-        let grantor = discover(&self.http, &self.url, challenge).await?;
+        let grantor = Box::pin(discover(&self.http, &self.url, challenge)).await?;
         match self.config.grant {
-            OAuthGrant::ClientCredentials => self.own(&grantor, challenge).await,
-            OAuthGrant::AuthorizationCode => self.sign_in(&grantor, challenge).await,
+            OAuthGrant::ClientCredentials => Box::pin(self.own(&grantor, challenge)).await,
+            OAuthGrant::AuthorizationCode => Box::pin(self.sign_in(&grantor, challenge)).await,
         }
     }
 
@@ -117,7 +117,7 @@ impl Authorizer {
             resource: known.resource.as_deref(),
             client: &known.client,
         };
-        Some(endpoint.refresh(token).await)
+        Some(Box::pin(endpoint.refresh(token)).await)
     }
 
     async fn own(&self, grantor: &Grantor, challenge: &Challenge) -> Result<Grant, String> {
