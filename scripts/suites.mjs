@@ -62,6 +62,22 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "remote servers",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("remote")),
+    count: "node",
+    minutes: 15,
+  },
+  {
+    name: "conformance of the client",
+    lane: "node",
+    built: true,
+    node: 22,
+    command: nodeTest("__test__/conformance/clients.spec.mjs"),
+    count: "node",
+  },
+  {
     name: "conformance",
     lane: "node",
     built: true,

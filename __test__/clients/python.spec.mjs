@@ -1,28 +1,20 @@
 // The Python SDK against the two reference servers behind the proxy, on both endpoints.
 //
-// The steps are Python (`python/steps.py`). They run in a virtual environment at `.venv` in the
-// repository, which is made from `requirements.txt` when it is missing or out of date. All that is
-// needed beforehand is `python3` (3.10 or newer), or the interpreter that PYTHON names.
+// The steps are Python (`python/steps.py`) and run in the environment of `support/python.mjs`.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 import { eachLine } from "../support/lines.mjs";
-import { repositoryRoot, startProxy } from "../support/proxy.mjs";
+import { startProxy } from "../support/proxy.mjs";
+import { environment } from "../support/python.mjs";
 import { Wiretap } from "../support/wiretap.mjs";
 import { servers } from "./servers.mjs";
 
-const run = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const ENVIRONMENT = join(repositoryRoot, ".venv");
-const REQUIREMENTS = here("requirements.txt");
-const INSTALLED = join(ENVIRONMENT, "installed-requirements.txt");
 
 describe("Python SDK", () => {
   let python;
@@ -72,34 +64,4 @@ function assertCancelled({ entries }) {
   const call = entries.find(({ direction, message }) => direction === "in" && message.id === requestId);
   assert.equal(call.message.params.name, "trigger-long-running-operation");
   assert.ok(!entries.some(({ direction, message }) => direction === "out" && message.id === requestId));
-}
-
-/** The interpreter of an environment that holds exactly what `requirements.txt` asks for. */
-async function environment() {
-  const python = join(ENVIRONMENT, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-  const wanted = await readFile(REQUIREMENTS, "utf8");
-  const installed = await readFile(INSTALLED, "utf8").catch(() => undefined);
-  if (installed === wanted) return python;
-
-  const base = process.env.PYTHON ?? "python3";
-  await rm(ENVIRONMENT, { force: true, recursive: true });
-  try {
-    await run(base, ["-m", "venv", ENVIRONMENT]);
-  } catch (error) {
-    await withoutEnsurepip(base, error);
-  }
-  await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS]);
-  await copyFile(REQUIREMENTS, INSTALLED);
-  return python;
-}
-
-/** Distributions may leave `ensurepip` out of `python3`; `virtualenv` then does the same job. */
-async function withoutEnsurepip(base, cause) {
-  try {
-    await rm(ENVIRONMENT, { force: true, recursive: true });
-    await run(base, ["-m", "virtualenv", "--quiet", ENVIRONMENT]);
-  } catch {
-    const hint = "install python3 with its venv module (Debian and Ubuntu: apt install python3-venv)";
-    throw new Error(`cannot make a Python environment with ${base}: ${cause.message.trim()}\n${hint}`, { cause });
-  }
 }

@@ -3,8 +3,8 @@
 use std::{io, process::ExitCode, time::Duration};
 
 use mcp_proxy_core::{
-    Proxy,
-    config::ProxyConfig,
+    Proxy, StdioServer,
+    config::{ProxyConfig, RemoteConfig, Upstream},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -48,6 +48,9 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 }
 
 async fn serve(options: Options) -> Result<ExitCode, String> {
+    if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
+        return serve_stdio(config).await;
+    }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
@@ -81,6 +84,20 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         cause = proxy.ended(), if exit_on_child_death => {
             console::complain(&format!("the proxy ends: {cause}"));
             stop(proxy, tunnel, &mut signals, budget).await;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Serves one client over standard input and output, where nothing is printed but messages.
+async fn serve_stdio(config: &RemoteConfig) -> Result<ExitCode, String> {
+    let mut signals = Signals::install().map_err(|error| error.to_string())?;
+    let server = StdioServer::new(config).map_err(|error| error.to_string())?;
+    let streams = (tokio::io::stdin(), tokio::io::stdout());
+    match server.run(streams, signals.next()).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(interrupted) => {
+            console::complain(&format!("the proxy ends: {interrupted}"));
             Ok(ExitCode::FAILURE)
         }
     }

@@ -53,6 +53,9 @@ pub enum Error {
         /// What it answered.
         reason: String,
     },
+    /// The remote server cannot be used as it is configured.
+    #[error("cannot use the remote server: {0}")]
+    Remote(String),
     /// The port could not be opened.
     #[error("{}", listen_problem(.host, *.port, .flag, .source))]
     Listen {

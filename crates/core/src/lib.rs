@@ -19,6 +19,7 @@ mod proxy;
 mod relay;
 mod seats;
 mod session;
+mod stdio_server;
 pub mod telemetry;
 mod tls;
 pub mod tunnel;
@@ -28,6 +29,7 @@ pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
 pub use relay::Unsent;
+pub use stdio_server::{Interrupted, StdioServer};
 pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.

@@ -3,13 +3,13 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Isolation, ProxyConfig, UpstreamConfig, UpstreamProtocol},
+    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig, UpstreamProtocol},
     error::Error,
     host::Host,
     ports::{CONNECTION_GRACE, Ports, Served},
-    relay::{Backend, Readiness},
+    relay::{Backend, OnDemand, Readiness},
     tunnel::{self, Tunnel},
-    upstream::{Guard, Nursery, Supervisor},
+    upstream::{Guard, Nursery, Remote, Supervisor},
 };
 
 /// A running proxy.
@@ -40,10 +40,6 @@ impl Proxy {
     ) -> Result<Connected, Error> {
         if config.metrics.on_front && config.http.auth.api_key.is_none() {
             return Err(Error::OpenMetrics);
-        }
-        let UpstreamConfig { protocol, isolation, .. } = config.upstream;
-        if protocol != UpstreamProtocol::Legacy && isolation != Isolation::Shared {
-            return Err(Error::UnsharedEra);
         }
         let server = Server::start(&config.upstream, guard).await?;
         Ok(Connected { server, config, host: None })
@@ -118,14 +114,25 @@ impl Connected {
 enum Server {
     Shared(Supervisor),
     Dedicated(Nursery, Box<UpstreamConfig>),
+    Remote(Remote),
 }
 
 impl Server {
-    async fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+    async fn start(config: &Upstream, guard: Option<Guard>) -> Result<Self, Error> {
+        let config = match config {
+            Upstream::Command(config) => config,
+            Upstream::Remote(config) => return Ok(Self::Remote(Remote::new(config)?)),
+        };
+        let is_shared = config.isolation == Isolation::Shared;
+        if config.protocol != UpstreamProtocol::Legacy && !is_shared {
+            return Err(Error::UnsharedEra);
+        }
         Ok(match config.isolation {
-            Isolation::Shared => Self::Shared(Supervisor::start(config.clone(), guard).await?),
+            Isolation::Shared => {
+                Self::Shared(Supervisor::start(UpstreamConfig::clone(config), guard).await?)
+            }
             Isolation::Session | Isolation::Request => {
-                Self::Dedicated(Nursery::start(config, guard)?, Box::new(config.clone()))
+                Self::Dedicated(Nursery::start(config, guard)?, config.clone())
             }
         })
     }
@@ -134,6 +141,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, config) => nursery.backend(config),
+            Self::Remote(remote) => Arc::new(remote.clone()),
         }
     }
 
@@ -141,20 +149,21 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
+            Self::Remote(_) => Arc::new(OnDemand),
         }
     }
 
     fn name(&self) -> Option<String> {
         match self {
             Self::Shared(supervisor) => supervisor.backend().server_name(),
-            Self::Dedicated(..) => None,
+            Self::Dedicated(..) | Self::Remote(_) => None,
         }
     }
 
     async fn ended(&self) -> String {
         match self {
             Self::Shared(supervisor) => supervisor.backend().ended().await.message,
-            Self::Dedicated(..) => std::future::pending().await,
+            Self::Dedicated(..) | Self::Remote(_) => std::future::pending().await,
         }
     }
 
@@ -162,6 +171,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.stop(budget).await,
             Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+            Self::Remote(remote) => remote.stop(budget).await,
         }
     }
 }

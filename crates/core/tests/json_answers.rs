@@ -23,7 +23,7 @@ async fn proxy(mode: &str) -> Proxy {
     };
     let config = ProxyConfig {
         http,
-        upstream: UpstreamConfig::new(command),
+        upstream: UpstreamConfig::new(command).into(),
         metrics: mcp_proxy_core::config::MetricsConfig::default(),
         graceful_shutdown_timeout: mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
     };

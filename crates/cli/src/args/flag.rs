@@ -22,6 +22,7 @@ pub(crate) struct Flag<K> {
 pub(crate) enum Section {
     Serving,
     Upstream,
+    Remote,
     Security,
     Sessions,
     Limits,
@@ -36,6 +37,7 @@ impl Section {
         match self {
             Self::Serving => "Serving",
             Self::Upstream => "Upstream",
+            Self::Remote => "Remote",
             Self::Security => "Security",
             Self::Sessions => "Sessions",
             Self::Limits => "Limits",

@@ -13,7 +13,8 @@ use mcp_proxy_core::config::{
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, RestartWhen, UpstreamProtocol,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, OAuthGrant, RemoteTransport,
+    RestartWhen, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -169,8 +170,105 @@ flags! {
         help: "Open the port before the server is ready; clients get 503 until it is",
     }
 
+    CONNECT: Text = Remote "connect" {
+        kind: Text { placeholder: "url" },
+        help: "Use the server at this URL, as the URL alone does in place of a command: over stdio, or \
+               over HTTP if --port is given",
+    }
+    TRANSPORT: Choice<RemoteTransport> = Remote "transport" {
+        kind: Choice {
+            placeholder: "transport",
+            choices: &[
+                ("auto", RemoteTransport::Auto),
+                ("stream", RemoteTransport::Stream),
+                ("sse", RemoteTransport::Sse),
+            ],
+            default: ("auto", RemoteTransport::Auto),
+        },
+        help: "Spoken to the remote server: Streamable HTTP, HTTP+SSE, or the first that it accepts",
+    }
+    HEADER: List = Remote "header" {
+        kind: List { placeholder: "name:value" },
+        help: "Send this header with every request to the remote server; repeatable",
+    }
+    HEADER_FILE: FileName = Remote "headerFile" {
+        kind: FileName,
+        help: "Send the headers in this file (Name: value lines), which keeps them out of the process \
+               list; --header wins",
+    }
+    BEARER_TOKEN: Secret = Remote "bearerToken" {
+        kind: Secret {
+            placeholder: "token",
+            advice: "Leave it out to send none.",
+        },
+        help: "Send Authorization: Bearer with this token; MCP_PROXY_BEARER_TOKEN keeps it out of the \
+               process list",
+    }
+    BEARER_TOKEN_FILE: FileName = Remote "bearerTokenFile" {
+        kind: FileName,
+        help: "Read the bearer token from this file; --bearerToken wins",
+    }
+    OAUTH: Switch = Remote "oauth" {
+        kind: Switch { default: true },
+        help: "Sign in where the remote server asks for it and no Authorization is given",
+    }
+    HEADLESS: Switch = Remote "headless" {
+        kind: Switch { default: false },
+        help: "Print the URL to sign in at on stderr without opening a browser",
+    }
+    GRANT: Choice<OAuthGrant> = Remote "grant" {
+        kind: Choice {
+            placeholder: "type",
+            choices: &[
+                ("authorization-code", OAuthGrant::AuthorizationCode),
+                ("client-credentials", OAuthGrant::ClientCredentials),
+            ],
+            default: ("authorization-code", OAuthGrant::AuthorizationCode),
+        },
+        help: "Sign somebody in, or the client itself (--clientId and --clientSecret)",
+    }
+    CLIENT_ID: Text = Remote "clientId" {
+        kind: Text { placeholder: "id" },
+        help: "Sign in as this client; without it one is registered",
+    }
+    CLIENT_SECRET: Secret = Remote "clientSecret" {
+        kind: Secret {
+            placeholder: "secret",
+            advice: "Leave it out for a client that has none.",
+        },
+        help: "Secret of that client; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
+    }
+    SCOPE: Text = Remote "scope" {
+        kind: Text { placeholder: "scopes" },
+        help: "Scopes to ask for, separated by spaces, in place of those the server names",
+    }
+    CALLBACK_PORT: Number = Remote "callbackPort" {
+        kind: Number::count(0).at_most(65_535),
+        help: "Port on this machine that the browser comes back to; 0 lets the system choose one",
+    }
+    TOKEN_DIR: FileName = Remote "tokenDir" {
+        kind: FileName,
+        help: "Directory for tokens [default: mcp-proxy in the system's directory for state]",
+    }
+    CA_CERT: FileName = Remote "caCert" {
+        kind: FileName,
+        help: "Trust the authorities in this file (PEM) besides those of the system",
+    }
+    INSECURE: Switch = Remote "insecure" {
+        kind: Switch { default: false },
+        help: "Accept every certificate of the remote server: whoever is in between reads everything",
+    }
+    PROXY: Text = Remote "proxy" {
+        kind: Text { placeholder: "url" },
+        help: "HTTP or SOCKS proxy on the way to the remote server, in place of what HTTPS_PROXY, \
+               HTTP_PROXY, ALL_PROXY and NO_PROXY say",
+    }
+
     API_KEY: Secret = Security "apiKey" {
-        kind: Secret,
+        kind: Secret {
+            placeholder: "key",
+            advice: "Leave it out to serve without authentication.",
+        },
         help: "Refuse requests without this key in X-API-Key; MCP_PROXY_API_KEY keeps it out of the \
                process list",
     }

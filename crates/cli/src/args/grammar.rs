@@ -14,8 +14,7 @@ use crate::args::{
     usage_error::UsageError,
 };
 
-const USAGE: &str =
-    "mcp-proxy [options] -- <command> [args...]\n       mcp-proxy [options] <command> [args...]";
+const USAGE: &str = "mcp-proxy [options] -- <command> [args...]\n       mcp-proxy [options] <command> [args...]\n       mcp-proxy [options] <url>";
 
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 
@@ -29,7 +28,9 @@ Examples:
   mcp-proxy npx -y @modelcontextprotocol/server-everything
   mcp-proxy --port 3000 --apiKey \"$KEY\" -- node server.js --verbose
   mcp-proxy --server stream --endpoint /tools --stateless -- uvx mcp-server-time
-  MCP_PROXY_HOST=127.0.0.1 mcp-proxy python server.py";
+  MCP_PROXY_HOST=127.0.0.1 mcp-proxy python server.py
+  mcp-proxy https://example.com/mcp --headerFile ~/.example-headers
+  mcp-proxy https://example.com/mcp --port 8080 --apiKey \"$KEY\"";
 
 /// The text of `--help`, as wide as the terminal.
 pub(super) fn help() -> String {
@@ -55,7 +56,10 @@ pub(super) fn words(matches: &ArgMatches, flag: &dyn Definition) -> Option<Vec<O
 /// No positional is declared, since the child's words are cut off before.
 fn command(args: impl Iterator<Item = Arg>) -> Command {
     Command::new("mcp-proxy")
-        .about("Serve an MCP server that speaks stdio over Streamable HTTP and SSE.")
+        .about(
+            "Serve an MCP server that speaks stdio over Streamable HTTP and SSE, or a remote server \
+             over stdio.",
+        )
         .override_usage(USAGE)
         .help_template(TEMPLATE)
         .after_help(AFTER)

@@ -225,7 +225,11 @@ impl Kind for Host {
 /// A secret, which is never empty.
 ///
 /// Differs from mcp-proxy: there an empty key, as from an unset variable, lets everybody in.
-pub(crate) struct Secret;
+pub(crate) struct Secret {
+    pub(crate) placeholder: &'static str,
+    /// A sentence for those who gave an empty one.
+    pub(crate) advice: &'static str,
+}
 
 impl Kind for Secret {
     type Value = Option<String>;
@@ -243,14 +247,14 @@ impl Kind for Secret {
             word if word.is_empty() => Err(Complaint {
                 accepted: "a non-empty text".to_owned(),
                 got: "an empty one".to_owned(),
-                advice: "Leave it out to serve without authentication.",
+                advice: self.advice,
             }),
             word => Ok(Some(word)),
         }
     }
 
     fn placeholder(&self) -> &'static str {
-        "key"
+        self.placeholder
     }
 }
 

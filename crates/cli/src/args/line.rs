@@ -25,7 +25,8 @@ impl Line {
     ///
     /// With `--`, the command is what follows it, as in the original.
     /// Differs from mcp-proxy: without `--`, the command begins at the first word that is neither a
-    /// flag nor its value, and everything after that word belongs to it.
+    /// flag nor its value, and everything after that word belongs to it. A URL is no command, so
+    /// the flags after it are ours.
     pub(super) fn cut(mut argv: Vec<OsString>) -> Self {
         let mut line = Self::default();
         if let Some(separator) = argv.iter().position(|word| word == "--") {
@@ -40,8 +41,11 @@ impl Line {
             } else if separated {
                 line.ignored.push(word);
             } else {
+                let is_command = !is_url(&word);
                 line.command.push(word);
-                line.command.extend(words.by_ref());
+                if is_command {
+                    line.command.extend(words.by_ref());
+                }
             }
         }
         line
@@ -79,6 +83,14 @@ impl Line {
             self.flags.push(word);
         }
     }
+}
+
+/// Whether a word is the URL of a remote server.
+pub(crate) fn is_url(word: &OsString) -> bool {
+    let scheme = word.to_str().and_then(|word| word.split_once("://")).map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    })
 }
 
 /// Whether a word stands for itself: it has no dash in front, or is a dash or a negative number.

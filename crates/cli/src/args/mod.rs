@@ -17,6 +17,7 @@ mod usage_error;
 mod values;
 
 pub(crate) use environment::Environment;
+pub(crate) use line::is_url;
 pub(crate) use usage_error::UsageError;
 pub(crate) use values::Values;
 

@@ -295,7 +295,7 @@ fn unknown_flags_are_refused_and_the_nearest_is_named_as_documented() {
         (vec!["--versoin"], "--versoin", Some("--version")),
         (vec!["--PORT", "5", "n"], "--PORT", None),
         (vec!["--apiKey=x", "--api", "n"], "--api", Some("--apiKey")),
-        (vec!["--apiKey", "x", "--nonsense", "n"], "--nonsense", None),
+        (vec!["--apiKey", "x", "--gibberish", "n"], "--gibberish", None),
         (vec!["-y", "n"], "-y", None),
         (vec!["-y", "--", "n"], "-y", None),
         (vec!["--p.q", "1", "n"], "--p.q", None),

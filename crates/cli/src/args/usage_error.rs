@@ -18,6 +18,21 @@ pub(crate) enum UsageError {
            mcp-proxy node server.js"
     )]
     NoCommand,
+    /// A remote server is a URL and nothing else.
+    #[error(
+        "Error: nothing goes with the URL of a remote server but flags (got {0:?}).\n\
+         Usage: mcp-proxy [options] <url>"
+    )]
+    BesideUrl(String),
+    /// A client that signs itself in has to be known.
+    #[error("Error: --grant client-credentials needs both --clientId and --clientSecret.")]
+    ClientCredentials,
+    /// A header is not a name and a value; the value is not shown, because it may be a secret.
+    #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
+    Header(String),
+    /// A file of secrets cannot be used.
+    #[error("Error: {flag} {path}: {problem}")]
+    SecretFile { flag: &'static str, path: String, problem: String },
 
     /// Flags of a few words were given others; one line for each.
     #[error("Invalid values:{}", lines(.0))]

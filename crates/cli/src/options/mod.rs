@@ -4,6 +4,7 @@
 //! the same one.
 
 mod environment;
+mod remote;
 mod upstream;
 
 use std::{ffi::OsString, time::Duration};
@@ -11,7 +12,7 @@ use std::{ffi::OsString, time::Duration};
 use mcp_proxy_core::{
     config::{
         AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
-        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig,
+        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
     },
     tunnel,
 };
@@ -29,6 +30,8 @@ use crate::{
 pub(crate) struct Options {
     /// The proxy itself.
     pub(crate) proxy: ProxyConfig,
+    /// Serve one client over standard input and output, not HTTP.
+    pub(crate) stdio: bool,
     /// What is logged, and how.
     pub(crate) logging: Logging,
     /// Open a public tunnel to the proxy.
@@ -50,9 +53,15 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
         values.of(&flags::MAX_BODY_SIZE)?;
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
-        let upstream = upstream::config(values, typed.command)?;
-        let warnings = warnings(values, &upstream.command, &typed.ignored);
+        let upstream = upstream::server(values, typed.command)?;
+        let stdio = matches!(upstream, Upstream::Remote(_)) && !values.has(&flags::PORT);
+        let mut warnings = warnings(values, &typed.ignored);
+        match &upstream {
+            Upstream::Command(config) => warnings.extend(shell_warning(&config.command)),
+            _ => warnings.extend(remote::warnings(values, stdio)),
+        }
         Ok(Self {
+            stdio,
             logging: logging(values)?,
             tunnel: tunnel(values)?,
             exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
@@ -211,7 +220,7 @@ fn tls(values: &Values) -> Result<Option<TlsConfig>, UsageError> {
     }
 }
 
-fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> Vec<String> {
+fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
     let mut warnings = Vec::new();
     if !ignored.is_empty() {
         let words: Vec<_> = ignored.iter().map(|word| word.to_string_lossy()).collect();
@@ -219,16 +228,6 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
             "ignored before --: {}; the command is what comes after --",
             words.join(" ")
         ));
-    }
-    let spaced = |word: &OsString| word.as_encoded_bytes().contains(&b' ');
-    // One word alone is a whole command line, written for the shell.
-    let joined = command.shell && !command.args.is_empty();
-    if joined && (spaced(&command.program) || command.args.iter().any(spaced)) {
-        warnings.push(
-            "--shell joins the words of the command without quoting, and one of them holds a space: \
-             the shell will see it as several words"
-                .to_owned(),
-        );
     }
     if values.of(&flags::TUNNEL).unwrap_or_default() && !values.has(&flags::API_KEY) {
         warnings.push(
@@ -254,6 +253,19 @@ fn warnings(values: &Values, command: &CommandConfig, ignored: &[OsString]) -> V
             .push("--endpoint has no effect without --server sse or --server stream".to_owned());
     }
     warnings
+}
+
+/// What `--shell` does to a word with a space.
+fn shell_warning(command: &CommandConfig) -> Option<String> {
+    let spaced = |word: &OsString| word.as_encoded_bytes().contains(&b' ');
+    // One word alone is a whole command line, written for the shell.
+    let joined = command.shell && !command.args.is_empty();
+    let split = joined && (spaced(&command.program) || command.args.iter().any(spaced));
+    split.then(|| {
+        "--shell joins the words of the command without quoting, and one of them holds a space: \
+         the shell will see it as several words"
+            .to_owned()
+    })
 }
 
 /// Zero lifts a limit.

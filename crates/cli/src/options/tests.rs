@@ -7,7 +7,8 @@ use mcp_proxy_core::config::{
     DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HOST,
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
-    DEFAULT_STREAM_ENDPOINT, HttpConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
+    DEFAULT_STREAM_ENDPOINT, HttpConfig, RemoteConfig, RemoteTransport, RestartWhen, Upstream,
+    UpstreamConfig, UpstreamProtocol,
 };
 
 use super::Options;
@@ -44,21 +45,41 @@ fn refusal_of_variable(name: &str, value: &str) -> String {
         .map_or_else(|error| error, |_| format!("{name}={value} is accepted"))
 }
 
+fn child(upstream: Upstream) -> UpstreamConfig {
+    match upstream {
+        Upstream::Command(config) => *config,
+        other => panic!("no command: {other:?}"),
+    }
+}
+
+fn remote(words: &[&str]) -> (RemoteConfig, bool, Vec<String>) {
+    match attempt(words, &[]) {
+        Ok(Options { proxy, stdio, warnings, .. }) => match proxy.upstream {
+            Upstream::Remote(config) => (*config, stdio, warnings),
+            other => panic!("{words:?}: {other:?}"),
+        },
+        Err(refusal) => panic!("{words:?}: {refusal}"),
+    }
+}
+
 fn millis(number: u64) -> Duration {
     Duration::from_millis(number)
 }
 
 #[test]
 fn without_flags_everything_is_the_default_of_the_core() {
-    let Options { proxy, logging, tunnel, exit_on_child_death, threads, warnings } = options(&[]);
-    assert!(!logging.debug && !exit_on_child_death && tunnel.is_none() && warnings.is_empty());
+    let Options { proxy, stdio, logging, tunnel, exit_on_child_death, threads, warnings } =
+        options(&[]);
+    assert!(
+        !stdio && !logging.debug && !exit_on_child_death && tunnel.is_none() && warnings.is_empty()
+    );
     assert_eq!(threads, 1);
     assert_eq!(format!("{:?}", proxy.http), format!("{:?}", HttpConfig::default()));
     assert_eq!(proxy.graceful_shutdown_timeout, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT);
-    assert_eq!(proxy.upstream.connection_timeout, DEFAULT_CONNECTION_TIMEOUT);
-    assert_eq!(proxy.upstream.request_timeout, Some(DEFAULT_REQUEST_TIMEOUT));
-    assert_eq!(proxy.upstream.protocol, UpstreamProtocol::Legacy);
-    let mut upstream = proxy.upstream;
+    let mut upstream = child(proxy.upstream);
+    assert_eq!(upstream.connection_timeout, DEFAULT_CONNECTION_TIMEOUT);
+    assert_eq!(upstream.request_timeout, Some(DEFAULT_REQUEST_TIMEOUT));
+    assert_eq!(upstream.protocol, UpstreamProtocol::Legacy);
     let command = std::mem::replace(&mut upstream.command, CommandConfig::new("x"));
     assert_eq!(
         format!("{upstream:?}"),
@@ -118,7 +139,7 @@ fn every_flag_reaches_its_place() {
                  --gracefulShutdownTimeout 0 --debug --tunnel --tunnelSubdomain name --threads 4";
     let flags: Vec<&str> = flags.split_whitespace().collect();
     let Options { proxy, logging, tunnel, threads, .. } = options(&flags);
-    let (http, upstream) = (proxy.http, proxy.upstream);
+    let (http, upstream) = (proxy.http, child(proxy.upstream));
     assert_eq!((http.port, http.host.as_str()), (0, "127.0.0.1"));
     assert!(http.stateless && !http.modern && !http.enable_json_response);
     assert_eq!(http.auth.api_key.as_deref(), Some("123"));
@@ -142,7 +163,7 @@ fn every_flag_reaches_its_place() {
 
 #[test]
 fn zero_lifts_limits() {
-    assert_eq!(options(&["--requestTimeout", "0"]).proxy.upstream.request_timeout, None);
+    assert_eq!(child(options(&["--requestTimeout", "0"]).proxy.upstream).request_timeout, None);
     assert_eq!(http(&["--maxBodySize", "0"]).max_body_size, None);
     assert_eq!(http(&["--sessionIdleTimeout", "0"]).session_idle_timeout, None);
     assert!(
@@ -406,16 +427,16 @@ fn the_key_is_not_in_what_is_logged() {
 
 #[test]
 fn restarts_are_left_to_others_only_where_nothing_else_is_said() {
-    let when = |flags: &[&str]| options(flags).proxy.upstream.restart.when;
+    let when = |flags: &[&str]| child(options(flags).proxy.upstream).restart.when;
     assert_eq!(when(&[]), RestartWhen::OnFailure);
     assert_eq!(when(&["--exitOnChildDeath"]), RestartWhen::Never);
     assert_eq!(when(&["--exitOnChildDeath", "--restart", "always"]), RestartWhen::Always);
-    assert_eq!(options(&["--maxRestarts", "0"]).proxy.upstream.restart.max_restarts, None);
+    assert_eq!(child(options(&["--maxRestarts", "0"]).proxy.upstream).restart.max_restarts, None);
 }
 
 #[test]
 fn pings_are_sent_only_when_asked_for() {
-    let ping = |flags: &[&str]| options(flags).proxy.upstream.ping.map(|ping| ping.timeout);
+    let ping = |flags: &[&str]| child(options(flags).proxy.upstream).ping.map(|ping| ping.timeout);
     assert_eq!(ping(&["--pingTimeout", "5"]), None);
     assert_eq!(ping(&["--pingInterval", "1", "--pingTimeout", "5"]), Some(millis(5)));
 }
@@ -425,7 +446,8 @@ fn variables_of_the_command_line_win_over_those_of_the_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, "A=file\nB=file\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let env = options(&["--envFile", path, "--env", "A=line", "--env", "C=a=b"]).proxy.upstream;
+    let env =
+        child(options(&["--envFile", path, "--env", "A=line", "--env", "C=a=b"]).proxy.upstream);
     let env: Vec<_> = env.command.env.iter().map(|(name, value)| (&**name, &**value)).collect();
     let expected = [("A", "line"), ("B", "file"), ("C", "a=b")];
     assert_eq!(env, expected.map(|(name, value)| (name.as_ref(), value.as_ref())));
@@ -438,4 +460,101 @@ fn a_variable_that_is_no_pair_is_refused_without_its_value() {
         "Error: --env takes NAME=value (got \"\" for the name)"
     );
     assert!(refusal(&["--envFile", "/nowhere/at/all"]).starts_with("Error: --envFile /nowhere"));
+}
+
+#[test]
+fn a_url_in_place_of_a_command_is_a_remote_server() {
+    for words in [
+        &["https://host/mcp"][..],
+        &["--connect", "https://host/mcp"],
+        &["HTTPS://host/mcp", "--restartWait", "7"],
+    ] {
+        let (config, stdio, warnings) = remote(words);
+        assert!(config.url.eq_ignore_ascii_case("https://host/mcp"), "{words:?}");
+        assert!(stdio && warnings.is_empty(), "{words:?}: {warnings:?}");
+    }
+    let (config, stdio, _) = remote(&["https://host/mcp", "--port", "0", "--transport", "sse"]);
+    assert_eq!((config.transport, stdio), (RemoteTransport::Sse, false));
+    let (config, _, _) = remote(&["https://host/mcp", "--restartWait", "7"]);
+    assert_eq!(config.wait, millis(7));
+}
+
+#[test]
+fn nothing_but_flags_goes_with_a_url() {
+    for words in [
+        &["https://host/mcp", "word"][..],
+        &["--connect", "https://host/mcp", "node"],
+        &["--connect", "https://host/mcp", "https://host/other"],
+        &["--", "https://host/mcp", "--port", "1"],
+    ] {
+        let refusal = attempt(words, &[]).map(|_| ()).unwrap_err();
+        assert!(refusal.contains("nothing goes with the URL"), "{words:?}: {refusal}");
+    }
+}
+
+#[test]
+fn headers_come_from_the_line_the_file_and_the_environment() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "# comment\n\nX-One: file\nX-Two: a: b\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let (config, _, _) =
+        remote(&["http://h", "--headerFile", path, "--header", "x-one: line", "--header=A:"]);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(config.headers, [pair("X-Two", "a: b"), pair("x-one", "line"), pair("A", "")]);
+
+    let refused = |words: &[&str]| attempt(words, &[]).map(|_| ()).unwrap_err();
+    let refusal = refused(&["http://h", "--header", "secret-without-colon"]);
+    assert!(refusal.contains("--header takes"), "{refusal}");
+    std::fs::write(file.path(), "X-One: 1\nhidden secret\n").unwrap();
+    let refusal = refused(&["http://h", "--headerFile", path]);
+    assert!(refusal.contains("line 2") && !refusal.contains("hidden"), "{refusal}");
+}
+
+#[test]
+fn the_bearer_token_stays_out_of_the_process_list() {
+    let token = |words: &[&str], variables: &[(&str, &str)]| {
+        let options = attempt(words, variables).unwrap();
+        let Upstream::Remote(config) = options.proxy.upstream else { panic!("no remote") };
+        config.bearer_token
+    };
+    let variable = [("MCP_PROXY_BEARER_TOKEN", "from-variable")];
+    assert_eq!(token(&["http://h"], &variable), Some("from-variable".to_owned()));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from-file\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_eq!(token(&["http://h", "--bearerTokenFile", path], &[]), Some("from-file".to_owned()));
+    std::fs::write(file.path(), "\n").unwrap();
+    let refusal = attempt(&["http://h", "--bearerTokenFile", path], &[]).map(|_| ()).unwrap_err();
+    assert!(refusal.contains("it is empty"), "{refusal}");
+    let refusal = attempt(&["http://h", "--bearerToken="], &[]).map(|_| ()).unwrap_err();
+    assert!(refusal.contains("non-empty"), "{refusal}");
+}
+
+#[test]
+fn flags_without_effect_on_a_remote_server_are_named() {
+    let (_, _, warnings) = remote(&["http://h", "--apiKey", "k", "--tunnel", "--insecure"]);
+    let all = warnings.join("\n");
+    assert!(all.contains("NO CERTIFICATE IS CHECKED"), "{all}");
+    assert!(
+        all.contains("no effect without --port") && all.contains("--apiKey, --tunnel"),
+        "{all}"
+    );
+}
+
+#[test]
+fn credentials_that_are_given_are_not_asked_for() {
+    let oauth = |words: &[&str]| remote(words).0.oauth;
+    assert!(oauth(&["http://h"]).is_some_and(|oauth| !oauth.headless && oauth.client_id.is_none()));
+    for words in [
+        &["http://h", "--bearerToken", "t"][..],
+        &["http://h", "--header", "authorization: Basic x"],
+        &["http://h", "--no-oauth"],
+    ] {
+        assert!(oauth(words).is_none(), "{words:?}");
+    }
+    let config = oauth(&["http://h", "--clientId", "c", "--tokenDir", "/t", "--headless"]).unwrap();
+    assert_eq!((config.client_id.as_deref(), config.headless), (Some("c"), true));
+    assert_eq!(config.directory, std::path::Path::new("/t"));
+    let refusal = attempt(&["http://h", "--grant", "client-credentials", "--clientId", "c"], &[]);
+    assert!(refusal.map(|_| ()).unwrap_err().contains("--clientSecret"));
 }

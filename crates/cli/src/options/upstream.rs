@@ -3,17 +3,37 @@
 use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::config::{
-    ChildStderr, CommandConfig, PingConfig, RestartConfig, RestartWhen, UpstreamConfig,
+    ChildStderr, CommandConfig, PingConfig, RestartConfig, RestartWhen, Upstream, UpstreamConfig,
 };
 
-use super::{environment, limit, size};
+use super::{environment, limit, remote, size};
 use crate::{
-    args::{UsageError, Values, flags},
+    args::{UsageError, Values, flags, is_url},
     telemetry::Format,
 };
 
+/// The server that these words start, or that these words or `--connect` name the URL of.
+pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, UsageError> {
+    let connect = values.of(&flags::CONNECT)?;
+    if let (Some(url), None) = (&connect, words.first()) {
+        return Ok(remote::config(values, url.clone())?.into());
+    }
+    match (words.first().filter(|word| is_url(word)), connect, words.get(1)) {
+        (Some(_), None, Some(word)) => Err(beside_url(word)),
+        (Some(url), None, None) => {
+            Ok(remote::config(values, url.to_string_lossy().into_owned())?.into())
+        }
+        (_, Some(_), _) => Err(beside_url(words.first().unwrap_or(&OsString::new()))),
+        (None, None, _) => Ok(config(values, words)?.into()),
+    }
+}
+
+fn beside_url(word: &OsString) -> UsageError {
+    UsageError::BesideUrl(word.to_string_lossy().into_owned())
+}
+
 /// Everything about the server that these words start.
-pub(super) fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, UsageError> {
+fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, UsageError> {
     let interval = limit(values.of(&flags::PING_INTERVAL)?).map(Duration::from_millis);
     let timeout = Duration::from_millis(values.of(&flags::PING_TIMEOUT)?);
     Ok(UpstreamConfig {

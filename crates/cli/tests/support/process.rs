@@ -68,6 +68,19 @@ impl Printed {
         found
     }
 
+    /// The line of this number; `None` when the stream ends before it.
+    pub(crate) fn nth(&self, number: usize) -> Option<String> {
+        let (lines, timeout) = self
+            .0
+            .1
+            .wait_timeout_while(self.0.0.lock().expect("printed lines"), DEADLINE, |lines| {
+                !lines.ended && lines.lines.len() <= number
+            })
+            .expect("printed lines");
+        assert!(!timeout.timed_out(), "line {number} never came");
+        lines.lines.get(number).cloned()
+    }
+
     /// Everything printed, once the stream has ended.
     pub(crate) fn all(&self) -> String {
         self.line(|_| false);

@@ -48,15 +48,27 @@ pub(crate) struct Limits {
 impl Limits {
     /// Which limit an exchange has gone past, if any.
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
-        let past =
-            |limit: &Duration, since| exchange.watched && now.duration_since(since) >= *limit;
-        let silence =
-            self.silence.filter(|limit| !exchange.asks && past(limit, exchange.last_sign));
-        silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
+        let passed = || {
+            let silent_since = if exchange.asks { now } else { exchange.last_sign };
+            self.passed(exchange.started, silent_since, now)
+        };
+        exchange.watched.then(passed).flatten()
+    }
+
+    /// Which limit has passed for what began and last showed a sign of life then, if any.
+    pub(crate) fn passed(
+        &self,
+        started: Instant,
+        last_sign: Instant,
+        now: Instant,
+    ) -> Option<Duration> {
+        let past = |limit: &Duration, since| now.duration_since(since) >= *limit;
+        let silence = self.silence.filter(|limit| past(limit, last_sign));
+        silence.or_else(|| self.total.filter(|limit| past(limit, started)))
     }
 
     /// The shortest limit; `None` when there is nothing to watch.
-    pub(super) fn shortest(&self) -> Option<Duration> {
+    pub(crate) fn shortest(&self) -> Option<Duration> {
         self.silence.into_iter().chain(self.total).min()
     }
 }

@@ -71,12 +71,12 @@ impl Shared {
 }
 
 /// How often to look.
-pub(super) fn period(shortest: Duration) -> Duration {
+pub(crate) fn period(shortest: Duration) -> Duration {
     (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(1))
 }
 
 /// What the client of an overdue call is told.
-pub(super) fn timed_out(limit: Duration) -> ErrorBody {
+pub(crate) fn timed_out(limit: Duration) -> ErrorBody {
     let mut error = ErrorBody::new(Code::Internal, "Request timed out");
     error.data = Some(format!("{{\"timeout\":{}}}", limit.as_millis()));
     error

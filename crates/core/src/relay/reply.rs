@@ -65,12 +65,12 @@ impl Reply {
     }
 
     /// The client's progress token, as written.
-    pub(super) fn token(&self) -> Option<&[u8]> {
+    pub(crate) fn token(&self) -> Option<&[u8]> {
         self.token.as_ref().map(Raw::as_bytes)
     }
 
     /// Where the answer goes.
-    pub(super) fn sink(&self) -> Option<Arc<dyn Sink>> {
+    pub(crate) fn sink(&self) -> Option<Arc<dyn Sink>> {
         self.sink.clone()
     }
 

@@ -4,6 +4,7 @@ mod child;
 mod guard;
 mod handshake;
 mod hang;
+mod http;
 mod lines;
 mod negotiation;
 mod nursery;
@@ -16,6 +17,7 @@ mod supervisor;
 mod tenancy;
 
 pub use guard::{Guard, groups_left};
+pub(crate) use http::Remote;
 pub(crate) use nursery::Nursery;
 pub(crate) use supervisor::Supervisor;
 

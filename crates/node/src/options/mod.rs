@@ -67,7 +67,7 @@ impl Options {
         let default = mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT;
         ProxyConfig {
             http: self.http.clone(),
-            upstream,
+            upstream: upstream.into(),
             graceful_shutdown_timeout: self.grace.unwrap_or(default),
             metrics: MetricsConfig::default(),
         }

@@ -12,7 +12,7 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 
 /// Requests of the client, as it sent them.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     initialize: Option<Message>,
     level: Option<Message>,
     subscriptions: BTreeMap<String, Message>,
@@ -20,7 +20,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Remembers a request if it settles something.
-    pub(super) fn note(&mut self, request: &Message) {
+    pub(crate) fn note(&mut self, request: &Message) {
         match Method::of(&request.method()) {
             Method::Initialize => self.initialize = Some(request.clone()),
             Method::SetLevel => self.level = Some(request.clone()),
@@ -37,7 +37,7 @@ impl Memory {
     }
 
     /// Whether the client has shaken hands itself.
-    pub(super) fn is_initialized(&self) -> bool {
+    pub(crate) fn is_initialized(&self) -> bool {
         self.initialize.is_some()
     }
 
@@ -47,7 +47,7 @@ impl Memory {
     }
 
     /// The handshake to begin with: the client's own, or that of a client without capabilities.
-    pub(super) fn greeting(&self) -> Option<Message> {
+    pub(crate) fn greeting(&self) -> Option<Message> {
         self.initialize.clone().or_else(|| {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LATEST_LEGACY}","capabilities":{{}},"clientInfo":{{"name":"mcp-proxy","version":"{}"}}}}}}"#,
@@ -58,7 +58,7 @@ impl Memory {
     }
 
     /// What follows the handshake.
-    pub(super) fn settled(&self) -> Vec<Message> {
+    pub(crate) fn settled(&self) -> Vec<Message> {
         self.level.iter().chain(self.subscriptions.values()).cloned().collect()
     }
 }

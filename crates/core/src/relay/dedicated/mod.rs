@@ -10,7 +10,9 @@ mod private;
 mod receive;
 mod rest;
 
+pub(crate) use memory::Memory;
 pub(crate) use private::Private;
+pub(crate) use receive::refusal;
 
 use std::{fmt, sync::Arc};
 

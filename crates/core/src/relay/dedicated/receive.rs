@@ -151,7 +151,8 @@ impl Private {
     }
 }
 
-fn refusal(request: &Message, id: &[u8]) -> bytes::Bytes {
+/// What a server is told that asks a client which cannot be asked.
+pub(crate) fn refusal(request: &Message, id: &[u8]) -> bytes::Bytes {
     if Method::of(&request.method()) == Method::Ping {
         return [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into();
     }

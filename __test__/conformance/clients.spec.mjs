@@ -1,0 +1,66 @@
+// The official suite's client scenarios that concern a proxy, through `client.mjs` and our stdio.
+//
+// Not here: scenarios of 2026-07-28 whose server takes no handshake, and extensions that the proxy
+// does not have (private-key client assertions, DPoP, enterprise-managed authorization).
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const manifest = createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json");
+const suite = join(dirname(manifest), "dist/index.js");
+const client = fileURLToPath(new URL("client.mjs", import.meta.url));
+
+const SCENARIOS = {
+  "2025-03-26": ["auth/2025-03-26-oauth-endpoint-fallback", "auth/2025-03-26-oauth-metadata-backcompat"],
+  "2025-11-25": [
+    "initialize",
+    "tools_call",
+    "sse-retry",
+    "elicitation-sep1034-client-defaults",
+    "json-schema-2020-12-preservation",
+    "auth/metadata-default",
+    "auth/metadata-var1",
+    "auth/metadata-var2",
+    "auth/metadata-var3",
+    "auth/pre-registration",
+    "auth/scope-from-scopes-supported",
+    "auth/scope-from-www-authenticate",
+    "auth/scope-omitted-when-undefined",
+    "auth/scope-retry-limit",
+    "auth/scope-step-up",
+    "auth/token-endpoint-auth-basic",
+    "auth/token-endpoint-auth-none",
+    "auth/token-endpoint-auth-post",
+  ],
+  "2026-07-28": [
+    "auth/iss-normalized",
+    "auth/iss-supported-missing",
+    "auth/iss-unexpected",
+    "auth/iss-wrong-issuer",
+    "auth/metadata-issuer-mismatch",
+    "auth/resource-mismatch",
+  ],
+  extension: ["auth/client-credentials-basic"],
+};
+
+for (const [revision, scenarios] of Object.entries(SCENARIOS)) {
+  for (const scenario of scenarios) {
+    test(scenario, async (t) => {
+      const tokens = await mkdtemp(join(tmpdir(), "mcp-proxy-tokens-"));
+      t.after(() => rm(tokens, { force: true, recursive: true }));
+      const words = ["client", "--command", `${process.execPath} ${client}`, "--scenario", scenario];
+      if (revision !== "extension") words.push("--spec-version", revision);
+      const env = { ...process.env, MCP_PROXY_TEST_TOKENS: tokens };
+      const outcome = await run(process.execPath, [suite, ...words], { env }).catch((error) => error);
+      assert.equal(outcome.code ?? 0, 0, `${outcome.stdout}${outcome.stderr}`);
+    });
+  }
+}

@@ -1,0 +1,185 @@
+//! A server that is reached over HTTP: its URL, the way to it, and the credentials for it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use mcp_proxy_core::config::{OAuthConfig, OAuthGrant, RemoteConfig};
+
+use super::{limit, size};
+use crate::args::{UsageError, Values, flags};
+
+/// Everything about the server at this URL.
+pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, UsageError> {
+    let headers = headers(values)?;
+    let bearer_token = bearer_token(values)?;
+    let given = bearer_token.is_some()
+        || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    Ok(RemoteConfig {
+        oauth: oauth(values, given)?,
+        transport: values.of(&flags::TRANSPORT)?,
+        headers,
+        bearer_token,
+        ca_cert: values.of(&flags::CA_CERT)?,
+        insecure: values.of(&flags::INSECURE)?,
+        proxy: values.of(&flags::PROXY)?,
+        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
+        connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
+        request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
+        max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
+        wait: Duration::from_millis(values.of(&flags::RESTART_WAIT)?),
+        max_message_size: size(values.of(&flags::MAX_LINE_SIZE)?),
+        ..RemoteConfig::new(url)
+    })
+}
+
+/// How to get a token where none is given.
+fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError> {
+    let config = OAuthConfig {
+        grant: values.of(&flags::GRANT)?,
+        client_id: values.of(&flags::CLIENT_ID)?,
+        client_secret: values.of(&flags::CLIENT_SECRET)?,
+        scope: values.of(&flags::SCOPE)?,
+        headless: values.of(&flags::HEADLESS)?,
+        callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
+        directory: values.of(&flags::TOKEN_DIR)?.unwrap_or_else(state_directory),
+    };
+    let itself = config.grant == OAuthGrant::ClientCredentials;
+    if itself && (config.client_id.is_none() || config.client_secret.is_none()) {
+        return Err(UsageError::ClientCredentials);
+    }
+    Ok((values.of(&flags::OAUTH)? && !given).then_some(config))
+}
+
+/// Where the system wants programs to keep what outlives them.
+fn state_directory() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = || variable("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+    let base = if cfg!(windows) {
+        variable("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        Some(home().join("Library/Application Support"))
+    } else {
+        variable("XDG_STATE_HOME").map(PathBuf::from)
+    };
+    base.unwrap_or_else(|| home().join(".local/state")).join("mcp-proxy")
+}
+
+/// What is said before a remote server is used.
+pub(super) fn warnings(values: &Values, stdio: bool) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if values.of(&flags::INSECURE).unwrap_or_default() {
+        warnings.push(
+            "--insecure: NO CERTIFICATE IS CHECKED. Whoever is between the proxy and the remote \
+             server can read and change everything, credentials included; --caCert trusts an \
+             authority of your own instead"
+                .to_owned(),
+        );
+    }
+    let of_http = [
+        ("--apiKey", values.has(&flags::API_KEY)),
+        ("--host", values.has(&flags::HOST)),
+        ("--server", values.has(&flags::SERVER)),
+        ("--sslCert", values.has(&flags::SSL_CERT)),
+        ("--stateless", values.has(&flags::STATELESS)),
+        ("--tunnel", values.has(&flags::TUNNEL)),
+        ("--metricsPort", values.has(&flags::METRICS_PORT)),
+    ];
+    let unused: Vec<_> =
+        of_http.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
+    if stdio && !unused.is_empty() {
+        let flags = unused.join(", ");
+        warnings.push(format!("no effect without --port, since stdio is served: {flags}"));
+    }
+    warnings
+}
+
+/// The headers of `--headerFile` and `--header`; where both name one, `--header` is meant.
+fn headers(values: &Values) -> Result<Vec<(String, String)>, UsageError> {
+    let mut headers = Vec::new();
+    if let Some(path) = values.of(&flags::HEADER_FILE)? {
+        let lines = read(&path, "--headerFile")?;
+        for (index, line) in lines.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let header = header(line).ok_or_else(|| UsageError::SecretFile {
+                flag: "--headerFile",
+                path: path.display().to_string(),
+                problem: format!("line {} is not \"Name: value\"", index + 1),
+            })?;
+            headers.push(header);
+        }
+    }
+    let given = values.of(&flags::HEADER)?;
+    let given: Vec<_> = given
+        .iter()
+        .map(|text| header(text).ok_or_else(|| UsageError::Header(name_of(text))))
+        .collect::<Result<_, _>>()?;
+    headers.retain(|(name, _)| !given.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
+    headers.extend(given);
+    Ok(headers)
+}
+
+fn header(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once(':')?;
+    let name = name.trim();
+    let is_token = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+    let named = !name.is_empty() && name.bytes().all(is_token);
+    named.then(|| (name.to_owned(), value.trim().to_owned()))
+}
+
+/// What may be shown of a header that was refused: never its value.
+fn name_of(text: &str) -> String {
+    let name = text.split([':', ' ', '=']).next().unwrap_or_default();
+    name.chars().take(40).collect()
+}
+
+fn bearer_token(values: &Values) -> Result<Option<String>, UsageError> {
+    let given = values.of(&flags::BEARER_TOKEN)?;
+    let Some(path) = values.of(&flags::BEARER_TOKEN_FILE)?.filter(|_| given.is_none()) else {
+        return Ok(given);
+    };
+    let text = read(&path, "--bearerTokenFile")?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(UsageError::SecretFile {
+            flag: "--bearerTokenFile",
+            path: path.display().to_string(),
+            problem: "it is empty".to_owned(),
+        });
+    }
+    Ok(Some(token.to_owned()))
+}
+
+fn read(path: &Path, flag: &'static str) -> Result<String, UsageError> {
+    fs::read_to_string(path).map_err(|error| UsageError::SecretFile {
+        flag,
+        path: path.display().to_string(),
+        problem: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_a_token_and_a_value() {
+        let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        assert_eq!(header("X-Key:  a:b "), pair("X-Key", "a:b"));
+        assert_eq!(header("X-Empty:"), pair("X-Empty", ""));
+        for text in ["no colon", ": value", "two words: x", "Näme: x", "a\r\nb: c"] {
+            assert_eq!(header(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_header_does_not_show_its_value() {
+        assert_eq!(name_of("Authorization=Bearer secret"), "Authorization");
+        assert_eq!(name_of("Bearer secret"), "Bearer");
+    }
+}

@@ -1,0 +1,109 @@
+//! Proxies before proxies: what comes out at the far end is what the server said, byte for byte.
+
+use super::{
+    client::Client,
+    support::{Direct, Launch, Proxy, call, initialize},
+};
+
+/// `stdio → HTTP → stdio → HTTP` and the server: four processes of ours, each with one hop.
+struct Chain {
+    client: Client,
+    /// From the client's side to the server's.
+    _proxies: [Proxy; 2],
+}
+
+impl Chain {
+    fn before(mode: &str) -> Self {
+        let own = ["--isolation", "session"];
+        let far = Launch::new(mode).flags(&own).start();
+        let binary = env!("CARGO_BIN_EXE_mcp-proxy");
+        let near = Launch::of(&[binary, &url(&far)]).flags(&own).start();
+        Self { client: Client::of(&url(&near)), _proxies: [near, far] }
+    }
+}
+
+fn url(proxy: &Proxy) -> String {
+    format!("http://127.0.0.1:{}/mcp", proxy.port)
+}
+
+const VERSIONS: [&str; 2] = ["2025-11-25", "2025-03-26"];
+
+/// Sends every line both ways and compares everything that comes back.
+fn assert_equal(mode: &str, lines: &[String]) {
+    let mut chain = Chain::before(mode).client_after_handshake();
+    let mut direct = Direct::of(mode);
+    for line in lines {
+        direct.send(line);
+        chain.client.send(line);
+        loop {
+            let expected = direct.line();
+            let got = chain.client.line();
+            assert!(got == expected, "{mode}: {line:.200}\ngot {got:.300}\nnot {expected:.300}");
+            if !expected.contains("\"method\":\"notifications/") {
+                break;
+            }
+        }
+    }
+}
+
+impl Chain {
+    fn client_after_handshake(mut self) -> Self {
+        let answer = self.client.ask(&initialize(VERSIONS[0]));
+        assert!(answer["result"].is_object(), "{answer}");
+        self.client.send(super::client::INITIALIZED);
+        self
+    }
+}
+
+#[test]
+fn the_handshake_is_the_server_s_own() {
+    for version in VERSIONS {
+        let mut chain = Chain::before("echo");
+        chain.client.send(&initialize(version));
+        let mut direct = Direct::of("echo");
+        assert_eq!(chain.client.line(), direct.ask(&initialize(version)), "{version}");
+    }
+}
+
+#[test]
+fn what_a_typed_middleman_would_change_arrives_as_it_was() {
+    let lines: Vec<String> = ["1.0", "\"1\"", "-0", "9007199254740993", r#""\u00e4\/""#]
+        .into_iter()
+        .flat_map(|id| {
+            [
+                format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#),
+                format!(
+                    r#"{{ "id" : {id},"vendor":[1.50,1e2],"method":"vendor/thing","params":{{"b":1,"a":12345678901234567890}},"jsonrpc":"2.0"}}"#
+                ),
+                call(id, "echo", r#"{"text":"\u0000\ud83d\ude00 \/"}"#),
+            ]
+        })
+        .collect();
+    assert_equal("echo", &lines);
+    assert_equal("scripted", &lines);
+}
+
+#[test]
+fn progress_comes_before_its_result_under_the_client_s_token() {
+    let line = r#"{"jsonrpc":"2.0","id":"p","method":"tools/call","params":{"name":"work","arguments":{},"_meta":{"progressToken":"own-1"}}}"#;
+    assert_equal("progress 25", &[line.to_owned()]);
+}
+
+#[test]
+fn a_question_crosses_the_whole_chain_and_so_does_its_answer() {
+    let mut chain = Chain::before("asks").client_after_handshake();
+    let arguments = r#"{"method":"sampling/createMessage","params":{"x":1.0}}"#;
+    chain.client.send(&call("1", "ask", arguments));
+    let question = chain.client.message();
+    assert_eq!(question["method"], "sampling/createMessage", "{question}");
+    let id = &question["id"];
+    chain.client.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":1.50}}}}"#));
+    let answer = chain.client.line();
+    assert!(answer.contains(r#"{"result":{"n":1.50}}"#), "{answer}");
+}
+
+#[test]
+fn a_megabyte_crosses_unchanged() {
+    let text = "0123456789abcdef".repeat(64 * 1024);
+    assert_equal("echo", &[call("1", "echo", &format!(r#"{{"text":"{text}"}}"#))]);
+}

@@ -1,0 +1,76 @@
+//! A remote server behind the proxy's HTTP front: `--port` beside its URL.
+
+use serde_json::Value;
+
+use super::{
+    server::{Received, Server, Wire, result},
+    support::{Launch, Request, Sse, call},
+};
+
+fn scripted() -> Server {
+    Server::start(|request: &Received, wire: &mut Wire| {
+        if request.method() != "tools/call" {
+            return false;
+        }
+        wire.events();
+        wire.event(
+            r#"data: {"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#,
+        );
+        wire.event(&format!("data: {}", result(request, "{}")));
+        true
+    })
+}
+
+#[test]
+fn each_client_has_a_session_of_its_own_with_the_server() {
+    let server = scripted();
+    let proxy = Launch::of(&[&server.url()]).start();
+    let (one, two) = (proxy.session(), proxy.session());
+    let response = one.post(call("\"a\"", "x", "{}"));
+    let messages = response.messages();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(
+        messages[0].contains("notifications/message"),
+        "on the stream of its call: {messages:?}"
+    );
+    assert_eq!(messages[1], r#"{"jsonrpc":"2.0","id":"a","result":{}}"#);
+    assert_eq!(server.count("initialize"), 2);
+    two.delete();
+    server.wait_for(|request| request.verb == "DELETE");
+    let last = one.post(call("7", "x", "{}")).messages().pop();
+    assert_eq!(last.as_deref(), Some(r#"{"jsonrpc":"2.0","id":7,"result":{}}"#));
+}
+
+#[test]
+fn the_older_transport_and_the_key_work_as_before_any_server() {
+    let server = scripted();
+    let proxy = Launch::of(&[&server.url()]).start();
+    let mut sse = Sse::initialized(&proxy);
+    let first = sse.ask(&call("1", "x", "{}"));
+    assert!(first.contains("notifications/message"), "{first}");
+    let proxy = Launch::of(&[&server.url()]).flag("--apiKey", "k").start();
+    assert_eq!(proxy.send(&Request::mcp("{}")).status, 401);
+}
+
+#[test]
+fn a_request_without_a_session_is_served_in_one_of_the_proxy_s_own() {
+    let server = scripted();
+    let proxy = Launch::of(&[&server.url()]).flags(&["--stateless"]).start();
+    let response = proxy.send(&Request::mcp(call("5", "x", "{}")));
+    assert!(response.messages().last().is_some_and(|last| last.contains("\"id\":5")));
+    let greeting = server.wait_for(|request| request.method() == "initialize");
+    let greeting: Value = serde_json::from_str(&greeting.body).expect("JSON");
+    assert_eq!(greeting["params"]["capabilities"], serde_json::json!({}));
+    server.wait_for(|request| request.verb == "DELETE");
+}
+
+#[test]
+fn stopping_the_proxy_ends_the_sessions() {
+    let server = scripted();
+    let proxy = Launch::of(&[&server.url()]).start();
+    let session = proxy.session();
+    session.post(call("1", "x", "{}"));
+    let finished = proxy.terminate();
+    assert!(finished.status.success(), "{}", finished.stderr);
+    server.wait_for(|request| request.verb == "DELETE");
+}

@@ -1,0 +1,18 @@
+//! End-to-end tests of a remote server behind the native binary, one module per area.
+//!
+//! The remote server is a script of this test: it writes the bytes that it is told to, good and
+//! bad, and remembers what it was sent.
+#![cfg(test)]
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chain;
+mod client;
+mod faults;
+mod front;
+mod server;
+mod sessions;
+mod sse;
+mod streams;

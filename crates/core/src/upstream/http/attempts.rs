@@ -1,0 +1,162 @@
+//! Whether and when something is sent again: a decision without clock, chance or network.
+//!
+//! Nothing is run twice: what a server may have run is repeated only if repeating it is harmless.
+
+use std::time::Duration;
+
+use super::fault::{Fault, Kind};
+use crate::{jsonrpc::Message, protocol::Method};
+
+/// Pause before the first repetition; each further one waits twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// Longest pause that a server may ask for.
+const MAX_ASKED_PAUSE: Duration = Duration::from_mins(1);
+/// Sessions lost under one call before it fails.
+const MAX_RENEWALS: u32 = 2;
+/// Times credentials are got for one message: for a token that is over, and for further scopes.
+const MAX_SIGN_INS: u32 = 3;
+/// Times a busy server is asked again.
+const MAX_BUSY: u32 = 5;
+
+/// What is to be done after a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Shake hands again, then send it again.
+    Renew,
+    /// Get credentials, then send it again.
+    Authorize,
+    /// Send it again after this pause.
+    Again(Duration),
+    Fail,
+}
+
+/// The attempts to send one message.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    repeatable: bool,
+    patience: Duration,
+    pauses: u32,
+    renewals: u32,
+    busy: u32,
+    sign_ins: u32,
+}
+
+impl Attempts {
+    /// For a message that may be tried for as long as `patience`.
+    pub(super) fn at(message: &Message, patience: Duration) -> Self {
+        let repeatable = message.id().is_some() && is_repeatable(&message.method());
+        Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0, sign_ins: 0 }
+    }
+
+    /// What to do about a fault, `waited` after the first attempt. `chance` lies between 0 and 1;
+    /// it keeps the clients of one server from coming back in step.
+    pub(super) fn judge(&mut self, fault: &Fault, waited: Duration, chance: f64) -> Verdict {
+        if fault.ran && !self.repeatable {
+            return Verdict::Fail;
+        }
+        match fault.kind {
+            Kind::SessionLost if self.renewals < MAX_RENEWALS => {
+                self.renewals += 1;
+                Verdict::Renew
+            }
+            Kind::Unauthorized if fault.challenge.is_some() && self.sign_ins < MAX_SIGN_INS => {
+                self.sign_ins += 1;
+                Verdict::Authorize
+            }
+            Kind::Busy { retry_after: Some(pause) } if pause <= MAX_ASKED_PAUSE => {
+                self.busy += 1;
+                if self.busy > MAX_BUSY { Verdict::Fail } else { Verdict::Again(pause) }
+            }
+            Kind::Unreachable | Kind::Broken | Kind::Busy { retry_after: None } => {
+                let pause = pause(self.pauses, chance);
+                self.pauses += 1;
+                if waited + pause > self.patience { Verdict::Fail } else { Verdict::Again(pause) }
+            }
+            _ => Verdict::Fail,
+        }
+    }
+}
+
+/// The pause before attempt number `attempt` after the first.
+pub(super) fn pause(attempt: u32, chance: f64) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
+    doubled.mul_f64(0.5 + chance / 2.0)
+}
+
+/// Requests that change nothing.
+fn is_repeatable(method: &str) -> bool {
+    match Method::of(method) {
+        Method::Initialize
+        | Method::Ping
+        | Method::SetLevel
+        | Method::Subscribe
+        | Method::Unsubscribe
+        | Method::List(_) => true,
+        Method::Tasks | Method::Other => matches!(
+            method,
+            "resources/read" | "prompts/get" | "completion/complete" | "tasks/get" | "tasks/list"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempts(method: &str) -> Attempts {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+        Attempts::at(&Message::parse(text.into()).unwrap(), Duration::from_secs(10))
+    }
+
+    fn judge(method: &str, fault: &Fault) -> Verdict {
+        attempts(method).judge(fault, Duration::ZERO, 0.0)
+    }
+
+    const SOON: Verdict = Verdict::Again(Duration::from_millis(50));
+
+    #[test]
+    fn a_call_that_may_have_run_is_never_sent_again() {
+        let broken = Fault::new(Kind::Broken, "");
+        assert_eq!(judge("tools/call", &broken), Verdict::Fail);
+        assert_eq!(judge("some/extension", &broken), Verdict::Fail);
+        assert_eq!(judge("tools/list", &broken), SOON);
+        assert_eq!(judge("resources/read", &broken), SOON);
+        let lost = Fault::new(Kind::SessionLost, "");
+        assert_eq!(judge("tools/call", &lost), Verdict::Renew);
+        assert_eq!(judge("tools/call", &lost.after_sending()), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_call_that_did_not_reach_the_server_is_sent_again_while_there_is_patience() {
+        let unreachable = Fault::new(Kind::Unreachable, "");
+        let mut attempts = attempts("tools/call");
+        assert_eq!(attempts.judge(&unreachable, Duration::ZERO, 0.0), SOON);
+        let next = attempts.judge(&unreachable, Duration::from_secs(1), 0.0);
+        assert_eq!(next, Verdict::Again(Duration::from_millis(100)));
+        assert_eq!(attempts.judge(&unreachable, Duration::from_secs(10), 0.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_busy_server_names_the_pause_within_reason() {
+        let busy = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            Fault::new(Kind::Busy { retry_after }, "")
+        };
+        let mut attempts = attempts("tools/call");
+        for _ in 0..5 {
+            let verdict = attempts.judge(&busy(2), Duration::from_mins(1), 0.5);
+            assert_eq!(verdict, Verdict::Again(Duration::from_secs(2)));
+        }
+        assert_eq!(attempts.judge(&busy(2), Duration::ZERO, 0.5), Verdict::Fail);
+        assert_eq!(judge("tools/call", &busy(3600)), Verdict::Fail);
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_not_tried_again() {
+        for kind in [Kind::Final, Kind::Unauthorized, Kind::NoEndpoint] {
+            assert_eq!(judge("tools/list", &Fault::new(kind, "")), Verdict::Fail);
+        }
+    }
+}

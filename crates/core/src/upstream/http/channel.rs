@@ -1,0 +1,290 @@
+//! One client and the session it has with a remote server: what the client sends and is sent.
+//!
+//! Everything crosses as it is, in both directions, ids included: the server has no other client
+//! in this session. Messages leave in the order in which they came, as far as HTTP has one: what
+//! is no request is acknowledged before the next message is sent.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{fault::Fault, remote::Shared, session::Session};
+use crate::{
+    host::Caller,
+    jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
+    protocol::Notification,
+    relay::{Connection, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply, Sink},
+    telemetry::traffic,
+};
+
+/// Messages of one client that wait to be sent.
+const QUEUE: usize = 64;
+/// Requests of one client that are on the wire at a time.
+const MAX_ON_THE_WIRE: usize = 128;
+/// Calls of one client, those on the wire and those that wait.
+const MAX_CALLS: usize = 16 * 1024;
+
+/// See the module.
+pub(super) struct Channel {
+    me: Weak<Self>,
+    pub(super) remote: Arc<Shared>,
+    pub(super) unsolicited: Option<Arc<dyn Sink>>,
+    queue: mpsc::Sender<Message>,
+    /// One handshake at a time.
+    pub(super) gate: Semaphore,
+    pub(super) wire: Semaphore,
+    pub(super) busy: Notify,
+    pub(super) closed: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) calls: HashMap<IdKey, Call>,
+    pub(super) memory: Memory,
+    /// None before the first handshake.
+    pub(super) session: Option<Arc<Session>>,
+    /// The client has said that it is ready for what it did not ask for.
+    pub(super) listens: bool,
+    /// When and why the last attempt to open the session again has failed.
+    pub(super) failed: Option<(Instant, Fault)>,
+}
+
+/// A call that has no answer yet.
+pub(super) struct Call {
+    pub(super) reply: Reply,
+    pub(super) started: Instant,
+    pub(super) last_sign: Instant,
+    /// Dropped with the call, it tells whoever works on the call.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    over: oneshot::Sender<Infallible>,
+    /// The other end, until the call is worked on.
+    ended: Option<oneshot::Receiver<Infallible>>,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("remote", &self.remote).finish_non_exhaustive()
+    }
+}
+
+impl Connection for Channel {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        if let Some(reply) = reply
+            && let Err(reply) = self.note(&message, reply)
+        {
+            let text = format!("{MAX_CALLS} calls are under way, which is the limit");
+            reply.error(&ErrorBody::new(Code::Unavailable, text));
+            return None;
+        }
+        let message = match self.queue.try_send(message) {
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return None,
+            Err(mpsc::error::TrySendError::Full(message)) => message,
+        };
+        let (queue, closed) = (self.queue.clone(), self.closed.clone());
+        Some(Box::pin(async move {
+            tokio::select! {
+                // What cannot be queued any more belongs to a client that has gone.
+                sent = queue.send(message) => drop(sent),
+                () = closed.cancelled() => {}
+            }
+        }))
+    }
+
+    fn close(&self) {
+        self.closed.cancel();
+        let mut state = self.lock();
+        let calls = std::mem::take(&mut state.calls);
+        let session = state.session.take();
+        drop(state);
+        for call in calls.into_values() {
+            call.reply.forget();
+        }
+        if let Some(session) = session {
+            self.remote.leave(session);
+        }
+    }
+}
+
+impl Channel {
+    /// Opens a channel; its messages are sent by a task of its own until it is closed.
+    pub(super) fn open(remote: &Arc<Shared>, unsolicited: Option<Arc<dyn Sink>>) -> Arc<Self> {
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let channel = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            remote: Arc::clone(remote),
+            unsolicited,
+            queue,
+            gate: Semaphore::new(1),
+            wire: Semaphore::new(MAX_ON_THE_WIRE),
+            busy: Notify::new(),
+            closed: remote.stop.child_token(),
+            state: Mutex::default(),
+        });
+        remote.tasks.spawn(Arc::clone(&channel).run(queued));
+        channel
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session at the moment, if there was a handshake.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        self.lock().session.clone()
+    }
+
+    /// Runs something beside the queue for as long as the channel is open.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closed = self.closed.clone();
+        self.remote.tasks.spawn(async move {
+            tokio::select! {
+                () = closed.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    pub(super) fn strong(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
+    }
+
+    /// Notes a call; gives the reply back if there are too many.
+    fn note(&self, request: &Message, reply: Reply) -> Result<(), Reply> {
+        let Some(id) = request.id() else { return Ok(()) };
+        let (over, ended) = oneshot::channel();
+        let now = Instant::now();
+        let call = Call { reply, started: now, last_sign: now, over, ended: Some(ended) };
+        let mut state = self.lock();
+        if self.closed.is_cancelled() {
+            return Ok(());
+        }
+        if state.calls.len() >= MAX_CALLS {
+            return Err(call.reply);
+        }
+        // A repeated id takes the place of the first, which gets an error.
+        let displaced = state.calls.insert(IdKey::of(id), call);
+        drop(state);
+        drop(displaced);
+        self.busy.notify_one();
+        Ok(())
+    }
+
+    /// Begins the work on a call: resolves when the call is over. None if it is over already.
+    pub(super) fn take_up(&self, key: &IdKey) -> Option<oneshot::Receiver<Infallible>> {
+        self.lock().calls.get_mut(key)?.ended.take()
+    }
+
+    pub(super) fn fail(&self, key: &IdKey, fault: &Fault) {
+        let Some(call) = self.lock().calls.remove(key) else { return };
+        match &fault.error {
+            Some(error) if fault.kind != super::fault::Kind::Unauthorized => {
+                answer(call.reply, error);
+            }
+            _ => call.reply.error(&fault.body()),
+        }
+    }
+
+    /// Passes on what the server sent on the stream of the request `related`, or on another one.
+    /// Waits while the client is behind with reading.
+    pub(super) async fn pass_on(&self, message: Message, related: Option<&IdKey>) {
+        let sink = match message.kind() {
+            Kind::Result | Kind::Error => self.pass_on_response(&message, related),
+            Kind::Notification | Kind::Request => self.pass_on_other(&message, related),
+        };
+        let Some(sink) = sink.filter(|sink| sink.backlog() > PAUSE_ABOVE) else { return };
+        loop {
+            let drained = sink.drained();
+            if sink.backlog() <= RESUME_BELOW {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    fn pass_on_response(
+        &self,
+        response: &Message,
+        related: Option<&IdKey>,
+    ) -> Option<Arc<dyn Sink>> {
+        let own = response.id().filter(|id| *id != b"null").map(IdKey::of);
+        let Some(call) = self.lock().calls.remove(own.as_ref().or(related)?) else {
+            tracing::debug!("the server answered a request that is not under way");
+            return None;
+        };
+        let sink = call.reply.sink();
+        answer(call.reply, response);
+        sink
+    }
+
+    fn pass_on_other(&self, message: &Message, related: Option<&IdKey>) -> Option<Arc<dyn Sink>> {
+        traffic!("<-", message.bytes());
+        let mut state = self.lock();
+        let token = message.reported_token().map(|span| message.text(span));
+        let by_token = |call: &Call| token.is_some() && call.reply.token() == token;
+        let call = match related {
+            Some(key) => state.calls.get_mut(key),
+            None if Notification::of(&message.method()) == Notification::Progress => {
+                state.calls.values_mut().find(|call| by_token(call))
+            }
+            None => None,
+        };
+        let related = call.and_then(|call| {
+            call.last_sign = Instant::now();
+            call.reply.sink()
+        });
+        drop(state);
+        let heard = |sink: &Arc<dyn Sink>| sink.is_heard();
+        let sink = related
+            .clone()
+            .filter(heard)
+            .or_else(|| self.unsolicited.clone().filter(heard))
+            .or(related.filter(|_| message.kind() == Kind::Notification))
+            .or_else(|| self.unsolicited.clone());
+        match &sink {
+            Some(sink) if self.unsolicited.is_some() || message.kind() == Kind::Notification => {
+                sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+            }
+            // A client without a channel of its own cannot answer.
+            _ => self.refuse(message),
+        }
+        sink
+    }
+
+    /// Tells the server that what it asks cannot be asked.
+    fn refuse(&self, request: &Message) {
+        let Some(id) = request.id() else { return };
+        let refusal = crate::relay::refusal(request, id);
+        if let Ok(refusal) = Message::parse(refusal) {
+            drop(self.queue.try_send(refusal));
+        }
+    }
+}
+
+/// Answers a call; an error may come without an id, or with another one.
+fn answer(reply: Reply, response: &Message) {
+    if response.id_span().is_some() {
+        return reply.response(response);
+    }
+    let error = response.error().map(|span| response.text(span)).unwrap_or_default();
+    let text = [br#"{"jsonrpc":"2.0","id":null,"error":"#, error, b"}"].concat();
+    match Message::parse(text.into()) {
+        Ok(response) => reply.response(&response),
+        Err(_) => drop(reply),
+    }
+}

@@ -1,0 +1,170 @@
+//! Sending what a client sends, in its order, and watching over the time that its calls take.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    attempts::{Attempts, Verdict},
+    channel::Channel,
+    exchange::chance,
+    fault::{Fault, Kind},
+    session::Session,
+};
+use crate::{
+    jsonrpc::{self, IdKey, Message, escape},
+    protocol::{Method, Notification},
+    relay::{Reply, period, timed_out},
+    telemetry::traffic,
+};
+
+impl Channel {
+    /// Carries the channel to its end.
+    pub(super) async fn run(self: Arc<Self>, queued: mpsc::Receiver<Message>) {
+        tokio::select! {
+            () = self.closed.cancelled() => {}
+            () = self.dispatch(queued) => {}
+            () = self.expire_calls() => {}
+        }
+    }
+
+    async fn dispatch(self: &Arc<Self>, mut queued: mpsc::Receiver<Message>) {
+        while let Some(message) = queued.recv().await {
+            match message.kind() {
+                jsonrpc::Kind::Request => self.dispatch_request(message).await,
+                jsonrpc::Kind::Notification => self.dispatch_notification(&message).await,
+                jsonrpc::Kind::Result | jsonrpc::Kind::Error => self.tell(&message).await,
+            }
+        }
+    }
+
+    async fn dispatch_request(self: &Arc<Self>, request: Message) {
+        self.lock().memory.note(&request);
+        if Method::of(&request.method()) == Method::Initialize {
+            return self.begin(&request).await;
+        }
+        // A client that opens no session gets one before anything else is sent.
+        if self.session().is_none()
+            && let Err(fault) = self.renew(0).await
+        {
+            if let Some(key) = request.id().map(IdKey::of) {
+                self.fail(&key, &fault);
+            }
+            return;
+        }
+        self.spawn(Arc::clone(self).call(request));
+    }
+
+    async fn dispatch_notification(self: &Arc<Self>, notification: &Message) {
+        let kind = Notification::of(&notification.method());
+        if kind == Notification::Cancelled && !self.cancel(notification) {
+            return;
+        }
+        if self.session().is_none() {
+            tracing::debug!("a notification before the handshake is not sent");
+            return;
+        }
+        self.tell(notification).await;
+        if kind == Notification::Initialized {
+            self.lock().listens = true;
+            self.listen();
+        }
+    }
+
+    /// Ends the call that a cancellation names; `false` if there is none.
+    fn cancel(&self, notification: &Message) -> bool {
+        let Some(span) = notification.cancelled_id() else { return true };
+        let key = IdKey::of(notification.text(span));
+        let call = self.lock().calls.remove(&key);
+        let Some(call) = call else { return false };
+        // Whoever works on the call learns of it only now, after the reply is settled.
+        call.reply.forget();
+        true
+    }
+
+    /// Sends what gets no answer, and waits until it is acknowledged.
+    pub(super) async fn tell(&self, message: &Message) {
+        let sending = async {
+            let mut attempts = Attempts::at(message, self.remote.wait);
+            let began = Instant::now();
+            loop {
+                let session = self.current_session().await?;
+                let Err(fault) = self.tell_once(&session, message).await else { return Ok(()) };
+                let fault = self.in_doubt(&session, fault).await;
+                match attempts.judge(&fault, began.elapsed(), chance()) {
+                    Verdict::Renew => self.renew(session.generation()).await?,
+                    Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
+                    Verdict::Again(pause) => sleep(pause).await,
+                    Verdict::Fail => return Err(fault),
+                }
+            }
+        };
+        match timeout(self.remote.patience, sending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!("a message was not taken: {}", fault.sentence()),
+            Err(_) => tracing::warn!("a message was not acknowledged in time"),
+        }
+    }
+
+    /// Sends it once.
+    pub(super) async fn tell_once(
+        &self,
+        session: &Session,
+        message: &Message,
+    ) -> Result<(), Fault> {
+        traffic!("->", message.bytes());
+        self.remote.endpoint.post(session, message.bytes().clone()).await.map(drop)
+    }
+
+    /// The session to send in; the first one is opened in place of a client that opens none.
+    pub(super) async fn current_session(&self) -> Result<Arc<Session>, Fault> {
+        match self.session() {
+            Some(session) if !session.ended().is_cancelled() => return Ok(session),
+            session => self.renew(session.map_or(0, |session| session.generation())).await?,
+        }
+        self.session().ok_or_else(|| Fault::new(Kind::Final, "the session is over"))
+    }
+
+    #[expect(clippy::infinite_loop, reason = "it runs as long as the channel is open")]
+    async fn expire_calls(&self) {
+        let limits = self.remote.limits;
+        let Some(shortest) = limits.shortest() else { return std::future::pending().await };
+        loop {
+            self.busy.notified().await;
+            while !self.lock().calls.is_empty() {
+                sleep(period(shortest)).await;
+                self.expire_overdue();
+            }
+        }
+    }
+
+    fn expire_overdue(&self) {
+        let (limits, now) = (self.remote.limits, Instant::now());
+        let mut state = self.lock();
+        let overdue: Vec<_> = state
+            .calls
+            .extract_if(|_, call| limits.passed(call.started, call.last_sign, now).is_some())
+            .collect();
+        drop(state);
+        for (_, call) in overdue {
+            let limit = limits.passed(call.started, call.last_sign, now).unwrap_or_default();
+            self.tell_of_timeout(&call.reply);
+            call.reply.error(&timed_out(limit));
+        }
+    }
+
+    fn tell_of_timeout(&self, reply: &Reply) {
+        let id = String::from_utf8_lossy(reply.id());
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
+            escape("Request timed out")
+        );
+        let (Ok(message), Some(channel)) = (Message::parse(text.into()), self.strong()) else {
+            return;
+        };
+        self.spawn(async move { channel.tell(&message).await });
+    }
+}

@@ -1,0 +1,269 @@
+//! One remote server as an HTTP endpoint: what is sent to it, and how it answers a request's head.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use reqwest::{Client, Response, Url};
+
+use super::{
+    auth::{self, Authorizer, Challenge},
+    client,
+    fault::{Fault, Kind},
+    messages::Messages,
+    session::Session,
+};
+use crate::{config::RemoteConfig, error::Error};
+
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Most that is read of an answer that explains a refusal.
+const MAX_REFUSAL: usize = 64 * 1024;
+/// Time that reading it may take.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// See the module.
+pub(super) struct Endpoint {
+    client: Client,
+    url: Url,
+    headers: HeaderMap,
+    max_message_size: usize,
+    authorizer: Option<Authorizer>,
+}
+
+/// Headers and the URL may hold secrets.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("place", &self.place()).finish_non_exhaustive()
+    }
+}
+
+/// What a server made of a message.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It was taken and there is nothing to say to it.
+    Accepted,
+    /// Messages follow; the session that the server opened with them.
+    Messages(Box<Messages>, Option<HeaderValue>),
+}
+
+impl Endpoint {
+    pub(super) fn new(config: &RemoteConfig) -> Result<Self, Error> {
+        let url = Url::parse(&config.url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| Error::Remote("the URL is not that of an HTTP server".to_owned()))?;
+        let client = client::client(config)?;
+        let headers = headers(config)?;
+        let authorizer = match &config.oauth {
+            Some(oauth) => {
+                Some(Authorizer::new(oauth, client::for_others(config, auth::TIMEOUT)?, &url))
+            }
+            None => None,
+        };
+        Ok(Self { client, url, headers, max_message_size: config.max_message_size, authorizer })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The server as it is shown: without user, password and query, which may be secrets.
+    pub(super) fn place(&self) -> String {
+        place(&self.url)
+    }
+
+    /// Sends one message.
+    pub(super) async fn post(&self, session: &Session, message: Bytes) -> Result<Answer, Fault> {
+        let url = session.messages_url().unwrap_or(&self.url);
+        let request = self
+            .client
+            .post(url.clone())
+            .header(header::ACCEPT, BOTH_TYPES)
+            .header(header::CONTENT_TYPE, JSON)
+            .body(message);
+        let response = self.send(request, session).await?;
+        let opened = response.headers().get(&SESSION_ID).cloned();
+        if matches!(response.status(), StatusCode::ACCEPTED | StatusCode::NO_CONTENT)
+            || session.messages_url().is_some()
+        {
+            return Ok(Answer::Accepted);
+        }
+        let messages = Messages::of(response, self.place(), self.max_message_size).await?;
+        Ok(messages
+            .map_or(Answer::Accepted, |messages| Answer::Messages(Box::new(messages), opened)))
+    }
+
+    /// Opens the stream of messages that answer nothing, or resumes any stream after `last`.
+    pub(super) async fn listen(
+        &self,
+        session: &Session,
+        last: Option<&str>,
+    ) -> Result<Messages, Fault> {
+        let mut request = self.client.get(self.url.clone()).header(header::ACCEPT, EVENT_STREAM);
+        if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
+            request = request.header(LAST_EVENT_ID, last);
+        }
+        let response = self.send(request, session).await?;
+        match Messages::of(response, self.place(), self.max_message_size).await? {
+            Some(messages) if messages.is_event_stream() => Ok(messages),
+            _ => Err(Fault::new(
+                Kind::NoEndpoint,
+                format!("{} did not answer with an event stream", self.place()),
+            )),
+        }
+    }
+
+    /// Ends a session.
+    pub(super) async fn delete(&self, session: &Session) -> Result<(), Fault> {
+        let request = self.client.request(Method::DELETE, self.url.clone());
+        self.send(request, session).await.map(drop)
+    }
+
+    /// Gets what a refused request lacked; the fault again if that cannot be had.
+    pub(super) fn authorize(&self, fault: Fault) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (Some(authorizer), Some(challenge)) = (&self.authorizer, &fault.challenge) else {
+                return Err(fault);
+            };
+            match authorizer.authorize(challenge).await {
+                Ok(()) => Ok(()),
+                Err(reason) => Err(fault.because(&reason)),
+            }
+        })
+    }
+
+    fn head(&self, session: &Session, token: Option<&str>) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+        if let Some(mut bearer) = bearer {
+            bearer.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
+        let own = [(SESSION_ID, session.id()), (PROTOCOL_VERSION, session.version())];
+        headers.extend(own.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))));
+        headers
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        session: &Session,
+    ) -> Result<Response, Fault> {
+        let place = self.place();
+        let token = self.authorizer.as_ref().and_then(Authorizer::token);
+        let request = request.headers(self.head(session, token.as_deref()));
+        let response = request.send().await.map_err(|error| Fault::of_request(&place, error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let challenge = challenge(&response, token).filter(|_| self.authorizer.is_some());
+        let mut fault = refusal(&place, response, session.id().is_some()).await;
+        fault.challenge = challenge.map(Box::new);
+        Err(fault)
+    }
+}
+
+fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::from_str(value).ok());
+        let (key, mut value) = parsed.ok_or_else(|| {
+            Error::Remote(format!("the header {name:?} cannot be sent as it is given"))
+        })?;
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    if let Some(token) = &config.bearer_token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+            Error::Remote("the bearer token holds characters that no header can".to_owned())
+        })?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// What the server wants of who asks; a 403 says so only where the token does not reach far enough.
+fn challenge(response: &Response, used: Option<String>) -> Option<Challenge> {
+    let header = response.headers().get(header::WWW_AUTHENTICATE);
+    let challenge = Challenge::parse(header.and_then(|value| value.to_str().ok()), used);
+    let wanted = match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => challenge.wants_more_scope(),
+        _ => false,
+    };
+    wanted.then_some(challenge)
+}
+
+fn place(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// The fault that an answer without success is.
+async fn refusal(place: &str, response: Response, in_session: bool) -> Fault {
+    let status = response.status();
+    let headers = response.headers().clone();
+    let target = redirect_target(&response);
+    let body = beginning(response).await;
+    if let Some(target) = target {
+        let text = format!(
+            "{place} redirects to {target}; credentials are not sent on, so that has to be the \
+             URL that is given"
+        );
+        return Fault::of_status(Kind::Final, status, text, &[]);
+    }
+    let kind = match status.as_u16() {
+        401 | 403 | 407 => Kind::Unauthorized,
+        404 if in_session => Kind::SessionLost,
+        400 if in_session => Kind::SessionDoubtful,
+        400 | 404 | 405 | 406 | 410 | 415 | 501 => Kind::NoEndpoint,
+        429 | 503 => Kind::Busy { retry_after: retry_after(&headers) },
+        408 | 502 | 504 => Kind::Broken,
+        _ => Kind::Final,
+    };
+    let mut fault = Fault::of_status(kind, status, format!("{place} answered {status}"), &body);
+    // Who names a time to come back has not begun.
+    if matches!(kind, Kind::Busy { retry_after: Some(_) }) {
+        fault.ran = false;
+    }
+    fault
+}
+
+fn redirect_target(response: &Response) -> Option<String> {
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    let target = response.url().join(location).ok()?;
+    response.status().is_redirection().then(|| place(&target))
+}
+
+async fn beginning(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let reading = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_REFUSAL {
+                break;
+            }
+        }
+    };
+    drop(tokio::time::timeout(REFUSAL_TIMEOUT, reading).await);
+    body
+}
+
+/// `Retry-After` in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}

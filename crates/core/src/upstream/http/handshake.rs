@@ -1,0 +1,196 @@
+//! Opening a session with a remote server: for the client, or again in its place.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    attempts::{Attempts, Verdict},
+    channel::Channel,
+    endpoint::Answer,
+    exchange::chance,
+    fault::{Fault, Kind},
+    session::Session,
+};
+use crate::{
+    config::RemoteTransport,
+    jsonrpc::{IdKey, Message, Span, decode_string, find_member},
+    telemetry::traffic,
+};
+
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+impl Channel {
+    /// Opens the session with the client's own handshake.
+    pub(super) async fn begin(&self, request: &Message) {
+        let Some(key) = request.id().map(IdKey::of) else { return };
+        let Some(over) = self.take_up(&key) else { return };
+        let Ok(_turn) = self.gate.acquire().await else { return };
+        let opening = async {
+            match self.establish(request).await {
+                Ok(response) => self.pass_on(response, Some(&key)).await,
+                Err(fault) => self.fail(&key, &fault),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = opening => {}
+            _ = over => {}
+        }
+    }
+
+    /// Opens the session again, unless it is no longer that of this generation: with the client's
+    /// handshake, and everything it had settled. The client does not notice.
+    pub(super) async fn renew(&self, generation: u64) -> Result<(), Fault> {
+        let gone = || Fault::new(Kind::Final, "the session is over");
+        let asked = Instant::now();
+        let _turn = self.gate.acquire().await.map_err(|_| gone())?;
+        if self.session().is_some_and(|session| session.generation() != generation) {
+            return Ok(());
+        }
+        // Whoever waited for somebody else's attempt shares its outcome.
+        if let Some((_, fault)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
+            return Err(fault.clone());
+        }
+        let renewed = self.renew_now().await;
+        self.lock().failed = renewed.as_ref().err().map(|fault| (Instant::now(), fault.clone()));
+        renewed
+    }
+
+    async fn renew_now(&self) -> Result<(), Fault> {
+        let gone = || Fault::new(Kind::Final, "the session is over");
+        let greeting = self.lock().memory.greeting().ok_or_else(gone)?;
+        let again = self.session().is_some();
+        let response = self.establish(&greeting).await?;
+        if response.error().is_some() {
+            let text = format!("{} refused the handshake", self.remote.endpoint.place());
+            return Err(Fault::refused(text, response));
+        }
+        let session = self.session().ok_or_else(gone)?;
+        let settled = self.lock().memory.settled();
+        if let Ok(initialized) = Message::parse(INITIALIZED.into()) {
+            self.tell_once(&session, &initialized).await?;
+        }
+        for request in settled {
+            if let Err(fault) = self.settle(&session, &request).await {
+                let method = request.method();
+                tracing::warn!("{method} was not settled again: {}", fault.sentence());
+            }
+        }
+        if again {
+            tracing::info!("the session with {} was opened again", self.remote.endpoint.place());
+        }
+        if self.lock().listens {
+            self.listen();
+        }
+        Ok(())
+    }
+
+    /// Tells a new session what the client told the one before. The client has had its answer; what
+    /// the server says now is for nobody.
+    async fn settle(&self, session: &Session, request: &Message) -> Result<(), Fault> {
+        if session.messages_url().is_some() {
+            return self.tell_once(session, request).await;
+        }
+        match timeout(self.remote.patience, self.ask(session, request)).await {
+            Ok(answered) => answered.map(drop),
+            Err(_) => Err(Fault::new(Kind::Broken, "there was no answer in time")),
+        }
+    }
+
+    /// Shakes hands over the first transport that the server speaks. Its response may be an error.
+    async fn establish(&self, request: &Message) -> Result<Message, Fault> {
+        let mut attempts = Attempts::at(request, self.remote.wait);
+        let began = Instant::now();
+        let fault = loop {
+            let shaking = self.establish_once(request);
+            let shaken = timeout(self.remote.patience, shaking).await.unwrap_or_else(|_| {
+                let (place, limit) = (self.remote.endpoint.place(), self.remote.patience);
+                let limit = limit.as_millis();
+                let text = format!(
+                    "{place} did not answer \"initialize\" within {limit} ms (--connectionTimeout)"
+                );
+                Err(Fault::new(Kind::Final, text).after_sending())
+            });
+            let fault = match shaken {
+                Ok(response) => return Ok(response),
+                Err(fault) => fault,
+            };
+            match attempts.judge(&fault, began.elapsed(), chance()) {
+                Verdict::Again(pause) => sleep(pause).await,
+                Verdict::Authorize => match self.remote.endpoint.authorize(fault).await {
+                    Ok(()) => {}
+                    Err(fault) => break fault,
+                },
+                Verdict::Renew | Verdict::Fail => break fault,
+            }
+        };
+        self.remote.not_found(fault.sentence());
+        Err(fault)
+    }
+
+    async fn establish_once(&self, request: &Message) -> Result<Message, Fault> {
+        let mut first = None;
+        for transport in self.remote.transports() {
+            let shaken = match transport {
+                RemoteTransport::Sse => self.shake_hands_over_sse(request).await,
+                _ => self.shake_hands(request).await,
+            };
+            match shaken {
+                Ok(response) => {
+                    self.remote.found(*transport);
+                    return Ok(response);
+                }
+                // The first refusal says more: it is from the transport that servers speak today.
+                Err(fault) if fault.kind == Kind::NoEndpoint => {
+                    first.get_or_insert(fault);
+                }
+                Err(fault) => return Err(first.unwrap_or(fault)),
+            }
+        }
+        Err(first.unwrap_or_else(|| Fault::new(Kind::Final, "there is no transport to try")))
+    }
+
+    pub(super) fn next_session(&self) -> Session {
+        Session::nascent(self.session().map_or(1, |session| session.generation() + 1))
+    }
+
+    async fn shake_hands(&self, request: &Message) -> Result<Message, Fault> {
+        let nascent = self.next_session();
+        traffic!("->", request.bytes());
+        let answer = self.remote.endpoint.post(&nascent, request.bytes().clone()).await?;
+        let Answer::Messages(messages, id) = answer else {
+            let text = format!("{} did not answer \"initialize\"", self.remote.endpoint.place());
+            return Err(Fault::new(Kind::Final, text));
+        };
+        let answered = self.read_to_response(&nascent, request, *messages, None).await?;
+        let response = answered.response;
+        if response.error().is_none() {
+            let version = agreed_version(&response);
+            self.enter(nascent.agreed(id, version.as_deref()));
+        }
+        Ok(response)
+    }
+
+    /// From here on messages are sent in this session.
+    pub(super) fn enter(&self, session: Session) {
+        let session = Arc::new(session);
+        let mut state = self.lock();
+        if self.closed.is_cancelled() {
+            drop(state);
+            return self.remote.leave(session);
+        }
+        let before = state.session.replace(session);
+        drop(state);
+        if let Some(before) = before {
+            before.ended().cancel();
+        }
+    }
+}
+
+/// `protocolVersion` of an initialize result.
+fn agreed_version(response: &Message) -> Option<String> {
+    let result: Span = response.result()?;
+    let span = find_member(response.bytes(), result, "protocolVersion")?;
+    decode_string(response.text(span))
+}

@@ -1,0 +1,185 @@
+//! The standing streams: what a server sends without being asked, and everything over HTTP+SSE.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    attempts::pause,
+    channel::Channel,
+    client::same_origin,
+    exchange::chance,
+    fault::{Fault, Kind},
+    messages::Messages,
+    session::Session,
+};
+use crate::{
+    jsonrpc::{IdKey, Message},
+    telemetry::traffic,
+};
+
+/// A stream that has lasted so long is no part of a series of failures.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Pauses grow up to this one.
+const MAX_PAUSES: u32 = 8;
+
+/// What is to be done after a standing stream has ended.
+enum Next {
+    /// Come back for the rest.
+    Resume,
+    /// Come back for what comes from now on.
+    Afresh,
+    /// The session is over; another one has its own stream.
+    Stop,
+}
+
+impl Channel {
+    /// Opens the standing stream of the session and keeps it open.
+    pub(super) fn listen(&self) {
+        let (Some(channel), Some(session)) = (self.strong(), self.session()) else { return };
+        if session.messages_url().is_some() {
+            return;
+        }
+        self.spawn(async move {
+            tokio::select! {
+                () = session.ended().cancelled() => {}
+                () = channel.keep_listening(&session) => {}
+            }
+        });
+    }
+
+    async fn keep_listening(&self, session: &Session) {
+        let mut last: Option<String> = None;
+        let mut retry = None;
+        let mut failures = 0;
+        loop {
+            let began = Instant::now();
+            match self.remote.endpoint.listen(session, last.as_deref()).await {
+                Ok(mut messages) => {
+                    if let Some(last) = &last {
+                        messages = messages.resuming(last.clone(), retry);
+                    }
+                    self.read_all(&mut messages).await;
+                    last = messages.last_id().map(str::to_owned).or(last);
+                    retry = messages.retry().or(retry);
+                    failures = if began.elapsed() > STABLE_AFTER { 0 } else { failures + 1 };
+                }
+                Err(fault) => {
+                    failures += 1;
+                    match self.after_refusal(session, &fault, last.is_some()).await {
+                        Next::Resume => {}
+                        Next::Afresh => last = None,
+                        Next::Stop => return,
+                    }
+                }
+            }
+            let pause = pause((failures + 2).min(MAX_PAUSES), chance());
+            sleep(retry.unwrap_or(Duration::ZERO).max(pause)).await;
+        }
+    }
+
+    /// A server need not have such a stream. One that does not know the session is told of it
+    /// again, unless it answers everything of that kind so.
+    async fn after_refusal(&self, session: &Session, fault: &Fault, resuming: bool) -> Next {
+        tracing::debug!("no stream of unasked messages: {}", fault.sentence());
+        match fault.kind {
+            Kind::Unreachable | Kind::Broken | Kind::Busy { .. } => Next::Resume,
+            Kind::SessionLost | Kind::SessionDoubtful => {
+                if self.has_lost(session).await {
+                    return match self.renew(session.generation()).await {
+                        Ok(()) => Next::Stop,
+                        Err(_) => Next::Resume,
+                    };
+                }
+                // What was to be resumed may be gone while the session is not.
+                if resuming { Next::Afresh } else { Next::Stop }
+            }
+            Kind::Unauthorized => match self.remote.endpoint.authorize(fault.clone()).await {
+                Ok(()) => Next::Resume,
+                Err(_) => Next::Stop,
+            },
+            Kind::NoEndpoint | Kind::Final => Next::Stop,
+        }
+    }
+
+    async fn read_all(&self, messages: &mut Messages) {
+        loop {
+            match messages.next().await {
+                Ok(Some(message)) => self.pass_on(message, None).await,
+                Ok(None) => return,
+                Err(fault) => {
+                    return tracing::debug!("a standing stream broke: {}", fault.sentence());
+                }
+            }
+        }
+    }
+
+    /// Shakes hands over HTTP+SSE: opens the event stream, learns where messages go, and keeps
+    /// reading the stream until the session is over.
+    pub(super) async fn shake_hands_over_sse(&self, request: &Message) -> Result<Message, Fault> {
+        let nascent = self.next_session();
+        let mut messages = self.remote.endpoint.listen(&nascent, None).await?;
+        let messages_url = self.messages_url(&mut messages).await?;
+        let session = nascent.over_sse(messages_url);
+        traffic!("->", request.bytes());
+        self.remote.endpoint.post(&session, request.bytes().clone()).await?;
+        let key = request.id().map(IdKey::of);
+        let response = loop {
+            match messages.next().await? {
+                Some(message) if is_response_to(&message, key.as_ref()) => break message,
+                Some(message) => self.pass_on(message, None).await,
+                None => {
+                    let text = format!(
+                        "{} ended its event stream before it answered \"initialize\"",
+                        self.remote.endpoint.place()
+                    );
+                    return Err(Fault::new(Kind::Broken, text));
+                }
+            }
+        };
+        if response.error().is_none() {
+            self.enter(session.agreed(None, None));
+            self.follow(messages);
+        }
+        Ok(response)
+    }
+
+    async fn messages_url(&self, messages: &mut Messages) -> Result<reqwest::Url, Fault> {
+        let place = self.remote.endpoint.place();
+        let event = messages.next_event().await?;
+        let told = event.filter(|event| &*event.name == b"endpoint");
+        let text = told.as_ref().and_then(|event| std::str::from_utf8(&event.data).ok());
+        let url = text.and_then(|text| self.remote.endpoint.url().join(text.trim()).ok());
+        let Some(url) = url else {
+            let text = format!("{place} did not begin its event stream with an endpoint");
+            return Err(Fault::new(Kind::NoEndpoint, text));
+        };
+        if !same_origin(&url, self.remote.endpoint.url()) {
+            let origin = url.origin().ascii_serialization();
+            let text = format!(
+                "{place} wants messages sent to {origin}; credentials are not sent to another origin"
+            );
+            return Err(Fault::new(Kind::Final, text));
+        }
+        Ok(url)
+    }
+
+    /// Reads the stream of a session to its end, then opens another session in its place.
+    fn follow(&self, mut messages: Messages) {
+        let (Some(channel), Some(session)) = (self.strong(), self.session()) else { return };
+        self.spawn(async move {
+            channel.read_all(&mut messages).await;
+            session.ended().cancel();
+            let mut failures = 0;
+            while channel.renew(session.generation()).await.is_err() {
+                sleep(pause((failures + 2).min(MAX_PAUSES), chance())).await;
+                failures += 1;
+            }
+        });
+    }
+}
+
+fn is_response_to(message: &Message, key: Option<&IdKey>) -> bool {
+    let is_response = message.result().is_some() || message.error().is_some();
+    is_response && message.id().map(IdKey::of).as_ref() == key
+}

@@ -1,0 +1,21 @@
+//! Remote servers, over Streamable HTTP or HTTP+SSE.
+//!
+//! [`Remote`] is the backend; a `Channel` is one client's session with the server, from the
+//! handshake to `DELETE`. A session that the server has forgotten is opened again with what the
+//! client had settled in it, and the client does not notice.
+
+mod attempts;
+mod auth;
+mod channel;
+mod client;
+mod dispatch;
+mod endpoint;
+mod exchange;
+mod fault;
+mod handshake;
+mod listen;
+mod messages;
+mod remote;
+mod session;
+
+pub(crate) use remote::Remote;

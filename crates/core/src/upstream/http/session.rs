@@ -1,0 +1,60 @@
+//! What a handshake with a remote server has led to.
+
+use http::HeaderValue;
+use reqwest::Url;
+use tokio_util::sync::CancellationToken;
+
+/// One handshake's outcome. Never changed: a new handshake makes a new session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Session {
+    /// Handshakes before this one, of the same client.
+    generation: u64,
+    id: Option<HeaderValue>,
+    version: Option<HeaderValue>,
+    /// Where messages are posted over HTTP+SSE; over Streamable HTTP there is no such place.
+    messages_url: Option<Url>,
+    ended: CancellationToken,
+}
+
+impl Session {
+    /// The session before the handshake.
+    pub(super) fn nascent(generation: u64) -> Self {
+        Self { generation, ..Self::default() }
+    }
+
+    /// The same over HTTP+SSE.
+    pub(super) fn over_sse(self, messages_url: Url) -> Self {
+        Self { messages_url: Some(messages_url), ..self }
+    }
+
+    /// The session that the server has agreed to.
+    pub(super) fn agreed(self, id: Option<HeaderValue>, version: Option<&str>) -> Self {
+        // HTTP+SSE knows neither header.
+        if self.messages_url.is_some() {
+            return self;
+        }
+        let version = version.and_then(|version| HeaderValue::from_str(version).ok());
+        Self { id, version, ..self }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(super) fn id(&self) -> Option<&HeaderValue> {
+        self.id.as_ref()
+    }
+
+    pub(super) fn version(&self) -> Option<&HeaderValue> {
+        self.version.as_ref()
+    }
+
+    pub(super) fn messages_url(&self) -> Option<&Url> {
+        self.messages_url.as_ref()
+    }
+
+    /// Cancelled when the session is known to be over.
+    pub(super) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+}
