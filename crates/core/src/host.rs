@@ -69,8 +69,32 @@ pub enum Refusal {
         /// What to tell the caller.
         description: Option<String>,
     },
+    /// The server cannot serve the revision that the request is of.
+    Legacy,
     /// Answer with this.
     Response(Box<Verbatim>),
+}
+
+/// What a server is made for.
+#[derive(Clone, Debug)]
+pub enum Opening {
+    /// A client of the 2025 era; without the id of a session, one request of it.
+    Legacy(Option<String>),
+    /// One request of the 2026-07-28 revision, which wants to hear of these resources.
+    Modern(Vec<String>),
+}
+
+/// What may have changed at the servers of a host.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The list of prompts.
+    Prompts,
+    /// The list of resources.
+    Resources,
+    /// The list of tools.
+    Tools,
+    /// The resource with this URI.
+    Resource(String),
 }
 
 /// What became of a request for a path that is no MCP endpoint.
@@ -148,11 +172,11 @@ pub trait Host: Send + Sync + 'static {
         connection: DuplexStream,
     ) -> BoxFuture<'static, Routed>;
 
-    /// Makes a server, for this session if there is one; ready when it takes messages.
+    /// Makes a server; ready when it takes messages.
     fn create(
         &self,
         server: ServerId,
-        session: Option<&str>,
+        opening: Opening,
         caller: &std::sync::Arc<Caller>,
     ) -> BoxFuture<'static, Result<(), Refusal>>;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     config::{HttpConfig, MetricsConfig},
     error::Error,
-    host::{Host, ServerId},
+    host::{Change, Host, ServerId},
     ports::{CONNECTION_GRACE, Ports, Served},
     relay::{Embedded, OnDemand, Unsent},
     tunnel::{self, Tunnel},
@@ -48,6 +48,11 @@ impl Servers {
     /// A server takes these revisions in `MCP-Protocol-Version`, instead of all there are.
     pub fn takes_versions(&self, server: ServerId, versions: Vec<String>) {
         self.0.takes_versions(server, versions);
+    }
+
+    /// Tells the subscriptions of the 2026-07-28 revision that asked for it what has changed.
+    pub fn notify(&self, change: &Change) {
+        self.0.notify(change);
     }
 
     /// Ends the session of a server that has nothing more to say.

@@ -26,6 +26,9 @@ const failure = async (error) => {
   return { failed: error instanceof Error || typeof error?.message === "string" ? String(error.message) : null };
 };
 
+/** Why a server that was made for one request does not serve it. */
+const unwilling = async (error) => (isInsufficientScope(error) ? scopeAnswer(error) : failure(error));
+
 /** Why a server that was made cannot be used; `doing` says what it was for. */
 const unusable = (doing) => async (error) => {
   if (isInsufficientScope(error)) return scopeAnswer(error);
@@ -43,4 +46,4 @@ const refusal = async (classify, error) => {
   }
 };
 
-module.exports = { failure, refusal, unusable };
+module.exports = { failure, refusal, unusable, unwilling };

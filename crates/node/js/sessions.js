@@ -1,6 +1,7 @@
 "use strict";
 // The servers that `createServer` made: from the question for one to the end of its client.
-const { failure, refusal, unusable } = require("./refusal.js");
+const { endModern, knowsModern, serveModern } = require("./modern.js");
+const { failure, refusal, unusable, unwilling } = require("./refusal.js");
 const { HTTPServerTransport } = require("./transport.js");
 
 /** How long closing waits for callbacks and servers that do not settle. */
@@ -42,16 +43,8 @@ class Sessions {
 
   /** Makes a server and connects it; answers the addon's question once it takes messages. */
   async create(question, id, sessionId, head) {
-    const entry = { closed: false };
-    this.#entries.set(id, entry);
-    try {
-      entry.server = await this.#options.createServer(head.message);
-    } catch (error) {
-      this.#entries.delete(id);
-      this.#native.answer(question, await refusal(failure, error));
-      return;
-    }
-    if (entry.closed) return this.#end(entry);
+    const entry = await this.#make(question, id, head);
+    if (!entry) return;
     // The response to a GET begins with the connection, so nothing after it can refuse the request.
     const isStream = head.method === "GET";
     const connecting = this.#connect(id, entry, { isStream, sessionId });
@@ -59,6 +52,49 @@ class Sessions {
     const answer = await connecting.catch((error) => refusal(failed, error));
     if (answer) await this.close(id);
     this.#native.answer(question, answer);
+  }
+
+  /** The same for one request of revision 2026-07-28, which wants to hear of the resources `uris`. */
+  async createModern(question, id, uris, head) {
+    const entry = await this.#make(question, id, head);
+    if (!entry) return;
+    if (!knowsModern(entry.server)) {
+      await this.close(id);
+      this.#native.answer(question, '"legacy"');
+      return;
+    }
+    const preparing = this.#prepareModern(id, entry, { authResult: head.authResult, uris });
+    entry.settled = preparing.catch(() => {});
+    const answer = await preparing.catch((error) => refusal(unwilling, error));
+    if (answer) await this.close(id);
+    this.#native.answer(question, answer);
+  }
+
+  /** The entry of a new server, unless there is none or nobody waits for it any more. */
+  async #make(question, id, head) {
+    const entry = { closed: false };
+    this.#entries.set(id, entry);
+    try {
+      entry.server = await this.#options.createServer(head.message);
+    } catch (error) {
+      this.#entries.delete(id);
+      this.#native.answer(question, await refusal(failure, error));
+      return undefined;
+    }
+    if (!entry.closed) return entry;
+    await this.#end(entry);
+    return undefined;
+  }
+
+  async #prepareModern(id, entry, { authResult, uris }) {
+    const { server } = entry;
+    const { onConnect, onListenSubscriptions } = this.#options;
+    if (uris.length > 0) entry.release = await onListenSubscriptions?.(uris);
+    if (authResult) await server.updateAuth?.(authResult);
+    await onConnect?.(server);
+    entry.transport = new HTTPServerTransport(this.#native, id, {});
+    entry.isModern = true;
+    await serveModern(server, entry.transport);
   }
 
   server(id) {
@@ -132,9 +168,11 @@ class Sessions {
 
   async #finish(entry) {
     const { server, settled, transport } = entry;
-    transport?.ended();
+    if (entry.isModern) endModern(server, transport);
+    else transport?.ended();
     await within(CONNECT_GRACE, settled);
     entry.ended = true;
+    await attempt("releasing subscriptions", () => entry.release?.());
     await attempt("in onClose", () => this.#options.onClose?.(server));
     await attempt("closing server", () => server?.close());
   }

@@ -6,8 +6,6 @@ const { failure, refusal, unusable } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
 
-const nothing = () => {};
-
 /** What JSON cannot say of an option, in the words of options/given.rs. */
 const inWords = (name, value) => {
   if (typeof value === "function") return { $: "function" };
@@ -34,10 +32,10 @@ class HTTPServer {
   #settle;
 
   notify = {
-    promptsChanged: nothing,
-    resourceUpdated: nothing,
-    resourcesChanged: nothing,
-    toolsChanged: nothing,
+    promptsChanged: () => this.#native.notify("prompts"),
+    resourceUpdated: (uri) => this.#native.notify("resources", String(uri)),
+    resourcesChanged: () => this.#native.notify("resources"),
+    toolsChanged: () => this.#native.notify("tools"),
   };
 
   /** In the order of the kinds in event.rs. */
@@ -60,6 +58,7 @@ class HTTPServer {
       setImmediate(() => this.#native.taken());
       this.#sessions.deliver(id, text, head);
     },
+    ({ head, id, server, text }) => this.#sessions.createModern(id, server, JSON.parse(text), head),
   ];
 
   async start(options) {
@@ -124,6 +123,7 @@ class HTTPServer {
       this.#native.answer(question, JSON.stringify({ denied: reason }));
       return;
     }
+    head.authResult = result;
     this.#native.answer(question, await this.#updateAuth(serverId, result));
   }
 

@@ -8,6 +8,8 @@ const UNSENT = ["", "No connection established for request ID: ", "The transport
 const rawId = (id) => (id === undefined || id === null ? undefined : JSON.stringify(id));
 
 class HTTPServerTransport {
+  /** What came with the last message besides it. */
+  extra;
   onclose;
   onerror;
   onmessage;
@@ -75,7 +77,8 @@ class HTTPServerTransport {
     this.#report(() => {
       const message = JSON.parse(text);
       this.#store?.opened(message, head);
-      this.onmessage?.(message, this.#extra(message, head));
+      this.extra = this.#extra(message, head);
+      this.onmessage?.(message, this.extra);
     });
   }
 

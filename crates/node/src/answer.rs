@@ -11,6 +11,7 @@ pub(crate) enum No {
     Denied(Option<String>),
     Failed(Option<String>),
     Unusable,
+    Legacy,
     #[serde(rename_all = "camelCase")]
     Scope {
         required: Vec<String>,
@@ -31,6 +32,7 @@ impl From<No> for Refusal {
             No::Denied(reason) => Self::Denied(reason),
             No::Failed(message) => Self::Failed(message),
             No::Unusable => Self::Unusable,
+            No::Legacy => Self::Legacy,
             No::Scope { required, description } => Self::Scope { required, description },
             No::Response { status, status_text, headers, body } => {
                 Self::Response(Box::new(Verbatim {

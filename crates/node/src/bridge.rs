@@ -10,7 +10,10 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use mcp_proxy_core::host::{Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed};
+use mcp_proxy_core::host::{
+    Caller, Delivery, Host, Opening, Refusal, Replay, Routed, ServerId, Unreplayed,
+};
+use serde_json::json;
 use tokio::{
     io::DuplexStream,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
@@ -247,11 +250,16 @@ impl Host for Bridge {
     fn create(
         &self,
         server: ServerId,
-        session: Option<&str>,
+        opening: Opening,
         caller: &Arc<Caller>,
     ) -> BoxFuture<'static, Result<(), Refusal>> {
-        let event = self.about(Kind::Create, caller);
-        self.ask_admission(Event { server, text: session.map(str::to_owned), ..event })
+        let event = match opening {
+            Opening::Legacy(session) => Event { text: session, ..self.about(Kind::Create, caller) },
+            Opening::Modern(uris) => {
+                self.about(Kind::CreateModern, caller).with_text(json!(uris).to_string())
+            }
+        };
+        self.ask_admission(Event { server, ..event })
     }
 
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>> {

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     RouteDrained = 12,
     Replay = 13,
     LargeMessage = 14,
+    CreateModern = 15,
 }
 
 /// One call.

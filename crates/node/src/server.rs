@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use mcp_proxy_core::{
     Error, HttpServer, Proxy, Servers, Unsent,
-    host::Host,
+    host::{Change, Host},
     tunnel::{self, Tunnel},
 };
 use napi::{Status, bindgen_prelude::Buffer};
@@ -204,6 +204,18 @@ impl NativeServer {
     #[napi]
     pub fn takes_versions(&self, server: u32, versions: Vec<String>) {
         self.servers.takes_versions(server, versions);
+    }
+
+    /// Tells the open subscriptions what has changed: a list, or the resource with this URI.
+    #[napi]
+    pub fn notify(&self, list: String, uri: Option<String>) {
+        let change = match (list.as_str(), uri) {
+            ("tools", _) => Change::Tools,
+            ("prompts", _) => Change::Prompts,
+            (_, None) => Change::Resources,
+            (_, Some(uri)) => Change::Resource(uri),
+        };
+        self.servers.notify(&change);
     }
 
     /// Ends the session of a server.

@@ -17,9 +17,19 @@ use futures_util::future::BoxFuture;
 
 use super::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink, reply::write};
 use crate::{
-    host::{Caller, Delivery, Host, ServerId},
-    jsonrpc::{IdKey, Kind, Message},
+    era::modern_to_legacy::{Filter, SUBSCRIPTION_ID},
+    host::{Caller, Change, Delivery, Host, Opening, ServerId},
+    jsonrpc::{Edit, IdKey, Kind, Message, Span, escape},
 };
+
+const LISTEN: &str = "subscriptions/listen";
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// A notification of a change.
+fn changed(what: &str, uri: Option<&str>) -> Bytes {
+    let uri = uri.map(|uri| format!(r#""uri":{}"#, escape(uri))).unwrap_or_default();
+    format!(r#"{{"jsonrpc":"2.0","method":"notifications/{what}","params":{{{uri}}}}}"#).into()
+}
 
 /// All servers of one host.
 pub(crate) struct Embedded {
@@ -53,6 +63,24 @@ impl Embedded {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ServerId, Weak<Server>>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> Vec<Arc<Server>> {
+        self.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells the modern subscriptions that asked for it of a change.
+    pub(crate) fn notify(&self, change: &Change) {
+        let text = match change {
+            Change::Prompts => changed("prompts/list_changed", None),
+            Change::Resources => changed("resources/list_changed", None),
+            Change::Tools => changed("tools/list_changed", None),
+            Change::Resource(uri) => changed("resources/updated", Some(uri)),
+        };
+        let Ok(notification) = Message::parse(text) else { return };
+        for server in self.live() {
+            server.pass_on(&notification);
+        }
     }
 
     fn server(&self, id: ServerId) -> Option<Arc<Server>> {
@@ -102,6 +130,10 @@ struct Server {
     hang_up: Option<Arc<dyn Fn() + Send + Sync>>,
     /// The revisions that it takes, once it has said so.
     versions: OnceLock<Vec<String>>,
+    /// It serves one modern request, which everything that it says belongs to.
+    modern: bool,
+    /// What the client of a modern subscription hears of.
+    subscription: OnceLock<Filter>,
     open: Mutex<HashMap<IdKey, Reply>>,
 }
 
@@ -112,14 +144,13 @@ impl fmt::Debug for Server {
 }
 
 impl Backend for Arc<Embedded> {
-    /// What servers of the host speak is theirs to say.
-    fn serves_modern(&self) -> bool {
-        false
-    }
-
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let Client { unsolicited, caller, session, hang_up, .. } = client;
+        let Client { unsolicited, caller, request, session, hang_up, .. } = client;
+        let opening = match &request {
+            Some(request) => Opening::Modern(wanted_resources(request)),
+            None => Opening::Legacy(session),
+        };
         let server = Arc::new(Server {
             id,
             host: Arc::clone(&self.host),
@@ -127,6 +158,8 @@ impl Backend for Arc<Embedded> {
             unsolicited,
             hang_up,
             versions: OnceLock::new(),
+            modern: request.is_some(),
+            subscription: OnceLock::new(),
             open: Mutex::default(),
         });
         self.lock().insert(id, Arc::downgrade(&server));
@@ -134,12 +167,26 @@ impl Backend for Arc<Embedded> {
             let Some(caller) = caller else { return Err(OpenError::without_caller()) };
             // Dropped early, the connection is closed: the client did not wait.
             let guard = CloseOnDrop(Some(server));
-            self.host.create(id, session.as_deref(), &caller).await.map_err(OpenError::Refused)?;
+            self.host.create(id, opening, &caller).await.map_err(OpenError::Refused)?;
             let connection: Arc<dyn Connection> =
                 guard.keep().ok_or_else(OpenError::without_caller)?;
             Ok(connection)
         })
     }
+
+    fn end_subscriptions(&self) {
+        for server in self.live() {
+            server.end_subscription();
+        }
+    }
+}
+
+/// The resources that a request subscribes to.
+fn wanted_resources(request: &Message) -> Vec<String> {
+    if request.method() != LISTEN {
+        return Vec::new();
+    }
+    Filter::of(request).map(|filter| filter.resource_subscriptions).unwrap_or_default()
 }
 
 struct CloseOnDrop(Option<Arc<Server>>);
@@ -175,6 +222,9 @@ impl Server {
             reply.stored_response(message, event_id);
             return Ok(());
         }
+        if self.modern {
+            return self.send_modern(message);
+        }
         let Some(related) = related else {
             if let Some(sink) = &self.unsolicited {
                 let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
@@ -185,6 +235,52 @@ impl Server {
         let open = self.open();
         open.get(&IdKey::of(related)).ok_or(Unsent::NoRequest)?.related(message, event_id);
         Ok(())
+    }
+
+    fn send_modern(&self, message: &Message) -> Result<(), Unsent> {
+        let open = self.open();
+        let reply = open.values().next().ok_or(Unsent::NoRequest)?;
+        reply.related(message, None);
+        drop(open);
+        if message.method() == ACKNOWLEDGED
+            && let Ok(filter) = Filter::of(message)
+            && let Err(filter) = self.subscription.set(filter)
+        {
+            tracing::debug!(?filter, "a subscription was acknowledged twice");
+        }
+        if self.subscription.get().is_some_and(|filter| *filter == Filter::default()) {
+            // There is nothing that it could hear of.
+            self.end_subscription();
+        }
+        Ok(())
+    }
+
+    /// Passes a change on, if the subscription asked for it.
+    fn pass_on(&self, notification: &Message) {
+        let admits = |filter: &Filter| filter.admits(notification);
+        if !self.subscription.get().is_some_and(admits) {
+            return;
+        }
+        let open = self.open();
+        let Some(reply) = open.values().next() else { return };
+        let id = String::from_utf8_lossy(reply.id()).into_owned();
+        let member = format!(r#""{SUBSCRIPTION_ID}":{id}"#);
+        let Some((at, text)) = notification.meta_insertion(&member) else { return };
+        let edits = [Edit { span: Span::new(at, at), with: text.as_bytes() }];
+        reply.related_as(notification, &edits);
+    }
+
+    /// Ends a subscription from the server's side, with its result.
+    fn end_subscription(&self) {
+        if self.subscription.get().is_none() {
+            return;
+        }
+        let replies: Vec<Reply> = self.open().drain().map(|(_, reply)| reply).collect();
+        for reply in replies {
+            let id = String::from_utf8_lossy(reply.id()).into_owned();
+            let meta = format!(r#"{{"{SUBSCRIPTION_ID}":{id}}}"#);
+            reply.result(format!(r#"{{"resultType":"complete","_meta":{meta}}}"#).as_bytes());
+        }
     }
 
     fn interrupt(&self, related: Option<&[u8]>) {

@@ -132,6 +132,8 @@ pub(crate) struct Client {
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.
     pub(crate) caller: Option<Arc<Caller>>,
+    /// The modern request that is all it has to say.
+    pub(crate) request: Option<Message>,
     /// The id of its session.
     pub(crate) session: Option<String>,
     /// Ends its session from the server's side.

@@ -19,6 +19,9 @@ use crate::{
     telemetry::console_error,
 };
 
+const LEGACY_SERVER: &str = "Unsupported protocol version: the server behind this endpoint cannot \
+     serve the 2026-07-28 protocol revision. Make it with version 2 of the MCP SDK, or set `modern: \
+     false` so that clients use an older revision.";
 const AUTHENTICATION_FAILED: &str = "Unauthorized: Authentication failed";
 const AUTHENTICATION_ERROR: &str = "Unauthorized: Authentication error";
 const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
@@ -79,6 +82,7 @@ impl Front {
                 self.scope_challenge(&required, description.as_deref(), id)
             }
             Refusal::Failed(message) => self.failed(message, step, id),
+            Refusal::Legacy => legacy_server(id),
             _ if step == Step::OpenSse => {
                 bare_text(StatusCode::INTERNAL_SERVER_ERROR, CONNECT_FAILED)
             }
@@ -128,6 +132,13 @@ fn names_authentication(message: &str) -> bool {
     ["Authentication", "Invalid JWT", "Token", "Unauthorized"]
         .iter()
         .any(|word| message.contains(word))
+}
+
+/// The answer to a request of a revision that the host's server does not know.
+fn legacy_server(id: &[u8]) -> Response {
+    let mut error = ErrorBody::new(Code::Transport, LEGACY_SERVER);
+    error.data = Some(r#"{"reason":"server_missing_modern_protocol_support"}"#.to_owned());
+    super::response::json(StatusCode::BAD_REQUEST, error.response(id))
 }
 
 /// What went wrong is told by whoever has seen it.

@@ -114,6 +114,7 @@ impl Front {
         let client = Client {
             era: Era::Legacy,
             principal: Principal::default(),
+            request: None,
             unsolicited: Some(unsolicited),
             session: Some(id.to_string()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),

@@ -100,6 +100,7 @@ impl Front {
             era: Era::Modern,
             principal: principal(headers),
             caller: caller.clone(),
+            request: Some(message.clone()),
             ..Client::default()
         };
         let connection = match self.backend.open(client).await {

@@ -121,6 +121,7 @@ impl Front {
         let client = Client {
             era: Era::Legacy,
             principal: Principal::default(),
+            request: None,
             unsolicited: Some(unsolicited),
             session: Some(session.id().to_string()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),
