@@ -7,6 +7,7 @@ mod event_store;
 mod reading;
 mod reaper;
 mod registry;
+mod state;
 mod stream;
 
 use event_store::EventStore;
