@@ -223,6 +223,11 @@ export interface HTTPServerOptions {
   eventStore?: EventStoreOption;
   /** Events kept per session where `eventStore` is left out. Default: 1000. */
   eventStoreMaxEvents?: number;
+  /**
+   * Milliseconds that `close()` lets running requests go on; with `upstream` all of closing takes no longer,
+   * the end of the server included. Default: 1000, with `upstream` 5000.
+   */
+  gracefulShutdownTimeout?: number;
   /** Default: `"::"`, every interface. */
   host?: string;
   /** Milliseconds after which an idle keep-alive connection is closed. Default: 300000. */

@@ -85,6 +85,16 @@ test("MCP endpoints are no custom routes", async (t) => {
   assert.deepEqual(seen, ["/other"]);
 });
 
+test("health of one's own comes before the front's, which answers what is left to it", async (t) => {
+  const { url } = await routes(t, async ({ url }, response) => {
+    if (url === "/readyz") response.end("mine");
+  });
+  const get = async (path) => (await fetch(url + path)).text();
+  assert.equal(await get("/readyz"), "mine");
+  assert.equal(await get("/livez"), '{"live":true}');
+  assert.equal(await get("/ping"), "pong");
+});
+
 test("a route that throws answers 500, or ends what it has begun", async (t) => {
   t.mock.method(console, "error", () => {});
   const { url } = await routes(t, async (request, response) => {

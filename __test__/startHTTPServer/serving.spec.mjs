@@ -132,6 +132,33 @@ test("hundreds of calls at once are all answered", async (t) => {
   );
 });
 
+test("large messages come one in a turn of the event loop", async (t) => {
+  let turn = 0;
+  const turns = [];
+  const { url } = await serve(t, {
+    createServer: async () => {
+      const server = serverV1();
+      server.server.fallbackRequestHandler = async () => {
+        turns.push(turn);
+        setImmediate(() => turn++);
+        return {};
+      };
+      return server;
+    },
+  });
+  const session = await openSession(url);
+  const params = { text: "x".repeat(300_000) };
+  const ids = Array.from({ length: 20 }, (_, index) => index + 10);
+  const answers = await Promise.all(
+    ids.map((id) => post(url, { id, jsonrpc: "2.0", method: "large", params }, { headers: session })),
+  );
+  assert.deepEqual(
+    answers.map(({ messages }) => messages[0].id),
+    ids,
+  );
+  assert.equal(new Set(turns).size, ids.length);
+});
+
 test("close ends sessions, and a second close resolves", async (t) => {
   let closed = 0;
   const server = await serve(t, { onClose: async () => void closed++ });

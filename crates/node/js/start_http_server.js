@@ -56,6 +56,10 @@ class HTTPServer {
     ({ id }) => this.#routes.bytes(id, null),
     ({ id }) => this.#routes.drained(id),
     ({ id, server, text }) => this.#sessions.replay(id, server, text),
+    ({ head, id, text }) => {
+      setImmediate(() => this.#native.taken());
+      this.#sessions.deliver(id, text, head);
+    },
   ];
 
   async start(options) {

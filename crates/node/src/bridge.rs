@@ -13,7 +13,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use mcp_proxy_core::host::{Caller, Delivery, Host, Refusal, Replay, Routed, ServerId, Unreplayed};
 use tokio::{
     io::DuplexStream,
-    sync::{Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
 use crate::{
@@ -26,6 +26,10 @@ use crate::{
 /// Messages and questions on their way to JavaScript; beyond it requests wait, and with them the
 /// sockets they came through.
 const QUEUE: usize = 256;
+
+/// A message that takes JavaScript a while. Only one is on its way at a time, and the next comes in
+/// another turn of the event loop, which goes round although large bodies arrive.
+const LARGE: usize = 64 * 1024;
 
 /// Which callbacks there are.
 #[expect(clippy::struct_excessive_bools, reason = "each is there or not")]
@@ -50,6 +54,7 @@ pub(crate) struct Bridge {
     callbacks: Callbacks,
     dispatch: Mutex<Option<Arc<Dispatch>>>,
     queue: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     questions: Mutex<HashMap<u32, oneshot::Sender<Option<String>>>>,
     next: AtomicU32,
     pub(crate) routes: Routes,
@@ -89,6 +94,7 @@ impl Bridge {
             callbacks,
             dispatch: Mutex::new(Some(Arc::new(dispatch))),
             queue: Arc::new(Semaphore::new(QUEUE)),
+            large: Arc::new(Semaphore::new(1)),
             questions: Mutex::default(),
             next: AtomicU32::new(1),
             routes: Routes::default(),
@@ -123,6 +129,17 @@ impl Bridge {
     pub(crate) fn answer(&self, question: u32, answer: Option<String>) -> bool {
         let asker = self.questions().remove(&question);
         asker.is_some_and(|asker| asker.send(answer).is_ok())
+    }
+
+    /// JavaScript is done with a large message.
+    pub(crate) fn taken(&self) {
+        self.large.add_permits(1);
+    }
+
+    fn tell_large(&self, event: Event, place: OwnedSemaphorePermit) {
+        // It comes back with `taken`.
+        place.forget();
+        self.tell(Event { kind: Kind::LargeMessage, ..event });
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -244,6 +261,14 @@ impl Host for Bridge {
             None => Event { head: Some(head::write(caller)), ..Event::new(Kind::Message, server) },
         };
         let event = event.with_text(String::from_utf8_lossy(text).into_owned());
+        if text.len() > LARGE {
+            let (bridge, large) = (self.me.upgrade()?, Arc::clone(&self.large));
+            return Some(Box::pin(async move {
+                if let Ok(place) = large.acquire_owned().await {
+                    bridge.tell_large(event, place);
+                }
+            }));
+        }
         if let Ok(place) = Arc::clone(&self.queue).try_acquire_owned() {
             self.tell(Event { place: Some(place), ..event });
             return None;

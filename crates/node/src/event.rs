@@ -7,7 +7,7 @@ use napi::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What happened; the numbers are those of `events.js`.
+/// What happened; the numbers are those of `start_http_server.js`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Listening = 0,
@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     RouteEnd = 11,
     RouteDrained = 12,
     Replay = 13,
+    LargeMessage = 14,
 }
 
 /// One call.

@@ -188,6 +188,12 @@ impl NativeServer {
         }
     }
 
+    /// The large message has been taken, and the event loop has gone round.
+    #[napi]
+    pub fn taken(&self) {
+        self.bridge.taken();
+    }
+
     /// Ends the response stream of a request, or the standalone one, to be resumed.
     #[napi]
     pub fn interrupt(&self, server: u32, related: Option<String>) {

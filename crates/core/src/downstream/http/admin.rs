@@ -47,6 +47,11 @@ pub(super) fn is_health(method: &Method, uri: &Uri) -> bool {
     }
 }
 
+/// Whether a host's own route of this name comes first: the original knows `/ping` only.
+pub(super) fn is_optional(uri: &Uri) -> bool {
+    uri != PING
+}
+
 /// Whether a request asks for the metrics.
 pub(super) fn is_metrics(method: &Method, uri: &Uri) -> bool {
     matches!(*method, Method::GET | Method::HEAD) && uri == METRICS

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use axum::extract::Request as AdminRequest;
+use axum::body::Body;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -120,8 +120,10 @@ impl Front {
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
-        if admin::is_health(request.method(), request.uri()) {
-            return Ok(self.administer(request).await);
+        let health = admin::is_health(request.method(), request.uri());
+        let is_routed = self.host.as_ref().is_some_and(|host| host.routes());
+        if health && !(is_routed && admin::is_optional(request.uri())) {
+            return Ok(self.administer(request.map(Body::new)).await);
         }
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
         if from.is_loopback() && is_rebound(request.headers(), &self.allowed_hosts) {
@@ -133,8 +135,11 @@ impl Front {
             && !self.is_endpoint(&path, &request)
         {
             let head = (request.method().clone(), request.uri().clone());
-            let response = self.serve_custom(host.as_ref(), caller, request).await?;
-            return response.map_or_else(|| self.left_over(caller, &head), Ok);
+            return match self.serve_custom(host.as_ref(), caller, request).await? {
+                Some(response) => Ok(response),
+                None if health => Ok(self.administer(bodiless(head)).await),
+                None => self.left_over(caller, &head),
+            };
         }
         if !self.auth.admits(request.headers()) {
             body::discard(request.into_body());
@@ -142,7 +147,7 @@ impl Front {
             return Ok(self.auth.refusal());
         }
         if self.shows_metrics && admin::is_metrics(request.method(), request.uri()) {
-            return Ok(self.administer(request).await);
+            return Ok(self.administer(request.map(Body::new)).await);
         }
         if let Some(endpoint) = &self.sse_endpoint {
             if request.method() == Method::GET && path == *endpoint {
@@ -198,13 +203,20 @@ impl Front {
         }
     }
 
-    async fn administer(&self, request: Request<Incoming>) -> Response {
-        let request: AdminRequest = request.map(axum::body::Body::new);
+    async fn administer(&self, request: Request<Body>) -> Response {
         match self.admin.clone().oneshot(request).await {
             Ok(response) => response.map(ResponseBody::Other),
             Err(never) => match never {},
         }
     }
+}
+
+/// A request without its body, which the host may have read.
+fn bodiless((method, target): (Method, Uri)) -> Request<Body> {
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = method;
+    *request.uri_mut() = target;
+    request
 }
 
 fn raw_path(target: &Uri) -> &str {
