@@ -67,12 +67,12 @@ export const suites = [
     built: true,
     node: 22,
     env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
-    // The cells of the revision that the proxy serves on both of its sides.
+    // The cells of the revision that clients are served in, whatever the server behind them speaks.
     command: [
       "node",
       "__test__/conformance/run.mjs",
       "--cells",
-      "direct,proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25",
+      "direct,proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25,proxy/dual-modern/2025-11-25",
     ],
     minutes: 15,
   },

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode, time::Duration};
 
 use mcp_proxy_core::{
     Proxy,
-    config::{ProxyConfig, UpstreamProtocol},
+    config::ProxyConfig,
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -48,10 +48,6 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 }
 
 async fn serve(options: Options) -> Result<ExitCode, String> {
-    let unavailable = |flag: &str| Err(format!("{flag} is not available yet"));
-    if options.proxy.upstream.protocol != UpstreamProtocol::Legacy {
-        return unavailable("--upstreamProtocol auto|modern");
-    }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;

@@ -18,10 +18,12 @@ pub enum Error {
     #[error("the working directory {} does not exist", .0.display())]
     WorkingDirectory(PathBuf),
     /// The server ended before it answered the handshake.
-    #[error("the MCP server {command:?} {outcome} before it answered \"initialize\"{}", tail(.stderr))]
+    #[error("the MCP server {command:?} {outcome} before it answered {request:?}{}", tail(.stderr))]
     EndedEarly {
         /// The program, as configured.
         command: String,
+        /// The request that opened the exchange.
+        request: &'static str,
         /// How it ended.
         outcome: String,
         /// The last lines of its standard error.
@@ -29,21 +31,25 @@ pub enum Error {
     },
     /// The server did not answer the handshake in time.
     #[error(
-        "the MCP server {command:?} did not answer \"initialize\" within {} ms; \
+        "the MCP server {command:?} did not answer {request:?} within {} ms; \
          --connectionTimeout sets the limit",
         .limit.as_millis()
     )]
     HandshakeTimeout {
         /// The program, as configured.
         command: String,
+        /// The request that opened the exchange.
+        request: &'static str,
         /// The limit that passed.
         limit: Duration,
     },
     /// The server answered the handshake with an error or with nonsense.
-    #[error("the MCP server {command:?} refused \"initialize\": {reason}")]
+    #[error("the MCP server {command:?} refused {request:?}: {reason}")]
     HandshakeRefused {
         /// The program, as configured.
         command: String,
+        /// The request that opened the exchange.
+        request: &'static str,
         /// What it answered.
         reason: String,
     },
@@ -64,6 +70,9 @@ pub enum Error {
         "/metrics on the public port needs an API key (--apiKey); --metricsPort serves it on a port of its own"
     )]
     OpenMetrics,
+    /// Servers that are not shared are greeted by their clients, all of them in the older way.
+    #[error("--upstreamProtocol auto|modern needs --isolation shared")]
+    UnsharedEra,
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Isolation, ProxyConfig, UpstreamConfig},
+    config::{Isolation, ProxyConfig, UpstreamConfig, UpstreamProtocol},
     error::Error,
     host::Host,
     ports::{CONNECTION_GRACE, Ports, Served},
@@ -40,6 +40,10 @@ impl Proxy {
     ) -> Result<Connected, Error> {
         if config.metrics.on_front && config.http.auth.api_key.is_none() {
             return Err(Error::OpenMetrics);
+        }
+        let UpstreamConfig { protocol, isolation, .. } = config.upstream;
+        if protocol != UpstreamProtocol::Legacy && isolation != Isolation::Shared {
+            return Err(Error::UnsharedEra);
         }
         let server = Server::start(&config.upstream, guard).await?;
         Ok(Connected { server, config, host: None })

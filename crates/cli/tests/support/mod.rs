@@ -17,7 +17,7 @@ pub(crate) use event::{Event, EventStream};
 pub(crate) use http::{Connection, Request, Response};
 pub(crate) use process::{fixture, is_gone, wait_for};
 pub(crate) use proxy::{Finished, Launch, Proxy};
-pub(crate) use session::{Kept, Session, Sse, call, initialize};
+pub(crate) use session::{Kept, Session, Sse, call, initialize, initialize_with};
 pub(crate) use stdio::Direct;
 
 use std::time::Duration;

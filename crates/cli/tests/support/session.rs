@@ -11,6 +11,12 @@ pub(crate) fn initialize(version: &str) -> String {
     )
 }
 
+/// The same of a client with these capabilities.
+pub(crate) fn initialize_with(capabilities: &str) -> String {
+    let plain = initialize(LATEST);
+    plain.replace(r#""capabilities":{}"#, &format!(r#""capabilities":{capabilities}"#))
+}
+
 /// A `tools/call` request; id and arguments are raw JSON.
 pub(crate) fn call(id: &str, tool: &str, arguments: &str) -> String {
     format!(
@@ -32,7 +38,16 @@ impl<'p> Session<'p> {
 
     /// A session of this revision.
     pub(crate) fn open_as(proxy: &'p Proxy, version: &str) -> Self {
-        let response = proxy.send(&Request::mcp(initialize(version)));
+        Self::begin(proxy, version, initialize(version))
+    }
+
+    /// A session of a client with these capabilities.
+    pub(crate) fn open_with(proxy: &'p Proxy, capabilities: &str) -> Self {
+        Self::begin(proxy, LATEST, initialize_with(capabilities))
+    }
+
+    fn begin(proxy: &'p Proxy, version: &str, initialize: String) -> Self {
+        let response = proxy.send(&Request::mcp(initialize));
         assert_eq!(response.status, 200, "initialize: {}", response.text());
         let id = response.header("mcp-session-id").expect("a session id").to_owned();
         let session = Self { proxy, id, version: version.to_owned() };

@@ -13,6 +13,7 @@ mod child;
 mod fidelity;
 mod isolation;
 mod listen;
+mod modern_server;
 mod order;
 mod questions;
 mod routing;

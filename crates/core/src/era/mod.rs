@@ -4,6 +4,7 @@
 pub(crate) mod classify;
 #[cfg_attr(not(test), expect(dead_code, reason = "the downstream front is built on this"))]
 pub(crate) mod metadata;
+pub(crate) mod modern_server;
 
 /// The two families of revisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,9 @@ use super::json::{Scanner, Span, SyntaxError, decode};
 /// Key of the request metadata that marks a 2026-07-28 message.
 pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// What the keys of the specification's own metadata begin with.
+const RESERVED_PREFIX: &[u8] = b"io.modelcontextprotocol/";
+
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -57,6 +60,8 @@ pub(super) struct Parts {
     token: Option<Span>,
     request_id: Option<Span>,
     uri: Option<Span>,
+    /// `params` have members that only one era knows, or `_meta` has keys of the specification's.
+    reserved: bool,
     repeated: bool,
     object: bool,
 }
@@ -153,6 +158,12 @@ impl Message {
         self.parts.meta
     }
 
+    /// Whether `params` or `params._meta` may hold what a client of the handshake era cannot say to
+    /// a server of 2026-07-28.
+    pub(crate) fn has_reserved_members(&self) -> bool {
+        self.parts.reserved
+    }
+
     /// A request or notification with further members of `params._meta`, at its beginning. Where
     /// `_meta` is no object there is no place for them.
     pub(crate) fn with_meta(self, members: &str) -> Self {
@@ -241,6 +252,10 @@ impl Parts {
                 b"requestId" => Some(&mut self.request_id),
                 b"uri" => Some(&mut self.uri),
                 b"_meta" => Some(&mut self.meta),
+                b"task" | b"inputResponses" | b"requestState" => {
+                    self.reserved = true;
+                    None
+                }
                 _ => None,
             });
             let Some(slot) = slot else {
@@ -265,7 +280,10 @@ impl Parts {
         while let Some(key) = scanner.next_key(&mut members)? {
             let slot = key.with(|name| match name {
                 b"progressToken" => Some(&mut self.meta_token),
-                _ if name == PROTOCOL_VERSION_KEY.as_bytes() => Some(&mut self.protocol_version),
+                _ if name.starts_with(RESERVED_PREFIX) => {
+                    self.reserved = true;
+                    (name == PROTOCOL_VERSION_KEY.as_bytes()).then_some(&mut self.protocol_version)
+                }
                 _ => None,
             });
             let value = scanner.value()?.shifted(base);

@@ -25,6 +25,8 @@ pub(crate) enum Code {
     Scope,
     /// The server is not there yet, or there are too many of them; later it may be different.
     Unavailable,
+    /// The revision is not served (MCP 2026-07-28).
+    UnsupportedProtocolVersion,
     /// The API key is missing or wrong: the original answers with the HTTP status.
     Unauthorized,
 }
@@ -39,6 +41,7 @@ impl Code {
             Self::Internal => -32603,
             Self::Transport | Self::Unavailable => -32000,
             Self::SessionNotFound | Self::Scope => -32001,
+            Self::UnsupportedProtocolVersion => -32022,
             Self::Unauthorized => 401,
         }
     }

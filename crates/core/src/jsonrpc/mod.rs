@@ -7,6 +7,7 @@ mod envelope;
 mod error;
 mod id;
 mod json;
+mod members;
 mod splice;
 
 pub(crate) use batch::{Body, split};
@@ -14,6 +15,7 @@ pub(crate) use envelope::{Invalid, Kind, Message};
 pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
+pub(crate) use members::{Cuts, Entry, elements, members};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
 
 #[cfg(test)]

@@ -16,6 +16,13 @@ pub(crate) struct Edit<'a> {
     pub(crate) with: &'a [u8],
 }
 
+impl Edit<'_> {
+    /// By which edits ascend: what is inserted at a place comes before what is cut from there.
+    pub(crate) fn place(&self) -> (u32, u32) {
+        (self.span.start, self.span.end)
+    }
+}
+
 /// A message on its way out: what is put before it, its edits, what is put behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assembly<'a> {

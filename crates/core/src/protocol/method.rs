@@ -75,6 +75,8 @@ pub(crate) enum Notification {
     Message,
     ResourceUpdated,
     RootsListChanged,
+    /// `notifications/subscriptions/acknowledged`, of 2026-07-28.
+    Acknowledged,
     /// `notifications/tasks/*`.
     Tasks,
     Other,
@@ -89,6 +91,7 @@ impl Notification {
             Some("message") => Self::Message,
             Some("resources/updated") => Self::ResourceUpdated,
             Some("roots/list_changed") => Self::RootsListChanged,
+            Some("subscriptions/acknowledged") => Self::Acknowledged,
             Some(name) if name.starts_with("tasks/") => Self::Tasks,
             _ => Self::Other,
         }

@@ -7,4 +7,4 @@ mod version;
 
 pub(crate) use log_level::LogLevel;
 pub(crate) use method::{List, Method, Notification};
-pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, primes_streams};
+pub(crate) use version::{LATEST_LEGACY, MODERN, is_legacy, legacy_list, primes_streams};

@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Reply, Sink};
-use crate::protocol::List;
+use crate::{era::modern_server::Call, protocol::List};
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
+    /// Whether its time is limited.
+    watched: bool,
 }
 
 impl Exchange {
@@ -44,7 +46,8 @@ pub(crate) struct Limits {
 impl Limits {
     /// Which limit an exchange has gone past, if any.
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
-        let past = |limit: &Duration, since| now.duration_since(since) >= *limit;
+        let past =
+            |limit: &Duration, since| exchange.watched && now.duration_since(since) >= *limit;
         let silence = self.silence.filter(|limit| past(limit, exchange.last_sign));
         silence.or_else(|| self.total.filter(|limit| past(limit, exchange.started)))
     }
@@ -59,9 +62,11 @@ impl Limits {
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// A client's call; the first page of a list is remembered.
-    Call { member: MemberId, reply: Reply, list: Option<List> },
+    Call { member: MemberId, reply: Reply, list: Option<List>, leg: Leg },
     /// The proxy's own `resources/subscribe` or `resources/unsubscribe`.
     Subscription { uri: String },
+    /// The proxy's own `subscriptions/listen`.
+    Listen,
     /// The proxy's own look whether a list has changed.
     Relist(List),
     /// The proxy's own handshake.
@@ -70,6 +75,17 @@ pub(super) enum Purpose {
     Ping(oneshot::Sender<()>),
     /// A request whose answer nobody waits for.
     Housekeeping,
+}
+
+/// What becomes of the answer to a client's call on its way.
+#[derive(Debug)]
+pub(super) enum Leg {
+    /// It passes: client and server understand each other.
+    Plain,
+    /// It is translated for a client of the handshake era.
+    Bridged(Box<Call>),
+    /// It ends a stream that the client listens to.
+    Listening,
 }
 
 /// The table of exchanges. Ids ascend and are never given twice.
@@ -92,7 +108,8 @@ impl Exchanges {
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        self.table.insert(self.next, Exchange { purpose, started: now, last_sign: now });
+        let exchange = Exchange { purpose, started: now, last_sign: now, watched: true };
+        self.table.insert(self.next, exchange);
         self.next += 1;
     }
 
@@ -102,6 +119,31 @@ impl Exchanges {
 
     pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// Whether there is nothing whose time is limited.
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.table.values().all(|exchange| !exchange.watched)
+    }
+
+    /// Lifts the limits of what has become a stream, which may last.
+    pub(super) fn unwatch(&mut self, id: u64) {
+        if let Some(exchange) = self.table.get_mut(&id) {
+            exchange.watched = false;
+        }
+    }
+
+    /// Whether an exchange is under way for such a purpose.
+    pub(super) fn is(&self, id: u64, such: impl FnOnce(&Purpose) -> bool) -> bool {
+        self.table.get(&id).is_some_and(|exchange| such(&exchange.purpose))
+    }
+
+    /// The clients that have calls under way, once for each.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = (MemberId, &Reply)> {
+        self.table.values().filter_map(|exchange| match &exchange.purpose {
+            Purpose::Call { member, reply, .. } => Some((*member, reply)),
+            _ => None,
+        })
     }
 
     /// The reply of a running call, which has just shown a sign of life.

@@ -7,7 +7,10 @@ use super::{
     exchange::{Limits, Purpose},
     shared::State,
 };
-use crate::jsonrpc::{Code, ErrorBody};
+use crate::{
+    era::modern_server::Ending,
+    jsonrpc::{Code, ErrorBody},
+};
 
 impl Shared {
     /// Makes sure that the time of running exchanges is watched.
@@ -47,12 +50,14 @@ impl Shared {
                     let (waiting, _) = state.subscriptions.answered(&uri, false);
                     late.extend(waiting.into_iter().map(|reply| (reply, limit)));
                 }
+                Purpose::Listen => state.unheard(id, Ending::Broken),
                 _ => {}
             }
         }
-        state.sweeping = !state.exchanges.is_empty();
+        state.sweeping = !state.exchanges.is_unlimited();
         let sweeping = state.sweeping;
         drop(state);
+        self.due.notify_one();
         for (reply, limit) in late {
             reply.error(&timed_out(limit));
         }

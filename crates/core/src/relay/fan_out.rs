@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Outgoing, Sink, exchange::MemberId, shared::State};
 use crate::{
-    jsonrpc::{Message, find_member},
+    jsonrpc::{Edit, Message, find_member},
     protocol::{LogLevel, Notification},
 };
 use std::sync::Arc;
@@ -16,7 +16,10 @@ impl State {
             Notification::Message => self.audience_of_level(level_of(notification)),
             Notification::ResourceUpdated => self.audience_of_resource(notification.uri()),
             // Their ids belong to one client, and a shared upstream does not say whose they are.
-            Notification::Tasks | Notification::Progress | Notification::Cancelled => Vec::new(),
+            Notification::Tasks
+            | Notification::Progress
+            | Notification::Cancelled
+            | Notification::Acknowledged => Vec::new(),
             _ => self.everybody(),
         }
     }
@@ -46,13 +49,13 @@ impl State {
 }
 
 /// Writes one message to each sink.
-pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes) {
+pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<'_>]) {
     for sink in audience {
-        sink.write(Outgoing { source, edits: &[], response: false });
+        sink.write(Outgoing { source, edits, response: false });
     }
 }
 
-fn level_of(notification: &Message) -> Option<LogLevel> {
+pub(super) fn level_of(notification: &Message) -> Option<LogLevel> {
     let span = find_member(notification.bytes(), notification.params()?, "level")?;
     LogLevel::from_json(notification.text(span))
 }

@@ -1,16 +1,20 @@
-//! Answering `initialize` for a server that was initialized once for everybody.
+//! Answering `initialize` for a server that was initialized once for everybody, or that belongs to
+//! an era without that handshake.
 
 use bytes::Bytes;
 
 use crate::{
+    era::{Era, modern_server::Discovery},
     jsonrpc::{Assembly, Edit, Message, Span, decode_string, escape, find_member, find_removal},
     protocol::{LATEST_LEGACY, List, is_legacy},
 };
 
-/// The server's own `InitializeResult`, kept as it was written.
+/// The server's own `InitializeResult`, kept as it was written; for a server without one, what it
+/// would be.
 #[derive(Clone, Debug)]
 pub(crate) struct InitializeResult {
     bytes: Bytes,
+    era: Era,
     version: Option<Span>,
     tasks: Option<Span>,
     logging: bool,
@@ -19,7 +23,18 @@ pub(crate) struct InitializeResult {
 impl InitializeResult {
     /// Takes the result out of the server's response; `None` if that is an error or not an object.
     pub(crate) fn of(response: &Message) -> Option<Self> {
-        let bytes = response.bytes().slice(response.result()?.range());
+        Self::new(response.bytes().slice(response.result()?.range()), Era::Legacy)
+    }
+
+    /// What a server that was discovered would have answered; `None` if it was not.
+    pub(crate) fn of_discovery(discovery: Discovery) -> Option<Self> {
+        match discovery {
+            Discovery::Serves(text) => Self::new(text.into(), Era::Modern),
+            Discovery::Other(_) | Discovery::Unknown => None,
+        }
+    }
+
+    fn new(bytes: Bytes, era: Era) -> Option<Self> {
         let whole = Span::new(0, bytes.len());
         if bytes.first() != Some(&b'{') {
             return None;
@@ -28,7 +43,12 @@ impl InitializeResult {
         let capabilities = find_member(&bytes, whole, "capabilities");
         let tasks = capabilities.and_then(|span| find_removal(&bytes, span, "tasks"));
         let logging = capabilities.and_then(|span| find_member(&bytes, span, "logging")).is_some();
-        Some(Self { bytes, version, tasks, logging })
+        Some(Self { bytes, era, version, tasks, logging })
+    }
+
+    /// The era in which the server is spoken to.
+    pub(crate) fn era(&self) -> Era {
+        self.era
     }
 
     /// The server's name and version, for people.
@@ -48,8 +68,17 @@ impl InitializeResult {
 
     /// Whether the server says when this list changes.
     pub(crate) fn notifies_of(&self, list: List) -> bool {
+        self.offers(list.capability(), "listChanged")
+    }
+
+    /// Whether the server says when a resource changes, if it is asked to.
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        self.offers(List::Resources.capability(), "subscribe")
+    }
+
+    fn offers(&self, capability: &str, option: &str) -> bool {
         let whole = Span::new(0, self.bytes.len());
-        let path = ["capabilities", list.capability(), "listChanged"];
+        let path = ["capabilities", capability, option];
         let found = path.iter().try_fold(whole, |span, name| find_member(&self.bytes, span, name));
         found.is_some_and(|span| span.of(&self.bytes) == b"true")
     }

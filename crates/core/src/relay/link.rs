@@ -21,6 +21,7 @@ use super::{
     shared::{INITIAL_LEVEL, State},
 };
 use crate::{
+    era::{Era, modern_server::DISCOVER},
     jsonrpc::{Code, ErrorBody, Message},
     protocol::List,
 };
@@ -51,8 +52,14 @@ impl Shared {
         pid: Option<u32>,
     ) {
         let mut state = self.lock();
+        let server = initialize.clone();
+        self.speak(server.era());
         let link = Link::Up { outbox, initialize, pid };
         let before = mem::replace(&mut state.link, link);
+        if server.era() == Era::Modern {
+            state.listen_to(&server);
+            self.watch(&mut state);
+        }
         if matches!(before, Link::Away { cause: Some(_), .. }) {
             state.restarts += 1;
             tracing::warn!("the MCP server serves again (restart {})", state.restarts);
@@ -78,6 +85,7 @@ impl Shared {
         state.link = link;
         let exchanges = state.exchanges.take();
         let subscribing = state.subscriptions.lost();
+        state.bridge.lost();
         for member in state.members.values_mut() {
             member.in_flight = 0;
         }
@@ -102,6 +110,12 @@ impl Shared {
         }
     }
 
+    /// Waits until the upstream is back, within the limit that is set.
+    pub(super) async fn back(self: Arc<Self>) -> Result<(), ErrorBody> {
+        let limit = self.restart_wait();
+        timeout(limit, self.settled()).await.map_err(|_| self.still_away(limit))
+    }
+
     /// Waits until the upstream has gone for good; says why.
     pub(crate) async fn ended(&self) -> Cause {
         loop {
@@ -118,7 +132,11 @@ impl Shared {
     /// Asks the upstream for a sign of life; the receiver gets it, or an error if it goes.
     pub(crate) fn ping(&self) -> oneshot::Receiver<()> {
         let (answered, answer) = oneshot::channel();
-        self.lock().request("ping", "{}", Purpose::Ping(answered));
+        let mut state = self.lock();
+        // The newer era has no ping, but a question that every server answers.
+        let method = if self.is_modern() { DISCOVER } else { "ping" };
+        state.request(method, "", Purpose::Ping(answered));
+        drop(state);
         answer
     }
 
@@ -133,7 +151,7 @@ impl Shared {
             r#"{{"jsonrpc":"2.0","method":"notifications/{}/list_changed"}}"#,
             list.capability()
         );
-        deliver(&audience, &text.into());
+        deliver(&audience, &text.into(), &[]);
     }
 
     fn still_away(&self, waited: Duration) -> ErrorBody {
@@ -165,14 +183,14 @@ impl State {
         let stale: Vec<List> =
             self.lists.read().into_iter().filter(|list| initialize.notifies_of(*list)).collect();
         if self.level < INITIAL_LEVEL && initialize.has_logging() {
-            let params = format!("{{\"level\":\"{}\"}}", self.level.name());
+            let params = format!("\"level\":\"{}\"", self.level.name());
             self.request("logging/setLevel", &params, Purpose::Housekeeping);
         }
         for uri in self.subscriptions.renew() {
             self.apply(super::subscription::Effect::Subscribe, uri);
         }
         for list in stale {
-            self.request(list.method(), "{}", Purpose::Relist(list));
+            self.request(list.method(), "", Purpose::Relist(list));
         }
     }
 }
@@ -180,12 +198,8 @@ impl State {
 impl Member {
     /// Holds a request until the upstream is back, within the limit that is set for it.
     pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
-        let shared = Arc::clone(self.shared());
-        self.hold(request, reply, async move {
-            let limit = shared.restart_wait();
-            let settled = timeout(limit, shared.settled()).await;
-            settled.map_err(|_| shared.still_away(limit))
-        })
+        let back = Arc::clone(self.shared()).back();
+        self.hold(reply, back, |member, reply| member.request(request, reply))
     }
 }
 

@@ -1,20 +1,22 @@
 //! One client's connection to a shared upstream.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use futures_util::future::BoxFuture;
 
 use super::{
     Connection, Reply, Shared,
-    exchange::{MemberId, Purpose},
+    exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::Link,
     lists::Lists,
+    modern::LISTEN,
     outbox::{Outbox, Pushed},
     shared::State,
     subscription::Effect,
 };
 use crate::{
+    era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification},
@@ -27,6 +29,7 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     id: MemberId,
+    era: Era,
     shared: Arc<Shared>,
 }
 
@@ -40,6 +43,7 @@ impl Connection for Member {
         match (message.kind(), reply) {
             (Kind::Request, Some(reply)) => self.request(message, reply),
             (Kind::Notification, _) => self.notification(message),
+            (Kind::Result | Kind::Error, _) if self.shared.is_modern() => self.answered(&message),
             // The upstream has asked this client nothing, so there is nothing to answer.
             _ => None,
         }
@@ -56,7 +60,9 @@ impl Connection for Member {
         for uri in state.subscriptions.release_all(self.id) {
             state.apply(Effect::Unsubscribe, uri);
         }
+        let asked = state.bridge.leave(self.id);
         drop(state);
+        asked.into_iter().for_each(Reply::forget);
         for (_, exchange) in abandoned {
             if let Purpose::Call { reply, .. } = exchange.purpose {
                 reply.forget();
@@ -64,6 +70,10 @@ impl Connection for Member {
         }
     }
 }
+
+/// What is left of a request for which there is no upstream: a wait for one, or nothing, because it
+/// has failed.
+pub(super) type Unreached = Option<BoxFuture<'static, ()>>;
 
 /// A request that cannot be handed over yet.
 enum Held {
@@ -74,12 +84,16 @@ enum Held {
 }
 
 impl Member {
-    pub(super) fn new(id: MemberId, shared: Arc<Shared>) -> Self {
-        Self { id, shared }
+    pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
+        Self { id, era, shared }
     }
 
     pub(super) fn id(&self) -> MemberId {
         self.id
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.era
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -87,6 +101,9 @@ impl Member {
     }
 
     pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        if self.shared.is_modern() {
+            return self.request_of_modern(request, reply);
+        }
         match Method::of(&request.method()) {
             Method::Initialize | Method::Ping => return self.answer(request, reply),
             Method::SetLevel => return self.set_level(request, reply),
@@ -107,7 +124,7 @@ impl Member {
     }
 
     /// Answers what the proxy knows itself, as long as there is an upstream.
-    fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         match &self.shared.lock().link {
             Link::Away { .. } => {}
             Link::Down(cause) => {
@@ -134,22 +151,19 @@ impl Member {
             drop(state);
             return self.forward(request, reply, None);
         }
-        let level = request.params().and_then(|params| {
-            let span = find_member(request.bytes(), params, "level")?;
-            LogLevel::from_json(request.text(span))
-        });
-        let Some(level) = level else {
-            let accepted = LogLevel::NAMES.join(", ");
-            let message = format!("Invalid log level; use one of {accepted}");
-            reply.error(&ErrorBody::new(Code::InvalidParams, message));
-            return None;
+        let level = match requested_level(&request) {
+            Ok(level) => level,
+            Err(error) => {
+                reply.error(&error);
+                return None;
+            }
         };
         if let Some(attached) = state.members.get_mut(&self.id) {
             attached.level = Some(level);
         }
         if level < state.level {
             state.level = level;
-            let params = format!("{{\"level\":\"{}\"}}", level.name());
+            let params = format!("\"level\":\"{}\"", level.name());
             state.request("logging/setLevel", &params, Purpose::Housekeeping);
             self.shared.watch(&mut state);
         }
@@ -158,19 +172,38 @@ impl Member {
         None
     }
 
-    fn subscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    /// The state while there is an upstream; else the request waits for one, or has failed.
+    pub(super) fn reachable(
+        &self,
+        request: &Message,
+        reply: Reply,
+    ) -> Result<(MutexGuard<'_, State>, Reply), Unreached> {
+        let state = self.shared.lock();
+        match &state.link {
+            Link::Up { .. } => Ok((state, reply)),
+            Link::Away { .. } => {
+                drop(state);
+                Err(Some(self.wait(request.clone(), reply)))
+            }
+            Link::Down(cause) => {
+                reply.error(&cause.error());
+                Err(None)
+            }
+        }
+    }
+
+    pub(super) fn subscribe(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
-        let mut state = self.shared.lock();
-        match &state.link {
-            Link::Up { .. } => {}
-            Link::Away { .. } => return Some(self.wait(request, reply)),
-            Link::Down(cause) => {
-                reply.error(&cause.error());
-                return None;
-            }
-        }
+        let (mut state, reply) = match self.reachable(&request, reply) {
+            Ok(reached) => reached,
+            Err(waiting) => return waiting,
+        };
         if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
             let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
             reply.error(&ErrorBody::new(Code::Internal, message));
@@ -183,19 +216,18 @@ impl Member {
         None
     }
 
-    fn unsubscribe(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+    pub(super) fn unsubscribe(
+        &self,
+        request: Message,
+        reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
-        let mut state = self.shared.lock();
-        match &state.link {
-            Link::Up { .. } => {}
-            Link::Away { .. } => return Some(self.wait(request, reply)),
-            Link::Down(cause) => {
-                reply.error(&cause.error());
-                return None;
-            }
-        }
+        let (mut state, reply) = match self.reachable(&request, reply) {
+            Ok(reached) => reached,
+            Err(waiting) => return waiting,
+        };
         if let Some(effect) = state.subscriptions.release(&uri, self.id) {
             state.apply(effect, uri);
             self.shared.watch(&mut state);
@@ -227,6 +259,8 @@ impl Member {
         let id = notification.text(span);
         let Some(id) = state.exchanges.find(self.id, id) else {
             state.waiting.cancel(self.id, id);
+            drop(state);
+            self.cancel_asked(id);
             return;
         };
         let exchange = state.exchanges.remove(id);
@@ -243,7 +277,7 @@ impl Member {
     }
 
     /// Sends a call upstream under an id of the proxy's own.
-    fn forward(
+    pub(super) fn forward(
         &self,
         request: Message,
         reply: Reply,
@@ -251,10 +285,14 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         match self.try_forward(request, reply, list).err()? {
             Held::Away(request, reply) => Some(self.wait(request, reply)),
-            Held::Full(outbox, request, reply) => Some(self.hold(request, reply, async move {
-                outbox.room().await;
-                Ok(())
-            })),
+            Held::Full(outbox, request, reply) => {
+                let room = async move {
+                    outbox.room().await;
+                    Ok(())
+                };
+                let forward = move |member: &Self, reply| member.forward(request, reply, list);
+                Some(self.hold(reply, room, forward))
+            }
         }
     }
 
@@ -265,8 +303,12 @@ impl Member {
     fn try_forward(&self, request: Message, reply: Reply, list: Option<List>) -> Result<(), Held> {
         let mut state = self.shared.lock();
         let outbox = match &state.link {
-            Link::Up { outbox, .. } => Arc::clone(outbox),
-            Link::Away { .. } => return Err(Held::Away(request, reply)),
+            Link::Up { outbox, initialize, .. }
+                if self.era == Era::Modern || initialize.era() == Era::Legacy =>
+            {
+                Arc::clone(outbox)
+            }
+            Link::Up { .. } | Link::Away { .. } => return Err(Held::Away(request, reply)),
             Link::Down(cause) => {
                 reply.error(&cause.error());
                 return Ok(());
@@ -277,7 +319,8 @@ impl Member {
             // It is being stopped; what becomes of it is about to be known.
             Pushed::Closed => return Err(Held::Away(request, reply)),
             Pushed::Queued => {
-                state.exchanges.insert(Purpose::Call { member: self.id, reply, list });
+                let leg = self.leg(&request);
+                state.exchanges.insert(Purpose::Call { member: self.id, reply, list, leg });
                 if let Some(attached) = state.members.get_mut(&self.id) {
                     attached.in_flight += 1;
                 }
@@ -285,6 +328,11 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    fn leg(&self, request: &Message) -> Leg {
+        let listens = self.era == Era::Modern && request.method() == LISTEN;
+        if listens { Leg::Listening } else { Leg::Plain }
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
@@ -299,6 +347,19 @@ impl Member {
             }
         }))
     }
+}
+
+/// `params.level` of `logging/setLevel`.
+pub(super) fn requested_level(request: &Message) -> Result<LogLevel, ErrorBody> {
+    let level = request.params().and_then(|params| {
+        let span = find_member(request.bytes(), params, "level")?;
+        LogLevel::from_json(request.text(span))
+    });
+    level.ok_or_else(|| {
+        let accepted = LogLevel::NAMES.join(", ");
+        let message = format!("Invalid log level; use one of {accepted}");
+        ErrorBody::new(Code::InvalidParams, message)
+    })
 }
 
 /// The progress token is the id: both have to be unique among running calls.

@@ -14,6 +14,7 @@ mod initialize;
 mod link;
 mod lists;
 mod member;
+mod modern;
 mod outbox;
 mod readiness;
 mod reply;
@@ -100,7 +101,6 @@ pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 #[derive(Default)]
 pub(crate) struct Client {
     /// The era in which it speaks, and is spoken to.
-    #[expect(dead_code, reason = "backends that translate are built on this")]
     pub(crate) era: Era,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,

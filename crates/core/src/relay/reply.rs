@@ -7,6 +7,7 @@ use tracing::Span;
 
 use super::{Outgoing, Sink};
 use crate::{
+    era::metadata::SUBSCRIPTION_ID,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
     metrics::{Call, Outcome},
     seats::Seat,
@@ -93,6 +94,24 @@ impl Reply {
         );
     }
 
+    /// The client's id, to outlive the reply.
+    pub(super) fn raw_id(&self) -> Raw {
+        self.id.clone()
+    }
+
+    /// Whether a message that belongs to the request would reach the client now.
+    pub(super) fn is_heard(&self) -> bool {
+        self.sink.as_ref().is_some_and(|sink| sink.is_heard())
+    }
+
+    /// Passes on a message that belongs to the request, with these changes.
+    pub(super) fn related_as(&self, message: &Message, edits: &[Edit<'_>]) {
+        let outgoing = Outgoing { source: message.bytes(), edits, response: false };
+        if let Some(sink) = &self.sink {
+            write(&**sink, outgoing, None);
+        }
+    }
+
     /// Passes on a message that belongs to the request and does not answer it.
     pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
         let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
@@ -117,11 +136,31 @@ impl Reply {
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        write(
-            &*sink,
-            Outgoing { source: response.bytes(), edits: &edits, response: true },
-            event_id,
-        );
+        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
+        write(&*sink, outgoing, event_id);
+        self.answered(response);
+    }
+
+    /// Passes the upstream's response on under the client's own id, with other changes too.
+    pub(super) fn rewritten(mut self, response: &Message, changes: Vec<Edit<'_>>) {
+        let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
+        let id = self.id.clone();
+        let mut edits: Vec<Edit<'_>> = changes;
+        edits.push(Edit { span, with: id.as_bytes() });
+        edits.sort_by_key(Edit::place);
+        let outgoing = Outgoing { source: response.bytes(), edits: &edits, response: true };
+        write(&*sink, outgoing, None);
+        self.answered(response);
+    }
+
+    /// Ends a stream of changes as a server of 2026-07-28 does.
+    pub(super) fn stream_ended(self) {
+        let id = String::from_utf8_lossy(self.id.as_bytes()).into_owned();
+        let result = format!(r#"{{"resultType":"complete","_meta":{{"{SUBSCRIPTION_ID}":{id}}}}}"#);
+        self.result(result.as_bytes());
+    }
+
+    fn answered(&mut self, response: &Message) {
         let failed = response.kind() == Kind::Error;
         self.end(if failed { Outcome::Error } else { Outcome::Ok });
     }

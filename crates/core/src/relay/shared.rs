@@ -7,7 +7,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,10 +25,12 @@ use super::{
     link::Link,
     lists::Lists,
     member::Member,
+    modern::Bridge,
     subscription::{Effect, Subscriptions},
     waiting::Waiting,
 };
 use crate::{
+    era::{Era, modern_server::Envelope},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
     telemetry::traffic,
@@ -41,6 +46,11 @@ pub(crate) struct Shared {
     /// The link is another one.
     pub(super) changed: Notify,
     volume: Arc<Volume>,
+    /// Something has to happen at another time.
+    pub(super) due: Notify,
+    /// Whether the server is of 2026-07-28; what is sent to it is decided again under the lock.
+    modern: AtomicBool,
+    next_question: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -60,6 +70,7 @@ pub(super) struct State {
     /// How often the upstream has come back.
     pub(super) restarts: u32,
     pub(super) sweeping: bool,
+    pub(super) bridge: Bridge,
     next_member: MemberId,
 }
 
@@ -74,6 +85,14 @@ pub(super) struct Attached {
     pub(super) unsolicited: Option<Arc<dyn Sink>>,
     pub(super) level: Option<LogLevel>,
     pub(super) in_flight: usize,
+    /// What stands for the client before a server of 2026-07-28.
+    pub(super) envelope: Option<Arc<Envelope>>,
+}
+
+impl Attached {
+    fn new(unsolicited: Option<Arc<dyn Sink>>) -> Self {
+        Self { unsolicited, level: None, in_flight: 0, envelope: None }
+    }
 }
 
 impl std::fmt::Debug for Attached {
@@ -95,6 +114,9 @@ impl Shared {
             busy: Notify::new(),
             changed: Notify::new(),
             volume: Arc::default(),
+            due: Notify::new(),
+            modern: AtomicBool::new(false),
+            next_question: AtomicU64::new(0),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::starting_at(first_id),
@@ -105,6 +127,7 @@ impl Shared {
                 lists: Lists::default(),
                 restarts: 0,
                 sweeping: false,
+                bridge: Bridge::default(),
                 next_member: 0,
             }),
         })
@@ -135,21 +158,39 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the server is spoken to in the newer era.
+    pub(super) fn is_modern(&self) -> bool {
+        self.modern.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn speak(&self, era: Era) {
+        self.modern.store(era == Era::Modern, Ordering::Relaxed);
+    }
+
+    pub(super) fn next_question(&self) -> u64 {
+        self.next_question.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn receive_response(&self, response: &Message) {
         let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
-        let Some(exchange) = id.and_then(|id| state.exchanges.remove(id)) else {
+        let found = id.and_then(|id| Some((id, state.exchanges.remove(id)?)));
+        let Some((id, exchange)) = found else {
             tracing::debug!("the server answered a request that is not under way");
             return;
         };
         match exchange.purpose {
-            Purpose::Call { member, reply, list } => {
+            Purpose::Call { member, reply, list, leg } => {
                 state.ended(member);
                 if let Some(list) = list {
                     state.lists.learn(list, response);
                 }
                 drop(state);
-                reply.response(response);
+                leg.answer(self, member, reply, response);
+            }
+            Purpose::Listen => {
+                traffic!("<-", response.bytes());
+                self.stream_answered(state, id, response);
             }
             Purpose::Subscription { uri } => {
                 traffic!("<-", response.bytes());
@@ -181,14 +222,22 @@ impl Shared {
             return;
         }
         traffic!("<-", notification.bytes());
+        if self.is_modern() {
+            return self.receive_modern(state, notification);
+        }
         let audience = state.audience(notification);
         drop(state);
-        deliver(&audience, notification.bytes());
+        deliver(&audience, notification.bytes(), &[]);
     }
 
     fn refuse(&self, request: &Message) {
         traffic!("<-", request.bytes());
         let (Some(id), method) = (request.id(), request.method()) else { return };
+        if self.is_modern() {
+            // Servers of that era have no requests, and must not be answered any.
+            tracing::warn!("the MCP server sent a request ({method}), which is dropped");
+            return;
+        }
         let answer = if Method::of(&method) == Method::Ping {
             [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into()
         } else {
@@ -244,7 +293,7 @@ impl Readiness for Shared {
 
 impl Backend for Shared {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        let unsolicited = client.unsolicited;
+        let Client { era, unsolicited, .. } = client;
         let mut state = self.lock();
         if matches!(state.link, Link::Away { cause: None, .. }) {
             drop(state);
@@ -253,13 +302,18 @@ impl Backend for Shared {
         }
         let id = state.next_member;
         state.next_member += 1;
-        state.members.insert(id, Attached { unsolicited, level: None, in_flight: 0 });
+        let listens = unsolicited.is_some();
+        state.members.insert(id, Attached::new(unsolicited));
+        if listens && self.is_modern() {
+            state.attend();
+            self.watch(&mut state);
+        }
         let shared = self.me.upgrade();
         drop(state);
         Box::pin(async move {
             let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
             let shared = shared.ok_or_else(closing)?;
-            let connection: Arc<dyn Connection> = Arc::new(Member::new(id, shared));
+            let connection: Arc<dyn Connection> = Arc::new(Member::new(id, era, shared));
             Ok(connection)
         })
     }
@@ -295,23 +349,34 @@ impl State {
         self.send_line(&message.into());
     }
 
-    /// Sends a request of the proxy's own.
+    /// Sends a request of the proxy's own; `params` are its members, without metadata.
     pub(super) fn request(&mut self, method: &str, params: &str, purpose: Purpose) {
         let id = self.exchanges.next_id();
-        let message =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+        let metadata = match &self.link {
+            Link::Up { initialize, .. } if initialize.era() == Era::Modern => {
+                let comma = if params.is_empty() { "" } else { "," };
+                format!("{comma}\"_meta\":{{{}}}", self.bridge.own_metadata())
+            }
+            _ => String::new(),
+        };
+        let message = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{metadata}}}}}"#
+        );
         self.exchanges.insert(purpose);
         self.send_line(&message.into());
     }
 
     /// Does what the subscriptions ask for.
     pub(super) fn apply(&mut self, effect: Effect<super::Reply>, uri: String) {
+        if matches!(&self.link, Link::Up { initialize, .. } if initialize.era() == Era::Modern) {
+            return self.carry(effect, &uri);
+        }
         let method = match effect {
             Effect::Subscribe => "resources/subscribe",
             Effect::Unsubscribe => "resources/unsubscribe",
             Effect::Fulfilled(reply) => return reply.result(b"{}"),
         };
-        let params = format!("{{\"uri\":{}}}", escape(&uri));
+        let params = format!("\"uri\":{}", escape(&uri));
         self.request(method, &params, Purpose::Subscription { uri });
     }
 

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{Reply, Shared, exchange::MemberId, member::Member};
-use crate::jsonrpc::{ErrorBody, Message, Raw};
+use crate::jsonrpc::{ErrorBody, Raw};
 
 /// Which calls wait.
 #[derive(Debug, Default)]
@@ -67,9 +67,9 @@ impl Member {
     /// client cancels it.
     pub(super) fn hold(
         &self,
-        request: Message,
         reply: Reply,
         ready: impl Future<Output = Result<(), ErrorBody>> + Send + 'static,
+        send: impl FnOnce(&Self, Reply) -> Option<BoxFuture<'static, ()>> + Send + 'static,
     ) -> BoxFuture<'static, ()> {
         let member = self.clone();
         let (number, cancelled) = self.shared().lock().waiting.enter(self.id(), reply.id());
@@ -83,7 +83,7 @@ impl Member {
             drop(place);
             match ready {
                 Ok(()) => {
-                    if let Some(sending) = member.request(request, reply) {
+                    if let Some(sending) = send(&member, reply) {
                         sending.await;
                     }
                 }

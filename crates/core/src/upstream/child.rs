@@ -18,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     guard::Guard,
-    handshake::{self, Failure},
+    handshake::{Failure, Greeting},
     lines::Lines,
     process::{Pipes, Process, outcome},
 };
 use crate::{
     config::CommandConfig,
+    era::modern_server::DISCOVER,
     error::Error,
     jsonrpc::escape,
     relay::{Cause, InitializeResult, Listener, Outbox, Volume},
@@ -44,6 +45,32 @@ pub(super) struct Child {
     stdin: ChildStdin,
     lines: Lines<ChildStdout>,
     volume: Arc<Volume>,
+}
+
+/// How a server is spoken to first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    Initialize,
+    Discover,
+    /// Discover, and initialize if that is not answered within this time or not understood.
+    Probe(Duration),
+}
+
+impl Opening {
+    fn request(self) -> &'static str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Discover | Self::Probe(_) => DISCOVER,
+        }
+    }
+}
+
+/// A server that was ended because nothing was agreed with it.
+#[derive(Debug)]
+pub(super) struct Unwelcome {
+    pub(super) error: Error,
+    /// It would be no use to open otherwise.
+    pub(super) is_final: bool,
 }
 
 /// Why a server that runs is to run no longer.
@@ -89,16 +116,24 @@ impl Child {
         Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 
-    /// Completes the handshake within `limit`, or ends the server.
-    pub(super) async fn initialize(
+    /// Gets to know the server within `limit`, or ends it.
+    pub(super) async fn greet(
         mut self,
+        opening: Opening,
         limit: Duration,
-    ) -> Result<(Self, InitializeResult), Error> {
-        let handshake = handshake::initialize(&mut self.stdin, &mut self.lines);
-        match timeout(limit, handshake).await {
-            Ok(Ok(initialize)) => Ok((self, initialize)),
-            Ok(Err(failure)) => Err(self.explain(Some(failure), limit).await),
-            Err(_) => Err(self.explain(None, limit).await),
+    ) -> Result<(Self, InitializeResult), Unwelcome> {
+        let greeting = Greeting { stdin: &mut self.stdin, lines: &mut self.lines };
+        let greeted = async {
+            match opening {
+                Opening::Initialize => greeting.initialize().await,
+                Opening::Discover => greeting.discover().await,
+                Opening::Probe(patience) => greeting.probe(patience).await,
+            }
+        };
+        match timeout(limit, greeted).await {
+            Ok(Ok(introduction)) => Ok((self, introduction)),
+            Ok(Err(failure)) => Err(self.explain(opening, Some(failure), limit).await),
+            Err(_) => Err(self.explain(opening, None, limit).await),
         }
     }
 
@@ -109,19 +144,31 @@ impl Child {
         process.stop(budget).await;
     }
 
-    async fn explain(self, failure: Option<Failure>, limit: Duration) -> Error {
+    async fn explain(
+        self,
+        opening: Opening,
+        failure: Option<Failure>,
+        limit: Duration,
+    ) -> Unwelcome {
         let Self { mut process, stdin, .. } = self;
         drop(stdin);
         let command = process.name().to_owned();
+        let request = opening.request();
         let status = process.stop(STOP_AFTER_FAILURE).await;
-        match failure {
-            None => Error::HandshakeTimeout { command, limit },
-            Some(Failure::Refused(reason)) => Error::HandshakeRefused { command, reason },
+        let is_final = matches!(failure, Some(Failure::NoSharedRevision(_)));
+        let error = match failure {
+            None => Error::HandshakeTimeout { command, request, limit },
+            Some(Failure::Refused(reason)) => Error::HandshakeRefused { command, request, reason },
+            Some(Failure::NoSharedRevision(revisions)) => {
+                let reason = format!("it speaks protocol revisions {revisions} only");
+                Error::HandshakeRefused { command, request, reason }
+            }
             Some(Failure::Ended) => {
                 let stderr = process.last_words().await;
-                Error::EndedEarly { command, outcome: outcome(status), stderr }
+                Error::EndedEarly { command, request, outcome: outcome(status), stderr }
             }
-        }
+        };
+        Unwelcome { error, is_final }
     }
 
     /// Whether it still runs.
@@ -176,13 +223,13 @@ impl Child {
 /// Why a server could not be started: what everybody may know, and its own words apart from that.
 pub(super) fn failure(error: &Error) -> Cause {
     let (message, data) = match error {
-        Error::EndedEarly { command, outcome, stderr } => {
+        Error::EndedEarly { command, request, outcome, stderr } => {
             let message =
-                format!("the MCP server {command:?} {outcome} before it answered \"initialize\"");
+                format!("the MCP server {command:?} {outcome} before it answered \"{request}\"");
             (message, Some(particulars(outcome, stderr)))
         }
-        Error::HandshakeRefused { command, reason } => {
-            let message = format!("the MCP server {command:?} refused \"initialize\"");
+        Error::HandshakeRefused { command, request, reason } => {
+            let message = format!("the MCP server {command:?} refused \"{request}\"");
             (message, Some(format!("{{\"reason\":{}}}", escape(reason))))
         }
         _ => (error.to_string(), None),

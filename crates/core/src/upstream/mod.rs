@@ -5,6 +5,7 @@ mod guard;
 mod handshake;
 mod hang;
 mod lines;
+mod negotiation;
 mod nursery;
 mod outlook;
 mod process;

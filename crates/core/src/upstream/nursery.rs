@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    child::{Child, STOP_AFTER_FAILURE, failure},
+    child::{Child, Opening, STOP_AFTER_FAILURE, failure},
     guard::Guard,
     outlook::Outlook,
     program,
@@ -264,7 +264,8 @@ impl Inner {
 
     /// Starts a server to see whether it answers, and ends it.
     async fn trial(&self) -> Result<(), Error> {
-        let (child, _) = self.spawn()?.initialize(self.connection_timeout).await?;
+        let greeted = self.spawn()?.greet(Opening::Initialize, self.connection_timeout).await;
+        let (child, _) = greeted.map_err(|unwelcome| unwelcome.error)?;
         child.stop(STOP_AFTER_FAILURE).await;
         Ok(())
     }

@@ -16,12 +16,13 @@ use super::{
     guard::Guard,
     handshake,
     hang::hang,
+    negotiation::{Connected, Negotiation},
     restart::{History, Run, Verdict, chance},
 };
 use crate::{
     config::UpstreamConfig,
     error::Error,
-    relay::{Cause, InitializeResult, Limits, Outbox, Shared, Volume},
+    relay::{Cause, Limits, Outbox, Shared},
     telemetry::console_error,
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Supervisor {
     stop: oneshot::Sender<Duration>,
     supervision: JoinHandle<()>,
     expiry: JoinHandle<()>,
+    tending: JoinHandle<()>,
 }
 
 impl Supervisor {
@@ -39,18 +41,20 @@ impl Supervisor {
     pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
+        let mut negotiation = Negotiation::default();
         let first = if config.listen_early {
             None
         } else {
-            Some(connect(&config, guard.as_ref(), shared.volume()).await?)
+            Some(negotiation.connect(&config, guard.as_ref(), shared.volume()).await?)
         };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
-        let watch =
-            Watch { config, guard, shared: Arc::clone(&shared), history: History::default() };
+        let tending = tokio::spawn(Arc::clone(&shared).tend());
+        let history = History::default();
+        let watch = Watch { config, guard, negotiation, shared: Arc::clone(&shared), history };
         let first = first.map(|connected| watch.admit(connected));
         let supervision = tokio::spawn(watch.keep(first, stopped));
-        Ok(Self { shared, stop, supervision, expiry })
+        Ok(Self { shared, stop, supervision, expiry, tending })
     }
 
     /// What its clients connect to.
@@ -67,18 +71,8 @@ impl Supervisor {
             tracing::error!(%error, "the supervision of the server failed");
         }
         self.expiry.abort();
+        self.tending.abort();
     }
-}
-
-/// A server that has just answered the handshake.
-type Connected = (Child, InitializeResult);
-
-async fn connect(
-    config: &UpstreamConfig,
-    guard: Option<&Guard>,
-    volume: &Arc<Volume>,
-) -> Result<Connected, Error> {
-    Child::spawn(&config.command, guard, volume)?.initialize(config.connection_timeout).await
 }
 
 /// A server that calls go to.
@@ -92,11 +86,16 @@ struct Admitted {
 struct Watch {
     config: UpstreamConfig,
     guard: Option<Guard>,
+    negotiation: Negotiation,
     shared: Arc<Shared>,
     history: History,
 }
 
 impl Watch {
+    async fn connect(&mut self) -> Result<Connected, Error> {
+        self.negotiation.connect(&self.config, self.guard.as_ref(), self.shared.volume()).await
+    }
+
     /// Lets calls go to a server.
     fn admit(&self, (child, initialize): Connected) -> Admitted {
         let outbox = Arc::new(Outbox::default());
@@ -129,10 +128,6 @@ impl Watch {
                 return;
             }
         }
-    }
-
-    async fn connect(&self) -> Result<Connected, Error> {
-        connect(&self.config, self.guard.as_ref(), self.shared.volume()).await
     }
 
     /// Carries one server to its end; nothing if that was asked for.

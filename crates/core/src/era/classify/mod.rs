@@ -11,13 +11,13 @@ use super::{
     Era,
     metadata::{InvalidMetadata, PROTOCOL_VERSION, RequestMetadata},
 };
-use crate::protocol::header::{
-    mirror::{Mismatch, check_name},
-    value::trim,
+use crate::protocol::{
+    MODERN,
+    header::{
+        mirror::{Mismatch, check_name},
+        value::trim,
+    },
 };
-
-/// The revision without a handshake, and the only one of its era.
-const MODERN: &str = "2026-07-28";
 
 const VERSION_HEADER: &str = "MCP-Protocol-Version";
 const METHOD_HEADER: &str = "Mcp-Method";

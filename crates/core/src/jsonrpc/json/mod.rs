@@ -96,6 +96,12 @@ impl<'a> Scanner<'a> {
         Ok(Self { text, at: 0, breaks: false })
     }
 
+    /// A scanner for one value inside a text that was scanned before.
+    pub(super) fn within(text: &'a [u8], value: Span) -> Option<Self> {
+        let text = text.get(..value.end as usize)?;
+        Some(Self { text, at: value.start as usize, breaks: false })
+    }
+
     pub(crate) fn at(&self) -> usize {
         self.at
     }
@@ -333,6 +339,12 @@ pub(crate) struct Members {
     first: bool,
 }
 
+impl Members {
+    pub(super) fn is_at_start(&self) -> bool {
+        self.first
+    }
+}
+
 /// Kinds of the open containers, outermost first; `true` is an object.
 #[derive(Debug, Default)]
 struct Nesting {
@@ -393,8 +405,7 @@ fn has_control(bytes: &[u8]) -> bool {
 ///
 /// For handshakes and other places where a single value decides; the text was scanned before.
 pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
-    let mut scanner =
-        Scanner { text: text.get(..span.end as usize)?, at: span.start as usize, breaks: false };
+    let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     let mut found = None;
     while let Ok(Some(key)) = scanner.next_key(&mut members) {
@@ -408,8 +419,7 @@ pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
 
 /// The range to cut so that the object in `span` loses a member, comma included.
 pub(crate) fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> {
-    let mut scanner =
-        Scanner { text: text.get(..span.end as usize)?, at: span.start as usize, breaks: false };
+    let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     loop {
         let start = scanner.at();

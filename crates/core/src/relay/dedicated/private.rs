@@ -20,7 +20,7 @@ use crate::{
     protocol::Method,
     relay::{
         Cause, Connection, Limits, Outbox, Reply, Sink,
-        exchange::{Exchanges, Purpose},
+        exchange::{Exchanges, Leg, Purpose},
         link::calls,
         outbox::Pushed,
     },
@@ -294,7 +294,12 @@ impl State {
         }
         if let Some(reply) = reply {
             self.memory.note(&message);
-            self.exchanges.insert(Purpose::Call { member: CLIENT, reply, list: None });
+            self.exchanges.insert(Purpose::Call {
+                member: CLIENT,
+                reply,
+                list: None,
+                leg: Leg::Plain,
+            });
         }
         Ok(())
     }

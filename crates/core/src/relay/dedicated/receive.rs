@@ -140,7 +140,7 @@ impl Private {
                 push_line(&server.outbox, &text.into());
             }
         }
-        state.sweeping = !state.exchanges.is_empty();
+        state.sweeping = !state.exchanges.is_unlimited();
         let sweeping = state.sweeping;
         drop(state);
         for (_, exchange, limit) in overdue {

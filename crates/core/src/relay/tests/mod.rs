@@ -3,6 +3,7 @@
 mod dedicated;
 mod expiry;
 mod model;
+mod modern;
 mod outbox;
 mod threads;
 

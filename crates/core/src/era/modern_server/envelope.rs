@@ -1,0 +1,232 @@
+//! The request metadata that stands for a client of the handshake era.
+
+use super::TASKS_EXTENSION;
+use crate::{
+    era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
+    jsonrpc::{Assembly, Cuts, Edit, Entry, Message, Span, find_member, members},
+    protocol::{LogLevel, MODERN},
+};
+
+/// Who asks, and what the one who asks can be asked in turn.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    client: String,
+    capabilities: String,
+    answers: Answers,
+    level: Option<LogLevel>,
+    members: String,
+    /// The same for a call during which nothing can be asked.
+    members_unasked: String,
+}
+
+/// What a client has said it can answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "any of them may be there without the others")]
+pub(crate) struct Answers {
+    pub(crate) form: bool,
+    pub(crate) url: bool,
+    pub(crate) sampling: bool,
+    /// Sampling with tools.
+    pub(crate) tools: bool,
+    pub(crate) roots: bool,
+}
+
+impl Envelope {
+    /// The proxy itself, for requests of its own and for clients that have not shaken hands.
+    pub(crate) fn of_proxy(version: &str) -> Self {
+        let client = format!(r#"{{"name":"mcp-proxy","version":"{version}"}}"#);
+        Self::new(client, "{}".to_owned(), Answers::default(), None)
+    }
+
+    /// The client that sent this `initialize`; what it does not say is taken from `other`.
+    pub(crate) fn of_client(initialize: &Message, other: Self) -> Self {
+        let bytes = initialize.bytes();
+        let object = |name| {
+            let span = find_member(bytes, initialize.params()?, name)?;
+            (initialize.text(span).first() == Some(&b'{')).then_some(span)
+        };
+        let text = |span: Span| String::from_utf8_lossy(initialize.text(span)).into_owned();
+        let client = object("clientInfo").map_or(other.client, text);
+        let Some(declared) = object("capabilities") else {
+            return Self::new(client, other.capabilities, other.answers, other.level);
+        };
+        let answers = Answers::of(bytes, declared);
+        Self::new(client, offered(bytes, declared), answers, other.level)
+    }
+
+    fn new(
+        client: String,
+        capabilities: String,
+        answers: Answers,
+        level: Option<LogLevel>,
+    ) -> Self {
+        let level_member =
+            level.map(|level| format!(r#","{LOG_LEVEL}":"{}""#, level.name())).unwrap_or_default();
+        let members = |capabilities: &str| {
+            format!(
+                r#""{PROTOCOL_VERSION}":"{MODERN}","{CLIENT_CAPABILITIES}":{capabilities},"{CLIENT_INFO}":{client}{level_member}"#
+            )
+        };
+        let unasked = without_questions(&capabilities);
+        let (members, members_unasked) = (members(&capabilities), members(&unasked));
+        Self { client, capabilities, answers, level, members, members_unasked }
+    }
+
+    /// The same client, from now on interested in what is logged at this level.
+    pub(crate) fn with_level(self, level: LogLevel) -> Self {
+        Self::new(self.client, self.capabilities, self.answers, Some(level))
+    }
+
+    /// What the client can be asked.
+    pub(crate) fn answers(&self) -> Answers {
+        self.answers
+    }
+
+    /// The members of `params._meta`, the first without a comma before it.
+    pub(crate) fn members(&self) -> &str {
+        &self.members
+    }
+
+    /// The same for a call that leaves no way to ask the client anything.
+    pub(crate) fn members_unasked(&self) -> &str {
+        &self.members_unasked
+    }
+}
+
+impl Answers {
+    fn of(text: &[u8], capabilities: Span) -> Self {
+        let path = |names: &[&str]| {
+            names.iter().try_fold(capabilities, |span, name| find_member(text, span, name))
+        };
+        let has = |names: &[&str]| path(names).is_some_and(|span| span.of(text) != b"null");
+        let url = has(&["elicitation", "url"]);
+        Self {
+            // An object that names no mode means forms (MCP 2025-11-25, elicitation).
+            form: has(&["elicitation", "form"]) || (has(&["elicitation"]) && !url),
+            url,
+            sampling: has(&["sampling"]),
+            tools: has(&["sampling", "tools"]),
+            roots: has(&["roots"]),
+        }
+    }
+
+    /// Whether there is anything to ask it.
+    pub(crate) fn any(self) -> bool {
+        self.form || self.url || self.sampling || self.roots
+    }
+}
+
+/// Capabilities as written, less what 2026-07-28 has no place for.
+fn offered(text: &[u8], capabilities: Span) -> String {
+    let cut = |path: &[&str], entry: &Entry<'_>| match path {
+        [] => entry.is("tasks"),
+        ["roots"] => entry.is("listChanged"),
+        ["extensions"] => entry.is(TASKS_EXTENSION),
+        _ => false,
+    };
+    trimmed(text, capabilities, cut)
+}
+
+fn without_questions(capabilities: &str) -> String {
+    let cut = |path: &[&str], entry: &Entry<'_>| {
+        let questions = ["elicitation", "sampling", "roots"];
+        path.is_empty() && questions.iter().any(|name| entry.is(name))
+    };
+    trimmed(capabilities.as_bytes(), Span::new(0, capabilities.len()), cut)
+}
+
+/// The object without members that are `cut`, on its own level or one below.
+fn trimmed(text: &[u8], object: Span, cut: impl Fn(&[&str], &Entry<'_>) -> bool) -> String {
+    let source = bytes::Bytes::copy_from_slice(object.of(text));
+    let object = Span::new(0, source.len());
+    let mut edits: Vec<Edit<'_>> = Vec::new();
+    let mut cuts = Cuts::of(object);
+    for entry in members(&source, object) {
+        if cut(&[], &entry) {
+            cuts.goes(&entry, &mut edits);
+            continue;
+        }
+        cuts.stays(&entry, &mut edits);
+        let name = entry.name();
+        let mut inner = Cuts::of(entry.value);
+        for below in members(&source, entry.value) {
+            if cut(&[&name], &below) {
+                inner.goes(&below, &mut edits);
+            } else {
+                inner.stays(&below, &mut edits);
+            }
+        }
+        inner.end(&mut edits);
+    }
+    cuts.end(&mut edits);
+    let left = Assembly { before: b"", source: &source, edits: &edits, behind: b"" };
+    String::from_utf8_lossy(&left.frame().runs().concat()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(params: &str) -> Envelope {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{params}}}"#);
+        Envelope::of_client(&Message::parse(text.into()).unwrap(), Envelope::of_proxy("7"))
+    }
+
+    fn members_of(client: &str, capabilities: &str) -> String {
+        format!(
+            r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{capabilities},"io.modelcontextprotocol/clientInfo":{client}"#
+        )
+    }
+
+    #[test]
+    fn a_client_is_introduced_with_what_both_eras_know() {
+        let envelope = client(
+            r#"{"protocolVersion":"2025-11-25","capabilities":{"tasks":{"list":{}},"roots":{"listChanged":true},"sampling":{"tools":{}},"extensions":{"io.modelcontextprotocol/tasks":{},"a/b":{"n":1.0}}},"clientInfo":{"name":"c","version":"1","title":"T"}}"#,
+        );
+        let expected = members_of(
+            r#"{"name":"c","version":"1","title":"T"}"#,
+            r#"{"roots":{},"sampling":{"tools":{}},"extensions":{"a/b":{"n":1.0}}}"#,
+        );
+        assert_eq!(envelope.members(), expected);
+        let unasked = members_of(
+            r#"{"name":"c","version":"1","title":"T"}"#,
+            r#"{"extensions":{"a/b":{"n":1.0}}}"#,
+        );
+        assert_eq!(envelope.members_unasked(), unasked);
+        let answers = envelope.answers();
+        let all = Answers { sampling: true, tools: true, roots: true, ..Answers::default() };
+        assert_eq!(answers, all);
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_is_the_proxy() {
+        let proxy = members_of(r#"{"name":"mcp-proxy","version":"7"}"#, "{}");
+        for params in ["{}", r#"{"capabilities":[],"clientInfo":"me"}"#] {
+            assert_eq!(client(params).members(), proxy);
+            assert!(!client(params).answers().any());
+        }
+    }
+
+    #[test]
+    fn a_level_is_asked_for_with_every_request() {
+        let envelope = Envelope::of_proxy("7").with_level(LogLevel::Notice);
+        let level = r#","io.modelcontextprotocol/logLevel":"notice""#;
+        assert!(envelope.members().ends_with(level) && envelope.members_unasked().ends_with(level));
+    }
+
+    #[test]
+    fn an_elicitation_that_names_no_mode_is_a_form() {
+        for (elicitation, form, url) in [
+            ("{}", true, false),
+            (r#"{"form":{}}"#, true, false),
+            (r#"{"url":{}}"#, false, true),
+            (r#"{"form":{},"url":{}}"#, true, true),
+            ("null", false, false),
+        ] {
+            let envelope =
+                client(&format!(r#"{{"capabilities":{{"elicitation":{elicitation}}}}}"#));
+            let answers = envelope.answers();
+            assert_eq!((answers.form, answers.url), (form, url), "{elicitation}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The one `subscriptions/listen` stream of a shared server, as a pure state machine.
+//!
+//! A server of 2026-07-28 says that something changed only to who listens. For handshake clients,
+//! who need not ask for that, the proxy listens: to every list whose changes the server announces,
+//! and to the resources that somebody has subscribed to. Another set of resources needs another
+//! stream, and the former one ends when that is acknowledged, so that no change is missed and none
+//! is told twice. Time is handed in, as what has passed since some moment.
+
+use std::{collections::BTreeSet, mem, time::Duration};
+
+use crate::jsonrpc::escape;
+
+/// Pause before the first attempt to open a broken stream again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Attempts in a row, after which there is a long pause.
+const MAX_ATTEMPTS: u32 = 6;
+/// The long pause; after as much time without a failure the attempts are counted anew.
+const LONG_PAUSE: Duration = Duration::from_mins(1);
+/// A stream that was open for so long did not fail for the reason of the one before.
+const STABLE_AFTER: Duration = Duration::from_secs(30);
+
+/// The lists whose changes a server announces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    pub(crate) resources: bool,
+}
+
+/// What has to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Send the request with these params; its id is for [`Listen::opened`].
+    Open(String),
+    /// Cancel the request with this id.
+    Close(u64),
+    /// What was wanted of this resource is so, or was refused.
+    Settled { uri: String, accepted: bool },
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The server ended it on purpose.
+    Graceful,
+    /// The server will not have such a request.
+    Refused,
+    /// Anything else; it is worth another attempt.
+    Broken,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Listen {
+    lists: Filter,
+    /// There is somebody to tell.
+    audience: bool,
+    wanted: BTreeSet<String>,
+    /// Resources about which somebody waits to hear.
+    pending: BTreeSet<String>,
+    stream: Stream,
+    attempts: u32,
+    last_attempt: Duration,
+}
+
+#[derive(Debug, Default)]
+enum Stream {
+    #[default]
+    Closed,
+    /// Asked for; the id comes with [`Listen::opened`].
+    Asked(Opening),
+    Opening(u64, Opening),
+    Open(Open),
+    /// To be opened again at this time.
+    Broken(Duration),
+    /// Ended by the server; opened again when somebody asks for more.
+    Ended,
+}
+
+#[derive(Debug)]
+struct Opening {
+    uris: BTreeSet<String>,
+    former: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    id: u64,
+    uris: BTreeSet<String>,
+    since: Duration,
+}
+
+impl Listen {
+    /// There is a server, which announces changes of these lists.
+    pub(crate) fn connected(&mut self, lists: Filter, audience: bool) -> Vec<Effect> {
+        self.lists = lists;
+        self.audience |= audience;
+        self.settle()
+    }
+
+    /// There is somebody to tell.
+    pub(crate) fn attend(&mut self) -> Vec<Effect> {
+        self.audience = true;
+        self.settle()
+    }
+
+    /// The server has gone, and with it every stream.
+    pub(crate) fn lost(&mut self) {
+        let Self { audience, .. } = *self;
+        *self = Self { audience, ..Self::default() };
+    }
+
+    /// Updates of this resource are wanted.
+    pub(crate) fn want(&mut self, uri: &str) -> Vec<Effect> {
+        self.wanted.insert(uri.to_owned());
+        self.change(uri)
+    }
+
+    /// Updates of this resource are wanted no longer.
+    pub(crate) fn unwant(&mut self, uri: &str) -> Vec<Effect> {
+        self.wanted.remove(uri);
+        self.change(uri)
+    }
+
+    fn change(&mut self, uri: &str) -> Vec<Effect> {
+        self.pending.insert(uri.to_owned());
+        if matches!(self.stream, Stream::Ended | Stream::Broken(_)) {
+            self.stream = Stream::Closed;
+        }
+        self.settle()
+    }
+
+    /// The request that was to be sent was sent under this id.
+    pub(crate) fn opened(&mut self, id: u64) {
+        self.stream = match mem::take(&mut self.stream) {
+            Stream::Asked(opening) => Stream::Opening(id, opening),
+            other => other,
+        };
+    }
+
+    /// Whether this is the stream that counts: messages of a former one are told by its successor.
+    pub(crate) fn is_current(&self, id: u64) -> bool {
+        match &self.stream {
+            Stream::Open(open) | Stream::Opening(_, Opening { former: Some(open), .. }) => {
+                open.id == id
+            }
+            _ => false,
+        }
+    }
+
+    /// The server has begun a stream that carries these resources.
+    pub(crate) fn acknowledged(
+        &mut self,
+        id: u64,
+        honoured: &[String],
+        now: Duration,
+    ) -> Vec<Effect> {
+        let Opening { mut uris, former } = match mem::take(&mut self.stream) {
+            Stream::Opening(opening, asked) if opening == id => asked,
+            other => {
+                self.stream = other;
+                return Vec::new();
+            }
+        };
+        let mut effects: Vec<Effect> =
+            former.into_iter().map(|former| Effect::Close(former.id)).collect();
+        let refused: Vec<String> =
+            uris.iter().filter(|uri| !honoured.contains(*uri)).cloned().collect();
+        for uri in refused {
+            uris.remove(&uri);
+            if self.wanted.remove(&uri) {
+                self.pending.remove(&uri);
+                effects.push(Effect::Settled { uri, accepted: false });
+            }
+        }
+        self.stream = Stream::Open(Open { id, uris, since: now });
+        effects.extend(self.settle());
+        effects
+    }
+
+    /// A stream has ended, or was not begun.
+    pub(crate) fn ended(&mut self, id: u64, how: Ending, now: Duration) -> Vec<Effect> {
+        let former = match mem::take(&mut self.stream) {
+            Stream::Opening(opening, Opening { former, .. }) if opening == id => former,
+            Stream::Opening(opening, Opening { former: Some(open), uris }) if open.id == id => {
+                self.stream = Stream::Opening(opening, Opening { former: None, uris });
+                return Vec::new();
+            }
+            Stream::Open(open) if open.id == id => {
+                let lived = now.saturating_sub(open.since);
+                self.stream = self.after(how, lived, now);
+                return Vec::new();
+            }
+            other => {
+                self.stream = other;
+                return Vec::new();
+            }
+        };
+        let effects = self.refuse_pending();
+        self.stream = match former {
+            // The former stream goes on; what it carries beyond what is wanted is not passed on.
+            Some(open) => Stream::Open(Open { uris: self.wanted.clone(), ..open }),
+            None => self.after(how, Duration::ZERO, now),
+        };
+        effects
+    }
+
+    /// Nobody gets what was asked for last.
+    fn refuse_pending(&mut self) -> Vec<Effect> {
+        let pending = mem::take(&mut self.pending);
+        let settled = pending.into_iter().map(|uri| {
+            let accepted = !self.wanted.remove(&uri);
+            Effect::Settled { uri, accepted }
+        });
+        settled.collect()
+    }
+
+    fn after(&mut self, how: Ending, lived: Duration, now: Duration) -> Stream {
+        if how != Ending::Broken {
+            return Stream::Ended;
+        }
+        let quiet = now.saturating_sub(self.last_attempt) >= LONG_PAUSE;
+        if lived >= STABLE_AFTER || quiet {
+            self.attempts = 0;
+        }
+        self.last_attempt = now;
+        if self.attempts == MAX_ATTEMPTS {
+            self.attempts = 0;
+            return Stream::Broken(now + LONG_PAUSE);
+        }
+        self.attempts += 1;
+        Stream::Broken(now + FIRST_PAUSE.saturating_mul(1 << (self.attempts - 1)))
+    }
+
+    /// When [`Self::retry`] is due.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        match self.stream {
+            Stream::Broken(due) => Some(due),
+            _ => None,
+        }
+    }
+
+    /// Opens a broken stream again if it is time.
+    pub(crate) fn retry(&mut self, now: Duration) -> Vec<Effect> {
+        if self.due().is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        self.stream = Stream::Closed;
+        self.settle()
+    }
+
+    /// Opens a stream if there is none that carries what is wanted.
+    fn settle(&mut self) -> Vec<Effect> {
+        let former = match mem::take(&mut self.stream) {
+            Stream::Closed => None,
+            Stream::Open(open) if open.uris == self.wanted => {
+                self.stream = Stream::Open(open);
+                return self.accept_pending();
+            }
+            Stream::Open(open) => Some(open),
+            busy => {
+                self.stream = busy;
+                return Vec::new();
+            }
+        };
+        if former.is_none() && self.wanted.is_empty() && !self.has_lists() {
+            return self.accept_pending();
+        }
+        let uris = self.wanted.clone();
+        let params = self.params();
+        self.stream = Stream::Asked(Opening { uris, former });
+        vec![Effect::Open(params)]
+    }
+
+    fn accept_pending(&mut self) -> Vec<Effect> {
+        let pending = mem::take(&mut self.pending).into_iter();
+        pending.map(|uri| Effect::Settled { uri, accepted: true }).collect()
+    }
+
+    fn has_lists(&self) -> bool {
+        self.audience && self.lists != Filter::default()
+    }
+
+    /// Members of the request's params.
+    fn params(&self) -> String {
+        let Filter { tools, prompts, resources } =
+            if self.audience { self.lists } else { Filter::default() };
+        let lists = [
+            (tools, "toolsListChanged"),
+            (prompts, "promptsListChanged"),
+            (resources, "resourcesListChanged"),
+        ];
+        let mut members: Vec<String> = lists
+            .into_iter()
+            .filter(|(wanted, _)| *wanted)
+            .map(|(_, name)| format!("\"{name}\":true"))
+            .collect();
+        if !self.wanted.is_empty() {
+            let uris: Vec<String> = self.wanted.iter().map(|uri| escape(uri)).collect();
+            members.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
+        }
+        format!("\"notifications\":{{{}}}", members.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests;

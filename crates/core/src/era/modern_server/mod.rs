@@ -1,0 +1,22 @@
+//! A client of the handshake era in front of a server of 2026-07-28: what is said for whom.
+//!
+//! The server gets the client's own identity and capabilities with every request, the client gets
+//! answers without the words of an era it does not know. Bytes in, edits out: nothing is parsed
+//! into a tree, nothing waits, nothing is kept.
+
+mod discover;
+mod envelope;
+mod listen;
+mod request;
+mod result;
+mod rounds;
+mod schema;
+
+pub(crate) use discover::{DISCOVER, Discovery};
+pub(crate) use envelope::{Answers, Envelope};
+pub(crate) use listen::{Effect as ListenEffect, Ending, Filter, Listen};
+pub(crate) use request::Additions;
+pub(crate) use rounds::{Call, Failure, Progress, Question, Round, Step};
+
+/// The tasks extension, which has no counterpart in the handshake era that could be offered.
+const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";

@@ -1,0 +1,346 @@
+//! A call of a handshake client that its server completes in several rounds.
+//!
+//! A 2026-07-28 server does not ask its client in the middle of a call; it answers that input is
+//! required, and the call is made again with that input (MCP 2026-07-28, "Multi Round-Trip
+//! Requests"). A handshake client is asked instead, as servers of its own era would ask it.
+//!
+//! Each state is used up by what happens in it: a [`Call`] by its answer, a [`Round`] by the answer
+//! of the client.
+
+use std::sync::Arc;
+
+use super::{
+    Answers, Envelope,
+    request::cleansed,
+    result::{Family, Rewrite, Verdict, read},
+};
+use crate::jsonrpc::{
+    Code, ErrorBody, Kind, Message, Span, decode_string, escape, find_member, find_removal, members,
+};
+
+/// Rounds of one call after which it is given up.
+const MAX_ROUNDS: u32 = 10;
+/// Questions of one round.
+const MAX_QUESTIONS: usize = 64;
+
+/// A call that the server owes an answer.
+#[derive(Debug)]
+pub(crate) struct Call {
+    request: Message,
+    family: Family,
+    envelope: Arc<Envelope>,
+    /// Whether the client can be asked while the call runs.
+    askable: bool,
+    /// What it said in the last round, as members of `params`.
+    answers: String,
+    rounds: u32,
+}
+
+/// What the server's answer to a call makes of it.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The answer is the client's, with these changes.
+    Complete(Rewrite),
+    /// The client has to be asked.
+    Ask(Box<Round>, Vec<Question>),
+    /// The server needs the call once more, a little later.
+    Again(Box<Call>),
+    /// The client gets this in place of the answer.
+    Fail(Failure),
+}
+
+/// What the client's answer to a question makes of the round.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// Others are still to be answered.
+    Open(Box<Round>),
+    /// The call is to be made again.
+    Again(Box<Call>),
+    /// The client gets this; the questions that are still open are withdrawn.
+    Fail(Failure, Vec<u64>),
+}
+
+/// A request to the client, but for its id.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// By which [`Round::answer`] knows it.
+    pub(crate) id: u64,
+    method: String,
+    /// Raw; with what the client's era wants.
+    params: String,
+}
+
+/// Questions that the client owes answers.
+#[derive(Debug)]
+pub(crate) struct Round {
+    call: Call,
+    /// Raw.
+    state: Option<String>,
+    slots: Vec<Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    id: u64,
+    /// Raw.
+    key: String,
+    answer: Option<String>,
+}
+
+/// How a call ends whose answer the client cannot be given.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// As a tool says that it failed: this raw result.
+    Result(String),
+    Error {
+        message: String,
+    },
+}
+
+impl Call {
+    /// The call of a client with this envelope, which can be asked or not.
+    pub(crate) fn new(request: Message, envelope: Arc<Envelope>, askable: bool) -> Self {
+        let family = Family::of(&request.method());
+        let request = cleansed(request);
+        Self { request, family, envelope, askable, answers: String::new(), rounds: 0 }
+    }
+
+    /// Says that clients know the tool's structured content as wrapped.
+    pub(crate) fn wrapped(mut self, wrapped: bool) -> Self {
+        if wrapped {
+            self.family = Family::Call { wrapped };
+        }
+        self
+    }
+
+    /// The client's request.
+    pub(crate) fn request(&self) -> &Message {
+        &self.request
+    }
+
+    /// The raw name of the tool that is called, if one is.
+    pub(crate) fn tool(&self) -> Option<&[u8]> {
+        matches!(self.family, Family::Call { .. }).then_some(())?;
+        let name = find_member(self.request.bytes(), self.request.params()?, "name")?;
+        Some(self.request.text(name))
+    }
+
+    /// Members of `params._meta`.
+    pub(crate) fn metadata(&self) -> &str {
+        if self.askable { self.envelope.members() } else { self.envelope.members_unasked() }
+    }
+
+    /// Members of `params`, each with a comma behind it.
+    pub(crate) fn answers(&self) -> &str {
+        &self.answers
+    }
+
+    /// Takes the server's result. `ids` yields an id for each question.
+    pub(crate) fn answered(self, response: &Message, ids: impl FnMut() -> u64) -> Step {
+        match read(response, self.family) {
+            Verdict::Complete(rewrite) => Step::Complete(rewrite),
+            Verdict::Unknown(kind) => Step::Fail(Failure::error(format!(
+                "the MCP server answered with a result of type {kind}, which this client cannot \
+                 be given"
+            ))),
+            Verdict::InputRequired { .. } if !self.family.may_ask() => {
+                let method = self.request.method();
+                let message = format!("the MCP server asked for input, which {method} cannot get");
+                Step::Fail(Failure::error(message))
+            }
+            Verdict::InputRequired { requests, state } => self.ask(response, requests, state, ids),
+        }
+    }
+
+    fn ask(
+        mut self,
+        response: &Message,
+        requests: Option<Span>,
+        state: Option<Span>,
+        mut ids: impl FnMut() -> u64,
+    ) -> Step {
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            let reason = format!("the MCP server asked for input more than {MAX_ROUNDS} times");
+            return Step::Fail(self.fail(&reason));
+        }
+        let text = |span: Span| String::from_utf8_lossy(response.text(span)).into_owned();
+        let state = state.map(text);
+        let entries: Vec<_> = requests
+            .into_iter()
+            .flat_map(|requests| members(response.bytes(), requests))
+            .take(MAX_QUESTIONS + 1)
+            .collect();
+        if entries.is_empty() && state.is_none() {
+            let message = "the MCP server asked for input without saying which";
+            return Step::Fail(Failure::error(message));
+        }
+        if entries.len() > MAX_QUESTIONS {
+            let message =
+                format!("the MCP server asked more than {MAX_QUESTIONS} questions at once");
+            return Step::Fail(self.fail(&message));
+        }
+        let (mut slots, mut questions) = (Vec::new(), Vec::new());
+        let answers = if self.askable { self.envelope.answers() } else { Answers::default() };
+        for entry in entries {
+            let id = ids();
+            match Question::new(id, response, entry.value, answers) {
+                Ok(question) => questions.push(question),
+                Err(reason) => return Step::Fail(self.fail(&reason)),
+            }
+            slots.push(Slot { id, key: escape(&entry.name()), answer: None });
+        }
+        let round = Round { call: self, state, slots };
+        if questions.is_empty() {
+            return Step::Again(round.again());
+        }
+        Step::Ask(Box::new(round), questions)
+    }
+
+    /// The end of a call for a reason that is nobody's mistake on the wire.
+    fn fail(&self, reason: &str) -> Failure {
+        if !matches!(self.family, Family::Call { .. }) {
+            return Failure::error(reason);
+        }
+        let text = escape(reason);
+        Failure::Result(format!(
+            r#"{{"content":[{{"type":"text","text":{text}}}],"isError":true}}"#
+        ))
+    }
+}
+
+impl Round {
+    /// Takes the client's answer to a question of this round.
+    pub(crate) fn answer(mut self, id: u64, response: &Message) -> Progress {
+        let result = response.result().filter(|span| response.text(*span).first() == Some(&b'{'));
+        let Some(result) = result.filter(|_| response.kind() == Kind::Result) else {
+            let reason = match response.error() {
+                Some(error) => refusal(response, error),
+                None => "the client's answer was no object".to_owned(),
+            };
+            return self.give_up(id, &reason);
+        };
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.id == id) {
+            slot.answer = Some(bare(response, result));
+        }
+        if self.slots.iter().any(|slot| slot.answer.is_none()) {
+            return Progress::Open(Box::new(self));
+        }
+        Progress::Again(self.again())
+    }
+
+    /// The client does not answer any more.
+    pub(crate) fn expire(self) -> Progress {
+        self.give_up(u64::MAX, "the client did not answer in time")
+    }
+
+    /// The questions that are not answered.
+    pub(crate) fn open(&self) -> Vec<u64> {
+        self.slots.iter().filter(|slot| slot.answer.is_none()).map(|slot| slot.id).collect()
+    }
+
+    fn give_up(self, answered: u64, reason: &str) -> Progress {
+        let open = self.open().into_iter().filter(|id| *id != answered).collect();
+        Progress::Fail(self.call.fail(reason), open)
+    }
+
+    fn again(self) -> Box<Call> {
+        let Self { mut call, state, slots } = self;
+        let mut answers = String::new();
+        if !slots.is_empty() {
+            let given: Vec<_> = slots
+                .into_iter()
+                .map(|slot| format!("{}:{}", slot.key, slot.answer.unwrap_or_default()))
+                .collect();
+            answers = format!("\"inputResponses\":{{{}}},", given.join(","));
+        }
+        if let Some(state) = state {
+            answers.push_str("\"requestState\":");
+            answers.push_str(&state);
+            answers.push(',');
+        }
+        call.answers = answers;
+        Box::new(call)
+    }
+}
+
+impl Question {
+    fn new(id: u64, message: &Message, entry: Span, answers: Answers) -> Result<Self, String> {
+        let bytes = message.bytes();
+        let member = |object, name| find_member(bytes, object, name);
+        let method = member(entry, "method").and_then(|span| decode_string(span.of(bytes)));
+        let params = member(entry, "params").filter(|span| span.of(bytes).first() == Some(&b'{'));
+        let of_params = |name| params.and_then(|params| member(params, name));
+        let is_url = of_params("mode").is_some_and(|mode| mode.of(bytes) == b"\"url\"");
+        let (able, need) = match method.as_deref() {
+            Some("elicitation/create") if is_url => (answers.url, "elicitation.url"),
+            Some("elicitation/create") => (answers.form, "elicitation"),
+            Some("sampling/createMessage") if of_params("tools").is_some() => {
+                (answers.tools, "sampling.tools")
+            }
+            Some("sampling/createMessage") => (answers.sampling, "sampling"),
+            Some("roots/list") => (answers.roots, "roots"),
+            method => {
+                let method = method.unwrap_or("a question without a method");
+                return Err(format!(
+                    "the MCP server asked for input by {method}, which is unknown"
+                ));
+            }
+        };
+        if !able {
+            return Err(format!(
+                "the MCP server asked for input that this client cannot give: {need}"
+            ));
+        }
+        let mut params = params.map_or_else(
+            || "{}".to_owned(),
+            |span| String::from_utf8_lossy(span.of(bytes)).into_owned(),
+        );
+        if is_url && of_params("elicitationId").is_none() {
+            // Required of older servers; nothing will refer to it (MCP 2026-07-28, changelog).
+            params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
+        }
+        Ok(Self { id, method: method.unwrap_or_default(), params })
+    }
+
+    /// The request.
+    pub(crate) fn message(&self) -> bytes::Bytes {
+        let Self { id, method, params } = self;
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
+    }
+}
+
+impl Failure {
+    fn error(message: impl Into<String>) -> Self {
+        Self::Error { message: message.into() }
+    }
+
+    /// What the client gets: a raw result or an error.
+    pub(crate) fn outcome(self) -> Result<String, ErrorBody> {
+        match self {
+            Self::Result(result) => Ok(result),
+            Self::Error { message } => Err(ErrorBody::new(Code::Internal, message)),
+        }
+    }
+}
+
+/// What a client said in place of an answer.
+fn refusal(response: &Message, error: Span) -> String {
+    let message = find_member(response.bytes(), error, "message")
+        .and_then(|span| decode_string(response.text(span)))
+        .unwrap_or_default();
+    format!("the client did not give the input that the MCP server asked for: {message}")
+}
+
+/// An answer as the newer era embeds it, without metadata.
+fn bare(response: &Message, result: Span) -> String {
+    let text =
+        |start, end| String::from_utf8_lossy(Span { start, end }.of(response.bytes())).into_owned();
+    match find_removal(response.bytes(), result, "_meta") {
+        Some(cut) => text(result.start, cut.start) + &text(cut.end, result.end),
+        None => text(result.start, result.end),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use super::*;
+
+const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","requestState":"forged"}}"#;
+const READ: &str = r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x:a"}}"#;
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+const NAME: &str = r#"{"method":"elicitation/create","params":{"mode":"form","message":"Name?","requestedSchema":{}}}"#;
+const ROOTS: &str = r#"{"method":"roots/list"}"#;
+
+fn message(text: &str) -> Message {
+    Message::parse(text.to_owned().into()).unwrap()
+}
+
+fn call_with(capabilities: &str, request: &str) -> Call {
+    let initialize = message(&format!(
+        r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"capabilities":{capabilities}}}}}"#
+    ));
+    let envelope = Envelope::of_client(&initialize, Envelope::of_proxy("7"));
+    Call::new(message(request), Arc::new(envelope), true)
+}
+
+fn call(request: &str) -> Call {
+    call_with(r#"{"elicitation":{},"roots":{},"sampling":{}}"#, request)
+}
+
+fn result(result: &str) -> Message {
+    message(&format!(r#"{{"jsonrpc":"2.0","id":41,"result":{result}}}"#))
+}
+
+fn input_required(requests: &str, state: &str) -> Message {
+    result(&format!(r#"{{"resultType":"input_required","inputRequests":{requests}{state}}}"#))
+}
+
+/// Ids from 901.
+fn step(call: Call, response: &Message) -> Step {
+    call.answered(response, (901..).into_iter_next())
+}
+
+trait IntoNext {
+    fn into_iter_next(self) -> impl FnMut() -> u64;
+}
+
+impl IntoNext for std::ops::RangeFrom<u64> {
+    fn into_iter_next(mut self) -> impl FnMut() -> u64 {
+        move || self.next().unwrap_or_default()
+    }
+}
+
+fn asked(call: Call, response: &Message) -> (Box<Round>, Vec<Question>) {
+    match step(call, response) {
+        Step::Ask(round, questions) => (round, questions),
+        other => panic!("a round, not {other:?}"),
+    }
+}
+
+fn failure(step: Step) -> String {
+    match step {
+        Step::Fail(failure) => told(failure),
+        other => panic!("a failure, not {other:?}"),
+    }
+}
+
+fn told(failure: Failure) -> String {
+    match failure.outcome() {
+        Ok(result) => result,
+        Err(error) => String::from_utf8(error.response(b"1").to_vec()).unwrap(),
+    }
+}
+
+fn answer(round: Box<Round>, id: u64, rest: &str) -> Progress {
+    round.answer(id, &message(&format!(r#"{{"jsonrpc":"2.0","id":{id},{rest}}}"#)))
+}
+
+fn again(progress: Progress) -> Box<Call> {
+    match progress {
+        Progress::Again(call) => call,
+        other => panic!("another round, not {other:?}"),
+    }
+}
+
+fn open(progress: Progress) -> Box<Round> {
+    match progress {
+        Progress::Open(round) => round,
+        other => panic!("an open round, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_complete_answer_ends_the_call() {
+    let complete = result(r#"{"content":[],"resultType":"complete"}"#);
+    assert!(matches!(step(call(CALL), &complete), Step::Complete(_)));
+    assert!(call(CALL).answers().is_empty());
+    let request = call(CALL);
+    assert!(!request.request().bytes().windows(6).any(|text| text == b"forged"));
+    assert_eq!(request.tool(), Some(&b"\"t\""[..]));
+}
+
+#[test]
+fn every_question_is_asked_and_every_answer_goes_back_under_its_key() {
+    let requests = format!(r#"{{"user_name":{NAME},"r\"s":{ROOTS}}}"#);
+    let (round, questions) =
+        asked(call(CALL), &input_required(&requests, r#","requestState":"b\u0036\/4""#));
+    let sent: Vec<_> = questions.iter().map(Question::message).collect();
+    assert_eq!(
+        sent,
+        [
+            r#"{"jsonrpc":"2.0","id":901,"method":"elicitation/create","params":{"mode":"form","message":"Name?","requestedSchema":{}}}"#,
+            r#"{"jsonrpc":"2.0","id":902,"method":"roots/list","params":{}}"#,
+        ]
+    );
+    let round = open(answer(round, 902, r#""result":{"roots":[1.0],"_meta":{"a":1}}"#));
+    assert_eq!(round.open(), [901]);
+    let call = again(answer(round, 901, r#""result":{"action":"decline"}"#));
+    assert_eq!(
+        call.answers(),
+        r#""inputResponses":{"user_name":{"action":"decline"},"r\"s":{"roots":[1.0]}},"requestState":"b\u0036\/4","#
+    );
+    let done = result(r#"{"content":[],"resultType":"complete"}"#);
+    assert!(matches!(step(*call, &done), Step::Complete(_)));
+}
+
+#[test]
+fn answers_and_state_are_those_of_one_round() {
+    let (round, _) =
+        asked(call(CALL), &input_required(&format!(r#"{{"a":{NAME}}}"#), r#","requestState":1"#));
+    let call = again(answer(round, 901, r#""result":{"action":"cancel"}"#));
+    let (round, questions) = asked(*call, &input_required(&format!(r#"{{"b":{ROOTS}}}"#), ""));
+    assert_eq!(questions.len(), 1);
+    let call = again(answer(round, 901, r#""result":{"roots":[]}"#));
+    assert_eq!(call.answers(), r#""inputResponses":{"b":{"roots":[]}},"#);
+}
+
+#[test]
+fn without_a_question_the_call_is_made_again_with_its_state() {
+    for requests in ["", r#""inputRequests":{},"#] {
+        let shed =
+            result(&format!(r#"{{"resultType":"input_required",{requests}"requestState":"s"}}"#));
+        let Step::Again(call) = step(call(CALL), &shed) else { panic!("{requests}") };
+        assert_eq!(call.answers(), r#""requestState":"s","#);
+    }
+}
+
+#[test]
+fn a_server_cannot_ask_for_ever() {
+    let question = input_required(&format!(r#"{{"a":{ROOTS}}}"#), "");
+    let mut call = call(CALL);
+    for _ in 0..MAX_ROUNDS {
+        let (round, _) = asked(call, &question);
+        call = *again(answer(round, 901, r#""result":{"roots":[]}"#));
+    }
+    let text = failure(step(call, &question));
+    assert!(text.contains("more than 10 times") && text.ends_with(r#""isError":true}"#), "{text}");
+}
+
+#[test]
+fn what_the_client_cannot_answer_is_not_asked() {
+    let url = r#"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"u"}}"#;
+    let tools = r#"{"method":"sampling/createMessage","params":{"tools":[]}}"#;
+    for (capabilities, question, need) in [
+        ("{}", NAME, "elicitation"),
+        (r#"{"elicitation":{}}"#, url, "elicitation.url"),
+        (r#"{"elicitation":{"url":{}}}"#, NAME, "elicitation"),
+        (r#"{"sampling":{}}"#, tools, "sampling.tools"),
+        ("{}", r#"{"method":"sampling/createMessage"}"#, "sampling"),
+        ("{}", ROOTS, "roots"),
+    ] {
+        let response = input_required(&format!(r#"{{"ok":{question}}}"#), "");
+        let text = failure(step(call_with(capabilities, CALL), &response));
+        assert!(text.contains(&format!("cannot give: {need}\"")), "{question}: {text}");
+        assert!(text.contains("isError"), "a tool says so itself: {text}");
+        let text = failure(step(call_with(capabilities, READ), &response));
+        assert!(text.contains("-32603"), "{text}");
+    }
+    let mut unheard = call(CALL);
+    unheard.askable = false;
+    assert!(!unheard.metadata().contains("roots"));
+    let response = input_required(&format!(r#"{{"ok":{ROOTS}}}"#), "");
+    assert!(failure(step(unheard, &response)).contains("cannot give: roots"));
+}
+
+#[test]
+fn a_url_question_gets_the_id_that_the_clients_era_wants() {
+    let url = r#"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"u"}}"#;
+    let response = input_required(&format!(r#"{{"k":{url}}}"#), "");
+    let (_, questions) = asked(call_with(r#"{"elicitation":{"url":{}}}"#, CALL), &response);
+    let sent = serde_json::from_slice::<serde_json::Value>(&questions[0].message()).unwrap();
+    let id = sent["params"]["elicitationId"].as_str().unwrap();
+    assert!(uuid::Uuid::parse_str(id).is_ok(), "{id}");
+    assert_eq!(sent["params"]["mode"], "url");
+}
+
+#[test]
+fn nonsense_of_the_server_is_its_own_failure() {
+    for (request, response) in [
+        (LIST, input_required(&format!(r#"{{"a":{ROOTS}}}"#), "")),
+        (CALL, result(r#"{"resultType":"input_required"}"#)),
+        (CALL, result(r#"{"resultType":"input_required","inputRequests":{}}"#)),
+        (CALL, result(r#"{"resultType":"task","taskId":"t"}"#)),
+        (READ, result(r#"{"resultType":7}"#)),
+    ] {
+        let text = failure(step(call(request), &response));
+        assert!(text.contains("-32603"), "{text}");
+    }
+    for question in
+        ["7", "{}", r#"{"method":"tools/call"}"#, r#"{"method":"\u0072oots/list","params":{}}"#]
+    {
+        let response = input_required(&format!(r#"{{"a":{question}}}"#), "");
+        match step(call(CALL), &response) {
+            Step::Ask(_, questions) => assert_eq!(questions[0].method, "roots/list"),
+            other => assert!(failure(other).contains("isError"), "{question}"),
+        }
+    }
+    let many: Vec<String> = (0..=MAX_QUESTIONS).map(|n| format!(r#""{n}":{ROOTS}"#)).collect();
+    let response = input_required(&format!("{{{}}}", many.join(",")), "");
+    assert!(failure(step(call(CALL), &response)).contains("more than 64 questions"));
+}
+
+#[test]
+fn one_answer_that_is_none_ends_the_call_and_withdraws_the_others() {
+    let requests = format!(r#"{{"a":{NAME},"b":{ROOTS},"c":{ROOTS}}}"#);
+    for rest in [r#""error":{"code":-1,"message":"User \"rejected\""}"#, r#""result":[]"#] {
+        let (round, _) = asked(call(CALL), &input_required(&requests, ""));
+        let round = open(answer(round, 903, r#""result":{"roots":[]}"#));
+        let Progress::Fail(failure, withdrawn) = answer(round, 901, rest) else { panic!("{rest}") };
+        assert_eq!(withdrawn, [902]);
+        assert!(told(failure).contains("isError"));
+    }
+    let (round, _) = asked(call(READ), &input_required(&requests, ""));
+    let Progress::Fail(failure, withdrawn) = round.expire() else { panic!("it is over") };
+    assert_eq!(withdrawn, [901, 902, 903]);
+    assert!(told(failure).contains("-32603"));
+}

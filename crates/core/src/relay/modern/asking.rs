@@ -1,0 +1,201 @@
+//! Questions to a client during its call, and its answers.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::Abandoned;
+use crate::{
+    era::modern_server::{Failure, Progress, Question, Round},
+    jsonrpc::{Message, escape},
+    relay::{Outgoing, Reply, Shared, Sink, exchange::MemberId, member::Member, reply::write},
+};
+
+/// How long a client may take for the answers of one round: people are asked.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Calls whose clients are being asked something.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    next_round: u64,
+    rounds: HashMap<u64, Asking>,
+    /// The round that a question belongs to.
+    questions: HashMap<u64, u64>,
+}
+
+struct Asking {
+    member: MemberId,
+    reply: Reply,
+    round: Box<Round>,
+    due: Instant,
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asking").field("round", &self.round).finish_non_exhaustive()
+    }
+}
+
+impl Asked {
+    fn insert(&mut self, asking: Asking) {
+        let number = self.next_round;
+        self.next_round += 1;
+        self.questions.extend(asking.round.open().into_iter().map(|id| (id, number)));
+        self.rounds.insert(number, asking);
+    }
+
+    /// The round of a question that this client was asked and has not answered.
+    fn answered(&mut self, member: MemberId, question: u64) -> Option<Asking> {
+        let number = *self.questions.get(&question)?;
+        self.rounds.get(&number).filter(|asking| asking.member == member)?;
+        self.remove(number)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Asking> {
+        let asking = self.rounds.remove(&number)?;
+        for id in asking.round.open() {
+            self.questions.remove(&id);
+        }
+        Some(asking)
+    }
+
+    pub(super) fn take(&mut self, concerns: impl Fn(MemberId, &Reply) -> bool) -> Vec<Abandoned> {
+        let all = self.rounds.iter();
+        let concerned: Vec<u64> = all
+            .filter(|(_, asking)| concerns(asking.member, &asking.reply))
+            .map(|(number, _)| *number)
+            .collect();
+        let removed = concerned.into_iter().filter_map(|number| self.remove(number));
+        removed.map(|asking| Abandoned { open: asking.round.open(), reply: asking.reply }).collect()
+    }
+
+    /// When the next client has run out of time.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.rounds.values().map(|asking| asking.due).min()
+    }
+
+    /// The calls whose clients have run out of time.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<(MemberId, Reply, Box<Round>)> {
+        let overdue: Vec<u64> = self
+            .rounds
+            .iter()
+            .filter(|(_, asking)| asking.due <= now)
+            .map(|(number, _)| *number)
+            .collect();
+        let removed = overdue.into_iter().filter_map(|number| self.remove(number));
+        removed.map(|Asking { member, reply, round, .. }| (member, reply, round)).collect()
+    }
+}
+
+impl Shared {
+    /// Asks a client on the stream of its call.
+    pub(super) fn ask(
+        &self,
+        member: MemberId,
+        reply: Reply,
+        round: Box<Round>,
+        questions: &[Question],
+    ) {
+        let mut state = self.lock();
+        let Some(attached) = state.members.get(&member) else {
+            drop(state);
+            return reply.forget();
+        };
+        let sink = audience(&reply, attached.unsolicited.as_ref());
+        let due = Instant::now() + ANSWER_TIMEOUT;
+        // Before they are written: the answer may be quick.
+        state.bridge.asked.insert(Asking { member, reply, round, due });
+        drop(state);
+        for question in questions {
+            tell(sink.as_deref(), &question.message());
+        }
+        self.due.notify_one();
+    }
+
+    /// Ends a call whose answers will not come.
+    pub(super) fn give_up(&self, member: MemberId, reply: Reply, progress: Progress) {
+        let Progress::Fail(failure, withdrawn) = progress else { return };
+        let unsolicited =
+            self.lock().members.get(&member).and_then(|member| member.unsolicited.clone());
+        withdraw(&reply, unsolicited.as_ref(), &withdrawn, "another answer is missing");
+        fail(reply, failure);
+    }
+}
+
+impl Member {
+    /// An answer of the client's to something that it was asked, if it was.
+    pub(in crate::relay) fn answered(&self, response: &Message) -> Option<BoxFuture<'static, ()>> {
+        let question = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let mut state = self.shared().lock();
+        let asked = question.and_then(|id| Some((id, state.bridge.asked.answered(self.id(), id)?)));
+        let Some((question, asking)) = asked else {
+            tracing::debug!("a client answered a question that it was not asked");
+            return None;
+        };
+        let Asking { member, reply, round, due } = asking;
+        match round.answer(question, response) {
+            Progress::Open(round) => {
+                state.bridge.asked.insert(Asking { member, reply, round, due });
+                None
+            }
+            Progress::Again(call) => {
+                drop(state);
+                self.dispatch(call, reply, None)
+            }
+            failed @ Progress::Fail(..) => {
+                drop(state);
+                self.shared().give_up(member, reply, failed);
+                None
+            }
+        }
+    }
+
+    /// Ends a call that the client cancels while it is asked; `false` if there is none.
+    pub(in crate::relay) fn cancel_asked(&self, id: &[u8]) -> bool {
+        let mut state = self.shared().lock();
+        let taken = state.bridge.take(|member, reply| member == self.id() && reply.id() == id);
+        let unsolicited =
+            state.members.get(&self.id()).and_then(|member| member.unsolicited.clone());
+        drop(state);
+        let found = !taken.is_empty();
+        for Abandoned { reply, open } in taken {
+            withdraw(&reply, unsolicited.as_ref(), &open, "the call was cancelled");
+            reply.forget();
+        }
+        found
+    }
+}
+
+/// Ends a call as a failure says.
+pub(super) fn fail(reply: Reply, failure: Failure) {
+    match failure.outcome() {
+        Ok(result) => reply.result(result.as_bytes()),
+        Err(error) => reply.error(&error),
+    }
+}
+
+/// Where a client is asked something about its call: on the stream of the call, or on its own if
+/// only that is read. The stream of a call keeps what it is not read for.
+fn audience(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>) -> Option<Arc<dyn Sink>> {
+    let own = unsolicited.filter(|sink| sink.is_heard() && !reply.is_heard());
+    own.cloned().or_else(|| reply.sink())
+}
+
+/// Takes questions back that have become pointless.
+fn withdraw(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>, open: &[u64], reason: &str) {
+    let sink = audience(reply, unsolicited);
+    for id in open {
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
+            escape(reason)
+        );
+        tell(sink.as_deref(), &text.into());
+    }
+}
+
+fn tell(sink: Option<&dyn Sink>, source: &bytes::Bytes) {
+    if let Some(sink) = sink {
+        write(sink, Outgoing { source, edits: &[], response: false }, None);
+    }
+}

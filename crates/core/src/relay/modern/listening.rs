@@ -1,0 +1,145 @@
+//! The stream on which the server says that something changed.
+
+use super::{super::shared::State, LISTEN};
+use crate::{
+    era::modern_server::{Ending, Filter, ListenEffect},
+    jsonrpc::{Code, ErrorBody, Message, decode_string, elements, find_member},
+    protocol::List,
+    relay::{
+        InitializeResult,
+        exchange::{Leg, Purpose},
+        subscription::Effect,
+    },
+};
+
+impl State {
+    /// Listens to a server that has just come.
+    pub(in crate::relay) fn listen_to(&mut self, server: &InitializeResult) {
+        let lists = Filter {
+            tools: server.notifies_of(List::Tools),
+            prompts: server.notifies_of(List::Prompts),
+            resources: server.notifies_of(List::Resources),
+        };
+        let audience = self.members.values().any(|member| member.unsolicited.is_some());
+        let effects = self.bridge.listen.connected(lists, audience);
+        self.listen(effects);
+    }
+
+    /// A client has come that is told of changes.
+    pub(in crate::relay) fn attend(&mut self) {
+        let effects = self.bridge.listen.attend();
+        self.listen(effects);
+    }
+
+    /// Does what a subscription asks for.
+    pub(in crate::relay) fn carry(&mut self, effect: Effect<super::Reply>, uri: &str) {
+        let effects = match effect {
+            Effect::Subscribe => self.bridge.listen.want(uri),
+            Effect::Unsubscribe => self.bridge.listen.unwant(uri),
+            Effect::Fulfilled(reply) => return reply.result(b"{}"),
+        };
+        self.listen(effects);
+    }
+
+    pub(super) fn listen(&mut self, effects: Vec<ListenEffect>) {
+        for effect in effects {
+            match effect {
+                ListenEffect::Open(params) => {
+                    let id = self.exchanges.next_id();
+                    self.request(LISTEN, &params, Purpose::Listen);
+                    self.bridge.listen.opened(id);
+                }
+                ListenEffect::Close(id) => {
+                    self.exchanges.remove(id);
+                    self.cancel(id, "another stream has taken its place");
+                }
+                ListenEffect::Settled { uri, accepted } => self.settled(uri, accepted),
+            }
+        }
+    }
+
+    fn settled(&mut self, uri: String, accepted: bool) {
+        let (waiting, next) = self.subscriptions.answered(&uri, accepted);
+        for reply in waiting {
+            if accepted {
+                reply.result(b"{}");
+            } else {
+                let message = format!("the MCP server does not report updates of {uri}");
+                reply.error(&ErrorBody::new(Code::InvalidParams, message));
+            }
+        }
+        if let Some(effect) = next {
+            self.apply(effect, uri);
+        }
+    }
+
+    /// The server says which notifications a stream will carry.
+    pub(super) fn acknowledged(&mut self, id: u64, notification: &Message) {
+        self.exchanges.unwatch(id);
+        if !self.exchanges.is(id, |purpose| matches!(purpose, Purpose::Listen)) {
+            return;
+        }
+        let bytes = notification.bytes();
+        let uris = notification
+            .params()
+            .and_then(|params| find_member(bytes, params, "notifications"))
+            .and_then(|honoured| find_member(bytes, honoured, "resourceSubscriptions"));
+        let uris: Vec<String> = uris
+            .into_iter()
+            .flat_map(|list| elements(bytes, list))
+            .filter_map(|uri| decode_string(notification.text(uri)))
+            .collect();
+        let now = self.bridge.now();
+        let effects = self.bridge.listen.acknowledged(id, &uris, now);
+        self.listen(effects);
+    }
+
+    /// A stream of the proxy's has ended, or was not begun.
+    pub(in crate::relay) fn unheard(&mut self, id: u64, how: Ending) {
+        let now = self.bridge.now();
+        let effects = self.bridge.listen.ended(id, how, now);
+        match (how, self.bridge.listen.due()) {
+            (Ending::Broken, Some(due)) => tracing::warn!(
+                "the MCP server's {LISTEN} stream broke; it is opened again in {} ms",
+                due.saturating_sub(now).as_millis()
+            ),
+            (Ending::Broken, None) => tracing::warn!("another {LISTEN} stream was not begun"),
+            (Ending::Graceful, _) => tracing::warn!(
+                "the MCP server ended its {LISTEN} stream; clients are not told of changes until \
+                 one of them subscribes to a resource"
+            ),
+            (Ending::Refused, _) => tracing::warn!("the MCP server refuses {LISTEN}"),
+        }
+        self.listen(effects);
+    }
+
+    /// The stream that the server cancels, if it is one: a client's gets the end that it expects.
+    pub(super) fn cancelled_by_server(&mut self, notification: &Message) {
+        let id = notification.cancelled_id().map(|span| notification.text(span));
+        let id = id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let Some(id) = id else { return };
+        let is_stream = self.exchanges.is(id, |purpose| {
+            matches!(purpose, Purpose::Listen | Purpose::Call { leg: Leg::Listening, .. })
+        });
+        if !is_stream {
+            return;
+        }
+        match self.exchanges.remove(id).map(|exchange| exchange.purpose) {
+            Some(Purpose::Call { member, reply, .. }) => {
+                self.ended(member);
+                reply.stream_ended();
+            }
+            _ => self.unheard(id, Ending::Graceful),
+        }
+    }
+}
+
+/// What the answer to a request for a stream says of its end.
+pub(super) fn ending(response: &Message) -> Ending {
+    let Some(error) = response.error() else { return Ending::Graceful };
+    let code = find_member(response.bytes(), error, "code").map(|code| response.text(code));
+    let refusals = [Code::MethodNotFound, Code::InvalidParams];
+    let refused =
+        |code: &[u8]| refusals.iter().any(|is| is.number().to_string().as_bytes() == code);
+    if code.is_some_and(refused) { Ending::Refused } else { Ending::Broken }
+}

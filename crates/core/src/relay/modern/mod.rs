@@ -1,0 +1,102 @@
+//! A shared server of 2026-07-28: what its clients of the handshake era need on the way to it.
+//!
+//! Clients of its own era need nothing: ids and progress tokens are replaced as for everybody, and
+//! every other byte passes. For the others each request carries what its client once said of
+//! itself, results are translated, questions are asked in the client's way, and the proxy listens
+//! for changes in place of all of them. What is decided is decided in `era::modern_server`; here it
+//! is carried out.
+
+mod asking;
+mod listening;
+mod logging;
+mod member;
+mod receive;
+mod tending;
+
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Reply, exchange::MemberId};
+use crate::era::modern_server::{Call, Envelope, Listen};
+use asking::Asked;
+
+/// The request for a stream of changes.
+pub(super) const LISTEN: &str = "subscriptions/listen";
+
+/// What is kept for such a server and its clients.
+#[derive(Debug)]
+pub(super) struct Bridge {
+    listen: Listen,
+    asked: Asked,
+    paused: Vec<Paused>,
+    /// Tools whose output schema clients know as wrapped, by their names as written.
+    wrapped_tools: HashSet<Vec<u8>>,
+    /// What stands for the proxy, and for clients that have not introduced themselves.
+    own: Arc<Envelope>,
+    epoch: Instant,
+}
+
+/// A call that its server wants again, a little later.
+struct Paused {
+    member: MemberId,
+    reply: Reply,
+    call: Box<Call>,
+    due: Instant,
+}
+
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paused").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+impl Default for Bridge {
+    fn default() -> Self {
+        Self {
+            listen: Listen::default(),
+            asked: Asked::default(),
+            paused: Vec::new(),
+            wrapped_tools: HashSet::new(),
+            own: Arc::new(Envelope::of_proxy(crate::VERSION)),
+            epoch: Instant::now(),
+        }
+    }
+}
+
+impl Bridge {
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Members of `params._meta` of the proxy's own requests.
+    pub(super) fn own_metadata(&self) -> &str {
+        self.own.members()
+    }
+
+    /// The server has gone. Who is being asked something is still asked: nothing is under way
+    /// upstream for that, and the answer may go to its successor.
+    pub(super) fn lost(&mut self) {
+        self.listen.lost();
+    }
+
+    /// Takes out what a client that has gone, or its cancelled call, leaves here.
+    fn take(&mut self, concerns: impl Fn(MemberId, &Reply) -> bool) -> Vec<Abandoned> {
+        let mut taken = self.asked.take(&concerns);
+        let paused = self.paused.extract_if(.., |paused| concerns(paused.member, &paused.reply));
+        taken.extend(paused.map(|paused| Abandoned { reply: paused.reply, open: Vec::new() }));
+        taken
+    }
+
+    /// What a client that has gone leaves behind.
+    pub(super) fn leave(&mut self, member: MemberId) -> Vec<Reply> {
+        self.take(|of, _| of == member).into_iter().map(|left| left.reply).collect()
+    }
+}
+
+/// A call that ended while no request was under way for it.
+struct Abandoned {
+    reply: Reply,
+    /// Questions that its client has not answered.
+    open: Vec<u64>,
+}

@@ -1,0 +1,158 @@
+//! What a server of 2026-07-28 sends.
+
+use std::sync::MutexGuard;
+
+use tokio::time::Instant;
+
+use super::{super::shared::State, Paused, asking::fail, listening::ending};
+use crate::{
+    era::{
+        metadata::SUBSCRIPTION_ID,
+        modern_server::{Call, Step},
+    },
+    jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members},
+    protocol::Notification,
+    relay::{
+        Reply, Shared,
+        exchange::{Leg, MemberId},
+        fan_out::deliver,
+    },
+};
+
+/// Pause before a call is made again for which the server has no question.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+
+impl Shared {
+    /// The answer to a call of a handshake client.
+    pub(in crate::relay) fn bridged(
+        &self,
+        member: MemberId,
+        reply: Reply,
+        call: Call,
+        response: &Message,
+    ) {
+        if response.kind() == Kind::Error {
+            return reply.response(response);
+        }
+        match call.answered(response, || self.next_question()) {
+            Step::Complete(rewrite) => {
+                if !rewrite.wrapped_tools.is_empty() {
+                    let names = rewrite.wrapped_tools.iter().cloned();
+                    self.lock().bridge.wrapped_tools.extend(names);
+                }
+                reply.rewritten(response, rewrite.edits());
+            }
+            Step::Ask(round, questions) => self.ask(member, reply, round, &questions),
+            Step::Again(call) => {
+                let due = Instant::now() + PAUSE;
+                self.lock().bridge.paused.push(Paused { member, reply, call, due });
+                self.due.notify_one();
+            }
+            Step::Fail(failure) => fail(reply, failure),
+        }
+    }
+
+    /// The answer to the proxy's own request for a stream: the end of the stream.
+    pub(in crate::relay) fn stream_answered(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        id: u64,
+        response: &Message,
+    ) {
+        state.unheard(id, ending(response));
+        self.watch(&mut state);
+        drop(state);
+        self.due.notify_one();
+    }
+
+    /// A notification that is no progress of a call.
+    pub(in crate::relay) fn receive_modern(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        notification: &Message,
+    ) {
+        let method = notification.method();
+        match Notification::of(&method) {
+            Notification::Message => {
+                let sink = state.logged_for(notification);
+                drop(state);
+                deliver(sink.as_slice(), notification.bytes(), &[]);
+            }
+            Notification::Cancelled => state.cancelled_by_server(notification),
+            kind => {
+                let Some((stream, id)) = subscription(notification) else {
+                    let audience = state.audience(notification);
+                    drop(state);
+                    return deliver(&audience, notification.bytes(), &[]);
+                };
+                let Some(id) = id else { return };
+                if kind == Notification::Acknowledged {
+                    state.acknowledged(id, notification);
+                    self.watch(&mut state);
+                }
+                if let Some(reply) = state.exchanges.touch(id) {
+                    // A client's own stream, which knows it by its own id.
+                    let edits = [Edit { span: stream, with: reply.id() }];
+                    reply.related_as(notification, &edits);
+                } else if kind != Notification::Acknowledged && state.bridge.listen.is_current(id) {
+                    let audience = state.audience(notification);
+                    drop(state);
+                    deliver(&audience, notification.bytes(), &untagged(notification));
+                }
+            }
+        }
+    }
+}
+
+/// Where a notification names the stream it belongs to, and its number if it is one of ours.
+pub(super) fn subscription(notification: &Message) -> Option<(Span, Option<u64>)> {
+    let span = find_member(notification.bytes(), notification.meta()?, SUBSCRIPTION_ID)?;
+    let id = std::str::from_utf8(notification.text(span)).ok().and_then(|id| id.parse().ok());
+    Some((span, id))
+}
+
+/// What takes the name of the stream out of a notification; of metadata that says nothing else
+/// nothing is left.
+fn untagged(notification: &Message) -> Vec<Edit<'static>> {
+    let (bytes, mut edits) = (notification.bytes(), Vec::new());
+    let (Some(params), Some(meta)) = (notification.params(), notification.meta()) else {
+        return edits;
+    };
+    let whole = members(bytes, meta).all(|key| key.is(SUBSCRIPTION_ID));
+    let (object, name) = if whole { (params, "_meta") } else { (meta, SUBSCRIPTION_ID) };
+    let mut cuts = Cuts::of(object);
+    for entry in members(bytes, object) {
+        if entry.is(name) {
+            cuts.goes(&entry, &mut edits);
+        } else {
+            cuts.stays(&entry, &mut edits);
+        }
+    }
+    cuts.end(&mut edits);
+    edits
+}
+
+impl Leg {
+    /// Passes the answer to a client's call on.
+    pub(in crate::relay) fn answer(
+        self,
+        shared: &Shared,
+        member: MemberId,
+        reply: Reply,
+        response: &Message,
+    ) {
+        match self {
+            Self::Plain => reply.response(response),
+            Self::Bridged(call) => shared.bridged(member, reply, *call, response),
+            Self::Listening => {
+                let named = response
+                    .result()
+                    .and_then(|result| find_member(response.bytes(), result, "_meta"))
+                    .and_then(|meta| find_member(response.bytes(), meta, SUBSCRIPTION_ID));
+                let own = reply.raw_id();
+                let named = named.map(|span| Edit { span, with: own.as_bytes() });
+                reply.rewritten(response, named.into_iter().collect());
+            }
+        }
+    }
+}
