@@ -24,7 +24,8 @@ fn paused(session: &Session<'_>, proxy: &Proxy) -> (EventStream, f64) {
         let same = (read - last.0).abs() < f64::EPSILON;
         last = (read, if same { last.1 + 1 } else { 0 });
         let queued = scrape.value(r#"mcp_proxy_queued_bytes{to="clients"}"#).expect("bytes");
-        (last.1 > 20 && queued > MIB).then_some(queued)
+        // What the socket takes after the last message was read comes out of the backlog.
+        (last.1 > 20 && queued > MIB / 4.0).then_some(queued)
     });
     (stream, queued)
 }

@@ -107,7 +107,7 @@ fn a_server_that_always_dies_is_given_up_and_says_so() {
 }
 
 /// A server whose second start never answers the handshake.
-fn gone_for_long(restart_wait: &str) -> (Proxy, tempfile::TempDir) {
+fn gone_for_long(isolation: &str, restart_wait: &str) -> (Proxy, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let mark = directory.path().join("started");
     let fixture = crate::support::fixture().display().to_string();
@@ -115,14 +115,14 @@ fn gone_for_long(restart_wait: &str) -> (Proxy, tempfile::TempDir) {
         "if [ -e {mark} ]; then exec {fixture} silent; fi; : > {mark}; exec {fixture} echo",
         mark = mark.display()
     );
-    let flags = ["--restartWait", restart_wait, "--metricsPort", "0"];
+    let flags = ["--isolation", isolation, "--restartWait", restart_wait, "--metricsPort", "0"];
     let proxy = Launch::of(&["sh", "-c", &script]).flags(&flags).start();
     (proxy, directory)
 }
 
 #[test]
 fn a_call_waits_for_a_restart_only_so_long() {
-    let (proxy, _directory) = gone_for_long("300");
+    let (proxy, _directory) = gone_for_long("shared", "300");
     let session = proxy.session();
     kill_and_notice(&proxy, pid(&session));
     let answer = session.call("1", "echo", "{}");
@@ -131,7 +131,7 @@ fn a_call_waits_for_a_restart_only_so_long() {
 
 #[test]
 fn a_batch_waits_for_a_restart_no_longer_than_one_call() {
-    let (proxy, _directory) = gone_for_long("1000");
+    let (proxy, _directory) = gone_for_long("shared", "1000");
     let session = crate::support::Session::open_as(&proxy, "2025-03-26");
     kill_and_notice(&proxy, pid(&session));
     let calls: Vec<_> = (0..10).map(|id| call(&id.to_string(), "echo", "{}")).collect();
@@ -144,29 +144,30 @@ fn a_batch_waits_for_a_restart_no_longer_than_one_call() {
 
 #[test]
 fn a_call_that_waits_for_a_restart_can_be_cancelled() {
-    // Far longer than anything here may take.
-    let (proxy, _directory) = gone_for_long("600000");
-    let session = proxy.session();
-    kill_and_notice(&proxy, pid(&session));
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| session.post(call("\"w\"", "echo", "{}")));
-        let cancelled = |outcome| {
-            let counted = crate::scrape::Scrape::of(&proxy);
-            counted.value(outcome).unwrap_or_default()
-        };
-        wait_for("the call waits", || (cancelled("mcp_proxy_calls_in_flight") > 0.0).then_some(()));
-        let cancel =
-            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w"}}"#;
-        let series =
-            r#"mcp_proxy_calls_total{method="tools/call",tool="other",outcome="cancelled"}"#;
-        wait_for("the call is cancelled", || {
-            assert_eq!(session.post(cancel).status, 202);
-            (cancelled(series) > 0.0).then_some(())
+    for isolation in ["shared", "session"] {
+        // Far longer than anything here may take.
+        let (proxy, _directory) = gone_for_long(isolation, "600000");
+        let session = proxy.session();
+        kill_and_notice(&proxy, pid(&session));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| session.post(call("\"w\"", "echo", "{}")));
+            let counted = |series: &str| {
+                let now = crate::scrape::Scrape::of(&proxy).value(series);
+                (now > Some(0.0)).then_some(())
+            };
+            wait_for("the call waits", || counted("mcp_proxy_calls_in_flight"));
+            let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"w"}}"#;
+            let series =
+                r#"mcp_proxy_calls_total{method="tools/call",tool="other",outcome="cancelled"}"#;
+            wait_for("the call is cancelled", || {
+                assert_eq!(session.post(cancel).status, 202);
+                counted(series)
+            });
+            // The end of the session ends the stream of the call, which had no answer.
+            session.delete();
+            assert_eq!(waiting.join().expect("no panic").messages(), [""; 0]);
         });
-        // The end of the session ends the stream of the call, which had no answer.
-        session.delete();
-        assert_eq!(waiting.join().expect("no panic").messages(), [""; 0]);
-    });
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! HTTP/1.1 as bytes: requests are written as given, answers are read as they are framed.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::Instant,
 };
@@ -234,7 +234,14 @@ impl Connection {
     /// Reads something into the buffer; `false` at the end of the connection.
     fn fill(&mut self) -> bool {
         let mut chunk = [0; 16 * 1024];
-        let count = self.stream.read(&mut chunk).expect("bytes before the deadline");
+        let count = loop {
+            match self.stream.read(&mut chunk) {
+                // A read with a deadline is interrupted when the test is stopped and continued, as
+                // a machine does that is suspended (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.expect("bytes before the deadline"),
+            }
+        };
         self.buffer.extend_from_slice(&chunk[..count]);
         count > 0
     }

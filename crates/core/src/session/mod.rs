@@ -9,6 +9,7 @@ pub(crate) mod model;
 mod reading;
 mod reaper;
 mod registry;
+mod state;
 mod stream;
 
 use event_store::EventStore;

@@ -6,7 +6,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -14,16 +14,15 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Numbering, Reading, Session};
+use super::{
+    Numbering, Reading, Session,
+    state::{MAX_QUEUED_BYTES, Owed, Reader, State},
+};
 use crate::{
     codec::event_stream,
     jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
     relay::{Outgoing, RESUME_BELOW, Sink},
 };
-
-/// Bytes queued for a reader that does not keep up, beyond which its stream is cut. One message of
-/// any size is always accepted.
-pub(crate) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 
 /// How messages are written into the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,45 +61,6 @@ pub(crate) struct Stream {
 struct Place {
     session: Weak<Session>,
     number: u64,
-}
-
-#[derive(Debug)]
-struct State {
-    encoding: Encoding,
-    queue: Pieces,
-    reader: Reader,
-    /// The response has begun to be sent to this reader.
-    is_read: bool,
-    /// Counts the readers, so that the last one is told from those before it.
-    turn: u64,
-    /// Bytes that may be queued: the common limit, on top of what the reader has missed.
-    limit: usize,
-    /// Responses still to come.
-    owed: Owed,
-    wrote: bool,
-    /// The code of the error that was the answer.
-    error: Option<i64>,
-}
-
-#[derive(Debug)]
-enum Reader {
-    Absent,
-    Present(Option<Waker>),
-    /// Told to come back later.
-    Dismissed,
-    Cut,
-}
-
-/// When a stream is complete.
-#[derive(Debug, PartialEq, Eq)]
-enum Owed {
-    Responses {
-        left: usize,
-        array: bool,
-    },
-    /// A stream without requests of its own: open until its session ends.
-    Unlimited,
-    Ended,
 }
 
 impl fmt::Debug for Stream {
@@ -448,79 +408,6 @@ impl Sink for Stream {
         state.encoding != Encoding::Json
             && state.owed != Owed::Ended
             && matches!(state.reader, Reader::Present(_))
-    }
-}
-
-impl State {
-    /// The reader changes.
-    fn begin_turn(&mut self) -> u64 {
-        self.reader = Reader::Present(None);
-        self.is_read = false;
-        self.turn += 1;
-        self.limit = self.queue.len() + MAX_QUEUED_BYTES;
-        self.turn
-    }
-
-    /// Counts a response; `true` when it was the last.
-    fn settle(&mut self) -> bool {
-        match &mut self.owed {
-            Owed::Responses { left, .. } if *left > 1 => *left -= 1,
-            Owed::Responses { array, .. } => {
-                if *array && self.wrote && self.encoding == Encoding::Json {
-                    self.queue.push_slice(b"]");
-                }
-                self.owed = Owed::Ended;
-            }
-            Owed::Unlimited | Owed::Ended => {}
-        }
-        self.owed == Owed::Ended
-    }
-
-    fn write_json(&mut self, outgoing: &Outgoing<'_>) {
-        let array = matches!(self.owed, Owed::Responses { array: true, .. });
-        let before: &[u8] = match (array, self.wrote) {
-            (true, true) => b",",
-            (true, false) => b"[",
-            (false, _) => b"",
-        };
-        self.wrote = true;
-        self.queue.push(&Assembly {
-            before,
-            source: outgoing.source,
-            edits: outgoing.edits,
-            behind: b"",
-        });
-    }
-
-    /// Whether a message may be queued; cuts a reader that has fallen too far behind.
-    fn makes_room(&mut self, length: usize) -> bool {
-        if !matches!(self.reader, Reader::Present(_)) {
-            return false;
-        }
-        if self.queue.is_empty() || self.queue.len() + length <= self.limit {
-            return true;
-        }
-        tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
-        self.queue = Pieces::default();
-        self.wake();
-        self.reader = Reader::Cut;
-        false
-    }
-
-    fn wake(&mut self) {
-        if let Reader::Present(waker) = &mut self.reader
-            && let Some(waker) = waker.take()
-        {
-            waker.wake();
-        }
-    }
-
-    fn wait(&mut self, context: &Context<'_>) {
-        if let Reader::Present(waker) = &mut self.reader
-            && !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
-        {
-            *waker = Some(context.waker().clone());
-        }
     }
 }
 

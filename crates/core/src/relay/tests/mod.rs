@@ -1,5 +1,6 @@
 //! The relay between scripted clients and a scripted upstream.
 
+mod dedicated;
 mod expiry;
 mod model;
 mod modern;

@@ -1,0 +1,127 @@
+//! What a stream holds at a moment: what is queued, who reads it, what is still to come.
+
+use std::task::{Context, Waker};
+
+use super::Encoding;
+use crate::{
+    jsonrpc::{Assembly, Pieces},
+    relay::Outgoing,
+};
+
+/// Bytes queued for a reader that does not keep up, beyond which its stream is cut. One message of
+/// any size is always accepted.
+pub(crate) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) encoding: Encoding,
+    pub(super) queue: Pieces,
+    pub(super) reader: Reader,
+    /// The response has begun to be sent to this reader.
+    pub(super) is_read: bool,
+    /// Counts the readers, so that the last one is told from those before it.
+    pub(super) turn: u64,
+    /// Bytes that may be queued: the common limit, on top of what the reader has missed.
+    pub(super) limit: usize,
+    /// Responses still to come.
+    pub(super) owed: Owed,
+    pub(super) wrote: bool,
+    /// The code of the error that was the answer.
+    pub(super) error: Option<i64>,
+}
+
+/// Who reads.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Absent,
+    Present(Option<Waker>),
+    /// Told to come back later.
+    Dismissed,
+    Cut,
+}
+
+/// When a stream is complete.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owed {
+    Responses {
+        left: usize,
+        array: bool,
+    },
+    /// A stream without requests of its own: open until its session ends.
+    Unlimited,
+    Ended,
+}
+
+impl State {
+    /// The reader changes.
+    pub(super) fn begin_turn(&mut self) -> u64 {
+        self.reader = Reader::Present(None);
+        self.is_read = false;
+        self.turn += 1;
+        self.limit = self.queue.len() + MAX_QUEUED_BYTES;
+        self.turn
+    }
+
+    /// Counts a response; `true` when it was the last.
+    pub(super) fn settle(&mut self) -> bool {
+        match &mut self.owed {
+            Owed::Responses { left, .. } if *left > 1 => *left -= 1,
+            Owed::Responses { array, .. } => {
+                if *array && self.wrote && self.encoding == Encoding::Json {
+                    self.queue.push_slice(b"]");
+                }
+                self.owed = Owed::Ended;
+            }
+            Owed::Unlimited | Owed::Ended => {}
+        }
+        self.owed == Owed::Ended
+    }
+
+    pub(super) fn write_json(&mut self, outgoing: &Outgoing<'_>) {
+        let array = matches!(self.owed, Owed::Responses { array: true, .. });
+        let before: &[u8] = match (array, self.wrote) {
+            (true, true) => b",",
+            (true, false) => b"[",
+            (false, _) => b"",
+        };
+        self.wrote = true;
+        self.queue.push(&Assembly {
+            before,
+            source: outgoing.source,
+            edits: outgoing.edits,
+            behind: b"",
+        });
+    }
+
+    /// Whether a message may be queued; cuts a reader that has fallen too far behind.
+    pub(super) fn makes_room(&mut self, length: usize) -> bool {
+        if !matches!(self.reader, Reader::Present(_)) {
+            return false;
+        }
+        if self.queue.is_empty() || self.queue.len() + length <= self.limit {
+            return true;
+        }
+        tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
+        self.queue = Pieces::default();
+        self.wake();
+        self.reader = Reader::Cut;
+        false
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Reader::Present(waker) = &mut self.reader
+            && let Some(waker) = waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn wait(&mut self, context: &Context<'_>) {
+        if let Reader::Present(waker) = &mut self.reader
+            && !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            *waker = Some(context.waker().clone());
+        }
+    }
+}
