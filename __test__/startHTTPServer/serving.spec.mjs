@@ -132,6 +132,21 @@ test("hundreds of calls at once are all answered", async (t) => {
   );
 });
 
+test("a server says which revisions it takes", async (t) => {
+  const { McpServer } = await import("@modelcontextprotocol/server");
+  const supportedProtocolVersions = ["2025-06-18", "2025-03-26"];
+  const { url } = await serve(t, {
+    createServer: async () => new McpServer({ name: "v2", version: "1" }, { supportedProtocolVersions }),
+  });
+  const session = await openSession(url);
+  const ping = (version) =>
+    post(url, { ...CALL, method: "ping" }, { headers: { ...session, "mcp-protocol-version": version } });
+  assert.equal((await ping("2025-03-26")).status, 200);
+  const { body, status } = await ping("2025-11-25");
+  assert.equal(status, 400);
+  assert.match(body, /supported versions: 2025-06-18, 2025-03-26\)/);
+});
+
 test("large messages come one in a turn of the event loop", async (t) => {
   let turn = 0;
   const turns = [];

@@ -45,6 +45,11 @@ impl Servers {
         self.0.interrupt(server, related);
     }
 
+    /// A server takes these revisions in `MCP-Protocol-Version`, instead of all there are.
+    pub fn takes_versions(&self, server: ServerId, versions: Vec<String>) {
+        self.0.takes_versions(server, versions);
+    }
+
     /// Ends the session of a server that has nothing more to say.
     pub fn hang_up(&self, server: ServerId) {
         self.0.hang_up(server);

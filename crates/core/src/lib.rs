@@ -8,6 +8,9 @@ mod era;
 mod error;
 pub mod host;
 mod http_server;
+#[cfg(any(test, feature = "internals"))]
+#[doc(hidden)]
+pub mod internals;
 mod jsonrpc;
 mod metrics;
 mod ports;

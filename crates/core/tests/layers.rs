@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &["config"]),
@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("proxy", ABOVE),
     ("http_server", ABOVE),
     ("stdio_server", ABOVE),
+    ("internals", ABOVE),
     ("lib", &[]),
 ];
 

@@ -56,9 +56,12 @@ class HTTPServerTransport {
     return this.#store?.replay(lastEventId);
   }
 
+  /** Said by a server to its client's transport; here the front has seen it go by. */
   setProtocolVersion() {}
 
-  setSupportedProtocolVersions() {}
+  setSupportedProtocolVersions(versions) {
+    this.#native.takesVersions(this.#id, versions);
+  }
 
   /** The client has gone, or the server has closed the transport. */
   ended() {

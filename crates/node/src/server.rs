@@ -200,6 +200,12 @@ impl NativeServer {
         self.servers.interrupt(server, related.as_deref().map(str::as_bytes));
     }
 
+    /// A server takes these revisions.
+    #[napi]
+    pub fn takes_versions(&self, server: u32, versions: Vec<String>) {
+        self.servers.takes_versions(server, versions);
+    }
+
     /// Ends the session of a server.
     #[napi]
     pub fn hang_up(&self, server: u32) {

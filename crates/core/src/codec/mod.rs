@@ -3,6 +3,8 @@
 pub(crate) mod event_reader;
 pub(crate) mod event_stream;
 pub(crate) mod line;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod oracle;
 
 #[cfg(test)]
 mod tests;

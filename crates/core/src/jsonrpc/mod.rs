@@ -8,6 +8,8 @@ mod error;
 mod id;
 mod json;
 mod members;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod oracle;
 mod splice;
 
 pub(crate) use batch::{Body, split};

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -78,6 +78,13 @@ impl Embedded {
         }
     }
 
+    /// The server takes these revisions; the first word counts.
+    pub(crate) fn takes_versions(&self, id: ServerId, versions: Vec<String>) {
+        if let Some(Err(again)) = self.server(id).map(|server| server.versions.set(versions)) {
+            tracing::debug!(?again, "a server named its revisions twice");
+        }
+    }
+
     /// The server has nothing more to say: its client's session ends.
     pub(crate) fn hang_up(&self, id: ServerId) {
         if let Some(hang_up) = self.server(id).and_then(|server| server.hang_up.clone()) {
@@ -93,6 +100,8 @@ struct Server {
     backend: Weak<Embedded>,
     unsolicited: Option<Arc<dyn Sink>>,
     hang_up: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// The revisions that it takes, once it has said so.
+    versions: OnceLock<Vec<String>>,
     open: Mutex<HashMap<IdKey, Reply>>,
 }
 
@@ -112,6 +121,7 @@ impl Backend for Arc<Embedded> {
             backend: Self::downgrade(self),
             unsolicited,
             hang_up,
+            versions: OnceLock::new(),
             open: Mutex::default(),
         });
         self.lock().insert(id, Arc::downgrade(&server));
@@ -206,6 +216,10 @@ impl Connection for Server {
 
     fn server(&self) -> Option<ServerId> {
         Some(self.id)
+    }
+
+    fn versions(&self) -> Option<&[String]> {
+        self.versions.get().map(Vec::as_slice)
     }
 
     fn close(&self) {

@@ -10,7 +10,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Reply, Sink};
-use crate::{era::modern_server::Call, protocol::List};
+use crate::{era::modern_server::Call, jsonrpc::Message, protocol::List};
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -160,6 +160,18 @@ impl Exchanges {
     pub(super) fn touch(&mut self, id: u64) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
         exchange.last_sign = Instant::now();
+        exchange.reply()
+    }
+
+    /// The reply of a running call whose client may be told of this progress.
+    pub(super) fn progressed(&mut self, id: u64, notification: &Message) -> Option<&Reply> {
+        let exchange = self.table.get_mut(&id)?;
+        exchange.last_sign = Instant::now();
+        if let Purpose::Call { leg: Leg::Bridged(call), .. } = &mut exchange.purpose
+            && !call.advances(notification)
+        {
+            return None;
+        }
         exchange.reply()
     }
 

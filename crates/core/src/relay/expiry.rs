@@ -38,7 +38,7 @@ impl Shared {
     /// Fails what is overdue; `false` when nothing is left to watch.
     fn sweep(&self, limits: Limits) -> bool {
         let mut state = self.lock();
-        let mut late = Vec::new();
+        let (mut late, mut unheard) = (Vec::new(), false);
         for (id, exchange, limit) in state.exchanges.remove_overdue(limits) {
             state.cancel(id, "Request timed out");
             match exchange.purpose {
@@ -50,14 +50,19 @@ impl Shared {
                     let (waiting, _) = state.subscriptions.answered(&uri, false);
                     late.extend(waiting.into_iter().map(|reply| (reply, limit)));
                 }
-                Purpose::Listen => state.unheard(id, Ending::Broken),
+                Purpose::Listen => {
+                    state.unheard(id, Ending::Broken);
+                    unheard = true;
+                }
                 _ => {}
             }
         }
         state.sweeping = !state.exchanges.is_unlimited();
         let sweeping = state.sweeping;
         drop(state);
-        self.due.notify_one();
+        if unheard {
+            self.due.notify_one();
+        }
         for (reply, limit) in late {
             reply.error(&timed_out(limit));
         }

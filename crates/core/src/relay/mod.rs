@@ -164,6 +164,11 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>>;
 
+    /// The revisions that a server of the host takes, if it has said so.
+    fn versions(&self) -> Option<&[String]> {
+        None
+    }
+
     /// The host's server at the other end, if that is what it is.
     fn server(&self) -> Option<ServerId> {
         None

@@ -216,7 +216,7 @@ impl Shared {
         if Notification::of(&notification.method()) == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
             let id = token.and_then(|token| std::str::from_utf8(token).ok()?.parse().ok());
-            if let Some(reply) = id.and_then(|id| state.exchanges.touch(id)) {
+            if let Some(reply) = id.and_then(|id| state.exchanges.progressed(id, notification)) {
                 reply.progress(notification);
             }
             return;

@@ -4,6 +4,8 @@
 //! removes it from the [`Registry`].
 
 mod event_store;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod model;
 mod reading;
 mod reaper;
 mod registry;

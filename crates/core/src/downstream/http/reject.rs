@@ -6,10 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::response::{Response, bare_text, empty, json};
-use crate::{
-    jsonrpc::{Code, ErrorBody},
-    protocol::legacy_list,
-};
+use crate::jsonrpc::{Code, ErrorBody};
 
 /// Most messages in one JSON-RPC batch.
 pub(super) const MAX_BATCH: usize = 100;
@@ -20,8 +17,12 @@ pub(super) enum Rejection {
     AlreadyInitialized,
     BadTarget,
     BatchTooLong,
-    BodyTooLarge { limit: usize },
-    BodyTooSlow { limit: Duration },
+    BodyTooLarge {
+        limit: usize,
+    },
+    BodyTooSlow {
+        limit: Duration,
+    },
     Conflict(&'static str),
     ForeignHost,
     InitializeInBatch,
@@ -37,7 +38,11 @@ pub(super) enum Rejection {
     TooManySessions,
     UnknownSession,
     UnsupportedMediaType,
-    UnsupportedVersion(String),
+    UnsupportedVersion {
+        version: String,
+        /// What is served instead.
+        served: String,
+    },
 }
 
 impl Rejection {
@@ -63,7 +68,7 @@ impl Rejection {
             Self::TooManySessions => "too_many_sessions",
             Self::UnknownSession => "unknown_session",
             Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::UnsupportedVersion(_) => "unsupported_version",
+            Self::UnsupportedVersion { .. } => "unsupported_version",
         }
     }
 
@@ -155,9 +160,8 @@ impl Rejection {
             Self::UnsupportedMediaType => {
                 "Unsupported Media Type: Content-Type must be application/json".to_owned()
             }
-            Self::UnsupportedVersion(version) => format!(
-                "Bad Request: Unsupported protocol version: {version} (supported versions: {})",
-                legacy_list()
+            Self::UnsupportedVersion { version, served } => format!(
+                "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
             ),
             Self::BadTarget | Self::MethodNotAllowed | Self::NotFound | Self::NoSessionId(_) => {
                 String::new()

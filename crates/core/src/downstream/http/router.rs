@@ -117,6 +117,10 @@ impl Front {
     }
 
     async fn route(&self, request: Request<Incoming>, from: Origin) -> Result<Response, End> {
+        // RFC 9112, 3.2: whoever is in front may have decided by the other one.
+        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+            return Err(Rejection::BadTarget.into());
+        }
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
         }

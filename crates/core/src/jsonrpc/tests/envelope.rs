@@ -1,33 +1,16 @@
 use proptest::{prelude::*, sample::select};
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{super::*, key, object, request, space, value};
+use super::{
+    super::{
+        oracle::{check_envelope, kind_of},
+        *,
+    },
+    key, object, request, space, value,
+};
 
 fn parse(text: impl AsRef<[u8]>) -> Result<Message, Invalid> {
     Message::parse(bytes::Bytes::copy_from_slice(text.as_ref()))
-}
-
-/// What a message is, told from its value tree.
-fn kind_of(value: &Value) -> Option<Kind> {
-    let message = value.as_object()?;
-    let has = |name| message.contains_key(name);
-    let sound = |name, test: fn(&Value) -> bool| message.get(name).is_none_or(test);
-    if message.get("jsonrpc")? != "2.0"
-        || !sound("method", Value::is_string)
-        || !sound("params", Value::is_object)
-    {
-        return None;
-    }
-    let addressable = message.get("id").is_some_and(|id| id.is_string() || id.is_number());
-    let nobody = message.get("id").is_none_or(Value::is_null);
-    match (has("method"), has("result"), has("error")) {
-        (true, false, false) if !has("id") => Some(Kind::Notification),
-        (true, false, false) if addressable => Some(Kind::Request),
-        (false, true, false) if addressable => Some(Kind::Result),
-        (false, false, true) if addressable || nobody => Some(Kind::Error),
-        _ => None,
-    }
 }
 
 /// An object with a sound or unsound value for each of some of the members of a message.
@@ -88,32 +71,17 @@ fn fragments() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(fragment, 0..16).prop_map(|fragments| fragments.concat())
 }
 
-fn agrees(bytes: &[u8]) -> Result<(), TestCaseError> {
-    let text = std::str::from_utf8(bytes);
-    let valid = text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
-    match parse(bytes) {
-        Ok(_) | Err(Invalid::Shape(_)) => prop_assert!(valid),
-        Err(Invalid::Utf8(at)) => {
-            prop_assert_eq!(at, text.unwrap_err().valid_up_to());
-        }
-        Err(Invalid::Syntax(error)) => {
-            prop_assert!(!valid && error.at <= bytes.len());
-        }
-    }
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn validity_is_that_of_another_parser_for_any_bytes(bytes in any::<Vec<u8>>()) {
-        agrees(&bytes)?;
+        check_envelope(&bytes);
     }
 
     #[test]
     fn validity_is_that_of_another_parser_for_fragments(bytes in fragments()) {
-        agrees(&bytes)?;
+        check_envelope(&bytes);
     }
 
     #[test]
@@ -123,7 +91,7 @@ proptest! {
         let mut bytes = written.into_bytes();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] = byte }
-        agrees(&bytes)?;
+        check_envelope(&bytes);
     }
 
     #[test]

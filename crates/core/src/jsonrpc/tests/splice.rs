@@ -2,15 +2,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{super::*, Written, request};
-
-/// The edits that give the request another id and another progress token.
-fn edits<'a>(message: &Message, with: &'a [u8]) -> Vec<Edit<'a>> {
-    let spans = [message.id_span(), message.requested_token()];
-    let mut edits: Vec<_> = spans.into_iter().flatten().map(|span| Edit { span, with }).collect();
-    edits.sort_by_key(|edit| edit.span.start);
-    edits
-}
+use super::{
+    super::{
+        oracle::{assembled, edits},
+        *,
+    },
+    Written, request,
+};
 
 fn edited(written: &Written, with: &str) -> Value {
     let mut value = written.value();
@@ -22,15 +20,6 @@ fn edited(written: &Written, with: &str) -> Value {
     value
 }
 
-fn assembled(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
-    let assembly = Assembly { before: b"<", source, edits, behind: b">" };
-    let frame = assembly.frame();
-    assert_eq!(frame.len(), assembly.len());
-    let whole = frame.runs().concat();
-    let inner = whole.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">"));
-    Bytes::copy_from_slice(inner.expect("what was put around the message"))
-}
-
 proptest! {
     #[test]
     fn splicing_then_parsing_is_parsing_then_editing(
@@ -38,7 +27,7 @@ proptest! {
         with in prop_oneof![Just("7".to_owned()), Just("\"own\"".to_owned()), Just("18446744073709551615".to_owned())],
     ) {
         let message = written.message();
-        let spliced = assembled(message.bytes(), &edits(&message, with.as_bytes()));
+        let spliced = assembled(message.bytes(), &edits(&message, with.as_bytes(), with.as_bytes()));
         prop_assert_eq!(serde_json::from_slice::<Value>(&spliced).unwrap(), edited(&written, &with));
     }
 
@@ -46,12 +35,9 @@ proptest! {
     fn splicing_there_and_back_restores_every_byte(written in request(), own in any::<u64>()) {
         let message = written.message();
         let own = own.to_string();
-        let out = Message::parse(assembled(message.bytes(), &edits(&message, own.as_bytes()))).unwrap();
-        let mut back = vec![Edit { span: out.id_span().unwrap(), with: written.id.as_bytes() }];
-        if let (Some(span), Some(token)) = (out.requested_token(), &written.token) {
-            back.push(Edit { span, with: token.as_bytes() });
-        }
-        back.sort_by_key(|edit| edit.span.start);
+        let out = Message::parse(assembled(message.bytes(), &edits(&message, own.as_bytes(), own.as_bytes()))).unwrap();
+        let token = written.token.clone().unwrap_or_default();
+        let back = edits(&out, written.id.as_bytes(), token.as_bytes());
         prop_assert_eq!(&assembled(out.bytes(), &back), message.bytes());
     }
 
@@ -64,7 +50,7 @@ proptest! {
         let (mut put, mut got) = (Vec::new(), Vec::new());
         for (written, how) in &parts {
             let message = written.message();
-            let edits = edits(&message, b"1");
+            let edits = edits(&message, b"1", b"1");
             let assembly = Assembly { before: b"data: ", source: message.bytes(), edits: &edits, behind: b"\n" };
             put.extend(assembly.frame().runs().concat());
             match how {
@@ -97,7 +83,7 @@ fn a_large_payload_is_not_copied() {
     );
     let message = Message::parse(text.into()).unwrap();
     let source = message.bytes();
-    let edits = edits(&message, b"12345");
+    let edits = edits(&message, b"12345", b"1");
     let frame = Assembly { before: b"data: ", source, edits: &edits, behind: b"\n\n" }.frame();
     let largest = frame.runs().iter().max_by_key(|run| run.len()).unwrap();
     let within = source.as_ptr_range();

@@ -4,13 +4,18 @@ mod exchange;
 mod post;
 mod session;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, header};
 
 use super::{
     front::{PROTOCOL_VERSION, text},
     reject::Rejection,
 };
-use crate::protocol::is_legacy;
+use crate::{
+    protocol::{is_legacy, legacy_list},
+    relay::Connection,
+};
 
 /// `Accept` has to name every one of these types.
 fn check_accept(
@@ -31,12 +36,21 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// A version header, where there is one, names a revision that is served.
-fn check_version(headers: &HeaderMap) -> Result<(), Rejection> {
-    match text(headers, &PROTOCOL_VERSION) {
-        Some(version) if !is_legacy(version) => {
-            Err(Rejection::UnsupportedVersion(version.to_owned()))
-        }
-        _ => Ok(()),
+/// A version header, where there is one, names a revision that is served: by the server itself,
+/// where it has a say.
+fn check_version(
+    headers: &HeaderMap,
+    server: Option<&Arc<dyn Connection>>,
+) -> Result<(), Rejection> {
+    let Some(version) = text(headers, &PROTOCOL_VERSION) else { return Ok(()) };
+    let listed = server.and_then(|server| server.versions());
+    let is_served = match listed {
+        Some(listed) => listed.iter().any(|one| one == version),
+        None => is_legacy(version),
+    };
+    if is_served {
+        return Ok(());
     }
+    let instead = listed.map_or_else(legacy_list, |listed| listed.join(", "));
+    Err(Rejection::UnsupportedVersion { version: version.to_owned(), served: instead })
 }

@@ -82,8 +82,8 @@ impl Front {
                 Rejection::InitializeInBatch
             });
         }
-        check_version(headers)?;
         let session = attachment.session();
+        check_version(headers, session.connection())?;
         let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
         let messages = self.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
@@ -151,7 +151,7 @@ impl Front {
             return Err(Rejection::InitializeInBatch);
         }
         if !initializing {
-            check_version(headers)?;
+            check_version(headers, None)?;
         }
         let messages = self.all_traced(headers, messages);
         let requests = count_requests(&messages);

@@ -47,8 +47,8 @@ impl Front {
             console!("[mcp-proxy] establishing new SSE stream for session ID {id}");
         }
         check_accept(headers, &["text/event-stream"], "Client must accept text/event-stream")?;
-        check_version(headers)?;
         let session = attachment.session();
+        check_version(headers, session.connection())?;
         if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
             let reading = self.replay(session, last).await?;
             return Ok(self.stream_response(reading, attachment));
@@ -112,7 +112,7 @@ impl Front {
             Ok(attachment) => attachment,
             Err(refused) => return Ok(*refused),
         };
-        check_version(headers)?;
+        check_version(headers, attachment.session().connection())?;
         let session = self.registry.remove(attachment.session().id());
         session.ok_or(Rejection::UnknownSession)?.close();
         Ok(empty_text(StatusCode::OK))

@@ -1,3 +1,5 @@
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 
 const LISTS: Filter = Filter { tools: true, prompts: false, resources: true };
@@ -173,4 +175,78 @@ fn a_new_server_is_listened_to_anew() {
     listen.lost();
     assert!(!listen.is_current(1));
     assert_eq!(listen.connected(LISTS, false), [open(LIST_PARAMS)], "the audience has stayed");
+}
+
+/// A server that grants everything, and what those who wait have heard.
+#[derive(Default)]
+struct Server {
+    next: u64,
+    asked: Vec<(u64, Vec<String>)>,
+    open: BTreeSet<u64>,
+    settled: Vec<String>,
+}
+
+impl Server {
+    fn take(&mut self, listen: &mut Listen, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Open(_) => {
+                    self.next += 1;
+                    self.asked.push((self.next, listen.wanted.iter().cloned().collect()));
+                    self.open.insert(self.next);
+                    listen.opened(self.next);
+                }
+                Effect::Close(id) => assert!(self.open.remove(&id), "{id} is closed once"),
+                Effect::Settled { uri, .. } => self.settled.push(uri),
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, listen: &mut Listen) -> bool {
+        let Some((id, uris)) = self.asked.pop() else { return false };
+        let effects = listen.acknowledged(id, &uris, NOW);
+        self.take(listen, effects);
+        true
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_wanted_in_whichever_order_is_carried_in_the_end(
+        steps in proptest::collection::vec((0_u8..4, any::<bool>(), 0_u8..4), 0..40),
+    ) {
+        let (mut listen, mut server) = (Listen::default(), Server::default());
+        let effects = listen.connected(LISTS, true);
+        server.take(&mut listen, effects);
+        let mut wanted = BTreeSet::new();
+        let mut asked = BTreeSet::new();
+        for (name, wants, then) in steps {
+            let uri = format!("x:{name}");
+            asked.insert(uri.clone());
+            let effects = if wants { listen.want(&uri) } else { listen.unwant(&uri) };
+            server.take(&mut listen, effects);
+            if wants { wanted.insert(uri) } else { wanted.remove(&uri) };
+            match then {
+                0 => {
+                    server.acknowledge(&mut listen);
+                }
+                1 if server.asked.is_empty() => {
+                    let id = server.next;
+                    server.open.remove(&id);
+                    let effects = listen.ended(id, Ending::Broken, NOW);
+                    server.take(&mut listen, effects);
+                    let effects = listen.retry(listen.due().unwrap_or(NOW));
+                    server.take(&mut listen, effects);
+                }
+                _ => {}
+            }
+            prop_assert!(server.asked.len() <= 1 && server.open.len() <= 2);
+        }
+        while server.acknowledge(&mut listen) {}
+        prop_assert_eq!(server.open.len(), 1, "one stream is left");
+        prop_assert!(listen.is_current(server.next));
+        prop_assert_eq!(&listen.wanted, &wanted);
+        prop_assert!(listen.pending.is_empty(), "nobody waits");
+        prop_assert!(asked.iter().all(|uri| server.settled.contains(uri)));
+    }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Call {
     /// What it said in the last round, as members of `params`.
     answers: String,
     rounds: u32,
+    /// The progress that the client was told in all rounds, and in those before this one.
+    told: Option<f64>,
+    told_before: Option<f64>,
 }
 
 /// What the server's answer to a call makes of it.
@@ -102,7 +105,16 @@ impl Call {
     pub(crate) fn new(request: Message, envelope: Arc<Envelope>, askable: bool) -> Self {
         let family = Family::of(&request.method());
         let request = cleansed(request);
-        Self { request, family, envelope, askable, answers: String::new(), rounds: 0 }
+        Self {
+            request,
+            family,
+            envelope,
+            askable,
+            answers: String::new(),
+            rounds: 0,
+            told: None,
+            told_before: None,
+        }
     }
 
     /// Says that clients know the tool's structured content as wrapped.
@@ -135,6 +147,21 @@ impl Call {
         &self.answers
     }
 
+    /// Whether the client may be told of this progress: a server counts anew in every round, but for
+    /// the client it is one call, whose progress only grows (MCP 2025-11-25, progress).
+    pub(crate) fn advances(&mut self, notification: &Message) -> bool {
+        let value = notification
+            .params()
+            .and_then(|params| find_member(notification.bytes(), params, "progress"))
+            .and_then(|span| std::str::from_utf8(notification.text(span)).ok()?.parse().ok());
+        let Some(value) = value else { return true };
+        if self.told_before.is_some_and(|told| value <= told) {
+            return false;
+        }
+        self.told = Some(self.told.map_or(value, |told: f64| told.max(value)));
+        true
+    }
+
     /// Takes the server's result. `ids` yields an id for each question.
     pub(crate) fn answered(self, response: &Message, ids: impl FnMut() -> u64) -> Step {
         match read(response, self.family) {
@@ -160,6 +187,7 @@ impl Call {
         mut ids: impl FnMut() -> u64,
     ) -> Step {
         self.rounds += 1;
+        self.told_before = self.told;
         if self.rounds > MAX_ROUNDS {
             let reason = format!("the MCP server asked for input more than {MAX_ROUNDS} times");
             return Step::Fail(self.fail(&reason));

@@ -140,6 +140,22 @@ fn without_a_question_the_call_is_made_again_with_its_state() {
 }
 
 #[test]
+fn progress_grows_over_all_rounds() {
+    let progress = |value: &str| {
+        message(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":1,"progress":{value}}}}}"#
+        ))
+    };
+    let mut first = call(CALL);
+    assert!(["0", "50", "25.5"].iter().all(|value| first.advances(&progress(value))));
+    let (round, _) = asked(first, &input_required(&format!(r#"{{"a":{ROOTS}}}"#), ""));
+    let mut second = again(answer(round, 901, r#""result":{"roots":[]}"#));
+    let told =
+        ["0", "50", "50.5", "51", "5e1", "\"a\""].map(|value| second.advances(&progress(value)));
+    assert_eq!(told, [false, false, true, true, false, true]);
+}
+
+#[test]
 fn a_server_cannot_ask_for_ever() {
     let question = input_required(&format!(r#"{{"a":{ROOTS}}}"#), "");
     let mut call = call(CALL);

@@ -1,0 +1,43 @@
+//! Times of what every message costs:
+//! `cargo bench -p mcp-proxy-core --features internals --bench messages`.
+
+use divan::{Bencher, black_box, counter::BytesCount};
+use mcp_proxy_core::internals::hot::{self, Road, Scanned};
+
+/// Lengths of a call's only argument.
+const LENGTHS: [usize; 4] = [32, 4 << 10, 64 << 10, 1 << 20];
+
+fn main() {
+    divan::main();
+}
+
+fn scanned(length: usize) -> Scanned {
+    hot::scan(hot::request(length)).expect("a message")
+}
+
+#[divan::bench(args = LENGTHS)]
+fn scan(bencher: Bencher<'_, '_>, length: usize) {
+    let request = hot::request(length);
+    let bencher = bencher.counter(BytesCount::new(request.len()));
+    bencher.bench(|| hot::scan(black_box(request.clone())));
+}
+
+#[divan::bench(args = LENGTHS)]
+fn splice(bencher: Bencher<'_, '_>, length: usize) {
+    let message = scanned(length);
+    bencher.bench(|| hot::splice(black_box(&message), b"12345"));
+}
+
+#[divan::bench(args = LENGTHS)]
+fn event(bencher: Bencher<'_, '_>, length: usize) {
+    let message = scanned(length);
+    bencher.bench(|| hot::event(black_box(&message), 12345));
+}
+
+/// A call and its answer through the relay, past so many others that are under way.
+#[divan::bench(args = [0, 100, 10_000])]
+fn call(bencher: Bencher<'_, '_>, under_way: usize) {
+    let road = Road::new(under_way).expect("a road");
+    let request = hot::request(32);
+    bencher.bench(|| road.call(black_box(request.clone())));
+}
