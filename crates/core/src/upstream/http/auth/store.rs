@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn servers_and_clients_do_not_share_a_file() {
-        let path = |key| Store::new(Path::new("/d"), key).path;
+        let path = |key: &str| Store::new(Path::new("/d"), key).path;
         assert_eq!(path("a"), path("a"));
         assert_eq!(path("https://h/a b"), Path::new("/d/https%3a%2f%2fh%2fa%20b.json"));
         assert_ne!(path("https://h/a%20b"), path("https://h/a b"));
