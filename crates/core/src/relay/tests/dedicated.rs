@@ -92,7 +92,7 @@ async fn open(
     limits: Limits,
 ) -> (Arc<Source>, Arc<dyn Connection>) {
     let source = Arc::<Source>::default();
-    let dedicated = Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true);
+    let dedicated = Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true, false);
     let client = Client { unsolicited, ..Client::default() };
     let Ok(connection) = dedicated.open(client).await else { panic!("no connection") };
     (source, connection)

@@ -45,12 +45,11 @@ fn parameters(mut text: &str) -> Vec<(String, String)> {
         text = text.trim_start_matches([' ', '\t', ',']);
         let Some((name, rest)) = text.split_once('=') else { return found };
         let name = name.trim().to_owned();
-        let (value, rest) = match rest.trim_start().strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                (rest[..end].trim().to_owned(), &rest[end..])
-            }
+        let (value, rest) = if let Some(quoted) = rest.trim_start().strip_prefix('"') {
+            unquoted(quoted)
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            (rest[..end].trim().to_owned(), &rest[end..])
         };
         found.push((name, value));
         text = rest;
