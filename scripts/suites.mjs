@@ -88,7 +88,7 @@ export const suites = [
       "node",
       "__test__/conformance/run.mjs",
       "--cells",
-      "direct,proxy/dual-legacy,proxy/legacy-legacy,proxy/dual-modern/2025-11-25",
+      "direct,proxy/dual-legacy,proxy/legacy-legacy,proxy/dual-modern",
     ],
     minutes: 15,
   },
