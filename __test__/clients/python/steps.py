@@ -143,7 +143,8 @@ async def two_clients(url: str) -> None:
                 for turn in range(20):
                     group.start_soon(check_echo, peer, f"{index}/{turn}")
         ids = [{entry["id"] for entry in peer.sent.entries if "id" in entry} for peer in (first, second)]
-        assert ids[0] == ids[1], "the clients must have used equal ids"
+        # One may have listed the tools once more, to know their output schemas.
+        assert min(ids, key=len) <= max(ids, key=len), "the clients must have used equal ids"
 
 
 async def newest_protocol_first(url: str) -> None:
