@@ -35,7 +35,9 @@ fn a_slow_reader_holds_its_own_server_up_and_misses_nothing() {
     let proxy = babbling("session");
     let (session, other) = (proxy.session(), proxy.session());
     let (mut stream, queued) = paused(&session, &proxy);
-    assert!(queued < 4.0 * MIB, "{queued} bytes wait");
+    // The pause begins once the client has begun to read; one turn of the proxy may take in more
+    // before that. A stream that held all of it would have been cut at 16 MiB.
+    assert!(queued < 12.0 * MIB, "{queued} bytes wait");
     other.assert_healthy();
     for number in 0..COUNT {
         let message = stream.expect();
