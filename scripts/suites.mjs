@@ -31,7 +31,7 @@ export const suites = [
     name: "rust tests",
     lane: "rust",
     built: true,
-    command: ["cargo", "test", "--workspace", "--locked"],
+    command: ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"],
     count: "cargo",
     minutes: 20,
   },
