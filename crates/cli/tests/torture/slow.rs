@@ -67,13 +67,3 @@ fn a_client_that_has_said_all_it_will_gets_an_end() {
     }
     session.assert_healthy();
 }
-
-#[test]
-fn a_short_answer_reaches_a_client_that_has_said_all_it_will() {
-    let proxy = Proxy::of("echo");
-    let stream = proxy.tcp();
-    let mut connection = Connection::new(stream.try_clone().unwrap());
-    connection.write(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
-    stream.shutdown(Shutdown::Write).unwrap();
-    assert!(rest(connection).ends_with("pong"));
-}
