@@ -188,17 +188,46 @@ export interface TunnelOptions {
   subdomain?: string;
 }
 
-/** A stdio server for {@link startHTTPServer} to start and to serve. */
+/** A stdio server for {@link startHTTPServer} to start and to serve. Times are in milliseconds. */
 export interface UpstreamOptions {
   args?: string[];
+  /**
+   * Time after which a server that is not shared is stopped although its session goes on; 0, the default,
+   * keeps it as long as the session.
+   */
+  childIdleTimeout?: number;
   command: string;
-  /** Milliseconds the server has to answer the handshake. Default: 60000. */
+  /** Time the server has to answer the handshake. Default: 60000. */
   connectionTimeout?: number;
   cwd?: string;
   /** Variables on top of the inherited ones. */
   env?: Record<string, string>;
-  /** Milliseconds a call may go without an answer or progress; 0 sets no limit. Default: 300000. */
+  /** Hand the environment of this process down. Default: true. */
+  inheritEnv?: boolean;
+  /** One server for all clients, one for each session, or one for each stateless request. Default: `"shared"`. */
+  isolation?: "request" | "session" | "shared";
+  /** Listen before the server is ready; its clients get 503 until then. Default: false. */
+  listenEarly?: boolean;
+  /** Servers at a time where they are not shared; a client too many gets 503. Default: 128. */
+  maxChildren?: number;
+  /** Bytes of the longest message that is taken from the server. Default: 20971520. */
+  maxLineSize?: number;
+  /** Time a call may take whatever its progress; 0, the default, sets no limit. */
+  maxRequestTime?: number;
+  /** Restarts in a row after which a server is given up; 0 never gives up. Default: 10. */
+  maxRestarts?: number;
+  /** Time between pings, which find a server that hangs; 0, the default, sends none. */
+  pingInterval?: number;
+  /** Time the server has to answer a ping. Default: 10000. */
+  pingTimeout?: number;
+  /** Servers that are started ahead of their clients, where they are not shared. Default: 0. */
+  prewarm?: number;
+  /** Time a call may go without an answer or progress; 0 sets no limit. Default: 300000. */
   requestTimeout?: number;
+  /** When a server that has ended is started again. Default: `"on-failure"`. */
+  restart?: "always" | "never" | "on-failure";
+  /** Time a call waits for a server that is being restarted. Default: 10000. */
+  restartWait?: number;
   /** Run the command line, joined with spaces, by the system's shell. Default: false. */
   shell?: boolean;
   /** Default: `"legacy"`. */
