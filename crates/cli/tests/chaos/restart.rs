@@ -312,3 +312,24 @@ fn progress_moves_the_idle_limit_but_not_the_absolute_one() {
     assert!(last.contains(r#""timeout":1200"#), "{last}");
     assert!(messages.len() >= 5, "{messages:?}");
 }
+
+#[test]
+fn log_messages_of_the_only_call_move_the_idle_limit_too() {
+    let flags = ["--isolation", "session", "--requestTimeout", "1500"];
+    let proxy = Launch::new("babbling").flags(&flags).start();
+    let session = proxy.session();
+    let began = std::time::Instant::now();
+    let mut stream = session.stream(call("1", "babble", r#"{"count":20,"bytes":1,"pause":100}"#));
+    assert!(stream.until(r#""id":1,"#).pop().expect("an answer").contains(r#""text":"20""#));
+    assert!(began.elapsed().as_millis() >= 2000, "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_process_outlives_its_server_if_both_are_asked_for() {
+    let flags = ["--exitOnChildDeath", "--restart", "always"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let session = proxy.session();
+    let first = pid(&session);
+    kill_and_notice(&proxy, first);
+    assert_ne!(pid(&session), first);
+}

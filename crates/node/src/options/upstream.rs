@@ -100,11 +100,7 @@ fn count(given: &Given, name: &str, default: usize) -> Result<usize, Wrong> {
 }
 
 /// A time in milliseconds; 0 is none.
-fn limit(
-    given: &Given,
-    name: &str,
-    default: Option<Duration>,
-) -> Result<Option<Duration>, Wrong> {
+fn limit(given: &Given, name: &str, default: Option<Duration>) -> Result<Option<Duration>, Wrong> {
     let time = milliseconds(given, name)?;
     Ok(time.map_or(default, |time| Some(time).filter(|time| !time.is_zero())))
 }
