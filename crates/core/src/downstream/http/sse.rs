@@ -164,10 +164,10 @@ impl Front {
         let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
         let message = self.traced(&head.headers, message);
         let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
-        let (mut held, bytes) = (Held::default(), message.bytes().len());
-        held.add(bytes, session.connection.send(message, reply, caller.as_ref()));
-        if !held.is_empty()
-            && let Some(sending) = self.keep(held).await
+        let (mut waiting, bytes) = (Held::default(), message.bytes().len());
+        waiting.add(bytes, session.connection.send(message, reply, caller.as_ref()));
+        if !waiting.is_empty()
+            && let Some(sending) = self.keep(waiting).await
         {
             // Only then is it accepted: a client that sends on and on has to wait.
             drop(sending.await);

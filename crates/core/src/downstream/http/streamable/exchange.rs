@@ -34,6 +34,7 @@ pub(super) enum Route {
 }
 
 /// Where messages go, and the request that carried them.
+#[derive(Clone, Copy)]
 struct Way<'a> {
     connection: &'a dyn Connection,
     caller: Option<&'a Arc<Caller>>,
