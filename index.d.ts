@@ -235,8 +235,8 @@ export interface HTTPServerOptions {
   /** Default: 10485760 (10 MiB). */
   maxBodySize?: MaxBodySizeOption;
   /**
-   * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. `"strict"` refuses its
-   * requests where the server could only answer them by translation. Default: true.
+   * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. Its requests are translated for
+   * servers that do not know it; `"strict"` refuses them where `createServer` made such a server. Default: true.
    */
   modern?: "strict" | boolean;
   /** Add `charset=utf-8` to textual content types that `onUnhandledRequest` sends without one. Default: true. */
