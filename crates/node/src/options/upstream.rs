@@ -1,15 +1,15 @@
-//! The option `upstream`: the stdio server to start, who shares it, and what becomes of it.
+//! The server that `startHTTPServer` starts itself: what the flags of the command line say of one.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use mcp_proxy_core::config::{
-    CommandConfig, DEFAULT_PING_TIMEOUT, Isolation, PingConfig, RestartConfig, RestartWhen,
-    UpstreamConfig, UpstreamProtocol,
+    CommandConfig, Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig,
+    UpstreamProtocol,
 };
 
 use super::{
-    given::{Count, Given, Word, Words, Wrong},
-    milliseconds, whole,
+    given::{Given, Whole, Word, Words, Wrong},
+    milliseconds,
 };
 
 impl Words for UpstreamProtocol {
@@ -27,7 +27,7 @@ impl Words for RestartWhen {
         &[("on-failure", Self::OnFailure), ("always", Self::Always), ("never", Self::Never)];
 }
 
-/// A stdio server, and the program that ends it should this process be killed.
+/// A server, and the program that ends it should this process be killed.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
     pub(crate) config: UpstreamConfig,
@@ -38,6 +38,8 @@ pub(super) fn upstream(given: &Given) -> Result<Option<Upstream>, Wrong> {
     let Some(given) = given.take::<Given>("upstream")? else { return Ok(None) };
     let given = given.named("upstream.");
     let default = UpstreamConfig::new(command(&given)?);
+    let max_children = given.take("maxChildren")?.map(|Whole::<1, { u32::MAX }>(most)| most);
+    let prewarm = given.take("prewarm")?.map_or(0, |Whole::<0, 1024>(ahead)| ahead);
     let config = UpstreamConfig {
         protocol: word(&given, "upstreamProtocol", default.protocol)?,
         connection_timeout: milliseconds(&given, "connectionTimeout")?
@@ -48,8 +50,8 @@ pub(super) fn upstream(given: &Given) -> Result<Option<Upstream>, Wrong> {
         ping: ping(&given)?,
         listen_early: given.switch("listenEarly", default.listen_early)?,
         isolation: word(&given, "isolation", default.isolation)?,
-        max_children: count(&given, "maxChildren", default.max_children)?,
-        prewarm: given.take::<f64>("prewarm")?.map_or(default.prewarm, whole),
+        max_children: max_children.map_or(default.max_children, |most| most as usize),
+        prewarm: prewarm as usize,
         child_idle_timeout: limit(&given, "childIdleTimeout", default.child_idle_timeout)?,
         ..default
     };
@@ -60,46 +62,40 @@ fn command(given: &Given) -> Result<CommandConfig, Wrong> {
     let default = CommandConfig::new(given.need::<String>("command")?);
     let args = given.take::<Vec<String>>("args")?.unwrap_or_default();
     let env = given.take::<BTreeMap<String, String>>("env")?.unwrap_or_default();
+    let longest = given.take("maxLineSize")?.map(|Whole::<1, { u32::MAX }>(bytes)| bytes as usize);
     Ok(CommandConfig {
         args: args.into_iter().map(Into::into).collect(),
         shell: given.switch("shell", default.shell)?,
         cwd: given.take::<String>("cwd")?.map(Into::into),
         env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
         inherit_env: given.switch("inheritEnv", default.inherit_env)?,
-        max_line_size: count(given, "maxLineSize", default.max_line_size)?,
+        max_line_size: longest.unwrap_or(default.max_line_size),
         ..default
     })
 }
 
 fn restart(given: &Given) -> Result<RestartConfig, Wrong> {
     let default = RestartConfig::default();
-    let max_restarts = given.take::<f64>("maxRestarts")?.map(whole);
+    let most = given.take("maxRestarts")?.map(|Whole::<0, 1_000_000>(most)| most);
     Ok(RestartConfig {
         when: word(given, "restart", default.when)?,
-        max_restarts: match max_restarts {
-            None => default.max_restarts,
-            Some(0) => None,
-            Some(limit) => Some(u32::try_from(limit).unwrap_or(u32::MAX)),
-        },
+        max_restarts: most.map_or(default.max_restarts, |most| Some(most).filter(|&most| most > 0)),
         wait: milliseconds(given, "restartWait")?.unwrap_or(default.wait),
     })
 }
 
 fn ping(given: &Given) -> Result<Option<PingConfig>, Wrong> {
-    let timeout = milliseconds(given, "pingTimeout")?.unwrap_or(DEFAULT_PING_TIMEOUT);
+    let timeout = milliseconds(given, "pingTimeout")?;
+    let timeout = timeout.unwrap_or(mcp_proxy_core::config::DEFAULT_PING_TIMEOUT);
     let interval = limit(given, "pingInterval", None)?;
     Ok(interval.map(|interval| PingConfig { interval, timeout }))
 }
 
 fn word<W: Words>(given: &Given, name: &str, default: W) -> Result<W, Wrong> {
-    Ok(given.take::<Word<W>>(name)?.map_or(default, |Word(meant)| meant))
+    Ok(given.take(name)?.map_or(default, |Word(meant)| meant))
 }
 
-fn count(given: &Given, name: &str, default: usize) -> Result<usize, Wrong> {
-    Ok(given.take::<Count>(name)?.map_or(default, |Count(count)| whole(count)))
-}
-
-/// A time in milliseconds; 0 is none.
+/// A time in milliseconds that may be unlimited, which is 0.
 fn limit(given: &Given, name: &str, default: Option<Duration>) -> Result<Option<Duration>, Wrong> {
     let time = milliseconds(given, name)?;
     Ok(time.map_or(default, |time| Some(time).filter(|time| !time.is_zero())))
