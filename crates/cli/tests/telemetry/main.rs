@@ -73,7 +73,7 @@ fn what_is_left_is_sent_at_the_end() {
     let proxy = exporting(&collector.url(), LONG).flags(&["--traceContext"]).start();
     let session = proxy.session();
     traced(&proxy, &session);
-    let id = session.id.clone();
+    let id = session.id;
     let finished = proxy.terminate();
     assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
     assert_is_call(&collector.span("tools/call echo"), &id);
