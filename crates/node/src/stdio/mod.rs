@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use mcp_proxy_core::{
     StdioServer, Unusable,
-    config::{RemoteConfig, RemoteTransport},
+    config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
 };
 use napi::Status;
 use napi_derive::napi;
@@ -37,6 +37,7 @@ impl From<Wanted> for RemoteConfig {
     fn from(wanted: Wanted) -> Self {
         Self {
             transport: if wanted.sse { RemoteTransport::Sse } else { RemoteTransport::Stream },
+            protocol: UpstreamProtocol::Legacy,
             headers: wanted.headers,
             ca_cert: wanted.ca_cert,
             insecure: wanted.insecure,
