@@ -105,7 +105,7 @@ impl Member {
             return self.request_of_modern(request, reply);
         }
         match Method::of(&request.method()) {
-            Method::Initialize | Method::Ping => return self.answer(request, reply),
+            Method::Initialize | Method::Ping => return self.answer(&request, reply),
             Method::SetLevel => return self.set_level(request, reply),
             Method::Subscribe => return self.subscribe(request, reply),
             Method::Unsubscribe => return self.unsubscribe(request, reply),
@@ -124,14 +124,14 @@ impl Member {
     }
 
     /// Answers what the proxy knows itself, as long as there is an upstream.
-    pub(super) fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        let (state, reply) = match self.reachable(&request, reply) {
+    pub(super) fn answer(&self, request: &Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let (state, reply) = match self.reachable(request, reply) {
             Ok(reached) => reached,
             Err(waiting) => return waiting,
         };
         match &state.link {
             Link::Up { initialize, .. } if Method::of(&request.method()) == Method::Initialize => {
-                reply.result(&initialize.for_client(requested_version(&request).as_deref()));
+                reply.result(&initialize.for_client(requested_version(request).as_deref()));
             }
             _ => reply.result(b"{}"),
         }

@@ -188,7 +188,7 @@ async fn a_refused_question_fails_the_call_and_withdraws_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_is_not_waited_for_for_ever() {
-    let Questioned { upstream, connection, stream, questions } = questioned();
+    let Questioned { stream, questions, .. } = questioned();
     tokio::time::sleep(Duration::from_mins(9)).await;
     assert!(stream.take().is_empty());
     tokio::time::sleep(Duration::from_mins(2)).await;
