@@ -20,7 +20,7 @@ fn envelope<'a>(request: &'a Value, key: &str) -> &'a Value {
     &request["params"]["_meta"][format!("io.modelcontextprotocol/{key}")]
 }
 
-fn discover(upstream: &Upstream) {
+pub(super) fn discover(upstream: &Upstream) {
     let discovered = json!({"jsonrpc": "2.0", "id": "server-discover", "result": {
         "resultType": "complete", "supportedVersions": ["2026-07-28"],
         "capabilities": {"logging": {}, "resources": {"subscribe": true, "listChanged": true},
