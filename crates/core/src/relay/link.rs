@@ -128,6 +128,11 @@ impl Shared {
         }
     }
 
+    /// Whether the upstream has gone for good.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.lock().link, Link::Down(_))
+    }
+
     /// Asks the upstream for a sign of life; the receiver gets it, or an error if it goes.
     pub(crate) fn ping(&self) -> oneshot::Receiver<()> {
         let (answered, answer) = oneshot::channel();

@@ -119,12 +119,12 @@ fn untagged(notification: &Message) -> Vec<Edit<'static>> {
     };
     let whole = members(bytes, meta).all(|key| key.is(SUBSCRIPTION_ID));
     let (object, name) = if whole { (params, "_meta") } else { (meta, SUBSCRIPTION_ID) };
-    let mut cuts = Cuts::of(object);
+    let mut cuts = Cuts::default();
     for entry in members(bytes, object) {
         if entry.is(name) {
-            cuts.goes(&entry, &mut edits);
+            cuts.goes(entry.whole());
         } else {
-            cuts.stays(&entry, &mut edits);
+            cuts.stays(entry.whole(), &mut edits);
         }
     }
     cuts.end(&mut edits);
