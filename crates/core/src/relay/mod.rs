@@ -25,13 +25,14 @@ mod volume;
 mod waiting;
 
 pub(crate) use cause::Cause;
-use dedicated::Source;
+pub(crate) use crossing::{Landlord, Leases, MoveIn};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use expiry::{period, timed_out};
 pub(crate) use initialize::{InitializeResult, requested_version};
+pub(crate) use modern::LISTEN;
 pub(crate) use outbox::Outbox;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
@@ -212,6 +213,11 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The host's server at the other end, if that is what it is.
     fn server(&self) -> Option<ServerId> {
         None
+    }
+
+    /// Whether there is nothing at the other end any more.
+    fn is_over(&self) -> bool {
+        false
     }
 
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.

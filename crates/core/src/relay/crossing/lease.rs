@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::{
     Call, Origin,
-    leases::{Key, Leases},
+    leases::{Key, Leases, MoveIn},
 };
 use crate::{
     era::{
@@ -23,7 +23,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
-    relay::{Connection, Outgoing, Private, Reply, Sink},
+    relay::{Connection, Outgoing, Reply, Sink},
 };
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -31,7 +31,7 @@ const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initiali
 /// See the module.
 pub(super) struct Lease {
     pub(super) key: Key,
-    server: Arc<Private>,
+    server: Arc<dyn Connection>,
     leases: Weak<Leases>,
     ready: Notify,
     state: Mutex<State>,
@@ -65,11 +65,7 @@ impl fmt::Debug for Lease {
 
 impl Lease {
     /// Takes a server and begins the handshake; `server` gets what its unasked messages go to.
-    pub(super) fn open(
-        key: Key,
-        leases: Weak<Leases>,
-        server: impl FnOnce(Arc<dyn Sink>) -> Arc<Private>,
-    ) -> Arc<Self> {
+    pub(super) fn open(key: Key, leases: Weak<Leases>, server: MoveIn) -> Arc<Self> {
         let lease = Arc::new_cyclic(|me: &Weak<Self>| Self {
             key,
             server: server(Arc::new(Unasked(Weak::clone(me)))),

@@ -14,7 +14,7 @@ mod passage;
 mod rounds;
 mod schemas;
 
-pub(super) use leases::Leases;
+pub(crate) use leases::{Landlord, Leases, MoveIn};
 pub(super) use member::open as open_member;
 
 use std::{
