@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -127,6 +127,18 @@ impl Leases {
         self.crossings.end_subscriptions();
     }
 
+    /// Ends every server.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let busy = mem::take(&mut state.busy).into_values();
+        let idle = mem::take(&mut state.idle).into_values().flatten().map(|(lease, _)| lease);
+        let all: Vec<_> = busy.chain(idle).collect();
+        drop(state);
+        for lease in all {
+            lease.end();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,7 +179,7 @@ impl Leases {
 
     /// There are too many servers: those that wait give way.
     fn make_room(&self) {
-        let idle = std::mem::take(&mut self.lock().idle);
+        let idle = mem::take(&mut self.lock().idle);
         for (lease, _) in idle.into_values().flatten() {
             lease.end();
         }
@@ -185,7 +197,7 @@ impl Leases {
     }
 
     fn sweep_from_now_on(&self) {
-        if std::mem::replace(&mut self.lock().sweeping, true) {
+        if mem::replace(&mut self.lock().sweeping, true) {
             return;
         }
         let leases = Weak::clone(&self.me);

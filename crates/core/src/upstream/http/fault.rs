@@ -122,6 +122,14 @@ impl Fault {
         Self { error: Some(Box::new(response)), ..Self::new(Kind::Final, text) }
     }
 
+    /// Whether this is how a server of 2026-07-28 refuses something.
+    pub(super) fn is_modern(&self) -> bool {
+        let codes =
+            [Code::HeaderMismatch, Code::MissingCapability, Code::UnsupportedProtocolVersion];
+        let code = self.error.as_ref().and_then(|error| error.error_code());
+        codes.iter().any(|known| code == Some(i64::from(known.number())))
+    }
+
     /// Whether the server answers like one that does not know what it was asked.
     pub(super) fn is_of_another_protocol(&self) -> bool {
         match self.kind {

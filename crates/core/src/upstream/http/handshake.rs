@@ -150,7 +150,7 @@ impl Channel {
                     return Ok(response);
                 }
                 // The first refusal says more: it is from the transport that servers speak today.
-                Err(fault) if fault.kind == Kind::NoEndpoint => {
+                Err(fault) if fault.kind == Kind::NoEndpoint && !fault.is_modern() => {
                     first.get_or_insert(fault);
                 }
                 Err(fault) => return Err(first.unwrap_or(fault)),

@@ -147,6 +147,7 @@ impl Remote {
     /// Ends every session, within `budget`.
     pub(crate) async fn stop(self, budget: Duration) {
         let shared = &self.0.shared;
+        self.0.leases.end();
         shared.stop.cancel();
         shared.tasks.close();
         if timeout(budget, shared.tasks.wait()).await.is_err() {
