@@ -11,7 +11,7 @@ mod otlp;
 
 use std::{env, io};
 
-use mcp_proxy_core::telemetry::{CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC};
+use mcp_proxy_core::telemetry::{CALLS, CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC};
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -194,9 +194,9 @@ where
     [always.boxed(), entries.boxed()]
 }
 
-/// Whether an event is no matter of levels.
+/// Whether it is no matter of levels. Spans of calls say nothing to a log, and cost each call.
 fn is_special(metadata: &Metadata<'_>) -> bool {
-    matches!(metadata.target(), CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
+    matches!(metadata.target(), CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }
 
 #[cfg(test)]

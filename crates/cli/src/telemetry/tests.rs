@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use mcp_proxy_core::telemetry::CALLS;
+
 use super::{Format, Level, Log, Logging, subscriber};
 use crate::paint::Paint;
 
@@ -53,6 +55,18 @@ fn console_lines_are_raw_and_never_filtered() {
         });
         assert_eq!(out, "starting server on port 8080\na \"quoted\" \\ line\n", "{directives:?}");
         assert_eq!(err, "could not start the proxy\n", "{directives:?}");
+    }
+}
+
+#[test]
+fn spans_of_calls_are_made_for_exporters_only() {
+    for directives in [None, Some("trace")] {
+        for format in [Format::Text, Format::Json] {
+            let logging = Logging { debug: true, level: Level::Info, format };
+            written_as(logging, directives, || {
+                assert!(!tracing::span_enabled!(target: CALLS, tracing::Level::INFO));
+            });
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     body::BodyLimits,
     cors::Cors,
     sse::SseSessions,
+    ticker::Ticker,
 };
 use crate::{
     config::{AllowedHosts, HttpConfig},
@@ -67,6 +68,10 @@ pub(crate) struct Front {
     pub(super) keep_alive: HeaderValue,
     pub(super) normalize_charset: bool,
     pub(super) host: Option<Arc<dyn Host>>,
+    /// How long a response head may wait for the first message, so that both travel in one packet.
+    pub(super) head_delay: Ticker,
+    /// How long a modern answer may take before the response begins without it.
+    pub(super) silence: Ticker,
     reaper: Option<JoinHandle<()>>,
 }
 
@@ -119,6 +124,8 @@ impl Front {
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
             normalize_charset: config.normalize_charset,
             host: None,
+            head_delay: Ticker::new(HEAD_DELAY),
+            silence: Ticker::new(SILENCE),
             reaper,
         }
     }
@@ -198,9 +205,11 @@ fn param(request: &Message, name: &str) -> Option<String> {
     decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
 }
 
-/// How long a response head may wait for the first message, so that head and message travel in
-/// one packet. Long enough for a local server, too short for anybody to notice.
-pub(super) const HEAD_DELAY: Duration = Duration::from_millis(20);
+/// Long enough for a local server, too short for anybody to notice.
+const HEAD_DELAY: Duration = Duration::from_millis(20);
+
+/// Short enough for whoever carries the answer to see signs of life.
+const SILENCE: Duration = Duration::from_secs(12);
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");

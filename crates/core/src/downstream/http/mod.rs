@@ -21,6 +21,7 @@ mod router;
 mod sse;
 mod streamable;
 mod target;
+mod ticker;
 mod trace_context;
 
 pub(crate) use front::{Behind, Front};

@@ -10,7 +10,7 @@ use super::session::add_session_id;
 use crate::{
     downstream::http::{
         events::Events,
-        front::{Front, HEAD_DELAY},
+        front::Front,
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,
@@ -102,7 +102,7 @@ impl Front {
             return poll_fn(|context| stream.poll_ended(context)).await;
         }
         let begun = poll_fn(|context| stream.poll_begun(context));
-        drop(tokio::time::timeout(HEAD_DELAY, begun).await);
+        self.head_delay.limit(begun).await;
     }
 
     async fn send_all(

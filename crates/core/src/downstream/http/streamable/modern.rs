@@ -3,7 +3,7 @@
 //! Each has a connection of its own, which is closed with the response: a client that leaves has
 //! cancelled. The response is JSON if the answer comes first, an event stream otherwise.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header::AUTHORIZATION};
@@ -35,10 +35,6 @@ use crate::{
     relay::{Client, Connection, Principal, Sink},
     session::{Encoding, Reading, Stream},
 };
-
-/// How long an answer may take before the response begins without it, so that whoever carries it
-/// sees signs of life.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -132,7 +128,7 @@ impl Front {
     /// The response with what comes back: JSON if that is the answer and comes in time.
     async fn answer_modern(&self, stream: &Stream, reading: Reading, closing: Closing) -> Response {
         let begun = poll_fn(|context| stream.poll_begun(context));
-        drop(tokio::time::timeout(PATIENCE, begun).await);
+        self.silence.limit(begun).await;
         if stream.begin_events() {
             return event_stream(Events::new(reading, self.metrics.as_ref(), closing));
         }
