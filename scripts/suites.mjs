@@ -36,6 +36,14 @@ export const suites = [
     minutes: 20,
   },
   {
+    // With the whole workspace, so that the dependencies are those of the build.
+    name: "interleavings",
+    lane: "rust",
+    built: true,
+    command: "cargo test --workspace --locked --features mcp-proxy-core/shuttle --lib interleavings".split(" "),
+    count: "cargo",
+  },
+  {
     name: "clippy",
     lane: "rust",
     built: true,
@@ -118,6 +126,16 @@ export const suites = [
       "--cells",
       "proxy/dual-legacy,proxy/legacy-legacy",
     ],
+    minutes: 15,
+  },
+  {
+    name: "conformance of remote servers",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    // Every pair of eras, over HTTP on both sides.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "remote", "--cells", "remote"],
     minutes: 15,
   },
   {
