@@ -243,12 +243,13 @@ impl Connection for Server {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let caller = caller.or(self.asked.as_ref().map(|asked| &asked.caller))?;
+        let stream = reply.as_ref().and_then(Reply::stream).unwrap_or_default();
         if let (Some(reply), Some(id)) = (reply, message.id()) {
             // A repeated id takes the place of the first, which gets an error.
             let displaced = self.open().insert(IdKey::of(id), reply);
             drop(displaced);
         }
-        self.host.deliver(Delivery { server: self.id, text: message.bytes(), caller })
+        self.host.deliver(Delivery { server: self.id, text: message.bytes(), stream, caller })
     }
 
     fn server(&self) -> Option<ServerId> {
