@@ -12,12 +12,13 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 22] = [
+const MAY_USE: [(&str, &[&[&str]]); 23] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
     ("metrics", &[]),
     ("seats", &[]),
+    ("sync", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &[&["jsonrpc", "codec"]]),
@@ -41,7 +42,7 @@ const MAY_USE: [(&str, &[&[&str]]); 22] = [
 const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 
 /// What no message goes through.
-const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "seats"];
+const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "seats", "sync"];
 
 /// What the edges meet in.
 const HINGE: &[&str] = &["relay", "host", "metrics", "tls"];
