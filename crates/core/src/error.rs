@@ -73,9 +73,6 @@ pub enum Error {
         "/metrics on the public port needs an API key (--apiKey); --metricsPort serves it on a port of its own"
     )]
     OpenMetrics,
-    /// Servers that are not shared are greeted by their clients, all of them in the older way.
-    #[error("--upstreamProtocol auto|modern needs --isolation shared")]
-    UnsharedEra,
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

@@ -3,13 +3,14 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
-    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig, UpstreamProtocol},
+    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
+    era::Era,
     error::Error,
     host::Host,
     ports::{CONNECTION_GRACE, Ports, Served},
     relay::{Backend, OnDemand, Readiness},
     tunnel::{self, Tunnel},
-    upstream::{Guard, Nursery, Remote, Supervisor},
+    upstream::{Guard, Households, Nursery, Remote, Supervisor},
 };
 
 /// A running proxy.
@@ -114,6 +115,7 @@ impl Connected {
 enum Server {
     Shared(Supervisor),
     Dedicated(Nursery, Box<UpstreamConfig>),
+    Households(Households),
     Remote(Remote),
 }
 
@@ -123,17 +125,14 @@ impl Server {
             Upstream::Command(config) => config,
             Upstream::Remote(config) => return Ok(Self::Remote(Remote::new(config)?)),
         };
-        let is_shared = config.isolation == Isolation::Shared;
-        if config.protocol != UpstreamProtocol::Legacy && !is_shared {
-            return Err(Error::UnsharedEra);
+        if config.isolation == Isolation::Shared {
+            let config = UpstreamConfig::clone(config);
+            return Ok(Self::Shared(Supervisor::start(config, guard).await?));
         }
-        Ok(match config.isolation {
-            Isolation::Shared => {
-                Self::Shared(Supervisor::start(UpstreamConfig::clone(config), guard).await?)
-            }
-            Isolation::Session | Isolation::Request => {
-                Self::Dedicated(Nursery::start(config, guard)?, config.clone())
-            }
+        let nursery = Nursery::start(config, guard).await?;
+        Ok(match nursery.era() {
+            Era::Legacy => Self::Dedicated(nursery, config.clone()),
+            Era::Modern => Self::Households(Households::new(nursery, config)),
         })
     }
 
@@ -141,6 +140,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, config) => nursery.backend(config),
+            Self::Households(households) => Arc::new(households.clone()),
             Self::Remote(remote) => Arc::new(remote.clone()),
         }
     }
@@ -149,6 +149,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
+            Self::Households(households) => Arc::new(households.clone()),
             Self::Remote(_) => Arc::new(OnDemand),
         }
     }
@@ -156,14 +157,16 @@ impl Server {
     fn name(&self) -> Option<String> {
         match self {
             Self::Shared(supervisor) => supervisor.backend().server_name(),
-            Self::Dedicated(..) | Self::Remote(_) => None,
+            Self::Dedicated(..) | Self::Households(_) | Self::Remote(_) => None,
         }
     }
 
     async fn ended(&self) -> String {
         match self {
             Self::Shared(supervisor) => supervisor.backend().ended().await.message,
-            Self::Dedicated(..) | Self::Remote(_) => std::future::pending().await,
+            Self::Dedicated(..) | Self::Households(_) | Self::Remote(_) => {
+                std::future::pending().await
+            }
         }
     }
 
@@ -171,6 +174,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.stop(budget).await,
             Self::Dedicated(nursery, _) => nursery.stop(budget).await,
+            Self::Households(households) => households.stop(budget).await,
             Self::Remote(remote) => remote.stop(budget).await,
         }
     }

@@ -14,6 +14,7 @@ mod fidelity;
 mod isolation;
 mod listen;
 mod modern_calls;
+mod modern_isolation;
 mod modern_ladder;
 mod modern_listen;
 mod modern_questions;

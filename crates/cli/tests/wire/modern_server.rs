@@ -54,13 +54,6 @@ fn every_protocol_finds_its_server_and_says_if_it_is_another() {
 }
 
 #[test]
-fn a_server_of_a_clients_own_is_greeted_in_the_older_way_only() {
-    let Finished { status, stderr, .. } =
-        launch("modern", "auto").flags(&["--isolation", "session"]).run();
-    assert!(!status.success() && stderr.contains("needs --isolation shared"), "{stderr}");
-}
-
-#[test]
 fn a_server_that_ends_at_the_question_serves_all_the_same() {
     let proxy = launch("touchy", "auto").start();
     proxy.session().assert_healthy();

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::jsonrpc::{Span, decode_string, each_member};
+use crate::jsonrpc::{Span, decode_string, members};
 
 /// What all keys of the specification's own begin with.
 pub(crate) const RESERVED_PREFIX: &str = "io.modelcontextprotocol/";
@@ -41,16 +41,16 @@ impl<'a> RequestMetadata<'a> {
     /// Reads `params._meta`.
     pub(crate) fn parse(meta: &'a str) -> Result<Self, InvalidMetadata> {
         let [mut version, mut capabilities, mut client, mut log_level] = [None; 4];
-        each_member(meta.as_bytes(), Span::new(0, meta.len()), |member| {
-            let slot = match member.name {
-                name if name == PROTOCOL_VERSION.as_bytes() => &mut version,
-                name if name == CLIENT_CAPABILITIES.as_bytes() => &mut capabilities,
-                name if name == CLIENT_INFO.as_bytes() => &mut client,
-                name if name == LOG_LEVEL.as_bytes() => &mut log_level,
-                _ => return,
+        for entry in members(meta.as_bytes(), Span::new(0, meta.len())) {
+            let slot = match &*entry.name() {
+                PROTOCOL_VERSION => &mut version,
+                CLIENT_CAPABILITIES => &mut capabilities,
+                CLIENT_INFO => &mut client,
+                LOG_LEVEL => &mut log_level,
+                _ => continue,
             };
-            *slot = meta.get(member.value.range());
-        });
+            *slot = meta.get(entry.value.range());
+        }
         let version = version.ok_or(InvalidMetadata::Missing(PROTOCOL_VERSION))?;
         let version = text(version)
             .ok_or(InvalidMetadata::Type { key: PROTOCOL_VERSION, expected: "a string" })?;
@@ -71,14 +71,14 @@ impl<'a> RequestMetadata<'a> {
 
 fn is_implementation(raw: &str) -> bool {
     let (mut name, mut version) = (false, false);
-    each_member(raw.as_bytes(), Span::new(0, raw.len()), |member| {
-        let is_text = member.value.of(raw.as_bytes()).starts_with(b"\"");
-        match member.name {
-            b"name" => name = is_text,
-            b"version" => version = is_text,
+    for entry in members(raw.as_bytes(), Span::new(0, raw.len())) {
+        let is_text = entry.value.of(raw.as_bytes()).starts_with(b"\"");
+        match &*entry.name() {
+            "name" => name = is_text,
+            "version" => version = is_text,
             _ => {}
         }
-    });
+    }
     name && version
 }
 

@@ -1,6 +1,8 @@
-//! Walks over the members of an object and the elements of an array, and cuts members out.
+//! Walks over the members of an object and the elements of an array, and cuts parts out of them.
 //!
 //! For the places where a rule needs several values of one object; the text was scanned before.
+
+use std::borrow::Cow;
 
 use super::{
     json::{Key, Members, Scanner, Span},
@@ -11,19 +13,22 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     key: Key<'a>,
-    /// Where the comma before it is; for the first member, where the object's content begins.
-    comma: usize,
     pub(crate) value: Span,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.key.is(name)
     }
 
     /// The key's text.
-    pub(crate) fn name(&self) -> String {
-        self.key.with(|name| String::from_utf8_lossy(name).into_owned())
+    pub(crate) fn name(&self) -> Cow<'a, str> {
+        self.key.text()
+    }
+
+    /// Key and value.
+    pub(crate) fn whole(&self) -> Span {
+        Span::new(self.key.start, self.value.range().end)
     }
 }
 
@@ -34,13 +39,9 @@ pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>
         scanner.as_mut().and_then(|scanner| scanner.enter_object().ok());
     std::iter::from_fn(move || {
         let (scanner, walk) = (scanner.as_mut()?, walk.as_mut()?);
-        let first = walk.is_at_start();
-        let inside = scanner.at();
-        scanner.peek();
-        let comma = if first { inside } else { scanner.at() };
         let key = scanner.next_key(walk).ok()??;
         let value = scanner.value().ok()?;
-        Some(Entry { key, comma, value })
+        Some(Entry { key, value })
     })
 }
 
@@ -56,88 +57,95 @@ pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
     })
 }
 
-/// Cuts members out of one object. Every member has to be named in its order, as one that stays
-/// or as one that goes.
-#[derive(Debug)]
+/// Cuts parts out of one object or array, with the right commas. Every member or element has to be
+/// named in its order, as one that stays or as one that goes. Edits come in ascending order, also
+/// if those inside of a part that stays are made after that is said.
+#[derive(Debug, Default)]
 pub(crate) struct Cuts {
-    inside: usize,
-    /// End of the members at the beginning that go, while none has stayed.
-    leading: Option<usize>,
-    stayed: bool,
+    kept_end: Option<usize>,
+    /// Parts that go, since the last one that stayed.
+    run: Option<Span>,
 }
 
 impl Cuts {
-    pub(crate) fn of(object: Span) -> Self {
-        Self { inside: object.range().start + 1, leading: None, stayed: false }
-    }
-
-    pub(crate) fn stays(&mut self, entry: &Entry<'_>, edits: &mut Vec<Edit<'_>>) {
-        self.stayed = true;
-        if self.leading.take().is_some() {
-            // The comma that parted it from those before goes with them.
-            edits.push(Edit { span: Span::new(self.inside, entry.comma + 1), with: b"" });
+    pub(crate) fn stays(&mut self, part: Span, edits: &mut Vec<Edit<'_>>) {
+        if let Some(run) = self.run.take() {
+            edits.push(cut(run.range().start, part.range().start));
         }
+        self.kept_end = Some(part.range().end);
     }
 
-    pub(crate) fn goes(&mut self, entry: &Entry<'_>, edits: &mut Vec<Edit<'_>>) {
-        let end = entry.value.range().end;
-        if self.stayed {
-            edits.push(Edit { span: Span::new(entry.comma, end), with: b"" });
-        } else {
-            self.leading = Some(end);
-        }
+    pub(crate) fn goes(&mut self, part: Span) {
+        let start = self.run.map_or(part.start, |run| run.start);
+        self.run = Some(Span { start, end: part.end });
     }
 
-    /// Whether any member stayed.
+    /// Whether any part stayed.
     pub(crate) fn end(self, edits: &mut Vec<Edit<'_>>) -> bool {
-        if let Some(end) = self.leading {
-            edits.push(Edit { span: Span::new(self.inside, end), with: b"" });
+        if let Some(run) = self.run {
+            edits.push(cut(self.kept_end.unwrap_or(run.range().start), run.range().end));
         }
-        self.stayed
+        self.kept_end.is_some()
     }
+}
+
+fn cut(start: usize, end: usize) -> Edit<'static> {
+    Edit { span: Span::new(start, end), with: b"" }
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+    use serde_json::{Map, Value};
 
     use super::*;
     use crate::jsonrpc::Assembly;
 
-    fn without(text: &'static str, names: &[&str]) -> String {
-        let source = Bytes::from(text);
-        let object = Span::new(0, text.len());
-        let mut edits = Vec::new();
-        let mut cuts = Cuts::of(object);
-        for entry in members(&source, object) {
-            if names.iter().any(|name| entry.is(name)) {
-                cuts.goes(&entry, &mut edits);
+    fn without(text: &str, goes: impl Fn(usize) -> bool) -> String {
+        let source = Bytes::copy_from_slice(text.as_bytes());
+        let whole = Span::new(0, text.len());
+        let mut parts: Vec<Span> = members(&source, whole).map(|entry| entry.whole()).collect();
+        parts.extend(elements(&source, whole));
+        let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+        for (place, part) in parts.into_iter().enumerate() {
+            if goes(place) {
+                cuts.goes(part);
             } else {
-                cuts.stays(&entry, &mut edits);
+                cuts.stays(part, &mut edits);
             }
         }
         cuts.end(&mut edits);
-        let whole = Assembly { before: b"", source: &source, edits: &edits, behind: b"" };
-        String::from_utf8(whole.frame().runs().concat()).unwrap()
+        let assembly = Assembly { before: b"", source: &source, edits: &edits, behind: b"" };
+        String::from_utf8(assembly.frame().runs().concat()).unwrap()
     }
 
     #[test]
-    fn whichever_members_go_an_object_is_left() {
-        let text = r#"{ "a" : 1 , "b":{"c":[2,{}]},"\u0063" : "x" }"#;
-        for (names, left) in [
-            (&[][..], r#"{ "a" : 1 , "b":{"c":[2,{}]},"\u0063" : "x" }"#),
-            (&["a"][..], r#"{ "b":{"c":[2,{}]},"\u0063" : "x" }"#),
-            (&["b"][..], r#"{ "a" : 1 ,"\u0063" : "x" }"#),
-            (&["c"][..], r#"{ "a" : 1 , "b":{"c":[2,{}]} }"#),
-            (&["a", "b"][..], r#"{"\u0063" : "x" }"#),
-            (&["b", "c"][..], r#"{ "a" : 1  }"#),
-            (&["a", "c"][..], r#"{ "b":{"c":[2,{}]} }"#),
-            (&["a", "b", "c"][..], "{ }"),
+    fn commas_go_with_what_they_separate() {
+        let text = r#"{ "a" : 1 , "b" : [2,3] , "c" : {"d":4} }"#;
+        for (goes, left) in [
+            (&[0][..], r#"{ "b" : [2,3] , "c" : {"d":4} }"#),
+            (&[1], r#"{ "a" : 1 , "c" : {"d":4} }"#),
+            (&[2], r#"{ "a" : 1 , "b" : [2,3] }"#),
+            (&[0, 1], r#"{ "c" : {"d":4} }"#),
+            (&[1, 2], r#"{ "a" : 1 }"#),
+            (&[0, 2], r#"{ "b" : [2,3] }"#),
+            (&[0, 1, 2], "{  }"),
+            (&[], text),
         ] {
-            assert_eq!(without(text, names), left, "{names:?}");
+            assert_eq!(without(text, |place| goes.contains(&place)), left);
         }
-        assert_eq!(without("{}", &["a"]), "{}");
-        assert_eq!(without("[1]", &["a"]), "[1]");
+        assert_eq!(without("[1, 2, 3]", |place| place == 2), "[1, 2]");
+        assert_eq!(without("[]", |_| true), "[]");
+        assert_eq!(without("{}", |_| true), "{}");
+    }
+
+    #[test]
+    fn names_are_decoded() {
+        let text = br#"{"\u0061":1,"b\n":2}"#;
+        let entries: Vec<Entry<'_>> = members(text, Span::new(0, text.len())).collect();
+        assert!(entries[0].is("a") && entries[1].is("b\n"));
+        assert_eq!(entries.iter().map(Entry::name).collect::<Vec<_>>(), ["a", "b\n"]);
     }
 
     #[test]
@@ -148,5 +156,22 @@ mod tests {
         assert_eq!(found, [&b"1"[..], br#""a]""#, b"[2,[]]", b"{}"]);
         assert_eq!(elements(b"[]", Span::new(0, 2)).count(), 0);
         assert_eq!(elements(b"{}", Span::new(0, 2)).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_is_the_rest(keys in proptest::collection::btree_map(any::<String>(), any::<i64>(), 0..8), mask: u8) {
+            let object: Map<String, Value> =
+                keys.into_iter().map(|(key, value)| (key, value.into())).collect();
+            let goes = |place: usize| mask >> place & 1 == 1;
+            let left = without(&Value::Object(object.clone()).to_string(), goes);
+            let expected: Map<String, Value> = object
+                .into_iter()
+                .enumerate()
+                .filter(|(place, _)| !goes(*place))
+                .map(|(_, member)| member)
+                .collect();
+            prop_assert_eq!(serde_json::from_str::<Map<String, Value>>(&left).unwrap(), expected);
+        }
     }
 }

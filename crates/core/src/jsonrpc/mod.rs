@@ -10,7 +10,6 @@ mod json;
 mod members;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod oracle;
-mod removals;
 mod splice;
 
 pub(crate) use batch::{Body, split};
@@ -19,7 +18,6 @@ pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal};
 pub(crate) use members::{Cuts, Entry, elements, members};
-pub(crate) use removals::{Removals, each_element, each_member};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
 
 #[cfg(test)]

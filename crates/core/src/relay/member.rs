@@ -1,6 +1,6 @@
 //! One client's connection to a shared upstream.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -20,6 +20,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification},
+    sync::MutexGuard,
 };
 
 /// Most resources one client may be subscribed to.
@@ -105,7 +106,7 @@ impl Member {
             return self.request_of_modern(request, reply);
         }
         match Method::of(&request.method()) {
-            Method::Initialize | Method::Ping => return self.answer(request, reply),
+            Method::Initialize | Method::Ping => return self.answer(&request, reply),
             Method::SetLevel => return self.set_level(request, reply),
             Method::Subscribe => return self.subscribe(request, reply),
             Method::Unsubscribe => return self.unsubscribe(request, reply),
@@ -124,23 +125,18 @@ impl Member {
     }
 
     /// Answers what the proxy knows itself, as long as there is an upstream.
-    pub(super) fn answer(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        match &self.shared.lock().link {
-            Link::Away { .. } => {}
-            Link::Down(cause) => {
-                reply.error(&cause.error());
-                return None;
+    pub(super) fn answer(&self, request: &Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        let (state, reply) = match self.reachable(request, reply) {
+            Ok(reached) => reached,
+            Err(waiting) => return waiting,
+        };
+        match &state.link {
+            Link::Up { initialize, .. } if Method::of(&request.method()) == Method::Initialize => {
+                reply.result(&initialize.for_client(requested_version(request).as_deref()));
             }
-            Link::Up { initialize, .. } => {
-                if Method::of(&request.method()) == Method::Initialize {
-                    reply.result(&initialize.for_client(requested_version(&request).as_deref()));
-                } else {
-                    reply.result(b"{}");
-                }
-                return None;
-            }
+            _ => reply.result(b"{}"),
         }
-        Some(self.wait(request, reply))
+        None
     }
 
     /// The level is the client's own; the upstream is asked for the most verbose one of all. One
@@ -197,29 +193,35 @@ impl Member {
         request: Message,
         reply: Reply,
     ) -> Option<BoxFuture<'static, ()>> {
-        let Some(uri) = request.uri() else {
-            return self.forward(request, reply, None);
-        };
-        let (mut state, reply) = match self.reachable(&request, reply) {
-            Ok(reached) => reached,
-            Err(waiting) => return waiting,
-        };
-        if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
-            let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
-            reply.error(&ErrorBody::new(Code::Internal, message));
-            return None;
-        }
-        if let Some(effect) = state.subscriptions.want(&uri, self.id, reply) {
-            state.apply(effect, uri);
-            self.shared.watch(&mut state);
-        }
-        None
+        self.about_resource(request, reply, |state, uri, reply| {
+            if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
+                let message =
+                    format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
+                reply.error(&ErrorBody::new(Code::Internal, message));
+                return None;
+            }
+            state.subscriptions.want(uri, self.id, reply)
+        })
     }
 
     pub(super) fn unsubscribe(
         &self,
         request: Message,
         reply: Reply,
+    ) -> Option<BoxFuture<'static, ()>> {
+        self.about_resource(request, reply, |state, uri, reply| {
+            let effect = state.subscriptions.release(uri, self.id);
+            reply.result(b"{}");
+            effect
+        })
+    }
+
+    /// Decides what a request about a resource comes to, as long as there is an upstream.
+    fn about_resource(
+        &self,
+        request: Message,
+        reply: Reply,
+        decide: impl FnOnce(&mut State, &str, Reply) -> Option<Effect<Reply>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
@@ -228,12 +230,10 @@ impl Member {
             Ok(reached) => reached,
             Err(waiting) => return waiting,
         };
-        if let Some(effect) = state.subscriptions.release(&uri, self.id) {
+        if let Some(effect) = decide(&mut state, &uri, reply) {
             state.apply(effect, uri);
             self.shared.watch(&mut state);
         }
-        drop(state);
-        reply.result(b"{}");
         None
     }
 

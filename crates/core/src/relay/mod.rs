@@ -215,7 +215,7 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether there is nothing at the other end any more.
+    /// Whether its server has ended for good, or its client has gone; not every kind knows.
     fn is_over(&self) -> bool {
         false
     }

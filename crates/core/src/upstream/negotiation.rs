@@ -5,17 +5,14 @@
 //! goes wrong after the question, the server is started once more and asked in the older way. What
 //! was found out counts for later starts until one of them fails.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::{
-    child::{Child, Opening},
-    guard::Guard,
-};
+use super::child::{Child, Opening};
 use crate::{
     config::{UpstreamConfig, UpstreamProtocol},
     era::Era,
     error::Error,
-    relay::{InitializeResult, Volume},
+    relay::InitializeResult,
 };
 
 /// How long a server may take for the question before it is asked in the older way, too. Long
@@ -48,12 +45,10 @@ impl Negotiation {
     pub(super) async fn connect(
         &mut self,
         config: &UpstreamConfig,
-        guard: Option<&Guard>,
-        volume: &Arc<Volume>,
+        spawn: impl Fn() -> Result<Child, Error>,
     ) -> Result<Connected, Error> {
         let limit = config.connection_timeout;
         let opening = self.opening(config.protocol, limit);
-        let spawn = || Child::spawn(&config.command, guard, volume);
         let mut outcome = spawn()?.greet(opening, limit).await;
         if let (Opening::Probe(_), Err(failed)) = (opening, &outcome)
             && !failed.is_final

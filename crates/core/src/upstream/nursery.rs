@@ -11,6 +11,7 @@ use std::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,13 +19,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     child::{Child, Opening, STOP_AFTER_FAILURE, failure},
     guard::Guard,
+    negotiation::Negotiation,
     outlook::Outlook,
     program,
     restart::{chance, pause},
     tenancy::Tenancy,
 };
 use crate::{
-    config::{CommandConfig, Isolation, PingConfig, RestartWhen, UpstreamConfig},
+    config::{CommandConfig, Isolation, PingConfig, RestartWhen, UpstreamConfig, UpstreamProtocol},
+    era::Era,
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{
@@ -43,6 +46,8 @@ pub(crate) struct Nursery(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// In which its servers are spoken to.
+    era: Era,
     command: CommandConfig,
     pub(super) connection_timeout: Duration,
     pub(super) child_idle_timeout: Option<Duration>,
@@ -69,10 +74,26 @@ struct Running {
 }
 
 impl Nursery {
-    /// Starts the spares; a command that cannot be started is told at once.
-    pub(crate) fn start(config: &UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
+    /// Starts the spares; a command that cannot be started is told at once. Where it is not known
+    /// of which era its servers are, one is started to find out.
+    pub(crate) async fn start(
+        config: &UpstreamConfig,
+        guard: Option<Guard>,
+    ) -> Result<Self, Error> {
         program::check(&config.command)?;
+        let volume = Arc::default();
+        let era = match config.protocol {
+            UpstreamProtocol::Legacy => Era::Legacy,
+            UpstreamProtocol::Modern => Era::Modern,
+            UpstreamProtocol::Auto => {
+                let spawn = || Child::spawn(&config.command, guard.as_ref(), &volume);
+                let (child, server) = Negotiation::default().connect(config, spawn).await?;
+                child.stop(STOP_AFTER_FAILURE).await;
+                server.era()
+            }
+        };
         let nursery = Self(Arc::new(Inner {
+            era,
             command: config.command.clone(),
             connection_timeout: config.connection_timeout,
             child_idle_timeout: config.child_idle_timeout,
@@ -86,7 +107,7 @@ impl Nursery {
             next: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             outlook: Outlook::default(),
-            volume: Arc::default(),
+            volume,
             serving: TaskTracker::new(),
             stop: CancellationToken::new(),
         }));
@@ -100,6 +121,54 @@ impl Nursery {
         let revives = config.restart.when != RestartWhen::Never;
         let keeps = config.isolation == Isolation::Session;
         Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives, keeps))
+    }
+
+    /// In which its servers are spoken to.
+    pub(crate) fn era(&self) -> Era {
+        self.0.era
+    }
+
+    /// The right to start one server.
+    pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, ErrorBody> {
+        Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| {
+            let limit = self.0.max_children;
+            let message =
+                format!("{limit} servers are running, which is the limit (--maxChildren)");
+            ErrorBody::new(Code::Unavailable, message)
+        })
+    }
+
+    /// A server that nobody has.
+    pub(super) fn take(&self) -> Result<Child, Error> {
+        self.0.take()
+    }
+
+    /// Does something that has to be done before the nursery is closed.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.0.serving.spawn(work)
+    }
+
+    /// Cancelled when the proxy stops.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.0.stop.clone()
+    }
+
+    /// A server has answered.
+    pub(super) fn succeeded(&self) {
+        self.0.succeeded();
+    }
+
+    /// A server could not be started.
+    pub(super) fn failed(&self, reason: String) {
+        self.0.failed(reason);
+    }
+
+    /// Servers were started in place of others.
+    pub(super) fn count_restarts(&self, restarts: u64) {
+        self.0.restarts.fetch_add(restarts, Ordering::Relaxed);
     }
 
     /// Ends all servers and everything they have started, within `budget`.
@@ -118,17 +187,12 @@ impl Nursery {
 
 impl relay::Nursery for Nursery {
     fn reserve(&self) -> Result<Box<dyn relay::Slot>, ErrorBody> {
-        let permit = Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| {
-            let limit = self.0.max_children;
-            let message =
-                format!("{limit} servers are running, which is the limit (--maxChildren)");
-            ErrorBody::new(Code::Unavailable, message)
-        })?;
+        let permit = self.permit()?;
         Ok(Box::new(Slot { permit, nursery: Arc::clone(&self.0) }))
     }
 
     fn restarted(&self) {
-        self.0.restarts.fetch_add(1, Ordering::Relaxed);
+        self.count_restarts(1);
     }
 }
 
@@ -265,7 +329,11 @@ impl Inner {
 
     /// Starts a server to see whether it answers, and ends it.
     async fn trial(&self) -> Result<(), Error> {
-        let greeted = self.spawn()?.greet(Opening::Initialize, self.connection_timeout).await;
+        let opening = match self.era {
+            Era::Legacy => Opening::Initialize,
+            Era::Modern => Opening::Discover,
+        };
+        let greeted = self.spawn()?.greet(opening, self.connection_timeout).await;
         let (child, _) = greeted.map_err(|unwelcome| unwelcome.error)?;
         child.stop(STOP_AFTER_FAILURE).await;
         Ok(())

@@ -17,6 +17,7 @@ use super::{
     handshake,
     hang::hang,
     negotiation::{Connected, Negotiation},
+    nursery::Nursery,
     restart::{History, Run, Verdict, chance},
 };
 use crate::{
@@ -39,19 +40,34 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     /// Starts the server and completes the handshake with it, unless that may happen later.
     pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
-        let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
-        let shared = Shared::new(handshake::NEXT_ID, limits, config.restart.wait);
+        let shared = shared(&config);
+        let (command, volume) = (config.command.clone(), Arc::clone(shared.volume()));
+        let spawn = move || Child::spawn(&command, guard.as_ref(), &volume);
+        Self::supervise(config, shared, Box::new(spawn)).await
+    }
+
+    /// As [`Self::start`], with processes of the nursery.
+    pub(super) async fn raise(config: UpstreamConfig, nursery: Nursery) -> Result<Self, Error> {
+        let shared = shared(&config);
+        Self::supervise(config, shared, Box::new(move || nursery.take())).await
+    }
+
+    async fn supervise(
+        config: UpstreamConfig,
+        shared: Arc<Shared>,
+        spawn: Spawn,
+    ) -> Result<Self, Error> {
         let mut negotiation = Negotiation::default();
         let first = if config.listen_early {
             None
         } else {
-            Some(negotiation.connect(&config, guard.as_ref(), shared.volume()).await?)
+            Some(negotiation.connect(&config, &spawn).await?)
         };
         let (stop, stopped) = oneshot::channel();
         let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
         let tending = tokio::spawn(Arc::clone(&shared).tend());
         let history = History::default();
-        let watch = Watch { config, guard, negotiation, shared: Arc::clone(&shared), history };
+        let watch = Watch { config, spawn, negotiation, shared: Arc::clone(&shared), history };
         let first = first.map(|connected| watch.admit(connected));
         let supervision = tokio::spawn(watch.keep(first, stopped));
         Ok(Self { shared, stop, supervision, expiry, tending })
@@ -75,6 +91,14 @@ impl Supervisor {
     }
 }
 
+/// Starts a process.
+type Spawn = Box<dyn Fn() -> Result<Child, Error> + Send + Sync>;
+
+fn shared(config: &UpstreamConfig) -> Arc<Shared> {
+    let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
+    Shared::new(handshake::NEXT_ID, limits, config.restart.wait)
+}
+
 /// A server that calls go to.
 struct Admitted {
     child: Child,
@@ -85,7 +109,7 @@ struct Admitted {
 /// The state of the supervision.
 struct Watch {
     config: UpstreamConfig,
-    guard: Option<Guard>,
+    spawn: Spawn,
     negotiation: Negotiation,
     shared: Arc<Shared>,
     history: History,
@@ -93,7 +117,7 @@ struct Watch {
 
 impl Watch {
     async fn connect(&mut self) -> Result<Connected, Error> {
-        self.negotiation.connect(&self.config, self.guard.as_ref(), self.shared.volume()).await
+        self.negotiation.connect(&self.config, &self.spawn).await
     }
 
     /// Lets calls go to a server.

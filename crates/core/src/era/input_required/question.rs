@@ -2,7 +2,7 @@
 
 use serde_json::{Value, value::RawValue};
 
-use crate::jsonrpc::{Edit, Message, Raw, Removals, Span, each_member, find_member};
+use crate::jsonrpc::{Cuts, Message, Raw, Span, find_member, members};
 
 /// What a question needs of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,13 +104,14 @@ impl Need {
 
 /// Params without what only requests of the older era have.
 fn embedded(request: &Message, params: Span) -> String {
-    let mut cuts = Removals::default();
-    each_member(request.bytes(), params, |member| match member.name {
-        b"elicitationId" | b"task" | b"_meta" => cuts.cut(member.whole),
-        _ => cuts.keep(member.whole),
-    });
-    let cuts = cuts.finish();
-    let edits: Vec<Edit<'_>> = cuts.iter().map(|&span| Edit { span, with: b"" }).collect();
+    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+    for entry in members(request.bytes(), params) {
+        match &*entry.name() {
+            "elicitationId" | "task" | "_meta" => cuts.goes(entry.whole()),
+            _ => cuts.stays(entry.whole(), &mut edits),
+        }
+    }
+    cuts.end(&mut edits);
     let left = request.edited(&edits);
     let params = left.params().map_or(&b"{}"[..], |span| left.text(span));
     String::from_utf8_lossy(params).into_owned()

@@ -140,20 +140,20 @@ fn trimmed(text: &[u8], object: Span, cut: impl Fn(&[&str], &Entry<'_>) -> bool)
     let source = bytes::Bytes::copy_from_slice(object.of(text));
     let object = Span::new(0, source.len());
     let mut edits: Vec<Edit<'_>> = Vec::new();
-    let mut cuts = Cuts::of(object);
+    let mut cuts = Cuts::default();
     for entry in members(&source, object) {
         if cut(&[], &entry) {
-            cuts.goes(&entry, &mut edits);
+            cuts.goes(entry.whole());
             continue;
         }
-        cuts.stays(&entry, &mut edits);
+        cuts.stays(entry.whole(), &mut edits);
         let name = entry.name();
-        let mut inner = Cuts::of(entry.value);
+        let mut inner = Cuts::default();
         for below in members(&source, entry.value) {
             if cut(&[&name], &below) {
-                inner.goes(&below, &mut edits);
+                inner.goes(below.whole());
             } else {
-                inner.stays(&below, &mut edits);
+                inner.stays(below.whole(), &mut edits);
             }
         }
         inner.end(&mut edits);

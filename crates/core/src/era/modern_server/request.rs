@@ -88,20 +88,20 @@ pub(crate) fn cleansed(request: Message) -> Message {
     };
     let bytes = request.bytes();
     let mut edits: Vec<Edit<'_>> = Vec::new();
-    let mut cuts = Cuts::of(params);
+    let mut cuts = Cuts::default();
     for entry in members(bytes, params) {
         if FOREIGN.iter().any(|name| entry.is(name)) {
-            cuts.goes(&entry, &mut edits);
+            cuts.goes(entry.whole());
             continue;
         }
-        cuts.stays(&entry, &mut edits);
+        cuts.stays(entry.whole(), &mut edits);
         if entry.is("_meta") {
-            let mut inner = Cuts::of(entry.value);
+            let mut inner = Cuts::default();
             for key in members(bytes, entry.value) {
                 if key.name().starts_with(RESERVED_PREFIX) {
-                    inner.goes(&key, &mut edits);
+                    inner.goes(key.whole());
                 } else {
-                    inner.stays(&key, &mut edits);
+                    inner.stays(key.whole(), &mut edits);
                 }
             }
             inner.end(&mut edits);

@@ -99,7 +99,7 @@ pub(crate) fn read(response: &Message, family: Family) -> Verdict {
     let bytes = response.bytes();
     let (mut kind, mut requests, mut state) = (None, None, None);
     let (mut content, mut structured) = (None, None);
-    let mut cuts = Cuts::of(result);
+    let mut cuts = Cuts::default();
     for entry in members(bytes, result) {
         let value = Some(entry.value);
         if entry.is("resultType") {
@@ -114,10 +114,10 @@ pub(crate) fn read(response: &Message, family: Family) -> Verdict {
             structured = value;
         }
         if is_foreign(bytes, &entry, family) {
-            cuts.goes(&entry, &mut rewrite.cuts);
+            cuts.goes(entry.whole());
             continue;
         }
-        cuts.stays(&entry, &mut rewrite.cuts);
+        cuts.stays(entry.whole(), &mut rewrite.cuts);
         if entry.is("_meta") {
             cut_server_info(bytes, entry.value, &mut rewrite.cuts);
         } else if family == Family::Tools && entry.is("tools") {
@@ -150,12 +150,12 @@ fn is_foreign(bytes: &[u8], entry: &Entry<'_>, family: Family) -> bool {
 }
 
 fn cut_server_info(bytes: &[u8], meta: Span, edits: &mut Vec<Edit<'static>>) {
-    let mut cuts = Cuts::of(meta);
+    let mut cuts = Cuts::default();
     for key in members(bytes, meta) {
         if key.is(SERVER_INFO) {
-            cuts.goes(&key, edits);
+            cuts.goes(key.whole());
         } else {
-            cuts.stays(&key, edits);
+            cuts.stays(key.whole(), edits);
         }
     }
     cuts.end(edits);

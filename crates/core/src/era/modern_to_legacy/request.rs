@@ -2,7 +2,7 @@
 
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
-    jsonrpc::{Edit, Message, Removals, Span, each_member},
+    jsonrpc::{Cuts, Edit, Message, Span, find_member, members},
 };
 
 /// See the module.
@@ -57,57 +57,62 @@ impl Asked {
 }
 
 impl LegacyRequest {
+    /// Where a request says what it continues.
+    pub(crate) fn state_of(modern: &Message) -> Option<Span> {
+        find_member(modern.bytes(), modern.params()?, "requestState")
+    }
+
     /// Strips a request or a notification.
     pub(crate) fn of(modern: &Message) -> Self {
         let text = modern.bytes();
         let Some(params) = modern.params() else {
             return Self { message: modern.clone(), retry: None, log_level: None };
         };
-        let (mut outer, mut inner) = (Removals::default(), Vec::new());
+        let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
         let (mut retry, mut log_level) = (Retry::default(), None);
-        each_member(text, params, |member| match member.name {
-            b"requestState" => {
-                retry.state = Some(member.value);
-                outer.cut(member.whole);
-            }
-            b"inputResponses" => {
-                retry.responses = Some(member.value);
-                outer.cut(member.whole);
-            }
-            // Core tasks do not cross, and the modern era ignores their parameter.
-            b"task" => outer.cut(member.whole),
-            b"_meta" => match meta_cuts(text, member.value, &mut log_level) {
-                Some(cuts) => {
-                    inner = cuts;
-                    outer.keep(member.whole);
+        for entry in members(text, params) {
+            match &*entry.name() {
+                "requestState" => {
+                    retry.state = Some(entry.value);
+                    cuts.goes(entry.whole());
                 }
-                None => outer.cut(member.whole),
-            },
-            _ => outer.keep(member.whole),
-        });
-        let mut cuts = outer.finish();
-        cuts.append(&mut inner);
-        cuts.sort_by_key(|span| span.start);
-        let edits: Vec<Edit<'_>> = cuts.iter().map(|&span| Edit { span, with: b"" }).collect();
+                "inputResponses" => {
+                    retry.responses = Some(entry.value);
+                    cuts.goes(entry.whole());
+                }
+                // Core tasks do not cross, and the modern era ignores their parameter.
+                "task" => cuts.goes(entry.whole()),
+                "_meta" => match meta_cuts(text, entry.value, &mut log_level) {
+                    Some(mut inner) => {
+                        cuts.stays(entry.whole(), &mut edits);
+                        edits.append(&mut inner);
+                    }
+                    None => cuts.goes(entry.whole()),
+                },
+                _ => cuts.stays(entry.whole(), &mut edits),
+            }
+        }
+        cuts.end(&mut edits);
         let retry = Some(retry).filter(|retry| *retry != Retry::default());
         Self { message: modern.edited(&edits), retry, log_level }
     }
 }
 
 /// What goes out of `_meta`; `None` if nothing would be left of it.
-fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Vec<Span>> {
+fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Vec<Edit<'static>>> {
     if meta.of(text).first() != Some(&b'{') {
         return Some(Vec::new());
     }
-    let mut cuts = Removals::default();
-    each_member(text, meta, |member| {
-        if member.name == LOG_LEVEL.as_bytes() {
-            *log_level = Some(member.value);
+    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+    for entry in members(text, meta) {
+        match &*entry.name() {
+            LOG_LEVEL => {
+                *log_level = Some(entry.value);
+                cuts.goes(entry.whole());
+            }
+            PROTOCOL_VERSION | CLIENT_CAPABILITIES | CLIENT_INFO => cuts.goes(entry.whole()),
+            _ => cuts.stays(entry.whole(), &mut edits),
         }
-        let is_envelope = [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL]
-            .iter()
-            .any(|key| key.as_bytes() == member.name);
-        if is_envelope { cuts.cut(member.whole) } else { cuts.keep(member.whole) }
-    });
-    (!cuts.is_everything()).then(|| cuts.finish())
+    }
+    cuts.end(&mut edits).then_some(edits)
 }

@@ -1,9 +1,7 @@
 //! A legacy result with what every modern one has.
 
 use super::SERVER_INFO;
-use crate::jsonrpc::{
-    Edit, Message, Removals, Span, each_element, each_member, escape, find_member,
-};
+use crate::jsonrpc::{Cuts, Edit, Message, Span, elements, escape, find_member, members};
 
 /// A replacement that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +13,12 @@ pub(crate) struct Patch {
 impl Patch {
     pub(crate) fn edit(&self) -> Edit<'_> {
         Edit { span: self.span, with: &self.with }
+    }
+}
+
+impl From<&Edit<'_>> for Patch {
+    fn from(edit: &Edit<'_>) -> Self {
+        Self { span: edit.span, with: edit.with.to_vec() }
     }
 }
 
@@ -64,29 +68,35 @@ pub(crate) fn stamps(
         return None;
     }
     let mut found = Found::default();
-    each_member(text, result, |member| match member.name {
-        b"resultType" | b"ttlMs" | b"cacheScope" => found.cuts.cut(member.whole),
-        b"toolResult" if answer == Answer::ToolCall => {
-            found.tool_result = Some(member.value);
-            found.cuts.cut(member.whole);
-        }
-        name => {
-            found.cuts.keep(member.whole);
-            match name {
-                b"_meta" => found.meta = Some(member.value),
-                b"content" => found.content = true,
-                b"tools" => found.tools = Some(member.value),
-                _ => {}
+    let mut cuts = Cuts::default();
+    for entry in members(text, result) {
+        match &*entry.name() {
+            "resultType" | "ttlMs" | "cacheScope" => cuts.goes(entry.whole()),
+            "toolResult" if answer == Answer::ToolCall => {
+                found.tool_result = Some(entry.value);
+                cuts.goes(entry.whole());
+            }
+            name => {
+                cuts.stays(entry.whole(), &mut found.cuts);
+                match name {
+                    "_meta" => found.meta = Some(entry.value),
+                    "content" => found.content = true,
+                    "tools" => found.tools = Some(entry.value),
+                    _ => {}
+                }
             }
         }
-    });
+    }
+    found.is_empty = !cuts.end(&mut found.cuts);
     Some(found.patches(text, result, answer, server))
 }
 
 /// What of a result's members matters.
 #[derive(Default)]
 struct Found {
-    cuts: Removals,
+    cuts: Vec<Edit<'static>>,
+    /// Nothing else is left of it.
+    is_empty: bool,
     meta: Option<Span>,
     content: bool,
     tool_result: Option<Span>,
@@ -118,7 +128,7 @@ impl Found {
                 Some(meta) => patches.push(at_start(text, meta, member)),
             }
         }
-        if self.cuts.is_everything() {
+        if self.is_empty {
             first.pop();
         }
         let start = result.range().start + 1;
@@ -126,9 +136,9 @@ impl Found {
         if answer == Answer::Tools
             && let Some(tools) = self.tools
         {
-            patches.extend(without_tasks(text, tools).into_iter().map(cut));
+            patches.extend(without_tasks(text, tools).iter().map(Patch::from));
         }
-        patches.extend(self.cuts.finish().into_iter().map(cut));
+        patches.extend(self.cuts.iter().map(Patch::from));
         patches.sort_by_key(|patch| (patch.span.start, patch.span.end));
         patches
     }
@@ -141,10 +151,6 @@ impl Found {
     }
 }
 
-fn cut(span: Span) -> Patch {
-    Patch { span, with: Vec::new() }
-}
-
 fn at_start(text: &[u8], object: Span, mut member: Vec<u8>) -> Patch {
     let start = object.range().start + 1;
     if text.get(start..).map(<[u8]>::trim_ascii_start).is_some_and(|rest| !rest.starts_with(b"}")) {
@@ -155,26 +161,29 @@ fn at_start(text: &[u8], object: Span, mut member: Vec<u8>) -> Patch {
 
 /// Core tasks do not cross: a tool that cannot be called without one is not offered, and no tool
 /// says what it does with them.
-fn without_tasks(text: &[u8], tools: Span) -> Vec<Span> {
+fn without_tasks(text: &[u8], tools: Span) -> Vec<Edit<'static>> {
     if memchr::memmem::find(tools.of(text), b"\"execution\"").is_none() {
         return Vec::new();
     }
-    let (mut outer, mut inner) = (Removals::default(), Vec::new());
-    each_element(text, tools, |tool| {
+    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+    for tool in elements(text, tools) {
         let execution = find_member(text, tool, "execution");
         let support = execution.and_then(|execution| find_member(text, execution, "taskSupport"));
         if support.is_some_and(|support| support.of(text) == b"\"required\"") {
-            return outer.cut(tool);
+            cuts.goes(tool);
+            continue;
         }
-        outer.keep(tool);
-        let mut cuts = Removals::default();
-        each_member(text, tool, |member| match member.name {
-            b"execution" => cuts.cut(member.whole),
-            _ => cuts.keep(member.whole),
-        });
-        inner.append(&mut cuts.finish());
-    });
-    let mut cuts = outer.finish();
-    cuts.append(&mut inner);
-    cuts
+        cuts.stays(tool, &mut edits);
+        let mut inner = Cuts::default();
+        for entry in members(text, tool) {
+            if entry.is("execution") {
+                inner.goes(entry.whole());
+            } else {
+                inner.stays(entry.whole(), &mut edits);
+            }
+        }
+        inner.end(&mut edits);
+    }
+    cuts.end(&mut edits);
+    edits
 }

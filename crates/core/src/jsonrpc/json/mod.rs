@@ -3,6 +3,8 @@
 //! It accepts exactly the texts of RFC 8259 up to [`MAX_DEPTH`] levels of nesting, in one pass,
 //! without recursion and without allocating for usual depths. The caller has checked UTF-8.
 
+use std::borrow::Cow;
+
 use memchr::memchr2;
 
 /// Deepest nesting that is passed on: deep enough for any schema, shallow enough for every parser
@@ -53,7 +55,7 @@ pub(crate) struct Key<'a> {
     pub(crate) start: usize,
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
     /// Compares with a plain name; a key written with escapes is decoded first.
     pub(crate) fn is(&self, name: &str) -> bool {
         if self.escaped { self.decoded() == name } else { self.raw == name.as_bytes() }
@@ -67,6 +69,11 @@ impl Key<'_> {
     /// Runs `select` on the decoded key.
     pub(crate) fn with<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
         if self.escaped { select(self.decoded().as_bytes()) } else { select(self.raw) }
+    }
+
+    /// The decoded key.
+    pub(crate) fn text(&self) -> Cow<'a, str> {
+        if self.escaped { self.decoded().into() } else { String::from_utf8_lossy(self.raw) }
     }
 }
 
@@ -339,12 +346,6 @@ impl<'a> Scanner<'a> {
 #[derive(Debug)]
 pub(crate) struct Members {
     first: bool,
-}
-
-impl Members {
-    pub(super) fn is_at_start(&self) -> bool {
-        self.first
-    }
 }
 
 /// Kinds of the open containers, outermost first; `true` is an object.

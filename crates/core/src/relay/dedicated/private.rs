@@ -117,7 +117,6 @@ impl Connection for Private {
         }))
     }
 
-    /// Whether its server has ended, or its client has gone.
     fn is_over(&self) -> bool {
         matches!(self.lock().phase, Phase::Ended(_) | Phase::Closed)
     }

@@ -43,9 +43,9 @@ impl Member {
         let list = match Method::of(&method) {
             Method::Initialize => {
                 self.introduce(&request);
-                return self.answer(request, reply);
+                return self.answer(&request, reply);
             }
-            Method::Ping => return self.answer(request, reply),
+            Method::Ping => return self.answer(&request, reply),
             Method::SetLevel => return self.keep_level(&request, reply),
             Method::Subscribe | Method::Unsubscribe => return self.resource(request, reply),
             Method::Tasks => {

@@ -1,7 +1,5 @@
 //! What a server of 2026-07-28 sends.
 
-use std::sync::MutexGuard;
-
 use tokio::time::Instant;
 
 use super::{super::shared::State, Paused, asking::fail, listening::ending};
@@ -17,6 +15,7 @@ use crate::{
         exchange::{Leg, MemberId},
         fan_out::deliver,
     },
+    sync::MutexGuard,
 };
 
 /// Pause before a call is made again for which the server has no question.
@@ -120,12 +119,12 @@ fn untagged(notification: &Message) -> Vec<Edit<'static>> {
     };
     let whole = members(bytes, meta).all(|key| key.is(SUBSCRIPTION_ID));
     let (object, name) = if whole { (params, "_meta") } else { (meta, SUBSCRIPTION_ID) };
-    let mut cuts = Cuts::of(object);
+    let mut cuts = Cuts::default();
     for entry in members(bytes, object) {
         if entry.is(name) {
-            cuts.goes(&entry, &mut edits);
+            cuts.goes(entry.whole());
         } else {
-            cuts.stays(&entry, &mut edits);
+            cuts.stays(entry.whole(), &mut edits);
         }
     }
     cuts.end(&mut edits);

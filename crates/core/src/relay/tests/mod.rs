@@ -2,6 +2,9 @@
 
 mod dedicated;
 mod expiry;
+#[cfg(feature = "shuttle")]
+mod interleavings;
+mod mixed;
 mod model;
 mod modern;
 mod outbox;
@@ -76,7 +79,8 @@ impl Upstream {
     fn connect(&self, outbox: Arc<Outbox>) {
         let initialize = json!({"jsonrpc": "2.0", "id": 0, "result": {
             "protocolVersion": "2025-11-25",
-            "capabilities": {"logging": {}, "resources": {"subscribe": true}},
+            "capabilities": {"logging": {}, "resources": {"subscribe": true},
+                "tools": {"listChanged": true}},
             "serverInfo": {"name": "scripted", "version": "1"},
         }});
         let initialize = InitializeResult::of(&message(&initialize)).unwrap();

@@ -20,7 +20,7 @@ fn envelope<'a>(request: &'a Value, key: &str) -> &'a Value {
     &request["params"]["_meta"][format!("io.modelcontextprotocol/{key}")]
 }
 
-fn discover(upstream: &Upstream) {
+pub(super) fn discover(upstream: &Upstream) {
     let discovered = json!({"jsonrpc": "2.0", "id": "server-discover", "result": {
         "resultType": "complete", "supportedVersions": ["2026-07-28"],
         "capabilities": {"logging": {}, "resources": {"subscribe": true, "listChanged": true},
@@ -95,6 +95,24 @@ fn roots(id: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "result": {"roots": []}})
 }
 
+/// A client that was asked two questions during its call 7.
+struct Questioned {
+    upstream: Upstream,
+    connection: Arc<dyn Connection>,
+    stream: Arc<Kept>,
+    questions: Vec<Value>,
+}
+
+fn questioned() -> Questioned {
+    let upstream = modern();
+    let (connection, _) = legacy_client(&upstream, &json!({"roots": {}}));
+    let stream = Arc::new(Kept::default());
+    call(&connection, &tool(7), &stream);
+    upstream.says(&input_required(&upstream.sent()[0]["id"]));
+    let questions = stream.take();
+    Questioned { upstream, connection, stream, questions }
+}
+
 #[tokio::test]
 async fn a_call_is_made_again_with_the_clients_answers() {
     let upstream = modern();
@@ -155,12 +173,7 @@ async fn only_the_client_that_was_asked_can_answer_and_only_once() {
 
 #[tokio::test]
 async fn a_refused_question_fails_the_call_and_withdraws_the_other() {
-    let upstream = modern();
-    let (connection, _) = legacy_client(&upstream, &json!({"roots": {}}));
-    let stream = Arc::new(Kept::default());
-    call(&connection, &tool(7), &stream);
-    upstream.says(&input_required(&upstream.sent()[0]["id"]));
-    let questions = stream.take();
+    let Questioned { upstream, connection, stream, questions } = questioned();
     answer(
         &connection,
         &json!({"jsonrpc": "2.0", "id": questions[0]["id"],
@@ -175,12 +188,7 @@ async fn a_refused_question_fails_the_call_and_withdraws_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_is_not_waited_for_for_ever() {
-    let upstream = modern();
-    let (connection, _) = legacy_client(&upstream, &json!({"roots": {}}));
-    let stream = Arc::new(Kept::default());
-    call(&connection, &tool(7), &stream);
-    upstream.says(&input_required(&upstream.sent()[0]["id"]));
-    let questions = stream.take();
+    let Questioned { stream, questions, .. } = questioned();
     tokio::time::sleep(Duration::from_mins(9)).await;
     assert!(stream.take().is_empty());
     tokio::time::sleep(Duration::from_mins(2)).await;
@@ -207,12 +215,7 @@ async fn a_call_that_the_server_puts_off_is_made_again_after_a_pause() {
 
 #[tokio::test]
 async fn a_cancelled_call_takes_its_questions_with_it() {
-    let upstream = modern();
-    let (connection, _) = legacy_client(&upstream, &json!({"roots": {}}));
-    let stream = Arc::new(Kept::default());
-    call(&connection, &tool(7), &stream);
-    upstream.says(&input_required(&upstream.sent()[0]["id"]));
-    let questions = stream.take();
+    let Questioned { upstream, connection, stream, questions } = questioned();
     answer(
         &connection,
         &json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
@@ -230,14 +233,10 @@ async fn a_cancelled_call_takes_its_questions_with_it() {
 
 #[tokio::test]
 async fn a_question_outlives_the_server_that_asked_it() {
-    let upstream = modern();
-    let (connection, _) = legacy_client(&upstream, &json!({"roots": {}}));
-    let stream = Arc::new(Kept::default());
-    call(&connection, &tool(7), &stream);
-    upstream.says(&input_required(&upstream.sent()[0]["id"]));
+    let Questioned { upstream, connection, questions, .. } = questioned();
     let cause = Cause { message: "gone".to_owned(), data: None };
     upstream.shared.lost(&cause, 1);
-    for question in stream.take() {
+    for question in questions {
         if question["id"] == json!(0) {
             answer(&connection, &roots(&question["id"]));
         } else {

@@ -78,26 +78,26 @@ async fn a_server_that_is_not_of_the_newer_era_cannot_be_pinned_to_it() {
     }
 }
 
-#[tokio::test]
-async fn a_slow_server_that_answers_both_questions_is_bound_by_the_handshake() {
+/// The era of a server that takes longer for the first question than it is waited for, and then
+/// answers it and with this the second.
+async fn era_of_slow_server(initialized: &str) -> Era {
     let script = format!(
         "read one; read two; echo '{DISCOVERED}'; \
-         echo '{{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{{\"protocolVersion\":\"2025-11-25\"}}}}'; \
-         cat > /dev/null"
+         echo '{{\"jsonrpc\":\"2.0\",\"id\":0,{initialized}}}'; cat > /dev/null"
     );
     let opening = Opening::Probe(Duration::from_millis(50));
     let (_child, server) = child(&script).greet(opening, MINUTE).await.unwrap();
-    assert_eq!(server.era(), Era::Legacy);
+    server.era()
+}
+
+#[tokio::test]
+async fn a_slow_server_that_answers_both_questions_is_bound_by_the_handshake() {
+    let initialized = r#""result":{"protocolVersion":"2025-11-25"}"#;
+    assert_eq!(era_of_slow_server(initialized).await, Era::Legacy);
 }
 
 #[tokio::test]
 async fn a_slow_server_that_knows_only_the_newer_question_is_of_that_era() {
-    let script = format!(
-        "read one; read two; echo '{DISCOVERED}'; \
-         echo '{{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{{\"code\":-32601,\"message\":\"no\"}}}}'; \
-         cat > /dev/null"
-    );
-    let opening = Opening::Probe(Duration::from_millis(50));
-    let (_child, server) = child(&script).greet(opening, MINUTE).await.unwrap();
-    assert_eq!(server.era(), Era::Modern);
+    let initialized = r#""error":{"code":-32601,"message":"no"}"#;
+    assert_eq!(era_of_slow_server(initialized).await, Era::Modern);
 }

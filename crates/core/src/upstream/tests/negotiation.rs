@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::super::negotiation::Negotiation;
+use super::super::{child::Child, negotiation::Negotiation};
 use crate::{
     config::{CommandConfig, UpstreamConfig, UpstreamProtocol},
     era::Era,
@@ -47,7 +47,9 @@ fn hasty() -> Negotiation {
 }
 
 async fn agreed(negotiation: &mut Negotiation, config: &UpstreamConfig) -> Result<Era, Error> {
-    let (child, server) = negotiation.connect(config, None, &Arc::default()).await?;
+    let (child, server) = negotiation
+        .connect(config, || Child::spawn(&config.command, None, &Arc::default()))
+        .await?;
     child.stop(Duration::from_secs(5)).await;
     Ok(server.era())
 }

@@ -11,7 +11,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::{
-    jsonrpc::{Assembly, Edit, Message, Removals, Span, decode_string, each_element, find_member},
+    jsonrpc::{Assembly, Cuts, Edit, Message, Span, decode_string, elements, find_member},
     protocol::header::annotation::{InvalidAnnotation, MirroredParameter, mirrored_parameters},
 };
 
@@ -47,17 +47,19 @@ impl Tools {
         if known.len() > MAX_TOOLS {
             known.clear();
         }
-        let mut removals = Removals::default();
-        each_element(response.bytes(), tools, |tool| match learn(&mut known, &response, tool) {
-            Ok(()) => removals.keep(tool),
-            Err((name, problem)) => {
-                tracing::warn!("the tool {name:?} is not offered: {problem}");
-                removals.cut(tool);
+        let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+        for tool in elements(response.bytes(), tools) {
+            match learn(&mut known, &response, tool) {
+                Ok(()) => cuts.stays(tool, &mut edits),
+                Err((name, problem)) => {
+                    tracing::warn!("the tool {name:?} is not offered: {problem}");
+                    cuts.goes(tool);
+                }
             }
-        });
+        }
         drop(known);
-        let cuts = removals.finish();
-        if cuts.is_empty() { response } else { without(response, &cuts) }
+        cuts.end(&mut edits);
+        if edits.is_empty() { response } else { with(response, &edits) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -90,10 +92,9 @@ fn learn(
     Ok(())
 }
 
-fn without(response: Message, cuts: &[Span]) -> Message {
-    let edits: Vec<Edit<'_>> = cuts.iter().map(|span| Edit { span: *span, with: b"" }).collect();
+fn with(response: Message, edits: &[Edit<'_>]) -> Message {
     let source = response.bytes();
-    let whole = Assembly { before: b"", source, edits: &edits, behind: b"" };
+    let whole = Assembly { before: b"", source, edits, behind: b"" };
     // Rare enough to be looked at once more, instead of every range being moved.
     Message::parse(whole.frame().runs().concat().into()).unwrap_or(response)
 }

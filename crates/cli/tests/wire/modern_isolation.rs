@@ -1,0 +1,200 @@
+//! A server of 2026-07-28 for each client: `--upstreamProtocol auto|modern` with `--isolation
+//! session|request`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Finished, Launch, Modern, Proxy, Request, Session, call, wait_for};
+
+const ALL: &str = r#"{"elicitation":{},"roots":{},"sampling":{}}"#;
+
+fn launch(mode: &str, protocol: &str, isolation: &str) -> Launch {
+    Launch::new(mode).flags(&["--upstreamProtocol", protocol, "--isolation", isolation])
+}
+
+fn modern() -> Proxy {
+    launch("modern", "modern", "session").start()
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}
+
+fn pid(session: &Session<'_>) -> String {
+    text(&json_of(&session.call("1", "pid", "{}")))
+}
+
+fn text(answer: &Value) -> String {
+    answer["result"]["content"][0]["text"].as_str().expect("a pid").to_owned()
+}
+
+/// The process that serves a request of this principal.
+fn pid_for(proxy: &Proxy, principal: &str) -> String {
+    let request = Modern::call("pid", "{}").request().header("Authorization", principal);
+    let answer = proxy.send(&request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["id"], 1);
+    text(&answer.json())
+}
+
+fn is_running(pid: &str) -> bool {
+    let probe = std::process::Command::new("kill").args(["-0", pid]).output().expect("kill runs");
+    probe.status.success()
+}
+
+#[test]
+fn every_protocol_gives_each_session_its_own_server() {
+    for (mode, protocol) in
+        [("echo", "legacy"), ("echo", "auto"), ("modern", "auto"), ("modern", "modern")]
+    {
+        let proxy = launch(mode, protocol, "session").start();
+        let (one, two) = (proxy.session(), proxy.session());
+        let pids = [pid(&one), pid(&two)];
+        assert_ne!(pids[0], pids[1], "{mode} {protocol}");
+        assert_eq!(pid(&one), pids[0]);
+        assert_eq!(one.delete().status, 200);
+        wait_for("the session's server has ended", || (!is_running(&pids[0])).then_some(()));
+        assert_eq!(pid(&two), pids[1]);
+    }
+}
+
+#[test]
+fn a_server_of_another_era_is_told_to_its_client_or_at_the_start() {
+    let proxy = launch("echo", "modern", "session").start();
+    let answer = proxy.send(&Request::mcp(crate::support::initialize("2025-06-18")));
+    let told = answer.text();
+    assert!(told.contains(r#"refused \"server/discover\""#), "{told}");
+    let Finished { status, stderr, .. } = launch("exit 3", "auto", "session").run();
+    assert!(!status.success() && stderr.contains("before it answered"), "{stderr}");
+}
+
+#[test]
+fn a_session_is_asked_about_its_own_calls_and_told_of_its_own_changes() {
+    let proxy = modern();
+    let (one, two) = (Session::open_with(&proxy, ALL), Session::open_with(&proxy, ALL));
+    let (mut first, mut second) = (one.listen(), two.listen());
+    let ask = call("7", "ask", r#"{"requests":{"r":{"method":"roots/list"}}}"#);
+    let mut stream = one.stream(ask);
+    let question = json_of(&stream.expect());
+    assert_eq!(question["method"], "roots/list");
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"roots":[]}}}}"#, question["id"]);
+    assert_eq!(
+        two.post(answer.clone()).status,
+        202,
+        "an answer of another session changes nothing"
+    );
+    assert_eq!(one.post(answer).status, 202);
+    assert!(stream.expect().contains(r#""answers":{"r":{"roots":[]}}"#));
+    one.call("2", "change", "{}");
+    two.call("3", "change", "{}");
+    for told in [first.expect(), second.expect()] {
+        assert!(told.contains("notifications/tools/list_changed"), "{told}");
+    }
+    for (session, listening, uri) in [(&one, &mut first, "x:a"), (&two, &mut second, "x:b")] {
+        let subscribe = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{{"uri":"{uri}"}}}}"#
+        );
+        assert_eq!(session.post(subscribe).message(), r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        session.call("4", "touch", &format!(r#"{{"uri":"{uri}"}}"#));
+        let told = listening.expect();
+        assert!(told.contains("resources/updated") && told.contains(uri), "{told}");
+    }
+}
+
+#[test]
+fn log_messages_stay_with_their_session_whatever_others_do() {
+    let proxy = modern();
+    let (one, two) = (proxy.session(), proxy.session());
+    for session in [&one, &two] {
+        session.post(
+            r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"debug"}}"#,
+        );
+    }
+    let mut held = two.stream(call("7", "ask", r#"{"requests":{}}"#));
+    let mut stream = one.stream(call("2", "log", "{}"));
+    assert!(stream.expect().contains("notifications/message"));
+    assert!(!held.until(r#""id":7"#).iter().any(|told| told.contains("notifications/message")));
+}
+
+#[test]
+fn requests_of_one_principal_share_a_server_and_of_two_do_not() {
+    let proxy = modern();
+    let mine = pid_for(&proxy, "Bearer me");
+    assert_eq!(pid_for(&proxy, "Bearer me"), mine);
+    assert_ne!(pid_for(&proxy, "Bearer you"), mine);
+    assert_ne!(pid(&proxy.session()), mine, "a session has its own");
+    let listen = Modern::new("subscriptions/listen")
+        .id("\"s\"")
+        .params(r#""notifications":{"toolsListChanged":true}"#);
+    let mut stream = proxy.stream(&listen.request());
+    assert!(stream.expect().contains("acknowledged"));
+    assert_eq!(Modern::call("change", "{}").send(&proxy).status, 200);
+    let told = json_of(&stream.expect());
+    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "s");
+}
+
+#[test]
+fn each_request_has_its_own_server_where_that_is_wanted() {
+    for protocol in ["auto", "modern"] {
+        let flags = ["--stateless", "--prewarm", "1"];
+        let proxy = launch("modern", protocol, "request").flags(&flags).start();
+        let mut pids = BTreeSet::new();
+        for _ in 0..3 {
+            pids.insert(pid_for(&proxy, "Bearer me"));
+            let answer = proxy.send(&Request::mcp(call("1", "pid", "{}")));
+            pids.insert(text(&json_of(&answer.message())));
+        }
+        assert_eq!(pids.len(), 6);
+        wait_for("nothing is left of them", || {
+            (!pids.iter().any(|pid| is_running(pid))).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_server_that_has_ended_is_started_again_for_its_session() {
+    let proxy = modern();
+    let session = proxy.session();
+    let before = pid(&session);
+    let killed = std::process::Command::new("kill").args(["-9", &before]).status();
+    assert!(killed.expect("kill runs").success());
+    let after = wait_for("another server serves", || {
+        let answer = json_of(&session.call("1", "pid", "{}"));
+        answer.get("result").is_some().then(|| text(&answer))
+    });
+    assert_ne!(after, before);
+}
+
+#[test]
+fn there_are_no_more_servers_than_allowed() {
+    let proxy = launch("modern", "modern", "session").flags(&["--maxChildren", "1"]).start();
+    let session = proxy.session();
+    session.assert_healthy();
+    let refused = Modern::call("pid", "{}").send(&proxy);
+    assert!(refused.text().contains("--maxChildren"), "{}", refused.text());
+    assert_eq!(session.delete().status, 200);
+    wait_for("there is room again", || {
+        let answer = Modern::call("pid", "{}").send(&proxy).json();
+        answer.get("result").is_some().then_some(())
+    });
+    // The server that waits for its principal's next request gives way to a session.
+    let answer = wait_for("it gives way", || {
+        let answer = proxy.send(&Request::mcp(crate::support::initialize("2025-06-18")));
+        (answer.status == 200 && answer.text().contains("serverInfo")).then(|| answer.message())
+    });
+    assert_eq!(
+        json_of(&answer)["result"]["serverInfo"],
+        json!({"name": "fixture", "version": "2.0.0"})
+    );
+}
+
+#[test]
+fn nothing_is_left_of_them_when_the_proxy_stops() {
+    let proxy = modern();
+    let session = proxy.session();
+    let pids = [pid(&session), pid_for(&proxy, "Bearer me")];
+    drop(session);
+    assert!(proxy.terminate().status.success());
+    assert!(!pids.iter().any(|pid| is_running(pid)), "they are gone before the proxy is");
+}

@@ -1,0 +1,122 @@
+//! Clients of both eras at once over one scripted server of either, against a model of who is
+//! entitled to what.
+//!
+//! In any interleaving of calls, progress, log messages, questions, cancellations, subscriptions
+//! and departures: what answers a call reaches that call only, in its client's words, under its own
+//! id and token as its client wrote them, and in the server's order; everything else reaches those
+//! who are entitled to it; each call gets one answer or, given up, none; and the server is told of
+//! a call what its own client says, and nothing of another's.
+
+mod clients;
+mod server;
+mod steps;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{era::Era, protocol::LogLevel};
+use clients::{Called, Listener, Visitor};
+use server::Stream;
+use steps::{Step, step};
+
+const META: &str = "io.modelcontextprotocol/";
+
+/// The proxy with everybody around it.
+struct World {
+    /// The server's.
+    era: Era,
+    upstream: Upstream,
+    visitors: Vec<Visitor>,
+    calls: Vec<Called>,
+    listeners: Vec<Listener>,
+    /// The streams that a server of the newer era has open.
+    streams: Vec<Stream>,
+    /// Ids that the server has seen; none may come twice.
+    seen: BTreeSet<u64>,
+    /// Cancellations that the server has to get.
+    cancellations: BTreeSet<u64>,
+    /// Counts what the server says, so that no two messages are the same.
+    said: u64,
+}
+
+impl World {
+    fn new(era: Era) -> Self {
+        let shared = Shared::new(1, Limits::default(), Duration::from_secs(10));
+        let upstream = Upstream { shared, outbox: Arc::default() };
+        match era {
+            Era::Legacy => upstream.connect(Arc::clone(&upstream.outbox)),
+            Era::Modern => modern::discover(&upstream),
+        }
+        Self {
+            era,
+            upstream,
+            visitors: Vec::new(),
+            calls: Vec::new(),
+            listeners: Vec::new(),
+            streams: Vec::new(),
+            seen: BTreeSet::new(),
+            cancellations: BTreeSet::new(),
+            said: 0,
+        }
+    }
+
+    fn check(&mut self) {
+        self.deliver();
+        assert!(self.cancellations.is_empty(), "not told: {:?}", self.cancellations);
+        for call in &mut self.calls {
+            call.reader.check();
+        }
+        for visitor in &mut self.visitors {
+            visitor.reader.check();
+        }
+        for listener in &mut self.listeners {
+            listener.reader.check();
+        }
+    }
+
+    /// Everything that is still under way is answered, and everything was answered once.
+    fn settle(&mut self) {
+        for call in 0..self.calls.len() {
+            self.apply(&Step::Reply { call });
+            self.apply(&Step::Answer { call, fails: false });
+            self.check();
+        }
+        for call in &self.calls {
+            assert!(!call.running, "it waits for ever");
+            assert_eq!(call.reader.responses, usize::from(!call.given_up));
+        }
+    }
+}
+
+fn run(era: Era, steps: &[Step]) {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+    // Nothing waits for a time here; what is spawned must not run on a clock either.
+    let _entered = runtime.enter();
+    let mut world = World::new(era);
+    for step in steps {
+        world.apply(step);
+        world.check();
+    }
+    world.settle();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn nothing_goes_astray_before_a_server_with_a_handshake(
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        run(Era::Legacy, &steps);
+    }
+
+    #[test]
+    fn nothing_goes_astray_before_a_server_without_one(
+        steps in prop::collection::vec(step(), 0..120),
+    ) {
+        run(Era::Modern, &steps);
+    }
+}
