@@ -110,7 +110,10 @@ export interface Transport {
   start(): Promise<void>;
 }
 
-/** A store of the events of resumable streams. */
+/**
+ * A store of the events of resumable streams. Sessions may share it: a stream's id says whose it is. An event
+ * that only gives a stream an id to resume from is stored as `{}`.
+ */
 export interface EventStore {
   getStreamIdForEventId?(eventId: string): Promise<string | undefined>;
   /** Sends what follows an event on its stream; resolves to the stream's id. */

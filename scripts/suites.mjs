@@ -139,6 +139,15 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "conformance of the node API",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_PACKAGE: "index.js" },
+    // Servers of both SDKs, with all scenarios.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,

@@ -63,7 +63,7 @@ impl Front {
             Route::Session { attachment, primes, seats } => {
                 let (stream, reading) = attachment.session().open_stream(stream);
                 if primes && stream.is_event_stream() {
-                    stream.prime();
+                    self.prime(attachment.session(), &stream).await;
                 }
                 let Some(connection) = attachment.session().connection().cloned() else {
                     return empty_text(StatusCode::ACCEPTED);
