@@ -52,9 +52,8 @@ class StdioServer {
           closed();
         },
       ];
-      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), (kind, _id, _server, _caller, text) =>
-        heard[kind](text),
-      );
+      const hear = (kind, _id, _server, _stream, _caller, text) => heard[kind](text);
+      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), hear);
     });
     return this;
   }
