@@ -1,6 +1,6 @@
 //! A remote server served over standard input and output.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -40,7 +40,7 @@ impl StdioServer {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Interrupted> {
         let Self { remote, max_line_size } = self;
-        let ended = stdio::serve(&remote, max_line_size, streams, stop).await;
+        let ended = stdio::serve(Arc::new(remote.clone()), max_line_size, streams, stop).await;
         let failure = remote.failure();
         remote.stop(FAREWELL).await;
         match (ended, failure) {

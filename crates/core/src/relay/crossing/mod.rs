@@ -25,10 +25,11 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{call::Call, listen::Subscription, passage::Passage, rounds::Rounds, schemas::Schemas};
-use super::{Connection, OpenError, Reply, Sink};
+use super::{Connection, OpenError, Principal, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
     jsonrpc::{ErrorBody, Message},
+    protocol::header::annotation::MirroredParameter,
     seats::Seats,
 };
 
@@ -60,6 +61,20 @@ impl Crossings {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.retain(|subscription| subscription.strong_count() > 0);
         subscriptions.push(Arc::downgrade(subscription));
+    }
+
+    /// Remembers what this principal's callers of the tools listed here mirror in headers.
+    pub(super) fn learn(&self, principal: &Principal, tools: &Message) {
+        self.schemas.learn(principal, tools);
+    }
+
+    /// What is mirrored of this tool's arguments.
+    pub(super) fn mirrored(
+        &self,
+        principal: &Principal,
+        tool: &str,
+    ) -> Option<Arc<[MirroredParameter]>> {
+        self.schemas.of(principal, tool)
     }
 
     /// Ends every subscription with its result.
