@@ -191,14 +191,46 @@ export interface TunnelOptions {
 /** A stdio server for {@link startHTTPServer} to start and to serve. */
 export interface UpstreamOptions {
   args?: string[];
+  /**
+   * Milliseconds after which a server that is not shared is stopped although its session goes on; the session's
+   * next request starts another. 0, the default, keeps it as long as the session.
+   */
+  childIdleTimeout?: number;
   command: string;
   /** Milliseconds the server has to answer the handshake. Default: 60000. */
   connectionTimeout?: number;
   cwd?: string;
   /** Variables on top of the inherited ones. */
   env?: Record<string, string>;
+  /** Hand the environment of this process down. Default: true. */
+  inheritEnv?: boolean;
+  /**
+   * Which clients share a server: all of them, none but the requests of a session, or none but one request
+   * (with `stateless`). Default: `"shared"`.
+   */
+  isolation?: "request" | "session" | "shared";
+  /** Listen before the server is ready; clients get 503 until it is. Default: false. */
+  listenEarly?: boolean;
+  /** Servers at a time where they are not shared; a client too many gets 503. Default: 128. */
+  maxChildren?: number;
+  /** Bytes of the longest message accepted from the server. Default: 20971520 (20 MiB). */
+  maxLineSize?: number;
+  /** Milliseconds a call may take whatever its progress; 0, the default, sets no limit. */
+  maxRequestTime?: number;
+  /** Restarts in a row after which the server is given up; 0 never gives up. Default: 10. */
+  maxRestarts?: number;
+  /** Milliseconds between pings, of which one without an answer restarts the server; 0, the default, sends none. */
+  pingInterval?: number;
+  /** Milliseconds the server has to answer a ping. Default: 10000. */
+  pingTimeout?: number;
+  /** Servers started ahead of the clients that will have them, where they are not shared. Default: 0. */
+  prewarm?: number;
   /** Milliseconds a call may go without an answer or progress; 0 sets no limit. Default: 300000. */
   requestTimeout?: number;
+  /** After which ends of the server it is started again; `"on-failure"` is any but exit code 0, and the default. */
+  restart?: "always" | "never" | "on-failure";
+  /** Milliseconds a call waits for a server that is being restarted. Default: 10000. */
+  restartWait?: number;
   /** Run the command line, joined with spaces, by the system's shell. Default: false. */
   shell?: boolean;
   /** Default: `"legacy"`. */
@@ -235,8 +267,8 @@ export interface HTTPServerOptions {
   /** Default: 10485760 (10 MiB). */
   maxBodySize?: MaxBodySizeOption;
   /**
-   * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. `"strict"` refuses its
-   * requests where the server could only answer them by translation. Default: true.
+   * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. Its requests are translated for
+   * servers that do not know it; `"strict"` refuses them where `createServer` made such a server. Default: true.
    */
   modern?: "strict" | boolean;
   /** Add `charset=utf-8` to textual content types that `onUnhandledRequest` sends without one. Default: true. */

@@ -36,6 +36,14 @@ export const suites = [
     minutes: 20,
   },
   {
+    // With the whole workspace, so that the dependencies are those of the build.
+    name: "interleavings",
+    lane: "rust",
+    built: true,
+    command: "cargo test --workspace --locked --features mcp-proxy-core/shuttle --lib interleavings".split(" "),
+    count: "cargo",
+  },
+  {
     name: "clippy",
     lane: "rust",
     built: true,

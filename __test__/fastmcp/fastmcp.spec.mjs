@@ -9,6 +9,7 @@ import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
@@ -58,6 +59,14 @@ const connect = async (t, url, headers = {}) => {
   await client.connect(transport);
   t.after(() => client.close());
   return { client, transport };
+};
+
+const connectModern = async (t, url, headers = {}) => {
+  const options = { versionNegotiation: { mode: { pin: "2026-07-28" } } };
+  const client = new ModernClient({ name: "test", version: "1.0.0" }, options);
+  await client.connect(new ModernTransport(new URL("/mcp", url), { requestInit: { headers } }));
+  t.after(() => client.close());
+  return client;
 };
 
 const initialize = (url, headers = {}) =>
@@ -164,6 +173,32 @@ describe("FastMCP on this package", () => {
     const { content } = await client.callTool({ arguments: { a: 20, b: 22 }, name: "add" });
     assert.equal(content[0].text, "anybody: 42");
   });
+
+  for (const [how, stateless] of [
+    ["stateful", false],
+    ["stateless", true],
+  ]) {
+    test(`a 2026-07-28 client uses a ${how} server`, async (t) => {
+      const { reported, url } = await start(t, { authenticated: true, stateless });
+      const client = await connectModern(t, url, { authorization: "Bearer good" });
+      assert.equal(client.getServerVersion().name, "fast");
+      assert.deepEqual(
+        (await client.listTools()).tools.map(({ name }) => name),
+        ["add"],
+      );
+      const progress = [];
+      const call = { arguments: { a: 2, b: 3 }, name: "add" };
+      const { content } = await client.callTool(call, { onprogress: (one) => progress.push(one) });
+      assert.deepEqual(content, [{ text: "ann: 5", type: "text" }]);
+      assert.deepEqual(progress, [{ progress: 1, total: 2 }]);
+      const { contents } = await client.readResource({ uri: "file:///note" });
+      assert.equal(contents[0].text, "noted");
+      await assert.rejects(client.callTool({ arguments: {}, name: "none" }), /Unknown tool/);
+      await reported("connect");
+      await reported("disconnect");
+      await assert.rejects(connectModern(t, url), /401/);
+    });
+  }
 
   test("stop() ends the process", async (t) => {
     const { child, url } = await start(t);

@@ -5,16 +5,7 @@ import { test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { McpServer, Server } from "@modelcontextprotocol/server";
 
-import { serve, serverV1, serverV2, until } from "./support.mjs";
-
-const VERSION = "2026-07-28";
-
-const connect = async (t, url, headers = {}) => {
-  const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: { pin: VERSION } } });
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit: { headers } }));
-  t.after(() => client.close());
-  return client;
-};
+import { connectModern, counted, modernRequest as request, serve, serverV1, serverV2, until } from "./support.mjs";
 
 /** A server with a list of tools that changes and a resource to subscribe to. */
 const changing = () => {
@@ -24,44 +15,6 @@ const changing = () => {
   return server;
 };
 
-/** Counts what becomes of the servers that `make` makes. */
-const counted = (make) => {
-  const counts = { closed: 0, created: 0, ended: 0 };
-  const createServer = async () => {
-    const server = make();
-    const close = server.close.bind(server);
-    server.close = async () => {
-      counts.closed++;
-      await close();
-    };
-    counts.created++;
-    return server;
-  };
-  return { counts, createServer, onClose: async () => void counts.ended++ };
-};
-
-/** Posts a request of the revision. */
-const request = async (url, method, { headers, params, ...init } = {}) => {
-  const meta = { clientCapabilities: {}, clientInfo: { name: "t", version: "1" }, protocolVersion: VERSION };
-  const _meta = Object.fromEntries(
-    Object.entries(meta).map(([key, value]) => [`io.modelcontextprotocol/${key}`, value]),
-  );
-  const response = await fetch(`${url}/mcp`, {
-    body: JSON.stringify({ id: 7, jsonrpc: "2.0", method, params: { ...params, _meta } }),
-    headers: {
-      accept: "application/json, text/event-stream",
-      "content-type": "application/json",
-      "mcp-method": method,
-      "mcp-protocol-version": VERSION,
-      ...(params?.name && { "mcp-name": params.name }),
-      ...headers,
-    },
-    method: "POST",
-    ...init,
-  });
-  return response;
-};
-
 test("a client calls a server, which sees the request and who is calling", async (t) => {
   const { url } = await serve(t, {
     authenticate: async (request) => {
@@ -69,7 +22,7 @@ test("a client calls a server, which sees the request and who is calling", async
       return true;
     },
   });
-  const client = await connect(t, url, { "x-user": "ann" });
+  const client = await connectModern(t, url, { headers: { "x-user": "ann" } });
   assert.equal(client.getServerVersion().name, "v2");
   const { content } = await client.callTool({ arguments: {}, name: "who" });
   const seen = JSON.parse(content[0].text);
@@ -79,7 +32,7 @@ test("a client calls a server, which sees the request and who is calling", async
 
 test("both eras are served side by side", async (t) => {
   const { url } = await serve(t);
-  const modern = await connect(t, url);
+  const modern = await connectModern(t, url);
   const legacy = new Client({ name: "test", version: "1" });
   await legacy.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)));
   for (const client of [modern, legacy]) {
@@ -102,7 +55,7 @@ test("progress comes before the result, and a notification makes the response a 
       return server;
     },
   });
-  const client = await connect(t, url);
+  const client = await connectModern(t, url);
   const progress = [];
   await client.callTool({ arguments: {}, name: "steps" }, { onprogress: (one) => progress.push(one.progress) });
   assert.deepEqual(progress, [1, 2]);
@@ -150,7 +103,7 @@ test("subscriptions hear what they asked for until they end, and are taken down 
       return () => void wanted.pop();
     },
   });
-  const client = await connect(t, server.url);
+  const client = await connectModern(t, server.url);
   const heard = [];
   client.setNotificationHandler("notifications/tools/list_changed", () => void heard.push("tools"));
   client.setNotificationHandler("notifications/resources/updated", ({ params }) => void heard.push(params.uri));

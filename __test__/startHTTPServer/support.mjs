@@ -1,4 +1,5 @@
 // Servers of both SDKs to serve, and requests as bytes rather than by an SDK.
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { McpServer as McpServerV1 } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { McpServer } from "@modelcontextprotocol/server";
 
@@ -74,4 +75,50 @@ export const until = async (condition) => {
     if (Date.now() > deadline) throw new Error("it did not happen in 5 s");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+};
+
+const MODERN = "2026-07-28";
+
+/** A client of revision 2026-07-28, which ends with the test. */
+export const connectModern = async (t, url, { capabilities, headers } = {}) => {
+  const options = { capabilities, versionNegotiation: { mode: { pin: MODERN } } };
+  const client = new Client({ name: "test", version: "1" }, options);
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit: { headers } }));
+  t.after(() => client.close());
+  return client;
+};
+
+/** Posts a request of that revision; with `id: null` a notification. */
+export const modernRequest = (url, method, { clientCapabilities = {}, headers, id = 7, meta, params, signal } = {}) => {
+  const envelope = { clientCapabilities, clientInfo: { name: "t", version: "1" }, protocolVersion: MODERN };
+  const keyed = Object.entries(envelope).map(([key, value]) => [`io.modelcontextprotocol/${key}`, value]);
+  const message = { ...(id && { id }), jsonrpc: "2.0", method };
+  return fetch(`${url}/mcp`, {
+    body: JSON.stringify({ ...message, params: { ...params, _meta: { ...Object.fromEntries(keyed), ...meta } } }),
+    headers: {
+      ...HEADERS,
+      "mcp-method": method,
+      "mcp-protocol-version": MODERN,
+      ...(params?.name && { "mcp-name": params.name }),
+      ...headers,
+    },
+    method: "POST",
+    signal,
+  });
+};
+
+/** Counts what becomes of the servers that `make` makes. */
+export const counted = (make) => {
+  const counts = { closed: 0, created: 0, ended: 0 };
+  const createServer = async () => {
+    const server = make();
+    const close = server.close.bind(server);
+    server.close = async () => {
+      counts.closed++;
+      await close();
+    };
+    counts.created++;
+    return server;
+  };
+  return { counts, createServer, onClose: async () => void counts.ended++ };
 };

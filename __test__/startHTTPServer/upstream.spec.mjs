@@ -1,16 +1,42 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { INITIALIZE, openSession, post, serve } from "./support.mjs";
+import { startHTTPServer } from "../../index.js";
+import { INITIALIZE, openSession, post, serve, until } from "./support.mjs";
 
-const upstream = {
-  args: [fileURLToPath(new URL("../fixtures/everything-legacy.mjs", import.meta.url))],
+const fixture = (name) => ({
+  args: [fileURLToPath(new URL(`../fixtures/${name}.mjs`, import.meta.url))],
   command: process.execPath,
+});
+const everything = fixture("everything-legacy");
+const telling = fixture("telling");
+
+/** Serves the server that tells of itself. */
+const serveTelling = (t, upstream) => serve(t, { createServer: undefined, upstream: { ...telling, ...upstream } });
+
+const call = (url, headers, name, given = {}) =>
+  post(url, { id: 9, jsonrpc: "2.0", method: "tools/call", params: { arguments: given, name } }, { headers });
+
+/** What the server of this session says of itself. */
+const told = async (url, headers, given) => {
+  const { messages } = await call(url, headers, "tell", given);
+  return JSON.parse(messages.at(-1).result.content[0].text);
+};
+
+const isRunning = (pid) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 };
 
 test("a stdio server is served without JavaScript", async (t) => {
-  const { url } = await serve(t, { createServer: undefined, upstream });
+  const { url } = await serve(t, { createServer: undefined, upstream: everything });
   const session = await openSession(url);
   const { messages } = await post(url, { id: 3, jsonrpc: "2.0", method: "tools/list" }, { headers: session });
   assert.ok(messages[0].result.tools.length > 0);
@@ -21,7 +47,7 @@ test("callbacks decide about requests to a stdio server too", async (t) => {
     authenticate: async ({ headers }) => headers["x-user"] === "ann",
     createServer: undefined,
     onUnhandledRequest: async (_, response) => void response.end("mine"),
-    upstream,
+    upstream: everything,
   });
   assert.equal((await post(url, INITIALIZE)).status, 401);
   await openSession(url, { "x-user": "ann" });
@@ -29,7 +55,94 @@ test("callbacks decide about requests to a stdio server too", async (t) => {
 });
 
 test("a command that does not exist rejects", async () => {
-  const { startHTTPServer } = await import("../../index.js");
   const options = { port: 0, upstream: { command: "/no/such/command" } };
   await assert.rejects(startHTTPServer(options), /could not run "\/no\/such\/command"/);
+});
+
+describe("an upstream", () => {
+  test("is shared, or one for each session, or ends with its request", async (t) => {
+    const pids = async (upstream, options = {}) => {
+      const { url } = await serve(t, { createServer: undefined, upstream: { ...telling, ...upstream }, ...options });
+      const sessions = options.stateless ? [{}, {}] : [await openSession(url), await openSession(url)];
+      const servers = [];
+      for (const session of [...sessions, sessions[0]]) servers.push((await told(url, session)).pid);
+      return new Set(servers).size;
+    };
+    assert.equal(await pids({}), 1);
+    assert.equal(await pids({ isolation: "session" }), 2);
+    assert.equal(await pids({ isolation: "request" }, { stateless: true }), 3);
+  });
+
+  test("is refused to a client too many", async (t) => {
+    const { url } = await serveTelling(t, { isolation: "session", maxChildren: 1 });
+    await openSession(url);
+    assert.equal((await post(url, INITIALIZE)).status, 503);
+  });
+
+  test("is started ahead of its client", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-upstream-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const { url } = await serveTelling(t, { env: { TELLING: directory }, isolation: "session", prewarm: 1 });
+    await until(() => readdirSync(directory).length > 0);
+    const [ahead] = readdirSync(directory);
+    assert.equal((await told(url, await openSession(url))).pid, Number(ahead));
+  });
+
+  test("that is idle is stopped, and another serves the session's next request", async (t) => {
+    const { url } = await serveTelling(t, { childIdleTimeout: 50, isolation: "session" });
+    const session = await openSession(url);
+    const { pid } = await told(url, session);
+    await until(() => !isRunning(pid));
+    assert.notEqual((await told(url, session)).pid, pid);
+  });
+
+  test("has the directory and the variables that it is given", async (t) => {
+    const cwd = realpathSync(mkdtempSync(join(tmpdir(), "mcp-proxy-upstream-")));
+    t.after(() => rmSync(cwd, { recursive: true }));
+    const { url } = await serveTelling(t, { cwd, env: { TELLING: cwd }, inheritEnv: false });
+    const { env, ...rest } = await told(url, await openSession(url));
+    assert.equal(rest.cwd, cwd);
+    assert.deepEqual(env, { TELLING: cwd });
+  });
+
+  test("that fails is started again", async (t) => {
+    const { url } = await serveTelling(t, { maxRestarts: 2, restartWait: 5000 });
+    const session = await openSession(url);
+    const { pid } = await told(url, session);
+    assert.ok((await call(url, session, "exit", { code: 1 })).messages[0].error);
+    assert.notEqual((await told(url, session)).pid, pid);
+  });
+
+  test("that fails stays down where no restart is wanted", async (t) => {
+    t.mock.method(console, "error", () => {});
+    const { url } = await serveTelling(t, { restart: "never" });
+    const session = await openSession(url);
+    assert.ok((await call(url, session, "exit", { code: 1 })).messages[0].error);
+    assert.ok((await call(url, session, "tell")).messages[0].error);
+  });
+
+  test("that does not answer a ping is started again", async (t) => {
+    t.mock.method(console, "error", () => {});
+    const { url } = await serveTelling(t, { pingInterval: 20, pingTimeout: 500 });
+    const session = await openSession(url);
+    const { pid } = await told(url, session);
+    assert.ok((await call(url, session, "hang")).messages[0].error);
+    await until(() => !isRunning(pid));
+    assert.notEqual((await told(url, session)).pid, pid);
+  });
+
+  test("has so long for a call, and so much for a message", async (t) => {
+    t.mock.method(console, "error", () => {});
+    const { url } = await serveTelling(t, { maxLineSize: 2000, maxRequestTime: 50 });
+    const session = await openSession(url);
+    assert.match((await call(url, session, "never")).messages[0].error.message, /timed out/i);
+    assert.equal((await told(url, session, { words: "x" })).words, "x");
+    assert.ok((await call(url, session, "tell", { words: "x".repeat(2000) })).messages[0].error);
+  });
+
+  test("is waited for by those who come early", async (t) => {
+    t.mock.method(console, "error", () => {});
+    const { url } = await serveTelling(t, { args: [...telling.args, "mute"], listenEarly: true });
+    assert.equal((await post(url, INITIALIZE)).status, 503);
+  });
 });

@@ -84,6 +84,15 @@ pub enum Opening {
     Modern(Vec<String>),
 }
 
+/// What was made of an [`Opening`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// A server of the era that was asked for.
+    AsAsked,
+    /// A server of the 2025 era for a request of 2026-07-28, which is translated for it.
+    Legacy,
+}
+
 /// What may have changed at the servers of a host.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -178,7 +187,7 @@ pub trait Host: Send + Sync + 'static {
         server: ServerId,
         opening: Opening,
         caller: &std::sync::Arc<Caller>,
-    ) -> BoxFuture<'static, Result<(), Refusal>>;
+    ) -> BoxFuture<'static, Result<Made, Refusal>>;
 
     /// Takes a message, or says what to await until it can be taken.
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>>;

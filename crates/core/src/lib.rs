@@ -20,6 +20,7 @@ mod relay;
 mod seats;
 mod session;
 mod stdio_server;
+mod sync;
 pub mod telemetry;
 mod tls;
 pub mod tunnel;

@@ -9,6 +9,9 @@ const CLOSE_GRACE = 1000;
 /** How long a server whose client has gone may go on connecting before it is closed. */
 const CONNECT_GRACE = 2000;
 
+/** The answer that a server takes the requests of 2026-07-28 in translation only. */
+const LEGACY = "legacy";
+
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Waits for a promise, but not for ever. */
@@ -58,15 +61,15 @@ class Sessions {
   async createModern(question, id, uris, head) {
     const entry = await this.#make(question, id, head);
     if (!entry) return;
-    if (!knowsModern(entry.server)) {
+    if (this.#options.modern === "strict" && !knowsModern(entry.server)) {
       await this.close(id);
-      this.#native.answer(question, '"legacy"');
+      this.#native.answer(question, '"unknown"');
       return;
     }
     const preparing = this.#prepareModern(id, entry, { authResult: head.authResult, uris });
-    entry.settled = preparing.catch(() => {});
+    entry.settled ??= preparing.catch(() => {});
     const answer = await preparing.catch((error) => refusal(unwilling, error));
-    if (answer) await this.close(id);
+    if (answer && answer !== LEGACY) await this.close(id);
     this.#native.answer(question, answer);
   }
 
@@ -91,10 +94,15 @@ class Sessions {
     const { onConnect, onListenSubscriptions } = this.#options;
     if (uris.length > 0) entry.release = await onListenSubscriptions?.(uris);
     if (authResult) await server.updateAuth?.(authResult);
+    if (!knowsModern(server)) {
+      await this.#connect(id, entry, {});
+      return LEGACY;
+    }
     await onConnect?.(server);
     entry.transport = new HTTPServerTransport(this.#native, id, {});
     entry.isModern = true;
     await serveModern(server, entry.transport);
+    return undefined;
   }
 
   server(id) {

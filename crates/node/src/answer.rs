@@ -1,7 +1,7 @@
 //! Answers of JavaScript to questions of the front.
 
 use bytes::Bytes;
-use mcp_proxy_core::host::{Refusal, Replay, Unreplayed, Verbatim};
+use mcp_proxy_core::host::{Made, Refusal, Replay, Unreplayed, Verbatim};
 use serde::Deserialize;
 
 /// An answer other than yes.
@@ -11,7 +11,7 @@ pub(crate) enum No {
     Denied(Option<String>),
     Failed(Option<String>),
     Unusable,
-    Legacy,
+    Unknown,
     #[serde(rename_all = "camelCase")]
     Scope {
         required: Vec<String>,
@@ -32,7 +32,7 @@ impl From<No> for Refusal {
             No::Denied(reason) => Self::Denied(reason),
             No::Failed(message) => Self::Failed(message),
             No::Unusable => Self::Unusable,
-            No::Legacy => Self::Legacy,
+            No::Unknown => Self::Legacy,
             No::Scope { required, description } => Self::Scope { required, description },
             No::Response { status, status_text, headers, body } => {
                 Self::Response(Box::new(Verbatim {
@@ -56,6 +56,14 @@ pub(crate) fn admission(answer: Option<String>) -> Result<(), Refusal> {
             Err(Refusal::Unusable)
         }
     }
+}
+
+/// Reads what was made of the wish for a server.
+pub(crate) fn made(answer: Option<String>) -> Result<Made, Refusal> {
+    if answer.as_deref() == Some("legacy") {
+        return Ok(Made::Legacy);
+    }
+    admission(answer).map(|()| Made::AsAsked)
 }
 
 #[derive(Debug, Deserialize)]

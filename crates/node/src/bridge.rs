@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use mcp_proxy_core::host::{
-    Caller, Delivery, Host, Opening, Refusal, Replay, Routed, ServerId, Unreplayed,
+    Caller, Delivery, Host, Made, Opening, Refusal, Replay, Routed, ServerId, Unreplayed,
 };
 use serde_json::json;
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    answer::{admission, replayed},
+    answer::{admission, made, replayed},
     event::{Dispatch, Event, Kind, tell},
     head,
     route::Routes,
@@ -164,9 +164,14 @@ impl Bridge {
         }
     }
 
-    fn ask_admission(&self, event: Event) -> BoxFuture<'static, Result<(), Refusal>> {
+    /// Asks for what this reads from the answer.
+    fn ask_for<T: 'static>(
+        &self,
+        event: Event,
+        read: fn(Option<String>) -> Result<T, Refusal>,
+    ) -> BoxFuture<'static, Result<T, Refusal>> {
         let answer = self.ask(event);
-        Box::pin(async move { answer.await.map_or(Err(Refusal::Unusable), admission) })
+        Box::pin(async move { answer.await.map_or(Err(Refusal::Unusable), read) })
     }
 
     /// An event about a request that JavaScript is to keep.
@@ -218,7 +223,7 @@ impl Host for Bridge {
         server: Option<ServerId>,
     ) -> BoxFuture<'static, Result<(), Refusal>> {
         let event = self.about(Kind::Authenticate, caller);
-        self.ask_admission(Event { server: server.unwrap_or(0), ..event })
+        self.ask_for(Event { server: server.unwrap_or(0), ..event }, admission)
     }
 
     fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>> {
@@ -252,14 +257,14 @@ impl Host for Bridge {
         server: ServerId,
         opening: Opening,
         caller: &Arc<Caller>,
-    ) -> BoxFuture<'static, Result<(), Refusal>> {
+    ) -> BoxFuture<'static, Result<Made, Refusal>> {
         let event = match opening {
             Opening::Legacy(session) => Event { text: session, ..self.about(Kind::Create, caller) },
             Opening::Modern(uris) => {
                 self.about(Kind::CreateModern, caller).with_text(json!(uris).to_string())
             }
         };
-        self.ask_admission(Event { server, ..event })
+        self.ask_for(Event { server, ..event }, made)
     }
 
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>> {

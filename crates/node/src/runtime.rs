@@ -5,7 +5,7 @@
 
 use std::{io, sync::OnceLock, thread};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 
 static RUNTIME: OnceLock<Result<Handle, String>> = OnceLock::new();
 
@@ -15,6 +15,11 @@ pub(crate) fn handle() -> Result<&'static Handle, String> {
         .get_or_init(|| start().map_err(|error| error.to_string()))
         .as_ref()
         .map_err(Clone::clone)
+}
+
+/// Makes the runtime this thread's for a while: what servers say may start timers.
+pub(crate) fn entered() -> Option<EnterGuard<'static>> {
+    handle().ok().map(Handle::enter)
 }
 
 fn start() -> io::Result<Handle> {

@@ -178,6 +178,7 @@ impl NativeServer {
         related: Option<String>,
         event_id: Option<String>,
     ) -> u32 {
+        let _runtime = runtime::entered();
         let related = related.as_deref().map(str::as_bytes);
         let message = Bytes::from(message);
         match self.servers.send(server, message, related, event_id.as_deref()) {
@@ -197,6 +198,7 @@ impl NativeServer {
     /// Ends the response stream of a request, or the standalone one, to be resumed.
     #[napi]
     pub fn interrupt(&self, server: u32, related: Option<String>) {
+        let _runtime = runtime::entered();
         self.servers.interrupt(server, related.as_deref().map(str::as_bytes));
     }
 
@@ -215,12 +217,14 @@ impl NativeServer {
             (_, None) => Change::Resources,
             (_, Some(uri)) => Change::Resource(uri),
         };
+        let _runtime = runtime::entered();
         self.servers.notify(&change);
     }
 
     /// Ends the session of a server.
     #[napi]
     pub fn hang_up(&self, server: u32) {
+        let _runtime = runtime::entered();
         self.servers.hang_up(server);
     }
 

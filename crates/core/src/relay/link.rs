@@ -4,11 +4,7 @@
 //! calls that arrive while it is away wait, and everything the clients have settled with it is
 //! settled again with its successor.
 
-use std::{
-    mem,
-    sync::{Arc, MutexGuard},
-    time::Duration,
-};
+use std::{mem, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::{sync::oneshot, time::timeout};
@@ -24,6 +20,7 @@ use crate::{
     era::{Era, modern_server::DISCOVER},
     jsonrpc::{Code, ErrorBody, Message},
     protocol::List,
+    sync::MutexGuard,
 };
 
 /// See the module.

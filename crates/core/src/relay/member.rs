@@ -1,6 +1,6 @@
 //! One client's connection to a shared upstream.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
@@ -20,6 +20,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification, header::annotation::MirroredParameter},
+    sync::MutexGuard,
 };
 
 /// Most resources one client may be subscribed to.

@@ -214,6 +214,11 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether its server has ended for good, or its client has gone; not every kind knows.
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
 }

@@ -1,11 +1,14 @@
 //! Messages waiting to be written to an upstream.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use crate::jsonrpc::{Assembly, Pieces};
+use crate::{
+    jsonrpc::{Assembly, Pieces},
+    sync::{Mutex, MutexGuard},
+};
 
 /// Bytes queued for an upstream before senders have to wait. One message of any size is always
 /// accepted.

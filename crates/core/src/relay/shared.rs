@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -34,6 +34,7 @@ use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
+    sync::{Mutex, MutexGuard},
     telemetry::traffic,
 };
 

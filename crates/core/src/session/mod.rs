@@ -4,6 +4,8 @@
 //! removes it from the [`Registry`].
 
 mod event_store;
+#[cfg(all(test, feature = "shuttle"))]
+mod interleavings;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
 mod reading;

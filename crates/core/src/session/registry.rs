@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -19,6 +19,7 @@ use crate::{
     jsonrpc::{Frame, Pieces},
     relay::Connection,
     seats::{Seat, Seats},
+    sync::{Mutex, MutexGuard},
 };
 
 /// What becomes of the events on a session's streams.

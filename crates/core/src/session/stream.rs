@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, PoisonError, Weak},
     task::{Context, Poll},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     codec::event_stream,
     jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
     relay::{Outgoing, RESUME_BELOW, Sink},
+    sync::{Mutex, MutexGuard},
 };
 
 /// How messages are written into the response.

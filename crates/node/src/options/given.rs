@@ -169,6 +169,20 @@ impl Kind for Count {
     }
 }
 
+/// A whole number of this range.
+pub(super) struct Whole<const LEAST: u32, const MOST: u32>(pub(super) u32);
+
+impl<const LEAST: u32, const MOST: u32> Kind for Whole<LEAST, MOST> {
+    fn what() -> String {
+        format!("an integer from {LEAST} to {MOST}")
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let number = u32::try_from(value.as_u64()?).ok()?;
+        (LEAST..=MOST).contains(&number).then_some(Self(number))
+    }
+}
+
 /// A callback.
 pub(super) struct Callback;
 

@@ -2,6 +2,7 @@
 
 mod given;
 mod parts;
+mod upstream;
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use mcp_proxy_core::{
 pub(crate) use self::given::Wrong;
 use self::{
     given::{Callback, Count, Either, Given, Off, Word, Words},
-    parts::{auth, cors, tls, tunnel, upstream},
+    parts::{auth, cors, tls, tunnel},
+    upstream::upstream,
 };
 use crate::bridge::Callbacks;
 

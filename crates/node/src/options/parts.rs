@@ -1,16 +1,13 @@
 //! Options that are objects themselves.
 
 use mcp_proxy_core::{
-    config::{
-        AuthConfig, CommandConfig, CorsConfig, CorsOrigin, OAuthChallenge, TlsConfig,
-        UpstreamConfig, UpstreamProtocol,
-    },
+    config::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge, TlsConfig},
     tunnel,
 };
 
 use super::{
-    given::{Callback, Either, Given, Word, Words, Wrong},
-    milliseconds, whole,
+    given::{Callback, Either, Given, Wrong},
+    whole,
 };
 
 /// Cross-origin answers, and whether JavaScript is asked about origins.
@@ -97,34 +94,4 @@ pub(super) fn tunnel(given: &Given) -> Result<Option<tunnel::Config>, Wrong> {
         );
     }
     Ok(Some(config))
-}
-
-impl Words for UpstreamProtocol {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("legacy", Self::Legacy), ("modern", Self::Modern)];
-}
-
-pub(super) fn upstream(given: &Given) -> Result<Option<UpstreamConfig>, Wrong> {
-    let Some(given) = given.take::<Given>("upstream")? else { return Ok(None) };
-    let given = given.named("upstream.");
-    let mut command = CommandConfig::new(given.need::<String>("command")?);
-    let args = given.take::<Vec<String>>("args")?.unwrap_or_default();
-    command.args = args.into_iter().map(Into::into).collect();
-    command.shell = given.switch("shell", false)?;
-    command.cwd = given.take::<String>("cwd")?.map(Into::into);
-    let env = given.take::<std::collections::BTreeMap<String, String>>("env")?.unwrap_or_default();
-    command.env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let mut upstream = UpstreamConfig::new(command);
-    if let Some(Word(protocol)) = given.take("upstreamProtocol")? {
-        upstream.protocol = protocol;
-    } else {
-        upstream.protocol = UpstreamProtocol::Legacy;
-    }
-    if let Some(timeout) = milliseconds(&given, "connectionTimeout")? {
-        upstream.connection_timeout = timeout;
-    }
-    if let Some(timeout) = milliseconds(&given, "requestTimeout")? {
-        upstream.request_timeout = (!timeout.is_zero()).then_some(timeout);
-    }
-    Ok(Some(upstream))
 }

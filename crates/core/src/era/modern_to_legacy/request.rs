@@ -2,7 +2,7 @@
 
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
-    jsonrpc::{Cuts, Edit, Message, Span, members},
+    jsonrpc::{Cuts, Edit, Message, Span, find_member, members},
 };
 
 /// See the module.
@@ -57,6 +57,11 @@ impl Asked {
 }
 
 impl LegacyRequest {
+    /// Where a request says what it continues.
+    pub(crate) fn state_of(modern: &Message) -> Option<Span> {
+        find_member(modern.bytes(), modern.params()?, "requestState")
+    }
+
     /// Strips a request or a notification.
     pub(crate) fn of(modern: &Message) -> Self {
         let text = modern.bytes();

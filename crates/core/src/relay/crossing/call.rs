@@ -122,7 +122,7 @@ impl Call {
             until: Instant::now() + self.patience,
             waits: Waits::Call(Arc::clone(self)),
         };
-        if let Some(token) = self.crossings.rounds.seal(round) {
+        if let Some(token) = self.crossings.seal(round) {
             return reply.result(input_required(&requests, &token).as_bytes());
         }
         reply.error(&too_many_rounds());
@@ -236,7 +236,7 @@ impl Call {
             until: Instant::now() + self.patience,
             waits: Waits::Nothing,
         };
-        match self.crossings.rounds.seal(round) {
+        match self.crossings.seal(round) {
             Some(token) => {
                 reply.result(input_required(&requests_of(questions), &token).as_bytes());
             }

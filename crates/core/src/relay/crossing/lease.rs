@@ -23,7 +23,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
-    relay::{Connection, Outgoing, Private, Reply, Sink},
+    relay::{Connection, Outgoing, Reply, Sink},
 };
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -31,7 +31,8 @@ const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initiali
 /// See the module.
 pub(super) struct Lease {
     pub(super) key: Key,
-    server: Arc<Private>,
+    server: Arc<dyn Connection>,
+    /// Where it goes back to. Otherwise it ends with its call.
     leases: Weak<Leases>,
     ready: Notify,
     state: Mutex<State>,
@@ -40,6 +41,8 @@ pub(super) struct Lease {
 struct State {
     phase: Phase,
     call: Weak<Call>,
+    /// The one who hears what is said to no call, instead of everybody who has leases.
+    listener: Option<Weak<dyn Sink>>,
     /// The id under which the server knows the call.
     id: Vec<u8>,
 }
@@ -68,7 +71,7 @@ impl Lease {
     pub(super) fn open(
         key: Key,
         leases: Weak<Leases>,
-        server: impl FnOnce(Arc<dyn Sink>) -> Arc<Private>,
+        server: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection>,
     ) -> Arc<Self> {
         let lease = Arc::new_cyclic(|me: &Weak<Self>| Self {
             key,
@@ -78,6 +81,7 @@ impl Lease {
             state: Mutex::new(State {
                 phase: Phase::Greeting(Vec::new()),
                 call: Weak::new(),
+                listener: None,
                 id: Vec::new(),
             }),
         });
@@ -117,6 +121,15 @@ impl Lease {
             }
             ready.await;
         }
+    }
+
+    /// What is said to no call goes there.
+    pub(super) fn heard_by(&self, sink: &Arc<dyn Sink>) {
+        self.lock().listener = Some(Arc::downgrade(sink));
+    }
+
+    fn listener(&self) -> Option<Arc<dyn Sink>> {
+        self.lock().listener.as_ref().and_then(Weak::upgrade)
     }
 
     /// Ends the server.
@@ -172,6 +185,9 @@ impl Lease {
     }
 
     fn publish(&self, message: &Message) {
+        if let Some(listener) = self.listener() {
+            return listener.write_message(message, &[], false);
+        }
         if let Some(leases) = self.leases.upgrade() {
             leases.publish(&self.key.principal, message);
         }
@@ -252,8 +268,9 @@ impl Origin for Lease {
 
     fn finished(&self) {
         self.lock().call = Weak::new();
-        if let Some(leases) = self.leases.upgrade() {
-            leases.give_back(&self.key, self);
+        match self.leases.upgrade() {
+            Some(leases) => leases.give_back(&self.key, self),
+            None => self.end(),
         }
     }
 
@@ -336,7 +353,12 @@ impl Sink for Unasked {
         }
     }
 
-    fn forget(&self) {}
+    /// There will be no more.
+    fn forget(&self) {
+        if let Some(listener) = self.0.upgrade().and_then(|lease| lease.listener()) {
+            listener.forget();
+        }
+    }
 
     fn is_heard(&self) -> bool {
         true

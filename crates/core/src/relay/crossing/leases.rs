@@ -14,7 +14,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, rounds::Waits};
+use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease};
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
     jsonrpc::{Code, ErrorBody, Message, find_member},
@@ -35,7 +35,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn of(principal: &Principal, request: &Message) -> Self {
+    pub(super) fn of(principal: &Principal, request: &Message) -> Self {
         let member = |name| {
             let span = find_member(request.bytes(), request.meta()?, name)?;
             Some(String::from_utf8_lossy(request.text(span)).into_owned())
@@ -194,11 +194,6 @@ impl Leases {
 
     /// Ends what has waited too long; `false` when nothing is left that could.
     fn sweep(&self, now: Instant) -> bool {
-        for round in self.crossings.rounds.expired(now) {
-            if let Waits::Call(call) = round.waits {
-                call.expire();
-            }
-        }
         let mut state = self.lock();
         let mut ended = Vec::new();
         state.busy.retain(|_, lease| lease.is_usable());
@@ -210,8 +205,7 @@ impl Leases {
             !waiting.is_empty()
         });
         state.listeners.retain(|(_, sink)| sink.strong_count() > 0);
-        let rests = !state.busy.is_empty() || !state.idle.is_empty();
-        state.sweeping = rests || !self.crossings.rounds.is_empty();
+        state.sweeping = !state.busy.is_empty() || !state.idle.is_empty();
         let sweeping = state.sweeping;
         drop(state);
         for (lease, _) in ended {

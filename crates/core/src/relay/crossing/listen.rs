@@ -89,8 +89,8 @@ pub(super) async fn open(server: Arc<dyn Legacy>, request: Message, reply: Reply
     let uris = filter.resource_subscriptions.clone();
     *subscription.lock() =
         State { reply: Some(reply), filter, phase: Phase::Opening(uris.len() + 1) };
-    for uri in uris {
-        subscription.want(&*connection, uri).await;
+    for (place, uri) in uris.into_iter().enumerate() {
+        subscription.want(&*connection, place, uri).await;
     }
     crossings.remember(&subscription);
     subscription.answered(None);
@@ -102,10 +102,10 @@ impl Subscription {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Subscribes to a resource.
-    async fn want(self: &Arc<Self>, connection: &dyn Connection, uri: String) {
+    /// Subscribes to a resource, the one at this place of the filter.
+    async fn want(self: &Arc<Self>, connection: &dyn Connection, place: usize, uri: String) {
         let text = format!(
-            r#"{{"jsonrpc":"2.0","id":0,"method":"resources/subscribe","params":{{"uri":{}}}}}"#,
+            r#"{{"jsonrpc":"2.0","id":{place},"method":"resources/subscribe","params":{{"uri":{}}}}}"#,
             escape(&uri)
         );
         let Ok(message) = Message::parse(text.into()) else { return };
@@ -144,7 +144,7 @@ impl Subscription {
         reply.result(result.as_bytes());
     }
 
-    fn pass_on(&self, notification: &Message) {
+    pub(super) fn pass_on(&self, notification: &Message) {
         let state = self.lock();
         let (Some(reply), Phase::Open) = (&state.reply, state.phase) else { return };
         if !state.filter.admits(notification) {
@@ -171,7 +171,10 @@ impl Sink for Subscription {
         }
     }
 
-    fn forget(&self) {}
+    /// The server says no more.
+    fn forget(&self) {
+        self.end();
+    }
 
     fn is_heard(&self) -> bool {
         true

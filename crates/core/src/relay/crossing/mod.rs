@@ -6,6 +6,7 @@
 //! client's. What outlives the request (a held call, a subscription) is kept in [`Crossings`].
 
 mod call;
+mod hosted;
 mod lease;
 mod leases;
 mod listen;
@@ -14,17 +15,29 @@ mod passage;
 mod rounds;
 mod schemas;
 
+pub(super) use hosted::Hosted;
 pub(super) use leases::Leases;
 pub(super) use member::open as open_member;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
-use self::{call::Call, listen::Subscription, passage::Passage, rounds::Rounds, schemas::Schemas};
+use self::{
+    call::Call,
+    listen::Subscription,
+    passage::Passage,
+    rounds::{Round, Rounds, Waits},
+    schemas::Schemas,
+};
 use super::{Connection, OpenError, Principal, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
@@ -35,11 +48,15 @@ use crate::{
 
 /// Most subscriptions at a time, as the official server has it.
 const MAX_SUBSCRIPTIONS: usize = 1024;
+/// How often it is looked for clients that do not come back.
+const WATCH: Duration = Duration::from_millis(500);
 
 /// What the modern clients of one upstream share.
 #[derive(Debug)]
 pub(super) struct Crossings {
     rounds: Rounds,
+    /// Whether it is looked for clients that do not come back.
+    watches: AtomicBool,
     schemas: Schemas,
     seats: Arc<Seats>,
     subscriptions: Mutex<Vec<Weak<Subscription>>>,
@@ -49,6 +66,7 @@ impl Default for Crossings {
     fn default() -> Self {
         Self {
             rounds: Rounds::default(),
+            watches: AtomicBool::new(false),
             schemas: Schemas::default(),
             seats: Seats::new(Some(MAX_SUBSCRIPTIONS)),
             subscriptions: Mutex::default(),
@@ -77,12 +95,56 @@ impl Crossings {
         self.schemas.of(principal, tool)
     }
 
+    /// The subscriptions that are open.
+    fn subscriptions(&self) -> Vec<Arc<Subscription>> {
+        let subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Ends every subscription with its result.
     pub(super) fn end_subscriptions(&self) {
-        let subscriptions =
-            std::mem::take(&mut *self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner));
-        for subscription in subscriptions.iter().filter_map(Weak::upgrade) {
+        for subscription in self.subscriptions() {
             subscription.end();
+        }
+    }
+
+    /// Keeps a round for as long as its client may take; its token, unless there are too many.
+    fn seal(self: &Arc<Self>, round: Round) -> Option<String> {
+        let token = self.rounds.seal(round)?;
+        if !self.watches.swap(true, Ordering::Relaxed) {
+            tokio::spawn(watch(Arc::downgrade(self)));
+        }
+        Some(token)
+    }
+
+    /// Gives up the calls whose clients have not come back in time; `false` when there are none
+    /// left to watch, or somebody else does.
+    fn expire(&self, now: Instant) -> bool {
+        give_up(self.rounds.expired(now));
+        self.watches.store(false, Ordering::Relaxed);
+        !self.rounds.is_empty() && !self.watches.swap(true, Ordering::Relaxed)
+    }
+
+    /// Gives up the calls whose clients are asked.
+    fn give_up_held(&self) {
+        give_up(self.rounds.all());
+    }
+}
+
+async fn watch(crossings: Weak<Crossings>) {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        let Some(crossings) = crossings.upgrade() else { return };
+        if !crossings.expire(Instant::now()) {
+            return;
+        }
+    }
+}
+
+fn give_up(rounds: Vec<Round>) {
+    for round in rounds {
+        if let Waits::Call(call) = round.waits {
+            call.expire();
         }
     }
 }

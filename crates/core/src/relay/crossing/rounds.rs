@@ -78,6 +78,17 @@ impl Rounds {
         rounds.remove_entry(&token)
     }
 
+    /// Whether a call waits for what comes with this state.
+    pub(super) fn holds(&self, state: &[u8]) -> bool {
+        let Some(token) = decode_string(state) else { return false };
+        self.lock().get(&token).is_some_and(Round::is_held)
+    }
+
+    /// Takes all rounds.
+    pub(super) fn all(&self) -> Vec<Round> {
+        self.lock().drain().map(|(_, round)| round).collect()
+    }
+
     /// Puts a round back whose answers were none.
     pub(super) fn restore(&self, token: String, round: Round) {
         self.lock().insert(token, round);

@@ -117,6 +117,10 @@ impl Connection for Private {
         }))
     }
 
+    fn is_over(&self) -> bool {
+        matches!(self.lock().phase, Phase::Ended(_) | Phase::Closed)
+    }
+
     fn close(&self) {
         let mut state = self.lock();
         let phase = mem::replace(&mut state.phase, Phase::Closed);
@@ -158,11 +162,6 @@ impl Private {
             source,
             state: Mutex::new(state),
         })
-    }
-
-    /// Whether its server has ended, or its client has gone.
-    pub(in crate::relay) fn is_over(&self) -> bool {
-        matches!(self.lock().phase, Phase::Ended(_) | Phase::Closed)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,7 +1,5 @@
 //! What a server of 2026-07-28 sends.
 
-use std::sync::MutexGuard;
-
 use tokio::time::Instant;
 
 use super::{super::shared::State, Paused, asking::fail, listening::ending};
@@ -17,6 +15,7 @@ use crate::{
         exchange::{Leg, MemberId},
         fan_out::deliver,
     },
+    sync::MutexGuard,
 };
 
 /// Pause before a call is made again for which the server has no question.

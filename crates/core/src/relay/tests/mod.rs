@@ -2,6 +2,8 @@
 
 mod dedicated;
 mod expiry;
+#[cfg(feature = "shuttle")]
+mod interleavings;
 mod mixed;
 mod model;
 mod modern;

@@ -1,0 +1,126 @@
+//! Legacy servers of an embedding program for modern clients.
+//!
+//! Each was made for one request and is gone with its answer. While the client is asked something
+//! it stays, and the request that brings the answers finds it.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, leases::Key};
+use crate::{
+    era::modern_to_legacy::LegacyRequest,
+    jsonrpc::{Code, ErrorBody, Message},
+    relay::{Connection, Principal, Sink},
+};
+
+/// What their clients share.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Hosted(Arc<Crossings>);
+
+impl Hosted {
+    /// The connection of the request that this server was made for; `server` gets what its unasked
+    /// messages go to.
+    pub(in crate::relay) fn open(
+        &self,
+        principal: Principal,
+        request: &Message,
+        server: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection>,
+    ) -> Arc<dyn Connection> {
+        let key = Key::of(&principal, request);
+        self.passage(principal, Some(Lease::open(key, Weak::new(), server)))
+    }
+
+    /// The connection of a request that goes on with a call, if this is one.
+    pub(in crate::relay) fn returning(
+        &self,
+        principal: &Principal,
+        request: &Message,
+    ) -> Option<Arc<dyn Connection>> {
+        let state = LegacyRequest::state_of(request)?;
+        let is_held = self.0.rounds.holds(request.text(state));
+        is_held.then(|| self.passage(principal.clone(), None))
+    }
+
+    fn passage(&self, principal: Principal, lease: Option<Arc<Lease>>) -> Arc<dyn Connection> {
+        let crossings = Arc::clone(&self.0);
+        let visit = Visit { crossings, lease, is_called: AtomicBool::new(false) };
+        Arc::new(Passage::new(Arc::new(visit), principal, None))
+    }
+
+    /// Passes a change on to the subscriptions that asked for it.
+    pub(in crate::relay) fn pass_on(&self, notification: &Message) {
+        for subscription in self.0.subscriptions() {
+            subscription.pass_on(notification);
+        }
+    }
+
+    /// Ends every subscription with its result, and gives up the calls whose clients are asked.
+    pub(in crate::relay) fn end(&self) {
+        self.0.end_subscriptions();
+        self.0.give_up_held();
+    }
+}
+
+/// One request and the server that was made for it, if it needed one.
+struct Visit {
+    crossings: Arc<Crossings>,
+    lease: Option<Arc<Lease>>,
+    /// The server ends with its call.
+    is_called: AtomicBool,
+}
+
+impl Visit {
+    fn lease(&self) -> Result<Arc<Lease>, ErrorBody> {
+        let over = || ErrorBody::new(Code::InvalidParams, "the call is over");
+        self.lease.clone().ok_or_else(over)
+    }
+}
+
+impl Legacy for Visit {
+    fn crossings(&self) -> &Arc<Crossings> {
+        &self.crossings
+    }
+
+    fn origin(self: Arc<Self>, _: &Message) -> Result<Arc<dyn Origin>, ErrorBody> {
+        self.is_called.store(true, Ordering::Relaxed);
+        Ok(self.lease()?)
+    }
+
+    fn subscribe(
+        self: Arc<Self>,
+        _: &Message,
+        sink: Arc<dyn Sink>,
+    ) -> BoxFuture<'static, Subscribed> {
+        Box::pin(async move {
+            let lease = self.lease()?;
+            let failed = || ErrorBody::new(Code::Internal, "the MCP server did not start");
+            let greeting = lease.greeted().await.ok_or_else(failed)?;
+            lease.heard_by(&sink);
+            Ok((lease as Arc<dyn Connection>, greeting))
+        })
+    }
+
+    fn notify(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
+        let lease = self.lease.clone()?;
+        Some(Box::pin(async move {
+            if lease.greeted().await.is_none() {
+                return;
+            }
+            if let Some(sending) = Connection::send(&*lease, notification, None, None) {
+                sending.await;
+            }
+        }))
+    }
+
+    fn close(&self) {
+        if let Some(lease) = &self.lease
+            && !self.is_called.load(Ordering::Relaxed)
+        {
+            lease.end();
+        }
+    }
+}

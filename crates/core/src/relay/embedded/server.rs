@@ -1,0 +1,254 @@
+//! The host's server of one client, or of one modern request.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{Embedded, Unsent};
+use crate::{
+    era::{
+        Era,
+        modern_to_legacy::{Filter, SUBSCRIPTION_ID},
+    },
+    host::{Caller, Delivery, Host, ServerId},
+    jsonrpc::{Edit, IdKey, Kind, Message, Span},
+    relay::{Connection, Outgoing, Reply, Sink, reply::write},
+};
+
+const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+type HangUp = Arc<dyn Fn() + Send + Sync>;
+
+/// See the module. Dropped, it is closed: its client did not wait.
+pub(super) struct Server {
+    id: ServerId,
+    host: Arc<dyn Host>,
+    backend: Weak<Embedded>,
+    /// In which era it speaks, once that is known. One that speaks the modern one serves one
+    /// request, which everything that it says belongs to.
+    era: OnceLock<Era>,
+    unsolicited: OnceLock<Arc<dyn Sink>>,
+    hang_up: Option<HangUp>,
+    /// The request that it was made for, which what the proxy itself says comes with.
+    caller: Option<Arc<Caller>>,
+    /// The revisions that it takes, once it has said so.
+    versions: OnceLock<Vec<String>>,
+    /// What the client of a modern subscription hears of.
+    subscription: OnceLock<Filter>,
+    open: Mutex<HashMap<IdKey, Reply>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Settles what is settled once.
+fn settle<T>(place: &OnceLock<T>, value: T, what: &str) {
+    if place.set(value).is_err() {
+        tracing::debug!("{what} was said twice");
+    }
+}
+
+impl Server {
+    pub(super) fn new(id: ServerId, host: Arc<dyn Host>, backend: Weak<Embedded>) -> Self {
+        Self {
+            id,
+            host,
+            backend,
+            era: OnceLock::new(),
+            unsolicited: OnceLock::new(),
+            hang_up: None,
+            caller: None,
+            versions: OnceLock::new(),
+            subscription: OnceLock::new(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// For a client of the older era.
+    pub(super) fn with_session(
+        mut self,
+        unsolicited: Option<Arc<dyn Sink>>,
+        hang_up: Option<HangUp>,
+    ) -> Self {
+        self.speaks(Era::Legacy);
+        if let Some(sink) = unsolicited {
+            settle(&self.unsolicited, sink, "a sink");
+        }
+        self.hang_up = hang_up;
+        self
+    }
+
+    /// For one request.
+    pub(super) fn with_caller(mut self, caller: Arc<Caller>) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
+    pub(super) fn id(&self) -> ServerId {
+        self.id
+    }
+
+    pub(super) fn speaks(&self, era: Era) {
+        settle(&self.era, era, "an era");
+    }
+
+    /// It speaks as older servers do, and what answers nothing goes there.
+    pub(super) fn speaks_to(&self, sink: Arc<dyn Sink>) {
+        settle(&self.unsolicited, sink, "a sink");
+        self.speaks(Era::Legacy);
+    }
+
+    pub(super) fn takes_versions(&self, versions: Vec<String>) {
+        settle(&self.versions, versions, "the revisions of a server");
+    }
+
+    /// It has nothing more to say.
+    pub(super) fn hang_up(&self) {
+        if let Some(hang_up) = self.hang_up.clone() {
+            return hang_up();
+        }
+        // Dropped, they say so.
+        let owed = std::mem::take(&mut *self.open());
+        drop(owed);
+        if let Some(sink) = self.unsolicited.get() {
+            sink.forget();
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<IdKey, Reply>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn send_down(
+        &self,
+        message: &Message,
+        related: Option<&[u8]>,
+        event_id: Option<&str>,
+    ) -> Result<(), Unsent> {
+        if matches!(message.kind(), Kind::Result | Kind::Error) {
+            let key = message.id().map(IdKey::of).ok_or(Unsent::Invalid)?;
+            let reply = self.open().remove(&key).ok_or(Unsent::NoRequest)?;
+            reply.stored_response(message, event_id);
+            return Ok(());
+        }
+        if self.era.get() == Some(&Era::Modern) {
+            return self.send_modern(message);
+        }
+        let Some(related) = related else {
+            if let Some(sink) = self.unsolicited.get() {
+                let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
+                write(&**sink, outgoing, event_id);
+            }
+            return Ok(());
+        };
+        let open = self.open();
+        open.get(&IdKey::of(related)).ok_or(Unsent::NoRequest)?.related(message, event_id);
+        Ok(())
+    }
+
+    fn send_modern(&self, message: &Message) -> Result<(), Unsent> {
+        let open = self.open();
+        let reply = open.values().next().ok_or(Unsent::NoRequest)?;
+        reply.related(message, None);
+        drop(open);
+        if message.method() == ACKNOWLEDGED
+            && let Ok(filter) = Filter::of(message)
+        {
+            settle(&self.subscription, filter, "an acknowledgement");
+        }
+        if self.subscription.get().is_some_and(|filter| *filter == Filter::default()) {
+            // There is nothing that it could hear of.
+            self.end_subscription();
+        }
+        Ok(())
+    }
+
+    /// Passes a change on, if the subscription asked for it.
+    pub(super) fn pass_on(&self, notification: &Message) {
+        let admits = |filter: &Filter| filter.admits(notification);
+        if !self.subscription.get().is_some_and(admits) {
+            return;
+        }
+        let open = self.open();
+        let Some(reply) = open.values().next() else { return };
+        let id = String::from_utf8_lossy(reply.id()).into_owned();
+        let member = format!(r#""{SUBSCRIPTION_ID}":{id}"#);
+        let Some((at, text)) = notification.meta_insertion(&member) else { return };
+        let edits = [Edit { span: Span::new(at, at), with: text.as_bytes() }];
+        reply.related_as(notification, &edits);
+    }
+
+    /// Ends a subscription from the server's side, with its result.
+    pub(super) fn end_subscription(&self) {
+        if self.subscription.get().is_none() {
+            return;
+        }
+        let replies: Vec<Reply> = self.open().drain().map(|(_, reply)| reply).collect();
+        replies.into_iter().for_each(Reply::stream_ended);
+    }
+
+    pub(super) fn interrupt(&self, related: Option<&[u8]>) {
+        match related {
+            None => {
+                if let Some(sink) = self.unsolicited.get() {
+                    sink.interrupt();
+                }
+            }
+            Some(related) => {
+                if let Some(reply) = self.open().get(&IdKey::of(related)) {
+                    reply.interrupt();
+                }
+            }
+        }
+    }
+}
+
+impl Connection for Server {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        let caller = caller.or(self.caller.as_ref())?;
+        if let (Some(reply), Some(id)) = (reply, message.id()) {
+            // A repeated id takes the place of the first, which gets an error.
+            let displaced = self.open().insert(IdKey::of(id), reply);
+            drop(displaced);
+        }
+        self.host.deliver(Delivery { server: self.id, text: message.bytes(), caller })
+    }
+
+    fn server(&self) -> Option<ServerId> {
+        Some(self.id)
+    }
+
+    fn versions(&self) -> Option<&[String]> {
+        self.versions.get().map(Vec::as_slice)
+    }
+
+    fn close(&self) {
+        let open: Vec<Reply> = self.open().drain().map(|(_, reply)| reply).collect();
+        for reply in open {
+            reply.forget();
+        }
+        let Some(backend) = self.backend.upgrade() else { return };
+        let known = backend.lock().remove(&self.id).is_some();
+        if known {
+            self.host.close(self.id);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
