@@ -118,6 +118,16 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "conformance of remote servers",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    // Every pair of eras, over HTTP on both sides.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "remote", "--cells", "remote"],
+    minutes: 15,
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,

@@ -60,6 +60,49 @@ export function proxyCells(bin, flags) {
 }
 
 /**
+ * A proxy command in front of the fixtures over HTTP: each client in its own era, and those whose server is of the
+ * other one.
+ *
+ * @param {string} bin
+ * @param {string[]} flags
+ * @returns {Cell[]}
+ */
+export function remoteCells(bin, flags) {
+  const cell = (fixture, upstream, revision) => ({
+    id: `remote/${fixture}-${upstream}/${revision}`,
+    revision,
+    ceiling: ceilingOf(fixture, revision),
+    start: () =>
+      startBefore(fixture === "dual" ? serveModern : serveLegacy, bin, [...flags, "--upstreamProtocol", upstream]),
+  });
+  return [
+    cell("dual", "auto", LEGACY),
+    cell("dual", "modern", LEGACY),
+    cell("dual", "auto", MODERN),
+    cell("legacy", "auto", MODERN),
+  ];
+}
+
+async function startBefore(serve, bin, flags) {
+  const server = await serve();
+  const [command, ...first] = commandOf(bin);
+  const proxy = await startListening(command, (port) => [
+    ...first,
+    ...["--host", "127.0.0.1", "--port", String(port), ...flags, server.url],
+  ]).catch(async (error) => {
+    await server.close();
+    throw error;
+  });
+  return {
+    url: proxy.url,
+    close: async () => {
+      await proxy.close();
+      await server.close();
+    },
+  };
+}
+
+/**
  * `startHTTPServer` of a package with a server object of either SDK.
  *
  * @param {string} packageEntry
@@ -79,8 +122,10 @@ export function apiCells(packageEntry) {
 /** A 2025-only server cannot be reached directly by a 2026-07-28 client: there, the dual-era one is the measure. */
 const ceilingOf = (fixture, revision) => `direct/${revision === MODERN ? "dual" : fixture}/${revision}`;
 
+const commandOf = (bin) => (/\.[cm]?js$/.test(bin) ? [process.execPath, bin] : [bin]);
+
 function startProxy(bin, flags, fixture) {
-  const [command, ...first] = /\.[cm]?js$/.test(bin) ? [process.execPath, bin] : [bin];
+  const [command, ...first] = commandOf(bin);
   return startListening(command, (port) => [
     ...first,
     ...["--host", "127.0.0.1", "--port", String(port), ...flags, "--", process.execPath, fixture],

@@ -28,13 +28,22 @@ const complain = (line) => {
 };
 const peer = new Stdio([binary, url, ...flags], { answers, complain });
 
+const ask = async (method, params = {}) => JSON.parse(await peer.request(method, params)).result;
+
 await peer.greet();
-const { result } = JSON.parse(await peer.request("tools/list", {}));
-const [first] = result?.tools ?? [];
-for (const { inputSchema, name } of result?.tools ?? []) {
-  // One scenario wants to be shown the schema that the client has read.
-  const value = (key) => (key === "schema" ? first.inputSchema : 1);
-  const args = Object.keys(inputSchema?.properties ?? {}).map((key) => [key, value(key)]);
-  await peer.call(name, Object.fromEntries(args));
+const { tools = [] } = (await ask("tools/list")) ?? {};
+// One scenario wants to be shown the schema that the client has read.
+const value = (key) => (key === "schema" ? tools[0].inputSchema : 1);
+const calls = tools.map(({ inputSchema, name }) => ({
+  arguments: Object.fromEntries(Object.keys(inputSchema?.properties ?? {}).map((key) => [key, value(key)])),
+  name,
+}));
+const made = (context.toolCalls ?? calls).map((call) => () => peer.call(call.name, call.arguments));
+// Calls that are asked back must be told apart while they overlap.
+if (scenario.includes("request-state")) await Promise.all(made.map((call) => call()));
+else for (const call of made) await call();
+if (scenario === "http-standard-headers") {
+  for (const { uri } of (await ask("resources/list")).resources) await ask("resources/read", { uri });
+  for (const { name } of (await ask("prompts/list")).prompts) await ask("prompts/get", { name });
 }
 process.exit(await peer.close());

@@ -1,7 +1,7 @@
 // The official suite's client scenarios that concern a proxy, through `client.mjs` and our stdio.
 //
-// Not here: scenarios of 2026-07-28 whose server takes no handshake, and extensions that the proxy
-// does not have (private-key client assertions, DPoP, enterprise-managed authorization).
+// Not here: extensions that the proxy does not have (private-key client assertions, DPoP,
+// enterprise-managed authorization).
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,7 +13,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const manifest = createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json");
 const suite = join(dirname(manifest), "dist/index.js");
 const client = fileURLToPath(new URL("client.mjs", import.meta.url));
@@ -51,16 +51,30 @@ const SCENARIOS = {
   extension: ["auth/client-credentials-basic"],
 };
 
+/** Scenarios of 2026-07-28 in which our client, of the older era, is to be translated for. */
+const CROSSING = [
+  "http-custom-headers",
+  "http-invalid-tool-headers",
+  "http-standard-headers",
+  "json-schema-2020-12-preservation",
+  "json-schema-ref-no-deref",
+  "request-metadata",
+  "sep-2322-client-request-state",
+];
+
 for (const [revision, scenarios] of Object.entries(SCENARIOS)) {
-  for (const scenario of scenarios) {
-    test(scenario, async (t) => {
-      const tokens = await mkdtemp(join(tmpdir(), "mcp-proxy-tokens-"));
-      t.after(() => rm(tokens, { force: true, recursive: true }));
-      const words = ["client", "--command", `${process.execPath} ${client}`, "--scenario", scenario];
-      if (revision !== "extension") words.push("--spec-version", revision);
-      const env = { ...process.env, MCP_PROXY_TEST_TOKENS: tokens };
-      const outcome = await run(process.execPath, [suite, ...words], { env }).catch((error) => error);
-      assert.equal(outcome.code ?? 0, 0, `${outcome.stdout}${outcome.stderr}`);
-    });
-  }
+  for (const scenario of scenarios) run(scenario, revision);
+}
+for (const scenario of CROSSING) run(scenario, "2026-07-28", { MCP_PROXY_UPSTREAM_PROTOCOL: "modern" });
+
+function run(scenario, revision, environment) {
+  test(`${scenario}, ${revision}`, async (t) => {
+    const tokens = await mkdtemp(join(tmpdir(), "mcp-proxy-tokens-"));
+    t.after(() => rm(tokens, { force: true, recursive: true }));
+    const words = ["client", "--command", `${process.execPath} ${client}`, "--scenario", scenario];
+    if (revision !== "extension") words.push("--spec-version", revision);
+    const env = { ...process.env, ...environment, MCP_PROXY_TEST_TOKENS: tokens };
+    const outcome = await execute(process.execPath, [suite, ...words], { env }).catch((error) => error);
+    assert.equal(outcome.code ?? 0, 0, `${outcome.stdout}${outcome.stderr}`);
+  });
 }

@@ -15,7 +15,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 
-import { apiCells, directCells, proxyCells } from "./cells.mjs";
+import { apiCells, directCells, proxyCells, remoteCells } from "./cells.mjs";
 import { runSuite } from "./suite.mjs";
 import { judge, merge } from "./verdict.mjs";
 
@@ -64,6 +64,8 @@ async function main() {
 function cellsOf({ flags }) {
   const { MCP_PROXY_BIN: bin, MCP_PROXY_PACKAGE: packageEntry } = process.env;
   const proxied = bin ? proxyCells(bin, [...flags, ...proxyFlags]) : [];
+  const remote = bin && options.profile === "remote" ? remoteCells(bin, [...flags, ...proxyFlags]) : [];
+  if (options.profile === "remote") return [...directCells, ...remote];
   return [...directCells, ...proxied, ...(packageEntry ? apiCells(packageEntry) : [])];
 }
 

@@ -345,7 +345,7 @@ pub struct RemoteConfig {
     pub url: String,
     /// The transport it speaks, found out by default.
     pub transport: RemoteTransport,
-    /// Era of the protocol spoken to it.
+    /// Era of the protocol spoken to it: by default the client's own, the other if it has to be.
     pub protocol: UpstreamProtocol,
     /// Headers sent with every request.
     pub headers: Vec<(String, String)>,
@@ -377,7 +377,7 @@ impl RemoteConfig {
         Self {
             url: url.into(),
             transport: RemoteTransport::default(),
-            protocol: UpstreamProtocol::Legacy,
+            protocol: UpstreamProtocol::Auto,
             headers: Vec::new(),
             bearer_token: None,
             oauth: None,

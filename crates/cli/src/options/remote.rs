@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use mcp_proxy_core::config::{OAuthConfig, OAuthGrant, RemoteConfig};
+use mcp_proxy_core::config::{OAuthConfig, OAuthGrant, RemoteConfig, UpstreamProtocol};
 
 use super::{limit, size};
 use crate::args::{UsageError, Values, flags};
@@ -25,7 +25,7 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
         ca_cert: values.of(&flags::CA_CERT)?,
         insecure: values.of(&flags::INSECURE)?,
         proxy: values.of(&flags::PROXY)?,
-        protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
+        protocol: protocol(values)?,
         connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
         request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
         max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
@@ -33,6 +33,13 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
         max_message_size: size(values.of(&flags::MAX_LINE_SIZE)?),
         ..RemoteConfig::new(url)
     })
+}
+
+/// A remote server is spoken to in its client's own era if it knows that, so the default of
+/// commands would only keep clients of the other one away.
+fn protocol(values: &Values) -> Result<UpstreamProtocol, UsageError> {
+    let given = values.of(&flags::UPSTREAM_PROTOCOL)?;
+    Ok(if values.has(&flags::UPSTREAM_PROTOCOL) { given } else { UpstreamProtocol::Auto })
 }
 
 /// How to get a token where none is given.

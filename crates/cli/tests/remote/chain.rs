@@ -2,6 +2,7 @@
 
 use super::{
     client::Client,
+    modern::MODERN,
     support::{Direct, Launch, Proxy, call, initialize},
 };
 
@@ -19,6 +20,14 @@ impl Chain {
         let binary = env!("CARGO_BIN_EXE_mcp-proxy");
         let near = Launch::of(&[binary, &url(&far)]).flags(&own).start();
         Self { client: Client::of(&url(&near)), _proxies: [near, far] }
+    }
+
+    /// The same, in which everything between the client and the server is of 2026-07-28: the first
+    /// proxy translates for its client, the last one for its server.
+    fn of_the_newer_era(mode: &str) -> Self {
+        let far = Launch::new(mode).flags(&["--isolation", "session"]).start();
+        let near = Launch::of(&[&url(&far)]).flags(&MODERN).start();
+        Self { client: Client::with(&url(&near), &MODERN), _proxies: [near, far] }
     }
 }
 
@@ -100,6 +109,46 @@ fn a_question_crosses_the_whole_chain_and_so_does_its_answer() {
     chain.client.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":1.50}}}}"#));
     let answer = chain.client.line();
     assert!(answer.contains(r#"{"result":{"n":1.50}}"#), "{answer}");
+}
+
+#[test]
+fn what_changes_its_era_twice_says_what_it_said() {
+    let mut chain = Chain::of_the_newer_era("echo").client_after_handshake();
+    for id in ["1.0", "\"1\"", "9007199254740993"] {
+        let text = r#""text":"\u0000\ud83d\ude00 \/""#;
+        let answer = chain.client.ask_line(&call(id, "echo", &format!("{{{text}}}")));
+        assert_eq!(
+            answer,
+            format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text",{text}}}]}}}}"#
+            )
+        );
+    }
+    let mut chain = Chain::of_the_newer_era("progress 25").client_after_handshake();
+    chain.client.send(r#"{"jsonrpc":"2.0","id":"p","method":"tools/call","params":{"name":"work","arguments":{},"_meta":{"progressToken":"own-1"}}}"#);
+    for step in 1..=25 {
+        let progress = chain.client.message();
+        assert_eq!(progress["params"]["progressToken"], "own-1", "{step}: {progress}");
+    }
+    assert_eq!(chain.client.message()["id"], "p");
+}
+
+#[test]
+fn a_question_changes_its_era_twice_and_so_does_its_answer() {
+    let mut chain = Chain::of_the_newer_era("asks");
+    let able = r#""capabilities":{"sampling":{}}"#;
+    chain.client.ask(&initialize(VERSIONS[0]).replace(r#""capabilities":{}"#, able));
+    chain.client.send(super::client::INITIALIZED);
+    let arguments = r#"{"method":"sampling/createMessage","params":{"messages":[],"x":1.0}}"#;
+    chain.client.send(&call("1", "ask", arguments));
+    let question = chain.client.line();
+    assert!(question.contains(r#""method":"sampling/createMessage""#), "{question}");
+    assert!(question.contains(r#""x":1.0"#), "{question}");
+    let question: serde_json::Value = serde_json::from_str(&question).expect("a message");
+    let id = &question["id"];
+    chain.client.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":1.50}}}}"#));
+    let answer = chain.client.line();
+    assert!(answer.contains(r#"{"n":1.50}"#), "{answer}");
 }
 
 #[test]

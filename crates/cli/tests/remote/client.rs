@@ -73,6 +73,12 @@ impl Client {
     }
 
     /// Sends a request and takes the next message for its answer.
+    pub(crate) fn ask_line(&mut self, line: &str) -> String {
+        self.send(line);
+        self.line()
+    }
+
+    /// The same, as a value.
     pub(crate) fn ask(&mut self, line: &str) -> Value {
         self.send(line);
         self.message()

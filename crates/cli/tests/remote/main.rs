@@ -12,6 +12,8 @@ mod chain;
 mod client;
 mod faults;
 mod front;
+mod modern;
+mod modern_faults;
 mod server;
 mod sessions;
 mod sse;

@@ -191,6 +191,14 @@ impl Exchanges {
         }
     }
 
+    /// Whose call it is.
+    pub(super) fn member(&self, id: u64) -> Option<MemberId> {
+        match &self.table.get(&id)?.purpose {
+            Purpose::Call { member, .. } => Some(*member),
+            _ => None,
+        }
+    }
+
     /// Where the messages of a call go.
     pub(super) fn sink(&self, id: u64) -> Option<Arc<dyn Sink>> {
         self.table.get(&id).and_then(Exchange::reply).and_then(Reply::sink)

@@ -25,13 +25,14 @@ mod volume;
 mod waiting;
 
 pub(crate) use cause::Cause;
-use dedicated::Source;
+pub(crate) use crossing::{Landlord, Leases, MoveIn};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use expiry::{period, timed_out};
 pub(crate) use initialize::{InitializeResult, requested_version};
+pub(crate) use modern::LISTEN;
 pub(crate) use outbox::Outbox;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;

@@ -148,7 +148,7 @@ fn initialize_request() -> Bytes {
     .into()
 }
 
-fn discover_request() -> Bytes {
+pub(super) fn discover_request() -> Bytes {
     let id = String::from_utf8_lossy(DISCOVER_ID);
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"{DISCOVER}","params":{{"_meta":{{{}}}}}}}"#,

@@ -5,11 +5,6 @@
 //! downstream front checks with it, the upstream client sends with it. All of it is pure.
 //! (MCP 2026-07-28, Streamable HTTP, "Custom Headers" and "Value Encoding"; tools, "x-mcp-header".)
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the fronts and clients of the revision are built on this")
-)]
-
 pub(crate) mod annotation;
 pub(crate) mod mirror;
 pub(crate) mod value;

@@ -1,4 +1,4 @@
-//! Legacy servers for modern clients where servers are not shared.
+//! Legacy servers for modern clients where servers, or the sessions with one, are not shared.
 //!
 //! A call has a server to itself, so that what the server asks meanwhile is known to be for its
 //! client. Afterwards the server waits a while for another call of the same principal whose client
@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -18,8 +18,17 @@ use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease};
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
     jsonrpc::{Code, ErrorBody, Message, find_member},
-    relay::{Connection, Limits, Nursery, Principal, Private, Sink, Source},
+    relay::{Connection, Principal, Sink},
 };
+
+/// Where legacy servers come from, each for one client.
+pub(crate) trait Landlord: fmt::Debug + Send + Sync {
+    /// The right to one server; refused when there are too many.
+    fn vacancy(&self) -> Result<MoveIn, ErrorBody>;
+}
+
+/// Takes the server for the client that is told through this sink what it did not ask for.
+pub(crate) type MoveIn = Box<dyn FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection> + Send>;
 
 /// How long a server waits for its next call.
 const IDLE: Duration = Duration::from_mins(1);
@@ -60,10 +69,11 @@ impl Key {
 }
 
 /// See the module.
-pub(in crate::relay) struct Leases {
+pub(crate) struct Leases {
     me: Weak<Self>,
-    nursery: Arc<dyn Nursery>,
-    limits: Limits,
+    landlord: Arc<dyn Landlord>,
+    /// How long a client may take to answer.
+    patience: Option<Duration>,
     /// Whether servers wait for another call.
     keeps: bool,
     crossings: Arc<Crossings>,
@@ -84,21 +94,22 @@ struct State {
 
 impl fmt::Debug for Leases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leases").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Leases").field("landlord", &self.landlord).finish_non_exhaustive()
     }
 }
 
 impl Leases {
-    /// Leases servers that come from there.
-    pub(in crate::relay) fn new(
-        nursery: Arc<dyn Nursery>,
-        limits: Limits,
+    /// Leases servers that come from there, and `keeps` them for their next call. A client that
+    /// is asked something has at most `patience` to answer.
+    pub(crate) fn new(
+        landlord: Arc<dyn Landlord>,
+        patience: Option<Duration>,
         keeps: bool,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
-            nursery,
-            limits,
+            landlord,
+            patience,
             keeps,
             crossings: Arc::default(),
             state: Mutex::default(),
@@ -106,14 +117,26 @@ impl Leases {
     }
 
     /// The connection for one request of this principal.
-    pub(in crate::relay) fn open(self: &Arc<Self>, principal: Principal) -> Arc<dyn Connection> {
+    pub(crate) fn open(self: &Arc<Self>, principal: Principal) -> Arc<dyn Connection> {
         let tenant = Tenant { leases: Arc::clone(self), principal: principal.clone() };
-        Arc::new(Passage::new(Arc::new(tenant), principal, self.limits.silence))
+        Arc::new(Passage::new(Arc::new(tenant), principal, self.patience))
     }
 
     /// Ends every subscription with its result.
-    pub(in crate::relay) fn end_subscriptions(&self) {
+    pub(crate) fn end_subscriptions(&self) {
         self.crossings.end_subscriptions();
+    }
+
+    /// Ends every server.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let busy = mem::take(&mut state.busy).into_values();
+        let idle = mem::take(&mut state.idle).into_values().flatten().map(|(lease, _)| lease);
+        let all: Vec<_> = busy.chain(idle).collect();
+        drop(state);
+        for lease in all {
+            lease.end();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -130,11 +153,8 @@ impl Leases {
             }
         }
         drop(state);
-        let slot = self.nursery.reserve().inspect_err(|_| self.make_room())?;
-        let source = Source { nursery: Arc::clone(&self.nursery), revives: false };
-        let lease = Lease::open(key, Weak::clone(&self.me), |sink| {
-            Private::open(slot, Some(sink), self.limits, source)
-        });
+        let move_in = self.landlord.vacancy().inspect_err(|_| self.make_room())?;
+        let lease = Lease::open(key, Weak::clone(&self.me), move_in);
         self.lock().busy.insert(address(&lease), Arc::clone(&lease));
         self.sweep_from_now_on();
         Ok(lease)
@@ -159,7 +179,7 @@ impl Leases {
 
     /// There are too many servers: those that wait give way.
     fn make_room(&self) {
-        let idle = std::mem::take(&mut self.lock().idle);
+        let idle = mem::take(&mut self.lock().idle);
         for (lease, _) in idle.into_values().flatten() {
             lease.end();
         }
@@ -177,7 +197,7 @@ impl Leases {
     }
 
     fn sweep_from_now_on(&self) {
-        if std::mem::replace(&mut self.lock().sweeping, true) {
+        if mem::replace(&mut self.lock().sweeping, true) {
             return;
         }
         let leases = Weak::clone(&self.me);

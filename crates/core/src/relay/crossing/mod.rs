@@ -16,7 +16,7 @@ mod rounds;
 mod schemas;
 
 pub(super) use hosted::Hosted;
-pub(super) use leases::Leases;
+pub(crate) use leases::{Landlord, Leases, MoveIn};
 pub(super) use member::open as open_member;
 
 use std::{

@@ -19,7 +19,9 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Backend, Cause, Client, Connection, Limits, OpenError, Outbox, crossing::Leases};
+use super::{
+    Backend, Cause, Client, Connection, Landlord, Leases, Limits, MoveIn, OpenError, Outbox,
+};
 use crate::{era::Era, jsonrpc::ErrorBody};
 
 /// Where servers come from.
@@ -80,8 +82,26 @@ impl Dedicated {
         revives: bool,
         keeps: bool,
     ) -> Self {
-        let leases = Leases::new(Arc::clone(&nursery), limits, keeps);
+        let landlord = Launcher { nursery: Arc::clone(&nursery), limits };
+        let leases = Leases::new(Arc::new(landlord), limits.silence, keeps);
         Self { nursery, limits, revives, leases }
+    }
+}
+
+/// Starts servers that are leased.
+#[derive(Debug)]
+struct Launcher {
+    nursery: Arc<dyn Nursery>,
+    limits: Limits,
+}
+
+impl Landlord for Launcher {
+    fn vacancy(&self) -> Result<MoveIn, ErrorBody> {
+        let slot = self.nursery.reserve()?;
+        let (limits, nursery) = (self.limits, Arc::clone(&self.nursery));
+        Ok(Box::new(move |sink| {
+            Private::open(slot, Some(sink), limits, Source { nursery, revives: false })
+        }))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::era::modern_server::{Call, Envelope, Listen};
 use asking::Asked;
 
 /// The request for a stream of changes.
-pub(super) const LISTEN: &str = "subscriptions/listen";
+pub(crate) const LISTEN: &str = "subscriptions/listen";
 
 /// What is kept for such a server and its clients.
 #[derive(Debug)]

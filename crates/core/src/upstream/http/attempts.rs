@@ -96,7 +96,12 @@ fn is_repeatable(method: &str) -> bool {
         | Method::List(_) => true,
         Method::Tasks | Method::Other => matches!(
             method,
-            "resources/read" | "prompts/get" | "completion/complete" | "tasks/get" | "tasks/list"
+            "resources/read"
+                | "prompts/get"
+                | "completion/complete"
+                | "tasks/get"
+                | "tasks/list"
+                | "server/discover"
         ),
     }
 }

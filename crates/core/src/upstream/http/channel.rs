@@ -106,17 +106,22 @@ impl Connection for Channel {
         }))
     }
 
+    fn is_over(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     fn close(&self) {
         self.closed.cancel();
         let mut state = self.lock();
         let calls = std::mem::take(&mut state.calls);
         let session = state.session.take();
         drop(state);
+        let open = calls.values().map(|call| call.reply.id().to_vec()).collect();
         for call in calls.into_values() {
             call.reply.forget();
         }
         if let Some(session) = session {
-            self.remote.leave(session);
+            self.remote.leave(session, open);
         }
     }
 }
@@ -151,13 +156,7 @@ impl Channel {
 
     /// Runs something beside the queue for as long as the channel is open.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let closed = self.closed.clone();
-        self.remote.tasks.spawn(async move {
-            tokio::select! {
-                () = closed.cancelled() => {}
-                () = task => {}
-            }
-        });
+        self.remote.spawn(self.closed.clone(), task);
     }
 
     pub(super) fn strong(&self) -> Option<Arc<Self>> {
@@ -207,14 +206,7 @@ impl Channel {
             Kind::Result | Kind::Error => self.pass_on_response(&message, related),
             Kind::Notification | Kind::Request => self.pass_on_other(&message, related),
         };
-        let Some(sink) = sink.filter(|sink| sink.backlog() > PAUSE_ABOVE) else { return };
-        loop {
-            let drained = sink.drained();
-            if sink.backlog() <= RESUME_BELOW {
-                return;
-            }
-            drained.await;
-        }
+        catch_up(sink).await;
     }
 
     fn pass_on_response(
@@ -276,8 +268,20 @@ impl Channel {
     }
 }
 
+/// Waits while this client is behind with reading.
+pub(super) async fn catch_up(sink: Option<Arc<dyn Sink>>) {
+    let Some(sink) = sink.filter(|sink| sink.backlog() > PAUSE_ABOVE) else { return };
+    loop {
+        let drained = sink.drained();
+        if sink.backlog() <= RESUME_BELOW {
+            return;
+        }
+        drained.await;
+    }
+}
+
 /// Answers a call; an error may come without an id, or with another one.
-fn answer(reply: Reply, response: &Message) {
+pub(super) fn answer(reply: Reply, response: &Message) {
     if response.id_span().is_some() {
         return reply.response(response);
     }

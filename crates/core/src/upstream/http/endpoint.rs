@@ -83,12 +83,23 @@ impl Endpoint {
 
     /// Sends one message.
     pub(super) async fn post(&self, session: &Session, message: Bytes) -> Result<Answer, Fault> {
+        self.post_with(session, message, HeaderMap::new()).await
+    }
+
+    /// The same with further headers.
+    pub(super) async fn post_with(
+        &self,
+        session: &Session,
+        message: Bytes,
+        headers: HeaderMap,
+    ) -> Result<Answer, Fault> {
         let url = session.messages_url().unwrap_or(&self.url);
         let request = self
             .client
             .post(url.clone())
             .header(header::ACCEPT, BOTH_TYPES)
             .header(header::CONTENT_TYPE, JSON)
+            .headers(headers)
             .body(message);
         let response = self.send(request, session).await?;
         let opened = response.headers().get(&SESSION_ID).cloned();

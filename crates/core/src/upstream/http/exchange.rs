@@ -24,7 +24,7 @@ const MIN_RESUME_PAUSE: Duration = Duration::from_millis(10);
 /// Attempts to resume a stream, none of which found the server.
 const MAX_RESUMES: u32 = 6;
 /// Time the rest of an answered stream may take, so that its connection can be used again.
-const REST: Duration = Duration::from_millis(250);
+pub(super) const REST: Duration = Duration::from_millis(250);
 
 /// The response to a request, and what is left of the stream that it came on.
 pub(super) struct Answered {
@@ -148,7 +148,7 @@ impl Channel {
         ended: Fault,
     ) -> Result<Messages, Fault> {
         let Some(last) = messages.last_id().map(str::to_owned) else { return Err(ended) };
-        if ended.kind == Kind::Final {
+        if matches!(ended.kind, Kind::Final | Kind::Nonsense) {
             return Err(ended);
         }
         let retry = messages.retry();
@@ -191,7 +191,7 @@ impl Channel {
 }
 
 /// Whether this is the response to the request on whose stream it came; an error may have no id.
-fn answers(message: &Message, request: &Message) -> bool {
+pub(super) fn answers(message: &Message, request: &Message) -> bool {
     use jsonrpc::Kind::{Error, Result};
     match message.kind() {
         Error if message.id().is_none_or(|id| id == b"null") => true,

@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Unauthorized,
     /// The endpoint does not speak the transport.
     NoEndpoint,
+    /// An answer that holds no message.
+    Nonsense,
     /// Something that will be the same the next time.
     Final,
 }
@@ -96,7 +98,7 @@ impl Fault {
     /// An answer that holds no message; `body` is its beginning.
     pub(super) fn nonsense(text: String, body: &[u8]) -> Self {
         let excerpt = Some(excerpt(body)).filter(|text| !text.is_empty());
-        Self { ran: true, excerpt, ..Self::new(Kind::Final, text) }
+        Self { ran: true, excerpt, ..Self::new(Kind::Nonsense, text) }
     }
 
     /// The same fault, of something that belongs to a call which was sent before.
@@ -118,6 +120,29 @@ impl Fault {
     /// A handshake that the server has refused.
     pub(super) fn refused(text: String, response: Message) -> Self {
         Self { error: Some(Box::new(response)), ..Self::new(Kind::Final, text) }
+    }
+
+    /// Whether this is how a server of 2026-07-28 refuses something.
+    pub(super) fn is_modern(&self) -> bool {
+        let codes =
+            [Code::HeaderMismatch, Code::MissingCapability, Code::UnsupportedProtocolVersion];
+        let code = self.error.as_ref().and_then(|error| error.error_code());
+        codes.iter().any(|known| code == Some(i64::from(known.number())))
+    }
+
+    /// Whether the server answers like one that does not know what it was asked.
+    pub(super) fn is_of_another_protocol(&self) -> bool {
+        match self.kind {
+            Kind::NoEndpoint | Kind::Nonsense => true,
+            Kind::Final => self.status.is_some_and(|status| status.is_client_error()),
+            _ => false,
+        }
+    }
+
+    /// The response to the request with this raw id, which ends so.
+    pub(super) fn response(&self, id: &[u8]) -> Option<Message> {
+        let said = self.error.as_deref().filter(|_| self.kind != Kind::Unauthorized);
+        said.cloned().or_else(|| Message::parse(self.body().response(id)).ok())
     }
 
     /// What a client reads whose call ends so.

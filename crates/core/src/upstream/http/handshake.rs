@@ -39,6 +39,14 @@ impl Channel {
         }
     }
 
+    /// Opens the session with the client's handshake, which is answered by whoever asks for that.
+    pub(super) async fn greet(&self, request: &Message) -> Result<Message, Fault> {
+        self.lock().memory.note(request);
+        let gone = |_| Fault::new(Kind::Final, "the session is over");
+        let _turn = self.gate.acquire().await.map_err(gone)?;
+        self.establish(request).await
+    }
+
     /// Opens the session again, unless it is no longer that of this generation: with the client's
     /// handshake, and everything it had settled. The client does not notice.
     pub(super) async fn renew(&self, generation: u64) -> Result<(), Fault> {
@@ -142,7 +150,7 @@ impl Channel {
                     return Ok(response);
                 }
                 // The first refusal says more: it is from the transport that servers speak today.
-                Err(fault) if fault.kind == Kind::NoEndpoint => {
+                Err(fault) if fault.kind == Kind::NoEndpoint && !fault.is_modern() => {
                     first.get_or_insert(fault);
                 }
                 Err(fault) => return Err(first.unwrap_or(fault)),
@@ -178,7 +186,7 @@ impl Channel {
         let mut state = self.lock();
         if self.closed.is_cancelled() {
             drop(state);
-            return self.remote.leave(session);
+            return self.remote.leave(session, Vec::new());
         }
         let before = state.session.replace(session);
         drop(state);

@@ -98,7 +98,7 @@ impl Channel {
                 Ok(()) => Next::Resume,
                 Err(_) => Next::Stop,
             },
-            Kind::NoEndpoint | Kind::Final => Next::Stop,
+            Kind::NoEndpoint | Kind::Nonsense | Kind::Final => Next::Stop,
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! [`Remote`] is the backend; a `Channel` is one client's session with the server, from the
 //! handshake to `DELETE`. A session that the server has forgotten is opened again with what the
-//! client had settled in it, and the client does not notice.
+//! client had settled in it, and the client does not notice. A server of 2026-07-28 has no
+//! sessions: `modern/` carries everybody's messages to it.
 
+mod arrival;
 mod attempts;
 mod auth;
 mod channel;
@@ -15,6 +17,7 @@ mod fault;
 mod handshake;
 mod listen;
 mod messages;
+mod modern;
 mod remote;
 mod session;
 

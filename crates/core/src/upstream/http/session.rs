@@ -4,6 +4,8 @@ use http::HeaderValue;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
+use crate::protocol::MODERN;
+
 /// One handshake's outcome. Never changed: a new handshake makes a new session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Session {
@@ -20,6 +22,11 @@ impl Session {
     /// The session before the handshake.
     pub(super) fn nascent(generation: u64) -> Self {
         Self { generation, ..Self::default() }
+    }
+
+    /// What stands for a session where there are none: the revision, with every request.
+    pub(super) fn modern() -> Self {
+        Self { version: Some(HeaderValue::from_static(MODERN)), ..Self::default() }
     }
 
     /// The same over HTTP+SSE.

@@ -28,7 +28,10 @@ use crate::{
         classify::{Posted, PostedKind, classify, classify_batch, validate},
     },
     jsonrpc::{Body, Kind, Message, Span, decode_string, find_member},
-    protocol::{MODERN, header::mirror::check_parameters},
+    protocol::{
+        MODERN,
+        header::mirror::{check_parameters, mirrored_name},
+    },
     relay::{Client, Connection, Principal, Sink},
     session::{Encoding, Reading, Stream},
 };
@@ -148,12 +151,7 @@ fn sort(message: Message, headers: &HeaderMap) -> Sorted {
 /// Holds a request against its headers, rung by rung.
 fn climb(message: &Message, headers: &HeaderMap) -> Result<(), Refused> {
     let method = message.method();
-    let name = match &*method {
-        "tools/call" | "prompts/get" => parameter(message, "name"),
-        "resources/read" => message.uri(),
-        "tasks/get" | "tasks/update" | "tasks/cancel" => parameter(message, "taskId"),
-        _ => None,
-    };
+    let name = mirrored_name(message);
     let posted = Posted { name: name.as_deref(), ..posted(message, &method) };
     let refused = |refusal| Refused::ladder(&refusal, message.id());
     validate(&posted, headers).map(drop).map_err(refused)

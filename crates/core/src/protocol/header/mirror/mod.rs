@@ -9,6 +9,7 @@ use super::{
     annotation::MirroredParameter,
     value::{InvalidValue, decode, encode},
 };
+use crate::jsonrpc::{Message, decode_string, find_member};
 
 /// Largest integer that every peer holds exactly.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -36,6 +37,17 @@ impl Mismatch {
             | Self::Different { header, .. } => header,
         }
     }
+}
+
+/// What `Mcp-Name` mirrors of this request, if it mirrors anything.
+pub(crate) fn mirrored_name(request: &Message) -> Option<String> {
+    let name = match &*request.method() {
+        "tools/call" | "prompts/get" => "name",
+        "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+        _ => return None,
+    };
+    decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
 }
 
 /// Holds `Mcp-Name` against the name or URI in the body.

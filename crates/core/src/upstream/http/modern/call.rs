@@ -1,0 +1,234 @@
+//! One request to a server of 2026-07-28 and its answer.
+
+use std::sync::atomic::Ordering;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Carrier, tools::LIST};
+use crate::{
+    era::modern_server::Envelope,
+    jsonrpc::{self, Code, Edit, Message, decode_string, escape, find_member},
+    relay::{LISTEN, Listener as _},
+    telemetry::traffic,
+    upstream::http::{
+        attempts::{Attempts, Verdict},
+        channel::catch_up,
+        endpoint::Answer,
+        exchange::{REST, answers, chance},
+        fault::{Fault, Kind},
+        messages::Messages,
+    },
+};
+
+/// Most pages of tools that are read for the headers of one call.
+const MAX_PAGES: usize = 32;
+
+/// The response to a request, and what is left of the stream that it came on.
+struct Answered {
+    response: Message,
+    rest: Option<Messages>,
+}
+
+impl Carrier {
+    /// Sends a request and hands on what comes back for it.
+    pub(super) async fn call(&self, request: &Message) {
+        let place = async {
+            // A stream of changes lasts, so it must not take a call's place.
+            if request.method() == LISTEN { None } else { self.wire.acquire().await.ok() }
+        };
+        let _place = place.await;
+        let (response, rest) = match self.exchange(request).await {
+            Ok(Answered { response, rest }) => (Some(response), rest),
+            Err(fault) => {
+                if fault.kind == Kind::NoEndpoint && fault.error.is_none() {
+                    self.doubtful.store(true, Ordering::Relaxed);
+                }
+                (fault.response(request.id().unwrap_or(b"null")), None)
+            }
+        };
+        if let Some(response) = response {
+            let response = self.tools.read(with_id_of(response, request), request);
+            self.clients.receive(&response);
+        }
+        let Some(mut rest) = rest else { return };
+        // Read to its end, a connection can be used again.
+        drop(timeout(REST, async { while let Ok(Some(_)) = rest.next().await {} }).await);
+    }
+
+    /// Sends a request for as long as that is safe and of use.
+    async fn exchange(&self, request: &Message) -> Result<Answered, Fault> {
+        let mut attempts = Attempts::at(request, self.remote.wait);
+        let (began, mut sent, mut refreshed) = (Instant::now(), request.clone(), false);
+        for attempt in 1_u32.. {
+            let fault = match self.ask(request, &sent).await {
+                Ok(answered) if !refreshed && lacks_headers(&answered.response, request) => {
+                    refreshed = true;
+                    if !self.refresh_tools(request).await {
+                        return Ok(answered);
+                    }
+                    sent = renamed(request, attempt);
+                    continue;
+                }
+                Ok(answered) => return Ok(answered),
+                Err(fault) => fault,
+            };
+            match attempts.judge(&fault, began.elapsed(), chance()) {
+                Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
+                Verdict::Again(pause) => {
+                    tracing::debug!("{}; again in {pause:?}", fault.sentence());
+                    if fault.ran {
+                        sent = renamed(request, attempt);
+                    }
+                    sleep(pause).await;
+                }
+                Verdict::Renew | Verdict::Fail => return Err(fault),
+            }
+        }
+        Err(Fault::new(Kind::Final, "it was tried too often"))
+    }
+
+    /// Sends a request once, as `sent`, and hands on everything that comes before its response.
+    async fn ask(&self, request: &Message, sent: &Message) -> Result<Answered, Fault> {
+        traffic!("->", sent.bytes());
+        let text = sent.bytes().clone();
+        let answer = self.remote.endpoint.post_with(&self.session, text, self.headers(sent)).await;
+        let mut messages = match answer {
+            Ok(Answer::Messages(messages, _)) => *messages,
+            Ok(Answer::Accepted) => {
+                let place = self.remote.endpoint.place();
+                let text = format!("{place} took the call and gave no answer");
+                return Err(Fault::new(Kind::Final, text).after_sending());
+            }
+            // An answer of the protocol, whatever its status (MCP 2026-07-28, error codes).
+            Err(Fault { kind: Kind::NoEndpoint | Kind::Final, error: Some(error), .. }) => {
+                return Ok(Answered { response: *error, rest: None });
+            }
+            Err(fault) => return Err(fault),
+        };
+        loop {
+            match messages.next().await {
+                Ok(Some(message)) if answers(&message, sent) => {
+                    return Ok(Answered { response: message, rest: Some(messages) });
+                }
+                Ok(Some(message)) => self.hand_on(request, &message).await,
+                Ok(None) => {
+                    let place = self.remote.endpoint.place();
+                    let text = format!("{place} ended its answer without a response");
+                    return Err(Fault::new(Kind::Broken, text));
+                }
+                Err(fault) => return Err(fault.after_sending()),
+            }
+        }
+    }
+
+    /// Hands on what belongs to a request; waits while its client is behind with reading.
+    async fn hand_on(&self, request: &Message, message: &Message) {
+        if matches!(message.kind(), jsonrpc::Kind::Result | jsonrpc::Kind::Error) {
+            return tracing::debug!("the server answered a request on the stream of another");
+        }
+        let id = request.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let Some(id) = id else { return };
+        let sink = self.clients.sink_of(id);
+        self.clients.receive_about(id, message);
+        catch_up(sink).await;
+    }
+
+    /// Reads the server's tools for the headers of this call; `false` if that was of no use.
+    async fn refresh_tools(&self, call: &Message) -> bool {
+        let Some(tool) = super::headers::tool(call) else { return false };
+        let (id, mut cursor) = (String::from_utf8_lossy(call.id().unwrap_or_default()), None);
+        for page in 0..MAX_PAGES {
+            let meta = Envelope::of_proxy(crate::VERSION);
+            let from = cursor.map(|cursor: String| format!("\"cursor\":{},", escape(&cursor)));
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","id":"{id}.tools.{page}","method":"{LIST}","params":{{{}"_meta":{{{}}}}}}}"#,
+                from.unwrap_or_default(),
+                meta.members()
+            );
+            let Ok(request) = Message::parse(text.into()) else { return false };
+            let Ok(Answered { response, .. }) = self.ask(&request, &request).await else {
+                return false;
+            };
+            let response = self.tools.read(response, &request);
+            if self.tools.of(&tool).is_some() {
+                return true;
+            }
+            cursor = next_cursor(&response);
+            if cursor.is_none() {
+                return false;
+            }
+        }
+        false
+    }
+}
+
+/// Whether the server misses headers that a newer list of its tools would tell of.
+fn lacks_headers(response: &Message, request: &Message) -> bool {
+    response.error_code() == Some(i64::from(Code::HeaderMismatch.number()))
+        && request.method() == "tools/call"
+}
+
+fn next_cursor(response: &Message) -> Option<String> {
+    let span = find_member(response.bytes(), response.result()?, "nextCursor")?;
+    decode_string(response.text(span))
+}
+
+/// The request under an id of its own: what may have run is not issued again under the same.
+fn renamed(request: &Message, attempt: u32) -> Message {
+    let id = String::from_utf8_lossy(request.id().unwrap_or_default()).into_owned();
+    with_id(request.clone(), format!("\"{id}.{attempt}\"").as_bytes())
+}
+
+/// The response under the id that the request has, whatever it was sent under.
+fn with_id_of(response: Message, request: &Message) -> Message {
+    let own = request.id().unwrap_or(b"null");
+    if response.id() == Some(own) {
+        return response;
+    }
+    if response.id_span().is_some() {
+        return with_id(response, own);
+    }
+    let error = response.error().map(|span| response.text(span)).unwrap_or_default();
+    let text = [br#"{"jsonrpc":"2.0","id":"#, own, br#","error":"#, error, b"}"].concat();
+    Message::parse(text.into()).unwrap_or(response)
+}
+
+fn with_id(message: Message, id: &[u8]) -> Message {
+    let Some(span) = message.id_span() else { return message };
+    let source = message.bytes();
+    let edits = [Edit { span, with: id }];
+    let whole = jsonrpc::Assembly { before: b"", source, edits: &edits, behind: b"" };
+    Message::parse(whole.frame().runs().concat().into()).unwrap_or(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> Message {
+        Message::parse(text.to_owned().into()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_comes_back_under_the_id_of_its_call() {
+        let request = message(r#"{"jsonrpc":"2.0","id":7,"method":"m"}"#);
+        assert_eq!(renamed(&request, 2).id(), Some(&b"\"7.2\""[..]));
+        for (answer, restored) in [
+            (
+                r#"{"jsonrpc":"2.0","id":"7.2","result":{"n":1.0}}"#,
+                r#"{"jsonrpc":"2.0","id":7,"result":{"n":1.0}}"#,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","error":{"code":-32020,"message":"x"}}"#,
+                r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32020,"message":"x"}}"#,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}"#,
+                r#"{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x"}}"#,
+            ),
+        ] {
+            let whole = with_id_of(message(answer), &request);
+            assert_eq!(whole.bytes(), restored.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Whether a remote server is one of 2026-07-28.
+//!
+//! It is asked, as the specification has it: an answer that names revisions settles it, and so
+//! does a refusal that no server of that era would give. What says nothing of the server, such as
+//! a proxy's 502 on the way, settles nothing.
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    era::modern_server::{DISCOVER, Discovery},
+    jsonrpc::Message,
+    protocol::MODERN,
+    relay::InitializeResult,
+    telemetry::traffic,
+    upstream::{
+        handshake::discover_request,
+        http::{
+            attempts::{Attempts, Verdict},
+            endpoint::Answer,
+            exchange::{answers, chance},
+            fault::{Fault, Kind},
+            remote::Shared,
+            session::Session,
+        },
+    },
+};
+
+/// What a server turned out to be.
+#[derive(Debug)]
+pub(in crate::upstream::http) enum Found {
+    Modern(InitializeResult),
+    /// It does not speak that revision; what it said instead.
+    Legacy(Fault),
+}
+
+/// Asks the server, for as long as that is of use.
+pub(in crate::upstream::http) async fn discover(remote: &Shared) -> Result<Found, Fault> {
+    let failed = |text: String| Fault::new(Kind::Final, text);
+    let request = Message::parse(discover_request())
+        .map_err(|invalid| failed(format!("no question can be made: {invalid}")))?;
+    let mut attempts = Attempts::at(&request, remote.wait);
+    let (began, mut agreed) = (Instant::now(), false);
+    loop {
+        let asked = timeout(remote.patience, ask(remote, &request)).await.unwrap_or_else(|_| {
+            let (place, limit) = (remote.endpoint.place(), remote.patience.as_millis());
+            let text = format!("{place} did not answer {DISCOVER} within {limit} ms");
+            Err(failed(text).after_sending())
+        });
+        let fault = match asked {
+            Ok(response) => match Discovery::of(&response) {
+                Discovery::Other(revisions) if revisions.contains(MODERN) && !agreed => {
+                    // It refuses the revision that it names: it may mean the next attempt.
+                    agreed = true;
+                    continue;
+                }
+                Discovery::Other(revisions) => {
+                    let place = remote.endpoint.place();
+                    let text = format!("{place} speaks protocol revisions {revisions} only");
+                    return Err(failed(text));
+                }
+                discovery => {
+                    let place = remote.endpoint.place();
+                    let refused = Fault::refused(format!("{place} refused {DISCOVER}"), response);
+                    let introduction = InitializeResult::of_discovery(discovery);
+                    return Ok(introduction.map_or(Found::Legacy(refused), Found::Modern));
+                }
+            },
+            Err(fault) => fault,
+        };
+        match attempts.judge(&fault, began.elapsed(), chance()) {
+            Verdict::Again(pause) => sleep(pause).await,
+            Verdict::Authorize => remote.endpoint.authorize(fault).await?,
+            Verdict::Renew | Verdict::Fail if fault.is_of_another_protocol() => {
+                return Ok(Found::Legacy(fault));
+            }
+            Verdict::Renew | Verdict::Fail => return Err(fault),
+        }
+    }
+}
+
+/// Asks it once.
+async fn ask(remote: &Shared, request: &Message) -> Result<Message, Fault> {
+    traffic!("->", request.bytes());
+    let headers = super::headers::standard(request);
+    let text = request.bytes().clone();
+    let place = remote.endpoint.place();
+    let mut messages = match remote.endpoint.post_with(&Session::modern(), text, headers).await {
+        Ok(Answer::Messages(messages, _)) => *messages,
+        Ok(Answer::Accepted) => {
+            let text = format!("{place} took {DISCOVER} and gave no answer");
+            return Err(Fault::new(Kind::NoEndpoint, text));
+        }
+        Err(Fault { kind: Kind::NoEndpoint | Kind::Final, error: Some(error), .. }) => {
+            return Ok(*error);
+        }
+        Err(fault) => return Err(fault),
+    };
+    while let Some(message) = messages.next().await? {
+        if answers(&message, request) {
+            traffic!("<-", message.bytes());
+            return Ok(message);
+        }
+    }
+    Err(Fault::new(Kind::Broken, format!("{place} ended its answer without a response")))
+}

@@ -1,0 +1,52 @@
+//! The headers that a request of 2026-07-28 repeats its body in.
+//!
+//! They are made from the body that is sent, never taken from the client's own request.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::Carrier;
+use crate::{
+    jsonrpc::{Message, decode_string, find_member},
+    protocol::header::{
+        mirror::{mirrored_name, parameter_headers},
+        value::encode,
+    },
+};
+
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+impl Carrier {
+    /// The headers of this message, as far as the tool that it calls is known.
+    pub(super) fn headers(&self, message: &Message) -> HeaderMap {
+        let mut headers = standard(message);
+        let parameters = tool(message).and_then(|tool| self.tools.of(&tool));
+        if let Some(parameters) = parameters {
+            let arguments = message
+                .params()
+                .and_then(|params| find_member(message.bytes(), params, "arguments"))
+                .and_then(|span| serde_json::from_slice::<Value>(message.text(span)).ok());
+            headers.extend(parameter_headers(&parameters, &arguments.unwrap_or_default()));
+        }
+        headers
+    }
+}
+
+/// The headers that every request has.
+pub(super) fn standard(message: &Message) -> HeaderMap {
+    let name = mirrored_name(message);
+    let own = [(METHOD, Some(message.method())), (NAME, name.as_deref().map(encode))];
+    let value = |text: &str| HeaderValue::from_str(text).ok();
+    let own = own.into_iter().filter_map(|(header, text)| Some((header, value(&text?)?)));
+    own.collect()
+}
+
+/// The tool that a message calls.
+pub(super) fn tool(message: &Message) -> Option<String> {
+    if message.method() != "tools/call" {
+        return None;
+    }
+    let span = find_member(message.bytes(), message.params()?, "name")?;
+    decode_string(message.text(span))
+}

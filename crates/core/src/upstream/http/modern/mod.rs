@@ -1,0 +1,175 @@
+//! A remote server of 2026-07-28: one upstream for all clients, since it has no sessions.
+//!
+//! To the relay it is a shared server like a child. What its outbox holds is posted here, each
+//! request on its own; a cancellation ends the request's connection, which is how this transport
+//! has it (MCP 2026-07-28, Streamable HTTP, "Cancellation").
+
+mod call;
+mod discovery;
+mod headers;
+mod tools;
+
+pub(super) use discovery::{Found, discover};
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{remote::Shared, session::Session};
+use crate::{
+    jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
+    protocol::Notification,
+    relay::{self, InitializeResult, Listener as _, Outbox},
+    telemetry::traffic,
+};
+use tools::Tools;
+
+/// First id of the clients' requests; the proxy's own have strings.
+const FIRST_ID: u64 = 1;
+/// Requests that are on the wire at a time, apart from streams of changes.
+const MAX_ON_THE_WIRE: usize = 512;
+/// Requests under way, those on the wire and those that wait.
+const MAX_CALLS: usize = 16 * 1024;
+
+/// See the module.
+pub(super) struct Carrier {
+    remote: Arc<Shared>,
+    clients: Arc<relay::Shared>,
+    /// What every request says in its headers.
+    session: Session,
+    tools: Tools,
+    wire: Semaphore,
+    /// Requests under way; dropping what is here ends the work on one.
+    calls: Mutex<HashMap<IdKey, oneshot::Sender<Infallible>>>,
+    /// The server has answered as if it were none of this era.
+    doubtful: AtomicBool,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carrier").field("remote", &self.remote).finish_non_exhaustive()
+    }
+}
+
+impl Carrier {
+    /// Carries messages to the server that has introduced itself so, until the proxy stops.
+    pub(super) fn start(remote: &Arc<Shared>, introduction: InitializeResult) -> Arc<Self> {
+        let clients = relay::Shared::new(FIRST_ID, remote.limits, remote.wait);
+        let outbox = Arc::new(Outbox::default());
+        clients.connected(Arc::clone(&outbox), introduction, None);
+        let carrier = Arc::new(Self {
+            remote: Arc::clone(remote),
+            clients,
+            session: Session::modern(),
+            tools: Tools::default(),
+            wire: Semaphore::new(MAX_ON_THE_WIRE),
+            calls: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+        });
+        carrier.spawn(Arc::clone(&carrier).carry(outbox));
+        carrier.spawn(Arc::clone(&carrier.clients).expire_calls());
+        carrier.spawn(Arc::clone(&carrier.clients).tend());
+        carrier
+    }
+
+    /// What its clients connect to.
+    pub(super) fn backend(&self) -> &Arc<relay::Shared> {
+        &self.clients
+    }
+
+    /// Whether the server should be asked again who it is.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IdKey, oneshot::Sender<Infallible>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.remote.spawn(self.remote.stop.clone(), task);
+    }
+
+    /// Sends what the relay has queued, each message when its turn comes.
+    async fn carry(self: Arc<Self>, outbox: Arc<Outbox>) {
+        while let Some(batch) = outbox.next().await {
+            // Messages are queued whole, so a batch ends with the end of one.
+            let text = Bytes::from(batch.concat());
+            for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                match Message::parse(text.slice_ref(line)) {
+                    Ok(message) => self.send(message),
+                    Err(invalid) => tracing::error!("a message cannot be sent: {invalid}"),
+                }
+            }
+        }
+    }
+
+    fn send(self: &Arc<Self>, message: Message) {
+        match message.kind() {
+            Kind::Request => self.begin(message),
+            Kind::Notification if is_cancellation(&message) => {
+                let named = message.cancelled_id().map(|span| IdKey::of(message.text(span)));
+                drop(named.and_then(|id| self.lock().remove(&id)));
+            }
+            Kind::Notification => {
+                let carrier = Arc::clone(self);
+                self.spawn(async move { carrier.tell(&message).await });
+            }
+            Kind::Result | Kind::Error => tracing::debug!("servers of this era ask nothing"),
+        }
+    }
+
+    fn begin(self: &Arc<Self>, request: Message) {
+        let Some(id) = request.id() else { return };
+        let (over, ended) = oneshot::channel();
+        let mut calls = self.lock();
+        if calls.len() >= MAX_CALLS {
+            drop(calls);
+            let text = format!("{MAX_CALLS} calls are under way, which is the limit");
+            return self.refuse(id, &ErrorBody::new(Code::Unavailable, text));
+        }
+        let key = IdKey::of(id);
+        calls.insert(key.clone(), over);
+        drop(calls);
+        let carrier = Arc::clone(self);
+        self.spawn(async move {
+            tokio::select! {
+                biased;
+                () = carrier.call(&request) => {}
+                // Its client does not wait any more. Dropping the exchange ends its connection.
+                _ = ended => {}
+            }
+            carrier.lock().remove(&key);
+        });
+    }
+
+    /// Answers a request in place of the server.
+    fn refuse(&self, id: &[u8], error: &ErrorBody) {
+        if let Ok(response) = Message::parse(error.response(id)) {
+            self.clients.receive(&response);
+        }
+    }
+
+    async fn tell(&self, notification: &Message) {
+        traffic!("->", notification.bytes());
+        let headers = self.headers(notification);
+        let text = notification.bytes().clone();
+        match self.remote.endpoint.post_with(&self.session, text, headers).await {
+            Ok(_) => {}
+            Err(fault) => tracing::warn!("a message was not taken: {}", fault.sentence()),
+        }
+    }
+}
+
+fn is_cancellation(message: &Message) -> bool {
+    Notification::of(&message.method()) == Notification::Cancelled
+}
