@@ -184,10 +184,9 @@ impl Call {
         let member = |object, name| {
             find_member(response.bytes(), object, name).map(|span| response.text(span))
         };
-        let error = response.error()?;
-        let code: i32 = std::str::from_utf8(member(error, "code")?).ok()?.parse().ok()?;
+        let (error, code) = (response.error()?, response.error_code()?);
         let said = member(error, "message").and_then(decode_string).unwrap_or_default();
-        if code == Code::MissingCapability.number() {
+        if code == i64::from(Code::MissingCapability.number()) {
             let needed = member(error, "data").map(String::from_utf8_lossy).unwrap_or_default();
             return Some(self.fail(&format!(
                 "the MCP server needs what this client does not offer: {said} {needed}"
@@ -196,7 +195,7 @@ impl Call {
         // These are about what the proxy wrote in the client's name.
         let own = [Code::HeaderMismatch, Code::UnsupportedProtocolVersion];
         own.iter()
-            .any(|own| own.number() == code)
+            .any(|own| i64::from(own.number()) == code)
             .then(|| Failure::error(format!("the MCP server refused the request: {said}")))
     }
 
