@@ -23,7 +23,7 @@ use tracing_subscriber::{
 };
 
 use crate::paint::Paint;
-use lines::{Entry, Traffic, Verbatim};
+use lines::Line;
 
 /// What `--debug` adds to the log: our own targets.
 const DEBUG: &str = "mcp_proxy=debug";
@@ -134,7 +134,7 @@ where
 {
     let console = filter_fn(|metadata| metadata.target() == CONSOLE);
     let mut parts: Vec<Part> =
-        vec![layer().event_format(Verbatim).with_writer(stdout).with_filter(console).boxed()];
+        vec![layer().event_format(Line::Verbatim).with_writer(stdout).with_filter(console).boxed()];
     match log.logging.format {
         Format::Text => parts.extend(text(log, stderr)),
         Format::Json => parts.extend(json(log, stderr)),
@@ -149,15 +149,16 @@ where
 {
     let paint = log.paint;
     let console = filter_fn(|metadata| metadata.target() == CONSOLE_ERROR);
-    let console = layer().event_format(Verbatim).with_writer(stderr.clone()).with_filter(console);
+    let console =
+        layer().event_format(Line::Verbatim).with_writer(stderr.clone()).with_filter(console);
     let debug = log.logging.debug;
     let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
     let traffic =
-        layer().event_format(Traffic { paint }).with_writer(stderr.clone()).with_filter(traffic);
+        layer().event_format(Line::Traffic(paint)).with_writer(stderr.clone()).with_filter(traffic);
     let rest = filter_fn(|metadata| !is_special(metadata));
     let entries = if paint.is_on() {
         layer()
-            .event_format(Entry { paint })
+            .event_format(Line::Entry(paint))
             .with_writer(stderr)
             .with_filter(log.filter())
             .with_filter(rest)
