@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf, time::Duration};
 
+use subtle::ConstantTimeEq;
+
 /// Port of the HTTP front when none is given.
 pub const DEFAULT_PORT: u16 = 8080;
 /// Address of the HTTP front: every interface, both families, as the original.
@@ -195,6 +197,14 @@ pub struct AuthConfig {
     pub api_key: Option<String>,
     /// Challenge parameters; `None` is not the same as empty: without it no `resource_metadata`.
     pub oauth: Option<OAuthChallenge>,
+}
+
+impl AuthConfig {
+    /// Whether somebody who presents this key is let in; compared in constant time.
+    pub fn admits(&self, key: Option<&[u8]>) -> bool {
+        let Some(wanted) = &self.api_key else { return true };
+        key.is_some_and(|key| key.ct_eq(wanted.as_bytes()).into())
+    }
 }
 
 impl fmt::Debug for AuthConfig {

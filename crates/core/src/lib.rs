@@ -26,6 +26,8 @@ mod tls;
 pub mod tunnel;
 mod upstream;
 
+pub use downstream::http::Denial;
+pub use era::modern_server::{Pause, Retries};
 pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
