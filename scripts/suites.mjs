@@ -118,15 +118,6 @@ export const suites = [
     minutes: 15,
   },
   {
-    name: "conformance of the node API",
-    lane: "node",
-    built: true,
-    node: 22,
-    env: { MCP_PROXY_PACKAGE: "index.js" },
-    // Servers of both SDKs, with all scenarios.
-    command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
-  },
-  {
     name: "conformance of remote servers",
     lane: "node",
     built: true,
@@ -135,6 +126,15 @@ export const suites = [
     // Every pair of eras, over HTTP on both sides.
     command: ["node", "__test__/conformance/run.mjs", "--profile", "remote", "--cells", "remote"],
     minutes: 15,
+  },
+  {
+    name: "conformance of the node API",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_PACKAGE: "index.js" },
+    // Servers of both SDKs, with all scenarios.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
   },
   {
     name: "tests of the original",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Pause before the first attempt to open a broken stream again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Attempts in a row, after which there is a long pause.
 const MAX_ATTEMPTS: u32 = 6;
 /// The long pause; after as much time without a failure the attempts are counted anew.
