@@ -130,10 +130,13 @@ test("a sign-in is kept for its owner and serves the next process", async () => 
   assert.match(await first.greet(), /serverInfo/);
   assert.equal(await first.close(), 0);
 
-  const [name] = (await readdir(directory)).filter((file) => file.endsWith(".json"));
-  const file = join(directory, name);
-  if (process.platform !== "win32") assert.equal((await stat(file)).mode & 0o777, 0o600);
-  assert.ok(JSON.parse(await readFile(file, "utf8")).access_token);
+  const names = (await readdir(directory)).filter((name) => !name.endsWith(".lock"));
+  assert.equal(names.length, 2, `a token and its key: ${names.join()}`);
+  for (const name of names) {
+    const file = join(directory, name);
+    if (process.platform !== "win32") assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.ok(!(await readFile(file, "latin1")).includes("access_token"), "nothing is kept in the clear");
+  }
   assert.ok(!first.lines.entries.join().includes("authorize"), "stdout is for messages");
 
   assert.match(await start().greet(), /serverInfo/);

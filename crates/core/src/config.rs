@@ -433,6 +433,8 @@ pub struct OAuthConfig {
     pub callback_port: u16,
     /// Directory for the files that hold tokens.
     pub directory: PathBuf,
+    /// File with the key that they are encrypted with; made when it is needed.
+    pub key_file: PathBuf,
 }
 
 /// Secrets are not shown.

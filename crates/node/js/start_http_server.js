@@ -2,6 +2,7 @@
 // `startHTTPServer`: hands the options to the addon and answers what it asks.
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
+const { guarded } = require("./guard.js");
 const { failure, refusal, unusable } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
@@ -16,7 +17,7 @@ const inWords = (name, value) => {
 /** The addon checks the options before it does anything. */
 const startNative = (options, listener) => {
   try {
-    return addon.startHttpServer(JSON.stringify(options ?? null, inWords), listener);
+    return addon.startHttpServer(JSON.stringify(guarded(options) ?? null, inWords), listener);
   } catch (error) {
     throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
   }

@@ -11,6 +11,7 @@ pub mod retries;
 mod route;
 mod runtime;
 pub mod server;
+pub mod stdio;
 
 use napi_derive::napi;
 

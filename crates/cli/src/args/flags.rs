@@ -248,7 +248,7 @@ flags! {
     }
     TOKEN_DIR: FileName = Remote "tokenDir" {
         kind: FileName,
-        help: "Directory for tokens [default: mcp-proxy in the system's directory for state]",
+        help: "Directory for tokens and their key [default: mcp-proxy in the system's directories for state and settings]",
     }
     CA_CERT: FileName = Remote "caCert" {
         kind: FileName,

@@ -44,14 +44,16 @@ fn protocol(values: &Values) -> Result<UpstreamProtocol, UsageError> {
 
 /// How to get a token where none is given.
 fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError> {
+    let directory = values.of(&flags::TOKEN_DIR)?;
     let config = OAuthConfig {
+        key_file: directory.clone().unwrap_or_else(config_directory).join("token.key"),
         grant: values.of(&flags::GRANT)?,
         client_id: values.of(&flags::CLIENT_ID)?,
         client_secret: values.of(&flags::CLIENT_SECRET)?,
         scope: values.of(&flags::SCOPE)?,
         headless: values.of(&flags::HEADLESS)?,
         callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
-        directory: values.of(&flags::TOKEN_DIR)?.unwrap_or_else(state_directory),
+        directory: directory.unwrap_or_else(state_directory),
     };
     let itself = config.grant == OAuthGrant::ClientCredentials;
     if itself && (config.client_id.is_none() || config.client_secret.is_none()) {
@@ -62,16 +64,36 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
 
 /// Where the system wants programs to keep what outlives them.
 fn state_directory() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = || variable("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
+    let windows = variable("LOCALAPPDATA");
+    directory(
+        [windows, variable("XDG_STATE_HOME")],
+        ["Library/Application Support", ".local/state"],
+    )
+}
+
+/// Where it wants their settings, which are copied with others than their state.
+fn config_directory() -> PathBuf {
+    let windows = variable("APPDATA");
+    directory([windows, variable("XDG_CONFIG_HOME")], ["Library/Preferences", ".config"])
+}
+
+/// On Windows, or elsewhere where a variable says so; or in the home on macOS, or elsewhere.
+fn directory(named: [Option<PathBuf>; 2], at_home: [&str; 2]) -> PathBuf {
+    let [windows, other] = named;
+    let [mac, elsewhere] = at_home;
+    let home = || variable("HOME").unwrap_or_else(std::env::temp_dir);
     let base = if cfg!(windows) {
-        variable("LOCALAPPDATA").map(PathBuf::from)
+        windows
     } else if cfg!(target_os = "macos") {
-        Some(home().join("Library/Application Support"))
+        Some(home().join(mac))
     } else {
-        variable("XDG_STATE_HOME").map(PathBuf::from)
+        other
     };
-    base.unwrap_or_else(|| home().join(".local/state")).join("mcp-proxy")
+    base.unwrap_or_else(|| home().join(elsewhere)).join("mcp-proxy")
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// What is said before a remote server is used.

@@ -28,7 +28,13 @@ impl Client {
 
     /// The same with further flags.
     pub(crate) fn with(url: &str, flags: &[&str]) -> Self {
+        Self::among(url, flags, &[])
+    }
+
+    /// The same among these variables.
+    pub(crate) fn among(url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut process = command()
+            .envs(variables.iter().copied())
             .arg(url)
             .args(flags)
             .stdin(Stdio::piped())
@@ -116,10 +122,8 @@ pub(crate) fn command() -> Command {
         .map_or_else(|| env!("CARGO_BIN_EXE_mcp-proxy").into(), std::path::PathBuf::from);
     let mut command = Command::new(binary);
     command.env("MCP_PROXY_OAUTH", "false");
-    for variable in
-        ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
-    {
-        command.env_remove(variable);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }
     command
 }

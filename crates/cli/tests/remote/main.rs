@@ -18,3 +18,4 @@ mod server;
 mod sessions;
 mod sse;
 mod streams;
+mod way;

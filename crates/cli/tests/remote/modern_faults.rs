@@ -23,7 +23,7 @@ fn held() -> (Server, std::sync::mpsc::Receiver<()>) {
         wire.events();
         wire.event(": there");
         wire.hold();
-        drop(gone.send(()));
+        assert!(gone.send(()).is_ok(), "the test waits for it");
         true
     });
     (server, left)

@@ -8,6 +8,7 @@ mod discovery;
 mod grant;
 mod login;
 mod store;
+mod vault;
 
 pub(super) use challenge::Challenge;
 
@@ -24,6 +25,7 @@ use self::{
     grant::{Refusal, TokenEndpoint},
     login::{Callback, Wish},
     store::{Grant, Store},
+    vault::Vault,
 };
 use crate::config::{OAuthConfig, OAuthGrant};
 
@@ -49,7 +51,8 @@ impl Authorizer {
     /// Begins with what was kept of an earlier run. `http` is a client without any credentials.
     pub(super) fn new(config: &OAuthConfig, http: Client, url: &Url) -> Self {
         let key = format!("{url} {}", config.client_id.as_deref().unwrap_or_default());
-        let store = Store::new(&config.directory, key.trim());
+        let vault = Vault::new(&config.key_file);
+        let store = Store::new(&config.directory, key.trim(), vault);
         let grant = Mutex::new(store.read());
         Self {
             config: config.clone(),

@@ -1,5 +1,5 @@
-//! Tokens between runs: one file for each server and client, readable by its owner only, and a lock
-//! beside it, so that of several processes one asks and the others read what it got.
+//! Tokens between runs: one encrypted file for each server and client, and a lock beside it, so that
+//! of several processes one asks and the others read what it got.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,6 +9,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+use super::vault::Vault;
 
 /// Time before its end from which on a token counts as over.
 const SLACK: Duration = Duration::from_secs(30);
@@ -52,6 +54,8 @@ impl Grant {
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     path: PathBuf,
+    key: String,
+    vault: Vault,
 }
 
 /// Held while one process asks for a grant.
@@ -63,24 +67,29 @@ pub(super) struct Lock {
 
 impl Store {
     /// The store for what is named by `key`, in this directory.
-    pub(super) fn new(directory: &Path, key: &str) -> Self {
+    pub(super) fn new(directory: &Path, key: &str, vault: Vault) -> Self {
         let name: String = key.bytes().map(encoded).collect();
         // Names of more than 255 bytes are refused by most systems.
         let name =
             if name.len() > 200 { format!("{}-{:016x}", &name[..180], digest(key)) } else { name };
-        Self { path: directory.join(format!("{name}.json")) }
+        Self { path: directory.join(format!("{name}.sealed")), key: key.to_owned(), vault }
     }
 
     pub(super) fn read(&self) -> Option<Grant> {
-        serde_json::from_slice(&fs::read(&self.path).ok()?).ok()
+        let text = self.vault.open(&self.key, &fs::read(&self.path).ok()?);
+        if text.is_none() {
+            tracing::warn!("a token that was kept cannot be read: it was kept with another key");
+        }
+        serde_json::from_slice(&text?).ok()
     }
 
     /// Replaces what is kept, in one step.
     pub(super) fn write(&self, grant: &Grant) -> io::Result<()> {
+        let sealed = self.vault.seal(&self.key, serde_json::to_vec(grant)?)?;
         self.make_directory()?;
         let new = self.path.with_extension(format!("{}.new", std::process::id()));
         let mut file = private().create(true).truncate(true).open(&new)?;
-        file.write_all(&serde_json::to_vec(grant)?)?;
+        file.write_all(&sealed)?;
         file.sync_all()?;
         fs::rename(&new, &self.path)
     }
@@ -106,13 +115,17 @@ impl Store {
     }
 
     fn make_directory(&self) -> io::Result<()> {
-        let Some(directory) = self.path.parent() else { return Ok(()) };
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(directory)
+        self.path.parent().map_or(Ok(()), make_directory)
     }
+}
+
+/// Makes a directory that is for its owner only, unless there is one.
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
 }
 
 fn encoded(byte: u8) -> String {
@@ -145,7 +158,8 @@ mod tests {
     #[test]
     fn what_is_kept_is_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::new(&directory.path().join("deep/er"), "https://h/mcp client");
+        let vault = Vault::new(&directory.path().join("key"));
+        let store = Store::new(&directory.path().join("deep/er"), "https://h/mcp client", vault);
         let grant = Grant { access_token: "a".to_owned(), ..Grant::default() };
         store.write(&grant).unwrap();
         store.write(&grant).unwrap();
@@ -164,9 +178,10 @@ mod tests {
 
     #[test]
     fn servers_and_clients_do_not_share_a_file() {
-        let path = |key: &str| Store::new(Path::new("/d"), key).path;
+        let vault = Vault::new(Path::new("/k"));
+        let path = |key: &str| Store::new(Path::new("/d"), key, vault.clone()).path;
         assert_eq!(path("a"), path("a"));
-        assert_eq!(path("https://h/a b"), Path::new("/d/https%3a%2f%2fh%2fa%20b.json"));
+        assert_eq!(path("https://h/a b"), Path::new("/d/https%3a%2f%2fh%2fa%20b.sealed"));
         assert_ne!(path("https://h/a%20b"), path("https://h/a b"));
         let long = "x".repeat(300);
         assert_ne!(path(&format!("{long}1")), path(&format!("{long}2")));
@@ -186,7 +201,8 @@ mod tests {
     #[tokio::test]
     async fn one_at_a_time_holds_the_lock() {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::new(directory.path(), "k");
+        let vault = Vault::new(&directory.path().join("key"));
+        let store = Store::new(directory.path(), "k", vault);
         let first = store.lock().await.unwrap();
         let second = tokio::spawn({
             let store = store.clone();

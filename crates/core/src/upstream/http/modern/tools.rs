@@ -59,7 +59,7 @@ impl Tools {
         }
         drop(known);
         cuts.end(&mut edits);
-        if edits.is_empty() { response } else { edited(response, &edits) }
+        if edits.is_empty() { response } else { with(response, &edits) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -92,9 +92,10 @@ fn learn(
     Ok(())
 }
 
-/// Rare enough to be scanned once more, instead of every range being moved.
-fn edited(response: Message, edits: &[Edit<'_>]) -> Message {
-    let whole = Assembly { before: b"", source: response.bytes(), edits, behind: b"" };
+fn with(response: Message, edits: &[Edit<'_>]) -> Message {
+    let source = response.bytes();
+    let whole = Assembly { before: b"", source, edits, behind: b"" };
+    // Rare enough to be looked at once more, instead of every range being moved.
     Message::parse(whole.frame().runs().concat().into()).unwrap_or(response)
 }
 
