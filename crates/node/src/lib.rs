@@ -4,6 +4,7 @@ mod answer;
 pub mod authentication;
 mod bridge;
 mod event;
+pub mod gate;
 mod head;
 pub mod log;
 mod options;
