@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Connection, Reply, Shared,
+    Connection, Principal, Reply, Shared,
     exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::Link,
@@ -19,7 +19,7 @@ use crate::{
     era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
-    protocol::{List, LogLevel, Method, Notification},
+    protocol::{List, LogLevel, Method, Notification, header::annotation::MirroredParameter},
     sync::MutexGuard,
 };
 
@@ -31,6 +31,8 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 pub(super) struct Member {
     id: MemberId,
     era: Era,
+    /// Whom a client of the newer era acts for.
+    principal: Principal,
     shared: Arc<Shared>,
 }
 
@@ -48,6 +50,10 @@ impl Connection for Member {
             // The upstream has asked this client nothing, so there is nothing to answer.
             _ => None,
         }
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.shared.crossings().mirrored(&self.principal, tool)
     }
 
     fn close(&self) {
@@ -86,7 +92,12 @@ enum Held {
 
 impl Member {
     pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
-        Self { id, era, shared }
+        Self { id, era, principal: Principal::default(), shared }
+    }
+
+    /// The same, acting for somebody.
+    pub(super) fn acting_for(self, principal: Principal) -> Self {
+        Self { principal, ..self }
     }
 
     pub(super) fn id(&self) -> MemberId {
@@ -331,8 +342,14 @@ impl Member {
     }
 
     fn leg(&self, request: &Message) -> Leg {
-        let listens = self.era == Era::Modern && request.method() == LISTEN;
-        if listens { Leg::Listening } else { Leg::Plain }
+        if self.era == Era::Legacy {
+            return Leg::Plain;
+        }
+        match &*request.method() {
+            LISTEN => Leg::Listening,
+            "tools/list" => Leg::Tools(self.principal.clone()),
+            _ => Leg::Plain,
+        }
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {

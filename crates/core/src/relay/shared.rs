@@ -340,7 +340,7 @@ impl Backend for Shared {
                 Era::Modern if !shared.is_modern() => {
                     open_member(Member::new(id, Era::Legacy, shared), principal, patience)
                 }
-                era => Arc::new(Member::new(id, era, shared)),
+                era => Arc::new(Member::new(id, era, shared).acting_for(principal)),
             })
         })
     }

@@ -38,10 +38,11 @@ use self::{
     rounds::{Round, Rounds, Waits},
     schemas::Schemas,
 };
-use super::{Connection, OpenError, Reply, Sink};
+use super::{Connection, OpenError, Principal, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
     jsonrpc::{ErrorBody, Message},
+    protocol::header::annotation::MirroredParameter,
     seats::Seats,
 };
 
@@ -78,6 +79,20 @@ impl Crossings {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.retain(|subscription| subscription.strong_count() > 0);
         subscriptions.push(Arc::downgrade(subscription));
+    }
+
+    /// Remembers what this principal's callers of the tools listed here mirror in headers.
+    pub(super) fn learn(&self, principal: &Principal, tools: &Message) {
+        self.schemas.learn(principal, tools);
+    }
+
+    /// What is mirrored of this tool's arguments.
+    pub(super) fn mirrored(
+        &self,
+        principal: &Principal,
+        tool: &str,
+    ) -> Option<Arc<[MirroredParameter]>> {
+        self.schemas.of(principal, tool)
     }
 
     /// The subscriptions that are open.
