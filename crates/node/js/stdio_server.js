@@ -52,8 +52,9 @@ class StdioServer {
           closed();
         },
       ];
-      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), (kind, _id, _server, _caller, text) =>
-        heard[kind](text),
+      this.#native = addon.startStdioServer(
+        JSON.stringify(wanted(options)),
+        (kind, _id, _server, _stream, _caller, text) => heard[kind](text),
       );
     });
     return this;
