@@ -1,6 +1,7 @@
 // The client that the official suite's client scenarios run: `client.mjs <url of their server>`.
 // It speaks stdio to the proxy, which is what is tested, and does what each scenario wants done.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { repositoryRoot } from "../support/proxy.mjs";
@@ -14,6 +15,11 @@ const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/m
 const flags = ["--headless", "--tokenDir", process.env.MCP_PROXY_TEST_TOKENS];
 if (context.client_id) flags.push("--clientId", context.client_id);
 if (context.client_secret) flags.push("--clientSecret", context.client_secret);
+if (context.private_key_pem) {
+  const file = join(process.env.MCP_PROXY_TEST_TOKENS, "client.pem");
+  await writeFile(file, context.private_key_pem);
+  flags.push("--clientKey", file);
+}
 if (scenario.includes("client-credentials")) flags.push("--grant", "client-credentials");
 
 const answers = {

@@ -1,7 +1,7 @@
 // The official suite's client scenarios that concern a proxy, through `client.mjs` and our stdio.
 //
-// Not here: extensions that the proxy does not have (private-key client assertions, DPoP,
-// enterprise-managed authorization).
+// Not here: extensions that the proxy does not have (DPoP, enterprise-managed authorization, tokens
+// of a workload's identity).
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -41,14 +41,19 @@ const SCENARIOS = {
     "auth/token-endpoint-auth-post",
   ],
   "2026-07-28": [
+    "auth/authorization-server-migration",
     "auth/iss-normalized",
+    "auth/iss-not-advertised",
+    "auth/iss-supported",
     "auth/iss-supported-missing",
     "auth/iss-unexpected",
     "auth/iss-wrong-issuer",
     "auth/metadata-issuer-mismatch",
+    "auth/offline-access-not-supported",
+    "auth/offline-access-scope",
     "auth/resource-mismatch",
   ],
-  extension: ["auth/client-credentials-basic"],
+  extension: ["auth/client-credentials-basic", "auth/client-credentials-jwt"],
 };
 
 /** Scenarios of 2026-07-28 in which our client, of the older era, is to be translated for. */
@@ -65,6 +70,8 @@ const CROSSING = [
 for (const [revision, scenarios] of Object.entries(SCENARIOS)) {
   for (const scenario of scenarios) run(scenario, revision);
 }
+// Where its metadata are served is what such a client is called.
+run("auth/basic-cimd", "2026-07-28", { MCP_PROXY_CLIENT_ID: "https://conformance-test.local/client-metadata.json" });
 for (const scenario of CROSSING) run(scenario, "2026-07-28", { MCP_PROXY_UPSTREAM_PROTOCOL: "modern" });
 
 function run(scenario, revision, environment) {

@@ -415,6 +415,8 @@ pub struct OAuthConfig {
     pub client_id: Option<String>,
     /// The secret of that client.
     pub client_secret: Option<String>,
+    /// A key with which that client signs for itself (PEM, PKCS #8), in place of a secret.
+    pub client_key: Option<String>,
     /// Scopes to ask for, separated by spaces, in place of those that the server names.
     pub scope: Option<String>,
     /// Print the URL to sign in at, and open no browser.

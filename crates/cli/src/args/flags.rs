@@ -225,7 +225,7 @@ flags! {
             ],
             default: ("authorization-code", OAuthGrant::AuthorizationCode),
         },
-        help: "Sign somebody in, or the client itself (--clientId and --clientSecret)",
+        help: "Sign somebody in, or the client itself (--clientId and --clientSecret or --clientKey)",
     }
     CLIENT_ID: Text = Remote "clientId" {
         kind: Text { placeholder: "id" },
@@ -237,6 +237,10 @@ flags! {
             advice: "Leave it out for a client that has none.",
         },
         help: "Secret of that client; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
+    }
+    CLIENT_KEY: FileName = Remote "clientKey" {
+        kind: FileName,
+        help: "File with the key that client signs for itself with (PEM, PKCS #8), in place of a secret",
     }
     SCOPE: Text = Remote "scope" {
         kind: Text { placeholder: "scopes" },

@@ -25,7 +25,9 @@ pub(crate) enum UsageError {
     )]
     BesideUrl(String),
     /// A client that signs itself in has to be known.
-    #[error("Error: --grant client-credentials needs both --clientId and --clientSecret.")]
+    #[error(
+        "Error: --grant client-credentials needs --clientId and either --clientSecret or --clientKey."
+    )]
     ClientCredentials,
     /// A header is not a name and a value; the value is not shown, because it may be a secret.
     #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]

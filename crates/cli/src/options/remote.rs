@@ -50,13 +50,15 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
         grant: values.of(&flags::GRANT)?,
         client_id: values.of(&flags::CLIENT_ID)?,
         client_secret: values.of(&flags::CLIENT_SECRET)?,
+        client_key: client_key(values)?,
         scope: values.of(&flags::SCOPE)?,
         headless: values.of(&flags::HEADLESS)?,
         callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
         directory: directory.unwrap_or_else(state_directory),
     };
     let itself = config.grant == OAuthGrant::ClientCredentials;
-    if itself && (config.client_id.is_none() || config.client_secret.is_none()) {
+    let vouched = config.client_secret.is_some() || config.client_key.is_some();
+    if itself && (config.client_id.is_none() || !vouched) {
         return Err(UsageError::ClientCredentials);
     }
     Ok((values.of(&flags::OAUTH)? && !given).then_some(config))
@@ -182,6 +184,11 @@ fn bearer_token(values: &Values) -> Result<Option<String>, UsageError> {
         });
     }
     Ok(Some(token.to_owned()))
+}
+
+fn client_key(values: &Values) -> Result<Option<String>, UsageError> {
+    let path = values.of(&flags::CLIENT_KEY)?;
+    path.map(|path| read(&path, "--clientKey")).transpose()
 }
 
 fn read(path: &Path, flag: &'static str) -> Result<String, UsageError> {

@@ -13,6 +13,7 @@ use reqwest::{Client, Url};
 use serde::Deserialize;
 
 use super::{
+    assertion::KIND,
     discovery::{AuthorizationServer, Grantor, read},
     store::{Grant, Registered},
 };
@@ -150,11 +151,20 @@ impl TokenEndpoint<'_> {
         renewed.map(|renewed| self.grant(&renewed, Some(token))).map_err(|error| refusal(&error))
     }
 
-    /// A token for the client itself.
-    pub(super) async fn own(&self, scopes: &[String]) -> Result<Grant, Refusal> {
+    /// A token for the client itself, which may vouch for itself with a signed assertion.
+    pub(super) async fn own(
+        &self,
+        scopes: &[String],
+        assertion: Option<String>,
+    ) -> Result<Grant, Refusal> {
         let client = self.token_client()?;
         let scopes = scopes.iter().cloned().map(Scope::new);
         let mut request = client.exchange_client_credentials().add_scopes(scopes);
+        if let Some(assertion) = assertion {
+            request = request
+                .add_extra_param("client_assertion_type", KIND)
+                .add_extra_param("client_assertion", assertion);
+        }
         if let Some(resource) = self.resource {
             request = request.add_extra_param("resource", resource.to_owned());
         }

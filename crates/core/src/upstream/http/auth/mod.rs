@@ -3,6 +3,7 @@
 //! A refused request brings a challenge; [`Authorizer::authorize`] turns it into a token, once for
 //! all requests of the process and, by a lock beside the token's file, of all processes.
 
+mod assertion;
 mod challenge;
 mod discovery;
 mod grant;
@@ -21,6 +22,7 @@ use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
 use self::{
+    assertion::Word,
     discovery::{Grantor, discover},
     grant::{Refusal, TokenEndpoint},
     login::{Callback, Wish},
@@ -132,7 +134,14 @@ impl Authorizer {
             resource: grantor.resource.as_deref(),
             client: &client,
         };
-        endpoint.own(&scopes).await.map_err(Refusal::into_text)
+        let assertion = match &self.config.client_key {
+            Some(key) => {
+                let audience = &grantor.server.issuer;
+                Some(Word { client_id: &client.id, audience }.signed(key)?)
+            }
+            None => None,
+        };
+        endpoint.own(&scopes, assertion).await.map_err(Refusal::into_text)
     }
 
     async fn sign_in(&self, grantor: &Grantor, challenge: &Challenge) -> Result<Grant, String> {
