@@ -10,7 +10,7 @@ use crate::{
     ports::{CONNECTION_GRACE, Ports, Served},
     relay::{Backend, OnDemand, Readiness},
     tunnel::{self, Tunnel},
-    upstream::{Guard, Households, Nursery, Remote, Supervisor},
+    upstream::{Guard, Nursery, Remote, ServerPool, Supervisor},
 };
 
 /// A running proxy.
@@ -115,7 +115,7 @@ impl Connected {
 enum Server {
     Shared(Supervisor),
     Dedicated(Nursery, Box<UpstreamConfig>),
-    Households(Households),
+    ServerPool(ServerPool),
     Remote(Remote),
 }
 
@@ -132,7 +132,7 @@ impl Server {
         let nursery = Nursery::start(config, guard).await?;
         Ok(match nursery.era() {
             Era::Legacy => Self::Dedicated(nursery, config.clone()),
-            Era::Modern => Self::Households(Households::new(nursery, config)),
+            Era::Modern => Self::ServerPool(ServerPool::new(nursery, config)),
         })
     }
 
@@ -140,7 +140,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, config) => nursery.backend(config),
-            Self::Households(households) => Arc::new(households.clone()),
+            Self::ServerPool(pool) => Arc::new(pool.clone()),
             Self::Remote(remote) => Arc::new(remote.clone()),
         }
     }
@@ -149,7 +149,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.backend(),
             Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
-            Self::Households(households) => Arc::new(households.clone()),
+            Self::ServerPool(pool) => Arc::new(pool.clone()),
             Self::Remote(_) => Arc::new(OnDemand),
         }
     }
@@ -157,14 +157,14 @@ impl Server {
     fn name(&self) -> Option<String> {
         match self {
             Self::Shared(supervisor) => supervisor.backend().server_name(),
-            Self::Dedicated(..) | Self::Households(_) | Self::Remote(_) => None,
+            Self::Dedicated(..) | Self::ServerPool(_) | Self::Remote(_) => None,
         }
     }
 
     async fn ended(&self) -> String {
         match self {
             Self::Shared(supervisor) => supervisor.backend().ended().await.message,
-            Self::Dedicated(..) | Self::Households(_) | Self::Remote(_) => {
+            Self::Dedicated(..) | Self::ServerPool(_) | Self::Remote(_) => {
                 std::future::pending().await
             }
         }
@@ -174,7 +174,7 @@ impl Server {
         match self {
             Self::Shared(supervisor) => supervisor.stop(budget).await,
             Self::Dedicated(nursery, _) => nursery.stop(budget).await,
-            Self::Households(households) => households.stop(budget).await,
+            Self::ServerPool(pool) => pool.stop(budget).await,
             Self::Remote(remote) => remote.stop(budget).await,
         }
     }

@@ -26,7 +26,7 @@ mod volume;
 mod waiting;
 
 pub(crate) use cause::Cause;
-pub(crate) use crossing::{Landlord, Leases, MoveIn};
+pub(crate) use crossing::{Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;

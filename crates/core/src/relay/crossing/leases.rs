@@ -22,13 +22,13 @@ use crate::{
 };
 
 /// Where legacy servers come from, each for one client.
-pub(crate) trait Landlord: fmt::Debug + Send + Sync {
+pub(crate) trait ServerSource: fmt::Debug + Send + Sync {
     /// The right to one server; refused when there are too many.
-    fn vacancy(&self) -> Result<MoveIn, ErrorBody>;
+    fn reserve(&self) -> Result<OpenServer, ErrorBody>;
 }
 
 /// Takes the server for the client that is told through this sink what it did not ask for.
-pub(crate) type MoveIn = Box<dyn FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection> + Send>;
+pub(crate) type OpenServer = Box<dyn FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection> + Send>;
 
 /// How long a server waits for its next call.
 const IDLE: Duration = Duration::from_mins(1);
@@ -71,7 +71,7 @@ impl Key {
 /// See the module.
 pub(crate) struct Leases {
     me: Weak<Self>,
-    landlord: Arc<dyn Landlord>,
+    source: Arc<dyn ServerSource>,
     /// How long a client may take to answer.
     patience: Option<Duration>,
     /// Whether servers wait for another call.
@@ -94,7 +94,7 @@ struct State {
 
 impl fmt::Debug for Leases {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leases").field("landlord", &self.landlord).finish_non_exhaustive()
+        f.debug_struct("Leases").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
@@ -102,13 +102,13 @@ impl Leases {
     /// Leases servers that come from there, and `keeps` them for their next call. A client that
     /// is asked something has at most `patience` to answer.
     pub(crate) fn new(
-        landlord: Arc<dyn Landlord>,
+        source: Arc<dyn ServerSource>,
         patience: Option<Duration>,
         keeps: bool,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
-            landlord,
+            source,
             patience,
             keeps,
             crossings: Arc::default(),
@@ -153,8 +153,8 @@ impl Leases {
             }
         }
         drop(state);
-        let move_in = self.landlord.vacancy().inspect_err(|_| self.make_room())?;
-        let lease = Lease::open(key, Weak::clone(&self.me), move_in);
+        let open = self.source.reserve().inspect_err(|_| self.make_room())?;
+        let lease = Lease::open(key, Weak::clone(&self.me), open);
         self.lock().busy.insert(address(&lease), Arc::clone(&lease));
         self.sweep_from_now_on();
         Ok(lease)

@@ -16,7 +16,7 @@ mod rounds;
 mod schemas;
 
 pub(super) use hosted::Hosted;
-pub(crate) use leases::{Landlord, Leases, MoveIn};
+pub(crate) use leases::{Leases, OpenServer, ServerSource};
 pub(super) use member::open as open_member;
 
 use std::{

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{
-    Backend, Cause, Client, Connection, Landlord, Leases, Limits, MoveIn, OpenError, Outbox,
+    Backend, Cause, Client, Connection, Leases, Limits, OpenError, OpenServer, Outbox, ServerSource,
 };
 use crate::{era::Era, jsonrpc::ErrorBody};
 
@@ -82,8 +82,8 @@ impl Dedicated {
         revives: bool,
         keeps: bool,
     ) -> Self {
-        let landlord = Launcher { nursery: Arc::clone(&nursery), limits };
-        let leases = Leases::new(Arc::new(landlord), limits.silence, keeps);
+        let source = Launcher { nursery: Arc::clone(&nursery), limits };
+        let leases = Leases::new(Arc::new(source), limits.silence, keeps);
         Self { nursery, limits, revives, leases }
     }
 }
@@ -95,8 +95,8 @@ struct Launcher {
     limits: Limits,
 }
 
-impl Landlord for Launcher {
-    fn vacancy(&self) -> Result<MoveIn, ErrorBody> {
+impl ServerSource for Launcher {
+    fn reserve(&self) -> Result<OpenServer, ErrorBody> {
         let slot = self.nursery.reserve()?;
         let (limits, nursery) = (self.limits, Arc::clone(&self.nursery));
         Ok(Box::new(move |sink| {

@@ -110,7 +110,7 @@ impl Arrival {
         let Some(arrival) = self.me.upgrade() else { return };
         self.remote.shared().spawn(self.closed.clone(), async move {
             match arrival.connect().await {
-                Ok(connection) => arrival.move_in(connection).await,
+                Ok(connection) => arrival.hand_over(connection).await,
                 Err(error) => arrival.refuse(&error),
             }
         });
@@ -171,7 +171,7 @@ impl Arrival {
     }
 
     /// Hands over what waits, and lets everything else go straight on.
-    async fn move_in(&self, connection: Arc<dyn Connection>) {
+    async fn hand_over(&self, connection: Arc<dyn Connection>) {
         while let Some((message, reply)) = self.next_or_open(&connection) {
             if let Some(sending) = connection.send(message, reply, None) {
                 sending.await;

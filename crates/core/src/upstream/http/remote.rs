@@ -26,7 +26,8 @@ use crate::{
     error::Error,
     jsonrpc::ErrorBody,
     relay::{
-        Backend, Client, Connection, Landlord, Leases, Limits, MoveIn, OpenError, Principal, Sink,
+        Backend, Client, Connection, Leases, Limits, OpenError, OpenServer, Principal,
+        ServerSource, Sink,
     },
 };
 
@@ -256,8 +257,8 @@ impl Backend for Remote {
 #[derive(Debug)]
 struct Sessions(Arc<Shared>);
 
-impl Landlord for Sessions {
-    fn vacancy(&self) -> Result<MoveIn, ErrorBody> {
+impl ServerSource for Sessions {
+    fn reserve(&self) -> Result<OpenServer, ErrorBody> {
         let shared = Arc::clone(&self.0);
         Ok(Box::new(move |sink| Channel::open(&shared, Some(sink))))
     }

@@ -1,10 +1,10 @@
-//! A client's connection to a server of its household, which goes on as long as the connection.
+//! A client's connection to a server of its running, which goes on as long as the connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::household::Stay;
+use super::pool::Hold;
 use crate::{
     host::Caller,
     jsonrpc::Message,
@@ -14,18 +14,18 @@ use crate::{
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Resident {
+pub(super) struct HeldConnection {
     connection: Arc<dyn Connection>,
-    stay: Mutex<Option<Stay>>,
+    hold: Mutex<Option<Hold>>,
 }
 
-impl Resident {
-    pub(super) fn new(connection: Arc<dyn Connection>, stay: Stay) -> Self {
-        Self { connection, stay: Mutex::new(Some(stay)) }
+impl HeldConnection {
+    pub(super) fn new(connection: Arc<dyn Connection>, hold: Hold) -> Self {
+        Self { connection, hold: Mutex::new(Some(hold)) }
     }
 }
 
-impl Connection for Resident {
+impl Connection for HeldConnection {
     fn send(
         &self,
         message: Message,
@@ -41,7 +41,7 @@ impl Connection for Resident {
 
     fn close(&self) {
         self.connection.close();
-        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(stay);
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(hold);
     }
 }

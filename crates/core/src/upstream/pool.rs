@@ -18,8 +18,8 @@ use tokio::{
 
 use super::{
     child::{STOP_AFTER_FAILURE, failure},
+    held_connection::HeldConnection,
     nursery::Nursery,
-    resident::Resident,
     supervisor::Supervisor,
 };
 use crate::{
@@ -39,10 +39,10 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct Households(Arc<Village>);
+pub(crate) struct ServerPool(Arc<Pool>);
 
 #[derive(Debug)]
-pub(super) struct Village {
+pub(super) struct Pool {
     me: Weak<Self>,
     nursery: Nursery,
     config: UpstreamConfig,
@@ -53,13 +53,13 @@ pub(super) struct Village {
 struct State {
     next: u64,
     /// Nothing while a server is being started.
-    households: BTreeMap<u64, Option<Household>>,
+    running: BTreeMap<u64, Option<Running>>,
     principals: HashMap<Principal, Kept>,
     sweeping: bool,
 }
 
 #[derive(Debug)]
-struct Household {
+struct Running {
     supervisor: Supervisor,
     permit: OwnedSemaphorePermit,
 }
@@ -72,33 +72,33 @@ type Coming = future::Shared<future::BoxFuture<'static, Result<Arc<Shared>, Open
 struct Kept {
     number: u64,
     server: Coming,
-    guests: usize,
+    holds: usize,
     idle_since: Instant,
 }
 
 /// Somebody's use of a server; ends when dropped.
 #[derive(Debug)]
-pub(super) struct Stay {
-    village: Arc<Village>,
+pub(super) struct Hold {
+    pool: Arc<Pool>,
     number: u64,
     /// Whose server it is, if it is to be kept.
     principal: Option<Principal>,
 }
 
-impl Drop for Stay {
+impl Drop for Hold {
     fn drop(&mut self) {
-        let Some(principal) = &self.principal else { return self.village.end(self.number) };
-        let mut state = self.village.lock();
+        let Some(principal) = &self.principal else { return self.pool.end(self.number) };
+        let mut state = self.pool.lock();
         let kept = state.principals.get_mut(principal).filter(|kept| kept.number == self.number);
         if let Some(kept) = kept {
-            kept.guests -= 1;
+            kept.holds -= 1;
             kept.idle_since = Instant::now();
         }
     }
 }
 
-impl Households {
-    /// Households whose servers come from there.
+impl ServerPool {
+    /// ServerPool whose servers come from there.
     pub(crate) fn new(nursery: Nursery, config: &UpstreamConfig) -> Self {
         let config = UpstreamConfig {
             protocol: UpstreamProtocol::Modern,
@@ -106,35 +106,35 @@ impl Households {
             ..config.clone()
         };
         let state = Mutex::default();
-        Self(Arc::new_cyclic(|me| Village { me: Weak::clone(me), nursery, config, state }))
+        Self(Arc::new_cyclic(|me| Pool { me: Weak::clone(me), nursery, config, state }))
     }
 
     /// Ends all servers and everything they have started, within `budget`.
     pub(crate) async fn stop(self, budget: Duration) {
-        let (households, principals) = {
+        let (running, principals) = {
             let mut state = self.0.lock();
-            (std::mem::take(&mut state.households), std::mem::take(&mut state.principals))
+            (std::mem::take(&mut state.running), std::mem::take(&mut state.principals))
         };
         drop(principals);
-        for household in households.into_values().flatten() {
-            self.0.nursery.spawn(household.supervisor.stop(budget));
+        for running in running.into_values().flatten() {
+            self.0.nursery.spawn(running.supervisor.stop(budget));
         }
         self.0.nursery.clone().stop(budget).await;
     }
 }
 
-impl Backend for Households {
+impl Backend for ServerPool {
     fn open(
         &self,
         client: Client,
     ) -> future::BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
             let keeps = client.era == Era::Modern && self.0.config.isolation == Isolation::Session;
-            let (server, stay) =
-                if keeps { self.0.visit(client.principal.clone())? } else { self.0.move_in()? };
+            let (server, hold) =
+                if keeps { self.0.join(client.principal.clone())? } else { self.0.take()? };
             let connection = server.await?.open(client).await?;
-            let resident: Arc<dyn Connection> = Arc::new(Resident::new(connection, stay));
-            Ok(resident)
+            let held: Arc<dyn Connection> = Arc::new(HeldConnection::new(connection, hold));
+            Ok(held)
         })
     }
 
@@ -143,7 +143,7 @@ impl Backend for Households {
     }
 }
 
-impl Readiness for Households {
+impl Readiness for ServerPool {
     fn unready(&self) -> Option<Unready> {
         self.0.nursery.unready()
     }
@@ -160,55 +160,55 @@ impl Readiness for Households {
     }
 }
 
-impl Village {
+impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn servers(&self) -> Vec<Arc<Shared>> {
         let state = self.lock();
-        let running = state.households.values().flatten();
-        running.map(|household| household.supervisor.backend()).collect()
+        let running = state.running.values().flatten();
+        running.map(|running| running.supervisor.backend()).collect()
     }
 
     /// A server of one's own.
-    fn move_in(self: &Arc<Self>) -> Result<(Coming, Stay), ErrorBody> {
+    fn take(self: &Arc<Self>) -> Result<(Coming, Hold), ErrorBody> {
         let started = self.start(&mut self.lock());
         let (number, server) = started.inspect_err(|_| self.make_room())?;
-        Ok((server, Stay { village: Arc::clone(self), number, principal: None }))
+        Ok((server, Hold { pool: Arc::clone(self), number, principal: None }))
     }
 
     /// The server of this principal.
-    fn visit(self: &Arc<Self>, principal: Principal) -> Result<(Coming, Stay), ErrorBody> {
+    fn join(self: &Arc<Self>, principal: Principal) -> Result<(Coming, Hold), ErrorBody> {
         let found = self.lock().kept(&principal, |state| self.start(state));
         let (number, server, before) = found.inspect_err(|_| self.make_room())?;
         if let Some(before) = before {
             self.end(before.number);
         }
         self.sweep_from_now_on();
-        Ok((server, Stay { village: Arc::clone(self), number, principal: Some(principal) }))
+        Ok((server, Hold { pool: Arc::clone(self), number, principal: Some(principal) }))
     }
 
     /// There are too many servers: those that wait give way to whoever comes next.
     fn make_room(&self) {
-        self.end_where(|kept| kept.guests == 0);
+        self.end_where(|kept| kept.holds == 0);
     }
 
     fn start(&self, state: &mut State) -> Result<(u64, Coming), ErrorBody> {
         let permit = self.nursery.permit()?;
         let number = state.next;
         state.next += 1;
-        state.households.insert(number, None);
-        let village = Weak::clone(&self.me);
+        state.running.insert(number, None);
+        let pool = Weak::clone(&self.me);
         let starting = self.nursery.spawn(async move {
-            let village = village.upgrade().ok_or_else(stopping)?;
-            village.settle(number, permit).await
+            let pool = pool.upgrade().ok_or_else(stopping)?;
+            pool.settle(number, permit).await
         });
         let starting = starting.map(|started| started.unwrap_or_else(|_| Err(stopping().into())));
         Ok((number, starting.boxed().shared()))
     }
 
-    /// Starts the server of a household, unless nobody waits for it any more when it is there.
+    /// Starts the server of a running, unless nobody waits for it any more when it is there.
     async fn settle(
         self: Arc<Self>,
         number: u64,
@@ -221,13 +221,13 @@ impl Village {
                 let cause = failure(&error);
                 console_error!("[mcp-proxy] {}", cause.message);
                 self.nursery.failed(cause.message.clone());
-                self.lock().households.remove(&number);
+                self.lock().running.remove(&number);
                 return Err(cause.error().into());
             }
         };
         self.nursery.succeeded();
         let server = supervisor.backend();
-        match self.occupy(number, Household { supervisor, permit }) {
+        match self.occupy(number, Running { supervisor, permit }) {
             None => Ok(server),
             Some(unwanted) => {
                 unwanted.supervisor.stop(STOP_AFTER_FAILURE).await;
@@ -236,21 +236,21 @@ impl Village {
         }
     }
 
-    /// Gives a household that was started its place; gives it back if it has none any more.
-    fn occupy(&self, number: u64, household: Household) -> Option<Household> {
-        match self.lock().households.get_mut(&number) {
-            Some(place) => place.replace(household),
-            None => Some(household),
+    /// Gives a running that was started its place; gives it back if it has none any more.
+    fn occupy(&self, number: u64, running: Running) -> Option<Running> {
+        match self.lock().running.get_mut(&number) {
+            Some(place) => place.replace(running),
+            None => Some(running),
         }
     }
 
     /// Ends a server.
     fn end(&self, number: u64) {
-        let household = self.lock().households.remove(&number).flatten();
-        if let Some(household) = household {
-            self.nursery.count_restarts(household.supervisor.backend().servers().restarts);
+        let running = self.lock().running.remove(&number).flatten();
+        if let Some(running) = running {
+            self.nursery.count_restarts(running.supervisor.backend().servers().restarts);
             self.nursery.spawn(async move {
-                let Household { supervisor, permit } = household;
+                let Running { supervisor, permit } = running;
                 supervisor.stop(STOP_AFTER_FAILURE).await;
                 drop(permit);
             });
@@ -271,16 +271,16 @@ impl Village {
         if std::mem::replace(&mut self.lock().sweeping, true) {
             return;
         }
-        let village = Weak::clone(&self.me);
+        let pool = Weak::clone(&self.me);
         let stop = self.nursery.stopping();
         self.nursery.spawn(async move {
             while stop.run_until_cancelled(sleep(SWEEP)).await.is_some() {
-                let Some(village) = village.upgrade() else { return };
+                let Some(pool) = pool.upgrade() else { return };
                 let now = Instant::now();
-                village.end_where(|kept| {
-                    kept.is_over() || kept.guests == 0 && now - kept.idle_since >= IDLE
+                pool.end_where(|kept| {
+                    kept.is_over() || kept.holds == 0 && now - kept.idle_since >= IDLE
                 });
-                let mut state = village.lock();
+                let mut state = pool.lock();
                 state.sweeping = !state.principals.is_empty();
                 if !state.sweeping {
                     return;
@@ -299,11 +299,11 @@ impl State {
         start: impl FnOnce(&mut Self) -> Result<(u64, Coming), ErrorBody>,
     ) -> Result<(u64, Coming, Option<Kept>), ErrorBody> {
         if let Some(kept) = self.principals.get_mut(principal).filter(|kept| !kept.is_over()) {
-            kept.guests += 1;
+            kept.holds += 1;
             return Ok((kept.number, kept.server.clone(), None));
         }
         let (number, server) = start(self)?;
-        let kept = Kept { number, server: server.clone(), guests: 1, idle_since: Instant::now() };
+        let kept = Kept { number, server: server.clone(), holds: 1, idle_since: Instant::now() };
         Ok((number, server, self.principals.insert(principal.clone(), kept)))
     }
 }
