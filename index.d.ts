@@ -110,7 +110,10 @@ export interface Transport {
   start(): Promise<void>;
 }
 
-/** A store of the events of resumable streams. */
+/**
+ * A store of the events of resumable streams. Sessions may share it: a stream's id says whose it is. An event
+ * that only gives a stream an id to resume from is stored as `{}`.
+ */
 export interface EventStore {
   getStreamIdForEventId?(eventId: string): Promise<string | undefined>;
   /** Sends what follows an event on its stream; resolves to the stream's id. */
@@ -375,8 +378,10 @@ export interface ClientTransportOptions {
 }
 
 /**
- * Serves a remote server on this process's standard input and output. Resolves to the server object:
- * that of `initStdioServer` where it is given, one with the SDK's interface otherwise.
+ * Serves a remote server on this process's standard input and output. With hooks, another revision than
+ * `legacy`, or transport options beyond the headers of `requestInit`, an SDK does it, and the result is its
+ * server object, or that of `initStdioServer`. Otherwise nothing needs an SDK: every message crosses as it is,
+ * and the result has `close()`, `onclose` and `onerror`.
  */
 export function startStdioServer<S = any>(options: {
   initStdioServer?: () => Promise<S>;

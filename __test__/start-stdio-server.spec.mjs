@@ -80,6 +80,17 @@ describe("startStdioServer", () => {
     remote.close();
   });
 
+  /** A copy of the package where no SDK is. */
+  const alone = (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    for (const part of ["Cargo.toml", "crates/node/js", "index.js", "npm", "package.json"]) {
+      cpSync(join(root, part), join(directory, part), { recursive: true });
+    }
+    symlinkSync(join(root, "target"), join(directory, "target"), "junction");
+    return { cwd: directory, from: pathToFileURL(join(directory, "index.js")).href };
+  };
+
   const start = "await startStdioServer({ serverType: ServerType.HTTPStream, url";
 
   test("serves the remote server under its own name, with its instructions, and its pages as they are", async () => {
@@ -113,18 +124,71 @@ describe("startStdioServer", () => {
     });
   }
 
+  test("needs no SDK without hooks", async (t) => {
+    const { cwd, from } = alone(t);
+    const { child, closed, hello } = run(`${start} });`, { cwd, from });
+    assert.deepEqual((await hello()).result, results.initialize);
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("lets everything cross, as the client itself says it", async () => {
+    const { child, closed, hello, request } = run(`${start} });`);
+    await hello();
+    const asked = requests.next(({ message }) => message?.method === "vendor/any", "the call");
+    const { error } = await request("x", "vendor/any", { n: 1 });
+    assert.deepEqual(error, { code: -32601, message: "?" });
+    assert.deepEqual((await asked).message, { id: "x", jsonrpc: "2.0", method: "vendor/any", params: { n: 1 } });
+    const names = requests.entries.filter(({ message }) => message?.method === "initialize");
+    assert.equal(names.at(-1).message.params.clientInfo.name, "test");
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("goes on although the program looks at its standard streams", async () => {
+    const { child, closed, hello, request } = run(`process.stdout.isTTY; process.stdin.isTTY; ${start} });`);
+    await hello();
+    for (let id = 0; id < 20; id++) assert.deepEqual((await request(id, "tools/list")).result, results["tools/list"]);
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+  });
+
+  test("tells of its end, whoever asked for it", async () => {
+    const told = `const server = ${start} }); server.onclose = () => console.error("closed");`;
+    const { child, closed, stderr } = run(told);
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+    assert.deepEqual(stderr.entries, ["closed"]);
+    const twice = run(`${told} await server.close(); await server.close(); console.error("done");`);
+    assert.deepEqual(await twice.closed, [0, null]);
+    assert.deepEqual(twice.stderr.entries, ["closed", "done"]);
+  });
+
   test("lets the process end when the server is closed", async () => {
     const { closed } = run(`const server = ${start} }); await server.close();`);
     assert.deepEqual(await closed, [0, null]);
   });
 
-  test("hands the transport options on", async () => {
-    const asked = requests.next(({ headers }) => headers["x-tenant"] === "7", "the header");
-    const { child, closed } = run(`${start}, transportOptions: { requestInit: { headers: { "X-Tenant": "7" } } } });`);
-    assert.equal((await asked).message.method, "initialize");
-    child.stdin.end();
-    assert.deepEqual(await closed, [0, null]);
-  });
+  const tenants = {
+    "a list of headers": `{ requestInit: { headers: [["X-Tenant", "a list of headers"]] } }`,
+    "an object of headers": `{ requestInit: { headers: { "X-Tenant": "an object of headers" } } }`,
+    "another fetch": `{ fetch: (url, init) => {
+      const headers = new Headers(init.headers);
+      headers.set("X-Tenant", "another fetch");
+      return fetch(url, { ...init, headers });
+    } }`,
+    Headers: `{ requestInit: { headers: new Headers({ "X-Tenant": "Headers" }) } }`,
+    "other options of a request": `{ requestInit: { headers: { "X-Tenant": "other options of a request" }, keepalive: false } }`,
+  };
+  for (const [what, transportOptions] of Object.entries(tenants)) {
+    test(`hands ${what} on`, async () => {
+      const asked = requests.next(({ headers }) => headers["x-tenant"] === what, "the header");
+      const { child, closed } = run(`${start}, transportOptions: ${transportOptions} });`);
+      assert.equal((await asked).message.method, "initialize");
+      child.stdin.end();
+      assert.deepEqual(await closed, [0, null]);
+    });
+  }
 
   test("closes the client and rejects with what the hook threw", async () => {
     const { closed, stderr } = run(`${v1Client}
@@ -137,22 +201,39 @@ describe("startStdioServer", () => {
 
   test("rejects with the client's error when the remote server cannot be reached", async () => {
     const { closed, stderr } = run(`await startStdioServer({ serverType: "HTTPStream", url: "http://127.0.0.1:1/mcp" })
-        .catch((error) => console.error(error.message));`);
+        .catch((error) => console.error(error.message + "\\n" + error.cause.message));`);
     assert.deepEqual(await closed, [0, null]);
-    assert.deepEqual(stderr.entries, ["fetch failed"]);
+    assert.equal(stderr.entries[0], "fetch failed");
+    assert.match(stderr.entries[1], /^cannot connect to http:\/\/127\.0\.0\.1:1\/mcp: /);
   });
 
-  test("says which SDKs it can use when there is none", async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
-    t.after(() => rmSync(directory, { recursive: true }));
-    for (const part of ["Cargo.toml", "crates/node/js", "index.js", "npm", "package.json"]) {
-      cpSync(join(root, part), join(directory, part), { recursive: true });
+  test("rejects with what a server says that answers otherwise", async (t) => {
+    for (const [status, body, code, said] of [
+      [401, "", 401, /401/],
+      [404, "no such page", 404, /404/],
+      [200, `{"jsonrpc":"2.0","id":0,"error":{"code":-32000,"message":"not today"}}`, undefined, /^not today$/],
+    ]) {
+      const other = createServer((_, response) => {
+        response.writeHead(status, { "Content-Type": "application/json" }).end(body);
+      }).listen(0, "127.0.0.1");
+      t.after(() => other.close());
+      await once(other, "listening");
+      const { closed, stderr } = run(`const other = "http://127.0.0.1:${other.address().port}/mcp";
+        await startStdioServer({ serverType: "HTTPStream", url: other })
+          .catch((error) => console.error(JSON.stringify([error.code, error.message])));`);
+      assert.deepEqual(await closed, [0, null]);
+      const [answered, message] = JSON.parse(stderr.entries[0]);
+      assert.equal(answered ?? undefined, code, message);
+      assert.match(message, said);
     }
-    symlinkSync(join(root, "target"), join(directory, "target"), "junction");
-    const from = pathToFileURL(join(directory, "index.js")).href;
+  });
+
+  test("says which SDKs it can use when there is none and it needs one", async (t) => {
+    const { cwd, from } = alone(t);
     const { closed, stderr } = run(
-      `await startStdioServer({ serverType: "HTTPStream", url }).catch((error) => console.error(error.message));`,
-      { cwd: directory, from },
+      `await startStdioServer({ serverType: "HTTPStream", transportOptions: { fetch }, url })
+         .catch((error) => console.error(error.message));`,
+      { cwd, from },
     );
     assert.deepEqual(await closed, [0, null]);
     assert.deepEqual(stderr.entries, [

@@ -47,7 +47,18 @@ export const suites = [
     name: "clippy",
     lane: "rust",
     built: true,
-    command: "cargo clippy --workspace --all-targets --locked -- -D warnings".split(" "),
+    command: [
+      ..."cargo clippy --workspace --all-targets --locked --features mcp-proxy-cli/otlp".split(" "),
+      ..."-- -D warnings".split(" "),
+    ],
+  },
+  {
+    name: "telemetry",
+    lane: "rust",
+    built: true,
+    command: ["node", "scripts/telemetry.mjs"],
+    count: "cargo",
+    minutes: 15,
   },
   { name: "versions", lane: "node", command: ["node", "scripts/versions.mjs"] },
   { name: "eslint", lane: "node", command: ["node", eslint, "."] },
@@ -126,6 +137,15 @@ export const suites = [
     // Every pair of eras, over HTTP on both sides.
     command: ["node", "__test__/conformance/run.mjs", "--profile", "remote", "--cells", "remote"],
     minutes: 15,
+  },
+  {
+    name: "conformance of the node API",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_PACKAGE: "index.js" },
+    // Servers of both SDKs, with all scenarios.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
   },
   {
     name: "tests of the original",

@@ -69,27 +69,66 @@ test("messages are sent in order and without ids when the store fails", async (t
   assert.equal((await resume(url, session, "1")).status, 500);
 });
 
-test("a call whose stream the server ends is resumed", async (t) => {
-  let finish;
-  const { url } = await serve(t, {
-    createServer: async () => {
-      const server = loggingServer();
-      server.tool("later", "later", async ({ closeSSEStream, sendNotification }) => {
-        await sendNotification({ method: "notifications/message", params: { data: "soon", level: "info" } });
-        closeSSEStream();
-        await new Promise((resolve) => {
-          finish = resolve;
-        });
-        return { content: [] };
-      });
-      return server;
-    },
+/** A server whose tool `later` notifies, ends its stream if it may, and answers once `finish` is called. */
+const pausing = (finishing) => () => {
+  const server = loggingServer();
+  server.tool("later", "later", async ({ closeSSEStream, sendNotification }) => {
+    const say = (data) => sendNotification({ method: "notifications/message", params: { data, level: "info" } });
+    await say("soon");
+    closeSSEStream();
+    await new Promise((resolve) => finishing.push({ finish: resolve, say }));
+    return { content: [] };
   });
-  const session = await openSession(url);
-  const first = await post(url, { ...CALL, params: { arguments: {}, name: "later" } }, { headers: session });
-  assert.equal(first.messages.length, 1);
-  const [last] = eventIds(first).slice(-1);
-  const resumed = await resume(url, session, last);
-  finish();
-  assert.match(await resumed.text(), /"id":2/);
+  return server;
+};
+
+const later = { ...CALL, params: { arguments: {}, name: "later" } };
+
+for (const [name, makeStore] of [
+  ["a store of the caller's", () => new InMemoryEventStore()],
+  ["the default store", () => undefined],
+]) {
+  test(`a call whose stream the server ends is resumed from ${name}`, async (t) => {
+    t.mock.method(console, "log", () => {});
+    const calls = [];
+    const { url } = await serve(t, { createServer: async () => pausing(calls)(), eventStore: makeStore() });
+    const session = await openSession(url);
+    const first = await post(url, later, { headers: session });
+    assert.equal(first.messages.length, 1);
+    const [{ finish, say }] = calls;
+    await say("while nobody reads");
+    const resumed = await resume(url, session, eventIds(first).at(-1));
+    assert.equal(resumed.status, 200);
+    await say("while somebody reads");
+    finish();
+    const body = await resumed.text();
+    const order = ["while nobody reads", "while somebody reads", '"id":2'].map((words) => body.indexOf(words));
+    assert.ok(order[0] > 0 && order[0] < order[1] && order[1] < order[2], `${order} in ${body}`);
+    assert.equal(new Set(eventIds({ body })).size, 3);
+    assert.equal(body.match(/while/g).length, 2);
+  });
+
+  test(`a stream begins with an id from ${name}, for clients that know of it`, async (t) => {
+    t.mock.method(console, "log", () => {});
+    const { url } = await serve(t, { createServer: async () => steps(), eventStore: makeStore() });
+    const session = await openSession(url);
+    const call = { ...CALL, params: { arguments: {}, name: "steps" } };
+    const primed = await post(url, call, { headers: { ...session, "mcp-protocol-version": "2025-11-25" } });
+    assert.match(primed.body, /^id: \S+\ndata: \n\nevent: message\n/);
+    const ids = eventIds(primed);
+    assert.equal(ids.length, 4);
+    const body = await (await resume(url, session, ids[0])).text();
+    assert.deepEqual(eventIds({ body }), ids.slice(1));
+    assert.equal(eventIds(await post(url, { ...call, id: 3 }, { headers: session })).length, 3);
+  });
+}
+
+test("sessions that share a store are told of their own events only", async (t) => {
+  t.mock.method(console, "log", () => {});
+  const eventStore = new InMemoryEventStore();
+  const { url } = await serve(t, { createServer: async () => steps(), eventStore });
+  const [mine, other] = [await openSession(url), await openSession(url)];
+  const ids = eventIds(await post(url, { ...CALL, params: { arguments: {}, name: "steps" } }, { headers: mine }));
+  assert.equal((await resume(url, other, ids[0])).status, 400);
+  assert.equal((await resume(url, mine, ids[0])).status, 200);
 });

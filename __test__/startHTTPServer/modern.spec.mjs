@@ -160,6 +160,26 @@ for (const [name, callback, status] of failures) {
   });
 }
 
+test("mirrored parameters are held against the tools that a client was told of", async (t) => {
+  const { url } = await serve(t, {
+    createServer: async () => {
+      const server = new Server({ name: "mirrored", version: "1" }, { capabilities: { tools: {} } });
+      const properties = { region: { type: "string", "x-mcp-header": "Region" } };
+      const tools = [{ inputSchema: { properties, type: "object" }, name: "deploy" }];
+      server.setRequestHandler("tools/list", async () => ({ tools }));
+      server.setRequestHandler("tools/call", async () => ({ content: [] }));
+      return server;
+    },
+  });
+  const params = { arguments: { region: "eu" }, name: "deploy" };
+  const statusWith = async (headers) => (await request(url, "tools/call", { headers, params })).status;
+  assert.equal((await request(url, "tools/list")).status, 200);
+  assert.equal(await statusWith({ "mcp-param-region": "eu" }), 200);
+  assert.equal(await statusWith({ "mcp-param-region": "us" }), 400);
+  assert.equal(await statusWith({}), 400);
+  assert.equal(await statusWith({ authorization: "Bearer other" }), 200, "others were told of nothing");
+});
+
 test("updateAuth hears who calls, and may refuse for want of scopes", async (t) => {
   const updates = [];
   const { url } = await serve(t, {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { startHTTPServer } from "../../index.js";
+import { eachLine } from "../support/lines.mjs";
 import { INITIALIZE, openSession, post, serve, until } from "./support.mjs";
 
 const fixture = (name) => ({
@@ -57,6 +59,21 @@ test("callbacks decide about requests to a stdio server too", async (t) => {
 test("a command that does not exist rejects", async () => {
   const options = { port: 0, upstream: { command: "/no/such/command" } };
   await assert.rejects(startHTTPServer(options), /could not run "\/no\/such\/command"/);
+});
+
+test("no server survives a killed process", { skip: process.platform === "win32" }, async () => {
+  const options = { host: "127.0.0.1", port: 0, upstream: fixture("stubborn") };
+  const program = `import { startHTTPServer } from "mcp-proxy";
+    console.log((await startHTTPServer(${JSON.stringify(options)})).port);`;
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { cwd: root });
+  const port = await new Promise((resolve) => eachLine(child.stdout, (line) => /^\d+$/.test(line) && resolve(line)));
+  const url = `http://127.0.0.1:${port}`;
+  const { messages } = await call(url, await openSession(url), "pid");
+  const pid = Number(messages[0].result.content[0].text);
+  assert.ok(isRunning(pid));
+  child.kill("SIGKILL");
+  await until(() => !isRunning(pid));
 });
 
 describe("an upstream", () => {

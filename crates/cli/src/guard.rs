@@ -1,18 +1,15 @@
 //! The guard process: ends the servers of a proxy that could not do it itself.
 //!
-//! The proxy starts its own program once more with [`ARGUMENT`]; this is all that then runs.
+//! The proxy starts its own program once more with [`Guard::ARGUMENT`]; this is all that then runs.
 
 use std::{io, path::PathBuf, process::ExitCode};
 
 use mcp_proxy_core::Guard;
 
-/// First and only argument of the guard.
-pub(crate) const ARGUMENT: &str = "--guard-server-processes";
-
 /// A guard for the servers of this process; without one they may survive its being killed.
 pub(crate) fn start() -> Option<Guard> {
     let program = program()?;
-    match Guard::start(&program, ARGUMENT) {
+    match Guard::start(&program) {
         Ok(guard) => Some(guard),
         Err(error) => {
             tracing::warn!(%error, "the servers are not guarded: they may outlive a killed proxy");

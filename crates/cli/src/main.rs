@@ -13,11 +13,13 @@ mod telemetry;
 
 use std::{env, process::ExitCode};
 
+use mcp_proxy_core::Guard;
+
 use args::{Environment, Invocation, UsageError};
 use options::Options;
 
 fn main() -> ExitCode {
-    if env::args_os().skip(1).eq([guard::ARGUMENT]) {
+    if env::args_os().skip(1).eq([Guard::ARGUMENT]) {
         return guard::run();
     }
     match invocation() {

@@ -120,8 +120,8 @@ pub enum Routed {
 /// Events that a client has missed.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// They are of the session's standalone stream, which goes on.
-    pub standalone: bool,
+    /// The stream that they are of; if it goes on, so does the response.
+    pub stream: u64,
     /// Ids and messages, one line of JSON each.
     pub events: Vec<(String, Bytes)>,
 }
@@ -135,6 +135,9 @@ pub enum Unreplayed {
     Failed,
 }
 
+/// Takes what was replayed. What the server says afterwards comes behind it.
+pub type Resume = Box<dyn FnOnce(Result<Replay, Unreplayed>) + Send>;
+
 /// A message from a client to a server of the host.
 #[derive(Debug)]
 pub struct Delivery<'a> {
@@ -142,6 +145,8 @@ pub struct Delivery<'a> {
     pub server: ServerId,
     /// The message, one line of JSON.
     pub text: &'a [u8],
+    /// The stream of the session that it is answered on; 0 is the one of messages that answer nothing.
+    pub stream: u64,
     /// The request that carried it.
     pub caller: &'a std::sync::Arc<Caller>,
 }
@@ -157,12 +162,11 @@ pub trait Host: Send + Sync + 'static {
     /// Whether the host stores the events of its servers' streams, so that they can be resumed.
     fn stores_events(&self) -> bool;
 
-    /// What was sent on a stream after this event.
-    fn replay(
-        &self,
-        server: ServerId,
-        last_event_id: &str,
-    ) -> BoxFuture<'static, Result<Replay, Unreplayed>>;
+    /// Stores an event that only gives a stream an id to resume from; its id, unless that failed.
+    fn prime(&self, server: ServerId, stream: u64) -> BoxFuture<'static, Option<String>>;
+
+    /// Looks for what was sent on a stream after this event. A host that is gone drops `resume`.
+    fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume);
 
     /// May this request be served, by this server if it belongs to a session?
     fn authenticate(

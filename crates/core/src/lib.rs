@@ -30,7 +30,7 @@ pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
 pub use relay::Unsent;
-pub use stdio_server::{Interrupted, StdioServer};
+pub use stdio_server::{Interrupted, StdioServer, Unusable};
 pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.

@@ -109,20 +109,20 @@ class Sessions {
     return this.#entries.get(id)?.server;
   }
 
-  deliver(id, text, head) {
-    this.#entries.get(id)?.transport?.deliver(text, head);
+  deliver(id, text, head, stream) {
+    this.#entries.get(id)?.transport?.deliver(text, head, stream);
   }
 
-  async replay(question, id, lastEventId) {
-    let answer;
-    try {
-      const replay = await this.#entries.get(id)?.transport?.replay(lastEventId);
-      answer = replay && JSON.stringify(replay);
-    } catch (error) {
-      console.error("[mcp-proxy] error replaying events", error);
-      answer = "failed";
-    }
-    this.#native.answer(question, answer);
+  prime(question, id, stream) {
+    const store = this.#entries.get(id)?.transport?.store;
+    const answer = (eventId) => this.#native.answer(question, eventId);
+    return store ? store.prime(stream, answer) : answer();
+  }
+
+  replay(question, id, lastEventId) {
+    const store = this.#entries.get(id)?.transport?.store;
+    const answer = (replay) => this.#native.answer(question, replay);
+    return store ? store.replay(lastEventId, answer) : answer();
   }
 
   /** The client has gone. Once for each server, whoever says so first. */

@@ -2,6 +2,7 @@
 // `startHTTPServer`: hands the options to the addon and answers what it asks.
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
+const { guarded } = require("./guard.js");
 const { failure, refusal, unusable } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
@@ -16,7 +17,7 @@ const inWords = (name, value) => {
 /** The addon checks the options before it does anything. */
 const startNative = (options, listener) => {
   try {
-    return addon.startHttpServer(JSON.stringify(options ?? null, inWords), listener);
+    return addon.startHttpServer(JSON.stringify(guarded(options) ?? null, inWords), listener);
   } catch (error) {
     throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
   }
@@ -45,7 +46,7 @@ class HTTPServer {
     () => this.#settle.closed(),
     ({ head, id, server }) => this.#authenticate(id, server, head),
     ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
-    ({ head, id, text }) => this.#sessions.deliver(id, text, head),
+    ({ head, id, stream, text }) => this.#sessions.deliver(id, text, head, stream),
     ({ id }) => this.#sessions.close(id),
     ({ id }) => this.#release(id),
     ({ id, text }) => this.#judgeOrigin(id, text),
@@ -54,11 +55,12 @@ class HTTPServer {
     ({ id }) => this.#routes.bytes(id, null),
     ({ id }) => this.#routes.drained(id),
     ({ id, server, text }) => this.#sessions.replay(id, server, text),
-    ({ head, id, text }) => {
+    ({ head, id, stream, text }) => {
       setImmediate(() => this.#native.taken());
-      this.#sessions.deliver(id, text, head);
+      this.#sessions.deliver(id, text, head, stream);
     },
     ({ head, id, server, text }) => this.#sessions.createModern(id, server, JSON.parse(text), head),
+    ({ id, server, stream }) => this.#sessions.prime(id, server, stream),
   ];
 
   async start(options) {
@@ -87,9 +89,10 @@ class HTTPServer {
     await this.#sessions.settled();
   }
 
-  #dispatch(kind, id, server, caller, text, rawHead, bytes) {
+  #dispatch(kind, id, server, stream, caller, text, rawHead, bytes) {
     try {
-      const handled = this.#handlers[kind]({ bytes, caller, head: this.#head(caller, rawHead), id, server, text });
+      const head = this.#head(caller, rawHead);
+      const handled = this.#handlers[kind]({ bytes, caller, head, id, server, stream, text });
       handled?.catch?.((error) => console.error("[mcp-proxy] unexpected error", error));
     } catch (error) {
       console.error("[mcp-proxy] unexpected error", error);

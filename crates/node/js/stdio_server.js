@@ -1,84 +1,87 @@
 "use strict";
-// Serves a remote MCP server on this process's stdin and stdout, with objects of the SDK that the caller
-// has installed.
-const { Transform } = require("node:stream");
+// `startStdioServer`: a remote MCP server on this process's stdin and stdout. It needs no JavaScript for its
+// messages, and no SDK, unless the caller brings objects of one.
+const { existsSync } = require("node:fs");
 
-const { proxyServer } = require("./proxy_server.js");
-const { loadSdk } = require("./sdk.js");
-const { tapTransport } = require("./tap_transport.js");
-const { ServerType, resolveVersionNegotiation } = require("./vocabulary.js");
+const addon = require("./addon.js");
+const { startSdkStdioServer } = require("./sdk_stdio_server.js");
+const { ServerType } = require("./vocabulary.js");
 
-const defaultServer = ({ Server }, client) => {
-  const [capabilities, instructions] = [client.getServerCapabilities(), client.getInstructions()];
-  return new Server(client.getServerVersion(), { capabilities, instructions });
-};
+/** Whether nothing is set but these. */
+const hasOnly = (object, ...names) =>
+  Object.entries(object ?? {}).every(([name, value]) => value === undefined || names.includes(name));
 
-const startStdioServer = async ({
-  initStdioServer,
-  initStreamClient,
-  serverType,
-  transportOptions = {},
-  upstreamProtocol,
-  url,
-}) => {
-  const address = new URL(url);
-  const given = await initStreamClient?.();
-  const sdk = await loadSdk(given);
-  const versionNegotiation = resolveVersionNegotiation(upstreamProtocol);
-  const client =
-    given ?? new sdk.Client({ name: "mcp-proxy", version: "1.0.0" }, { capabilities: {}, versionNegotiation });
-  const { SSEClientTransport, StreamableHTTPClientTransport } = sdk;
-  const ClientTransport = serverType === ServerType.SSE ? SSEClientTransport : StreamableHTTPClientTransport;
-  await client.connect(new ClientTransport(address, transportOptions));
-  try {
-    const server = (await initStdioServer?.()) ?? defaultServer(sdk, client);
-    await proxyServer({ client, server, serverCapabilities: client.getServerCapabilities() });
-    await server.connect(stdioTransport(sdk, server.server ?? server, client));
-    return server;
-  } catch (error) {
-    await client.close().catch(() => {});
-    throw error;
+const isNative = ({ initStdioServer, initStreamClient, transportOptions, upstreamProtocol = "legacy" }) =>
+  !initStdioServer &&
+  !initStreamClient &&
+  upstreamProtocol === "legacy" &&
+  hasOnly(transportOptions, "requestInit") &&
+  hasOnly(transportOptions?.requestInit, "headers");
+
+/** Further authorities that Node trusts; it warns of a file that is not there. */
+const caCert = () => [process.env.NODE_EXTRA_CA_CERTS].find((file) => file && existsSync(file));
+
+/** What the addon starts, trusting whom Node's own client would trust. */
+const wanted = ({ serverType, transportOptions, url }) => ({
+  caCert: caCert(),
+  headers: [...new Headers(transportOptions?.requestInit?.headers)],
+  insecure: process.env.NODE_TLS_REJECT_UNAUTHORIZED === "0",
+  sse: serverType === ServerType.SSE,
+  url: new URL(url).href,
+});
+
+/** The server on stdin and stdout, with what of the SDK's interface concerns its life. */
+class StdioServer {
+  #ended;
+  #native;
+  onclose;
+  onerror;
+
+  async start(options) {
+    let closed;
+    this.#ended = new Promise((resolve) => {
+      closed = resolve;
+    });
+    await new Promise((resolve, reject) => {
+      // In the order of the kinds in event.rs.
+      const heard = [
+        resolve,
+        (text) => reject(failure(text)),
+        (text) => {
+          this.#close(text);
+          closed();
+        },
+      ];
+      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), (kind, _id, _server, _caller, text) =>
+        heard[kind](text),
+      );
+    });
+    return this;
   }
+
+  /** Resolves when everything has ended, as often as it is called. */
+  async close() {
+    this.#native.close();
+    await this.#ended;
+  }
+
+  #close(text) {
+    if (text) {
+      console.error(`[mcp-proxy] ${text}`);
+      this.onerror?.(new Error(text));
+    }
+    this.onclose?.();
+  }
+}
+
+/** A server that cannot be reached fails as it does with `fetch`. */
+const failure = (text) => {
+  const { message, reached, status } = JSON.parse(text);
+  const error = new Error(message);
+  return reached ? Object.assign(error, status && { code: status }) : new TypeError("fetch failed", { cause: error });
 };
 
-/** A transport on stdin and stdout. When stdin ends and all is answered, everything closes and the process may end. */
-const stdioTransport = ({ StdioServerTransport }, server, client) => {
-  const unanswered = new Set();
-  let end;
-  // The end is held back: the transports of the SDK close at once when they see it, whatever is still asked.
-  const input = new Transform({
-    flush: (callback) => {
-      end = callback;
-      // By then the last of the input has been read.
-      setImmediate(endIfAnswered);
-    },
-    transform: (chunk, _encoding, pass) => pass(null, chunk),
-  });
-  const endIfAnswered = () => {
-    if (unanswered.size > 0) return;
-    const once = end;
-    end = undefined;
-    once?.();
-  };
-  const transport = tapTransport(new StdioServerTransport(input), ({ message, type }) => {
-    if (type === "onmessage" && message.method) {
-      if (message.id !== undefined) unanswered.add(message.id);
-      else if (message.method === "notifications/cancelled") unanswered.delete(message.params?.requestId);
-    } else if (type === "send" && !message.method) {
-      unanswered.delete(message.id);
-    }
-    endIfAnswered();
-  });
-  const logFailure = (error) => console.error("[mcp-proxy] error closing", error);
-  const { onclose } = server;
-  server.onclose = () => {
-    process.stdin.unpipe(input).pause();
-    client.close().catch(logFailure);
-    onclose?.call(server);
-  };
-  input.once("end", () => server.close().catch(logFailure));
-  process.stdin.pipe(input);
-  return transport;
-};
+const startStdioServer = async (options) =>
+  isNative(options) ? new StdioServer().start(options) : startSdkStdioServer(options);
 
 module.exports = { startStdioServer };

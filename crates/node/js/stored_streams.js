@@ -1,47 +1,78 @@
 "use strict";
-// The events of one client's streams in a store of the caller's.
-const { randomUUID } = require("node:crypto");
+// The events of one session's streams in a store of the caller's. The addon numbers the streams; a store
+// may be shared by sessions, so their names say whose they are.
 
-const STANDALONE = "_GET_stream";
+const STANDALONE = 0;
 
 class StoredStreams {
   #last = Promise.resolve();
+  #report;
+  #sessionId;
   #store;
   #streams = new Map();
 
-  constructor(store) {
+  constructor(store, sessionId, report) {
+    this.#report = report;
+    this.#sessionId = sessionId;
     this.#store = store;
   }
 
-  /** Notes on which stream the answers to a request will travel: one for each HTTP request. */
-  opened({ id, method }, head) {
-    if (method !== undefined && id !== undefined) this.#streams.set(id, (head.streamId ??= randomUUID()));
+  /** Notes on which stream the answer to a request will travel. */
+  opened({ id, method }, stream) {
+    if (method !== undefined && id !== undefined) this.#streams.set(id, stream);
   }
 
-  /** Stores a message, one after the other; resolves to its event id. */
-  add(message, related, onerror) {
+  /** Stores a message and sends it. What cannot be stored is sent all the same, and cannot be asked for again. */
+  add(message, related, send) {
     const request = message.method === undefined ? message.id : related;
-    const streamId = this.#streams.get(request) ?? STANDALONE;
+    const stream = this.#streams.get(request) ?? STANDALONE;
     if (message.method === undefined) this.#streams.delete(request);
-    const stored = this.#last.then(async () => String(await this.#store.storeEvent(streamId, message)));
-    // What cannot be stored is sent all the same: it only cannot be asked for again.
-    this.#last = stored.catch((error) => {
-      if (onerror) onerror(error);
-      else console.error("[mcp-proxy] error storing an event", error);
-    });
-    return this.#last;
+    return this.#inTurn(async () => send(await this.#stored(stream, message)));
   }
 
-  async replay(lastEventId) {
-    if (this.#store.getStreamIdForEventId) {
-      const known = await this.#store.getStreamIdForEventId(lastEventId);
-      if (known === undefined) return undefined;
-    }
-    const events = [];
-    const streamId = await this.#store.replayEventsAfter(lastEventId, {
-      send: async (eventId, message) => void events.push([String(eventId), JSON.stringify(message)]),
+  /** Stores an event without a message, from which a client can resume a stream that has said nothing. */
+  prime(stream, answer) {
+    return this.#inTurn(async () => answer(await this.#stored(stream, {})));
+  }
+
+  /** Answers with what a client has missed after an event. What is sent afterwards comes behind it. */
+  replay(lastEventId, answer) {
+    return this.#inTurn(async () => {
+      try {
+        answer(JSON.stringify(await this.#missed(lastEventId)));
+      } catch (error) {
+        console.error("[mcp-proxy] error replaying events", error);
+        answer("failed");
+      }
     });
-    return streamId ? { events, standalone: streamId === STANDALONE } : undefined;
+  }
+
+  /** One after the other. */
+  #inTurn(work) {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #stored(stream, message) {
+    try {
+      return String(await this.#store.storeEvent(`${this.#sessionId}.${stream}`, message));
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  async #missed(lastEventId) {
+    const known = await this.#store.getStreamIdForEventId?.(lastEventId);
+    if (known === undefined && this.#store.getStreamIdForEventId) return undefined;
+    const events = [];
+    const send = async (eventId, message) => {
+      if (Object.keys(message).length > 0) events.push([String(eventId), JSON.stringify(message)]);
+    };
+    const streamId = await this.#store.replayEventsAfter(lastEventId, { send });
+    const [sessionId, stream] = String(streamId).split(".");
+    return sessionId === this.#sessionId ? { events, stream: Number(stream) } : undefined;
   }
 }
 

@@ -14,12 +14,13 @@ class HTTPServerTransport {
   onerror;
   onmessage;
   sessionId;
+  /** What keeps the messages, where they are kept in JavaScript. */
+  store;
   #closed = false;
   #id;
   #native;
   #resumable;
   #start;
-  #store;
 
   /** Settled once the server takes messages. */
   started = new Promise((resolve) => {
@@ -31,7 +32,7 @@ class HTTPServerTransport {
     this.#native = native;
     this.#resumable = resumable;
     this.sessionId = sessionId;
-    this.#store = store && new StoredStreams(store);
+    this.store = store && new StoredStreams(store, sessionId, (error) => this.#tell(error));
   }
 
   async start() {
@@ -43,19 +44,14 @@ class HTTPServerTransport {
   async send(message, options) {
     const related = options?.relatedRequestId;
     const text = JSON.stringify(message) ?? "";
-    const eventId = await this.#store?.add(message, related, this.onerror);
-    const status = this.#native.send(this.#id, text, rawId(related), eventId);
+    const send = (eventId) => this.#native.send(this.#id, text, rawId(related), eventId);
+    const status = await (this.store ? this.store.add(message, related, send) : send());
     if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
   }
 
   async close() {
     this.#native.hangUp(this.#id);
     this.ended();
-  }
-
-  /** What a client has missed after an event; undefined if that is not known. */
-  replay(lastEventId) {
-    return this.#store?.replay(lastEventId);
   }
 
   /** Said by a server to its client's transport; here the front has seen it go by. */
@@ -73,10 +69,10 @@ class HTTPServerTransport {
   }
 
   /** A message of the client, which came in the request `head`. */
-  deliver(text, head) {
+  deliver(text, head, stream) {
     this.#report(() => {
       const message = JSON.parse(text);
-      this.#store?.opened(message, head);
+      this.store?.opened(message, stream);
       this.extra = this.#extra(message, head);
       this.onmessage?.(message, this.extra);
     });
@@ -101,11 +97,16 @@ class HTTPServerTransport {
     try {
       work();
     } catch (error) {
-      try {
-        this.onerror?.(error);
-      } catch (second) {
-        console.error("[mcp-proxy] error in onerror", second);
-      }
+      this.#tell(error);
+    }
+  }
+
+  #tell(error) {
+    try {
+      if (this.onerror) this.onerror(error);
+      else console.error("[mcp-proxy] error in a transport", error);
+    } catch (second) {
+      console.error("[mcp-proxy] error in onerror", second);
     }
   }
 }

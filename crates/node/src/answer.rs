@@ -68,15 +68,14 @@ pub(crate) fn made(answer: Option<String>) -> Result<Made, Refusal> {
 
 #[derive(Debug, Deserialize)]
 struct Events {
-    standalone: bool,
+    stream: u64,
     events: Vec<(String, String)>,
 }
 
 /// Reads what an event store has kept; nothing means that the event is not known.
 pub(crate) fn replayed(answer: Option<String>) -> Result<Replay, Unreplayed> {
     let text = answer.ok_or(Unreplayed::Unknown)?;
-    let Events { standalone, events } =
-        serde_json::from_str(&text).map_err(|_| Unreplayed::Failed)?;
+    let Events { stream, events } = serde_json::from_str(&text).map_err(|_| Unreplayed::Failed)?;
     let events = events.into_iter().map(|(id, message)| (id, Bytes::from(message))).collect();
-    Ok(Replay { standalone, events })
+    Ok(Replay { stream, events })
 }

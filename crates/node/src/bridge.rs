@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use mcp_proxy_core::host::{
-    Caller, Delivery, Host, Made, Opening, Refusal, Replay, Routed, ServerId, Unreplayed,
+    Caller, Delivery, Host, Made, Opening, Refusal, Resume, Routed, ServerId,
 };
 use serde_json::json;
 use tokio::{
@@ -58,7 +58,7 @@ pub(crate) struct Bridge {
     dispatch: Mutex<Option<Arc<Dispatch>>>,
     queue: Arc<Semaphore>,
     large: Arc<Semaphore>,
-    questions: Mutex<HashMap<u32, oneshot::Sender<Option<String>>>>,
+    questions: Mutex<HashMap<u32, Asker>>,
     next: AtomicU32,
     pub(crate) routes: Routes,
 }
@@ -76,6 +76,13 @@ impl Drop for Ticket {
             bridge.tell(Event::new(Kind::Release, self.key));
         }
     }
+}
+
+/// Who gets an answer.
+enum Asker {
+    Waits(oneshot::Sender<Option<String>>),
+    /// Told at once, before JavaScript says anything else.
+    Acts(Box<dyn FnOnce(Option<String>) + Send>),
 }
 
 /// Forgets a question that nobody asks any more.
@@ -104,7 +111,7 @@ impl Bridge {
         })
     }
 
-    fn questions(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Option<String>>>> {
+    fn questions(&self) -> MutexGuard<'_, HashMap<u32, Asker>> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,7 +138,14 @@ impl Bridge {
     /// Takes an answer; `false` if nobody waits for it any more.
     pub(crate) fn answer(&self, question: u32, answer: Option<String>) -> bool {
         let asker = self.questions().remove(&question);
-        asker.is_some_and(|asker| asker.send(answer).is_ok())
+        match asker {
+            Some(Asker::Waits(asker)) => asker.send(answer).is_ok(),
+            Some(Asker::Acts(act)) => {
+                act(answer);
+                true
+            }
+            None => false,
+        }
     }
 
     /// JavaScript is done with a large message.
@@ -157,7 +171,7 @@ impl Bridge {
             let place = Arc::clone(&bridge.queue).acquire_owned().await.ok();
             let id = bridge.number();
             let (answer, answered) = oneshot::channel();
-            bridge.questions().insert(id, answer);
+            bridge.questions().insert(id, Asker::Waits(answer));
             let asking = Asking { id, bridge };
             asking.bridge.tell(Event { id, place, ..event });
             answered.await.ok()
@@ -194,6 +208,11 @@ fn kept(caller: &Caller) -> Option<u32> {
     Some(caller.note.get()?.downcast_ref::<Ticket>()?.key)
 }
 
+/// A stream's number, as JavaScript counts; no session lives long enough for more.
+fn numbered(stream: u64) -> u32 {
+    stream.try_into().unwrap_or(u32::MAX)
+}
+
 impl Host for Bridge {
     fn authenticates(&self) -> bool {
         self.callbacks.authenticate
@@ -207,14 +226,18 @@ impl Host for Bridge {
         self.callbacks.store
     }
 
-    fn replay(
-        &self,
-        server: ServerId,
-        last_event_id: &str,
-    ) -> BoxFuture<'static, Result<Replay, Unreplayed>> {
-        let event = Event::new(Kind::Replay, 0).with_text(last_event_id.to_owned());
-        let answer = self.ask(Event { server, ..event });
-        Box::pin(async move { replayed(answer.await.flatten()) })
+    fn prime(&self, server: ServerId, stream: u64) -> BoxFuture<'static, Option<String>> {
+        let event = Event { server, stream: numbered(stream), ..Event::new(Kind::Prime, 0) };
+        let answer = self.ask(event);
+        Box::pin(async move { answer.await.flatten() })
+    }
+
+    fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume) {
+        let id = self.number();
+        let act = move |answer| resume(replayed(answer));
+        self.questions().insert(id, Asker::Acts(Box::new(act)));
+        let event = Event::new(Kind::Replay, id).with_text(last_event_id.to_owned());
+        self.tell(Event { server, ..event });
     }
 
     fn authenticate(
@@ -268,11 +291,12 @@ impl Host for Bridge {
     }
 
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>> {
-        let Delivery { server, text, caller } = delivery;
+        let Delivery { server, text, stream, caller } = delivery;
         let event = match kept(caller) {
             Some(key) => Event { caller: key, ..Event::new(Kind::Message, server) },
             None => Event { head: Some(head::write(caller)), ..Event::new(Kind::Message, server) },
         };
+        let event = Event { stream: numbered(stream), ..event };
         let event = event.with_text(String::from_utf8_lossy(text).into_owned());
         if text.len() > LARGE {
             let (bridge, large) = (self.me.upgrade()?, Arc::clone(&self.large));

@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Replay = 13,
     LargeMessage = 14,
     CreateModern = 15,
+    Prime = 16,
 }
 
 /// One call.
@@ -35,6 +36,8 @@ pub(crate) struct Event {
     /// The question, the server or the route that it is about.
     pub(crate) id: u32,
     pub(crate) server: u32,
+    /// The stream of a session on which a message is answered, as far as numbers go.
+    pub(crate) stream: u32,
     /// Key of the request, where JavaScript keeps it.
     pub(crate) caller: u32,
     pub(crate) text: Option<String>,
@@ -46,7 +49,17 @@ pub(crate) struct Event {
 
 impl Event {
     pub(crate) fn new(kind: Kind, id: u32) -> Self {
-        Self { kind, id, server: 0, caller: 0, text: None, head: None, bytes: None, place: None }
+        Self {
+            kind,
+            id,
+            server: 0,
+            stream: 0,
+            caller: 0,
+            text: None,
+            head: None,
+            bytes: None,
+            place: None,
+        }
     }
 
     pub(crate) fn with_text(self, text: String) -> Self {
@@ -54,7 +67,7 @@ impl Event {
     }
 }
 
-type Arguments = FnArgs<(u32, u32, u32, u32, Option<String>, Option<String>, Option<Buffer>)>;
+type Arguments = FnArgs<(u32, u32, u32, u32, u32, Option<String>, Option<String>, Option<Buffer>)>;
 
 /// The JavaScript function. Keeps the event loop alive while it exists.
 pub(crate) type Dispatch = ThreadsafeFunction<Event, (), Arguments, Status, false>;
@@ -65,9 +78,10 @@ pub(crate) type Listener<'a> = Function<'a, Arguments, ()>;
 /// Makes the function callable from the runtime's thread.
 pub(crate) fn dispatch(listener: &Listener<'_>) -> napi::Result<Dispatch> {
     listener.build_threadsafe_function::<Event>().build_callback(|call| {
-        let Event { kind, id, server, caller, text, head, bytes, place } = call.value;
+        let Event { kind, id, server, stream, caller, text, head, bytes, place } = call.value;
         drop(place);
-        Ok((kind as u32, id, server, caller, text, head, bytes.map(Buffer::from)).into())
+        let bytes = bytes.map(Buffer::from);
+        Ok((kind as u32, id, server, stream, caller, text, head, bytes).into())
     })
 }
 

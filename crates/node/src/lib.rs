@@ -9,6 +9,7 @@ mod options;
 mod route;
 mod runtime;
 pub mod server;
+pub mod stdio;
 
 use napi_derive::napi;
 

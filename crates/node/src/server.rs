@@ -3,13 +3,14 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use mcp_proxy_core::{
-    Error, HttpServer, Proxy, Servers, Unsent,
+    Error, Guard, HttpServer, Proxy, Servers, Unsent,
     host::{Change, Host},
     tunnel::{self, Tunnel},
 };
@@ -130,10 +131,18 @@ async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Res
     let Some(upstream) = options.upstream.clone() else {
         return Ok(Front::Servers(HttpServer::listen(options.http.clone(), host, servers)?));
     };
-    let connected = Proxy::connect(options.proxy(upstream)).await?;
+    let guard = upstream.guard.as_deref().and_then(guard);
+    let connected = Proxy::connect_guarded(options.proxy(upstream.config), guard).await?;
     let asks = options.callbacks.are_asked();
     let connected = if asks { connected.with_host(host) } else { connected };
     Ok(Front::Child(connected.listen().await?))
+}
+
+/// What ends the child if this process is killed; without it the child may live on.
+fn guard(program: &Path) -> Option<Guard> {
+    Guard::start(program)
+        .inspect_err(|error| tracing::warn!(%error, "the server may outlive a killed process"))
+        .ok()
 }
 
 /// The members that Node gives the errors of its own listeners.

@@ -16,25 +16,44 @@ use tracing_subscriber::{
 
 use crate::paint::Paint;
 
-/// Writes the message of an event and nothing else.
-pub(super) struct Verbatim;
+/// What the line of an event shows.
+#[derive(Clone, Copy)]
+pub(super) enum Line {
+    /// Its message and nothing else.
+    Verbatim,
+    /// A message that passes: when, which way, whose, what, and all of it.
+    Traffic(Paint),
+    /// An entry of the log, for somebody who watches a terminal.
+    Entry(Paint),
+}
 
-impl<S, N> FormatEvent<S, N> for Verbatim
+impl<S, N> FormatEvent<S, N> for Line
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut message = Message { writer: &mut writer, result: Ok(()) };
-        event.record(&mut message);
-        message.result?;
+        match *self {
+            Self::Verbatim => verbatim(&mut writer, event)?,
+            Self::Traffic(paint) => traffic(&mut writer, event, paint)?,
+            Self::Entry(paint) => {
+                beginning(&mut writer, *event.metadata().level(), paint)?;
+                context.format_fields(writer.by_ref(), event)?;
+            }
+        }
         writeln!(writer)
     }
+}
+
+fn verbatim(writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    let mut message = Message { writer, result: Ok(()) };
+    event.record(&mut message);
+    message.result
 }
 
 /// Writes the field called `message`.
@@ -57,34 +76,17 @@ impl Visit for Message<'_, '_> {
     }
 }
 
-/// Writes a message that passes: when, which way, whose, what, and all of it.
-pub(super) struct Traffic {
-    pub(super) paint: Paint,
-}
-
-impl<S, N> FormatEvent<S, N> for Traffic
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut passing = Passing::default();
-        event.record(&mut passing);
-        let Passing { direction, session, summary, message } = passing;
-        let paint = self.paint;
-        write!(writer, "{} {} ", paint.dim(time_of_day()), paint.dim(format!("{session:8}")))?;
-        match (direction.as_str(), summary.starts_with("error")) {
-            ("->", _) => write!(writer, "{} {}", paint.cyan("→"), paint.bold(summary))?,
-            (_, true) => write!(writer, "{} {}", paint.red("←"), paint.red(summary))?,
-            (_, false) => write!(writer, "{} {}", paint.green("←"), summary)?,
-        }
-        writeln!(writer, "  {}", paint.dim(message))
+fn traffic(writer: &mut Writer<'_>, event: &Event<'_>, paint: Paint) -> fmt::Result {
+    let mut passing = Passing::default();
+    event.record(&mut passing);
+    let Passing { direction, session, summary, message } = passing;
+    write!(writer, "{} {} ", paint.dim(time_of_day()), paint.dim(format!("{session:8}")))?;
+    match (direction.as_str(), summary.starts_with("error")) {
+        ("->", _) => write!(writer, "{} {}", paint.cyan("→"), paint.bold(summary))?,
+        (_, true) => write!(writer, "{} {}", paint.red("←"), paint.red(summary))?,
+        (_, false) => write!(writer, "{} {}", paint.green("←"), summary)?,
     }
+    write!(writer, "  {}", paint.dim(message))
 }
 
 /// The fields of a traffic event.
@@ -113,33 +115,15 @@ impl Visit for Passing {
     }
 }
 
-/// Writes an entry of the log for somebody who watches a terminal.
-pub(super) struct Entry {
-    pub(super) paint: Paint,
-}
-
-impl<S, N> FormatEvent<S, N> for Entry
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let paint = self.paint;
-        write!(writer, "{} ", paint.dim(time_of_day()))?;
-        match *event.metadata().level() {
-            Level::ERROR => write!(writer, "{} ", paint.red("error"))?,
-            Level::WARN => write!(writer, "{}  ", paint.yellow("warn"))?,
-            Level::INFO => write!(writer, "{}  ", paint.green("info"))?,
-            Level::DEBUG => write!(writer, "{} ", paint.dim("debug"))?,
-            Level::TRACE => write!(writer, "{} ", paint.dim("trace"))?,
-        }
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+/// What an entry says before its message.
+fn beginning(writer: &mut Writer<'_>, level: Level, paint: Paint) -> fmt::Result {
+    write!(writer, "{} ", paint.dim(time_of_day()))?;
+    match level {
+        Level::ERROR => write!(writer, "{} ", paint.red("error")),
+        Level::WARN => write!(writer, "{}  ", paint.yellow("warn")),
+        Level::INFO => write!(writer, "{}  ", paint.green("info")),
+        Level::DEBUG => write!(writer, "{} ", paint.dim("debug")),
+        Level::TRACE => write!(writer, "{} ", paint.dim("trace")),
     }
 }
 

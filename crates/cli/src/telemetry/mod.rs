@@ -14,8 +14,8 @@ use std::{env, io};
 use mcp_proxy_core::telemetry::{CALLS, CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC};
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    filter::filter_fn,
+    Layer,
+    filter::{LevelFilter, Targets, filter_fn},
     fmt::{MakeWriter, layer},
     layer::SubscriberExt,
     registry::{LookupSpan, Registry},
@@ -23,10 +23,10 @@ use tracing_subscriber::{
 };
 
 use crate::paint::Paint;
-use lines::{Entry, Traffic, Verbatim};
+use lines::Line;
 
-/// What `--debug` adds to the log: our own targets.
-const DEBUG: &str = "mcp_proxy=debug";
+/// What our own targets begin with.
+const OURS: &str = "mcp_proxy";
 
 /// Least serious events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,14 @@ impl Level {
         ("trace", Self::Trace),
     ];
 
-    fn directive(self) -> &'static str {
-        Self::CHOICES[self as usize].0
+    fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
     }
 }
 
@@ -109,14 +115,21 @@ struct Log {
 
 impl Log {
     /// A directive that cannot be read is left out.
-    fn filter(&self) -> EnvFilter {
-        let directives = self.directives.as_deref().filter(|directives| !directives.is_empty());
-        let level = self.logging.level.directive();
-        let filter = EnvFilter::builder().parse_lossy(directives.unwrap_or(level));
-        match DEBUG.parse() {
-            Ok(directive) if self.logging.debug => filter.add_directive(directive),
-            _ => filter,
-        }
+    fn filter(&self) -> Targets {
+        let directives = self.directives.as_deref().unwrap_or_default().split(',');
+        let directives = directives.map(str::trim).filter(|directive| !directive.is_empty());
+        let read: Vec<Targets> =
+            directives.filter_map(|directive| directive.parse().ok()).collect();
+        let unset = Targets::new().with_default(self.logging.level.filter());
+        let start = if read.is_empty() { unset } else { Targets::new() };
+        let filter = read.into_iter().fold(start, |filter, directive| {
+            let filter = match directive.default_level() {
+                Some(level) => filter.with_default(level),
+                None => filter,
+            };
+            filter.with_targets(directive)
+        });
+        if self.logging.debug { filter.with_target(OURS, LevelFilter::DEBUG) } else { filter }
     }
 }
 
@@ -134,7 +147,7 @@ where
 {
     let console = filter_fn(|metadata| metadata.target() == CONSOLE);
     let mut parts: Vec<Part> =
-        vec![layer().event_format(Verbatim).with_writer(stdout).with_filter(console).boxed()];
+        vec![layer().event_format(Line::Verbatim).with_writer(stdout).with_filter(console).boxed()];
     match log.logging.format {
         Format::Text => parts.extend(text(log, stderr)),
         Format::Json => parts.extend(json(log, stderr)),
@@ -149,15 +162,16 @@ where
 {
     let paint = log.paint;
     let console = filter_fn(|metadata| metadata.target() == CONSOLE_ERROR);
-    let console = layer().event_format(Verbatim).with_writer(stderr.clone()).with_filter(console);
+    let console =
+        layer().event_format(Line::Verbatim).with_writer(stderr.clone()).with_filter(console);
     let debug = log.logging.debug;
     let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
     let traffic =
-        layer().event_format(Traffic { paint }).with_writer(stderr.clone()).with_filter(traffic);
+        layer().event_format(Line::Traffic(paint)).with_writer(stderr.clone()).with_filter(traffic);
     let rest = filter_fn(|metadata| !is_special(metadata));
     let entries = if paint.is_on() {
         layer()
-            .event_format(Entry { paint })
+            .event_format(Line::Entry(paint))
             .with_writer(stderr)
             .with_filter(log.filter())
             .with_filter(rest)

@@ -42,6 +42,8 @@ where
 {
     let wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
     wanted.iter().find(|name| env::var_os(name).is_some())?;
+    // The exporter's HTTP client takes the process's provider; one that is there already will do.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build().ok()?;
     let name = env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "mcp-proxy".to_owned());
     let provider = SdkTracerProvider::builder()

@@ -173,3 +173,35 @@ fn sessions_under_isolation_by_request_are_announced_for_what_they_are() {
     assert_ne!(pid(&one), pid(&two));
     assert_eq!(pid(&one), pid(&one));
 }
+
+/// A server that writes its process id into a file when it starts.
+fn recorded(flags: &[&str]) -> (crate::support::Proxy, impl Fn() -> Vec<u32>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("starts");
+    let fixture = crate::support::fixture().display().to_string();
+    let script = format!("echo $$ >> {}; exec {fixture} echo", file.display());
+    let flags = [&["--isolation", "session"], flags].concat();
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&flags).start();
+    let starts = move || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.lines().map(|line| line.parse().expect("a process id")).collect()
+    };
+    (proxy, starts, directory)
+}
+
+#[test]
+fn nothing_is_started_before_there_is_a_client() {
+    let (proxy, starts, _directory) = recorded(&[]);
+    assert_eq!(proxy.send(&Request::get("/readyz")).status, 200);
+    assert_eq!(starts(), [0; 0]);
+    assert_eq!(vec![pid(&proxy.session())], starts());
+}
+
+#[test]
+fn a_session_has_a_server_that_was_started_ahead() {
+    let (proxy, starts, _directory) = recorded(&["--prewarm", "1"]);
+    let first = wait_for("a server is started ahead", || starts().first().copied());
+    assert_eq!(pid(&proxy.session()), first);
+    let second = wait_for("another is started in its place", || starts().get(1).copied());
+    assert_eq!(pid(&proxy.session()), second);
+}

@@ -1,6 +1,7 @@
 //! What clients have come and gone with is given back: processes, files, threads, memory.
 //!
-//! `MCP_PROXY_SOAK` makes the last test run for so many seconds; see CONTRIBUTING.md.
+//! `MCP_PROXY_TEST_SESSIONS` says how many sessions have servers of their own, `MCP_PROXY_SOAK` how
+//! many seconds the last test runs; see CONTRIBUTING.md.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "what was measured is for people")]
 
@@ -133,7 +134,8 @@ fn thousands_of_sessions_of_a_shared_server_leave_nothing_behind() {
 
 #[test]
 fn sessions_with_servers_of_their_own_leave_nothing_behind() {
-    assert_no_leak("session", 500);
+    let sessions = std::env::var("MCP_PROXY_TEST_SESSIONS").ok();
+    assert_no_leak("session", sessions.map_or(500, |text| text.parse().expect("a number")));
 }
 
 /// Everything at once for a while: load, deaths, sessions that come and go.

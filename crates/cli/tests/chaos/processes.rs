@@ -35,6 +35,20 @@ fn a_server_that_ignores_every_request_to_stop_is_killed() {
 }
 
 #[test]
+fn a_server_is_stopped_by_the_end_of_its_input_then_a_request_then_force() {
+    let fixture = crate::support::fixture().display().to_string();
+    let script = format!(
+        "trap 'echo asked >&2' TERM; {fixture} echo; echo input over >&2; \
+         while true; do sleep 0.01; done"
+    );
+    let proxy = Launch::of(&["sh", "-c", &script]).start();
+    let finished = proxy.terminate();
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let said = |line: &&str| matches!(*line, "input over" | "asked");
+    assert_eq!(finished.stderr.lines().filter(said).collect::<Vec<_>>(), ["input over", "asked"]);
+}
+
+#[test]
 fn a_server_that_heeds_its_stdin_ends_with_a_killed_proxy() {
     let proxy = Proxy::of("echo");
     let server = pid(&proxy.session());

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{kill, kill_and_notice, pid, text};
-use crate::support::{Launch, Proxy, Request, Sse, call, initialize, is_gone, wait_for};
+use crate::{
+    scrape::settles,
+    support::{Launch, Proxy, Request, Sse, call, initialize, is_gone, wait_for},
+};
 
 fn error(answer: &str) -> String {
     let answer: Value = serde_json::from_str(answer).expect("a message");
@@ -170,6 +173,58 @@ fn a_call_that_waits_for_a_restart_can_be_cancelled() {
     }
 }
 
+/// A server whose second start waits until the test lets it go on.
+fn gone_until_called(isolation: &str) -> (Proxy, impl Fn(), tempfile::TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (mark, gate) = (path("started"), path("gate"));
+    let fixture = crate::support::fixture().display().to_string();
+    // A named pipe is opened for reading once somebody writes.
+    let script = format!(
+        "if [ -e {mark} ]; then read line < {gate}; else mkfifo {gate}; : > {mark}; fi; \
+         exec {fixture} echo"
+    );
+    let flags = ["--isolation", isolation, "--metricsPort", "0"];
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&flags).start();
+    (proxy, move || std::fs::write(&gate, "\n").expect("the server waits"), directory)
+}
+
+#[test]
+fn a_call_that_waits_for_a_restart_outlives_its_connection() {
+    for isolation in ["shared", "session"] {
+        let (proxy, let_go, _directory) = gone_until_called(isolation);
+        let session = proxy.session();
+        kill_and_notice(&proxy, pid(&session));
+        let mut stream = session.stream(call("1", "echo", r#"{"text":"kept"}"#));
+        let first = stream.event().and_then(|event| event.id).expect("a priming event");
+        drop(stream);
+        settles(&proxy, "mcp_proxy_connections", 0.0);
+        let_go();
+        let answer = session.resume(&first).expect();
+        assert!(answer.contains(r#""id":1,"#) && answer.contains("kept"), "{isolation}: {answer}");
+        session.assert_healthy();
+    }
+}
+
+#[test]
+fn a_call_over_sse_that_waits_for_a_restart_outlives_its_post() {
+    for isolation in ["shared", "session"] {
+        let (proxy, let_go, _directory) = gone_until_called(isolation);
+        let mut sse = Sse::initialized(&proxy);
+        let server = text(&sse.ask(&call("0", "pid", "{}"))).parse().expect("a process id");
+        kill_and_notice(&proxy, server);
+        let mut connection = proxy.connect();
+        let request = Request::post(&sse.endpoint, call("1", "echo", r#"{"text":"kept"}"#));
+        connection.write(&request.bytes());
+        settles(&proxy, "mcp_proxy_calls_in_flight", 1.0);
+        drop(connection);
+        settles(&proxy, "mcp_proxy_connections", 1.0);
+        let_go();
+        let answer = sse.events.until(r#""id":1,"#).pop().expect("an answer");
+        assert!(answer.contains("kept"), "{isolation}: {answer}");
+    }
+}
+
 #[test]
 fn an_end_of_output_is_explained_by_the_exit_that_follows() {
     let fixture = crate::support::fixture().display().to_string();
@@ -256,4 +311,25 @@ fn progress_moves_the_idle_limit_but_not_the_absolute_one() {
     let last = messages.pop().expect("an answer");
     assert!(last.contains(r#""timeout":1200"#), "{last}");
     assert!(messages.len() >= 5, "{messages:?}");
+}
+
+#[test]
+fn log_messages_of_the_only_call_move_the_idle_limit_too() {
+    let flags = ["--isolation", "session", "--requestTimeout", "1500"];
+    let proxy = Launch::new("babbling").flags(&flags).start();
+    let session = proxy.session();
+    let began = std::time::Instant::now();
+    let mut stream = session.stream(call("1", "babble", r#"{"count":20,"bytes":1,"pause":100}"#));
+    assert!(stream.until(r#""id":1,"#).pop().expect("an answer").contains(r#""text":"20""#));
+    assert!(began.elapsed().as_millis() >= 2000, "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_process_outlives_its_server_if_both_are_asked_for() {
+    let flags = ["--exitOnChildDeath", "--restart", "always"];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let session = proxy.session();
+    let first = pid(&session);
+    kill_and_notice(&proxy, first);
+    assert_ne!(pid(&session), first);
 }

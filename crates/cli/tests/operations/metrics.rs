@@ -239,3 +239,14 @@ fn bytes_to_and_from_servers_are_counted() {
         }
     }
 }
+
+#[test]
+fn restarts_are_counted() {
+    let proxy = Launch::new("exit-after 1").flags(&["--metricsPort", "0"]).start();
+    let session = proxy.session();
+    let died = session.call("1", "echo", "{}");
+    assert!(died.contains("exited with code 3"), "{died}");
+    settles(&proxy, "mcp_proxy_server_restarts_total", 1.0);
+    settles(&proxy, "mcp_proxy_servers", 1.0);
+    assert_eq!(Scrape::of(&proxy).value("mcp_proxy_ready"), Some(1.0));
+}

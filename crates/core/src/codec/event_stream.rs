@@ -11,10 +11,19 @@ pub(crate) const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
 
 /// Starts a message with an id of somebody else's; one that would break the frame is left out.
 pub(crate) fn message_as(id: &str) -> String {
-    if id.is_empty() || id.contains(['\r', '\n', '\0']) {
+    if !is_usable(id) {
         return String::from_utf8_lossy(MESSAGE).into_owned();
     }
     format!("event: message\nid: {id}\ndata: ")
+}
+
+/// A priming event with an id of somebody else's; none if that would break the frame.
+pub(crate) fn priming_as(id: &str) -> Option<String> {
+    is_usable(id).then(|| format!("id: {id}\ndata: \n\n"))
+}
+
+fn is_usable(id: &str) -> bool {
+    !id.is_empty() && !id.contains(['\r', '\n', '\0'])
 }
 
 /// The id of an event: its stream within the session, and its number within the session.

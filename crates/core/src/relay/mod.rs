@@ -78,6 +78,11 @@ pub(crate) trait Sink: Send + Sync {
     /// An exchange on this sink will get no response.
     fn forget(&self);
 
+    /// Its number among the streams of its session, if it has one.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
     /// The HTTP session whose client reads it, to tell clients apart in the log.
     fn session(&self) -> Option<Uuid> {
         None

@@ -74,6 +74,11 @@ impl Reply {
         self.sink.clone()
     }
 
+    /// The number of the stream that the answer goes to.
+    pub(super) fn stream(&self) -> Option<u64> {
+        self.sink.as_ref()?.number()
+    }
+
     /// Whether the answer goes to another sink than this one.
     pub(super) fn goes_past(&self, sink: &Arc<dyn Sink>) -> bool {
         self.sink.as_ref().is_some_and(|own| !Arc::ptr_eq(own, sink))

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -232,13 +233,35 @@ impl Session {
 
     /// Lets a reader back into the stream of this event.
     pub(crate) fn resume(&self, last: EventId) -> Result<Reading, Unresumed> {
-        let running = if last.stream == STANDALONE {
-            Some(Arc::clone(&self.standalone))
-        } else {
-            self.streams().get(&last.stream).map(Arc::clone)
-        };
+        let running = self.running_stream(last.stream);
         let stream = running.or_else(|| self.finished_stream(last)).ok_or(Unresumed::Unknown)?;
         stream.resume(last)
+    }
+
+    /// Lets a reader back into a stream whose events are stored outside, with those it has missed.
+    pub(crate) fn resume_with(
+        &self,
+        number: u64,
+        missed: &[(String, Bytes)],
+    ) -> Result<Reading, Unresumed> {
+        let running = self.running_stream(number);
+        let has_ended = running.is_none();
+        let stream = running.unwrap_or_else(|| Arc::new(Stream::standalone(None)));
+        let reading = stream.attach().ok_or(Unresumed::Taken)?;
+        for (id, message) in missed {
+            stream.push_stored(id, message);
+        }
+        if has_ended {
+            stream.end();
+        }
+        Ok(reading)
+    }
+
+    fn running_stream(&self, number: u64) -> Option<Arc<Stream>> {
+        if number == STANDALONE {
+            return Some(Arc::clone(&self.standalone));
+        }
+        self.streams().get(&number).map(Arc::clone)
     }
 
     /// A stand-in for a stream that has ended: replays and ends.

@@ -156,6 +156,13 @@ impl Stream {
         self.lock().queue.push_frame(&frame);
     }
 
+    /// The same, with an id that was given outside.
+    pub(crate) fn prime_as(&self, event_id: &str) {
+        if let Some(event) = event_stream::priming_as(event_id) {
+            self.lock().queue.push_slice(event.as_bytes());
+        }
+    }
+
     /// Queues bytes that are not a message of the server.
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.lock();
@@ -210,7 +217,8 @@ impl Stream {
         state.reader = Reader::Absent;
         state.is_read = false;
         self.drained.notify_waiters();
-        let finished = state.owed == Owed::Ended || self.numbering.is_none();
+        let is_kept = self.numbering.is_some() || self.stored;
+        let finished = state.owed == Owed::Ended || !is_kept;
         drop(state);
         if finished {
             self.leave_session();
@@ -370,6 +378,10 @@ impl Sink for Stream {
         self.put(outgoing, Some(event_id));
     }
 
+    fn number(&self) -> Option<u64> {
+        self.place.as_ref().map(|place| place.number)
+    }
+
     fn session(&self) -> Option<Uuid> {
         self.owner
     }
@@ -413,7 +425,7 @@ impl Sink for Stream {
 }
 
 /// Why a stream is not resumed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unresumed {
     /// Somebody is reading the stream.
     Taken,

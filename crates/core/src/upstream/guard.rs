@@ -24,10 +24,17 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
+    /// First and only argument of the program that is a guard.
+    pub const ARGUMENT: &str = "--guard-server-processes";
+
     /// Starts this program as the guard; it has to call [`groups_left`] and end those groups.
-    pub fn start(program: &Path, argument: &str) -> io::Result<Self> {
+    pub fn start(program: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg(argument).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg(Self::ARGUMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         // A signal for the whole group of the proxy is not meant for its guard.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -13,7 +13,7 @@ use mcp_proxy_core::{
     tunnel,
 };
 
-pub(crate) use self::given::Wrong;
+pub(crate) use self::{given::Wrong, upstream::Upstream};
 use self::{
     given::{Callback, Count, Either, Given, Off, Word, Words},
     parts::{auth, cors, tls, tunnel},
@@ -26,7 +26,7 @@ use crate::bridge::Callbacks;
 pub(crate) struct Options {
     pub(crate) http: HttpConfig,
     /// The child to serve; without it there is `createServer`.
-    pub(crate) upstream: Option<UpstreamConfig>,
+    pub(crate) upstream: Option<Upstream>,
     pub(crate) tunnel: Option<tunnel::Config>,
     pub(crate) callbacks: Callbacks,
     /// How long closing may take.

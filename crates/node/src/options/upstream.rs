@@ -1,6 +1,6 @@
 //! The server that `startHTTPServer` starts itself: what the flags of the command line say of one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use mcp_proxy_core::config::{
     CommandConfig, Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig,
@@ -27,13 +27,20 @@ impl Words for RestartWhen {
         &[("on-failure", Self::OnFailure), ("always", Self::Always), ("never", Self::Never)];
 }
 
-pub(super) fn upstream(given: &Given) -> Result<Option<UpstreamConfig>, Wrong> {
+/// A server, and the program that ends it should this process be killed.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) config: UpstreamConfig,
+    pub(crate) guard: Option<PathBuf>,
+}
+
+pub(super) fn upstream(given: &Given) -> Result<Option<Upstream>, Wrong> {
     let Some(given) = given.take::<Given>("upstream")? else { return Ok(None) };
     let given = given.named("upstream.");
     let default = UpstreamConfig::new(command(&given)?);
     let max_children = given.take("maxChildren")?.map(|Whole::<1, { u32::MAX }>(most)| most);
     let prewarm = given.take("prewarm")?.map_or(0, |Whole::<0, 1024>(ahead)| ahead);
-    Ok(Some(UpstreamConfig {
+    let config = UpstreamConfig {
         protocol: word(&given, "upstreamProtocol", default.protocol)?,
         connection_timeout: milliseconds(&given, "connectionTimeout")?
             .unwrap_or(default.connection_timeout),
@@ -47,7 +54,8 @@ pub(super) fn upstream(given: &Given) -> Result<Option<UpstreamConfig>, Wrong> {
         prewarm: prewarm as usize,
         child_idle_timeout: limit(&given, "childIdleTimeout", default.child_idle_timeout)?,
         ..default
-    }))
+    };
+    Ok(Some(Upstream { config, guard: given.take::<String>("guard")?.map(Into::into) }))
 }
 
 fn command(given: &Given) -> Result<CommandConfig, Wrong> {

@@ -11,6 +11,7 @@ use super::{
     auth::Auth,
     body::BodyLimits,
     cors::Cors,
+    held::MAX_KEPT_BYTES,
     sse::SseSessions,
     ticker::Ticker,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Front {
     pub(super) registry: Arc<Registry>,
     pub(super) sse: Arc<SseSessions>,
     pub(super) seats: Arc<Seats>,
+    /// Room for the bytes of messages that outlive their connections.
+    pub(super) kept: Arc<Seats>,
     pub(super) admin: axum::Router,
     /// `/metrics` is served here too, behind the key.
     pub(super) shows_metrics: bool,
@@ -102,6 +105,7 @@ impl Front {
             registry,
             sse,
             seats: Seats::new(Some(config.max_sessions)),
+            kept: Seats::new(Some(MAX_KEPT_BYTES)),
             admin: admin::routes(admin),
             shows_metrics: behind.shows_metrics,
             metrics: behind.metrics,

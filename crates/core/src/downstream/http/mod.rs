@@ -11,6 +11,7 @@ mod events;
 mod front;
 mod gate;
 mod guarded;
+mod held;
 mod host;
 mod listener;
 mod metrics_port;

@@ -15,6 +15,7 @@ use super::{
     events::Events,
     front::{Front, text},
     gate::Step,
+    held::Held,
     reject::Rejection,
     response::{Response, bare_text, empty, event_stream},
 };
@@ -163,8 +164,13 @@ impl Front {
         let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
         let message = self.traced(&head.headers, message);
         let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
-        if let Some(sending) = session.connection.send(message, reply, caller.as_ref()) {
-            sending.await;
+        let (mut waiting, bytes) = (Held::default(), message.bytes().len());
+        waiting.add(bytes, session.connection.send(message, reply, caller.as_ref()));
+        if !waiting.is_empty()
+            && let Some(sending) = self.keep(waiting).await
+        {
+            // Only then is it accepted: a client that sends on and on has to wait.
+            drop(sending.await);
         }
         Ok(bare_text(StatusCode::ACCEPTED, "Accepted"))
     }

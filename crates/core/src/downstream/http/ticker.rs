@@ -140,7 +140,7 @@ mod tests {
         sleep(LIMIT).await;
         // A paused clock runs to the next timer: there is none before this one.
         let started = Instant::now();
-        let ticked = tokio::time::timeout(LIMIT * 100, ticker.ticks.tick.notified()).await;
-        assert!(ticked.is_err() && started.elapsed() >= LIMIT * 100);
+        let waited = tokio::time::timeout(LIMIT * 100, ticker.ticks.tick.notified()).await;
+        assert!(waited.is_err() && started.elapsed() >= LIMIT * 100);
     }
 }

@@ -14,6 +14,7 @@ use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, leases
 use crate::{
     era::modern_to_legacy::LegacyRequest,
     jsonrpc::{Code, ErrorBody, Message},
+    protocol::header::annotation::MirroredParameter,
     relay::{Connection, Principal, Sink},
 };
 
@@ -49,6 +50,20 @@ impl Hosted {
         let crossings = Arc::clone(&self.0);
         let visit = Visit { crossings, lease, is_called: AtomicBool::new(false) };
         Arc::new(Passage::new(Arc::new(visit), principal, None))
+    }
+
+    /// Remembers the tools of this result, for those who saw it.
+    pub(in crate::relay) fn learn_tools(&self, principal: &Principal, response: &Message) {
+        self.0.schemas.learn(principal, response);
+    }
+
+    /// What callers mirror in headers of this tool's arguments.
+    pub(in crate::relay) fn mirrored(
+        &self,
+        principal: &Principal,
+        tool: &str,
+    ) -> Option<Arc<[MirroredParameter]>> {
+        self.0.schemas.of(principal, tool)
     }
 
     /// Passes a change on to the subscriptions that asked for it.

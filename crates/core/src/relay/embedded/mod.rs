@@ -164,7 +164,8 @@ impl Embedded {
         if let Some(connection) = self.hosted.returning(&principal, &request) {
             return Ok(connection);
         }
-        let server = self.enter(|server| server.with_caller(Arc::clone(&caller)));
+        let server = self
+            .enter(|server| server.with_request(&request, principal.clone(), Arc::clone(&caller)));
         let opening = Opening::Modern(wanted_resources(&request));
         let created = self.host.create(server.id(), opening, &caller);
         match created.await.map_err(OpenError::Refused)? {

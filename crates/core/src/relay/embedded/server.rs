@@ -16,7 +16,8 @@ use crate::{
     },
     host::{Caller, Delivery, Host, ServerId},
     jsonrpc::{Edit, IdKey, Kind, Message, Span},
-    relay::{Connection, Outgoing, Reply, Sink, reply::write},
+    protocol::{List, Method, header::annotation::MirroredParameter},
+    relay::{Connection, Outgoing, Principal, Reply, Sink, reply::write},
 };
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
@@ -33,13 +34,22 @@ pub(super) struct Server {
     era: OnceLock<Era>,
     unsolicited: OnceLock<Arc<dyn Sink>>,
     hang_up: Option<HangUp>,
-    /// The request that it was made for, which what the proxy itself says comes with.
-    caller: Option<Arc<Caller>>,
+    /// The modern request that it was made for.
+    asked: Option<Asked>,
     /// The revisions that it takes, once it has said so.
     versions: OnceLock<Vec<String>>,
     /// What the client of a modern subscription hears of.
     subscription: OnceLock<Filter>,
     open: Mutex<HashMap<IdKey, Reply>>,
+}
+
+/// A modern request that has a server to itself.
+struct Asked {
+    principal: Principal,
+    /// What the proxy itself says comes with it, too.
+    caller: Arc<Caller>,
+    /// Its result lists tools.
+    lists_tools: bool,
 }
 
 impl fmt::Debug for Server {
@@ -64,7 +74,7 @@ impl Server {
             era: OnceLock::new(),
             unsolicited: OnceLock::new(),
             hang_up: None,
-            caller: None,
+            asked: None,
             versions: OnceLock::new(),
             subscription: OnceLock::new(),
             open: Mutex::default(),
@@ -86,8 +96,14 @@ impl Server {
     }
 
     /// For one request.
-    pub(super) fn with_caller(mut self, caller: Arc<Caller>) -> Self {
-        self.caller = Some(caller);
+    pub(super) fn with_request(
+        mut self,
+        request: &Message,
+        principal: Principal,
+        caller: Arc<Caller>,
+    ) -> Self {
+        let lists_tools = Method::of(&request.method()) == Method::List(List::Tools);
+        self.asked = Some(Asked { principal, caller, lists_tools });
         self
     }
 
@@ -135,6 +151,7 @@ impl Server {
         if matches!(message.kind(), Kind::Result | Kind::Error) {
             let key = message.id().map(IdKey::of).ok_or(Unsent::Invalid)?;
             let reply = self.open().remove(&key).ok_or(Unsent::NoRequest)?;
+            self.note_tools(message);
             reply.stored_response(message, event_id);
             return Ok(());
         }
@@ -151,6 +168,14 @@ impl Server {
         let open = self.open();
         open.get(&IdKey::of(related)).ok_or(Unsent::NoRequest)?.related(message, event_id);
         Ok(())
+    }
+
+    /// Tools whose calls are held against their headers. (A crossing notes them itself.)
+    fn note_tools(&self, response: &Message) {
+        let Some(Asked { principal, lists_tools: true, .. }) = &self.asked else { return };
+        if let (Some(Era::Modern), Some(backend)) = (self.era.get(), self.backend.upgrade()) {
+            backend.hosted.learn_tools(principal, response);
+        }
     }
 
     fn send_modern(&self, message: &Message) -> Result<(), Unsent> {
@@ -217,13 +242,14 @@ impl Connection for Server {
         reply: Option<Reply>,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
-        let caller = caller.or(self.caller.as_ref())?;
+        let caller = caller.or(self.asked.as_ref().map(|asked| &asked.caller))?;
+        let stream = reply.as_ref().and_then(Reply::stream).unwrap_or_default();
         if let (Some(reply), Some(id)) = (reply, message.id()) {
             // A repeated id takes the place of the first, which gets an error.
             let displaced = self.open().insert(IdKey::of(id), reply);
             drop(displaced);
         }
-        self.host.deliver(Delivery { server: self.id, text: message.bytes(), caller })
+        self.host.deliver(Delivery { server: self.id, text: message.bytes(), stream, caller })
     }
 
     fn server(&self) -> Option<ServerId> {
@@ -232,6 +258,11 @@ impl Connection for Server {
 
     fn versions(&self) -> Option<&[String]> {
         self.versions.get().map(Vec::as_slice)
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        let asked = self.asked.as_ref()?;
+        self.backend.upgrade()?.hosted.mirrored(&asked.principal, tool)
     }
 
     fn close(&self) {

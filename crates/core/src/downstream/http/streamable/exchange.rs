@@ -2,7 +2,6 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use futures_util::future::join_all;
 use http::{StatusCode, header::CONTENT_TYPE};
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use crate::{
     downstream::http::{
         events::Events,
         front::Front,
+        held::Held,
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,
@@ -34,6 +34,7 @@ pub(super) enum Route {
 }
 
 /// Where messages go, and the request that carried them.
+#[derive(Clone, Copy)]
 struct Way<'a> {
     connection: &'a dyn Connection,
     caller: Option<&'a Arc<Caller>>,
@@ -62,13 +63,20 @@ impl Front {
             Route::Session { attachment, primes, seats } => {
                 let (stream, reading) = attachment.session().open_stream(stream);
                 if primes && stream.is_event_stream() {
-                    stream.prime();
+                    self.prime(attachment.session(), &stream).await;
                 }
                 let Some(connection) = attachment.session().connection().cloned() else {
                     return empty_text(StatusCode::ACCEPTED);
                 };
                 let way = Way { connection: &*connection, caller };
-                self.send_all(way, messages, &stream, Some(seats)).await;
+                let held = self.send_all(way, messages, &stream, Some(seats));
+                if stream.is_event_stream() && !held.is_empty() {
+                    // The head is not held up: with its first event the client can come back for
+                    // the answers, whatever becomes of this connection.
+                    drop(self.keep(held).await);
+                } else {
+                    held.sent().await;
+                }
                 self.await_beginning(&stream).await;
                 let id = attachment.session().id();
                 match self.whole(&reading) {
@@ -83,7 +91,7 @@ impl Front {
                 let closing = Closing(connection);
                 let (stream, reading) = stream.attached();
                 let way = Way { connection: &*closing.0, caller };
-                self.send_all(way, messages, &stream, None).await;
+                self.send_all(way, messages, &stream, None).sent().await;
                 if requests == 0 {
                     return empty_text(StatusCode::ACCEPTED);
                 }
@@ -105,24 +113,22 @@ impl Front {
         self.head_delay.limit(begun).await;
     }
 
-    async fn send_all(
+    fn send_all(
         &self,
         way: Way<'_>,
         messages: Vec<Message>,
         stream: &Arc<Stream>,
         mut seats: Option<Seat>,
-    ) {
-        // What has to wait waits together: a batch takes no longer than one of its messages.
-        let mut held = Vec::new();
+    ) -> Held {
+        let mut held = Held::default();
         for message in messages {
             let request = message.kind() == Kind::Request;
             let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
             let reply = self.reply(&message, Arc::clone(stream) as _, seat);
-            held.extend(way.connection.send(message, reply, way.caller));
+            let bytes = message.bytes().len();
+            held.add(bytes, way.connection.send(message, reply, way.caller));
         }
-        if !held.is_empty() {
-            join_all(held).await;
-        }
+        held
     }
 
     /// Sends messages that get no answer.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::oneshot;
 
 use super::{check_accept, check_version};
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
         reject::Rejection,
         response::{Response, empty_text, event_stream},
     },
-    host::{Caller, Unreplayed},
+    host::{Caller, Replay, Unreplayed},
+    relay::Sink,
     session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     telemetry::console,
 };
@@ -69,29 +71,41 @@ impl Front {
         response
     }
 
-    /// What the host has kept after an event, then whatever comes on the standalone stream.
+    /// What the host has kept after an event, then whatever comes on the same stream.
     async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
         let server = session.connection().and_then(|connection| connection.server());
         let (Some(host), Some(server)) = (&self.host, server) else {
             return Err(Rejection::InvalidEventId);
         };
-        let replay = host.replay(server, last).await.map_err(|unreplayed| match unreplayed {
-            Unreplayed::Unknown => Rejection::InvalidEventId,
-            Unreplayed::Failed => Rejection::ReplayFailed,
-        })?;
-        let stream = if replay.standalone {
-            Arc::clone(session.standalone())
-        } else {
-            Arc::new(Stream::standalone(None))
+        let (told, reading) = oneshot::channel();
+        let session = Arc::clone(session);
+        let resume = move |replay: Result<Replay, Unreplayed>| {
+            let resumed = match replay {
+                Ok(Replay { stream, events }) => {
+                    session.resume_with(stream, &events).map_err(not_resumed)
+                }
+                Err(Unreplayed::Unknown) => Err(Rejection::InvalidEventId),
+                Err(Unreplayed::Failed) => Err(Rejection::ReplayFailed),
+            };
+            // A client that has gone leaves its stream again.
+            drop(told.send(resumed));
         };
-        let reading = stream.attach().ok_or(Rejection::Conflict(STREAM_TAKEN))?;
-        for (id, message) in &replay.events {
-            stream.push_stored(id, message);
+        host.replay(server, last, Box::new(resume));
+        reading.await.unwrap_or(Err(Rejection::ReplayFailed))
+    }
+
+    /// Starts a resumable stream with an event that carries only an id.
+    pub(super) async fn prime(&self, session: &Session, stream: &Stream) {
+        if !matches!(self.events, Kept::StoredOutside) {
+            return stream.prime();
         }
-        if !replay.standalone {
-            stream.end();
+        let server = session.connection().and_then(|connection| connection.server());
+        let (Some(host), Some(server), Some(number)) = (&self.host, server, stream.number()) else {
+            return;
+        };
+        if let Some(id) = host.prime(server, number).await {
+            stream.prime_as(&id);
         }
-        Ok(reading)
     }
 
     /// `DELETE`: ends the session.
@@ -141,10 +155,14 @@ impl Front {
 
 fn resume(session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
     let last = EventId::parse(last).ok_or(Rejection::InvalidEventId)?;
-    session.resume(last).map_err(|refused| match refused {
+    session.resume(last).map_err(not_resumed)
+}
+
+fn not_resumed(refused: Unresumed) -> Rejection {
+    match refused {
         Unresumed::Taken => Rejection::Conflict(STREAM_TAKEN),
         Unresumed::Unknown => Rejection::InvalidEventId,
-    })
+    }
 }
 
 pub(super) fn add_session_id(response: &mut Response, id: uuid::Uuid) {

@@ -1,0 +1,24 @@
+"use strict";
+// What ends a server that this process has started, should it be killed: the executable, as a guard.
+const { existsSync } = require("node:fs");
+
+const { nativePath } = require("../../../npm/platform.js");
+
+/** Full path of the executable; Windows needs none, and without one there is no guard. */
+const executable = () => {
+  if (process.platform === "win32") return undefined;
+  try {
+    const file = nativePath("executable");
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Options whose `upstream` names its guard. */
+const guarded = (options) =>
+  options?.upstream && typeof options.upstream === "object"
+    ? { ...options, upstream: { ...options.upstream, guard: executable() } }
+    : options;
+
+module.exports = { guarded };

@@ -1,0 +1,84 @@
+"use strict";
+// Serves a remote MCP server on this process's stdin and stdout with objects of the SDK that the caller has
+// installed: those that hooks made, or whose options only they understand.
+const { Transform } = require("node:stream");
+
+const { proxyServer } = require("./proxy_server.js");
+const { loadSdk } = require("./sdk.js");
+const { tapTransport } = require("./tap_transport.js");
+const { ServerType, resolveVersionNegotiation } = require("./vocabulary.js");
+
+const defaultServer = ({ Server }, client) => {
+  const [capabilities, instructions] = [client.getServerCapabilities(), client.getInstructions()];
+  return new Server(client.getServerVersion(), { capabilities, instructions });
+};
+
+const startSdkStdioServer = async ({
+  initStdioServer,
+  initStreamClient,
+  serverType,
+  transportOptions = {},
+  upstreamProtocol,
+  url,
+}) => {
+  const address = new URL(url);
+  const given = await initStreamClient?.();
+  const sdk = await loadSdk(given);
+  const versionNegotiation = resolveVersionNegotiation(upstreamProtocol);
+  const client =
+    given ?? new sdk.Client({ name: "mcp-proxy", version: "1.0.0" }, { capabilities: {}, versionNegotiation });
+  const { SSEClientTransport, StreamableHTTPClientTransport } = sdk;
+  const ClientTransport = serverType === ServerType.SSE ? SSEClientTransport : StreamableHTTPClientTransport;
+  await client.connect(new ClientTransport(address, transportOptions));
+  try {
+    const server = (await initStdioServer?.()) ?? defaultServer(sdk, client);
+    await proxyServer({ client, server, serverCapabilities: client.getServerCapabilities() });
+    await server.connect(stdioTransport(sdk, server.server ?? server, client));
+    return server;
+  } catch (error) {
+    await client.close().catch(() => {});
+    throw error;
+  }
+};
+
+/** A transport on stdin and stdout. When stdin ends and all is answered, everything closes and the process may end. */
+const stdioTransport = ({ StdioServerTransport }, server, client) => {
+  const unanswered = new Set();
+  let end;
+  // The end is held back: the transports of the SDK close at once when they see it, whatever is still asked.
+  const input = new Transform({
+    flush: (callback) => {
+      end = callback;
+      // By then the last of the input has been read.
+      setImmediate(endIfAnswered);
+    },
+    transform: (chunk, _encoding, pass) => pass(null, chunk),
+  });
+  const endIfAnswered = () => {
+    if (unanswered.size > 0) return;
+    const once = end;
+    end = undefined;
+    once?.();
+  };
+  const transport = tapTransport(new StdioServerTransport(input), ({ message, type }) => {
+    if (type === "onmessage" && message.method) {
+      if (message.id !== undefined) unanswered.add(message.id);
+      else if (message.method === "notifications/cancelled") unanswered.delete(message.params?.requestId);
+    } else if (type === "send" && !message.method) {
+      unanswered.delete(message.id);
+    }
+    endIfAnswered();
+  });
+  const logFailure = (error) => console.error("[mcp-proxy] error closing", error);
+  const { onclose } = server;
+  server.onclose = () => {
+    process.stdin.unpipe(input).pause();
+    client.close().catch(logFailure);
+    onclose?.call(server);
+  };
+  input.once("end", () => server.close().catch(logFailure));
+  process.stdin.pipe(input);
+  return transport;
+};
+
+module.exports = { startSdkStdioServer };

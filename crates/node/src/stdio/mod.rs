@@ -1,0 +1,110 @@
+//! `startStdioServer` without hooks: a remote server on this process's standard input and output.
+#![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
+
+mod streams;
+
+use std::{path::PathBuf, sync::Arc};
+
+use mcp_proxy_core::{
+    StdioServer, Unusable,
+    config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
+};
+use napi::Status;
+use napi_derive::napi;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Notify;
+
+use self::streams::Streams;
+use crate::{
+    event::{Dispatch, Event, Kind, Listener, dispatch, tell},
+    runtime,
+};
+
+/// What `native_stdio_server.js` asks for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    url: String,
+    /// HTTP+SSE in place of Streamable HTTP.
+    sse: bool,
+    headers: Vec<(String, String)>,
+    ca_cert: Option<PathBuf>,
+    insecure: bool,
+}
+
+impl From<Wanted> for RemoteConfig {
+    fn from(wanted: Wanted) -> Self {
+        Self {
+            transport: if wanted.sse { RemoteTransport::Sse } else { RemoteTransport::Stream },
+            protocol: UpstreamProtocol::Legacy,
+            headers: wanted.headers,
+            ca_cert: wanted.ca_cert,
+            insecure: wanted.insecure,
+            ..Self::new(wanted.url)
+        }
+    }
+}
+
+/// A server on standard input and output that JavaScript has started.
+#[napi]
+pub struct NativeStdioServer {
+    stop: Arc<Notify>,
+}
+
+/// Starts it; `listener` hears whether the remote server could be reached, and of the end.
+#[napi]
+pub fn start_stdio_server(
+    options: String,
+    listener: Listener<'_>,
+) -> napi::Result<NativeStdioServer> {
+    let wrong = |error| napi::Error::new(Status::InvalidArg, format!("startStdioServer: {error}"));
+    let wanted: Wanted = serde_json::from_str(&options).map_err(wrong)?;
+    let (dispatch, stop) = (dispatch(&listener)?, Arc::<Notify>::default());
+    let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
+    runtime.spawn(run(wanted.into(), dispatch, Arc::clone(&stop)));
+    Ok(NativeStdioServer { stop })
+}
+
+/// Carries the server to its end; the event loop is kept alive so long.
+async fn run(config: RemoteConfig, dispatch: Dispatch, stop: Arc<Notify>) {
+    let server = match start(&config).await {
+        Ok(server) => server,
+        Err(described) => {
+            return tell(&dispatch, Event::new(Kind::Failed, 0).with_text(described));
+        }
+    };
+    tell(&dispatch, Event::new(Kind::Listening, 0));
+    let Streams { input, output } = Streams::of_process();
+    let ended = server.run((input, output), stop.notified()).await;
+    let closed = Event::new(Kind::Closed, 0);
+    tell(
+        &dispatch,
+        match ended {
+            Ok(()) => closed,
+            Err(interrupted) => closed.with_text(interrupted.to_string()),
+        },
+    );
+}
+
+/// A server whose remote server answers; why there is none, as JSON.
+async fn start(config: &RemoteConfig) -> Result<StdioServer, String> {
+    let describe = |unusable| match unusable {
+        Unusable::Unreached { reason, status } => {
+            json!({ "message": reason, "reached": status.is_some(), "status": status })
+        }
+        refused => json!({ "message": refused.to_string(), "reached": true }),
+    };
+    StdioServer::greet(config).await.map_err(|unusable| describe(unusable).to_string())?;
+    StdioServer::new(config)
+        .map_err(|error| json!({ "message": error.to_string(), "reached": true }).to_string())
+}
+
+#[napi]
+impl NativeStdioServer {
+    /// Ends it; the listener hears when that is done.
+    #[napi]
+    pub fn close(&self) {
+        self.stop.notify_one();
+    }
+}
