@@ -19,7 +19,7 @@ use crate::{
     era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
-    protocol::{List, LogLevel, Method, Notification},
+    protocol::{List, LogLevel, Method, Notification, header::annotation::MirroredParameter},
     sync::MutexGuard,
 };
 
@@ -48,6 +48,10 @@ impl Connection for Member {
             // The upstream has asked this client nothing, so there is nothing to answer.
             _ => None,
         }
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.shared.is_modern().then(|| self.shared.crossings().mirrored(tool))?
     }
 
     fn close(&self) {

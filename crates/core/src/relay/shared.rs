@@ -33,7 +33,7 @@ use super::{
 use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
-    protocol::{LogLevel, Method, Notification},
+    protocol::{List, LogLevel, Method, Notification},
     sync::{Mutex, MutexGuard},
     telemetry::traffic,
 };
@@ -207,6 +207,9 @@ impl Shared {
                     state.lists.learn(list, response);
                 }
                 drop(state);
+                if list == Some(List::Tools) && self.is_modern() {
+                    self.crossings.learn_tools(response);
+                }
                 leg.answer(self, member, reply, response);
             }
             Purpose::Listen => {

@@ -38,10 +38,11 @@ use self::{
     rounds::{Round, Rounds, Waits},
     schemas::Schemas,
 };
-use super::{Connection, OpenError, Reply, Sink};
+use super::{Connection, OpenError, Principal, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
     jsonrpc::{ErrorBody, Message},
+    protocol::header::annotation::MirroredParameter,
     seats::Seats,
 };
 
@@ -74,6 +75,16 @@ impl Default for Crossings {
 }
 
 impl Crossings {
+    /// Remembers what a server of the newer era, which cannot see headers, says of them.
+    pub(super) fn learn_tools(&self, response: &Message) {
+        self.schemas.learn(&Principal::default(), response);
+    }
+
+    /// What is mirrored of a tool's arguments, if it was learned so.
+    pub(super) fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.schemas.of(&Principal::default(), tool)
+    }
+
     fn remember(&self, subscription: &Arc<Subscription>) {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.retain(|subscription| subscription.strong_count() > 0);
