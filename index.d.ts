@@ -378,10 +378,10 @@ export interface ClientTransportOptions {
 }
 
 /**
- * Serves a remote server on this process's standard input and output. With hooks, another revision than
- * `legacy`, or transport options beyond the headers of `requestInit`, an SDK does it, and the result is its
- * server object, or that of `initStdioServer`. Otherwise nothing needs an SDK: every message crosses as it is,
- * and the result has `close()`, `onclose` and `onerror`.
+ * Serves a remote server on this process's standard input and output. With hooks, or transport options beyond
+ * the headers of `requestInit`, an SDK does it, and the result is its server object, or that of
+ * `initStdioServer`. Otherwise nothing needs an SDK: every message crosses as it is, and the result has
+ * `close()`, `onclose` and `onerror`.
  */
 export function startStdioServer<S = any>(options: {
   initStdioServer?: () => Promise<S>;

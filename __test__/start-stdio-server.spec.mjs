@@ -145,6 +145,19 @@ describe("startStdioServer", () => {
     assert.deepEqual(await closed, [0, null]);
   });
 
+  test("finds the revision of the remote server, or insists on one", async () => {
+    const { child, closed, hello } = run(`${start}, upstreamProtocol: "auto" });`);
+    assert.deepEqual((await hello()).result, results.initialize);
+    child.stdin.end();
+    assert.deepEqual(await closed, [0, null]);
+    const modern = run(`${start}, upstreamProtocol: "modern" }).catch((error) => console.error(error.message));`);
+    assert.deepEqual(await modern.closed, [0, null]);
+    assert.equal(modern.stderr.entries.length, 1);
+    const wrong = run(`${start}, upstreamProtocol: "next" }).catch((error) => console.error(String(error)));`);
+    assert.deepEqual(await wrong.closed, [0, null]);
+    assert.match(wrong.stderr.entries[0], /^TypeError: startStdioServer: unknown variant `next`/);
+  });
+
   test("goes on although the program looks at its standard streams", async () => {
     const { child, closed, hello, request } = run(`process.stdout.isTTY; process.stdin.isTTY; ${start} });`);
     await hello();

@@ -1,6 +1,6 @@
 //! A remote server served over standard input and output.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::io::{
@@ -83,7 +83,7 @@ impl StdioServer {
         stop: impl Future<Output = ()>,
     ) -> Result<(), Interrupted> {
         let Self { remote, max_line_size } = self;
-        let ended = stdio::serve(&remote, max_line_size, streams, stop).await;
+        let ended = stdio::serve(Arc::new(remote.clone()), max_line_size, streams, stop).await;
         let failure = remote.failure();
         remote.stop(FAREWELL).await;
         match (ended, failure) {

@@ -11,10 +11,9 @@ const { ServerType } = require("./vocabulary.js");
 const hasOnly = (object, ...names) =>
   Object.entries(object ?? {}).every(([name, value]) => value === undefined || names.includes(name));
 
-const isNative = ({ initStdioServer, initStreamClient, transportOptions, upstreamProtocol = "legacy" }) =>
+const isNative = ({ initStdioServer, initStreamClient, transportOptions }) =>
   !initStdioServer &&
   !initStreamClient &&
-  upstreamProtocol === "legacy" &&
   hasOnly(transportOptions, "requestInit") &&
   hasOnly(transportOptions?.requestInit, "headers");
 
@@ -22,10 +21,11 @@ const isNative = ({ initStdioServer, initStreamClient, transportOptions, upstrea
 const caCert = () => [process.env.NODE_EXTRA_CA_CERTS].find((file) => file && existsSync(file));
 
 /** What the addon starts, trusting whom Node's own client would trust. */
-const wanted = ({ serverType, transportOptions, url }) => ({
+const wanted = ({ serverType, transportOptions, upstreamProtocol = "legacy", url }) => ({
   caCert: caCert(),
   headers: [...new Headers(transportOptions?.requestInit?.headers)],
   insecure: process.env.NODE_TLS_REJECT_UNAUTHORIZED === "0",
+  protocol: upstreamProtocol,
   sse: serverType === ServerType.SSE,
   url: new URL(url).href,
 });
@@ -52,9 +52,8 @@ class StdioServer {
           closed();
         },
       ];
-      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), (kind, _id, _server, _caller, text) =>
-        heard[kind](text),
-      );
+      const hear = (kind, _id, _server, _stream, _caller, text) => heard[kind](text);
+      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), hear);
     });
     return this;
   }
@@ -81,7 +80,11 @@ const failure = (text) => {
   return reached ? Object.assign(error, status && { code: status }) : new TypeError("fetch failed", { cause: error });
 };
 
-const startStdioServer = async (options) =>
-  isNative(options) ? new StdioServer().start(options) : startSdkStdioServer(options);
+const startNative = (options) =>
+  new StdioServer().start(options).catch((error) => {
+    throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
+  });
+
+const startStdioServer = async (options) => (isNative(options) ? startNative(options) : startSdkStdioServer(options));
 
 module.exports = { startStdioServer };

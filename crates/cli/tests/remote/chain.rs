@@ -3,8 +3,9 @@
 use super::{
     client::Client,
     modern::MODERN,
-    support::{Direct, Launch, Proxy, call, initialize},
+    support::{Direct, Launch, Modern, Proxy, call, initialize},
 };
+use serde_json::json;
 
 /// `stdio → HTTP → stdio → HTTP` and the server: four processes of ours, each with one hop.
 struct Chain {
@@ -149,6 +150,31 @@ fn a_question_changes_its_era_twice_and_so_does_its_answer() {
     chain.client.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"n":1.50}}}}"#));
     let answer = chain.client.line();
     assert!(answer.contains(r#"{"n":1.50}"#), "{answer}");
+}
+
+#[test]
+fn a_client_of_the_newer_era_speaks_it_over_stdio_before_servers_of_either() {
+    for mut chain in [Chain::before("echo"), Chain::of_the_newer_era("echo")] {
+        let discovered = chain.client.ask(&Modern::new("server/discover").id("0").body());
+        assert_eq!(discovered["result"]["supportedVersions"], json!(["2026-07-28"]));
+        let echo = Modern::call("echo", r#"{"text":"x"}"#).id("\"a\"");
+        let answer = chain.client.ask(&echo.body());
+        assert_eq!(
+            (&answer["id"], &answer["result"]["resultType"]),
+            (&json!("a"), &json!("complete"))
+        );
+        assert_eq!(answer["result"]["content"][0]["text"], "x");
+    }
+    let mut chain = Chain::before("asks");
+    let ask = || Modern::call("ask", r#"{"method":"roots/list"}"#).capabilities(r#"{"roots":{}}"#);
+    let asked = chain.client.ask(&ask().body());
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+    let answers = json!({"r1": {"roots": []}});
+    let state = &asked["result"]["requestState"];
+    let retry =
+        ask().id("2").params(&format!(r#""inputResponses":{answers},"requestState":{state}"#));
+    let answer = chain.client.ask(&retry.body());
+    assert_eq!((&answer["id"], &answer["result"]["resultType"]), (&json!(2), &json!("complete")));
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl<'a> RequestMetadata<'a> {
     }
 }
 
-fn is_implementation(raw: &str) -> bool {
+/// Whether an object says of whom it tells, as every `clientInfo` has to.
+pub(crate) fn is_implementation(raw: &str) -> bool {
     let (mut name, mut version) = (false, false);
     for entry in members(raw.as_bytes(), Span::new(0, raw.len())) {
         let is_text = entry.value.of(raw.as_bytes()).starts_with(b"\"");

@@ -5,6 +5,7 @@ pub(crate) mod input_required;
 pub(crate) mod metadata;
 pub(crate) mod modern_server;
 pub(crate) mod modern_to_legacy;
+pub(crate) mod opening;
 
 /// The two families of revisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

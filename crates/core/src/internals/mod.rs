@@ -4,7 +4,10 @@
 //! A check takes any bytes and panics if what has to hold does not. The kept corpora are run
 //! through the checks by the tests.
 
+mod eras;
 pub mod hot;
+
+pub use eras::{dialogue, modern_server, modern_to_legacy};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -20,7 +23,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzzers of this crate.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     ("envelope", envelope),
     ("splice", splice),
     ("line", line),
@@ -28,6 +31,9 @@ pub const TARGETS: [Target; 7] = [
     ("header", header),
     ("classifier", classifier),
     ("replay", replay),
+    ("modern_to_legacy", modern_to_legacy),
+    ("modern_server", modern_server),
+    ("dialogue", dialogue),
 ];
 
 /// Scans a message or a batch.
@@ -94,6 +100,7 @@ pub fn classifier(bytes: &[u8]) {
         claims_version: version.is_some(),
         name: name.as_deref(),
     };
+    drop(era::opening::Opening::default().sort(&message));
     let era = classify(&posted, &headers);
     if posted.claims_version && method != "initialize" && posted.kind != PostedKind::Response {
         assert_ne!(era, Ok(Era::Legacy));

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Reply, Sink};
+use super::{Principal, Reply, Sink};
 use crate::{era::modern_server::Call, jsonrpc::Message, protocol::List};
 
 /// One client's connection to the shared upstream.
@@ -99,6 +99,8 @@ pub(super) enum Leg {
     Plain,
     /// It is translated for a client of the handshake era.
     Bridged(Box<Call>),
+    /// It passes, and says what this principal's callers of the tools mirror in headers.
+    Tools(Principal),
     /// It ends a stream that the client listens to.
     Listening,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Connection, Reply, Shared,
+    Connection, Principal, Reply, Shared,
     exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::Link,
@@ -31,6 +31,8 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 pub(super) struct Member {
     id: MemberId,
     era: Era,
+    /// Whom a client of the newer era acts for.
+    principal: Principal,
     shared: Arc<Shared>,
 }
 
@@ -51,7 +53,7 @@ impl Connection for Member {
     }
 
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.shared.is_modern().then(|| self.shared.crossings().mirrored(tool))?
+        self.shared.crossings().mirrored(&self.principal, tool)
     }
 
     fn close(&self) {
@@ -90,7 +92,12 @@ enum Held {
 
 impl Member {
     pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
-        Self { id, era, shared }
+        Self { id, era, principal: Principal::default(), shared }
+    }
+
+    /// The same, acting for somebody.
+    pub(super) fn acting_for(self, principal: Principal) -> Self {
+        Self { principal, ..self }
     }
 
     pub(super) fn id(&self) -> MemberId {
@@ -335,8 +342,14 @@ impl Member {
     }
 
     fn leg(&self, request: &Message) -> Leg {
-        let listens = self.era == Era::Modern && request.method() == LISTEN;
-        if listens { Leg::Listening } else { Leg::Plain }
+        if self.era == Era::Legacy {
+            return Leg::Plain;
+        }
+        match &*request.method() {
+            LISTEN => Leg::Listening,
+            "tools/list" => Leg::Tools(self.principal.clone()),
+            _ => Leg::Plain,
+        }
     }
 
     fn pass_on(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {

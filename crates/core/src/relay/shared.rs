@@ -33,7 +33,7 @@ use super::{
 use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
-    protocol::{List, LogLevel, Method, Notification},
+    protocol::{LogLevel, Method, Notification},
     sync::{Mutex, MutexGuard},
     telemetry::traffic,
 };
@@ -207,9 +207,6 @@ impl Shared {
                     state.lists.learn(list, response);
                 }
                 drop(state);
-                if list == Some(List::Tools) && self.is_modern() {
-                    self.crossings.learn_tools(response);
-                }
                 leg.answer(self, member, reply, response);
             }
             Purpose::Listen => {
@@ -343,7 +340,7 @@ impl Backend for Shared {
                 Era::Modern if !shared.is_modern() => {
                     open_member(Member::new(id, Era::Legacy, shared), principal, patience)
                 }
-                era => Arc::new(Member::new(id, era, shared)),
+                era => Arc::new(Member::new(id, era, shared).acting_for(principal)),
             })
         })
     }

@@ -28,16 +28,36 @@ struct Wanted {
     url: String,
     /// HTTP+SSE in place of Streamable HTTP.
     sse: bool,
+    protocol: Protocol,
     headers: Vec<(String, String)>,
     ca_cert: Option<PathBuf>,
     insecure: bool,
+}
+
+/// The revisions to speak, in the words of JavaScript.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    Auto,
+    Legacy,
+    Modern,
+}
+
+impl From<Protocol> for UpstreamProtocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Auto => Self::Auto,
+            Protocol::Legacy => Self::Legacy,
+            Protocol::Modern => Self::Modern,
+        }
+    }
 }
 
 impl From<Wanted> for RemoteConfig {
     fn from(wanted: Wanted) -> Self {
         Self {
             transport: if wanted.sse { RemoteTransport::Sse } else { RemoteTransport::Stream },
-            protocol: UpstreamProtocol::Legacy,
+            protocol: wanted.protocol.into(),
             headers: wanted.headers,
             ca_cert: wanted.ca_cert,
             insecure: wanted.insecure,

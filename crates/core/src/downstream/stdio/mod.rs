@@ -1,8 +1,10 @@
 //! The front of one client that speaks over standard input and output.
 //!
 //! Every line of the input is a message, and nothing but messages is written to the output. What
-//! cannot be sent on yet keeps the input from being read.
+//! cannot be sent on yet keeps the input from being read. The era is that of the client's opening
+//! message; one of 2026-07-28 has a connection for each request, as over HTTP.
 
+mod legs;
 mod output;
 
 use std::{sync::Arc, time::Duration};
@@ -13,9 +15,16 @@ use tokio::{
     time::timeout,
 };
 
-use self::output::{End, Output};
+use self::{
+    legs::Legs,
+    output::{End, Output},
+};
 use crate::{
     codec::line::LineBuffer,
+    era::{
+        Era,
+        opening::{Opening, Sorted},
+    },
     jsonrpc::{Body, Code, ErrorBody, Invalid, Kind, Message, split},
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
 };
@@ -37,31 +46,34 @@ pub(crate) enum Ended {
 
 /// Serves one client until its input ends or `stop` resolves.
 pub(crate) async fn serve(
-    backend: &dyn Backend,
+    backend: Arc<dyn Backend>,
     max_line_size: usize,
     (input, output): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     stop: impl Future<Output = ()>,
 ) -> Ended {
     let written = Output::new();
-    let unsolicited: Arc<dyn Sink> = Arc::clone(&written) as _;
-    let client = Client { unsolicited: Some(unsolicited), ..Client::default() };
-    let connection = match backend.open(client).await {
-        Ok(connection) => connection,
-        Err(OpenError::Upstream(error)) => return Ended::Failed(error.message),
-        Err(OpenError::Refused(_)) => return Ended::Failed("the client was refused".to_owned()),
+    let mut front = Front {
+        opening: Opening::default(),
+        legacy: None,
+        legs: Legs::new(Arc::clone(&backend), Arc::clone(&written)),
+        backend,
+        output: Arc::clone(&written),
     };
-    let front = Front { connection, output: Arc::clone(&written) };
     let writing = written.write_to(output);
     tokio::pin!(writing);
     let serving = async {
         let read = front.read_all(input, max_line_size).await;
+        front.backend.end_subscriptions();
         drop(timeout(LAST_CALLS, front.output.answered()).await);
-        read
+        match read {
+            Ok(()) => Ended::Cleanly,
+            Err(reason) => Ended::Failed(reason),
+        }
     };
     let ended = tokio::select! {
         read = serving => read,
         end = &mut writing => {
-            front.connection.close();
+            front.close();
             return match end {
                 End::Unread => Ended::Failed("the client does not read what it is sent".to_owned()),
                 End::Said | End::Closed => Ended::Cleanly,
@@ -69,66 +81,122 @@ pub(crate) async fn serve(
         }
         () = stop => Ended::Cleanly,
     };
-    front.connection.close();
+    front.close();
     written.finish();
     drop(timeout(LAST_WORDS, writing).await);
     ended
 }
 
 struct Front {
-    connection: Arc<dyn Connection>,
+    backend: Arc<dyn Backend>,
+    opening: Opening,
+    /// The connection of a client of the older era, once it has said something.
+    legacy: Option<Arc<dyn Connection>>,
+    legs: Arc<Legs>,
     output: Arc<Output>,
 }
 
 impl Front {
-    async fn read_all(&self, mut input: impl AsyncRead + Unpin, max_line_size: usize) -> Ended {
+    /// Reads to the end of the input; an error if the client cannot be served any longer.
+    async fn read_all(
+        &mut self,
+        mut input: impl AsyncRead + Unpin,
+        max_line_size: usize,
+    ) -> Result<(), String> {
         let mut lines = LineBuffer::new(max_line_size);
+        let too_long = |_| {
+            format!("the client sent a message of more than {max_line_size} bytes (--maxLineSize)")
+        };
         loop {
-            loop {
-                match lines.next_line() {
-                    Ok(Some(line)) => self.take(line).await,
-                    Ok(None) => break,
-                    Err(_) => {
-                        return Ended::Failed(format!(
-                            "the client sent a message of more than {max_line_size} bytes \
-                             (--maxLineSize)"
-                        ));
-                    }
-                }
+            while let Some(line) = lines.next_line().map_err(too_long)? {
+                self.take(line).await?;
             }
             match input.read_buf(lines.room()).await {
                 Ok(0) => break,
                 Ok(_) => {}
-                Err(error) => return Ended::Failed(format!("the input cannot be read: {error}")),
+                Err(error) => return Err(format!("the input cannot be read: {error}")),
             }
         }
-        self.take(lines.rest()).await;
-        Ended::Cleanly
+        self.take(lines.rest()).await
     }
 
-    async fn take(&self, line: Bytes) {
+    /// Takes a line; an error if the client cannot be served.
+    async fn take(&mut self, line: Bytes) -> Result<(), String> {
         let text = line.slice_ref(line.trim_ascii());
         if text.is_empty() {
-            return;
+            return Ok(());
         }
         match split(text) {
             Ok(Body::One(message)) => self.send(message).await,
+            // Only the older era has batches.
+            Ok(Body::Many(messages))
+                if self.opening.era() == Some(Era::Modern)
+                    || messages.iter().any(Message::claims_version) =>
+            {
+                self.refuse(&Invalid::Shape("a batch"));
+                Ok(())
+            }
             Ok(Body::Many(messages)) => {
                 for message in messages {
-                    self.send(message).await;
+                    self.send(message).await?;
                 }
+                Ok(())
             }
-            Err(invalid) => self.refuse(&invalid),
+            Err(invalid) => {
+                self.refuse(&invalid);
+                Ok(())
+            }
         }
     }
 
-    async fn send(&self, message: Message) {
+    async fn send(&mut self, message: Message) -> Result<(), String> {
+        match self.opening.sort(&message) {
+            Sorted::Of(Era::Legacy) => return self.send_legacy(message).await,
+            Sorted::Of(Era::Modern) if message.kind() == Kind::Request => {
+                self.legs.request(message).await;
+            }
+            Sorted::Of(Era::Modern) => self.legs.notify(message).await,
+            Sorted::Refused(error) => {
+                let source = error.response(message.id().unwrap_or(b"null"));
+                self.output.write(Outgoing { source: &source, edits: &[], response: false });
+            }
+            Sorted::Dropped => {
+                tracing::warn!("the client answered a request, and was not asked any");
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_legacy(&mut self, message: Message) -> Result<(), String> {
+        let connection = match &self.legacy {
+            Some(connection) => Arc::clone(connection),
+            None => self.connect().await?,
+        };
         let reply = (message.kind() == Kind::Request).then(|| {
             self.output.owe();
             Reply::to(&message, Arc::clone(&self.output) as _)
         });
-        if let Some(sending) = self.connection.send(message, reply, None) {
+        if let Some(sending) = connection.send(message, reply, None) {
             sending.await;
+        }
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<Arc<dyn Connection>, String> {
+        let unsolicited: Arc<dyn Sink> = Arc::clone(&self.output) as _;
+        let client = Client { unsolicited: Some(unsolicited), ..Client::default() };
+        let connection = self.backend.open(client).await.map_err(|error| match error {
+            OpenError::Upstream(error) => error.message,
+            OpenError::Refused(_) => "the client was refused".to_owned(),
+        })?;
+        self.legacy = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    fn close(&self) {
+        self.legs.close();
+        if let Some(connection) = &self.legacy {
+            connection.close();
         }
     }
 
@@ -138,7 +206,15 @@ impl Front {
             Invalid::Shape(_) => Code::InvalidRequest,
             Invalid::Utf8(_) | Invalid::Syntax(_) => Code::Parse,
         };
-        let source = ErrorBody::new(code, invalid.to_string()).response(b"null");
+        let error = ErrorBody::new(code, invalid.to_string());
+        // Only the older era has a word for an id that is not known.
+        let source = match self.opening.era() {
+            Some(Era::Modern) => error.response_to_nobody(),
+            _ => error.response(b"null"),
+        };
         self.output.write(Outgoing { source: &source, edits: &[], response: false });
     }
 }
+
+#[cfg(test)]
+mod tests;

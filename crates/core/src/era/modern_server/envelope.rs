@@ -2,7 +2,9 @@
 
 use super::TASKS_EXTENSION;
 use crate::{
-    era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
+    era::metadata::{
+        CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, is_implementation,
+    },
     jsonrpc::{Assembly, Cuts, Edit, Entry, Message, Span, find_member, members},
     protocol::{LogLevel, MODERN},
 };
@@ -46,7 +48,9 @@ impl Envelope {
             (initialize.text(span).first() == Some(&b'{')).then_some(span)
         };
         let text = |span: Span| String::from_utf8_lossy(initialize.text(span)).into_owned();
-        let client = object("clientInfo").map_or(other.client, text);
+        // The newer era refuses every request of a client that does not say who it is.
+        let client = object("clientInfo").map(text).filter(|client| is_implementation(client));
+        let client = client.unwrap_or(other.client);
         let Some(declared) = object("capabilities") else {
             return Self::new(client, other.capabilities, other.answers, other.level);
         };

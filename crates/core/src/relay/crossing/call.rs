@@ -209,7 +209,7 @@ impl Call {
             return self.deliver_error(waiting, response);
         }
         if self.answer == Answer::Tools {
-            self.crossings.schemas.learn(&self.principal, response);
+            self.crossings.learn(&self.principal, response);
         }
         let greeting = self.origin.greeting();
         let server = greeting.as_ref().and_then(|greeting| greeting.server());

@@ -75,20 +75,24 @@ impl Default for Crossings {
 }
 
 impl Crossings {
-    /// Remembers what a server of the newer era, which cannot see headers, says of them.
-    pub(super) fn learn_tools(&self, response: &Message) {
-        self.schemas.learn(&Principal::default(), response);
-    }
-
-    /// What is mirrored of a tool's arguments, if it was learned so.
-    pub(super) fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.schemas.of(&Principal::default(), tool)
-    }
-
     fn remember(&self, subscription: &Arc<Subscription>) {
         let mut subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         subscriptions.retain(|subscription| subscription.strong_count() > 0);
         subscriptions.push(Arc::downgrade(subscription));
+    }
+
+    /// Remembers what this principal's callers of the tools listed here mirror in headers.
+    pub(super) fn learn(&self, principal: &Principal, tools: &Message) {
+        self.schemas.learn(principal, tools);
+    }
+
+    /// What is mirrored of this tool's arguments.
+    pub(super) fn mirrored(
+        &self,
+        principal: &Principal,
+        tool: &str,
+    ) -> Option<Arc<[MirroredParameter]>> {
+        self.schemas.of(principal, tool)
     }
 
     /// The subscriptions that are open.

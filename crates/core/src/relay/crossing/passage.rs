@@ -82,7 +82,7 @@ impl Connection for Passage {
     }
 
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.server.crossings().schemas.of(&self.principal, tool)
+        self.server.crossings().mirrored(&self.principal, tool)
     }
 
     fn close(&self) {

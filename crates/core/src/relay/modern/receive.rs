@@ -31,7 +31,10 @@ impl Shared {
         response: &Message,
     ) {
         if response.kind() == Kind::Error {
-            return reply.response(response);
+            return match call.refused(response) {
+                Some(failure) => fail(reply, failure),
+                None => reply.response(response),
+            };
         }
         match call.answered(response, || self.next_question()) {
             Step::Complete(rewrite) => {
@@ -142,6 +145,10 @@ impl Leg {
     ) {
         match self {
             Self::Plain => reply.response(response),
+            Self::Tools(principal) => {
+                shared.crossings().learn(&principal, response);
+                reply.response(response);
+            }
             Self::Bridged(call) => shared.bridged(member, reply, *call, response),
             Self::Listening => {
                 let named = response

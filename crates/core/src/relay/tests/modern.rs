@@ -476,3 +476,55 @@ async fn what_the_era_has_no_word_for_is_answered_by_the_proxy() {
     }
     assert!(upstream.sent().is_empty());
 }
+
+#[tokio::test]
+async fn errors_of_the_newer_era_are_told_in_words_of_the_older() {
+    let upstream = modern();
+    let (connection, _) = legacy_client(&upstream, &json!({}));
+    let stream = Arc::new(Kept::default());
+    let told = |method: &str, error: &Value| {
+        let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": {}});
+        call(&connection, &request, &stream);
+        let id = upstream.sent()[0]["id"].clone();
+        upstream.says(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+        stream.take().remove(0)
+    };
+    let missing = json!({"code": -32021, "message": "sampling is needed",
+        "data": {"requiredCapabilities": {"sampling": {}}}});
+    let result = told("tools/call", &missing);
+    assert_eq!((&result["id"], &result["result"]["isError"]), (&json!(7), &json!(true)));
+    let text = result["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("sampling is needed") && text.contains(r#"{"sampling":{}}"#), "{text}");
+    let error = told("prompts/get", &missing);
+    assert_eq!(error["error"]["code"], -32603);
+    for code in [-32020, -32022] {
+        let error = told("tools/call", &json!({"code": code, "message": "no"}));
+        assert_eq!(error["error"]["code"], -32603, "{code}");
+    }
+    for code in [-32601, -32602, -32603, -32000, 7] {
+        let own = json!({"code": code, "message": "no", "data": {"uri": "x:a"}});
+        assert_eq!(told("tools/call", &own)["error"], own);
+    }
+}
+
+#[tokio::test]
+async fn what_callers_mirror_is_known_to_those_who_saw_the_tools() {
+    let upstream = modern();
+    let of = |principal: &'static str| {
+        let principal = Principal(Some(principal.into()));
+        let client = Client { era: Era::Modern, principal, ..Client::default() };
+        upstream.shared.open(client).now_or_never().expect("no wait").expect("an upstream")
+    };
+    let (one, two) = (of("one"), of("two"));
+    let stream = Arc::new(Kept::default());
+    let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
+    call(&one, &list, &stream);
+    let id = upstream.sent()[0]["id"].clone();
+    let schema = json!({"type": "object",
+        "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+    let result = json!({"tools": [{"name": "t", "inputSchema": schema}]});
+    upstream.says(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    assert_eq!(stream.take(), [json!({"jsonrpc": "2.0", "id": 1, "result": result})]);
+    assert_eq!(of("one").mirrored("t").expect("known")[0].header, "Mcp-Param-Region");
+    assert!(two.mirrored("t").is_none() && one.mirrored("u").is_none());
+}

@@ -179,6 +179,26 @@ impl Call {
         }
     }
 
+    /// What a client is told of an error that its era does not know: nothing, if it does.
+    pub(crate) fn refused(&self, response: &Message) -> Option<Failure> {
+        let member = |object, name| {
+            find_member(response.bytes(), object, name).map(|span| response.text(span))
+        };
+        let (error, code) = (response.error()?, response.error_code()?);
+        let said = member(error, "message").and_then(decode_string).unwrap_or_default();
+        if code == i64::from(Code::MissingCapability.number()) {
+            let needed = member(error, "data").map(String::from_utf8_lossy).unwrap_or_default();
+            return Some(self.fail(&format!(
+                "the MCP server needs what this client does not offer: {said} {needed}"
+            )));
+        }
+        // These are about what the proxy wrote in the client's name.
+        let own = [Code::HeaderMismatch, Code::UnsupportedProtocolVersion];
+        own.iter()
+            .any(|own| i64::from(own.number()) == code)
+            .then(|| Failure::error(format!("the MCP server refused the request: {said}")))
+    }
+
     fn ask(
         mut self,
         response: &Message,

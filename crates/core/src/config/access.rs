@@ -1,0 +1,85 @@
+//! Who may use the front: keys, challenges, and web pages of other origins.
+
+use std::fmt;
+
+use super::DEFAULT_ALLOWED_HEADERS;
+
+/// API key and the parameters of the `WWW-Authenticate` challenge (RFC 6750, RFC 9728).
+#[derive(Clone, Default)]
+pub struct AuthConfig {
+    /// Value that `X-API-Key` must have; `None` lets everybody in. Never empty.
+    pub api_key: Option<String>,
+    /// Challenge parameters; `None` is not the same as empty: without it no `resource_metadata`.
+    pub oauth: Option<OAuthChallenge>,
+}
+
+impl fmt::Debug for AuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("api_key", &self.api_key.as_ref().map(|_| "<redacted>"))
+            .field("oauth", &self.oauth)
+            .finish()
+    }
+}
+
+/// Parameters of a `WWW-Authenticate: Bearer` challenge; unset ones are left out.
+#[derive(Clone, Debug, Default)]
+pub struct OAuthChallenge {
+    /// `realm`.
+    pub realm: Option<String>,
+    /// `error`.
+    pub error: Option<String>,
+    /// `error_description`.
+    pub error_description: Option<String>,
+    /// `error_uri`.
+    pub error_uri: Option<String>,
+    /// `scope`, space separated.
+    pub scope: Option<String>,
+    /// The protected resource whose metadata URL is announced as `resource_metadata`.
+    pub resource: Option<String>,
+}
+
+/// Cross-origin answers.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// Which origins are answered.
+    pub origin: CorsOrigin,
+    /// `Access-Control-Allow-Credentials`, sent only when the answered origin is not `*`.
+    pub credentials: Option<bool>,
+    /// `Access-Control-Allow-Methods`.
+    pub methods: Vec<String>,
+    /// `Access-Control-Allow-Headers`.
+    pub allowed_headers: Vec<String>,
+    /// `Access-Control-Expose-Headers`.
+    pub exposed_headers: Vec<String>,
+    /// `Access-Control-Max-Age` in seconds.
+    pub max_age: Option<u64>,
+}
+
+impl Default for CorsConfig {
+    fn default() -> Self {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self {
+            origin: CorsOrigin::Any,
+            credentials: None,
+            methods: owned(&["GET", "POST", "OPTIONS"]),
+            allowed_headers: owned(&DEFAULT_ALLOWED_HEADERS),
+            exposed_headers: owned(&["Mcp-Session-Id"]),
+            max_age: None,
+        }
+    }
+}
+
+/// Origins that get an `Access-Control-Allow-Origin`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CorsOrigin {
+    /// Every origin, answered with `*`.
+    Any,
+    /// This value, whatever the request says.
+    Fixed(String),
+    /// Whatever the embedding program says of each origin.
+    Host,
+    /// The request's origin if it is one of these.
+    List(Vec<String>),
+}

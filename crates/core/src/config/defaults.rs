@@ -1,0 +1,63 @@
+//! What holds where nothing else is said.
+
+use std::time::Duration;
+
+/// Port of the HTTP front when none is given.
+pub const DEFAULT_PORT: u16 = 8080;
+/// Address of the HTTP front: every interface, both families, as the original.
+pub const DEFAULT_HOST: &str = "::";
+/// Path of the Streamable HTTP endpoint.
+pub const DEFAULT_STREAM_ENDPOINT: &str = "/mcp";
+/// Path of the HTTP+SSE event stream.
+pub const DEFAULT_SSE_ENDPOINT: &str = "/sse";
+/// Largest request body: 10 MiB.
+pub const DEFAULT_MAX_BODY_SIZE: usize = 10 * 1024 * 1024;
+/// Longest line accepted from a child: 20 MiB, the cap of the original's filter.
+pub const DEFAULT_MAX_LINE_SIZE: usize = 20 * 1024 * 1024;
+/// Events kept per session for `Last-Event-ID`.
+pub const DEFAULT_EVENT_STORE_MAX_EVENTS: usize = 1000;
+/// Bytes kept per session for `Last-Event-ID`; the newest event is always kept.
+pub const DEFAULT_EVENT_STORE_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Idle time after which a keep-alive connection without a request is closed.
+pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Idle time after which a session without open responses is closed.
+pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
+/// Time the upstream has to answer the handshake.
+pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time a call may go without an answer or a sign of progress.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time a call that arrives while the server is being restarted waits for it.
+pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
+/// Restarts in a row, none of which led to a server that stays, before no more are tried.
+pub const DEFAULT_MAX_RESTARTS: u32 = 10;
+/// Time a server has to answer a ping, once pings are sent.
+pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most servers that run at a time when each client has one of its own.
+pub const DEFAULT_MAX_CHILDREN: usize = 128;
+/// Budget of a graceful shutdown.
+pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sessions of a front, of both transports together.
+pub const DEFAULT_MAX_SESSIONS: usize = 65_536;
+/// Connections of a front at a time.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 65_536;
+/// Calls that one session may have under way.
+pub const DEFAULT_MAX_IN_FLIGHT: usize = 1024;
+/// Time a request head may take to arrive, that of Node's HTTP server.
+pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time a request body may take to arrive, that of Node's HTTP server.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
+/// Address of the metrics listener: what it shows is for the operator only.
+pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
+
+/// Request headers a browser may send by default (`Access-Control-Allow-Headers`).
+pub const DEFAULT_ALLOWED_HEADERS: [&str; 8] = [
+    "Content-Type",
+    "Authorization",
+    "Accept",
+    "Mcp-Session-Id",
+    "Mcp-Protocol-Version",
+    "Last-Event-Id",
+    "Mcp-Method",
+    "Mcp-Name",
+];

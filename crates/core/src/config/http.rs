@@ -1,0 +1,144 @@
+//! The HTTP front: where it listens, what it serves, and its limits.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    AuthConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
+    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
+};
+
+/// The HTTP front.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with each other"
+)]
+pub struct HttpConfig {
+    /// Host name or address to listen on, `::` by default.
+    pub host: String,
+    /// Port to listen on, 8080 by default; 0 lets the system choose.
+    pub port: u16,
+    /// Path of the Streamable HTTP endpoint, `/mcp` by default; `None` turns it off.
+    pub stream_endpoint: Option<String>,
+    /// Path of the HTTP+SSE event stream, `/sse` by default; `None` turns it off.
+    pub sse_endpoint: Option<String>,
+    /// Serve every POST on its own, without sessions. Off by default.
+    pub stateless: bool,
+    /// Answer 2025-era calls with `application/json` instead of an event stream. Off by default.
+    pub enable_json_response: bool,
+    /// Serve the 2026-07-28 revision on the stream endpoint. On by default.
+    pub modern: bool,
+    /// Who may use the proxy, and what a refused client is told.
+    pub auth: AuthConfig,
+    /// Cross-origin answers; `None` sends no CORS header at all.
+    pub cors: Option<CorsConfig>,
+    /// `Host` values that are trusted although the request came over loopback.
+    pub allowed_hosts: AllowedHosts,
+    /// Add `charset=utf-8` to JSON and event streams of custom routes that name no charset. On by
+    /// default.
+    pub normalize_charset: bool,
+    /// Resumability of 2025-era streams; `None` turns it off.
+    pub event_store: Option<EventStoreConfig>,
+    /// Idle time after which a keep-alive connection is closed, 300 s by default.
+    pub keep_alive_timeout: Duration,
+    /// Largest request body in bytes, 10 MiB by default; `None` lifts the limit.
+    pub max_body_size: Option<usize>,
+    /// Most sessions of both transports together, 65,536 by default.
+    pub max_sessions: usize,
+    /// Most connections, 65,536 by default; `None` lifts the limit.
+    pub max_connections: Option<usize>,
+    /// Most calls that one session may have under way, 1,024 by default; `None` lifts the limit.
+    pub max_in_flight: Option<usize>,
+    /// Time a request head may take, counted from its first byte or, on a new connection, from
+    /// its start; 60 s by default.
+    pub header_timeout: Duration,
+    /// Time a request body may take, 300 s by default.
+    pub body_timeout: Duration,
+    /// Put the W3C trace context of the HTTP headers into messages that have none. Off by default.
+    pub trace_context: bool,
+    /// Idle time after which a session is closed, 30 min by default; `None` keeps sessions until
+    /// their client ends them.
+    pub session_idle_timeout: Option<Duration>,
+    /// Serve HTTPS; `None` serves HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            host: DEFAULT_HOST.to_owned(),
+            port: DEFAULT_PORT,
+            stream_endpoint: Some(DEFAULT_STREAM_ENDPOINT.to_owned()),
+            sse_endpoint: Some(DEFAULT_SSE_ENDPOINT.to_owned()),
+            stateless: false,
+            enable_json_response: false,
+            modern: true,
+            auth: AuthConfig::default(),
+            cors: Some(CorsConfig::default()),
+            allowed_hosts: AllowedHosts::default(),
+            normalize_charset: true,
+            event_store: Some(EventStoreConfig::default()),
+            keep_alive_timeout: DEFAULT_KEEP_ALIVE_TIMEOUT,
+            max_body_size: Some(DEFAULT_MAX_BODY_SIZE),
+            max_sessions: DEFAULT_MAX_SESSIONS,
+            max_connections: Some(DEFAULT_MAX_CONNECTIONS),
+            max_in_flight: Some(DEFAULT_MAX_IN_FLIGHT),
+            header_timeout: DEFAULT_HEADER_TIMEOUT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            trace_context: false,
+            session_idle_timeout: Some(DEFAULT_SESSION_IDLE_TIMEOUT),
+            tls: None,
+        }
+    }
+}
+
+/// `Host` names trusted besides the loopback ones.
+///
+/// A request that arrives over loopback with a foreign `Host` and an `Origin` equal to it is what a
+/// rebound web page sends, and is refused unless its host is listed here.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AllowedHosts {
+    /// Only these names (without port) besides the loopback ones.
+    Only(Vec<String>),
+    /// No check at all.
+    Any,
+}
+
+impl Default for AllowedHosts {
+    fn default() -> Self {
+        Self::Only(Vec::new())
+    }
+}
+
+/// Bounds of one session's event store; whichever is reached first evicts the oldest event.
+#[derive(Clone, Copy, Debug)]
+pub struct EventStoreConfig {
+    /// Most events kept, 1000 by default, at least 1.
+    pub max_events: usize,
+    /// Most bytes kept, 4 MiB by default.
+    pub max_bytes: usize,
+}
+
+impl Default for EventStoreConfig {
+    fn default() -> Self {
+        Self {
+            max_events: DEFAULT_EVENT_STORE_MAX_EVENTS,
+            max_bytes: DEFAULT_EVENT_STORE_MAX_BYTES,
+        }
+    }
+}
+
+/// PEM files of an HTTPS front.
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfig {
+    /// Certificate authorities appended to the chain that is sent.
+    pub ca: Option<PathBuf>,
+    /// The server's certificate chain.
+    pub cert: Option<PathBuf>,
+    /// The server's private key.
+    pub key: Option<PathBuf>,
+}

@@ -1,0 +1,26 @@
+//! Where metrics are served.
+
+/// Where Prometheus metrics are served. Without either nothing is counted.
+#[derive(Clone, Debug, Default)]
+pub struct MetricsConfig {
+    /// `/metrics` on the front, behind its API key, without which the start is refused.
+    pub on_front: bool,
+    /// `/metrics` on a port of its own, without a key.
+    pub listener: Option<MetricsListenerConfig>,
+}
+
+impl MetricsConfig {
+    /// Whether anything is counted.
+    pub fn is_on(&self) -> bool {
+        self.on_front || self.listener.is_some()
+    }
+}
+
+/// The port that serves nothing but metrics and health.
+#[derive(Clone, Debug)]
+pub struct MetricsListenerConfig {
+    /// Host name or address to listen on, `127.0.0.1` by default.
+    pub host: String,
+    /// Port to listen on; 0 lets the system choose.
+    pub port: u16,
+}

@@ -1,0 +1,68 @@
+//! Typed configuration: what is meant, not what was typed.
+//!
+//! The skins (command line, Node addon) parse and validate what their users write and fill these
+//! structs; the core moves each part into whatever uses it. Every default lives here, once.
+
+mod access;
+mod command;
+mod defaults;
+mod http;
+mod metrics;
+mod remote;
+mod upstream;
+
+pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
+pub use command::{ChildStderr, CommandConfig};
+pub use defaults::{
+    DEFAULT_ALLOWED_HEADERS, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,
+    DEFAULT_EVENT_STORE_MAX_BYTES, DEFAULT_EVENT_STORE_MAX_EVENTS,
+    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
+    DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
+    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
+};
+pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
+pub use metrics::{MetricsConfig, MetricsListenerConfig};
+pub use remote::{OAuthConfig, OAuthGrant, RemoteConfig, RemoteTransport};
+pub use upstream::{
+    Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
+};
+
+use std::time::Duration;
+
+/// Everything a proxy needs: one HTTP front and the server behind it.
+#[derive(Clone, Debug)]
+pub struct ProxyConfig {
+    /// The front that clients connect to.
+    pub http: HttpConfig,
+    /// The server that is proxied.
+    pub upstream: Upstream,
+    /// Budget of a graceful shutdown, 5 s by default; afterwards what is left is aborted.
+    pub graceful_shutdown_timeout: Duration,
+    /// Prometheus metrics; nothing is counted by default.
+    pub metrics: MetricsConfig,
+}
+
+/// Where the server is that is proxied.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Upstream {
+    /// A child process.
+    Command(Box<UpstreamConfig>),
+    /// Another machine, or another process that serves HTTP.
+    Remote(Box<RemoteConfig>),
+}
+
+impl From<UpstreamConfig> for Upstream {
+    fn from(config: UpstreamConfig) -> Self {
+        Self::Command(Box::new(config))
+    }
+}
+
+impl From<RemoteConfig> for Upstream {
+    fn from(config: RemoteConfig) -> Self {
+        Self::Remote(Box::new(config))
+    }
+}
