@@ -124,7 +124,7 @@ export const suites = [
       "--profile",
       "session",
       "--cells",
-      "proxy/dual-legacy,proxy/legacy-legacy",
+      "proxy/dual-legacy,proxy/legacy-legacy,proxy/dual-modern",
     ],
     minutes: 15,
   },

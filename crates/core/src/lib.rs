@@ -26,10 +26,12 @@ mod tls;
 pub mod tunnel;
 mod upstream;
 
+pub use downstream::http::Denial;
+pub use era::modern_server::{Pause, Retries};
 pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
-pub use relay::Unsent;
+pub use relay::{Gate, Unsent};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};
 pub use upstream::{Guard, groups_left};
 

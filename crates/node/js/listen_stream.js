@@ -1,17 +1,10 @@
 "use strict";
 // The one `subscriptions/listen` stream of a 2026-07-28 upstream: opened when somebody listens, replaced
 // when the filter changes, and opened again, within a budget, when it breaks off.
-
-const FIRST_DELAY = 250;
-const MAX_ATTEMPTS = 6;
-/** A stream that has lived this long did not fail, however it ended. */
-const STABLE_AFTER = 30_000;
-/** Rest after which the budget is full again. */
-const REFILL_AFTER = 60_000;
+const addon = require("./addon.js");
 
 class ListenStream {
-  #attempts = 0;
-  #lastAttempt = 0;
+  #retries = new addon.ListenRetries();
   #retry;
   #stream;
 
@@ -61,26 +54,20 @@ class ListenStream {
         "[mcp-proxy] the upstream ended its listen stream; no change notifications until it is opened again",
       );
     } else if (reason !== "local") {
-      if (lifetime >= STABLE_AFTER) this.#attempts = 0;
-      this.#scheduleRetry();
+      this.#scheduleRetry(lifetime);
     }
   }
 
-  #scheduleRetry() {
+  #scheduleRetry(lifetime = 0) {
     if (this.#retry || !this.isWanted()) return;
-    const now = Date.now();
-    if (now - this.#lastAttempt >= REFILL_AFTER) this.#attempts = 0;
-    const spent = this.#attempts >= MAX_ATTEMPTS;
-    if (spent) {
-      console.error(`[mcp-proxy] gave up reopening the upstream's listen stream; next try in ${REFILL_AFTER / 1000} s`);
+    const { isLong, length } = this.#retries.failed(lifetime, Date.now());
+    if (isLong) {
+      console.error(`[mcp-proxy] gave up reopening the upstream's listen stream; next try in ${length / 1000} s`);
     }
-    const delay = spent ? REFILL_AFTER : FIRST_DELAY * 2 ** this.#attempts;
-    this.#attempts = spent ? 0 : this.#attempts + 1;
-    this.#lastAttempt = now;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       if (this.isWanted()) this.enqueue(() => this.ensure());
-    }, delay);
+    }, length);
     this.#retry.unref();
   }
 }

@@ -1,34 +1,8 @@
 "use strict";
 // Makes an SDK server answer by asking an SDK client, each of v1 or v2. Messages go through the fallbacks
 // and past the schemas of both, so that what the SDKs do not know reaches the other side as well.
+const addon = require("./addon.js");
 const { getUpstreamBridge } = require("./upstream_bridge.js");
-
-const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-
-/**
- * The capability without which a method is refused here. Methods not listed are the upstream's business, but for
- * tasks: their ids belong to one client, and the upstream is shared.
- */
-const CAPABILITY_OF = {
-  "completion/complete": ({ completions }) => completions,
-  "logging/setLevel": ({ logging }) => logging,
-  "prompts/get": ({ prompts }) => prompts,
-  "prompts/list": ({ prompts }) => prompts,
-  "resources/list": ({ resources }) => resources,
-  "resources/read": ({ resources }) => resources,
-  "resources/subscribe": ({ resources }) => resources?.subscribe,
-  "resources/templates/list": ({ resources }) => resources,
-  "resources/unsubscribe": ({ resources }) => resources?.subscribe,
-  "tools/call": ({ tools }) => tools,
-  "tools/list": ({ tools }) => tools,
-  // Between the server and its own client, never forwarded.
-  initialize: () => false,
-  "server/discover": () => false,
-  "subscriptions/listen": () => false,
-};
-
-const isServedWith = (capabilities, method) =>
-  Object.hasOwn(CAPABILITY_OF, method) ? Boolean(CAPABILITY_OF[method](capabilities)) : !method.startsWith("tasks/");
 
 /** Accepts every result as it is; a schema to either SDK. */
 const ANY_RESULT = {
@@ -136,29 +110,27 @@ const notificationSink = (server, wants) => {
 const proxyServer = async ({ client, requestTimeout, server: given, serverCapabilities }) => {
   // An `McpServer` keeps the server proper in a member.
   const server = given.server ?? given;
-  const isServed = (method) => isServedWith(serverCapabilities ?? {}, method);
-  let lowestLevel = 0;
+  const gate = new addon.NativeGate(JSON.stringify(serverCapabilities ?? {}));
   const lease = getUpstreamBridge({ client, requestTimeout }).subscribe(
     notificationSink(server, {
-      level: (level) => !LEVELS.includes(level) || LEVELS.indexOf(level) >= lowestLevel,
+      level: (level) => gate.admits(String(level)),
       resource: (uri) => lease.owns(uri),
     }),
   );
 
   const answers = {
     "logging/setLevel": ({ params }) => {
-      const level = LEVELS.indexOf(params?.level);
-      if (level < 0) throw rpcError(-32602, `Invalid log level; use one of ${LEVELS.join(", ")}`);
-      lowestLevel = level;
+      const wrong = gate.setLevel(String(params?.level));
+      if (wrong) throw rpcError(-32602, wrong);
     },
     "resources/subscribe": ({ params }) => lease.addResourceSubscription(params.uri),
     "resources/unsubscribe": ({ params }) => lease.removeResourceSubscription(params.uri),
   };
 
   const { fallbackRequestHandler, onclose } = server;
-  for (const method of Object.keys(CAPABILITY_OF)) if (isServed(method)) server.removeRequestHandler(method);
+  for (const method of gate.methods()) server.removeRequestHandler(method);
   server.fallbackRequestHandler = async (request, extra) => {
-    if (!isServed(request.method)) {
+    if (!gate.serves(request.method)) {
       if (fallbackRequestHandler) return fallbackRequestHandler(request, extra);
       throw rpcError(-32601, "Method not found");
     }

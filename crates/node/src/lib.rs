@@ -1,11 +1,14 @@
 //! Node-API addon: translates the JavaScript options of the `mcp-proxy` package into the Rust core.
 
 mod answer;
+pub mod authentication;
 mod bridge;
 mod event;
+pub mod gate;
 mod head;
 pub mod log;
 mod options;
+pub mod retries;
 mod route;
 mod runtime;
 pub mod server;

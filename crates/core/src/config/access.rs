@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
+
 use super::DEFAULT_ALLOWED_HEADERS;
 
 /// API key and the parameters of the `WWW-Authenticate` challenge (RFC 6750, RFC 9728).
@@ -11,6 +13,14 @@ pub struct AuthConfig {
     pub api_key: Option<String>,
     /// Challenge parameters; `None` is not the same as empty: without it no `resource_metadata`.
     pub oauth: Option<OAuthChallenge>,
+}
+
+impl AuthConfig {
+    /// Whether somebody who presents this key is let in; compared in constant time.
+    pub fn admits(&self, key: Option<&[u8]>) -> bool {
+        let Some(wanted) = &self.api_key else { return true };
+        key.is_some_and(|key| key.ct_eq(wanted.as_bytes()).into())
+    }
 }
 
 impl fmt::Debug for AuthConfig {

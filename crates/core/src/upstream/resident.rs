@@ -8,6 +8,7 @@ use super::household::Stay;
 use crate::{
     host::Caller,
     jsonrpc::Message,
+    protocol::header::annotation::MirroredParameter,
     relay::{Connection, Reply},
 };
 
@@ -32,6 +33,10 @@ impl Connection for Resident {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         self.connection.send(message, reply, caller)
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.connection.mirrored(tool)
     }
 
     fn close(&self) {

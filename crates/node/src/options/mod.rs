@@ -13,7 +13,7 @@ use mcp_proxy_core::{
     tunnel,
 };
 
-pub(crate) use self::{given::Wrong, upstream::Upstream};
+pub(crate) use self::{given::Wrong, parts::authentication, upstream::Upstream};
 use self::{
     given::{Callback, Count, Either, Given, Off, Word, Words},
     parts::{auth, cors, tls, tunnel},

@@ -52,6 +52,27 @@ pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
     Ok(AuthConfig { api_key, oauth: oauth.as_ref().map(challenge).transpose()? })
 }
 
+/// The configuration of `AuthenticationMiddleware`, with these parameters of a challenge in place of
+/// its own, and the message among them.
+pub(crate) fn authentication(
+    config: &str,
+    parameters: &str,
+) -> Result<(AuthConfig, Option<String>), Wrong> {
+    let mut config = auth(&Given::parse(config)?)?;
+    let OAuthChallenge { error, error_description, error_uri, scope, .. } =
+        challenge(&Given::parse(parameters)?)?;
+    let message = error_description.clone();
+    let own = config.oauth.take().unwrap_or_default();
+    config.oauth = Some(OAuthChallenge {
+        error: error.or(own.error),
+        error_description: error_description.or(own.error_description),
+        error_uri: error_uri.or(own.error_uri),
+        scope: scope.or(own.scope),
+        ..own
+    });
+    Ok((config, message))
+}
+
 /// As in a challenge, an empty parameter is none.
 fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
     let text = |name| Ok::<_, Wrong>(given.take::<String>(name)?.filter(|text| !text.is_empty()));

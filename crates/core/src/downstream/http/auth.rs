@@ -1,13 +1,16 @@
 //! The API key.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use subtle::ConstantTimeEq;
+use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::{challenge::Challenge, reject::rpc_error, response::Response};
+use super::{
+    challenge::Challenge,
+    denial::{Denial, announce},
+    reject::rpc_error,
+    response::Response,
+};
 use crate::{config::AuthConfig, jsonrpc::Code};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const MISSING_KEY: &str = "Unauthorized: Invalid or missing API key";
 
 /// Who may use the front.
 #[derive(Debug)]
@@ -22,46 +25,34 @@ impl Auth {
 
     /// Whether the request carries the key, if there is one; compared in constant time.
     pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(key) = &self.config.api_key else { return true };
         let mut given = headers.get_all(X_API_KEY).iter();
         match (given.next(), given.next()) {
-            (Some(given), None) => given.as_bytes().ct_eq(key.as_bytes()).into(),
-            _ => false,
+            (Some(given), None) => self.config.admits(Some(given.as_bytes())),
+            _ => self.config.admits(None),
         }
     }
 
     /// 401 for a caller that the host does not know or want.
     pub(super) fn unauthorized(&self, text: &str, id: &[u8]) -> Response {
         let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Transport, text, Some(id));
-        challenge(&mut response, &Challenge::refused(&self.config, text));
+        announce(&mut response, &Challenge::refused(&self.config, text).to_string());
         response
     }
 
-    /// What a 403 for want of scopes announces, where there is a protected resource.
-    pub(super) fn scope_challenge(
+    /// 403 for a token whose scopes do not suffice.
+    pub(super) fn insufficient_scope(
         &self,
         required: &[String],
         description: Option<&str>,
-    ) -> Option<HeaderValue> {
-        let challenge = Challenge::scope(&self.config, required, description)?;
-        HeaderValue::try_from(challenge.to_string()).ok()
+        id: &[u8],
+    ) -> Response {
+        Denial::insufficient_scope(&self.config, required, description, id)
+            .into_response(StatusCode::FORBIDDEN)
     }
 
     /// 401, with the challenge of RFC 6750.
     pub(super) fn refusal(&self) -> Response {
-        let text = self.config.oauth.as_ref().and_then(|oauth| oauth.error_description.clone());
-        let text = text.as_deref().unwrap_or(MISSING_KEY);
-        let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Unauthorized, text, None);
-        challenge(&mut response, &Challenge::api_key(&self.config, text));
-        response
-    }
-}
-
-fn challenge(response: &mut Response, challenge: &Challenge) {
-    // A line break in a message would end the field.
-    let text = challenge.to_string().replace(['\r', '\n'], " ");
-    if let Ok(text) = HeaderValue::try_from(text) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, text);
+        Denial::unauthorized(&self.config, None).into_response(StatusCode::UNAUTHORIZED)
     }
 }
 

@@ -72,7 +72,7 @@ fn metadata_url(resource: &str) -> String {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return format!("{resource}{WELL_KNOWN}");
     };
-    let path = uri.path().trim_end_matches('/');
+    let path = if uri.path() == "/" { "" } else { uri.path() };
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     format!("{scheme}://{authority}{WELL_KNOWN}{path}{query}")
 }
@@ -87,6 +87,7 @@ mod tests {
             ("https://h", "https://h/.well-known/oauth-protected-resource"),
             ("https://h/", "https://h/.well-known/oauth-protected-resource"),
             ("https://h/api?x=1", "https://h/.well-known/oauth-protected-resource/api?x=1"),
+            ("https://h/api/", "https://h/.well-known/oauth-protected-resource/api/"),
             ("not a url", "not a url/.well-known/oauth-protected-resource"),
         ] {
             assert_eq!(metadata_url(resource), expected);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     host::{Caller, Refusal, ServerId, Verbatim},
-    jsonrpc::{Code, ErrorBody, escape},
+    jsonrpc::{Code, ErrorBody},
     relay::OpenError,
     telemetry::console_error,
 };
@@ -79,7 +79,7 @@ impl Front {
                 self.auth.unauthorized(reason, id)
             }
             Refusal::Scope { required, description } if step != Step::OpenSse => {
-                self.scope_challenge(&required, description.as_deref(), id)
+                self.auth.insufficient_scope(&required, description.as_deref(), id)
             }
             Refusal::Failed(message) => self.failed(message, step, id),
             Refusal::Legacy => legacy_server(id),
@@ -103,27 +103,6 @@ impl Front {
             },
             Step::OpenSse => bare_text(StatusCode::INTERNAL_SERVER_ERROR, CREATE_FAILED),
         }
-    }
-
-    /// 403 for a token whose scopes do not suffice (RFC 6750 §3.1).
-    fn scope_challenge(
-        &self,
-        required: &[String],
-        description: Option<&str>,
-        id: &[u8],
-    ) -> Response {
-        let description = description.filter(|text| !text.is_empty());
-        let mut error = ErrorBody::new(Code::Scope, description.unwrap_or("Insufficient scope"));
-        let scopes: Vec<String> = required.iter().map(|scope| escape(scope)).collect();
-        error.data = Some(format!(
-            r#"{{"error":"insufficient_scope","required_scopes":[{}]}}"#,
-            scopes.join(",")
-        ));
-        let mut response = super::response::json(StatusCode::FORBIDDEN, error.response(id));
-        if let Some(challenge) = self.auth.scope_challenge(required, description) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        response
     }
 }
 

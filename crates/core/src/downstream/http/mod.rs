@@ -7,6 +7,7 @@ mod challenge;
 mod charset;
 mod cors;
 mod custom_route;
+mod denial;
 mod events;
 mod front;
 mod gate;
@@ -25,6 +26,7 @@ mod target;
 mod ticker;
 mod trace_context;
 
+pub use denial::Denial;
 pub(crate) use front::{Behind, Front};
 pub(crate) use guarded::Patience;
 pub(crate) use listener::{Entrance, Limits, Listener};

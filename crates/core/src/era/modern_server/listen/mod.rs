@@ -6,18 +6,13 @@
 //! stream, and the former one ends when that is acknowledged, so that no change is missed and none
 //! is told twice. Time is handed in, as what has passed since some moment.
 
+mod retries;
+
+pub use retries::{Pause, Retries};
+
 use std::{collections::BTreeSet, mem, time::Duration};
 
 use crate::jsonrpc::escape;
-
-/// Pause before the first attempt to open a broken stream again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Attempts in a row, after which there is a long pause.
-const MAX_ATTEMPTS: u32 = 6;
-/// The long pause; after as much time without a failure the attempts are counted anew.
-const LONG_PAUSE: Duration = Duration::from_mins(1);
-/// A stream that was open for so long did not fail for the reason of the one before.
-const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// The lists whose changes a server announces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +54,7 @@ pub(crate) struct Listen {
     /// Resources about which somebody waits to hear.
     pending: BTreeSet<String>,
     stream: Stream,
-    attempts: u32,
-    last_attempt: Duration,
+    retries: Retries,
 }
 
 #[derive(Debug, Default)]
@@ -219,17 +213,7 @@ impl Listen {
         if how != Ending::Broken {
             return Stream::Ended;
         }
-        let quiet = now.saturating_sub(self.last_attempt) >= LONG_PAUSE;
-        if lived >= STABLE_AFTER || quiet {
-            self.attempts = 0;
-        }
-        self.last_attempt = now;
-        if self.attempts == MAX_ATTEMPTS {
-            self.attempts = 0;
-            return Stream::Broken(now + LONG_PAUSE);
-        }
-        self.attempts += 1;
-        Stream::Broken(now + FIRST_PAUSE.saturating_mul(1 << (self.attempts - 1)))
+        Stream::Broken(now + self.retries.failed(lived, now).length)
     }
 
     /// When [`Self::retry`] is due.

@@ -1,6 +1,6 @@
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
-use super::*;
+use super::{retries::FIRST_PAUSE, *};
 
 const LISTS: Filter = Filter { tools: true, prompts: false, resources: true };
 const NOW: Duration = Duration::from_hours(1);
