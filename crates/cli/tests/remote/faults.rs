@@ -19,141 +19,93 @@ use super::{
 /// A way to answer a call.
 type Script = fn(&Received, &mut Wire);
 
-/// What is read by a client whose call is answered so, and how often the call was sent.
-struct Case {
-    script: Script,
-    says: &'static [&'static str],
-    sent: usize,
-}
+/// Statuses with headers and body, and what a client reads whose call is answered so.
+type Status = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 const HTML: &str = "<html><body>Sign in</body></html>";
 
-const CASES: &[Case] = &[
-    Case {
-        script: |_, wire| wire.answer("200 OK", "Content-Type: text/html\r\n", HTML),
-        says: &["text/html", "Sign in"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("200 OK", "", "hello"),
-        says: &["no content type", "hello"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.json("{\"jsonrpc\":"),
-        says: &["no message", "not JSON"],
-        sent: 1,
-    },
-    Case { script: |_, wire| wire.answer("202 Accepted", "", ""), says: &["no answer"], sent: 1 },
-    Case {
-        script: |_, wire| wire.answer("401 Unauthorized", "", "who are you"),
-        says: &["401", "--bearerToken", "who are you"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("403 Forbidden", "", ""),
-        says: &["403 Forbidden"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("500 Internal Server Error", "", "oops"),
-        says: &["500", "oops"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("502 Bad Gateway", "", ""),
-        says: &["502", "not known whether the call was run"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("503 Service Unavailable", "", ""),
-        says: &["503"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            wire.answer("429 Too Many Requests", "Retry-After: 4000\r\n", "");
-        },
-        says: &["429"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            let location = "Location: http://elsewhere.test/mcp?secret=1\r\n";
-            wire.answer("307 Temporary Redirect", location, "");
-        },
-        says: &["redirects to http://elsewhere.test/mcp", "credentials are not sent"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.answer("302 Found", "Location: /login\r\n", ""),
-        says: &["redirects to http://127.0.0.1"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| wire.half_close(),
-        says: &["broke off the connection", "not known whether the call was run"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            wire.raw(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{",
-            );
-        },
-        says: &["broke off its answer"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            wire.events();
-            wire.event(": nothing else");
-        },
-        says: &["ended its answer without a response"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            wire.events();
-            wire.event("data: nonsense");
-        },
-        says: &["no message", "nonsense"],
-        sent: 1,
-    },
-    Case {
-        script: |_, wire| {
-            let body = r#"{"jsonrpc":"2.0","error":{"code":-32123,"message":"own words"}}"#;
-            wire.answer("400 Bad Request", "Content-Type: application/json\r\n", body);
-        },
-        says: &["-32123", "own words"],
-        sent: 1,
-    },
+const STATUSES: &[Status] = &[
+    ("200 OK", "Content-Type: text/html\r\n", HTML, &["text/html", "Sign in"]),
+    ("200 OK", "", "hello", &["no content type", "hello"]),
+    ("200 OK", "Content-Type: application/json\r\n", "{\"jsonrpc\":", &["no message", "not JSON"]),
+    ("202 Accepted", "", "", &["no answer"]),
+    ("302 Found", "Location: /login\r\n", "", &["redirects to http://127.0.0.1"]),
+    (
+        "307 Temporary Redirect",
+        "Location: http://elsewhere.test/mcp?secret=1\r\n",
+        "",
+        &["redirects to http://elsewhere.test/mcp", "credentials are not sent"],
+    ),
+    (
+        "400 Bad Request",
+        "Content-Type: application/json\r\n",
+        r#"{"jsonrpc":"2.0","error":{"code":-32123,"message":"own words"}}"#,
+        &["-32123", "own words"],
+    ),
+    ("401 Unauthorized", "", "who are you", &["401", "--bearerToken", "who are you"]),
+    ("403 Forbidden", "", "", &["403 Forbidden"]),
+    ("429 Too Many Requests", "Retry-After: 4000\r\n", "", &["429"]),
+    ("500 Internal Server Error", "", "oops", &["500", "oops"]),
+    ("502 Bad Gateway", "", "", &["502", "not known whether the call was run"]),
+    ("503 Service Unavailable", "", "", &["503"]),
 ];
+
+/// The same for answers that are none.
+const BREAKS: &[(Script, &[&str])] = &[
+    (
+        |_, wire| wire.half_close(),
+        &["broke off the connection", "not known whether the call was run"],
+    ),
+    (
+        |_, wire| {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+            wire.raw(&format!("{head}Content-Length: 900\r\n\r\n{{"));
+        },
+        &["broke off its answer"],
+    ),
+    (|_, wire| send_event(wire, ": nothing else"), &["ended its answer without a response"]),
+    (|_, wire| send_event(wire, "data: nonsense"), &["no message", "nonsense"]),
+];
+
+fn send_event(wire: &mut Wire, line: &str) {
+    wire.events();
+    wire.event(line);
+}
+
+/// A client whose call is answered so reads these words once, and is served afterwards.
+fn assert_failed_once(
+    script: impl Fn(&Received, &mut Wire) + Send + Sync + 'static,
+    says: &[&str],
+) {
+    let server = Server::start(move |request, wire| {
+        let is_call = request.method() == "tools/call";
+        if is_call {
+            script(request, wire);
+        }
+        is_call
+    });
+    let mut client = Client::greeted(&server.url(), &[]);
+    let answer = client.ask(&call("\"a\""));
+    let text = answer.to_string();
+    assert_eq!(answer["id"], "a", "{text}");
+    for words in says {
+        assert!(answer["error"].is_object() && text.contains(words), "{says:?}: {text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(server.count("tools/call"), 1, "{says:?}");
+    let usual = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+    assert_eq!(usual["result"]["usual"], true, "{says:?}: {usual}");
+    let (status, stderr) = client.finish();
+    assert!(status.success(), "{says:?}: {stderr}");
+}
 
 #[test]
 fn a_call_that_cannot_be_repeated_fails_once_and_says_why() {
-    for (number, case) in CASES.iter().enumerate() {
-        let script = case.script;
-        let server = Server::start(move |request, wire| {
-            let is_call = request.method() == "tools/call";
-            if is_call {
-                script(request, wire);
-            }
-            is_call
-        });
-        let mut client = Client::greeted(&server.url(), &[]);
-        let answer = client.ask(&call("\"a\""));
-        let text = answer.to_string();
-        assert_eq!(answer["id"], "a", "{text}");
-        for words in case.says {
-            assert!(answer["error"].is_object() && text.contains(words), "case {number}: {text}");
-        }
-        assert!(!text.contains("secret"), "{text}");
-        assert_eq!(server.count("tools/call"), case.sent, "case {number}");
-        let usual = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
-        assert_eq!(usual["result"]["usual"], true, "case {number}: {usual}");
-        let (status, stderr) = client.finish();
-        assert!(status.success(), "case {number}: {stderr}");
+    for &(status, headers, body, says) in STATUSES {
+        assert_failed_once(move |_, wire| wire.answer(status, headers, body), says);
+    }
+    for &(script, says) in BREAKS {
+        assert_failed_once(script, says);
     }
 }
 

@@ -161,6 +161,33 @@ fn requests_of_its_own_era_pass_with_everything_that_they_say() {
 }
 
 #[test]
+fn headers_that_do_not_say_what_the_arguments_say_are_refused() {
+    const TOOLS: &str = r#"{"resultType":"complete","tools":[{"name":"x","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"Region"}}}}],"ttlMs":0,"cacheScope":"private"}"#;
+    let server = modern(|request, wire| {
+        let lists = request.method() == "tools/list";
+        if lists {
+            wire.json(&result(request, TOOLS));
+        }
+        lists
+    });
+    let proxy = front(&server);
+    assert_eq!(Modern::new("tools/list").send(&proxy).status, 200);
+    let call = Modern::call("x", r#"{"r":"eu"}"#).request();
+    for (header, status) in [(None, 400), (Some("us"), 400), (Some("eu"), 200)] {
+        let request = match header {
+            Some(value) => call.clone().header("Mcp-Param-Region", value),
+            None => call.clone(),
+        };
+        let answer = proxy.send(&request);
+        assert_eq!(answer.status, status, "{header:?}: {}", answer.text());
+        assert_eq!(answer.text().contains("-32020"), status == 400, "{}", answer.text());
+    }
+    assert_eq!(server.count("tools/call"), 1);
+    let sent = server.wait_for(|request| request.method() == "tools/call");
+    assert_eq!(sent.header("mcp-param-region"), Some("eu"));
+}
+
+#[test]
 fn an_older_server_serves_clients_of_the_newer_era() {
     let server = Server::start(|request, wire| {
         if request.method() == "server/discover" {

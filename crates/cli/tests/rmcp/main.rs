@@ -8,6 +8,7 @@ mod client;
 mod journal;
 mod proxy;
 mod relay;
+mod server;
 
 use std::{collections::HashMap, env, fs, process};
 
@@ -218,14 +219,35 @@ async fn a_closed_session_is_gone_and_a_new_one_works() {
     proxy.stop().await;
 }
 
+fn newest_first() -> ClientLifecycleMode {
+    ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::LATEST],
+        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+    }
+}
+
+#[tokio::test]
+async fn a_remote_server_serves_clients_of_both_eras_in_either() {
+    let url = server::serve().await;
+    for protocol in ["auto", "legacy", "modern"] {
+        let proxy = Proxy::before(&url, &["--upstreamProtocol", protocol]).await;
+        for lifecycle in [ClientLifecycleMode::Initialize, newest_first()] {
+            let client = Client::negotiate(proxy.port, lifecycle).await;
+            let tools = client.service.list_all_tools().await.unwrap();
+            assert_eq!(tools.len(), 2, "{protocol}");
+            let said = "\u{2028} \u{1f980} \"\\u0041\" \0";
+            let answer = client.call("echo", json!({ "message": said })).await;
+            assert_eq!(answer, format!("Echo: {said}"), "{protocol}");
+            assert_progress(&client, 0.0, 5).await;
+        }
+        proxy.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_asks_for_the_newest_protocol_first_is_served() {
     let proxy = everything().await;
-    let lifecycle = ClientLifecycleMode::Auto {
-        preferred_versions: vec![ProtocolVersion::LATEST],
-        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
-    };
-    let client = Client::negotiate(proxy.port, lifecycle).await;
+    let client = Client::negotiate(proxy.port, newest_first()).await;
     assert_eq!(client.call("echo", json!({ "message": "negotiated" })).await, "Echo: negotiated");
     proxy.stop().await;
 }

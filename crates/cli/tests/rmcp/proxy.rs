@@ -30,17 +30,26 @@ impl Proxy {
     /// Starts the proxy in front of a server of `@modelcontextprotocol`.
     pub(crate) async fn start(server: &str, words: &[&str]) -> Self {
         let (tap, tap_port) = listen_to_tap().await;
-        let binary = env::var("MCP_PROXY_BIN")
-            .unwrap_or_else(|_| env!("CARGO_BIN_EXE_mcp-proxy").to_owned());
-        let mut binary = binary.split(' ');
-        let mut child = Command::new(binary.next().unwrap())
-            .args(binary)
-            .args(["--port", "0", "--", "node"])
+        let mut command = command();
+        command
+            .args(["--", "node"])
             .arg(repository().join("__test__/support/wiretap.mjs"))
             .arg(tap_port.to_string())
             .arg("node")
             .arg(server_script(server))
-            .args(words)
+            .args(words);
+        Self::run(command, tap).await
+    }
+
+    /// Starts the proxy in front of a remote server; nothing is recorded.
+    pub(crate) async fn before(url: &str, flags: &[&str]) -> Self {
+        let mut command = command();
+        command.args(flags).arg(url);
+        Self::run(command, Journal::new()).await
+    }
+
+    async fn run(mut command: Command, tap: Journal) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,6 +91,16 @@ impl Proxy {
         let mut outgoing = entries.into_iter().filter(|entry| entry["direction"] == "out");
         outgoing.find(|entry| entry["message"]["id"] == *id).map(|entry| entry["message"].clone())
     }
+}
+
+/// The proxy on a port of the system's choice.
+fn command() -> Command {
+    let binary =
+        env::var("MCP_PROXY_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_mcp-proxy").to_owned());
+    let mut words = binary.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(["--port", "0"]);
+    command
 }
 
 fn repository() -> PathBuf {
