@@ -52,8 +52,8 @@ impl ServerHandler for Echo {
             }
         }
         let said = arguments.get("message").and_then(|text| text.as_str()).unwrap_or_default();
-        let content = vec![ContentBlock::text(format!("Echo: {said}"))];
-        Ok(CallToolResponse::Complete(CallToolResult::success(content)))
+        let echo = vec![ContentBlock::text(format!("Echo: {said}"))];
+        Ok(CallToolResponse::Complete(CallToolResult::success(echo)))
     }
 }
 

@@ -133,8 +133,8 @@ impl Backend for ServerPool {
             let (server, hold) =
                 if keeps { self.0.join(client.principal.clone())? } else { self.0.take()? };
             let connection = server.await?.open(client).await?;
-            let held: Arc<dyn Connection> = Arc::new(HeldConnection::new(connection, hold));
-            Ok(held)
+            let connection: Arc<dyn Connection> = Arc::new(HeldConnection::new(connection, hold));
+            Ok(connection)
         })
     }
 
