@@ -1,6 +1,8 @@
 //! Times of what every message costs:
 //! `cargo bench -p mcp-proxy-core --features internals --bench messages`.
 
+#![expect(clippy::expect_used, reason = "a bench without its message is over")]
+
 use divan::{Bencher, black_box, counter::BytesCount};
 use mcp_proxy_core::internals::hot::{self, Road, Scanned};
 
