@@ -50,7 +50,7 @@ use uuid::Uuid;
 use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
-    jsonrpc::{Code, Edit, ErrorBody, Message},
+    jsonrpc::{Assembly, Code, Edit, ErrorBody, Message},
     protocol::{LogLevel, header::annotation::MirroredParameter},
 };
 
@@ -61,6 +61,15 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) edits: &'a [Edit<'a>],
     /// Whether this is the response that ends an exchange.
     pub(crate) response: bool,
+}
+
+impl Outgoing<'_> {
+    /// The message, for whoever has to look at it.
+    fn message(&self) -> Option<Message> {
+        let Self { source, edits, .. } = *self;
+        let assembly = Assembly { before: b"", source, edits, behind: b"" };
+        Message::parse(assembly.frame().runs().concat().into()).ok()
+    }
 }
 
 /// Where messages for a client go. Never blocks: what does not fit is the sink's to settle.

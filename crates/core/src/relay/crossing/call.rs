@@ -20,7 +20,7 @@ use crate::{
         metadata::CLIENT_CAPABILITIES,
         modern_to_legacy::{Answer, Translated, stamps, translate_error},
     },
-    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
+    jsonrpc::{Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Notification},
     relay::{Outgoing, Principal, Reply, Sink},
 };
@@ -267,11 +267,9 @@ impl Waiting {
 
 impl Sink for Call {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let Outgoing { source, edits, response } = outgoing;
-        let assembly = Assembly { before: b"", source, edits, behind: b"" };
         // What the proxy itself says is not looked at before; it is said rarely.
-        if let Ok(message) = Message::parse(assembly.frame().runs().concat().into()) {
-            self.write_message(&message, &[], response);
+        if let Some(message) = outgoing.message() {
+            self.write_message(&message, &[], outgoing.response);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
         modern_to_legacy::{Greeting, handshake},
     },
     host::Caller,
-    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message},
+    jsonrpc::{Code, Edit, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
     relay::{Connection, Outgoing, Reply, Sink},
 };
@@ -309,9 +309,7 @@ struct Handshake(Weak<Lease>);
 
 impl Sink for Handshake {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let Outgoing { source, edits, .. } = outgoing;
-        let assembly = Assembly { before: b"", source, edits, behind: b"" };
-        if let Ok(message) = Message::parse(assembly.frame().runs().concat().into()) {
+        if let Some(message) = outgoing.message() {
             self.write_message(&message, &[], true);
         }
     }

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use super::{Crossings, Legacy, Origin, Passage, Subscribed};
 use crate::{
     era::modern_to_legacy::{Greeting, handshake},
-    jsonrpc::{Assembly, Code, Edit, ErrorBody, Message},
+    jsonrpc::{Code, Edit, ErrorBody, Message},
     relay::{Backend, Client, Connection, Outgoing, Principal, Reply, Sink, member::Member},
 };
 
@@ -86,9 +86,7 @@ impl Discovery {
 
 impl Sink for Discovery {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let Outgoing { source, edits, .. } = outgoing;
-        let assembly = Assembly { before: b"", source, edits, behind: b"" };
-        if let Ok(message) = Message::parse(assembly.frame().runs().concat().into()) {
+        if let Some(message) = outgoing.message() {
             self.write_message(&message, &[], true);
         }
     }
