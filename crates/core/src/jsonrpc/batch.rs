@@ -7,6 +7,9 @@ use super::{
     json::Scanner,
 };
 
+/// Most messages in one array.
+pub(crate) const MAX_BATCH: usize = 100;
+
 /// What a body holds.
 #[derive(Debug)]
 pub(crate) enum Body {

@@ -12,7 +12,7 @@ mod members;
 pub(crate) mod oracle;
 mod splice;
 
-pub(crate) use batch::{Body, split};
+pub(crate) use batch::{Body, MAX_BATCH, split};
 pub(crate) use envelope::{Invalid, Kind, Message};
 pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};

@@ -6,10 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::response::{Response, bare_text, empty, json};
-use crate::jsonrpc::{Code, ErrorBody};
-
-/// Most messages in one JSON-RPC batch.
-pub(super) const MAX_BATCH: usize = 100;
+use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

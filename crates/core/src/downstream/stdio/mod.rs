@@ -4,6 +4,7 @@
 //! cannot be sent on yet keeps the input from being read. The era is that of the client's opening
 //! message; one of 2026-07-28 has a connection for each request, as over HTTP.
 
+mod batch;
 mod legs;
 mod output;
 
@@ -16,6 +17,7 @@ use tokio::{
 };
 
 use self::{
+    batch::Batch,
     legs::Legs,
     output::{End, Output},
 };
@@ -127,7 +129,7 @@ impl Front {
             return Ok(());
         }
         match split(text) {
-            Ok(Body::One(message)) => self.send(message).await,
+            Ok(Body::One(message)) => self.send(message, None).await,
             // Only the older era has batches.
             Ok(Body::Many(messages))
                 if self.opening.era() == Some(Era::Modern)
@@ -136,12 +138,7 @@ impl Front {
                 self.refuse(&Invalid::Shape("a batch"));
                 Ok(())
             }
-            Ok(Body::Many(messages)) => {
-                for message in messages {
-                    self.send(message).await?;
-                }
-                Ok(())
-            }
+            Ok(Body::Many(messages)) => self.send_all(messages).await,
             Err(invalid) => {
                 self.refuse(&invalid);
                 Ok(())
@@ -149,16 +146,31 @@ impl Front {
         }
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), String> {
+    async fn send_all(&mut self, messages: Vec<Message>) -> Result<(), String> {
+        if let Some(fault) = batch::fault(&messages) {
+            self.say(&ErrorBody::new(Code::InvalidRequest, fault));
+            return Ok(());
+        }
+        let batch = Batch::new(Arc::clone(&self.output));
+        for message in messages {
+            self.send(message, Some(&batch)).await?;
+        }
+        batch.close();
+        Ok(())
+    }
+
+    /// Sends a message on, which may be one of several on a line.
+    async fn send(&mut self, message: Message, batch: Option<&Arc<Batch>>) -> Result<(), String> {
         match self.opening.sort(&message) {
-            Sorted::Of(Era::Legacy) => return self.send_legacy(message).await,
+            Sorted::Of(Era::Legacy) => return self.send_legacy(message, batch).await,
             Sorted::Of(Era::Modern) if message.kind() == Kind::Request => {
                 self.legs.request(message).await;
             }
             Sorted::Of(Era::Modern) => self.legs.notify(message).await,
             Sorted::Refused(error) => {
                 let source = error.response(message.id().unwrap_or(b"null"));
-                self.output.write(Outgoing { source: &source, edits: &[], response: false });
+                let outgoing = Outgoing { source: &source, edits: &[], response: true };
+                self.owed(batch).write(outgoing);
             }
             Sorted::Dropped => {
                 tracing::warn!("the client answered a request, and was not asked any");
@@ -167,15 +179,31 @@ impl Front {
         Ok(())
     }
 
-    async fn send_legacy(&mut self, message: Message) -> Result<(), String> {
+    /// Where one answer more goes.
+    fn owed(&self, batch: Option<&Arc<Batch>>) -> Arc<dyn Sink> {
+        match batch {
+            Some(batch) => {
+                batch.owe();
+                Arc::<Batch>::clone(batch)
+            }
+            None => {
+                self.output.owe();
+                Arc::<Output>::clone(&self.output)
+            }
+        }
+    }
+
+    async fn send_legacy(
+        &mut self,
+        message: Message,
+        batch: Option<&Arc<Batch>>,
+    ) -> Result<(), String> {
         let connection = match &self.legacy {
             Some(connection) => Arc::clone(connection),
             None => self.connect().await?,
         };
-        let reply = (message.kind() == Kind::Request).then(|| {
-            self.output.owe();
-            Reply::to(&message, Arc::clone(&self.output) as _)
-        });
+        let reply =
+            (message.kind() == Kind::Request).then(|| Reply::to(&message, self.owed(batch)));
         if let Some(sending) = connection.send(message, reply, None) {
             sending.await;
         }
@@ -206,7 +234,11 @@ impl Front {
             Invalid::Shape(_) => Code::InvalidRequest,
             Invalid::Utf8(_) | Invalid::Syntax(_) => Code::Parse,
         };
-        let error = ErrorBody::new(code, invalid.to_string());
+        self.say(&ErrorBody::new(code, invalid.to_string()));
+    }
+
+    /// Says what is wrong with a line.
+    fn say(&self, error: &ErrorBody) {
         // Only the older era has a word for an id that is not known.
         let source = match self.opening.era() {
             Some(Era::Modern) => error.response_to_nobody(),

@@ -37,6 +37,17 @@ struct State {
     end: Option<End>,
 }
 
+impl State {
+    /// Whether more can be queued; a client that has read too little is given up.
+    fn has_room(&mut self, drained: &Notify) -> bool {
+        if self.end.is_none() && self.queue.len() > MAX_QUEUED_BYTES {
+            self.end = Some(End::Unread);
+            drained.notify_waiters();
+        }
+        self.end.is_none()
+    }
+}
+
 /// Why nothing more is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -126,6 +137,19 @@ impl Output {
         (batch, end)
     }
 
+    /// Queues a line that holds all the answers of one array, which counts as one response.
+    pub(super) fn write_answers(&self, answers: &mut Pieces) {
+        let mut state = self.lock();
+        if state.has_room(&self.drained) {
+            for run in answers.drain() {
+                state.queue.push(&Assembly { before: b"", source: &run, edits: &[], behind: b"" });
+            }
+        }
+        self.settle_one(&mut state);
+        drop(state);
+        self.filled.notify_one();
+    }
+
     fn settle_one(&self, state: &mut State) {
         state.owed = state.owed.saturating_sub(1);
         if state.owed == 0 {
@@ -138,13 +162,8 @@ impl Sink for Output {
     fn write(&self, outgoing: Outgoing<'_>) {
         let Outgoing { source, edits, response } = outgoing;
         let mut state = self.lock();
-        if state.end.is_none() {
-            if state.queue.len() > MAX_QUEUED_BYTES {
-                state.end = Some(End::Unread);
-                self.drained.notify_waiters();
-            } else {
-                state.queue.push(&Assembly { before: b"", source, edits, behind: b"\n" });
-            }
+        if state.has_room(&self.drained) {
+            state.queue.push(&Assembly { before: b"", source, edits, behind: b"\n" });
         }
         if response {
             self.settle_one(&mut state);

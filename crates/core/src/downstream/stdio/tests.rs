@@ -144,6 +144,94 @@ async fn a_client_of_either_era_uses_a_server_of_either() {
     }
 }
 
+/// The handshake of a client of the older era, and a server that has heard all of it.
+async fn greeted(server: Era) -> Scene {
+    let mut scene = Scene::before(server);
+    scene.write(&legacy("0", "initialize")).await;
+    scene.read().await;
+    scene
+}
+
+#[tokio::test]
+async fn an_array_is_answered_with_one_array() {
+    let mut scene = greeted(Era::Legacy).await;
+    let notification = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
+    let messages = [&legacy("1", "tools/call"), notification, &legacy("\"1\"", "tools/list")];
+    scene.write(&format!("[{}]", messages.join(","))).await;
+    let (called, passed, listed) = (scene.sent().await, scene.sent().await, scene.sent().await);
+    assert_eq!(passed["method"], "notifications/x");
+    scene.answers(&listed, &json!({"tools": []}));
+    scene.write(&legacy("2", "tools/call")).await;
+    let alone = scene.sent().await;
+    scene.answers(&alone, &json!({}));
+    assert_eq!(scene.read().await["id"], 2, "one that is alone waits for no array");
+    scene.answers(&called, &json!({"content": []}));
+    let answers = json!([
+        {"jsonrpc": "2.0", "id": "1", "result": {"tools": []}},
+        {"jsonrpc": "2.0", "id": 1, "result": {"content": []}},
+    ]);
+    assert_eq!(scene.read().await, answers);
+    assert!(matches!(scene.end().await, Ended::Cleanly));
+}
+
+#[tokio::test]
+async fn what_an_array_leads_to_besides_its_answers_does_not_wait() {
+    let mut scene = greeted(Era::Legacy).await;
+    let asks = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":"p"}}}"#;
+    scene.write(&format!("[{asks}]")).await;
+    let called = scene.sent().await;
+    let token = &called["params"]["_meta"]["progressToken"];
+    let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress",
+        "params": {"progressToken": token, "progress": 1}});
+    scene.shared.receive(&message(&progress));
+    assert_eq!(scene.read().await["params"]["progressToken"], "p");
+    scene.answers(&called, &json!({}));
+    assert_eq!(scene.read().await, json!([{"jsonrpc": "2.0", "id": 1, "result": {}}]));
+}
+
+#[tokio::test]
+async fn what_of_an_array_is_not_answered_leaves_no_gap() {
+    let mut scene = greeted(Era::Legacy).await;
+    scene.write(&format!("[{},{}]", legacy("1", "tools/call"), legacy("2", "tools/call"))).await;
+    let calls = [scene.sent().await, scene.sent().await];
+    let cancel = |id: u8| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+        )
+    };
+    scene.write(&cancel(1)).await;
+    assert_eq!(scene.sent().await["method"], "notifications/cancelled");
+    scene.answers(&calls[1], &json!({}));
+    assert_eq!(scene.read().await, json!([{"jsonrpc": "2.0", "id": 2, "result": {}}]));
+
+    let notification = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
+    scene.write(&format!("[{notification}]")).await;
+    assert_eq!(scene.sent().await["method"], "notifications/x");
+    scene.write(&format!("[{}]", legacy("3", "tools/call"))).await;
+    scene.sent().await;
+    scene.write(&cancel(3)).await;
+    scene.write(&legacy("4", "ping")).await;
+    assert_eq!(scene.read().await["id"], 4, "nothing to answer, no array");
+    assert!(matches!(scene.end().await, Ended::Cleanly));
+}
+
+#[tokio::test]
+async fn arrays_that_no_client_may_send_are_refused_as_a_whole() {
+    let call = legacy("1", "tools/call");
+    let long = vec![call.clone(); 101].join(",");
+    let handshake = legacy("1", "initialize");
+    let mut scene = greeted(Era::Legacy).await;
+    for line in [String::new(), long, format!("{call},{handshake}")] {
+        scene.write(&format!("[{line}]")).await;
+        let refused = scene.read().await;
+        assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(null), &json!(-32600)));
+        let why = refused["error"]["message"].as_str().unwrap();
+        assert!(why.starts_with("Invalid Request: Batch must not"), "{why}");
+    }
+    scene.write(&call).await;
+    assert_eq!(scene.sent().await["method"], "tools/call", "nothing of them was sent");
+}
+
 #[tokio::test]
 async fn a_discovery_leaves_the_handshake_open_and_a_request_does_not() {
     let mut scene = Scene::before(Era::Legacy);
