@@ -181,16 +181,12 @@ impl Front {
 
     /// Where one answer more goes.
     fn owed(&self, batch: Option<&Arc<Batch>>) -> Arc<dyn Sink> {
-        match batch {
-            Some(batch) => {
-                batch.owe();
-                Arc::<Batch>::clone(batch)
-            }
-            None => {
-                self.output.owe();
-                Arc::<Output>::clone(&self.output)
-            }
+        if let Some(batch) = batch {
+            batch.owe();
+            return Arc::<Batch>::clone(batch);
         }
+        self.output.owe();
+        Arc::<Output>::clone(&self.output)
     }
 
     async fn send_legacy(
