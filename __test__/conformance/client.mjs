@@ -12,13 +12,23 @@ const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
 const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}");
 const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
 
-const flags = ["--headless", "--tokenDir", process.env.MCP_PROXY_TEST_TOKENS];
+const flags = ["--headless", "--tokenStore", "file", "--tokenDir", process.env.MCP_PROXY_TEST_TOKENS];
 if (context.client_id) flags.push("--clientId", context.client_id);
 if (context.client_secret) flags.push("--clientSecret", context.client_secret);
 if (context.private_key_pem) {
   const file = join(process.env.MCP_PROXY_TEST_TOKENS, "client.pem");
   await writeFile(file, context.private_key_pem);
   flags.push("--clientKey", file);
+}
+// A workload has a word for itself; somebody's ID token has to be exchanged for one first.
+const assertion = context.valid_jwt ?? context.idp_id_token;
+if (assertion) {
+  const file = join(process.env.MCP_PROXY_TEST_TOKENS, "assertion.jwt");
+  await writeFile(file, assertion);
+  flags.push("--grant", "jwt-bearer", "--assertion", file);
+}
+if (context.idp_token_endpoint) {
+  flags.push("--idpTokenEndpoint", context.idp_token_endpoint, "--idpClientId", context.idp_client_id);
 }
 if (scenario.includes("client-credentials")) flags.push("--grant", "client-credentials");
 

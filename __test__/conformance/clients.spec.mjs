@@ -1,7 +1,4 @@
 // The official suite's client scenarios that concern a proxy, through `client.mjs` and our stdio.
-//
-// Not here: extensions that the proxy does not have (DPoP, enterprise-managed authorization, tokens
-// of a workload's identity).
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -53,7 +50,14 @@ const SCENARIOS = {
     "auth/offline-access-scope",
     "auth/resource-mismatch",
   ],
-  extension: ["auth/client-credentials-basic", "auth/client-credentials-jwt"],
+  extension: [
+    "auth/client-credentials-basic",
+    "auth/client-credentials-jwt",
+    "auth/dpop",
+    "auth/dpop-nonce",
+    "auth/enterprise-managed-authorization",
+    "auth/wif-jwt-bearer",
+  ],
 };
 
 /** Scenarios of 2026-07-28 in which our client, of the older era, is to be translated for. */

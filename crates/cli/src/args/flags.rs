@@ -14,7 +14,7 @@ use mcp_proxy_core::config::{
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
     DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, OAuthGrant, RemoteTransport,
-    RestartWhen, UpstreamProtocol,
+    RestartWhen, TokenStore, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -222,10 +222,12 @@ flags! {
             choices: &[
                 ("authorization-code", OAuthGrant::AuthorizationCode),
                 ("client-credentials", OAuthGrant::ClientCredentials),
+                ("jwt-bearer", OAuthGrant::JwtBearer),
             ],
             default: ("authorization-code", OAuthGrant::AuthorizationCode),
         },
-        help: "Sign somebody in, or the client itself (--clientId and --clientSecret or --clientKey)",
+        help: "Sign somebody in, or the client itself (--clientId and --clientSecret or --clientKey), or \
+               whom a JWT vouches for (--clientId and --assertion)",
     }
     CLIENT_ID: Text = Remote "clientId" {
         kind: Text { placeholder: "id" },
@@ -242,6 +244,20 @@ flags! {
         kind: FileName,
         help: "File with the key that client signs for itself with (PEM, PKCS #8), in place of a secret",
     }
+    ASSERTION: FileName = Remote "assertion" {
+        kind: FileName,
+        help: "File with the JWT to present for a token, read anew each time: a workload's, or with \
+               --idpTokenEndpoint somebody's ID token",
+    }
+    IDP_TOKEN_ENDPOINT: Text = Remote "idpTokenEndpoint" {
+        kind: Text { placeholder: "url" },
+        help: "Where your organisation exchanges that ID token for a JWT that the server's \
+               authorization server takes (--idpClientId)",
+    }
+    IDP_CLIENT_ID: Text = Remote "idpClientId" {
+        kind: Text { placeholder: "id" },
+        help: "What the proxy is called there",
+    }
     SCOPE: Text = Remote "scope" {
         kind: Text { placeholder: "scopes" },
         help: "Scopes to ask for, separated by spaces, in place of those the server names",
@@ -253,6 +269,19 @@ flags! {
     TOKEN_DIR: FileName = Remote "tokenDir" {
         kind: FileName,
         help: "Directory for tokens and their key [default: mcp-proxy in the system's directories for state and settings]",
+    }
+    TOKEN_STORE: Choice<TokenStore> = Remote "tokenStore" {
+        kind: Choice {
+            placeholder: "store",
+            choices: &[
+                ("auto", TokenStore::Auto),
+                ("keyring", TokenStore::Keyring),
+                ("file", TokenStore::File),
+            ],
+            default: ("auto", TokenStore::Auto),
+        },
+        help: "Keep the key to the tokens in the system's keyring, in a file, or (auto) in a file only where \
+               no keyring can be used",
     }
     CA_CERT: FileName = Remote "caCert" {
         kind: FileName,

@@ -29,6 +29,12 @@ pub(crate) enum UsageError {
         "Error: --grant client-credentials needs --clientId and either --clientSecret or --clientKey."
     )]
     ClientCredentials,
+    /// Nothing to ask for a token with.
+    #[error("Error: --grant jwt-bearer needs --clientId and --assertion.")]
+    JwtBearer,
+    /// Half of what an exchange needs.
+    #[error("Error: --idpTokenEndpoint and --idpClientId go together.")]
+    IdentityProvider,
     /// A header is not a name and a value; the value is not shown, because it may be a secret.
     #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
     Header(String),

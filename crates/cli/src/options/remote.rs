@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use mcp_proxy_core::config::{OAuthConfig, OAuthGrant, RemoteConfig, UpstreamProtocol};
+use mcp_proxy_core::config::{
+    IdentityProvider, OAuthConfig, OAuthGrant, RemoteConfig, UpstreamProtocol,
+};
 
 use super::{limit, size};
 use crate::args::{UsageError, Values, flags};
@@ -51,9 +53,12 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
         client_id: values.of(&flags::CLIENT_ID)?,
         client_secret: values.of(&flags::CLIENT_SECRET)?,
         client_key: client_key(values)?,
+        assertion: values.of(&flags::ASSERTION)?,
+        identity_provider: identity_provider(values)?,
         scope: values.of(&flags::SCOPE)?,
         headless: values.of(&flags::HEADLESS)?,
         callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
+        store: values.of(&flags::TOKEN_STORE)?,
         directory: directory.unwrap_or_else(state_directory),
     };
     let itself = config.grant == OAuthGrant::ClientCredentials;
@@ -61,7 +66,23 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
     if itself && (config.client_id.is_none() || !vouched) {
         return Err(UsageError::ClientCredentials);
     }
+    let vouched_for = config.grant == OAuthGrant::JwtBearer;
+    if vouched_for && (config.client_id.is_none() || config.assertion.is_none()) {
+        return Err(UsageError::JwtBearer);
+    }
     Ok((values.of(&flags::OAUTH)? && !given).then_some(config))
+}
+
+fn identity_provider(values: &Values) -> Result<Option<IdentityProvider>, UsageError> {
+    let place = values.of(&flags::IDP_TOKEN_ENDPOINT)?;
+    let client = values.of(&flags::IDP_CLIENT_ID)?;
+    match (place, client) {
+        (None, None) => Ok(None),
+        (Some(token_endpoint), Some(client_id)) => {
+            Ok(Some(IdentityProvider { token_endpoint, client_id }))
+        }
+        _ => Err(UsageError::IdentityProvider),
+    }
 }
 
 /// Where the system wants programs to keep what outlives them.

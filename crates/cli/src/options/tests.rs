@@ -557,4 +557,13 @@ fn credentials_that_are_given_are_not_asked_for() {
     assert_eq!(config.directory, std::path::Path::new("/t"));
     let refusal = attempt(&["http://h", "--grant", "client-credentials", "--clientId", "c"], &[]);
     assert!(refusal.map(|_| ()).unwrap_err().contains("--clientSecret"));
+    for (flags, lacks) in [
+        (&["--grant", "jwt-bearer", "--clientId", "c"][..], "--assertion"),
+        (&["--grant", "jwt-bearer", "--assertion", "/a"], "--clientId"),
+        (&["--idpTokenEndpoint", "https://idp/token"], "--idpClientId"),
+        (&["--idpClientId", "c"], "--idpTokenEndpoint"),
+    ] {
+        let refusal = attempt(&[&["http://h"], flags].concat(), &[]).map(|_| ()).unwrap_err();
+        assert!(refusal.contains(lacks), "{refusal}");
+    }
 }

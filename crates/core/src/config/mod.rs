@@ -25,7 +25,9 @@ pub use defaults::{
 };
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
-pub use remote::{OAuthConfig, OAuthGrant, RemoteConfig, RemoteTransport};
+pub use remote::{
+    IdentityProvider, OAuthConfig, OAuthGrant, RemoteConfig, RemoteTransport, TokenStore,
+};
 pub use upstream::{
     Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
 };

@@ -86,15 +86,22 @@ pub struct OAuthConfig {
     pub client_secret: Option<String>,
     /// A key with which that client signs for itself (PEM, PKCS #8), in place of a secret.
     pub client_key: Option<String>,
+    /// File with what is presented for a token: somebody else's word for who asks.
+    pub assertion: Option<PathBuf>,
+    /// Who turns that word into one for the server's own authorization server.
+    pub identity_provider: Option<IdentityProvider>,
     /// Scopes to ask for, separated by spaces, in place of those that the server names.
     pub scope: Option<String>,
     /// Print the URL to sign in at, and open no browser.
     pub headless: bool,
     /// Port that the browser comes back to; 0 lets the system choose.
     pub callback_port: u16,
+    /// Where the key is kept that tokens are encrypted with.
+    pub store: TokenStore,
     /// Directory for the files that hold tokens.
     pub directory: PathBuf,
-    /// File with the key that they are encrypted with; made when it is needed.
+    /// File with the key that they are encrypted with, made when it is needed; the key in the
+    /// keyring is the one of this name.
     pub key_file: PathBuf,
 }
 
@@ -118,6 +125,30 @@ pub enum OAuthGrant {
     AuthorizationCode,
     /// The client itself, with its secret.
     ClientCredentials,
+    /// Whoever somebody else has vouched for, in a JWT.
+    JwtBearer,
+}
+
+/// The authorization server of an organisation, which knows its people.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    /// Where tokens are exchanged.
+    pub token_endpoint: String,
+    /// What the proxy is called there.
+    pub client_id: String,
+}
+
+/// Where the key to tokens is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenStore {
+    /// In the system's keyring, or in a file if that cannot be used.
+    #[default]
+    Auto,
+    /// In the system's keyring; nothing is kept if that cannot be used.
+    Keyring,
+    /// In a file for its owner only.
+    File,
 }
 
 /// The transport of a remote server.

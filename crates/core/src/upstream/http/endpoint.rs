@@ -152,13 +152,8 @@ impl Endpoint {
         })
     }
 
-    fn head(&self, session: &Session, token: Option<&str>) -> HeaderMap {
+    fn head(&self, session: &Session) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let bearer = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        if let Some(mut bearer) = bearer {
-            bearer.set_sensitive(true);
-            headers.insert(header::AUTHORIZATION, bearer);
-        }
         let own = [(SESSION_ID, session.id()), (PROTOCOL_VERSION, session.version())];
         headers.extend(own.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))));
         headers
@@ -170,9 +165,16 @@ impl Endpoint {
         session: &Session,
     ) -> Result<Response, Fault> {
         let place = self.place();
-        let token = self.authorizer.as_ref().and_then(Authorizer::token);
-        let request = request.headers(self.head(session, token.as_deref()));
-        let response = request.send().await.map_err(|error| Fault::of_request(&place, error))?;
+        let unsent = |error| Fault::of_request(&place, error);
+        let mut request = request.headers(self.head(session)).build().map_err(unsent)?;
+        let token = match &self.authorizer {
+            Some(authorizer) => authorizer.sign(&mut request).await,
+            None => None,
+        };
+        let response = self.client.execute(request).await.map_err(unsent)?;
+        if let Some(authorizer) = &self.authorizer {
+            authorizer.heed(response.headers());
+        }
         if response.status().is_success() {
             return Ok(response);
         }

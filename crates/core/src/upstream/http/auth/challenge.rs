@@ -1,6 +1,9 @@
 //! What a server says when it wants to know who is asking (RFC 6750, RFC 9728). Pure.
 
-/// The `Bearer` challenge of an answer, and the token that was not good enough.
+const BEARER: &str = "bearer";
+const DPOP: &str = "dpop";
+
+/// The `Bearer` or `DPoP` challenge of an answer, and the token that was not good enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::upstream::http) struct Challenge {
     /// The token that was sent, if there was one.
@@ -11,22 +14,32 @@ pub(in crate::upstream::http) struct Challenge {
     pub(super) scope: Option<String>,
     /// The token is good, and does not reach far enough.
     pub(super) insufficient_scope: bool,
+    /// Tokens are to be bound to a key (RFC 9449).
+    pub(super) bound: bool,
+    /// The token is good, and its proof lacks the server's nonce.
+    pub(super) lacks_nonce: bool,
 }
 
 impl Challenge {
     /// Reads a `WWW-Authenticate` header; without one, or with another scheme, nothing is known.
     pub(in crate::upstream::http) fn parse(header: Option<&str>, used: Option<String>) -> Self {
         let header = header.unwrap_or_default().trim_start();
-        let is_bearer = header.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
-        let mut challenge = Self { used, ..Self::default() };
-        if !is_bearer {
+        let is = |scheme: &str| {
+            header.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        let mut challenge = Self { used, bound: is(DPOP), ..Self::default() };
+        let scheme = [BEARER, DPOP].into_iter().find(|scheme| is(scheme));
+        let Some(rest) = scheme.and_then(|scheme| header.get(scheme.len()..)) else {
             return challenge;
-        }
-        for (name, value) in parameters(&header[6..]) {
+        };
+        for (name, value) in parameters(rest) {
             match name.to_ascii_lowercase().as_str() {
                 "resource_metadata" => challenge.resource_metadata = Some(value),
                 "scope" => challenge.scope = Some(value),
-                "error" => challenge.insufficient_scope = value == "insufficient_scope",
+                "error" => {
+                    challenge.insufficient_scope = value == "insufficient_scope";
+                    challenge.lacks_nonce = value == "use_dpop_nonce";
+                }
                 _ => {}
             }
         }
@@ -97,6 +110,14 @@ mod tests {
             assert_eq!(challenge.scope.as_deref(), Some("a b"), "{header}");
             assert!(challenge.insufficient_scope, "{header}");
         }
+    }
+
+    #[test]
+    fn a_server_may_want_tokens_that_are_bound() {
+        let challenge = parse(r#"DPoP error="use_dpop_nonce", resource_metadata="https://h""#);
+        assert!(challenge.bound && challenge.lacks_nonce);
+        assert_eq!(challenge.resource_metadata.as_deref(), Some("https://h"));
+        assert!(!parse("Bearer").bound && !parse("dpop").lacks_nonce);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Grantor {
     pub(super) resource: Option<String>,
     /// The scopes that the server describes.
     pub(super) scopes: Option<Vec<String>>,
+    /// It takes only tokens that are bound to a key (RFC 9449).
+    pub(super) bound: bool,
     pub(super) server: AuthorizationServer,
 }
 
@@ -32,6 +34,7 @@ pub(super) struct AuthorizationServer {
     pub(super) scopes_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) code_challenge_methods_supported: Option<Vec<String>>,
+    pub(super) dpop_signing_alg_values_supported: Option<Vec<String>>,
     pub(super) authorization_response_iss_parameter_supported: bool,
     /// It was not described, only assumed (MCP 2025-03-26, authorization, "Fallbacks").
     #[serde(skip)]
@@ -44,6 +47,8 @@ struct ProtectedResource {
     #[serde(default)]
     authorization_servers: Vec<String>,
     scopes_supported: Option<Vec<String>>,
+    #[serde(default)]
+    dpop_bound_access_tokens_required: bool,
 }
 
 /// Finds out who grants access to the server at `url`.
@@ -59,7 +64,8 @@ pub(super) async fn discover(
             Some(server) => server,
             None => assumed(&issuer)?,
         };
-        return Ok(Grantor { resource: None, scopes: None, server: checked(server)? });
+        let server = checked(server)?;
+        return Ok(Grantor { resource: None, scopes: None, bound: challenge.bound, server });
     };
     if !covers(&described.resource, url) {
         let resource = &described.resource;
@@ -73,6 +79,7 @@ pub(super) async fn discover(
     Ok(Grantor {
         resource: Some(described.resource),
         scopes: described.scopes_supported,
+        bound: challenge.bound || described.dpop_bound_access_tokens_required,
         server: checked(server)?,
     })
 }

@@ -2,12 +2,18 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
+use http::{
+    HeaderValue, Method,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
+};
 use oauth2::{
     AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet,
     EndpointSet, HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken,
     RequestTokenError, Scope, TokenResponse as _, TokenUrl,
     basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse},
+    url::form_urlencoded,
 };
 use reqwest::{Client, Url};
 use serde::Deserialize;
@@ -15,6 +21,7 @@ use serde::Deserialize;
 use super::{
     assertion::KIND,
     discovery::{AuthorizationServer, Grantor, read},
+    dpop::{Claim, Key, NONCE, PROOF},
     store::{Grant, Registered},
 };
 use crate::{config::OAuthConfig, upstream::http::fault::chain};
@@ -117,6 +124,8 @@ pub(super) struct TokenEndpoint<'a> {
     pub(super) url: &'a str,
     pub(super) resource: Option<&'a str>,
     pub(super) client: &'a Registered,
+    /// The key that a token is to be bound to.
+    pub(super) key: Option<&'a Key>,
 }
 
 impl TokenEndpoint<'_> {
@@ -136,7 +145,7 @@ impl TokenEndpoint<'_> {
         if let Some(resource) = self.resource {
             request = request.add_extra_param("resource", resource.to_owned());
         }
-        let token = request.request_async(&Carrier(self.http.clone())).await;
+        let token = request.request_async(&self.carrier()).await;
         token.map(|token| self.grant(&token, None)).map_err(|error| refusal(&error))
     }
 
@@ -147,7 +156,7 @@ impl TokenEndpoint<'_> {
         if let Some(resource) = self.resource {
             request = request.add_extra_param("resource", resource.to_owned());
         }
-        let renewed = request.request_async(&Carrier(self.http.clone())).await;
+        let renewed = request.request_async(&self.carrier()).await;
         renewed.map(|renewed| self.grant(&renewed, Some(token))).map_err(|error| refusal(&error))
     }
 
@@ -168,8 +177,12 @@ impl TokenEndpoint<'_> {
         if let Some(resource) = self.resource {
             request = request.add_extra_param("resource", resource.to_owned());
         }
-        let token = request.request_async(&Carrier(self.http.clone())).await;
+        let token = request.request_async(&self.carrier()).await;
         token.map(|token| self.grant(&token, None)).map_err(|error| refusal(&error))
+    }
+
+    pub(super) fn carrier(&self) -> Carrier<'_> {
+        Carrier { http: self.http, key: self.key }
     }
 
     fn token_client(&self) -> Result<TokenClient, Refusal> {
@@ -184,8 +197,9 @@ impl TokenEndpoint<'_> {
         })
     }
 
-    fn grant(&self, token: &BasicTokenResponse, before: Option<&str>) -> Grant {
+    pub(super) fn grant(&self, token: &BasicTokenResponse, before: Option<&str>) -> Grant {
         let renewed = token.refresh_token().map(|token| token.secret().clone());
+        let bound = token.token_type().as_ref().eq_ignore_ascii_case("dpop");
         Grant {
             access_token: token.access_token().secret().clone(),
             // A server that names no new one goes on with the one before.
@@ -194,6 +208,7 @@ impl TokenEndpoint<'_> {
             token_endpoint: self.url.to_owned(),
             resource: self.resource.map(str::to_owned),
             client: self.client.clone(),
+            key: self.key.filter(|_| bound).map(|key| key.kept().to_owned()),
         }
     }
 }
@@ -201,27 +216,97 @@ impl TokenEndpoint<'_> {
 /// Time an authorization server has to answer.
 pub(in crate::upstream::http) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Carries the requests of the OAuth library.
-struct Carrier(Client);
+/// Carries requests for tokens, those of the OAuth library among them.
+pub(super) struct Carrier<'a> {
+    http: &'a Client,
+    key: Option<&'a Key>,
+}
 
-impl<'c> AsyncHttpClient<'c> for Carrier {
+impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
     type Error = reqwest::Error;
     type Future = BoxFuture<'c, Result<HttpResponse, reqwest::Error>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(send(&self.0, request))
+        Box::pin(self.send(request))
     }
 }
 
-async fn send(http: &Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-    let (head, body) = request.into_parts();
-    let url = head.uri.to_string();
-    let response = http.request(head.method, url).headers(head.headers).body(body).send().await?;
-    let mut answer = HttpResponse::new(Vec::new());
-    *answer.status_mut() = response.status();
-    *answer.headers_mut() = response.headers().clone();
-    *answer.body_mut() = read(response).await?;
-    Ok(answer)
+impl Carrier<'_> {
+    /// Sends a form in a way that the library does not know; what comes back is a token.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        form: String,
+        authorization: Option<HeaderValue>,
+    ) -> Result<BasicTokenResponse, Refusal> {
+        let failed = |why: &dyn std::fmt::Display| Refusal::Other(why.to_string());
+        let mut request = HttpRequest::new(form.into_bytes());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.parse().map_err(|error| failed(&error))?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        let answer = Box::pin(self.send(request)).await;
+        let answer = answer.map_err(|error| Refusal::Other(chain(&error)))?;
+        if !answer.status().is_success() {
+            return Err(match serde_json::from_slice(answer.body()) {
+                Ok(error) => refusal(&RequestTokenError::ServerResponse(error)),
+                Err(_) => failed(&format!("the authorization server answered {}", answer.status())),
+            });
+        }
+        serde_json::from_slice(answer.body()).map_err(|error| {
+            failed(&format!("the authorization server answered nonsense: {error}"))
+        })
+    }
+
+    /// Sends a request, with a proof that holds what the server wants it to hold.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+        let first = self.send_once(&request, None).await?;
+        let nonce = first.headers().get(NONCE).and_then(|nonce| nonce.to_str().ok());
+        match nonce {
+            // RFC 9449 section 8: the refusal says what was missing.
+            Some(nonce) if self.key.is_some() && !first.status().is_success() => {
+                self.send_once(&request, Some(nonce)).await
+            }
+            _ => Ok(first),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        request: &HttpRequest,
+        nonce: Option<&str>,
+    ) -> Result<HttpResponse, reqwest::Error> {
+        let url = request.uri().to_string();
+        let mut sent = self.http.request(request.method().clone(), &url);
+        sent = sent.headers(request.headers().clone()).body(request.body().clone());
+        let place = url.parse::<Url>().ok();
+        if let (Some(key), Some(place)) = (self.key, place) {
+            let claim = Claim { method: request.method(), url: &place, token: None, nonce };
+            sent =
+                key.proof(&claim).into_iter().fold(sent, |sent, proof| sent.header(PROOF, proof));
+        }
+        let response = sent.send().await?;
+        let mut answer = HttpResponse::new(Vec::new());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = response.headers().clone();
+        *answer.body_mut() = read(response).await?;
+        Ok(answer)
+    }
+}
+
+/// A client's name and secret as a header (RFC 6749 section 2.3.1).
+pub(super) fn basic(id: &str, secret: &str) -> HeaderValue {
+    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
+    // Base64 is of what a header can hold.
+    let value = HeaderValue::from_str(&format!("Basic {pair}"));
+    let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }
 
 fn other(error: oauth2::url::ParseError) -> Refusal {

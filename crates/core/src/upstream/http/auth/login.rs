@@ -1,6 +1,6 @@
 //! Signing in with a browser: the URL that is opened, and the request that comes back from it.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use reqwest::Url;
@@ -12,6 +12,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
+    browser,
     discovery::{AuthorizationServer, is_safe},
     grant,
 };
@@ -62,7 +63,7 @@ impl Callback {
         let url = self.address(wish, &challenge, &state)?;
         console_error!("sign in to use the server:\n  {url}");
         if !wish.headless {
-            browse(&url);
+            browser::open(&url);
         }
         let returned = timeout(PATIENCE, self.returned(&state, wish.server)).await;
         let code = returned.map_err(|_| "nobody signed in within five minutes".to_owned())??;
@@ -172,23 +173,6 @@ fn outcome(
         return Some(Err(format!("{error}{}", described.unwrap_or_default())));
     }
     Some(value("code").ok_or_else(|| "there is no code in the answer".to_owned()))
-}
-
-/// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads it.
-fn browse(url: &Url) {
-    let (program, words): (&str, &[&str]) = if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else if cfg!(windows) {
-        ("rundll32", &["url.dll,FileProtocolHandler"])
-    } else {
-        ("xdg-open", &[])
-    };
-    let mut command = std::process::Command::new(program);
-    command.args(words).arg(url.as_str());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if let Err(error) = command.spawn() {
-        tracing::debug!(%error, "no browser could be opened");
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -25,6 +26,9 @@ pub(super) struct Grant {
     pub(super) token_endpoint: String,
     pub(super) resource: Option<String>,
     pub(super) client: Registered,
+    /// The key that the token is bound to, if it is bound to one.
+    #[serde(default)]
+    pub(super) key: Option<String>,
 }
 
 /// The client that the authorization server knows.
@@ -55,7 +59,7 @@ impl Grant {
 pub(super) struct Store {
     path: PathBuf,
     key: String,
-    vault: Vault,
+    vault: Arc<Vault>,
 }
 
 /// Held while one process asks for a grant.
@@ -72,20 +76,24 @@ impl Store {
         // Names of more than 255 bytes are refused by most systems.
         let name =
             if name.len() > 200 { format!("{}-{:016x}", &name[..180], digest(key)) } else { name };
-        Self { path: directory.join(format!("{name}.sealed")), key: key.to_owned(), vault }
+        let path = directory.join(format!("{name}.sealed"));
+        Self { path, key: key.to_owned(), vault: Arc::new(vault) }
     }
 
-    pub(super) fn read(&self) -> Option<Grant> {
-        let text = self.vault.open(&self.key, &fs::read(&self.path).ok()?);
-        if text.is_none() {
-            tracing::warn!("a token that was kept cannot be read: it was kept with another key");
+    pub(super) async fn read(&self) -> Option<Grant> {
+        let sealed = fs::read(&self.path).ok()?;
+        match self.vault.open(&self.key, &sealed).await {
+            Ok(text) => serde_json::from_slice(&text).ok(),
+            Err(error) => {
+                tracing::warn!("a token that was kept cannot be read: {error}");
+                None
+            }
         }
-        serde_json::from_slice(&text?).ok()
     }
 
     /// Replaces what is kept, in one step.
-    pub(super) fn write(&self, grant: &Grant) -> io::Result<()> {
-        let sealed = self.vault.seal(&self.key, serde_json::to_vec(grant)?)?;
+    pub(super) async fn write(&self, grant: &Grant) -> io::Result<()> {
+        let sealed = self.vault.seal(&self.key, serde_json::to_vec(grant)?).await?;
         self.make_directory()?;
         let new = self.path.with_extension(format!("{}.new", std::process::id()));
         let mut file = private().create(true).truncate(true).open(&new)?;
@@ -104,19 +112,23 @@ impl Store {
 
     /// Waits until no other process asks for the same grant.
     pub(super) async fn lock(&self) -> io::Result<Lock> {
-        self.make_directory()?;
-        let path = self.path.with_extension("lock");
-        let locking = tokio::task::spawn_blocking(move || {
-            let file = private().create(true).truncate(false).open(path)?;
-            file.lock()?;
-            Ok(Lock { file })
-        });
-        locking.await.map_err(io::Error::other)?
+        wait_for(self.path.with_extension("lock")).await
     }
 
     fn make_directory(&self) -> io::Result<()> {
         self.path.parent().map_or(Ok(()), make_directory)
     }
+}
+
+/// Waits until no other process holds the lock that is this file.
+pub(super) async fn wait_for(path: PathBuf) -> io::Result<Lock> {
+    path.parent().map_or(Ok(()), make_directory)?;
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = private().create(true).truncate(false).open(path)?;
+        file.lock()?;
+        Ok(Lock { file })
+    });
+    locking.await.map_err(io::Error::other)?
 }
 
 /// Makes a directory that is for its owner only, unless there is one.
@@ -154,16 +166,17 @@ fn private() -> OpenOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TokenStore;
 
-    #[test]
-    fn what_is_kept_is_for_its_owner_only() {
+    #[tokio::test]
+    async fn what_is_kept_is_for_its_owner_only() {
         let directory = tempfile::tempdir().unwrap();
-        let vault = Vault::new(&directory.path().join("key"));
+        let vault = Vault::new(TokenStore::File, &directory.path().join("key"));
         let store = Store::new(&directory.path().join("deep/er"), "https://h/mcp client", vault);
         let grant = Grant { access_token: "a".to_owned(), ..Grant::default() };
-        store.write(&grant).unwrap();
-        store.write(&grant).unwrap();
-        assert!(store.read() == Some(grant));
+        store.write(&grant).await.unwrap();
+        store.write(&grant).await.unwrap();
+        assert!(store.read().await == Some(grant));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -173,13 +186,13 @@ mod tests {
         }
         store.remove();
         store.remove();
-        assert!(store.read().is_none());
+        assert!(store.read().await.is_none());
     }
 
     #[test]
     fn servers_and_clients_do_not_share_a_file() {
-        let vault = Vault::new(Path::new("/k"));
-        let path = |key: &str| Store::new(Path::new("/d"), key, vault.clone()).path;
+        let vault = || Vault::new(TokenStore::File, Path::new("/k"));
+        let path = |key: &str| Store::new(Path::new("/d"), key, vault()).path;
         assert_eq!(path("a"), path("a"));
         assert_eq!(path("https://h/a b"), Path::new("/d/https%3a%2f%2fh%2fa%20b.sealed"));
         assert_ne!(path("https://h/a%20b"), path("https://h/a b"));
@@ -201,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn one_at_a_time_holds_the_lock() {
         let directory = tempfile::tempdir().unwrap();
-        let vault = Vault::new(&directory.path().join("key"));
+        let vault = Vault::new(TokenStore::File, &directory.path().join("key"));
         let store = Store::new(directory.path(), "k", vault);
         let first = store.lock().await.unwrap();
         let second = tokio::spawn({

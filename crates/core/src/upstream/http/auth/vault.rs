@@ -1,118 +1,83 @@
 //! The encryption of what is kept.
-//!
-//! Whoever gets hold of a token's file alone, from a backup or a shared folder, has nothing: the key
-//! is another file, in another directory. It is no protection from programs that run as the same
-//! user, which can read both.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
-use ring::{
-    aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    rand::{SecureRandom as _, SystemRandom},
-};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-const KEY_LENGTH: usize = 32;
-/// The first byte of what is sealed, so that another way of sealing can be told from this one.
-const FORM: u8 = 1;
+use super::keys::{Home, Key, Keys, fill};
+use crate::config::TokenStore;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Vault {
-    key_file: PathBuf,
+    keys: Keys,
 }
 
 impl Vault {
-    pub(super) fn new(key_file: &Path) -> Self {
-        Self { key_file: key_file.to_owned() }
+    pub(super) fn new(wanted: TokenStore, key_file: &Path) -> Self {
+        Self { keys: Keys::new(wanted, key_file) }
     }
 
     /// Seals a text that is kept under this name, and can be opened under no other.
-    pub(super) fn seal(&self, name: &str, mut text: Vec<u8>) -> io::Result<Vec<u8>> {
+    pub(super) async fn seal(&self, name: &str, mut text: Vec<u8>) -> io::Result<Vec<u8>> {
+        let (home, key) = self.keys.for_sealing().await?;
         let mut nonce = [0; NONCE_LEN];
         fill(&mut nonce)?;
         let failed = |_| io::Error::other("the text cannot be encrypted");
         let unique = Nonce::assume_unique_for_key(nonce);
         let aad = Aad::from(name.as_bytes());
-        self.key()?.seal_in_place_append_tag(unique, aad, &mut text).map_err(failed)?;
-        Ok([&[FORM], &nonce[..], &text].concat())
+        cipher(&key)?.seal_in_place_append_tag(unique, aad, &mut text).map_err(failed)?;
+        Ok([&[home as u8], &nonce[..], &text].concat())
     }
 
-    /// What was sealed under this name; nothing if it was another name or key.
-    pub(super) fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, text) = sealed.strip_prefix(&[FORM])?.split_at_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    /// What was sealed under this name.
+    pub(super) async fn open(&self, name: &str, sealed: &[u8]) -> io::Result<Vec<u8>> {
+        let foreign = || io::Error::other("it was kept with another key");
+        let (home, sealed) = sealed.split_first().ok_or_else(foreign)?;
+        let home = Home::of(*home).ok_or_else(foreign)?;
+        let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(foreign)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| foreign())?;
+        let key = self.keys.for_opening(home).await?;
         let mut text = text.to_vec();
-        let key = self.key().ok()?;
-        let opened = key.open_in_place(nonce, Aad::from(name.as_bytes()), &mut text).ok()?;
-        Some(opened.to_vec())
-    }
-
-    /// The key; the first process that needs one makes it while the others wait.
-    fn key(&self) -> io::Result<LessSafeKey> {
-        self.key_file.parent().map_or(Ok(()), super::store::make_directory)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&self.key_file)?;
-        file.lock()?;
-        let mut key = Vec::with_capacity(KEY_LENGTH);
-        file.read_to_end(&mut key)?;
-        if key.is_empty() {
-            key.resize(KEY_LENGTH, 0);
-            fill(&mut key)?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-        }
-        let unusable = |_| io::Error::other(format!("{} is no key", self.key_file.display()));
-        UnboundKey::new(&CHACHA20_POLY1305, &key).map(LessSafeKey::new).map_err(unusable)
+        let opened = cipher(&key)?.open_in_place(nonce, Aad::from(name.as_bytes()), &mut text);
+        opened.map(|opened| opened.to_vec()).map_err(|_| foreign())
     }
 }
 
-fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    let failed = |_| io::Error::other("the system gives no random numbers");
-    SystemRandom::new().fill(bytes).map_err(failed)
+fn cipher(key: &Key) -> io::Result<LessSafeKey> {
+    let unusable = |_| io::Error::other("the key cannot be used");
+    UnboundKey::new(&CHACHA20_POLY1305, key).map(LessSafeKey::new).map_err(unusable)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    #[test]
-    fn what_is_sealed_opens_under_its_name_and_key_and_hides_its_text() {
+    #[tokio::test]
+    async fn what_is_sealed_opens_under_its_name_and_key_and_hides_its_text() {
         let directory = tempfile::tempdir().unwrap();
-        let vault = |name: &str| Vault::new(&directory.path().join("deep").join(name));
+        let vault =
+            |name: &str| Vault::new(TokenStore::File, &directory.path().join("deep").join(name));
         let text = b"a token".to_vec();
-        let sealed = vault("one").seal("n", text.clone()).unwrap();
+        let sealed = vault("one").seal("n", text.clone()).await.unwrap();
         assert!(!sealed.windows(5).any(|window| window == b"token"));
-        assert_eq!(vault("one").open("n", &sealed), Some(text.clone()));
-        assert_eq!(vault("one").open("m", &sealed), None);
-        assert_eq!(vault("two").open("n", &sealed), None);
-        assert_ne!(vault("one").seal("n", text).unwrap(), sealed);
+        assert_eq!(vault("one").open("n", &sealed).await.unwrap(), text);
+        assert!(vault("one").open("m", &sealed).await.is_err());
+        assert!(vault("two").open("n", &sealed).await.is_err());
+        assert_ne!(vault("one").seal("n", text).await.unwrap(), sealed);
         for end in 0..sealed.len() {
-            assert_eq!(vault("one").open("n", &sealed[..end]), None);
+            assert!(vault("one").open("n", &sealed[..end]).await.is_err());
         }
     }
 
-    #[test]
-    fn the_key_is_for_its_owner_only_and_what_is_no_key_is_not_replaced() {
+    #[tokio::test]
+    async fn what_was_sealed_with_a_key_of_the_keyring_is_left_alone_where_that_is_not_used() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("key");
-        let vault = Vault::new(&file);
-        vault.seal("n", Vec::new()).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-        fs::write(&file, "short").unwrap();
-        assert!(vault.seal("n", Vec::new()).unwrap_err().to_string().contains("is no key"));
-        assert_eq!(fs::read(&file).unwrap(), b"short");
+        let vault = Vault::new(TokenStore::File, &directory.path().join("key"));
+        let mut sealed = vault.seal("n", b"a token".to_vec()).await.unwrap();
+        assert_eq!(sealed[0], Home::File as u8);
+        sealed[0] = Home::Keyring as u8;
+        let refused = vault.open("n", &sealed).await.unwrap_err();
+        assert!(refused.to_string().contains("in the keyring"), "{refused}");
     }
 }

@@ -1,0 +1,91 @@
+// The browser that somebody signs in with: which one is opened, with what, and what if there is none.
+
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+
+import { repositoryRoot } from "../support/proxy.mjs";
+import { Stdio } from "../support/stdio.mjs";
+import { Guarded } from "./guarded.mjs";
+
+const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
+const NONE = /no browser could be opened here; the URL above can be opened in any/;
+
+describe("signing in", { skip: process.platform !== "linux" && "for Linux only" }, () => {
+  let directory, peer, server;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "mcp-proxy-browser-"));
+    server = new Guarded();
+    await server.open();
+  });
+
+  afterEach(async () => {
+    peer.kill();
+    server.close();
+    await rm(directory, { force: true, recursive: true });
+  });
+
+  /** A program that notes what it is asked to open, and opens it if it does that. */
+  const browser = async (name, { opens = true } = {}) => {
+    const program = join(directory, name);
+    const opening = opens ? "fetch(words.find((word) => word.startsWith('http')))" : "process.exitCode = 3";
+    const note = `require("node:fs").writeFileSync(${JSON.stringify(`${program}.words`)}, JSON.stringify(words))`;
+    const script = `#!${process.execPath}\nconst words = process.argv.slice(2);\n${note};\n${opening};\n`;
+    await writeFile(program, script, { mode: 0o755 });
+    return program;
+  };
+
+  const opened = async (name) => JSON.parse(await readFile(join(directory, `${name}.words`), "utf8"));
+
+  /** A proxy among no programs but those of the test. */
+  const start = (environment = {}, complain) => {
+    const words = ["--tokenDir", directory, "--tokenStore", "file"];
+    const among = { BROWSER: "", PATH: directory, ...environment };
+    peer = new Stdio([binary, server.url, ...words], { complain, environment: among });
+    return peer;
+  };
+
+  const printed = () => peer.stderr.entries.map((line) => line.trim()).find((line) => line.startsWith("http"));
+
+  /** Somebody who reads what is printed, and opens it. */
+  const reader = (line) => {
+    if (line.trim().startsWith("http")) fetch(line.trim()).catch(() => {});
+  };
+
+  test("the system opens the URL, which is printed too", async () => {
+    await browser("xdg-open");
+    assert.match(await start().greet(), /serverInfo/);
+    assert.deepEqual(await opened("xdg-open"), [printed()]);
+    assert.match(printed(), /authorize\?response_type=code&client_id=.*&code_challenge_method=S256/);
+    assert.doesNotMatch(peer.stderr.entries.join("\n"), NONE);
+  });
+
+  test("what BROWSER names is asked before the system", async () => {
+    await browser("xdg-open");
+    const own = await browser("own");
+    assert.match(await start({ BROWSER: `/no/such/browser:${own} --new %s --now` }).greet(), /serverInfo/);
+    assert.deepEqual(await opened("own"), ["--new", printed(), "--now"]);
+    await assert.rejects(opened("xdg-open"), { code: "ENOENT" });
+  });
+
+  test("without a browser, the URL that is printed does", async () => {
+    assert.match(await start({}, reader).greet(), /serverInfo/);
+    assert.match(peer.stderr.entries.join("\n"), NONE);
+    assert.equal(server.counts.authorize, 1);
+  });
+
+  test("a browser that fails is told of", async () => {
+    await browser("xdg-open", { opens: false });
+    const told = [];
+    const complain = (line) => {
+      told.push(line.trim());
+      // The URL is opened only once it was said that nothing else opens it.
+      if (NONE.test(line)) reader(told.find((earlier) => earlier.startsWith("http")));
+    };
+    assert.match(await start({}, complain).greet(), /serverInfo/);
+    assert.deepEqual(await opened("xdg-open"), [printed()]);
+  });
+});

@@ -1,0 +1,90 @@
+//! Opening a browser. There may be none, so the URL is printed first, whatever comes of this.
+
+use std::process::Stdio;
+
+use reqwest::Url;
+use tokio::process::{Child, Command};
+
+use crate::telemetry::console_error;
+
+/// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads
+/// it. What `BROWSER` names is tried before what the system has.
+pub(super) fn open(url: &Url) {
+    let named = std::env::var("BROWSER").unwrap_or_default();
+    for words in candidates(&named, url.as_str()) {
+        let Some((program, arguments)) = words.split_first() else { continue };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A signal to the proxy's group is not for the browser.
+        #[cfg(unix)]
+        command.process_group(0);
+        match command.spawn() {
+            Ok(child) => {
+                tokio::spawn(watch(child));
+                return;
+            }
+            Err(error) => tracing::debug!(program, %error, "no browser could be opened"),
+        }
+    }
+    say_that_none_opened();
+}
+
+async fn watch(mut child: Child) {
+    if !child.wait().await.is_ok_and(|status| status.success()) {
+        say_that_none_opened();
+    }
+}
+
+fn say_that_none_opened() {
+    console_error!("no browser could be opened here; the URL above can be opened in any");
+}
+
+/// The commands to try, in this order, each as its words.
+fn candidates(named: &str, url: &str) -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    if !cfg!(windows) {
+        commands.extend(named.split(':').map(|command| words(command, url)));
+    }
+    let own: &[&str] = if cfg!(target_os = "macos") {
+        &["open"]
+    } else if cfg!(windows) {
+        &["rundll32", "url.dll,FileProtocolHandler"]
+    } else {
+        &["xdg-open"]
+    };
+    let own = own.iter().copied().chain([url]).map(str::to_owned);
+    commands.push(own.collect());
+    commands.retain(|words| !words.is_empty());
+    commands
+}
+
+/// A command of `BROWSER`, with the URL in the place that it names or at its end.
+fn words(command: &str, url: &str) -> Vec<String> {
+    let mut words: Vec<String> =
+        command.split_whitespace().map(|word| word.replace("%s", url)).collect();
+    if !words.is_empty() && !command.contains("%s") {
+        words.push(url.to_owned());
+    }
+    words
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_comes_first_and_is_given_the_url_as_one_word() {
+        let commands = candidates("firefox -P it:w3m --at=%s -x::", "http://h/?a=1&b=2");
+        let joined: Vec<String> = commands.iter().map(|words| words.join("|")).collect();
+        assert_eq!(
+            joined,
+            [
+                "firefox|-P|it|http://h/?a=1&b=2",
+                "w3m|--at=http://h/?a=1&b=2|-x",
+                "xdg-open|http://h/?a=1&b=2",
+            ]
+        );
+        assert_eq!(candidates("", "u").len(), 1);
+    }
+}

@@ -1,0 +1,85 @@
+//! Tokens for what somebody else has vouched for: a workload's identity (RFC 7523, "jwt-bearer"),
+//! or a person's, which their organisation's own server turns into a word for this one (RFC 8693,
+//! identity assertion grant).
+
+use std::{fs, path::Path};
+
+use oauth2::{TokenResponse as _, basic::BasicTokenResponse, url::form_urlencoded};
+use reqwest::Url;
+
+use super::{
+    discovery::{Grantor, is_safe},
+    grant::{Refusal, TokenEndpoint},
+    store::{Grant, Registered},
+};
+use crate::config::IdentityProvider;
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+const ASSERTION: &str = "urn:ietf:params:oauth:token-type:id-jag";
+
+/// The assertion in this file, which is read each time: whoever issues it puts a new one there
+/// before it is over.
+pub(super) fn assertion(path: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("the assertion in {} cannot be read: {error}", path.display()))?;
+    let text = text.trim();
+    if text.is_empty() { Err(format!("{} is empty", path.display())) } else { Ok(text.to_owned()) }
+}
+
+impl TokenEndpoint<'_> {
+    /// A token for an assertion.
+    pub(super) async fn vouched(
+        &self,
+        assertion: &str,
+        scopes: &[String],
+    ) -> Result<Grant, Refusal> {
+        let scope = scopes.join(" ");
+        let mut form = vec![("grant_type", JWT_BEARER), ("assertion", assertion)];
+        if !scope.is_empty() {
+            form.push(("scope", &scope));
+        }
+        form.extend(self.resource.map(|resource| ("resource", resource)));
+        let token = Box::pin(self.post(&form)).await?;
+        Ok(self.grant(&token, None))
+    }
+
+    /// What the organisation's own server makes of somebody's ID token for `grantor`.
+    pub(super) async fn exchanged(
+        &self,
+        id_token: &str,
+        grantor: &Grantor,
+    ) -> Result<String, Refusal> {
+        let mut form = vec![
+            ("grant_type", TOKEN_EXCHANGE),
+            ("requested_token_type", ASSERTION),
+            ("audience", grantor.server.issuer.as_str()),
+            ("subject_token", id_token),
+            ("subject_token_type", ID_TOKEN),
+        ];
+        form.extend(self.resource.map(|resource| ("resource", resource)));
+        let word = Box::pin(self.post(&form)).await?;
+        Ok(word.access_token().secret().clone())
+    }
+
+    async fn post(&self, form: &[(&str, &str)]) -> Result<BasicTokenResponse, Refusal> {
+        let Registered { id, secret, secret_in_body } = self.client;
+        let in_header = secret.as_ref().filter(|_| !secret_in_body);
+        let authorization = in_header.map(|secret| super::grant::basic(id, secret));
+        let mut form = form.to_vec();
+        if authorization.is_none() {
+            form.push(("client_id", id));
+            form.extend(secret.as_ref().map(|secret| ("client_secret", secret.as_str())));
+        }
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.carrier().post(self.url, body, authorization).await
+    }
+}
+
+/// Where an ID token is exchanged.
+pub(super) fn place(provider: &IdentityProvider) -> Result<&str, String> {
+    let url = provider.token_endpoint.parse::<Url>().ok().filter(is_safe);
+    let shown = &provider.token_endpoint;
+    url.map(|_| shown.as_str()).ok_or_else(|| format!("{shown:?} is no HTTPS URL"))
+}
