@@ -18,4 +18,5 @@ mod server;
 mod sessions;
 mod sse;
 mod streams;
+mod turn;
 mod way;

@@ -204,6 +204,15 @@ impl Exchanges {
         self.table.get(&id).and_then(Exchange::reply).and_then(Reply::sink)
     }
 
+    /// Removes a client's call, which gets no answer from this server.
+    pub(super) fn give_up(&mut self, id: u64) -> Option<(MemberId, Reply, Leg)> {
+        self.table.get(&id)?.reply()?;
+        match self.remove(id)?.purpose {
+            Purpose::Call { member, reply, leg, .. } => Some((member, reply, leg)),
+            _ => None,
+        }
+    }
+
     /// The call with this progress token.
     pub(super) fn with_token(&self, token: &[u8]) -> Option<u64> {
         self.calls().find(|(_, reply)| reply.token() == Some(token)).map(|(id, _)| id)

@@ -110,6 +110,12 @@ pub(crate) trait Sink: Send + Sync {
     /// Ends what is being sent; its client comes back for the rest if it can.
     fn interrupt(&self) {}
 
+    /// Takes a request back that was to be answered here, and that a server of another era has
+    /// refused; the reply again if nobody does.
+    fn astray(&self, reply: Reply) -> Option<Reply> {
+        Some(reply)
+    }
+
     /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
     /// before everything is there.
     fn backlog(&self) -> usize {

@@ -74,6 +74,19 @@ impl Reply {
         self.sink.clone()
     }
 
+    /// The same reply, on another sink.
+    pub(crate) fn on(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.sink = Some(sink);
+        self
+    }
+
+    /// The request was refused by a server of another era: gives it to whoever can send it another
+    /// way; the reply again if nobody can.
+    pub(crate) fn astray(mut self) -> Option<Self> {
+        let sink = self.sink.take()?;
+        sink.astray(self).map(|reply| reply.on(sink))
+    }
+
     /// The number of the stream that the answer goes to.
     pub(super) fn stream(&self) -> Option<u64> {
         self.sink.as_ref()?.number()

@@ -232,6 +232,25 @@ impl Shared {
         }
     }
 
+    /// Takes the refusal of a request that a server of another era did not understand.
+    pub(crate) fn refused(&self, refusal: &Message) {
+        let id = refusal.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let mut state = self.lock();
+        match id.and_then(|id| state.exchanges.give_up(id)) {
+            None => {
+                drop(state);
+                self.receive_response(refusal);
+            }
+            Some((member, reply, leg)) => {
+                state.ended(member);
+                drop(state);
+                if let Some(reply) = reply.astray() {
+                    leg.answer(self, member, reply, refusal);
+                }
+            }
+        }
+    }
+
     fn receive_notification(&self, notification: &Message) {
         let mut state = self.lock();
         if Notification::of(&notification.method()) == Notification::Progress {

@@ -1,7 +1,8 @@
-//! A client that came before it was known in which era its server is spoken to.
+//! A client of a server whose era is not known yet, or may change.
 //!
 //! What it says waits until that is found out, which begins with its first message: in its own era
-//! if the server speaks that, so that everything crosses as it is, else in the other one.
+//! if the server speaks that, so that everything crosses as it is, else in the other one. Where the
+//! server speaks another era later, the client goes on in that one, with what it had settled.
 
 use std::{
     collections::VecDeque,
@@ -14,18 +15,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     channel::answer,
+    detour::{Detour, Nobody},
     fault::Fault,
     remote::{Remote, Visitor, Way},
 };
 use crate::{
+    era::Era,
     host::Caller,
-    jsonrpc::{Code, ErrorBody, Message},
-    protocol::Method,
-    relay::{Connection, OpenError, Reply},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::{Method, Notification, header::annotation::MirroredParameter},
+    relay::{Connection, Memory, OpenError, Reply},
 };
 
 /// Messages that may wait.
 const QUEUE: usize = 1024;
+/// Connections that are kept for what is still to be answered over them.
+const MAX_PAST: usize = 4;
+/// What a client says once its handshake is over.
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// See the module.
 pub(super) struct Arrival {
@@ -33,10 +40,22 @@ pub(super) struct Arrival {
     remote: Remote,
     visitor: Visitor,
     closed: CancellationToken,
-    state: Mutex<State>,
+    state: Mutex<Progress>,
 }
 
-type Queued = (Message, Option<Reply>);
+pub(super) type Queued = (Message, Option<Reply>);
+
+struct Progress {
+    state: State,
+    /// How often the server has turned from one era to the other.
+    turns: u64,
+    /// What the client has settled, for a server that knows nothing of it.
+    memory: Memory,
+    /// The client has said that its handshake is over.
+    listens: bool,
+    /// The connections before the last turns: what was sent over them may still be answered.
+    past: VecDeque<Arc<dyn Connection>>,
+}
 
 enum State {
     /// Nobody works on it: nothing was said yet, or what was said has failed.
@@ -60,34 +79,42 @@ impl Connection for Arrival {
         reply: Option<Reply>,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
-        let mut state = self.lock();
-        match &mut *state {
-            State::Open(connection) => {
-                let connection = Arc::clone(connection);
-                drop(state);
-                return connection.send(message, reply, caller);
-            }
-            State::Waiting(queue) if queue.len() < QUEUE => queue.push_back((message, reply)),
-            State::Waiting(_) => {
-                drop(state);
-                if let Some(reply) = reply {
-                    let text = "too many messages wait for the server";
-                    reply.error(&ErrorBody::new(Code::Unavailable, text));
-                }
-            }
-            State::Idle => {
-                *state = State::Waiting(VecDeque::from([(message, reply)]));
-                drop(state);
-                self.begin();
-            }
-            State::Closed => {}
+        let mut progress = self.lock();
+        let reply = progress.note(self, &message, reply);
+        if let State::Open(connection) = &progress.state {
+            let connection = Arc::clone(connection);
+            drop(progress);
+            return connection.send(message, reply, caller);
+        }
+        let begins = matches!(progress.state, State::Idle);
+        let refused = progress.push((message, reply));
+        drop(progress);
+        if begins {
+            self.begin();
+        }
+        if let Some((_, Some(reply))) = refused {
+            let text = "too many messages wait for the server";
+            reply.error(&ErrorBody::new(Code::Unavailable, text));
         }
         None
     }
 
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.connection()?.mirrored(tool)
+    }
+
+    fn is_over(&self) -> bool {
+        self.closed.is_cancelled() || self.connection().is_some_and(|open| open.is_over())
+    }
+
     fn close(&self) {
         self.closed.cancel();
-        match mem::replace(&mut *self.lock(), State::Closed) {
+        let mut progress = self.lock();
+        let state = mem::replace(&mut progress.state, State::Closed);
+        let past = mem::take(&mut progress.past);
+        drop(progress);
+        past.iter().for_each(|past| past.close());
+        match state {
             State::Open(connection) => connection.close(),
             State::Waiting(queue) => queue.into_iter().for_each(|(_, reply)| forget(reply)),
             State::Idle | State::Closed => {}
@@ -95,25 +122,160 @@ impl Connection for Arrival {
     }
 }
 
+impl Progress {
+    /// Remembers what a message settles; the reply to it, if there is one, hears of it if the
+    /// message has to be sent another way.
+    fn note(
+        &mut self,
+        arrival: &Arrival,
+        message: &Message,
+        reply: Option<Reply>,
+    ) -> Option<Reply> {
+        if !arrival.remote.may_turn() {
+            return reply;
+        }
+        if message.kind() == Kind::Notification {
+            let kind = Notification::of(&message.method());
+            self.listens |= kind == Notification::Initialized;
+            return reply;
+        }
+        if arrival.visitor.era == Era::Legacy && reply.is_some() {
+            self.memory.note(message);
+        }
+        // The handshake that finds the server has an answer of its own.
+        if matches!(self.state, State::Idle) && is_handshake(message) {
+            return reply;
+        }
+        reply.map(|reply| Detour::of(&arrival.me, message, self.turns, reply))
+    }
+
+    /// Lets a message wait; gives it back if there are too many.
+    fn push(&mut self, queued: Queued) -> Option<Queued> {
+        match &mut self.state {
+            State::Waiting(queue) if queue.len() < QUEUE => queue.push_back(queued),
+            State::Waiting(_) => return Some(queued),
+            State::Idle => self.state = State::Waiting(VecDeque::from([queued])),
+            State::Open(_) | State::Closed => forget(queued.1),
+        }
+        None
+    }
+}
+
 impl Arrival {
-    pub(super) fn open(remote: Remote, visitor: Visitor) -> Arc<Self> {
+    /// A client that has said nothing yet; the way to the server, if it is known.
+    pub(super) fn open(
+        remote: Remote,
+        visitor: Visitor,
+        connection: Option<Arc<dyn Connection>>,
+    ) -> Arc<Self> {
         let closed = remote.shared().stop.child_token();
-        let state = Mutex::new(State::Idle);
+        let progress = Progress {
+            state: connection.map_or(State::Idle, State::Open),
+            turns: 0,
+            memory: Memory::default(),
+            listens: false,
+            past: VecDeque::new(),
+        };
+        let state = Mutex::new(progress);
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), remote, visitor, closed, state })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn connection(&self) -> Option<Arc<dyn Connection>> {
+        match &self.lock().state {
+            State::Open(connection) => Some(Arc::clone(connection)),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self) {
         let Some(arrival) = self.me.upgrade() else { return };
         self.remote.shared().spawn(self.closed.clone(), async move {
-            match arrival.connect().await {
+            let turns = arrival.lock().turns;
+            let connected = if turns == 0 {
+                Box::pin(arrival.connect()).await
+            } else {
+                Box::pin(arrival.reconnect()).await
+            };
+            match connected {
                 Ok(connection) => arrival.hand_over(connection).await,
                 Err(error) => arrival.refuse(&error),
             }
         });
+    }
+
+    /// Takes back a request that was sent after this turn, because its server speaks another era
+    /// by now.
+    pub(super) fn turn(&self, after: u64, request: Queued) {
+        let mut progress = self.lock();
+        let turns = progress.turns == after && matches!(progress.state, State::Open(_));
+        if let State::Open(connection) = &progress.state {
+            let connection = Arc::clone(connection);
+            if !turns {
+                drop(progress);
+                return self.send_later(connection, request);
+            }
+            progress.turns += 1;
+            progress.state = State::Idle;
+            progress.past.push_back(connection);
+            let oldest =
+                if progress.past.len() > MAX_PAST { progress.past.pop_front() } else { None };
+            drop(progress.push(request));
+            drop(progress);
+            if let Some(oldest) = oldest {
+                oldest.close();
+            }
+            return self.begin();
+        }
+        let begins = matches!(progress.state, State::Idle);
+        let refused = progress.push(request);
+        drop(progress);
+        drop(refused);
+        if begins {
+            self.begin();
+        }
+    }
+
+    fn send_later(&self, connection: Arc<dyn Connection>, (message, reply): Queued) {
+        if let Some(sending) = connection.send(message, reply, None) {
+            self.remote.shared().spawn(self.closed.clone(), sending);
+        }
+    }
+
+    /// Finds out in which era the server speaks now, and settles with it what was settled before.
+    async fn reconnect(&self) -> Result<Arc<dyn Connection>, ErrorBody> {
+        self.remote.shared().doubt();
+        let way = self.remote.find_way(Era::Modern).await.map_err(|fault| fault.body())?;
+        if self.visitor.era == Era::Modern {
+            return self.remote.enter(way, &self.visitor).await.map_err(body);
+        }
+        let (greeting, settled, listens) = {
+            let progress = self.lock();
+            (progress.memory.greeting(), progress.memory.settled(), progress.listens)
+        };
+        let greeting = greeting.ok_or_else(|| ErrorBody::new(Code::Internal, "no handshake"))?;
+        let connection: Arc<dyn Connection> = if matches!(way, Way::Shared(_)) {
+            let connection = self.remote.enter(way, &self.visitor).await.map_err(body)?;
+            say(&*connection, greeting).await;
+            connection
+        } else {
+            let channel = self.remote.session(&self.visitor);
+            let greeted = channel.greet(&greeting).await.map_err(|fault| fault.body());
+            if let Err(error) = greeted {
+                channel.close();
+                return Err(error);
+            }
+            channel
+        };
+        let initialized = Message::parse(INITIALIZED.into()).ok().filter(|_| listens);
+        for message in initialized.into_iter().chain(settled) {
+            say(&*connection, message).await;
+        }
+        tracing::info!("the client goes on in the era that the server speaks now");
+        Ok(connection)
     }
 
     /// Finds the server, and says what the client has said first.
@@ -152,7 +314,7 @@ impl Arrival {
             Err(fault) => fault,
         };
         if refusal.error.is_some() || refusal.is_of_another_protocol() {
-            match self.remote.find_way(crate::era::Era::Modern).await {
+            match self.remote.find_way(Era::Modern).await {
                 Ok(way @ Way::Shared(_)) => {
                     channel.close();
                     self.put_back((request, Some(reply)));
@@ -180,44 +342,53 @@ impl Arrival {
     }
 
     fn next_or_open(&self, connection: &Arc<dyn Connection>) -> Option<Queued> {
-        let mut state = self.lock();
-        let State::Waiting(queue) = &mut *state else {
-            drop(state);
+        let mut progress = self.lock();
+        let State::Waiting(queue) = &mut progress.state else {
+            drop(progress);
             connection.close();
             return None;
         };
         let next = queue.pop_front();
         if next.is_none() {
-            *state = State::Open(Arc::clone(connection));
+            progress.state = State::Open(Arc::clone(connection));
         }
         next
     }
 
     /// Answers what waits; the next message is another attempt.
     fn refuse(&self, error: &ErrorBody) {
-        let mut state = self.lock();
-        if matches!(*state, State::Closed) {
+        let mut progress = self.lock();
+        if matches!(progress.state, State::Closed) {
             return;
         }
-        let State::Waiting(queue) = mem::replace(&mut *state, State::Idle) else { return };
-        drop(state);
+        let State::Waiting(queue) = mem::replace(&mut progress.state, State::Idle) else { return };
+        drop(progress);
         for reply in queue.into_iter().filter_map(|(_, reply)| reply) {
             reply.error(error);
         }
     }
 
     fn next(&self) -> Option<Queued> {
-        match &mut *self.lock() {
+        match &mut self.lock().state {
             State::Waiting(queue) => queue.pop_front(),
             _ => None,
         }
     }
 
     fn put_back(&self, first: Queued) {
-        match &mut *self.lock() {
+        match &mut self.lock().state {
             State::Waiting(queue) => queue.push_front(first),
             _ => forget(first.1),
         }
+    }
+}
+
+/// Says something in place of the client, which has heard the answer already.
+async fn say(connection: &dyn Connection, message: Message) {
+    let asks = message.kind() == Kind::Request;
+    let reply = asks.then(|| Reply::to(&message, Arc::new(Nobody)));
+    if let Some(sending) = connection.send(message, reply, None) {
+        sending.await;
     }
 }
 

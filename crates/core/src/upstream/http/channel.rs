@@ -190,12 +190,17 @@ impl Channel {
     }
 
     pub(super) fn fail(&self, key: &IdKey, fault: &Fault) {
-        let Some(call) = self.lock().calls.remove(key) else { return };
+        let Some(Call { reply, .. }) = self.lock().calls.remove(key) else { return };
+        let reply = if fault.astray {
+            self.remote.doubt();
+            reply.astray()
+        } else {
+            Some(reply)
+        };
+        let Some(reply) = reply else { return };
         match &fault.error {
-            Some(error) if fault.kind != super::fault::Kind::Unauthorized => {
-                answer(call.reply, error);
-            }
-            _ => call.reply.error(&fault.body()),
+            Some(error) if fault.kind != super::fault::Kind::Unauthorized => answer(reply, error),
+            _ => reply.error(&fault.body()),
         }
     }
 

@@ -83,7 +83,7 @@ impl Channel {
                     tracing::debug!("{}; again in {pause:?}", fault.sentence());
                     sleep(pause).await;
                 }
-                Verdict::Fail => return Err(fault),
+                Verdict::Fail => return Err(fault.at_last()),
             }
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Fault {
     status: Option<StatusCode>,
     /// The start of the body of an answer that is no message.
     excerpt: Option<String>,
+    /// It was refused as something of another era, and may be sent another way.
+    pub(super) astray: bool,
     /// What would make the server accept it.
     pub(super) challenge: Option<Box<Challenge>>,
     /// The JSON-RPC error that the server gave as its answer.
@@ -59,6 +61,7 @@ impl Fault {
         Self {
             kind,
             ran,
+            astray: false,
             text: text.into(),
             status: None,
             excerpt: None,
@@ -109,6 +112,20 @@ impl Fault {
     /// The same fault, once it is known better what it means.
     pub(super) fn meaning(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same fault, of a handshake: a server that refuses it may be one of another era, and has
+    /// not run what was to be sent after it.
+    pub(super) fn of_handshake(self) -> Self {
+        let refused = self.error.is_some() || self.is_of_another_protocol();
+        let astray = refused && self.kind != Kind::Unauthorized;
+        Self { astray, ..self }
+    }
+
+    /// The same fault, of a message that is sent no more.
+    pub(super) fn at_last(self) -> Self {
+        let astray = self.astray || (self.is_modern() && !self.ran);
+        Self { astray, ..self }
     }
 
     /// The same fault, with why it could not be overcome.

@@ -29,7 +29,7 @@ impl Channel {
         let opening = async {
             match self.establish(request).await {
                 Ok(response) => self.pass_on(response, Some(&key)).await,
-                Err(fault) => self.fail(&key, &fault),
+                Err(fault) => self.fail(&key, &fault.of_handshake()),
             }
         };
         tokio::select! {
@@ -60,7 +60,7 @@ impl Channel {
         if let Some((_, fault)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
             return Err(fault.clone());
         }
-        let renewed = self.renew_now().await;
+        let renewed = self.renew_now().await.map_err(Fault::of_handshake);
         self.lock().failed = renewed.as_ref().err().map(|fault| (Instant::now(), fault.clone()));
         renewed
     }

@@ -10,6 +10,7 @@ mod attempts;
 mod auth;
 mod channel;
 mod client;
+mod detour;
 mod dispatch;
 mod endpoint;
 mod exchange;

@@ -4,7 +4,11 @@
 //! none, and is shared. Where both sides speak the same era, everything crosses as it is.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -62,6 +66,8 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     transport: RemoteTransport,
     outcome: Mutex<Outcome>,
+    /// The server has answered as if it spoke another era than was found out.
+    doubtful: AtomicBool,
 }
 
 /// What is known of the server.
@@ -83,11 +89,17 @@ enum Known {
 }
 
 impl Known {
+    fn retire(self) {
+        if let Self::Modern(carrier) = self {
+            carrier.retire();
+        }
+    }
+
     /// How a client that speaks that revision gets there.
     fn way(self) -> Option<Way> {
         match self {
-            Self::Modern(carrier) if !carrier.is_doubtful() => Some(Way::Shared(carrier)),
-            Self::Modern(_) | Self::Nothing => None,
+            Self::Modern(carrier) => Some(Way::Shared(carrier)),
+            Self::Nothing => None,
             Self::Legacy => Some(Way::Leased),
         }
     }
@@ -129,6 +141,7 @@ impl Remote {
             stop: CancellationToken::new(),
             transport: config.transport,
             outcome: Mutex::default(),
+            doubtful: AtomicBool::new(false),
         });
         let sessions = Sessions(Arc::clone(&shared));
         Ok(Self(Arc::new(Inner {
@@ -169,12 +182,18 @@ impl Remote {
         self.0.protocol == UpstreamProtocol::Auto && era == Era::Legacy
     }
 
+    /// Whether the server may be spoken to in either era.
+    pub(super) fn may_turn(&self) -> bool {
+        self.0.protocol == UpstreamProtocol::Auto
+    }
+
     /// How a client of this era gets to the server, if that is known.
     fn way(&self, era: Era) -> Option<Way> {
         let shakes_hands = self.0.shared.outcome().found.is_some();
         match (self.0.protocol, era) {
             (UpstreamProtocol::Legacy, Era::Legacy) => Some(Way::Session),
             (UpstreamProtocol::Legacy, Era::Modern) => Some(Way::Leased),
+            _ if self.0.shared.is_doubtful() => None,
             (UpstreamProtocol::Auto, Era::Legacy) if shakes_hands => Some(Way::Session),
             (UpstreamProtocol::Auto, Era::Legacy) => None,
             (UpstreamProtocol::Auto, Era::Modern) | (UpstreamProtocol::Modern, _) => {
@@ -194,7 +213,23 @@ impl Remote {
         let found = discover(shared).await;
         let found = found.inspect_err(|fault| shared.not_reached(fault.sentence()))?;
         let place = shared.endpoint.place();
-        let known = match found {
+        let before = mem::take(&mut *self.known());
+        let known = match (found, before) {
+            // It is what it was: its clients stay together.
+            (Found::Modern(_), Known::Modern(carrier)) => Known::Modern(carrier),
+            (found, before) => {
+                before.retire();
+                self.learned(found, &place)?
+            }
+        };
+        shared.settled();
+        *self.known() = known.clone();
+        known.way().ok_or_else(|| Fault::new(Kind::Final, "the server is none"))
+    }
+
+    fn learned(&self, found: Found, place: &str) -> Result<Known, Fault> {
+        let shared = &self.0.shared;
+        Ok(match found {
             Found::Modern(introduction) => {
                 tracing::info!("{place} speaks revision 2026-07-28");
                 Known::Modern(Carrier::start(shared, introduction))
@@ -208,10 +243,7 @@ impl Remote {
                 tracing::info!("{place} is spoken to with a handshake: {}", fault.sentence());
                 Known::Legacy
             }
-        };
-        shared.outcome().failure = None;
-        *self.known() = known.clone();
-        known.way().ok_or_else(|| Fault::new(Kind::Final, "the server is none"))
+        })
     }
 
     /// A session of the handshake era.
@@ -241,11 +273,17 @@ impl Backend for Remote {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let Client { era, principal, unsolicited, .. } = client;
         let visitor = Visitor { era, principal, unsolicited };
-        if let Some(way) = self.way(era) {
-            return Box::pin(async move { self.enter(way, &visitor).await });
-        }
-        let arrival: Arc<dyn Connection> = Arrival::open(self.clone(), visitor);
-        Box::pin(std::future::ready(Ok(arrival)))
+        let Some(way) = self.way(era) else {
+            let arrival: Arc<dyn Connection> = Arrival::open(self.clone(), visitor, None);
+            return Box::pin(std::future::ready(Ok(arrival)));
+        };
+        Box::pin(async move {
+            let connection = self.enter(way, &visitor).await?;
+            if !self.may_turn() {
+                return Ok(connection);
+            }
+            Ok(Arrival::open(self.clone(), visitor, Some(connection)) as _)
+        })
     }
 
     fn end_subscriptions(&self) {
@@ -295,8 +333,24 @@ impl Shared {
         }
     }
 
+    /// The server has answered as if it spoke another era than was found out.
+    pub(super) fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Relaxed)
+    }
+
+    /// It is known again which era the server speaks.
+    fn settled(&self) {
+        self.doubtful.store(false, Ordering::Relaxed);
+        self.outcome().failure = None;
+    }
+
     /// A handshake has succeeded over this transport.
     pub(super) fn found(&self, transport: RemoteTransport) {
+        self.doubtful.store(false, Ordering::Relaxed);
         *self.outcome() = Outcome { found: Some(transport), failure: None };
     }
 

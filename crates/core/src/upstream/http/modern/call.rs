@@ -1,7 +1,5 @@
 //! One request to a server of 2026-07-28 and its answer.
 
-use std::sync::atomic::Ordering;
-
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Carrier, tools::LIST};
@@ -27,6 +25,8 @@ const MAX_PAGES: usize = 32;
 struct Answered {
     response: Message,
     rest: Option<Messages>,
+    /// It is how a server of the older era refuses what it does not understand.
+    foreign: bool,
 }
 
 impl Carrier {
@@ -37,18 +37,20 @@ impl Carrier {
             if request.method() == LISTEN { None } else { self.wire.acquire().await.ok() }
         };
         let _place = place.await;
-        let (response, rest) = match self.exchange(request).await {
-            Ok(Answered { response, rest }) => (Some(response), rest),
+        let (response, rest, foreign) = match self.exchange(request).await {
+            Ok(Answered { response, rest, foreign }) => (Some(response), rest, foreign),
             Err(fault) => {
-                if fault.kind == Kind::NoEndpoint && fault.error.is_none() {
-                    self.doubtful.store(true, Ordering::Relaxed);
-                }
-                (fault.response(request.id().unwrap_or(b"null")), None)
+                let foreign = fault.kind == Kind::NoEndpoint && fault.error.is_none();
+                (fault.response(request.id().unwrap_or(b"null")), None, foreign)
             }
         };
-        if let Some(response) = response {
-            let response = self.tools.read(with_id_of(response, request), request);
-            self.clients.receive(&response);
+        if let Some(response) = response.map(|response| with_id_of(response, request)) {
+            if foreign {
+                self.remote.doubt();
+                self.clients.refused(&response);
+            } else {
+                self.clients.receive(&self.tools.read(response, request));
+            }
         }
         let Some(mut rest) = rest else { return };
         // Read to its end, a connection can be used again.
@@ -100,15 +102,19 @@ impl Carrier {
                 return Err(Fault::new(Kind::Final, text).after_sending());
             }
             // An answer of the protocol, whatever its status (MCP 2026-07-28, error codes).
-            Err(Fault { kind: Kind::NoEndpoint | Kind::Final, error: Some(error), .. }) => {
-                return Ok(Answered { response: *error, rest: None });
+            Err(Fault { kind, error: Some(error), .. })
+                if matches!(kind, Kind::NoEndpoint | Kind::Final) =>
+            {
+                let foreign = kind == Kind::NoEndpoint && misses_session(&error);
+                return Ok(Answered { response: *error, rest: None, foreign });
             }
             Err(fault) => return Err(fault),
         };
         loop {
             match messages.next().await {
                 Ok(Some(message)) if answers(&message, sent) => {
-                    return Ok(Answered { response: message, rest: Some(messages) });
+                    let rest = Some(messages);
+                    return Ok(Answered { response: message, rest, foreign: false });
                 }
                 Ok(Some(message)) => self.hand_on(request, &message).await,
                 Ok(None) => {
@@ -160,6 +166,15 @@ impl Carrier {
         }
         false
     }
+}
+
+/// Whether a server of the older era may say so that there was no handshake: the codes are those of
+/// its SDKs, which have none for it.
+fn misses_session(refusal: &Message) -> bool {
+    let code = refusal.error_code();
+    [Code::Transport, Code::InvalidRequest]
+        .iter()
+        .any(|known| code == Some(i64::from(known.number())))
 }
 
 /// Whether the server misses headers that a newer list of its tools would tell of.

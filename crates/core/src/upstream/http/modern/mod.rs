@@ -15,14 +15,12 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{remote::Shared, session::Session};
 use crate::{
@@ -50,8 +48,8 @@ pub(super) struct Carrier {
     wire: Semaphore,
     /// Requests under way; dropping what is here ends the work on one.
     calls: Mutex<HashMap<IdKey, oneshot::Sender<Infallible>>>,
-    /// The server has answered as if it were none of this era.
-    doubtful: AtomicBool,
+    /// Cancelled once the server speaks another era.
+    over: CancellationToken,
 }
 
 impl fmt::Debug for Carrier {
@@ -73,11 +71,11 @@ impl Carrier {
             tools: Tools::default(),
             wire: Semaphore::new(MAX_ON_THE_WIRE),
             calls: Mutex::default(),
-            doubtful: AtomicBool::new(false),
+            over: remote.stop.child_token(),
         });
         carrier.spawn(Arc::clone(&carrier).carry(outbox));
         carrier.spawn(Arc::clone(&carrier.clients).expire_calls());
-        carrier.spawn(Arc::clone(&carrier.clients).tend());
+        remote.spawn(carrier.over.clone(), Arc::clone(&carrier.clients).tend());
         carrier
     }
 
@@ -86,9 +84,9 @@ impl Carrier {
         &self.clients
     }
 
-    /// Whether the server should be asked again who it is.
-    pub(super) fn is_doubtful(&self) -> bool {
-        self.doubtful.load(Ordering::Relaxed)
+    /// The server speaks another era: what was begun is still answered, nothing else is asked.
+    pub(super) fn retire(&self) {
+        self.over.cancel();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IdKey, oneshot::Sender<Infallible>>> {
