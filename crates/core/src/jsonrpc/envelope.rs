@@ -66,12 +66,18 @@ pub(super) struct Parts {
     request_id: Option<Span>,
     uri: Option<Span>,
     name: Option<Span>,
-    /// `params` have members that only one era knows.
-    reserved: bool,
-    /// `params._meta` has keys of the specification's.
-    reserved_meta: bool,
+    reserved: Reserved,
     repeated: bool,
     object: bool,
+}
+
+/// Where there are members that one era alone gives a meaning.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reserved {
+    /// In `params`.
+    params: bool,
+    /// In `params._meta`: keys of the specification's own.
+    meta: bool,
 }
 
 /// A JSON string: the range between its quotes, and whether it must be decoded.
@@ -197,12 +203,12 @@ impl Message {
 
     /// Whether `params` may hold what only one era knows.
     pub(crate) fn has_reserved_members(&self) -> bool {
-        self.parts.reserved
+        self.parts.reserved.params
     }
 
     /// Whether `params._meta` has keys of the specification's own.
     pub(crate) fn has_reserved_meta(&self) -> bool {
-        self.parts.reserved_meta
+        self.parts.reserved.meta
     }
 
     /// A request or notification with further members of `params._meta`, at its beginning. Where
@@ -327,7 +333,7 @@ impl Parts {
                 b"uri" => Some(&mut self.uri),
                 b"_meta" => Some(&mut self.meta),
                 b"task" | b"inputResponses" | b"requestState" => {
-                    self.reserved = true;
+                    self.reserved.params = true;
                     None
                 }
                 b"name" => {
@@ -359,7 +365,7 @@ impl Parts {
             let slot = key.with(|name| match name {
                 b"progressToken" => Some(&mut self.meta_token),
                 _ if name.starts_with(RESERVED_PREFIX) => {
-                    self.reserved_meta = true;
+                    self.reserved.meta = true;
                     (name == PROTOCOL_VERSION_KEY.as_bytes()).then_some(&mut self.protocol_version)
                 }
                 _ => None,

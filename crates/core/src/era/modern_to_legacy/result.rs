@@ -126,7 +126,9 @@ impl Found {
                 None if self.meta.is_some() => {}
                 None => {
                     first.extend_from_slice(b"\"_meta\":{");
-                    member.iter().for_each(|part| first.extend_from_slice(part));
+                    for part in member {
+                        first.extend_from_slice(part);
+                    }
                     first.extend_from_slice(b"},");
                 }
                 // The server's own word counts.

@@ -56,7 +56,7 @@ pub(crate) fn mirrored_name(request: &Message) -> Option<Cow<'_, str>> {
 
 /// Holds `Mcp-Name` against the name or URI in the body.
 pub(crate) fn check_name(headers: &HeaderMap, body: &str) -> Result<(), Mismatch> {
-    check(headers.get_all(NAME), "Mcp-Name", body, |said| said == body)
+    check(&headers.get_all(NAME), "Mcp-Name", body, |said| said == body)
 }
 
 /// Holds the `Mcp-Param-*` headers of a tool against its arguments. Nothing is expected for an
@@ -70,7 +70,7 @@ pub(crate) fn check_parameters(
     for MirroredParameter { header, path, .. } in parameters {
         let Some(argument) = argument(arguments, path) else { continue };
         let Some(text) = text(argument) else { continue };
-        check(headers.get_all(header), header, &text, |said| match argument {
+        check(&headers.get_all(header), header, &text, |said| match argument {
             Value::Number(number) => said == text || is_equal_number(said, number),
             _ => said == text,
         })?;
@@ -92,7 +92,7 @@ pub(crate) fn parameter_headers(
 }
 
 fn check(
-    values: GetAll<'_, HeaderValue>,
+    values: &GetAll<'_, HeaderValue>,
     header: &str,
     body: &str,
     agrees: impl FnOnce(&str) -> bool,

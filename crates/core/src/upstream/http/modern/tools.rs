@@ -59,7 +59,7 @@ impl Tools {
         }
         drop(known);
         cuts.end(&mut edits);
-        if edits.is_empty() { response } else { response.clone().rewritten(&edits) }
+        if edits.is_empty() { response } else { response.rewritten(&edits) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
