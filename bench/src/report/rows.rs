@@ -16,12 +16,28 @@ pub(super) struct Row {
     pub(super) metric: Metric,
 }
 
+/// A table of its own, with those who take part in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) rows: &'static [Row],
+}
+
 const fn row(title: &'static str, mode: &'static str, metric: Metric) -> Row {
     Row { title, mode, metric }
 }
 
-/// The table, top to bottom.
-pub(super) const TABLE: &[Row] = &[
+/// The tables, top to bottom.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { title: "A stdio server over HTTP", rows: SERVED },
+    Section { title: "A remote server over stdio", rows: REMOTE },
+    Section {
+        title: "A server in JavaScript, and a stdio server, from a Node program",
+        rows: NODE,
+    },
+];
+
+const SERVED: &[Row] = &[
     row("calls/s, 32 connections over 8 sessions", "c32", CallsPerSecond),
     row("… 1 connection", "c1", CallsPerSecond),
     row("… stateless, 32 connections", "stateless", CallsPerSecond),
@@ -62,6 +78,28 @@ pub(super) const TABLE: &[Row] = &[
     row("… proxy CPU, ms per 1,000 opened", "sessions", CpuPerThousandSessions),
     row("foreign CPU meanwhile, % of a core, 32 connections", "c32", ForeignCpu),
     row("load generator CPU, ms per 1,000 calls, 32 connections", "c32", LoadCpuPerThousand),
+];
+
+const REMOTE: &[Row] = &[
+    row("calls/s, 32 under way", "remote-c32", CallsPerSecond),
+    row("… one after the other", "remote-c1", CallsPerSecond),
+    row("proxy CPU, ms per 1,000 calls, 32 under way", "remote-c32", CpuPerThousand),
+    row("… one after the other", "remote-c1", CpuPerThousand),
+    row("p99 ms, 32 under way", "remote-c32", P99),
+];
+
+const NODE: &[Row] = &[
+    row("calls/s, createServer with SDK v1, 32 connections", "node-v1", CallsPerSecond),
+    row("… SDK v2", "node-v2", CallsPerSecond),
+    row("… upstream: a stdio server", "node-upstream", CallsPerSecond),
+    row("CPU of the process, ms per 1,000 calls, SDK v1", "node-v1", CpuPerThousand),
+    row("… SDK v2", "node-v2", CpuPerThousand),
+    row("… upstream", "node-upstream", CpuPerThousand),
+    row("p99 ms, SDK v2", "node-v2", P99),
+    row("… beside calls of 1 MiB", "node-large", P99),
+    row("sessions held, SDK v2", "node-sessions", SessionsHeld),
+    row("… RSS, MB", "node-sessions", HeldRss),
+    row("… KB per session", "node-sessions", KilobytesPerSession),
 ];
 
 /// The plot, panel by panel.
