@@ -1,4 +1,4 @@
-//! The rows of the table and the panels of the plot: which number of which mode, in which words.
+//! The rows of the table and the rows of the plot: which number of which mode, in which words.
 
 use crate::metric::Metric::{
     self, CallsPerSecond, ChildCpuPerThousand, ColdStart, CpuPerThousand,
@@ -14,6 +14,17 @@ pub(super) struct Row {
     pub(super) title: &'static str,
     pub(super) mode: &'static str,
     pub(super) metric: Metric,
+}
+
+/// A row of the plot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plotted {
+    pub(super) title: &'static str,
+    pub(super) mode: &'static str,
+    /// CPU.
+    pub(super) cost: Metric,
+    /// Throughput.
+    pub(super) rate: Metric,
 }
 
 /// A table of its own, with those who take part in it.
@@ -102,12 +113,21 @@ const NODE: &[Row] = &[
     row("… KB per session", "node-sessions", KilobytesPerSession),
 ];
 
-/// The plot, panel by panel.
-pub(super) const PANELS: &[Row] = &[
-    row("calls per second, 32 connections", "c32", CallsPerSecond),
-    row("proxy CPU, ms per 1,000 calls", "c32", CpuPerThousand),
-    row("p99 latency, ms, 32 connections", "c32", P99),
-    row("1 MiB results, MB per second", "blob-1m", MegabytesPerSecond),
-    row("spawn to first initialize, ms", "start", ColdStart),
-    row("resident memory after 2,000 calls, MB", "start", UsedRss),
+const fn plotted(title: &'static str, mode: &'static str, cost: Metric, rate: Metric) -> Plotted {
+    Plotted { title, mode, cost, rate }
+}
+
+/// The plot, top to bottom.
+pub(super) const PLOTTED: &[Plotted] = &[
+    plotted("32 connections", "c32", CpuPerThousand, CallsPerSecond),
+    plotted("one connection", "c1-pin", CpuPerThousand, CallsPerSecond),
+    plotted("64 KiB of text", "c8-64k", CpuPerThousand, CallsPerSecond),
+    plotted("stateless", "stateless", CpuPerThousand, CallsPerSecond),
+    plotted("2026-07-28", "modern", CpuPerThousand, CallsPerSecond),
+    plotted("HTTP+SSE", "sse", CpuPerThousand, CallsPerSecond),
+    plotted("results of 1 MiB", "blob-1m", CpuPerThousand, MegabytesPerSecond),
+    plotted("notifications", "progress", CpuPerThousandNotifications, NotificationsPerSecond),
+    plotted("stdio to a remote", "remote-c32", CpuPerThousand, CallsPerSecond),
+    plotted("Node, stdio server", "node-upstream", CpuPerThousand, CallsPerSecond),
+    plotted("Node, SDK v2 server", "node-v2", CpuPerThousand, CallsPerSecond),
 ];

@@ -21,7 +21,7 @@ pub(super) fn markdown(
     }
     let failures = failures(summary, contestants);
     if !failures.is_empty() {
-        line(&mut text, "\nWithout a number:\n");
+        line(&mut text, "Without a number:\n");
         for failure in failures {
             line(&mut text, &failure);
         }
