@@ -7,17 +7,20 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 
 import { repositoryRoot } from "../support/proxy.mjs";
 import { Stdio } from "../support/stdio.mjs";
 import { Guarded } from "./guarded.mjs";
 
 const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
-const is = (program) => spawnSync(program, ["--version"]).status === 0;
-const lacks = ["dbus-daemon", "gnome-keyring-daemon"].find((program) => !is(program));
+const is = (program) => spawnSync(program, ["--version"]).error === undefined;
+const lacks = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"].find((program) => !is(program));
 // Elsewhere the keyring is the one of whoever runs the tests.
 const skip = process.platform === "linux" ? lacks && `there is no ${lacks} here` : "for Linux only";
+
+const withKeyring = (name, run) => test(name, { skip }, run);
+const withoutKeyring = (name, run) => test(name, { skip: process.platform !== "linux" && "for Linux only" }, run);
 
 /** A bus, and what is needed for a keyring on it. */
 class Desktop {
@@ -118,89 +121,85 @@ const IN_KEYRING = { hasKey: false, home: 2 };
 
 const signsIn = async (peer) => assert.match(await peer.greet(), /serverInfo/);
 
-describe("with a keyring", { skip }, () => {
-  test("the key is in the keyring, and no file opens what is kept", async () => {
-    const { environment, ...rest } = await unlocked();
-    await signsIn(start(environment));
-    assert.deepEqual(await kept(), IN_KEYRING);
-    assert.ok(await rest.desktop.holds(join(tokens(), "token.key")));
-    await signsIn(start(environment, "keyring"));
-    assert.equal(server.counts.authorize, 1, "the next process has it from there");
+withKeyring("the key is in the keyring, and no file opens what is kept", async () => {
+  const { environment, ...rest } = await unlocked();
+  await signsIn(start(environment));
+  assert.deepEqual(await kept(), IN_KEYRING);
+  assert.ok(await rest.desktop.holds(join(tokens(), "token.key")));
+  await signsIn(start(environment, "keyring"));
+  assert.equal(server.counts.authorize, 1, "the next process has it from there");
 
-    const other = start(environment, "file");
-    await signsIn(other);
-    assert.equal(server.counts.authorize, 2);
-    assert.match(other.stderr.entries.join("\n"), /its key is in the keyring, which is not to be used/);
-  });
-
-  test("what was kept with a key in a file is found, and moves when it is renewed", async () => {
-    const { environment } = await unlocked();
-    await signsIn(start(environment, "file"));
-    assert.deepEqual(await kept(), IN_FILE);
-    const peer = start(environment);
-    await signsIn(peer);
-    assert.deepEqual(await kept(), IN_FILE);
-    server.revoke();
-    assert.match(await peer.request("tools/list"), /"result"/);
-    assert.deepEqual(await kept(), { hasKey: true, home: 2 });
-    assert.deepEqual(server.counts, { authorize: 1, refresh: 1, register: 1 });
-  });
-
-  test("processes that start together make one key, and renew a token once", async () => {
-    const { environment } = await unlocked();
-    const starting = [start(environment), start(environment), start(environment)];
-    await Promise.all(starting.map(signsIn));
-    assert.equal(server.counts.authorize, 1);
-    server.revoke();
-    await Promise.all(starting.map((peer) => peer.request("tools/list")));
-    await signsIn(start(environment));
-    assert.deepEqual(server.counts, { authorize: 1, refresh: 1, register: 1 });
-  });
-
-  test("a keyring that nobody unlocks is done without", async () => {
-    const first = await unlocked();
-    await signsIn(start(first.environment));
-    await desktops.pop().close();
-    const { environment } = await desktop();
-    const peer = start(environment);
-    await signsIn(peer);
-    assert.equal(server.counts.authorize, 2);
-    assert.deepEqual(await kept(), IN_FILE);
-    assert.match(peer.stderr.entries.join("\n"), /the keyring cannot be used: it is locked/);
-  });
-
-  async function unlocked() {
-    const opened = await desktop();
-    await opened.unlock();
-    return { desktop: opened, environment: opened.environment };
-  }
+  const other = start(environment, "file");
+  await signsIn(other);
+  assert.equal(server.counts.authorize, 2);
+  assert.match(other.stderr.entries.join("\n"), /its key is in the keyring, which is not to be used/);
 });
 
-describe("without a keyring", { skip: process.platform !== "linux" && "for Linux only" }, () => {
-  const nowhere = () => ({ DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(directory, "none")}` });
+withKeyring("what was kept with a key in a file is found, and moves when it is renewed", async () => {
+  const { environment } = await unlocked();
+  await signsIn(start(environment, "file"));
+  assert.deepEqual(await kept(), IN_FILE);
+  const peer = start(environment);
+  await signsIn(peer);
+  assert.deepEqual(await kept(), IN_FILE);
+  server.revoke();
+  assert.match(await peer.request("tools/list"), /"result"/);
+  assert.deepEqual(await kept(), { hasKey: true, home: 2 });
+  assert.deepEqual(server.counts, { authorize: 1, refresh: 1, register: 1 });
+});
 
-  test("a file has the key", async () => {
-    await signsIn(start(nowhere()));
-    assert.deepEqual(await kept(), IN_FILE);
-    await signsIn(start(nowhere()));
-    assert.equal(server.counts.authorize, 1);
-  });
+withKeyring("processes that start together make one key, and renew a token once", async () => {
+  const { environment } = await unlocked();
+  const starting = [start(environment), start(environment), start(environment)];
+  await Promise.all(starting.map(signsIn));
+  assert.equal(server.counts.authorize, 1);
+  server.revoke();
+  await Promise.all(starting.map((peer) => peer.request("tools/list")));
+  await signsIn(start(environment));
+  assert.deepEqual(server.counts, { authorize: 1, refresh: 1, register: 1 });
+});
 
-  test("nothing is kept where only the keyring may have the key", async () => {
-    const peer = start(nowhere(), "keyring");
-    assert.match(await peer.greet(), /the tokens cannot be kept: the keyring cannot be used: /);
-    assert.deepEqual(await kept(), { hasKey: false, home: undefined });
-  });
+withKeyring("a keyring that nobody unlocks is done without", async () => {
+  const first = await unlocked();
+  await signsIn(start(first.environment));
+  await desktops.pop().close();
+  const { environment } = await desktop();
+  const peer = start(environment);
+  await signsIn(peer);
+  assert.equal(server.counts.authorize, 2);
+  assert.deepEqual(await kept(), IN_FILE);
+  assert.match(peer.stderr.entries.join("\n"), /the keyring cannot be used: it is locked/);
+});
 
-  test("a bus that says nothing is not waited for", async () => {
-    const bus = createServer(() => {});
-    const path = join(directory, "silent");
-    bus.listen(path);
-    await once(bus, "listening");
-    const peer = start({ DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}` });
-    await signsIn(peer);
-    assert.deepEqual(await kept(), IN_FILE);
-    assert.match(peer.stderr.entries.join("\n"), /the keyring cannot be used: it does not answer/);
-    bus.close();
-  });
+async function unlocked() {
+  const opened = await desktop();
+  await opened.unlock();
+  return { desktop: opened, environment: opened.environment };
+}
+
+const nowhere = () => ({ DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(directory, "none")}` });
+
+withoutKeyring("without a keyring, a file has the key", async () => {
+  await signsIn(start(nowhere()));
+  assert.deepEqual(await kept(), IN_FILE);
+  await signsIn(start(nowhere()));
+  assert.equal(server.counts.authorize, 1);
+});
+
+withoutKeyring("nothing is kept where only the keyring may have the key", async () => {
+  const peer = start(nowhere(), "keyring");
+  assert.match(await peer.greet(), /the tokens cannot be kept: the keyring cannot be used: /);
+  assert.deepEqual(await kept(), { hasKey: false, home: undefined });
+});
+
+withoutKeyring("a bus that says nothing is not waited for", async () => {
+  const bus = createServer(() => {});
+  const path = join(directory, "silent");
+  bus.listen(path);
+  await once(bus, "listening");
+  const peer = start({ DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}` });
+  await signsIn(peer);
+  assert.deepEqual(await kept(), IN_FILE);
+  assert.match(peer.stderr.entries.join("\n"), /the keyring cannot be used: it does not answer/);
+  bus.close();
 });
