@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { root } from "./tools.mjs";
 
 const TOLERANCE = 0.05;
-const NAMES = ["scan", "scan-64k", "splice", "event", "call", "call-among-1000"];
+const NAMES = ["scan", "scan-64k", "splice", "event", "call", "call-among-1000", "call-modern", "notification-to-10"];
 const counts = join(root, "crates/core/benches/instructions.json");
 
 const build = () => {
