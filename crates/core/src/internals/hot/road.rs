@@ -78,7 +78,7 @@ impl ModernRoad {
         let posted = Posted {
             kind: PostedKind::Request,
             method: &method,
-            meta: request.meta().and_then(|meta| str::from_utf8(request.text(meta)).ok()),
+            meta: request.meta().map(|meta| request.text(meta)),
             claims_version: request.claims_version(),
             name: name.as_deref(),
         };
