@@ -67,7 +67,7 @@ describe("the platform's package", () => {
 
   test("has the core once", () => {
     const size = (name) => statSync(join(directory, packageName(), name)).size;
-    assert.ok(size(names.executable) * 10 < size(names.addon));
+    assert.ok(size(names.executable) * 5 < size(names.addon));
     assert.equal(readdirSync(join(directory, packageName())).length, 4);
   });
 

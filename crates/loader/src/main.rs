@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         command::run(&addon, env::args_os().skip(1))
             .map_err(|cause| format!("cannot load {}: {cause}", addon.display()))
     });
-    ended.map_or_else(complain, ExitCode::from)
+    ended.map_or_else(|complaint| complain(&complaint), ExitCode::from)
 }
 
 /// This file, under its own name.
@@ -30,7 +30,7 @@ fn program() -> Result<PathBuf, String> {
     program.map_err(|error| format!("cannot tell where it is installed: {error}"))
 }
 
-fn complain(complaint: String) -> ExitCode {
+fn complain(complaint: &str) -> ExitCode {
     // Whoever does not read it cannot be told.
     drop(writeln!(io::stderr(), "mcp-proxy: {complaint}. Install the package mcp-proxy again"));
     ExitCode::FAILURE
