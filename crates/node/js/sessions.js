@@ -1,6 +1,7 @@
 "use strict";
 // The servers that `createServer` made: from the question for one to the end of its client.
 const { endModern, knowsModern, serveModern } = require("./modern.js");
+const { report, within } = require("./promises.js");
 const { failure, refusal, unusable, unwilling } = require("./refusal.js");
 const { HTTPServerTransport } = require("./transport.js");
 
@@ -14,22 +15,12 @@ const LEGACY = "legacy";
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Waits for a promise, but not for ever. */
-const within = async (milliseconds, promise) => {
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
-};
-
 /** Runs a callback; what it throws is told and goes no further. */
 const attempt = async (what, work) => {
   try {
     await work();
   } catch (error) {
-    console.error(`[mcp-proxy] error ${what}`, error);
+    report(what)(error);
   }
 };
 

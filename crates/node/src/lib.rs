@@ -8,10 +8,11 @@ pub mod gate;
 mod head;
 pub mod log;
 mod options;
-pub mod retries;
+
 mod route;
 mod runtime;
 pub mod server;
+pub mod shares;
 pub mod stdio;
 
 use napi_derive::napi;
