@@ -107,6 +107,7 @@ test("a subscription whose onListenSubscriptions never settles holds up nobody e
   assert.equal((await modernRequest(url, "tools/list")).status, 200);
   await close();
   await listening;
+  await until(() => counts.closed === 2);
   assert.deepEqual(counts, { closed: 2, created: 2, ended: 2 });
 });
 

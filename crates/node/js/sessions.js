@@ -146,7 +146,9 @@ class Sessions {
     });
     entry.transport = transport;
     const connected = (async () => server.connect(transport))();
-    const ready = connected.then(() => (entry.ended ? undefined : this.#options.onConnect?.(server)));
+    const ready = connected.then(async () => {
+      if (!entry.ended) await this.#options.onConnect?.(server);
+    });
     // Ended no earlier: what `connect` sets up last, as a timer, would never be taken down.
     entry.settled = ready.catch(() => {});
     const waiting = Symbol("waiting");
