@@ -50,8 +50,8 @@ export class Connection {
   }
 }
 
-/** A request as bytes. */
-export const post = (message, session) => {
+/** A request as bytes, with these header fields besides those that every one has. */
+export const post = (message, fields = {}) => {
   const body = JSON.stringify(message);
   const lines = [
     "POST /mcp HTTP/1.1",
@@ -59,7 +59,7 @@ export const post = (message, session) => {
     "Accept: application/json, text/event-stream",
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(session ? [`Mcp-Session-Id: ${session}`] : []),
+    ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`),
   ];
   return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`);
 };

@@ -2,7 +2,7 @@
 // The servers that `createServer` made: from the question for one to the end of its client.
 const { endModern, knowsModern, serveModern } = require("./modern.js");
 const { report, within } = require("./promises.js");
-const { failure, refusal, unusable, unwilling } = require("./refusal.js");
+const { refusal } = require("./refusal.js");
 const { HTTPServerTransport } = require("./transport.js");
 
 /** How long closing waits for callbacks and servers that do not settle. */
@@ -42,8 +42,8 @@ class Sessions {
     // The response to a GET begins with the connection, so nothing after it can refuse the request.
     const isStream = head.method === "GET";
     const connecting = this.#connect(id, entry, { isStream, sessionId });
-    const failed = unusable(isStream ? "connecting to server" : "handling request");
-    const answer = await connecting.catch((error) => refusal(failed, error));
+    const doing = isStream ? "connecting to server" : "handling request";
+    const answer = await connecting.catch((error) => refusal(error, { doing, scoped: true }));
     if (answer) await this.close(id);
     this.#native.answer(question, answer);
   }
@@ -59,7 +59,7 @@ class Sessions {
     }
     const preparing = this.#prepareModern(id, entry, { authResult: head.authResult, uris });
     entry.settled ??= preparing.catch(() => {});
-    const answer = await preparing.catch((error) => refusal(unwilling, error));
+    const answer = await preparing.catch((error) => refusal(error, { scoped: true }));
     if (answer && answer !== LEGACY) await this.close(id);
     this.#native.answer(question, answer);
   }
@@ -72,7 +72,7 @@ class Sessions {
       entry.server = await this.#options.createServer(head.message);
     } catch (error) {
       this.#entries.delete(id);
-      this.#native.answer(question, await refusal(failure, error));
+      this.#native.answer(question, await refusal(error));
       return undefined;
     }
     if (!entry.closed) return entry;
@@ -100,8 +100,8 @@ class Sessions {
     return this.#entries.get(id)?.server;
   }
 
-  deliver(id, text, head, stream) {
-    this.#entries.get(id)?.transport?.deliver(text, head, stream);
+  deliver(id, text, head) {
+    this.#entries.get(id)?.transport?.deliver(text, head);
   }
 
   prime(question, id, stream) {
