@@ -91,7 +91,10 @@ const deliver = (server, notification) => {
 /** Registers what `server` answers, and the release of its share of the upstream when it closes. */
 const proxyServer = async ({ client, requestTimeout, server: given, serverCapabilities }) => {
   // An `McpServer` keeps the server proper in a member.
-  const server = given.server ?? given;
+  const server = given?.server ?? given;
+  if (typeof server?.removeRequestHandler !== "function") {
+    throw new TypeError('option "server" must be a server of an MCP SDK');
+  }
   const gate = new addon.NativeGate(JSON.stringify(serverCapabilities ?? {}));
   const lease = getUpstreamBridge({ client, requestTimeout }).subscribe({
     anyNotification: (method, params) => lease.entitles(method, params) && deliver(server, messageOf(method, params)),

@@ -210,6 +210,9 @@ class Bridge {
 }
 
 const getUpstreamBridge = ({ client, requestTimeout }) => {
+  if (typeof client?.setNotificationHandler !== "function") {
+    throw new TypeError('option "client" must be a client of an MCP SDK');
+  }
   if (!bridges.has(client)) bridges.set(client, new Bridge(client, requestTimeout));
   return bridges.get(client);
 };

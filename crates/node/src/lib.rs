@@ -6,6 +6,7 @@ mod bridge;
 mod event;
 pub mod gate;
 mod head;
+mod invalid;
 pub mod log;
 mod options;
 
