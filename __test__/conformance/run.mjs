@@ -5,7 +5,7 @@
 //   --profile <name>   profile of expected.json: flags for the proxy and known gaps (default: shared)
 //   --cells <texts>    only cells whose id contains one of the texts, e.g. `proxy/dual-modern,2026-07-28`
 //   --unscored         judge the scenarios that the revision does not require, too
-//   --repeat <n>       run every cell n times; a scenario must pass each time
+//   --repeat <n>       run every wanted cell n times; a scenario must pass each time
 //   --json <file>      write everything measured
 //   --report           only report: no gap list, exit code 0
 //
@@ -47,7 +47,7 @@ async function main() {
   const measured = {};
   const results = [];
   for (const cell of cells.filter((candidate) => wanted.includes(candidate) || ceilings.has(candidate.id))) {
-    const outcomes = await measure(cell);
+    const outcomes = await measure(cell, wanted.includes(cell) ? Number(options.repeat) : 1);
     measured[cell.id] = outcomes;
     if (!wanted.includes(cell)) continue;
     const ceiling = measured[cell.ceiling] ?? outcomes;
@@ -82,10 +82,10 @@ function gapsOf({ gaps }, id) {
   return Object.fromEntries(known.flatMap(({ scenarios, because }) => scenarios.map((name) => [name, because])));
 }
 
-async function measure({ id, revision, start }) {
+async function measure({ id, revision, start }, times) {
   const runs = [];
-  for (let run = 1; run <= Number(options.repeat); run += 1) {
-    process.stderr.write(`${id} (${run}/${options.repeat})\n`);
+  for (let run = 1; run <= times; run += 1) {
+    process.stderr.write(`${id} (${run}/${times})\n`);
     const target = await start().catch((error) => ({ error }));
     if (target.error) {
       return { [START]: { scored: true, passed: 0, failures: [{ check: START, message: target.error.message }] } };

@@ -57,6 +57,11 @@ pub(crate) fn check(message: &[u8], id: u64, text: &[u8]) -> Result<Verdict, Fai
     Ok(Verdict::Answered)
 }
 
+/// The id of an answer; `None` for what is none.
+pub(crate) fn id(message: &[u8]) -> Result<Option<u64>, Failure> {
+    Ok(parse(message)?.id)
+}
+
 /// The token and the count of a progress notification.
 pub(crate) fn progress(message: &[u8]) -> Option<(u64, u64)> {
     let progress: Progress = serde_json::from_slice(message).ok()?;

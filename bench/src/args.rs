@@ -32,7 +32,7 @@ impl Args {
         let choose = |quickly, thoroughly| if quick { quickly } else { thoroughly };
         let number = |name| matches.get_one::<u64>(name).copied();
         let span = number("millis").unwrap_or(choose(500, 1_000));
-        let minutes = number("minutes").unwrap_or(choose(3, 20));
+        let minutes = number("minutes").unwrap_or(choose(10, 30));
         let rounds = number("rounds").unwrap_or(choose(2, 5));
         Self {
             effort: Effort {
@@ -68,13 +68,13 @@ fn command() -> Command {
     };
     Command::new("mcp-proxy-bench")
         .about("Measures MCP proxies side by side and writes results.json, results.md, results.svg")
-        .arg(flag("quick", "About three minutes instead of fifteen"))
+        .arg(flag("quick", "Less than ten minutes instead of half an hour"))
         .arg(number("rounds", "Rounds over all modes and contestants [2 quick, 5]"))
         .arg(number("millis", "Length of one measurement in ms [500 quick, 1000]"))
-        .arg(number("minutes", "No measurement begins after so many minutes [3 quick, 20]"))
+        .arg(number("minutes", "No measurement begins after so many minutes [10 quick, 30]"))
         .arg(number("sessions", "Sessions that the mode `sessions` holds [1000]"))
         .arg(names("modes", "Only these modes"))
-        .arg(names("contestants", "Only these: bare, ours, npm, supergateway, pypi, crate"))
+        .arg(names("contestants", "Only these: bare, ours, npm, npm-v1, supergateway, pypi, crate"))
         .arg(flag(
             "install-crate",
             "Build the Rust crate mcp-proxy into bench/.cache, which takes minutes",

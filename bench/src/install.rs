@@ -27,6 +27,7 @@ pub(crate) fn present(
                 Contestant::Pypi => pypi(places),
                 Contestant::Crate if build_crate => cargo(places),
                 Contestant::Crate => Err(io::Error::other("--install-crate builds it")),
+                Contestant::NpmV1 => Err(io::Error::other("npm ci installs it")),
                 Contestant::Bare | Contestant::Ours => Err(io::Error::other("not built")),
             };
             if let Err(error) = installed {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// An answer may take this much longer than the load lasts.
-const PATIENCE: Duration = Duration::from_secs(6);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The shape of a load.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub(crate) struct Load {
 }
 
 /// What a stretch of load came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) elapsed: Duration,
     /// Answers that came to lanes whose they are not.
@@ -73,20 +73,18 @@ impl Load {
         for lane in self.lanes.drain(..) {
             running.spawn(drive(lane, until));
         }
-        let mut tally = Tally::default();
+        let (mut misdelivered, mut latencies) = (0, Vec::new());
         let joined = async {
             while let Some(driven) = running.join_next().await {
-                let (mut lane, latencies) = driven.map_err(std::io::Error::other)??;
-                tally.misdelivered += std::mem::take(&mut lane.misdelivered);
+                let (mut lane, taken) = driven.map_err(std::io::Error::other)??;
+                misdelivered += std::mem::take(&mut lane.misdelivered);
                 self.lanes.push(lane);
-                tally.latencies.extend(latencies);
+                latencies.extend(taken);
             }
             Ok::<(), Failure>(())
         };
         timeout(span + PATIENCE, joined).await??;
-        tally.elapsed = started.elapsed();
-        tally.latencies.sort_unstable();
-        Ok(tally)
+        Ok(Tally { misdelivered, ..Tally::new(started.elapsed(), latencies) })
     }
 
     /// Makes so many calls on the first lane.
@@ -122,6 +120,11 @@ async fn drive(mut lane: Lane, until: Instant) -> Result<(Lane, Vec<Duration>), 
 }
 
 impl Tally {
+    pub(crate) fn new(elapsed: Duration, mut latencies: Vec<Duration>) -> Self {
+        latencies.sort_unstable();
+        Self { elapsed, misdelivered: 0, latencies }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
     pub(crate) fn calls(&self) -> f64 {
         self.latencies.len() as f64

@@ -16,6 +16,7 @@ mod machine;
 mod metric;
 mod mode;
 mod pin;
+mod pipe;
 mod procfs;
 mod proxy;
 mod report;
@@ -23,6 +24,7 @@ mod request;
 mod run;
 mod session;
 mod stable;
+mod usage;
 
 use std::{
     io::{self, Write},
@@ -40,12 +42,14 @@ use crate::{
 async fn main() -> io::Result<()> {
     let args = Args::parse();
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = home.parent().unwrap_or(home).to_owned();
     let program = std::env::current_exe()?;
     let build = program.parent().unwrap_or(home).to_owned();
     let places = Places {
         ours: args.ours.clone().unwrap_or_else(|| build.join("mcp-proxy")),
         build,
         cache: home.join(".cache"),
+        root,
     };
     std::fs::create_dir_all(&places.cache)?;
     let manifest = home.join("package.json");

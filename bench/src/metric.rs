@@ -58,15 +58,5 @@ pub(crate) enum Metric {
     CpuPerThousandSessions,
 }
 
-impl Metric {
-    /// More is better.
-    pub(crate) fn is_rate(self) -> bool {
-        matches!(
-            self,
-            Self::CallsPerSecond | Self::MegabytesPerSecond | Self::NotificationsPerSecond
-        )
-    }
-}
-
 /// The values of one measurement.
 pub(crate) type Values = BTreeMap<Metric, f64>;

@@ -4,7 +4,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::process::CommandExt,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -12,12 +12,12 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    contestant::{Contestant, Places, Setup},
+    contestant::{self, Contestant, Places, Setup},
     failure::Failure,
     http::HttpConnection,
-    procfs,
     request::{Dialect, Target},
     session::{self, Session},
+    usage::Usage,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -42,9 +42,8 @@ impl Proxy {
         quiet: bool,
     ) -> Result<Self, Failure> {
         let port = free_port()?;
-        let mut command =
-            contestant.command(places, setup, port)?.ok_or(Failure::NotServed("not served"))?;
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut command = contestant::command(contestant, places, setup, port)?
+            .ok_or(Failure::NotServed("not served"))?;
         if quiet {
             command.stderr(Stdio::null());
         }
@@ -54,6 +53,25 @@ impl Proxy {
             sse_path: "/sse",
             tool_prefix: contestant.tool_prefix(),
         };
+        Self::launch(command, target, setup).await
+    }
+
+    /// Starts the echo server itself, over HTTP.
+    pub(crate) async fn remote(places: &Places) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let mut command = Command::new(places.echo());
+        command.arg(port.to_string());
+        let target = Target {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            stream_path: "/mcp",
+            sse_path: "/sse",
+            tool_prefix: "",
+        };
+        Self::launch(command, target, Setup::Sessions).await
+    }
+
+    async fn launch(mut command: Command, target: Target, setup: Setup) -> Result<Self, Failure> {
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
         let spawned = Instant::now();
         let process = command.spawn()?;
         let mut proxy = Self { process, target, cold_start: Duration::ZERO };
@@ -66,12 +84,7 @@ impl Proxy {
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        Usage {
-            proxy: procfs::cpu(self.pid()),
-            children: procfs::children_cpu(self.pid()),
-            load: procfs::cpu(std::process::id()),
-            machine: procfs::machine_cpu(),
-        }
+        Usage::of(self.pid(), None)
     }
 
     async fn wait_until_ready(&mut self, setup: Setup, spawned: Instant) -> Result<(), Failure> {
@@ -108,33 +121,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         let _already_gone = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
         let _reaped = self.process.wait();
-    }
-}
-
-/// CPU time at one moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Usage {
-    pub(crate) proxy: Duration,
-    pub(crate) children: Duration,
-    pub(crate) load: Duration,
-    machine: Duration,
-}
-
-impl Usage {
-    /// What was used since.
-    pub(crate) fn since(self, before: Self) -> Self {
-        Self {
-            proxy: self.proxy.saturating_sub(before.proxy),
-            children: self.children.saturating_sub(before.children),
-            load: self.load.saturating_sub(before.load),
-            machine: self.machine.saturating_sub(before.machine),
-        }
-    }
-
-    /// Percent of one core that others used during `span`.
-    pub(crate) fn foreign(&self, span: Duration) -> f64 {
-        let own = self.proxy + self.children + self.load;
-        100.0 * self.machine.saturating_sub(own).as_secs_f64() / span.as_secs_f64()
     }
 }
 

@@ -101,22 +101,6 @@ impl Template {
     /// A `tools/call` to `path` with the headers of a session.
     pub(crate) fn call(target: &Target, dialect: Dialect, session: &Route, tool: &Tool) -> Self {
         let name = format!("{}{}", target.tool_prefix, tool.name());
-        let mut meta = Vec::new();
-        if dialect == Dialect::Modern {
-            meta.push(MODERN_META.to_owned());
-        }
-        if tool.wants_progress() {
-            meta.push(format!(r#""progressToken":{BLANK}"#));
-        }
-        let meta = if meta.is_empty() {
-            String::new()
-        } else {
-            format!(r#","_meta":{{{}}}"#, meta.join(","))
-        };
-        let arguments = tool.arguments();
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{BLANK},"method":"tools/call","params":{{"name":"{name}","arguments":{arguments}{meta}}}}}"#
-        );
         let mut headers = session.headers.clone();
         if dialect == Dialect::Modern {
             // Writing into a String cannot fail.
@@ -125,7 +109,17 @@ impl Template {
                 "mcp-protocol-version: {MODERN_VERSION}\r\nmcp-method: tools/call\r\nmcp-name: {name}\r\n"
             );
         }
-        let bytes = post(target, &session.path, &headers, &body);
+        let body = call(&name, dialect, tool);
+        Self::new(post(target, &session.path, &headers, &body), tool)
+    }
+
+    /// A `tools/call` as a line.
+    pub(crate) fn line(tool: &Tool) -> Self {
+        let line = call(tool.name(), Dialect::Streamable, tool) + "\n";
+        Self::new(line.into_bytes(), tool)
+    }
+
+    fn new(bytes: Vec<u8>, tool: &Tool) -> Self {
         let blanks = memmem::find_iter(&bytes, BLANK).collect();
         let answer = tool.answer().into_bytes();
         let answer_blank = memmem::find(&answer, BLANK.as_bytes());
@@ -152,6 +146,22 @@ impl Template {
     pub(crate) fn answer(&self) -> &[u8] {
         &self.answer
     }
+}
+
+fn call(name: &str, dialect: Dialect, tool: &Tool) -> String {
+    let mut meta = Vec::new();
+    if dialect == Dialect::Modern {
+        meta.push(MODERN_META.to_owned());
+    }
+    if tool.wants_progress() {
+        meta.push(format!(r#""progressToken":{BLANK}"#));
+    }
+    let meta =
+        if meta.is_empty() { String::new() } else { format!(r#","_meta":{{{}}}"#, meta.join(",")) };
+    let arguments = tool.arguments();
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{BLANK},"method":"tools/call","params":{{"name":"{name}","arguments":{arguments}{meta}}}}}"#
+    )
 }
 
 /// Where a session's messages go, and with which headers.

@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Calls after which compilers have compiled what is hot.
-const WARM_CALLS: f64 = 2_000.0;
-const WARM_LIMIT: Duration = Duration::from_secs(4);
-const WARM_STEP: Duration = Duration::from_millis(100);
+pub(crate) const WARM_CALLS: f64 = 2_000.0;
+pub(crate) const WARM_LIMIT: Duration = Duration::from_secs(4);
+pub(crate) const WARM_STEP: Duration = Duration::from_millis(100);
 
 /// Running contestants.
 #[derive(Debug, Default)]
@@ -62,9 +62,9 @@ pub(crate) async fn start_warm(
 ) -> Result<Proxy, Failure> {
     let proxy = bench.start(contestant, setup).await?;
     let dialect = match setup {
-        Setup::Sessions => Dialect::Streamable,
         Setup::Stateless => Dialect::Stateless,
         Setup::Sse => Dialect::Sse,
+        _ => Dialect::Streamable,
     };
     let shape = Shape { dialect, connections: 8, sessions: 8, tool: Tool::Echo(32) };
     let mut load = Load::open(&proxy.target, &shape).await?;

@@ -6,8 +6,9 @@ use crate::{
     load::{Load, Shape, Tally},
     metric::{Metric, Values},
     procfs,
-    proxy::{Proxy, Usage},
+    proxy::Proxy,
     request::{Dialect, Tool},
+    usage::Usage,
 };
 
 pub(super) async fn measure(

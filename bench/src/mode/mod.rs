@@ -2,7 +2,9 @@
 //! memory or start-up starts its own, so nothing that one leaves behind is seen by the next.
 
 mod calls;
+mod large;
 mod progress;
+mod remote;
 mod sessions;
 mod slow_reader;
 mod start;
@@ -38,6 +40,10 @@ enum Work {
     SlowReader,
     Sessions,
     Start,
+    /// Small calls beside large ones.
+    Large,
+    /// So many calls under way, from stdio to a remote server.
+    Remote(usize),
 }
 
 /// How much of everything.
@@ -87,6 +93,8 @@ pub(crate) fn all() -> Vec<Mode> {
     };
     let small = || Tool::Echo(32);
     let special = |name, work| Mode { name, setup: Setup::Sessions, pinned: false, work };
+    let node = |name, setup| Mode { setup, ..calls(name, Dialect::Streamable, 32, small()) };
+    let node_v2 = |name, work| Mode { setup: Setup::NodeV2, ..special(name, work) };
     vec![
         special("start", Work::Start),
         calls("c1", Dialect::Streamable, 1, small()),
@@ -101,6 +109,13 @@ pub(crate) fn all() -> Vec<Mode> {
         special("progress", Work::Progress),
         special("slow-reader", Work::SlowReader),
         special("sessions", Work::Sessions),
+        special("remote-c1", Work::Remote(1)),
+        special("remote-c32", Work::Remote(32)),
+        node("node-v1", Setup::NodeV1),
+        node("node-v2", Setup::NodeV2),
+        node("node-upstream", Setup::NodeUpstream),
+        node_v2("node-large", Work::Large),
+        node_v2("node-sessions", Work::Sessions),
     ]
 }
 
@@ -137,7 +152,12 @@ impl Mode {
                 progress::measure(&bench.effort, proxy).await
             }
             Work::SlowReader => slow_reader::measure(bench, contestant).await,
-            Work::Sessions => sessions::measure(bench, contestant).await,
+            Work::Sessions => sessions::measure(bench, contestant, self.setup).await,
+            Work::Large => {
+                let proxy = stable.lead_out(bench, contestant, self.setup).await?;
+                large::measure(&bench.effort, proxy).await
+            }
+            Work::Remote(under_way) => remote::measure(bench, contestant, *under_way).await,
             Work::Start => start::measure(bench, contestant).await,
         }
     }

@@ -27,8 +27,12 @@ const OPENERS: usize = 8;
 const OPENING_LIMIT: Duration = Duration::from_secs(15);
 const SETTLE: Duration = Duration::from_millis(300);
 
-pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Values, Failure> {
-    let proxy = bench.start(contestant, Setup::Sessions).await?;
+pub(super) async fn measure(
+    bench: &Bench,
+    contestant: Contestant,
+    setup: Setup,
+) -> Result<Values, Failure> {
+    let proxy = bench.start(contestant, setup).await?;
     let first = open(&proxy.target, bench.effort.sessions / 4).await?;
     sleep(SETTLE).await;
     let (resident, before) = (procfs::rss(proxy.pid()), proxy.usage());

@@ -1,4 +1,4 @@
-//! The rows of the table and the panels of the plot: which number of which mode, in which words.
+//! The rows of the table and the rows of the plot: which number of which mode, in which words.
 
 use crate::metric::Metric::{
     self, CallsPerSecond, ChildCpuPerThousand, ColdStart, CpuPerThousand,
@@ -16,12 +16,39 @@ pub(super) struct Row {
     pub(super) metric: Metric,
 }
 
+/// A row of the plot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plotted {
+    pub(super) title: &'static str,
+    pub(super) mode: &'static str,
+    /// CPU.
+    pub(super) cost: Metric,
+    /// Throughput.
+    pub(super) rate: Metric,
+}
+
+/// A table of its own, with those who take part in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) rows: &'static [Row],
+}
+
 const fn row(title: &'static str, mode: &'static str, metric: Metric) -> Row {
     Row { title, mode, metric }
 }
 
-/// The table, top to bottom.
-pub(super) const TABLE: &[Row] = &[
+/// The tables, top to bottom.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { title: "A stdio server over HTTP", rows: SERVED },
+    Section { title: "A remote server over stdio", rows: REMOTE },
+    Section {
+        title: "A server in JavaScript, and a stdio server, from a Node program",
+        rows: NODE,
+    },
+];
+
+const SERVED: &[Row] = &[
     row("calls/s, 32 connections over 8 sessions", "c32", CallsPerSecond),
     row("… 1 connection", "c1", CallsPerSecond),
     row("… stateless, 32 connections", "stateless", CallsPerSecond),
@@ -64,12 +91,43 @@ pub(super) const TABLE: &[Row] = &[
     row("load generator CPU, ms per 1,000 calls, 32 connections", "c32", LoadCpuPerThousand),
 ];
 
-/// The plot, panel by panel.
-pub(super) const PANELS: &[Row] = &[
-    row("calls per second, 32 connections", "c32", CallsPerSecond),
-    row("proxy CPU, ms per 1,000 calls", "c32", CpuPerThousand),
-    row("p99 latency, ms, 32 connections", "c32", P99),
-    row("1 MiB results, MB per second", "blob-1m", MegabytesPerSecond),
-    row("spawn to first initialize, ms", "start", ColdStart),
-    row("resident memory after 2,000 calls, MB", "start", UsedRss),
+const REMOTE: &[Row] = &[
+    row("calls/s, 32 under way", "remote-c32", CallsPerSecond),
+    row("… one after the other", "remote-c1", CallsPerSecond),
+    row("proxy CPU, ms per 1,000 calls, 32 under way", "remote-c32", CpuPerThousand),
+    row("… one after the other", "remote-c1", CpuPerThousand),
+    row("p99 ms, 32 under way", "remote-c32", P99),
+];
+
+const NODE: &[Row] = &[
+    row("calls/s, createServer with SDK v1, 32 connections", "node-v1", CallsPerSecond),
+    row("… SDK v2", "node-v2", CallsPerSecond),
+    row("… upstream: a stdio server", "node-upstream", CallsPerSecond),
+    row("CPU of the process, ms per 1,000 calls, SDK v1", "node-v1", CpuPerThousand),
+    row("… SDK v2", "node-v2", CpuPerThousand),
+    row("… upstream", "node-upstream", CpuPerThousand),
+    row("p99 ms, SDK v2", "node-v2", P99),
+    row("… beside calls of 1 MiB", "node-large", P99),
+    row("sessions held, SDK v2", "node-sessions", SessionsHeld),
+    row("… RSS, MB", "node-sessions", HeldRss),
+    row("… KB per session", "node-sessions", KilobytesPerSession),
+];
+
+const fn plotted(title: &'static str, mode: &'static str, cost: Metric, rate: Metric) -> Plotted {
+    Plotted { title, mode, cost, rate }
+}
+
+/// The plot, top to bottom.
+pub(super) const PLOTTED: &[Plotted] = &[
+    plotted("32 connections", "c32", CpuPerThousand, CallsPerSecond),
+    plotted("one connection", "c1-pin", CpuPerThousand, CallsPerSecond),
+    plotted("64 KiB of text", "c8-64k", CpuPerThousand, CallsPerSecond),
+    plotted("stateless", "stateless", CpuPerThousand, CallsPerSecond),
+    plotted("2026-07-28", "modern", CpuPerThousand, CallsPerSecond),
+    plotted("HTTP+SSE", "sse", CpuPerThousand, CallsPerSecond),
+    plotted("results of 1 MiB", "blob-1m", CpuPerThousand, MegabytesPerSecond),
+    plotted("notifications", "progress", CpuPerThousandNotifications, NotificationsPerSecond),
+    plotted("stdio to a remote", "remote-c32", CpuPerThousand, CallsPerSecond),
+    plotted("Node, stdio server", "node-upstream", CpuPerThousand, CallsPerSecond),
+    plotted("Node, SDK v2 server", "node-v2", CpuPerThousand, CallsPerSecond),
 ];

@@ -1,11 +1,11 @@
-//! The Markdown table: medians, and in parentheses how many times the bare relay's.
+//! The Markdown tables: medians, and in parentheses how many times the bare relay's.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 use crate::{args::Args, contestant::Contestant, machine::Machine, metric::Metric};
 
 use super::{
-    rows::{Row, TABLE},
+    rows::{Row, SECTIONS, Section},
     summary::Summary,
 };
 
@@ -16,19 +16,12 @@ pub(super) fn markdown(
     contestants: &[Contestant],
 ) -> String {
     let mut text = heading(summary.rounds(), args, machine);
-    let labels: Vec<&str> = contestants.iter().map(|contestant| contestant.label()).collect();
-    line(&mut text, &format!("| | {} |", labels.join(" | ")));
-    line(&mut text, &format!("|---|{}", "---:|".repeat(contestants.len())));
-    for row in TABLE {
-        let cells: Vec<String> =
-            contestants.iter().map(|contestant| cell(summary, row, *contestant)).collect();
-        if cells.iter().any(|cell| cell != EMPTY) {
-            line(&mut text, &format!("| {} | {} |", row.title, cells.join(" | ")));
-        }
+    for section in SECTIONS {
+        text.push_str(&table(summary, section, contestants));
     }
     let failures = failures(summary, contestants);
     if !failures.is_empty() {
-        line(&mut text, "\nWithout a number:\n");
+        line(&mut text, "Without a number:\n");
         for failure in failures {
             line(&mut text, &failure);
         }
@@ -36,15 +29,41 @@ pub(super) fn markdown(
     text
 }
 
+/// One section, with those who have something to show in it.
+fn table(summary: &Summary<'_>, section: &Section, contestants: &[Contestant]) -> String {
+    let took_part = |contestant: &&Contestant| {
+        section.rows.iter().any(|row| {
+            !matches!(cell(summary, row, **contestant), Cow::Borrowed(EMPTY | NOT_SERVED))
+        })
+    };
+    let contestants: Vec<&Contestant> = contestants.iter().filter(took_part).collect();
+    let mut text = String::new();
+    if contestants.is_empty() {
+        return text;
+    }
+    let labels: Vec<&str> = contestants.iter().map(|contestant| contestant.label()).collect();
+    line(&mut text, &format!("| {} | {} |", section.title, labels.join(" | ")));
+    line(&mut text, &format!("|---|{}", "---:|".repeat(contestants.len())));
+    for row in section.rows {
+        let cells: Vec<Cow<'static, str>> =
+            contestants.iter().map(|contestant| cell(summary, row, **contestant)).collect();
+        if cells.iter().any(|cell| cell != EMPTY) {
+            line(&mut text, &format!("| {} | {} |", row.title, cells.join(" | ")));
+        }
+    }
+    text.push('\n');
+    text
+}
+
 const EMPTY: &str = "";
+const NOT_SERVED: &str = "not served";
 const REASON_SHOWN: usize = 100;
 
 fn heading(rounds: usize, args: &Args, machine: &Machine) -> String {
     let Machine { cpu, cores, memory_gib, kernel, load, node, python, rustc } = machine;
     format!(
         "Medians over {rounds} interleaved rounds, {} ms per measurement; in parentheses the median of the \
-         same-round ratios to the bare relay. Contestants run with their defaults in front of one \
-         stdio server; every answer was checked for its id and text.\n\n\
+         same-round ratios to the bare relay. Contestants run with their defaults; every answer was checked for its id and text.\n\n\
          Machine: {cores} × {cpu}, {memory_gib} GiB, Linux {kernel}, load {} before and {} after; \
          {rustc}, Node {node}, {python}.\n\n",
         args.effort.span.as_millis(),
@@ -53,21 +72,22 @@ fn heading(rounds: usize, args: &Args, machine: &Machine) -> String {
     )
 }
 
-fn cell(summary: &Summary<'_>, row: &Row, contestant: Contestant) -> String {
+fn cell(summary: &Summary<'_>, row: &Row, contestant: Contestant) -> Cow<'static, str> {
     let Some(value) = summary.median(row.mode, contestant, row.metric) else {
-        return match summary.failure(row.mode, contestant) {
-            Some(reason @ ("not served" | "stalled")) => reason.to_owned(),
-            Some(_) => "fails".to_owned(),
-            None => EMPTY.to_owned(),
-        };
+        return Cow::Borrowed(match summary.failure(row.mode, contestant) {
+            Some(NOT_SERVED) => NOT_SERVED,
+            Some("stalled") => "stalled",
+            Some(_) => "fails",
+            None => EMPTY,
+        });
     };
     let shown = number(value);
     if contestant == Contestant::Bare || !compared(row.metric) {
-        return shown;
+        return shown.into();
     }
     match summary.ratio(row.mode, contestant, row.metric) {
-        Some(ratio) => format!("{shown} ({}×)", number(ratio)),
-        None => shown,
+        Some(ratio) => format!("{shown} ({}×)", number(ratio)).into(),
+        None => shown.into(),
     }
 }
 
@@ -121,13 +141,15 @@ fn thousands(value: f64) -> String {
 }
 
 fn failures(summary: &Summary<'_>, contestants: &[Contestant]) -> Vec<String> {
-    let mut modes: Vec<&'static str> = TABLE.iter().map(|row| row.mode).collect();
+    let rows = SECTIONS.iter().flat_map(|section| section.rows);
+    let mut modes: Vec<&'static str> = rows.map(|row| row.mode).collect();
     modes.sort_unstable();
     modes.dedup();
     let mut lines = Vec::new();
     for mode in modes {
         for contestant in contestants {
-            if let Some(reason) = summary.failure(mode, *contestant) {
+            let failure = summary.failure(mode, *contestant);
+            if let Some(reason) = failure.filter(|reason| *reason != NOT_SERVED) {
                 let shown: String = reason.chars().take(REASON_SHOWN).collect();
                 lines.push(format!("- `{mode}`, {}: {shown}", contestant.label()));
             }

@@ -1,10 +1,12 @@
 //! The bare relay, the physical yardstick: HTTP body → line to the child with the id swapped →
 //! line back as `application/json`. One thread, no sessions, no checks, no limits; it stops when
 //! its child does, and one stalled reader stalls everybody. A real proxy has to be better than
-//! this in every respect but speed.
+//! this in every respect but speed. With an address alone it relays the other way: lines of its
+//! input → HTTP bodies to the server there → lines.
 
 mod body;
 mod child;
+mod remote;
 mod splice;
 
 use std::{convert::Infallible, io, rc::Rc};
@@ -26,10 +28,14 @@ const SESSION_QUEUE: usize = 256;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(port), Some(command)) = (arguments.next(), arguments.next()) else {
-        return Err(io::Error::other("usage: bare <port> <command> [arguments…]"));
+    let Some(place) = arguments.next() else {
+        return Err(io::Error::other("usage: bare <port> <command> [arguments…] | bare <address>"));
     };
-    let port = port.parse().map_err(io::Error::other)?;
+    let Some(command) = arguments.next() else {
+        let addr = place.parse().map_err(io::Error::other)?;
+        return LocalSet::new().run_until(remote::relay(addr)).await;
+    };
+    let port = place.parse().map_err(io::Error::other)?;
     LocalSet::new().run_until(serve(port, &command, arguments.collect())).await
 }
 

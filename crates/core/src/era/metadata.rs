@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::jsonrpc::{Span, decode_string, members};
+use crate::jsonrpc::{Span, members, string_text};
 
 /// What all keys of the specification's own begin with.
 pub(crate) const RESERVED_PREFIX: &str = "io.modelcontextprotocol/";
@@ -15,6 +15,9 @@ pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 pub(crate) const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+/// The keys that a request has in place of a handshake.
+pub(crate) const ENVELOPE: [&str; 4] =
+    [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL];
 
 /// What a request says of its sender. Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,19 +43,15 @@ pub(crate) enum InvalidMetadata {
 impl<'a> RequestMetadata<'a> {
     /// Reads `params._meta`.
     pub(crate) fn parse(meta: &'a str) -> Result<Self, InvalidMetadata> {
-        let [mut version, mut capabilities, mut client, mut log_level] = [None; 4];
+        let mut found = [None; ENVELOPE.len()];
         for entry in members(meta.as_bytes(), Span::new(0, meta.len())) {
-            let slot = match &*entry.name() {
-                PROTOCOL_VERSION => &mut version,
-                CLIENT_CAPABILITIES => &mut capabilities,
-                CLIENT_INFO => &mut client,
-                LOG_LEVEL => &mut log_level,
-                _ => continue,
-            };
-            *slot = meta.get(entry.value.range());
+            for (_, slot) in ENVELOPE.iter().zip(&mut found).filter(|(name, _)| entry.is(name)) {
+                *slot = meta.get(entry.value.range());
+            }
         }
+        let [version, capabilities, client, log_level] = found;
         let version = version.ok_or(InvalidMetadata::Missing(PROTOCOL_VERSION))?;
-        let version = text(version)
+        let version = string_text(version.as_bytes())
             .ok_or(InvalidMetadata::Type { key: PROTOCOL_VERSION, expected: "a string" })?;
         let capabilities = capabilities.ok_or(InvalidMetadata::Missing(CLIENT_CAPABILITIES))?;
         if !capabilities.starts_with('{') {
@@ -74,23 +73,13 @@ pub(crate) fn is_implementation(raw: &str) -> bool {
     let (mut name, mut version) = (false, false);
     for entry in members(raw.as_bytes(), Span::new(0, raw.len())) {
         let is_text = entry.value.of(raw.as_bytes()).starts_with(b"\"");
-        match &*entry.name() {
-            "name" => name = is_text,
-            "version" => version = is_text,
-            _ => {}
+        if entry.is("name") {
+            name = is_text;
+        } else if entry.is("version") {
+            version = is_text;
         }
     }
     name && version
-}
-
-/// The text of a raw JSON string; only one with escapes is copied.
-fn text(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        decode_string(raw.as_bytes()).map(Cow::Owned)
-    } else {
-        Some(inner.into())
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
         },
         modern_to_legacy::{Answer, LegacyRequest, Translated, stamps, translate_error},
     },
-    jsonrpc::{Assembly, Edit, Kind, Message},
+    jsonrpc::{Edit, Kind, Message, spliced},
 };
 
 const METHODS: [&str; 6] =
@@ -38,8 +38,7 @@ fn made(bytes: &[u8]) -> Message {
 
 fn edited(message: &Message, mut edits: Vec<Edit<'_>>) -> Message {
     edits.sort_by_key(Edit::place);
-    let whole = Assembly { before: b"", source: message.bytes(), edits: &edits, behind: b"" };
-    made(&whole.frame().runs().concat())
+    made(&spliced(message.bytes(), &edits))
 }
 
 /// As a tree; nothing if it is more than a tree can hold.

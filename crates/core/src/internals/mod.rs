@@ -83,8 +83,6 @@ pub fn classifier(bytes: &[u8]) {
     let (head, body) = blank.map_or((&b""[..], bytes), |at| (&bytes[..at], &bytes[at + 2..]));
     let headers: HeaderMap = head.split(|&byte| byte == b'\n').filter_map(header_line).collect();
     let Ok(message) = Message::parse(Bytes::copy_from_slice(body)) else { return };
-    let meta = message.meta().and_then(|meta| std::str::from_utf8(message.text(meta)).ok());
-    let meta = meta.filter(|meta| meta.starts_with('{'));
     let version = message
         .meta()
         .and_then(|meta| find_member(message.bytes(), meta, era::metadata::PROTOCOL_VERSION));
@@ -96,7 +94,7 @@ pub fn classifier(bytes: &[u8]) {
             Kind::Result | Kind::Error => PostedKind::Response,
         },
         method: &method,
-        meta,
+        meta: message.meta().map(|meta| message.text(meta)),
         claims_version: version.is_some(),
         name: name.as_deref(),
     };

@@ -3,11 +3,13 @@
 //! The scan happens once per direction. Everything that is not listed in [`Parts`] is neither
 //! looked at nor changed.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::{
-    json::{Scanner, Span, SyntaxError, decode, find_member},
-    splice::{Assembly, Edit},
+    json::{Scanner, Span, SyntaxError, decode, find_member, string_text},
+    splice::{Edit, spliced},
 };
 
 /// Key of the request metadata that marks a 2026-07-28 message.
@@ -63,10 +65,19 @@ pub(super) struct Parts {
     token: Option<Span>,
     request_id: Option<Span>,
     uri: Option<Span>,
-    /// `params` have members that only one era knows, or `_meta` has keys of the specification's.
-    reserved: bool,
+    name: Option<Span>,
+    reserved: Reserved,
     repeated: bool,
     object: bool,
+}
+
+/// Where there are members that one era alone gives a meaning.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reserved {
+    /// In `params`.
+    params: bool,
+    /// In `params._meta`: keys of the specification's own.
+    meta: bool,
 }
 
 /// A JSON string: the range between its quotes, and whether it must be decoded.
@@ -111,7 +122,7 @@ impl Message {
     }
 
     /// The method; empty for a response.
-    pub(crate) fn method(&self) -> std::borrow::Cow<'_, str> {
+    pub(crate) fn method(&self) -> Cow<'_, str> {
         match self.parts.method {
             Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into(),
             Some(Text { span, escaped: false }) => {
@@ -162,6 +173,11 @@ impl Message {
         Some(decode(inner))
     }
 
+    /// `params.name` when it is a string, decoded; the last one if it is repeated.
+    pub(crate) fn name(&self) -> Option<Cow<'_, str>> {
+        string_text(self.text(self.parts.name?))
+    }
+
     /// `params._meta`, whatever it is.
     pub(crate) fn meta(&self) -> Option<Span> {
         self.parts.meta
@@ -175,24 +191,31 @@ impl Message {
     /// The message with these edits, without looking at it once more. They may cut out whole
     /// members of `params` and of `params._meta`, and nothing else.
     pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
-        let assembly = Assembly { before: b"", source: &self.bytes, edits, behind: b"" };
-        let bytes = assembly.frame().runs().concat().into();
+        let bytes = spliced(&self.bytes, edits);
         Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
     }
 
-    /// Whether `params` or `params._meta` may hold what a client of the handshake era cannot say to
-    /// a server of 2026-07-28.
+    /// The message with edits of any kind; as it was if they make none of it.
+    pub(crate) fn rewritten(self, edits: &[Edit<'_>]) -> Self {
+        // Rare enough to be looked at once more, instead of every range being moved.
+        Self::parse(spliced(&self.bytes, edits)).unwrap_or(self)
+    }
+
+    /// Whether `params` may hold what only one era knows.
     pub(crate) fn has_reserved_members(&self) -> bool {
-        self.parts.reserved
+        self.parts.reserved.params
+    }
+
+    /// Whether `params._meta` has keys of the specification's own.
+    pub(crate) fn has_reserved_meta(&self) -> bool {
+        self.parts.reserved.meta
     }
 
     /// A request or notification with further members of `params._meta`, at its beginning. Where
     /// `_meta` is no object there is no place for them.
     pub(crate) fn with_meta(self, members: &str) -> Self {
         let Some((at, text)) = self.meta_insertion(members) else { return self };
-        let bytes = [&self.bytes[..at], text.as_bytes(), &self.bytes[at..]].concat();
-        // Rare enough to be looked at once more, instead of every range being moved.
-        Self::parse(bytes.into()).unwrap_or(self)
+        self.rewritten(&[Edit { span: Span::new(at, at), with: text.as_bytes() }])
     }
 
     /// Where further members of `params._meta` go, and with what around them.
@@ -246,6 +269,7 @@ impl Parts {
             token: left(self.token),
             request_id: left(self.request_id),
             uri: left(self.uri),
+            name: left(self.name),
             ..*self
         }
     }
@@ -309,8 +333,12 @@ impl Parts {
                 b"uri" => Some(&mut self.uri),
                 b"_meta" => Some(&mut self.meta),
                 b"task" | b"inputResponses" | b"requestState" => {
-                    self.reserved = true;
+                    self.reserved.params = true;
                     None
+                }
+                b"name" => {
+                    self.name = None;
+                    Some(&mut self.name)
                 }
                 _ => None,
             });
@@ -337,7 +365,7 @@ impl Parts {
             let slot = key.with(|name| match name {
                 b"progressToken" => Some(&mut self.meta_token),
                 _ if name.starts_with(RESERVED_PREFIX) => {
-                    self.reserved = true;
+                    self.reserved.meta = true;
                     (name == PROTOCOL_VERSION_KEY.as_bytes()).then_some(&mut self.protocol_version)
                 }
                 _ => None,

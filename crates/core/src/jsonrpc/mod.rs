@@ -16,9 +16,9 @@ pub(crate) use batch::{Body, split};
 pub(crate) use envelope::{Invalid, Kind, Message};
 pub(crate) use error::{Code, ErrorBody};
 pub(crate) use id::{IdKey, Raw};
-pub(crate) use json::{Span, decode_string, find_member, find_removal};
+pub(crate) use json::{Span, decode_string, find_member, find_removal, string_text};
 pub(crate) use members::{Cuts, Entry, elements, members};
-pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape};
+pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape, spliced};
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,14 @@ impl Edit<'_> {
     }
 }
 
+/// A text with these edits, in one buffer.
+pub(crate) fn spliced(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
+    match (Assembly { before: b"", source, edits, behind: b"" }).frame() {
+        Frame::Whole(bytes) => bytes,
+        Frame::Runs(runs) => runs.concat().into(),
+    }
+}
+
 /// A message on its way out: what is put before it, its edits, what is put behind it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assembly<'a> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{
     era::{Era, modern_server::Discovery, modern_to_legacy::Greeting},
-    jsonrpc::{Assembly, Edit, Message, Span, decode_string, escape, find_member, find_removal},
+    jsonrpc::{Edit, Message, Span, decode_string, escape, find_member, find_removal, spliced},
     protocol::{LATEST_LEGACY, List, is_legacy},
 };
 
@@ -92,16 +92,14 @@ impl InitializeResult {
     /// handshake revision, else the newest one (MCP 2025-11-25, lifecycle, "Version Negotiation").
     ///
     /// Core tasks of a shared server would be visible to every client, so they are not offered.
-    pub(crate) fn for_client(&self, requested: Option<&str>) -> Vec<u8> {
+    pub(crate) fn for_client(&self, requested: Option<&str>) -> Bytes {
         let version = requested.filter(|version| is_legacy(version)).unwrap_or(LATEST_LEGACY);
         let version = escape(version);
         let mut edits: Vec<Edit<'_>> = Vec::with_capacity(2);
         edits.extend(self.version.map(|span| Edit { span, with: version.as_bytes() }));
         edits.extend(self.tasks.map(|span| Edit { span, with: b"" }));
         edits.sort_by_key(|edit| edit.span.start);
-        let source = &self.bytes;
-        let assembly = Assembly { before: b"", source, edits: &edits, behind: b"" };
-        assembly.frame().runs().concat()
+        spliced(&self.bytes, &edits)
     }
 }
 

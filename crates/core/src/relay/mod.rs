@@ -52,7 +52,7 @@ use uuid::Uuid;
 use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
-    jsonrpc::{Assembly, Code, Edit, ErrorBody, Message},
+    jsonrpc::{Code, Edit, ErrorBody, Message, spliced},
     protocol::{LogLevel, header::annotation::MirroredParameter},
 };
 
@@ -69,8 +69,7 @@ impl Outgoing<'_> {
     /// The message, for whoever has to look at it.
     fn message(&self) -> Option<Message> {
         let Self { source, edits, .. } = *self;
-        let assembly = Assembly { before: b"", source, edits, behind: b"" };
-        Message::parse(assembly.frame().runs().concat().into()).ok()
+        Message::parse(spliced(source, edits)).ok()
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::Span;
 use super::{Outgoing, Sink};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
-    jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, Raw},
+    jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
     metrics::{Call, Outcome},
     seats::Seat,
     telemetry::traffic,
@@ -263,8 +263,7 @@ fn write_message(sink: &dyn Sink, message: &Message, edits: &[Edit<'_>], respons
 /// The message as its client reads it.
 #[cold]
 fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
-    let Outgoing { source, edits, .. } = *outgoing;
-    Assembly { before: b"", source, edits, behind: b"" }.frame().runs().concat().into()
+    spliced(outgoing.source, outgoing.edits)
 }
 
 impl Drop for Reply {

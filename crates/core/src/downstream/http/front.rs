@@ -1,6 +1,6 @@
 //! What one HTTP front serves, and the state that its requests share.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinHandle;
@@ -160,7 +160,7 @@ impl Front {
             return None;
         }
         let call = self.metrics.as_ref().map(|metrics| {
-            let tool = || param(message, "name");
+            let tool = || message.name().map(Cow::into_owned);
             Box::new(Call::begin(metrics, &message.method(), tool))
         });
         let span = span_of(message, &*sink);
@@ -196,17 +196,12 @@ fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
             target: "mcp_proxy::calls",
             "call",
             method = &*request.method(),
-            target = param(request, "name").or_else(|| request.uri()),
+            target = request.name().map(Cow::into_owned).or_else(|| request.uri()),
             session = short(sink.session()),
             traceparent = parent,
             outcome = tracing::field::Empty,
         ))
     })
-}
-
-/// A parameter that is a text.
-fn param(request: &Message, name: &str) -> Option<String> {
-    decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
 }
 
 /// Long enough for a local server, too short for anybody to notice.

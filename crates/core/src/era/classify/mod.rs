@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::{
     Era,
@@ -22,7 +22,9 @@ use crate::protocol::{
 };
 
 const VERSION_HEADER: &str = "MCP-Protocol-Version";
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD_HEADER: &str = "Mcp-Method";
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// What of a scanned message decides its era.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +32,8 @@ pub(crate) struct Posted<'a> {
     pub(crate) kind: PostedKind,
     /// Empty for a response.
     pub(crate) method: &'a str,
-    /// `params._meta` as written, if it is an object.
-    pub(crate) meta: Option<&'a str>,
+    /// `params._meta` as written.
+    pub(crate) meta: Option<&'a [u8]>,
     /// Whether `params._meta` has a protocol version, of whatever type.
     pub(crate) claims_version: bool,
     /// `params.name`, `params.uri` or `params.taskId`, decoded: what `Mcp-Name` mirrors for this
@@ -76,8 +78,7 @@ pub(crate) enum Refusal {
 
 /// The era of one message that was posted alone.
 pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
-    let names_modern =
-        header(headers, VERSION_HEADER).is_some_and(|version| version.as_ref() >= MODERN);
+    let names_modern = header(headers, &VERSION).is_some_and(|version| version.as_ref() >= MODERN);
     match posted.kind {
         PostedKind::Notification if posted.claims_version || names_modern => Ok(Era::Modern),
         PostedKind::Request if is_claimed(posted) => Ok(Era::Modern),
@@ -108,9 +109,9 @@ pub(crate) fn validate<'a>(
     posted: &Posted<'a>,
     headers: &HeaderMap,
 ) -> Result<RequestMetadata<'a>, Refusal> {
-    let metadata = RequestMetadata::parse(posted.meta.unwrap_or("{}"))?;
-    let version = header(headers, VERSION_HEADER);
-    let method = header(headers, METHOD_HEADER);
+    let metadata = metadata(posted)?;
+    let version = header(headers, &VERSION);
+    let method = header(headers, &METHOD);
     agree(VERSION_HEADER, version.as_deref(), &metadata.version)?;
     agree(METHOD_HEADER, method.as_deref(), posted.method)?;
     if metadata.version != MODERN {
@@ -134,13 +135,18 @@ fn is_claimed(posted: &Posted<'_>) -> bool {
     if posted.method != "initialize" || !posted.claims_version {
         return posted.claims_version;
     }
-    RequestMetadata::parse(posted.meta.unwrap_or("{}"))
-        .is_ok_and(|metadata| metadata.version.as_ref() >= MODERN)
+    metadata(posted).is_ok_and(|metadata| metadata.version.as_ref() >= MODERN)
+}
+
+/// Of metadata that is no object nothing can be read.
+fn metadata<'a>(posted: &Posted<'a>) -> Result<RequestMetadata<'a>, InvalidMetadata> {
+    let meta = posted.meta.filter(|meta| meta.starts_with(b"{"));
+    RequestMetadata::parse(meta.and_then(|meta| str::from_utf8(meta).ok()).unwrap_or("{}"))
 }
 
 /// A header's value without the white space around it. One that is repeated, or is not text,
 /// reads as something that no body can agree with.
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cow<'h, str>> {
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
     let mut values =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(trim(value.as_bytes())));
     let first = values.next()?;

@@ -18,7 +18,13 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 
 fn request<'a>(method: &'a str, meta: Option<&'a str>) -> Posted<'a> {
     let claims_version = meta.is_some_and(|meta| meta.contains(PROTOCOL_VERSION));
-    Posted { kind: PostedKind::Request, method, meta, claims_version, name: None }
+    Posted {
+        kind: PostedKind::Request,
+        method,
+        meta: meta.map(str::as_bytes),
+        claims_version,
+        name: None,
+    }
 }
 
 fn call(meta: &str) -> Posted<'_> {
@@ -140,7 +146,7 @@ proptest! {
         claims_version in any::<bool>(),
         version in "[0-9a-z -]{0,12}",
     ) {
-        let posted = Posted { kind, method: &method, meta: meta.as_deref(), claims_version, name: None };
+        let posted = Posted { kind, method: &method, meta: meta.as_ref().map(String::as_bytes), claims_version, name: None };
         let sent = headers(&[("mcp-protocol-version", &version)]);
         if classify(&posted, &sent) == Ok(Era::Legacy) {
             prop_assert!(!claims_version && version.trim() < MODERN);

@@ -5,7 +5,7 @@ use crate::{
     era::metadata::{
         CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, is_implementation,
     },
-    jsonrpc::{Assembly, Cuts, Edit, Entry, Message, Span, find_member, members},
+    jsonrpc::{Cuts, Edit, Entry, Message, Span, find_member, members, spliced},
     protocol::{LogLevel, MODERN},
 };
 
@@ -163,8 +163,7 @@ fn trimmed(text: &[u8], object: Span, cut: impl Fn(&[&str], &Entry<'_>) -> bool)
         inner.end(&mut edits);
     }
     cuts.end(&mut edits);
-    let left = Assembly { before: b"", source: &source, edits: &edits, behind: b"" };
-    String::from_utf8_lossy(&left.frame().runs().concat()).into_owned()
+    String::from_utf8_lossy(&spliced(&source, &edits)).into_owned()
 }
 
 #[cfg(test)]

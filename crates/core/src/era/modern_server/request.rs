@@ -2,7 +2,7 @@
 
 use crate::{
     era::metadata::RESERVED_PREFIX,
-    jsonrpc::{Assembly, Cuts, Edit, Message, Span, members},
+    jsonrpc::{Cuts, Edit, Message, Span, members},
 };
 
 /// Members of `params` that mean something else, or nothing, to such a server: a client of the
@@ -83,9 +83,8 @@ fn is_empty(request: &Message, object: Span) -> bool {
 /// The request without what a client of the handshake era cannot mean: see [`FOREIGN`], and the
 /// metadata that the proxy writes in its name.
 pub(crate) fn cleansed(request: Message) -> Message {
-    let Some(params) = request.params().filter(|_| request.has_reserved_members()) else {
-        return request;
-    };
+    let is_foreign = request.has_reserved_members() || request.has_reserved_meta();
+    let Some(params) = request.params().filter(|_| is_foreign) else { return request };
     let bytes = request.bytes();
     let mut edits: Vec<Edit<'_>> = Vec::new();
     let mut cuts = Cuts::default();
@@ -108,9 +107,7 @@ pub(crate) fn cleansed(request: Message) -> Message {
         }
     }
     cuts.end(&mut edits);
-    let left = Assembly { before: b"", source: bytes, edits: &edits, behind: b"" };
-    // Rare enough to be looked at once more, instead of every range being moved.
-    Message::parse(left.frame().runs().concat().into()).unwrap_or(request)
+    request.clone().rewritten(&edits)
 }
 
 #[cfg(test)]
@@ -118,6 +115,7 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
 
     use super::*;
+    use crate::jsonrpc::spliced;
 
     const ADDED: Additions<'_> = Additions { id: b"7", metadata: r#""k":1"#, answers: "" };
 
@@ -128,8 +126,7 @@ mod tests {
     fn with(additions: Additions<'_>, text: &str) -> String {
         let request = message(text);
         let edits = additions.edits(&request);
-        let whole = Assembly { before: b"", source: request.bytes(), edits: &edits, behind: b"" };
-        String::from_utf8(whole.frame().runs().concat()).unwrap()
+        String::from_utf8(spliced(request.bytes(), &edits).into()).unwrap()
     }
 
     #[test]

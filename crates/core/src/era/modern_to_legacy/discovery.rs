@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::SERVER_INFO;
 use crate::{
-    jsonrpc::{Assembly, Edit, Message, Span, find_member, find_removal},
+    jsonrpc::{Edit, Message, Span, find_member, find_removal, spliced},
     protocol::{LATEST_LEGACY, List, MODERN},
 };
 
@@ -76,9 +76,7 @@ impl Greeting {
         let capabilities = self.0.slice(span.range());
         let whole = Span::new(0, capabilities.len());
         let cut = find_removal(&capabilities, whole, "tasks").map(|span| Edit { span, with: b"" });
-        let edits = cut.as_slice();
-        let assembly = Assembly { before: b"", source: &capabilities, edits, behind: b"" };
-        String::from_utf8_lossy(&assembly.frame().runs().concat()).into_owned()
+        String::from_utf8_lossy(&spliced(&capabilities, cut.as_slice())).into_owned()
     }
 
     fn member(&self, name: &str) -> Option<Span> {

@@ -1,7 +1,7 @@
 //! A modern request without what only its era knows.
 
 use crate::{
-    era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION},
+    era::metadata::{ENVELOPE, LOG_LEVEL},
     jsonrpc::{Cuts, Edit, Message, Span, find_member, members},
 };
 
@@ -64,10 +64,23 @@ impl LegacyRequest {
 
     /// Strips a request or a notification.
     pub(crate) fn of(modern: &Message) -> Self {
-        let text = modern.bytes();
-        let Some(params) = modern.params() else {
-            return Self { message: modern.clone(), retry: None, log_level: None };
+        let whole = || Self { message: modern.clone(), retry: None, log_level: None };
+        let Some(params) = modern.params() else { return whole() };
+        if modern.has_reserved_members() {
+            return Self::without_retry(modern, params);
+        }
+        // Only the metadata can have to go, so nothing else is looked at again.
+        let Some(meta) = modern.meta().filter(|_| modern.has_reserved_meta()) else {
+            return whole();
         };
+        let mut log_level = None;
+        let cuts = meta_cuts(modern.bytes(), meta, &mut log_level);
+        let edits = cuts.unwrap_or_else(|| vec![member_cut(modern.bytes(), meta)]);
+        Self { message: modern.edited(&edits), retry: None, log_level }
+    }
+
+    fn without_retry(modern: &Message, params: Span) -> Self {
+        let text = modern.bytes();
         let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
         let (mut retry, mut log_level) = (Retry::default(), None);
         for entry in members(text, params) {
@@ -98,6 +111,21 @@ impl LegacyRequest {
     }
 }
 
+/// What takes a member out of its object, comma included, found from its value. The key has no
+/// quotes of its own.
+fn member_cut(text: &[u8], value: Span) -> Edit<'static> {
+    let before = |end: usize| text[..end].trim_ascii_end();
+    let key = before(before(value.range().start).len().saturating_sub(1));
+    let opening = memchr::memrchr(b'"', &key[..key.len().saturating_sub(1)]).unwrap_or_default();
+    let (mut start, mut end) = (opening, value.range().end);
+    if let Some((b',', rest)) = before(start).split_last() {
+        start = rest.len();
+    } else if let Some((b',', rest)) = text[end..].trim_ascii_start().split_first() {
+        end = text.len() - rest.trim_ascii_start().len();
+    }
+    Edit { span: Span::new(start, end), with: b"" }
+}
+
 /// What goes out of `_meta`; `None` if nothing would be left of it.
 fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Vec<Edit<'static>>> {
     if meta.of(text).first() != Some(&b'{') {
@@ -105,14 +133,14 @@ fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Ve
     }
     let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
     for entry in members(text, meta) {
-        match &*entry.name() {
-            LOG_LEVEL => {
-                *log_level = Some(entry.value);
-                cuts.goes(entry.whole());
-            }
-            PROTOCOL_VERSION | CLIENT_CAPABILITIES | CLIENT_INFO => cuts.goes(entry.whole()),
-            _ => cuts.stays(entry.whole(), &mut edits),
+        if !ENVELOPE.iter().any(|name| entry.is(name)) {
+            cuts.stays(entry.whole(), &mut edits);
+            continue;
         }
+        if entry.is(LOG_LEVEL) {
+            *log_level = Some(entry.value);
+        }
+        cuts.goes(entry.whole());
     }
     cuts.end(&mut edits).then_some(edits)
 }

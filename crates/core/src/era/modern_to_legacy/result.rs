@@ -3,6 +3,9 @@
 use super::SERVER_INFO;
 use crate::jsonrpc::{Cuts, Edit, Message, Span, elements, escape, find_member, members};
 
+/// Members that only modern results have.
+const STAMPED: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
+
 /// A replacement that owns its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Patch {
@@ -70,21 +73,19 @@ pub(crate) fn stamps(
     let mut found = Found::default();
     let mut cuts = Cuts::default();
     for entry in members(text, result) {
-        match &*entry.name() {
-            "resultType" | "ttlMs" | "cacheScope" => cuts.goes(entry.whole()),
-            "toolResult" if answer == Answer::ToolCall => {
-                found.tool_result = Some(entry.value);
-                cuts.goes(entry.whole());
+        if answer == Answer::ToolCall && entry.is("toolResult") {
+            found.tool_result = Some(entry.value);
+            cuts.goes(entry.whole());
+        } else if STAMPED.iter().any(|name| entry.is(name)) {
+            cuts.goes(entry.whole());
+        } else {
+            cuts.stays(entry.whole(), &mut found.cuts);
+            if entry.is("_meta") {
+                found.meta = Some(entry.value);
+            } else if entry.is("tools") {
+                found.tools = Some(entry.value);
             }
-            name => {
-                cuts.stays(entry.whole(), &mut found.cuts);
-                match name {
-                    "_meta" => found.meta = Some(entry.value),
-                    "content" => found.content = true,
-                    "tools" => found.tools = Some(entry.value),
-                    _ => {}
-                }
-            }
+            found.content |= entry.is("content");
         }
     }
     found.is_empty = !cuts.end(&mut found.cuts);
@@ -111,7 +112,8 @@ impl Found {
         answer: Answer,
         server: Option<&[u8]>,
     ) -> Vec<Patch> {
-        let mut first = br#""resultType":"complete","#.to_vec();
+        let mut first = Vec::with_capacity(256);
+        first.extend_from_slice(br#""resultType":"complete","#);
         first.extend_from_slice(answer.hints());
         if answer == Answer::ToolCall && !self.content {
             first.extend_from_slice(&self.missing_content(text));
@@ -119,13 +121,19 @@ impl Found {
         let meta = self.meta.filter(|meta| meta.of(text).first() == Some(&b'{'));
         let mut patches = Vec::with_capacity(2);
         if let Some(server) = server {
-            let member = [b"\"", SERVER_INFO.as_bytes(), b"\":", server].concat();
+            let member = [b"\"", SERVER_INFO.as_bytes(), b"\":", server];
             match meta {
                 None if self.meta.is_some() => {}
-                None => first.extend_from_slice(&[b"\"_meta\":{", &member[..], b"},"].concat()),
+                None => {
+                    first.extend_from_slice(b"\"_meta\":{");
+                    for part in member {
+                        first.extend_from_slice(part);
+                    }
+                    first.extend_from_slice(b"},");
+                }
                 // The server's own word counts.
                 Some(meta) if find_member(text, meta, SERVER_INFO).is_some() => {}
-                Some(meta) => patches.push(at_start(text, meta, member)),
+                Some(meta) => patches.push(at_start(text, meta, member.concat())),
             }
         }
         if self.is_empty {

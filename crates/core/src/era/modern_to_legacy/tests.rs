@@ -23,6 +23,7 @@ fn stripped(params: &str) -> String {
     assert_eq!(request.id_span(), again.id_span());
     assert_eq!(request.requested_token(), again.requested_token());
     assert_eq!(request.uri(), again.uri());
+    assert_eq!(request.name(), again.name());
     let params = request.params().map(|span| request.text(span)).unwrap_or_default();
     String::from_utf8(params.to_vec()).unwrap()
 }
@@ -35,6 +36,8 @@ fn requests_lose_their_metadata_and_nothing_else() {
         (format!(r#"{{"name":"a","_meta":{{{V},{C}}}}}"#), r#"{"name":"a"}"#),
         (format!(r#"{{"_meta":{{{V}, {C}}}, "name":"a"}}"#), r#"{"name":"a"}"#),
         (format!(r#"{{"_meta":{{{V},{C}}}}}"#), "{}"),
+        (format!(r#"{{"a":{{}} , "\u005fmeta" : {{{V}}} , "b":1}}"#), r#"{"a":{}  , "b":1}"#),
+        (format!(r#"{{ "_\u006deta" : {{{V}}} , "name":"\u0061" }}"#), r#"{ "name":"\u0061" }"#),
         (
             format!(r#"{{"_meta":{{{V},"progressToken":1.0,{C},"traceparent":"x"}},"uri":"u"}}"#),
             r#"{"_meta":{"progressToken":1.0,"traceparent":"x"},"uri":"u"}"#,

@@ -27,12 +27,15 @@ use crate::{
         Era,
         classify::{Posted, PostedKind, classify, classify_batch, validate},
     },
-    jsonrpc::{Body, Kind, Message, Span, decode_string, find_member},
+    jsonrpc::{Body, Kind, Message, find_member},
     protocol::{
         MODERN,
-        header::mirror::{check_parameters, mirrored_name},
+        header::{
+            annotation::MirroredParameter,
+            mirror::{check_parameters, mirrored_name},
+        },
     },
-    relay::{Client, Connection, Principal, Sink},
+    relay::{Client, Principal, Sink},
     session::{Encoding, Reading, Stream},
 };
 
@@ -92,7 +95,8 @@ impl Front {
             return Ok(self.refuse(&Refused::media_type(message.id())));
         }
         let is_request = message.kind() == Kind::Request;
-        if is_request && let Err(refused) = climb(&message, headers) {
+        let name = mirrored_name(&message);
+        if is_request && let Err(refused) = climb(&message, name.as_deref(), headers) {
             return Ok(self.refuse(&refused));
         }
         let client = Client {
@@ -109,7 +113,11 @@ impl Front {
             }
         };
         let closing = Closing(connection);
-        if let Err(refused) = mirrors(&*closing.0, &message, headers) {
+        let tool = name.filter(|_| message.method() == "tools/call");
+        let mirrored = tool.and_then(|tool| closing.0.mirrored(&tool));
+        if let Some(mirrored) = mirrored
+            && let Err(refused) = mirrors(&mirrored, &message, headers)
+        {
             return Ok(self.refuse(&refused));
         }
         let message = self.traced(headers, message);
@@ -149,36 +157,29 @@ fn sort(message: Message, headers: &HeaderMap) -> Sorted {
 }
 
 /// Holds a request against its headers, rung by rung.
-fn climb(message: &Message, headers: &HeaderMap) -> Result<(), Refused> {
+fn climb(message: &Message, name: Option<&str>, headers: &HeaderMap) -> Result<(), Refused> {
     let method = message.method();
-    let name = mirrored_name(message);
-    let posted = Posted { name: name.as_deref(), ..posted(message, &method) };
+    let posted = Posted { name, ..posted(message, &method) };
     let refused = |refusal| Refused::ladder(&refusal, message.id());
     validate(&posted, headers).map(drop).map_err(refused)
 }
 
-/// Holds the mirrored parameters of a tool against its arguments, if the tool is known.
+/// Holds the mirrored parameters of a tool against its arguments.
 fn mirrors(
-    connection: &dyn Connection,
+    mirrored: &[MirroredParameter],
     message: &Message,
     headers: &HeaderMap,
 ) -> Result<(), Refused> {
-    if message.method() != "tools/call" {
-        return Ok(());
-    }
-    let mirrored = parameter(message, "name").and_then(|tool| connection.mirrored(&tool));
-    let Some(mirrored) = mirrored else { return Ok(()) };
     let arguments = message
         .params()
         .and_then(|params| find_member(message.bytes(), params, "arguments"))
         .and_then(|span| serde_json::from_slice(message.text(span)).ok());
     let arguments: Value = arguments.unwrap_or_default();
-    check_parameters(headers, &mirrored, &arguments)
+    check_parameters(headers, mirrored, &arguments)
         .map_err(|mismatch| Refused::mismatch(&mismatch, message.id()))
 }
 
 fn posted<'a>(message: &'a Message, method: &'a str) -> Posted<'a> {
-    let meta = message.meta().map(|span| message.text(span));
     Posted {
         kind: match message.kind() {
             Kind::Request => PostedKind::Request,
@@ -186,18 +187,10 @@ fn posted<'a>(message: &'a Message, method: &'a str) -> Posted<'a> {
             Kind::Result | Kind::Error => PostedKind::Response,
         },
         method,
-        meta: meta
-            .and_then(|meta| std::str::from_utf8(meta).ok())
-            .filter(|meta| meta.starts_with('{')),
+        meta: message.meta().map(|span| message.text(span)),
         claims_version: message.claims_version(),
         name: None,
     }
-}
-
-/// A parameter that is a text.
-fn parameter(message: &Message, name: &str) -> Option<String> {
-    let span: Span = find_member(message.bytes(), message.params()?, name)?;
-    decode_string(message.text(span))
 }
 
 /// Requests that present the same are of the same principal; those that present nothing are

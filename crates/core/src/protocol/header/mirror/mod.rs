@@ -2,14 +2,16 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::GetAll};
 use serde_json::{Number, Value};
 
 use super::{
     annotation::MirroredParameter,
     value::{InvalidValue, decode, encode},
 };
-use crate::jsonrpc::{Message, decode_string, find_member};
+use crate::jsonrpc::{Message, find_member, string_text};
+
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Largest integer that every peer holds exactly.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -40,19 +42,21 @@ impl Mismatch {
 }
 
 /// What `Mcp-Name` mirrors of this request, if it mirrors anything.
-pub(crate) fn mirrored_name(request: &Message) -> Option<String> {
-    let name = match &*request.method() {
-        "tools/call" | "prompts/get" => "name",
-        "resources/read" => "uri",
-        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
-        _ => return None,
-    };
-    decode_string(request.text(find_member(request.bytes(), request.params()?, name)?))
+pub(crate) fn mirrored_name(request: &Message) -> Option<Cow<'_, str>> {
+    match &*request.method() {
+        "tools/call" | "prompts/get" => request.name(),
+        "resources/read" => request.uri().map(Cow::Owned),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => {
+            let id = find_member(request.bytes(), request.params()?, "taskId")?;
+            string_text(request.text(id))
+        }
+        _ => None,
+    }
 }
 
 /// Holds `Mcp-Name` against the name or URI in the body.
 pub(crate) fn check_name(headers: &HeaderMap, body: &str) -> Result<(), Mismatch> {
-    check(headers, "Mcp-Name", body, |said| said == body)
+    check(&headers.get_all(NAME), "Mcp-Name", body, |said| said == body)
 }
 
 /// Holds the `Mcp-Param-*` headers of a tool against its arguments. Nothing is expected for an
@@ -66,7 +70,7 @@ pub(crate) fn check_parameters(
     for MirroredParameter { header, path, .. } in parameters {
         let Some(argument) = argument(arguments, path) else { continue };
         let Some(text) = text(argument) else { continue };
-        check(headers, header, &text, |said| match argument {
+        check(&headers.get_all(header), header, &text, |said| match argument {
             Value::Number(number) => said == text || is_equal_number(said, number),
             _ => said == text,
         })?;
@@ -88,13 +92,13 @@ pub(crate) fn parameter_headers(
 }
 
 fn check(
-    headers: &HeaderMap,
+    values: &GetAll<'_, HeaderValue>,
     header: &str,
     body: &str,
     agrees: impl FnOnce(&str) -> bool,
 ) -> Result<(), Mismatch> {
     let name = || header.to_owned();
-    let mut values = headers.get_all(header).iter();
+    let mut values = values.iter();
     let value = values.next().ok_or_else(|| Mismatch::Missing { header: name() })?;
     if values.next().is_some() {
         return Err(Mismatch::Repeated { header: name() });

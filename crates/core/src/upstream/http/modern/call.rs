@@ -195,10 +195,7 @@ fn with_id_of(response: Message, request: &Message) -> Message {
 
 fn with_id(message: Message, id: &[u8]) -> Message {
     let Some(span) = message.id_span() else { return message };
-    let source = message.bytes();
-    let edits = [Edit { span, with: id }];
-    let whole = jsonrpc::Assembly { before: b"", source, edits: &edits, behind: b"" };
-    Message::parse(whole.frame().runs().concat().into()).unwrap_or(message)
+    message.rewritten(&[Edit { span, with: id }])
 }
 
 #[cfg(test)]

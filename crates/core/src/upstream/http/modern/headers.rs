@@ -2,12 +2,14 @@
 //!
 //! They are made from the body that is sent, never taken from the client's own request.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::Carrier;
 use crate::{
-    jsonrpc::{Message, decode_string, find_member},
+    jsonrpc::{Message, find_member},
     protocol::header::{
         mirror::{mirrored_name, parameter_headers},
         value::encode,
@@ -43,10 +45,6 @@ pub(super) fn standard(message: &Message) -> HeaderMap {
 }
 
 /// The tool that a message calls.
-pub(super) fn tool(message: &Message) -> Option<String> {
-    if message.method() != "tools/call" {
-        return None;
-    }
-    let span = find_member(message.bytes(), message.params()?, "name")?;
-    decode_string(message.text(span))
+pub(super) fn tool(message: &Message) -> Option<Cow<'_, str>> {
+    message.name().filter(|_| message.method() == "tools/call")
 }

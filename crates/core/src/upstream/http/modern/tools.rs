@@ -11,7 +11,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::{
-    jsonrpc::{Assembly, Cuts, Edit, Message, Span, decode_string, elements, find_member},
+    jsonrpc::{Cuts, Message, Span, decode_string, elements, find_member},
     protocol::header::annotation::{InvalidAnnotation, MirroredParameter, mirrored_parameters},
 };
 
@@ -59,7 +59,7 @@ impl Tools {
         }
         drop(known);
         cuts.end(&mut edits);
-        if edits.is_empty() { response } else { with(response, &edits) }
+        if edits.is_empty() { response } else { response.rewritten(&edits) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -90,13 +90,6 @@ fn learn(
         }
     }
     Ok(())
-}
-
-fn with(response: Message, edits: &[Edit<'_>]) -> Message {
-    let source = response.bytes();
-    let whole = Assembly { before: b"", source, edits, behind: b"" };
-    // Rare enough to be looked at once more, instead of every range being moved.
-    Message::parse(whole.frame().runs().concat().into()).unwrap_or(response)
 }
 
 #[cfg(test)]

@@ -1,87 +1,24 @@
-//! The stdio MCP server behind every contestant: answers at more than two million messages a
-//! second through a pipe, so that it is never what is measured.
-//!
-//! Tools: `echo` returns its text; `blob` returns `bytes` letters; `progress` sends `count`
-//! notifications at once and then answers; `drip` sends `count` notifications of `bytes` letters
-//! from a thread of its own, evenly over `millis`, while other calls go on.
+//! The answers, as lines.
 
 use std::{
-    borrow::Cow,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     thread,
     time::{Duration, Instant},
 };
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-const READ_BUFFER: usize = 256 * 1024;
-const FLUSH_ABOVE: usize = 256 * 1024;
+use crate::{
+    FLUSH_ABOVE, flush,
+    message::{Message, Params},
+};
+
 const DRIP_TICK: Duration = Duration::from_millis(5);
 
 const TOOLS: &str = r#"{"tools":[{"name":"echo","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}},{"name":"blob","inputSchema":{"type":"object","properties":{"bytes":{"type":"integer"}}}},{"name":"progress","inputSchema":{"type":"object","properties":{"count":{"type":"integer"}}}},{"name":"drip","inputSchema":{"type":"object","properties":{"count":{"type":"integer"},"bytes":{"type":"integer"},"millis":{"type":"integer"}}}}]}"#;
 
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Cow<'a, str>,
-    #[serde(borrow, default)]
-    params: Params<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Params<'a> {
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    arguments: Arguments<'a>,
-    #[serde(borrow, rename = "_meta", default)]
-    meta: Meta<'a>,
-    #[serde(borrow)]
-    protocol_version: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-struct Arguments<'a> {
-    #[serde(borrow)]
-    text: Option<&'a RawValue>,
-    #[serde(default)]
-    bytes: usize,
-    #[serde(default)]
-    count: u64,
-    #[serde(default)]
-    millis: u64,
-}
-
-#[derive(Default, Deserialize)]
-struct Meta<'a> {
-    #[serde(borrow, rename = "progressToken")]
-    progress_token: Option<&'a RawValue>,
-}
-
-fn main() -> io::Result<()> {
-    let mut input = BufReader::with_capacity(READ_BUFFER, io::stdin().lock());
-    let mut line = Vec::new();
-    let mut output = Vec::new();
-    loop {
-        let whole_line_waiting = memchr::memchr(b'\n', input.buffer()).is_some();
-        if !whole_line_waiting || output.len() > FLUSH_ABOVE {
-            flush(&mut output)?;
-        }
-        line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
-            return flush(&mut output);
-        }
-        if let Ok(message) = serde_json::from_slice(&line) {
-            answer(&message, &mut output)?;
-        }
-    }
-}
-
-fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+/// Answers a request; a notification has no answer.
+pub(crate) fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<()> {
     let Some(id) = message.id else { return Ok(()) };
     let params = &message.params;
     match message.method.as_ref() {
@@ -182,15 +119,4 @@ fn progress_line(output: &mut Vec<u8>, token: &str, step: u64, message: &str) ->
         write!(output, r#","message":"{message}""#)?;
     }
     output.write_all(b"}}\n")
-}
-
-/// One write per batch: `Stdout` would look for line ends and cut it up.
-fn flush(output: &mut Vec<u8>) -> io::Result<()> {
-    if !output.is_empty() {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(output)?;
-        stdout.flush()?;
-        output.clear();
-    }
-    Ok(())
 }

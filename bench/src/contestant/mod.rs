@@ -1,11 +1,13 @@
-//! Who takes part: how each is started, where it listens, and how it spells things. Everything
-//! else is at its defaults.
+//! Who takes part, where each is installed and how it spells things. How they are started is in
+//! `command`, `node` and `remote`; everything else is at its defaults.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod command;
+mod node;
+mod remote;
+
+use std::{path::PathBuf, process::Command};
+
+pub(crate) use self::{command::command, remote::command as towards_remote};
 
 /// Which of its ways a contestant is started in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +18,12 @@ pub(crate) enum Setup {
     Stateless,
     /// HTTP+SSE.
     Sse,
+    /// In Node: `startHTTPServer` with a `createServer` of the v1 SDK.
+    NodeV1,
+    /// In Node: the same with a server of the v2 SDK.
+    NodeV2,
+    /// In Node: `startHTTPServer` in front of the stdio server.
+    NodeUpstream,
 }
 
 /// A proxy that is measured.
@@ -27,6 +35,8 @@ pub(crate) enum Contestant {
     Ours,
     /// npm `mcp-proxy`.
     Npm,
+    /// Its last release for the v1 SDK, which takes part in Node only.
+    NpmV1,
     /// npm `supergateway`.
     Supergateway,
     /// PyPI `mcp-proxy`.
@@ -44,11 +54,20 @@ pub(crate) struct Places {
     pub(crate) ours: PathBuf,
     /// Where peers are installed.
     pub(crate) cache: PathBuf,
+    /// The repository.
+    pub(crate) root: PathBuf,
 }
 
 impl Contestant {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Bare, Self::Ours, Self::Npm, Self::Supergateway, Self::Pypi, Self::Crate];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Bare,
+        Self::Ours,
+        Self::Npm,
+        Self::NpmV1,
+        Self::Supergateway,
+        Self::Pypi,
+        Self::Crate,
+    ];
 
     /// The name on the command line and in `results.json`.
     pub(crate) fn name(self) -> &'static str {
@@ -56,6 +75,7 @@ impl Contestant {
             Self::Bare => "bare",
             Self::Ours => "ours",
             Self::Npm => "npm",
+            Self::NpmV1 => "npm-v1",
             Self::Supergateway => "supergateway",
             Self::Pypi => "pypi",
             Self::Crate => "crate",
@@ -68,6 +88,7 @@ impl Contestant {
             Self::Bare => "bare relay",
             Self::Ours => "mcp-proxy (this)",
             Self::Npm => "npm mcp-proxy 6.7.19",
+            Self::NpmV1 => "npm mcp-proxy 6.4.0",
             Self::Supergateway => "supergateway 4.0.0",
             Self::Pypi => "PyPI mcp-proxy 0.13.0",
             Self::Crate => "crate mcp-proxy 0.6.0",
@@ -81,6 +102,7 @@ impl Contestant {
             Self::Bare => places.build.join("bare"),
             Self::Ours => places.ours.clone(),
             Self::Npm => modules.join("mcp-proxy/dist/bin/mcp-proxy.mjs"),
+            Self::NpmV1 => places.node_modules().join("mcp-proxy-original-v1/dist/index.mjs"),
             Self::Supergateway => modules.join("supergateway/dist/index.js"),
             Self::Pypi => places.cache.join("python/bin/mcp-proxy"),
             Self::Crate => places.cache.join("crate/bin/mcp-proxy"),
@@ -95,62 +117,26 @@ impl Contestant {
         if self == Self::Crate { "server/" } else { "" }
     }
 
-    /// The command that serves the echo server on `port`; `None` if it cannot be served so.
-    pub(crate) fn command(
-        self,
-        places: &Places,
-        setup: Setup,
-        port: u16,
-    ) -> io::Result<Option<Command>> {
+    /// Runs the program, without arguments yet.
+    fn run(self, places: &Places) -> Command {
         let program = self.program(places);
-        let server = places.build.join("echo");
-        let mut command = match self {
-            Self::Npm | Self::Supergateway => {
-                let mut node = Command::new("node");
-                node.arg(program);
-                node
-            }
-            _ => Command::new(program),
-        };
-        let port_text = port.to_string();
-        match self {
-            Self::Bare => {
-                command.arg(port_text).arg(server);
-            }
-            Self::Ours | Self::Npm | Self::Pypi => {
-                command.args(["--port", &port_text]);
-                command.args((setup == Setup::Stateless).then_some("--stateless"));
-                command.arg("--").arg(server);
-            }
-            Self::Supergateway => {
-                command.args(["--port", &port_text, "--stdio"]).arg(server);
-                match setup {
-                    Setup::Sessions => {
-                        command.args(["--outputTransport", "streamableHttp", "--stateful"]);
-                    }
-                    Setup::Stateless => {
-                        command.args(["--outputTransport", "streamableHttp"]);
-                    }
-                    Setup::Sse => {}
-                }
-            }
-            Self::Crate if setup == Setup::Sessions => {
-                command.arg("--config").arg(crate_config(places, port, &server)?);
-            }
-            Self::Crate => return Ok(None),
+        if matches!(self, Self::Npm | Self::NpmV1 | Self::Supergateway) {
+            let mut node = Command::new("node");
+            node.arg(program);
+            return node;
         }
-        Ok(Some(command))
+        Command::new(program)
     }
 }
 
-fn crate_config(places: &Places, port: u16, server: &Path) -> io::Result<PathBuf> {
-    let path = places.cache.join("crate.toml");
-    let server = server.display();
-    let config = format!(
-        "[proxy]\nname = \"bench\"\n\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {port}\n\n\
-         [[backends]]\nname = \"server\"\ntransport = \"stdio\"\ncommand = \"{server}\"\n\n\
-         [observability]\nlog_level = \"warn\"\n"
-    );
-    fs::write(&path, config)?;
-    Ok(path)
+impl Places {
+    /// The stdio server behind every contestant.
+    pub(crate) fn echo(&self) -> PathBuf {
+        self.build.join("echo")
+    }
+
+    /// The repository's own npm tree, with the SDKs and two releases of the original.
+    fn node_modules(&self) -> PathBuf {
+        self.root.join("node_modules")
+    }
 }

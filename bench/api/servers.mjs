@@ -1,0 +1,32 @@
+// The echo server in JavaScript, made with either SDK, as `createServer` wants it.
+const identity = [{ name: "echo", version: "1.0.0" }, { capabilities: { tools: {} } }];
+
+const tool = { inputSchema: { properties: { text: { type: "string" } }, type: "object" }, name: "echo" };
+
+const answers = {
+  "tools/call": ({ params }) => ({ content: [{ text: params.arguments.text, type: "text" }] }),
+  "tools/list": () => ({ tools: [tool] }),
+};
+
+const v1 = async () => {
+  const { Server } = await import("@modelcontextprotocol/sdk/server/index.js");
+  const types = await import("@modelcontextprotocol/sdk/types.js");
+  return async () => {
+    const server = new Server(...identity);
+    server.setRequestHandler(types.CallToolRequestSchema, answers["tools/call"]);
+    server.setRequestHandler(types.ListToolsRequestSchema, answers["tools/list"]);
+    return server;
+  };
+};
+
+const v2 = async () => {
+  const { Server } = await import("@modelcontextprotocol/server");
+  return async () => {
+    const server = new Server(...identity);
+    for (const [method, answer] of Object.entries(answers)) server.setRequestHandler(method, answer);
+    return server;
+  };
+};
+
+/** A function that makes a server with the `"v1"` or `"v2"` SDK. */
+export const createServer = (sdk) => ({ v1, v2 })[sdk]();

@@ -1,0 +1,54 @@
+//! The MCP server behind every contestant: answers at more than two million messages a second
+//! through a pipe, so that it is never what is measured. With a port it serves HTTP instead, for
+//! those that stand in for a remote server.
+//!
+//! Tools: `echo` returns its text; `blob` returns `bytes` letters; `progress` sends `count`
+//! notifications at once and then answers; `drip` sends `count` notifications of `bytes` letters
+//! from a thread of its own, evenly over `millis`, while other calls go on. The last two are for
+//! stdio.
+
+mod answer;
+mod http;
+mod message;
+
+use std::io::{self, BufRead, BufReader, Write};
+
+const READ_BUFFER: usize = 256 * 1024;
+const FLUSH_ABOVE: usize = 256 * 1024;
+
+fn main() -> io::Result<()> {
+    match std::env::args().nth(1) {
+        Some(port) => http::serve(port.parse().map_err(io::Error::other)?),
+        None => serve(),
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let mut input = BufReader::with_capacity(READ_BUFFER, io::stdin().lock());
+    let mut line = Vec::new();
+    let mut output = Vec::new();
+    loop {
+        let whole_line_waiting = memchr::memchr(b'\n', input.buffer()).is_some();
+        if !whole_line_waiting || output.len() > FLUSH_ABOVE {
+            flush(&mut output)?;
+        }
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return flush(&mut output);
+        }
+        if let Ok(message) = serde_json::from_slice(&line) {
+            answer::answer(&message, &mut output)?;
+        }
+    }
+}
+
+/// One write per batch: `Stdout` would look for line ends and cut it up.
+fn flush(output: &mut Vec<u8>) -> io::Result<()> {
+    if !output.is_empty() {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(output)?;
+        stdout.flush()?;
+        output.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! The commands that stand in for a remote server on standard input and output.
+
+use std::{io, net::SocketAddr, process::Command};
+
+use super::{Contestant, Places, node};
+
+/// The command that a client talks to over stdio instead of the server at `remote`.
+pub(crate) fn command(
+    contestant: Contestant,
+    places: &Places,
+    remote: SocketAddr,
+) -> io::Result<Option<Command>> {
+    let url = format!("http://{remote}/mcp");
+    let mut command = contestant.run(places);
+    match contestant {
+        Contestant::Bare => command.arg(remote.to_string()),
+        Contestant::Ours => command.arg(url),
+        // Its command cannot, its library can.
+        Contestant::Npm => {
+            return Ok(node::script(contestant, places)?.map(|mut script| {
+                script.args(["stdio", &url]);
+                script
+            }));
+        }
+        Contestant::Supergateway => command.args(["--streamableHttp", &url]),
+        Contestant::Pypi => command.args(["--transport", "streamablehttp", &url]),
+        Contestant::NpmV1 | Contestant::Crate => return Ok(None),
+    };
+    Ok(Some(command))
+}
