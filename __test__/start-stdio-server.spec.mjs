@@ -157,7 +157,10 @@ describe("startStdioServer", () => {
     assert.equal(modern.stderr.entries.length, 1);
     const wrong = run(`${start}, upstreamProtocol: "next" }).catch((error) => console.error(String(error)));`);
     assert.deepEqual(await wrong.closed, [0, null]);
-    assert.match(wrong.stderr.entries[0], /^TypeError: startStdioServer: unknown variant `next`/);
+    assert.match(
+      wrong.stderr.entries[0],
+      /^TypeError: startStdioServer: option "upstreamProtocol" must be "auto" or "legacy" or "modern", not "next"/,
+    );
   });
 
   test("goes on although the program looks at its standard streams", async () => {

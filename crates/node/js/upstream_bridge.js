@@ -56,6 +56,8 @@ class Bridge {
     const lease = shares.attach();
     this.#sinks.set(lease, sink);
     this.#carryOut();
+    // The client may have been connected anew since the last attempt.
+    this.#retryNow();
     return {
       addResourceSubscription: (uri) => this.#wish((wish) => shares.want(lease, uri, wish)),
       entitles: (method, { level, uri } = {}) => {
@@ -169,11 +171,16 @@ class Bridge {
   #retryAfter(pause) {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      if (!this.#isConnected) return;
-      this.#shares.retry();
-      this.#carryOut();
+      this.#retry = undefined;
+      this.#retryNow();
     }, pause);
     this.#retry.unref();
+  }
+
+  #retryNow() {
+    if (this.#retry || !this.#isConnected) return;
+    this.#shares.retry();
+    this.#carryOut();
   }
 
   /** As the fallback they come as the server sent them, before a schema of the SDK drops what it does not know. */
