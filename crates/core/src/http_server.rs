@@ -40,6 +40,12 @@ impl Servers {
         self.0.send(server, text, related, event_id)
     }
 
+    /// The stream of a session on which the answer to the request with this raw id travels; 0 is
+    /// the one of messages that answer nothing.
+    pub fn stream_of(&self, server: ServerId, request: &[u8]) -> u64 {
+        self.0.stream_of(server, request)
+    }
+
     /// Ends the response stream of a request, or the one of unasked messages, for its client to
     /// come back to; without an event store nothing happens.
     pub fn interrupt(&self, server: ServerId, related: Option<&[u8]>) {

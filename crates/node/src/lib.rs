@@ -7,12 +7,14 @@ pub mod command;
 mod event;
 pub mod gate;
 mod head;
+mod invalid;
 pub mod log;
 mod options;
-pub mod retries;
+
 mod route;
 mod runtime;
 pub mod server;
+pub mod shares;
 pub mod stdio;
 
 use napi_derive::napi;
