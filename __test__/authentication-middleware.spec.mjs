@@ -80,4 +80,15 @@ describe("AuthenticationMiddleware", () => {
     assert.equal(JSON.parse(body).error.message, "Insufficient scope");
     assert.equal(JSON.parse(body).id, null);
   });
+
+  test("a TypeError says what is wrong with its configuration", () => {
+    for (const [config, message] of [
+      [{ apiKey: 1 }, /"apiKey" must be a string, not 1/],
+      [{ oauth: "x" }, /"oauth" must be an object, not "x"/],
+      [{ oauth: { realm: true } }, /"oauth.realm" must be a string, not true/],
+      ["key", /must be an object of options/],
+    ]) {
+      assert.throws(() => new AuthenticationMiddleware(config), { message, name: "TypeError" });
+    }
+  });
 });

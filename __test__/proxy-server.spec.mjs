@@ -5,6 +5,21 @@ import { proxyServer } from "mcp-proxy";
 
 import { connectDownstream, connectUpstream, everyCapability, majors, wire } from "./support/sdk-pair.mjs";
 
+test("what is no client and no server of an SDK is a TypeError that names the option", async () => {
+  const { client } = await connectUpstream("v2");
+  for (const nothing of [undefined, null, 1, {}, { server: 1 }]) {
+    await assert.rejects(proxyServer({ client, server: nothing, serverCapabilities: {} }), {
+      message: /"server" must be a server of an MCP SDK/,
+      name: "TypeError",
+    });
+    const server = new majors.v2.Server({ name: "s", version: "1" }, { capabilities: {} });
+    await assert.rejects(proxyServer({ client: nothing, server, serverCapabilities: {} }), {
+      message: /"client" must be a client of an MCP SDK/,
+      name: "TypeError",
+    });
+  }
+});
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const pairs = Object.keys(majors).flatMap((server) => Object.keys(majors).map((client) => [server, client]));

@@ -8,6 +8,8 @@ import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { ServerType, startStdioServer } from "mcp-proxy";
+
 import { Journal } from "./support/journal.mjs";
 import { eachLine } from "./support/lines.mjs";
 
@@ -155,7 +157,10 @@ describe("startStdioServer", () => {
     assert.equal(modern.stderr.entries.length, 1);
     const wrong = run(`${start}, upstreamProtocol: "next" }).catch((error) => console.error(String(error)));`);
     assert.deepEqual(await wrong.closed, [0, null]);
-    assert.match(wrong.stderr.entries[0], /^TypeError: startStdioServer: unknown variant `next`/);
+    assert.match(
+      wrong.stderr.entries[0],
+      /^TypeError: startStdioServer: option "upstreamProtocol" must be "auto" or "legacy" or "modern", not "next"/,
+    );
   });
 
   test("goes on although the program looks at its standard streams", async () => {
@@ -252,5 +257,21 @@ describe("startStdioServer", () => {
     assert.deepEqual(stderr.entries, [
       "startStdioServer needs an MCP SDK: install @modelcontextprotocol/client and @modelcontextprotocol/server, or @modelcontextprotocol/sdk",
     ]);
+  });
+
+  test("a TypeError says what is wrong with its options", async () => {
+    const url = "http://127.0.0.1:1/mcp";
+    for (const [options, message] of [
+      [{ url: "nowhere" }, /Invalid URL/],
+      [{}, /Invalid URL/],
+      [{ upstreamProtocol: "old", url }, /"upstreamProtocol" must be "auto" or "legacy" or "modern", not "old"/],
+      [{ transportOptions: { requestInit: { headers: 1 } }, url }, /headers/i],
+      [{ initStreamClient: 1, url }, /not a function/],
+    ]) {
+      await assert.rejects(startStdioServer({ serverType: ServerType.HTTPStream, ...options }), {
+        message,
+        name: "TypeError",
+      });
+    }
   });
 });

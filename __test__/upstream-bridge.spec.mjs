@@ -186,6 +186,34 @@ describe("getUpstreamBridge with a v2 client of a 2026-07-28 upstream", () => {
     assert.equal(listen.mock.callCount(), 2);
   });
 
+  test("listens again for who comes after the client was connected anew", async (t) => {
+    t.mock.method(console, "error", () => {});
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const listen = t.mock.fn(() => Promise.reject(new Error("not now")));
+    const client = {
+      getProtocolEra: () => "modern",
+      getServerCapabilities: () => everyCapability,
+      listen,
+      setNotificationHandler: () => {},
+      transport: {},
+    };
+    const bridge = getUpstreamBridge({ client });
+    bridge.subscribe({});
+    await new Promise(setImmediate);
+    client.transport = undefined;
+    t.mock.timers.tick(60_000);
+    assert.equal(listen.mock.callCount(), 1);
+    client.transport = {};
+    bridge.subscribe({});
+    assert.equal(listen.mock.callCount(), 2);
+    await new Promise(setImmediate);
+    bridge.subscribe({});
+    assert.equal(listen.mock.callCount(), 2, "the next attempt has its time");
+    await bridge.close();
+    t.mock.timers.tick(60_000);
+    assert.equal(listen.mock.callCount(), 2);
+  });
+
   test("listens again when the upstream cancels the stream", async (t) => {
     const { client, listened, upstream } = await connectModernUpstream();
     const bridge = getUpstreamBridge({ client });

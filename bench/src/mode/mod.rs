@@ -113,6 +113,7 @@ pub(crate) fn all() -> Vec<Mode> {
         special("remote-c32", Work::Remote(32)),
         node("node-v1", Setup::NodeV1),
         node("node-v2", Setup::NodeV2),
+        Mode { setup: Setup::NodeV1, ..calls("node-v1-modern", Dialect::Modern, 32, small()) },
         node("node-upstream", Setup::NodeUpstream),
         node_v2("node-large", Work::Large),
         node_v2("node-sessions", Work::Sessions),

@@ -102,6 +102,7 @@ const REMOTE: &[Row] = &[
 const NODE: &[Row] = &[
     row("calls/s, createServer with SDK v1, 32 connections", "node-v1", CallsPerSecond),
     row("… SDK v2", "node-v2", CallsPerSecond),
+    row("… SDK v1, clients of 2026-07-28", "node-v1-modern", CallsPerSecond),
     row("… upstream: a stdio server", "node-upstream", CallsPerSecond),
     row("CPU of the process, ms per 1,000 calls, SDK v1", "node-v1", CpuPerThousand),
     row("… SDK v2", "node-v2", CpuPerThousand),

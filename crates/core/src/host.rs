@@ -145,8 +145,6 @@ pub struct Delivery<'a> {
     pub server: ServerId,
     /// The message, one line of JSON.
     pub text: &'a [u8],
-    /// The stream of the session that it is answered on; 0 is the one of messages that answer nothing.
-    pub stream: u64,
     /// The request that carried it.
     pub caller: &'a std::sync::Arc<Caller>,
 }

@@ -21,17 +21,20 @@ mod seats;
 mod session;
 mod stdio_server;
 mod sync;
+mod task;
 pub mod telemetry;
 mod tls;
 pub mod tunnel;
 mod upstream;
 
 pub use downstream::http::Denial;
-pub use era::modern_server::{Pause, Retries};
 pub use error::Error;
 pub use http_server::{HttpServer, Servers};
 pub use proxy::{Connected, Proxy};
-pub use relay::{Gate, Unsent};
+pub use relay::{
+    Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Unsent, Wish,
+    untagged,
+};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};
 pub use upstream::{Guard, groups_left};
 

@@ -1,5 +1,6 @@
 "use strict";
 // What a callback threw, as an answer to the addon. What follows from it is decided there.
+const { report } = require("./promises.js");
 
 const isResponseLike = (error) =>
   typeof error === "object" && error !== null && "status" in error && "headers" in error && "statusText" in error;
@@ -16,34 +17,30 @@ const responseAnswer = async (response) => {
   return { response: { body, headers, status: response.status, statusText: String(response.statusText) } };
 };
 
-const scopeAnswer = ({ data }) => ({
-  scope: { description: data.errorDescription ?? null, required: (data.requiredScopes ?? []).map(String) },
-});
-
-/** Why `authenticate` or `createServer` failed. */
-const failure = async (error) => {
+const answer = (error, { doing, scoped }) => {
+  if (scoped && isInsufficientScope(error)) {
+    const { errorDescription, requiredScopes } = error.data;
+    return { scope: { description: errorDescription ?? null, required: (requiredScopes ?? []).map(String) } };
+  }
+  if (doing) {
+    report(doing)(error);
+    return "unusable";
+  }
   if (isResponseLike(error)) return responseAnswer(error);
   return { failed: error instanceof Error || typeof error?.message === "string" ? String(error.message) : null };
 };
 
-/** Why a server that was made for one request does not serve it. */
-const unwilling = async (error) => (isInsufficientScope(error) ? scopeAnswer(error) : failure(error));
-
-/** Why a server that was made cannot be used; `doing` says what it was for. */
-const unusable = (doing) => async (error) => {
-  if (isInsufficientScope(error)) return scopeAnswer(error);
-  console.error(`[mcp-proxy] error ${doing}`, error);
-  return "unusable";
-};
-
-/** Runs `classify` on what was thrown; what cannot be looked at is as good as any other failure. */
-const refusal = async (classify, error) => {
+/**
+ * Why a callback failed: `scoped` if it may be for want of scopes; `doing` what, if no client is told of more.
+ * What cannot be looked at is as good as any other failure.
+ */
+const refusal = async (error, about = {}) => {
   try {
-    return JSON.stringify(await classify(error));
+    return JSON.stringify(await answer(error, about));
   } catch (problem) {
-    console.error("[mcp-proxy] error handling request", problem);
+    report("handling request")(problem);
     return '"unusable"';
   }
 };
 
-module.exports = { failure, refusal, unusable, unwilling };
+module.exports = { refusal };

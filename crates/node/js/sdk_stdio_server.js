@@ -1,8 +1,9 @@
 "use strict";
 // Serves a remote MCP server on this process's stdin and stdout with objects of the SDK that the caller has
 // installed: those that hooks made, or whose options only they understand.
-const { Transform } = require("node:stream");
+const { PassThrough } = require("node:stream");
 
+const { report } = require("./promises.js");
 const { proxyServer } = require("./proxy_server.js");
 const { loadSdk } = require("./sdk.js");
 const { tapTransport } = require("./tap_transport.js");
@@ -44,41 +45,33 @@ const startSdkStdioServer = async ({
 /** A transport on stdin and stdout. When stdin ends and all is answered, everything closes and the process may end. */
 const stdioTransport = ({ StdioServerTransport }, server, client) => {
   const unanswered = new Set();
-  let end;
-  // The end is held back: the transports of the SDK close at once when they see it, whatever is still asked.
-  const input = new Transform({
-    flush: (callback) => {
-      end = callback;
-      // By then the last of the input has been read.
-      setImmediate(endIfAnswered);
-    },
-    transform: (chunk, _encoding, pass) => pass(null, chunk),
-  });
+  let hasEnded = false;
   const endIfAnswered = () => {
-    if (unanswered.size > 0) return;
-    const once = end;
-    end = undefined;
-    once?.();
+    if (hasEnded && unanswered.size === 0) server.close().catch(report("closing"));
   };
-  const transport = tapTransport(new StdioServerTransport(input), ({ message, type }) => {
+  // The transports of the SDK close at once when they see the end, whatever is still asked: so they do not.
+  const input = process.stdin.pipe(new PassThrough(), { end: false });
+  process.stdin.once("end", () => {
+    hasEnded = true;
+    // By then the last of the input has been read.
+    setImmediate(endIfAnswered);
+  });
+  const { onclose } = server;
+  server.onclose = () => {
+    process.stdin.unpipe(input).pause();
+    client.close().catch(report("closing"));
+    onclose?.call(server);
+  };
+  return tapTransport(new StdioServerTransport(input), ({ message, type }) => {
     if (type === "onmessage" && message.method) {
       if (message.id !== undefined) unanswered.add(message.id);
       else if (message.method === "notifications/cancelled") unanswered.delete(message.params?.requestId);
     } else if (type === "send" && !message.method) {
       unanswered.delete(message.id);
     }
-    endIfAnswered();
+    // After it has been sent, too.
+    if (hasEnded) setImmediate(endIfAnswered);
   });
-  const logFailure = (error) => console.error("[mcp-proxy] error closing", error);
-  const { onclose } = server;
-  server.onclose = () => {
-    process.stdin.unpipe(input).pause();
-    client.close().catch(logFailure);
-    onclose?.call(server);
-  };
-  input.once("end", () => server.close().catch(logFailure));
-  process.stdin.pipe(input);
-  return transport;
 };
 
 module.exports = { startSdkStdioServer };

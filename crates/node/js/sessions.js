@@ -1,7 +1,8 @@
 "use strict";
 // The servers that `createServer` made: from the question for one to the end of its client.
 const { endModern, knowsModern, serveModern } = require("./modern.js");
-const { failure, refusal, unusable, unwilling } = require("./refusal.js");
+const { report, within } = require("./promises.js");
+const { refusal } = require("./refusal.js");
 const { HTTPServerTransport } = require("./transport.js");
 
 /** How long closing waits for callbacks and servers that do not settle. */
@@ -14,22 +15,12 @@ const LEGACY = "legacy";
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Waits for a promise, but not for ever. */
-const within = async (milliseconds, promise) => {
-  let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
-};
-
 /** Runs a callback; what it throws is told and goes no further. */
 const attempt = async (what, work) => {
   try {
     await work();
   } catch (error) {
-    console.error(`[mcp-proxy] error ${what}`, error);
+    report(what)(error);
   }
 };
 
@@ -51,8 +42,8 @@ class Sessions {
     // The response to a GET begins with the connection, so nothing after it can refuse the request.
     const isStream = head.method === "GET";
     const connecting = this.#connect(id, entry, { isStream, sessionId });
-    const failed = unusable(isStream ? "connecting to server" : "handling request");
-    const answer = await connecting.catch((error) => refusal(failed, error));
+    const doing = isStream ? "connecting to server" : "handling request";
+    const answer = await connecting.catch((error) => refusal(error, { doing, scoped: true }));
     if (answer) await this.close(id);
     this.#native.answer(question, answer);
   }
@@ -68,7 +59,7 @@ class Sessions {
     }
     const preparing = this.#prepareModern(id, entry, { authResult: head.authResult, uris });
     entry.settled ??= preparing.catch(() => {});
-    const answer = await preparing.catch((error) => refusal(unwilling, error));
+    const answer = await preparing.catch((error) => refusal(error, { scoped: true }));
     if (answer && answer !== LEGACY) await this.close(id);
     this.#native.answer(question, answer);
   }
@@ -81,7 +72,7 @@ class Sessions {
       entry.server = await this.#options.createServer(head.message);
     } catch (error) {
       this.#entries.delete(id);
-      this.#native.answer(question, await refusal(failure, error));
+      this.#native.answer(question, await refusal(error));
       return undefined;
     }
     if (!entry.closed) return entry;
@@ -109,8 +100,8 @@ class Sessions {
     return this.#entries.get(id)?.server;
   }
 
-  deliver(id, text, head, stream) {
-    this.#entries.get(id)?.transport?.deliver(text, head, stream);
+  deliver(id, text, head) {
+    this.#entries.get(id)?.transport?.deliver(text, head);
   }
 
   prime(question, id, stream) {
@@ -155,7 +146,9 @@ class Sessions {
     });
     entry.transport = transport;
     const connected = (async () => server.connect(transport))();
-    const ready = connected.then(() => (entry.ended ? undefined : this.#options.onConnect?.(server)));
+    const ready = connected.then(async () => {
+      if (!entry.ended) await this.#options.onConnect?.(server);
+    });
     // Ended no earlier: what `connect` sets up last, as a timer, would never be taken down.
     entry.settled = ready.catch(() => {});
     const waiting = Symbol("waiting");

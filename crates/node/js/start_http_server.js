@@ -3,7 +3,7 @@
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { guarded } = require("./guard.js");
-const { failure, refusal, unusable } = require("./refusal.js");
+const { refusal } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
 
@@ -12,15 +12,6 @@ const inWords = (name, value) => {
   if (typeof value === "function") return { $: "function" };
   if (typeof value === "number" && !Number.isFinite(value)) return { $: value > 0 ? "Infinity" : "NaN" };
   return name === "eventStore" && typeof value === "object" && value ? { $: "object" } : value;
-};
-
-/** The addon checks the options before it does anything. */
-const startNative = (options, listener) => {
-  try {
-    return addon.startHttpServer(JSON.stringify(guarded(options) ?? null, inWords), listener);
-  } catch (error) {
-    throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
-  }
 };
 
 class HTTPServer {
@@ -46,7 +37,7 @@ class HTTPServer {
     () => this.#settle.closed(),
     ({ head, id, server }) => this.#authenticate(id, server, head),
     ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
-    ({ head, id, stream, text }) => this.#sessions.deliver(id, text, head, stream),
+    ({ head, id, text }) => this.#sessions.deliver(id, text, head),
     ({ id }) => this.#sessions.close(id),
     ({ id }) => this.#release(id),
     ({ id, text }) => this.#judgeOrigin(id, text),
@@ -55,9 +46,9 @@ class HTTPServer {
     ({ id }) => this.#routes.bytes(id, null),
     ({ id }) => this.#routes.drained(id),
     ({ id, server, text }) => this.#sessions.replay(id, server, text),
-    ({ head, id, stream, text }) => {
+    ({ head, id, text }) => {
       setImmediate(() => this.#native.taken());
-      this.#sessions.deliver(id, text, head, stream);
+      this.#sessions.deliver(id, text, head);
     },
     ({ head, id, server, text }) => this.#sessions.createModern(id, server, JSON.parse(text), head),
     ({ id, server, stream }) => this.#sessions.prime(id, server, stream),
@@ -68,12 +59,19 @@ class HTTPServer {
     const listening = new Promise((resolve, reject) => {
       this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
     });
-    this.#native = startNative(options, (...event) => this.#dispatch(...event));
+    // The addon checks the options before it does anything.
+    const words = JSON.stringify(guarded(options) ?? null, inWords);
+    this.#native = addon.startHttpServer(words, (...event) => this.#dispatch(...event));
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
     this.port = await listening;
-    const result = { close: () => this.close(), notify: this.notify, port: this.port };
-    return options.tunnel ? { ...result, tunnel: new TunnelAddress(this.#native) } : result;
+    const native = this.#native;
+    const tunnel = {
+      get url() {
+        return native.tunnelUrl();
+      },
+    };
+    return { close: () => this.close(), notify: this.notify, port: this.port, ...(options.tunnel && { tunnel }) };
   }
 
   close() {
@@ -117,7 +115,7 @@ class HTTPServer {
     try {
       result = await this.#options.authenticate(head.message);
     } catch (error) {
-      this.#native.answer(question, await refusal(failure, error));
+      this.#native.answer(question, await refusal(error));
       return;
     }
     const denied = !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
@@ -138,7 +136,7 @@ class HTTPServer {
       await server.updateAuth(result);
       return undefined;
     } catch (error) {
-      return refusal(unusable("handling request"), error);
+      return refusal(error, { doing: "handling request", scoped: true });
     }
   }
 
@@ -153,21 +151,6 @@ class HTTPServer {
       answer = "unknown";
     }
     this.#native.answer(question, answer);
-  }
-}
-
-/** Where the tunnel leads from: known for as long as it is open, and at its last. */
-class TunnelAddress {
-  #last;
-  #native;
-
-  constructor(native) {
-    this.#native = native;
-    this.#last = native.tunnelUrl();
-  }
-
-  get url() {
-    return (this.#last = this.#native.tunnelUrl() ?? this.#last);
   }
 }
 

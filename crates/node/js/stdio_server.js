@@ -1,8 +1,6 @@
 "use strict";
 // `startStdioServer`: a remote MCP server on this process's stdin and stdout. It needs no JavaScript for its
 // messages, and no SDK, unless the caller brings objects of one.
-const { existsSync } = require("node:fs");
-
 const addon = require("./addon.js");
 const { startSdkStdioServer } = require("./sdk_stdio_server.js");
 const { ServerType } = require("./vocabulary.js");
@@ -17,16 +15,11 @@ const isNative = ({ initStdioServer, initStreamClient, transportOptions }) =>
   hasOnly(transportOptions, "requestInit") &&
   hasOnly(transportOptions?.requestInit, "headers");
 
-/** Further authorities that Node trusts; it warns of a file that is not there. */
-const caCert = () => [process.env.NODE_EXTRA_CA_CERTS].find((file) => file && existsSync(file));
-
-/** What the addon starts, trusting whom Node's own client would trust. */
-const wanted = ({ serverType, transportOptions, upstreamProtocol = "legacy", url }) => ({
-  caCert: caCert(),
-  headers: [...new Headers(transportOptions?.requestInit?.headers)],
-  insecure: process.env.NODE_TLS_REJECT_UNAUTHORIZED === "0",
-  protocol: upstreamProtocol,
+/** What the addon starts. */
+const wanted = ({ serverType, transportOptions, upstreamProtocol, url }) => ({
+  headers: Object.fromEntries(new Headers(transportOptions?.requestInit?.headers)),
   sse: serverType === ServerType.SSE,
+  upstreamProtocol,
   url: new URL(url).href,
 });
 
@@ -80,11 +73,7 @@ const failure = (text) => {
   return reached ? Object.assign(error, status && { code: status }) : new TypeError("fetch failed", { cause: error });
 };
 
-const startNative = (options) =>
-  new StdioServer().start(options).catch((error) => {
-    throw error.code === "InvalidArg" ? new TypeError(error.message) : error;
-  });
-
-const startStdioServer = async (options) => (isNative(options) ? startNative(options) : startSdkStdioServer(options));
+const startStdioServer = async (options) =>
+  isNative(options) ? new StdioServer().start(options) : startSdkStdioServer(options);
 
 module.exports = { startStdioServer };

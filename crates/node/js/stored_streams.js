@@ -2,14 +2,11 @@
 // The events of one session's streams in a store of the caller's. The addon numbers the streams; a store
 // may be shared by sessions, so their names say whose they are.
 
-const STANDALONE = 0;
-
 class StoredStreams {
   #last = Promise.resolve();
   #report;
   #sessionId;
   #store;
-  #streams = new Map();
 
   constructor(store, sessionId, report) {
     this.#report = report;
@@ -17,16 +14,8 @@ class StoredStreams {
     this.#store = store;
   }
 
-  /** Notes on which stream the answer to a request will travel. */
-  opened({ id, method }, stream) {
-    if (method !== undefined && id !== undefined) this.#streams.set(id, stream);
-  }
-
   /** Stores a message and sends it. What cannot be stored is sent all the same, and cannot be asked for again. */
-  add(message, related, send) {
-    const request = message.method === undefined ? message.id : related;
-    const stream = this.#streams.get(request) ?? STANDALONE;
-    if (message.method === undefined) this.#streams.delete(request);
+  add(message, stream, send) {
     return this.#inTurn(async () => send(await this.#stored(stream, message)));
   }
 

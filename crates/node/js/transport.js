@@ -45,7 +45,8 @@ class HTTPServerTransport {
     const related = options?.relatedRequestId;
     const text = JSON.stringify(message) ?? "";
     const send = (eventId) => this.#native.send(this.#id, text, rawId(related), eventId);
-    const status = await (this.store ? this.store.add(message, related, send) : send());
+    const stream = () => this.#native.streamOf(this.#id, rawId(message.method ? related : message.id) ?? "null");
+    const status = await (this.store ? this.store.add(message, stream(), send) : send());
     if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
   }
 
@@ -69,10 +70,9 @@ class HTTPServerTransport {
   }
 
   /** A message of the client, which came in the request `head`. */
-  deliver(text, head, stream) {
+  deliver(text, head) {
     this.#report(() => {
       const message = JSON.parse(text);
-      this.store?.opened(message, stream);
       this.extra = this.#extra(message, head);
       this.onmessage?.(message, this.extra);
     });

@@ -1,7 +1,8 @@
 "use strict";
-// What the holders of one SDK client (v1 or v2) share: its notifications, which go to every lease, and
-// its resource subscriptions, which last as long as somebody holds them.
-const { ListenStream } = require("./listen_stream.js");
+// One SDK client (v1 or v2) for all who share it. The core says what is subscribed to and who hears what;
+// here it is done with the client's methods.
+const addon = require("./addon.js");
+const { report, within } = require("./promises.js");
 
 const CLOSE_GRACE = 1000;
 
@@ -17,105 +18,169 @@ const SINK_MEMBERS = {
 /** The bridge of each client, while it is open. */
 const bridges = new WeakMap();
 
-const report = (what) => (error) => console.error(`[mcp-proxy] error ${what}`, error);
+const rpcError = (code, message) => Object.assign(new Error(message), { code });
 
 class Bridge {
   #client;
-  /** How many leases hold each subscribed URI. */
-  #holders = new Map();
-  #leases = new Set();
-  #listen;
+  #lastWish = 0;
   #options;
-  #queue = Promise.resolve();
+  #retry;
+  #shares = new addon.NativeShares();
+  #sinks = new Map();
   #stopReceiving = () => {};
+  /** Of each stream the promise of it or, once it is being closed, of its end. */
+  #streams = new Map();
+  #wishes = new Map();
+
+  /** What the core asks for. */
+  #steps = {
+    close: ({ stream }) => this.#close(stream),
+    grant: ({ wish }) => this.#settled(wish).resolve(),
+    open: ({ stream, text }) => this.#open(stream, JSON.parse(text).notifications),
+    refuse: ({ code, text, wish }, error) => this.#settled(wish).reject(text ? rpcError(code, text) : error),
+    retry: ({ pause }) => this.#retryAfter(pause),
+    subscribe: ({ uri }) => this.#ask("subscribeResource", uri),
+    unsubscribe: ({ uri }) => this.#ask("unsubscribeResource", uri),
+  };
 
   constructor(client, requestTimeout) {
     this.#client = client;
     this.#options = requestTimeout ? { timeout: requestTimeout } : undefined;
-    this.#listen = new ListenStream({
-      enqueue: (change) => this.#enqueue(change),
-      // A client that has been closed has no transport any more.
-      isWanted: () => bridges.get(client) === this && (!("transport" in client) || Boolean(client.transport)),
-      open: () => this.#openListenStream(),
-    });
     this.#receiveNotifications();
   }
 
+  /** A lease. A sink with `anyNotification` gets everything there, as it was sent. */
   subscribe(sink) {
-    const uris = new Set();
-    const lease = { sink, uris };
-    this.#leases.add(lease);
-    if (this.#isModern) this.#enqueue(() => this.#leases.size > 0 && this.#listen.ensure());
+    const shares = this.#shares;
+    this.#meet();
+    const lease = shares.attach();
+    this.#sinks.set(lease, sink);
+    this.#carryOut();
+    // The client may have been connected anew since the last attempt.
+    this.#retryNow();
     return {
-      addResourceSubscription: (uri) => this.#enqueue(() => this.#add(lease, uri)),
-      owns: (uri) => uris.has(uri),
-      release: () => {
-        this.#leases.delete(lease);
-        this.#enqueue(() => this.#remove(lease, [...uris])).catch(report("releasing resource subscriptions"));
+      addResourceSubscription: (uri) => this.#wish((wish) => shares.want(lease, uri, wish)),
+      entitles: (method, { level, uri } = {}) => {
+        const text = (value) => (typeof value === "string" ? value : undefined);
+        return shares.entitles(lease, method, text(level), text(uri));
       },
-      removeResourceSubscription: (uri) => this.#enqueue(() => this.#remove(lease, [uri])),
+      owns: (uri) => shares.holds(lease, uri),
+      release: () => {
+        this.#sinks.delete(lease);
+        shares.detach(lease);
+        this.#carryOut();
+      },
+      removeResourceSubscription: (uri) => this.#wish((wish) => shares.unwant(lease, uri, wish)),
+      setLevel: (level) => {
+        const wrong = shares.setLevel(lease, String(level));
+        if (wrong) throw rpcError(wrong.code, wrong.text);
+      },
     };
   }
 
   async close() {
-    if (bridges.get(this.#client) === this) bridges.delete(this.#client);
+    if (this.#isOpen) bridges.delete(this.#client);
     this.#stopReceiving();
-    this.#leases.clear();
-    // What the queue waits for may take minutes; it goes on, but its owner need not wait that long.
-    let timer;
-    const grace = new Promise((resolve) => (timer = setTimeout(resolve, CLOSE_GRACE)));
-    await Promise.race([this.#enqueue(() => this.#listen.close()).catch(report("closing the listen stream")), grace]);
-    clearTimeout(timer);
+    this.#sinks.clear();
+    clearTimeout(this.#retry);
+    this.#shares.close();
+    this.#carryOut();
+    // What a stream waits for may take minutes; it is closed then, but its owner need not wait that long.
+    await within(CLOSE_GRACE, Promise.all(this.#streams.values()));
   }
 
-  get #isModern() {
-    return this.#client.getProtocolEra?.() === "modern";
+  get #isOpen() {
+    return bridges.get(this.#client) === this;
   }
 
-  /** Runs changes of the upstream one after the other, so that a count and the call it implies are one step. */
-  #enqueue(change) {
-    const done = this.#queue.then(change);
-    this.#queue = done.catch(() => {});
-    return done;
+  /** A client that has been closed has no transport any more. */
+  get #isConnected() {
+    return !("transport" in this.#client) || Boolean(this.#client.transport);
   }
 
-  async #add(lease, uri) {
-    if (lease.uris.has(uri) || !this.#leases.has(lease)) return;
-    const holders = this.#holders.get(uri) ?? 0;
-    this.#holders.set(uri, holders + 1);
-    lease.uris.add(uri);
-    if (holders > 0) return;
-    try {
-      if (this.#isModern) await this.#listen.replace();
-      else await this.#client.subscribeResource({ uri }, this.#options);
-    } catch (error) {
-      this.#holders.delete(uri);
-      lease.uris.delete(uri);
-      throw error;
-    }
+  /** Tells the core what kind of server there is by now. */
+  #meet() {
+    const isModern = this.#isOpen && this.#client.getProtocolEra?.() === "modern";
+    this.#shares.meet(isModern ? JSON.stringify(this.#client.getServerCapabilities() ?? {}) : undefined);
   }
 
-  async #remove(lease, uris) {
-    const last = uris.filter((uri) => {
-      if (!lease.uris.delete(uri)) return false;
-      const holders = this.#holders.get(uri) - 1;
-      if (holders === 0) return this.#holders.delete(uri);
-      this.#holders.set(uri, holders);
-      return false;
+  async #wish(ask) {
+    // Who releases the lease in this turn wants nothing any more.
+    await undefined;
+    return new Promise((resolve, reject) => {
+      this.#meet();
+      const wish = ++this.#lastWish;
+      ask(wish);
+      this.#wishes.set(wish, { reject, resolve });
+      this.#carryOut();
     });
-    if (last.length === 0) return;
-    if (this.#isModern) await this.#listen.replace();
-    else await Promise.all(last.map((uri) => this.#client.unsubscribeResource({ uri }, this.#options)));
   }
 
-  #openListenStream() {
-    const capabilities = this.#client.getServerCapabilities() ?? {};
-    const filter = {};
-    for (const kind of ["prompts", "resources", "tools"]) {
-      if (capabilities[kind]?.listChanged) filter[`${kind}ListChanged`] = true;
+  #settled(wish) {
+    const settle = this.#wishes.get(wish);
+    this.#wishes.delete(wish);
+    return settle;
+  }
+
+  /** Does what is to be done by now, after this error if there was one. */
+  #carryOut(error) {
+    const steps = this.#shares.take();
+    for (const step of steps) this.#steps[step.kind](step, error);
+    if (error && !steps.some(({ kind }) => kind === "refuse")) report("of the upstream")(error);
+  }
+
+  async #ask(method, uri) {
+    let failure;
+    try {
+      await this.#client[method]({ uri }, this.#options);
+    } catch (error) {
+      failure = error ?? new Error("the upstream refused");
     }
-    if (this.#holders.size > 0) filter.resourceSubscriptions = [...this.#holders.keys()];
-    return Object.keys(filter).length > 0 ? this.#client.listen(filter, this.#options) : undefined;
+    this.#shares.answered(uri, !failure);
+    this.#carryOut(failure);
+  }
+
+  async #open(stream, filter) {
+    const opening = (async () => this.#client.listen(filter, this.#options))();
+    this.#streams.set(stream, opening);
+    try {
+      const { closed, honoredFilter } = await opening;
+      this.#shares.opened(stream, honoredFilter && (honoredFilter.resourceSubscriptions ?? []), Date.now());
+      this.#carryOut();
+      this.#ended(stream, await closed);
+    } catch (error) {
+      this.#ended(stream, "failed", error);
+    }
+  }
+
+  #ended(stream, reason, error) {
+    const code = Number.isInteger(error?.code) ? error.code : undefined;
+    this.#streams.delete(stream);
+    this.#shares.ended(stream, this.#isConnected ? reason : "local", code, Date.now());
+    this.#carryOut(error);
+  }
+
+  #close(stream) {
+    const closing = this.#streams.get(stream).then((opened) => opened.close());
+    this.#streams.set(
+      stream,
+      closing.catch(() => {}),
+    );
+  }
+
+  #retryAfter(pause) {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#retryNow();
+    }, pause);
+    this.#retry.unref();
+  }
+
+  #retryNow() {
+    if (this.#retry || !this.#isConnected) return;
+    this.#shares.retry();
+    this.#carryOut();
   }
 
   /** As the fallback they come as the server sent them, before a schema of the SDK drops what it does not know. */
@@ -140,18 +205,21 @@ class Bridge {
   }
 
   #fanOut({ method, params }) {
-    const member = SINK_MEMBERS[method] ?? "otherNotification";
-    for (const { sink } of [...this.#leases]) {
+    for (const sink of [...this.#sinks.values()]) {
       try {
-        sink[member]?.(params, method);
+        if (sink.anyNotification) sink.anyNotification(method, params);
+        else sink[SINK_MEMBERS[method]]?.(params);
       } catch (error) {
-        report(`forwarding ${member}`)(error);
+        report(`forwarding ${method}`)(error);
       }
     }
   }
 }
 
 const getUpstreamBridge = ({ client, requestTimeout }) => {
+  if (typeof client?.setNotificationHandler !== "function") {
+    throw new TypeError('option "client" must be a client of an MCP SDK');
+  }
   if (!bridges.has(client)) bridges.set(client, new Bridge(client, requestTimeout));
   return bridges.get(client);
 };

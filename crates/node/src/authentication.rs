@@ -2,55 +2,104 @@
 //! refuses itself.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-use mcp_proxy_core::Denial;
-use napi::Status;
+use std::collections::HashMap;
+
+use mcp_proxy_core::{Denial, config::AuthConfig};
+use napi::{
+    Env,
+    bindgen_prelude::{Either, Object, Unknown},
+};
 use napi_derive::napi;
+use serde_json::Value;
 
-use crate::options::{Wrong, authentication};
+use crate::{
+    invalid::invalid,
+    options::{authentication, challenged},
+};
 
-/// Body and challenge of an answer.
+/// See the module.
+#[derive(Debug)]
+#[napi]
+pub struct AuthenticationMiddleware(AuthConfig);
+
+/// The answer for want of a key.
 #[derive(Debug)]
 #[napi(object)]
-pub struct DenialParts {
-    /// The body.
+pub struct Unauthorized {
+    /// The body, as JSON.
     pub body: String,
-    /// `WWW-Authenticate`, if it has one.
-    pub challenge: Option<String>,
+    /// Header fields.
+    pub headers: HashMap<String, String>,
 }
 
-impl From<Denial> for DenialParts {
+/// The answer for want of scopes.
+#[derive(Debug)]
+#[napi(object)]
+pub struct ScopeChallenge {
+    /// The body, as JSON.
+    pub body: String,
+    /// Header fields.
+    pub headers: HashMap<String, String>,
+    /// The status.
+    pub status_code: u16,
+}
+
+impl From<Denial> for Unauthorized {
     fn from(Denial { body, challenge }: Denial) -> Self {
-        Self { body: String::from_utf8_lossy(&body).into_owned(), challenge }
+        let challenge = challenge.map(|challenge| ("WWW-Authenticate".to_owned(), challenge));
+        let content = ("Content-Type".to_owned(), "application/json".to_owned());
+        Self {
+            body: String::from_utf8_lossy(&body).into_owned(),
+            headers: [content].into_iter().chain(challenge).collect(),
+        }
     }
 }
 
-fn invalid(wrong: Wrong) -> napi::Error {
-    napi::Error::new(Status::InvalidArg, format!("AuthenticationMiddleware: {wrong}"))
-}
-
-/// Whether this key is the one of this configuration, given as JSON.
 #[napi]
-pub fn admits(config: String, key: Option<String>) -> napi::Result<bool> {
-    let (config, _) = authentication(&config, "{}").map_err(invalid)?;
-    Ok(config.admits(key.as_deref().map(str::as_bytes)))
-}
+impl AuthenticationMiddleware {
+    /// For this configuration.
+    #[napi(constructor)]
+    pub fn new(env: Env, config: Option<Value>) -> napi::Result<Self> {
+        let config = authentication(config)
+            .map_err(|wrong| invalid(env, "AuthenticationMiddleware", &wrong))?;
+        Ok(Self(config))
+    }
 
-/// The answer for want of a key; `parameters` take the place of those configured.
-#[napi]
-pub fn unauthorized(config: String, parameters: String) -> napi::Result<DenialParts> {
-    let (config, message) = authentication(&config, &parameters).map_err(invalid)?;
-    Ok(Denial::unauthorized(&config, message.as_deref()).into())
-}
+    /// Whether a request has the key, if one is needed.
+    #[napi]
+    pub fn validate_request(&self, request: Object<'_>) -> napi::Result<bool> {
+        let headers = request.get::<Object<'_>>("headers")?;
+        let given = headers.map(|headers| headers.get::<Either<String, Unknown<'_>>>("x-api-key"));
+        Ok(match given.transpose()?.flatten() {
+            Some(Either::A(key)) => self.0.admits(Some(key.as_bytes())),
+            _ => self.0.admits(None),
+        })
+    }
 
-/// The answer for want of these scopes, to the request with this raw id.
-#[napi]
-pub fn insufficient_scope(
-    config: String,
-    required: Vec<String>,
-    description: Option<String>,
-    id: String,
-) -> napi::Result<DenialParts> {
-    let (config, _) = authentication(&config, "{}").map_err(invalid)?;
-    let description = description.as_deref();
-    Ok(Denial::insufficient_scope(&config, &required, description, id.as_bytes()).into())
+    /// The answer for want of a key; `parameters` take the place of those configured.
+    #[napi]
+    pub fn get_unauthorized_response(
+        &self,
+        env: Env,
+        parameters: Option<Value>,
+    ) -> napi::Result<Unauthorized> {
+        let (config, message) = challenged(&self.0, parameters)
+            .map_err(|wrong| invalid(env, "getUnauthorizedResponse", &wrong))?;
+        Ok(Denial::unauthorized(&config, message.as_deref()).into())
+    }
+
+    /// The answer for want of these scopes.
+    #[napi]
+    pub fn get_scope_challenge_response(
+        &self,
+        required: Vec<String>,
+        description: Option<String>,
+        id: Option<Value>,
+    ) -> ScopeChallenge {
+        let id = id.unwrap_or_default().to_string();
+        let description = description.as_deref();
+        let denial = Denial::insufficient_scope(&self.0, &required, description, id.as_bytes());
+        let Unauthorized { body, headers } = denial.into();
+        ScopeChallenge { body, headers, status_code: 403 }
+    }
 }

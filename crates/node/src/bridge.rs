@@ -209,7 +209,7 @@ fn kept(caller: &Caller) -> Option<u32> {
 }
 
 /// A stream's number, as JavaScript counts; no session lives long enough for more.
-fn numbered(stream: u64) -> u32 {
+pub(crate) fn numbered(stream: u64) -> u32 {
     stream.try_into().unwrap_or(u32::MAX)
 }
 
@@ -291,12 +291,11 @@ impl Host for Bridge {
     }
 
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>> {
-        let Delivery { server, text, stream, caller } = delivery;
+        let Delivery { server, text, caller } = delivery;
         let event = match kept(caller) {
             Some(key) => Event { caller: key, ..Event::new(Kind::Message, server) },
             None => Event { head: Some(head::write(caller)), ..Event::new(Kind::Message, server) },
         };
-        let event = Event { stream: numbered(stream), ..event };
         let event = event.with_text(String::from_utf8_lossy(text).into_owned());
         if text.len() > LARGE {
             let (bridge, large) = (self.me.upgrade()?, Arc::clone(&self.large));

@@ -1,7 +1,7 @@
 //! What `proxyServer` passes on for one connection.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-use mcp_proxy_core::Gate;
+use mcp_proxy_core::{Gate, Passage};
 use napi_derive::napi;
 
 /// The core's gate between one server object and its client.
@@ -20,24 +20,30 @@ impl NativeGate {
     /// The known methods that pass.
     #[napi]
     pub fn methods(&self) -> Vec<&'static str> {
-        Gate::methods().filter(|method| self.0.serves(method)).collect()
+        self.0.methods().collect()
     }
 
-    /// Whether requests of this method pass.
+    /// What becomes of a request: the name of what is done with it.
     #[napi]
-    pub fn serves(&self, method: String) -> bool {
-        self.0.serves(&method)
+    pub fn request(&self, method: String, names_resource: bool) -> &'static str {
+        match self.0.request(&method, names_resource) {
+            Passage::Refused => "refuse",
+            Passage::Forwarded => "forward",
+            Passage::SetsLevel => "setLevel",
+            Passage::Subscribes => "subscribe",
+            Passage::Unsubscribes => "unsubscribe",
+        }
     }
+}
 
-    /// Lets log messages pass from this level on; what is wrong with one that is none.
-    #[napi]
-    pub fn set_level(&mut self, level: String) -> Option<String> {
-        self.0.set_level(&level).err()
-    }
+/// Whether a notification of the client passes.
+#[napi]
+pub fn passes_notification(method: String) -> bool {
+    Gate::passes_notification(&method)
+}
 
-    /// Whether log messages of this level pass.
-    #[napi]
-    pub fn admits(&self, level: String) -> bool {
-        self.0.admits(&level)
-    }
+/// A notification of a 2026-07-28 server, as JSON, without the name of the stream it came on.
+#[napi]
+pub fn untagged(notification: String) -> String {
+    mcp_proxy_core::untagged(notification)
 }

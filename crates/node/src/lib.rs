@@ -3,15 +3,18 @@
 mod answer;
 pub mod authentication;
 mod bridge;
+pub mod command;
 mod event;
 pub mod gate;
 mod head;
+mod invalid;
 pub mod log;
 mod options;
-pub mod retries;
+
 mod route;
 mod runtime;
 pub mod server;
+pub mod shares;
 pub mod stdio;
 
 use napi_derive::napi;

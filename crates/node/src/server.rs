@@ -14,13 +14,14 @@ use mcp_proxy_core::{
     host::{Change, Host},
     tunnel::{self, Tunnel},
 };
-use napi::{Status, bindgen_prelude::Buffer};
+use napi::{Env, bindgen_prelude::Buffer};
 use napi_derive::napi;
 use serde_json::json;
 
 use crate::{
-    bridge::Bridge,
+    bridge::{Bridge, numbered},
     event::{Event, Kind, Listener, dispatch},
+    invalid::invalid,
     options::Options,
     runtime,
 };
@@ -77,13 +78,19 @@ pub struct NativeServer {
     bridge: Arc<Bridge>,
     servers: Servers,
     running: Arc<Mutex<Option<Running>>>,
+    /// Where the tunnel led from last.
+    tunnel_url: Mutex<Option<String>>,
 }
 
 /// Starts a front; `listener` hears how it went and everything after.
 #[napi]
-pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Result<NativeServer> {
-    let wrong = |wrong| napi::Error::new(Status::InvalidArg, format!("startHTTPServer: {wrong}"));
-    let options = Options::parse(&options).map_err(wrong)?;
+pub fn start_http_server(
+    env: Env,
+    options: String,
+    listener: Listener<'_>,
+) -> napi::Result<NativeServer> {
+    let options =
+        Options::parse(&options).map_err(|wrong| invalid(env, "startHTTPServer", &wrong))?;
     let bridge = Bridge::new(dispatch(&listener)?, options.callbacks);
     let servers = Servers::new(Arc::clone(&bridge) as Arc<dyn Host>);
     let running = Arc::new(Mutex::new(None));
@@ -91,6 +98,7 @@ pub fn start_http_server(options: String, listener: Listener<'_>) -> napi::Resul
         bridge: Arc::clone(&bridge),
         servers: servers.clone(),
         running: Arc::clone(&running),
+        tunnel_url: Mutex::default(),
     };
     let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
     runtime.spawn(async move {
@@ -165,11 +173,14 @@ fn describe(error: &Error) -> String {
 
 #[napi]
 impl NativeServer {
-    /// The public URL, while there is one. It may change when the tunnel server is restarted.
+    /// The public URL, or what it was at last. It may change when the tunnel server is restarted.
     #[napi]
     pub fn tunnel_url(&self) -> Option<String> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.as_ref()?.tunnel.as_ref().map(Tunnel::url)
+        let now = running.as_ref().and_then(|running| running.tunnel.as_ref()).map(Tunnel::url);
+        let mut last = self.tunnel_url.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = now.or_else(|| last.take());
+        last.clone()
     }
 
     /// Answers a question; nothing is a yes. `false` if nobody waits for the answer.
@@ -196,6 +207,13 @@ impl NativeServer {
             Err(Unsent::Closed) => 2,
             Err(_) => 3,
         }
+    }
+
+    /// The stream of a session on which the answer to a request travels; 0 is the one of messages
+    /// that answer nothing.
+    #[napi]
+    pub fn stream_of(&self, server: u32, request: String) -> u32 {
+        numbered(self.servers.stream_of(server, request.as_bytes()))
     }
 
     /// The large message has been taken, and the event loop has gone round.
@@ -258,6 +276,7 @@ impl NativeServer {
     /// Stops listening and ends everything; the listener hears when that is done.
     #[napi]
     pub fn close(&self) -> napi::Result<()> {
+        self.tunnel_url();
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let bridge = Arc::clone(&self.bridge);
         runtime::handle().map_err(napi::Error::from_reason)?.spawn(async move {

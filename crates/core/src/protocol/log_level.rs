@@ -25,15 +25,20 @@ impl LogLevel {
 
     /// Reads a raw JSON string.
     pub(crate) fn from_json(raw: &[u8]) -> Option<Self> {
-        Some(match raw {
-            b"\"debug\"" => Self::Debug,
-            b"\"info\"" => Self::Info,
-            b"\"notice\"" => Self::Notice,
-            b"\"warning\"" => Self::Warning,
-            b"\"error\"" => Self::Error,
-            b"\"critical\"" => Self::Critical,
-            b"\"alert\"" => Self::Alert,
-            b"\"emergency\"" => Self::Emergency,
+        Self::named(raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?)
+    }
+
+    /// The level with this name.
+    pub(crate) fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"debug" => Self::Debug,
+            b"info" => Self::Info,
+            b"notice" => Self::Notice,
+            b"warning" => Self::Warning,
+            b"error" => Self::Error,
+            b"critical" => Self::Critical,
+            b"alert" => Self::Alert,
+            b"emergency" => Self::Emergency,
             _ => return None,
         })
     }

@@ -96,4 +96,10 @@ impl Notification {
             _ => Self::Other,
         }
     }
+
+    /// Whether a server that the proxy has initialized for several clients hears it from one of
+    /// them: it was told of no roots, and sent no request whose progress could be told.
+    pub(crate) fn concerns_shared_server(self) -> bool {
+        !matches!(self, Self::Initialized | Self::RootsListChanged | Self::Progress | Self::Tasks)
+    }
 }

@@ -2,31 +2,82 @@
 
 use bytes::Bytes;
 
-use super::{Outgoing, Sink, exchange::MemberId, shared::State};
+use super::{
+    Outgoing, Sink,
+    exchange::MemberId,
+    shared::State,
+    subscription::{Holder, Subscriptions},
+};
 use crate::{
     jsonrpc::{Edit, Message, find_member},
     protocol::{LogLevel, Notification},
 };
 use std::sync::Arc;
 
-impl State {
-    /// The sinks entitled to a notification of the upstream.
-    pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
-        match Notification::of(&notification.method()) {
-            Notification::Message => {
-                let level = level_of(notification);
-                let mut audience = self.audience_of_level(level);
-                audience.extend(self.caller_for_log(level));
-                audience
+/// Who is entitled to a notification of a shared server.
+#[derive(Debug)]
+pub(super) enum Audience {
+    /// Those who are told of changes of any kind.
+    Everybody,
+    /// Those who did not ask for more severe messages only.
+    OfLevel(Option<LogLevel>),
+    /// Those who subscribed to what it is about.
+    Holders(Vec<Holder>),
+    /// It belongs to one client, and the server does not say to whom.
+    Nobody,
+}
+
+impl Audience {
+    pub(super) fn of<W>(
+        kind: Notification,
+        level: impl FnOnce() -> Option<LogLevel>,
+        uri: impl FnOnce() -> Option<String>,
+        subscriptions: &Subscriptions<W>,
+    ) -> Self {
+        match kind {
+            Notification::Message => Self::OfLevel(level()),
+            Notification::ResourceUpdated => {
+                Self::Holders(uri().map_or_else(Vec::new, |uri| subscriptions.holders(&uri)))
             }
-            Notification::ResourceUpdated => self.audience_of_resource(notification.uri()),
-            // Their ids belong to one client, and a shared upstream does not say whose they are.
             Notification::Tasks
             | Notification::Progress
             | Notification::Cancelled
-            | Notification::Acknowledged => Vec::new(),
-            _ => self.everybody(),
+            | Notification::Acknowledged => Self::Nobody,
+            _ => Self::Everybody,
         }
+    }
+
+    /// Whether this client belongs to it, which wants log messages from this level on.
+    pub(super) fn includes(&self, member: MemberId, wanted: Option<LogLevel>) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::OfLevel(level) => match (wanted, level) {
+                (Some(wanted), Some(level)) => *level >= wanted,
+                _ => true,
+            },
+            Self::Holders(holders) => holders.contains(&member),
+            Self::Nobody => false,
+        }
+    }
+}
+
+impl State {
+    /// The sinks entitled to a notification of the upstream.
+    pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
+        let audience = Audience::of(
+            Notification::of(&notification.method()),
+            || level_of(notification),
+            || notification.uri(),
+            &self.subscriptions,
+        );
+        let mut sinks = match audience {
+            Audience::Nobody => return Vec::new(),
+            _ => self.sinks(|member, wanted| audience.includes(member, wanted)),
+        };
+        if let Audience::OfLevel(level) = audience {
+            sinks.extend(self.caller_for_log(level));
+        }
+        sinks
     }
 
     /// The sinks of all clients.
@@ -34,24 +85,11 @@ impl State {
         self.sinks(|_, _| true)
     }
 
-    fn audience_of_level(&self, level: Option<LogLevel>) -> Vec<Arc<dyn Sink>> {
-        self.sinks(|_, wanted| match (wanted, level) {
-            (Some(wanted), Some(level)) => level >= wanted,
-            _ => true,
-        })
-    }
-
     /// Who made the only call under way, if log messages are to come with its answer: whose they
     /// are cannot be told while there are others (MCP 2026-07-28, logging).
     fn caller_for_log(&self, level: Option<LogLevel>) -> Option<Arc<dyn Sink>> {
         let sink = self.exchanges.sink(self.exchanges.only()?)?;
         sink.takes_log(level?).then_some(sink)
-    }
-
-    fn audience_of_resource(&self, uri: Option<String>) -> Vec<Arc<dyn Sink>> {
-        let Some(uri) = uri else { return Vec::new() };
-        let holders = self.subscriptions.holders(&uri);
-        self.sinks(|member, _| holders.contains(&member))
     }
 
     fn sinks(&self, wants: impl Fn(MemberId, Option<LogLevel>) -> bool) -> Vec<Arc<dyn Sink>> {

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use crate::protocol::LogLevel;
+use super::modern::untagged as without_tag;
+use crate::{
+    jsonrpc::{Assembly, Message},
+    protocol::{Method, Notification},
+};
 
 /// Methods that need a capability, and where it is; without a place they are never passed on,
 /// because they are between a server and its own client.
@@ -23,50 +27,76 @@ const GATED: [(&str, &[&str]); 14] = [
     ("subscriptions/listen", &[]),
 ];
 
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// The server does not serve it.
+    Refused,
+    /// The server answers it.
+    Forwarded,
+    /// The level is the client's own.
+    SetsLevel,
+    /// The client gets a share of the subscription.
+    Subscribes,
+    /// The client gives its share of the subscription up.
+    Unsubscribes,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Gate {
     capabilities: Value,
-    /// The least severe level that the client wants, by its place among them.
-    level: usize,
 }
 
 impl Gate {
     /// For a server with these capabilities, as JSON.
     pub fn new(capabilities: &str) -> Self {
-        Self { capabilities: serde_json::from_str(capabilities).unwrap_or_default(), level: 0 }
+        Self { capabilities: serde_json::from_str(capabilities).unwrap_or_default() }
     }
 
-    /// The methods of which it depends on the server whether they pass.
-    pub fn methods() -> impl Iterator<Item = &'static str> {
-        GATED.iter().map(|(method, _)| *method)
+    /// The known methods that the server serves.
+    pub fn methods(&self) -> impl Iterator<Item = &'static str> {
+        GATED.iter().map(|(method, _)| *method).filter(|method| self.serves(method))
+    }
+
+    /// What becomes of a request of this method, which names a resource or does not.
+    pub fn request(&self, method: &str, names_resource: bool) -> Passage {
+        if !self.serves(method) {
+            return Passage::Refused;
+        }
+        match Method::of(method) {
+            Method::SetLevel => Passage::SetsLevel,
+            // Without a resource the server has the right words for it.
+            Method::Subscribe if names_resource => Passage::Subscribes,
+            Method::Unsubscribe if names_resource => Passage::Unsubscribes,
+            _ => Passage::Forwarded,
+        }
+    }
+
+    /// Whether a notification of the client is the server's business.
+    pub fn passes_notification(method: &str) -> bool {
+        Notification::of(method).concerns_shared_server()
     }
 
     /// Whether a request of this method is the server's business. One that is not known here is,
     /// but for tasks: their ids belong to one client, and the server is shared.
-    pub fn serves(&self, method: &str) -> bool {
+    fn serves(&self, method: &str) -> bool {
         let Some((_, place)) = GATED.iter().find(|(gated, _)| *gated == method) else {
-            return !method.starts_with("tasks/");
+            return Method::of(method) != Method::Tasks;
         };
         let found = place.iter().try_fold(&self.capabilities, |value, name| value.get(name));
         !place.is_empty()
             && found.is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
     }
+}
 
-    /// The client wants log messages from this level on; says what is wrong with one that is none.
-    pub fn set_level(&mut self, level: &str) -> Result<(), String> {
-        let place = LogLevel::NAMES.iter().position(|name| *name == level);
-        self.level = place.ok_or_else(|| {
-            format!("Invalid log level; use one of {}", LogLevel::NAMES.join(", "))
-        })?;
-        Ok(())
-    }
-
-    /// Whether the client wants a message of this level; what is no level is left to it.
-    pub fn admits(&self, level: &str) -> bool {
-        let place = LogLevel::NAMES.iter().position(|name| *name == level);
-        place.is_none_or(|place| place >= self.level)
-    }
+/// A notification of a server of 2026-07-28 without the name of the stream that it came on, which
+/// means nothing to clients of the handshake era. What is no message stays as it is.
+pub fn untagged(notification: String) -> String {
+    let Ok(message) = Message::parse(notification.clone().into()) else { return notification };
+    let edits = without_tag(&message);
+    let whole = Assembly { before: b"", source: message.bytes(), edits: &edits, behind: b"" };
+    String::from_utf8(whole.frame().runs().concat()).unwrap_or(notification)
 }
 
 #[cfg(test)]
@@ -75,28 +105,56 @@ mod tests {
 
     #[test]
     fn methods_pass_with_their_capability() {
-        let gate = Gate::new(r#"{"tools":{},"prompts":null,"resources":{"subscribe":false}}"#);
-        for (method, passes) in [
-            ("tools/call", true),
-            ("prompts/get", false),
-            ("resources/read", true),
-            ("resources/subscribe", false),
-            ("logging/setLevel", false),
-            ("initialize", false),
-            ("tasks/get", false),
-            ("custom/method", true),
+        let gate = Gate::new(
+            r#"{"tools":{},"prompts":null,"logging":{},"resources":{"subscribe":false}}"#,
+        );
+        for (method, passage) in [
+            ("tools/call", Passage::Forwarded),
+            ("prompts/get", Passage::Refused),
+            ("resources/read", Passage::Forwarded),
+            ("resources/subscribe", Passage::Refused),
+            ("logging/setLevel", Passage::SetsLevel),
+            ("initialize", Passage::Refused),
+            ("tasks/get", Passage::Refused),
+            ("custom/method", Passage::Forwarded),
         ] {
-            assert_eq!(gate.serves(method), passes, "{method}");
+            assert_eq!(gate.request(method, true), passage, "{method}");
         }
-        assert!(!Gate::new("7").serves("tools/list"));
+        assert_eq!(Gate::new("7").methods().count(), 0);
     }
 
     #[test]
-    fn messages_pass_from_the_wanted_level_on() {
-        let mut gate = Gate::new("{}");
-        assert!(gate.admits("debug"));
-        gate.set_level("warning").unwrap();
-        assert!(!gate.admits("notice") && gate.admits("warning") && gate.admits("odd"));
-        assert!(gate.set_level("loud").unwrap_err().contains("debug, info"));
+    fn a_subscription_without_a_resource_is_left_to_the_server() {
+        let gate = Gate::new(r#"{"resources":{"subscribe":true}}"#);
+        assert_eq!(gate.request("resources/subscribe", true), Passage::Subscribes);
+        assert_eq!(gate.request("resources/unsubscribe", true), Passage::Unsubscribes);
+        assert_eq!(gate.request("resources/subscribe", false), Passage::Forwarded);
+    }
+
+    #[test]
+    fn notifications_pass_unless_they_are_about_what_the_server_was_not_told_of() {
+        for (method, passes) in [
+            ("notifications/roots/list_changed", false),
+            ("notifications/tasks/status", false),
+            ("notifications/vendor/news", true),
+        ] {
+            assert_eq!(Gate::passes_notification(method), passes, "{method}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_stream_is_cut_out() {
+        let tag = r#""io.modelcontextprotocol/subscriptionId":7"#;
+        for (meta, left) in [
+            (tag.to_owned(), r#"{"uri":"x:a"}"#),
+            (format!(r#"{tag},"v":1"#), r#"{"uri":"x:a","_meta":{"v":1}}"#),
+        ] {
+            let sent = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/x","params":{{"uri":"x:a","_meta":{{{meta}}}}}}}"#
+            );
+            let kept = format!(r#"{{"jsonrpc":"2.0","method":"notifications/x","params":{left}}}"#);
+            assert_eq!(untagged(sent), kept);
+        }
+        assert_eq!(untagged("{}".to_owned()), "{}");
     }
 }

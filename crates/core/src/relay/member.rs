@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Most resources one client may be subscribed to.
-const MAX_SUBSCRIPTIONS: usize = 1024;
+pub(super) const MAX_SUBSCRIPTIONS: usize = 1024;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -206,9 +206,7 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         self.about_resource(request, reply, |state, uri, reply| {
             if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
-                let message =
-                    format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
-                reply.error(&ErrorBody::new(Code::Internal, message));
+                reply.error(&too_many_subscriptions());
                 return None;
             }
             state.subscriptions.want(uri, self.id, reply)
@@ -250,17 +248,12 @@ impl Member {
 
     fn notification(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
         match Notification::of(&notification.method()) {
-            // The upstream was initialized by the proxy, which has no roots and sent it no
-            // request whose progress could be told.
-            Notification::Initialized
-            | Notification::RootsListChanged
-            | Notification::Progress
-            | Notification::Tasks => None,
             Notification::Cancelled => {
                 self.cancel(&notification);
                 None
             }
-            _ => self.pass_on(notification),
+            kind if kind.concerns_shared_server() => self.pass_on(notification),
+            _ => None,
         }
     }
 
@@ -372,11 +365,19 @@ pub(super) fn requested_level(request: &Message) -> Result<LogLevel, ErrorBody> 
         let span = find_member(request.bytes(), params, "level")?;
         LogLevel::from_json(request.text(span))
     });
-    level.ok_or_else(|| {
-        let accepted = LogLevel::NAMES.join(", ");
-        let message = format!("Invalid log level; use one of {accepted}");
-        ErrorBody::new(Code::InvalidParams, message)
-    })
+    level.ok_or_else(invalid_level)
+}
+
+/// What is said of a level that is none.
+pub(super) fn invalid_level() -> ErrorBody {
+    let accepted = LogLevel::NAMES.join(", ");
+    ErrorBody::new(Code::InvalidParams, format!("Invalid log level; use one of {accepted}"))
+}
+
+/// What is said of one resource too many.
+pub(super) fn too_many_subscriptions() -> ErrorBody {
+    let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
+    ErrorBody::new(Code::Internal, message)
 }
 
 /// The progress token is the id: both have to be unique among running calls.

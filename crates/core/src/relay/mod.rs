@@ -18,9 +18,12 @@ mod lists;
 mod member;
 mod modern;
 mod outbox;
+#[cfg(any(test, feature = "internals"))]
+mod pending;
 mod readiness;
 mod reply;
 mod shared;
+mod shares;
 mod subscription;
 mod volume;
 mod waiting;
@@ -32,13 +35,16 @@ pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use exchange::Limits;
 pub(crate) use expiry::{period, timed_out};
-pub use gate::Gate;
+pub use gate::{Gate, Passage, untagged};
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use modern::LISTEN;
 pub(crate) use outbox::Outbox;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) use pending::Pending;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
+pub use shares::{LeaseId, ListenEnd, ProgressTokens, Reason, ShareEffect, Shares, Wish};
 pub(crate) use volume::Volume;
 
 use std::{fmt, future::ready, sync::Arc};

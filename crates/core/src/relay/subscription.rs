@@ -105,6 +105,7 @@ impl<W> Subscriptions<W> {
                 orphans.push(uri.clone());
             }
         }
+        orphans.sort_unstable();
         orphans
     }
 
@@ -163,6 +164,21 @@ impl<W> Subscriptions<W> {
     /// How many resources `holder` wants.
     pub(crate) fn count(&self, holder: Holder) -> usize {
         self.resources.values().filter(|resource| resource.holders.contains(&holder)).count()
+    }
+
+    /// Whether `holder` wants updates of exactly this resource.
+    pub(crate) fn is_held(&self, uri: &str, holder: Holder) -> bool {
+        self.resources.get(uri).is_some_and(|resource| resource.holders.contains(&holder))
+    }
+
+    /// The resources that somebody wants, or lets go of.
+    pub(crate) fn wanted(&self) -> Vec<String> {
+        self.resources.keys().cloned().collect()
+    }
+
+    /// Nobody wants anything any more: who was waiting for an answer.
+    pub(crate) fn end(self) -> Vec<W> {
+        self.resources.into_values().flat_map(|resource| resource.waiting).collect()
     }
 
     /// Who wants updates of `uri`. An update may be for a part of a subscribed resource (MCP

@@ -29,9 +29,15 @@ pub(super) trait Kind: Sized {
 
 impl Given {
     pub(super) fn parse(json: &str) -> Result<Self, Wrong> {
-        match serde_json::from_str(json) {
-            Ok(Value::Object(values)) => Ok(Self { values, prefix: "" }),
-            _ => Err("its argument must be an object of options".to_owned()),
+        Self::of(Some(serde_json::from_str(json).unwrap_or_default()))
+    }
+
+    /// From a value; nothing is no options.
+    pub(super) fn of(value: Option<Value>) -> Result<Self, Wrong> {
+        match value {
+            None => Ok(Self::default()),
+            Some(Value::Object(values)) => Ok(Self { values, prefix: "" }),
+            Some(_) => Err("its argument must be an object of options".to_owned()),
         }
     }
 

@@ -1,7 +1,8 @@
-//! The options of `startHTTPServer`: checked, and as the core takes them.
+//! The options of the package's functions: checked, and as the core takes them.
 
 mod given;
 mod parts;
+mod remote;
 mod upstream;
 
 use std::time::Duration;
@@ -13,7 +14,12 @@ use mcp_proxy_core::{
     tunnel,
 };
 
-pub(crate) use self::{given::Wrong, parts::authentication, upstream::Upstream};
+pub(crate) use self::{
+    given::Wrong,
+    parts::{authentication, challenged},
+    remote::remote,
+    upstream::Upstream,
+};
 use self::{
     given::{Callback, Count, Either, Given, Off, Word, Words},
     parts::{auth, cors, tls, tunnel},

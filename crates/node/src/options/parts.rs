@@ -5,6 +5,8 @@ use mcp_proxy_core::{
     tunnel,
 };
 
+use serde_json::Value;
+
 use super::{
     given::{Callback, Either, Given, Wrong},
     whole,
@@ -52,25 +54,28 @@ pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
     Ok(AuthConfig { api_key, oauth: oauth.as_ref().map(challenge).transpose()? })
 }
 
-/// The configuration of `AuthenticationMiddleware`, with these parameters of a challenge in place of
-/// its own, and the message among them.
-pub(crate) fn authentication(
-    config: &str,
-    parameters: &str,
+/// The configuration of `AuthenticationMiddleware`.
+pub(crate) fn authentication(config: Option<Value>) -> Result<AuthConfig, Wrong> {
+    auth(&Given::of(config)?)
+}
+
+/// The same with these parameters of a challenge in place of its own, and the message among them.
+pub(crate) fn challenged(
+    config: &AuthConfig,
+    parameters: Option<Value>,
 ) -> Result<(AuthConfig, Option<String>), Wrong> {
-    let mut config = auth(&Given::parse(config)?)?;
     let OAuthChallenge { error, error_description, error_uri, scope, .. } =
-        challenge(&Given::parse(parameters)?)?;
+        challenge(&Given::of(parameters)?)?;
     let message = error_description.clone();
-    let own = config.oauth.take().unwrap_or_default();
-    config.oauth = Some(OAuthChallenge {
+    let own = config.oauth.clone().unwrap_or_default();
+    let oauth = OAuthChallenge {
         error: error.or(own.error),
         error_description: error_description.or(own.error_description),
         error_uri: error_uri.or(own.error_uri),
         scope: scope.or(own.scope),
         ..own
-    });
-    Ok((config, message))
+    };
+    Ok((AuthConfig { oauth: Some(oauth), ..config.clone() }, message))
 }
 
 /// As in a challenge, an empty parameter is none.

@@ -91,7 +91,7 @@ fn ping(given: &Given) -> Result<Option<PingConfig>, Wrong> {
     Ok(interval.map(|interval| PingConfig { interval, timeout }))
 }
 
-fn word<W: Words>(given: &Given, name: &str, default: W) -> Result<W, Wrong> {
+pub(super) fn word<W: Words>(given: &Given, name: &str, default: W) -> Result<W, Wrong> {
     Ok(given.take(name)?.map_or(default, |Word(meant)| meant))
 }
 

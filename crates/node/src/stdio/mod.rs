@@ -3,68 +3,21 @@
 
 mod streams;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use mcp_proxy_core::{
-    StdioServer, Unusable,
-    config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
-};
-use napi::Status;
+use mcp_proxy_core::{StdioServer, Unusable, config::RemoteConfig};
+use napi::Env;
 use napi_derive::napi;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Notify;
 
 use self::streams::Streams;
 use crate::{
     event::{Dispatch, Event, Kind, Listener, dispatch, tell},
+    invalid::invalid,
+    options::remote,
     runtime,
 };
-
-/// What `native_stdio_server.js` asks for.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wanted {
-    url: String,
-    /// HTTP+SSE in place of Streamable HTTP.
-    sse: bool,
-    protocol: Protocol,
-    headers: Vec<(String, String)>,
-    ca_cert: Option<PathBuf>,
-    insecure: bool,
-}
-
-/// The revisions to speak, in the words of JavaScript.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Protocol {
-    Auto,
-    Legacy,
-    Modern,
-}
-
-impl From<Protocol> for UpstreamProtocol {
-    fn from(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::Auto => Self::Auto,
-            Protocol::Legacy => Self::Legacy,
-            Protocol::Modern => Self::Modern,
-        }
-    }
-}
-
-impl From<Wanted> for RemoteConfig {
-    fn from(wanted: Wanted) -> Self {
-        Self {
-            transport: if wanted.sse { RemoteTransport::Sse } else { RemoteTransport::Stream },
-            protocol: wanted.protocol.into(),
-            headers: wanted.headers,
-            ca_cert: wanted.ca_cert,
-            insecure: wanted.insecure,
-            ..Self::new(wanted.url)
-        }
-    }
-}
 
 /// A server on standard input and output that JavaScript has started.
 #[napi]
@@ -75,14 +28,14 @@ pub struct NativeStdioServer {
 /// Starts it; `listener` hears whether the remote server could be reached, and of the end.
 #[napi]
 pub fn start_stdio_server(
+    env: Env,
     options: String,
     listener: Listener<'_>,
 ) -> napi::Result<NativeStdioServer> {
-    let wrong = |error| napi::Error::new(Status::InvalidArg, format!("startStdioServer: {error}"));
-    let wanted: Wanted = serde_json::from_str(&options).map_err(wrong)?;
+    let config = remote(&options).map_err(|wrong| invalid(env, "startStdioServer", &wrong))?;
     let (dispatch, stop) = (dispatch(&listener)?, Arc::<Notify>::default());
     let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
-    runtime.spawn(run(wanted.into(), dispatch, Arc::clone(&stop)));
+    runtime.spawn(run(config, dispatch, Arc::clone(&stop)));
     Ok(NativeStdioServer { stop })
 }
 

@@ -15,7 +15,6 @@ mod schema;
 pub(crate) use discover::{DISCOVER, Discovery};
 pub(crate) use envelope::{Answers, Envelope};
 pub(crate) use listen::{Effect as ListenEffect, Ending, Filter, Listen};
-pub use listen::{Pause, Retries};
 pub(crate) use request::Additions;
 pub(crate) use rounds::{Call, Failure, Progress, Question, Round, Step};
 

@@ -111,6 +111,11 @@ impl Embedded {
         self.server(id).ok_or(Unsent::Closed)?.send_down(&message, related, event_id)
     }
 
+    /// The stream on which the answer to this request travels.
+    pub(crate) fn stream_of(&self, id: ServerId, request: &[u8]) -> u64 {
+        self.server(id).map_or(0, |server| server.stream_of(request))
+    }
+
     /// Ends the response stream of a request, or the one of unasked messages; both can be resumed.
     pub(crate) fn interrupt(&self, id: ServerId, related: Option<&[u8]>) {
         if let Some(server) = self.server(id) {

@@ -170,6 +170,10 @@ impl Server {
         Ok(())
     }
 
+    pub(super) fn stream_of(&self, request: &[u8]) -> u64 {
+        self.open().get(&IdKey::of(request)).and_then(Reply::stream).unwrap_or_default()
+    }
+
     /// Tools whose calls are held against their headers. (A crossing notes them itself.)
     fn note_tools(&self, response: &Message) {
         let Some(Asked { principal, lists_tools: true, .. }) = &self.asked else { return };
@@ -243,13 +247,12 @@ impl Connection for Server {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let caller = caller.or(self.asked.as_ref().map(|asked| &asked.caller))?;
-        let stream = reply.as_ref().and_then(Reply::stream).unwrap_or_default();
         if let (Some(reply), Some(id)) = (reply, message.id()) {
             // A repeated id takes the place of the first, which gets an error.
             let displaced = self.open().insert(IdKey::of(id), reply);
             drop(displaced);
         }
-        self.host.deliver(Delivery { server: self.id, text: message.bytes(), stream, caller })
+        self.host.deliver(Delivery { server: self.id, text: message.bytes(), caller })
     }
 
     fn server(&self) -> Option<ServerId> {

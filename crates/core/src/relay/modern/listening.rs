@@ -1,5 +1,7 @@
 //! The stream on which the server says that something changed.
 
+use std::time::Duration;
+
 use super::{super::shared::State, LISTEN};
 use crate::{
     era::modern_server::{Ending, Filter, ListenEffect},
@@ -64,8 +66,7 @@ impl State {
             if accepted {
                 reply.result(b"{}");
             } else {
-                let message = format!("the MCP server does not report updates of {uri}");
-                reply.error(&ErrorBody::new(Code::InvalidParams, message));
+                reply.error(&unreported(&uri));
             }
         }
         if let Some(effect) = next {
@@ -98,18 +99,7 @@ impl State {
     pub(in crate::relay) fn unheard(&mut self, id: u64, how: Ending) {
         let now = self.bridge.now();
         let effects = self.bridge.listen.ended(id, how, now);
-        match (how, self.bridge.listen.due()) {
-            (Ending::Broken, Some(due)) => tracing::warn!(
-                "the MCP server's {LISTEN} stream broke; it is opened again in {} ms",
-                due.saturating_sub(now).as_millis()
-            ),
-            (Ending::Broken, None) => tracing::warn!("another {LISTEN} stream was not begun"),
-            (Ending::Graceful, _) => tracing::warn!(
-                "the MCP server ended its {LISTEN} stream; clients are not told of changes until \
-                 one of them subscribes to a resource"
-            ),
-            (Ending::Refused, _) => tracing::warn!("the MCP server refuses {LISTEN}"),
-        }
+        tell_end(how, self.bridge.listen.due().map(|due| due.saturating_sub(now)));
         self.listen(effects);
     }
 
@@ -134,12 +124,39 @@ impl State {
     }
 }
 
+/// What is said of a resource that a stream does not carry.
+pub(in crate::relay) fn unreported(uri: &str) -> ErrorBody {
+    let message = format!("the MCP server does not report updates of {uri}");
+    ErrorBody::new(Code::InvalidParams, message)
+}
+
+/// Logs the end of a stream, which is opened again after this pause.
+pub(in crate::relay) fn tell_end(how: Ending, pause: Option<Duration>) {
+    match (how, pause) {
+        (Ending::Broken, Some(pause)) => tracing::warn!(
+            "the MCP server's {LISTEN} stream broke; it is opened again in {} ms",
+            pause.as_millis()
+        ),
+        (Ending::Broken, None) => tracing::warn!("another {LISTEN} stream was not begun"),
+        (Ending::Graceful, _) => tracing::warn!(
+            "the MCP server ended its {LISTEN} stream; clients are not told of changes until \
+             another one comes or one of them subscribes to a resource"
+        ),
+        (Ending::Refused, _) => tracing::warn!("the MCP server refuses {LISTEN}"),
+    }
+}
+
 /// What the answer to a request for a stream says of its end.
 pub(super) fn ending(response: &Message) -> Ending {
     let Some(error) = response.error() else { return Ending::Graceful };
     let code = find_member(response.bytes(), error, "code").map(|code| response.text(code));
+    let code = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+    failure(code)
+}
+
+/// How a request for a stream failed that was answered with this error.
+pub(in crate::relay) fn failure(code: Option<i32>) -> Ending {
     let refusals = [Code::MethodNotFound, Code::InvalidParams];
-    let refused =
-        |code: &[u8]| refusals.iter().any(|is| is.number().to_string().as_bytes() == code);
-    if code.is_some_and(refused) { Ending::Refused } else { Ending::Broken }
+    let refused = code.is_some_and(|code| refusals.iter().any(|is| is.number() == code));
+    if refused { Ending::Refused } else { Ending::Broken }
 }

@@ -13,6 +13,9 @@ mod member;
 mod receive;
 mod tending;
 
+pub(super) use listening::{failure, tell_end, unreported};
+pub(super) use receive::untagged;
+
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;

@@ -8,10 +8,9 @@
 
 mod retries;
 
-pub use retries::{Pause, Retries};
-
 use std::{collections::BTreeSet, mem, time::Duration};
 
+use self::retries::Retries;
 use crate::jsonrpc::escape;
 
 /// The lists whose changes a server announces.
@@ -67,8 +66,10 @@ enum Stream {
     Open(Open),
     /// To be opened again at this time.
     Broken(Duration),
-    /// Ended by the server; opened again when somebody asks for more.
+    /// Ended by the server on purpose; opened again when somebody comes or asks for more.
     Ended,
+    /// Refused by the server; asked for again when somebody asks for more.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -92,9 +93,12 @@ impl Listen {
         self.settle()
     }
 
-    /// There is somebody to tell.
+    /// There is somebody to tell, or one more.
     pub(crate) fn attend(&mut self) -> Vec<Effect> {
         self.audience = true;
+        if matches!(self.stream, Stream::Ended) {
+            self.stream = Stream::Closed;
+        }
         self.settle()
     }
 
@@ -118,7 +122,7 @@ impl Listen {
 
     fn change(&mut self, uri: &str) -> Vec<Effect> {
         self.pending.insert(uri.to_owned());
-        if matches!(self.stream, Stream::Ended | Stream::Broken(_)) {
+        if matches!(self.stream, Stream::Ended | Stream::Refused | Stream::Broken(_)) {
             self.stream = Stream::Closed;
         }
         self.settle()
@@ -210,10 +214,11 @@ impl Listen {
     }
 
     fn after(&mut self, how: Ending, lived: Duration, now: Duration) -> Stream {
-        if how != Ending::Broken {
-            return Stream::Ended;
+        match how {
+            Ending::Graceful => Stream::Ended,
+            Ending::Refused => Stream::Refused,
+            Ending::Broken => Stream::Broken(now + self.retries.failed(lived, now)),
         }
-        Stream::Broken(now + self.retries.failed(lived, now).length)
     }
 
     /// When [`Self::retry`] is due.

@@ -13,23 +13,14 @@ const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// The attempts so far. Time is handed in, as what has passed since some moment.
 #[derive(Debug, Default)]
-pub struct Retries {
+pub(super) struct Retries {
     attempts: u32,
     last_attempt: Duration,
 }
 
-/// What comes before the next attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// How long it is.
-    pub length: Duration,
-    /// Enough was tried for now.
-    pub is_long: bool,
-}
-
 impl Retries {
-    /// A stream that had lived for so long has failed.
-    pub fn failed(&mut self, lived: Duration, now: Duration) -> Pause {
+    /// A stream that had lived for so long has failed: how long to wait before the next attempt.
+    pub(super) fn failed(&mut self, lived: Duration, now: Duration) -> Duration {
         let quiet = now.saturating_sub(self.last_attempt) >= LONG_PAUSE;
         if lived >= STABLE_AFTER || quiet {
             self.attempts = 0;
@@ -37,10 +28,9 @@ impl Retries {
         self.last_attempt = now;
         if self.attempts == MAX_ATTEMPTS {
             self.attempts = 0;
-            return Pause { length: LONG_PAUSE, is_long: true };
+            return LONG_PAUSE;
         }
         self.attempts += 1;
-        let length = FIRST_PAUSE.saturating_mul(1 << (self.attempts - 1));
-        Pause { length, is_long: false }
+        FIRST_PAUSE.saturating_mul(1 << (self.attempts - 1))
     }
 }

@@ -147,13 +147,22 @@ fn a_stream_that_lived_starts_the_count_anew() {
 }
 
 #[test]
-fn a_stream_that_was_ended_on_purpose_stays_ended_until_more_is_wanted() {
-    for ending in [Ending::Graceful, Ending::Refused] {
-        let mut listen = listening();
-        assert_eq!(listen.ended(1, ending, NOW), []);
-        assert_eq!((listen.due(), listen.attend()), (None, vec![]));
-        assert_eq!(listen.want("x:a"), [with_uris(r#""x:a""#)]);
-    }
+fn a_stream_that_was_ended_on_purpose_stays_ended_until_somebody_comes_or_more_is_wanted() {
+    let mut listen = listening();
+    assert_eq!(listen.ended(1, Ending::Graceful, NOW), []);
+    assert_eq!((listen.due(), listen.settle()), (None, vec![]));
+    assert_eq!(listen.attend(), [open(LIST_PARAMS)]);
+    let mut listen = listening();
+    listen.ended(1, Ending::Graceful, NOW);
+    assert_eq!(listen.want("x:a"), [with_uris(r#""x:a""#)]);
+}
+
+#[test]
+fn a_stream_that_was_refused_is_asked_for_again_only_when_more_is_wanted() {
+    let mut listen = listening();
+    assert_eq!(listen.ended(1, Ending::Refused, NOW), []);
+    assert_eq!((listen.due(), listen.attend()), (None, vec![]));
+    assert_eq!(listen.want("x:a"), [with_uris(r#""x:a""#)]);
 }
 
 #[test]

@@ -1,0 +1,17 @@
+"use strict";
+// What becomes of promises that nobody awaits, or not for ever.
+
+/** Waits for a promise, but no longer than this. */
+const within = async (milliseconds, promise) => {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+};
+
+/** Tells of an error that goes no further. */
+const report = (what) => (error) => console.error(`[mcp-proxy] error ${what}`, error);
+
+module.exports = { report, within };

@@ -1,0 +1,31 @@
+//! The options of `startStdioServer`, as far as they need no SDK.
+
+use std::{collections::BTreeMap, env::var_os, path::PathBuf};
+
+use mcp_proxy_core::config::{RemoteConfig, RemoteTransport, UpstreamProtocol};
+
+use super::{
+    given::{Given, Wrong},
+    upstream::word,
+};
+
+/// The remote server to serve, trusting whom Node's own client would trust.
+pub(crate) fn remote(json: &str) -> Result<RemoteConfig, Wrong> {
+    let given = Given::parse(json)?;
+    let headers = given.take::<BTreeMap<String, String>>("headers")?.unwrap_or_default();
+    let transport =
+        if given.switch("sse", false)? { RemoteTransport::Sse } else { RemoteTransport::Stream };
+    Ok(RemoteConfig {
+        transport,
+        protocol: word(&given, "upstreamProtocol", UpstreamProtocol::Legacy)?,
+        headers: headers.into_iter().collect(),
+        ca_cert: extra_authorities(),
+        insecure: var_os("NODE_TLS_REJECT_UNAUTHORIZED").is_some_and(|value| value == "0"),
+        ..RemoteConfig::new(given.need::<String>("url")?)
+    })
+}
+
+/// Further authorities that Node trusts; it warns of a file that is not there.
+fn extra_authorities() -> Option<PathBuf> {
+    var_os("NODE_EXTRA_CA_CERTS").map(PathBuf::from).filter(|file| file.exists())
+}
