@@ -32,16 +32,12 @@ impl Turning {
         let server = Server::start({
             let (modern, runs) = (Arc::clone(&modern), Arc::clone(&runs));
             move |request, wire| {
-                let (answers, takes): (fn(&Received, &mut Wire) -> bool, bool) =
-                    if modern.load(Ordering::SeqCst) {
-                        (as_modern, speaks_newer(request))
-                    } else {
-                        (as_legacy, in_session(request))
-                    };
+                let newer = modern.load(Ordering::SeqCst);
+                let takes = if newer { speaks_newer(request) } else { in_session(request) };
                 // Before the answer, which is what a test waits for.
                 let runs_it = takes && request.method() == "tools/call";
                 runs.fetch_add(usize::from(runs_it), Ordering::SeqCst);
-                answers(request, wire)
+                if newer { as_modern(request, wire) } else { as_legacy(request, wire) }
             }
         });
         Self { server, modern, runs }
@@ -101,9 +97,9 @@ fn a_client_goes_on_when_its_server_begins_to_speak_the_newer_era() {
     assert_called(&mut client, "2");
     assert_called(&mut client, "3");
     assert_eq!(turning.runs(), 3, "nothing is run twice");
-    let calls = turning.server.received().into_iter();
-    let last = calls.filter(|sent| sent.method() == "tools/call").last().expect("a call");
-    let meta = &body(&last)["params"]["_meta"];
+    let sent = turning.server.received();
+    let last = sent.iter().rfind(|sent| sent.method() == "tools/call").expect("a call");
+    let meta = &body(last)["params"]["_meta"];
     assert_eq!(meta["io.modelcontextprotocol/logLevel"], "error", "what was settled goes along");
     assert_eq!(turning.server.count("server/discover"), 1);
 }
@@ -185,10 +181,10 @@ fn sessions_of_several_clients_turn_with_their_server() {
 
 #[test]
 fn a_server_that_refuses_in_every_era_is_not_asked_for_ever() {
-    let refuses = Arc::new(AtomicBool::new(false));
-    let refusing = Arc::clone(&refuses);
+    let broken = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&broken);
     let server = Server::start(move |request, wire| {
-        let refused = refusing.load(Ordering::SeqCst) && request.verb == "POST";
+        let refused = switch.load(Ordering::SeqCst) && request.verb == "POST";
         if refused {
             refuse(request, wire, r#"{"code":-32022,"message":"never","data":{"supported":[]}}"#);
         }
@@ -196,11 +192,11 @@ fn a_server_that_refuses_in_every_era_is_not_asked_for_ever() {
     });
     let mut client = Client::greeted(&server.url(), &[]);
     assert_called(&mut client, "1");
-    refuses.store(true, Ordering::SeqCst);
+    broken.store(true, Ordering::SeqCst);
     let answer = client.ask(&call("2"));
     assert_eq!((&answer["id"], answer.get("result")), (&json!(2), None), "{answer}");
     assert!(answer["error"]["message"].is_string(), "{answer}");
     assert!(server.received().len() < 20, "{:#?}", server.received());
-    refuses.store(false, Ordering::SeqCst);
+    broken.store(false, Ordering::SeqCst);
     assert_called(&mut client, "3");
 }

@@ -113,7 +113,9 @@ impl Connection for Arrival {
         let state = mem::replace(&mut progress.state, State::Closed);
         let past = mem::take(&mut progress.past);
         drop(progress);
-        past.iter().for_each(|past| past.close());
+        for past in past {
+            past.close();
+        }
         match state {
             State::Open(connection) => connection.close(),
             State::Waiting(queue) => queue.into_iter().for_each(|(_, reply)| forget(reply)),
@@ -216,7 +218,7 @@ impl Arrival {
             let connection = Arc::clone(connection);
             if !turns {
                 drop(progress);
-                return self.send_later(connection, request);
+                return self.send_later(&connection, request);
             }
             progress.turns += 1;
             progress.state = State::Idle;
@@ -239,7 +241,7 @@ impl Arrival {
         }
     }
 
-    fn send_later(&self, connection: Arc<dyn Connection>, (message, reply): Queued) {
+    fn send_later(&self, connection: &Arc<dyn Connection>, (message, reply): Queued) {
         if let Some(sending) = connection.send(message, reply, None) {
             self.remote.shared().spawn(self.closed.clone(), sending);
         }
