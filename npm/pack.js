@@ -3,9 +3,11 @@
 // as tarballs.
 //
 //   node npm/pack.js [--target TRIPLE] [--profile debug|release|dist] [--build] [--only main|platform] [--out DIR]
+//                    [--limit BYTES]
 //
 // The defaults are this machine's platform, `release`, both packages, and `dist/npm`. Without --build
-// the addon and the executable are taken as cargo left them.
+// the addon and its loader are taken as cargo left them. It fails if what it packed is larger than
+// the limit once it is installed.
 const { execFileSync } = require("node:child_process");
 const { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
 const { join, resolve } = require("node:path");
@@ -91,33 +93,37 @@ const buildDirectory = ({ profile, target }) =>
 const stagePlatform = (out, options) => {
   const platform = platformOf(options.target ?? hostTarget());
   const directory = stage(out, platformManifest(platform));
-  const [from, to] = [cargoFileNames(platform.os), fileNames(platform.os)];
-  for (const part of ["addon", "executable"]) {
-    copyFileSync(join(buildDirectory(options), from[part]), join(directory, to[part]));
-    chmodSync(join(directory, to[part]), 0o755);
+  const [{ addon, loader }, published] = [cargoFileNames(platform.os), fileNames(platform.os)];
+  for (const [from, to] of [
+    [addon, published.addon],
+    [loader, published.executable],
+  ]) {
+    copyFileSync(join(buildDirectory(options), from), join(directory, to));
+    chmodSync(join(directory, to), 0o755);
   }
   return directory;
 };
 
 const cargoBuild = ({ profile, target }) => {
-  const args = ["build", "--locked", "--package", "mcp-proxy-node", "--package", "mcp-proxy-cli"];
+  const args = ["build", "--locked", "--package", "mcp-proxy-node", "--package", "mcp-proxy-loader"];
   const how = ["--profile", profile === "debug" ? "dev" : profile, ...(target ? ["--target", target] : [])];
   execFileSync("cargo", [...args, ...how], { cwd: root, stdio: "inherit" });
 };
 
-/** Runs `npm pack` on a staged directory; returns the tarball's path. */
-const tarball = (out, directory) => {
+/** Runs `npm pack` on a staged directory; returns how many bytes the package has once it is installed. */
+const pack = (out, directory) => {
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const args = ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", out];
   const options = { cwd: directory, encoding: "utf8", shell: process.platform === "win32" };
   const [{ filename, size, unpackedSize }] = Object.values(JSON.parse(execFileSync(npm, args, options)));
   console.log(`${filename}: ${size} bytes, ${unpackedSize} unpacked`);
-  return join(out, filename);
+  return unpackedSize;
 };
 
 const { values } = parseArgs({
   options: {
     build: { type: "boolean", default: false },
+    limit: { type: "string" },
     only: { type: "string" },
     out: { type: "string", default: join(root, "dist", "npm") },
     profile: { type: "string", default: "release" },
@@ -130,4 +136,9 @@ if (values.build) cargoBuild(values);
 const directories = [];
 if (values.only !== "platform") directories.push(stageMain(out));
 if (values.only !== "main") directories.push(stagePlatform(out, values));
-for (const directory of directories) tarball(out, directory);
+const installed = directories.map((directory) => pack(out, directory)).reduce((sum, size) => sum + size);
+console.log(`installed: ${installed} bytes`);
+if (!(installed <= Number(values.limit ?? Infinity))) {
+  console.error(`that is more than ${values.limit}`);
+  process.exitCode = 1;
+}

@@ -17,16 +17,17 @@ exports.packageName = () => {
   return process.platform === "linux" ? `${platform}-${libc()}` : platform;
 };
 
-/** File names of the addon and the executable inside a platform's package. */
+/** File names inside a platform's package, of the addon and of the executable, which runs what is in the addon. */
 exports.fileNames = (os = process.platform) => ({
   addon: "mcp-proxy.node",
   executable: os === "win32" ? "mcp-proxy.exe" : "mcp-proxy",
 });
 
-/** What cargo calls the same two files. */
+/** What cargo calls the addon, an executable that needs no addon, and the one that is published beside it. */
 exports.cargoFileNames = (os = process.platform) => ({
   addon: { darwin: "libmcp_proxy_node.dylib", win32: "mcp_proxy_node.dll" }[os] ?? "libmcp_proxy_node.so",
   executable: exports.fileNames(os).executable,
+  loader: os === "win32" ? "mcp-proxy-loader.exe" : "mcp-proxy-loader",
 });
 
 const newest = (files) =>

@@ -53,7 +53,7 @@ export const nodeLines = () => {
   return [[`node ${process.versions.node}`, process.execPath], ...others];
 };
 
-/** Starts a program; `output()` is what it has written to stdout, `line(text)` waits for that text. */
+/** Starts a program; `line(text)` waits for that text on stdout, and resolves to all that is there by then. */
 export const start = (program, args, options) => {
   const child = spawn(program, args, { env: cleanEnvironment(), ...options });
   const text = { stdout: "", stderr: "" };
@@ -72,6 +72,7 @@ export const start = (program, args, options) => {
       const ended = await Promise.race([promise, exited]);
       if (ended && !text.stdout.includes(expected)) throw new Error(`it ended first: ${JSON.stringify(ended)}`);
     }
+    return text.stdout;
   };
   return { child, exited, line };
 };

@@ -2,9 +2,11 @@
 //!
 //! The proxy starts its own program once more with [`Guard::ARGUMENT`]; this is all that then runs.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf};
 
 use mcp_proxy_core::Guard;
+
+use crate::Ending;
 
 /// A guard for the servers of this process; without one they may survive its being killed.
 pub(crate) fn start() -> Option<Guard> {
@@ -24,13 +26,13 @@ fn program() -> Option<PathBuf> {
 }
 
 /// What the guard does.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run() -> Ending {
     let groups = mcp_proxy_core::groups_left(io::stdin().lock());
     #[cfg(unix)]
     end(&groups);
     #[cfg(not(unix))]
     drop(groups);
-    ExitCode::SUCCESS
+    Ending::Success
 }
 
 #[cfg(unix)]

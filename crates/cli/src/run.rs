@@ -1,6 +1,6 @@
 //! Runs the proxy until it is told to stop.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, time::Duration};
 
 use mcp_proxy_core::{
     Proxy, StdioServer,
@@ -10,6 +10,7 @@ use mcp_proxy_core::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
+    Ending,
     announce::{Announcement, Listening},
     console, guard,
     options::Options,
@@ -19,8 +20,8 @@ use crate::{
 
 const STOPPING: &str = "received shutdown signal; shutting down\n";
 
-/// Serves as the options say; the exit code is that of the process.
-pub(crate) fn run(options: Options) -> ExitCode {
+/// Serves as the options say; so ends the process.
+pub(crate) fn run(options: Options) -> Ending {
     for warning in &options.warnings {
         tracing::warn!("{warning}");
     }
@@ -35,7 +36,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         console::complain(&format!("could not start the proxy: {error}"));
-        ExitCode::FAILURE
+        Ending::Failure
     })
 }
 
@@ -47,7 +48,7 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     }
 }
 
-async fn serve(options: Options) -> Result<ExitCode, String> {
+async fn serve(options: Options) -> Result<Ending, String> {
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
         return serve_stdio(config).await;
     }
@@ -59,7 +60,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         // The child was started with the future that is dropped here, and is killed with it.
         () = signals.next() => {
             console::print(STOPPING);
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Ending::Success);
         }
     };
     let opened = tokio::select! {
@@ -84,21 +85,21 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
         cause = proxy.ended(), if exit_on_child_death => {
             console::complain(&format!("the proxy ends: {cause}"));
             stop(proxy, tunnel, &mut signals, budget).await;
-            Ok(ExitCode::FAILURE)
+            Ok(Ending::Failure)
         }
     }
 }
 
 /// Serves one client over standard input and output, where nothing is printed but messages.
-async fn serve_stdio(config: &RemoteConfig) -> Result<ExitCode, String> {
+async fn serve_stdio(config: &RemoteConfig) -> Result<Ending, String> {
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let server = StdioServer::new(config).map_err(|error| error.to_string())?;
     let streams = (tokio::io::stdin(), tokio::io::stdout());
     match server.run(streams, signals.next()).await {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => Ok(Ending::Success),
         Err(interrupted) => {
             console::complain(&format!("the proxy ends: {interrupted}"));
-            Ok(ExitCode::FAILURE)
+            Ok(Ending::Failure)
         }
     }
 }
@@ -119,7 +120,7 @@ async fn stop(
     tunnel: Option<Tunnel>,
     signals: &mut Signals,
     budget: Duration,
-) -> ExitCode {
+) -> Ending {
     let stopping = async {
         proxy.close().await;
         if let Some(tunnel) = tunnel {
@@ -127,12 +128,12 @@ async fn stop(
         }
     };
     tokio::select! {
-        () = stopping => ExitCode::SUCCESS,
+        () = stopping => Ending::Success,
         () = tokio::time::sleep(budget) => {
             tracing::error!("shutdown took longer than {} ms", budget.as_millis());
-            ExitCode::FAILURE
+            Ending::Failure
         }
-        () = signals.next() => ExitCode::FAILURE,
+        () = signals.next() => Ending::Failure,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use crate::{
     config::{HttpConfig, MetricsConfig},
@@ -88,12 +89,15 @@ impl HttpServer {
     }
 
     /// Gives the front a public URL; see [`Proxy::open_tunnel`](crate::Proxy::open_tunnel).
-    pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
-        self.0.open_tunnel(config).await
+    pub fn open_tunnel(
+        &self,
+        config: tunnel::Config,
+    ) -> BoxFuture<'_, Result<Tunnel, tunnel::Error>> {
+        Box::pin(self.0.open_tunnel(config))
     }
 
     /// Ends every session and connection; running requests have this long, 1 s by default.
-    pub async fn close(self, grace: Option<Duration>) {
-        self.0.close(grace.unwrap_or(CONNECTION_GRACE)).await;
+    pub fn close(self, grace: Option<Duration>) -> BoxFuture<'static, ()> {
+        Box::pin(self.0.close(grace.unwrap_or(CONNECTION_GRACE)))
     }
 }

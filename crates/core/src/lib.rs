@@ -21,6 +21,7 @@ mod seats;
 mod session;
 mod stdio_server;
 mod sync;
+mod task;
 pub mod telemetry;
 mod tls;
 pub mod tunnel;

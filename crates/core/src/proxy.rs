@@ -1,6 +1,11 @@
 //! A whole proxy: one front, one server behind it.
+//!
+//! Its futures are boxed, as those of the [`HttpServer`](crate::HttpServer) are: an `async fn` would
+//! be compiled, with most of the core below it, once more into each skin.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
 
 use crate::{
     config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
@@ -30,20 +35,22 @@ pub struct Connected {
 
 impl Proxy {
     /// Starts the server and completes the handshake with it.
-    pub async fn connect(config: ProxyConfig) -> Result<Connected, Error> {
-        Self::connect_guarded(config, None).await
+    pub fn connect(config: ProxyConfig) -> BoxFuture<'static, Result<Connected, Error>> {
+        Self::connect_guarded(config, None)
     }
 
     /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
-    pub async fn connect_guarded(
+    pub fn connect_guarded(
         config: ProxyConfig,
         guard: Option<Guard>,
-    ) -> Result<Connected, Error> {
-        if config.metrics.on_front && config.http.auth.api_key.is_none() {
-            return Err(Error::OpenMetrics);
-        }
-        let server = Server::start(&config.upstream, guard).await?;
-        Ok(Connected { server, config, host: None })
+    ) -> BoxFuture<'static, Result<Connected, Error>> {
+        Box::pin(async move {
+            if config.metrics.on_front && config.http.auth.api_key.is_none() {
+                return Err(Error::OpenMetrics);
+            }
+            let server = Server::start(&config.upstream, guard).await?;
+            Ok(Connected { server, config, host: None })
+        })
     }
 
     /// The address that is listened on.
@@ -53,14 +60,17 @@ impl Proxy {
 
     /// Waits until the server has ended for good; says why. Servers that are not shared end with
     /// their clients, so there is nothing to wait for.
-    pub async fn ended(&self) -> String {
-        self.server.ended().await
+    pub fn ended(&self) -> BoxFuture<'_, String> {
+        Box::pin(self.server.ended())
     }
 
     /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
     /// proxy first, so that running requests can end.
-    pub async fn open_tunnel(&self, config: tunnel::Config) -> Result<Tunnel, tunnel::Error> {
-        self.ports.open_tunnel(config).await
+    pub fn open_tunnel(
+        &self,
+        config: tunnel::Config,
+    ) -> BoxFuture<'_, Result<Tunnel, tunnel::Error>> {
+        Box::pin(self.ports.open_tunnel(config))
     }
 
     /// The address of the metrics' own port, if they have one.
@@ -69,10 +79,12 @@ impl Proxy {
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.
-    pub async fn close(self) {
+    pub fn close(self) -> BoxFuture<'static, ()> {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
-        self.ports.close(grace).await;
-        self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+        Box::pin(async move {
+            self.ports.close(grace).await;
+            self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+        })
     }
 }
 
@@ -96,17 +108,19 @@ impl Connected {
     }
 
     /// Opens the port and serves; if that fails the server is stopped again.
-    pub async fn listen(self) -> Result<Proxy, Error> {
+    pub fn listen(self) -> BoxFuture<'static, Result<Proxy, Error>> {
         let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
         let (backend, readiness) = (server.backend(), server.readiness());
-        match Ports::open(config.http, &config.metrics, Served { backend, readiness, host }) {
-            Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
-            Err(error) => {
-                server.stop(shutdown_timeout).await;
-                Err(error)
+        Box::pin(async move {
+            match Ports::open(config.http, &config.metrics, Served { backend, readiness, host }) {
+                Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
+                Err(error) => {
+                    server.stop(shutdown_timeout).await;
+                    Err(error)
+                }
             }
-        }
+        })
     }
 }
 

@@ -12,13 +12,14 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 23] = [
+const MAY_USE: [(&str, &[&[&str]]); 24] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
     ("metrics", &[]),
     ("seats", &[]),
     ("sync", &[]),
+    ("task", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &[&["jsonrpc", "codec"]]),
@@ -29,7 +30,7 @@ const MAY_USE: [(&str, &[&[&str]]); 23] = [
     ("session", &[&PURE, EVERYWHERE, &["relay"]]),
     ("downstream", EDGE),
     ("upstream", EDGE),
-    ("tunnel", &[&["telemetry"]]),
+    ("tunnel", &[&["task", "telemetry"]]),
     ("ports", &[HINGE, &["tunnel", "downstream", "config", "error", "seats"]]),
     ("proxy", ABOVE),
     ("http_server", ABOVE),
@@ -42,7 +43,7 @@ const MAY_USE: [(&str, &[&[&str]]); 23] = [
 const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 
 /// What no message goes through.
-const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "seats", "sync"];
+const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "seats", "sync", "task"];
 
 /// What the edges meet in.
 const HINGE: &[&str] = &["relay", "host", "metrics", "tls"];

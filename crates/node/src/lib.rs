@@ -3,6 +3,7 @@
 mod answer;
 pub mod authentication;
 mod bridge;
+pub mod command;
 mod event;
 pub mod gate;
 mod head;

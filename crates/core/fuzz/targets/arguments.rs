@@ -1,5 +1,5 @@
 //! The command line; words are parted by zeros, and those with `=` in front of the first empty one
-//! are variables. A binary has no library, so its modules are taken by their paths.
+//! are variables. The command shows none of its modules, so they are taken by their paths.
 #![no_main]
 #![allow(dead_code, unused_imports, unexpected_cfgs)]
 

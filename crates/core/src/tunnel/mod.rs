@@ -26,7 +26,7 @@ pub use self::{
     error::Error,
 };
 use self::{dial::Dialer, keeper::Keeper, registrar::Registrar};
-use crate::telemetry::console;
+use crate::{task, telemetry::console};
 
 /// What a tunnel leads to.
 pub trait LocalServer: Send + Sync + 'static {
@@ -83,6 +83,6 @@ pub async fn open(config: Config, local: impl LocalServer) -> Result<Tunnel, Err
         limits: config.limits,
         url,
     };
-    let keeper = tokio::spawn(keeper.run(registration, stop.clone()));
+    let keeper = task::spawn(keeper.run(registration, stop.clone()));
     Ok(Tunnel { url: watched, stop: stop.drop_guard(), keeper })
 }

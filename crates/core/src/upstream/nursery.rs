@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
@@ -148,7 +149,7 @@ impl Nursery {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.0.serving.spawn(work)
+        self.0.serving.spawn(work.boxed())
     }
 
     /// Cancelled when the proxy stops.
@@ -176,7 +177,7 @@ impl Nursery {
         self.0.stop.cancel();
         let spares = std::mem::take(&mut *self.0.spares());
         for spare in spares {
-            self.0.serving.spawn(spare.stop(budget));
+            self.0.serving.spawn(spare.stop(budget).boxed());
         }
         self.0.serving.close();
         if timeout(budget, self.0.serving.wait()).await.is_err() {
@@ -240,7 +241,7 @@ impl relay::Slot for Slot {
         let (stop, stopped) = oneshot::channel();
         let place = nursery.enter(child.pid(), &outbox);
         let tenancy = Tenancy { client, place, outbox: Arc::clone(&outbox), permit };
-        nursery.serving.spawn(tenancy.run(child, stopped));
+        nursery.serving.spawn(tenancy.run(child, stopped).boxed());
         Ok(Launched { outbox, stop })
     }
 }
@@ -276,12 +277,13 @@ impl Inner {
         let Some(spare) = spare else { return self.spawn() };
         let nursery = Arc::clone(self);
         // Not at the client's expense.
-        self.serving.spawn(async move {
+        let refilling = async move {
             if let Err(error) = nursery.refill() {
                 tracing::warn!(%error, "no server could be started ahead");
                 nursery.failed(failure(&error).message);
             }
-        });
+        };
+        self.serving.spawn(refilling.boxed());
         Ok(spare)
     }
 
@@ -305,7 +307,7 @@ impl Inner {
     /// A server could not be started, or ended before it said anything.
     pub(super) fn failed(self: &Arc<Self>, reason: String) {
         if self.outlook.darken(reason) && !self.stop.is_cancelled() {
-            self.serving.spawn(Arc::clone(self).try_until_one_answers());
+            self.serving.spawn(Arc::clone(self).try_until_one_answers().boxed());
         }
     }
 

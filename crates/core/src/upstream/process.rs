@@ -13,7 +13,7 @@ use super::{
     guard::{Guard, Watch},
     stderr::{Tail, pass_through},
 };
-use crate::{config::CommandConfig, error::Error};
+use crate::{config::CommandConfig, error::Error, task};
 
 /// How long a child may take to notice the end of its input before it is signalled.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
@@ -66,7 +66,7 @@ impl Process {
         widen(&stdin);
         widen(&stdout);
         let tail = Tail::default();
-        let pass_through = tokio::spawn(pass_through(stderr, tail.clone(), config.stderr));
+        let pass_through = task::spawn(pass_through(stderr, tail.clone(), config.stderr));
         Ok((Self { child, tail, pass_through, name, _watch: watch }, Pipes { stdin, stdout }))
     }
 

@@ -24,6 +24,7 @@ use crate::{
     config::UpstreamConfig,
     error::Error,
     relay::{Cause, Limits, Outbox, Shared},
+    task,
     telemetry::console_error,
 };
 
@@ -64,12 +65,12 @@ impl Supervisor {
             Some(negotiation.connect(&config, &spawn).await?)
         };
         let (stop, stopped) = oneshot::channel();
-        let expiry = tokio::spawn(Arc::clone(&shared).expire_calls());
-        let tending = tokio::spawn(Arc::clone(&shared).tend());
+        let expiry = task::spawn(Arc::clone(&shared).expire_calls());
+        let tending = task::spawn(Arc::clone(&shared).tend());
         let history = History::default();
         let watch = Watch { config, spawn, negotiation, shared: Arc::clone(&shared), history };
         let first = first.map(|connected| watch.admit(connected));
-        let supervision = tokio::spawn(watch.keep(first, stopped));
+        let supervision = task::spawn(watch.keep(first, stopped));
         Ok(Self { shared, stop, supervision, expiry, tending })
     }
 

@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::reject::Rejection;
+use crate::task;
 
 /// What a request body is held to.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ pub(super) fn discard(mut body: Incoming) {
             }
         }
     };
-    tokio::spawn(tokio::time::timeout(DISCARD_TIMEOUT, run_out));
+    task::spawn(tokio::time::timeout(DISCARD_TIMEOUT, run_out));
 }
 
 async fn collect(body: &mut Incoming, announced: usize, limit: usize) -> Result<Bytes, Unread> {

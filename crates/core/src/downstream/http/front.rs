@@ -23,6 +23,7 @@ use crate::{
     relay::{Backend, Readiness, Reply, Sink},
     seats::{Seat, Seats},
     session::{Encoding, Events, Registry, reap},
+    task,
     telemetry::{short, traffic},
 };
 
@@ -97,7 +98,7 @@ impl Front {
             connections: behind.connections,
         };
         let timeout = config.session_idle_timeout;
-        let reaper = timeout.map(|timeout| tokio::spawn(reap(Arc::clone(&registry), timeout)));
+        let reaper = timeout.map(|timeout| task::spawn(reap(Arc::clone(&registry), timeout)));
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
             modern: config.modern && behind.backend.serves_modern(),

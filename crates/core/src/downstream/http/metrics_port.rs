@@ -17,6 +17,7 @@ use crate::{
     config::{AllowedHosts, MetricsListenerConfig},
     error::Error,
     seats::{Seat, Seats},
+    task,
 };
 
 /// Connections at a time: a few scrapers.
@@ -45,7 +46,7 @@ impl MetricsPort {
         let socket = listen(&config.host, config.port).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let socket = TcpListener::from_std(socket).map_err(failed)?;
-        Ok(Self { address, accepting: tokio::spawn(accept(socket, routes)) })
+        Ok(Self { address, accepting: task::spawn(accept(socket, routes)) })
     }
 
     /// The address that is listened on.

@@ -15,6 +15,7 @@ use crate::{
     jsonrpc::{Edit, Message},
     protocol::Notification,
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
+    task,
 };
 
 /// Most requests under way; while there are so many the input is not read.
@@ -64,7 +65,7 @@ impl Legs {
         under_way.legs.insert(number, Leg { id, connection: None, _seat: seat });
         drop(under_way);
         let legs = Arc::clone(self);
-        tokio::spawn(async move {
+        task::spawn(async move {
             let answer = Answer { legs: Arc::clone(&legs), number };
             let reply = Reply::to(&request, Arc::new(answer));
             let connection = match legs.open(Some(&request)).await {
@@ -139,7 +140,7 @@ impl Legs {
         let Some(leg) = self.lock().legs.remove(&number) else { return };
         self.output.forget();
         if let Some(connection) = leg.connection {
-            tokio::spawn(async move { connection.close() });
+            task::spawn(async move { connection.close() });
         }
     }
 }

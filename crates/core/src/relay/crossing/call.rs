@@ -23,6 +23,7 @@ use crate::{
     jsonrpc::{Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Notification},
     relay::{Outgoing, Principal, Reply, Sink},
+    task,
 };
 
 /// How long a server's further questions are waited for, so that they are one round.
@@ -89,7 +90,7 @@ impl Call {
         drop(state);
         if then == Then::Gather {
             let call = Arc::clone(self);
-            tokio::spawn(async move {
+            task::spawn(async move {
                 tokio::time::sleep(GATHERING).await;
                 call.due();
             });

@@ -19,6 +19,7 @@ use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
     jsonrpc::{Code, ErrorBody, Message, find_member},
     relay::{Connection, Principal, Sink},
+    task,
 };
 
 /// Where legacy servers come from, each for one client.
@@ -201,7 +202,7 @@ impl Leases {
             return;
         }
         let leases = Weak::clone(&self.me);
-        tokio::spawn(async move {
+        task::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 let Some(leases) = leases.upgrade() else { return };

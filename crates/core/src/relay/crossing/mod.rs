@@ -44,6 +44,7 @@ use crate::{
     jsonrpc::{ErrorBody, Message},
     protocol::header::annotation::MirroredParameter,
     seats::Seats,
+    task,
 };
 
 /// Most subscriptions at a time, as the official server has it.
@@ -112,7 +113,7 @@ impl Crossings {
     fn seal(self: &Arc<Self>, round: Round) -> Option<String> {
         let token = self.rounds.seal(round)?;
         if !self.watches.swap(true, Ordering::Relaxed) {
-            tokio::spawn(watch(Arc::downgrade(self)));
+            task::spawn(watch(Arc::downgrade(self)));
         }
         Some(token)
     }

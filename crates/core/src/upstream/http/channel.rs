@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
     time::Instant,
@@ -141,7 +141,7 @@ impl Channel {
             closed: remote.stop.child_token(),
             state: Mutex::default(),
         });
-        remote.tasks.spawn(Arc::clone(&channel).run(queued));
+        remote.tasks.spawn(Arc::clone(&channel).run(queued).boxed());
         channel
     }
 

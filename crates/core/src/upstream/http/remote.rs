@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -275,12 +275,13 @@ impl Shared {
         until: CancellationToken,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.tasks.spawn(async move {
+        let task = async move {
             tokio::select! {
                 () = until.cancelled() => {}
                 () = task => {}
             }
-        });
+        };
+        self.tasks.spawn(task.boxed());
     }
 
     /// The transports to try, in this order.
@@ -317,7 +318,7 @@ impl Shared {
             return;
         }
         let shared = Arc::clone(self);
-        self.tasks.spawn(async move {
+        let farewell = async move {
             match timeout(FAREWELL, shared.farewell(&session, open)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(fault)) => {
@@ -325,7 +326,8 @@ impl Shared {
                 }
                 Err(_) => tracing::debug!("the server did not answer the end of the session"),
             }
-        });
+        };
+        self.tasks.spawn(farewell.boxed());
     }
 
     async fn farewell(&self, session: &Session, open: Vec<Vec<u8>>) -> Result<(), Fault> {

@@ -1,0 +1,73 @@
+#![forbid(unsafe_code)]
+//! The `mcp-proxy` command: reads the command line, installs the log and runs the core's proxy.
+//!
+//! A library, because it has two homes: the executable `mcp-proxy`, and the addon, from which a loader
+//! runs it in the packages of npm.
+
+mod announce;
+mod args;
+mod console;
+mod guard;
+mod options;
+mod paint;
+mod run;
+mod signal;
+mod telemetry;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use mcp_proxy_core::Guard;
+
+use args::{Environment, Invocation, UsageError};
+use options::Options;
+
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Ending {
+    /// It did what was asked.
+    Success = 0,
+    /// It could not, and has said why.
+    Failure = 1,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        Self::from(ending as u8)
+    }
+}
+
+/// Runs the command to its end; `words` are its arguments without its own name.
+pub fn run(words: Vec<OsString>) -> Ending {
+    if words == [Guard::ARGUMENT] {
+        return guard::run();
+    }
+    match invocation(words) {
+        Ok(Wanted::Text(text)) => {
+            console::print(&text);
+            Ending::Success
+        }
+        Ok(Wanted::Proxy(options)) => {
+            let _installed = telemetry::install(options.logging);
+            run::run(*options)
+        }
+        Err(error) => {
+            console::complain(&error.to_string());
+            Ending::Failure
+        }
+    }
+}
+
+/// What the command line asks for, checked.
+enum Wanted {
+    Text(String),
+    Proxy(Box<Options>),
+}
+
+fn invocation(words: Vec<OsString>) -> Result<Wanted, UsageError> {
+    let environment: Environment = env::vars_os().collect();
+    match args::parse(words, &environment)? {
+        Invocation::Print(text) => Ok(Wanted::Text(text)),
+        Invocation::Serve(typed) => Ok(Wanted::Proxy(Box::new(Options::try_from(typed)?))),
+    }
+}
