@@ -81,6 +81,15 @@ export const suites = [
     minutes: 15,
   },
   {
+    // After the clients, whose Python it uses.
+    name: "schemas",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("schemas")),
+    count: "node",
+    minutes: 15,
+  },
+  {
     name: "remote servers",
     lane: "node",
     built: true,

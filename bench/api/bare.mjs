@@ -33,9 +33,10 @@ const bodyOf = async (request) => {
 
 export const startHTTPServer = ({ createServer, host, port }) => {
   const sessions = new Map();
-  const open = async () => {
+  const open = async (message) => {
     const session = new Session();
-    sessions.set(session.id, session);
+    // Whoever does not initialize has no session to come back to.
+    if (message.method === "initialize") sessions.set(session.id, session);
     await (await createServer()).connect(session);
     return session;
   };
@@ -47,7 +48,7 @@ export const startHTTPServer = ({ createServer, host, port }) => {
       return response.end();
     }
     const message = JSON.parse(await bodyOf(request));
-    (sessions.get(id) ?? (await open())).receive(message, response);
+    (sessions.get(id) ?? (await open(message))).receive(message, response);
   };
   return new Promise((resolve) => createHttpServer(answer).listen(port, host, resolve));
 };

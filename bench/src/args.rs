@@ -79,7 +79,7 @@ fn command() -> Command {
             "install-crate",
             "Build the Rust crate mcp-proxy into bench/.cache, which takes minutes",
         ))
-        .arg(path("ours", "Our binary [mcp-proxy beside this program]"))
+        .arg(path("ours", "Our command [addon and loader beside this program]"))
         .arg(path("output", "Where the results go [bench/]"))
         .arg(flag("verbose", "Show the contestants' stderr"))
 }

@@ -45,13 +45,13 @@ async fn main() -> io::Result<()> {
     let root = home.parent().unwrap_or(home).to_owned();
     let program = std::env::current_exe()?;
     let build = program.parent().unwrap_or(home).to_owned();
-    let places = Places {
-        ours: args.ours.clone().unwrap_or_else(|| build.join("mcp-proxy")),
-        build,
-        cache: home.join(".cache"),
-        root,
+    let cache = home.join(".cache");
+    std::fs::create_dir_all(&cache)?;
+    let ours = match args.ours.clone() {
+        Some(ours) => ours,
+        None => contestant::published(&build, &cache)?,
     };
-    std::fs::create_dir_all(&places.cache)?;
+    let places = Places { build, ours, cache, root };
     let manifest = home.join("package.json");
     let contestants = install::present(&args.contestants, &places, &manifest, args.install_crate);
     let bench = Bench { places, effort: args.effort.clone(), quiet: !args.verbose };

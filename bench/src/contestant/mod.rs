@@ -3,11 +3,14 @@
 
 mod command;
 mod node;
+mod package;
 mod remote;
 
 use std::{path::PathBuf, process::Command};
 
-pub(crate) use self::{command::command, remote::command as towards_remote};
+pub(crate) use self::{
+    command::command, package::command as published, remote::command as towards_remote,
+};
 
 /// Which of its ways a contestant is started in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +34,7 @@ pub(crate) enum Setup {
 pub(crate) enum Contestant {
     /// The bare relay, the yardstick.
     Bare,
-    /// This repository's native binary.
+    /// This repository's command.
     Ours,
     /// npm `mcp-proxy`.
     Npm,
@@ -48,9 +51,9 @@ pub(crate) enum Contestant {
 /// Where programs are.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
-    /// The directory of this build: `bare`, `echo` and, once built, `mcp-proxy`.
+    /// The directory of this build: `bare`, `echo` and, once built, our addon and its loader.
     pub(crate) build: PathBuf,
-    /// Our binary.
+    /// Our command.
     pub(crate) ours: PathBuf,
     /// Where peers are installed.
     pub(crate) cache: PathBuf,

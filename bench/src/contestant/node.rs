@@ -1,9 +1,9 @@
 //! The commands that run `server.mjs`: what a Node program gets from a package, and from the bare
 //! relay of its kind, `bare.mjs`.
 
-use std::{fs, io, os::unix::fs::symlink, path::PathBuf, process::Command};
+use std::{io, process::Command};
 
-use super::{Contestant, Places};
+use super::{Contestant, Places, package};
 
 /// `startHTTPServer` of the contestant's package, with this kind of server behind it.
 pub(super) fn served(
@@ -37,26 +37,7 @@ pub(super) fn script(contestant: Contestant, places: &Places) -> io::Result<Opti
     let mut command = Command::new("node");
     command.arg(places.root.join("bench/api/server.mjs")).arg(package);
     if contestant == Contestant::Ours {
-        command.env("CARGO_TARGET_DIR", addon(places)?);
+        command.env("CARGO_TARGET_DIR", package::target(places)?);
     }
     Ok(Some(command))
-}
-
-/// A target folder with nothing in it but the addon of this build: the package takes whichever
-/// was built last.
-fn addon(places: &Places) -> io::Result<PathBuf> {
-    const FILE: &str = "libmcp_proxy_node.so";
-    let built = places.build.join(FILE);
-    if !built.exists() {
-        return Err(io::Error::other(format!("not built: {}", built.display())));
-    }
-    let target = places.cache.join("addon");
-    let link = target.join("release").join(FILE);
-    fs::create_dir_all(target.join("release"))?;
-    if fs::read_link(&link).ok().as_ref() != Some(&built) {
-        // There may be none yet.
-        let _removed = fs::remove_file(&link);
-        symlink(built, link)?;
-    }
-    Ok(target)
 }

@@ -3,7 +3,7 @@
 
 use std::{env, hint::black_box, process::ExitCode};
 
-use mcp_proxy_core::internals::hot::{self, Road};
+use mcp_proxy_core::internals::hot::{self, Crowd, ModernRoad, Road};
 
 fn repeat<T>(times: usize, mut step: impl FnMut() -> Option<T>) -> Option<()> {
     for _ in 0..times {
@@ -28,6 +28,14 @@ fn measure(name: &str, times: usize) -> Option<()> {
         "call" | "call-among-1000" => {
             let road = Road::new(if name == "call" { 0 } else { 1000 })?;
             repeat(times, || road.call(black_box(small.clone())))
+        }
+        "call-modern" => {
+            let (road, request) = (ModernRoad::new()?, hot::modern_request(32));
+            repeat(times, || road.call(black_box(request.clone())))
+        }
+        "notification-to-10" => {
+            let crowd = Crowd::new(10)?;
+            repeat(times, || crowd.tell(black_box(hot::notification())))
         }
         _ => None,
     }

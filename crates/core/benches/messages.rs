@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, reason = "a bench without its message is over")]
 
 use divan::{Bencher, black_box, counter::BytesCount};
-use mcp_proxy_core::internals::hot::{self, Road, Scanned};
+use mcp_proxy_core::internals::hot::{self, Crowd, ModernRoad, Pending, Road, Scanned};
 
 /// Lengths of a call's only argument.
 const LENGTHS: [usize; 4] = [32, 4 << 10, 64 << 10, 1 << 20];
@@ -36,10 +36,32 @@ fn event(bencher: Bencher<'_, '_>, length: usize) {
     bencher.bench(|| hot::event(black_box(&message), 12345));
 }
 
+/// An exchange begins and ends among so many others.
+#[divan::bench(args = [1, 1_000, 100_000])]
+fn pending(bencher: Bencher<'_, '_>, under_way: usize) {
+    let mut table = Pending::new(under_way);
+    bencher.bench_local(|| table.pass());
+}
+
 /// A call and its answer through the relay, past so many others that are under way.
 #[divan::bench(args = [0, 100, 10_000])]
 fn call(bencher: Bencher<'_, '_>, under_way: usize) {
     let road = Road::new(under_way).expect("a road");
     let request = hot::request(32);
     bencher.bench(|| road.call(black_box(request.clone())));
+}
+
+/// The same in 2026-07-28.
+#[divan::bench]
+fn call_modern(bencher: Bencher<'_, '_>) {
+    let road = ModernRoad::new().expect("a road");
+    let request = hot::modern_request(32);
+    bencher.bench(|| road.call(black_box(request.clone())));
+}
+
+/// A notification to so many clients.
+#[divan::bench(args = [1, 100, 10_000])]
+fn notification(bencher: Bencher<'_, '_>, clients: usize) {
+    let crowd = Crowd::new(clients).expect("a server");
+    bencher.bench(|| crowd.tell(black_box(hot::notification())));
 }

@@ -6,6 +6,7 @@ pub(crate) mod metadata;
 pub(crate) mod modern_server;
 pub(crate) mod modern_to_legacy;
 pub(crate) mod opening;
+mod sampling;
 
 /// The two families of revisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

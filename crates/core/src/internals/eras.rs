@@ -24,9 +24,9 @@ use crate::{
 const METHODS: [&str; 6] =
     ["tools/call", "tools/list", "prompts/list", "prompts/get", "resources/read", "vendor/thing"];
 const SERVER: &[u8] = br#"{"name":"s","version":"1"}"#;
-const CLIENT: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{"listChanged":true},"tasks":{}},"clientInfo":{"name":"c","version":"1"}}}"#;
+pub(super) const CLIENT: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{"listChanged":true},"tasks":{}},"clientInfo":{"name":"c","version":"1"}}}"#;
 
-fn parsed(bytes: &[u8]) -> Option<Message> {
+pub(super) fn parsed(bytes: &[u8]) -> Option<Message> {
     Message::parse(Bytes::copy_from_slice(bytes)).ok()
 }
 
@@ -36,7 +36,7 @@ fn made(bytes: &[u8]) -> Message {
     parsed(bytes).unwrap_or_else(|| panic!("no message is made: {text}"))
 }
 
-fn edited(message: &Message, mut edits: Vec<Edit<'_>>) -> Message {
+pub(super) fn edited(message: &Message, mut edits: Vec<Edit<'_>>) -> Message {
     edits.sort_by_key(Edit::place);
     made(&spliced(message.bytes(), &edits))
 }

@@ -4,9 +4,11 @@
 //! A check takes any bytes and panics if what has to hold does not. The kept corpora are run
 //! through the checks by the tests.
 
+mod crossing;
 mod eras;
 pub mod hot;
 
+pub use crossing::{Case, Emitted};
 pub use eras::{dialogue, modern_server, modern_to_legacy};
 
 use bytes::Bytes;

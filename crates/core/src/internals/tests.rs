@@ -25,3 +25,17 @@ proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn benches_measure_what_works() {
+    let road = hot::Road::new(3).expect("a road");
+    assert!(road.call(hot::request(32)).is_some_and(|bytes| bytes > 0));
+    let road = hot::ModernRoad::new().expect("a road");
+    for _ in 0..2 {
+        assert!(road.call(hot::modern_request(32)).is_some_and(|bytes| bytes > 0));
+    }
+    let crowd = hot::Crowd::new(3).expect("a server");
+    let told = crowd.tell(hot::notification()).expect("everybody was told");
+    assert_eq!(told % 3, 0);
+    assert_eq!(hot::Pending::new(3).pass(), Some(()));
+}

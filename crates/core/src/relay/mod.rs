@@ -18,6 +18,8 @@ mod lists;
 mod member;
 mod modern;
 mod outbox;
+#[cfg(any(test, feature = "internals"))]
+mod pending;
 mod readiness;
 mod reply;
 mod shared;
@@ -37,6 +39,8 @@ pub use gate::{Gate, Passage, untagged};
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use modern::LISTEN;
 pub(crate) use outbox::Outbox;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) use pending::Pending;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;

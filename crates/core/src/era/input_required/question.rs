@@ -2,7 +2,10 @@
 
 use serde_json::{Value, value::RawValue};
 
-use crate::jsonrpc::{Cuts, Message, Raw, Span, find_member, members};
+use crate::{
+    era::sampling::with_objects,
+    jsonrpc::{Cuts, Message, Raw, Span, find_member, members},
+};
 
 /// What a question needs of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +71,17 @@ impl Question {
 
     /// The server's response from a client's bare result.
     pub(super) fn answered(&self, answer: &RawValue) -> Vec<u8> {
-        response(&self.id, "result", answer.get())
+        let answer = answer.get().to_owned();
+        let answer = if self.need.is_sampling() { with_objects(answer) } else { answer };
+        response(&self.id, "result", &answer)
     }
 }
 
 impl Need {
+    fn is_sampling(self) -> bool {
+        matches!(self, Self::Sampling | Self::SamplingWithTools)
+    }
+
     /// Whether a client with these raw capabilities can be asked.
     pub(crate) fn is_met_by(self, capabilities: &str) -> bool {
         let Ok(declared) = serde_json::from_str::<Value>(capabilities) else { return false };

@@ -2,7 +2,7 @@
 
 use super::TASKS_EXTENSION;
 use crate::{
-    era::metadata::SERVER_INFO,
+    era::metadata::{SERVER_INFO, is_implementation},
     jsonrpc::{Code, Message, Span, decode_string, elements, find_member, find_removal},
     protocol::{LATEST_LEGACY, MODERN},
 };
@@ -76,7 +76,9 @@ fn introduction(message: &Message, result: Span) -> Option<String> {
     };
     let server = find_member(bytes, result, "_meta")
         .and_then(|meta| find_member(bytes, meta, SERVER_INFO))
-        .map_or_else(|| NAMELESS.to_owned(), text);
+        .map(text)
+        .filter(|server| is_implementation(server))
+        .unwrap_or_else(|| NAMELESS.to_owned());
     let instructions = find_member(bytes, result, "instructions")
         .map(|span| format!(",\"instructions\":{}", text(span)))
         .unwrap_or_default();
@@ -105,10 +107,17 @@ mod tests {
 
     #[test]
     fn a_server_may_be_nameless_and_wordless() {
-        let introduced =
-            discovered(r#""result":{"supportedVersions":["2026-07-28"],"capabilities":{}}"#);
         let expected = r#"{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"MCP server","version":"unknown"}}"#;
-        assert_eq!(introduced, Discovery::Serves(expected.to_owned()));
+        // Handshake clients refuse a server that does not say who it is.
+        for server in ["{}", r#"{"name":"s"}"#, r#"["s"]"#, r#""s""#, "null"] {
+            let meta = format!(r#","_meta":{{"io.modelcontextprotocol/serverInfo":{server}}}"#);
+            for meta in ["", &meta] {
+                let introduced = discovered(&format!(
+                    r#""result":{{"supportedVersions":["2026-07-28"],"capabilities":{{}}{meta}}}"#
+                ));
+                assert_eq!(introduced, Discovery::Serves(expected.to_owned()), "{server}");
+            }
+        }
     }
 
     #[test]

@@ -14,8 +14,12 @@ use super::{
     request::cleansed,
     result::{Family, Rewrite, Verdict, read},
 };
-use crate::jsonrpc::{
-    Code, ErrorBody, Kind, Message, Span, decode_string, escape, find_member, find_removal, members,
+use crate::{
+    era::sampling::with_objects,
+    jsonrpc::{
+        Code, ErrorBody, Kind, Message, Span, decode_string, escape, find_member, find_removal,
+        members,
+    },
 };
 
 /// Rounds of one call after which it is given up.
@@ -347,6 +351,9 @@ impl Question {
         if is_url && of_params("elicitationId").is_none() {
             // Required of older servers; nothing will refer to it (MCP 2026-07-28, changelog).
             params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
+        }
+        if method.as_deref() == Some("sampling/createMessage") {
+            params = with_objects(params);
         }
         Ok(Self { id, method: method.unwrap_or_default(), params })
     }

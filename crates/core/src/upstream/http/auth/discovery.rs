@@ -1,5 +1,7 @@
 //! Who grants access to a server: RFC 9728 and RFC 8414 documents, and what stands in for them.
 
+use std::net::Ipv4Addr;
+
 use reqwest::{Client, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -175,9 +177,11 @@ fn checked(server: AuthorizationServer) -> Result<AuthorizationServer, String> {
 
 /// HTTPS, or a machine that is this one.
 pub(super) fn is_safe(url: &Url) -> bool {
-    let loopback = url
-        .host_str()
-        .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."));
+    let is_loopback = |host: &str| {
+        let address = host.parse::<Ipv4Addr>();
+        matches!(host, "localhost" | "[::1]") || address.is_ok_and(|address| address.is_loopback())
+    };
+    let loopback = url.host_str().is_some_and(is_loopback);
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
@@ -217,6 +221,27 @@ mod tests {
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_do_without_tls() {
+        for safe in [
+            "https://h",
+            "http://127.0.0.1:1",
+            "http://127.9.9.9",
+            "http://[::1]/",
+            "http://localhost",
+        ] {
+            assert!(is_safe(&url(safe)), "{safe}");
+        }
+        for unsafe_one in [
+            "http://h",
+            "http://127.example.com",
+            "http://localhost.example.com",
+            "ftp://localhost",
+        ] {
+            assert!(!is_safe(&url(unsafe_one)), "{unsafe_one}");
+        }
     }
 
     #[test]

@@ -1,0 +1,57 @@
+//! The server's end of the relay: what it was sent, and what it says.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+
+use crate::{
+    era::{Era, modern_server::Discovery},
+    jsonrpc::Message,
+    relay::{InitializeResult, Limits, Listener as _, Outbox, Shared},
+};
+
+const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"logging":{}},"serverInfo":{"name":"bench","version":"1"}}}"#;
+const DISCOVERY: &[u8] = br#"{"jsonrpc":"2.0","id":0,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1"}}}}"#;
+
+/// A server that all clients share.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) shared: Arc<Shared>,
+    outbox: Arc<Outbox>,
+}
+
+impl Server {
+    /// One that speaks in this era.
+    pub(super) fn of(era: Era) -> Option<Self> {
+        let shared = Shared::new(1, Limits::default(), Duration::ZERO);
+        let outbox = Arc::<Outbox>::default();
+        let initialize = match era {
+            Era::Legacy => InitializeResult::of(&Message::parse(INITIALIZE.into()).ok()?)?,
+            Era::Modern => {
+                let discovered = Message::parse(DISCOVERY.into()).ok()?;
+                InitializeResult::of_discovery(Discovery::of(&discovered))?
+            }
+        };
+        shared.connected(Arc::clone(&outbox), initialize, None);
+        Some(Self { shared, outbox })
+    }
+
+    /// What it was sent.
+    pub(super) fn read(&self) -> Vec<Bytes> {
+        self.outbox.next().now_or_never().flatten().unwrap_or_default()
+    }
+
+    /// It answers the one request that it was sent.
+    pub(super) fn answer(&self, result: &[u8]) -> Option<()> {
+        let request = Message::parse(self.read().into_iter().next()?).ok()?;
+        let answer = [br#"{"jsonrpc":"2.0","id":"#, request.id()?, br#","result":"#, result, b"}"];
+        self.say(answer.concat().into())
+    }
+
+    /// It says something.
+    pub(super) fn say(&self, line: Bytes) -> Option<()> {
+        self.shared.receive(&Message::parse(line).ok()?);
+        Some(())
+    }
+}

@@ -1,0 +1,25 @@
+//! The table of exchanges by itself, for benches.
+
+use super::exchange::{Exchanges, Purpose};
+
+/// A table with exchanges under way.
+#[derive(Debug)]
+pub(crate) struct Pending(Exchanges);
+
+impl Pending {
+    /// With so many.
+    pub(crate) fn new(under_way: usize) -> Self {
+        let mut exchanges = Exchanges::default();
+        for _ in 0..under_way {
+            exchanges.insert(Purpose::Housekeeping);
+        }
+        Self(exchanges)
+    }
+
+    /// One more begins, and is answered.
+    pub(crate) fn pass(&mut self) -> bool {
+        let id = self.0.next_id();
+        self.0.insert(Purpose::Housekeeping);
+        self.0.remove(id).is_some()
+    }
+}
