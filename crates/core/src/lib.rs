@@ -30,6 +30,7 @@ mod upstream;
 pub use downstream::http::Denial;
 pub use error::Error;
 pub use http_server::{HttpServer, Servers};
+pub use protocol::MODERN;
 pub use proxy::{Connected, Proxy};
 pub use relay::{
     Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Unsent, Wish,

@@ -3,6 +3,7 @@
 // never listens, over bytes that the addon carries.
 const { createServer } = require("node:http");
 
+const { report } = require("./promises.js");
 const { PeerSocket } = require("./request.js");
 
 /** One request's connection. */
@@ -88,7 +89,7 @@ class CustomRoutes {
       await onUnhandledRequest(request, response);
       answer = response.headersSent || response.writableEnded || response.destroyed ? undefined : "untouched";
     } catch (error) {
-      console.error("[mcp-proxy] error handling custom route", error);
+      report("handling custom route")(error);
       answer = response.headersSent ? undefined : "failed";
       if (response.headersSent) response.end();
     }

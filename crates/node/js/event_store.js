@@ -3,7 +3,7 @@
 // core's, with the same bound and the same order of eviction.
 const { randomInt } = require("node:crypto");
 
-const DEFAULT_MAX_EVENTS = 1000;
+const { defaultMaxEvents } = require("./addon.js");
 
 class InMemoryEventStore {
   /** Event ids of each stream, oldest first, so that a replay visits one stream only. */
@@ -14,7 +14,7 @@ class InMemoryEventStore {
   #countInTime = 0;
 
   constructor({ maxEvents } = {}) {
-    this.#maxEvents = maxEvents ?? DEFAULT_MAX_EVENTS;
+    this.#maxEvents = maxEvents ?? defaultMaxEvents();
     // Negated, so that NaN is refused too.
     if (!(this.#maxEvents >= 1)) throw new Error("maxEvents must be at least 1");
   }

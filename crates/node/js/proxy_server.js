@@ -4,6 +4,7 @@
 const addon = require("./addon.js");
 const { report } = require("./promises.js");
 const { getUpstreamBridge } = require("./upstream_bridge.js");
+const { MODERN } = require("./vocabulary.js");
 
 /** Accepts every result as it is; a schema to either SDK. */
 const ANY_RESULT = {
@@ -84,7 +85,7 @@ const forward = async ({ client, requestTimeout }, { method, params }, extra) =>
 /** Passes on what the upstream says unasked, if this connection is entitled to it. */
 const deliver = (server, notification) => {
   // A 2026-07-28 client gets it on its own listen streams.
-  if (!server.transport || server.getNegotiatedProtocolVersion?.() >= "2026-07-28") return;
+  if (!server.transport || server.getNegotiatedProtocolVersion?.() >= MODERN) return;
   server.notification(untagged(notification)).catch(report("forwarding upstream notification"));
 };
 

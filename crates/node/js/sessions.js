@@ -155,7 +155,7 @@ class Sessions {
     const first = await Promise.race([connected, transport.started.then(nextTurn).then(() => waiting)]);
     if (first !== waiting && !isStream) return ready;
     ready.catch((error) => {
-      console.error("[mcp-proxy] error connecting to server", error);
+      report("connecting to server")(error);
       this.#native.hangUp(id);
     });
     return undefined;

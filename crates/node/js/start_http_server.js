@@ -3,6 +3,7 @@
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { guarded } = require("./guard.js");
+const { report } = require("./promises.js");
 const { refusal } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
@@ -147,7 +148,7 @@ class HTTPServer {
       new URL(origin);
       if (!this.#options.cors.origin(origin)) answer = "no";
     } catch (error) {
-      console.error("[mcp-proxy] error parsing origin", error);
+      report("parsing origin")(error);
       answer = "unknown";
     }
     this.#native.answer(question, answer);

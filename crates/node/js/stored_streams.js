@@ -1,17 +1,18 @@
 "use strict";
 // The events of one session's streams in a store of the caller's. The addon numbers the streams; a store
 // may be shared by sessions, so their names say whose they are.
+const { report } = require("./promises.js");
 
 class StoredStreams {
   #last = Promise.resolve();
-  #report;
   #sessionId;
   #store;
+  #tell;
 
-  constructor(store, sessionId, report) {
-    this.#report = report;
+  constructor(store, sessionId, tell) {
     this.#sessionId = sessionId;
     this.#store = store;
+    this.#tell = tell;
   }
 
   /** Stores a message and sends it. What cannot be stored is sent all the same, and cannot be asked for again. */
@@ -30,7 +31,7 @@ class StoredStreams {
       try {
         answer(JSON.stringify(await this.#missed(lastEventId)));
       } catch (error) {
-        console.error("[mcp-proxy] error replaying events", error);
+        report("replaying events")(error);
         answer("failed");
       }
     });
@@ -47,7 +48,7 @@ class StoredStreams {
     try {
       return String(await this.#store.storeEvent(`${this.#sessionId}.${stream}`, message));
     } catch (error) {
-      this.#report(error);
+      this.#tell(error);
       return undefined;
     }
   }

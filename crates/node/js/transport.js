@@ -1,6 +1,6 @@
 "use strict";
 // What `server.connect` receives: a transport of both SDKs over one client of the listener.
-
+const { report } = require("./promises.js");
 const { StoredStreams } = require("./stored_streams.js");
 
 const UNSENT = ["", "No connection established for request ID: ", "The transport is closed", "Not a JSON-RPC message"];
@@ -104,9 +104,9 @@ class HTTPServerTransport {
   #tell(error) {
     try {
       if (this.onerror) this.onerror(error);
-      else console.error("[mcp-proxy] error in a transport", error);
+      else report("in a transport")(error);
     } catch (second) {
-      console.error("[mcp-proxy] error in onerror", second);
+      report("in onerror")(second);
     }
   }
 }

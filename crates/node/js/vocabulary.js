@@ -7,11 +7,14 @@ const ServerType = Object.freeze({ HTTPStream: "HTTPStream", SSE: "SSE" });
 /** `Access-Control-Allow-Headers` when `cors` is left at its defaults. */
 const DEFAULT_ALLOWED_HEADERS = addon.defaultAllowedHeaders();
 
+/** The revision of MCP without a handshake. */
+const MODERN = addon.modernRevision();
+
 /** What the SDK's `Client` takes as `versionNegotiation` for a way of choosing the revision. */
 const resolveVersionNegotiation = (upstreamProtocol) => {
   if (upstreamProtocol === "auto") return { mode: "auto" };
-  if (upstreamProtocol === "modern") return { mode: { pin: "2026-07-28" } };
+  if (upstreamProtocol === "modern") return { mode: { pin: MODERN } };
   return undefined;
 };
 
-module.exports = { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation };
+module.exports = { DEFAULT_ALLOWED_HEADERS, MODERN, ServerType, resolveVersionNegotiation };

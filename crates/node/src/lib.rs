@@ -30,3 +30,15 @@ pub fn core_version() -> &'static str {
 pub fn default_allowed_headers() -> Vec<String> {
     mcp_proxy_core::config::DEFAULT_ALLOWED_HEADERS.map(str::to_owned).to_vec()
 }
+
+/// How many events a store keeps where nothing else is asked for.
+#[napi]
+pub fn default_max_events() -> u32 {
+    u32::try_from(mcp_proxy_core::config::DEFAULT_EVENT_STORE_MAX_EVENTS).unwrap_or(u32::MAX)
+}
+
+/// The revision of MCP without a handshake.
+#[napi]
+pub fn modern_revision() -> &'static str {
+    mcp_proxy_core::MODERN
+}

@@ -9,4 +9,5 @@ mod version;
 pub(crate) use log_level::LogLevel;
 pub(crate) use method::{List, Method, Notification};
 pub(crate) use resource::covers;
-pub(crate) use version::{LATEST_LEGACY, MODERN, is_legacy, legacy_list, primes_streams};
+pub use version::MODERN;
+pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, primes_streams};

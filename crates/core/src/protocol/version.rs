@@ -4,7 +4,7 @@
 pub(crate) const LATEST_LEGACY: &str = "2025-11-25";
 
 /// The revision without a handshake, and the only one of its era.
-pub(crate) const MODERN: &str = "2026-07-28";
+pub const MODERN: &str = "2026-07-28";
 
 /// Every handshake revision, newest first.
 const LEGACY: [&str; 5] = [LATEST_LEGACY, "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"];
