@@ -2,9 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+
+import { freePort } from "../support/port.mjs";
 
 const local = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -83,12 +84,4 @@ function parentOf(pid) {
   } catch {
     return undefined;
   }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  await once(probe.close(), "close");
-  return port;
 }

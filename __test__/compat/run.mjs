@@ -5,28 +5,18 @@
 // The tests come from the original's own packages, which are among the development dependencies. What
 // fails must be in known-differences.json, and what is there must fail.
 import { execFileSync, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { installPackages, root } from "../../scripts/tools.mjs";
 import { cleanEnvironment, installIn, packDevelopmentBuild } from "../package/support.mjs";
+import { freePort } from "../support/port.mjs";
 import { suites } from "./suites.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const IMPORT = /(\bfrom\s+|\bimport\(\s*)"(\.{1,2}\/[^"]+)"/g;
-
-/** A port that was free a moment ago. */
-const freePort = async () => {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  return port;
-};
 
 /** The tests' certificates, which are not published. */
 const makeCertificates = (directory) => {

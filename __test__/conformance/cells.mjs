@@ -1,11 +1,10 @@
 // What the suite is run against: every combination of how a fixture is reached, the era it is held to and the
 // revision of the client.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { freePort } from "../support/port.mjs";
 import { serveLegacy, serveModern } from "./direct.mjs";
 
 const LEGACY = "2025-11-25";
@@ -146,14 +145,6 @@ async function startListening(command, argsFor) {
     throw error;
   }
   return { url: `http://127.0.0.1:${port}/mcp`, close: stop };
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  await once(probe.close(), "close");
-  return port;
 }
 
 async function untilServing(url, child) {

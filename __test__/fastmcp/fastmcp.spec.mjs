@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -15,6 +14,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 
 import { installPackages } from "../../scripts/tools.mjs";
 import { cleanEnvironment, packDevelopmentBuild, run, temporaryDirectory } from "../package/support.mjs";
+import { freePort } from "../support/port.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const project = temporaryDirectory({ after });
@@ -25,18 +25,9 @@ const INITIALIZE = {
   params: { capabilities: {}, clientInfo: { name: "test", version: "1" }, protocolVersion: "2025-06-18" },
 };
 
-/** FastMCP takes no word of the port it was given, so it cannot be left to the system. */
-const freePort = async () => {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-};
-
 /** Starts the server, which ends with the test; its address and what it reports. */
 const start = async (t, options = {}) => {
+  // FastMCP takes no word of the port it was given, so it cannot be left to the system.
   const port = await freePort();
   const child = fork(join(project, "server.mjs"), [JSON.stringify({ host: "127.0.0.1", port, ...options })], {
     cwd: project,

@@ -5,8 +5,6 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
@@ -14,6 +12,7 @@ import { fileURLToPath } from "node:url";
 
 import { eachLine } from "../support/lines.mjs";
 import { Journal } from "../support/journal.mjs";
+import { freePort } from "../support/port.mjs";
 import { repositoryRoot } from "../support/proxy.mjs";
 import { environment } from "../support/python.mjs";
 import { Stdio } from "../support/stdio.mjs";
@@ -144,15 +143,6 @@ const sorted = (line) => {
   const { error, id, result } = JSON.parse(line);
   return JSON.stringify({ error, id, result });
 };
-
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
 
 /** Starts a server that listens on this port, and waits until it does. */
 async function serve([program, ...words], port) {

@@ -6,7 +6,8 @@ import { describe, test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
 import { serve, serverV1, serverV2 } from "../startHTTPServer/support.mjs";
-import { fetchPublic, startServer, startStub, unusedPort, until } from "./support.mjs";
+import { freePort } from "../support/port.mjs";
+import { fetchPublic, startServer, startStub, until } from "./support.mjs";
 
 // The tunnel server of these tests is on this machine.
 process.env.NO_PROXY = "localhost";
@@ -55,7 +56,7 @@ describe("startHTTPServer({ tunnel })", () => {
 
   test("a tunnel server that refuses rejects the start, and the port is free again", async (t) => {
     const { host } = await startServer(t);
-    const port = await unusedPort();
+    const port = await freePort();
     await assert.rejects(serve(t, { port, tunnel: { host, subdomain: "no" } }), /tunnel.*Invalid subdomain/s);
     const server = await serve(t, { port });
     assert.equal(server.port, port);

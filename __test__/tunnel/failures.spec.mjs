@@ -5,7 +5,8 @@ import http from "node:http";
 import net from "node:net";
 import { describe, test } from "node:test";
 
-import { request, startServer, startSharedServer, startStub, startTunnel, until, unusedPort } from "./support.mjs";
+import { freePort } from "../support/port.mjs";
+import { request, startServer, startSharedServer, startStub, startTunnel, until } from "./support.mjs";
 
 const works = async (url) => assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
 
@@ -15,14 +16,15 @@ describe("a tunnel", { concurrency: true }, () => {
     ["the shared port", startSharedServer],
   ]) {
     test(`survives the death of a server with ${mode}`, async (t) => {
-      const tunnelPort = start === startSharedServer ? await unusedPort() : undefined;
-      const server = await startServer(t, { maxTcpSockets: 3, tunnelPort });
+      const tunnelPort = start === startSharedServer ? await freePort() : undefined;
+      const port = await freePort();
+      const server = await startServer(t, { maxTcpSockets: 3, port, tunnelPort });
       const tunnel = startTunnel(t, server.host, { subdomain: "survivor" });
       const url = await tunnel.url();
       await works(url);
       await server.kill();
       await tunnel.line("does not register the tunnel: ");
-      const again = await startServer(t, { maxTcpSockets: 3, port: server.port, tunnelPort });
+      const again = await startServer(t, { maxTcpSockets: 3, port, tunnelPort });
       await tunnel.line(`tunnel re-established at ${url}`);
       await until(async () => (await again.connections("survivor")) === 3, "a full pool");
       await works(url);
@@ -72,7 +74,7 @@ describe("a tunnel", { concurrency: true }, () => {
 
   test("whose pool port is closed is registered again", async (t) => {
     const server = await startServer(t);
-    const port = await unusedPort();
+    const port = await freePort();
     const closed = (response) => response.end(JSON.stringify({ id: "closed", port, url: server.host }));
     const host = await startStub(t, server.host, [closed]);
     const tunnel = startTunnel(t, host, { subdomain: "closed" });
@@ -82,7 +84,7 @@ describe("a tunnel", { concurrency: true }, () => {
   });
 
   test("is stopped by a signal while its server is away", async (t) => {
-    const tunnel = startTunnel(t, `http://localhost:${await unusedPort()}`);
+    const tunnel = startTunnel(t, `http://localhost:${await freePort()}`);
     await tunnel.line("does not register the tunnel: ");
     tunnel.child.kill("SIGINT");
     assert.deepEqual(await tunnel.exited, [0, null]);

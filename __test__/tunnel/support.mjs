@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { execFileSync, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
-import net from "node:net";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+
+import { freePort } from "../support/port.mjs";
 
 const DEADLINE = 60_000;
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -33,23 +34,15 @@ export const until = async (probe, what) => {
   }
 };
 
-/** A port on which nobody listens. */
-export const unusedPort = async () => {
-  const server = net.createServer().listen(0);
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-};
-
 /** Starts a tunnel server that ends with the test `t`. */
 export const startServer = async (t, options = {}) => {
   const child = fork(new URL("server.mjs", import.meta.url), [JSON.stringify({ port: 0, ...options })]);
   t.after(() => child.kill("SIGKILL"));
   const reports = [];
   child.on("message", (report) => reports.push(report));
-  const { port } = await until(() => reports.find((report) => report.port), "listening");
+  const died = once(child, "exit").then(([code]) => assert.fail(`the tunnel server ended with status ${code}`));
+  died.catch(() => {});
+  const { port } = await Promise.race([until(() => reports.find((report) => report.port), "listening"), died]);
   return {
     host: `http://localhost:${port}`,
     port,
@@ -68,7 +61,7 @@ export const startServer = async (t, options = {}) => {
 
 /** A server at which a free port is used for all tunnels. */
 export const startSharedServer = async (t, options = {}) =>
-  startServer(t, { tunnelPort: await unusedPort(), ...options });
+  startServer(t, { tunnelPort: await freePort(), ...options });
 
 /** Starts a tunnel that ends with the test `t`. It need not come up. */
 export const startTunnel = (t, host, { environment = {}, subdomain = [] } = {}) => {
