@@ -1,10 +1,28 @@
 // The echo server in JavaScript, made with either SDK, as `createServer` wants it.
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
 const identity = [{ name: "echo", version: "1.0.0" }, { capabilities: { tools: {} } }];
 
 const tool = { inputSchema: { properties: { text: { type: "string" } }, type: "object" }, name: "echo" };
 
+const RESOLUTION_MS = 1;
+const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+
+/** How much later than wanted 99 of 100 timers ran since this was asked last, in ms. Watched from the first time on. */
+const eventLoopDelay = () => {
+  delays.enable();
+  const delay = Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION_MS);
+  delays.reset();
+  return delay.toFixed(3);
+};
+
+const tools = {
+  echo: ({ text }) => text,
+  event_loop_delay: eventLoopDelay,
+};
+
 const answers = {
-  "tools/call": ({ params }) => ({ content: [{ text: params.arguments.text, type: "text" }] }),
+  "tools/call": ({ params }) => ({ content: [{ text: tools[params.name](params.arguments), type: "text" }] }),
   "tools/list": () => ({ tools: [tool] }),
 };
 

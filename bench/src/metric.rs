@@ -14,6 +14,8 @@ pub(crate) enum Metric {
     P50,
     /// Latency that 99 of 100 calls stay below, in ms.
     P99,
+    /// Delay that 99 of 100 timers of a Node program stay below, in ms.
+    EventLoopDelay,
     /// CPU of the proxy per 1,000 calls, in ms.
     CpuPerThousand,
     /// CPU of the proxy's children per 1,000 calls, in ms.

@@ -178,7 +178,14 @@ pub(crate) fn initialize(id: u64) -> String {
     )
 }
 
-/// The body that follows it.
+/// The body of a call of a tool without arguments.
+pub(crate) fn question(id: u64, tool: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{}}}}}}"#
+    )
+}
+
+/// The body that follows an `initialize`.
 pub(crate) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 pub(crate) fn post(target: &Target, path: &str, headers: &str, body: &str) -> Vec<u8> {

@@ -13,6 +13,8 @@ use crate::{
 
 /// The id of every `initialize`; calls start far above it.
 const INITIALIZE_ID: u64 = 1;
+/// The id of every question.
+const ASK_ID: u64 = 2;
 
 /// An open session.
 #[derive(Debug)]
@@ -32,6 +34,21 @@ struct Initialized {
 #[serde(rename_all = "camelCase")]
 struct InitializeResult {
     protocol_version: String,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    result: CallResult,
+}
+
+#[derive(Deserialize)]
+struct CallResult {
+    content: [Content; 1],
+}
+
+#[derive(Deserialize)]
+struct Content {
+    text: String,
 }
 
 impl Session {
@@ -68,6 +85,23 @@ pub(crate) async fn close(
     connection.send(&request::delete(target, route)).await?;
     connection.head().await?;
     connection.body().await.map(|_| ())
+}
+
+/// Calls a tool of a Node server that takes no arguments; the text of its answer.
+pub(crate) async fn ask(
+    target: &Target,
+    route: &Route,
+    connection: &mut HttpConnection,
+    tool: &str,
+) -> Result<String, Failure> {
+    let body = request::question(ASK_ID, tool);
+    connection.send(&request::post(target, &route.path, &route.headers, &body)).await?;
+    let (head, body) = answer(connection).await?;
+    let message = message(&head, body)?;
+    let answered: Answered =
+        serde_json::from_slice(&message).map_err(|_| Failure::wrong(tool, &message))?;
+    let [Content { text }] = answered.result.content;
+    Ok(text)
 }
 
 async fn streamable(target: &Target, connection: &mut HttpConnection) -> Result<Session, Failure> {

@@ -2,10 +2,10 @@
 
 use crate::metric::Metric::{
     self, CallsPerSecond, ChildCpuPerThousand, ColdStart, CpuPerThousand,
-    CpuPerThousandNotifications, CpuPerThousandSessions, ForeignCpu, FreshRss, GrowthRss,
-    HeldChildMemory, HeldRss, KilobytesPerSession, LoadCpuPerThousand, MegabytesPerSecond,
-    Misdelivered, NotificationsLost, NotificationsPerSecond, P50, P99, PeakRss, SessionsHeld,
-    StartCpu, StartOverhead, UsedRss,
+    CpuPerThousandNotifications, CpuPerThousandSessions, EventLoopDelay, ForeignCpu, FreshRss,
+    GrowthRss, HeldChildMemory, HeldRss, KilobytesPerSession, LoadCpuPerThousand,
+    MegabytesPerSecond, Misdelivered, NotificationsLost, NotificationsPerSecond, P50, P99, PeakRss,
+    SessionsHeld, StartCpu, StartOverhead, UsedRss,
 };
 
 /// A number worth showing.
@@ -109,6 +109,7 @@ const NODE: &[Row] = &[
     row("… upstream", "node-upstream", CpuPerThousand),
     row("p99 ms, SDK v2", "node-v2", P99),
     row("… beside calls of 1 MiB", "node-large", P99),
+    row("event-loop delay ms beside calls of 1 MiB, p99", "node-large", EventLoopDelay),
     row("sessions held, SDK v2", "node-sessions", SessionsHeld),
     row("… RSS, MB", "node-sessions", HeldRss),
     row("… KB per session", "node-sessions", KilobytesPerSession),
