@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +22,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
+    /// It has shown a sign of life since its time was last looked at.
+    signed: bool,
     /// The server waits for its client, so its silence does not count.
     asks: bool,
     /// Whether its time is limited.
@@ -125,8 +128,14 @@ impl Exchanges {
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        let exchange =
-            Exchange { purpose, started: now, last_sign: now, asks: false, watched: true };
+        let exchange = Exchange {
+            purpose,
+            started: now,
+            last_sign: now,
+            signed: false,
+            asks: false,
+            watched: true,
+        };
         self.table.insert(self.next, exchange);
         self.next += 1;
     }
@@ -167,14 +176,14 @@ impl Exchanges {
     /// The reply of a running call, which has just shown a sign of life.
     pub(super) fn touch(&mut self, id: u64) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
-        exchange.last_sign = Instant::now();
+        exchange.signed = true;
         exchange.reply()
     }
 
     /// The reply of a running call whose client may be told of this progress.
     pub(super) fn progressed(&mut self, id: u64, notification: &Message) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
-        exchange.last_sign = Instant::now();
+        exchange.signed = true;
         if let Purpose::Call { leg: Leg::Bridged(call), .. } = &mut exchange.purpose
             && !call.advances(notification)
         {
@@ -187,7 +196,7 @@ impl Exchanges {
     pub(super) fn ask(&mut self, asks: bool) {
         for exchange in self.table.values_mut() {
             exchange.asks = asks;
-            exchange.last_sign = Instant::now();
+            exchange.signed = true;
         }
     }
 
@@ -258,6 +267,11 @@ impl Exchanges {
     /// Removes what has gone past a limit, and says which.
     pub(super) fn remove_overdue(&mut self, limits: Limits) -> Vec<(u64, Exchange, Duration)> {
         let now = Instant::now();
+        for exchange in self.table.values_mut() {
+            if mem::take(&mut exchange.signed) {
+                exchange.last_sign = now;
+            }
+        }
         let overdue = |exchange: &Exchange| limits.exceeded_by(exchange, now);
         let removed = self.remove_where(|exchange| overdue(exchange).is_some());
         let with_limit = |(id, exchange): (u64, Exchange)| {
