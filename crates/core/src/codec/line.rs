@@ -1,6 +1,6 @@
 //! Newline framing of stdio, and what counts as a message among a server's other output.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Room offered to each read.
 const READ_SIZE: usize = 64 * 1024;
@@ -50,8 +50,9 @@ impl LineBuffer {
         if end > READ_SIZE {
             self.long = (end + READ_SIZE).min(self.limit);
         }
-        let line = self.buffer.split_to(end + 1).freeze();
-        if end > self.limit { Err(TooLong) } else { Ok(Some(line.slice(..end))) }
+        let mut line = self.buffer.split_to(end + 1).freeze();
+        line.truncate(end);
+        if end > self.limit { Err(TooLong) } else { Ok(Some(line)) }
     }
 
     /// What is left when the pipe has ended.
@@ -77,8 +78,9 @@ pub(crate) enum Line {
 }
 
 /// Tells messages from the other output that servers let slip onto stdout.
-pub(crate) fn classify(line: &Bytes) -> Line {
-    let text = line.slice_ref(line.trim_ascii());
+pub(crate) fn classify(mut text: Bytes) -> Line {
+    text.truncate(text.trim_ascii_end().len());
+    text.advance(text.len() - text.trim_ascii_start().len());
     match (text.first(), memchr::memchr(b'{', &text)) {
         (None, _) => Line::Blank,
         (Some(b'{'), _) => Line::Candidate(text),

@@ -39,13 +39,14 @@ pub(crate) fn check_lines(text: &[u8], chunks: &[usize], limit: usize) {
     assert_eq!(rest.is_none(), sound < whole.len());
     assert!(rest.is_none_or(|rest| rest == whole[whole.len() - 1]));
     for line in lines {
-        check_line(&line);
+        check_line(line);
     }
 }
 
 /// No byte of a line is lost when it is told what it is.
-fn check_line(line: &Bytes) {
-    let text = line.trim_ascii();
+fn check_line(line: Bytes) {
+    let whole = line.clone();
+    let text = whole.trim_ascii();
     let kept = match classify(line) {
         Line::Blank => text.is_empty(),
         Line::Noise(noise) => noise == text && !text.contains(&b'{'),

@@ -43,7 +43,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             match self.buffer.next_line() {
                 Ok(Some(line)) => {
-                    if let Some(message) = self.message(&line) {
+                    if let Some(message) = self.message(line) {
                         return Ok(Some(message));
                     }
                 }
@@ -66,14 +66,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         if count == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
-            let first = self.message(&rest);
+            let first = self.message(rest);
             let messages = first.into_iter().chain(mem::take(&mut self.batch));
             self.batch = messages.collect::<Vec<_>>().into_iter();
         }
         Ok(())
     }
 
-    fn message(&mut self, line: &Bytes) -> Option<Message> {
+    fn message(&mut self, line: Bytes) -> Option<Message> {
         match classify(line) {
             Line::Blank => None,
             Line::Noise(text) => {
@@ -84,17 +84,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             Line::Prefixed { noise, candidate } => {
                 let noise = String::from_utf8_lossy(&noise);
                 console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(&candidate)
+                self.parse(candidate)
             }
-            Line::Candidate(text) => self.parse(&text),
+            Line::Candidate(text) => self.parse(text),
         }
     }
 
-    fn parse(&mut self, text: &Bytes) -> Option<Message> {
+    fn parse(&mut self, text: Bytes) -> Option<Message> {
         let body = match split(text.clone()) {
             Err(Invalid::Utf8(_)) => {
                 tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-                split(String::from_utf8_lossy(text).into_owned().into())
+                split(String::from_utf8_lossy(&text).into_owned().into())
             }
             body => body,
         };

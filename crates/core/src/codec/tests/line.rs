@@ -28,7 +28,7 @@ proptest! {
 
 #[test]
 fn lines_are_told_apart_by_how_they_begin() {
-    let kind = |line: &'static str| match classify(&Bytes::from_static(line.as_bytes())) {
+    let kind = |line: &'static str| match classify(Bytes::from_static(line.as_bytes())) {
         Line::Candidate(text) => format!("message {}", String::from_utf8_lossy(&text)),
         Line::Prefixed { noise, candidate } => {
             let parts = [noise, candidate].map(|part| String::from_utf8_lossy(&part).into_owned());
