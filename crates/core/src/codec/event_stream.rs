@@ -1,7 +1,5 @@
 //! Encoding of `text/event-stream` (WHATWG HTML, server-sent events).
 
-use std::io::Write;
-
 /// Ends every event.
 pub(crate) const END: &[u8] = b"\n\n";
 /// Starts a message that has no id.
@@ -44,7 +42,7 @@ impl EventId {
     pub(crate) fn message(self) -> Prelude {
         let mut prelude = Prelude::default();
         prelude.push(b"event: message\nid: ");
-        self.write(&mut prelude);
+        prelude.push_id(self);
         prelude.push(b"\ndata: ");
         prelude
     }
@@ -54,15 +52,9 @@ impl EventId {
     pub(crate) fn priming(self) -> Prelude {
         let mut prelude = Prelude::default();
         prelude.push(b"id: ");
-        self.write(&mut prelude);
+        prelude.push_id(self);
         prelude.push(b"\ndata: \n\n");
         prelude
-    }
-
-    fn write(self, prelude: &mut Prelude) {
-        prelude.push(itoa::Buffer::new().format(self.stream).as_bytes());
-        prelude.push(b"_");
-        prelude.push(itoa::Buffer::new().format(self.number).as_bytes());
     }
 }
 
@@ -80,11 +72,17 @@ impl Default for Prelude {
 }
 
 impl Prelude {
+    /// Two u64 and the fixed text fit.
+    #[inline]
     fn push(&mut self, text: &[u8]) {
-        let mut room = &mut self.bytes[self.length..];
-        let fits = room.write(text).unwrap_or_default();
-        debug_assert_eq!(fits, text.len(), "two u64 and the fixed text fit into 80 bytes");
-        self.length += fits;
+        self.bytes[self.length..][..text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    fn push_id(&mut self, id: EventId) {
+        self.push(itoa::Buffer::new().format(id.stream).as_bytes());
+        self.push(b"_");
+        self.push(itoa::Buffer::new().format(id.number).as_bytes());
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

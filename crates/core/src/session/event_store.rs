@@ -24,13 +24,19 @@ impl EventStore {
         Self { limits, events: VecDeque::new(), bytes: 0, next: 0 }
     }
 
-    /// Gives the event its id, keeps what `build` makes of it, and hands it back.
-    pub(crate) fn append(&mut self, stream: u64, build: impl FnOnce(EventId) -> Frame) -> Frame {
+    /// Gives the event its id, keeps what `build` makes of it, and shows it to `send`.
+    pub(crate) fn append(
+        &mut self,
+        stream: u64,
+        build: impl FnOnce(EventId) -> Frame,
+        send: impl FnOnce(&Frame),
+    ) {
         let id = EventId { stream, number: self.next };
         self.next += 1;
         let frame = build(id);
+        send(&frame);
         self.bytes += frame.len();
-        self.events.push_back(Event { id, frame: frame.clone() });
+        self.events.push_back(Event { id, frame });
         while self.events.len() > 1
             && (self.events.len() > self.limits.max_events || self.bytes > self.limits.max_bytes)
         {
@@ -38,7 +44,6 @@ impl EventStore {
                 self.bytes -= oldest.frame.len();
             }
         }
-        frame
     }
 
     /// How many events are kept, and their bytes.
@@ -67,10 +72,11 @@ mod tests {
 
     fn add(store: &mut EventStore, stream: u64, text: &'static str) -> EventId {
         let mut given = None;
-        store.append(stream, |id| {
+        let build = |id| {
             given = Some(id);
             Frame::Whole(text.into())
-        });
+        };
+        store.append(stream, build, |_| {});
         given.unwrap()
     }
 

@@ -356,8 +356,8 @@ impl Numbering {
         Self { stream, store: Arc::clone(store) }
     }
 
-    pub(super) fn append(&self, build: impl FnOnce(EventId) -> Frame) -> Frame {
-        self.lock().append(self.stream, build)
+    pub(super) fn append(&self, build: impl FnOnce(EventId) -> Frame, send: impl FnOnce(&Frame)) {
+        self.lock().append(self.stream, build, send);
     }
 
     /// Queues what came after `last`; `false` if that event is not kept.

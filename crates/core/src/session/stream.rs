@@ -151,9 +151,11 @@ impl Stream {
     /// Starts a numbered stream with an event that carries only an id.
     pub(crate) fn prime(&self) {
         let Some(numbering) = &self.numbering else { return };
-        let frame =
-            numbering.append(|id| Frame::Whole(Bytes::copy_from_slice(id.priming().as_bytes())));
-        self.lock().queue.push_frame(&frame);
+        let mut state = self.lock();
+        numbering.append(
+            |id| Frame::Whole(Bytes::copy_from_slice(id.priming().as_bytes())),
+            |frame| state.queue.push_frame(frame),
+        );
     }
 
     /// The same, with an id that was given outside.
@@ -349,12 +351,14 @@ impl Stream {
             }
             return;
         };
-        let frame = numbering.append(|id| {
+        let build = |id: event_stream::EventId| {
             Assembly { before: id.message().as_bytes(), source, edits, behind }.frame()
+        };
+        numbering.append(build, |frame| {
+            if state.makes_room(frame.len()) {
+                state.queue.push_frame(frame);
+            }
         });
-        if state.makes_room(frame.len()) {
-            state.queue.push_frame(&frame);
-        }
     }
 }
 
