@@ -1,6 +1,6 @@
 //! Replacing ranges of a message, and queueing the outcome without copying large payloads.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use bytes::{Bytes, BytesMut};
 
@@ -117,6 +117,8 @@ pub(crate) struct Pieces {
     sealed: VecDeque<Bytes>,
     tail: BytesMut,
     length: usize,
+    /// It was emptied before.
+    is_reused: bool,
 }
 
 impl Pieces {
@@ -130,7 +132,12 @@ impl Pieces {
     }
 
     pub(crate) fn push(&mut self, assembly: &Assembly<'_>) {
-        self.length += assembly.len();
+        let length = assembly.len();
+        self.length += length;
+        // Most queues carry one message. The buffer of any other grows once and is used again.
+        if !self.is_reused && assembly.source.len() < COPY_BELOW {
+            self.tail.reserve(length);
+        }
         assembly.write(&mut |run| match run {
             Run::Borrowed(bytes) => self.tail.extend_from_slice(bytes),
             Run::Shared(bytes) => self.append(bytes),
@@ -169,9 +176,12 @@ impl Pieces {
         let next = match self.sealed.pop_front() {
             Some(bytes) => bytes,
             None if self.tail.is_empty() => return None,
+            // Nothing more fits, so there is nothing to share.
+            None if self.tail.len() == self.tail.capacity() => mem::take(&mut self.tail).freeze(),
             None => self.tail.split().freeze(),
         };
         self.length -= next.len();
+        self.is_reused = true;
         Some(next)
     }
 

@@ -133,7 +133,17 @@ impl<'a> Scanner<'a> {
     }
 
     /// First byte of the next token.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
+        match self.text.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_past_space(),
+        }
+    }
+
+    /// Few messages have white space between their tokens.
+    #[cold]
+    fn peek_past_space(&mut self) -> Option<u8> {
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
                 b' ' | b'\t' => {}
