@@ -12,6 +12,10 @@ use crate::{
     telemetry::console_error,
 };
 
+/// After so many bytes of messages those who pass them on get their turn, however fast the server
+/// writes: otherwise a burst would be queued to its end before its first message is sent.
+const TURN: usize = 64 * 1024;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
@@ -21,13 +25,16 @@ pub(super) struct Lines<R> {
     batch: std::vec::IntoIter<Message>,
     ended: bool,
     volume: Arc<Volume>,
+    /// Bytes of messages since others had their turn.
+    in_turn: usize,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R, limit: usize) -> Self {
         let buffer = LineBuffer::new(limit);
         let volume = Arc::default();
-        Self { reader, buffer, limit, batch: Vec::new().into_iter(), ended: false, volume }
+        let batch = Vec::new().into_iter();
+        Self { reader, buffer, limit, batch, ended: false, volume, in_turn: 0 }
     }
 
     /// Counts what is read.
@@ -43,6 +50,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             match self.buffer.next_line() {
                 Ok(Some(line)) => {
+                    self.in_turn += line.len();
                     if let Some(message) = self.message(line) {
                         return Ok(Some(message));
                     }
@@ -60,6 +68,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     async fn read(&mut self) -> Result<(), String> {
+        if self.in_turn >= TURN {
+            self.in_turn = 0;
+            tokio::task::yield_now().await;
+        }
         let count = self.reader.read_buf(self.buffer.room()).await;
         let count = count.map_err(|error| format!("its output cannot be read: {error}"))?;
         self.volume.read(count);

@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt as _;
 
@@ -68,4 +73,29 @@ proptest! {
         prop_assert_eq!(&messages(output.as_bytes(), chunk), &expected);
         prop_assert_eq!(&messages(output.trim_end().as_bytes(), chunk), &expected);
     }
+}
+
+#[tokio::test]
+async fn others_have_their_turn_while_a_burst_is_read() {
+    let line = format!("{NOTE}\n");
+    let count = (1 << 20) / line.len();
+    let burst = line.repeat(count);
+    let turns = Arc::new(AtomicUsize::new(0));
+    let other = tokio::spawn({
+        let turns = Arc::clone(&turns);
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    let mut lines = Lines::new(burst.as_bytes(), usize::MAX);
+    for _ in 0..count {
+        assert!(lines.next().await.unwrap().is_some());
+    }
+    assert!(lines.next().await.unwrap().is_none());
+    let turns = turns.load(Ordering::Relaxed);
+    assert!((8..64).contains(&turns), "{turns}");
+    other.abort();
 }
