@@ -22,8 +22,8 @@ pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
-    /// It has shown a sign of life since its time was last looked at.
-    signed: bool,
+    /// The server was heard of since the time was last looked at.
+    heard: bool,
     /// The server waits for its client, so its silence does not count.
     asks: bool,
     /// Whether its time is limited.
@@ -132,7 +132,7 @@ impl Exchanges {
             purpose,
             started: now,
             last_sign: now,
-            signed: false,
+            heard: false,
             asks: false,
             watched: true,
         };
@@ -176,14 +176,14 @@ impl Exchanges {
     /// The reply of a running call, which has just shown a sign of life.
     pub(super) fn touch(&mut self, id: u64) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
-        exchange.signed = true;
+        exchange.heard = true;
         exchange.reply()
     }
 
     /// The reply of a running call whose client may be told of this progress.
     pub(super) fn progressed(&mut self, id: u64, notification: &Message) -> Option<&Reply> {
         let exchange = self.table.get_mut(&id)?;
-        exchange.signed = true;
+        exchange.heard = true;
         if let Purpose::Call { leg: Leg::Bridged(call), .. } = &mut exchange.purpose
             && !call.advances(notification)
         {
@@ -196,7 +196,7 @@ impl Exchanges {
     pub(super) fn ask(&mut self, asks: bool) {
         for exchange in self.table.values_mut() {
             exchange.asks = asks;
-            exchange.signed = true;
+            exchange.heard = true;
         }
     }
 
@@ -268,7 +268,7 @@ impl Exchanges {
     pub(super) fn remove_overdue(&mut self, limits: Limits) -> Vec<(u64, Exchange, Duration)> {
         let now = Instant::now();
         for exchange in self.table.values_mut() {
-            if mem::take(&mut exchange.signed) {
+            if mem::take(&mut exchange.heard) {
                 exchange.last_sign = now;
             }
         }
