@@ -96,17 +96,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             Line::Prefixed { noise, candidate } => {
                 let noise = String::from_utf8_lossy(&noise);
                 console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(candidate)
+                self.parse(&candidate)
             }
-            Line::Candidate(text) => self.parse(text),
+            Line::Candidate(text) => self.parse(&text),
         }
     }
 
-    fn parse(&mut self, text: Bytes) -> Option<Message> {
+    fn parse(&mut self, text: &Bytes) -> Option<Message> {
         let body = match split(text.clone()) {
             Err(Invalid::Utf8(_)) => {
                 tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-                split(String::from_utf8_lossy(&text).into_owned().into())
+                split(String::from_utf8_lossy(text).into_owned().into())
             }
             body => body,
         };
