@@ -119,6 +119,9 @@ fn a_client_goes_on_when_its_server_begins_to_speak_the_older_era() {
         sent.method() == "logging/setLevel" && sent.header("mcp-session-id").is_some()
     };
     assert_eq!(sent.iter().filter(settled).count(), 1, "{sent:#?}");
+    let settles = sent.iter().position(|sent| settled(&sent));
+    let calls = sent.iter().position(|sent| sent.method() == "tools/call" && in_session(sent));
+    assert!(settles < calls, "first what was settled, then the call: {sent:#?}");
     let last = sent.iter().rfind(|sent| sent.method() == "initialize").expect("a handshake");
     assert_eq!(body(last)["params"]["clientInfo"]["name"], "wire", "the client's own");
     turning.server.wait_for(|sent| sent.method() == "notifications/initialized");

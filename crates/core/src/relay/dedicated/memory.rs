@@ -11,7 +11,7 @@ use crate::{
 const MAX_SUBSCRIPTIONS: usize = 1024;
 
 /// Requests of the client, as it sent them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     initialize: Option<Message>,
     level: Option<Message>,

@@ -17,6 +17,7 @@ use super::{
     channel::answer,
     detour::{Detour, Nobody},
     fault::Fault,
+    handshake::INITIALIZED,
     remote::{Remote, Visitor, Way},
 };
 use crate::{
@@ -31,8 +32,6 @@ use crate::{
 const QUEUE: usize = 1024;
 /// Connections that are kept for what is still to be answered over them.
 const MAX_PAST: usize = 4;
-/// What a client says once its handshake is over.
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// See the module.
 pub(super) struct Arrival {
@@ -254,28 +253,26 @@ impl Arrival {
         if self.visitor.era == Era::Modern {
             return self.remote.enter(way, &self.visitor).await.map_err(body);
         }
-        let (greeting, settled, listens) = {
+        let (memory, listens) = {
             let progress = self.lock();
-            (progress.memory.greeting(), progress.memory.settled(), progress.listens)
+            (progress.memory.clone(), progress.listens)
         };
-        let greeting = greeting.ok_or_else(|| ErrorBody::new(Code::Internal, "no handshake"))?;
         let connection: Arc<dyn Connection> = if matches!(way, Way::Shared(_)) {
             let connection = self.remote.enter(way, &self.visitor).await.map_err(body)?;
-            say(&*connection, greeting).await;
+            let initialized = Message::parse(INITIALIZED.into()).ok().filter(|_| listens);
+            for message in memory.greeting().into_iter().chain(initialized).chain(memory.settled())
+            {
+                say(&*connection, message).await;
+            }
             connection
         } else {
             let channel = self.remote.session(&self.visitor);
-            let greeted = channel.greet(&greeting).await.map_err(|fault| fault.body());
-            if let Err(error) = greeted {
+            if let Err(fault) = channel.take_over(memory, listens).await {
                 channel.close();
-                return Err(error);
+                return Err(fault.body());
             }
             channel
         };
-        let initialized = Message::parse(INITIALIZED.into()).ok().filter(|_| listens);
-        for message in initialized.into_iter().chain(settled) {
-            say(&*connection, message).await;
-        }
         tracing::info!("the client goes on in the era that the server speaks now");
         Ok(connection)
     }

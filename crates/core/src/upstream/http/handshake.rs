@@ -15,10 +15,12 @@ use super::{
 use crate::{
     config::RemoteTransport,
     jsonrpc::{IdKey, Message, Span, decode_string, find_member},
+    relay::Memory,
     telemetry::traffic,
 };
 
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+/// What a client says once its handshake is over.
+pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Channel {
     /// Opens the session with the client's own handshake.
@@ -45,6 +47,16 @@ impl Channel {
         let gone = |_| Fault::new(Kind::Final, "the session is over");
         let _turn = self.gate.acquire().await.map_err(gone)?;
         self.establish(request).await
+    }
+
+    /// Opens the session for a client that has settled all this with another one.
+    pub(super) async fn take_over(&self, memory: Memory, listens: bool) -> Result<(), Fault> {
+        {
+            let mut state = self.lock();
+            state.memory = memory;
+            state.listens = listens;
+        }
+        self.renew(0).await
     }
 
     /// Opens the session again, unless it is no longer that of this generation: with the client's
