@@ -94,8 +94,7 @@ async fn serve(options: Options) -> Result<Ending, String> {
 async fn serve_stdio(config: &RemoteConfig) -> Result<Ending, String> {
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let server = StdioServer::new(config).map_err(|error| error.to_string())?;
-    let streams = (tokio::io::stdin(), tokio::io::stdout());
-    match server.run(streams, signals.next()).await {
+    match server.run_on_standard_streams(signals.next()).await {
         Ok(()) => Ok(Ending::Success),
         Err(interrupted) => {
             console::complain(&format!("the proxy ends: {interrupted}"));

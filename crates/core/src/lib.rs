@@ -19,6 +19,7 @@ mod proxy;
 mod relay;
 mod seats;
 mod session;
+mod standard_streams;
 mod stdio_server;
 mod sync;
 mod task;

@@ -13,6 +13,7 @@ use crate::{
     downstream::stdio::{self, Ended},
     error::Error,
     relay::Memory,
+    standard_streams::standard_streams,
     upstream::Remote,
 };
 
@@ -73,6 +74,15 @@ impl StdioServer {
     /// Nothing is sent to the server before the client sends something.
     pub fn new(config: &RemoteConfig) -> Result<Self, Error> {
         Ok(Self { remote: Remote::new(config)?, max_line_size: config.max_message_size })
+    }
+
+    /// Serves the client at standard input and output of this process, as [`Self::run`] does.
+    /// Sockets become non-blocking, for whoever else holds them too; so do pipes, but not on Linux.
+    pub async fn run_on_standard_streams(
+        self,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Interrupted> {
+        self.run(standard_streams(), stop).await
     }
 
     /// Serves the client until its input ends, its output is closed, or `stop` resolves. An error

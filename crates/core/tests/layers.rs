@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&[&str]]); 24] = [
     ("seats", &[]),
     ("sync", &[]),
     ("task", &[]),
+    ("standard_streams", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &[&["jsonrpc", "codec"]]),
@@ -52,8 +53,12 @@ const HINGE: &[&str] = &["relay", "host", "metrics", "tls"];
 const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["session"]];
 
 /// What joins the edges may use.
-const ABOVE: &[&[&str]] =
-    &[&PURE, EVERYWHERE, HINGE, &["session", "downstream", "upstream", "tunnel", "ports"]];
+const ABOVE: &[&[&str]] = &[
+    &PURE,
+    EVERYWHERE,
+    HINGE,
+    &["session", "downstream", "upstream", "tunnel", "ports", "standard_streams"],
+];
 
 /// What has no business in a pure module.
 const IMPURE: [&str; 8] = [

@@ -1,8 +1,6 @@
 //! `startStdioServer` without hooks: a remote server on this process's standard input and output.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-mod streams;
-
 use std::sync::Arc;
 
 use mcp_proxy_core::{StdioServer, Unusable, config::RemoteConfig};
@@ -11,7 +9,6 @@ use napi_derive::napi;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use self::streams::Streams;
 use crate::{
     event::{Dispatch, Event, Kind, Listener, dispatch, tell},
     invalid::invalid,
@@ -48,8 +45,7 @@ async fn run(config: RemoteConfig, dispatch: Dispatch, stop: Arc<Notify>) {
         }
     };
     tell(&dispatch, Event::new(Kind::Listening, 0));
-    let Streams { input, output } = Streams::of_process();
-    let ended = server.run((input, output), stop.notified()).await;
+    let ended = server.run_on_standard_streams(stop.notified()).await;
     let closed = Event::new(Kind::Closed, 0);
     tell(
         &dispatch,
