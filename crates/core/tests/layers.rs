@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 24] = [
+const MAY_USE: [(&str, &[&[&str]]); 25] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
