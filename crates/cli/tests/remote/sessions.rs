@@ -164,6 +164,25 @@ fn the_end_of_input_is_the_end_of_the_process_and_the_session() {
     server.wait_for(|request| request.verb == "DELETE");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn pipes_need_no_threads_and_stay_as_they_are_for_their_other_holders() {
+    let server = Server::start(|_, _| false);
+    let mut client = Client::greeted(&server.url(), &[]);
+    client.ask(&call("1"));
+    let of_process = |file: &str, member: &str| {
+        let path = format!("/proc/{}/{file}", client.pid());
+        let text = std::fs::read_to_string(&path).expect(&path);
+        let line = text.lines().find_map(|line| line.strip_prefix(member));
+        line.expect("it is there").trim().to_owned()
+    };
+    assert_eq!(of_process("status", "Threads:"), "1");
+    for stream in ["fdinfo/0", "fdinfo/1"] {
+        let flags = u32::from_str_radix(&of_process(stream, "flags:"), 8).expect("octal");
+        assert_eq!(flags & 0o4000, 0, "{stream} is O_NONBLOCK");
+    }
+}
+
 #[test]
 fn what_was_asked_before_the_end_of_input_is_still_answered() {
     let server = Server::start(|_, _| false);
