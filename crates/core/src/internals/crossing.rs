@@ -159,14 +159,10 @@ impl Case {
                 vec![emitted("server result", LEGACY, &self.method, result.bytes())]
             }
             Step::Ask(round, questions) => {
-                let ask = |question: &crate::era::modern_server::Question| {
-                    let message = question.message();
-                    let method = parsed(&message).map(|asked| asked.method().into_owned());
-                    emitted("server request", LEGACY, &method.unwrap_or_default(), &message)
+                let ask = |question: &Message| {
+                    emitted("server request", LEGACY, &question.method(), question.bytes())
                 };
-                let all = questions.iter().map(ask).collect();
-                let ids: Vec<u64> = questions.iter().map(|question| question.id).collect();
-                self.answered(all, round, &ids)?
+                self.answered(questions.iter().map(ask).collect(), round)?
             }
             Step::Again(call) => vec![sent(&call)],
             Step::Fail(failure) => vec![failed(failure, &self.method)],
@@ -174,16 +170,11 @@ impl Case {
     }
 
     /// The client gives the same answer to everything.
-    fn answered(
-        &self,
-        mut all: Vec<Emitted>,
-        mut round: Box<Round>,
-        questions: &[u64],
-    ) -> Option<Vec<Emitted>> {
-        for id in questions {
+    fn answered(&self, mut all: Vec<Emitted>, mut round: Box<Round>) -> Option<Vec<Emitted>> {
+        for id in round.open() {
             let answer = self.with()?.get();
             let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{answer}}}"#);
-            match round.answer(*id, &parsed(answer.as_bytes())?) {
+            match round.answer(id, &parsed(answer.as_bytes())?) {
                 Progress::Open(open) => round = open,
                 Progress::Again(call) => {
                     all.push(sent(&call));

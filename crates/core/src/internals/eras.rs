@@ -13,9 +13,7 @@ use crate::{
             CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL, PROTOCOL_VERSION, RequestMetadata,
             SERVER_INFO,
         },
-        modern_server::{
-            Additions, Call, Discovery, Envelope, Progress, Question as ServerQuestion, Round, Step,
-        },
+        modern_server::{Additions, Call, Discovery, Envelope, Progress, Round, Step},
         modern_to_legacy::{Answer, LegacyRequest, Translated, stamps, translate_error},
     },
     jsonrpc::{Edit, Kind, Message, spliced},
@@ -166,11 +164,14 @@ fn answered(call: Call, response: &Message, method: &str) {
 }
 
 /// The client answers everything that it is asked.
-fn replied(mut round: Box<Round>, questions: &[ServerQuestion]) {
-    for question in questions {
-        assert_eq!(made(&question.message()).kind(), Kind::Request);
-        let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"x":1}}}}"#, question.id);
-        match round.answer(question.id, &made(answer.as_bytes())) {
+fn replied(mut round: Box<Round>, questions: &[Message]) {
+    let open = round.open();
+    assert_eq!(open.len(), questions.len());
+    for (id, question) in open.into_iter().zip(questions) {
+        let asked = made(question.bytes());
+        assert_eq!((asked.kind(), asked.id()), (Kind::Request, Some(id.to_string().as_bytes())));
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1}}}}"#);
+        match round.answer(id, &made(answer.as_bytes())) {
             Progress::Open(open) => round = open,
             Progress::Again(call) => return enveloped(&call),
             Progress::Fail(..) => panic!("every answer is one"),

@@ -16,7 +16,7 @@ pub(crate) use discover::{DISCOVER, Discovery};
 pub(crate) use envelope::{Answers, Envelope};
 pub(crate) use listen::{Effect as ListenEffect, Ending, Filter, Listen};
 pub(crate) use request::Additions;
-pub(crate) use rounds::{Call, Failure, Progress, Question, Round, Step};
+pub(crate) use rounds::{Call, Failure, Progress, Round, Step};
 
 /// The tasks extension, which has no counterpart in the handshake era that could be offered.
 const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Abandoned;
 use crate::{
-    era::modern_server::{Failure, Progress, Question, Round},
+    era::modern_server::{Failure, Progress, Round},
     jsonrpc::{Message, escape},
     relay::{Outgoing, Reply, Shared, Sink, exchange::MemberId, member::Member, reply::write},
 };
@@ -95,7 +95,7 @@ impl Shared {
         member: MemberId,
         reply: Reply,
         round: Box<Round>,
-        questions: &[Question],
+        questions: &[Message],
     ) {
         let mut state = self.lock();
         let Some(attached) = state.members.get(&member) else {
@@ -108,7 +108,7 @@ impl Shared {
         state.bridge.asked.insert(Asking { member, reply, round, due });
         drop(state);
         for question in questions {
-            tell(sink.as_deref(), &question.message());
+            tell(sink.as_deref(), question.bytes());
         }
         self.due.notify_one();
     }

@@ -48,8 +48,8 @@ pub(crate) struct Call {
 pub(crate) enum Step {
     /// The answer is the client's, with these changes.
     Complete(Rewrite),
-    /// The client has to be asked.
-    Ask(Box<Round>, Vec<Question>),
+    /// The client has to be asked this.
+    Ask(Box<Round>, Vec<Message>),
     /// The server needs the call once more, a little later.
     Again(Box<Call>),
     /// The client gets this in place of the answer.
@@ -65,16 +65,6 @@ pub(crate) enum Progress {
     Again(Box<Call>),
     /// The client gets this; the questions that are still open are withdrawn.
     Fail(Failure, Vec<u64>),
-}
-
-/// A request to the client, but for its id.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Question {
-    /// By which [`Round::answer`] knows it.
-    pub(crate) id: u64,
-    method: String,
-    /// Raw; with what the client's era wants.
-    params: String,
 }
 
 /// Questions that the client owes answers.
@@ -236,7 +226,7 @@ impl Call {
         let answers = if self.askable { self.envelope.answers() } else { Answers::default() };
         for entry in entries {
             let id = ids();
-            match Question::new(id, response, entry.value, answers) {
+            match question(id, response, entry.value, answers) {
                 Ok(question) => questions.push(question),
                 Err(reason) => return Step::Fail(self.fail(&reason)),
             }
@@ -316,55 +306,6 @@ impl Round {
     }
 }
 
-impl Question {
-    fn new(id: u64, message: &Message, entry: Span, answers: Answers) -> Result<Self, String> {
-        let bytes = message.bytes();
-        let member = |object, name| find_member(bytes, object, name);
-        let method = member(entry, "method").and_then(|span| decode_string(span.of(bytes)));
-        let params = member(entry, "params").filter(|span| span.of(bytes).first() == Some(&b'{'));
-        let of_params = |name| params.and_then(|params| member(params, name));
-        let is_url = of_params("mode").is_some_and(|mode| mode.of(bytes) == b"\"url\"");
-        let (able, need) = match method.as_deref() {
-            Some("elicitation/create") if is_url => (answers.url, "elicitation.url"),
-            Some("elicitation/create") => (answers.form, "elicitation"),
-            Some("sampling/createMessage") if of_params("tools").is_some() => {
-                (answers.tools, "sampling.tools")
-            }
-            Some("sampling/createMessage") => (answers.sampling, "sampling"),
-            Some("roots/list") => (answers.roots, "roots"),
-            method => {
-                let method = method.unwrap_or("a question without a method");
-                return Err(format!(
-                    "the MCP server asked for input by {method}, which is unknown"
-                ));
-            }
-        };
-        if !able {
-            return Err(format!(
-                "the MCP server asked for input that this client cannot give: {need}"
-            ));
-        }
-        let mut params = params.map_or_else(
-            || "{}".to_owned(),
-            |span| String::from_utf8_lossy(span.of(bytes)).into_owned(),
-        );
-        if is_url && of_params("elicitationId").is_none() {
-            // Required of older servers; nothing will refer to it (MCP 2026-07-28, changelog).
-            params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
-        }
-        if method.as_deref() == Some("sampling/createMessage") {
-            params = with_objects(params);
-        }
-        Ok(Self { id, method: method.unwrap_or_default(), params })
-    }
-
-    /// The request.
-    pub(crate) fn message(&self) -> bytes::Bytes {
-        let Self { id, method, params } = self;
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
-    }
-}
-
 impl Failure {
     fn error(message: impl Into<String>) -> Self {
         Self::Error { message: message.into() }
@@ -377,6 +318,47 @@ impl Failure {
             Self::Error { message } => Err(ErrorBody::new(Code::Internal, message)),
         }
     }
+}
+
+/// What a server asks, as a request to the client, in the form of its era.
+fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result<Message, String> {
+    let bytes = message.bytes();
+    let member = |object, name| find_member(bytes, object, name);
+    let method = member(entry, "method").and_then(|span| decode_string(span.of(bytes)));
+    let params = member(entry, "params").filter(|span| span.of(bytes).first() == Some(&b'{'));
+    let of_params = |name| params.and_then(|params| member(params, name));
+    let is_url = of_params("mode").is_some_and(|mode| mode.of(bytes) == b"\"url\"");
+    let method = method.as_deref().unwrap_or("a question without a method");
+    let (able, need) = match method {
+        "elicitation/create" if is_url => (answers.url, "elicitation.url"),
+        "elicitation/create" => (answers.form, "elicitation"),
+        "sampling/createMessage" if of_params("tools").is_some() => {
+            (answers.tools, "sampling.tools")
+        }
+        "sampling/createMessage" => (answers.sampling, "sampling"),
+        "roots/list" => (answers.roots, "roots"),
+        _ => {
+            return Err(format!("the MCP server asked for input by {method}, which is unknown"));
+        }
+    };
+    if !able {
+        return Err(format!("the MCP server asked for input that this client cannot give: {need}"));
+    }
+    let mut params = params.map_or_else(
+        || "{}".to_owned(),
+        |span| String::from_utf8_lossy(span.of(bytes)).into_owned(),
+    );
+    if is_url && of_params("elicitationId").is_none() {
+        // Required of older servers; nothing will refer to it (MCP 2026-07-28, changelog).
+        params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
+    }
+    if method == "sampling/createMessage" {
+        params = with_objects(params);
+    }
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
+    Message::parse(text.into()).map_err(|invalid| {
+        format!("the MCP server asked for input by {method}, but not as a request: {invalid}")
+    })
 }
 
 /// What a client said in place of an answer.

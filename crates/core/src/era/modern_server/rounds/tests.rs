@@ -45,7 +45,7 @@ impl IntoNext for std::ops::RangeFrom<u64> {
     }
 }
 
-fn asked(call: Call, response: &Message) -> (Box<Round>, Vec<Question>) {
+fn asked(call: Call, response: &Message) -> (Box<Round>, Vec<Message>) {
     match step(call, response) {
         Step::Ask(round, questions) => (round, questions),
         other => panic!("a round, not {other:?}"),
@@ -99,7 +99,7 @@ fn every_question_is_asked_and_every_answer_goes_back_under_its_key() {
     let requests = format!(r#"{{"user_name":{NAME},"r\"s":{ROOTS}}}"#);
     let (round, questions) =
         asked(call(CALL), &input_required(&requests, r#","requestState":"b\u0036\/4""#));
-    let sent: Vec<_> = questions.iter().map(Question::message).collect();
+    let sent: Vec<_> = questions.iter().map(Message::bytes).collect();
     assert_eq!(
         sent,
         [
@@ -198,7 +198,7 @@ fn a_url_question_gets_the_id_that_the_clients_era_wants() {
     let url = r#"{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"u"}}"#;
     let response = input_required(&format!(r#"{{"k":{url}}}"#), "");
     let (_, questions) = asked(call_with(r#"{"elicitation":{"url":{}}}"#, CALL), &response);
-    let sent = serde_json::from_slice::<serde_json::Value>(&questions[0].message()).unwrap();
+    let sent = serde_json::from_slice::<serde_json::Value>(questions[0].bytes()).unwrap();
     let id = sent["params"]["elicitationId"].as_str().unwrap();
     assert!(uuid::Uuid::parse_str(id).is_ok(), "{id}");
     assert_eq!(sent["params"]["mode"], "url");
@@ -221,10 +221,14 @@ fn nonsense_of_the_server_is_its_own_failure() {
     {
         let response = input_required(&format!(r#"{{"a":{question}}}"#), "");
         match step(call(CALL), &response) {
-            Step::Ask(_, questions) => assert_eq!(questions[0].method, "roots/list"),
+            Step::Ask(_, questions) => assert_eq!(questions[0].method(), "roots/list"),
             other => assert!(failure(other).contains("isError"), "{question}"),
         }
     }
+    let twice = r#"{"method":"sampling/createMessage","params":{"_meta":{},"_meta":{"a":1}}}"#;
+    let response = input_required(&format!(r#"{{"a":{twice}}}"#), "");
+    let text = failure(step(call(CALL), &response));
+    assert!(text.contains("sampling/createMessage, but not as a request: "), "{text}");
     let many: Vec<String> = (0..=MAX_QUESTIONS).map(|n| format!(r#""{n}":{ROOTS}"#)).collect();
     let response = input_required(&format!("{{{}}}", many.join(",")), "");
     assert!(failure(step(call(CALL), &response)).contains("more than 64 questions"));
