@@ -19,7 +19,7 @@ use mcp_proxy_core::config::{
 
 use crate::args::{
     flag::{Definition, Flag, Section, kebab},
-    kinds::{Choice, FileName, Host, List, Number, Port, Route, Secret, Switch, Text},
+    kinds::{Choice, Host, List, Number, PathName, Port, Route, Secret, Switch, Text},
 };
 use crate::telemetry::{Format, Level};
 
@@ -104,16 +104,16 @@ flags! {
         help: "Join the words of the command with spaces, unquoted, and let the system shell run them",
     }
 
-    CWD: FileName = Upstream "cwd" {
-        kind: FileName,
+    CWD: PathName = Upstream "cwd" {
+        kind: PathName::Directory,
         help: "Working directory of the server",
     }
     ENV: List = Upstream "env" {
         kind: List { placeholder: "name=value" },
         help: "Set a variable for the server, on top of what it inherits; repeatable",
     }
-    ENV_FILE: FileName = Upstream "envFile" {
-        kind: FileName,
+    ENV_FILE: PathName = Upstream "envFile" {
+        kind: PathName::File,
         help: "Set the variables in this file (NAME=value lines) for the server; --env wins",
     }
     INHERIT_ENV: Switch = Upstream "inheritEnv" {
@@ -191,8 +191,8 @@ flags! {
         kind: List { placeholder: "name:value" },
         help: "Send this header with every request to the remote server; repeatable",
     }
-    HEADER_FILE: FileName = Remote "headerFile" {
-        kind: FileName,
+    HEADER_FILE: PathName = Remote "headerFile" {
+        kind: PathName::File,
         help: "Send the headers in this file (Name: value lines), which keeps them out of the process \
                list; --header wins",
     }
@@ -204,8 +204,8 @@ flags! {
         help: "Send Authorization: Bearer with this token; MCP_PROXY_BEARER_TOKEN keeps it out of the \
                process list",
     }
-    BEARER_TOKEN_FILE: FileName = Remote "bearerTokenFile" {
-        kind: FileName,
+    BEARER_TOKEN_FILE: PathName = Remote "bearerTokenFile" {
+        kind: PathName::File,
         help: "Read the bearer token from this file; --bearerToken wins",
     }
     OAUTH: Switch = Remote "oauth" {
@@ -240,12 +240,12 @@ flags! {
         },
         help: "Secret of that client; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
     }
-    CLIENT_KEY: FileName = Remote "clientKey" {
-        kind: FileName,
+    CLIENT_KEY: PathName = Remote "clientKey" {
+        kind: PathName::File,
         help: "File with the key that client signs for itself with (PEM, PKCS #8), in place of a secret",
     }
-    ASSERTION: FileName = Remote "assertion" {
-        kind: FileName,
+    ASSERTION: PathName = Remote "assertion" {
+        kind: PathName::File,
         help: "File with the JWT to present for a token, read anew each time: a workload's, or with \
                --idpTokenEndpoint somebody's ID token",
     }
@@ -266,9 +266,9 @@ flags! {
         kind: Number::count(0).at_most(65_535),
         help: "Port on this machine that the browser comes back to; 0 lets the system choose one",
     }
-    TOKEN_DIR: FileName = Remote "tokenDir" {
-        kind: FileName,
-        help: "Directory for tokens and their key [default: mcp-proxy in the system's directories for state and settings]",
+    TOKEN_DIR: PathName = Remote "tokenDir" {
+        kind: PathName::Directory,
+        help: "Directory for tokens and their key, in place of those that the system has for state and settings",
     }
     TOKEN_STORE: Choice<TokenStore> = Remote "tokenStore" {
         kind: Choice {
@@ -283,8 +283,8 @@ flags! {
         help: "Keep the key to the tokens in the system's keyring, in a file, or (auto) in a file only where \
                no keyring can be used",
     }
-    CA_CERT: FileName = Remote "caCert" {
-        kind: FileName,
+    CA_CERT: PathName = Remote "caCert" {
+        kind: PathName::File,
         help: "Trust the authorities in this file (PEM) besides those of the system",
     }
     INSECURE: Switch = Remote "insecure" {
@@ -314,16 +314,16 @@ flags! {
         kind: List { placeholder: "name" },
         help: "Add a name to Access-Control-Allow-Headers, after the default ones; repeatable",
     }
-    SSL_CERT: FileName = Security "sslCert" {
-        kind: FileName,
+    SSL_CERT: PathName = Security "sslCert" {
+        kind: PathName::File,
         help: "Serve HTTPS with this certificate chain (PEM)",
     }
-    SSL_KEY: FileName = Security "sslKey" {
-        kind: FileName,
+    SSL_KEY: PathName = Security "sslKey" {
+        kind: PathName::File,
         help: "Private key of the certificate (PEM)",
     }
-    SSL_CA: FileName = Security "sslCa" {
-        kind: FileName,
+    SSL_CA: PathName = Security "sslCa" {
+        kind: PathName::File,
         help: "Certificates of authorities to send with the chain (PEM)",
     }
 

@@ -291,10 +291,14 @@ impl Kind for Route {
     }
 }
 
-/// Name of a file, in whatever bytes the system spells it; an empty one counts as not there.
-pub(crate) struct FileName;
+/// Name of a file or directory, in whatever bytes the system spells it; an empty one counts as not
+/// there.
+pub(crate) enum PathName {
+    File,
+    Directory,
+}
 
-impl Kind for FileName {
+impl Kind for PathName {
     type Value = Option<PathBuf>;
 
     fn shape(&self) -> Shape {
@@ -310,7 +314,10 @@ impl Kind for FileName {
     }
 
     fn placeholder(&self) -> &'static str {
-        "file"
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+        }
     }
 }
 
