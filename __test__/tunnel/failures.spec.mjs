@@ -6,9 +6,12 @@ import net from "node:net";
 import { describe, test } from "node:test";
 
 import { freePort } from "../support/port.mjs";
-import { request, startServer, startSharedServer, startStub, startTunnel, until } from "./support.mjs";
+import { connected, request, startServer, startSharedServer, startStub, startTunnel, until } from "./support.mjs";
 
-const works = async (url) => assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
+const works = async (server, url) => {
+  await connected(server, url);
+  assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
+};
 
 describe("a tunnel", { concurrency: true }, () => {
   for (const [mode, start] of [
@@ -21,25 +24,25 @@ describe("a tunnel", { concurrency: true }, () => {
       const server = await startServer(t, { maxTcpSockets: 3, port, tunnelPort });
       const tunnel = startTunnel(t, server.host, { subdomain: "survivor" });
       const url = await tunnel.url();
-      await works(url);
+      await works(server, url);
       await server.kill();
       await tunnel.line("does not register the tunnel: ");
       const again = await startServer(t, { maxTcpSockets: 3, port, tunnelPort });
       await tunnel.line(`tunnel re-established at ${url}`);
       await until(async () => (await again.connections("survivor")) === 3, "a full pool");
-      await works(url);
+      await works(again, url);
     });
   }
 
   test("that is killed and started again keeps its subdomain", async (t) => {
     const server = await startServer(t, { maxTcpSockets: 2 });
     const first = startTunnel(t, server.host, { subdomain: "phoenix" });
-    await works(await first.url());
+    await works(server, await first.url());
     first.child.kill("SIGKILL");
     await first.exited;
     const second = startTunnel(t, server.host, { subdomain: "phoenix" });
     assert.equal(await second.url(), await first.url());
-    await works(await second.url());
+    await works(server, await second.url());
   });
 
   test("whose subdomain is taken says so and works under the assigned one", async (t) => {
@@ -51,8 +54,8 @@ describe("a tunnel", { concurrency: true }, () => {
     const [, wanted, given] = /"(.*)" is taken .* got "(.*)" instead/.exec(warning);
     assert.equal(wanted, "coveted");
     assert.equal(await second.url(), held.replace("coveted", given));
-    await works(await second.url());
-    await works(held);
+    await works(server, await second.url());
+    await works(server, held);
   });
 
   test("that the server refuses fails with the server's words", async (t) => {
@@ -68,7 +71,7 @@ describe("a tunnel", { concurrency: true }, () => {
     const host = await startStub(t, server.host, [unavailable, unavailable]);
     const tunnel = startTunnel(t, host, { subdomain: "patient" });
     await tunnel.url();
-    await works(`http://patient.localhost:${server.port}`);
+    await works(server, `http://patient.localhost:${server.port}`);
     assert.equal(tunnel.lines.filter((line) => line.includes("does not register the tunnel: 503")).length, 2);
   });
 
@@ -80,7 +83,7 @@ describe("a tunnel", { concurrency: true }, () => {
     const tunnel = startTunnel(t, host, { subdomain: "closed" });
     await tunnel.line("check your firewall settings");
     await tunnel.url();
-    await works(`http://closed.localhost:${server.port}`);
+    await works(server, `http://closed.localhost:${server.port}`);
   });
 
   test("is stopped by a signal while its server is away", async (t) => {
@@ -93,7 +96,7 @@ describe("a tunnel", { concurrency: true }, () => {
   test("that is closed is gone from the server", async (t) => {
     const server = await startServer(t);
     const tunnel = startTunnel(t, server.host, { subdomain: "leaving" });
-    await works(await tunnel.url());
+    await works(server, await tunnel.url());
     tunnel.child.kill("SIGINT");
     assert.deepEqual(await tunnel.exited, [0, null]);
     await until(() => server.reports.some(({ closed }) => closed === "leaving"), "the end of the record");
@@ -124,7 +127,7 @@ describe("a tunnel", { concurrency: true }, () => {
     await once(proxy, "listening");
     const environment = { HTTP_PROXY: `http://127.0.0.1:${proxy.address().port}`, NO_PROXY: "" };
     const tunnel = startTunnel(t, server.host, { environment, subdomain: "detour" });
-    await works(await tunnel.url());
+    await works(server, await tunnel.url());
     assert.equal(passed[0], `${server.host}/detour`);
     assert.match(passed[1], /^localhost:\d+$/);
     tunnel.child.kill("SIGINT");

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 
-import { open, request, startServer, startSharedServer, startTunnel, until } from "./support.mjs";
+import { connected, open, request, startServer, startSharedServer, startTunnel, until } from "./support.mjs";
 
 const hello = async (url) => assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
 
@@ -14,6 +14,7 @@ const connect = async (t, start, subdomain, maxTcpSockets) => {
   const tunnel = startTunnel(t, server.host, { subdomain });
   const url = await tunnel.url();
   assert.equal(url, `http://${subdomain}.localhost:${server.port}`);
+  await connected(server, url);
   return { server, tunnel, url, full: () => filled(server, subdomain, maxTcpSockets) };
 };
 

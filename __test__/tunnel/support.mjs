@@ -81,6 +81,15 @@ export const startTunnel = (t, host, { environment = {}, subdomain = [] } = {}) 
   };
 };
 
+/**
+ * Waits until a tunnel's server has a connection of its pool. It forgets a tunnel that has none for a second, as may
+ * happen on a busy machine; the tunnel is then registered again.
+ */
+export const connected = (server, url) => {
+  const [id] = new URL(url).hostname.split(".");
+  return until(async () => (await server.connections(id)) > 0, "a connection of the pool");
+};
+
 /** Opens the public side of a request to a tunnel's URL; resolves to the response when it begins. */
 export const open = (url, path, { body } = {}) =>
   new Promise((resolve, reject) => {
