@@ -6,7 +6,8 @@
 //   node     the least line of Node it needs; npm brings a newer one where an older one is running
 //   env      variables it needs
 //   count    how to read the number of tests from the output; without it the suite counts as one
-//   minutes  the suite is killed, with all it started, after this long (default 10)
+//   minutes  the suite is killed, with all it started, after this long (default 10); those that compile wait for
+//            each other
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -42,6 +43,7 @@ export const suites = [
     built: true,
     command: "cargo test --workspace --locked --features mcp-proxy-core/shuttle --lib interleavings".split(" "),
     count: "cargo",
+    minutes: 20,
   },
   {
     name: "clippy",
@@ -51,6 +53,7 @@ export const suites = [
       ..."cargo clippy --workspace --all-targets --locked --features mcp-proxy-cli/otlp".split(" "),
       ..."-- -D warnings".split(" "),
     ],
+    minutes: 20,
   },
   {
     name: "telemetry",
@@ -87,7 +90,7 @@ export const suites = [
     built: true,
     command: nodeTest(...specs("schemas")),
     count: "node",
-    minutes: 15,
+    minutes: 25,
   },
   {
     name: "remote servers",
