@@ -11,7 +11,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { root } from "./tools.mjs";
+import { hasNextest, root } from "./tools.mjs";
 
 /** The tests of a folder of __test__, for `node --test`, which takes no patterns on Node 20. */
 const specs = (folder = ".") =>
@@ -24,6 +24,8 @@ const nodeTest = (...files) => ["node", "--test", "--test-reporter=spec", ...fil
 const eslint = "node_modules/eslint/bin/eslint.js";
 const prettier = "node_modules/prettier/bin/prettier.cjs";
 
+const nextest = hasNextest();
+
 export const build = ["cargo", "build", "--workspace", "--locked"];
 
 export const suites = [
@@ -32,8 +34,11 @@ export const suites = [
     name: "rust tests",
     lane: "rust",
     built: true,
-    command: ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"],
-    count: "cargo",
+    // A process for each test, and tests of all binaries beside each other; see .config/nextest.toml.
+    command: nextest
+      ? "cargo nextest run --workspace --locked --no-fail-fast".split(" ")
+      : "cargo test --workspace --locked --no-fail-fast".split(" "),
+    count: nextest ? "nextest" : "cargo",
     minutes: 20,
   },
   {

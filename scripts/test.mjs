@@ -36,6 +36,10 @@ const counters = {
     passed: sum(text, /^test result: .*? (\d+) passed/gm),
     failed: sum(text, /^test result: .*? (\d+) failed/gm),
   }),
+  nextest: (text) => ({
+    passed: sum(text, /^ +Summary .*? (\d+) passed/gm),
+    failed: sum(text, /^ +Summary .*? (\d+) failed/gm) + sum(text, /^ +Summary .*? (\d+) timed out/gm),
+  }),
   node: (text) => ({
     passed: sum(text, /^\S+ pass (\d+)$/gm),
     failed: sum(text, /^\S+ (?:fail|cancelled) (\d+)$/gm),

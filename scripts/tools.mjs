@@ -48,3 +48,7 @@ export const otherNode = (line) => {
   const file = join(runtimes, `node_modules/node${line}-linux-${process.arch}/bin/node`);
   return existsSync(file) ? file : undefined;
 };
+
+/** Whether `cargo nextest` is installed. */
+export const hasNextest = () =>
+  spawnSync("cargo", ["nextest", "--version"], { cwd: root, stdio: "ignore" }).status === 0;

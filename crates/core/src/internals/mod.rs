@@ -15,10 +15,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    codec, era,
+    codec,
+    downstream::http::session,
+    era,
     jsonrpc::{self, Kind, Message, find_member},
     protocol::header::{mirror, value},
-    session,
 };
 
 /// A fuzzer: its name, which is that of its corpus, and its check.

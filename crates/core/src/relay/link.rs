@@ -20,7 +20,7 @@ use crate::{
     era::{Era, modern_server::DISCOVER},
     jsonrpc::{Code, ErrorBody, Message},
     protocol::List,
-    sync::MutexGuard,
+    runtime::lock::MutexGuard,
 };
 
 /// See the module.

@@ -20,7 +20,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{List, LogLevel, Method, Notification, header::annotation::MirroredParameter},
-    sync::MutexGuard,
+    runtime::lock::MutexGuard,
 };
 
 /// Most resources one client may be subscribed to.

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::{
     jsonrpc::{Assembly, Pieces},
-    sync::{Mutex, MutexGuard},
+    runtime::lock::{Mutex, MutexGuard},
 };
 
 /// Bytes queued for an upstream before senders have to wait. One message of any size is always

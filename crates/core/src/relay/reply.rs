@@ -10,7 +10,7 @@ use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
     metrics::{Call, Outcome},
-    seats::Seat,
+    runtime::seats::Seat,
     telemetry::traffic,
 };
 

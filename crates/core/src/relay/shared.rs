@@ -34,7 +34,7 @@ use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
-    sync::{Mutex, MutexGuard},
+    runtime::lock::{Mutex, MutexGuard},
     telemetry::traffic,
 };
 

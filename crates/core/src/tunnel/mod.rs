@@ -26,7 +26,7 @@ pub use self::{
     error::Error,
 };
 use self::{dial::Dialer, keeper::Keeper, registrar::Registrar};
-use crate::{task, telemetry::console};
+use crate::{runtime::task, telemetry::console};
 
 /// What a tunnel leads to.
 pub trait LocalServer: Send + Sync + 'static {

@@ -13,7 +13,7 @@ use super::{
     guard::{Guard, Watch},
     stderr::{Tail, pass_through},
 };
-use crate::{config::CommandConfig, error::Error, task};
+use crate::{config::CommandConfig, error::Error, runtime::task};
 
 /// How long a child may take to notice the end of its input before it is signalled.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);

@@ -24,7 +24,7 @@ use crate::{
     config::UpstreamConfig,
     error::Error,
     relay::{Cause, Limits, Outbox, Shared},
-    task,
+    runtime::task,
     telemetry::console_error,
 };
 

@@ -11,11 +11,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::sse::SseSessions;
 use crate::{
+    downstream::http::session::Registry,
     jsonrpc::escape,
     metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
     relay::Readiness,
-    seats::Seats,
-    session::Registry,
+    runtime::seats::Seats,
 };
 
 const PING: &str = "/ping";

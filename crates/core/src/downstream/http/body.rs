@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::reject::Rejection;
-use crate::task;
+use crate::runtime::task;
 
 /// What a request body is held to.
 #[derive(Clone, Copy, Debug)]

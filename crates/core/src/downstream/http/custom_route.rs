@@ -56,7 +56,7 @@ impl Front {
         let mut outcome = host.route(caller, theirs);
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(ours)).await.map_err(|_| Aborted)?;
-        let driver = Driver(crate::task::spawn(async move {
+        let driver = Driver(crate::runtime::task::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a custom route ended early");
             }

@@ -15,8 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     codec::event_stream::KEEP_ALIVE,
+    downstream::http::session::{Reading, Step},
     metrics::Metrics,
-    session::{Reading, Step},
 };
 
 /// Longest silence on an open stream; proxies and load balancers cut what is silent for longer.
@@ -95,8 +95,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        downstream::http::session::Stream,
         relay::{Outgoing, Sink as _},
-        session::Stream,
     };
 
     fn opened() -> (Arc<Stream>, Events) {

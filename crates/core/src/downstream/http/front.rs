@@ -17,13 +17,13 @@ use super::{
 };
 use crate::{
     config::{AllowedHosts, HttpConfig},
+    downstream::http::session::{Encoding, Events, Registry, reap},
     host::Host,
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Backend, Readiness, Reply, Sink},
-    seats::{Seat, Seats},
-    session::{Encoding, Events, Registry, reap},
-    task,
+    runtime::seats::{Seat, Seats},
+    runtime::task,
     telemetry::{short, traffic},
 };
 

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
 
 use super::front::Front;
-use crate::task;
+use crate::runtime::task;
 
 /// Bytes of messages that may wait without their connections; those beyond it wait with them.
 pub(super) const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    seats::{Seat, Seats},
+    runtime::seats::{Seat, Seats},
 };
 
 /// Connections waiting to be accepted, that of Node's HTTP server.

@@ -16,8 +16,8 @@ use super::{host::is_rebound, listener::listen};
 use crate::{
     config::{AllowedHosts, MetricsListenerConfig},
     error::Error,
-    seats::{Seat, Seats},
-    task,
+    runtime::seats::{Seat, Seats},
+    runtime::task,
 };
 
 /// Connections at a time: a few scrapers.

@@ -20,6 +20,7 @@ mod overload;
 mod reject;
 mod response;
 mod router;
+pub(crate) mod session;
 mod sse;
 mod streamable;
 mod target;

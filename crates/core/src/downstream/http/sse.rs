@@ -20,12 +20,12 @@ use super::{
     response::{Response, bare_text, empty, event_stream},
 };
 use crate::{
+    downstream::http::session::Stream,
     era::Era,
     host::Caller,
     jsonrpc::{Kind, Message},
     relay::{Client, Connection, Outgoing, Principal, Sink},
-    seats::{Seat, Seats},
-    session::Stream,
+    runtime::seats::{Seat, Seats},
 };
 
 /// The first message of every stream, which the original sends before anything is asked.

@@ -38,7 +38,7 @@ impl Ticker {
     /// A ticker for waits of this length; needs a runtime.
     pub(super) fn new(limit: Duration) -> Self {
         let ticks = Arc::<Ticks>::default();
-        let task = crate::task::spawn(Arc::clone(&ticks).run(limit / PARTS));
+        let task = crate::runtime::task::spawn(Arc::clone(&ticks).run(limit / PARTS));
         Self { ticks, task }
     }
 

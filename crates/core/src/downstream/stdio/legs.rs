@@ -15,7 +15,7 @@ use crate::{
     jsonrpc::{Edit, Message},
     protocol::Notification,
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
-    task,
+    runtime::task,
 };
 
 /// Most requests under way; while there are so many the input is not read.

@@ -7,9 +7,9 @@ use futures_util::FutureExt as _;
 
 use super::{road::read, server::Server};
 use crate::{
+    downstream::http::session::{Reading, Stream},
     era::Era,
     relay::{Backend as _, Client, Connection, Sink},
-    session::{Reading, Stream},
 };
 
 /// Clients of a server, each with a stream of its own.

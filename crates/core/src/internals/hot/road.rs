@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::server::Server;
 use crate::{
+    downstream::http::session::{Encoding, Reading, Step, Stream},
     era::{
         Era,
         classify::{Posted, PostedKind, classify, validate},
@@ -18,7 +19,6 @@ use crate::{
     jsonrpc::Message,
     protocol::header::mirror::mirrored_name,
     relay::{Backend as _, Client, Connection, Reply, Sink},
-    session::{Encoding, Reading, Step, Stream},
 };
 
 /// A client and a server, with the relay between them.

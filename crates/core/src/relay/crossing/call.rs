@@ -23,7 +23,7 @@ use crate::{
     jsonrpc::{Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Notification},
     relay::{Outgoing, Principal, Reply, Sink},
-    task,
+    runtime::task,
 };
 
 /// How long a server's further questions are waited for, so that they are one round.

@@ -19,7 +19,7 @@ use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
     jsonrpc::{Code, ErrorBody, Message, find_member},
     relay::{Connection, Principal, Sink},
-    task,
+    runtime::task,
 };
 
 /// Where legacy servers come from, each for one client.

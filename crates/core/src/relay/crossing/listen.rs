@@ -14,7 +14,7 @@ use crate::{
     era::modern_to_legacy::{Filter, SUBSCRIPTION_ID},
     jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, Span, escape},
     relay::{Connection, OpenError, Outgoing, Reply, Sink},
-    seats::Seat,
+    runtime::seats::Seat,
 };
 
 /// One open subscription.

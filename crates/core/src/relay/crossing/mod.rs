@@ -43,8 +43,8 @@ use crate::{
     era::modern_to_legacy::Greeting,
     jsonrpc::{ErrorBody, Message},
     protocol::header::annotation::MirroredParameter,
-    seats::Seats,
-    task,
+    runtime::seats::Seats,
+    runtime::task,
 };
 
 /// Most subscriptions at a time, as the official server has it.

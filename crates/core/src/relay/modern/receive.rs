@@ -15,7 +15,7 @@ use crate::{
         exchange::{Leg, MemberId},
         fan_out::deliver,
     },
-    sync::MutexGuard,
+    runtime::lock::MutexGuard,
 };
 
 /// Pause before a call is made again for which the server has no question.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::session::add_session_id;
 use crate::{
+    downstream::http::session::{Attachment, Encoding, Reading, Stream},
     downstream::http::{
         events::Events,
         front::Front,
@@ -16,8 +17,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Kind, Message},
     relay::Connection,
-    seats::Seat,
-    session::{Attachment, Encoding, Reading, Stream},
+    runtime::seats::Seat,
     telemetry::traffic,
 };
 

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 
 use super::{check_accept, check_version, exchange::Route, is_json, modern::Sorted};
 use crate::{
+    downstream::http::session::{Attachment, Stream},
     downstream::http::{
         body::{self, Unread},
         front::{Front, PROTOCOL_VERSION, SESSION_ID, text},
@@ -20,7 +21,6 @@ use crate::{
     jsonrpc::{Body, Invalid, Kind, MAX_BATCH, Message, split},
     protocol::{Method, primes_streams},
     relay::{Client, Principal, Sink, requested_version},
-    session::{Attachment, Stream},
 };
 
 const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::{check_accept, check_version};
 use crate::{
     codec::event_stream::EventId,
+    downstream::http::session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     downstream::http::{
         events::Events,
         front::{Front, LAST_EVENT_ID, SESSION_ID, text},
@@ -16,7 +17,6 @@ use crate::{
     },
     host::{Caller, Replay, Unreplayed},
     relay::Sink,
-    session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     telemetry::console,
 };
 

@@ -21,7 +21,7 @@ pub(super) fn open(url: &Url) {
         command.process_group(0);
         match command.spawn() {
             Ok(child) => {
-                crate::task::spawn(watch(child));
+                crate::runtime::task::spawn(watch(child));
                 return;
             }
             Err(error) => tracing::debug!(program, %error, "no browser could be opened"),

@@ -1,0 +1,18 @@
+//! The real executable, from outside: one binary, a module for each area.
+#![cfg(test)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod arguments;
+#[cfg(unix)]
+mod chaos;
+#[cfg(unix)]
+mod operations;
+#[cfg(unix)]
+mod remote;
+mod rust_sdk;
+#[cfg(unix)]
+mod torture;
+#[cfg(unix)]
+mod wire;

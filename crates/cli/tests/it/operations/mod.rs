@@ -1,0 +1,9 @@
+//! End-to-end tests of what an operator relies on: health, metrics, limits, logs.
+
+mod health;
+mod limits;
+mod logs;
+mod metrics;
+mod trace_context;
+
+use crate::support::scrape;

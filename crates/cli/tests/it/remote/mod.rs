@@ -1,0 +1,17 @@
+//! End-to-end tests of a remote server behind the native binary, one module per area.
+//!
+//! The remote server is a script of this test: it writes the bytes that it is told to, good and
+//! bad, and remembers what it was sent.
+
+mod chain;
+mod client;
+mod faults;
+mod front;
+mod modern;
+mod modern_faults;
+mod server;
+mod sessions;
+mod sse;
+mod streams;
+mod turn;
+mod way;

@@ -1,0 +1,266 @@
+//! Resumption against a model: whatever is written, lost and asked for again in whatever order, a
+//! client reads every event of a stream once and in order, or is told that it cannot.
+//!
+//! For the tests of this module and for the fuzzers; a check that fails panics.
+
+#![expect(clippy::unwrap_used, reason = "a check fails by a panic")]
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+use super::{Encoding, Events, Reading, Registry, Session, Step, Stream, Unresumed};
+use crate::{
+    codec::event_stream::EventId,
+    config::EventStoreConfig,
+    relay::{Outgoing, Sink as _},
+    runtime::seats::Seats,
+};
+
+/// Streams of the session: the standalone one and those of two POSTs.
+pub(crate) const STREAMS: usize = 3;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    Write {
+        on: usize,
+        length: usize,
+    },
+    Finish {
+        on: usize,
+    },
+    /// The client reads what is there.
+    Read {
+        on: usize,
+    },
+    /// The connection breaks; of what was on its way, a part arrives.
+    Break {
+        on: usize,
+        percent: usize,
+    },
+    /// The connection is dead, and the proxy does not know yet.
+    Stall {
+        on: usize,
+    },
+    /// The proxy notices a dead connection.
+    Notice {
+        on: usize,
+    },
+    /// The proxy asks the reader to come back.
+    Dismiss {
+        on: usize,
+    },
+    Reconnect {
+        on: usize,
+    },
+}
+
+/// One stream from both of its ends.
+struct Watched {
+    stream: Arc<Stream>,
+    body: Option<Body>,
+    /// Dead connections that the proxy still takes for alive.
+    dead: Vec<Body>,
+    written: Vec<String>,
+    finished: bool,
+    /// Bytes of an event that is not complete yet.
+    partial: Vec<u8>,
+    read: Vec<String>,
+    last: Option<EventId>,
+    /// The proxy has said that it cannot resume, or the client had nothing to resume from.
+    gap: bool,
+}
+
+impl Watched {
+    fn new(stream: Arc<Stream>, body: Body) -> Self {
+        Self {
+            stream,
+            body: Some(body),
+            dead: Vec::new(),
+            written: Vec::new(),
+            finished: false,
+            partial: Vec::new(),
+            read: Vec::new(),
+            last: None,
+            gap: false,
+        }
+    }
+
+    fn write(&mut self, text: String, response: bool) {
+        if !self.finished {
+            write(&self.stream, text.clone(), response);
+            self.written.push(text);
+            self.finished = response;
+        }
+    }
+
+    /// The client gets these bytes.
+    fn arrive(&mut self, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
+        let (events, whole) = events(&self.partial);
+        self.partial.drain(..whole);
+        for (id, data) in events {
+            assert!(self.last.is_none_or(|last| last.number < id.number), "{id:?} came twice");
+            self.last = Some(id);
+            if !data.is_empty() {
+                self.read.push(data);
+            }
+        }
+    }
+
+    fn reconnect(&mut self, session: &Session) {
+        if self.body.is_some() {
+            return;
+        }
+        self.partial.clear();
+        let Some(last) = self.last else {
+            self.gap |= !self.written.is_empty();
+            return;
+        };
+        match resume(session, last) {
+            Ok(body) => self.body = Some(body),
+            Err(Unresumed::Unknown) => self.gap = true,
+            Err(Unresumed::Taken) => assert!(!self.dead.is_empty(), "nobody else reads it"),
+        }
+    }
+
+    fn apply(&mut self, act: &Act, number: usize, session: &Session) {
+        match act {
+            Act::Write { length, .. } => {
+                self.write(format!("{number}{}", "-".repeat(*length)), false);
+            }
+            // The standalone stream ends with its session only.
+            Act::Finish { on } if *on > 0 => self.write(number.to_string(), true),
+            Act::Finish { .. } => {}
+            Act::Read { .. } => {
+                let read = self.body.as_ref().map(Body::read).unwrap_or_default();
+                self.arrive(&read);
+            }
+            Act::Break { percent, .. } => {
+                if let Some(body) = self.body.take() {
+                    let read = body.read();
+                    self.arrive(&read[..read.len() * percent / 100]);
+                }
+            }
+            Act::Stall { .. } => self.dead.extend(self.body.take()),
+            Act::Notice { .. } => drop(self.dead.pop()),
+            Act::Dismiss { .. } => self.stream.interrupt(),
+            Act::Reconnect { .. } => self.reconnect(session),
+        }
+        self.check();
+    }
+
+    /// What was read is what was written, up to some point; with a gap, in order and none twice.
+    fn check(&self) {
+        if !self.gap {
+            assert!(self.written.starts_with(&self.read), "{:?} {:?}", self.written, self.read);
+        }
+        let mut written = self.written.iter();
+        assert!(self.read.iter().all(|read| written.any(|text| text == read)), "out of order");
+    }
+
+    /// The client insists until it has everything.
+    fn settle(&mut self, session: &Session) {
+        self.dead.clear();
+        let read = self.body.as_ref().map(Body::read).unwrap_or_default();
+        self.arrive(&read);
+        drop(self.body.take());
+        self.reconnect(session);
+        let read = self.body.as_ref().map(Body::read).unwrap_or_default();
+        self.arrive(&read);
+        self.check();
+        assert!(self.gap || self.read == self.written, "{:?} {:?}", self.written, self.read);
+    }
+}
+
+/// Runs the acts and says whether all clients got everything.
+pub(crate) fn run(acts: &[Act], max_events: usize, max_bytes: usize) -> bool {
+    let (registry, session) = session(max_events, max_bytes);
+    let standalone = Arc::clone(session.standalone());
+    let body = attach(&standalone).unwrap();
+    let mut streams = vec![Watched::new(standalone, body)];
+    streams.extend((1..STREAMS).map(|_| {
+        let (stream, body) = open(&session, 1);
+        Watched::new(stream, body)
+    }));
+    for (number, act) in acts.iter().enumerate() {
+        let (Act::Write { on, .. }
+        | Act::Finish { on }
+        | Act::Read { on }
+        | Act::Break { on, .. }
+        | Act::Stall { on }
+        | Act::Notice { on }
+        | Act::Dismiss { on }
+        | Act::Reconnect { on }) = act;
+        streams[*on].apply(act, number, &session);
+        let held = registry.held();
+        assert!(held.events <= max_events.max(1));
+        assert!(held.event_bytes <= max_bytes || held.events == 1);
+    }
+    for stream in &mut streams {
+        stream.settle(&session);
+    }
+    streams.iter().all(|stream| !stream.gap)
+}
+
+/// A response that is being read; dropped, its connection is gone.
+#[derive(Debug)]
+pub(super) struct Body(pub(super) Reading);
+
+impl Body {
+    /// What can be read now.
+    pub(super) fn step(&self) -> Poll<Step> {
+        self.0.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Everything that can be read now.
+    pub(super) fn read(&self) -> Vec<u8> {
+        let mut read = Vec::new();
+        while let Poll::Ready(Step::Bytes(bytes)) = self.step() {
+            read.extend_from_slice(&bytes);
+        }
+        read
+    }
+}
+
+pub(super) fn attach(stream: &Arc<Stream>) -> Option<Body> {
+    stream.attach().map(Body)
+}
+
+pub(super) fn resume(session: &Session, last: EventId) -> Result<Body, Unresumed> {
+    session.resume(last).map(Body)
+}
+
+pub(super) fn open(session: &Arc<Session>, responses: usize) -> (Arc<Stream>, Body) {
+    let (stream, reading) = session.open_stream(Stream::new(Encoding::EventStream, responses));
+    stream.prime();
+    (stream, Body(reading))
+}
+
+/// A session that keeps its events, in a registry.
+pub(super) fn session(max_events: usize, max_bytes: usize) -> (Registry, Arc<Session>) {
+    let registry = Registry::default();
+    let session = registry.create(Events::Kept(EventStoreConfig { max_events, max_bytes }), None);
+    registry.insert(Arc::clone(&session), Seats::new(None).take(1).unwrap());
+    (registry, session)
+}
+
+pub(super) fn write(stream: &Stream, text: impl Into<Bytes>, response: bool) {
+    stream.write(Outgoing { source: &text.into(), edits: &[], response });
+}
+
+/// The complete events of a stream, as ids and data, and the length of their text.
+pub(super) fn events(read: &[u8]) -> (Vec<(EventId, String)>, usize) {
+    let text = std::str::from_utf8(read).unwrap();
+    let whole = text.rfind("\n\n").map_or(0, |end| end + 2);
+    let mut events = Vec::new();
+    for event in text[..whole].split_terminator("\n\n") {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+        let id = EventId::parse(field("id: ").unwrap()).unwrap();
+        events.push((id, field("data: ").unwrap_or_default().to_owned()));
+    }
+    (events, whole)
+}

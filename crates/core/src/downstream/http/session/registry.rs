@@ -1,0 +1,376 @@
+//! Sessions by id, their streams, and who is using them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{EventStore, Reading, Stream, Unresumed};
+use crate::{
+    codec::event_stream::EventId,
+    config::EventStoreConfig,
+    jsonrpc::{Frame, Pieces},
+    relay::Connection,
+    runtime::lock::{Mutex, MutexGuard},
+    runtime::seats::{Seat, Seats},
+};
+
+/// What becomes of the events on a session's streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Events {
+    /// Kept for `Last-Event-ID`, within these bounds.
+    Kept(EventStoreConfig),
+    /// Kept by somebody else.
+    StoredOutside,
+    Forgotten,
+}
+
+/// All sessions of one front. Removing a session hands over the duty to close it.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    sessions: Mutex<HashMap<Uuid, Known>>,
+    epoch: Instant,
+}
+
+/// A session that can be found, and its seat among them.
+#[derive(Debug)]
+struct Known {
+    session: Arc<Session>,
+    _seat: Seat,
+}
+
+/// What the sessions hold in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Held {
+    pub(crate) sessions: usize,
+    pub(crate) events: usize,
+    pub(crate) event_bytes: usize,
+    pub(crate) queued_bytes: usize,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { sessions: Mutex::default(), epoch: Instant::now() }
+    }
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new session that nobody can find yet, with at most so many calls at a time.
+    pub(crate) fn create(&self, events: Events, max_in_flight: Option<usize>) -> Arc<Session> {
+        Arc::new(Session::new(events, max_in_flight, self.epoch))
+    }
+
+    /// Makes the session known under its id; its seat is free again when it is removed.
+    pub(crate) fn insert(&self, session: Arc<Session>, seat: Seat) {
+        self.lock().insert(session.id, Known { session, _seat: seat });
+    }
+
+    /// What the sessions hold at the moment.
+    pub(crate) fn held(&self) -> Held {
+        let sessions: Vec<_> =
+            self.lock().values().map(|known| Arc::clone(&known.session)).collect();
+        let mut held = Held { sessions: sessions.len(), ..Held::default() };
+        for session in sessions {
+            session.add_to(&mut held);
+        }
+        held
+    }
+
+    /// The session that a header names, used from now on until the attachment is dropped.
+    pub(crate) fn attach(&self, id: &str) -> Option<Attachment> {
+        let id = parse_id(id)?;
+        let sessions = self.lock();
+        sessions.get(&id).map(|known| Attachment::new(Arc::clone(&known.session)))
+    }
+
+    /// What ends this session from its server's side, before or after it is known.
+    pub(crate) fn ending(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
+        let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
+        Arc::new(move || {
+            let (Some(registry), Some(session)) = (registry.upgrade(), session.upgrade()) else {
+                return;
+            };
+            registry.remove(session.id);
+            session.close();
+        })
+    }
+
+    pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<Session>> {
+        self.lock().remove(&id).map(|known| known.session)
+    }
+
+    /// Removes every session that nobody has used for longer than `timeout`.
+    pub(crate) fn remove_idle(&self, timeout: Duration) -> Vec<Arc<Session>> {
+        let now = self.epoch.elapsed();
+        let mut idle = Vec::new();
+        self.lock().retain(|_, Known { session, .. }| {
+            let keep = session.is_attached() || now.saturating_sub(session.last_used()) <= timeout;
+            if !keep {
+                idle.push(Arc::clone(session));
+            }
+            keep
+        });
+        idle
+    }
+
+    pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
+        self.lock().drain().map(|(_, known)| known.session).collect()
+    }
+}
+
+/// Session ids are minted in exactly one spelling; any other names no session.
+fn parse_id(text: &str) -> Option<Uuid> {
+    let id = Uuid::try_parse(text).ok()?;
+    (id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then_some(id)
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    id: Uuid,
+    epoch: Instant,
+    attached: AtomicUsize,
+    last_used: AtomicU64,
+    next_stream: AtomicU64,
+    /// The client's revision understands priming events.
+    primes: AtomicBool,
+    connection: OnceLock<Arc<dyn Connection>>,
+    calls: Arc<Seats>,
+    store: Option<Arc<Mutex<EventStore>>>,
+    stored_outside: bool,
+    standalone: Arc<Stream>,
+    streams: Mutex<HashMap<u64, Arc<Stream>>>,
+}
+
+/// Number of the stream that a GET opens.
+const STANDALONE: u64 = 0;
+
+impl Session {
+    fn new(events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
+        let store = match events {
+            Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
+            Events::Forgotten | Events::StoredOutside => None,
+        };
+        let stored_outside = matches!(events, Events::StoredOutside);
+        let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
+        let id = Uuid::new_v4();
+        Self {
+            id,
+            epoch,
+            attached: AtomicUsize::new(0),
+            last_used: AtomicU64::new(epoch.elapsed().as_millis().try_into().unwrap_or(u64::MAX)),
+            next_stream: AtomicU64::new(STANDALONE + 1),
+            primes: AtomicBool::new(false),
+            connection: OnceLock::new(),
+            calls: Seats::new(max_in_flight),
+            store,
+            stored_outside,
+            standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
+            streams: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The stream of messages that answer nothing.
+    pub(crate) fn standalone(&self) -> &Arc<Stream> {
+        &self.standalone
+    }
+
+    /// Gives the session its use of the upstream, once.
+    pub(crate) fn connect(&self, connection: Arc<dyn Connection>, primes: bool) {
+        self.primes.store(primes, Ordering::Relaxed);
+        if self.connection.set(connection).is_err() {
+            tracing::error!("a session was connected twice");
+        }
+    }
+
+    /// The session's use of the upstream; `None` before [`Self::connect`].
+    pub(crate) fn connection(&self) -> Option<&Arc<dyn Connection>> {
+        self.connection.get()
+    }
+
+    /// Seats for so many more calls; `None` when the session has too many under way.
+    pub(crate) fn admit(&self, calls: usize) -> Option<Seat> {
+        self.calls.take(calls)
+    }
+
+    pub(crate) fn primes(&self) -> bool {
+        self.primes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_stored_outside(&self) -> bool {
+        self.stored_outside
+    }
+
+    pub(crate) fn is_resumable(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// A new stream of this session for the answers to one POST.
+    pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> (Arc<Stream>, Reading) {
+        let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
+        let numbering = numbering.filter(|_| stream.is_event_stream());
+        let (stream, reading) = stream.in_session(self, number, numbering).attached();
+        self.streams().insert(number, Arc::clone(&stream));
+        (stream, reading)
+    }
+
+    /// Lets a reader back into the stream of this event.
+    pub(crate) fn resume(&self, last: EventId) -> Result<Reading, Unresumed> {
+        let running = self.running_stream(last.stream);
+        let stream = running.or_else(|| self.finished_stream(last)).ok_or(Unresumed::Unknown)?;
+        stream.resume(last)
+    }
+
+    /// Lets a reader back into a stream whose events are stored outside, with those it has missed.
+    pub(crate) fn resume_with(
+        &self,
+        number: u64,
+        missed: &[(String, Bytes)],
+    ) -> Result<Reading, Unresumed> {
+        let running = self.running_stream(number);
+        let has_ended = running.is_none();
+        let stream = running.unwrap_or_else(|| Arc::new(Stream::standalone(None)));
+        let reading = stream.attach().ok_or(Unresumed::Taken)?;
+        for (id, message) in missed {
+            stream.push_stored(id, message);
+        }
+        if has_ended {
+            stream.end();
+        }
+        Ok(reading)
+    }
+
+    fn running_stream(&self, number: u64) -> Option<Arc<Stream>> {
+        if number == STANDALONE {
+            return Some(Arc::clone(&self.standalone));
+        }
+        self.streams().get(&number).map(Arc::clone)
+    }
+
+    /// A stand-in for a stream that has ended: replays and ends.
+    fn finished_stream(&self, last: EventId) -> Option<Arc<Stream>> {
+        let numbering = Numbering::new(last.stream, self.store.as_ref()?);
+        let stream = Stream::standalone(Some(numbering));
+        stream.end();
+        Some(Arc::new(stream))
+    }
+
+    pub(super) fn forget_stream(&self, number: u64) {
+        self.streams().remove(&number);
+    }
+
+    fn streams(&self) -> MutexGuard<'_, HashMap<u64, Arc<Stream>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends every stream and gives the upstream connection back.
+    pub(crate) fn close(&self) {
+        let streams: Vec<_> = self.streams().drain().map(|(_, stream)| stream).collect();
+        if let Some(connection) = self.connection.get() {
+            connection.close();
+        }
+        for stream in streams {
+            stream.end();
+        }
+        self.standalone.end();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.standalone.has_ended()
+    }
+
+    fn add_to(&self, held: &mut Held) {
+        if let Some(store) = &self.store {
+            let (events, bytes) = store.lock().unwrap_or_else(PoisonError::into_inner).size();
+            held.events += events;
+            held.event_bytes += bytes;
+        }
+        let streams = self.streams();
+        let streams = streams.values().chain([&self.standalone]);
+        held.queued_bytes += streams.map(|stream| stream.queued_bytes()).sum::<usize>();
+    }
+
+    fn is_attached(&self) -> bool {
+        self.attached.load(Ordering::Acquire) > 0
+    }
+
+    fn last_used(&self) -> Duration {
+        Duration::from_millis(self.last_used.load(Ordering::Acquire))
+    }
+
+    fn touch(&self) {
+        let now = self.epoch.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        self.last_used.store(now, Ordering::Release);
+    }
+}
+
+/// Use of a session: it is not idle while one exists.
+#[derive(Debug)]
+pub(crate) struct Attachment(Arc<Session>);
+
+impl Attachment {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        session.attached.fetch_add(1, Ordering::AcqRel);
+        session.touch();
+        Self(session)
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.0
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.attached.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A stream's place in the event store of its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbering {
+    pub(super) stream: u64,
+    store: Arc<Mutex<EventStore>>,
+}
+
+impl Numbering {
+    fn new(stream: u64, store: &Arc<Mutex<EventStore>>) -> Self {
+        Self { stream, store: Arc::clone(store) }
+    }
+
+    pub(super) fn append(&self, build: impl FnOnce(EventId) -> Frame, send: impl FnOnce(&Frame)) {
+        self.lock().append(self.stream, build, send);
+    }
+
+    /// Queues what came after `last`; `false` if that event is not kept.
+    pub(super) fn replay(&self, last: EventId, queue: &mut Pieces) -> bool {
+        let store = self.lock();
+        let Some(missed) = store.after(last) else { return false };
+        for frame in missed {
+            queue.push_frame(frame);
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, EventStore> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,438 @@
+//! One HTTP response's worth of messages, in upstream order.
+//!
+//! Writers are the exchanges on it, the reader is the response body. A stream of a resumable
+//! session outlives its body: while nobody reads, messages go to the event store only.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, Weak},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::{
+    Numbering, Reading, Session,
+    state::{MAX_QUEUED_BYTES, Owed, Reader, State},
+};
+use crate::{
+    codec::event_stream,
+    jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
+    relay::{Outgoing, RESUME_BELOW, Sink},
+    runtime::lock::{Mutex, MutexGuard},
+};
+
+/// How messages are written into the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// `application/json`: responses only, as an array if there are several.
+    Json,
+    /// `text/event-stream`.
+    EventStream,
+    /// JSON for an answer that comes first, an event stream for anything else.
+    Lazy,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Bytes(Bytes),
+    /// All responses were sent.
+    End,
+    /// The reader was too slow, or another one took its place.
+    Cut,
+}
+
+/// See the module.
+pub(crate) struct Stream {
+    numbering: Option<Numbering>,
+    /// The events are stored outside, so that the stream can be resumed all the same.
+    stored: bool,
+    place: Option<Place>,
+    owner: Option<Uuid>,
+    /// Some of a large backlog was read, or nobody reads any more.
+    drained: Notify,
+    state: Mutex<State>,
+}
+
+/// Where a session keeps the stream.
+struct Place {
+    session: Weak<Session>,
+    number: u64,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// A stream for `responses` requests, without a reader yet.
+    pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
+        let owed = Owed::Responses { left: responses, array: responses > 1 };
+        Self {
+            numbering: None,
+            stored: false,
+            place: None,
+            owner: None,
+            drained: Notify::new(),
+            state: Mutex::new(State {
+                encoding,
+                queue: Pieces::default(),
+                is_read: false,
+                reader: Reader::Absent,
+                turn: 0,
+                limit: MAX_QUEUED_BYTES,
+                owed,
+                wrote: false,
+                error: None,
+            }),
+        }
+    }
+
+    /// A stream for messages that answer nothing, without a reader yet.
+    pub(crate) fn standalone(numbering: Option<Numbering>) -> Self {
+        let stream = Self::new(Encoding::EventStream, 0);
+        let mut state = stream.lock();
+        state.owed = Owed::Unlimited;
+        drop(state);
+        Self { numbering, ..stream }
+    }
+
+    /// Makes it the stream of this number in this session; its events are numbered too if the
+    /// session is resumable.
+    pub(crate) fn in_session(
+        self,
+        session: &Arc<Session>,
+        number: u64,
+        numbering: Option<Numbering>,
+    ) -> Self {
+        let place = Some(Place { session: Arc::downgrade(session), number });
+        let stored = session.is_stored_outside();
+        Self { numbering, stored, place, owner: Some(session.id()), ..self }
+    }
+
+    /// Names the session whose client reads it.
+    pub(crate) fn owned_by(self, session: Uuid) -> Self {
+        Self { owner: Some(session), ..self }
+    }
+
+    /// Bytes waiting for the reader.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.lock().queue.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_event_stream(&self) -> bool {
+        self.lock().encoding == Encoding::EventStream
+    }
+
+    /// Makes it an event stream if that is open; `false` if the answer is there as JSON.
+    pub(crate) fn begin_events(&self) -> bool {
+        let mut state = self.lock();
+        if state.encoding == Encoding::Lazy && state.owed != Owed::Ended {
+            state.encoding = Encoding::EventStream;
+        }
+        state.encoding == Encoding::EventStream
+    }
+
+    /// The code of the error that is the whole answer.
+    pub(crate) fn error_code(&self) -> Option<i64> {
+        self.lock().error
+    }
+
+    /// Starts a numbered stream with an event that carries only an id.
+    pub(crate) fn prime(&self) {
+        let Some(numbering) = &self.numbering else { return };
+        let mut state = self.lock();
+        numbering.append(
+            |id| Frame::Whole(Bytes::copy_from_slice(id.priming().as_bytes())),
+            |frame| state.queue.push_frame(frame),
+        );
+    }
+
+    /// The same, with an id that was given outside.
+    pub(crate) fn prime_as(&self, event_id: &str) {
+        if let Some(event) = event_stream::priming_as(event_id) {
+            self.lock().queue.push_slice(event.as_bytes());
+        }
+    }
+
+    /// Queues bytes that are not a message of the server.
+    pub(crate) fn push_raw(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        state.queue.push_slice(bytes);
+        state.wake();
+    }
+
+    /// Lets a reader in; `None` if there is one.
+    pub(crate) fn attach(self: &Arc<Self>) -> Option<Reading> {
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Present(_)) {
+            return None;
+        }
+        Some(Reading::new(self, state.begin_turn()))
+    }
+
+    /// A stream with its reader.
+    pub(crate) fn attached(self) -> (Arc<Self>, Reading) {
+        let stream = Arc::new(self);
+        let turn = stream.lock().begin_turn();
+        let reading = Reading::new(&stream, turn);
+        (stream, reading)
+    }
+
+    /// Lets a reader in that has missed everything after `last`.
+    pub(crate) fn resume(
+        self: &Arc<Self>,
+        last: event_stream::EventId,
+    ) -> Result<Reading, Unresumed> {
+        let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Present(_)) {
+            return Err(Unresumed::Taken);
+        }
+        // What a reader before has left is among what was missed.
+        let mut missed = Pieces::default();
+        if !numbering.replay(last, &mut missed) {
+            return Err(Unresumed::Unknown);
+        }
+        state.queue = missed;
+        Ok(Reading::new(self, state.begin_turn()))
+    }
+
+    /// The reader of this turn has gone. What was queued for it stays in the event store, if there
+    /// is one.
+    pub(super) fn detach(&self, turn: u64) {
+        let mut state = self.lock();
+        if state.turn != turn {
+            return;
+        }
+        state.queue = Pieces::default();
+        state.reader = Reader::Absent;
+        state.is_read = false;
+        self.drained.notify_waiters();
+        let is_kept = self.numbering.is_some() || self.stored;
+        let finished = state.owed == Owed::Ended || !is_kept;
+        drop(state);
+        if finished {
+            self.leave_session();
+        }
+    }
+
+    /// Ends the stream whatever it still owes.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.owed = Owed::Ended;
+        state.wake();
+        self.drained.notify_waiters();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().owed == Owed::Ended
+    }
+
+    /// What the reader of this turn gets next.
+    pub(super) fn poll_next(&self, turn: u64, context: &mut Context<'_>) -> Poll<Step> {
+        let mut state = self.lock();
+        match state.reader {
+            _ if state.turn != turn => return Poll::Ready(Step::Cut),
+            Reader::Cut => return Poll::Ready(Step::Cut),
+            Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
+            _ => {}
+        }
+        state.is_read = true;
+        let is_large = state.queue.len() > RESUME_BELOW;
+        if let Some(bytes) = state.queue.pop() {
+            if is_large {
+                self.drained.notify_waiters();
+            }
+            return Poll::Ready(Step::Bytes(bytes));
+        }
+        if state.owed == Owed::Ended {
+            return Poll::Ready(Step::End);
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Ready once every response is there: nothing more will be queued.
+    pub(crate) fn poll_ended(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended || matches!(state.reader, Reader::Cut) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Ready once there is a message to send, or nothing more will come.
+    pub(crate) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.wrote || state.owed == Owed::Ended || matches!(state.reader, Reader::Dismissed) {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
+    /// Everything queued for the reader of this turn; `None` while more is to come.
+    pub(super) fn take_whole(&self, turn: u64) -> Option<Vec<Bytes>> {
+        let mut state = self.lock();
+        (state.owed == Owed::Ended && state.turn == turn).then(|| state.queue.drain())
+    }
+
+    fn leave_session(&self) {
+        if let Some(place) = &self.place
+            && let Some(session) = place.session.upgrade()
+        {
+            session.forget_stream(place.number);
+        }
+    }
+
+    fn put(&self, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+        let mut state = self.lock();
+        if state.owed == Owed::Ended {
+            return;
+        }
+        if state.encoding == Encoding::Lazy && !outgoing.response {
+            state.encoding = Encoding::EventStream;
+        }
+        match state.encoding {
+            Encoding::EventStream => {
+                self.push_event(&mut state, &outgoing, event_id);
+                state.wrote = true;
+            }
+            Encoding::Json | Encoding::Lazy if outgoing.response => state.write_json(&outgoing),
+            Encoding::Json | Encoding::Lazy => {}
+        }
+        let finished = outgoing.response && state.settle();
+        state.wake();
+        if matches!(state.reader, Reader::Cut) {
+            self.drained.notify_waiters();
+        }
+        let absent = matches!(state.reader, Reader::Absent);
+        drop(state);
+        if finished && absent {
+            self.leave_session();
+        }
+    }
+
+    /// Queues an event whose id was given outside.
+    pub(crate) fn push_stored(&self, event_id: &str, source: &Bytes) {
+        let mut state = self.lock();
+        let outgoing = Outgoing { source, edits: &[], response: false };
+        self.push_event(&mut state, &outgoing, Some(event_id));
+        state.wake();
+    }
+
+    fn push_event(&self, state: &mut State, outgoing: &Outgoing<'_>, event_id: Option<&str>) {
+        let Outgoing { source, edits, .. } = *outgoing;
+        let behind = event_stream::END;
+        if let Some(id) = event_id {
+            let before = event_stream::message_as(id);
+            let assembly = Assembly { before: before.as_bytes(), source, edits, behind };
+            if state.makes_room(assembly.len()) {
+                state.queue.push(&assembly);
+            }
+            return;
+        }
+        let Some(numbering) = &self.numbering else {
+            let assembly = Assembly { before: event_stream::MESSAGE, source, edits, behind };
+            if state.makes_room(assembly.len()) {
+                state.queue.push(&assembly);
+            }
+            return;
+        };
+        let build = |id: event_stream::EventId| {
+            Assembly { before: id.message().as_bytes(), source, edits, behind }.frame()
+        };
+        numbering.append(build, |frame| {
+            if state.makes_room(frame.len()) {
+                state.queue.push_frame(frame);
+            }
+        });
+    }
+}
+
+impl Sink for Stream {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        self.put(outgoing, None);
+    }
+
+    /// What decides its own response head looks at the answer before the head is sent.
+    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
+        if response && message.kind() == Kind::Error {
+            let mut state = self.lock();
+            if state.encoding == Encoding::Lazy {
+                state.error = message.error_code();
+            }
+        }
+        self.put(Outgoing { source: message.bytes(), edits, response }, None);
+    }
+
+    fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
+        self.put(outgoing, Some(event_id));
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.place.as_ref().map(|place| place.number)
+    }
+
+    fn session(&self) -> Option<Uuid> {
+        self.owner
+    }
+
+    /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,
+    /// because a client takes its end for a lost connection and asks to resume it for ever; a JSON
+    /// body that can never come ends.
+    fn forget(&self) {
+        let mut state = self.lock();
+        if state.encoding != Encoding::EventStream && state.settle() {
+            state.wake();
+        }
+    }
+
+    /// Only a numbered stream can be resumed; any other goes on.
+    fn interrupt(&self) {
+        let mut state = self.lock();
+        if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
+            state.wake();
+            state.reader = Reader::Dismissed;
+            self.drained.notify_waiters();
+        }
+    }
+
+    fn backlog(&self) -> usize {
+        let state = self.lock();
+        let reads = state.is_read && matches!(state.reader, Reader::Present(_));
+        if reads && state.encoding == Encoding::EventStream { state.queue.len() } else { 0 }
+    }
+
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.drained.notified())
+    }
+
+    fn is_heard(&self) -> bool {
+        let state = self.lock();
+        state.encoding != Encoding::Json
+            && state.owed != Owed::Ended
+            && matches!(state.reader, Reader::Present(_))
+    }
+}
+
+/// Why a stream is not resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unresumed {
+    /// Somebody is reading the stream.
+    Taken,
+    /// The event is not kept.
+    Unknown,
+}

@@ -1,0 +1,103 @@
+//! A front for the servers of an embedding program.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::{
+    config::{HttpConfig, MetricsConfig},
+    error::Error,
+    host::{Change, Host, ServerId},
+    proxy::ports::{CONNECTION_GRACE, Ports, Served},
+    relay::{Embedded, OnDemand, Unsent},
+    tunnel::{self, Tunnel},
+};
+
+/// A listening front.
+#[derive(Debug)]
+pub struct HttpServer(Ports);
+
+/// The host's side of its servers' connections. Cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct Servers(Arc<Embedded>);
+
+impl Servers {
+    /// The servers of this host.
+    pub fn new(host: Arc<dyn Host>) -> Self {
+        Self(Embedded::new(host))
+    }
+
+    /// Sends what a server has to say; `related` is the raw id of the request it belongs to,
+    /// `event_id` names it where the host stores events.
+    pub fn send(
+        &self,
+        server: ServerId,
+        text: Bytes,
+        related: Option<&[u8]>,
+        event_id: Option<&str>,
+    ) -> Result<(), Unsent> {
+        self.0.send(server, text, related, event_id)
+    }
+
+    /// The stream of a session on which the answer to the request with this raw id travels; 0 is
+    /// the one of messages that answer nothing.
+    pub fn stream_of(&self, server: ServerId, request: &[u8]) -> u64 {
+        self.0.stream_of(server, request)
+    }
+
+    /// Ends the response stream of a request, or the one of unasked messages, for its client to
+    /// come back to; without an event store nothing happens.
+    pub fn interrupt(&self, server: ServerId, related: Option<&[u8]>) {
+        self.0.interrupt(server, related);
+    }
+
+    /// A server takes these revisions in `MCP-Protocol-Version`, instead of all there are.
+    pub fn takes_versions(&self, server: ServerId, versions: Vec<String>) {
+        self.0.takes_versions(server, versions);
+    }
+
+    /// Tells the subscriptions of the 2026-07-28 revision that asked for it what has changed.
+    pub fn notify(&self, change: &Change) {
+        self.0.notify(change);
+    }
+
+    /// Ends the session of a server that has nothing more to say.
+    pub fn hang_up(&self, server: ServerId) {
+        self.0.hang_up(server);
+    }
+}
+
+impl HttpServer {
+    /// Opens the port and serves; needs a runtime.
+    pub fn listen(
+        config: HttpConfig,
+        host: Arc<dyn Host>,
+        servers: &Servers,
+    ) -> Result<Self, Error> {
+        let served = Served {
+            backend: Arc::new(Arc::clone(&servers.0)),
+            readiness: Arc::new(OnDemand),
+            host: Some(host),
+        };
+        Ok(Self(Ports::open(config, &MetricsConfig::default(), served)?))
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address()
+    }
+
+    /// Gives the front a public URL; see [`Proxy::open_tunnel`](crate::Proxy::open_tunnel).
+    pub fn open_tunnel(
+        &self,
+        config: tunnel::Config,
+    ) -> BoxFuture<'_, Result<Tunnel, tunnel::Error>> {
+        Box::pin(self.0.open_tunnel(config))
+    }
+
+    /// Ends every session and connection; running requests have this long, 1 s by default.
+    pub fn close(self, grace: Option<Duration>) -> BoxFuture<'static, ()> {
+        Box::pin(self.0.close(grace.unwrap_or(CONNECTION_GRACE)))
+    }
+}

@@ -1,0 +1,12 @@
+//! What the skins use: a whole proxy, a front for the servers of a program, and a remote server on
+//! standard streams.
+
+mod http_server;
+mod ports;
+mod standard_streams;
+mod stdio_server;
+mod whole;
+
+pub use http_server::{HttpServer, Servers};
+pub use stdio_server::{Interrupted, StdioServer, Unusable};
+pub use whole::{Connected, Proxy};

@@ -1,0 +1,102 @@
+//! The ports of a front: its own, that of its metrics, and the way in of a tunnel.
+//!
+//! Whoever has something to serve opens them, and they know nothing of what it is.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpStream;
+
+use crate::{
+    config::{HttpConfig, MetricsConfig},
+    downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
+    error::Error,
+    host::Host,
+    metrics::Metrics,
+    relay::{Backend, Readiness},
+    runtime::seats::Seats,
+    tls,
+    tunnel::{self, LocalServer, Tunnel},
+};
+
+/// How long running requests may go on after the front was told to stop.
+pub(crate) const CONNECTION_GRACE: Duration = Duration::from_secs(1);
+
+/// Open ports.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    listener: Listener,
+    metrics: Option<MetricsPort>,
+}
+
+/// What is served, and whom the front asks about requests.
+pub(crate) struct Served {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) host: Option<Arc<dyn Host>>,
+}
+
+struct TunnelEntrance(Entrance);
+
+impl LocalServer for TunnelEntrance {
+    async fn serve(&self, connection: TcpStream) {
+        self.0.serve_one(connection).await;
+    }
+}
+
+impl Ports {
+    /// Opens them and serves; needs a runtime.
+    pub(crate) fn open(
+        config: HttpConfig,
+        metrics: &MetricsConfig,
+        served: Served,
+    ) -> Result<Self, Error> {
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let (host, port) = (config.host.clone(), config.port);
+        let socket = Listener::bind(&host, port)?;
+        let connections = Seats::new(config.max_connections);
+        let limits = Limits {
+            patience: Patience { head: config.header_timeout, idle: config.keep_alive_timeout },
+            connections: Arc::clone(&connections),
+        };
+        let behind = Behind {
+            backend: served.backend,
+            readiness: served.readiness,
+            connections,
+            metrics: metrics.is_on().then(Arc::<Metrics>::default),
+            shows_metrics: metrics.on_front,
+        };
+        let mut front = Front::new(config, behind);
+        if let Some(host) = served.host {
+            front = front.with_host(host);
+        }
+        let front = Arc::new(front);
+        let metrics = metrics.listener.as_ref();
+        let metrics = metrics.map(|config| MetricsPort::open(config, front.admin())).transpose()?;
+        let failed = |source| Error::Listen { host, port, flag: "--port", source };
+        let listener = Listener::start(socket, tls, limits, front).map_err(failed)?;
+        Ok(Self { listener, metrics })
+    }
+
+    /// The address that is listened on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// The address of the metrics' own port, if they have one.
+    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsPort::address)
+    }
+
+    /// Gives the front a public URL.
+    pub(crate) async fn open_tunnel(
+        &self,
+        config: tunnel::Config,
+    ) -> Result<Tunnel, tunnel::Error> {
+        tunnel::open(config, TunnelEntrance(self.listener.entrance())).await
+    }
+
+    /// Ends every session and connection; running requests have this long.
+    pub(crate) async fn close(self, grace: Duration) {
+        self.listener.close(grace).await;
+    }
+}

@@ -1,0 +1,124 @@
+//! A remote server served over standard input and output.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, DuplexStream,
+    duplex, split,
+};
+
+use crate::{
+    config::RemoteConfig,
+    downstream::stdio::{self, Ended},
+    error::Error,
+    proxy::standard_streams::standard_streams,
+    relay::Memory,
+    upstream::Remote,
+};
+
+/// Time that the end of the session with the server may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One client over a pair of streams, and the server that it uses.
+#[derive(Debug)]
+pub struct StdioServer {
+    remote: Remote,
+    max_line_size: usize,
+}
+
+/// Why a [`StdioServer`] has ended before its client was done.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Interrupted(String);
+
+/// Why a server cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// It did not answer, or what answered is no such server.
+    #[error("{reason}")]
+    Unreached {
+        /// What happened.
+        reason: String,
+        /// The status of an HTTP answer.
+        status: Option<u16>,
+    },
+    /// It does not take the proxy for a client.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StdioServer {
+    /// Shakes hands with the server as a client of the proxy's own, and leaves again.
+    pub async fn greet(config: &RemoteConfig) -> Result<(), Unusable> {
+        let unreached = |reason, status| Unusable::Unreached { reason, status };
+        let config = RemoteConfig { wait: Duration::ZERO, ..config.clone() };
+        let server = Self::new(&config).map_err(|error| unreached(error.to_string(), None))?;
+        let (near, far) = duplex(64 * 1024);
+        let (ended, answer) = tokio::join!(server.run(split(far), pending()), shake_hands(near));
+        let refusal = &answer["error"];
+        match ended {
+            Err(Interrupted(reason)) => {
+                let status = refusal["data"]["status"].as_u64();
+                Err(unreached(reason, status.and_then(|status| status.try_into().ok())))
+            }
+            Ok(()) if refusal.is_object() => {
+                let message = refusal["message"].as_str().unwrap_or_default();
+                Err(Unusable::Refused(message.to_owned()))
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Nothing is sent to the server before the client sends something.
+    pub fn new(config: &RemoteConfig) -> Result<Self, Error> {
+        Ok(Self { remote: Remote::new(config)?, max_line_size: config.max_message_size })
+    }
+
+    /// Serves the client at standard input and output of this process, as [`Self::run`] does.
+    /// Sockets become non-blocking, for whoever else holds them too; so do pipes, but not on Linux.
+    pub async fn run_on_standard_streams(
+        self,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Interrupted> {
+        self.run(standard_streams(), stop).await
+    }
+
+    /// Serves the client until its input ends, its output is closed, or `stop` resolves. An error
+    /// if the server could not be reached, or the client not be served any longer.
+    pub async fn run(
+        self,
+        streams: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Interrupted> {
+        let Self { remote, max_line_size } = self;
+        let ended = stdio::serve(Arc::new(remote.clone()), max_line_size, streams, stop).await;
+        let failure = remote.failure();
+        remote.stop(FAREWELL).await;
+        match (ended, failure) {
+            (Ended::Failed(reason), _) => Err(Interrupted(reason)),
+            (Ended::Cleanly, Some(failure)) => Err(Interrupted(failure)),
+            (Ended::Cleanly, None) => Ok(()),
+        }
+    }
+}
+
+/// Shakes hands; the answer, or null if there is none, which is explained elsewhere.
+async fn shake_hands(stream: DuplexStream) -> Value {
+    let Some(greeting) = Memory::default().greeting() else { return Value::Null };
+    let (input, mut output) = split(stream);
+    let line = [greeting.bytes(), &b"\n"[..]].concat();
+    if output.write_all(&line).await.is_err() {
+        return Value::Null;
+    }
+    let mut lines = BufReader::new(input).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let message = serde_json::from_str(&line).unwrap_or(Value::Null);
+        // Notifications may come before the answer.
+        if message["method"].is_null() {
+            return message;
+        }
+    }
+    Value::Null
+}
