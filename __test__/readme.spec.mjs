@@ -1,13 +1,13 @@
 // Holds the documents to what they describe.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 
 import { flagTables, help, readTables } from "../scripts/flags.mjs";
 import { root } from "../scripts/tools.mjs";
 
-describe("the README's tables of flags", () => {
+describe("the tables of flags", () => {
   test("are those that the help makes (`node scripts/flags.mjs` writes them)", () => {
     assert.equal(readTables().tables, flagTables(help()));
   });
@@ -18,7 +18,7 @@ describe("the README's tables of flags", () => {
     const documented = Object.fromEntries(rows.map(([, name, standard]) => [name, standard]));
     const lines = help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)( <\S+>)? .*$/gm);
     for (const [line, name, value] of lines) {
-      assert.ok(name in documented, `--${name} is not in the README`);
+      assert.ok(name in documented, `--${name} is not in docs/flags.md`);
       const [, standard = value || /help|version/.test(name) ? undefined : "false"] =
         /\[default: ([^\];]+)/.exec(line) ?? [];
       assert.equal(documented[name], standard, `default of --${name}`);
@@ -36,18 +36,34 @@ const anchor = (heading) =>
     .replaceAll(" ", "-");
 
 describe("the links between the documents", () => {
-  const documents = readdirSync(root).filter((name) => name.endsWith(".md"));
+  const documents = [".", "docs"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join(folder, name)),
+  );
   const read = (name) => readFileSync(join(root, name), "utf8").replace(/^```.*?^```/gms, "");
 
   for (const name of documents) {
     test(`${name} links to what is there`, () => {
       const links = [...read(name).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
       for (const [, file, section] of links) {
-        assert.ok(existsSync(join(root, file)), `${name}: ${file} does not exist`);
+        const target = file ? join(dirname(name), file) : name;
+        assert.ok(existsSync(join(root, target)), `${name}: ${file} does not exist`);
         if (!section) continue;
-        const headings = [...read(file || name).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
+        const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading));
         assert.ok(headings.includes(section), `${name}: ${file || name} has no section #${section}`);
       }
     });
   }
+
+  test("every page is in the index", () => {
+    const index = read("docs/README.md");
+    for (const name of readdirSync(join(root, "docs")).filter((file) => /(?<!README)\.md$/.test(file))) {
+      assert.ok(index.includes(`](${name})`), `${name} is not in docs/README.md`);
+    }
+  });
+
+  test("the README stays a page", () => {
+    assert.ok(readFileSync(join(root, "README.md")).length <= 10_000);
+  });
 });

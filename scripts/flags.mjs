@@ -1,4 +1,4 @@
-// The README's tables of flags, made from `mcp-proxy --help`. Run after a flag has changed:
+// The tables of flags in docs/flags.md, made from `mcp-proxy --help`. Run after a flag has changed:
 //
 //   cargo build && node scripts/flags.mjs
 import { execFileSync } from "node:child_process";
@@ -54,16 +54,16 @@ export const flagTables = (text) => {
   return `${lines.join("\n").trimStart()}\n`;
 };
 
-const readme = join(root, "README.md");
+const page = join(root, "docs/flags.md");
 
-/** The tables as the README has them, and what is around them. */
+/** The tables as the page has them, and what is around them. */
 export const readTables = () => {
-  const text = readFileSync(readme, "utf8");
+  const text = readFileSync(page, "utf8");
   const [start, end] = [text.indexOf(START) + START.length, text.indexOf(END)];
   return { after: text.slice(end), before: text.slice(0, start), tables: text.slice(start, end) };
 };
 
 if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { after, before } = readTables();
-  writeFileSync(readme, before + flagTables(help()) + after);
+  writeFileSync(page, before + flagTables(help()) + after);
 }

@@ -59,9 +59,9 @@ test("no SDK is needed, and wrong options are refused", async (t) => {
   assert.equal(await compile(addOurs(project(t, ["bare.cts"])), ["bare.cts"]), "");
 });
 
-test("the README's programs compile", async (t) => {
+test("the programs of docs/node-api.md compile", async (t) => {
   const directory = addOurs(project(t, [], sdks));
-  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)];
+  const blocks = [...readFileSync(join(root, "docs/node-api.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)];
   assert.ok(blocks.length > 0);
   const files = blocks.map(([, program], index) => {
     const name = `readme-${index}.mts`;
