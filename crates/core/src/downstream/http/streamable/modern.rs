@@ -16,6 +16,7 @@ use super::{
     refusal::{Refused, status_of},
 };
 use crate::{
+    downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
         events::Events,
         front::{Front, PROTOCOL_VERSION, text},
@@ -36,7 +37,6 @@ use crate::{
         },
     },
     relay::{Client, Principal, Sink},
-    session::{Encoding, Reading, Stream},
 };
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
