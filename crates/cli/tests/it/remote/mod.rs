@@ -15,3 +15,5 @@ mod sse;
 mod streams;
 mod turn;
 mod way;
+
+use crate::support;

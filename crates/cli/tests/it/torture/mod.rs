@@ -6,7 +6,7 @@ mod foreign;
 mod framing;
 mod slow;
 
-use crate::support::{Connection, Proxy};
+use crate::support::{self, Connection, Proxy};
 
 /// Head of a POST, as far as the headers that frame its body.
 const POST: &str = "POST /mcp HTTP/1.1\r\nHost: x\r\nAccept: application/json, text/event-stream\r\n\
