@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::DEFAULT_ALLOWED_HEADERS;
 
 /// API key and the parameters of the `WWW-Authenticate` challenge (RFC 6750, RFC 9728).
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AuthConfig {
     /// Value that `X-API-Key` must have; `None` lets everybody in. Never empty.
     pub api_key: Option<String>,
@@ -33,7 +33,7 @@ impl fmt::Debug for AuthConfig {
 }
 
 /// Parameters of a `WWW-Authenticate: Bearer` challenge; unset ones are left out.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OAuthChallenge {
     /// `realm`.
     pub realm: Option<String>,
@@ -50,7 +50,7 @@ pub struct OAuthChallenge {
 }
 
 /// Cross-origin answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CorsConfig {
     /// Which origins are answered.
     pub origin: CorsOrigin,
@@ -81,7 +81,7 @@ impl Default for CorsConfig {
 }
 
 /// Origins that get an `Access-Control-Allow-Origin`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CorsOrigin {
     /// Every origin, answered with `*`.

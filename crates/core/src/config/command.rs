@@ -16,7 +16,7 @@ pub enum ChildStderr {
 }
 
 /// How a child process is started.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct CommandConfig {
     /// Program, looked up in `PATH`; with `shell`, the first word of the command line.
     pub program: OsString,

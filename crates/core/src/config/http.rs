@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The HTTP front.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches that have nothing to do with each other"
@@ -99,7 +99,7 @@ impl Default for HttpConfig {
 ///
 /// A request that arrives over loopback with a foreign `Host` and an `Origin` equal to it is what a
 /// rebound web page sends, and is refused unless its host is listed here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AllowedHosts {
     /// Only these names (without port) besides the loopback ones.
@@ -115,7 +115,7 @@ impl Default for AllowedHosts {
 }
 
 /// Bounds of one session's event store; whichever is reached first evicts the oldest event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventStoreConfig {
     /// Most events kept, 1000 by default, at least 1.
     pub max_events: usize,
@@ -133,7 +133,7 @@ impl Default for EventStoreConfig {
 }
 
 /// PEM files of an HTTPS front.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsConfig {
     /// Certificate authorities appended to the chain that is sent.
     pub ca: Option<PathBuf>,

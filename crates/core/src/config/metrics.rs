@@ -1,7 +1,7 @@
 //! Where metrics are served.
 
 /// Where Prometheus metrics are served. Without either nothing is counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricsConfig {
     /// `/metrics` on the front, behind its API key, without which the start is refused.
     pub on_front: bool,
@@ -17,7 +17,7 @@ impl MetricsConfig {
 }
 
 /// The port that serves nothing but metrics and health.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MetricsListenerConfig {
     /// Host name or address to listen on, `127.0.0.1` by default.
     pub host: String,

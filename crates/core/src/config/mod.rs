@@ -9,6 +9,7 @@ mod defaults;
 mod http;
 mod metrics;
 mod remote;
+mod rules;
 mod upstream;
 
 pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
@@ -28,6 +29,7 @@ pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use remote::{
     IdentityProvider, OAuthConfig, OAuthGrant, RemoteConfig, RemoteTransport, TokenStore,
 };
+pub use rules::{Filter, Pattern, Rules, ToolRules};
 pub use upstream::{
     Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
 };
@@ -35,7 +37,7 @@ pub use upstream::{
 use std::time::Duration;
 
 /// Everything a proxy needs: one HTTP front and the server behind it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProxyConfig {
     /// The front that clients connect to.
     pub http: HttpConfig,
@@ -48,7 +50,7 @@ pub struct ProxyConfig {
 }
 
 /// Where the server is that is proxied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Upstream {
     /// A child process.

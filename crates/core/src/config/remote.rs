@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A server that is reached over HTTP.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct RemoteConfig {
     /// Its MCP endpoint.
     pub url: String,
@@ -76,7 +76,7 @@ impl fmt::Debug for RemoteConfig {
 }
 
 /// How tokens for a remote server are got and kept.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct OAuthConfig {
     /// Who signs in.
     pub grant: OAuthGrant,
@@ -130,7 +130,7 @@ pub enum OAuthGrant {
 }
 
 /// The authorization server of an organisation, which knows its people.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IdentityProvider {
     /// Where tokens are exchanged.
     pub token_endpoint: String,

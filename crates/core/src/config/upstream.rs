@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A server that is a child process, and how it is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpstreamConfig {
     /// The child process.
     pub command: CommandConfig,
@@ -58,7 +58,7 @@ impl UpstreamConfig {
 }
 
 /// Whether and how a server that has ended is started again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RestartConfig {
     /// After which ends.
     pub when: RestartWhen,
@@ -93,7 +93,7 @@ pub enum RestartWhen {
 }
 
 /// Pings to the server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PingConfig {
     /// Time between an answer and the next ping.
     pub interval: Duration,
