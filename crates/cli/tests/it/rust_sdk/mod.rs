@@ -1,7 +1,6 @@
 //! The Rust SDK, rmcp, through the real binary against the reference servers of the repository's
 //! `node_modules`. rmcp has no client for the HTTP+SSE transport, so only the Streamable HTTP
 //! endpoint is covered here; `__test__/clients` covers both with other SDKs.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(deprecated, reason = "rmcp marks what the newest protocol revision no longer has")]
 
 mod client;
