@@ -13,6 +13,8 @@ pub(crate) struct Flag<K> {
     pub(crate) section: Section,
     /// What its value means and which values are accepted.
     pub(crate) kind: K,
+    /// What it is for, in at most 50 bytes, for `-h`.
+    pub(crate) short: &'static str,
     /// One or two sentences for `--help`, without the final full stop.
     pub(crate) help: &'static str,
 }
@@ -106,6 +108,7 @@ pub(crate) trait Definition {
     fn section(&self) -> Section;
     fn shape(&self) -> Shape;
     fn placeholder(&self) -> &'static str;
+    fn short(&self) -> &'static str;
     fn help(&self) -> &'static str;
     fn default_shown(&self) -> Option<String>;
     fn choices(&self) -> Vec<&'static str>;
@@ -126,6 +129,10 @@ impl<K: Kind> Definition for Flag<K> {
 
     fn placeholder(&self) -> &'static str {
         self.kind.placeholder()
+    }
+
+    fn short(&self) -> &'static str {
+        self.short
     }
 
     fn help(&self) -> &'static str {

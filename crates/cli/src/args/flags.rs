@@ -42,10 +42,10 @@ pub(crate) fn named(word: &str) -> Option<&'static dyn Definition> {
 
 /// Declares each flag as a constant and lists all of them, so that none can be left out.
 macro_rules! flags {
-    ($($name:ident: $kind:ty = $section:ident $spelled:literal { kind: $value:expr, help: $help:expr $(,)? })*) => {
+    ($($name:ident: $kind:ty = $section:ident $spelled:literal { kind: $value:expr, short: $short:expr, help: $help:expr $(,)? })*) => {
         $(
             pub(crate) const $name: Flag<$kind> =
-                Flag { name: $spelled, section: Section::$section, kind: $value, help: $help };
+                Flag { name: $spelled, section: Section::$section, kind: $value, short: $short, help: $help };
         )*
 
         /// Every flag, in the order of `--help`.
@@ -56,10 +56,12 @@ macro_rules! flags {
 flags! {
     PORT: Number = Serving "port" {
         kind: Number::count(DEFAULT_PORT as usize).at_most(65_535),
-        help: "Port to listen on; 0 lets the system choose one, which is then printed",
+        short: "Port to listen on",
+        help: "Port to listen on; with 0 the system chooses one, and the start prints it",
     }
     HOST: Host = Serving "host" {
         kind: Host { default: DEFAULT_HOST },
+        short: "Address to listen on",
         help: "Host name or address to listen on",
     }
     SERVER: Choice<Transports> = Serving "server" {
@@ -68,23 +70,30 @@ flags! {
             choices: &[("sse", Transports::Sse), ("stream", Transports::Stream)],
             default: ("both", Transports::Both),
         },
+        short: "Serve only one transport",
         help: "Serve only this transport",
     }
     ENDPOINT: Route = Serving "endpoint" {
         kind: Route { default: None },
-        help: "Path of the only endpoint when --server is given; --streamEndpoint and --sseEndpoint win",
+        short: "Path of the only endpoint, with --server",
+        help: "Path of the only endpoint if --server is given; --streamEndpoint and --sseEndpoint \
+               override it",
     }
     STREAM_ENDPOINT: Route = Serving "streamEndpoint" {
         kind: Route { default: Some(DEFAULT_STREAM_ENDPOINT) },
-        help: "Path of the Streamable HTTP endpoint; an empty one turns it off",
+        short: "Path of the Streamable HTTP endpoint",
+        help: "Path of the Streamable HTTP endpoint; an empty path turns it off",
     }
     SSE_ENDPOINT: Route = Serving "sseEndpoint" {
         kind: Route { default: Some(DEFAULT_SSE_ENDPOINT) },
-        help: "Path of the HTTP+SSE endpoint; an empty one turns it off",
+        short: "Path of the HTTP+SSE endpoint",
+        help: "Path of the HTTP+SSE endpoint; an empty path turns it off",
     }
     MODERN: Switch = Serving "modern" {
         kind: Switch { default: true },
-        help: "Serve MCP revision 2026-07-28 on the Streamable HTTP endpoint beside the 2025-era ones",
+        short: "Serve MCP revision 2026-07-28, too",
+        help: "Serve MCP revision 2026-07-28 on the Streamable HTTP endpoint, beside the older \
+               revisions",
     }
 
     UPSTREAM_PROTOCOL: Choice<UpstreamProtocol> = Upstream "upstreamProtocol" {
@@ -97,28 +106,38 @@ flags! {
             ],
             default: ("legacy", UpstreamProtocol::Legacy),
         },
-        help: "Spoken to the server: the 2025-era handshake, 2026-07-28 if it answers to that, or only that",
+        short: "Protocol spoken to the server",
+        help: "Protocol spoken to the server: legacy (up to 2025-11-25), auto (2026-07-28 if the \
+               server supports it) or modern (2026-07-28 only)",
     }
     SHELL: Switch = Upstream "shell" {
         kind: Switch { default: false },
-        help: "Join the words of the command with spaces, unquoted, and let the system shell run them",
+        short: "Run the command in the system shell",
+        help: "Join the words of the command with spaces, without quotes, and run them in the \
+               system shell",
     }
 
     CWD: PathName = Upstream "cwd" {
         kind: PathName::Directory,
+        short: "Working directory of the server",
         help: "Working directory of the server",
     }
     ENV: List = Upstream "env" {
         kind: List { placeholder: "name=value" },
-        help: "Set a variable for the server, on top of what it inherits; repeatable",
+        short: "Set a variable for the server (repeatable)",
+        help: "Set an environment variable for the server, in addition to those it inherits; \
+               repeatable",
     }
     ENV_FILE: PathName = Upstream "envFile" {
         kind: PathName::File,
-        help: "Set the variables in this file (NAME=value lines) for the server; --env wins",
+        short: "Set variables for the server from a file",
+        help: "Set the environment variables in this file (NAME=value lines) for the server; --env \
+               overrides it",
     }
     INHERIT_ENV: Switch = Upstream "inheritEnv" {
         kind: Switch { default: true },
-        help: "Hand the proxy's own environment down to the server",
+        short: "Pass the proxy's environment to the server",
+        help: "Pass the proxy's own environment to the server",
     }
     ISOLATION: Choice<Isolation> = Upstream "isolation" {
         kind: Choice {
@@ -130,20 +149,24 @@ flags! {
             ],
             default: ("shared", Isolation::Shared),
         },
+        short: "Who shares a server",
         help: "One server for all clients, one for each session, or one for each stateless request",
     }
     MAX_CHILDREN: Number = Upstream "maxChildren" {
         kind: Number::count(DEFAULT_MAX_CHILDREN).at_least(1),
-        help: "Servers at a time when they are not shared; a client too many gets 503",
+        short: "Most servers running at a time",
+        help: "Most servers running at a time if they are not shared; further clients get 503",
     }
     PREWARM: Number = Upstream "prewarm" {
         kind: Number::count(0).at_most(1024),
-        help: "Servers started ahead of the clients that will have them, when they are not shared",
+        short: "Servers to start ahead of their clients",
+        help: "Servers to start before their clients come, if they are not shared",
     }
     CHILD_IDLE_TIMEOUT: Number = Upstream "childIdleTimeout" {
         kind: Number::millis(Duration::ZERO),
-        help: "Stop a server that is not shared when its session has not used it for so long; the \
-               session's next request starts another; 0 keeps it as long as the session",
+        short: "Stop a session's server when it is idle",
+        help: "Stop the server of a session that has not used it for this long; the session's next \
+               request starts another. 0 keeps it as long as the session",
     }
     RESTART: Choice<RestartWhen> = Upstream "restart" {
         kind: Choice {
@@ -155,25 +178,32 @@ flags! {
             ],
             default: ("on-failure", RestartWhen::OnFailure),
         },
-        help: "Start a server that has ended again: unless it exited with code 0, always, or never",
+        short: "When to restart the server",
+        help: "When to restart the server: on-failure (any exit but 0), always or never",
     }
     MAX_RESTARTS: Number = Upstream "maxRestarts" {
         kind: Number::count(DEFAULT_MAX_RESTARTS as usize).at_most(1_000_000),
-        help: "Restarts in a row after which a server is given up; 0 never gives up",
+        short: "Failed restarts before giving up",
+        help: "Failed restarts in a row after which the proxy stops restarting the server; 0 never \
+               stops",
     }
     EXIT_ON_CHILD_DEATH: Switch = Upstream "exitOnChildDeath" {
         kind: Switch { default: false },
-        help: "Exit with code 1 when the server has ended; it is started again only if --restart is given",
+        short: "Exit when the server exits",
+        help: "Exit with code 1 when the server exits; the server is restarted only if --restart is \
+               given, too",
     }
     LISTEN_EARLY: Switch = Upstream "listenEarly" {
         kind: Switch { default: false },
-        help: "Open the port before the server is ready; clients get 503 until it is",
+        short: "Open the port before the server is ready",
+        help: "Open the port before the server is ready; until then clients get 503",
     }
 
     CONNECT: Text = Remote "connect" {
         kind: Text { placeholder: "url" },
-        help: "Use the server at this URL, as the URL alone does in place of a command: over stdio, or \
-               over HTTP if --port is given",
+        short: "Connect to the remote server at this URL",
+        help: "Connect to the remote server at this URL, like a URL in place of the command: serves \
+               stdio, or HTTP if --port is given",
     }
     TRANSPORT: Choice<RemoteTransport> = Remote "transport" {
         kind: Choice {
@@ -185,36 +215,44 @@ flags! {
             ],
             default: ("auto", RemoteTransport::Auto),
         },
-        help: "Spoken to the remote server: Streamable HTTP, HTTP+SSE, or the first that it accepts",
+        short: "Transport spoken to the remote server",
+        help: "Transport spoken to the remote server: stream (Streamable HTTP), sse (HTTP+SSE), or \
+               auto (the first that works)",
     }
     HEADER: List = Remote "header" {
         kind: List { placeholder: "name:value" },
+        short: "Send a header to the remote server",
         help: "Send this header with every request to the remote server; repeatable",
     }
     HEADER_FILE: PathName = Remote "headerFile" {
         kind: PathName::File,
-        help: "Send the headers in this file (Name: value lines), which keeps them out of the process \
-               list; --header wins",
+        short: "Send the headers in a file",
+        help: "Send the headers in this file (Name: value lines) with every request, which keeps \
+               them out of the process list; --header overrides it",
     }
     BEARER_TOKEN: Secret = Remote "bearerToken" {
         kind: Secret {
             placeholder: "token",
             advice: "Leave it out to send none.",
         },
-        help: "Send Authorization: Bearer with this token; MCP_PROXY_BEARER_TOKEN keeps it out of the \
+        short: "Bearer token for the remote server",
+        help: "Send this token as Authorization: Bearer; MCP_PROXY_BEARER_TOKEN keeps it out of the \
                process list",
     }
     BEARER_TOKEN_FILE: PathName = Remote "bearerTokenFile" {
         kind: PathName::File,
-        help: "Read the bearer token from this file; --bearerToken wins",
+        short: "Read the bearer token from a file",
+        help: "Read the bearer token from this file; --bearerToken overrides it",
     }
     OAUTH: Switch = Remote "oauth" {
         kind: Switch { default: true },
-        help: "Sign in where the remote server asks for it and no Authorization is given",
+        short: "Sign in if the remote server asks for it",
+        help: "Sign in if the remote server asks for it and no Authorization header is given",
     }
     HEADLESS: Switch = Remote "headless" {
         kind: Switch { default: false },
-        help: "Print the URL to sign in at on stderr without opening a browser",
+        short: "Print the sign-in URL, open no browser",
+        help: "Print the sign-in URL on stderr and open no browser",
     }
     GRANT: Choice<OAuthGrant> = Remote "grant" {
         kind: Choice {
@@ -226,49 +264,65 @@ flags! {
             ],
             default: ("authorization-code", OAuthGrant::AuthorizationCode),
         },
-        help: "Sign somebody in, or the client itself (--clientId and --clientSecret or --clientKey), or \
-               whom a JWT vouches for (--clientId and --assertion)",
+        short: "How to sign in",
+        help: "How to sign in: a person in a browser (authorization-code), the client itself \
+               (client-credentials: --clientId and --clientSecret or --clientKey), or with a JWT \
+               (jwt-bearer: --clientId and --assertion)",
     }
     CLIENT_ID: Text = Remote "clientId" {
         kind: Text { placeholder: "id" },
-        help: "Sign in as this client; without it one is registered",
+        short: "OAuth client id",
+        help: "OAuth client id; without it, the proxy registers a client",
     }
     CLIENT_SECRET: Secret = Remote "clientSecret" {
         kind: Secret {
             placeholder: "secret",
             advice: "Leave it out for a client that has none.",
         },
-        help: "Secret of that client; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
+        short: "OAuth client secret",
+        help: "OAuth client secret; MCP_PROXY_CLIENT_SECRET keeps it out of the process list",
     }
     CLIENT_KEY: PathName = Remote "clientKey" {
         kind: PathName::File,
-        help: "File with the key that client signs for itself with (PEM, PKCS #8), in place of a secret",
+        short: "Private key of the OAuth client",
+        help: "File with the private key (PEM, PKCS #8) that the OAuth client signs with, in place \
+               of a secret",
     }
     ASSERTION: PathName = Remote "assertion" {
         kind: PathName::File,
-        help: "File with the JWT to present for a token, read anew each time: a workload's, or with \
-               --idpTokenEndpoint somebody's ID token",
+        short: "File with the JWT to sign in with",
+        help: "File with the JWT to sign in with, read again for each token: that of a workload, or \
+               an ID token if --idpTokenEndpoint is given",
     }
     IDP_TOKEN_ENDPOINT: Text = Remote "idpTokenEndpoint" {
         kind: Text { placeholder: "url" },
-        help: "Where your organisation exchanges that ID token for a JWT that the server's \
-               authorization server takes (--idpClientId)",
+        short: "Token endpoint of your identity provider",
+        help: "Token endpoint of your organisation's identity provider, which exchanges the ID \
+               token for a JWT that the server's authorization server accepts; requires \
+               --idpClientId",
     }
     IDP_CLIENT_ID: Text = Remote "idpClientId" {
         kind: Text { placeholder: "id" },
-        help: "What the proxy is called there",
+        short: "Client id at the identity provider",
+        help: "Client id of the proxy at the identity provider",
     }
     SCOPE: Text = Remote "scope" {
         kind: Text { placeholder: "scopes" },
-        help: "Scopes to ask for, separated by spaces, in place of those the server names",
+        short: "OAuth scopes to ask for",
+        help: "OAuth scopes to ask for, separated by spaces, in place of those that the server \
+               names",
     }
     CALLBACK_PORT: Number = Remote "callbackPort" {
         kind: Number::count(0).at_most(65_535),
-        help: "Port on this machine that the browser comes back to; 0 lets the system choose one",
+        short: "Local port the browser returns to",
+        help: "Port on this machine that the browser returns to after the sign-in; with 0 the \
+               system chooses one",
     }
     TOKEN_DIR: PathName = Remote "tokenDir" {
         kind: PathName::Directory,
-        help: "Directory for tokens and their key, in place of those that the system has for state and settings",
+        short: "Directory for tokens",
+        help: "Directory for tokens and their key, in place of the system directories for state and \
+               settings",
     }
     TOKEN_STORE: Choice<TokenStore> = Remote "tokenStore" {
         kind: Choice {
@@ -280,21 +334,26 @@ flags! {
             ],
             default: ("auto", TokenStore::Auto),
         },
-        help: "Keep the key to the tokens in the system's keyring, in a file, or (auto) in a file only where \
-               no keyring can be used",
+        short: "Where the key to the tokens is kept",
+        help: "Where the key to the tokens is kept: in the system's keyring, in a file, or auto (in \
+               a file only if no keyring can be used)",
     }
     CA_CERT: PathName = Remote "caCert" {
         kind: PathName::File,
-        help: "Trust the authorities in this file (PEM) besides those of the system",
+        short: "Trust these certificate authorities, too",
+        help: "Trust the certificate authorities in this file (PEM) in addition to those of the \
+               system",
     }
     INSECURE: Switch = Remote "insecure" {
         kind: Switch { default: false },
-        help: "Accept every certificate of the remote server: whoever is in between reads everything",
+        short: "Accept any certificate",
+        help: "Accept any certificate of the remote server; anybody in between can read everything",
     }
     PROXY: Text = Remote "proxy" {
         kind: Text { placeholder: "url" },
-        help: "HTTP or SOCKS proxy on the way to the remote server, in place of what HTTPS_PROXY, \
-               HTTP_PROXY, ALL_PROXY and NO_PROXY say",
+        short: "Proxy on the way to the remote server",
+        help: "HTTP or SOCKS proxy on the way to the remote server; overrides HTTPS_PROXY, \
+               HTTP_PROXY, ALL_PROXY and NO_PROXY",
     }
 
     API_KEY: Secret = Security "apiKey" {
@@ -302,140 +361,175 @@ flags! {
             placeholder: "key",
             advice: "Leave it out to serve without authentication.",
         },
+        short: "Key that requests must carry in X-API-Key",
         help: "Refuse requests without this key in X-API-Key; MCP_PROXY_API_KEY keeps it out of the \
                process list",
     }
     ALLOWED_HOSTS: List = Security "allowedHosts" {
         kind: List { placeholder: "host,..." },
-        help: "Host names a web page may use to reach the proxy over loopback (DNS rebinding), \
-               besides the loopback names; repeatable; * lifts the check",
+        short: "Host names that web pages may use",
+        help: "Host names that web pages may use to reach the proxy over loopback (protection \
+               against DNS rebinding), in addition to the loopback names; repeatable; * turns the \
+               check off",
     }
     CORS_ADD_ALLOWED_HEADER: List = Security "corsAddAllowedHeader" {
         kind: List { placeholder: "name" },
+        short: "Allow one more CORS request header",
         help: "Add a name to Access-Control-Allow-Headers, after the default ones; repeatable",
     }
     SSL_CERT: PathName = Security "sslCert" {
         kind: PathName::File,
+        short: "Serve HTTPS with this certificate",
         help: "Serve HTTPS with this certificate chain (PEM)",
     }
     SSL_KEY: PathName = Security "sslKey" {
         kind: PathName::File,
+        short: "Private key of the certificate",
         help: "Private key of the certificate (PEM)",
     }
     SSL_CA: PathName = Security "sslCa" {
         kind: PathName::File,
+        short: "Authorities to send with the certificate",
         help: "Certificates of authorities to send with the chain (PEM)",
     }
 
     STATELESS: Switch = Sessions "stateless" {
         kind: Switch { default: false },
-        help: "Serve every request of the Streamable HTTP endpoint on its own, without sessions",
+        short: "Serve each request on its own",
+        help: "Serve each request of the Streamable HTTP endpoint on its own, without sessions",
     }
     SESSION_IDLE_TIMEOUT: Number = Sessions "sessionIdleTimeout" {
         kind: Number::millis(DEFAULT_SESSION_IDLE_TIMEOUT)
             .or_else("Use --sessionIdleTimeout 0 to keep sessions until their client sends DELETE instead."),
-        help: "Close a session this long after its last stream and request; 0 keeps it until DELETE",
+        short: "Close idle sessions after this time",
+        help: "Close a session this long after its last stream and request; 0 keeps it until the \
+               client deletes it",
     }
     EVENT_STORE: Switch = Sessions "eventStore" {
         kind: Switch { default: true },
-        help: "Keep events so that a client that reconnects can have what it missed",
+        short: "Keep events for clients that reconnect",
+        help: "Keep events so that a client that reconnects gets what it missed",
     }
     EVENT_STORE_MAX_EVENTS: Number = Sessions "eventStoreMaxEvents" {
         kind: Number::count(DEFAULT_EVENT_STORE_MAX_EVENTS)
             .at_least(1)
             .or_else("Use --no-eventStore to disable the event store instead."),
-        help: "Events kept per session before the oldest goes",
+        short: "Most events kept for a session",
+        help: "Most events kept for a session; the oldest are dropped first",
     }
     EVENT_STORE_MAX_BYTES: Number = Sessions "eventStoreMaxBytes" {
         kind: Number::bytes(DEFAULT_EVENT_STORE_MAX_BYTES)
             .at_least(1)
             .or_else("Use --no-eventStore to disable the event store instead."),
-        help: "Bytes kept per session before the oldest event goes; the newest is always kept",
+        short: "Most bytes of events kept for a session",
+        help: "Most bytes of events kept for a session; the oldest events are dropped first, the \
+               newest is always kept",
     }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {
         kind: Number::bytes(DEFAULT_MAX_BODY_SIZE)
             .or_else("Use --maxBodySize 0 to disable the limit instead."),
-        help: "Answer larger request bodies with 413; 0 lifts the limit",
+        short: "Largest request body",
+        help: "Largest request body; larger ones get 413. 0 turns the limit off",
     }
     MAX_SESSIONS: Number = Limits "maxSessions" {
         kind: Number::count(DEFAULT_MAX_SESSIONS).at_least(1),
-        help: "Answer a client that would open another session, of either transport, with 503",
+        short: "Most sessions at a time",
+        help: "Most sessions at a time, of both transports together; further clients get 503",
     }
     MAX_CONNECTIONS: Number = Limits "maxConnections" {
         kind: Number::count(DEFAULT_MAX_CONNECTIONS),
-        help: "Answer further HTTP connections with 503; 0 lifts the limit",
+        short: "Most HTTP connections at a time",
+        help: "Most HTTP connections at a time; further ones get 503. 0 turns the limit off",
     }
     MAX_IN_FLIGHT: Number = Limits "maxInFlight" {
         kind: Number::count(DEFAULT_MAX_IN_FLIGHT),
-        help: "Answer a session that has so many calls under way with 429; 0 lifts the limit",
+        short: "Most calls of a session at a time",
+        help: "Most calls of a session at a time; further calls get 429. 0 turns the limit off",
     }
     MAX_LINE_SIZE: Number = Limits "maxLineSize" {
         kind: Number::bytes(DEFAULT_MAX_LINE_SIZE).at_least(1),
-        help: "Longest message accepted from the server",
+        short: "Largest message from the server",
+        help: "Largest message from the server; a server that writes a larger one is stopped",
     }
     THREADS: Number = Limits "threads" {
         kind: Number::count(DEFAULT_THREADS).at_least(1).at_most(1024),
+        short: "Worker threads",
         help: "Worker threads; more than one pays off with heavy TLS",
     }
 
     CONNECTION_TIMEOUT: Number = Timeouts "connectionTimeout" {
         kind: Number::millis(DEFAULT_CONNECTION_TIMEOUT).at_least(1),
-        help: "Time the server has to answer the handshake",
+        short: "Time limit for the handshake",
+        help: "Time that the server has to answer the handshake",
     }
     REQUEST_TIMEOUT: Number = Timeouts "requestTimeout" {
         kind: Number::millis(DEFAULT_REQUEST_TIMEOUT),
-        help: "Time a call may go without an answer or progress; 0 lifts the limit",
+        short: "Time limit for a silent call",
+        help: "Time that a call may take without an answer or progress; 0 turns the limit off",
     }
     HEADER_TIMEOUT: Number = Timeouts "headerTimeout" {
         kind: Number::millis(DEFAULT_HEADER_TIMEOUT).at_least(1),
-        help: "Time the head of an HTTP request may take to arrive before it is answered with 408",
+        short: "Time limit for a request head",
+        help: "Time that the head of an HTTP request may take to arrive; then the answer is 408",
     }
     BODY_TIMEOUT: Number = Timeouts "bodyTimeout" {
         kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
-        help: "Time the body of an HTTP request may take to arrive before it is answered with 408",
+        short: "Time limit for a request body",
+        help: "Time that the body of an HTTP request may take to arrive; then the answer is 408",
     }
     MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
         kind: Number::millis(Duration::ZERO),
-        help: "Time a call may take whatever its progress; 0 sets no limit",
+        short: "Time limit for any call",
+        help: "Time that a call may take, with or without progress; 0 sets no limit",
     }
     RESTART_WAIT: Number = Timeouts "restartWait" {
         kind: Number::millis(DEFAULT_RESTART_WAIT),
-        help: "Time a call waits for a server that is being restarted before it fails",
+        short: "How long calls wait for a restart",
+        help: "Time that a call waits for a server that is being restarted; then the call fails",
     }
     PING_INTERVAL: Number = Timeouts "pingInterval" {
         kind: Number::millis(Duration::ZERO),
-        help: "Ping the server this often and restart it when it does not answer; 0 sends no pings",
+        short: "Ping the server this often",
+        help: "Ping the server this often, and restart it if it does not answer; 0 sends no pings",
     }
     PING_TIMEOUT: Number = Timeouts "pingTimeout" {
         kind: Number::millis(DEFAULT_PING_TIMEOUT).at_least(1),
-        help: "Time the server has to answer a ping",
+        short: "Time limit for a ping",
+        help: "Time that the server has to answer a ping",
     }
     KEEP_ALIVE_TIMEOUT: Number = Timeouts "keepAliveTimeout" {
         kind: Number::millis(DEFAULT_KEEP_ALIVE_TIMEOUT),
-        help: "Time an HTTP connection is kept open for another request; 0 keeps it for ever",
+        short: "How long idle connections stay open",
+        help: "Time that an HTTP connection stays open for another request; 0 keeps it open",
     }
     GRACEFUL_SHUTDOWN_TIMEOUT: Number = Timeouts "gracefulShutdownTimeout" {
         kind: Number::millis(DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT),
-        help: "Time a shutdown may take before what is left is cut off and the exit code is 1",
+        short: "Time limit for a shutdown",
+        help: "Time that a shutdown may take; then what is left is cut off and the exit code is 1",
     }
 
     TUNNEL: Switch = Tunnel "tunnel" {
         kind: Switch { default: false },
+        short: "Give the proxy a public URL",
         help: "Give the proxy a public URL through the tunnel server",
     }
     TUNNEL_HOST: Text = Tunnel "tunnelHost" {
         kind: Text { placeholder: "url" },
-        help: "Tunnel server to use, a pipenet server of your own [default: https://tunnel.gla.ma]",
+        short: "Tunnel server to use",
+        help: "Tunnel server to use, for example a pipenet server of your own [default: \
+               https://tunnel.gla.ma]",
     }
     TUNNEL_SUBDOMAIN: Text = Tunnel "tunnelSubdomain" {
         kind: Text { placeholder: "name" },
-        help: "Subdomain to ask for; it may be taken",
+        short: "Subdomain to ask for",
+        help: "Subdomain to ask for; if it is taken, the tunnel server assigns another",
     }
 
     DEBUG: Switch = Diagnostics "debug" {
         kind: Switch { default: false },
-        help: "Show the messages that pass, and what the proxy does, on stderr",
+        short: "Show messages on stderr",
+        help: "Show on stderr the messages that pass and what the proxy does",
     }
     LOG_LEVEL: Choice<Level> = Diagnostics "logLevel" {
         kind: Choice {
@@ -443,7 +537,8 @@ flags! {
             choices: Level::CHOICES,
             default: ("warn", Level::Warn),
         },
-        help: "Least serious events to log on stderr; RUST_LOG says it for each part of the proxy",
+        short: "Least serious events to log",
+        help: "Least serious events to log on stderr; RUST_LOG sets it for each part of the proxy",
     }
     LOG_FORMAT: Choice<Format> = Diagnostics "logFormat" {
         kind: Choice {
@@ -451,22 +546,29 @@ flags! {
             choices: Format::CHOICES,
             default: ("text", Format::Text),
         },
-        help: "Of stderr: text, or a JSON object per line, the server's own lines among them",
+        short: "Format of the log",
+        help: "Format of the log on stderr: text, or one JSON object per line (the lines of the \
+               server included)",
     }
     METRICS_PORT: Port = Diagnostics "metricsPort" {
         kind: Port,
-        help: "Serve Prometheus metrics (/metrics) and health on this port of their own",
+        short: "Serve metrics and health on this port",
+        help: "Serve Prometheus metrics (/metrics) and health on a port of their own",
     }
     METRICS_HOST: Host = Diagnostics "metricsHost" {
         kind: Host { default: DEFAULT_METRICS_HOST },
-        help: "Host name or address of the metrics' port",
+        short: "Address of the metrics port",
+        help: "Host name or address of the metrics port",
     }
     METRICS: Switch = Diagnostics "metrics" {
         kind: Switch { default: false },
-        help: "Serve /metrics on the port of the clients, which takes --apiKey",
+        short: "Serve /metrics on the client port",
+        help: "Serve /metrics on the client port (requires --apiKey)",
     }
     TRACE_CONTEXT: Switch = Diagnostics "traceContext" {
         kind: Switch { default: false },
-        help: "Put traceparent, tracestate and baggage of HTTP requests into _meta of messages that have none",
+        short: "Pass trace context to the server",
+        help: "Copy traceparent, tracestate and baggage of HTTP requests into the _meta of messages \
+               that have none",
     }
 }

@@ -1,4 +1,4 @@
-//! The table of flags as a clap command: names, typing errors and `--help`.
+//! The table of flags as a clap command: names and typing errors.
 
 use std::ffi::OsString;
 
@@ -13,29 +13,6 @@ use crate::args::{
     flags,
     usage_error::UsageError,
 };
-
-const USAGE: &str = "mcp-proxy [options] -- <command> [args...]\n       mcp-proxy [options] <command> [args...]\n       mcp-proxy [options] <url>";
-
-const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}";
-
-const AFTER: &str = "\
-Spelling:
-  --sseEndpoint /x, --sseEndpoint=/x, --sse-endpoint /x and the variable
-  MCP_PROXY_SSE_ENDPOINT=/x are the same; a flag beats its variable.
-  --no-x turns a switch off. MCP_PROXY_COMMAND stands in for the command.
-
-Examples:
-  mcp-proxy npx -y @modelcontextprotocol/server-everything
-  mcp-proxy --port 3000 --apiKey \"$KEY\" -- node server.js --verbose
-  mcp-proxy --server stream --endpoint /tools --stateless -- uvx mcp-server-time
-  MCP_PROXY_HOST=127.0.0.1 mcp-proxy python server.py
-  mcp-proxy https://example.com/mcp --headerFile ~/.example-headers
-  mcp-proxy https://example.com/mcp --port 8080 --apiKey \"$KEY\"";
-
-/// The text of `--help`, as wide as the terminal.
-pub(super) fn help() -> String {
-    command(flags::ALL.iter().map(|flag| shown(*flag))).render_help().to_string()
-}
 
 /// Reads the flags of a command line that was cut.
 pub(super) fn read(words: &[OsString]) -> Result<ArgMatches, UsageError> {
@@ -54,31 +31,23 @@ pub(super) fn words(matches: &ArgMatches, flag: &dyn Definition) -> Option<Vec<O
 }
 
 /// No positional is declared, since the child's words are cut off before.
-fn command(args: impl Iterator<Item = Arg>) -> Command {
+pub(super) fn command(args: impl Iterator<Item = Arg>) -> Command {
     Command::new("mcp-proxy")
-        .about(
-            "Serve an MCP server that speaks stdio over Streamable HTTP and SSE, or a remote server \
-             over stdio.",
-        )
-        .override_usage(USAGE)
-        .help_template(TEMPLATE)
-        .after_help(AFTER)
-        .max_term_width(120)
         .no_binary_name(true)
         .args_override_self(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args(args)
-        .arg(plain("help", 'h', "Print this help"))
-        .arg(plain("version", 'V', "Print the version"))
+        .arg(plain("help", 'h', "Print all flags, or one section or flag: --help limits"))
+        .arg(plain("version", 'V', "Print the version and how this executable was built"))
 }
 
-/// A flag as `--help` shows it.
-fn shown(flag: &dyn Definition) -> Arg {
+/// A flag with its description.
+pub(super) fn shown(flag: &dyn Definition, description: String) -> Arg {
     let arg = Arg::new(flag.name())
         .long(flag.name())
         .help_heading(flag.section().heading())
-        .help(description(flag));
+        .help(description);
     match flag.shape() {
         Shape::Switch => arg.action(ArgAction::SetTrue),
         Shape::Single | Shape::List => arg.value_name(flag.placeholder()),
@@ -87,7 +56,8 @@ fn shown(flag: &dyn Definition) -> Arg {
 
 /// A flag with everything that may be typed for it: its other spelling, and `--no-x` for a switch.
 fn readable(flag: &dyn Definition) -> Vec<Arg> {
-    let arg = shown(flag).alias(kebab(flag.name())).value_parser(ValueParser::os_string());
+    let arg =
+        shown(flag, String::new()).alias(kebab(flag.name())).value_parser(ValueParser::os_string());
     match flag.shape() {
         Shape::Single => vec![arg],
         Shape::List => vec![arg.action(ArgAction::Append)],
@@ -118,23 +88,9 @@ fn plain(name: &'static str, short: char, help: &'static str) -> Arg {
         .help(help)
 }
 
-fn negated(name: &str) -> String {
+/// The name that turns a switch off.
+pub(super) fn negated(name: &str) -> String {
     format!("no-{name}")
-}
-
-fn description(flag: &dyn Definition) -> String {
-    let choices = match flag.choices() {
-        none if none.is_empty() => String::new(),
-        choices => format!(" [choices: {}]", choices.join(", ")),
-    };
-    let default = match flag.default_shown() {
-        None => String::new(),
-        Some(default) if flag.shape() == Shape::Switch => {
-            format!(" [default: {default}; --{} turns it off]", negated(flag.name()))
-        }
-        Some(default) => format!(" [default: {default}]"),
-    };
-    format!("{}{choices}{default}", flag.help())
 }
 
 /// Says what clap found with the spellings that were typed and the names that are documented.

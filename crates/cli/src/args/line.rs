@@ -51,9 +51,16 @@ impl Line {
         line
     }
 
-    /// Whether one of these words stands among the flags.
-    pub(super) fn asks(&self, spellings: &[&str]) -> bool {
-        self.flags.iter().any(|word| spellings.iter().any(|spelling| word == spelling))
+    /// Whether this word stands among the flags.
+    pub(super) fn asks(&self, spelling: &str) -> bool {
+        self.flags.iter().any(|word| word == spelling)
+    }
+
+    /// The word behind `--help`.
+    pub(super) fn topic(&self) -> Option<&str> {
+        let help = self.flags.iter().position(|word| word == "--help")?;
+        let next = self.flags.get(help + 1).or_else(|| self.command.first());
+        next.and_then(|word| word.to_str())
     }
 
     fn take_flag(

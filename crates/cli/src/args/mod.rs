@@ -10,11 +10,13 @@ mod environment;
 mod flag;
 pub(crate) mod flags;
 mod grammar;
+mod help;
 mod kinds;
 mod line;
 mod number;
 mod usage_error;
 mod values;
+mod version;
 
 pub(crate) use environment::Environment;
 pub(crate) use line::is_url;
@@ -44,16 +46,23 @@ pub(crate) struct Typed {
     pub(crate) ignored: Vec<OsString>,
 }
 
-/// Reads `argv` (without our own name). `--help` and `--version` win over every error.
+/// Reads `argv` (without our own name). Help and version win over every error.
 pub(crate) fn parse(
     argv: Vec<OsString>,
     environment: &Environment,
 ) -> Result<Invocation, UsageError> {
     let mut line = Line::cut(argv);
-    if line.asks(&["--help", "-h"]) {
-        return Ok(Invocation::Print(grammar::help()));
+    if line.asks("--help") {
+        let text = line.topic().and_then(help::about).unwrap_or_else(help::everything);
+        return Ok(Invocation::Print(text));
     }
-    if line.asks(&["--version", "-V"]) {
+    if line.asks("-h") {
+        return Ok(Invocation::Print(help::first()));
+    }
+    if line.asks("--version") {
+        return Ok(Invocation::Print(version::long()));
+    }
+    if line.asks("-V") {
         return Ok(Invocation::Print(format!("{}\n", mcp_proxy_core::VERSION)));
     }
     let matches = grammar::read(&line.flags)?;

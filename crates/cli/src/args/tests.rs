@@ -95,7 +95,7 @@ fn given(typed: &Typed, name: &str) -> Option<Vec<OsString>> {
 
 #[test]
 fn every_flag_of_the_original_is_there() {
-    let help = super::grammar::help();
+    let help = super::help::everything();
     for name in ORIGINAL {
         assert!(help.contains(&format!("--{name} ")), "--{name} is not in --help");
     }
@@ -343,8 +343,8 @@ fn help_and_version_win_over_errors_but_not_over_the_command() {
         vec!["a", "--version", "--", "b"],
     ] {
         let printed = parse(words(&line), &environment(&[]));
-        let version = format!("{}\n", mcp_proxy_core::VERSION);
-        assert!(matches!(printed, Ok(Invocation::Print(text)) if text == version), "{line:?}");
+        let first = |text: &str| text.lines().next() == Some(mcp_proxy_core::VERSION);
+        assert!(matches!(printed, Ok(Invocation::Print(text)) if first(&text)), "{line:?}");
     }
 }
 
@@ -448,4 +448,48 @@ proptest! {
         // A joined value costs an equals sign and a repeated list its flag, so nothing shrinks.
         prop_assert!(after.iter().map(|word| word.len()).sum::<usize>() >= before);
     }
+}
+
+fn printed(line: &[&str]) -> String {
+    match parse(words(line), &environment(&[])) {
+        Ok(Invocation::Print(text)) => text,
+        _ => panic!("{line:?} prints nothing"),
+    }
+}
+
+#[test]
+fn the_short_text_of_a_flag_fits_a_line() {
+    for flag in ALL {
+        let short = flag.short();
+        assert!((1..=50).contains(&short.len()), "--{}: {short}", flag.name());
+        assert!(!short.ends_with('.') && !short.contains(';'), "--{}: {short}", flag.name());
+    }
+}
+
+#[test]
+fn the_short_help_is_one_screen_and_points_to_the_rest() {
+    let text = printed(&["-h"]);
+    assert!(text.lines().count() <= 40, "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    for expected in ["--port <n>", "--isolation <scope>", "--help <section>", "mcp-proxy https://"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("--bodyTimeout"), "{text}");
+}
+
+#[test]
+fn help_has_topics() {
+    let limits = printed(&["--help", "limits"]);
+    assert!(limits.contains("--maxBodySize") && !limits.contains("--sslCert"), "{limits}");
+    assert_eq!(printed(&["--help", "LIMITS"]), limits);
+    let flag = printed(&["--help", "isolation"]);
+    for expected in ["--isolation <scope>", "MCP_PROXY_ISOLATION", "shared, session, request"] {
+        assert!(flag.contains(expected), "{expected}: {flag}");
+    }
+    for spelled in ["--isolation", "-isolation"] {
+        assert_eq!(printed(&["--help", spelled]), flag, "{spelled}");
+    }
+    assert_eq!(printed(&["--help", "sse-endpoint"]), printed(&["--help", "sseEndpoint"]));
+    assert_eq!(printed(&["--help", "nothing"]), printed(&["--help"]));
 }
