@@ -71,15 +71,12 @@ impl Servers {
 impl HttpServer {
     /// Opens the port and serves; needs a runtime.
     pub fn listen(
-        config: HttpConfig,
+        config: &HttpConfig,
         host: Arc<dyn Host>,
         servers: &Servers,
     ) -> Result<Self, Error> {
-        let served = Served {
-            backend: Arc::new(Arc::clone(&servers.0)),
-            readiness: Arc::new(OnDemand),
-            host: Some(host),
-        };
+        let backend = Arc::new(Arc::clone(&servers.0));
+        let served = Served::one(backend, Arc::new(OnDemand), Some(host));
         Ok(Self(Ports::open(config, &MetricsConfig::default(), served)?))
     }
 

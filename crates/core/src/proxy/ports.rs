@@ -8,7 +8,10 @@ use tokio::net::TcpStream;
 
 use crate::{
     config::{HttpConfig, MetricsConfig},
-    downstream::http::{Behind, Entrance, Front, Limits, Listener, MetricsPort, Patience},
+    downstream::http::{
+        Behind, Common, Entrance, Limits, Listener, MetricsPort, Mount, Paths, Patience, Port,
+        Routes,
+    },
     error::Error,
     host::Host,
     metrics::Metrics,
@@ -28,11 +31,29 @@ pub(crate) struct Ports {
     metrics: Option<MetricsPort>,
 }
 
-/// What is served, and whom the front asks about requests.
+/// Makes the endpoints of what they share.
+type Mounting = Box<dyn FnOnce(&HttpConfig, &Arc<Common>) -> Routes + Send>;
+
+/// What is served, and whom the port asks about requests.
 pub(crate) struct Served {
-    pub(crate) backend: Arc<dyn Backend>,
+    /// The endpoints, of what every one of them shares.
+    pub(crate) routes: Mounting,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) host: Option<Arc<dyn Host>>,
+}
+
+impl Served {
+    /// One backend, under the paths of a proxy that has one.
+    pub(crate) fn one(
+        backend: Arc<dyn Backend>,
+        readiness: Arc<dyn Readiness>,
+        host: Option<Arc<dyn Host>>,
+    ) -> Self {
+        let routes = |config: &HttpConfig, common: &Arc<Common>| {
+            Routes::new(vec![Mount::new(config, Paths::of(config), backend, Arc::clone(common))])
+        };
+        Self { routes: Box::new(routes), readiness, host }
+    }
 }
 
 struct TunnelEntrance(Entrance);
@@ -46,7 +67,7 @@ impl LocalServer for TunnelEntrance {
 impl Ports {
     /// Opens them and serves; needs a runtime.
     pub(crate) fn open(
-        config: HttpConfig,
+        config: &HttpConfig,
         metrics: &MetricsConfig,
         served: Served,
     ) -> Result<Self, Error> {
@@ -59,21 +80,19 @@ impl Ports {
             connections: Arc::clone(&connections),
         };
         let behind = Behind {
-            backend: served.backend,
             readiness: served.readiness,
             connections,
             metrics: metrics.is_on().then(Arc::<Metrics>::default),
             shows_metrics: metrics.on_front,
+            host: served.host,
         };
-        let mut front = Front::new(config, behind);
-        if let Some(host) = served.host {
-            front = front.with_host(host);
-        }
-        let front = Arc::new(front);
+        let through = Arc::new(Port::new(config, behind));
+        through.exchange((served.routes)(config, through.common()));
         let metrics = metrics.listener.as_ref();
-        let metrics = metrics.map(|config| MetricsPort::open(config, front.admin())).transpose()?;
+        let metrics =
+            metrics.map(|config| MetricsPort::open(config, through.admin())).transpose()?;
         let failed = |source| Error::Listen { host, port, flag: "--port", source };
-        let listener = Listener::start(socket, tls, limits, front).map_err(failed)?;
+        let listener = Listener::start(socket, tls, limits, through).map_err(failed)?;
         Ok(Self { listener, metrics })
     }
 

@@ -113,7 +113,7 @@ impl Connected {
         let shutdown_timeout = config.graceful_shutdown_timeout;
         let (backend, readiness) = (server.backend(), server.readiness());
         Box::pin(async move {
-            match Ports::open(config.http, &config.metrics, Served { backend, readiness, host }) {
+            match Ports::open(&config.http, &config.metrics, Served::one(backend, readiness, host)) {
                 Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
                 Err(error) => {
                     server.stop(shutdown_timeout).await;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use axum::{Router, body::Body, extract::State, response::Response, routing::get};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::sse::SseSessions;
+use super::routes::Routes;
 use crate::{
-    downstream::http::session::Registry,
+    downstream::http::session::Holdings,
     jsonrpc::escape,
     metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
     relay::Readiness,
@@ -33,8 +34,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub(super) struct Admin {
     pub(super) readiness: Arc<dyn Readiness>,
     pub(super) metrics: Option<Arc<Metrics>>,
-    pub(super) registry: Arc<Registry>,
-    pub(super) sse: Arc<SseSessions>,
+    pub(super) routes: watch::Receiver<Arc<Routes>>,
     pub(super) connections: Arc<Seats>,
 }
 
@@ -106,14 +106,14 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 
 impl Admin {
     fn levels(&self) -> Levels {
-        let held = self.registry.held();
-        let (sse_sessions, sse_queued) = self.sse.held();
+        let routes = Arc::clone(&self.routes.borrow());
+        let held = routes.mounts().iter().map(|mount| mount.held()).sum::<Holdings>();
         let servers = self.readiness.servers();
         Levels {
             sessions: held.sessions as u64,
-            sse_sessions: sse_sessions as u64,
+            sse_sessions: held.sse_sessions as u64,
             connections: self.connections.taken() as u64,
-            queued_for_clients: (held.queued_bytes + sse_queued) as u64,
+            queued_for_clients: held.queued_bytes as u64,
             queued_for_servers: servers.queued_bytes as u64,
             stored_events: held.events as u64,
             stored_bytes: held.event_bytes as u64,

@@ -1,16 +1,15 @@
 //! The API key.
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use super::{
     challenge::Challenge,
     denial::{Denial, announce},
+    header::API_KEY,
     reject::rpc_error,
     response::Response,
 };
 use crate::{config::AuthConfig, jsonrpc::Code};
-
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who may use the front.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ impl Auth {
 
     /// Whether the request carries the key, if there is one; compared in constant time.
     pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
-        let mut given = headers.get_all(X_API_KEY).iter();
+        let mut given = headers.get_all(API_KEY).iter();
         match (given.next(), given.next()) {
             (Some(given), None) => self.config.admits(Some(given.as_bytes())),
             _ => self.config.admits(None),
@@ -63,7 +62,7 @@ mod tests {
     fn admits(given: &[&str]) -> bool {
         let mut headers = HeaderMap::new();
         for value in given {
-            headers.append(X_API_KEY, value.parse().unwrap());
+            headers.append(API_KEY, value.parse().unwrap());
         }
         let config = AuthConfig { api_key: Some("secret".to_owned()), oauth: None };
         Auth::new(config).admits(&headers)

@@ -18,8 +18,8 @@ use tokio::{io::duplex, task::JoinHandle};
 
 use super::{
     charset,
-    front::Front,
     gate::is_framing,
+    port::Port,
     response::{Response, ResponseBody, bare_text},
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Drop for Driver {
     }
 }
 
-impl Front {
+impl Port {
     /// `None` if the host left the request to the front.
     pub(super) async fn serve_custom(
         &self,

@@ -8,7 +8,7 @@ use hyper::ext::ReasonPhrase;
 
 use super::{
     charset,
-    front::Front,
+    common::Common,
     reject::{rpc_error, upstream_error},
     response::{Response, bare_text, with_body},
 };
@@ -38,7 +38,7 @@ pub(super) enum Step {
     OpenSse,
 }
 
-impl Front {
+impl Common {
     pub(super) fn authenticates(&self) -> bool {
         self.host.as_ref().is_some_and(|host| host.authenticates())
     }

@@ -3,10 +3,12 @@
 //! A call whose answer its client can fetch elsewhere outlives the connection it came on, as one
 //! that was sent already does. What waits without a connection is bounded.
 
+use std::sync::Arc;
+
 use futures_util::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
 
-use super::front::Front;
+use super::mount::Mount;
 use crate::runtime::task;
 
 /// Bytes of messages that may wait without their connections; those beyond it wait with them.
@@ -39,17 +41,18 @@ impl Held {
     }
 }
 
-impl Front {
+impl Mount {
     /// Sends the messages whether or not their connection lasts; the task that does so, unless it
     /// was done at once because too many bytes wait like this.
-    pub(super) async fn keep(&self, held: Held) -> Option<JoinHandle<()>> {
-        let Some(room) = self.kept.take(held.bytes) else {
+    pub(super) async fn keep(self: &Arc<Self>, held: Held) -> Option<JoinHandle<()>> {
+        let Some(room) = self.common.kept.take(held.bytes) else {
             held.sent().await;
             return None;
         };
+        let mount = Arc::clone(self);
         Some(task::spawn(async move {
             held.sent().await;
-            drop(room);
+            drop((room, mount));
         }))
     }
 }

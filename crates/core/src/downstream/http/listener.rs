@@ -20,10 +20,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Front,
     custom_route::Aborted,
     guarded::{Guarded, Patience, Phase},
     overload::{MAX_REFUSALS, refuse},
+    port::Port,
     router::Origin,
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(crate) struct Limits {
 /// An open port and the connections that came through it.
 pub(crate) struct Listener {
     address: SocketAddr,
-    front: Arc<Front>,
+    port: Arc<Port>,
     patience: Patience,
     accepting: JoinHandle<()>,
     connections: TaskTracker,
@@ -78,12 +78,12 @@ impl Listener {
         })
     }
 
-    /// Serves the front on an open port.
+    /// Serves what comes through an open socket.
     pub(crate) fn start(
         socket: StdListener,
         tls: Option<TlsAcceptor>,
         limits: Limits,
-        front: Arc<Front>,
+        port: Arc<Port>,
     ) -> io::Result<Self> {
         let address = socket.local_addr()?;
         let Patience { head, idle } = limits.patience;
@@ -94,7 +94,7 @@ impl Listener {
             patience,
             seats: limits.connections,
             refusals: Seats::new(Some(MAX_REFUSALS)),
-            front: Arc::clone(&front),
+            port: Arc::clone(&port),
             connections: TaskTracker::new(),
             drain: CancellationToken::new(),
             abort: CancellationToken::new(),
@@ -102,7 +102,7 @@ impl Listener {
         let (connections, drain) = (acceptor.connections.clone(), acceptor.drain.clone());
         let abort = acceptor.abort.clone();
         let accepting = tokio::spawn(acceptor.accept());
-        Ok(Self { address, front, patience, accepting, connections, drain, abort })
+        Ok(Self { address, port, patience, accepting, connections, drain, abort })
     }
 
     /// Serves a connection that came in another way, for one request.
@@ -110,7 +110,7 @@ impl Listener {
     /// Whoever is behind it is not on this machine, whatever the peer's address says.
     pub(crate) fn entrance(&self) -> Entrance {
         Entrance {
-            front: Arc::clone(&self.front),
+            port: Arc::clone(&self.port),
             patience: self.patience,
             drain: self.drain.clone(),
         }
@@ -124,7 +124,7 @@ impl Listener {
     /// Ends sessions and streams, lets running requests finish for at most `grace`, and drops what
     /// is left.
     pub(crate) async fn close(self, grace: Duration) {
-        self.front.close();
+        self.port.close();
         self.accepting.abort();
         self.drain.cancel();
         self.connections.close();
@@ -174,7 +174,7 @@ struct Acceptor {
     patience: Patience,
     seats: Arc<Seats>,
     refusals: Arc<Seats>,
-    front: Arc<Front>,
+    port: Arc<Port>,
     connections: TaskTracker,
     drain: CancellationToken,
     abort: CancellationToken,
@@ -199,7 +199,7 @@ impl Acceptor {
 
     /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
     fn refuse(&self, stream: TcpStream) {
-        self.front.count_rejection("too_many_connections");
+        self.port.common.count_rejection("too_many_connections");
         if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
             self.connections.spawn(async move {
                 refuse(stream).await;
@@ -213,7 +213,7 @@ impl Acceptor {
             tracing::debug!(%error, "a connection ended before it was served");
         }
         let connection = Connection {
-            front: Arc::clone(&self.front),
+            port: Arc::clone(&self.port),
             from: Origin { peer, encrypted: self.tls.is_some() },
             patience: self.patience,
             keep_alive: true,
@@ -242,7 +242,7 @@ impl Acceptor {
 /// See [`Listener::entrance`].
 #[derive(Clone, Debug)]
 pub(crate) struct Entrance {
-    front: Arc<Front>,
+    port: Arc<Port>,
     patience: Patience,
     drain: CancellationToken,
 }
@@ -250,7 +250,7 @@ pub(crate) struct Entrance {
 impl Entrance {
     pub(crate) async fn serve_one(&self, stream: TcpStream) {
         let connection = Connection {
-            front: Arc::clone(&self.front),
+            port: Arc::clone(&self.port),
             // Who is at the other end only the tunnel's server knows.
             from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
             patience: self.patience,
@@ -262,7 +262,7 @@ impl Entrance {
 }
 
 struct Connection {
-    front: Arc<Front>,
+    port: Arc<Port>,
     from: Origin,
     patience: Patience,
     keep_alive: bool,
@@ -271,12 +271,13 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let (front, from) = (self.front, self.from);
+        let (port, from) = (self.port, self.from);
         let phase = Phase::default();
-        let stream = Guarded::new(stream, phase.clone(), self.patience, front.metrics.clone());
+        let stream =
+            Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
         let service = service_fn(move |request| {
-            let (front, served) = (Arc::clone(&front), phase.serve());
-            async move { Ok::<_, Aborted>(served.with(front.serve(request, from).await?)) }
+            let (port, served) = (Arc::clone(&port), phase.serve());
+            async move { Ok::<_, Aborted>(served.with(port.serve(request, from).await?)) }
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)

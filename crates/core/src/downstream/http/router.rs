@@ -6,25 +6,25 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
 use super::{
     admin, body,
     custom_route::Aborted,
-    front::Front,
     host::is_rebound,
+    mount::Mount,
+    port::Port,
     reject::Rejection,
     response::{Response, ResponseBody, empty},
+    routes::{Access, Endpoints, Reserved},
     sse::no_sse_session,
     target,
 };
 use crate::host::Caller;
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
-/// Raw prefix of the paths to which HTTP+SSE clients post.
-const MESSAGES: &str = "/messages";
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl From<Aborted> for End {
     }
 }
 
-impl Front {
+impl Port {
     /// Answers one request.
     pub(crate) async fn serve(
         &self,
@@ -75,12 +75,12 @@ impl Front {
         let mut response = match self.route(request, from).await {
             Ok(response) => response,
             Err(End::Rejected(rejection)) => {
-                self.count_rejection(rejection.reason());
+                self.common.count_rejection(rejection.reason());
                 rejection.into_response()
             }
             Err(End::Aborted(aborted)) => return Err(aborted),
         };
-        if let Some(metrics) = &self.metrics {
+        if let Some(metrics) = &self.common.metrics {
             metrics.answered(response.status().as_u16());
         }
         let headers = response.headers_mut();
@@ -96,7 +96,7 @@ impl Front {
 
     /// What the host says of this origin, if it is the one to say; `None` sends no CORS headers.
     async fn allows(&self, origin: &HeaderValue) -> Option<bool> {
-        let (Some(cors), Some(host)) = (&self.cors, &self.host) else { return Some(false) };
+        let (Some(cors), Some(host)) = (&self.cors, &self.common.host) else { return Some(false) };
         if !cors.asks_host() {
             return Some(false);
         }
@@ -105,7 +105,7 @@ impl Front {
 
     /// The head of a request, kept where a host may ask for it.
     fn caller(&self, request: &Request<Incoming>, from: Origin) -> Option<Arc<Caller>> {
-        self.host.as_ref()?;
+        self.common.host.as_ref()?;
         Some(Arc::new(Caller {
             method: request.method().clone(),
             target: request.uri().clone(),
@@ -125,8 +125,8 @@ impl Front {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
         let health = admin::is_health(request.method(), request.uri());
-        let is_routed = self.host.as_ref().is_some_and(|host| host.routes());
-        if health && !(is_routed && admin::is_optional(request.uri())) {
+        let host = self.common.host.as_ref().filter(|host| host.routes());
+        if health && !(host.is_some() && admin::is_optional(request.uri())) {
             return Ok(self.administer(request.map(Body::new)).await);
         }
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
@@ -134,84 +134,112 @@ impl Front {
             return Err(Rejection::ForeignHost.into());
         }
         let caller = self.caller(&request, from);
-        if let Some(host) = self.host.as_ref().filter(|host| host.routes())
-            && let Some(caller) = &caller
-            && !self.is_endpoint(&path, &request)
-        {
-            let head = (request.method().clone(), request.uri().clone());
-            return match self.serve_custom(host.as_ref(), caller, request).await? {
-                Some(response) => Ok(response),
-                None if health => Ok(self.administer(bodiless(head)).await),
-                None => self.left_over(caller, &head),
-            };
+        let routes = self.routes();
+        let found = Found {
+            endpoints: routes.at(&path),
+            messages: routes.messages(request.method(), request.uri(), &path),
+        };
+        if !found.is_endpoint(request.uri()) {
+            if let Some(reserved) = routes.reserved(&path) {
+                return Ok(self.serve_reserved(reserved, request).await);
+            }
+            if let (Some(host), Some(caller)) = (host, &caller) {
+                let head = (request.method().clone(), request.uri().clone());
+                return match self.serve_custom(host.as_ref(), caller, request).await? {
+                    Some(response) => Ok(response),
+                    None if health => Ok(self.administer(bodiless(head)).await),
+                    None => self.left_over(caller, &found, &head.1),
+                };
+            }
         }
-        if !self.auth.admits(request.headers()) {
+        if let Some(refusal) = self.unauthorized(request.headers()) {
             body::discard(request.into_body());
-            self.count_rejection("unauthorized");
-            return Ok(self.auth.refusal());
+            return Ok(refusal);
         }
         if self.shows_metrics && admin::is_metrics(request.method(), request.uri()) {
             return Ok(self.administer(request.map(Body::new)).await);
         }
-        if let Some(endpoint) = &self.sse_endpoint {
-            if request.method() == Method::GET && path == *endpoint {
-                return Ok(self.open_sse(caller).await?);
-            }
-            if request.method() == Method::POST && raw_path(request.uri()).starts_with(MESSAGES) {
-                return Ok(self.post_sse_message(request, caller).await?);
-            }
-        }
-        if self.stream_endpoint.as_ref() == Some(&path) {
-            return Ok(match *request.method() {
-                Method::POST => self.post(request, caller).await,
-                Method::GET => self.open_standalone(request.headers(), caller.as_ref()).await,
-                Method::DELETE => self.delete(request.headers(), caller.as_ref()).await,
-                _ => Err(Rejection::NotFound),
-            }?);
-        }
-        body::discard(request.into_body());
-        Err(Rejection::NotFound.into())
+        found.serve(request, caller).await
     }
 
-    /// Whether the front answers this itself; an HTTP+SSE message only while its session lives.
-    fn is_endpoint(&self, path: &str, request: &Request<Incoming>) -> bool {
-        let named = |endpoint: &Option<String>| endpoint.as_deref() == Some(path);
-        named(&self.stream_endpoint)
-            || named(&self.sse_endpoint)
-            || (request.method() == Method::POST
-                && self.sse_endpoint.is_some()
-                && raw_path(request.uri()).starts_with(MESSAGES)
-                && self.has_sse_session(request.uri().query()))
+    /// The answer to somebody who lacks the key.
+    fn unauthorized(&self, headers: &HeaderMap) -> Option<Response> {
+        if self.common.auth.admits(headers) {
+            return None;
+        }
+        self.common.count_rejection("unauthorized");
+        Some(self.common.auth.refusal())
     }
 
     /// The answer to a request that the host was asked to serve and did not.
-    fn left_over(
-        &self,
-        caller: &Caller,
-        (method, target): &(Method, Uri),
-    ) -> Result<Response, End> {
-        if !self.auth.admits(&caller.headers) {
-            self.count_rejection("unauthorized");
-            return Ok(self.auth.refusal());
+    fn left_over(&self, caller: &Caller, found: &Found<'_>, target: &Uri) -> Result<Response, End> {
+        if let Some(refusal) = self.unauthorized(&caller.headers) {
+            return Ok(refusal);
         }
-        let message = *method == Method::POST && raw_path(target).starts_with(MESSAGES);
-        if message && self.sse_endpoint.is_some() {
-            return Ok(no_sse_session(target.query()));
+        match found.messages {
+            Some(_) => Ok(no_sse_session(target.query())),
+            None => Err(Rejection::NotFound.into()),
         }
-        Err(Rejection::NotFound.into())
     }
 
-    pub(super) fn count_rejection(&self, reason: &'static str) {
-        if let Some(metrics) = &self.metrics {
-            metrics.rejected(reason);
+    async fn serve_reserved(&self, reserved: &Reserved, request: Request<Incoming>) -> Response {
+        if reserved.access == Access::Authenticated
+            && let Some(refusal) = self.unauthorized(request.headers())
+        {
+            body::discard(request.into_body());
+            return refusal;
         }
+        through(reserved.router.clone(), request.map(Body::new)).await
     }
 
     async fn administer(&self, request: Request<Body>) -> Response {
-        match self.admin.clone().oneshot(request).await {
-            Ok(response) => response.map(ResponseBody::Other),
-            Err(never) => match never {},
+        through(self.admin.clone(), request).await
+    }
+}
+
+/// What the table has for a request.
+struct Found<'a> {
+    endpoints: Option<&'a Endpoints>,
+    messages: Option<&'a Arc<Mount>>,
+}
+
+impl Found<'_> {
+    /// Whether the proxy answers this itself; an HTTP+SSE message only while its session lives.
+    fn is_endpoint(&self, target: &Uri) -> bool {
+        let named = |endpoints: &Endpoints| endpoints.stream.is_some() || endpoints.sse.is_some();
+        self.endpoints.is_some_and(named)
+            || self.messages.is_some_and(|mount| mount.has_sse_session(target.query()))
+    }
+
+    async fn serve(
+        &self,
+        request: Request<Incoming>,
+        caller: Option<Arc<Caller>>,
+    ) -> Result<Response, End> {
+        let sse = self.endpoints.and_then(|endpoints| endpoints.sse.as_ref());
+        if let Some(mount) = sse.filter(|_| request.method() == Method::GET) {
+            return Ok(mount.open_sse(caller).await?);
         }
+        if let Some(mount) = self.messages {
+            return Ok(mount.post_sse_message(request, caller).await?);
+        }
+        let Some(mount) = self.endpoints.and_then(|endpoints| endpoints.stream.as_ref()) else {
+            body::discard(request.into_body());
+            return Err(Rejection::NotFound.into());
+        };
+        Ok(match *request.method() {
+            Method::POST => mount.post(request, caller).await,
+            Method::GET => mount.open_standalone(request.headers(), caller.as_ref()).await,
+            Method::DELETE => mount.delete(request.headers(), caller.as_ref()).await,
+            _ => Err(Rejection::NotFound),
+        }?)
+    }
+}
+
+async fn through(routes: axum::Router, request: Request<Body>) -> Response {
+    match routes.oneshot(request).await {
+        Ok(response) => response.map(ResponseBody::Other),
+        Err(never) => match never {},
     }
 }
 
@@ -221,8 +249,4 @@ fn bodiless((method, target): (Method, Uri)) -> Request<Body> {
     *request.method_mut() = method;
     *request.uri_mut() = target;
     request
-}
-
-fn raw_path(target: &Uri) -> &str {
-    target.path_and_query().map_or("/", |target| target.as_str())
 }

@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::{
     body::{self, Unread},
-    events::Events,
-    front::{Front, text},
     gate::Step,
+    header::text,
     held::Held,
+    mount::Mount,
     reject::Rejection,
-    response::{Response, bare_text, empty, event_stream},
+    response::{Response, bare_text, empty},
 };
 use crate::{
     downstream::http::session::Stream,
@@ -68,6 +68,18 @@ impl SseSessions {
         }
     }
 
+    /// Ends those that have no call under way.
+    pub(super) fn close_idle(&self) {
+        let idle: Vec<_> = {
+            let sessions = self.lock();
+            let idle = sessions.values().filter(|session| session.calls.taken() == 0);
+            idle.map(|session| Arc::clone(&session.stream)).collect()
+        };
+        for stream in idle {
+            stream.end();
+        }
+    }
+
     fn close(&self, id: Uuid) {
         let session = self.lock().remove(&id);
         if let Some(session) = session {
@@ -88,7 +100,7 @@ impl Drop for Closing {
     }
 }
 
-impl Front {
+impl Mount {
     /// Whether the query names a session.
     pub(super) fn has_sse_session(&self, query: Option<&str>) -> bool {
         self.sse.named(query).is_some()
@@ -96,10 +108,10 @@ impl Front {
 
     /// `GET` on the event stream endpoint: opens a session that lives as long as the response.
     pub(super) async fn open_sse(
-        &self,
+        self: &Arc<Self>,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
-        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let id = Uuid::new_v4();
         let (stream, reading) = Stream::standalone(None).owned_by(id).attached();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
@@ -123,9 +135,10 @@ impl Front {
         };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(self.not_opened(error, Step::OpenSse, b"null")),
+            Err(error) => return Ok(self.common.not_opened(error, Step::OpenSse, b"null")),
         };
-        stream.push_raw(format!("event: endpoint\ndata: /messages?sessionId={id}\n\n").as_bytes());
+        let messages = self.paths.messages.path();
+        stream.push_raw(format!("event: endpoint\ndata: {messages}?sessionId={id}\n\n").as_bytes());
         stream.write(Outgoing {
             source: &Bytes::from_static(GREETING),
             edits: &[],
@@ -135,12 +148,12 @@ impl Front {
         let session = SseSession { stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(event_stream(Events::new(reading, self.metrics.as_ref(), closing)))
+        Ok(self.streamed(reading, closing))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
     pub(super) async fn post_sse_message(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
@@ -152,7 +165,7 @@ impl Front {
         if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }
-        let body = match body::read(body, self.body_limits).await {
+        let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
@@ -162,8 +175,8 @@ impl Front {
         };
         let calls = usize::from(message.kind() == Kind::Request);
         let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
-        let message = self.traced(&head.headers, message);
-        let reply = self.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
+        let message = self.common.traced(&head.headers, message);
+        let reply = self.common.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
         let (mut waiting, bytes) = (Held::default(), message.bytes().len());
         waiting.add(bytes, session.connection.send(message, reply, caller.as_ref()));
         if !waiting.is_empty()

@@ -4,7 +4,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::front::Front;
+use super::common::Common;
 use crate::jsonrpc::{Kind, Message, escape, find_member};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -16,7 +16,7 @@ const MAX_TRACESTATE: usize = 512;
 /// Longest `baggage` that every party has to pass on (Baggage, 3.3.2).
 const MAX_BAGGAGE: usize = 8192;
 
-impl Front {
+impl Common {
     /// The message with the trace of its request, if that is wanted.
     pub(super) fn traced(&self, headers: &HeaderMap, message: Message) -> Message {
         if self.trace_context { with_trace(headers, message) } else { message }

@@ -18,7 +18,7 @@ use event_store::EventStore;
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 use registry::Numbering;
-pub(crate) use registry::{Attachment, Events, Registry, Session};
+pub(crate) use registry::{Attachment, Events, Holdings, Registry, Session};
 pub(crate) use stream::{Encoding, Step, Stream, Unresumed};
 
 #[cfg(test)]

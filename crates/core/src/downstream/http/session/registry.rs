@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    iter::Sum,
     sync::{
         Arc, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -49,11 +50,24 @@ struct Known {
 
 /// What the sessions hold in memory.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct Holdings {
     pub(crate) sessions: usize,
+    pub(crate) sse_sessions: usize,
     pub(crate) events: usize,
     pub(crate) event_bytes: usize,
     pub(crate) queued_bytes: usize,
+}
+
+impl Sum for Holdings {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            sessions: sum.sessions + one.sessions,
+            sse_sessions: sum.sse_sessions + one.sse_sessions,
+            events: sum.events + one.events,
+            event_bytes: sum.event_bytes + one.event_bytes,
+            queued_bytes: sum.queued_bytes + one.queued_bytes,
+        })
+    }
 }
 
 impl Default for Registry {
@@ -78,10 +92,10 @@ impl Registry {
     }
 
     /// What the sessions hold at the moment.
-    pub(crate) fn held(&self) -> Held {
+    pub(crate) fn held(&self) -> Holdings {
         let sessions: Vec<_> =
             self.lock().values().map(|known| Arc::clone(&known.session)).collect();
-        let mut held = Held { sessions: sessions.len(), ..Held::default() };
+        let mut held = Holdings { sessions: sessions.len(), ..Holdings::default() };
         for session in sessions {
             session.add_to(&mut held);
         }
@@ -123,6 +137,15 @@ impl Registry {
             keep
         });
         idle
+    }
+
+    /// Ends the streams of messages that answer nothing.
+    pub(crate) fn end_standalone(&self) {
+        let sessions: Vec<_> =
+            self.lock().values().map(|known| Arc::clone(&known.session)).collect();
+        for session in sessions {
+            session.standalone.end();
+        }
     }
 
     pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
@@ -296,7 +319,7 @@ impl Session {
         self.standalone.has_ended()
     }
 
-    fn add_to(&self, held: &mut Held) {
+    fn add_to(&self, held: &mut Holdings) {
         if let Some(store) = &self.store {
             let (events, bytes) = store.lock().unwrap_or_else(PoisonError::into_inner).size();
             held.events += events;

@@ -9,9 +9,8 @@ use super::session::add_session_id;
 use crate::{
     downstream::http::session::{Attachment, Encoding, Reading, Stream},
     downstream::http::{
-        events::Events,
-        front::Front,
         held::Held,
+        mount::Mount,
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,
@@ -49,10 +48,10 @@ impl Drop for Closing {
     }
 }
 
-impl Front {
+impl Mount {
     /// Sends the messages upstream and answers with what comes back.
     pub(super) async fn exchange(
-        &self,
+        self: &Arc<Self>,
         route: Route,
         messages: Vec<Message>,
         caller: Option<&Arc<Caller>>,
@@ -96,9 +95,7 @@ impl Front {
                     return empty_text(StatusCode::ACCEPTED);
                 }
                 self.await_beginning(&stream).await;
-                self.whole(&reading).unwrap_or_else(|| {
-                    event_stream(Events::new(reading, self.metrics.as_ref(), closing))
-                })
+                self.whole(&reading).unwrap_or_else(|| self.streamed(reading, closing))
             }
         }
     }
@@ -110,7 +107,7 @@ impl Front {
             return poll_fn(|context| stream.poll_ended(context)).await;
         }
         let begun = poll_fn(|context| stream.poll_begun(context));
-        self.head_delay.limit(begun).await;
+        self.common.head_delay.limit(begun).await;
     }
 
     fn send_all(
@@ -124,7 +121,7 @@ impl Front {
         for message in messages {
             let request = message.kind() == Kind::Request;
             let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
-            let reply = self.reply(&message, Arc::clone(stream) as _, seat);
+            let reply = self.common.reply(&message, Arc::clone(stream) as _, seat);
             let bytes = message.bytes().len();
             held.add(bytes, way.connection.send(message, reply, way.caller));
         }

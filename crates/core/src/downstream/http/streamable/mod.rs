@@ -11,7 +11,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 
 use super::{
-    front::{PROTOCOL_VERSION, text},
+    header::{PROTOCOL_VERSION, text},
     reject::Rejection,
 };
 use crate::{

@@ -6,7 +6,7 @@
 use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, StatusCode, header::AUTHORIZATION};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use serde_json::Value;
 
 use super::{
@@ -18,11 +18,11 @@ use super::{
 use crate::{
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
-        events::Events,
-        front::{Front, PROTOCOL_VERSION, text},
         gate::Step,
+        header::{API_KEY, PROTOCOL_VERSION, text},
+        mount::Mount,
         reject::Rejection,
-        response::{Response, empty_text, event_stream, json_runs},
+        response::{Response, empty_text, json_runs},
     },
     era::{
         Era,
@@ -39,8 +39,6 @@ use crate::{
     relay::{Client, Principal, Sink},
 };
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
 /// What a body turns out to be.
 pub(super) enum Sorted {
     /// For the sessions of the older era, which refuses bodies that are nothing, too.
@@ -49,7 +47,7 @@ pub(super) enum Sorted {
     Refused(Refused),
 }
 
-impl Front {
+impl Mount {
     /// Tells messages of the modern era from others.
     pub(super) fn modern_message(
         &self,
@@ -86,7 +84,7 @@ impl Front {
 
     /// Serves one message.
     pub(super) async fn post_modern(
-        &self,
+        self: &Arc<Self>,
         incoming: &Head,
         message: Message,
     ) -> Result<Response, Rejection> {
@@ -109,7 +107,11 @@ impl Front {
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
             Err(error) => {
-                return Ok(self.not_opened(error, Step::Open, message.id().unwrap_or(b"null")));
+                return Ok(self.common.not_opened(
+                    error,
+                    Step::Open,
+                    message.id().unwrap_or(b"null"),
+                ));
             }
         };
         let closing = Closing(connection);
@@ -120,13 +122,13 @@ impl Front {
         {
             return Ok(self.refuse(&refused));
         }
-        let message = self.traced(headers, message);
+        let message = self.common.traced(headers, message);
         if !is_request {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
         let (stream, reading) = Stream::new(Encoding::Lazy, 1).attached();
-        let reply = self.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
+        let reply = self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
@@ -134,11 +136,16 @@ impl Front {
     }
 
     /// The response with what comes back: JSON if that is the answer and comes in time.
-    async fn answer_modern(&self, stream: &Stream, reading: Reading, closing: Closing) -> Response {
+    async fn answer_modern(
+        self: &Arc<Self>,
+        stream: &Stream,
+        reading: Reading,
+        closing: Closing,
+    ) -> Response {
         let begun = poll_fn(|context| stream.poll_begun(context));
-        self.silence.limit(begun).await;
+        self.common.silence.limit(begun).await;
         if stream.begin_events() {
-            return event_stream(Events::new(reading, self.metrics.as_ref(), closing));
+            return self.streamed(reading, closing);
         }
         let status = stream.error_code().map_or(StatusCode::OK, status_of);
         match reading.take_whole() {

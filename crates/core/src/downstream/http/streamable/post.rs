@@ -11,8 +11,9 @@ use crate::{
     downstream::http::session::{Attachment, Stream},
     downstream::http::{
         body::{self, Unread},
-        front::{Front, PROTOCOL_VERSION, SESSION_ID, text},
         gate::Step,
+        header::{PROTOCOL_VERSION, SESSION_ID, text},
+        mount::Mount,
         reject::Rejection,
         response::{Response, empty_text},
     },
@@ -28,10 +29,10 @@ const BOTH_TYPES: &str = "Client must accept both application/json and text/even
 /// A request without its body, and what is kept of it for a host.
 pub(super) type Head = Request<Option<Arc<Caller>>>;
 
-impl Front {
+impl Mount {
     /// `POST` to the stream endpoint.
     pub(in crate::downstream::http) async fn post(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
@@ -40,7 +41,7 @@ impl Front {
         let named = text(headers, &SESSION_ID).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let attachment = named.map(|id| self.registry.attach(id));
-        let body = match body::read(body, self.body_limits).await {
+        let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // What came is no message; who hears of requests hears of this one all the same.
@@ -49,7 +50,9 @@ impl Front {
         let server = attachment
             .as_ref()
             .and_then(|attachment| attachment.as_ref()?.session().connection()?.server());
-        if let Err(refused) = self.authenticate(caller.as_ref(), server, body_id(&body)).await {
+        if let Err(refused) =
+            self.common.authenticate(caller.as_ref(), server, body_id(&body)).await
+        {
             return Ok(*refused);
         }
         let incoming = Request::from_parts(head, caller);
@@ -66,14 +69,14 @@ impl Front {
                 Ok(Body::One(message)) if is_initialize(&message) => {
                     self.create_session(&incoming, message).await
                 }
-                Ok(_) if self.authenticates() => Ok(self.no_session(body_id(&body))),
+                Ok(_) if self.common.authenticates() => Ok(self.common.no_session(body_id(&body))),
                 _ => Err(Rejection::NoSession),
             },
         }
     }
 
     async fn post_to_session(
-        &self,
+        self: &Arc<Self>,
         incoming: &Head,
         attachment: Attachment,
         body: Result<Body, Rejection>,
@@ -90,7 +93,7 @@ impl Front {
         let session = attachment.session();
         check_version(headers, session.connection())?;
         let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
-        let messages = self.all_traced(headers, messages);
+        let messages = self.common.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
             if let Some(connection) = session.connection() {
                 self.notify(&**connection, messages, Some(session.id()), caller).await;
@@ -105,14 +108,14 @@ impl Front {
     }
 
     async fn create_session(
-        &self,
+        self: &Arc<Self>,
         incoming: &Head,
         message: Message,
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, Ok(Body::One(message)))?;
-        let messages = self.all_traced(headers, messages);
-        let seat = self.seats.take(1).ok_or(Rejection::TooManySessions)?;
+        let messages = self.common.all_traced(headers, messages);
+        let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let session = self.registry.create(self.events, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
@@ -129,7 +132,7 @@ impl Front {
         };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(self.not_opened(error, Step::Open, id_of(&messages))),
+            Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
         };
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
@@ -147,7 +150,7 @@ impl Front {
 
     /// A POST without a session, served on its own.
     async fn post_alone(
-        &self,
+        self: &Arc<Self>,
         incoming: &Head,
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
@@ -160,7 +163,7 @@ impl Front {
         if !initializing {
             check_version(headers, None)?;
         }
-        let messages = self.all_traced(headers, messages);
+        let messages = self.common.all_traced(headers, messages);
         let requests = count_requests(&messages);
         if messages.is_empty() {
             return Ok(empty_text(StatusCode::ACCEPTED));
@@ -168,7 +171,7 @@ impl Front {
         let client = Client { caller: caller.clone(), ..Client::default() };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(self.not_opened(error, Step::Open, id_of(&messages))),
+            Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
         };
         let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::{
     downstream::http::{
-        front::Front,
+        mount::Mount,
         reject::Rejection,
         response::{Response, json},
     },
@@ -23,10 +23,10 @@ pub(super) struct Refused {
     id: Option<Vec<u8>>,
 }
 
-impl Front {
+impl Mount {
     pub(super) fn refuse(&self, refused: &Refused) -> Response {
         let Refused { status, reason, error, id } = refused;
-        self.count_rejection(reason);
+        self.common.count_rejection(reason);
         json(
             *status,
             match id {

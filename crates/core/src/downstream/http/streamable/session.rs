@@ -10,10 +10,10 @@ use crate::{
     codec::event_stream::EventId,
     downstream::http::session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     downstream::http::{
-        events::Events,
-        front::{Front, LAST_EVENT_ID, SESSION_ID, text},
+        header::{LAST_EVENT_ID, SESSION_ID, text},
+        mount::Mount,
         reject::Rejection,
-        response::{Response, empty_text, event_stream},
+        response::{Response, empty_text},
     },
     host::{Caller, Replay, Unreplayed},
     relay::Sink,
@@ -23,10 +23,10 @@ use crate::{
 const STREAM_TAKEN: &str = "Stream already has an active connection";
 const STANDALONE_TAKEN: &str = "Only one SSE stream is allowed per session";
 
-impl Front {
+impl Mount {
     /// `GET`: opens the standalone stream or resumes any.
     pub(in crate::downstream::http) async fn open_standalone(
-        &self,
+        self: &Arc<Self>,
         headers: &HeaderMap,
         caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
@@ -63,10 +63,13 @@ impl Front {
     }
 
     /// An event stream of a session.
-    pub(super) fn stream_response(&self, reading: Reading, attachment: Attachment) -> Response {
+    pub(super) fn stream_response(
+        self: &Arc<Self>,
+        reading: Reading,
+        attachment: Attachment,
+    ) -> Response {
         let id = attachment.session().id();
-        let events = Events::new(reading, self.metrics.as_ref(), attachment);
-        let mut response = event_stream(events);
+        let mut response = self.streamed(reading, attachment);
         add_session_id(&mut response, id);
         response
     }
@@ -74,7 +77,7 @@ impl Front {
     /// What the host has kept after an event, then whatever comes on the same stream.
     async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
         let server = session.connection().and_then(|connection| connection.server());
-        let (Some(host), Some(server)) = (&self.host, server) else {
+        let (Some(host), Some(server)) = (&self.common.host, server) else {
             return Err(Rejection::InvalidEventId);
         };
         let (told, reading) = oneshot::channel();
@@ -100,7 +103,8 @@ impl Front {
             return stream.prime();
         }
         let server = session.connection().and_then(|connection| connection.server());
-        let (Some(host), Some(server), Some(number)) = (&self.host, server, stream.number()) else {
+        let (Some(host), Some(server), Some(number)) = (&self.common.host, server, stream.number())
+        else {
             return;
         };
         if let Some(id) = host.prime(server, number).await {
@@ -133,8 +137,8 @@ impl Front {
     }
 
     fn without_session_id(&self, text: &'static str) -> Result<Response, Rejection> {
-        if self.authenticates() {
-            return Ok(self.no_session(b"null"));
+        if self.common.authenticates() {
+            return Ok(self.common.no_session(b"null"));
         }
         Err(Rejection::NoSessionId(text))
     }
@@ -146,7 +150,7 @@ impl Front {
         caller: Option<&Arc<Caller>>,
     ) -> Result<Result<Attachment, Box<Response>>, Rejection> {
         let attachment = self.registry.attach(id);
-        if let Err(refused) = self.authenticate(caller, None, b"null").await {
+        if let Err(refused) = self.common.authenticate(caller, None, b"null").await {
             return Ok(Err(refused));
         }
         attachment.map(Ok).ok_or(Rejection::UnknownSession)

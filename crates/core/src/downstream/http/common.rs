@@ -1,0 +1,109 @@
+//! What all mounts of a port share: whom they ask, what they count, and what requests are held to.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use tracing::{Level, Span};
+
+use super::{auth::Auth, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
+use crate::{
+    config::HttpConfig,
+    host::Host,
+    jsonrpc::{Kind, Message, decode_string, find_member},
+    metrics::{Call, Metrics},
+    relay::{Reply, Sink},
+    runtime::seats::{Seat, Seats},
+    telemetry::{short, traffic},
+};
+
+/// See the module.
+pub(crate) struct Common {
+    pub(super) auth: Auth,
+    pub(super) host: Option<Arc<dyn Host>>,
+    pub(super) metrics: Option<Arc<Metrics>>,
+    /// One for each session of any mount.
+    pub(super) seats: Arc<Seats>,
+    /// Room for the bytes of messages that outlive their connections.
+    pub(super) kept: Arc<Seats>,
+    pub(super) body_limits: BodyLimits,
+    pub(super) trace_context: bool,
+    /// How long a response head may wait for the first message, so that both travel in one packet.
+    pub(super) head_delay: Ticker,
+    /// How long a modern answer may take before the response begins without it.
+    pub(super) silence: Ticker,
+}
+
+impl fmt::Debug for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Common").field("auth", &self.auth).finish_non_exhaustive()
+    }
+}
+
+impl Common {
+    /// Whatever of a port's configuration concerns its mounts.
+    pub(super) fn new(
+        config: &HttpConfig,
+        host: Option<Arc<dyn Host>>,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Self {
+        Self {
+            auth: Auth::new(config.auth.clone()),
+            host,
+            metrics,
+            seats: Seats::new(Some(config.max_sessions)),
+            kept: Seats::new(Some(MAX_KEPT_BYTES)),
+            body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },
+            trace_context: config.trace_context,
+            head_delay: Ticker::new(HEAD_DELAY),
+            silence: Ticker::new(SILENCE),
+        }
+    }
+
+    /// The reply to a message from a client, if it is a request.
+    pub(super) fn reply(
+        &self,
+        message: &Message,
+        sink: Arc<dyn Sink>,
+        seat: Option<Seat>,
+    ) -> Option<Reply> {
+        traffic!("->", message.bytes(), sink.session());
+        if message.kind() != Kind::Request {
+            return None;
+        }
+        let call = self.metrics.as_ref().map(|metrics| {
+            let tool = || message.name().map(Cow::into_owned);
+            Box::new(Call::begin(metrics, &message.method(), tool))
+        });
+        let span = span_of(message, &*sink);
+        Some(Reply::to(message, sink).seated(seat).counted(call).traced(span))
+    }
+
+    pub(super) fn count_rejection(&self, reason: &'static str) {
+        if let Some(metrics) = &self.metrics {
+            metrics.rejected(reason);
+        }
+    }
+}
+
+/// The span of a call, if spans of calls are wanted.
+fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
+    tracing::span_enabled!(target: "mcp_proxy::calls", Level::INFO).then(|| {
+        let parent = request.meta().and_then(|meta| {
+            decode_string(request.text(find_member(request.bytes(), meta, "traceparent")?))
+        });
+        Box::new(tracing::info_span!(
+            target: "mcp_proxy::calls",
+            "call",
+            method = &*request.method(),
+            target = request.name().map(Cow::into_owned).or_else(|| request.uri()),
+            session = short(sink.session()),
+            traceparent = parent,
+            outcome = tracing::field::Empty,
+        ))
+    })
+}
+
+/// Long enough for a local server, too short for anybody to notice.
+const HEAD_DELAY: Duration = Duration::from_millis(20);
+
+/// Short enough for whoever carries the answer to see signs of life.
+const SILENCE: Duration = Duration::from_secs(12);

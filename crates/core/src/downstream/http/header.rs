@@ -1,0 +1,15 @@
+//! The header fields of MCP that the endpoints read and write.
+
+use http::{HeaderMap, HeaderName};
+
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A header's text; an unreadable one counts as empty, which names nothing.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    Some(if values.next().is_some() { "" } else { first.to_str().unwrap_or_default() })
+}

@@ -1,0 +1,176 @@
+//! One endpoint: a backend, its sessions, their events, and the paths under which it is served.
+//!
+//! Requests and open streams hold their mount, so one that has left the table of its port serves
+//! them to their end. Sessions that nobody is using then end with it.
+
+use std::{fmt, sync::Arc};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    common::Common,
+    events::Events as EventBody,
+    response::{Response, event_stream},
+    sse::SseSessions,
+};
+use crate::{
+    config::HttpConfig,
+    downstream::http::session::{Encoding, Events, Holdings, Reading, Registry, reap},
+    relay::Backend,
+    runtime::task,
+};
+
+/// Where HTTP+SSE clients of the only endpoint, or of the first of several, post.
+const MESSAGES: &str = "/messages";
+
+/// Under which paths an endpoint is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    /// Streamable HTTP.
+    pub(crate) stream: Option<String>,
+    /// The event stream of HTTP+SSE.
+    pub(crate) sse: Option<String>,
+    /// Where clients of HTTP+SSE post.
+    pub(crate) messages: Messages,
+}
+
+/// How the requests are recognised with which HTTP+SSE clients post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Messages {
+    /// Raw targets that begin like this, which is how the original matches them.
+    Prefix(String),
+    /// This path.
+    Path(String),
+}
+
+impl Messages {
+    /// What the endpoint event names.
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Prefix(path) | Self::Path(path) => path,
+        }
+    }
+}
+
+impl Paths {
+    /// Those of a proxy that has one endpoint.
+    pub(crate) fn of(config: &HttpConfig) -> Self {
+        Self {
+            stream: config.stream_endpoint.clone(),
+            sse: config.sse_endpoint.clone(),
+            messages: Messages::Prefix(MESSAGES.to_owned()),
+        }
+    }
+
+    /// The same ones below a prefix, `/servers/NAME` for example.
+    pub(crate) fn below(prefix: &str, config: &HttpConfig) -> Self {
+        let join = |path: &String| format!("{prefix}{path}");
+        Self {
+            stream: config.stream_endpoint.as_ref().map(join),
+            sse: config.sse_endpoint.as_ref().map(join),
+            messages: Messages::Path(format!("{prefix}{MESSAGES}")),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Mount {
+    pub(super) common: Arc<Common>,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) sse: Arc<SseSessions>,
+    pub(super) paths: Paths,
+    pub(super) stateless: bool,
+    /// Messages of the modern era are served on the stream endpoint.
+    pub(super) modern: bool,
+    pub(super) encoding: Encoding,
+    pub(super) events: Events,
+    pub(super) max_in_flight: Option<usize>,
+    reaper: Option<JoinHandle<()>>,
+    over: CancellationToken,
+}
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mount").field("paths", &self.paths).finish_non_exhaustive()
+    }
+}
+
+impl Mount {
+    /// An endpoint for this backend; needs a runtime.
+    pub(crate) fn new(
+        config: &HttpConfig,
+        paths: Paths,
+        backend: Arc<dyn Backend>,
+        common: Arc<Common>,
+    ) -> Arc<Self> {
+        let registry = Arc::<Registry>::default();
+        let timeout = config.session_idle_timeout;
+        let reaper = timeout.map(|timeout| task::spawn(reap(Arc::clone(&registry), timeout)));
+        let stored_outside = common.host.as_ref().is_some_and(|host| host.stores_events());
+        let kept = config.event_store.map_or(Events::Forgotten, Events::Kept);
+        let encodings = [Encoding::EventStream, Encoding::Json];
+        Arc::new(Self {
+            modern: config.modern && backend.serves_modern(),
+            common,
+            backend,
+            registry,
+            sse: Arc::default(),
+            paths,
+            stateless: config.stateless,
+            encoding: encodings[usize::from(config.enable_json_response)],
+            events: if stored_outside { Events::StoredOutside } else { kept },
+            max_in_flight: config.max_in_flight,
+            reaper,
+            over: CancellationToken::new(),
+        })
+    }
+
+    /// The response that reads a stream; the endpoint is there as long as it is read.
+    pub(super) fn streamed(
+        self: &Arc<Self>,
+        reading: Reading,
+        guard: impl Send + Sync + 'static,
+    ) -> Response {
+        let metrics = self.common.metrics.as_ref();
+        event_stream(EventBody::new(reading, metrics, (guard, Arc::clone(self))))
+    }
+
+    /// What its sessions hold in memory.
+    pub(super) fn held(&self) -> Holdings {
+        let held = self.registry.held();
+        let (sse_sessions, sse_queued) = self.sse.held();
+        Holdings { sse_sessions, queued_bytes: held.queued_bytes + sse_queued, ..held }
+    }
+
+    /// Ends what would go on for ever once the endpoint has left the table; calls go on.
+    pub(crate) fn retire(&self) {
+        self.registry.end_standalone();
+        self.sse.close_idle();
+    }
+
+    /// Cancelled when the last request and the last stream have left.
+    pub(crate) fn over(&self) -> CancellationToken {
+        self.over.clone()
+    }
+
+    /// Ends every session: open streams end, sessions are unknown from now on.
+    pub(crate) fn close(&self) {
+        if let Some(reaper) = &self.reaper {
+            reaper.abort();
+        }
+        self.sse.close_all();
+        self.backend.end_subscriptions();
+        for session in self.registry.remove_all() {
+            session.close();
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.close();
+        self.over.cancel();
+    }
+}

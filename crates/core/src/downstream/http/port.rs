@@ -1,0 +1,109 @@
+//! One port: what every request that comes through it is held to, whatever it is for.
+
+use std::{fmt, sync::Arc};
+
+use http::HeaderValue;
+use tokio::sync::watch;
+
+use super::{
+    admin::{self, Admin},
+    common::Common,
+    cors::Cors,
+    routes::Routes,
+};
+use crate::{
+    config::{AllowedHosts, HttpConfig},
+    host::Host,
+    metrics::Metrics,
+    relay::Readiness,
+    runtime::seats::Seats,
+};
+
+/// What a port shares with the rest of the proxy.
+#[derive(Clone)]
+pub(crate) struct Behind {
+    pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) connections: Arc<Seats>,
+    pub(crate) metrics: Option<Arc<Metrics>>,
+    pub(crate) shows_metrics: bool,
+    /// Asked whatever only the embedding program can answer.
+    pub(crate) host: Option<Arc<dyn Host>>,
+}
+
+impl fmt::Debug for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Behind").field("readiness", &self.readiness).finish_non_exhaustive()
+    }
+}
+
+/// See the module.
+pub(crate) struct Port {
+    pub(super) common: Arc<Common>,
+    routes: watch::Sender<Arc<Routes>>,
+    pub(super) admin: axum::Router,
+    /// `/metrics` is served here too, behind the key.
+    pub(super) shows_metrics: bool,
+    pub(super) cors: Option<Cors>,
+    pub(super) allowed_hosts: AllowedHosts,
+    pub(super) keep_alive: HeaderValue,
+    pub(super) normalize_charset: bool,
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("common", &self.common).finish_non_exhaustive()
+    }
+}
+
+impl Port {
+    /// A port that serves nothing but health yet.
+    pub(crate) fn new(config: &HttpConfig, behind: Behind) -> Self {
+        let routes = watch::Sender::default();
+        let admin = Admin {
+            readiness: behind.readiness,
+            metrics: behind.metrics.clone(),
+            routes: routes.subscribe(),
+            connections: behind.connections,
+        };
+        let seconds = config.keep_alive_timeout.as_secs();
+        Self {
+            common: Arc::new(Common::new(config, behind.host, behind.metrics)),
+            routes,
+            admin: admin::routes(admin),
+            shows_metrics: behind.shows_metrics,
+            cors: config.cors.clone().map(Cors::new),
+            allowed_hosts: config.allowed_hosts.clone(),
+            keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
+                .unwrap_or(HeaderValue::from_static("timeout=300")),
+            normalize_charset: config.normalize_charset,
+        }
+    }
+
+    /// What endpoints of this port are made with.
+    pub(crate) fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// The table by which requests are served now.
+    pub(crate) fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.borrow())
+    }
+
+    /// Serves requests by this table from now on; the one before it. Endpoints that are in the old
+    /// one only serve the requests and streams that they have, to their end.
+    pub(crate) fn exchange(&self, routes: Routes) -> Arc<Routes> {
+        self.routes.send_replace(Arc::new(routes))
+    }
+
+    /// What the proxy says about itself, for a port of its own.
+    pub(crate) fn admin(&self) -> axum::Router {
+        self.admin.clone()
+    }
+
+    /// Ends every session of every endpoint.
+    pub(crate) fn close(&self) {
+        for mount in self.routes().mounts() {
+            mount.close();
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which path leads to which endpoint. A table never changes; the port exchanges one for another.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use http::{Method, Uri};
+
+use super::mount::{Messages, Mount};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    mounts: Vec<Arc<Mount>>,
+    /// Sorted by their paths.
+    endpoints: Vec<(String, Endpoints)>,
+    /// Those whose messages are recognised by the beginning of the raw target.
+    prefixed: Vec<Arc<Mount>>,
+    reserved: Vec<Reserved>,
+}
+
+/// What is served under one path.
+#[derive(Debug, Default)]
+pub(super) struct Endpoints {
+    pub(super) stream: Option<Arc<Mount>>,
+    pub(super) sse: Option<Arc<Mount>>,
+    messages: Option<Arc<Mount>>,
+}
+
+/// Routes of the proxy's own that are no endpoint: `/servers`, `/.well-known/…`.
+pub(crate) struct Reserved {
+    /// Paths that begin like this belong to the router, up to a `/` or to their end.
+    pub(crate) prefix: &'static str,
+    pub(crate) access: Access,
+    pub(crate) router: axum::Router,
+}
+
+/// Who may read what is reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Everybody,
+    /// Those who may use the endpoints.
+    Authenticated,
+}
+
+impl fmt::Debug for Reserved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reserved").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl Reserved {
+    fn takes(&self, path: &str) -> bool {
+        path.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl Routes {
+    /// Serves these endpoints; of two under one path the first is served.
+    pub(crate) fn new(mounts: Vec<Arc<Mount>>) -> Self {
+        let mut endpoints = BTreeMap::<String, Endpoints>::new();
+        let mut prefixed = Vec::new();
+        for mount in &mounts {
+            if let Some(path) = &mount.paths.stream {
+                let known = endpoints.entry(path.clone()).or_default();
+                known.stream.get_or_insert_with(|| Arc::clone(mount));
+            }
+            let Some(path) = &mount.paths.sse else { continue };
+            let known = endpoints.entry(path.clone()).or_default();
+            known.sse.get_or_insert_with(|| Arc::clone(mount));
+            match &mount.paths.messages {
+                Messages::Prefix(_) => prefixed.push(Arc::clone(mount)),
+                Messages::Path(path) => {
+                    let known = endpoints.entry(path.clone()).or_default();
+                    known.messages.get_or_insert_with(|| Arc::clone(mount));
+                }
+            }
+        }
+        Self { mounts, endpoints: endpoints.into_iter().collect(), prefixed, reserved: Vec::new() }
+    }
+
+    /// Serves these routes, too, where no endpoint is in their place.
+    #[must_use]
+    pub(crate) fn with_reserved(mut self, reserved: Reserved) -> Self {
+        self.reserved.push(reserved);
+        self
+    }
+
+    /// All endpoints.
+    pub(crate) fn mounts(&self) -> &[Arc<Mount>] {
+        &self.mounts
+    }
+
+    /// What is served under a path.
+    pub(super) fn at(&self, path: &str) -> Option<&Endpoints> {
+        let found = self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()?;
+        Some(&self.endpoints[found].1)
+    }
+
+    /// The endpoint to whose HTTP+SSE sessions this request brings a message.
+    pub(super) fn messages(
+        &self,
+        method: &Method,
+        target: &Uri,
+        path: &str,
+    ) -> Option<&Arc<Mount>> {
+        if *method != Method::POST {
+            return None;
+        }
+        let raw = target.path_and_query().map_or("/", |target| target.as_str());
+        let mut named = self.prefixed.iter().filter(|mount| {
+            let Messages::Prefix(prefix) = &mount.paths.messages else { return false };
+            raw.starts_with(prefix)
+        });
+        let Some(first) = named.next() else { return self.at(path)?.messages.as_ref() };
+        let theirs = |mount: &&Arc<Mount>| mount.has_sse_session(target.query());
+        named.find(theirs).or(Some(first))
+    }
+
+    /// The reserved routes that this path is one of.
+    pub(super) fn reserved(&self, path: &str) -> Option<&Reserved> {
+        self.reserved.iter().find(|reserved| reserved.takes(path))
+    }
+}
