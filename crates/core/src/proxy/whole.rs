@@ -8,27 +8,25 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    config::{Isolation, ProxyConfig, Upstream, UpstreamConfig},
-    era::Era,
+    config::ProxyConfig,
     error::Error,
     host::Host,
     proxy::ports::{CONNECTION_GRACE, Ports, Served},
-    relay::{Backend, OnDemand, Readiness},
     tunnel::{self, Tunnel},
-    upstream::{Guard, Nursery, Remote, ServerPool, Supervisor},
+    upstream::{Guard, Upstream, start},
 };
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    server: Server,
+    server: Box<dyn Upstream>,
     ports: Ports,
     shutdown_timeout: Duration,
 }
 
 /// A proxy whose server answers and whose port is not open yet.
 pub struct Connected {
-    server: Server,
+    server: Box<dyn Upstream>,
     config: ProxyConfig,
     host: Option<Arc<dyn Host>>,
 }
@@ -48,7 +46,7 @@ impl Proxy {
             if config.metrics.on_front && config.http.auth.api_key.is_none() {
                 return Err(Error::OpenMetrics);
             }
-            let server = Server::start(&config.upstream, guard).await?;
+            let server = start(&config.upstream, guard).await?;
             Ok(Connected { server, config, host: None })
         })
     }
@@ -61,7 +59,7 @@ impl Proxy {
     /// Waits until the server has ended for good; says why. Servers that are not shared end with
     /// their clients, so there is nothing to wait for.
     pub fn ended(&self) -> BoxFuture<'_, String> {
-        Box::pin(self.server.ended())
+        self.server.ended()
     }
 
     /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
@@ -113,7 +111,8 @@ impl Connected {
         let shutdown_timeout = config.graceful_shutdown_timeout;
         let (backend, readiness) = (server.backend(), server.readiness());
         Box::pin(async move {
-            match Ports::open(&config.http, &config.metrics, Served::one(backend, readiness, host)) {
+            match Ports::open(&config.http, &config.metrics, Served::one(backend, readiness, host))
+            {
                 Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
                 Err(error) => {
                     server.stop(shutdown_timeout).await;
@@ -121,75 +120,5 @@ impl Connected {
                 }
             }
         })
-    }
-}
-
-/// The server behind a proxy, or one for each of its clients.
-#[derive(Debug)]
-enum Server {
-    Shared(Supervisor),
-    Dedicated(Nursery, Box<UpstreamConfig>),
-    ServerPool(ServerPool),
-    Remote(Remote),
-}
-
-impl Server {
-    async fn start(config: &Upstream, guard: Option<Guard>) -> Result<Self, Error> {
-        let config = match config {
-            Upstream::Command(config) => config,
-            Upstream::Remote(config) => return Ok(Self::Remote(Remote::new(config)?)),
-        };
-        if config.isolation == Isolation::Shared {
-            let config = UpstreamConfig::clone(config);
-            return Ok(Self::Shared(Supervisor::start(config, guard).await?));
-        }
-        let nursery = Nursery::start(config, guard).await?;
-        Ok(match nursery.era() {
-            Era::Legacy => Self::Dedicated(nursery, config.clone()),
-            Era::Modern => Self::ServerPool(ServerPool::new(nursery, config)),
-        })
-    }
-
-    fn backend(&self) -> Arc<dyn Backend> {
-        match self {
-            Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(nursery, config) => nursery.backend(config),
-            Self::ServerPool(pool) => Arc::new(pool.clone()),
-            Self::Remote(remote) => Arc::new(remote.clone()),
-        }
-    }
-
-    fn readiness(&self) -> Arc<dyn Readiness> {
-        match self {
-            Self::Shared(supervisor) => supervisor.backend(),
-            Self::Dedicated(nursery, _) => Arc::new(nursery.clone()),
-            Self::ServerPool(pool) => Arc::new(pool.clone()),
-            Self::Remote(_) => Arc::new(OnDemand),
-        }
-    }
-
-    fn name(&self) -> Option<String> {
-        match self {
-            Self::Shared(supervisor) => supervisor.backend().server_name(),
-            Self::Dedicated(..) | Self::ServerPool(_) | Self::Remote(_) => None,
-        }
-    }
-
-    async fn ended(&self) -> String {
-        match self {
-            Self::Shared(supervisor) => supervisor.backend().ended().await.message,
-            Self::Dedicated(..) | Self::ServerPool(_) | Self::Remote(_) => {
-                std::future::pending().await
-            }
-        }
-    }
-
-    async fn stop(self, budget: Duration) {
-        match self {
-            Self::Shared(supervisor) => supervisor.stop(budget).await,
-            Self::Dedicated(nursery, _) => nursery.stop(budget).await,
-            Self::ServerPool(pool) => pool.stop(budget).await,
-            Self::Remote(remote) => remote.stop(budget).await,
-        }
     }
 }

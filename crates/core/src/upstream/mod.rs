@@ -6,6 +6,7 @@ mod handshake;
 mod hang;
 mod held_connection;
 mod http;
+mod late;
 mod lines;
 mod negotiation;
 mod nursery;
@@ -14,15 +15,17 @@ mod pool;
 mod process;
 mod program;
 mod restart;
+mod start;
 mod stderr;
 mod supervisor;
 mod tenancy;
 
 pub use guard::{Guard, groups_left};
 pub(crate) use http::Remote;
-pub(crate) use nursery::Nursery;
-pub(crate) use pool::ServerPool;
-pub(crate) use supervisor::Supervisor;
+use nursery::Nursery;
+use pool::ServerPool;
+pub(crate) use start::{Upstream, start};
+use supervisor::Supervisor;
 
 #[cfg(test)]
 mod tests;

@@ -168,7 +168,7 @@ impl Pool {
     fn servers(&self) -> Vec<Arc<Shared>> {
         let state = self.lock();
         let running = state.running.values().flatten();
-        running.map(|running| running.supervisor.backend()).collect()
+        running.map(|running| running.supervisor.shared()).collect()
     }
 
     /// A server of one's own.
@@ -226,7 +226,7 @@ impl Pool {
             }
         };
         self.nursery.succeeded();
-        let server = supervisor.backend();
+        let server = supervisor.shared();
         match self.occupy(number, Running { supervisor, permit }) {
             None => Ok(server),
             Some(unwanted) => {
@@ -248,7 +248,7 @@ impl Pool {
     fn end(&self, number: u64) {
         let running = self.lock().running.remove(&number).flatten();
         if let Some(running) = running {
-            self.nursery.count_restarts(running.supervisor.backend().servers().restarts);
+            self.nursery.count_restarts(running.supervisor.shared().servers().restarts);
             self.nursery.spawn(async move {
                 let Running { supervisor, permit } = running;
                 supervisor.stop(STOP_AFTER_FAILURE).await;

@@ -75,7 +75,7 @@ impl Supervisor {
     }
 
     /// What its clients connect to.
-    pub(crate) fn backend(&self) -> Arc<Shared> {
+    pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }
 

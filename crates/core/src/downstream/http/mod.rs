@@ -39,3 +39,6 @@ pub(crate) use metrics_port::MetricsPort;
 pub(crate) use mount::{Mount, Paths};
 pub(crate) use port::{Behind, Port};
 pub(crate) use routes::Routes;
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ impl Paths {
     }
 
     /// The same ones below a prefix, `/servers/NAME` for example.
+    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     pub(crate) fn below(prefix: &str, config: &HttpConfig) -> Self {
         let join = |path: &String| format!("{prefix}{path}");
         Self {
@@ -145,12 +146,14 @@ impl Mount {
     }
 
     /// Ends what would go on for ever once the endpoint has left the table; calls go on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     pub(crate) fn retire(&self) {
         self.registry.end_standalone();
         self.sse.close_idle();
     }
 
     /// Cancelled when the last request and the last stream have left.
+    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     pub(crate) fn over(&self) -> CancellationToken {
         self.over.clone()
     }

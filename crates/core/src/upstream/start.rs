@@ -1,0 +1,138 @@
+//! From a configuration to what runs: the one place where it is chosen.
+
+use std::{fmt, future::pending, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+use super::{Guard, Nursery, Remote, ServerPool, Supervisor, late::Late};
+use crate::{
+    config::{self, Isolation, UpstreamConfig, UpstreamProtocol},
+    era::Era,
+    error::Error,
+    relay::{Backend, Dedicated, OnDemand, Readiness},
+};
+
+/// What is behind an endpoint: a server, one for each of its clients, or a remote one.
+pub(crate) trait Upstream: fmt::Debug + Send + Sync {
+    /// What clients connect to.
+    fn backend(&self) -> Arc<dyn Backend>;
+
+    /// Whether it can take calls.
+    fn readiness(&self) -> Arc<dyn Readiness>;
+
+    /// Name and version the server gives itself, once it has said so.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    /// Waits until the server has ended for good; says why. Servers that are not shared end with
+    /// their clients, so there is nothing to wait for.
+    fn ended(&self) -> BoxFuture<'_, String> {
+        Box::pin(pending())
+    }
+
+    /// Ends it and whatever it has started, within `budget`.
+    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Starts what is configured. With `listen_early` no handshake is waited for: clients that come
+/// earlier wait instead. The guard ends what was started if the proxy is killed.
+pub(crate) async fn start(
+    config: &config::Upstream,
+    guard: Option<Guard>,
+) -> Result<Box<dyn Upstream>, Error> {
+    let config = match config {
+        config::Upstream::Command(config) => config,
+        config::Upstream::Remote(config) => return Ok(Box::new(Remote::new(config)?)),
+    };
+    if config.isolation == Isolation::Shared {
+        return Ok(Box::new(Supervisor::start(UpstreamConfig::clone(config), guard).await?));
+    }
+    if config.listen_early && config.protocol == UpstreamProtocol::Auto {
+        return Ok(Box::new(Late::start(UpstreamConfig::clone(config), guard)?));
+    }
+    unshared(config, guard).await
+}
+
+/// Servers of the era that they turn out to speak.
+pub(super) async fn unshared(
+    config: &UpstreamConfig,
+    guard: Option<Guard>,
+) -> Result<Box<dyn Upstream>, Error> {
+    let nursery = Nursery::start(config, guard).await?;
+    Ok(match nursery.era() {
+        Era::Legacy => Box::new(Unshared { backend: nursery.backend(config), nursery }),
+        Era::Modern => Box::new(ServerPool::new(nursery, config)),
+    })
+}
+
+impl Upstream for Supervisor {
+    fn backend(&self) -> Arc<dyn Backend> {
+        self.shared()
+    }
+
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        self.shared()
+    }
+
+    fn name(&self) -> Option<String> {
+        self.shared().server_name()
+    }
+
+    fn ended(&self) -> BoxFuture<'_, String> {
+        Box::pin(async { self.shared().ended().await.message })
+    }
+
+    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
+        Box::pin((*self).stop(budget))
+    }
+}
+
+/// Servers of the 2025 era, each with one client.
+#[derive(Debug)]
+struct Unshared {
+    nursery: Nursery,
+    backend: Arc<Dedicated>,
+}
+
+impl Upstream for Unshared {
+    fn backend(&self) -> Arc<dyn Backend> {
+        Arc::<Dedicated>::clone(&self.backend)
+    }
+
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(self.nursery.clone())
+    }
+
+    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.nursery.stop(budget))
+    }
+}
+
+impl Upstream for ServerPool {
+    fn backend(&self) -> Arc<dyn Backend> {
+        Arc::new(self.clone())
+    }
+
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(self.clone())
+    }
+
+    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
+        Box::pin((*self).stop(budget))
+    }
+}
+
+impl Upstream for Remote {
+    fn backend(&self) -> Arc<dyn Backend> {
+        Arc::new(self.clone())
+    }
+
+    fn readiness(&self) -> Arc<dyn Readiness> {
+        Arc::new(OnDemand)
+    }
+
+    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
+        Box::pin((*self).stop(budget))
+    }
+}
