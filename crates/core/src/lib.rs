@@ -6,6 +6,7 @@ pub mod config;
 mod downstream;
 mod era;
 mod error;
+pub mod fleet;
 pub mod host;
 #[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]

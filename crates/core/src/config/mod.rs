@@ -6,6 +6,7 @@
 mod access;
 mod command;
 mod defaults;
+mod fleet;
 mod http;
 mod metrics;
 mod remote;
@@ -24,6 +25,7 @@ pub use defaults::{
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
     DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
 };
+pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use remote::{

@@ -4,10 +4,12 @@
 //! A check takes any bytes and panics if what has to hold does not. The kept corpora are run
 //! through the checks by the tests.
 
+mod config;
 mod crossing;
 mod eras;
 pub mod hot;
 
+pub use config::config;
 pub use crossing::{Case, Emitted};
 pub use eras::{dialogue, modern_server, modern_to_legacy};
 
@@ -26,7 +28,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzzers of this crate.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("envelope", envelope),
     ("splice", splice),
     ("line", line),
@@ -37,6 +39,7 @@ pub const TARGETS: [Target; 10] = [
     ("modern_to_legacy", modern_to_legacy),
     ("modern_server", modern_server),
     ("dialogue", dialogue),
+    ("config", config),
 ];
 
 /// Scans a message or a batch.

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 18] = [
+const MAY_USE: [(&str, &[&[&str]]); 19] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -28,7 +28,8 @@ const MAY_USE: [(&str, &[&[&str]]); 18] = [
     ("upstream", EDGE),
     ("tunnel", &[&["runtime", "telemetry"]]),
     ("proxy", ABOVE),
-    ("internals", ABOVE),
+    ("fleet", &[&["config"]]),
+    ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet"]]),
     ("lib", &[]),
 ];
 

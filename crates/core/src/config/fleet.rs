@@ -1,0 +1,53 @@
+//! Many servers behind one port.
+
+use std::time::Duration;
+
+use super::{HttpConfig, MetricsConfig, Rules, Upstream};
+
+/// Many servers behind one port: each under a name, all of them merged, and parts of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FleetConfig {
+    /// The port, and the paths of the merged endpoint.
+    pub http: HttpConfig,
+    /// Prometheus metrics; nothing is counted by default.
+    pub metrics: MetricsConfig,
+    /// Budget of a shutdown, and the time that calls of a removed server have.
+    pub graceful_shutdown_timeout: Duration,
+    /// In the order of the file; no name is there twice.
+    pub servers: Vec<ServerConfig>,
+    /// Names for parts of the servers.
+    pub groups: Vec<GroupConfig>,
+}
+
+impl FleetConfig {
+    /// The servers that are switched on.
+    pub fn enabled(&self) -> impl Iterator<Item = &ServerConfig> {
+        self.servers.iter().filter(|server| server.enabled)
+    }
+}
+
+/// One of many servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerConfig {
+    /// What it is called in paths, logs and metrics.
+    pub name: String,
+    /// Where it is; or a sentence that says why that is not known.
+    pub upstream: Result<Upstream, String>,
+    /// It is served.
+    pub enabled: bool,
+    /// What of it is served.
+    pub rules: Rules,
+    /// The proxy is not ready without it.
+    pub required: bool,
+    /// It is started when it is first needed.
+    pub lazy: bool,
+}
+
+/// A name for some of the servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// What it is called in paths.
+    pub name: String,
+    /// Names of servers, in the order of the file.
+    pub servers: Vec<String>,
+}

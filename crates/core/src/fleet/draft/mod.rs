@@ -1,0 +1,178 @@
+//! One server as a file has it: read and checked, its variables not yet put in.
+//!
+//! A value of the wrong kind is a fault of the file. What keeps only this server from being served,
+//! like a transport that the proxy cannot speak, is a fault of the server.
+
+mod limits;
+mod remote;
+mod stdio;
+
+use super::{
+    block::{self, Block},
+    dialect::Dialect,
+    document::{Member, Source},
+    fault::{Fault, quoted},
+    members::{Members, Text, Unused},
+    setting::{DraftSetting, Vocabulary},
+};
+use crate::config::Rules;
+
+/// A server before its variables are put in.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) name: Text,
+    pub(super) launch: Result<Launch, Fault>,
+    /// The user has not switched it off.
+    pub(super) enabled: bool,
+    pub(super) rules: Rules,
+    pub(super) required: bool,
+    pub(super) lazy: bool,
+    pub(super) unused: Vec<Unused>,
+}
+
+/// How a server is reached: what a command line would say of it.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// Program and arguments; or the URL alone.
+    pub(super) words: Vec<Text>,
+    /// In the words of the command line's flags; of two with the same name the later counts.
+    pub(super) settings: Vec<DraftSetting>,
+}
+
+/// What is known about a server while it is read.
+struct Reading<'a> {
+    members: Members<'a>,
+    dialect: Dialect,
+    block: Block,
+}
+
+/// Why a server cannot be read.
+enum Refusal {
+    /// The file is broken.
+    File(Fault),
+    /// This server cannot be served.
+    Server(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::File(fault)
+    }
+}
+
+/// Reads one server.
+pub(super) fn read(
+    key: &str,
+    member: &Member,
+    source: &Source,
+    dialect: Dialect,
+    vocabulary: &Vocabulary,
+) -> Result<Draft, Fault> {
+    let path = format!("{key}.{}", member.name);
+    let members = Members::of(&member.node, &path, source)?;
+    let block = block::of_server(&members, vocabulary)?;
+    let mut reading = Reading { members, dialect, block };
+    let enabled = reading.enabled()?;
+    reading.client_consent();
+    limits::restrict(&reading.members, &mut reading.block.rules)?;
+    let launch = match reading.launch() {
+        Ok(launch) => Ok(launch),
+        Err(Refusal::Server(fault)) => Err(fault),
+        Err(Refusal::File(fault)) => return Err(fault),
+    };
+    Ok(Draft {
+        name: Text { value: member.name.clone(), at: member.at },
+        launch: usable_name(&member.name).map_err(|why| source.fault(member.at, why)).and(launch),
+        enabled,
+        rules: reading.block.rules,
+        required: reading.block.required,
+        lazy: reading.block.lazy,
+        unused: reading.members.unused(),
+    })
+}
+
+/// A name has to be one segment of a path.
+pub(super) fn usable_name(name: &str) -> Result<(), String> {
+    match name {
+        "" | "." | ".." => Err(format!(
+            "a server cannot be served under the name {}; call it something else",
+            quoted(name)
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Reading<'_> {
+    fn enabled(&self) -> Result<bool, Fault> {
+        let disabled = self.members.boolean("disabled")?.unwrap_or(false);
+        Ok(!disabled && self.members.boolean("enabled")?.unwrap_or(true))
+    }
+
+    /// Who need not be asked before a call is a matter of the client.
+    fn client_consent(&self) {
+        for name in ["autoApprove", "alwaysAllow", "trust"] {
+            self.members.ignore(name, "what needs nobody's consent is decided by each client");
+        }
+    }
+
+    fn launch(&mut self) -> Result<Launch, Refusal> {
+        let members = &self.members;
+        // A description for people; clients show it.
+        for name in ["title", "description"] {
+            members.ignore(name, "it is for people");
+        }
+        self.refuse_two_transports()?;
+        if let Some(sandboxed) = members.get("sandboxEnabled")
+            && members.boolean("sandboxEnabled")? == Some(true)
+            && !self.block.ignores_sandbox
+        {
+            return Err(self.server(
+                sandboxed.at,
+                "the client runs this server in a sandbox, which the proxy cannot do; \
+                 \"mcp-proxy\": { \"sandbox\": \"ignore\" } runs it without one",
+            ));
+        }
+        let mut launch = if members.get("command").is_some() {
+            stdio::launch(members)?
+        } else if let Some(url) = self.url()? {
+            remote::launch(self, url)?
+        } else {
+            return Err(self.server(
+                members.at,
+                "neither a command nor a URL says how this server is reached",
+            ));
+        };
+        launch.settings.extend(limits::times(members, self.dialect)?);
+        launch.settings.append(&mut self.block.settings);
+        Ok(launch)
+    }
+
+    /// Members that say where a remote server is.
+    fn url(&self) -> Result<Option<(&'static str, Text)>, Fault> {
+        for name in ["httpUrl", "serverUrl", "url"] {
+            if let Some(url) = self.members.text(name)? {
+                return Ok(Some((name, url)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Two places for one server mean two things.
+    fn refuse_two_transports(&self) -> Result<(), Refusal> {
+        let places = ["command", "httpUrl", "serverUrl", "url"];
+        let mut found = places.iter().filter_map(|name| self.members.get(name));
+        if let (Some(first), Some(second)) = (found.next(), found.next()) {
+            let both = format!(
+                "{} and {} are both here; which of them is this server?",
+                quoted(&first.name),
+                quoted(&second.name)
+            );
+            return Err(Refusal::File(self.members.source.fault(second.at, both)));
+        }
+        Ok(())
+    }
+
+    fn server(&self, at: usize, message: &str) -> Refusal {
+        Refusal::Server(self.members.source.fault(at, message.to_owned()))
+    }
+}

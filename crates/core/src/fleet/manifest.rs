@@ -1,0 +1,204 @@
+//! A whole file: whose it is, its servers, and our own settings in it.
+
+use std::sync::Arc;
+
+use super::{
+    block::{self, Group},
+    dialect::{self, Dialect},
+    document::{self, Source, Value},
+    draft::{self, Draft},
+    fault::{Fault, quoted},
+    inputs::{self, Input},
+    members::{Members, Unused},
+    prefix,
+    setting::{DraftSetting, Setting, Vocabulary},
+    variables::{Expansion, Variables},
+};
+use crate::config::Rules;
+
+/// A file that was read; its variables are not put in yet.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    source: Source,
+    dialect: Dialect,
+    drafts: Vec<Draft>,
+    settings: Vec<DraftSetting>,
+    groups: Vec<Group>,
+    inputs: Vec<Input>,
+    unused: Vec<Unused>,
+}
+
+/// A server with its variables put in.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// As the file calls it.
+    pub name: String,
+    /// Where the file has it.
+    pub position: super::fault::Position,
+    /// How it is reached, or why that is not known.
+    pub launch: Result<Start, Fault>,
+    /// The user has not switched it off.
+    pub enabled: bool,
+    /// What of it is served.
+    pub rules: Rules,
+    /// The proxy is not ready without it.
+    pub required: bool,
+    /// It is started when it is first needed.
+    pub lazy: bool,
+}
+
+/// How a server is reached, as a command line would say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Program and arguments; or the URL alone.
+    pub words: Vec<String>,
+    /// In the order of what counts least to what counts most.
+    pub settings: Vec<Setting>,
+}
+
+impl Manifest {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is wrong with the file as a whole; what keeps one server from being served is in its
+    /// [`Entry`].
+    pub fn read(
+        file: &str,
+        bytes: &[u8],
+        told: Option<Dialect>,
+        vocabulary: &Vocabulary,
+    ) -> Result<Self, Fault> {
+        let source = Source::new(file, bytes)?;
+        let tree = document::read(&source)?;
+        let shape = dialect::recognise(&tree, &source, told)?;
+        let top = Members::of(&tree, "", &source)?;
+        let servers = Members::of(shape.servers, shape.key, &source)?;
+        let read = |member| draft::read(shape.key, member, &source, shape.dialect, vocabulary);
+        let mut drafts: Vec<Draft> = servers.all().iter().map(read).collect::<Result<_, _>>()?;
+        let block = block::of_top(&top, vocabulary, shape.servers)?;
+        let inputs = inputs::read(&top)?;
+        // Asked for, so that they do not count as unused.
+        for name in [shape.key, "$schema"] {
+            top.get(name);
+        }
+        restrict_servers(&top, &mut drafts)?;
+        refuse_equal_prefixes(&mut drafts, &source);
+        let unused = top.unused().into_iter().chain(drafts.iter().flat_map(|d| d.unused.clone()));
+        Ok(Self {
+            dialect: shape.dialect,
+            unused: unused.collect(),
+            settings: block.settings,
+            groups: block.groups,
+            source: source.clone(),
+            drafts,
+            inputs,
+        })
+    }
+
+    /// Whose file it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The file as the user named it.
+    pub fn file(&self) -> Arc<str> {
+        self.source.file().into()
+    }
+
+    /// What is in the file and means nothing to the proxy, in the order of the file.
+    pub fn unused(&self) -> &[Unused] {
+        &self.unused
+    }
+
+    /// What the file would have somebody asked, of what its servers refer to.
+    pub fn inputs(&self) -> Vec<&Input> {
+        let text = self.source.text();
+        let used = |input: &&Input| text.contains(&format!("${{input:{}", input.id));
+        self.inputs.iter().filter(used).collect()
+    }
+
+    /// Named parts of the servers, in the order of the file.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.groups.iter().map(|group| (group.name.as_str(), group.servers.as_slice()))
+    }
+
+    /// What the block at the top says.
+    ///
+    /// # Errors
+    /// A variable that is not set: a missing key must not leave the port open.
+    pub fn settings(&self, variables: &Variables) -> Result<Vec<Setting>, Fault> {
+        let expansion = self.expansion(variables);
+        self.settings.iter().map(|setting| setting.expand(&expansion)).collect()
+    }
+
+    /// The servers, in the order of the file.
+    pub fn entries(&self, variables: &Variables) -> Vec<Entry> {
+        let expansion = self.expansion(variables);
+        let entry = |draft: &Draft| Entry {
+            name: draft.name.value.clone(),
+            position: self.source.position(draft.name.at),
+            launch: start(draft, &expansion),
+            enabled: draft.enabled,
+            rules: draft.rules.clone(),
+            required: draft.required,
+            lazy: draft.lazy,
+        };
+        self.drafts.iter().map(entry).collect()
+    }
+
+    fn expansion<'a>(&'a self, variables: &'a Variables) -> Expansion<'a> {
+        Expansion { source: &self.source, dialect: self.dialect, variables }
+    }
+}
+
+fn start(draft: &Draft, expansion: &Expansion<'_>) -> Result<Start, Fault> {
+    let launch = draft.launch.as_ref().map_err(Clone::clone)?;
+    let words = launch.words.iter().map(|word| expansion.expand(word));
+    let settings = launch.settings.iter().map(|setting| setting.expand(expansion));
+    Ok(Start {
+        words: words.collect::<Result<_, _>>()?,
+        settings: settings.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The lists of Gemini CLI that say which servers are used at all.
+fn restrict_servers(top: &Members<'_>, drafts: &mut [Draft]) -> Result<(), Fault> {
+    let Some(member) = top.get("mcp").filter(|member| matches!(member.node.value, Value::Table(_)))
+    else {
+        return Ok(());
+    };
+    let lists = Members::of(&member.node, "mcp", top.source)?;
+    let allowed = lists.texts("allowed")?;
+    let excluded = lists.texts("excluded")?.unwrap_or_default();
+    for draft in drafts {
+        let name = &draft.name.value;
+        let is_in = |list: &[super::members::Text]| list.iter().any(|text| text.value == *name);
+        draft.enabled &= allowed.as_ref().is_none_or(|allowed| is_in(allowed)) && !is_in(&excluded);
+    }
+    Ok(())
+}
+
+/// Names that begin alike where all servers are merged would send calls to one server or the other.
+fn refuse_equal_prefixes(drafts: &mut [Draft], source: &Source) {
+    let prefixes: Vec<Option<String>> = drafts
+        .iter()
+        .map(|draft| {
+            let name = &draft.name.value;
+            let is_served = draft.enabled && draft::usable_name(name).is_ok();
+            is_served.then(|| prefix(name).to_lowercase())
+        })
+        .collect();
+    for index in 0..drafts.len() {
+        let Some(prefix) = &prefixes[index] else { continue };
+        let same = |other: &usize| *other != index && prefixes[*other].as_ref() == Some(prefix);
+        let twin = (0..drafts.len()).find(same);
+        let Some(twin) = twin else { continue };
+        let message = format!(
+            "the names {} and {} (at {}) are the same where servers are merged; rename one of them",
+            quoted(&drafts[index].name.value),
+            quoted(&drafts[twin].name.value),
+            source.position(drafts[twin].name.at),
+        );
+        drafts[index].launch = Err(source.fault(drafts[index].name.at, message));
+    }
+}

@@ -1,0 +1,32 @@
+//! Many servers: from a file that some client keeps to what is served.
+//!
+//! What is here is read one way or refused, with the place in the file. The flags of the command
+//! line come in as a [`Vocabulary`], because the skin knows them.
+
+mod block;
+pub mod clients;
+mod dialect;
+mod difference;
+mod document;
+mod draft;
+mod fault;
+mod inputs;
+mod manifest;
+mod members;
+mod names;
+mod rules;
+mod setting;
+mod variables;
+
+pub use dialect::Dialect;
+pub use difference::{Difference, Step, Tuning, difference};
+pub use fault::{Fault, Position, printable};
+pub use inputs::Input;
+pub use manifest::{Entry, Manifest, Start};
+pub use members::Unused;
+pub use names::{prefix, segment};
+pub use setting::{Kind, Known, Setting, Vocabulary};
+pub use variables::Variables;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The key `mcp-proxy`.
+
+use super::*;
+
+fn with_block(top: &str, server: &str) -> String {
+    format!(
+        "{{ \"mcpServers\": {{ \"files\": {{ \"command\": \"c\", \"mcp-proxy\": {server} }},\n \
+         \"b\": {{ \"command\": \"c\" }} }},\n\"mcp-proxy\": {top} }}"
+    )
+}
+
+fn refusal(top: &str, server: &str) -> String {
+    read("a.json", &with_block(top, server)).expect_err(top).to_string()
+}
+
+#[test]
+fn settings_are_flags_with_their_values() {
+    let top = r#"{ "port": 1, "apiKey": "${TOKEN}", "stateless": true, "allowedHosts": ["a", "b"],
+        "groups": { "safe": ["files", "files"] }, "$schema": "x" }"#;
+    let server = r#"{ "isolation": "session", "prewarm": "${EMPTY:-3}", "shell": false, "required": true, "lazy": true }"#;
+    let manifest = read("a.json", &with_block(top, server)).unwrap();
+    let show = |settings: &[Setting]| -> Vec<String> {
+        settings.iter().map(|one| format!("{} {}", one.name, one.words.join(","))).collect()
+    };
+    assert_eq!(
+        show(&manifest.settings(&variables()).unwrap()),
+        ["port 1", "apiKey s3cret", "stateless true", "allowedHosts a,b"]
+    );
+    let entry = manifest.entries(&variables()).remove(0);
+    assert!(entry.required && entry.lazy);
+    let settings = entry.launch.unwrap().settings;
+    assert_eq!(show(&settings), ["isolation session", "prewarm 3", "shell false"]);
+    assert_eq!(settings[0].position.to_string(), "1:74");
+    let groups: Vec<_> = manifest.groups().collect();
+    assert_eq!(groups, [("safe", ["files".to_owned()].as_slice())]);
+    assert!(manifest.unused().is_empty(), "{:?}", manifest.unused());
+}
+
+#[test]
+fn an_unset_variable_at_the_top_is_a_fault() {
+    let manifest = read("a.json", &with_block(r#"{ "apiKey": "x${NONE}" }"#, "{}")).unwrap();
+    let fault = manifest.settings(&variables()).expect_err("unset").to_string();
+    assert_eq!(fault, "a.json:3:28: the variable \"NONE\" is not set");
+}
+
+#[test]
+fn unknown_members_are_refused_with_advice() {
+    for (top, server, expected) in [
+        (
+            r#"{ "apikey": "x" }"#,
+            "{}",
+            "a.json:3:16: \"mcp-proxy.apikey\" is unknown; did you mean \"apiKey\"?",
+        ),
+        (
+            "{}",
+            r#"{ "isolatoin": "x" }"#,
+            "\"mcpServers.files.mcp-proxy.isolatoin\" is unknown; did you mean \"isolation\"?",
+        ),
+        (
+            "{}",
+            r#"{ "tools": { "alow": [] } }"#,
+            "tools.alow\" is unknown; did you mean \"allow\"?",
+        ),
+        ("{}", r#"{ "prompts": { "rename": {} } }"#, "prompts.rename\" is unknown"),
+        ("{}", r#"{ "prewarm": true }"#, "prewarm\" is a boolean; it has to be a number"),
+        ("{}", r#"{ "shell": "yes" }"#, "shell\" is a string; it has to be true or false"),
+        ("{}", r#"{ "isolation": 1 }"#, "isolation\" is a number; it has to be a string"),
+        (r#"{ "allowedHosts": [1] }"#, "{}", "mcp-proxy.allowedHosts[0]\" is a number"),
+        ("[]", "{}", "a.json:3:14: \"mcp-proxy\" is an array; it has to be an object"),
+        ("{}", r#"{ "sandbox": "no" }"#, "sandbox is \"no\"; it can only be \"ignore\""),
+        (
+            r#"{ "groups": { "g": ["filse"] } }"#,
+            "{}",
+            "names the server \"filse\", which is not in the file; did you mean \"files\"?",
+        ),
+        (r#"{ "groups": { "..": [] } }"#, "{}", "a group cannot be served under the name \"..\""),
+        (
+            "{}",
+            r#"{ "tools": { "rename": { "a": "x", "b": "x" } } }"#,
+            "\"a\" and \"b\" are both renamed to \"x\"",
+        ),
+        ("{}", r#"{ "tools": { "rename": { "a": "" } } }"#, "holds an empty name"),
+        (
+            "{}",
+            r#"{ "tools": { "arguments": { "a": { "b": ["${TOKEN}"] } } } }"#,
+            "variables are not put into fixed arguments",
+        ),
+    ] {
+        let fault = refusal(top, server);
+        assert!(fault.contains(expected), "{fault}\n{expected}");
+    }
+}
+
+#[test]
+fn rules_are_read() {
+    let server = r#"{ "tools": { "allow": ["read_*", "list_*"], "deny": ["*_secret"], "rename": { "read_file": "read" },
+        "describe": { "read": "Reads a file" }, "arguments": { "read": { "head": 100, "x": { "a": [null, "é\"", 1.50] } } } },
+        "prompts": { "deny": ["*"] } }"#;
+    let entry = read("a.json", &with_block("{}", server)).unwrap().entries(&variables()).remove(0);
+    let tools = &entry.rules.tools;
+    assert_eq!(
+        ["read_x", "read_secret", "write"].map(|name| tools.filter.admits(name)),
+        [true, false, false]
+    );
+    assert_eq!(tools.rename["read_file"], "read");
+    assert_eq!(tools.describe["read"], "Reads a file");
+    assert_eq!(tools.arguments["read"]["head"], "100");
+    assert_eq!(tools.arguments["read"]["x"], r#"{"a":[null,"é\"",1.50]}"#);
+    assert!(!entry.rules.prompts.admits("any") && entry.rules.resources.admits("any"));
+}
