@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 19] = [
+const MAY_USE: [(&str, &[&[&str]]); 20] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
