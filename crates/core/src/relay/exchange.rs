@@ -24,8 +24,8 @@ pub(super) struct Exchange {
     last_sign: Instant,
     /// The server was heard of since the time was last looked at.
     heard: bool,
-    /// The server waits for its client, so its silence does not count.
-    asks: bool,
+    /// Since when the server waits for its client, whose time is another.
+    asked: Option<Instant>,
     /// Whether its time is limited.
     watched: bool,
 }
@@ -39,6 +39,9 @@ impl Exchange {
     }
 }
 
+/// How long a client may take to answer what it is asked during its call: people are asked.
+pub(super) const LONGEST_ANSWER: Duration = Duration::from_mins(10);
+
 /// How long an exchange may take.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
@@ -51,11 +54,15 @@ pub(crate) struct Limits {
 impl Limits {
     /// Which limit an exchange has gone past, if any.
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
-        let passed = || {
-            let silent_since = if exchange.asks { now } else { exchange.last_sign };
-            self.passed(exchange.started, silent_since, now)
+        if !exchange.watched {
+            return None;
+        }
+        let Some(asked) = exchange.asked else {
+            return self.passed(exchange.started, exchange.last_sign, now);
         };
-        exchange.watched.then(passed).flatten()
+        let unanswered = self.silence.is_some() && now.duration_since(asked) >= LONGEST_ANSWER;
+        let total = self.passed(exchange.started, now, now);
+        unanswered.then_some(LONGEST_ANSWER).or(total)
     }
 
     /// Which limit has passed for what began and last showed a sign of life then, if any.
@@ -128,14 +135,10 @@ impl Exchanges {
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        let exchange = Exchange {
-            purpose,
-            started: now,
-            last_sign: now,
-            heard: false,
-            asks: false,
-            watched: true,
-        };
+        // Whoever pings has a limit of its own.
+        let watched = !matches!(purpose, Purpose::Ping(_));
+        let exchange =
+            Exchange { purpose, started: now, last_sign: now, heard: false, asked: None, watched };
         self.table.insert(self.next, exchange);
         self.next += 1;
     }
@@ -194,8 +197,9 @@ impl Exchanges {
 
     /// The server has begun, or ceased, to wait for its client.
     pub(super) fn ask(&mut self, asks: bool) {
+        let now = Instant::now();
         for exchange in self.table.values_mut() {
-            exchange.asks = asks;
+            exchange.asked = asks.then_some(now);
             exchange.heard = true;
         }
     }

@@ -47,7 +47,7 @@ impl Shared {
                     late.push((reply, limit));
                 }
                 Purpose::Subscription { uri } => {
-                    let (waiting, _) = state.subscriptions.answered(&uri, false);
+                    let waiting = state.answered(uri, false);
                     late.extend(waiting.into_iter().map(|reply| (reply, limit)));
                 }
                 Purpose::Listen => {

@@ -101,14 +101,14 @@ impl State {
 /// Writes one message to each sink.
 pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<'_>]) {
     for sink in audience {
-        sink.write(Outgoing { source, edits, response: false });
+        sink.write(Outgoing::new(source, edits, false));
     }
 }
 
 /// The same, for a message that was looked at.
 pub(super) fn deliver_message(audience: &[Arc<dyn Sink>], message: &Message) {
     for sink in audience {
-        sink.write_message(message, &[], false);
+        sink.write(Outgoing::of(message, &[], false));
     }
 }
 

@@ -68,8 +68,9 @@ impl Connection for Member {
             state.apply(Effect::Unsubscribe, uri);
         }
         let asked = state.bridge.leave(self.id);
+        let wished = state.subscriptions.forget(self.id);
         drop(state);
-        asked.into_iter().for_each(Reply::forget);
+        asked.into_iter().chain(wished).for_each(Reply::forget);
         for (_, exchange) in abandoned {
             if let Purpose::Call { reply, .. } = exchange.purpose {
                 reply.forget();
@@ -161,13 +162,17 @@ impl Member {
         let level = match requested_level(&request) {
             Ok(level) => level,
             Err(error) => {
+                drop(state);
                 reply.error(&error);
                 return None;
             }
         };
-        if let Some(attached) = state.members.get_mut(&self.id) {
-            attached.level = Some(level);
-        }
+        let Some(attached) = state.members.get_mut(&self.id) else {
+            drop(state);
+            reply.forget();
+            return None;
+        };
+        attached.level = Some(level);
         if level < state.level {
             state.level = level;
             let params = format!("\"level\":\"{}\"", level.name());
@@ -186,6 +191,11 @@ impl Member {
         reply: Reply,
     ) -> Result<(MutexGuard<'_, State>, Reply), Unreached> {
         let state = self.shared.lock();
+        if !state.is_open(self.id) {
+            drop(state);
+            reply.forget();
+            return Err(None);
+        }
         match &state.link {
             Link::Up { .. } => Ok((state, reply)),
             Link::Away { .. } => {
@@ -193,7 +203,9 @@ impl Member {
                 Err(Some(self.wait(request.clone(), reply)))
             }
             Link::Down(cause) => {
-                reply.error(&cause.error());
+                let error = cause.error();
+                drop(state);
+                reply.error(&error);
                 Err(None)
             }
         }
@@ -257,14 +269,16 @@ impl Member {
         }
     }
 
-    fn cancel(&self, notification: &Message) {
+    pub(super) fn cancel(&self, notification: &Message) {
         let Some(span) = notification.cancelled_id() else { return };
         let mut state = self.shared.lock();
         let id = notification.text(span);
         let Some(id) = state.exchanges.find(self.id, id) else {
-            state.waiting.cancel(self.id, id);
+            let waited = state.waiting.cancel(self.id, id);
             drop(state);
-            self.cancel_asked(id);
+            if !waited {
+                self.cancel_asked(id);
+            }
             return;
         };
         let exchange = state.exchanges.remove(id);
@@ -314,24 +328,34 @@ impl Member {
             }
             Link::Up { .. } | Link::Away { .. } => return Err(Held::Away(request, reply)),
             Link::Down(cause) => {
-                reply.error(&cause.error());
+                let error = cause.error();
+                drop(state);
+                reply.error(&error);
                 return Ok(());
             }
         };
+        if !state.begun(self.id) {
+            drop(state);
+            reply.forget();
+            return Ok(());
+        }
         match push(&state, &outbox, &request) {
-            Pushed::Full => return Err(Held::Full(outbox, request, reply)),
-            // It is being stopped; what becomes of it is about to be known.
-            Pushed::Closed => return Err(Held::Away(request, reply)),
             Pushed::Queued => {
                 let leg = self.leg(&request);
                 state.exchanges.insert(Purpose::Call { member: self.id, reply, list, leg });
-                if let Some(attached) = state.members.get_mut(&self.id) {
-                    attached.in_flight += 1;
-                }
                 self.shared.watch(&mut state);
+                Ok(())
+            }
+            pushed => {
+                state.ended(self.id);
+                drop(state);
+                match pushed {
+                    Pushed::Full => Err(Held::Full(outbox, request, reply)),
+                    // It is being stopped; what becomes of it is about to be known.
+                    _ => Err(Held::Away(request, reply)),
+                }
             }
         }
-        Ok(())
     }
 
     fn leg(&self, request: &Message) -> Leg {

@@ -4,6 +4,7 @@
 //! it; answers come back through the [`Reply`] that went with the request, everything else
 //! through the client's [`Sink`]. Neither side knows the other.
 
+mod ask;
 mod cause;
 mod crossing;
 mod dedicated;
@@ -24,10 +25,12 @@ mod readiness;
 mod reply;
 mod shared;
 mod shares;
+mod sink;
 mod subscription;
 mod volume;
 mod waiting;
 
+pub(crate) use ask::{Answer, reply_to};
 pub(crate) use cause::Cause;
 pub(crate) use crossing::{Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
@@ -45,94 +48,20 @@ pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 pub use shares::{LeaseId, ListenEnd, ProgressTokens, Reason, ShareEffect, Shares, Wish};
+pub(crate) use sink::{Outgoing, Reader, Sink};
 pub(crate) use volume::Volume;
 
-use std::{fmt, future::ready, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use uuid::Uuid;
 
 use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
-    jsonrpc::{Code, Edit, ErrorBody, Message, spliced},
-    protocol::{LogLevel, header::annotation::MirroredParameter},
+    jsonrpc::{Code, ErrorBody, Message},
+    protocol::header::annotation::MirroredParameter,
 };
-
-/// A message on its way to a client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outgoing<'a> {
-    pub(crate) source: &'a Bytes,
-    pub(crate) edits: &'a [Edit<'a>],
-    /// Whether this is the response that ends an exchange.
-    pub(crate) response: bool,
-}
-
-impl Outgoing<'_> {
-    /// The message, for whoever has to look at it.
-    fn message(&self) -> Option<Message> {
-        let Self { source, edits, .. } = *self;
-        Message::parse(spliced(source, edits)).ok()
-    }
-}
-
-/// Where messages for a client go. Never blocks: what does not fit is the sink's to settle.
-pub(crate) trait Sink: Send + Sync {
-    fn write(&self, outgoing: Outgoing<'_>);
-
-    /// Writes a message that was looked at, for sinks that look at it, too.
-    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
-        self.write(Outgoing { source: message.bytes(), edits, response });
-    }
-
-    /// Writes a message that is stored elsewhere as this event.
-    fn write_event(&self, outgoing: Outgoing<'_>, _event_id: &str) {
-        self.write(outgoing);
-    }
-
-    /// An exchange on this sink will get no response.
-    fn forget(&self);
-
-    /// Its number among the streams of its session, if it has one.
-    fn number(&self) -> Option<u64> {
-        None
-    }
-
-    /// The HTTP session whose client reads it, to tell clients apart in the log.
-    fn session(&self) -> Option<Uuid> {
-        None
-    }
-
-    /// Whether a message that is no response would reach its client now.
-    fn is_heard(&self) -> bool;
-
-    /// Whether log messages of this level are wanted with the call that is answered here.
-    fn takes_log(&self, _level: LogLevel) -> bool {
-        false
-    }
-
-    /// Ends what is being sent; its client comes back for the rest if it can.
-    fn interrupt(&self) {}
-
-    /// Takes a request back that was to be answered here, and that a server of another era has
-    /// refused; the reply again if nobody does.
-    fn astray(&self, reply: Reply) -> Option<Reply> {
-        Some(reply)
-    }
-
-    /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
-    /// before everything is there.
-    fn backlog(&self) -> usize {
-        0
-    }
-
-    /// Waits, from the moment of the call, until some of a large backlog was read or its reader
-    /// has gone.
-    fn drained(&self) -> BoxFuture<'_, ()> {
-        Box::pin(ready(()))
-    }
-}
 
 /// Whom a request acts for: what it presents as its authorization, or nobody in particular.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]

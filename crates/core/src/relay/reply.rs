@@ -14,6 +14,9 @@ use crate::{
     telemetry::traffic,
 };
 
+/// Sends a request another way; its reply again if there is none.
+pub(crate) type Detour = Box<dyn FnOnce(Reply) -> Option<Reply> + Send + Sync>;
+
 /// Where one request's answer goes. Consumed by the answer; dropped unanswered, it says so to the
 /// client, so that no call hangs.
 pub(crate) struct Reply {
@@ -26,6 +29,7 @@ pub(crate) struct Reply {
     span: Option<Box<Span>>,
     /// The call's place among those of its session.
     seat: Option<Seat>,
+    detour: Option<Box<Detour>>,
 }
 
 impl fmt::Debug for Reply {
@@ -44,6 +48,7 @@ impl Reply {
             call: None,
             span: None,
             seat: None,
+            detour: None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Reply {
             call: None,
             span: None,
             seat: None,
+            detour: None,
         }
     }
 
@@ -86,22 +92,26 @@ impl Reply {
         self.sink.clone()
     }
 
-    /// The same reply, on another sink.
-    pub(crate) fn on(mut self, sink: Arc<dyn Sink>) -> Self {
-        self.sink = Some(sink);
+    /// The same reply for a request that can be sent another way, should a server of another era
+    /// refuse it.
+    pub(crate) fn by_detour(mut self, detour: Detour) -> Self {
+        self.detour = Some(Box::new(detour));
         self
     }
 
     /// The request was refused by a server of another era: gives it to whoever can send it another
     /// way; the reply again if nobody can.
     pub(crate) fn astray(mut self) -> Option<Self> {
-        let sink = self.sink.take()?;
-        sink.astray(self).map(|reply| reply.on(sink))
+        self.sink.as_ref()?;
+        match self.detour.take() {
+            Some(detour) => detour(self),
+            None => Some(self),
+        }
     }
 
     /// The number of the stream that the answer goes to.
     pub(super) fn stream(&self) -> Option<u64> {
-        self.sink.as_ref()?.number()
+        self.sink.as_ref()?.reader()?.number()
     }
 
     /// Whether the answer goes to another sink than this one.
@@ -117,7 +127,7 @@ impl Reply {
             return;
         };
         let edits = [Edit { span, with: token.as_bytes() }];
-        write_message(&**sink, notification, &edits, false);
+        write(&**sink, Outgoing::of(notification, &edits, false));
     }
 
     /// The client's id, to outlive the reply.
@@ -132,18 +142,15 @@ impl Reply {
 
     /// Passes on a message that belongs to the request and does not answer it.
     pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
-        let Some(sink) = &self.sink else { return };
-        if event_id.is_none() {
-            return write_message(&**sink, message, &[], false);
+        if let Some(sink) = &self.sink {
+            write(&**sink, Outgoing::of(message, &[], false).stored_as(event_id));
         }
-        let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
-        write(&**sink, outgoing, event_id);
     }
 
     /// The same, with these changes.
     pub(crate) fn related_as(&self, message: &Message, edits: &[Edit<'_>]) {
         if let Some(sink) = &self.sink {
-            write_message(&**sink, message, edits, false);
+            write(&**sink, Outgoing::of(message, edits, false));
         }
     }
 
@@ -163,12 +170,7 @@ impl Reply {
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
         let edits = [Edit { span, with: self.id.as_bytes() }];
-        if event_id.is_none() {
-            write_message(&*sink, response, &edits, true);
-        } else {
-            let source = response.bytes();
-            write(&*sink, Outgoing { source, edits: &edits, response: true }, event_id);
-        }
+        write(&*sink, Outgoing::of(response, &edits, true).stored_as(event_id));
         self.answered(response);
     }
 
@@ -179,7 +181,7 @@ impl Reply {
         let mut edits: Vec<Edit<'_>> = changes;
         edits.push(Edit { span, with: id.as_bytes() });
         edits.sort_by_key(Edit::place);
-        write_message(&*sink, response, &edits, true);
+        write(&*sink, Outgoing::of(response, &edits, true));
         self.answered(response);
     }
 
@@ -204,7 +206,7 @@ impl Reply {
         edits.extend(patches[..before].iter().map(Patch::edit));
         edits.push(id);
         edits.extend(patches[before..].iter().map(Patch::edit));
-        write_message(&*sink, response, &edits, true);
+        write(&*sink, Outgoing::of(response, &edits, true));
         self.end(Outcome::Ok);
     }
 
@@ -214,7 +216,7 @@ impl Reply {
         let text =
             [br#"{"jsonrpc":"2.0","id":"#, self.id.as_bytes(), b",\"result\":", result, b"}"];
         let text = text.concat().into();
-        write(&*sink, Outgoing { source: &text, edits: &[], response: true }, None);
+        write(&*sink, Outgoing::new(&text, &[], true));
         self.end(Outcome::Ok);
     }
 
@@ -236,7 +238,7 @@ impl Reply {
             let text = error.response(self.id.as_bytes());
             // Errors are rare enough to be looked at, for sinks that go by their code.
             if let Ok(message) = Message::parse(text) {
-                write_message(&*sink, &message, &[], true);
+                write(&*sink, Outgoing::of(&message, &[], true));
             }
         }
         self.end(Outcome::Failed);
@@ -259,18 +261,9 @@ impl Reply {
     }
 }
 
-pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {
     traffic!("<-", &as_sent(&outgoing), sink.session());
-    match event_id {
-        Some(id) => sink.write_event(outgoing, id),
-        None => sink.write(outgoing),
-    }
-}
-
-fn write_message(sink: &dyn Sink, message: &Message, edits: &[Edit<'_>], response: bool) {
-    let outgoing = Outgoing { source: message.bytes(), edits, response };
-    traffic!("<-", &as_sent(&outgoing), sink.session());
-    sink.write_message(message, edits, response);
+    sink.write(outgoing);
 }
 
 /// The message as its client reads it.
@@ -282,7 +275,9 @@ fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
 impl Drop for Reply {
     fn drop(&mut self) {
         if self.sink.is_some() {
-            self.fail(&ErrorBody::new(Code::Internal, "the call was given up by the proxy"));
+            let text =
+                "the proxy ended this call without an answer: what was to answer it has gone";
+            self.fail(&ErrorBody::new(Code::Internal, text));
         }
     }
 }

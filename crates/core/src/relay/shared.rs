@@ -192,6 +192,20 @@ impl Shared {
         self.next_question.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// One more client.
+    fn enter(&self, unsolicited: Option<Arc<dyn Sink>>) -> MemberId {
+        let mut state = self.lock();
+        let id = state.next_member;
+        state.next_member += 1;
+        let listens = unsolicited.is_some();
+        state.members.insert(id, Attached::new(unsolicited));
+        if listens && self.is_modern() {
+            state.attend();
+            self.watch(&mut state);
+        }
+        id
+    }
+
     fn receive_response(&self, response: &Message) {
         let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
@@ -215,11 +229,7 @@ impl Shared {
             }
             Purpose::Subscription { uri } => {
                 traffic!("<-", response.bytes());
-                let accepted = response.kind() == Kind::Result;
-                let (waiting, next) = state.subscriptions.answered(&uri, accepted);
-                if let Some(effect) = next {
-                    state.apply(effect, uri);
-                }
+                let waiting = state.answered(uri, response.kind() == Kind::Result);
                 drop(state);
                 for reply in waiting {
                     reply.response(response);
@@ -334,26 +344,20 @@ impl Readiness for Shared {
 impl Backend for Shared {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         let Client { era, principal, unsolicited, .. } = client;
-        let mut state = self.lock();
+        let state = self.lock();
         if matches!(state.link, Link::Away { cause: None, .. }) {
             drop(state);
             let error = ErrorBody::new(Code::Unavailable, "the MCP server is starting");
             return Box::pin(async { Err(error.into()) });
         }
-        let id = state.next_member;
-        state.next_member += 1;
-        let listens = unsolicited.is_some();
-        state.members.insert(id, Attached::new(unsolicited));
-        if listens && self.is_modern() {
-            state.attend();
-            self.watch(&mut state);
-        }
-        let shared = self.me.upgrade();
         drop(state);
+        let Some(shared) = self.me.upgrade() else {
+            let error = ErrorBody::new(Code::Internal, "the proxy is shutting down");
+            return Box::pin(async { Err(error.into()) });
+        };
         Box::pin(async move {
-            let closing = || OpenError::Upstream(ErrorBody::new(Code::Internal, "shutting down"));
-            let shared = shared.ok_or_else(closing)?;
             let patience = shared.limits.silence;
+            let id = shared.enter(unsolicited);
             Ok(match era {
                 // The server speaks as the client does.
                 Era::Modern if !shared.is_modern() => {
@@ -370,6 +374,13 @@ impl Backend for Shared {
 }
 
 impl State {
+    /// A call of this client begins; `false` if the client has gone.
+    pub(super) fn begun(&mut self, member: MemberId) -> bool {
+        let Some(attached) = self.members.get_mut(&member) else { return false };
+        attached.in_flight += 1;
+        true
+    }
+
     /// A call of this client is over.
     pub(super) fn ended(&mut self, member: MemberId) {
         if let Some(attached) = self.members.get_mut(&member) {
@@ -428,6 +439,21 @@ impl State {
         };
         let params = format!("\"uri\":{}", escape(&uri));
         self.request(method, &params, Purpose::Subscription { uri });
+    }
+
+    /// The upstream has answered for a resource, or will not; who waited for that. What comes next
+    /// is done.
+    pub(super) fn answered(&mut self, uri: String, accepted: bool) -> Vec<super::Reply> {
+        let (waiting, next) = self.subscriptions.answered(&uri, accepted);
+        if let Some(effect) = next {
+            self.apply(effect, uri);
+        }
+        waiting
+    }
+
+    /// Whether this client has not gone yet. Nothing is begun for one that has.
+    pub(super) fn is_open(&self, member: MemberId) -> bool {
+        self.members.contains_key(&member)
     }
 
     /// Removes the exchanges of a client that has gone.

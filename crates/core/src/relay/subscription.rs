@@ -32,8 +32,8 @@ pub(crate) struct Subscriptions<W> {
 struct Resource<W> {
     holders: Vec<Holder>,
     phase: Phase,
-    /// Wishes that the answer under way will settle.
-    waiting: Vec<W>,
+    /// Wishes that the answer under way will settle, and whose they are.
+    waiting: Vec<(Holder, W)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ enum Phase {
     Renewing,
 }
 
+impl<W> Resource<W> {
+    fn take_waiting(&mut self) -> Vec<W> {
+        std::mem::take(&mut self.waiting).into_iter().map(|(_, waiter)| waiter).collect()
+    }
+}
+
 impl<W> Default for Subscriptions<W> {
     fn default() -> Self {
         Self { resources: HashMap::new() }
@@ -58,7 +64,7 @@ impl<W> Subscriptions<W> {
     pub(crate) fn want(&mut self, uri: &str, holder: Holder, waiter: W) -> Option<Effect<W>> {
         match self.resources.entry(uri.to_owned()) {
             Entry::Vacant(entry) => {
-                let waiting = vec![waiter];
+                let waiting = vec![(holder, waiter)];
                 entry.insert(Resource {
                     holders: vec![holder],
                     phase: Phase::Subscribing,
@@ -74,7 +80,7 @@ impl<W> Subscriptions<W> {
                 if resource.phase == Phase::Subscribed {
                     return Some(Effect::Fulfilled(waiter));
                 }
-                resource.waiting.push(waiter);
+                resource.waiting.push((holder, waiter));
                 None
             }
         }
@@ -109,6 +115,13 @@ impl<W> Subscriptions<W> {
         orphans
     }
 
+    /// `holder` has gone: its wishes that nobody has to be told of any more.
+    pub(crate) fn forget(&mut self, holder: Holder) -> Vec<W> {
+        let all = self.resources.values_mut();
+        let own = all.flat_map(|resource| resource.waiting.extract_if(.., |(by, _)| *by == holder));
+        own.map(|(_, waiter)| waiter).collect()
+    }
+
     /// The upstream has answered: who was waiting for it, and what comes next.
     pub(crate) fn answered(&mut self, uri: &str, accepted: bool) -> (Vec<W>, Option<Effect<W>>) {
         let Some(resource) = self.resources.get_mut(uri) else { return (Vec::new(), None) };
@@ -122,12 +135,12 @@ impl<W> Subscriptions<W> {
                 (Vec::new(), Some(Effect::Subscribe))
             }
             Phase::Subscribing | Phase::Renewing if !accepted => {
-                let waiting = std::mem::take(&mut resource.waiting);
+                let waiting = resource.take_waiting();
                 self.resources.remove(uri);
                 (waiting, None)
             }
             Phase::Subscribing | Phase::Subscribed | Phase::Lost | Phase::Renewing => {
-                let waiting = std::mem::take(&mut resource.waiting);
+                let waiting = resource.take_waiting();
                 resource.phase = Phase::Subscribed;
                 if resource.holders.is_empty() {
                     resource.phase = Phase::Unsubscribing;
@@ -143,7 +156,7 @@ impl<W> Subscriptions<W> {
     pub(crate) fn lost(&mut self) -> Vec<W> {
         let mut waiting = Vec::new();
         self.resources.retain(|_, resource| {
-            waiting.append(&mut resource.waiting);
+            waiting.extend(resource.take_waiting());
             let confirmed =
                 matches!(resource.phase, Phase::Subscribed | Phase::Lost | Phase::Renewing);
             resource.phase = Phase::Lost;
@@ -178,7 +191,7 @@ impl<W> Subscriptions<W> {
 
     /// Nobody wants anything any more: who was waiting for an answer.
     pub(crate) fn end(self) -> Vec<W> {
-        self.resources.into_values().flat_map(|resource| resource.waiting).collect()
+        self.resources.into_values().flat_map(|mut resource| resource.take_waiting()).collect()
     }
 
     /// Who wants updates of `uri`. An update may be for a part of a subscribed resource (MCP
@@ -226,6 +239,16 @@ mod tests {
         wants.want("x:a", A, "a");
         assert_eq!(wants.release_all(A), [""; 0]);
         assert_eq!(wants.answered("x:a", true), (vec!["a"], Some(Effect::Unsubscribe)));
+    }
+
+    #[test]
+    fn the_wishes_of_a_holder_that_has_gone_are_nobodys() {
+        let mut wants = Subscriptions::default();
+        wants.want("x:a", A, "a");
+        wants.want("x:a", B, "b");
+        wants.release_all(A);
+        assert_eq!(wants.forget(A), ["a"]);
+        assert_eq!(wants.answered("x:a", true), (vec!["b"], None));
     }
 
     #[test]

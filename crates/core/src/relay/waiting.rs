@@ -1,12 +1,12 @@
 //! Calls that cannot be handed to the upstream yet, and can be cancelled all the same.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, future, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{Reply, Shared, exchange::MemberId, member::Member};
-use crate::jsonrpc::{ErrorBody, Raw};
+use crate::jsonrpc::{ErrorBody, Message, Raw};
 
 /// Which calls wait.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ impl Waiting {
         (number, receiver)
     }
 
-    /// Ends the wait of this call, if it waits.
-    pub(super) fn cancel(&mut self, member: MemberId, id: &[u8]) {
-        self.end(|call| call.member == member && call.id.as_bytes() == id);
+    /// Ends the wait of this call; `false` if it does not wait.
+    pub(super) fn cancel(&mut self, member: MemberId, id: &[u8]) -> bool {
+        self.end(|call| call.member == member && call.id.as_bytes() == id)
     }
 
     /// Ends the wait of all calls of a client that has gone.
@@ -41,12 +41,10 @@ impl Waiting {
         self.end(|call| call.member == member);
     }
 
-    fn end(&mut self, mut matching: impl FnMut(&Call) -> bool) {
-        for (_, call) in self.calls.extract_if(|_, call| matching(call)) {
-            if call.cancelled.send(()).is_err() {
-                tracing::trace!("a call was cancelled that has just stopped waiting");
-            }
-        }
+    fn end(&mut self, mut matching: impl FnMut(&Call) -> bool) -> bool {
+        let ended = self.calls.extract_if(|_, call| matching(call));
+        // Nobody listens any more where a call is dropped at this moment.
+        ended.map(|(_, call)| call.cancelled.send(()).is_ok()).fold(false, |_, _| true)
     }
 }
 
@@ -72,23 +70,43 @@ impl Member {
         send: impl FnOnce(&Self, Reply) -> Option<BoxFuture<'static, ()>> + Send + 'static,
     ) -> BoxFuture<'static, ()> {
         let member = self.clone();
-        let (number, cancelled) = self.shared().lock().waiting.enter(self.id(), reply.id());
+        let mut state = self.shared().lock();
+        if !state.is_open(self.id()) {
+            drop(state);
+            reply.forget();
+            return Box::pin(future::ready(()));
+        }
+        let (number, mut cancelled) = state.waiting.enter(self.id(), reply.id());
+        drop(state);
         let place = Place { shared: Arc::clone(self.shared()), number };
         Box::pin(async move {
             let ready = tokio::select! {
                 biased;
-                _ = cancelled => return reply.forget(),
+                _ = &mut cancelled => return reply.forget(),
                 ready = ready => ready,
             };
+            if let Err(error) = ready {
+                return reply.error(&error);
+            }
+            let id = reply.raw_id();
+            let sending = send(&member, reply);
             drop(place);
-            match ready {
-                Ok(()) => {
-                    if let Some(sending) = send(&member, reply) {
-                        sending.await;
-                    }
-                }
-                Err(error) => reply.error(&error),
+            // What was cancelled on the way out of here is under way now, or waits again.
+            if cancelled.try_recv().is_ok() {
+                member.cancel_call(id.as_bytes());
+            }
+            if let Some(sending) = sending {
+                sending.await;
             }
         })
+    }
+
+    /// Cancels the call that its client knows by this id.
+    fn cancel_call(&self, id: &[u8]) {
+        let before =
+            br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"#;
+        if let Ok(notification) = Message::parse([&before[..], id, b"}}"].concat().into()) {
+            self.cancel(&notification);
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
@@ -40,6 +40,9 @@ use crate::{
 
 /// When it is worth asking again for a server that could not be started.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long is waited for the place of a server that was told to end.
+const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All servers of a proxy that does not share them.
 #[derive(Clone, Debug)]
@@ -139,6 +142,15 @@ impl Nursery {
         })
     }
 
+    /// Waits until there may be room for one more server: those that were told to end need a moment.
+    pub(super) fn room(&self) -> BoxFuture<'static, ()> {
+        let slots = Arc::clone(&self.0.slots);
+        Box::pin(async move {
+            // Whoever waited tries once more in either case.
+            drop(timeout(ROOM_PATIENCE, slots.acquire_owned()).await);
+        })
+    }
+
     /// A server that nobody has.
     pub(super) fn take(&self) -> Result<Child, Error> {
         self.0.take()
@@ -190,6 +202,10 @@ impl relay::Nursery for Nursery {
     fn reserve(&self) -> Result<Box<dyn relay::Slot>, ErrorBody> {
         let permit = self.permit()?;
         Ok(Box::new(Slot { permit, nursery: Arc::clone(&self.0) }))
+    }
+
+    fn room(&self) -> BoxFuture<'static, ()> {
+        Self::room(self)
     }
 
     fn restarted(&self) {

@@ -98,7 +98,7 @@ impl Drop for Hold {
 }
 
 impl ServerPool {
-    /// ServerPool whose servers come from there.
+    /// A pool whose servers come from there.
     pub(crate) fn new(nursery: Nursery, config: &UpstreamConfig) -> Self {
         let config = UpstreamConfig {
             protocol: UpstreamProtocol::Modern,
@@ -130,8 +130,15 @@ impl Backend for ServerPool {
     ) -> future::BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
             let keeps = client.era == Era::Modern && self.0.config.isolation == Isolation::Session;
-            let (server, hold) =
-                if keeps { self.0.join(client.principal.clone())? } else { self.0.take()? };
+            let owner = keeps.then(|| client.principal.clone());
+            let (server, hold) = match self.0.enter(owner.clone()) {
+                Ok(entered) => entered,
+                Err(error) => {
+                    let Some(room) = self.0.make_room() else { return Err(error.into()) };
+                    room.await;
+                    self.0.enter(owner)?
+                }
+            };
             let connection = server.await?.open(client).await?;
             let connection: Arc<dyn Connection> = Arc::new(HeldConnection::new(connection, hold));
             Ok(connection)
@@ -171,17 +178,24 @@ impl Pool {
         running.map(|running| running.supervisor.shared()).collect()
     }
 
+    /// The server of this principal, or one of one's own.
+    fn enter(self: &Arc<Self>, owner: Option<Principal>) -> Result<(Coming, Hold), ErrorBody> {
+        match owner {
+            Some(principal) => self.join(principal),
+            None => self.take(),
+        }
+    }
+
     /// A server of one's own.
     fn take(self: &Arc<Self>) -> Result<(Coming, Hold), ErrorBody> {
-        let started = self.start(&mut self.lock());
-        let (number, server) = started.inspect_err(|_| self.make_room())?;
+        let (number, server) = self.start(&mut self.lock())?;
         Ok((server, Hold { pool: Arc::clone(self), number, principal: None }))
     }
 
     /// The server of this principal.
     fn join(self: &Arc<Self>, principal: Principal) -> Result<(Coming, Hold), ErrorBody> {
         let found = self.lock().kept(&principal, |state| self.start(state));
-        let (number, server, before) = found.inspect_err(|_| self.make_room())?;
+        let (number, server, before) = found?;
         if let Some(before) = before {
             self.end(before.number);
         }
@@ -189,9 +203,10 @@ impl Pool {
         Ok((server, Hold { pool: Arc::clone(self), number, principal: Some(principal) }))
     }
 
-    /// There are too many servers: those that wait give way to whoever comes next.
-    fn make_room(&self) {
-        self.end_where(|kept| kept.holds == 0);
+    /// There are too many servers: those that wait for a request give way; what to wait for until
+    /// they have, if there are any.
+    fn make_room(&self) -> Option<future::BoxFuture<'static, ()>> {
+        self.end_where(|kept| kept.holds == 0).then(|| self.nursery.room())
     }
 
     fn start(&self, state: &mut State) -> Result<(u64, Coming), ErrorBody> {
@@ -257,14 +272,17 @@ impl Pool {
         }
     }
 
-    fn end_where(&self, wanted: impl Fn(&Kept) -> bool) {
+    /// Ends the servers of these; `false` if there are none.
+    fn end_where(&self, wanted: impl Fn(&Kept) -> bool) -> bool {
         let mut state = self.lock();
         let gone: Vec<Kept> =
             state.principals.extract_if(|_, kept| wanted(kept)).map(|(_, kept)| kept).collect();
         drop(state);
+        let any = !gone.is_empty();
         for kept in gone {
             self.end(kept.number);
         }
+        any
     }
 
     fn sweep_from_now_on(&self) {

@@ -39,8 +39,7 @@ impl Challenge {
             ("scope", required.join(" ")),
             ("resource_metadata", metadata_url(resource)),
         ];
-        let escaped = description.map(|text| text.replace('"', "\\\""));
-        parameters.extend(escaped.map(|text| ("error_description", text)));
+        parameters.extend(description.map(|text| ("error_description", text.to_owned())));
         Some(Self(parameters))
     }
 
@@ -49,7 +48,7 @@ impl Challenge {
             ("realm", oauth.realm),
             ("resource_metadata", oauth.resource.as_deref().map(metadata_url)),
             ("error", Some(error)),
-            ("error_description", Some(description.replace('"', "\\\""))),
+            ("error_description", Some(description.to_owned())),
             ("error_uri", oauth.error_uri),
             ("scope", oauth.scope),
         ];
@@ -61,9 +60,14 @@ impl Challenge {
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parameters: Vec<_> =
-            self.0.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+            self.0.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
         write!(f, "Bearer {}", parameters.join(", "))
     }
+}
+
+/// The content of a quoted string (RFC 9110 §5.6.4).
+fn escape(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', "\\\"")
 }
 
 /// Where the metadata of a protected resource is published.
@@ -106,5 +110,7 @@ mod tests {
             Challenge::api_key(&config, "say \"no\"").to_string(),
             r#"Bearer realm="r", error="invalid_token", error_description="say \"no\"", scope="a b""#
         );
+        let quoted = Challenge::api_key(&AuthConfig::default(), r#"a \" b"#).to_string();
+        assert_eq!(quoted, r#"Bearer error="invalid_token", error_description="a \\\" b""#);
     }
 }

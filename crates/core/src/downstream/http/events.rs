@@ -128,7 +128,7 @@ mod tests {
             if round % 3 == 0 {
                 sleep(KEEP_ALIVE_PERIOD / 2).await;
                 let source = Bytes::from_static(b"{}");
-                stream.write(Outgoing { source: &source, edits: &[], response: false });
+                stream.write(Outgoing::new(&source, &[], false));
             }
             next(&mut events).await.unwrap();
             assert!(last.elapsed() < KEEP_ALIVE_PERIOD + Duration::from_millis(5));

@@ -139,11 +139,7 @@ impl Mount {
         };
         let messages = self.paths.messages.path();
         stream.push_raw(format!("event: endpoint\ndata: {messages}?sessionId={id}\n\n").as_bytes());
-        stream.write(Outgoing {
-            source: &Bytes::from_static(GREETING),
-            edits: &[],
-            response: false,
-        });
+        stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
         let (calls, seat) = (Seats::new(self.max_in_flight), Arc::new(seat));
         let session = SseSession { stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);

@@ -3,13 +3,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
-
 use super::output::Output;
 use crate::{
     jsonrpc::{Assembly, Kind, MAX_BATCH, Message, Pieces},
     protocol::Method,
-    relay::{Outgoing, Sink},
+    relay::{Outgoing, Reader, Sink},
 };
 
 /// Why an array of messages of the older era cannot be taken.
@@ -92,15 +90,7 @@ impl Sink for Batch {
         self.settle(None);
     }
 
-    fn is_heard(&self) -> bool {
-        self.output.is_heard()
-    }
-
-    fn backlog(&self) -> usize {
-        self.output.backlog()
-    }
-
-    fn drained(&self) -> BoxFuture<'_, ()> {
-        self.output.drained()
+    fn reader(&self) -> Option<&dyn Reader> {
+        self.output.reader()
     }
 }

@@ -6,15 +6,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::output::Output;
 use crate::{
     era::Era,
-    jsonrpc::{Edit, Message},
+    jsonrpc::Message,
     protocol::Notification,
-    relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
+    relay::{Backend, Client, Connection, OpenError, Outgoing, Reader, Reply, Sink},
     runtime::task,
 };
 
@@ -153,33 +152,21 @@ struct Answer {
 
 impl Sink for Answer {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let Outgoing { source, edits, response } = outgoing;
+        let Outgoing { source, edits, response, .. } = outgoing;
         if !self.legs.is_under_way(self.number) {
             return;
         }
-        self.legs.output.write(Outgoing { source, edits, response: false });
+        self.legs.output.write(Outgoing::new(source, edits, false));
         if response {
             self.legs.end(self.number);
         }
-    }
-
-    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
-        self.write(Outgoing { source: message.bytes(), edits, response });
     }
 
     fn forget(&self) {
         self.legs.end(self.number);
     }
 
-    fn is_heard(&self) -> bool {
-        self.legs.output.is_heard()
-    }
-
-    fn backlog(&self) -> usize {
-        self.legs.output.backlog()
-    }
-
-    fn drained(&self) -> BoxFuture<'_, ()> {
-        self.legs.output.drained()
+    fn reader(&self) -> Option<&dyn Reader> {
+        self.legs.output.reader()
     }
 }

@@ -169,7 +169,7 @@ impl Front {
             Sorted::Of(Era::Modern) => self.legs.notify(message).await,
             Sorted::Refused(error) => {
                 let source = error.response(message.id().unwrap_or(b"null"));
-                let outgoing = Outgoing { source: &source, edits: &[], response: true };
+                let outgoing = Outgoing::new(&source, &[], true);
                 self.owed(batch).write(outgoing);
             }
             Sorted::Dropped => {
@@ -240,7 +240,7 @@ impl Front {
             Some(Era::Modern) => error.response_to_nobody(),
             _ => error.response(b"null"),
         };
-        self.output.write(Outgoing { source: &source, edits: &[], response: false });
+        self.output.write(Outgoing::new(&source, &[], false));
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     jsonrpc::{Assembly, Pieces},
-    relay::{Outgoing, Sink},
+    relay::{Outgoing, Reader, Sink},
 };
 
 /// Bytes queued beyond which the client is given up: it does not read. One message of any size is
@@ -160,7 +160,7 @@ impl Output {
 
 impl Sink for Output {
     fn write(&self, outgoing: Outgoing<'_>) {
-        let Outgoing { source, edits, response } = outgoing;
+        let Outgoing { source, edits, response, .. } = outgoing;
         let mut state = self.lock();
         if state.has_room(&self.drained) {
             state.queue.push(&Assembly { before: b"", source, edits, behind: b"\n" });
@@ -176,6 +176,12 @@ impl Sink for Output {
         self.settle_one(&mut self.lock());
     }
 
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+}
+
+impl Reader for Output {
     fn is_heard(&self) -> bool {
         self.lock().end.is_none()
     }

@@ -20,9 +20,9 @@ use crate::{
         metadata::CLIENT_CAPABILITIES,
         modern_to_legacy::{Answer, Translated, stamps, translate_error},
     },
-    jsonrpc::{Code, Edit, ErrorBody, Kind, Message, find_member},
+    jsonrpc::{Code, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Notification},
-    relay::{Outgoing, Principal, Reply, Sink},
+    relay::{Outgoing, Principal, Reader, Reply, Sink},
     runtime::task,
 };
 
@@ -269,22 +269,17 @@ impl Waiting {
 impl Sink for Call {
     fn write(&self, outgoing: Outgoing<'_>) {
         // What the proxy itself says is not looked at before; it is said rarely.
-        if let Some(message) = outgoing.message() {
-            self.write_message(&message, &[], outgoing.response);
-        }
-    }
-
-    fn write_message(&self, message: &Message, _edits: &[Edit<'_>], response: bool) {
-        if response {
-            return self.finish(message);
+        let Some(message) = outgoing.message() else { return };
+        if outgoing.response {
+            return self.finish(&message);
         }
         match Notification::of(&message.method()) {
             Notification::Progress | Notification::Message
                 if message.kind() == Kind::Notification =>
             {
-                self.notified(message);
+                self.notified(&message);
             }
-            _ => self.origin.unasked(message),
+            _ => self.origin.unasked(&message),
         }
     }
 
@@ -292,6 +287,12 @@ impl Sink for Call {
         self.give_up(Reply::forget);
     }
 
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+}
+
+impl Reader for Call {
     fn takes_log(&self, level: LogLevel) -> bool {
         let state = self.lock();
         let wanted = state.waiting.as_ref().and_then(|waiting| waiting.log_level);

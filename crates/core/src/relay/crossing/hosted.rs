@@ -10,7 +10,9 @@ use std::sync::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease, leases::Key};
+use super::{
+    Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, lease::Lease, leases::Key,
+};
 use crate::{
     era::modern_to_legacy::LegacyRequest,
     jsonrpc::{Code, ErrorBody, Message},
@@ -112,8 +114,7 @@ impl Legacy for Visit {
     ) -> BoxFuture<'static, Subscribed> {
         Box::pin(async move {
             let lease = self.lease()?;
-            let failed = || ErrorBody::new(Code::Internal, "the MCP server did not start");
-            let greeting = lease.greeted().await.ok_or_else(failed)?;
+            let greeting = lease.greeted().await.map_err(Unsubscribed::NotGreeted)?;
             lease.heard_by(&sink);
             Ok((lease as Arc<dyn Connection>, greeting))
         })
@@ -122,7 +123,7 @@ impl Legacy for Visit {
     fn notify(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
         let lease = self.lease.clone()?;
         Some(Box::pin(async move {
-            if lease.greeted().await.is_none() {
+            if lease.greeted().await.is_err() {
                 return;
             }
             if let Some(sending) = Connection::send(&*lease, notification, None, None) {

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::{
     Call, Origin,
     leases::{Key, Leases},
+    set_level,
 };
 use crate::{
     era::{
@@ -21,9 +22,9 @@ use crate::{
         modern_to_legacy::{Greeting, handshake},
     },
     host::Caller,
-    jsonrpc::{Code, Edit, ErrorBody, Kind, Message},
-    protocol::{Method, Notification},
-    relay::{Connection, Outgoing, Reply, Sink},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::{LogLevel, Method, Notification},
+    relay::{Answer, Connection, Outgoing, Reader, Reply, Sink, reply_to},
 };
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -51,13 +52,23 @@ enum Phase {
     /// Requests wait until the handshake is answered.
     Greeting(Vec<Pending>),
     Open(Greeting),
-    /// The server did not shake hands.
-    Failed,
+    /// The server did not shake hands; what it answered, or the proxy in its place.
+    Failed(Option<Message>),
 }
 
 enum Pending {
     Request(Message, Reply),
     Discover(Reply),
+    /// The level of the first call, for a server that logs.
+    Level(Message),
+}
+
+/// Answers a request as a handshake was answered that has failed.
+pub(super) fn fail(reply: Reply, response: Option<&Message>) {
+    match response {
+        Some(response) => reply.response(response),
+        None => reply.error(&ErrorBody::new(Code::Internal, "the MCP server is being stopped")),
+    }
 }
 
 impl fmt::Debug for Lease {
@@ -86,7 +97,12 @@ impl Lease {
             }),
         });
         if let Some(greeting) = handshake(lease.key.capabilities(), &lease.key.client()) {
-            let reply = Reply::to(&greeting, Arc::new(Handshake(Arc::downgrade(&lease))));
+            let greeted = Arc::downgrade(&lease);
+            let reply = reply_to(&greeting, move |answer| {
+                if let Some(lease) = greeted.upgrade() {
+                    lease.shaken(answer);
+                }
+            });
             lease.pass(greeting, Some(reply));
         }
         lease
@@ -105,18 +121,18 @@ impl Lease {
 
     /// Whether another call can have it.
     pub(super) fn is_usable(&self) -> bool {
-        !self.server.is_over() && !matches!(self.lock().phase, Phase::Failed)
+        !self.server.is_over() && !matches!(self.lock().phase, Phase::Failed(_))
     }
 
-    /// Waits for the answer to the handshake.
-    pub(super) async fn greeted(&self) -> Option<Greeting> {
+    /// Waits for the answer to the handshake; the error, if it is one.
+    pub(super) async fn greeted(&self) -> Result<Greeting, Option<Message>> {
         loop {
             let ready = self.ready.notified();
             tokio::pin!(ready);
             ready.as_mut().enable();
             match &self.lock().phase {
-                Phase::Open(greeting) => return Some(greeting.clone()),
-                Phase::Failed => return None,
+                Phase::Open(greeting) => return Ok(greeting.clone()),
+                Phase::Failed(response) => return Err(response.clone()),
                 Phase::Greeting(_) => {}
             }
             ready.await;
@@ -137,30 +153,60 @@ impl Lease {
         self.server.close();
     }
 
-    fn shaken(&self, response: &Message) {
-        let greeting = Greeting::of(response);
+    fn shaken(&self, answer: Answer) {
+        let response = match answer {
+            Answer::Result(response) | Answer::Error(response) => Some(response),
+            Answer::None => None,
+        };
+        let greeting = response.as_ref().and_then(Greeting::of);
         let mut state = self.lock();
-        let phase = greeting.clone().map_or(Phase::Failed, Phase::Open);
+        let phase = greeting.clone().map_or_else(|| Phase::Failed(response.clone()), Phase::Open);
         let before = mem::replace(&mut state.phase, phase);
         drop(state);
         self.ready.notify_waiters();
         let Phase::Greeting(waiting) = before else { return };
-        if greeting.is_some()
-            && let Ok(initialized) = Message::parse(INITIALIZED.into())
-        {
+        let Some(greeting) = greeting else {
+            for pending in waiting {
+                self.refuse(pending, response.as_ref());
+            }
+            return;
+        };
+        if let Ok(initialized) = Message::parse(INITIALIZED.into()) {
             self.pass(initialized, None);
         }
         for pending in waiting {
-            match (pending, &greeting) {
-                (Pending::Request(message, reply), Some(_)) => self.pass(message, Some(reply)),
-                (Pending::Discover(reply), Some(greeting)) => {
-                    reply.result(&greeting.discovery());
-                    self.finished();
-                }
-                (Pending::Request(_, reply) | Pending::Discover(reply), None) => {
-                    reply.response(response);
-                }
+            self.begin(pending, &greeting);
+        }
+    }
+
+    /// Does what has waited for the handshake.
+    fn begin(&self, pending: Pending, greeting: &Greeting) {
+        match pending {
+            Pending::Request(message, reply) => self.pass(message, Some(reply)),
+            Pending::Discover(reply) => {
+                reply.result(&greeting.discovery());
+                self.finished();
             }
+            Pending::Level(message) => self.tell_level(message, greeting),
+        }
+    }
+
+    /// Ends what has waited for a handshake that has failed.
+    fn refuse(&self, pending: Pending, response: Option<&Message>) {
+        match pending {
+            Pending::Request(_, reply) => fail(reply, response),
+            Pending::Discover(reply) => {
+                fail(reply, response);
+                self.finished();
+            }
+            Pending::Level(_) => {}
+        }
+    }
+
+    fn tell_level(&self, message: Message, greeting: &Greeting) {
+        if greeting.has_logging() {
+            let nobody = reply_to(&message, drop);
+            self.pass(message, Some(nobody));
         }
     }
 
@@ -186,7 +232,7 @@ impl Lease {
 
     fn publish(&self, message: &Message) {
         if let Some(listener) = self.listener() {
-            return listener.write_message(message, &[], false);
+            return listener.write(Outgoing::of(message, &[], false));
         }
         if let Some(leases) = self.leases.upgrade() {
             leases.publish(&self.key.principal, message);
@@ -214,7 +260,7 @@ impl Origin for Lease {
     fn greeting(&self) -> Option<Greeting> {
         match &self.lock().phase {
             Phase::Open(greeting) => Some(greeting.clone()),
-            Phase::Greeting(_) | Phase::Failed => None,
+            Phase::Greeting(_) | Phase::Failed(_) => None,
         }
     }
 
@@ -230,9 +276,40 @@ impl Origin for Lease {
                 drop(state);
                 self.server.send(request, Some(reply), None)
             }
-            // The reply says so when it is dropped.
-            Phase::Failed => None,
+            Phase::Failed(response) => {
+                let response = response.clone();
+                drop(state);
+                fail(reply, response.as_ref());
+                None
+            }
         }
+    }
+
+    fn log_from(&self, level: LogLevel) {
+        let Some(message) = set_level(level) else { return };
+        let mut state = self.lock();
+        match &mut state.phase {
+            Phase::Greeting(waiting) => waiting.push(Pending::Level(message)),
+            Phase::Open(greeting) => {
+                let greeting = greeting.clone();
+                drop(state);
+                self.tell_level(message, &greeting);
+            }
+            Phase::Failed(_) => {}
+        }
+    }
+
+    fn leave(&self) {
+        let mut state = self.lock();
+        let Phase::Greeting(waiting) = &mut state.phase else { return };
+        let waiting = mem::take(waiting);
+        drop(state);
+        for pending in waiting {
+            if let Pending::Discover(reply) | Pending::Request(_, reply) = pending {
+                reply.forget();
+            }
+        }
+        self.end();
     }
 
     fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>> {
@@ -245,7 +322,12 @@ impl Origin for Lease {
                 reply.result(&discovery);
                 self.finished();
             }
-            Phase::Failed => drop(reply),
+            Phase::Failed(response) => {
+                let response = response.clone();
+                drop(state);
+                fail(reply, response.as_ref());
+                self.finished();
+            }
         }
         None
     }
@@ -304,50 +386,13 @@ impl Connection for Lease {
     }
 }
 
-/// Reads the answer to the handshake.
-struct Handshake(Weak<Lease>);
-
-impl Sink for Handshake {
-    fn write(&self, outgoing: Outgoing<'_>) {
-        if let Some(message) = outgoing.message() {
-            self.write_message(&message, &[], true);
-        }
-    }
-
-    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
-        let Some(lease) = self.0.upgrade() else { return };
-        match message.kind() {
-            Kind::Result | Kind::Error => lease.shaken(message),
-            Kind::Request | Kind::Notification => lease.receive(message),
-        }
-    }
-
-    fn forget(&self) {
-        let gone = ErrorBody::new(Code::Internal, "the MCP server is being stopped");
-        if let (Some(lease), Ok(message)) = (self.0.upgrade(), Message::parse(gone.response(b"0")))
-        {
-            lease.shaken(&message);
-        }
-    }
-
-    fn is_heard(&self) -> bool {
-        true
-    }
-}
-
 /// What a server says to its client and not in answer to a call.
 struct Unasked(Weak<Lease>);
 
 impl Sink for Unasked {
     fn write(&self, outgoing: Outgoing<'_>) {
-        if let Ok(message) = Message::parse(outgoing.source.clone()) {
-            self.write_message(&message, &[], false);
-        }
-    }
-
-    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
-        if let Some(lease) = self.0.upgrade() {
-            lease.receive(message);
+        if let (Some(lease), Some(message)) = (self.0.upgrade(), outgoing.message()) {
+            lease.receive(&message);
         }
     }
 
@@ -358,6 +403,12 @@ impl Sink for Unasked {
         }
     }
 
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+}
+
+impl Reader for Unasked {
     fn is_heard(&self) -> bool {
         true
     }

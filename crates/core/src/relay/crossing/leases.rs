@@ -14,11 +14,14 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed, lease::Lease};
+use super::{Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, lease::Lease};
 use crate::{
-    era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
+    era::{
+        metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
+        modern_to_legacy::Greeting,
+    },
     jsonrpc::{Code, ErrorBody, Message, find_member},
-    relay::{Connection, Principal, Sink},
+    relay::{Connection, Outgoing, Principal, Sink},
     runtime::task,
 };
 
@@ -26,6 +29,9 @@ use crate::{
 pub(crate) trait ServerSource: fmt::Debug + Send + Sync {
     /// The right to one server; refused when there are too many.
     fn reserve(&self) -> Result<OpenServer, ErrorBody>;
+
+    /// Waits until there may be room for one more, but not for long.
+    fn room(&self) -> BoxFuture<'static, ()>;
 }
 
 /// Takes the server for the client that is told through this sink what it did not ask for.
@@ -146,19 +152,24 @@ impl Leases {
 
     /// A server for a call of this kind: one that waits, or a new one.
     fn take(&self, key: Key) -> Result<Arc<Lease>, ErrorBody> {
-        let mut state = self.lock();
-        while let Some((lease, _)) = state.idle.get_mut(&key).and_then(Vec::pop) {
+        while let Some(lease) = self.take_idle(&key) {
             if lease.is_usable() {
-                state.busy.insert(address(&lease), Arc::clone(&lease));
                 return Ok(lease);
             }
+            self.give_back(&key, &lease);
         }
-        drop(state);
-        let open = self.source.reserve().inspect_err(|_| self.make_room())?;
+        let open = self.source.reserve()?;
         let lease = Lease::open(key, Weak::clone(&self.me), open);
         self.lock().busy.insert(address(&lease), Arc::clone(&lease));
         self.sweep_from_now_on();
         Ok(lease)
+    }
+
+    fn take_idle(&self, key: &Key) -> Option<Arc<Lease>> {
+        let mut state = self.lock();
+        let (lease, _) = state.idle.get_mut(key)?.pop()?;
+        state.busy.insert(address(&lease), Arc::clone(&lease));
+        Some(lease)
     }
 
     /// The server's call is over.
@@ -178,12 +189,14 @@ impl Leases {
         }
     }
 
-    /// There are too many servers: those that wait give way.
-    fn make_room(&self) {
-        let idle = mem::take(&mut self.lock().idle);
-        for (lease, _) in idle.into_values().flatten() {
+    /// There are too many servers: those that wait for a call give way; what to wait for until they
+    /// have, if there are any.
+    pub(crate) fn make_room(&self) -> Option<BoxFuture<'static, ()>> {
+        let idle: Vec<_> = mem::take(&mut self.lock().idle).into_values().flatten().collect();
+        for (lease, _) in &idle {
             lease.end();
         }
+        (!idle.is_empty()).then(|| self.source.room())
     }
 
     /// Passes a notification on to the subscriptions of a principal.
@@ -193,7 +206,7 @@ impl Leases {
         let sinks: Vec<_> = of_principal.filter_map(|(_, sink)| sink.upgrade()).collect();
         drop(state);
         for sink in sinks {
-            sink.write_message(message, &[], false);
+            sink.write(Outgoing::of(message, &[], false));
         }
     }
 
@@ -217,7 +230,8 @@ impl Leases {
     fn sweep(&self, now: Instant) -> bool {
         let mut state = self.lock();
         let mut ended = Vec::new();
-        state.busy.retain(|_, lease| lease.is_usable());
+        let unusable = state.busy.extract_if(|_, lease| !lease.is_usable());
+        let unusable: Vec<_> = unusable.map(|(_, lease)| lease).collect();
         state.idle.retain(|_, waiting| {
             let late = |(lease, since): &mut (Arc<Lease>, Instant)| {
                 now.duration_since(*since) >= IDLE || !lease.is_usable()
@@ -229,7 +243,7 @@ impl Leases {
         state.sweeping = !state.busy.is_empty() || !state.idle.is_empty();
         let sweeping = state.sweeping;
         drop(state);
-        for (lease, _) in ended {
+        for lease in ended.into_iter().map(|(lease, _)| lease).chain(unusable) {
             lease.end();
         }
         sweeping
@@ -238,6 +252,31 @@ impl Leases {
 
 fn address(lease: &Arc<Lease>) -> usize {
     Arc::as_ptr(lease).addr()
+}
+
+/// A server that was taken and has nothing to do yet. Dropped, it is ended: nobody else knows of it.
+struct Taken(Option<Arc<Lease>>);
+
+impl Taken {
+    async fn greeted(&self) -> Result<Greeting, Option<Message>> {
+        match &self.0 {
+            Some(lease) => lease.greeted().await,
+            None => Err(None),
+        }
+    }
+
+    /// Somebody else ends it from now on.
+    fn keep(mut self) -> Option<Arc<Lease>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(lease) = &self.0 {
+            lease.end();
+        }
+    }
 }
 
 /// Where the requests of one principal find their servers.
@@ -263,13 +302,25 @@ impl Legacy for Tenant {
     ) -> BoxFuture<'static, Subscribed> {
         let key = Key::of(&self.principal, request);
         Box::pin(async move {
-            let lease = self.leases.take(key)?;
-            let failed = || ErrorBody::new(Code::Internal, "the MCP server did not start");
-            let greeting = lease.greeted().await.ok_or_else(failed)?;
+            let taken = match self.leases.take(key.clone()) {
+                Ok(lease) => Taken(Some(lease)),
+                Err(error) => {
+                    let Some(room) = self.room() else { return Err(error.into()) };
+                    room.await;
+                    Taken(Some(self.leases.take(key)?))
+                }
+            };
+            let greeting = taken.greeted().await.map_err(Unsubscribed::NotGreeted)?;
+            let gone = || ErrorBody::new(Code::Internal, "the MCP server is being stopped");
+            let lease = taken.keep().ok_or_else(gone)?;
             let listener = (self.principal.clone(), Arc::downgrade(&sink));
             self.leases.lock().listeners.push(listener);
             Ok((lease as Arc<dyn Connection>, greeting))
         })
+    }
+
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        self.leases.make_room()
     }
 
     fn close(&self) {}

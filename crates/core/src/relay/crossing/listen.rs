@@ -9,11 +9,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::Legacy;
+use super::{Legacy, Unsubscribed, lease::fail};
 use crate::{
     era::modern_to_legacy::{Filter, SUBSCRIPTION_ID},
     jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, Span, escape},
-    relay::{Connection, OpenError, Outgoing, Reply, Sink},
+    relay::{Connection, OpenError, Outgoing, Reader, Reply, Sink, reply_to},
     runtime::seats::Seat,
 };
 
@@ -37,16 +37,17 @@ enum Phase {
     Open,
 }
 
-/// A subscription and its connection to the server.
+/// A subscription and its connection to the server, which are closed when it is dropped: the client
+/// has gone.
 pub(super) struct Open {
     connection: Arc<dyn Connection>,
     subscription: Arc<Subscription>,
 }
 
-impl Open {
-    /// The client has gone.
-    pub(super) fn close(self) {
-        if let Some(reply) = self.subscription.lock().reply.take() {
+impl Drop for Open {
+    fn drop(&mut self) {
+        let reply = self.subscription.lock().reply.take();
+        if let Some(reply) = reply {
             reply.forget();
         }
         self.connection.close();
@@ -79,22 +80,28 @@ pub(super) async fn open(server: Arc<dyn Legacy>, request: Message, reply: Reply
     let sink = Arc::<Subscription>::clone(&subscription);
     let (connection, greeting) = match server.subscribe(&request, sink).await {
         Ok(subscribed) => subscribed,
-        Err(OpenError::Upstream(error)) => {
+        Err(Unsubscribed::NotOpened(OpenError::Upstream(error))) => {
             reply.error(&error);
             return None;
         }
-        Err(OpenError::Refused(_)) => return None,
+        Err(Unsubscribed::NotOpened(OpenError::Refused(_))) => return None,
+        Err(Unsubscribed::NotGreeted(response)) => {
+            fail(reply, response.as_ref());
+            return None;
+        }
     };
+    let open = Open { connection, subscription };
+    let Open { connection, subscription } = &open;
     let filter = filter.narrowed(&greeting);
     let uris = filter.resource_subscriptions.clone();
     *subscription.lock() =
         State { reply: Some(reply), filter, phase: Phase::Opening(uris.len() + 1) };
     for (place, uri) in uris.into_iter().enumerate() {
-        subscription.want(&*connection, place, uri).await;
+        subscription.want(&**connection, place, uri).await;
     }
-    crossings.remember(&subscription);
+    crossings.remember(subscription);
     subscription.answered(None);
-    Some(Open { connection, subscription })
+    Some(open)
 }
 
 impl Subscription {
@@ -109,8 +116,10 @@ impl Subscription {
             escape(&uri)
         );
         let Ok(message) = Message::parse(text.into()) else { return };
-        let wish = Wish { subscription: Arc::clone(self), uri: Mutex::new(Some(uri)) };
-        let reply = Reply::to(&message, Arc::new(wish));
+        let subscription = Arc::clone(self);
+        let reply = reply_to(&message, move |answer| {
+            subscription.answered(Some(&*uri).filter(|_| !answer.is_result()));
+        });
         if let Some(sending) = connection.send(message, Some(reply), None) {
             sending.await;
         }
@@ -160,14 +169,8 @@ impl Subscription {
 
 impl Sink for Subscription {
     fn write(&self, outgoing: Outgoing<'_>) {
-        if let Ok(message) = Message::parse(outgoing.source.clone()) {
-            self.write_message(&message, outgoing.edits, outgoing.response);
-        }
-    }
-
-    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
-        if message.kind() == Kind::Notification {
-            self.pass_on(message);
+        if let Some(message) = outgoing.message().filter(|it| it.kind() == Kind::Notification) {
+            self.pass_on(&message);
         }
     }
 
@@ -176,43 +179,13 @@ impl Sink for Subscription {
         self.end();
     }
 
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+}
+
+impl Reader for Subscription {
     fn is_heard(&self) -> bool {
         true
-    }
-}
-
-/// Reads the answer to one `resources/subscribe`.
-struct Wish {
-    subscription: Arc<Subscription>,
-    uri: Mutex<Option<String>>,
-}
-
-impl Wish {
-    fn settle(&self, refused: bool) {
-        let uri = self.uri.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(uri) = uri {
-            self.subscription.answered(Some(&*uri).filter(|_| refused));
-        }
-    }
-}
-
-impl Sink for Wish {
-    /// Only the proxy writes without having looked: `{}` for what is granted already, or an error.
-    fn write(&self, outgoing: Outgoing<'_>) {
-        let granted = Message::parse(outgoing.source.clone())
-            .is_ok_and(|message| message.kind() == Kind::Result);
-        self.settle(!granted);
-    }
-
-    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
-        self.settle(message.kind() != Kind::Result);
-    }
-
-    fn forget(&self) {
-        self.settle(true);
-    }
-
-    fn is_heard(&self) -> bool {
-        false
     }
 }

@@ -2,18 +2,19 @@
 //!
 //! Such a server was told of no client's capabilities, so it asks nobody.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed};
+use super::{Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, set_level};
 use crate::{
     era::modern_to_legacy::{Greeting, handshake},
-    jsonrpc::{Code, Edit, ErrorBody, Message},
-    relay::{Backend, Client, Connection, Outgoing, Principal, Reply, Sink, member::Member},
+    jsonrpc::{Code, ErrorBody, Message},
+    protocol::LogLevel,
+    relay::{
+        Answer, Backend, Client, Connection, Principal, Reply, Sink, member::Member, reply_to,
+    },
+    runtime::task,
 };
 
 /// The connection of one modern request that is this member.
@@ -41,9 +42,13 @@ impl Legacy for Member {
     ) -> BoxFuture<'static, Subscribed> {
         Box::pin(async move {
             let client = Client { unsolicited: Some(sink), ..Client::default() };
-            let connection = self.shared().open(client).await?;
+            let opened = self.shared().open(client).await;
+            let connection = opened.map_err(Unsubscribed::NotOpened)?;
             let unknown = || ErrorBody::new(Code::Unavailable, "the MCP server is starting");
-            let greeting = self.shared().greeting().ok_or_else(unknown)?;
+            let Some(greeting) = self.shared().greeting() else {
+                connection.close();
+                return Err(unknown().into());
+            };
             Ok((connection, greeting))
         })
     }
@@ -66,46 +71,27 @@ impl Origin for Member {
         self.request(request, reply)
     }
 
+    fn log_from(&self, level: LogLevel) {
+        if !self.shared().greeting().is_some_and(|greeting| greeting.has_logging()) {
+            return;
+        }
+        let Some(message) = set_level(level) else { return };
+        let nobody = reply_to(&message, drop);
+        if let Some(sending) = self.request(message, nobody) {
+            task::spawn(sending);
+        }
+    }
+
     /// The handshake of a legacy client is answered for the server, too, or says why not.
     fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let request = handshake("{}", "{}")?;
-        let told = Discovery(Mutex::new(Some(reply)));
-        let reply = Reply::to(&request, Arc::new(told));
-        self.request(request, reply)
-    }
-}
-
-/// Reads the answer to the handshake.
-struct Discovery(Mutex<Option<Reply>>);
-
-impl Discovery {
-    fn take(&self) -> Option<Reply> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-impl Sink for Discovery {
-    fn write(&self, outgoing: Outgoing<'_>) {
-        if let Some(message) = outgoing.message() {
-            self.write_message(&message, &[], true);
-        }
-    }
-
-    fn write_message(&self, message: &Message, _: &[Edit<'_>], _: bool) {
-        let Some(reply) = self.take() else { return };
-        match Greeting::of(message) {
-            Some(greeting) => reply.result(&greeting.discovery()),
-            None => reply.response(message),
-        }
-    }
-
-    fn forget(&self) {
-        if let Some(reply) = self.take() {
-            reply.forget();
-        }
-    }
-
-    fn is_heard(&self) -> bool {
-        false
+        let told = reply_to(&request, move |answer| match answer {
+            Answer::Result(response) | Answer::Error(response) => match Greeting::of(&response) {
+                Some(greeting) => reply.result(&greeting.discovery()),
+                None => reply.response(&response),
+            },
+            Answer::None => reply.forget(),
+        });
+        self.request(request, told)
     }
 }

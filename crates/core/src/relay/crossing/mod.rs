@@ -42,7 +42,7 @@ use super::{Connection, OpenError, Principal, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
     jsonrpc::{ErrorBody, Message},
-    protocol::header::annotation::MirroredParameter,
+    protocol::{LogLevel, header::annotation::MirroredParameter},
     runtime::seats::Seats,
     runtime::task,
 };
@@ -96,6 +96,18 @@ impl Crossings {
         self.schemas.of(principal, tool)
     }
 
+    /// How many subscriptions have a seat.
+    #[cfg(test)]
+    pub(super) fn subscribed(&self) -> usize {
+        self.seats.taken()
+    }
+
+    /// Puts a round back whose answers were none.
+    fn restore(self: &Arc<Self>, token: String, round: Round) {
+        self.rounds.restore(token, round);
+        self.watch();
+    }
+
     /// The subscriptions that are open.
     fn subscriptions(&self) -> Vec<Arc<Subscription>> {
         let subscriptions = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,10 +124,14 @@ impl Crossings {
     /// Keeps a round for as long as its client may take; its token, unless there are too many.
     fn seal(self: &Arc<Self>, round: Round) -> Option<String> {
         let token = self.rounds.seal(round)?;
+        self.watch();
+        Some(token)
+    }
+
+    fn watch(self: &Arc<Self>) {
         if !self.watches.swap(true, Ordering::Relaxed) {
             task::spawn(watch(Arc::downgrade(self)));
         }
-        Some(token)
     }
 
     /// Gives up the calls whose clients have not come back in time; `false` when there are none
@@ -151,7 +167,30 @@ fn give_up(rounds: Vec<Round>) {
 }
 
 /// A legacy connection, and what its server said of itself.
-pub(super) type Subscribed = Result<(Arc<dyn Connection>, Greeting), OpenError>;
+pub(super) type Subscribed = Result<(Arc<dyn Connection>, Greeting), Unsubscribed>;
+
+/// Why there is no connection for a subscription.
+#[derive(Debug)]
+pub(super) enum Unsubscribed {
+    NotOpened(OpenError),
+    /// The handshake was answered with this.
+    NotGreeted(Option<Message>),
+}
+
+impl From<ErrorBody> for Unsubscribed {
+    fn from(error: ErrorBody) -> Self {
+        Self::NotOpened(error.into())
+    }
+}
+
+/// The request that sets a server's log level.
+fn set_level(level: LogLevel) -> Option<Message> {
+    let text = format!(
+        r#"{{"jsonrpc":"2.0","id":"level","method":"logging/setLevel","params":{{"level":"{}"}}}}"#,
+        level.name()
+    );
+    Message::parse(text.into()).ok()
+}
 
 /// Where modern requests find a legacy server.
 trait Legacy: Send + Sync {
@@ -173,6 +212,11 @@ trait Legacy: Send + Sync {
         None
     }
 
+    /// After a refusal for want of room: what to wait for before one more try.
+    fn room(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
+
     /// The request is over, in whichever way.
     fn close(&self);
 }
@@ -188,6 +232,13 @@ trait Origin: fmt::Debug + Send + Sync {
     /// Answers a `server/discover`.
     fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>>;
 
+    /// Its next request wants log messages from this level on; its other clients get no more than
+    /// before.
+    fn log_from(&self, level: LogLevel);
+
+    /// The client of a discovery has gone.
+    fn leave(&self) {}
+
     /// Its next request is this call's.
     fn serves(&self, _call: &Arc<Call>) {}
 
@@ -202,4 +253,32 @@ trait Origin: fmt::Debug + Send + Sync {
 
     /// Nobody waits for its call any more; the rest are its questions' answers.
     fn give_up(&self, _responses: Vec<Vec<u8>>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_that_is_put_back_expires_too() {
+        let crossings = Arc::<Crossings>::default();
+        let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
+        let request = Message::parse(text.into()).unwrap();
+        let (until, principal) = (Instant::now() + 8 * WATCH, Principal::default());
+        let round = Round {
+            principal: principal.clone(),
+            request: request.clone(),
+            until,
+            waits: Waits::Nothing,
+        };
+        let token = crossings.seal(round).unwrap();
+        let state = format!("\"{token}\"");
+        let found = crossings.rounds.take(state.as_bytes(), &principal, &request, Instant::now());
+        let (token, round) = found.unwrap();
+        // Meanwhile nothing is left to watch.
+        tokio::time::sleep(2 * WATCH).await;
+        crossings.restore(token, round);
+        tokio::time::sleep(10 * WATCH).await;
+        assert!(crossings.rounds.is_empty());
+    }
 }

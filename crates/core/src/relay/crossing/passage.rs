@@ -13,17 +13,18 @@ use super::{
     Legacy, Origin,
     call::{Call, FIRST_TURN, Waiting},
     listen,
-    rounds::{LONGEST_ROUND, Round, Waits},
+    rounds::{Round, Waits},
 };
 use crate::{
     era::modern_to_legacy::{Asked, LegacyRequest},
     host::Caller,
     jsonrpc::{Code, ErrorBody, Kind, Message, Span},
     protocol::{LogLevel, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Principal, Reply, Sink},
+    relay::{Connection, Principal, Reply, exchange::LONGEST_ANSWER},
 };
 
 /// See the module.
+#[derive(Clone)]
 pub(super) struct Passage {
     server: Arc<dyn Legacy>,
     principal: Principal,
@@ -37,11 +38,25 @@ pub(super) struct Passage {
 enum Part {
     #[default]
     Nothing,
+    /// A question who the server is.
+    Discovery(Arc<dyn Origin>),
     /// This turn at a call.
     Call(Arc<Call>, u64),
     Subscription(listen::Open),
     /// The client has gone.
     Closed,
+}
+
+impl Part {
+    /// The client has gone.
+    fn leave(self) {
+        match self {
+            Self::Discovery(origin) => origin.leave(),
+            Self::Call(call, turn) => call.leave(turn),
+            Self::Subscription(open) => drop(open),
+            Self::Nothing | Self::Closed => {}
+        }
+    }
 }
 
 impl fmt::Debug for Passage {
@@ -69,13 +84,7 @@ impl Connection for Passage {
                 reply.error(&ErrorBody::new(Code::MethodNotFound, text));
                 None
             }
-            Asked::Discover => match Arc::clone(&self.server).origin(&message) {
-                Ok(origin) => origin.discover(reply),
-                Err(error) => {
-                    reply.error(&error);
-                    None
-                }
-            },
+            Asked::Discover => self.discover(message, reply, true),
             Asked::Listen => Some(self.listen(message, reply)),
             Asked::Interactive | Asked::Other => self.request(message, reply),
         }
@@ -86,11 +95,8 @@ impl Connection for Passage {
     }
 
     fn close(&self) {
-        match std::mem::replace(&mut *lock(&self.part), Part::Closed) {
-            Part::Call(call, turn) => call.leave(turn),
-            Part::Subscription(open) => open.close(),
-            Part::Nothing | Part::Closed => {}
-        }
+        let part = std::mem::replace(&mut *lock(&self.part), Part::Closed);
+        part.leave();
         self.server.close();
     }
 }
@@ -102,7 +108,7 @@ impl Passage {
         principal: Principal,
         patience: Option<Duration>,
     ) -> Self {
-        let patience = patience.unwrap_or(LONGEST_ROUND).min(LONGEST_ROUND);
+        let patience = patience.unwrap_or(LONGEST_ANSWER).min(LONGEST_ANSWER);
         Self { server, principal, patience, part: Arc::default() }
     }
 
@@ -117,18 +123,44 @@ impl Passage {
         };
         let waiting = Waiting { reply, request, log_level };
         match retry {
-            None => self.begin(message, waiting),
+            None => self.begin(message, waiting, true),
             Some(retry) => self.resume(message, waiting, retry.state, retry.responses),
         }
     }
 
-    /// Calls the server.
-    fn begin(&self, message: Message, waiting: Waiting) -> Option<BoxFuture<'static, ()>> {
+    /// Asks the server who it is; waits for a place for one, if it `may`.
+    fn discover(
+        &self,
+        message: Message,
+        reply: Reply,
+        may: bool,
+    ) -> Option<BoxFuture<'static, ()>> {
+        let error = match Arc::clone(&self.server).origin(&message) {
+            Ok(origin) => {
+                self.occupy(Part::Discovery(Arc::clone(&origin)));
+                return origin.discover(reply);
+            }
+            Err(error) => error,
+        };
+        let again = move |passage: &Self, reply| passage.discover(message, reply, false);
+        self.unless_room(may, &error, reply, again)
+    }
+
+    /// Calls the server; waits for a place for one, if it `may`.
+    fn begin(
+        &self,
+        message: Message,
+        waiting: Waiting,
+        may: bool,
+    ) -> Option<BoxFuture<'static, ()>> {
         let origin = match Arc::clone(&self.server).origin(&waiting.request) {
             Ok(origin) => origin,
             Err(error) => {
-                waiting.reply.error(&error);
-                return None;
+                let Waiting { reply, request, log_level } = waiting;
+                let again = move |passage: &Self, reply| {
+                    passage.begin(message, Waiting { reply, request, log_level }, false)
+                };
+                return self.unless_room(may, &error, reply, again);
             }
         };
         let log_level = waiting.log_level;
@@ -142,12 +174,39 @@ impl Passage {
         );
         let call = Arc::new(call);
         origin.serves(&call);
-        *lock(&self.part) = Part::Call(Arc::clone(&call), FIRST_TURN);
         if let Some(level) = log_level {
-            raise_level(&*origin, level);
+            origin.log_from(level);
         }
-        let reply = Reply::to(&message, call);
-        origin.send(message, reply)
+        let reply = Reply::to(&message, Arc::<Call>::clone(&call) as _);
+        let sending = origin.send(message, reply);
+        self.occupy(Part::Call(call, FIRST_TURN));
+        sending
+    }
+
+    /// There is no server: refuses the request, unless one has just been told to make room.
+    fn unless_room(
+        &self,
+        may: bool,
+        error: &ErrorBody,
+        reply: Reply,
+        again: impl FnOnce(&Self, Reply) -> Option<BoxFuture<'static, ()>> + Send + 'static,
+    ) -> Option<BoxFuture<'static, ()>> {
+        let Some(room) = self.server.room().filter(|_| may) else {
+            reply.error(error);
+            return None;
+        };
+        let passage = self.clone();
+        Some(Box::pin(async move {
+            room.await;
+            if let Some(sending) = again(&passage, reply) {
+                sending.await;
+            }
+        }))
+    }
+
+    /// From now on the connection has to do with this, unless its client has gone meanwhile.
+    fn occupy(&self, part: Part) {
+        occupy(&self.part, part);
     }
 
     /// Continues an earlier call, or makes one again that had failed; nothing else, whatever the
@@ -159,10 +218,10 @@ impl Passage {
         state: Option<Span>,
         responses: Option<Span>,
     ) -> Option<BoxFuture<'static, ()>> {
-        let rounds = &self.server.crossings().rounds;
+        let crossings = self.server.crossings();
         let continued = state.and_then(|span| {
             let state = waiting.request.text(span);
-            rounds.take(state, &self.principal, &waiting.request, Instant::now())
+            crossings.rounds.take(state, &self.principal, &waiting.request, Instant::now())
         });
         let Some((token, round)) = continued else {
             let message = "params.requestState: unknown, used, expired or not for this call";
@@ -170,15 +229,15 @@ impl Passage {
             return None;
         };
         let Round { waits: Waits::Call(call), .. } = &round else {
-            return self.begin(message, waiting);
+            return self.begin(message, waiting, true);
         };
         let request = waiting.request.clone();
         let responses = responses.map(|span| request.text(span));
         match call.resume(waiting, responses) {
-            Ok(turn) => *lock(&self.part) = Part::Call(Arc::clone(call), turn),
+            Ok(turn) => self.occupy(Part::Call(Arc::clone(call), turn)),
             Err(refused) => {
                 let (waiting, invalid) = *refused;
-                rounds.restore(token, round);
+                crossings.restore(token, round);
                 let error = ErrorBody::new(Code::InvalidParams, invalid.to_string());
                 waiting.reply.error(&error);
             }
@@ -191,19 +250,19 @@ impl Passage {
         let part = Arc::clone(&self.part);
         Box::pin(async move {
             let Some(open) = listen::open(server, request, reply).await else { return };
-            settle(&part, open);
+            occupy(&part, Part::Subscription(open));
         })
     }
 }
 
-/// Keeps a subscription until its client goes, which it may have done.
-fn settle(part: &Mutex<Part>, open: listen::Open) {
-    let mut part = lock(part);
-    if matches!(*part, Part::Closed) {
-        drop(part);
-        return open.close();
+/// See [`Passage::occupy`].
+fn occupy(place: &Mutex<Part>, part: Part) {
+    let mut place = lock(place);
+    if matches!(*place, Part::Closed) {
+        drop(place);
+        return part.leave();
     }
-    *part = Part::Subscription(open);
+    *place = part;
 }
 
 fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
@@ -215,33 +274,4 @@ fn level(request: &Message, span: Span) -> Result<LogLevel, ErrorBody> {
         let accepted = LogLevel::NAMES.join(", ");
         ErrorBody::new(Code::InvalidParams, format!("Invalid log level; use one of {accepted}"))
     })
-}
-
-/// Tells the server to log what the request wants; its other clients get no more than before.
-fn raise_level(origin: &dyn Origin, level: LogLevel) {
-    if !origin.greeting().is_some_and(|greeting| greeting.has_logging()) {
-        return;
-    }
-    let text = format!(
-        r#"{{"jsonrpc":"2.0","id":"level","method":"logging/setLevel","params":{{"level":"{}"}}}}"#,
-        level.name()
-    );
-    let Ok(message) = Message::parse(text.into()) else { return };
-    let reply = Reply::to(&message, Arc::new(Nobody));
-    if let Some(sending) = origin.send(message, reply) {
-        tokio::spawn(sending);
-    }
-}
-
-/// Reads the answers to what the proxy itself asks and does not care about.
-struct Nobody;
-
-impl Sink for Nobody {
-    fn write(&self, _: crate::relay::Outgoing<'_>) {}
-
-    fn forget(&self) {}
-
-    fn is_heard(&self) -> bool {
-        false
-    }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -18,8 +17,6 @@ use crate::{
 
 /// Most rounds that wait for their clients.
 const MAX_ROUNDS: usize = 4096;
-/// Longest time a client may take.
-pub(super) const LONGEST_ROUND: Duration = Duration::from_mins(10);
 
 /// A question that a client has been asked.
 #[derive(Debug)]
@@ -129,6 +126,7 @@ fn value(request: &Message, name: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::exchange::LONGEST_ANSWER;
 
     fn call(params: &str) -> Message {
         let text = format!(
@@ -150,7 +148,7 @@ mod tests {
     #[test]
     fn a_state_is_good_once_for_its_owner_and_its_call() {
         let (rounds, now) = (Rounds::default(), Instant::now());
-        let state = sealed(&rounds, now + LONGEST_ROUND);
+        let state = sealed(&rounds, now + LONGEST_ANSWER);
         let (me, same) = (Principal(Some("me".into())), call(r#""arguments":{"y":2,"x":1}"#));
         let take = |state: &str, principal: &Principal, request: &Message, now| {
             rounds.take(state.as_bytes(), principal, request, now).is_some()
@@ -161,7 +159,7 @@ mod tests {
         assert!(!take(&state, &me, &call(r#""uri":"x""#), now));
         assert!(!take(&state.replacen('"', "\"x", 1), &me, &same, now));
         assert!(!take("7", &me, &same, now));
-        assert!(!take(&state, &me, &same, now + LONGEST_ROUND));
+        assert!(!take(&state, &me, &same, now + LONGEST_ANSWER));
         assert!(take(&state, &me, &same, now));
         assert!(!take(&state, &me, &same, now));
     }
@@ -170,7 +168,7 @@ mod tests {
     fn expired_rounds_are_taken_once() {
         let (rounds, now) = (Rounds::default(), Instant::now());
         sealed(&rounds, now);
-        sealed(&rounds, now + LONGEST_ROUND);
+        sealed(&rounds, now + LONGEST_ANSWER);
         assert_eq!(rounds.expired(now).len(), 1);
         assert_eq!(rounds.expired(now).len(), 0);
         assert!(!rounds.is_empty());
@@ -180,7 +178,7 @@ mod tests {
     fn rounds_are_bounded() {
         let (rounds, now) = (Rounds::default(), Instant::now());
         for _ in 0..MAX_ROUNDS {
-            sealed(&rounds, now + LONGEST_ROUND);
+            sealed(&rounds, now + LONGEST_ANSWER);
         }
         let round = Round {
             principal: Principal::default(),

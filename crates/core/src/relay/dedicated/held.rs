@@ -10,6 +10,27 @@ use crate::{
 /// always accepted.
 const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 
+/// A request that is not held.
+pub(super) enum Unheld {
+    /// Its client has taken it back.
+    Cancelled(Reply),
+    /// Too much is held already.
+    TooMuch(Reply),
+}
+
+impl Unheld {
+    /// Answers it. Not under a lock: whoever is answered may come back at once.
+    pub(super) fn settle(self) {
+        match self {
+            Self::Cancelled(reply) => reply.forget(),
+            Self::TooMuch(reply) => {
+                let text = "the MCP server is being started, and too much waits for it";
+                reply.error(&ErrorBody::new(Code::Unavailable, text));
+            }
+        }
+    }
+}
+
 /// Messages in their order.
 #[derive(Debug, Default)]
 pub(super) struct Held {
@@ -19,22 +40,19 @@ pub(super) struct Held {
 
 impl Held {
     /// Takes a message; a cancellation takes a request away instead.
-    pub(super) fn take(&mut self, message: Message, reply: Option<Reply>) {
+    pub(super) fn take(&mut self, message: Message, reply: Option<Reply>) -> Option<Unheld> {
         if is_cancellation(&message)
             && let Some(cancelled) = self.remove(&message)
         {
-            return cancelled.forget();
+            return Some(Unheld::Cancelled(cancelled));
         }
         if self.bytes > MAX_HELD_BYTES {
             tracing::warn!("a client sent too much to a server that is being started");
-            if let Some(reply) = reply {
-                let text = "the MCP server is being started, and too much waits for it";
-                reply.error(&ErrorBody::new(Code::Unavailable, text));
-            }
-            return;
+            return reply.map(Unheld::TooMuch);
         }
         self.bytes += message.bytes().len();
         self.messages.push((message, reply));
+        None
     }
 
     fn remove(&mut self, cancellation: &Message) -> Option<Reply> {

@@ -29,6 +29,9 @@ pub(crate) trait Nursery: fmt::Debug + Send + Sync {
     /// The right to start one server; refused when there are too many.
     fn reserve(&self) -> Result<Box<dyn Slot>, ErrorBody>;
 
+    /// Waits until there may be room for one more, but not for long.
+    fn room(&self) -> BoxFuture<'static, ()>;
+
     /// A server was started in place of one that had ended.
     fn restarted(&self) {}
 }
@@ -103,6 +106,10 @@ impl ServerSource for Launcher {
             Private::open(slot, Some(sink), limits, Source { nursery, revives: false })
         }))
     }
+
+    fn room(&self) -> BoxFuture<'static, ()> {
+        self.nursery.room()
+    }
 }
 
 impl Backend for Dedicated {
@@ -111,7 +118,14 @@ impl Backend for Dedicated {
             if client.era == Era::Modern {
                 return Ok(self.leases.open(client.principal));
             }
-            let slot = self.nursery.reserve()?;
+            let slot = match self.nursery.reserve() {
+                Ok(slot) => slot,
+                Err(error) => {
+                    let Some(room) = self.leases.make_room() else { return Err(error.into()) };
+                    room.await;
+                    self.nursery.reserve()?
+                }
+            };
             let nursery = Arc::clone(&self.nursery);
             let source = Source { nursery, revives: self.revives };
             let connection: Arc<dyn Connection> =

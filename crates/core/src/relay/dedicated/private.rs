@@ -11,12 +11,12 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     Launched, Slot, Source,
-    held::{Held, is_cancellation},
+    held::{Held, Unheld, is_cancellation},
     memory::Memory,
 };
 use crate::{
     host::Caller,
-    jsonrpc::{Assembly, Edit, Kind, Message},
+    jsonrpc::{Assembly, Edit, Kind, Message, Span},
     protocol::Method,
     relay::{
         Cause, Connection, Limits, Outbox, Reply, Sink,
@@ -99,15 +99,33 @@ impl Connection for Private {
         let outbox = match &mut state.phase {
             Phase::Open(server) => Arc::clone(&server.outbox),
             Phase::Greeting { held, .. } => {
-                held.take(message, reply);
+                let unheld = held.take(message, reply);
+                drop(state);
+                if let Some(unheld) = unheld {
+                    unheld.settle();
+                }
                 return None;
             }
-            Phase::Unused(_) | Phase::Resting | Phase::Ended(_) | Phase::Closed => return None,
+            Phase::Unused(_) | Phase::Resting | Phase::Ended(_) | Phase::Closed => {
+                drop(state);
+                if let Some(reply) = reply {
+                    reply.forget();
+                }
+                return None;
+            }
         };
         let pushed = state.push(&outbox, message, reply);
         drop(state);
         self.called.notify_waiters();
-        let (message, reply) = pushed.err()?;
+        let (message, reply) = match pushed {
+            Ok(cancelled) => {
+                if let Some(cancelled) = cancelled {
+                    cancelled.forget();
+                }
+                return None;
+            }
+            Err(full) => full,
+        };
         let client = self.me.upgrade()?;
         Some(Box::pin(async move {
             outbox.room().await;
@@ -237,12 +255,15 @@ impl Private {
         }
         let outbox = Arc::clone(&server.outbox);
         state.phase = Phase::Open(server);
+        let mut unheld = Vec::new();
         for (message, reply) in held.into_messages() {
-            // No more is held than there is room for.
-            if let Err((_, Some(reply))) = state.push(&outbox, message, reply) {
-                drop(reply);
-            }
+            unheld.extend(match state.push(&outbox, message, reply) {
+                Ok(cancelled) => cancelled.map(Unheld::Cancelled),
+                Err((_, reply)) => reply.map(Unheld::TooMuch),
+            });
         }
+        drop(state);
+        unheld.into_iter().for_each(Unheld::settle);
     }
 
     /// The server with this outbox has ended: every call fails.
@@ -267,7 +288,8 @@ impl Private {
 }
 
 impl State {
-    /// Queues a message of the client's; gives it back if the server is too far behind.
+    /// Queues a message of the client's, and says which call it cancels; gives it back if the server
+    /// is too far behind.
     #[expect(
         clippy::result_large_err,
         reason = "it is moved on at once; boxing it would cost more"
@@ -277,18 +299,20 @@ impl State {
         outbox: &Outbox,
         message: Message,
         reply: Option<Reply>,
-    ) -> Result<(), (Message, Option<Reply>)> {
+    ) -> Result<Option<Reply>, (Message, Option<Reply>)> {
         if matches!(message.kind(), Kind::Result | Kind::Error) {
             self.exchanges.ask(false);
         }
+        let mut gone = None;
         let mut buffer = itoa::Buffer::new();
         let edit = match (message.kind(), &reply) {
             (Kind::Request, Some(_)) => {
                 message.id_span().map(|span| (span, self.exchanges.next_id()))
             }
             _ if is_cancellation(&message) => {
-                let Some(cancelled) = self.cancelled(&message) else { return Ok(()) };
-                Some(cancelled)
+                let Some((span, id)) = self.named(&message) else { return Ok(None) };
+                gone = Some(id);
+                Some((span, id))
             }
             _ => None,
         };
@@ -309,17 +333,14 @@ impl State {
                 leg: Leg::Plain,
             });
         }
-        Ok(())
+        let cancelled = gone.and_then(|id| self.exchanges.remove(id));
+        Ok(cancelled.and_then(|exchange| calls([exchange]).next()))
     }
 
-    /// Ends the call that a cancellation names; where and under which id to pass it on.
-    fn cancelled(&mut self, notification: &Message) -> Option<(crate::jsonrpc::Span, u64)> {
+    /// The call that a cancellation names: where, and under which id to pass it on.
+    fn named(&self, notification: &Message) -> Option<(Span, u64)> {
         let span = notification.cancelled_id()?;
-        let id = self.exchanges.find(CLIENT, notification.text(span))?;
-        if let Some(exchange) = self.exchanges.remove(id) {
-            calls([exchange]).for_each(Reply::forget);
-        }
-        Some((span, id))
+        Some((span, self.exchanges.find(CLIENT, notification.text(span))?))
     }
 
     /// Begins a handshake in place of the client.

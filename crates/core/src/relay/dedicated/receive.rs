@@ -9,7 +9,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message, escape},
     protocol::{Method, Notification},
     relay::{
-        Listener, Reply, Sink,
+        Listener, Outgoing, Reply, Sink,
         exchange::Purpose,
         expiry::{period, timed_out},
         link::calls,
@@ -90,7 +90,7 @@ impl Private {
 
     fn pass_on(&self, sink: Option<Arc<dyn Sink>>, message: &Message) {
         if let Some(sink) = sink {
-            sink.write_message(message, &[], false);
+            sink.write(Outgoing::of(message, &[], false));
             self.look_after(&sink);
         }
     }

@@ -160,8 +160,7 @@ impl Server {
         }
         let Some(related) = related else {
             if let Some(sink) = self.unsolicited.get() {
-                let outgoing = Outgoing { source: message.bytes(), edits: &[], response: false };
-                write(&**sink, outgoing, event_id);
+                write(&**sink, Outgoing::of(message, &[], false).stored_as(event_id));
             }
             return Ok(());
         };

@@ -1,6 +1,6 @@
 //! Questions to a client during its call, and its answers.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -9,11 +9,13 @@ use super::Abandoned;
 use crate::{
     era::modern_server::{Failure, Progress, Round},
     jsonrpc::{Message, escape},
-    relay::{Outgoing, Reply, Shared, Sink, exchange::MemberId, member::Member, reply::write},
+    relay::{
+        Outgoing, Reply, Shared, Sink,
+        exchange::{LONGEST_ANSWER, MemberId},
+        member::Member,
+        reply::write,
+    },
 };
-
-/// How long a client may take for the answers of one round: people are asked.
-const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Calls whose clients are being asked something.
 #[derive(Debug, Default)]
@@ -103,7 +105,7 @@ impl Shared {
             return reply.forget();
         };
         let sink = audience(&reply, attached.unsolicited.as_ref());
-        let due = Instant::now() + ANSWER_TIMEOUT;
+        let due = Instant::now() + LONGEST_ANSWER;
         // Before they are written: the answer may be quick.
         state.bridge.asked.insert(Asking { member, reply, round, due });
         drop(state);
@@ -196,6 +198,6 @@ fn withdraw(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>, open: &[u64], re
 
 fn tell(sink: Option<&dyn Sink>, source: &bytes::Bytes) {
     if let Some(sink) = sink {
-        write(sink, Outgoing { source, edits: &[], response: false }, None);
+        write(sink, Outgoing::new(source, &[], false));
     }
 }

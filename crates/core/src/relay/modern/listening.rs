@@ -55,22 +55,18 @@ impl State {
                     self.exchanges.remove(id);
                     self.cancel(id, "another stream has taken its place");
                 }
-                ListenEffect::Settled { uri, accepted } => self.settled(uri, accepted),
+                ListenEffect::Settled { uri, accepted } => self.settled(&uri, accepted),
             }
         }
     }
 
-    fn settled(&mut self, uri: String, accepted: bool) {
-        let (waiting, next) = self.subscriptions.answered(&uri, accepted);
-        for reply in waiting {
+    fn settled(&mut self, uri: &str, accepted: bool) {
+        for reply in self.answered(uri.to_owned(), accepted) {
             if accepted {
                 reply.result(b"{}");
             } else {
-                reply.error(&unreported(&uri));
+                reply.error(&unreported(uri));
             }
-        }
-        if let Some(effect) = next {
-            self.apply(effect, uri);
         }
     }
 

@@ -99,6 +99,7 @@ impl Member {
             Err(waiting) => return waiting,
         };
         if !matches!(&state.link, Link::Up { initialize, .. } if initialize.has_logging()) {
+            drop(state);
             unknown(&request.method(), reply);
             return None;
         }
@@ -114,7 +115,10 @@ impl Member {
                 drop(state);
                 reply.result(b"{}");
             }
-            Err(error) => reply.error(&error),
+            Err(error) => {
+                drop(state);
+                reply.error(&error);
+            }
         }
         None
     }
@@ -201,26 +205,35 @@ impl Member {
             }
             Link::Up { .. } | Link::Away { .. } => return Err((Delay::Away, call, reply)),
             Link::Down(cause) => {
-                reply.error(&cause.error());
+                let error = cause.error();
+                drop(state);
+                reply.error(&error);
                 return Ok(());
             }
         };
+        if !state.begun(self.id()) {
+            drop(state);
+            reply.forget();
+            return Ok(());
+        }
         let mut buffer = itoa::Buffer::new();
         let id = buffer.format(state.exchanges.next_id()).as_bytes();
         let additions = Additions { id, metadata: call.metadata(), answers: call.answers() };
         let edits = additions.edits(call.request());
         let source = call.request().bytes();
-        match outbox.push(&Assembly { before: b"", source, edits: &edits, behind: b"\n" }) {
-            Pushed::Full => return Err((Delay::Full(outbox), call, reply)),
-            // It is being stopped; what becomes of it is about to be known.
-            Pushed::Closed => return Err((Delay::Away, call, reply)),
-            Pushed::Queued => {}
+        let delay =
+            match outbox.push(&Assembly { before: b"", source, edits: &edits, behind: b"\n" }) {
+                Pushed::Queued => None,
+                Pushed::Full => Some(Delay::Full(outbox)),
+                // It is being stopped; what becomes of it is about to be known.
+                Pushed::Closed => Some(Delay::Away),
+            };
+        if let Some(delay) = delay {
+            state.ended(self.id());
+            return Err((delay, call, reply));
         }
         let leg = Leg::Bridged(call);
         state.exchanges.insert(Purpose::Call { member: self.id(), reply, list, leg });
-        if let Some(attached) = state.members.get_mut(&self.id()) {
-            attached.in_flight += 1;
-        }
         self.shared().watch(&mut state);
         Ok(())
     }

@@ -117,3 +117,77 @@ async fn a_call_that_waits_for_the_server_has_a_limit_of_its_own() {
     assert_eq!(started.elapsed(), Duration::from_secs(10));
     assert_eq!(sink.take()[0]["error"]["code"], -32603);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_unsubscription_that_is_never_answered_does_not_stand_in_the_way_of_the_next() {
+    let upstream = both();
+    let (one, sink) = upstream.client();
+    let about = |method: &str| json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"uri": "x:a"}});
+    call(&one, &about("resources/subscribe"), &sink);
+    let id = upstream.sent()[0]["id"].clone();
+    upstream.says(&json!({"jsonrpc": "2.0", "id": id, "result": {}}));
+    call(&one, &about("resources/unsubscribe"), &sink);
+    assert_eq!(upstream.sent()[0]["method"], "resources/unsubscribe");
+    let (two, wish) = upstream.client();
+    call(&two, &about("resources/subscribe"), &wish);
+    assert_eq!(upstream.sent(), NOTHING);
+    sleep(SILENCE + LATE).await;
+    let sent = upstream.sent();
+    let again = sent.iter().find(|sent| sent["method"] == "resources/subscribe");
+    let id = again.expect("the server is asked again")["id"].clone();
+    upstream.says(&json!({"jsonrpc": "2.0", "id": id, "result": {}}));
+    assert_eq!(wish.take(), [json!({"jsonrpc": "2.0", "id": 1, "result": {}})]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_has_a_limit_of_its_own() {
+    let upstream = both();
+    let (_connection, _sink, _) = begin(&upstream);
+    let mut ping = upstream.shared.ping();
+    let id = upstream.sent()[0]["id"].clone();
+    sleep(2 * TOTAL).await;
+    assert!((&mut ping).now_or_never().is_none(), "nobody may take that for the server's end");
+    upstream.says(&json!({"jsonrpc": "2.0", "id": id, "result": {}}));
+    ping.await.expect("a sign of life");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_can_send_nothing_any_more() {
+    let upstream = both();
+    let (connection, sink) = upstream.client();
+    connection.close();
+    for method in ["resources/subscribe", "tools/call", "logging/setLevel", "resources/unsubscribe"]
+    {
+        let params = json!({"uri": "x:a", "level": "debug"});
+        call(
+            &connection,
+            &json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}),
+            &sink,
+        );
+    }
+    assert_eq!(upstream.sent(), NOTHING);
+    let state = upstream.shared.lock();
+    assert!(state.exchanges.is_empty() && state.subscriptions.wanted().is_empty());
+    drop(state);
+    assert_eq!(sink.take(), NOTHING, "nobody reads it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cancelled_while_it_stops_waiting_is_cancelled() {
+    let upstream = both();
+    let (connection, sink) = upstream.client();
+    let member = upstream.member(0);
+    let request = message(&json!({"jsonrpc": "2.0", "id": "c", "method": "tools/call"}));
+    let reply = Reply::to(&request, Arc::<Kept>::clone(&sink) as _);
+    member
+        .hold(reply, std::future::ready(Ok(())), move |member, reply| {
+            // As another thread might, just before the call is handed over.
+            let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                "params": {"requestId": "c"}});
+            assert!(connection.send(message(&cancelled), None, None).is_none());
+            member.forward(request, reply, None)
+        })
+        .await;
+    assert!(upstream.shared.lock().exchanges.is_empty(), "it runs although it was cancelled");
+    assert_eq!(*sink.forgotten.lock().unwrap(), 1);
+}

@@ -42,6 +42,12 @@ impl Sink for Kept {
         *self.forgotten.lock().unwrap() += 1;
     }
 
+    fn reader(&self) -> Option<&dyn Reader> {
+        Some(self)
+    }
+}
+
+impl Reader for Kept {
     fn is_heard(&self) -> bool {
         true
     }
@@ -94,6 +100,11 @@ impl Upstream {
         let client = Client { unsolicited: Some(unsolicited), ..Client::default() };
         let connection = self.shared.open(client).now_or_never().expect("no wait").ok();
         (connection.expect("an upstream"), sink)
+    }
+
+    /// The member of this number, which is open.
+    fn member(&self, id: u64) -> member::Member {
+        member::Member::new(id, Era::Legacy, Arc::clone(&self.shared))
     }
 
     /// What has been sent to the server since the last look.

@@ -528,3 +528,30 @@ async fn what_callers_mirror_is_known_to_those_who_saw_the_tools() {
     assert_eq!(of("one").mirrored("t").expect("known")[0].header, "Mcp-Param-Region");
     assert!(two.mirrored("t").is_none() && one.mirrored("u").is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_leaves_while_the_server_is_away_leaves_nothing() {
+    let upstream = Upstream::new(Limits::default());
+    let client = Client { era: Era::Modern, ..Client::default() };
+    let Ok(connection) = upstream.shared.open(client).await else { panic!("no connection") };
+    upstream.shared.lost(&Cause { message: "gone".to_owned(), data: None }, 1);
+    let request = message(&json!({"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
+        "params": {"notifications": {"resourceSubscriptions": ["x:a"]}}}));
+    let reply = Reply::to(&request, Arc::<Kept>::default());
+    let mut listening = connection.send(request, Some(reply), None).expect("it has to wait");
+    assert!((&mut listening).now_or_never().is_none());
+    drop(listening);
+    connection.close();
+    assert_eq!(upstream.shared.lock().members.len(), 0);
+    assert_eq!(upstream.shared.crossings().subscribed(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_takes_is_none() {
+    let upstream = Upstream::new(Limits::default());
+    for era in [Era::Legacy, Era::Modern] {
+        let client = Client { era, ..Client::default() };
+        drop(upstream.shared.open(client));
+        assert_eq!(upstream.shared.lock().members.len(), 0);
+    }
+}

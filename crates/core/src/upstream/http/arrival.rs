@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     channel::answer,
-    detour::{Detour, Nobody},
+    detour::detour,
     fault::Fault,
     handshake::INITIALIZED,
     remote::{Remote, Visitor, Way},
@@ -25,7 +25,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Memory, OpenError, Reply},
+    relay::{Connection, Memory, OpenError, Reply, reply_to},
 };
 
 /// Messages that may wait.
@@ -147,7 +147,7 @@ impl Progress {
         if matches!(self.state, State::Idle) && is_handshake(message) {
             return reply;
         }
-        reply.map(|reply| Detour::of(&arrival.me, message, self.turns, reply))
+        reply.map(|reply| detour(&arrival.me, message, self.turns, reply))
     }
 
     /// Lets a message wait; gives it back if there are too many.
@@ -385,7 +385,7 @@ impl Arrival {
 /// Says something in place of the client, which has heard the answer already.
 async fn say(connection: &dyn Connection, message: Message) {
     let asks = message.kind() == Kind::Request;
-    let reply = asks.then(|| Reply::to(&message, Arc::new(Nobody)));
+    let reply = asks.then(|| reply_to(&message, drop));
     if let Some(sending) = connection.send(message, reply, None) {
         sending.await;
     }

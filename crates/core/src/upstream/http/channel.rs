@@ -43,6 +43,8 @@ pub(super) struct Channel {
     /// One handshake at a time.
     pub(super) gate: Semaphore,
     pub(super) wire: Semaphore,
+    /// Places of refusals that the queue has no room for.
+    refusals: Arc<Semaphore>,
     pub(super) busy: Notify,
     pub(super) closed: CancellationToken,
     state: Mutex<State>,
@@ -78,6 +80,27 @@ impl fmt::Debug for Channel {
     }
 }
 
+/// A call that was noted and is not queued yet. Dropped, it is none: it never will be.
+struct Unsent {
+    channel: Weak<Channel>,
+    key: Option<IdKey>,
+}
+
+impl Unsent {
+    fn queued(mut self) {
+        self.key = None;
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        if let (Some(channel), Some(key)) = (self.channel.upgrade(), &self.key) {
+            let call = channel.lock().calls.remove(key);
+            drop(call);
+        }
+    }
+}
+
 impl Connection for Channel {
     fn send(
         &self,
@@ -85,6 +108,7 @@ impl Connection for Channel {
         reply: Option<Reply>,
         _: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
+        let key = reply.as_ref().and_then(|_| message.id()).map(IdKey::of);
         if let Some(reply) = reply
             && let Err(reply) = self.note(&message, reply)
         {
@@ -97,12 +121,14 @@ impl Connection for Channel {
             Err(mpsc::error::TrySendError::Full(message)) => message,
         };
         let (queue, closed) = (self.queue.clone(), self.closed.clone());
+        let unsent = Unsent { channel: Weak::clone(&self.me), key };
         Some(Box::pin(async move {
             tokio::select! {
                 // What cannot be queued any more belongs to a client that has gone.
                 sent = queue.send(message) => drop(sent),
                 () = closed.cancelled() => {}
             }
+            unsent.queued();
         }))
     }
 
@@ -137,6 +163,7 @@ impl Channel {
             queue,
             gate: Semaphore::new(1),
             wire: Semaphore::new(MAX_ON_THE_WIRE),
+            refusals: Arc::new(Semaphore::new(MAX_ON_THE_WIRE)),
             busy: Notify::new(),
             closed: remote.stop.child_token(),
             state: Mutex::default(),
@@ -255,7 +282,7 @@ impl Channel {
             .or_else(|| self.unsolicited.clone());
         match &sink {
             Some(sink) if self.unsolicited.is_some() || message.kind() == Kind::Notification => {
-                sink.write(Outgoing { source: message.bytes(), edits: &[], response: false });
+                sink.write(Outgoing::of(message, &[], false));
             }
             // A client without a channel of its own cannot answer.
             _ => self.refuse(message),
@@ -267,9 +294,21 @@ impl Channel {
     fn refuse(&self, request: &Message) {
         let Some(id) = request.id() else { return };
         let refusal = crate::relay::refusal(request, id);
-        if let Ok(refusal) = Message::parse(refusal) {
-            drop(self.queue.try_send(refusal));
-        }
+        let Ok(refusal) = Message::parse(refusal) else { return };
+        let Err(mpsc::error::TrySendError::Full(refusal)) = self.queue.try_send(refusal) else {
+            return;
+        };
+        // The server waits for it, whatever the client has queued. Only so many wait beside the queue.
+        let (Ok(seat), Some(channel)) =
+            (Arc::clone(&self.refusals).try_acquire_owned(), self.strong())
+        else {
+            tracing::warn!("a remote server asks too much; one of its requests is not answered");
+            return;
+        };
+        self.spawn(async move {
+            channel.tell(&refusal).await;
+            drop(seat);
+        });
     }
 }
 

@@ -300,6 +300,11 @@ impl ServerSource for Sessions {
         let shared = Arc::clone(&self.0);
         Ok(Box::new(move |sink| Channel::open(&shared, Some(sink))))
     }
+
+    /// There is always room.
+    fn room(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Shared {

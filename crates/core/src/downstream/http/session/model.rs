@@ -16,7 +16,7 @@ use super::{Encoding, Events, Reading, Registry, Session, Step, Stream, Unresume
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
-    relay::{Outgoing, Sink as _},
+    relay::{Outgoing, Reader as _, Sink as _},
     runtime::seats::Seats,
 };
 
@@ -123,6 +123,12 @@ impl Watched {
         match resume(session, last) {
             Ok(body) => self.body = Some(body),
             Err(Unresumed::Unknown) => self.gap = true,
+            Err(Unresumed::Over) => {
+                assert!(
+                    self.finished && (self.gap || self.read == self.written),
+                    "more is to come"
+                );
+            }
             Err(Unresumed::Taken) => assert!(!self.dead.is_empty(), "nobody else reads it"),
         }
     }
@@ -235,7 +241,8 @@ pub(super) fn resume(session: &Session, last: EventId) -> Result<Body, Unresumed
 }
 
 pub(super) fn open(session: &Arc<Session>, responses: usize) -> (Arc<Stream>, Body) {
-    let (stream, reading) = session.open_stream(Stream::new(Encoding::EventStream, responses));
+    let (stream, reading) =
+        session.open_stream(Stream::new(Encoding::EventStream, responses)).unwrap();
     stream.prime();
     (stream, Body(reading))
 }
@@ -249,7 +256,7 @@ pub(super) fn session(max_events: usize, max_bytes: usize) -> (Registry, Arc<Ses
 }
 
 pub(super) fn write(stream: &Stream, text: impl Into<Bytes>, response: bool) {
-    stream.write(Outgoing { source: &text.into(), edits: &[], response });
+    stream.write(Outgoing::new(&text.into(), &[], response));
 }
 
 /// The complete events of a stream, as ids and data, and the length of their text.

@@ -130,7 +130,8 @@ impl Registry {
         let now = self.epoch.elapsed();
         let mut idle = Vec::new();
         self.lock().retain(|_, Known { session, .. }| {
-            let keep = session.is_attached() || now.saturating_sub(session.last_used()) <= timeout;
+            let idle_for = now.saturating_sub(session.last_used());
+            let keep = session.is_attached() || idle_for <= session.patience(timeout);
             if !keep {
                 idle.push(Arc::clone(session));
             }
@@ -174,8 +175,14 @@ pub(crate) struct Session {
     store: Option<Arc<Mutex<EventStore>>>,
     stored_outside: bool,
     standalone: Arc<Stream>,
-    streams: Mutex<HashMap<u64, Arc<Stream>>>,
+    /// Nothing once it is closed.
+    streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
+    /// Its client may never have learned of it.
+    in_doubt: AtomicBool,
 }
+
+/// How long a session is kept whose client left before it was told of it.
+const DOUBT: Duration = Duration::from_mins(1);
 
 /// Number of the stream that a GET opens.
 const STANDALONE: u64 = 0;
@@ -201,7 +208,8 @@ impl Session {
             store,
             stored_outside,
             standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
-            streams: Mutex::default(),
+            streams: Mutex::new(Some(HashMap::new())),
+            in_doubt: AtomicBool::new(false),
         }
     }
 
@@ -244,14 +252,25 @@ impl Session {
         self.store.is_some()
     }
 
-    /// A new stream of this session for the answers to one POST.
-    pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> (Arc<Stream>, Reading) {
+    /// A new stream of this session for the answers to one POST; `None` once it is closed.
+    pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> Option<(Arc<Stream>, Reading)> {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
         let numbering = numbering.filter(|_| stream.is_event_stream());
         let (stream, reading) = stream.in_session(self, number, numbering).attached();
-        self.streams().insert(number, Arc::clone(&stream));
-        (stream, reading)
+        self.streams().as_mut()?.insert(number, Arc::clone(&stream));
+        Some((stream, reading))
+    }
+
+    /// Its client has left before it was told of the session. It may have learned of it all the
+    /// same, and come back.
+    pub(crate) fn doubt(&self) {
+        self.in_doubt.store(true, Ordering::Release);
+    }
+
+    /// How long it may be idle, where others may be for `timeout`.
+    fn patience(&self, timeout: Duration) -> Duration {
+        if self.in_doubt.load(Ordering::Acquire) { timeout.min(DOUBT) } else { timeout }
     }
 
     /// Lets a reader back into the stream of this event.
@@ -269,6 +288,9 @@ impl Session {
     ) -> Result<Reading, Unresumed> {
         let running = self.running_stream(number);
         let has_ended = running.is_none();
+        if has_ended && missed.is_empty() {
+            return Err(Unresumed::Over);
+        }
         let stream = running.unwrap_or_else(|| Arc::new(Stream::standalone(None)));
         let reading = stream.attach().ok_or(Unresumed::Taken)?;
         for (id, message) in missed {
@@ -284,7 +306,7 @@ impl Session {
         if number == STANDALONE {
             return Some(Arc::clone(&self.standalone));
         }
-        self.streams().get(&number).map(Arc::clone)
+        self.streams().as_ref()?.get(&number).map(Arc::clone)
     }
 
     /// A stand-in for a stream that has ended: replays and ends.
@@ -296,23 +318,25 @@ impl Session {
     }
 
     pub(super) fn forget_stream(&self, number: u64) {
-        self.streams().remove(&number);
+        if let Some(streams) = self.streams().as_mut() {
+            streams.remove(&number);
+        }
     }
 
-    fn streams(&self) -> MutexGuard<'_, HashMap<u64, Arc<Stream>>> {
+    pub(super) fn streams(&self) -> MutexGuard<'_, Option<HashMap<u64, Arc<Stream>>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends every stream and gives the upstream connection back.
     pub(crate) fn close(&self) {
-        let streams: Vec<_> = self.streams().drain().map(|(_, stream)| stream).collect();
+        self.standalone.end();
+        let streams = self.streams().take().unwrap_or_default();
         if let Some(connection) = self.connection.get() {
             connection.close();
         }
-        for stream in streams {
+        for stream in streams.into_values() {
             stream.end();
         }
-        self.standalone.end();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -326,7 +350,7 @@ impl Session {
             held.event_bytes += bytes;
         }
         let streams = self.streams();
-        let streams = streams.values().chain([&self.standalone]);
+        let streams = streams.iter().flat_map(HashMap::values).chain([&self.standalone]);
         held.queued_bytes += streams.map(|stream| stream.queued_bytes()).sum::<usize>();
     }
 
@@ -351,6 +375,7 @@ pub(crate) struct Attachment(Arc<Session>);
 impl Attachment {
     pub(crate) fn new(session: Arc<Session>) -> Self {
         session.attached.fetch_add(1, Ordering::AcqRel);
+        session.in_doubt.store(false, Ordering::Release);
         session.touch();
         Self(session)
     }

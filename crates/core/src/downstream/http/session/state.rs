@@ -27,6 +27,8 @@ pub(super) struct State {
     /// Responses still to come.
     pub(super) owed: Owed,
     pub(super) wrote: bool,
+    /// A reader has got everything up to the end.
+    pub(super) is_delivered: bool,
     /// The code of the error that was the answer.
     pub(super) error: Option<i64>,
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     codec::event_stream,
-    jsonrpc::{Assembly, Edit, Frame, Kind, Message, Pieces},
+    jsonrpc::{Assembly, Frame, Kind, Pieces},
     relay::{Outgoing, RESUME_BELOW, Sink},
     runtime::lock::{Mutex, MutexGuard},
 };
@@ -89,6 +89,7 @@ impl Stream {
                 limit: MAX_QUEUED_BYTES,
                 owed,
                 wrote: false,
+                is_delivered: false,
                 error: None,
             }),
         }
@@ -204,6 +205,9 @@ impl Stream {
         if !numbering.replay(last, &mut missed) {
             return Err(Unresumed::Unknown);
         }
+        if missed.is_empty() && state.owed == Owed::Ended {
+            return Err(Unresumed::Over);
+        }
         state.queue = missed;
         Ok(Reading::new(self, state.begin_turn()))
     }
@@ -257,10 +261,16 @@ impl Stream {
             return Poll::Ready(Step::Bytes(bytes));
         }
         if state.owed == Owed::Ended {
+            state.is_delivered = true;
             return Poll::Ready(Step::End);
         }
         state.wait(context);
         Poll::Pending
+    }
+
+    /// Whether a reader has got everything up to the end.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.lock().is_delivered
     }
 
     /// Ready once every response is there: nothing more will be queued.
@@ -286,7 +296,11 @@ impl Stream {
     /// Everything queued for the reader of this turn; `None` while more is to come.
     pub(super) fn take_whole(&self, turn: u64) -> Option<Vec<Bytes>> {
         let mut state = self.lock();
-        (state.owed == Owed::Ended && state.turn == turn).then(|| state.queue.drain())
+        if state.owed != Owed::Ended || state.turn != turn {
+            return None;
+        }
+        state.is_delivered = true;
+        Some(state.queue.drain())
     }
 
     fn leave_session(&self) {
@@ -297,7 +311,7 @@ impl Stream {
         }
     }
 
-    fn put(&self, outgoing: Outgoing<'_>, event_id: Option<&str>) {
+    fn put(&self, outgoing: Outgoing<'_>) {
         let mut state = self.lock();
         if state.owed == Owed::Ended {
             return;
@@ -307,7 +321,7 @@ impl Stream {
         }
         match state.encoding {
             Encoding::EventStream => {
-                self.push_event(&mut state, &outgoing, event_id);
+                self.push_event(&mut state, &outgoing);
                 state.wrote = true;
             }
             Encoding::Json | Encoding::Lazy if outgoing.response => state.write_json(&outgoing),
@@ -328,13 +342,13 @@ impl Stream {
     /// Queues an event whose id was given outside.
     pub(crate) fn push_stored(&self, event_id: &str, source: &Bytes) {
         let mut state = self.lock();
-        let outgoing = Outgoing { source, edits: &[], response: false };
-        self.push_event(&mut state, &outgoing, Some(event_id));
+        let outgoing = Outgoing::new(source, &[], false).stored_as(Some(event_id));
+        self.push_event(&mut state, &outgoing);
         state.wake();
     }
 
-    fn push_event(&self, state: &mut State, outgoing: &Outgoing<'_>, event_id: Option<&str>) {
-        let Outgoing { source, edits, .. } = *outgoing;
+    fn push_event(&self, state: &mut State, outgoing: &Outgoing<'_>) {
+        let Outgoing { source, edits, event: event_id, .. } = *outgoing;
         let behind = event_stream::END;
         if let Some(id) = event_id {
             let before = event_stream::message_as(id);
@@ -363,41 +377,46 @@ impl Stream {
 }
 
 impl Sink for Stream {
-    fn write(&self, outgoing: Outgoing<'_>) {
-        self.put(outgoing, None);
-    }
-
     /// What decides its own response head looks at the answer before the head is sent.
-    fn write_message(&self, message: &Message, edits: &[Edit<'_>], response: bool) {
-        if response && message.kind() == Kind::Error {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let parsed = outgoing.parsed().filter(|it| it.kind() == Kind::Error);
+        if let Some(message) = parsed.filter(|_| outgoing.response) {
             let mut state = self.lock();
             if state.encoding == Encoding::Lazy {
                 state.error = message.error_code();
             }
         }
-        self.put(Outgoing { source: message.bytes(), edits, response }, None);
+        self.put(outgoing);
     }
 
-    fn write_event(&self, outgoing: Outgoing<'_>, event_id: &str) {
-        self.put(outgoing, Some(event_id));
+    /// Cancelled requests get no response (MCP, "Cancellation"): a stream that owes nothing else
+    /// ends. A client that takes that for a lost connection learns when it comes back that there is
+    /// nothing more ([`Unresumed::Over`]).
+    fn forget(&self) {
+        let mut state = self.lock();
+        let finished = state.settle();
+        if finished {
+            state.wake();
+        }
+        let absent = matches!(state.reader, Reader::Absent);
+        drop(state);
+        if finished && absent {
+            self.leave_session();
+        }
     }
 
+    fn reader(&self) -> Option<&dyn crate::relay::Reader> {
+        Some(self)
+    }
+}
+
+impl crate::relay::Reader for Stream {
     fn number(&self) -> Option<u64> {
         self.place.as_ref().map(|place| place.number)
     }
 
     fn session(&self) -> Option<Uuid> {
         self.owner
-    }
-
-    /// Cancelled requests get no response (MCP, "Cancellation"). An event stream then stays open,
-    /// because a client takes its end for a lost connection and asks to resume it for ever; a JSON
-    /// body that can never come ends.
-    fn forget(&self) {
-        let mut state = self.lock();
-        if state.encoding != Encoding::EventStream && state.settle() {
-            state.wake();
-        }
     }
 
     /// Only a numbered stream can be resumed; any other goes on.
@@ -435,4 +454,6 @@ pub(crate) enum Unresumed {
     Taken,
     /// The event is not kept.
     Unknown,
+    /// The stream has ended, and this event was the last on it.
+    Over,
 }

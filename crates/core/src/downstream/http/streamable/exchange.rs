@@ -2,20 +2,22 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use http::{StatusCode, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::StatusCode;
 use uuid::Uuid;
 
 use super::session::add_session_id;
 use crate::{
-    downstream::http::session::{Attachment, Encoding, Reading, Stream},
+    downstream::http::session::{Attachment, Encoding, Stream},
     downstream::http::{
         held::Held,
         mount::Mount,
+        reject::Rejection,
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,
     jsonrpc::{Kind, Message},
-    relay::Connection,
+    relay::{Connection, Reply},
     runtime::seats::Seat,
     telemetry::traffic,
 };
@@ -25,6 +27,8 @@ pub(super) enum Route {
     Session {
         attachment: Attachment,
         primes: bool,
+        /// It has begun with these messages.
+        founded: bool,
         /// One for each request.
         seats: Seat,
     },
@@ -48,6 +52,21 @@ impl Drop for Closing {
     }
 }
 
+/// Use of a session for as long as a response takes.
+struct Use {
+    /// The stream with the answer to `initialize`.
+    founded: Option<Arc<Stream>>,
+    attachment: Attachment,
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        if self.founded.as_ref().is_some_and(|stream| !stream.is_delivered()) {
+            self.attachment.session().doubt();
+        }
+    }
+}
+
 impl Mount {
     /// Sends the messages upstream and answers with what comes back.
     pub(super) async fn exchange(
@@ -55,20 +74,20 @@ impl Mount {
         route: Route,
         messages: Vec<Message>,
         caller: Option<&Arc<Caller>>,
-    ) -> Response {
+    ) -> Result<Response, Rejection> {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(self.encoding, requests);
         match route {
-            Route::Session { attachment, primes, seats } => {
-                let (stream, reading) = attachment.session().open_stream(stream);
+            Route::Session { attachment, primes, founded, seats } => {
+                let session = attachment.session();
+                let opened = session.open_stream(stream).zip(session.connection().cloned());
+                let ((stream, reading), connection) = opened.ok_or(Rejection::UnknownSession)?;
+                // From here on what is owed on the stream is settled, whatever becomes of this future.
+                let owed = self.owe(messages, &stream, Some(seats));
                 if primes && stream.is_event_stream() {
-                    self.prime(attachment.session(), &stream).await;
+                    self.prime(session, &stream).await;
                 }
-                let Some(connection) = attachment.session().connection().cloned() else {
-                    return empty_text(StatusCode::ACCEPTED);
-                };
-                let way = Way { connection: &*connection, caller };
-                let held = self.send_all(way, messages, &stream, Some(seats));
+                let held = send_all(Way { connection: &*connection, caller }, owed);
                 if stream.is_event_stream() && !held.is_empty() {
                     // The head is not held up: with its first event the client can come back for
                     // the answers, whatever becomes of this connection.
@@ -77,25 +96,36 @@ impl Mount {
                     held.sent().await;
                 }
                 self.await_beginning(&stream).await;
-                let id = attachment.session().id();
-                match self.whole(&reading) {
-                    Some(mut response) => {
-                        add_session_id(&mut response, id);
+                Ok(match reading.take_whole() {
+                    Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
+                        return Err(Rejection::UnknownSession);
+                    }
+                    Some(runs) => {
+                        let mut response = self.response(runs);
+                        add_session_id(&mut response, attachment.session().id());
                         response
                     }
-                    None => self.stream_response(reading, attachment),
-                }
+                    None => {
+                        let id = attachment.session().id();
+                        let founded = founded.then_some(stream);
+                        self.stream_response(reading, id, Use { founded, attachment })
+                    }
+                })
             }
             Route::Alone(connection) => {
                 let closing = Closing(connection);
                 let (stream, reading) = stream.attached();
                 let way = Way { connection: &*closing.0, caller };
-                self.send_all(way, messages, &stream, None).sent().await;
+                let owed = self.owe(messages, &stream, None);
+                send_all(way, owed).sent().await;
                 if requests == 0 {
-                    return empty_text(StatusCode::ACCEPTED);
+                    return Ok(empty_text(StatusCode::ACCEPTED));
                 }
                 self.await_beginning(&stream).await;
-                self.whole(&reading).unwrap_or_else(|| self.streamed(reading, closing))
+                Ok(match reading.take_whole() {
+                    Some(runs) => self.response(runs),
+                    None => self.streamed(reading, closing),
+                })
             }
         }
     }
@@ -110,22 +140,20 @@ impl Mount {
         self.common.head_delay.limit(begun).await;
     }
 
-    fn send_all(
+    /// The messages with the replies that their requests are owed on this stream.
+    fn owe(
         &self,
-        way: Way<'_>,
         messages: Vec<Message>,
         stream: &Arc<Stream>,
         mut seats: Option<Seat>,
-    ) -> Held {
-        let mut held = Held::default();
-        for message in messages {
+    ) -> Vec<(Message, Option<Reply>)> {
+        let owe = |message: Message| {
             let request = message.kind() == Kind::Request;
             let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
             let reply = self.common.reply(&message, Arc::clone(stream) as _, seat);
-            let bytes = message.bytes().len();
-            held.add(bytes, way.connection.send(message, reply, way.caller));
-        }
-        held
+            (message, reply)
+        };
+        messages.into_iter().map(owe).collect()
     }
 
     /// Sends messages that get no answer.
@@ -144,19 +172,23 @@ impl Mount {
         }
     }
 
-    /// The response to a stream that is complete already.
-    fn whole(&self, reading: &Reading) -> Option<Response> {
-        let runs = reading.take_whole()?;
+    /// The response with all of a stream.
+    fn response(&self, runs: Vec<Bytes>) -> Response {
         if runs.is_empty() {
-            return Some(empty_text(StatusCode::ACCEPTED));
+            return empty_text(StatusCode::ACCEPTED);
         }
-        Some(match self.encoding {
+        match self.encoding {
             Encoding::EventStream => event_stream(ResponseBody::Whole(runs.into_iter())),
-            Encoding::Json | Encoding::Lazy => {
-                let response = json_runs(StatusCode::OK, runs);
-                debug_assert!(response.headers().contains_key(CONTENT_TYPE));
-                response
-            }
-        })
+            Encoding::Json | Encoding::Lazy => json_runs(StatusCode::OK, runs),
+        }
     }
+}
+
+fn send_all(way: Way<'_>, messages: Vec<(Message, Option<Reply>)>) -> Held {
+    let mut held = Held::default();
+    for (message, reply) in messages {
+        let bytes = message.bytes().len();
+        held.add(bytes, way.connection.send(message, reply, way.caller));
+    }
+    held
 }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use super::{check_accept, check_version, exchange::Route, is_json, modern::Sorted};
 use crate::{
-    downstream::http::session::{Attachment, Stream},
+    downstream::http::session::{Attachment, Registry, Session, Stream},
     downstream::http::{
         body::{self, Unread},
         gate::Step,
@@ -91,6 +91,10 @@ impl Mount {
             });
         }
         let session = attachment.session();
+        if session.has_ended() {
+            // It was ended while the body arrived.
+            return Err(Rejection::UnknownSession);
+        }
         check_version(headers, session.connection())?;
         let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
         let messages = self.common.all_traced(headers, messages);
@@ -104,7 +108,8 @@ impl Mount {
             Some(version) => primes_streams(version),
             None => attachment.session().primes(),
         };
-        Ok(self.exchange(Route::Session { attachment, primes, seats }, messages, caller).await)
+        let route = Route::Session { attachment, primes, founded: false, seats };
+        self.exchange(route, messages, caller).await
     }
 
     async fn create_session(
@@ -144,8 +149,11 @@ impl Mount {
             session.close();
             return Err(Rejection::UnknownSession);
         }
-        let route = Route::Session { attachment, primes, seats };
-        Ok(self.exchange(route, messages, caller.as_ref()).await)
+        let founding = Founding { registry: &self.registry, session: Some(Arc::clone(session)) };
+        let route = Route::Session { attachment, primes, founded: true, seats };
+        let response = self.exchange(route, messages, caller.as_ref()).await?;
+        founding.told();
+        Ok(response)
     }
 
     /// A POST without a session, served on its own.
@@ -173,8 +181,29 @@ impl Mount {
             Ok(connection) => connection,
             Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
         };
-        let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await;
+        let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await?;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })
+    }
+}
+
+/// A session that its client has not been told of. Dropped, it is closed: nobody can ever use it.
+struct Founding<'a> {
+    registry: &'a Registry,
+    session: Option<Arc<Session>>,
+}
+
+impl Founding<'_> {
+    /// The head of the response is on its way.
+    fn told(mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Founding<'_> {
+    fn drop(&mut self) {
+        let Some(session) = &self.session else { return };
+        self.registry.remove(session.id());
+        session.close();
     }
 }
 

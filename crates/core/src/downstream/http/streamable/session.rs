@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::{check_accept, check_version};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         response::{Response, empty_text},
     },
     host::{Caller, Replay, Unreplayed},
-    relay::Sink,
+    relay::Reader as _,
     telemetry::console,
 };
 
@@ -52,30 +53,52 @@ impl Mount {
         let session = attachment.session();
         check_version(headers, session.connection())?;
         if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
-            let reading = self.replay(session, last).await?;
-            return Ok(self.stream_response(reading, attachment));
+            let replayed = self.replay(session, last).await?;
+            return self.resumed(replayed, attachment);
         }
-        let reading = match last.filter(|_| session.is_resumable()) {
-            Some(last) => resume(session, last)?,
-            None => session.standalone().attach().ok_or(Rejection::Conflict(STANDALONE_TAKEN))?,
-        };
-        Ok(self.stream_response(reading, attachment))
+        if let Some(last) = last.filter(|_| session.is_resumable()) {
+            let last = EventId::parse(last).ok_or(Rejection::InvalidEventId)?;
+            let resumed = session.resume(last);
+            return self.resumed(resumed, attachment);
+        }
+        let reading = session.standalone().attach();
+        let reading = reading.ok_or(Rejection::Conflict(STANDALONE_TAKEN))?;
+        self.resumed(Ok(reading), attachment)
     }
 
-    /// An event stream of a session.
+    /// The response to a client that has come back for the rest of a stream. `204 No Content` tells
+    /// it not to come again (WHATWG HTML, server-sent events).
+    fn resumed(
+        self: &Arc<Self>,
+        resumed: Result<Reading, Unresumed>,
+        attachment: Attachment,
+    ) -> Result<Response, Rejection> {
+        match resumed {
+            Ok(reading) => Ok(self.stream_response(reading, attachment.session().id(), attachment)),
+            Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
+            Err(Unresumed::Taken) => Err(Rejection::Conflict(STREAM_TAKEN)),
+            Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
+        }
+    }
+
+    /// An event stream of a session; the guard lives as long as it does.
     pub(super) fn stream_response(
         self: &Arc<Self>,
         reading: Reading,
-        attachment: Attachment,
+        id: Uuid,
+        guard: impl Send + Sync + 'static,
     ) -> Response {
-        let id = attachment.session().id();
-        let mut response = self.streamed(reading, attachment);
+        let mut response = self.streamed(reading, guard);
         add_session_id(&mut response, id);
         response
     }
 
     /// What the host has kept after an event, then whatever comes on the same stream.
-    async fn replay(&self, session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
+    async fn replay(
+        &self,
+        session: &Arc<Session>,
+        last: &str,
+    ) -> Result<Result<Reading, Unresumed>, Rejection> {
         let server = session.connection().and_then(|connection| connection.server());
         let (Some(host), Some(server)) = (&self.common.host, server) else {
             return Err(Rejection::InvalidEventId);
@@ -84,10 +107,8 @@ impl Mount {
         let session = Arc::clone(session);
         let resume = move |replay: Result<Replay, Unreplayed>| {
             let resumed = match replay {
-                Ok(Replay { stream, events }) => {
-                    session.resume_with(stream, &events).map_err(not_resumed)
-                }
-                Err(Unreplayed::Unknown) => Err(Rejection::InvalidEventId),
+                Ok(Replay { stream, events }) => Ok(session.resume_with(stream, &events)),
+                Err(Unreplayed::Unknown) => Ok(Err(Unresumed::Unknown)),
                 Err(Unreplayed::Failed) => Err(Rejection::ReplayFailed),
             };
             // A client that has gone leaves its stream again.
@@ -157,20 +178,8 @@ impl Mount {
     }
 }
 
-fn resume(session: &Arc<Session>, last: &str) -> Result<Reading, Rejection> {
-    let last = EventId::parse(last).ok_or(Rejection::InvalidEventId)?;
-    session.resume(last).map_err(not_resumed)
-}
-
-fn not_resumed(refused: Unresumed) -> Rejection {
-    match refused {
-        Unresumed::Taken => Rejection::Conflict(STREAM_TAKEN),
-        Unresumed::Unknown => Rejection::InvalidEventId,
-    }
-}
-
-pub(super) fn add_session_id(response: &mut Response, id: uuid::Uuid) {
-    let mut buffer = uuid::Uuid::encode_buffer();
+pub(super) fn add_session_id(response: &mut Response, id: Uuid) {
+    let mut buffer = Uuid::encode_buffer();
     if let Ok(value) = HeaderValue::from_str(id.as_hyphenated().encode_lower(&mut buffer)) {
         response.headers_mut().insert(SESSION_ID, value);
     }

@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::*;
+use crate::relay::Reader as _;
 
 /// Within the limit of a reader's queue, and more than half of it.
 const LARGE: usize = 9 * 1024 * 1024;
@@ -150,4 +151,38 @@ fn a_closed_session_ends_its_streams() {
     assert!(matches!(body.step(), Poll::Ready(Step::End)));
     assert!(matches!(standalone.step(), Poll::Ready(Step::End)));
     assert!(session.has_ended());
+}
+
+#[test]
+fn a_cancelled_call_leaves_nothing_in_its_session() {
+    let (_registry, session) = session(100, 1000);
+    for round in 0..100_000 {
+        let (stream, body) = open(&session, 1);
+        if round % 2 == 0 {
+            drop(body);
+            stream.forget();
+        } else {
+            stream.forget();
+            drop(body);
+        }
+    }
+    assert_eq!(session.streams().as_ref().unwrap().len(), 0);
+}
+
+#[test]
+fn the_stream_of_a_cancelled_call_ends_and_is_not_asked_for_again() {
+    let (_registry, session) = session(100, 1000);
+    let (stream, body) = open(&session, 2);
+    let last = first(&body);
+    stream.forget();
+    assert!(matches!(body.step(), Poll::Pending), "the other call goes on");
+    write(&stream, "progress", false);
+    stream.forget();
+    assert_eq!(data(&body), ["progress"]);
+    assert!(matches!(body.step(), Poll::Ready(Step::End)));
+    drop(body);
+    let body = resume(&session, last).expect("something was missed");
+    let last = events(&body.read()).0[0].0;
+    drop(body);
+    assert_eq!(resume(&session, last).err(), Some(Unresumed::Over));
 }

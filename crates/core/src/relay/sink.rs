@@ -1,0 +1,138 @@
+//! Where messages for a client go, and what is known of whoever reads them.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::{borrow::Cow, future::ready};
+use uuid::Uuid;
+
+use crate::{
+    jsonrpc::{Edit, Message, spliced},
+    protocol::LogLevel,
+};
+
+/// A message on its way to a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) source: &'a Bytes,
+    pub(crate) edits: &'a [Edit<'a>],
+    /// Whether this is the response that ends an exchange.
+    pub(crate) response: bool,
+    /// The message without the edits, if somebody has looked at it already.
+    parsed: Option<&'a Message>,
+    /// The id of the event as which it is stored elsewhere.
+    pub(crate) event: Option<&'a str>,
+}
+
+impl<'a> Outgoing<'a> {
+    /// These bytes with these changes.
+    pub(crate) fn new(source: &'a Bytes, edits: &'a [Edit<'a>], response: bool) -> Self {
+        Self { source, edits, response, parsed: None, event: None }
+    }
+
+    /// A message that was looked at, with these changes.
+    pub(crate) fn of(message: &'a Message, edits: &'a [Edit<'a>], response: bool) -> Self {
+        Self { parsed: Some(message), ..Self::new(message.bytes(), edits, response) }
+    }
+
+    /// The same, stored elsewhere as this event.
+    pub(crate) fn stored_as(self, event: Option<&'a str>) -> Self {
+        Self { event, ..self }
+    }
+
+    /// The message, if it was looked at already.
+    pub(crate) fn parsed(&self) -> Option<&'a Message> {
+        self.parsed
+    }
+
+    /// The message for whoever has to look at it. One that was looked at comes without the edits,
+    /// which only give the client its own id and token back.
+    pub(crate) fn message(&self) -> Option<Cow<'a, Message>> {
+        match self.parsed {
+            Some(message) => Some(Cow::Borrowed(message)),
+            None => Message::parse(spliced(self.source, self.edits)).ok().map(Cow::Owned),
+        }
+    }
+}
+
+/// Where messages for a client go. Never blocks: what does not fit is the sink's to settle.
+pub(crate) trait Sink: Send + Sync {
+    fn write(&self, outgoing: Outgoing<'_>);
+
+    /// An exchange on this sink will get no response.
+    fn forget(&self);
+
+    /// Who reads it; nobody does where the proxy itself takes the answer.
+    fn reader(&self) -> Option<&dyn Reader> {
+        None
+    }
+}
+
+/// Who reads what is written into a sink.
+pub(crate) trait Reader: Send + Sync {
+    /// Whether a message that is no response would reach its client now.
+    fn is_heard(&self) -> bool;
+
+    /// Its number among the streams of its session, if it has one.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
+    /// The HTTP session of its client, to tell clients apart in the log.
+    fn session(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Whether log messages of this level are wanted with the call that is answered here.
+    fn takes_log(&self, _level: LogLevel) -> bool {
+        false
+    }
+
+    /// Ends what is being sent; the client comes back for the rest if it can.
+    fn interrupt(&self) {}
+
+    /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
+    /// before everything is there.
+    fn backlog(&self) -> usize {
+        0
+    }
+
+    /// Waits, from the moment of the call, until some of a large backlog was read or its reader
+    /// has gone.
+    fn drained(&self) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+impl dyn Sink + '_ {
+    /// Whether a message that is no response would reach a client now.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.reader().is_some_and(Reader::is_heard)
+    }
+
+    /// The HTTP session of its client.
+    pub(crate) fn session(&self) -> Option<Uuid> {
+        self.reader()?.session()
+    }
+
+    /// Whether log messages of this level are wanted with the call that is answered here.
+    pub(crate) fn takes_log(&self, level: LogLevel) -> bool {
+        self.reader().is_some_and(|reader| reader.takes_log(level))
+    }
+
+    /// Bytes that wait for a reader who is reading.
+    pub(crate) fn backlog(&self) -> usize {
+        self.reader().map_or(0, Reader::backlog)
+    }
+
+    /// See [`Reader::drained`].
+    pub(crate) fn drained(&self) -> BoxFuture<'_, ()> {
+        self.reader().map_or_else(|| Box::pin(ready(())) as _, Reader::drained)
+    }
+
+    /// See [`Reader::interrupt`].
+    pub(crate) fn interrupt(&self) {
+        if let Some(reader) = self.reader() {
+            reader.interrupt();
+        }
+    }
+}
