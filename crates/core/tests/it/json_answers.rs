@@ -101,3 +101,26 @@ async fn the_bytes_are_the_servers() {
     }
     proxy.close().await;
 }
+
+#[tokio::test]
+async fn a_session_that_ends_under_a_call_is_not_found() {
+    let proxy = proxy("cancel").await;
+    let session = session(&proxy).await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hang"}}"#;
+    let report = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"cancelled"}}"#;
+    let ending = async {
+        // The call is under way.
+        while ask(&proxy, &session, report).await.contains(r#""hanging":[]"#) {}
+        let mut stream = TcpStream::connect(proxy.address()).await.expect("the proxy accepts");
+        let request = format!(
+            "DELETE /mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{session}Content-Length: 0\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    };
+    let ((head, _), ()) = tokio::join!(post(&proxy, &session, body), ending);
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    proxy.close().await;
+}

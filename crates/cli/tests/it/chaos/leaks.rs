@@ -20,15 +20,15 @@ use crate::support::{
 
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
-struct Holdings {
-    descendants: usize,
-    files: usize,
+pub(super) struct Holdings {
+    pub(super) descendants: usize,
+    pub(super) files: usize,
     threads: usize,
     resident_kib: usize,
 }
 
 impl Holdings {
-    fn of(pid: u32) -> Self {
+    pub(super) fn of(pid: u32) -> Self {
         let count = |path: String| fs::read_dir(path).expect("the process runs").count();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -55,7 +55,7 @@ impl Holdings {
     }
 }
 
-fn descendants(pid: u32) -> usize {
+pub(super) fn descendants(pid: u32) -> usize {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let children: Vec<u32> = threads
         .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())

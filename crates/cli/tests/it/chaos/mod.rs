@@ -6,6 +6,7 @@ mod load;
 mod pressure;
 mod processes;
 mod restart;
+mod walk;
 
 use crate::support::{Proxy, Session, scrape};
 

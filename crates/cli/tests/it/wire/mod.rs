@@ -7,6 +7,7 @@ mod body;
 mod child;
 mod fidelity;
 mod isolation;
+mod leaving;
 mod listen;
 mod modern_calls;
 mod modern_isolation;
