@@ -73,6 +73,9 @@ pub enum Error {
         "/metrics on the public port needs an API key (--apiKey); --metricsPort serves it on a port of its own"
     )]
     OpenMetrics,
+    /// Callers cannot be authenticated as it is configured.
+    #[error("cannot authenticate callers: {0}")]
+    Auth(String),
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

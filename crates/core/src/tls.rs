@@ -1,9 +1,10 @@
-//! TLS for the front, from PEM files.
+//! TLS for the front, from PEM files, and for requests of the proxy's own.
 
 use std::{path::Path, sync::Arc};
 
-use rustls::{ServerConfig, crypto::ring};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{config::TlsConfig, error::Error};
@@ -34,6 +35,22 @@ pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
         .map_err(failed)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+/// What a client needs that trusts whom the system trusts. On a system that trusts nobody it
+/// reaches nobody over TLS.
+pub(crate) fn client() -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Tls(error.to_string()))?;
+    Ok(match Verifier::new(provider) {
+        Ok(verifier) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
+        Err(_) => builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
+    })
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {

@@ -4,6 +4,7 @@
 //! structs; the core moves each part into whatever uses it. Every default lives here, once.
 
 mod access;
+mod auth;
 mod command;
 mod defaults;
 mod fleet;
@@ -14,6 +15,7 @@ mod rules;
 mod upstream;
 
 pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
+pub use auth::{AuthPreset, ResourceServerConfig};
 pub use command::{ChildStderr, CommandConfig};
 pub use defaults::{
     DEFAULT_ALLOWED_HEADERS, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,

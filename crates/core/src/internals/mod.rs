@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::{
     codec,
     downstream::http::session,
-    era,
+    era, identity,
     jsonrpc::{self, Kind, Message, find_member},
     protocol::header::{mirror, value},
 };
@@ -28,7 +28,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzzers of this crate.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     ("envelope", envelope),
     ("splice", splice),
     ("line", line),
@@ -40,6 +40,9 @@ pub const TARGETS: [Target; 11] = [
     ("modern_server", modern_server),
     ("dialogue", dialogue),
     ("config", config),
+    ("token", token),
+    ("identity_documents", identity_documents),
+    ("challenge", challenge),
 ];
 
 /// Scans a message or a batch.
@@ -77,6 +80,21 @@ pub fn header(bytes: &[u8]) {
         let headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-name"), sent)]);
         assert_eq!(mirror::check_name(&headers, &text), Ok(()));
     }
+}
+
+/// Presents a token; the first byte chooses the preset.
+pub fn token(bytes: &[u8]) {
+    identity::oracle::check_token(bytes);
+}
+
+/// Reads what issuers and operators publish: metadata, keys, lists of tokens.
+pub fn identity_documents(bytes: &[u8]) {
+    identity::oracle::check_documents(bytes);
+}
+
+/// Writes a challenge: a line for the metadata, and one for each scope.
+pub fn challenge(bytes: &[u8]) {
+    identity::oracle::check_challenge(bytes);
 }
 
 /// Tells the era of a message; its headers are the lines in front of it, up to a blank one.

@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&[&str]]); 19] = [
     ("tunnel", &[&["runtime", "telemetry"]]),
     ("proxy", ABOVE),
     ("fleet", &[&["config"]]),
-    ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet"]]),
+    ("internals", &[&PURE, EVERYWHERE, HINGE, &["identity", "downstream", "upstream", "fleet"]]),
     ("lib", &[]),
 ];
 

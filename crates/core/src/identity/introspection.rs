@@ -1,0 +1,178 @@
+//! Opaque tokens, which only their issuer can read (RFC 7662).
+//!
+//! What it says is remembered for a minute at most, a refusal too, so a token that is taken back
+//! ends then. Few questions are under way at a time: anybody can send anything.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderValue;
+use oauth2::url::form_urlencoded;
+use reqwest::Url;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use super::{
+    cache::{Cache, Hash},
+    issuer::fetch::Fetcher,
+    now,
+    token::{
+        Because, Claims, MAX_TOKEN, Reading, Rules, Seconds, check, check_issuer, check_times,
+        object,
+    },
+    well_known::is_safe,
+};
+
+/// How long an answer is remembered.
+const LIFETIME: Seconds = 60;
+/// Questions under way at a time.
+const MAX_QUESTIONS: usize = 32;
+/// Bytes that an answer takes, roughly: claims are bounded by what is kept of them.
+const ANSWER: usize = 512;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Introspection {
+    place: Url,
+    /// Who asks.
+    authorization: Option<HeaderValue>,
+    rules: Rules,
+    fetcher: Arc<Fetcher>,
+    answers: Cache<Result<Arc<Claims>, Because>>,
+    turns: Semaphore,
+}
+
+impl Introspection {
+    /// `place` may name the client and its secret in front of the host.
+    pub(crate) fn new(place: &str, rules: Rules, fetcher: Arc<Fetcher>) -> Result<Self, String> {
+        let mut place: Url = place.parse().map_err(|_| "--authIntrospect is no URL")?;
+        if !is_safe(&place) {
+            return Err("--authIntrospect has to be an HTTPS URL".to_owned());
+        }
+        let authorization = authorization(&place);
+        let cleared = place.set_username("").and_then(|()| place.set_password(None));
+        cleared.map_err(|()| "--authIntrospect has no host")?;
+        Ok(Self {
+            place,
+            authorization,
+            rules,
+            fetcher,
+            answers: Cache::default(),
+            turns: Semaphore::new(MAX_QUESTIONS),
+        })
+    }
+
+    /// Asks about a token.
+    pub(crate) async fn ask(&self, token: &str, hash: Hash) -> Result<Arc<Claims>, Because> {
+        if token.len() > MAX_TOKEN {
+            return Err(Because::TooLong(token.len()));
+        }
+        if let Some(answer) = self.answers.get(&hash, now()) {
+            return answer;
+        }
+        let away = |why: String| Because::NoKeys(why);
+        let _turn = self.turns.acquire().await.map_err(|error| away(error.to_string()))?;
+        // Somebody may have asked meanwhile.
+        if let Some(answer) = self.answers.get(&hash, now()) {
+            return answer;
+        }
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token)
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        let answer = self.fetcher.post(&self.place, self.authorization.as_ref(), form).await;
+        let answer = answer.and_then(|document| object(&document.body)).map_err(away)?;
+        let now = now();
+        let answer = read(&answer, &self.rules, now).map(Arc::new);
+        let expires = answer.as_ref().ok().and_then(|claims| claims.expires);
+        let until = expires.map_or(now + LIFETIME, |expires| expires.min(now + LIFETIME));
+        self.answers.insert(hash, answer.clone(), ANSWER, until);
+        answer
+    }
+}
+
+/// What an answer says of the token. It is for this resource or it is not good.
+pub(crate) fn read(
+    answer: &Map<String, Value>,
+    rules: &Rules,
+    now: Seconds,
+) -> Result<Claims, Because> {
+    match answer.get("active") {
+        Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Err(Because::Inactive),
+        _ => return Err(Because::Claim("active")),
+    }
+    let reading = Reading(answer);
+    if answer.contains_key("iss") {
+        check_issuer(reading.text("iss")?, rules)?;
+    }
+    let expires = reading.time("exp")?;
+    let claims = check(answer, rules)?;
+    check_times(reading, expires, now)?;
+    Ok(Claims { expires, ..claims })
+}
+
+/// The client and its secret (RFC 6749 §2.3.1), which stay as they are written in the URL.
+fn authorization(place: &Url) -> Option<HeaderValue> {
+    let secret = place.password()?;
+    let pair = STANDARD.encode(format!("{}:{secret}", place.username()));
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{config::AuthPreset, identity::token::Audience};
+
+    fn judged(answer: &Value) -> Result<Claims, Because> {
+        let audience = Audience::Named(vec!["https://h/mcp".to_owned()]);
+        let rules = Rules::new("https://idp", audience, AuthPreset::Standard);
+        read(answer.as_object().unwrap(), &rules, 1000)
+    }
+
+    #[test]
+    fn only_a_token_that_is_active_and_for_us_is_good() {
+        let good = json!({
+            "active": true, "sub": "alice", "aud": "https://h/mcp", "scope": "a", "exp": 2000,
+        });
+        let claims = judged(&good).unwrap();
+        assert_eq!((claims.issuer.as_str(), claims.subject.as_str()), ("https://idp", "alice"));
+        assert_eq!(claims.expires, Some(2000));
+        for (name, value) in [
+            ("active", false.into()),
+            ("active", "true".into()),
+            ("active", Value::Null),
+            ("sub", Value::Null),
+            ("aud", "https://h/other".into()),
+            ("aud", Value::Null),
+            ("iss", "https://other".into()),
+            ("exp", 900.into()),
+            ("nbf", 2000.into()),
+        ] {
+            let mut bad = good.clone();
+            bad[name] = value;
+            assert!(judged(&bad).is_err(), "{name}");
+        }
+        let mut nowhere = good;
+        nowhere.as_object_mut().unwrap().remove("aud");
+        assert_eq!(judged(&nowhere), Err(Because::Claim("aud")));
+    }
+
+    #[test]
+    fn the_client_is_taken_out_of_the_url() {
+        let audience = Audience::Named(Vec::new());
+        let rules = Rules::new("https://idp", audience, AuthPreset::Standard);
+        let fetcher = Arc::new(Fetcher::new().unwrap());
+        let made =
+            Introspection::new("https://me:s%20x@idp/i", rules.clone(), Arc::clone(&fetcher));
+        let made = made.unwrap();
+        assert_eq!(made.place.as_str(), "https://idp/i");
+        assert_eq!(made.authorization.as_ref().unwrap(), "Basic bWU6cyUyMHg=");
+        assert!(!format!("{made:?}").contains("bWU6"), "secrets are not shown");
+        assert!(Introspection::new("http://idp/i", rules, fetcher).is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! What an issuer says of itself (RFC 8414, OpenID Connect Discovery). Pure but for the asking.
+
+use reqwest::Url;
+use serde_json::Value;
+
+use super::fetch::{Document, Fetcher, Reach, is_in_private_network};
+use crate::identity::{
+    token::{object, quoted},
+    well_known::{metadata_places, root},
+};
+
+/// Where the keys of an issuer are, by its document.
+///
+/// The document has to be the issuer's own: whoever may put one beside it must not speak for it.
+pub(crate) fn jwks_uri(document: &[u8], spellings: &[String]) -> Result<Url, String> {
+    let document = object(document)?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
+    let issuer = text("issuer").ok_or("it names no issuer")?;
+    if !spellings.iter().any(|spelling| spelling == issuer) {
+        let seen = quoted(issuer);
+        return Err(format!("it is about {seen}; write the issuer as it calls itself"));
+    }
+    let place = text("jwks_uri").ok_or("it names no jwks_uri")?;
+    place.parse().map_err(|_| format!("its jwks_uri is no URL: {}", quoted(place)))
+}
+
+/// Asks an issuer where its keys are.
+pub(crate) async fn discover(
+    fetcher: &Fetcher,
+    issuer: &Url,
+    spellings: &[String],
+) -> Result<(Url, Reach), String> {
+    let mut problem = None;
+    for place in metadata_places(issuer) {
+        let document = match fetcher.get(&place, Reach::Anywhere).await {
+            Ok(Some(document)) => document,
+            Ok(None) => continue,
+            Err(why) => {
+                problem.get_or_insert(why);
+                continue;
+            }
+        };
+        let keys = jwks_uri(&document.body, spellings);
+        let keys = keys.map_err(|why| format!("cannot use {place}: {why}"))?;
+        let reach = reach(issuer, &keys).await;
+        return Ok((keys, reach));
+    }
+    Err(problem
+        .unwrap_or_else(|| format!("{issuer} does not describe itself; --authJwks names its keys")))
+}
+
+/// How far a document of this issuer may send us.
+async fn reach(issuer: &Url, place: &Url) -> Reach {
+    let own = root(issuer) == root(place);
+    if own || is_in_private_network(issuer).await { Reach::Anywhere } else { Reach::Public }
+}
+
+/// The keys at a place that is known.
+pub(crate) async fn keys(fetcher: &Fetcher, place: &Url, reach: Reach) -> Result<Document, String> {
+    let document = fetcher.get(place, reach).await?;
+    document.ok_or_else(|| format!("there are no keys at {place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_speaks_for_its_own_issuer_only() {
+        let spellings = ["https://idp/a".to_owned()];
+        let found = |text: &str| jwks_uri(text.as_bytes(), &spellings).map(String::from);
+        let good = r#"{"issuer":"https://idp/a","jwks_uri":"https://idp/keys"}"#;
+        assert_eq!(found(good).unwrap(), "https://idp/keys");
+        for (bad, reason) in [
+            (r#"{"issuer":"https://idp/a/","jwks_uri":"https://idp/keys"}"#, "it is about"),
+            (r#"{"issuer":"https://idp/b\u001b","jwks_uri":"https://idp/keys"}"#, "\\u{1b}"),
+            (r#"{"issuer":1,"jwks_uri":"https://idp/keys"}"#, "names no issuer"),
+            (r#"{"issuer":"https://idp/a"}"#, "jwks_uri"),
+            (r#"{"issuer":"https://idp/a","jwks_uri":"keys"}"#, "no URL"),
+            (r#"{"issuer":"https://idp/b","issuer":"https://idp/a","jwks_uri":"x"}"#, "twice"),
+            ("", "EOF"),
+        ] {
+            let why = found(bad).unwrap_err();
+            assert!(why.contains(reason), "{why}");
+        }
+    }
+}

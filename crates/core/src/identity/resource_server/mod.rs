@@ -1,0 +1,140 @@
+//! Everything that may let a client in, asked in one order: API keys, then static tokens, then the
+//! issuer that a token names, then introspection. A credential that is there and no good ends it.
+
+mod setup;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::{
+    cache::{Cache, Hash, hash},
+    credential::Credential,
+    introspection::Introspection,
+    issuer::Issuer,
+    metadata::ProtectedResource,
+    now,
+    static_tokens::{Listed, Slot, TokenFile},
+    token::{Audience, Because, Claims, Jws},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct ResourceServer {
+    issuers: Vec<Arc<Issuer>>,
+    /// The issuers, as clients are told about them.
+    names: Vec<String>,
+    introspection: Option<Introspection>,
+    file: Option<TokenFile>,
+    /// Of a proxy that has no file.
+    listed: Arc<Listed>,
+    audience: Audience,
+    /// What everything needs.
+    scopes: Vec<String>,
+    verified: Cache<Arc<Claims>>,
+}
+
+impl ResourceServer {
+    /// Begins to fetch what will be needed; needs a runtime.
+    pub(crate) fn prepare(&self) {
+        for issuer in &self.issuers {
+            issuer.prepare();
+        }
+    }
+
+    /// Who calls the endpoint at this path.
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<Arc<Claims>, Because> {
+        let listed = self.listed();
+        let claims = match Credential::of(headers, listed.has_keys())? {
+            Credential::ApiKey(key) => Arc::new(listed.find(Slot::ApiKey, key, now())?),
+            Credential::Bearer(token) => self.bearer(token, &listed, path).await?,
+        };
+        Self::check_scopes(&claims, &self.scopes)?;
+        Ok(claims)
+    }
+
+    fn listed(&self) -> Arc<Listed> {
+        self.file.as_ref().map_or_else(|| Arc::clone(&self.listed), TokenFile::listed)
+    }
+
+    async fn bearer(
+        &self,
+        token: &str,
+        listed: &Listed,
+        path: &str,
+    ) -> Result<Arc<Claims>, Because> {
+        match listed.find(Slot::Bearer, token, now()) {
+            Ok(claims) => return Ok(Arc::new(claims)),
+            Err(lapsed @ Because::Lapsed(_)) => return Err(lapsed),
+            Err(unknown) if self.issuers.is_empty() => return Err(unknown),
+            Err(_) => {}
+        }
+        let hash = hash(token);
+        let claims = match self.verified.get(&hash, now()) {
+            Some(claims) => claims,
+            None => Box::pin(self.verified(token, hash)).await?,
+        };
+        if self.audience.admits(path, &claims.audiences) {
+            return Ok(claims);
+        }
+        let (expected, seen) = (self.audience.expected(path), claims.audiences.clone());
+        Err(Because::Audience { expected, seen })
+    }
+
+    /// A token that is not known yet.
+    async fn verified(&self, token: &str, hash: Hash) -> Result<Arc<Claims>, Because> {
+        if !Jws::looks_like(token) {
+            let introspection = self.introspection.as_ref().ok_or(Because::Opaque)?;
+            return introspection.ask(token, hash).await;
+        }
+        let read = Jws::parse(token)?;
+        let claimed = read.claimed_issuer().ok_or(Because::Claim("iss"))?.to_owned();
+        let is_named = |issuer: &&Arc<Issuer>| issuer.rules.spellings.contains(&claimed);
+        let issuer = self.issuers.iter().find(is_named);
+        let issuer = issuer.ok_or_else(|| Because::Issuer {
+            expected: self
+                .issuers
+                .iter()
+                .flat_map(|issuer| issuer.rules.spellings.clone())
+                .collect(),
+            seen: claimed.clone(),
+        })?;
+        let claims = Arc::new(issuer.verify(&read).await?);
+        let until = claims.valid_until();
+        self.verified.insert(hash, Arc::clone(&claims), claims.bytes(), until);
+        Ok(claims)
+    }
+
+    /// Whether these scopes are all there.
+    pub(crate) fn check_scopes(claims: &Claims, needed: &[String]) -> Result<(), Because> {
+        let lacks = |scope: &&String| claims.scopes.binary_search(scope).is_err();
+        let missing: Vec<String> = needed.iter().filter(lacks).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Because::Scope { required: needed.to_vec(), missing })
+    }
+
+    /// What everything needs.
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// What the endpoint of this URL says of itself; nothing where no issuer could be named.
+    pub(crate) fn describe(&self, resource: String) -> Option<String> {
+        let document = ProtectedResource::new(resource, &self.names, &self.scopes);
+        (!self.names.is_empty()).then(|| document.to_json())
+    }
+
+    /// The proxy as it is seen from outside, where tokens depend on it.
+    pub(crate) fn has_issuers(&self) -> bool {
+        !self.names.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! A resource server as it is configured, or what is wrong with the configuration.
+
+use std::{path::Path, sync::Arc};
+
+use reqwest::Url;
+
+use super::{
+    super::{
+        cache::Cache,
+        challenge::is_scope,
+        introspection::Introspection,
+        issuer::{Issuer, Source, fetch::Fetcher},
+        static_tokens::{Listed, TokenFile},
+        token::{Audience, Rules},
+        well_known::is_safe,
+    },
+    ResourceServer,
+};
+use crate::{config::ResourceServerConfig, error::Error};
+
+impl ResourceServer {
+    /// `base` is the proxy as it is seen from outside, if that is known: what tokens are for where
+    /// no audience is named. `api_key` is let in beside whoever else is.
+    pub(crate) fn new(
+        config: &ResourceServerConfig,
+        base: Option<&str>,
+        api_key: Option<&str>,
+    ) -> Result<Self, Error> {
+        Self::set_up(config, base, api_key).map_err(Error::Auth)
+    }
+
+    fn set_up(
+        config: &ResourceServerConfig,
+        base: Option<&str>,
+        api_key: Option<&str>,
+    ) -> Result<Self, String> {
+        check(config)?;
+        let audience = audience(config, base)?;
+        let fetcher = Arc::new(Fetcher::new().map_err(|error| error.to_string())?);
+        let mut issuers = Vec::new();
+        for name in &config.issuers {
+            let rules = Rules::new(name, audience.clone(), config.preset);
+            issuers.push(Issuer::new(rules, source(config, name)?, Arc::clone(&fetcher)));
+        }
+        let introspection = match (&config.introspection, config.issuers.first()) {
+            (Some(place), Some(issuer)) => {
+                let rules = Rules::new(issuer, audience.clone(), config.preset);
+                Some(Introspection::new(place, rules, fetcher)?)
+            }
+            _ => None,
+        };
+        let own = api_key.map(Listed::of_key).unwrap_or_default();
+        let file = config.tokens.as_deref().map(|path| TokenFile::open(path, own.clone()));
+        Ok(Self {
+            issuers,
+            names: config.issuers.clone(),
+            introspection,
+            file: file.transpose()?,
+            listed: Arc::new(own),
+            audience,
+            scopes: config.scopes.clone(),
+            verified: Cache::default(),
+        })
+    }
+}
+
+fn check(config: &ResourceServerConfig) -> Result<(), String> {
+    let many = config.issuers.len() != 1;
+    if many && config.jwks.is_some() {
+        return Err("--authJwks needs exactly one --auth, whose keys they are".to_owned());
+    }
+    if config.issuers.is_empty() && config.introspection.is_some() {
+        return Err("--authIntrospect needs --auth, the issuer that it belongs to".to_owned());
+    }
+    match config.scopes.iter().find(|scope| !is_scope(scope)) {
+        Some(scope) => Err(format!("{scope:?} in --authScopes is no scope")),
+        None => Ok(()),
+    }
+}
+
+/// Whom tokens have to be for. Nobody's word is taken for it but the operator's.
+fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audience, String> {
+    if !config.audiences.is_empty() || config.issuers.is_empty() {
+        return Ok(Audience::Named(config.audiences.clone()));
+    }
+    if !config.preset.knows_resources() {
+        return Err("this --authPreset needs --authAudience: what the provider calls the proxy, \
+                    such as the id of its application"
+            .to_owned());
+    }
+    let base = base.ok_or(
+        "it is not known whom tokens are for, as the proxy listens on every address; \
+         --publicUrl says how clients reach it, --authAudience what tokens name instead",
+    )?;
+    let url: Url = base.parse().map_err(|_| format!("--publicUrl {base:?} is no URL"))?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !plain {
+        return Err(format!("--publicUrl {base:?} is not just scheme, host and path"));
+    }
+    Ok(Audience::Endpoint { base: base.trim_end_matches('/').to_owned() })
+}
+
+fn source(config: &ResourceServerConfig, issuer: &str) -> Result<Source, String> {
+    let url = |text: &str, flag| {
+        let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is no URL"))?;
+        if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} has to be an HTTPS URL")) }
+    };
+    match &config.jwks {
+        None => Ok(Source::Discovered(url(issuer, "--auth")?)),
+        Some(place) if place.contains("://") => Ok(Source::At(url(place, "--authJwks")?)),
+        Some(path) if Path::new(path).is_file() => Ok(Source::File(path.into())),
+        Some(path) => Err(format!("--authJwks {path:?} is no URL and no file")),
+    }
+}

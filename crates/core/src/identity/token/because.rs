@@ -1,0 +1,180 @@
+//! Why a caller was not admitted: for whoever runs the proxy, never for the caller.
+
+use super::Seconds;
+
+/// Longest text of a token that the log repeats.
+const MAX_SHOWN: usize = 200;
+
+/// See the module. It has no `Display`, so that it does not slip into a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Because {
+    /// There are no credentials.
+    Nothing,
+    /// More than one credential, or one that cannot be read in one way only.
+    Ambiguous(&'static str),
+    /// The token is longer than any that is read.
+    TooLong(usize),
+    /// It is no JWT, and nothing else is known of it.
+    Opaque,
+    /// Not three parts of base64url.
+    Malformed(&'static str),
+    /// A JWE.
+    Encrypted,
+    /// A JWT within a JWT.
+    Nested,
+    /// Header or claims are no JSON object, or name a member twice.
+    Unreadable(&'static str, String),
+    /// No signature, a shared secret, or an algorithm that is not known here.
+    Algorithm(String),
+    /// A token of another kind.
+    Kind(String),
+    /// The header wants something understood (`crit`, `b64`, `zip`).
+    Extension(&'static str),
+    /// The issuer has no key of this id for this algorithm.
+    UnknownKey(Option<String>),
+    /// The issuer has several keys, and the token names none.
+    UnnamedKey,
+    /// The issuer's keys are not known at present.
+    NoKeys(String),
+    /// The signature is not the key's.
+    Signature,
+    /// A claim that has to be there is not, or is of another type.
+    Claim(&'static str),
+    /// The token is of another issuer.
+    Issuer { expected: Vec<String>, seen: String },
+    /// The token is for another resource.
+    Audience { expected: Vec<String>, seen: Vec<String> },
+    /// Its time has passed, by so many seconds.
+    Expired(Seconds),
+    /// Its time has not come, for so many seconds; by this claim.
+    Early(&'static str, Seconds),
+    /// It is bound to a key or certificate that was not shown.
+    Bound,
+    /// What the preset wants of this provider's tokens.
+    Preset(&'static str),
+    /// The scopes do not suffice.
+    Scope { required: Vec<String>, missing: Vec<String> },
+    /// A claim does not have one of the values that are wanted.
+    Unentitled(String),
+    /// The issuer says that the token is not (or no more) valid.
+    Inactive,
+    /// No static token or API key is like this.
+    UnknownSecret,
+    /// The static token has expired.
+    Lapsed(String),
+}
+
+impl Because {
+    /// What happened and what to do, for the log. What a token says is quoted and cut.
+    pub(crate) fn explain(&self) -> String {
+        match self {
+            Self::Nothing => "the request has no credentials".to_owned(),
+            Self::Ambiguous(what) => format!("the request has {what}"),
+            Self::TooLong(bytes) => {
+                format!("the token has {bytes} bytes; {} are read", super::MAX_TOKEN)
+            }
+            Self::Opaque => {
+                "the token is no JWT; --authIntrospect asks the issuer about opaque tokens, \
+                             --authTokens lists static ones"
+                    .to_owned()
+            }
+            Self::Malformed(what) => format!("the token is no JWT: {what}"),
+            Self::Encrypted => {
+                "the token is encrypted (JWE); the issuer has to sign it only".to_owned()
+            }
+            Self::Nested => {
+                "the token holds another token; the issuer has to send the inner one".to_owned()
+            }
+            Self::Unreadable(part, why) => {
+                format!("the token's {part} cannot be read: {}", quoted(why))
+            }
+            Self::Algorithm(name) => format!(
+                "the token's alg is {}; accepted are RS256, RS384, RS512, PS256, PS384, PS512, \
+                 ES256, ES384 and EdDSA",
+                quoted(name)
+            ),
+            Self::Kind(name) => {
+                format!("the token's typ is {}; an access token's is at+jwt or JWT", quoted(name))
+            }
+            Self::Extension(name) => {
+                format!("the token's header has {name:?}, which is not supported")
+            }
+            Self::UnknownKey(None) => {
+                "no key of the issuer is for the token's algorithm".to_owned()
+            }
+            Self::UnknownKey(Some(id)) => {
+                format!(
+                    "no key of the issuer has the token's kid {} and is for its algorithm",
+                    quoted(id)
+                )
+            }
+            Self::UnnamedKey => "the token has no kid, and the issuer has several keys".to_owned(),
+            Self::NoKeys(why) => format!("the issuer's keys are not known: {why}"),
+            Self::Signature => "the token's signature is wrong".to_owned(),
+            _ => self.explain_claims(),
+        }
+    }
+
+    fn explain_claims(&self) -> String {
+        match self {
+            Self::Claim(name) => format!("the token's {name:?} is missing or of the wrong type"),
+            Self::Issuer { expected, seen } => {
+                let slash = expected
+                    .iter()
+                    .any(|one| one.trim_end_matches('/') == seen.trim_end_matches('/'));
+                let hint = if slash { "; they differ by the slash at the end only" } else { "" };
+                format!(
+                    "the token's issuer is {}; expected is {}{hint}",
+                    quoted(seen),
+                    listed(expected)
+                )
+            }
+            Self::Audience { expected, seen } => format!(
+                "the token's audience is {}; expected is {} (--authAudience)",
+                listed(seen),
+                listed(expected)
+            ),
+            Self::Expired(by) => {
+                format!("the token expired {by} s ago; compare the clocks if it is new")
+            }
+            Self::Early(claim, by) => {
+                format!("the token's {claim} is {by} s in the future; compare the clocks")
+            }
+            Self::Bound => {
+                "the token is bound to a key (cnf) that the client has not shown".to_owned()
+            }
+            Self::Preset(why) => (*why).to_owned(),
+            Self::Scope { required, missing } => format!(
+                "the token lacks the scopes {}; needed are {}",
+                listed(missing),
+                listed(required)
+            ),
+            Self::Unentitled(claim) => {
+                format!(
+                    "the token's claim {} has none of the values that are wanted",
+                    quoted(claim)
+                )
+            }
+            Self::Inactive => "the issuer says that the token is not valid".to_owned(),
+            Self::UnknownSecret => "no static token or API key is like this".to_owned(),
+            Self::Lapsed(name) => format!("the static token {name:?} has expired"),
+            // `explain` says the others.
+            _ => String::new(),
+        }
+    }
+}
+
+/// What somebody else wrote, without control characters, and cut.
+pub(crate) fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(MAX_SHOWN).collect();
+    let cut = if shown.len() < text.len() { "…" } else { "" };
+    format!("{shown:?}{cut}")
+}
+
+fn listed(all: &[String]) -> String {
+    if all.is_empty() {
+        return "nothing".to_owned();
+    }
+    let shown: Vec<String> = all.iter().take(8).map(|one| quoted(one)).collect();
+    shown.join(", ")
+}

@@ -1,0 +1,121 @@
+//! What a token says, once it is known to be true.
+
+use serde_json::{Map, Value};
+
+use super::{Because, Seconds};
+use crate::config::AuthPreset;
+
+/// The claims of a token that was verified.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Claims {
+    /// The issuer, in the one spelling that identities have.
+    pub(crate) issuer: String,
+    /// Who it is, among those that the issuer knows.
+    pub(crate) subject: String,
+    pub(crate) audiences: Vec<String>,
+    /// In order, each once.
+    pub(crate) scopes: Vec<String>,
+    /// When it ends; none only where somebody else keeps watch.
+    pub(crate) expires: Option<Seconds>,
+    /// The claims that somebody will ask for.
+    pub(crate) kept: Map<String, Value>,
+}
+
+impl Claims {
+    /// When the token is of no more use.
+    pub(crate) fn valid_until(&self) -> Seconds {
+        self.expires.map_or(Seconds::MAX, |expires| expires.saturating_add(super::SKEW))
+    }
+
+    /// How much memory it takes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.audiences.iter().chain(&self.scopes).map(|text| text.len() + 24);
+        let kept = self.kept.iter().map(|(name, value)| name.len() + 64 + value.to_string().len());
+        size_of::<Self>()
+            + self.issuer.len()
+            + self.subject.len()
+            + texts.chain(kept).sum::<usize>()
+    }
+}
+
+/// Claims by their names and types; there is one way to read each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a>(pub(crate) &'a Map<String, Value>);
+
+impl Reading<'_> {
+    pub(crate) fn text(self, name: &'static str) -> Result<String, Because> {
+        match self.0.get(name) {
+            // It ends up in variables and in the log.
+            Some(Value::String(text)) if !text.is_empty() && !text.contains(char::is_control) => {
+                Ok(text.clone())
+            }
+            _ => Err(Because::Claim(name)),
+        }
+    }
+
+    /// A point in time, if there is one; parts of seconds are cut off.
+    pub(crate) fn time(self, name: &'static str) -> Result<Option<Seconds>, Because> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        if let Some(seconds) = value.as_u64() {
+            return Ok(Some(seconds));
+        }
+        match value.as_f64() {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within the range where every whole number is exact"
+            )]
+            Some(seconds) if (0.0..9e15).contains(&seconds) => Ok(Some(seconds as Seconds)),
+            _ => Err(Because::Claim(name)),
+        }
+    }
+
+    /// One text or several.
+    pub(crate) fn list(self, name: &'static str) -> Result<Option<Vec<String>>, Because> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(vec![text.clone()])),
+            Some(Value::Array(all)) => {
+                let all: Option<Vec<String>> = all.iter().map(text).collect();
+                all.map(Some).ok_or(Because::Claim(name))
+            }
+            Some(_) => Err(Because::Claim(name)),
+        }
+    }
+
+    /// What the token is good for: `scope` or `scp`, which have to say the same where both are
+    /// there; `roles` where neither is, as in the tokens that Entra gives to programs.
+    pub(crate) fn scopes(self, preset: AuthPreset) -> Result<Vec<String>, Because> {
+        let scope = self.words("scope")?;
+        let scp = self.words("scp")?;
+        let mut scopes = match (scope, scp) {
+            (Some(scope), Some(scp)) if scope != scp => {
+                return Err(Because::Ambiguous("a token whose scope and scp differ"));
+            }
+            (Some(scopes), _) | (None, Some(scopes)) => scopes,
+            (None, None) => self.words("roles")?.unwrap_or_default(),
+        };
+        if let Some(further) = preset.further_scopes() {
+            scopes.extend(self.words(further)?.unwrap_or_default());
+        }
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(scopes)
+    }
+
+    /// The words of a claim, sorted; a list or a text with spaces.
+    fn words(self, name: &'static str) -> Result<Option<Vec<String>>, Because> {
+        let Some(all) = self.list(name)? else { return Ok(None) };
+        let words = all.iter().flat_map(|text| text.split(' ')).filter(|word| !word.is_empty());
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        words.sort_unstable();
+        Ok(Some(words))
+    }
+
+    /// The claims of these names.
+    pub(crate) fn kept(self, names: &[String]) -> Map<String, Value> {
+        let kept = names.iter().filter_map(|name| Some((name.clone(), self.0.get(name)?.clone())));
+        kept.collect()
+    }
+}

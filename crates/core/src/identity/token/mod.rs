@@ -1,0 +1,32 @@
+//! A bearer token that is a signed JWT (RFC 7519, RFC 9068): read, and verified. Pure.
+//!
+//! The signatures are checked with `ring`, which TLS brings along anyway. `jsonwebtoken` has no
+//! back end for it, and a second cryptographic library would cost more than these few files. It
+//! also takes `iss`, `aud` and `nbf` for optional where nothing else is said; here nothing is.
+//!
+//! Nothing of a token decides how it is checked: an [`Algorithm`] is always a public key's, so
+//! that neither `none` nor a shared secret can be expressed, and a key admits only its own.
+
+mod algorithm;
+mod because;
+mod claims;
+mod jws;
+mod key;
+mod rules;
+mod strict;
+mod verify;
+
+pub(crate) use algorithm::Algorithm;
+pub(crate) use because::{Because, quoted};
+pub(crate) use claims::{Claims, Reading};
+pub(crate) use jws::{Jws, MAX_TOKEN};
+pub(crate) use key::KeySet;
+pub(crate) use rules::{Audience, Rules, SKEW};
+pub(crate) use strict::object;
+pub(crate) use verify::{check, check_issuer, check_times, verify};
+
+/// Seconds since 1970.
+pub(crate) type Seconds = u64;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,72 @@
+//! Where identity providers differ from RFC 9068, and what to hold them to instead.
+//!
+//! A preset says what to accept of one provider. It is never looser than that provider's own
+//! documents allow; most add a check, so that an ID token is not taken for an access token.
+
+use serde_json::{Map, Value};
+
+use crate::config::AuthPreset;
+
+const ENTRA: &str = "https://login.microsoftonline.com/";
+
+impl AuthPreset {
+    /// What tokens of this issuer may call it.
+    pub(crate) fn issuers(self, issuer: &str) -> Vec<String> {
+        let bare = issuer.trim_end_matches('/');
+        match self {
+            Self::Auth0 | Self::Authentik => vec![format!("{bare}/"), bare.to_owned()],
+            Self::Google => vec![bare.to_owned(), "accounts.google.com".to_owned()],
+            Self::Entra => {
+                let tenant = bare.strip_prefix(ENTRA).map(|rest| rest.trim_end_matches("/v2.0"));
+                let first = tenant.filter(|tenant| !tenant.contains('/'));
+                let first = first.map(|tenant| format!("https://sts.windows.net/{tenant}/"));
+                [issuer.to_owned()].into_iter().chain(first).collect()
+            }
+            _ => vec![issuer.to_owned()],
+        }
+    }
+
+    /// What tokens may be for, where these are wanted.
+    pub(crate) fn audiences(self, names: Vec<String>) -> Vec<String> {
+        if self != Self::Entra {
+            return names;
+        }
+        let both = |name: String| {
+            let id = name.strip_prefix("api://").unwrap_or(&name).to_owned();
+            // An app that has a name of its own is meant by that only.
+            if is_guid(&id) { vec![format!("api://{id}"), id] } else { vec![name] }
+        };
+        names.into_iter().flat_map(both).collect()
+    }
+
+    /// The claim that says what the token is for.
+    pub(crate) fn audience_claim(self) -> &'static str {
+        if self == Self::Cognito { "client_id" } else { "aud" }
+    }
+
+    /// The claim whose words count as scopes too.
+    pub(crate) fn further_scopes(self) -> Option<&'static str> {
+        (self == Self::Auth0).then_some("permissions")
+    }
+
+    /// Why this is no access token of the provider, if it is none.
+    pub(crate) fn objection(self, claims: &Map<String, Value>) -> Option<&'static str> {
+        let is = |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim == value);
+        match self {
+            Self::Entra if !claims.contains_key("scp") && !claims.contains_key("roles") => {
+                Some("the token has neither scp nor roles, so it is no access token of Entra")
+            }
+            Self::Keycloak if claims.contains_key("typ") && !is("typ", "Bearer") => {
+                Some("the token's claim typ is not Bearer, so it is no access token of Keycloak")
+            }
+            Self::Cognito if !is("token_use", "access") => {
+                Some("the token's token_use is not access, so it is no access token of Cognito")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_guid(text: &str) -> bool {
+    uuid::Uuid::try_parse(text).is_ok() && text.len() == 36
+}
