@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 19] = [
+const MAY_USE: [(&str, &[&[&str]]); 20] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -23,6 +23,7 @@ const MAY_USE: [(&str, &[&[&str]]); 19] = [
     ("era", &[&["protocol", "jsonrpc", "codec"]]),
     ("error", &[&["jsonrpc"]]),
     ("tls", &[&["config", "error"]]),
+    ("identity", &[EVERYWHERE, &["tls"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "metrics"]]),
     ("downstream", EDGE),
     ("upstream", EDGE),
@@ -43,10 +44,11 @@ const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "runtime"];
 const HINGE: &[&str] = &["relay", "host", "metrics", "tls"];
 
 /// What an edge may use; not the other edge.
-const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];
+const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["identity"]];
 
 /// What joins the edges may use.
-const ABOVE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel"]];
+const ABOVE: &[&[&str]] =
+    &[&PURE, EVERYWHERE, HINGE, &["identity", "downstream", "upstream", "tunnel"]];
 
 /// What has no business in a pure module.
 const IMPURE: [&str; 8] = [
