@@ -22,13 +22,14 @@ use crate::{
     era, identity,
     jsonrpc::{self, Kind, Message, find_member},
     protocol::header::{mirror, value},
+    relay,
 };
 
 /// A fuzzer: its name, which is that of its corpus, and its check.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzzers of this crate.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
     ("envelope", envelope),
     ("splice", splice),
     ("line", line),
@@ -43,6 +44,8 @@ pub const TARGETS: [Target; 14] = [
     ("token", token),
     ("identity_documents", identity_documents),
     ("challenge", challenge),
+    ("merged_names", merged_names),
+    ("cursor", cursor),
 ];
 
 /// Scans a message or a batch.
@@ -136,6 +139,16 @@ fn header_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let name = HeaderName::from_bytes(&line[..colon]).ok()?;
     Some((name, HeaderValue::from_bytes(&line[colon + 1..]).ok()?))
+}
+
+/// Names what a server has at a merged endpoint.
+pub fn merged_names(bytes: &[u8]) {
+    relay::merged::oracle::check_names(bytes);
+}
+
+/// Reads a cursor of a merged list.
+pub fn cursor(bytes: &[u8]) {
+    relay::merged::oracle::check_cursor(bytes);
 }
 
 /// Plays a session; the first two bytes bound its event store, each further pair is an act.

@@ -78,6 +78,8 @@ struct Reserved {
     params: bool,
     /// In `params._meta`: keys of the specification's own.
     meta: bool,
+    /// `params.name`, more than once.
+    names: bool,
 }
 
 /// A JSON string: the range between its quotes, and whether it must be decoded.
@@ -178,6 +180,22 @@ impl Message {
         string_text(self.text(self.parts.name?))
     }
 
+    /// `params.name`, whatever it is; `None` also if it is there more than once, because readers
+    /// differ in which one they take.
+    pub(crate) fn only_name(&self) -> Option<Span> {
+        self.parts.name.filter(|_| !self.parts.reserved.names)
+    }
+
+    /// Whether `params.name` is there more than once.
+    pub(crate) fn repeats_name(&self) -> bool {
+        self.parts.reserved.names
+    }
+
+    /// `params.uri`, whatever it is.
+    pub(crate) fn uri_span(&self) -> Option<Span> {
+        self.parts.uri
+    }
+
     /// `params._meta`, whatever it is.
     pub(crate) fn meta(&self) -> Option<Span> {
         self.parts.meta
@@ -193,6 +211,15 @@ impl Message {
     pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
         let bytes = spliced(&self.bytes, edits);
         Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
+    }
+
+    /// The message with this JSON in place of a value somewhere in `params`, without looking at it
+    /// once more. The new value holds no line break and is none of those that are kept apart but
+    /// `params.name` and `params.uri`.
+    pub(crate) fn replaced(&self, value: Span, with: &[u8]) -> Self {
+        let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
+        let parts = self.parts.stretched(value, with.len());
+        Self { bytes, kind: self.kind, parts }
     }
 
     /// The message with edits of any kind; as it was if they make none of it.
@@ -238,6 +265,11 @@ impl Message {
         (object.range().start + 1, format!("{member}{comma}"))
     }
 
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     pub(crate) fn text(&self, span: Span) -> &[u8] {
         span.of(&self.bytes)
     }
@@ -270,6 +302,37 @@ impl Parts {
             request_id: left(self.request_id),
             uri: left(self.uri),
             name: left(self.name),
+            ..*self
+        }
+    }
+
+    /// The same parts with this many bytes in place of a value.
+    fn stretched(&self, value: Span, length: usize) -> Self {
+        let length = Span::new(0, length).end;
+        // What is in the value goes with it; nothing of that is kept but the value itself.
+        let place = |at: u32| {
+            if at >= value.end { at - value.end + value.start + length } else { at }
+        };
+        let moved = |span: Option<Span>| {
+            span.map(|span| Span { start: place(span.start), end: place(span.end) })
+        };
+        Self {
+            version: moved(self.version),
+            id: moved(self.id),
+            method: self.method.map(|text| Text {
+                span: Span { start: place(text.span.start), end: place(text.span.end) },
+                ..text
+            }),
+            params: moved(self.params),
+            result: moved(self.result),
+            error: moved(self.error),
+            meta: moved(self.meta),
+            meta_token: moved(self.meta_token),
+            protocol_version: moved(self.protocol_version),
+            token: moved(self.token),
+            request_id: moved(self.request_id),
+            uri: moved(self.uri),
+            name: moved(self.name),
             ..*self
         }
     }
@@ -337,7 +400,7 @@ impl Parts {
                     None
                 }
                 b"name" => {
-                    self.name = None;
+                    self.reserved.names |= self.name.take().is_some();
                     Some(&mut self.name)
                 }
                 _ => None,

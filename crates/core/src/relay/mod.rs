@@ -17,6 +17,11 @@ mod initialize;
 mod link;
 mod lists;
 mod member;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "built before the fleets that are made of it")
+)]
+pub(crate) mod merged;
 mod modern;
 mod outbox;
 #[cfg(any(test, feature = "internals"))]

@@ -92,6 +92,12 @@ impl Reply {
         self.sink.clone()
     }
 
+    /// The same reply, whose messages go through this on their way.
+    pub(super) fn through(mut self, wrap: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Sink>) -> Self {
+        self.sink = self.sink.take().map(wrap);
+        self
+    }
+
     /// The same reply for a request that can be sent another way, should a server of another era
     /// refuse it.
     pub(crate) fn by_detour(mut self, detour: Detour) -> Self {

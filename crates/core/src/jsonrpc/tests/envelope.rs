@@ -172,3 +172,28 @@ fn other_members_may_be_repeated() {
         r#"{"a":1,"jsonrpc":"2.0","a":2,"method":"m","params":{"a":1,"a":{"uri":1,"uri":2}}}"#;
     assert_eq!(parse(text).unwrap().bytes(), text);
 }
+
+#[test]
+fn a_replaced_value_leaves_all_parts_where_they_are() {
+    let texts = [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__read","arguments":{"x":1},"_meta":{"progressToken":"t"}}}"#,
+        r#"{"params":{"_meta":{"progressToken":2},"uri":"u","name":"a__read"},"method":"x","id":"i","jsonrpc":"2.0"}"#,
+    ];
+    for text in texts {
+        for with in [r#""read""#, r#""""#, r#""a_much_longer_name_than_it_was""#] {
+            let message = Message::parse(text.into()).unwrap();
+            let replaced = message.replaced(message.only_name().unwrap(), with.as_bytes());
+            let again = Message::parse(replaced.bytes().clone()).unwrap();
+            assert_eq!(format!("{:?}", replaced.parts()), format!("{:?}", again.parts()), "{text}");
+            assert_eq!(replaced.name(), decode_string(with.as_bytes()).map(Into::into));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_repeated_is_no_name() {
+    let text = r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"name":"a","name":"b"}}"#;
+    let message = Message::parse(text.into()).unwrap();
+    assert!(message.repeats_name() && message.only_name().is_none());
+    assert_eq!(message.name().as_deref(), Some("b"));
+}

@@ -11,7 +11,7 @@ use crate::{
 const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// A request that is not held.
-pub(super) enum Unheld {
+pub(in crate::relay) enum Unheld {
     /// Its client has taken it back.
     Cancelled(Reply),
     /// Too much is held already.
@@ -20,7 +20,7 @@ pub(super) enum Unheld {
 
 impl Unheld {
     /// Answers it. Not under a lock: whoever is answered may come back at once.
-    pub(super) fn settle(self) {
+    pub(in crate::relay) fn settle(self) {
         match self {
             Self::Cancelled(reply) => reply.forget(),
             Self::TooMuch(reply) => {
@@ -33,14 +33,18 @@ impl Unheld {
 
 /// Messages in their order.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(in crate::relay) struct Held {
     messages: Vec<(Message, Option<Reply>)>,
     bytes: usize,
 }
 
 impl Held {
     /// Takes a message; a cancellation takes a request away instead.
-    pub(super) fn take(&mut self, message: Message, reply: Option<Reply>) -> Option<Unheld> {
+    pub(in crate::relay) fn take(
+        &mut self,
+        message: Message,
+        reply: Option<Reply>,
+    ) -> Option<Unheld> {
         if is_cancellation(&message)
             && let Some(cancelled) = self.remove(&message)
         {
@@ -66,12 +70,12 @@ impl Held {
     }
 
     /// All of them, for the server.
-    pub(super) fn into_messages(self) -> Vec<(Message, Option<Reply>)> {
+    pub(in crate::relay) fn into_messages(self) -> Vec<(Message, Option<Reply>)> {
         self.messages
     }
 
     /// The replies that are owed.
-    pub(super) fn into_replies(self) -> impl Iterator<Item = Reply> {
+    pub(in crate::relay) fn into_replies(self) -> impl Iterator<Item = Reply> {
         self.messages.into_iter().filter_map(|(_, reply)| reply)
     }
 }

@@ -10,6 +10,7 @@ mod private;
 mod receive;
 mod rest;
 
+pub(super) use held::{Held, Unheld};
 pub(crate) use memory::Memory;
 pub(crate) use private::Private;
 pub(crate) use receive::refusal;

@@ -1,0 +1,41 @@
+//! Requests of the endpoint's own, each with one answer.
+
+use tokio::sync::oneshot;
+
+use crate::{
+    jsonrpc::Message,
+    relay::{self, Connection},
+};
+
+/// What has come of a request.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Result(Message),
+    /// The server, or the proxy in its place, answered with an error.
+    Error(Message),
+    /// There will be none: it was cancelled, or the connection closed.
+    None,
+    /// The server cannot be reached.
+    Unreached,
+}
+
+impl From<relay::Answer> for Answer {
+    fn from(answer: relay::Answer) -> Self {
+        match answer {
+            relay::Answer::Result(response) => Self::Result(response),
+            relay::Answer::Error(response) => Self::Error(response),
+            relay::Answer::None => Self::None,
+        }
+    }
+}
+
+/// Sends a request over a connection and waits for its answer.
+pub(super) async fn ask(connection: &dyn Connection, request: Message) -> Answer {
+    let (told, answer) = oneshot::channel();
+    // Nobody waits any more if the receiver has gone.
+    let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
+    if let Some(sending) = connection.send(request, Some(reply), None) {
+        sending.await;
+    }
+    answer.await.map_or(Answer::None, Answer::from)
+}

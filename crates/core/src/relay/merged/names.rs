@@ -1,0 +1,166 @@
+//! Names that say whose they are: `server__tool`.
+//!
+//! A name is a function of the server's name and its own, and of nothing else: who else is
+//! connected, or up, does not change it, so that a policy written for a name stays with its tool.
+
+use std::borrow::Cow;
+
+use ring::digest::{SHA256, digest};
+
+/// Longest merged name, in bytes: what the strictest model APIs take.
+pub(super) const LONGEST_NAME: usize = 64;
+
+/// Longest prefix, so that something is left for the name behind it.
+const LONGEST_PREFIX: usize = 32;
+
+/// What stands between the server's part and the rest.
+const SEPARATOR: &str = "__";
+
+/// Characters of the digest that closes what was cut.
+const TAG: usize = 6;
+
+/// What the names of a server begin with when it is merged with others: its name, with each run of
+/// characters outside `[A-Za-z0-9-]` as one `_`, none at the end, and cut at 32 bytes.
+///
+/// It holds no `__` and does not end in `_`, so the first `__` of a merged name ends it. Two
+/// servers whose prefixes differ in case only cannot be merged.
+pub(super) fn prefix(server: &str) -> String {
+    let mut prefix = String::with_capacity(server.len());
+    for character in server.chars() {
+        if character.is_ascii_alphanumeric() || character == '-' {
+            prefix.push(character);
+        } else if !prefix.ends_with('_') {
+            prefix.push('_');
+        }
+    }
+    prefix.truncate(prefix.trim_end_matches('_').len());
+    if prefix.len() > LONGEST_PREFIX { cut(&prefix, LONGEST_PREFIX, server) } else { prefix }
+}
+
+/// The merged name of what a server calls `name`.
+pub(super) fn outward(prefix: &str, name: &str) -> String {
+    let whole = [prefix, SEPARATOR, name].concat();
+    if whole.len() > LONGEST_NAME { cut(&whole, LONGEST_NAME, &whole) } else { whole }
+}
+
+/// The prefix in a merged name, and what follows it.
+pub(super) fn inward(name: &str) -> Option<(&str, &str)> {
+    name.split_once(SEPARATOR)
+}
+
+/// Whether a merged name may be one that was cut: what it stands for is in the server's list.
+pub(super) fn is_cut(name: &str) -> bool {
+    // At most three bytes of a character that did not fit are missing.
+    if !(LONGEST_NAME - 3..=LONGEST_NAME).contains(&name.len()) {
+        return false;
+    }
+    let tail = name.as_bytes().split_at(name.len() - TAG - 1).1;
+    tail.first() == Some(&b'-') && tail.iter().skip(1).all(|byte| ALPHABET.contains(byte))
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// The beginning of a text, closed with a digest of what it stands for.
+fn cut(text: &str, longest: usize, whole: &str) -> String {
+    let kept = text.floor_char_boundary(longest - TAG - 1);
+    let digest = digest(&SHA256, whole.as_bytes());
+    let tag =
+        digest.as_ref().iter().take(TAG).map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    let mut cut = text.get(..kept).unwrap_or_default().to_owned();
+    cut.push('-');
+    cut.extend(tag);
+    cut
+}
+
+/// What stands in front of a URI that a server before this one has, too: a valid beginning of a
+/// URI's scheme, in lower case as clients write schemes.
+pub(super) fn label(prefix: &str) -> String {
+    let mut label = prefix.to_ascii_lowercase().replace('_', ".");
+    if !label.starts_with(|first: char| first.is_ascii_lowercase()) {
+        // No label of a name that begins with a letter has two points.
+        label.insert_str(0, "x..");
+    }
+    label.push('+');
+    label
+}
+
+/// A raw JSON string with the prefix, if no character of it has to be looked at.
+pub(super) fn spliced<'a>(prefix: &str, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if inner.contains(&b'\\') || prefix.len() + SEPARATOR.len() + inner.len() > LONGEST_NAME {
+        return None;
+    }
+    Some([b"\"", prefix.as_bytes(), SEPARATOR.as_bytes(), inner, b"\""].concat().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    #[test]
+    fn prefixes_hold_no_separator() {
+        for (server, expected) in [
+            ("files", "files"),
+            ("My Files", "My_Files"),
+            ("a..b//c", "a_b_c"),
+            ("a__b", "a_b"),
+            ("_a_", "_a"),
+            ("a-1", "a-1"),
+            ("日本", ""),
+            ("日本1", "_1"),
+        ] {
+            assert_eq!(prefix(server), expected);
+        }
+        let long = prefix(&"x".repeat(100));
+        assert_eq!(long.len(), LONGEST_PREFIX);
+        assert_ne!(long, prefix(&"x".repeat(101)));
+    }
+
+    #[test]
+    fn names_are_split_at_the_first_separator() {
+        assert_eq!(outward("a", "_x"), "a___x");
+        assert_eq!(inward("a___x"), Some(("a", "_x")));
+        assert_eq!(inward("a__b__c"), Some(("a", "b__c")));
+        assert_eq!(inward("a__"), Some(("a", "")));
+        assert_eq!(inward("read"), None);
+    }
+
+    #[test]
+    fn long_names_are_cut_and_told_apart() {
+        let (one, other) = (outward("a", &"x".repeat(300)), outward("a", &"x".repeat(301)));
+        assert!(one.len() == LONGEST_NAME && one != other && is_cut(&one) && is_cut(&other));
+        assert!(is_cut(&outward("a", &"é".repeat(100))) && is_cut(&outward("a", &"😀".repeat(50))));
+        assert!(!is_cut("a__read") && !is_cut(&outward("a", &"X".repeat(61))));
+    }
+
+    #[test]
+    fn labels_are_schemes() {
+        assert_eq!(label("My_Files"), "my.files+");
+        assert_eq!(label("9p"), "x..9p+");
+        assert_eq!(label(""), "x..+");
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_out_comes_back(server in ".{0,40}", name in any::<String>()) {
+            let prefix = prefix(&server);
+            prop_assert!(!prefix.contains(SEPARATOR) && !prefix.ends_with('_'));
+            let merged = outward(&prefix, &name);
+            prop_assert!(merged.len() <= LONGEST_NAME);
+            let (found, rest) = inward(&merged).unwrap();
+            prop_assert_eq!(found, &prefix);
+            prop_assert!(rest == name || is_cut(&merged));
+        }
+
+        #[test]
+        fn splices_are_what_would_be_written(prefix in "[a-z]{1,9}", name in any::<String>()) {
+            let raw = crate::jsonrpc::escape(&name);
+            if let Some(spliced) = spliced(&prefix, raw.as_bytes()) {
+                let expected = crate::jsonrpc::escape(&outward(&prefix, &name));
+                prop_assert_eq!(spliced.as_ref(), expected.as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! One client of a merged endpoint, as far as all of its messages share it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Merged, asked::Questions, context::Context, returned::Returned, server::Server};
+use crate::relay::{Principal, Sink};
+
+/// See the module.
+pub(super) struct Party {
+    pub(super) merged: Arc<Merged>,
+    pub(super) principal: Principal,
+    questions: Mutex<Questions>,
+}
+
+impl Party {
+    pub(super) fn new(merged: Arc<Merged>, principal: Principal) -> Arc<Self> {
+        Arc::new(Self { merged, principal, questions: Mutex::default() })
+    }
+
+    pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where seals are good that this client is given.
+    pub(super) fn context(&self) -> Context<'_> {
+        let Merged { seal, endpoint, .. } = &*self.merged;
+        Context { seal, endpoint, principal: &self.principal }
+    }
+
+    /// A sink for what this server sends to that one.
+    pub(super) fn returned(
+        self: &Arc<Self>,
+        server: &Arc<Server>,
+        sink: Arc<dyn Sink>,
+    ) -> Arc<dyn Sink> {
+        Arc::new(Returned::new(sink, Arc::clone(server), Arc::clone(self)))
+    }
+}

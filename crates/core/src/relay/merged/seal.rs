@@ -1,0 +1,114 @@
+//! Seals for what clients carry for the proxy and bring back: cursors, states, ids of tasks.
+//!
+//! A seal hides what it holds and is good only where it was given: the context, which is not
+//! sealed itself, has to be the same. Equal texts have equal seals, so that an id is one id.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
+
+/// Bytes of a secret.
+pub(crate) const SECRET: usize = 32;
+
+/// See the module.
+pub(crate) struct Seal {
+    key: LessSafeKey,
+    /// What nonces are derived with: from the context and the text, so that none serves two texts.
+    nonces: hmac::Key,
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal(redacted)")
+    }
+}
+
+impl Seal {
+    /// Seals that everybody with this secret can open. `None` cannot happen with ring's own keys.
+    pub(crate) fn new(secret: &[u8; SECRET]) -> Option<Self> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let derived = |purpose: &[u8]| hmac::sign(&secret, purpose);
+        let key = UnboundKey::new(&AES_256_GCM, derived(b"mcp-proxy seal").as_ref()).ok()?;
+        let nonces = hmac::Key::new(hmac::HMAC_SHA256, derived(b"mcp-proxy nonce").as_ref());
+        Some(Self { key: LessSafeKey::new(key), nonces })
+    }
+
+    /// Seals that this process alone can open; `None` if the system has no random numbers.
+    pub(crate) fn random() -> Option<Self> {
+        let mut secret = [0; SECRET];
+        SystemRandom::new().fill(&mut secret).ok()?;
+        Self::new(&secret)
+    }
+
+    /// Seals a text, in characters that need no escape anywhere.
+    pub(super) fn close(&self, context: &[u8], text: &[u8]) -> String {
+        let mut nonces = hmac::Context::with_key(&self.nonces);
+        nonces.update(&(context.len() as u64).to_le_bytes());
+        nonces.update(context);
+        nonces.update(text);
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(nonces.sign().as_ref().split_at(NONCE_LEN).0);
+        let mut sealed = Vec::with_capacity(NONCE_LEN + text.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(text);
+        let at = Nonce::assume_unique_for_key(nonce);
+        // Fails for texts of 64 GiB only; what is empty cannot be opened.
+        if self.key.seal_in_place_append_tag(at, Aad::from(context), &mut sealed).is_err() {
+            return String::new();
+        }
+        sealed.splice(0..0, nonce);
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// What was sealed in this context.
+    pub(super) fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let text = self.key.open_in_place(nonce, Aad::from(context), text).ok()?;
+        Some(text.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    #[test]
+    fn seals_are_of_their_secret() {
+        let (one, other) = (Seal::new(&[1; SECRET]).unwrap(), Seal::random().unwrap());
+        let sealed = one.close(b"here", b"text");
+        assert_eq!(one.open(b"here", &sealed).as_deref(), Some(&b"text"[..]));
+        assert_eq!(Seal::new(&[1; SECRET]).unwrap().close(b"here", b"text"), sealed);
+        assert_eq!(other.open(b"here", &sealed), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_seal_opens_where_it_was_given(
+            context in any::<Vec<u8>>(), text in any::<Vec<u8>>(), elsewhere in any::<Vec<u8>>(), at: usize,
+        ) {
+            let seal = Seal::new(&[7; SECRET]).unwrap();
+            let sealed = seal.close(&context, &text);
+            let opened = seal.open(&context, &sealed);
+            prop_assert_eq!(opened.as_deref(), Some(&text[..]));
+            prop_assert!(elsewhere == context || seal.open(&elsewhere, &sealed).is_none());
+            let mut forged = sealed.into_bytes();
+            let at = at % forged.len();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            prop_assert!(seal.open(&context, &forged).is_none());
+        }
+
+        #[test]
+        fn no_text_breaks_it(sealed in any::<String>()) {
+            prop_assert!(Seal::new(&[7; SECRET]).unwrap().open(b"", &sealed).is_none());
+        }
+    }
+}

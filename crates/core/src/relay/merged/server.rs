@@ -1,0 +1,280 @@
+//! The servers that are merged, in the order of the configuration, and what is known of their lists.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    cursor::{ServerTag, tag},
+    lists::{Kind, Page},
+    names::{inward, is_cut, label, outward, prefix},
+    uris::Uris,
+};
+use crate::relay::Backend;
+
+/// Time that a server has for its part of a list before the others are given without it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same for one that has not answered in time the last time.
+const LESS_PATIENCE: Duration = Duration::from_secs(1);
+/// Most names of one server that are remembered because they were cut.
+const MAX_CUT_NAMES: usize = 10_000;
+
+/// One server among those that are merged. Endpoints that serve it with others share it, so that
+/// what one has learned of it all know.
+pub(crate) struct Server {
+    pub(super) name: String,
+    pub(super) prefix: String,
+    pub(super) label: String,
+    pub(super) tag: ServerTag,
+    pub(super) backend: Arc<dyn Backend>,
+    /// It starts with the first list, call or read, not with the handshake.
+    pub(super) lazy: bool,
+    /// Whether any of its URIs goes out with a label.
+    labelled: AtomicBool,
+    /// Whether it was waited for in vain.
+    hangs: AtomicBool,
+    /// Whether it was used; a lazy one may not have been started before.
+    used: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// What was read of a server's lists, the last time.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Merged names that look as if they were cut, and what they stand for.
+    tools: HashMap<String, String>,
+    prompts: HashMap<String, String>,
+    pub(super) uris: Uris,
+    /// Lists of URIs that were read to their ends.
+    read: Read,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    resources: bool,
+    templates: bool,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// The server with this name in the configuration, behind its rules.
+    pub(crate) fn new(name: String, backend: Arc<dyn Backend>, lazy: bool) -> Arc<Self> {
+        let prefix = prefix(&name);
+        let (label, tag) = (label(&prefix), tag(&name));
+        Arc::new(Self {
+            name,
+            prefix,
+            label,
+            tag,
+            backend,
+            lazy,
+            labelled: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            used: AtomicBool::new(false),
+            known: Mutex::default(),
+        })
+    }
+
+    /// Whether it is not to be started for a handshake.
+    pub(super) fn sleeps(&self) -> bool {
+        self.lazy && !self.used.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn uses(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// How long it is worth waiting for its part of a list.
+    pub(super) fn patience(&self) -> Duration {
+        if self.hangs.load(Ordering::Relaxed) { LESS_PATIENCE } else { PATIENCE }
+    }
+
+    /// It was waited for, in vain or not.
+    pub(super) fn answers(&self, in_time: bool) {
+        self.hangs.store(!in_time, Ordering::Relaxed);
+    }
+
+    /// Whether any of its URIs goes out with a label.
+    pub(super) fn is_labelled(&self) -> bool {
+        self.labelled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server's own name for what a merged name that may have been cut stands for.
+    pub(super) fn uncut(&self, kind: Kind, merged: &str) -> Option<String> {
+        let known = self.known();
+        let names = if kind == Kind::Prompt { &known.prompts } else { &known.tools };
+        names.get(merged).cloned()
+    }
+
+    /// Its own name for the tool with this merged name.
+    pub(super) fn own_tool(&self, merged: &str) -> Option<String> {
+        let (_, own) = inward(merged)?;
+        if is_cut(merged) { self.uncut(Kind::Tool, merged) } else { Some(own.to_owned()) }
+    }
+
+    /// Whether it has this URI, as far as is known.
+    fn has(&self, uri: &str) -> bool {
+        self.known().uris.has(uri)
+    }
+
+    /// Whether its lists of URIs are known.
+    pub(super) fn is_read(&self) -> bool {
+        let read = self.known().read;
+        read.resources && read.templates
+    }
+
+    /// It has said that its lists of URIs are other ones. What was read stands until they are read
+    /// again.
+    pub(super) fn changed(&self) {
+        self.known().read = Read::default();
+    }
+
+    /// Learns what pages say: `first` if they begin the list.
+    pub(super) fn learn(&self, kind: Kind, pages: &[Page], first: bool) {
+        if kind == Kind::Task {
+            return;
+        }
+        let mut known = self.known();
+        let ended = pages.last().is_none_or(|page| page.next.is_none());
+        match kind {
+            Kind::Resource => {
+                if first {
+                    known.uris.forget_listed();
+                }
+                known.read.resources = ended;
+            }
+            Kind::Template => {
+                if first {
+                    known.uris.forget_templates();
+                }
+                known.read.templates = ended;
+            }
+            Kind::Skill if first => known.uris.forget_skills(),
+            _ => {}
+        }
+        for page in pages {
+            for name in page.entries.iter().filter_map(|entry| page.name(*entry)) {
+                known.take(kind, &self.prefix, &name);
+            }
+        }
+    }
+}
+
+impl Known {
+    fn take(&mut self, kind: Kind, prefix: &str, name: &str) {
+        let names = match kind {
+            Kind::Resource => return self.uris.list(name),
+            Kind::Template => return self.uris.template(name),
+            Kind::Skill => return self.uris.skill(name),
+            Kind::Prompt => &mut self.prompts,
+            _ => &mut self.tools,
+        };
+        let short = prefix.len() + name.len() < super::names::LONGEST_NAME - 6;
+        if short || names.len() >= MAX_CUT_NAMES {
+            return;
+        }
+        let merged = outward(prefix, name);
+        if is_cut(&merged) {
+            // Whoever has a name first keeps it; the other is left out of the list.
+            names.entry(merged).or_insert_with(|| name.to_owned());
+        }
+    }
+}
+
+/// The servers of one endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    /// In the order of the configuration.
+    pub(super) servers: Vec<Arc<Server>>,
+    prefixes: HashMap<String, usize>,
+    labels: HashMap<String, usize>,
+}
+
+impl Roster {
+    /// Of several whose prefixes differ in case only none is served: a name would be of both.
+    pub(super) fn new(servers: Vec<Arc<Server>>) -> Self {
+        let mut count: HashMap<String, usize> = HashMap::new();
+        for server in &servers {
+            *count.entry(server.prefix.to_ascii_lowercase()).or_default() += 1;
+        }
+        let (servers, alike): (Vec<_>, Vec<_>) = servers
+            .into_iter()
+            .partition(|server| count.get(&server.prefix.to_ascii_lowercase()) == Some(&1));
+        for server in alike {
+            tracing::error!(
+                "the server {:?} is left out of the merged endpoint: another server's tools would \
+                 have the same prefix {:?}; rename one of them",
+                server.name,
+                server.prefix
+            );
+        }
+        let by = |key: fn(&Server) -> &String| {
+            let places = servers.iter().enumerate();
+            places.map(|(place, server)| (key(server).clone(), place)).collect()
+        };
+        let (prefixes, labels) = (by(|server| &server.prefix), by(|server| &server.label));
+        Self { servers, prefixes, labels }
+    }
+
+    /// The server whose names begin like this.
+    pub(super) fn prefixed(&self, prefix: &str) -> Option<&Arc<Server>> {
+        self.servers.get(*self.prefixes.get(prefix)?)
+    }
+
+    /// The server with this name in the configuration.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+
+    pub(super) fn tagged(&self, tag: ServerTag) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.tag == tag)
+    }
+
+    /// Whose a URI of the merged endpoint is, and the server's own spelling of it.
+    pub(super) fn owner<'a>(&self, uri: &'a str) -> Option<(&Arc<Server>, &'a str)> {
+        let (place, own) = self.place(uri)?;
+        Some((self.servers.get(place)?, own))
+    }
+
+    /// What stands in front of a server's URI at the merged endpoint, if anything does.
+    pub(super) fn labelled<'a>(&self, server: &'a Server, uri: &str) -> Option<&'a str> {
+        let owner = self.owner(uri);
+        let own = owner.is_none_or(|(owner, own)| owner.tag == server.tag && own == uri);
+        if own {
+            return None;
+        }
+        server.labelled.store(true, Ordering::Relaxed);
+        Some(server.label.as_str())
+    }
+
+    fn place<'a>(&self, uri: &'a str) -> Option<(usize, &'a str)> {
+        self.by_label(uri).or_else(|| Some((self.first(uri)?, uri)))
+    }
+
+    /// A label counts only where it is needed.
+    fn by_label<'a>(&self, uri: &'a str) -> Option<(usize, &'a str)> {
+        let (label, own) = uri.split_at_checked(uri.find('+')? + 1)?;
+        let place = *self.labels.get(&label.to_ascii_lowercase())?;
+        let server = self.servers.get(place)?;
+        (self.first(own)? < place && server.has(own)).then_some((place, own))
+    }
+
+    fn first(&self, uri: &str) -> Option<usize> {
+        self.servers.iter().position(|server| server.has(uri))
+    }
+}
