@@ -7,9 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, Invalid, Message, split},
+    jsonrpc::{Body, Message, search, split},
     relay::Volume,
-    telemetry::console_error,
+    telemetry::console_warn,
 };
 
 /// After so many bytes of messages those who pass them on get their turn, however fast the server
@@ -27,6 +27,9 @@ pub(super) struct Lines<R> {
     volume: Arc<Volume>,
     /// Bytes of messages since others had their turn.
     in_turn: usize,
+    has_read: bool,
+    /// The server was found to write messages that are not quite right.
+    has_mended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -34,12 +37,27 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let buffer = LineBuffer::new(limit);
         let volume = Arc::default();
         let batch = Vec::new().into_iter();
-        Self { reader, buffer, limit, batch, ended: false, volume, in_turn: 0 }
+        Self {
+            reader,
+            buffer,
+            limit,
+            batch,
+            ended: false,
+            volume,
+            in_turn: 0,
+            has_read: false,
+            has_mended: false,
+        }
     }
 
     /// Counts what is read.
     pub(super) fn counted(self, volume: Arc<Volume>) -> Self {
         Self { volume, ..self }
+    }
+
+    /// Whether anything came.
+    pub(super) fn has_read(&self) -> bool {
+        self.has_read
     }
 
     /// The next message; `None` at the end of the output, an error if it cannot be read on.
@@ -75,6 +93,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let count = self.reader.read_buf(self.buffer.room()).await;
         let count = count.map_err(|error| format!("its output cannot be read: {error}"))?;
         self.volume.read(count);
+        self.has_read |= count > 0;
         if count == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
@@ -89,37 +108,66 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         match classify(line) {
             Line::Blank => None,
             Line::Noise(text) => {
-                let text = String::from_utf8_lossy(&text);
-                console_error!("[mcp-proxy] ignoring non-JSON output [ '{text}' ]");
+                console_warn!("[mcp-proxy] ignoring non-JSON output [ '{}' ]", printable(&text));
                 None
             }
-            Line::Prefixed { noise, candidate } => {
-                let noise = String::from_utf8_lossy(&noise);
-                console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(&candidate)
-            }
+            Line::Mixed(text) => self.search(&text),
             Line::Candidate(text) => self.parse(&text),
         }
     }
 
     fn parse(&mut self, text: &Bytes) -> Option<Message> {
-        let body = match split(text.clone()) {
-            Err(Invalid::Utf8(_)) => {
-                tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-                split(String::from_utf8_lossy(text).into_owned().into())
-            }
-            body => body,
-        };
-        match body {
+        match split(text.clone()) {
             Ok(Body::One(message)) => Some(message),
-            Ok(Body::Many(messages)) => {
-                self.batch = messages.into_iter();
-                self.batch.next()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the server wrote a line that is no message");
-                None
-            }
+            Ok(Body::Many(messages)) => self.take(messages),
+            Err(_) => self.search(text),
         }
     }
+
+    /// Looks for messages in a line that is not simply one.
+    #[cold]
+    fn search(&mut self, line: &Bytes) -> Option<Message> {
+        let line = if let Err(error) = std::str::from_utf8(line) {
+            let at = error.valid_up_to();
+            tracing::warn!("the server wrote invalid UTF-8 (byte {at}); it is replaced by U+FFFD");
+            String::from_utf8_lossy(line).into_owned().into()
+        } else {
+            line.clone()
+        };
+        let found = search(&line);
+        for noise in &found.noise {
+            let noise = printable(noise);
+            if found.messages.is_empty() {
+                console_warn!("[mcp-proxy] ignoring output that is no message [ '{noise}' ]");
+            } else {
+                console_warn!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
+            }
+        }
+        if let Some(error) = found.unreadable {
+            tracing::warn!(%error, "the server wrote a line that is no message");
+        }
+        if found.is_mended && !mem::replace(&mut self.has_mended, true) {
+            tracing::warn!(
+                "the MCP server's messages are not quite JSON-RPC 2.0 (a member is null or \"jsonrpc\" \
+                 is missing); what they mean is clear, so they are understood"
+            );
+        }
+        self.take(found.messages)
+    }
+
+    fn take(&mut self, messages: Vec<Message>) -> Option<Message> {
+        self.batch = messages.into_iter();
+        self.batch.next()
+    }
+}
+
+/// Enough of a server's words for people to recognize them, and nothing that moves a cursor.
+fn printable(text: &Bytes) -> String {
+    const MOST: usize = 1024;
+    let shown = text.get(..MOST).unwrap_or(text);
+    let mut words = String::from_utf8_lossy(shown).trim().replace(char::is_control, "\u{fffd}");
+    if shown.len() < text.len() {
+        words += "…";
+    }
+    words
 }
