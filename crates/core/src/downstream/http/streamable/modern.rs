@@ -141,11 +141,16 @@ impl Mount {
     /// the client, which cancels the call: that shows once something is sent.
     async fn await_answer(&self, stream: &Stream, phase: Option<&Phase>) {
         let begun = self.common.silence.limit(poll_fn(|context| stream.poll_begun(context)));
-        let Some(phase) = phase else { return drop(begun.await) };
+        let ended = async {
+            match phase {
+                Some(phase) => phase.ended().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             _ = begun => {}
-            () = phase.ended() => {}
+            () = ended => {}
         }
     }
 
