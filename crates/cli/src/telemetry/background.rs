@@ -31,10 +31,13 @@ pub(crate) struct Background(Arc<Queue>);
 struct Queue {
     lines: SyncSender<Entry>,
     /// What the thread needs, until there is a line and with it the thread.
-    idle: Mutex<Option<(Receiver<Entry>, Box<dyn Write + Send>)>>,
+    idle: Mutex<Option<Idle>>,
     waiting: AtomicUsize,
     dropped: AtomicU64,
 }
+
+/// What there is to write, and where.
+type Idle = (Receiver<Entry>, Box<dyn Write + Send>);
 
 enum Entry {
     Line(Vec<u8>),
@@ -95,7 +98,9 @@ impl Background {
         let (told, written) = sync_channel(1);
         if self.0.lines.try_send(Entry::Flush(told)).is_ok() {
             // Whoever does not read gets no more.
-            let _ = written.recv_timeout(LAST_WORDS);
+            if written.recv_timeout(LAST_WORDS).is_err() {
+                tracing::debug!("nobody reads the last lines");
+            }
         }
     }
 }
