@@ -7,6 +7,8 @@ mod support;
 mod arguments;
 #[cfg(unix)]
 mod chaos;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(unix)]
 mod operations;
 #[cfg(unix)]

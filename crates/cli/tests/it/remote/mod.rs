@@ -9,7 +9,7 @@ mod faults;
 mod front;
 mod modern;
 mod modern_faults;
-mod server;
+pub(crate) mod server;
 mod sessions;
 mod sse;
 mod streams;
