@@ -4,9 +4,17 @@
 //! holder lets go. Per resource one request is under way at a time, and a wish that changes
 //! meanwhile is settled when the answer is there.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
+    sync::Arc,
+};
 
 use crate::protocol::covers;
+
+/// Most resources one client may be subscribed to.
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 1024;
+/// Most bytes of their URIs.
+const MAX_SUBSCRIBED_BYTES: usize = 1024 * 1024;
 
 /// A connection of the shared upstream.
 pub(crate) type Holder = u64;
@@ -25,15 +33,50 @@ pub(crate) enum Effect<W> {
 /// All resources somebody wants.
 #[derive(Debug)]
 pub(crate) struct Subscriptions<W> {
-    resources: HashMap<String, Resource<W>>,
+    resources: HashMap<Arc<str>, Resource<W>>,
+    /// The same by who wants them: nobody pays for what others hold.
+    held: Holdings,
+    /// How many answers each holder waits for.
+    wishes: HashMap<Holder, usize>,
 }
 
 #[derive(Debug)]
 struct Resource<W> {
-    holders: Vec<Holder>,
+    holders: BTreeSet<Holder>,
     phase: Phase,
     /// Wishes that the answer under way will settle, and whose they are.
     waiting: Vec<(Holder, W)>,
+}
+
+/// What each holder wants.
+#[derive(Debug, Default)]
+struct Holdings(HashMap<Holder, Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    uris: HashSet<Arc<str>>,
+    bytes: usize,
+}
+
+impl Holdings {
+    fn add(&mut self, holder: Holder, uri: Arc<str>) {
+        let held = self.0.entry(holder).or_default();
+        let bytes = uri.len();
+        if held.uris.insert(uri) {
+            held.bytes += bytes;
+        }
+    }
+
+    fn remove(&mut self, holder: Holder, uri: &str) {
+        let Entry::Occupied(mut entry) = self.0.entry(holder) else { return };
+        let held = entry.get_mut();
+        if held.uris.remove(uri) {
+            held.bytes -= uri.len();
+        }
+        if held.uris.is_empty() {
+            entry.remove();
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,39 +91,52 @@ enum Phase {
 }
 
 impl<W> Resource<W> {
-    fn take_waiting(&mut self) -> Vec<W> {
-        std::mem::take(&mut self.waiting).into_iter().map(|(_, waiter)| waiter).collect()
+    fn take_waiting(&mut self, wishes: &mut HashMap<Holder, usize>) -> Vec<W> {
+        let settled = |(holder, waiter)| {
+            if let Entry::Occupied(mut open) = wishes.entry(holder) {
+                *open.get_mut() -= 1;
+                if *open.get() == 0 {
+                    open.remove();
+                }
+            }
+            waiter
+        };
+        std::mem::take(&mut self.waiting).into_iter().map(settled).collect()
     }
 }
 
 impl<W> Default for Subscriptions<W> {
     fn default() -> Self {
-        Self { resources: HashMap::new() }
+        Self { resources: HashMap::new(), held: Holdings::default(), wishes: HashMap::new() }
     }
 }
 
 impl<W> Subscriptions<W> {
     /// `holder` wants updates of `uri`; `waiter` is told when it gets them.
     pub(crate) fn want(&mut self, uri: &str, holder: Holder, waiter: W) -> Option<Effect<W>> {
-        match self.resources.entry(uri.to_owned()) {
+        let uri: Arc<str> = match self.resources.get_key_value(uri) {
+            Some((uri, _)) => Arc::clone(uri),
+            None => uri.into(),
+        };
+        self.held.add(holder, Arc::clone(&uri));
+        match self.resources.entry(uri) {
             Entry::Vacant(entry) => {
-                let waiting = vec![(holder, waiter)];
                 entry.insert(Resource {
-                    holders: vec![holder],
+                    holders: BTreeSet::from([holder]),
                     phase: Phase::Subscribing,
-                    waiting,
+                    waiting: vec![(holder, waiter)],
                 });
+                *self.wishes.entry(holder).or_default() += 1;
                 Some(Effect::Subscribe)
             }
             Entry::Occupied(entry) => {
                 let resource = entry.into_mut();
-                if !resource.holders.contains(&holder) {
-                    resource.holders.push(holder);
-                }
+                resource.holders.insert(holder);
                 if resource.phase == Phase::Subscribed {
                     return Some(Effect::Fulfilled(waiter));
                 }
                 resource.waiting.push((holder, waiter));
+                *self.wishes.entry(holder).or_default() += 1;
                 None
             }
         }
@@ -88,38 +144,46 @@ impl<W> Subscriptions<W> {
 
     /// `holder` no longer wants updates of `uri`.
     pub(crate) fn release(&mut self, uri: &str, holder: Holder) -> Option<Effect<W>> {
-        let resource = self.resources.get_mut(uri)?;
-        let held = resource.holders.len();
-        resource.holders.retain(|other| *other != holder);
-        let last = held > 0 && resource.holders.is_empty();
-        if last && resource.phase == Phase::Subscribed {
-            resource.phase = Phase::Unsubscribing;
-            return Some(Effect::Unsubscribe);
-        }
-        None
+        self.held.remove(holder, uri);
+        self.let_go(uri, holder).then_some(Effect::Unsubscribe)
     }
 
     /// `holder` has gone: the resources that have to be unsubscribed now.
     pub(crate) fn release_all(&mut self, holder: Holder) -> Vec<String> {
-        let mut orphans = Vec::new();
-        for (uri, resource) in &mut self.resources {
-            let held = resource.holders.len();
-            resource.holders.retain(|other| *other != holder);
-            let last = held > 0 && resource.holders.is_empty();
-            if last && resource.phase == Phase::Subscribed {
-                resource.phase = Phase::Unsubscribing;
-                orphans.push(uri.clone());
-            }
-        }
+        let Some(held) = self.held.0.remove(&holder) else { return Vec::new() };
+        let gone = held.uris.into_iter().filter(|uri| self.let_go(uri, holder));
+        let mut orphans: Vec<String> = gone.map(|uri| uri.to_string()).collect();
         orphans.sort_unstable();
         orphans
     }
 
     /// `holder` has gone: its wishes that nobody has to be told of any more.
     pub(crate) fn forget(&mut self, holder: Holder) -> Vec<W> {
+        if self.wishes.remove(&holder).is_none() {
+            return Vec::new();
+        }
         let all = self.resources.values_mut();
         let own = all.flat_map(|resource| resource.waiting.extract_if(.., |(by, _)| *by == holder));
         own.map(|(_, waiter)| waiter).collect()
+    }
+
+    /// Takes a holder from a resource; whether that has to be unsubscribed now.
+    fn let_go(&mut self, uri: &str, holder: Holder) -> bool {
+        let Some(resource) = self.resources.get_mut(uri) else { return false };
+        let last = resource.holders.remove(&holder) && resource.holders.is_empty();
+        if !last || resource.phase != Phase::Subscribed {
+            return false;
+        }
+        resource.phase = Phase::Unsubscribing;
+        true
+    }
+
+    /// Nobody holds the resource any longer.
+    fn remove(&mut self, uri: &str) {
+        let Some(resource) = self.resources.remove(uri) else { return };
+        for holder in resource.holders {
+            self.held.remove(holder, uri);
+        }
     }
 
     /// The upstream has answered: who was waiting for it, and what comes next.
@@ -127,7 +191,7 @@ impl<W> Subscriptions<W> {
         let Some(resource) = self.resources.get_mut(uri) else { return (Vec::new(), None) };
         match resource.phase {
             Phase::Unsubscribing if resource.holders.is_empty() => {
-                self.resources.remove(uri);
+                self.remove(uri);
                 (Vec::new(), None)
             }
             Phase::Unsubscribing => {
@@ -135,12 +199,12 @@ impl<W> Subscriptions<W> {
                 (Vec::new(), Some(Effect::Subscribe))
             }
             Phase::Subscribing | Phase::Renewing if !accepted => {
-                let waiting = resource.take_waiting();
-                self.resources.remove(uri);
+                let waiting = resource.take_waiting(&mut self.wishes);
+                self.remove(uri);
                 (waiting, None)
             }
             Phase::Subscribing | Phase::Subscribed | Phase::Lost | Phase::Renewing => {
-                let waiting = resource.take_waiting();
+                let waiting = resource.take_waiting(&mut self.wishes);
                 resource.phase = Phase::Subscribed;
                 if resource.holders.is_empty() {
                     resource.phase = Phase::Unsubscribing;
@@ -154,12 +218,15 @@ impl<W> Subscriptions<W> {
     /// The upstream has gone: whoever waited for an answer will not get one and holds nothing;
     /// what was confirmed is kept for [`Self::renew`].
     pub(crate) fn lost(&mut self) -> Vec<W> {
-        let mut waiting = Vec::new();
-        self.resources.retain(|_, resource| {
-            waiting.extend(resource.take_waiting());
+        let (mut waiting, held) = (Vec::new(), &mut self.held);
+        self.resources.retain(|uri, resource| {
+            waiting.extend(resource.take_waiting(&mut self.wishes));
             let confirmed =
                 matches!(resource.phase, Phase::Subscribed | Phase::Lost | Phase::Renewing);
             resource.phase = Phase::Lost;
+            if !confirmed {
+                resource.holders.iter().for_each(|holder| held.remove(*holder, uri));
+            }
             confirmed && !resource.holders.is_empty()
         });
         waiting
@@ -171,12 +238,14 @@ impl<W> Subscriptions<W> {
         for resource in self.resources.values_mut() {
             resource.phase = Phase::Renewing;
         }
-        self.resources.keys().cloned().collect()
+        self.wanted()
     }
 
-    /// How many resources `holder` wants.
-    pub(crate) fn count(&self, holder: Holder) -> usize {
-        self.resources.values().filter(|resource| resource.holders.contains(&holder)).count()
+    /// Whether `holder` may want one resource more.
+    pub(crate) fn has_room(&self, holder: Holder, uri: &str) -> bool {
+        self.held.0.get(&holder).is_none_or(|held| {
+            held.uris.len() < MAX_SUBSCRIPTIONS && held.bytes + uri.len() <= MAX_SUBSCRIBED_BYTES
+        })
     }
 
     /// Whether `holder` wants updates of exactly this resource.
@@ -186,12 +255,13 @@ impl<W> Subscriptions<W> {
 
     /// The resources that somebody wants, or lets go of.
     pub(crate) fn wanted(&self) -> Vec<String> {
-        self.resources.keys().cloned().collect()
+        self.resources.keys().map(ToString::to_string).collect()
     }
 
     /// Nobody wants anything any more: who was waiting for an answer.
     pub(crate) fn end(self) -> Vec<W> {
-        self.resources.into_values().flat_map(|mut resource| resource.take_waiting()).collect()
+        let all = self.resources.into_values().flat_map(|resource| resource.waiting);
+        all.map(|(_, waiter)| waiter).collect()
     }
 
     /// Who wants updates of `uri`. An update may be for a part of a subscribed resource (MCP
@@ -290,6 +360,30 @@ mod tests {
         wants.renew();
         assert_eq!(wants.answered("x:a", false), (vec![], None));
         assert_eq!(wants.holders("x:a"), [0; 0]);
+    }
+
+    #[test]
+    fn what_a_holder_has_is_bounded_and_known_without_a_look_at_the_others() {
+        let mut wants = Subscriptions::default();
+        for number in 0..MAX_SUBSCRIPTIONS {
+            assert!(wants.has_room(A, "x:"));
+            wants.want(&format!("x:{number}"), A, ());
+        }
+        assert!(!wants.has_room(A, "x:") && wants.has_room(B, "x:"));
+        wants.release("x:7", A);
+        assert!(wants.has_room(A, "x:") && !wants.is_held("x:7", A));
+        // Refused, lost before they were confirmed, and given up: nothing of them is left.
+        wants.answered("x:8", false);
+        wants.answered("x:9", true);
+        wants.lost();
+        assert_eq!(wants.held.0[&A].uris.len(), 1);
+        assert_eq!(wants.held.0[&A].bytes, "x:9".len());
+        assert_eq!(wants.release_all(A), [""; 0]);
+        assert!(wants.held.0.is_empty());
+        let long = "x".repeat(MAX_SUBSCRIBED_BYTES - 1);
+        wants.want(&long, B, ());
+        wants.want(&long, B, ());
+        assert!(wants.has_room(B, "y") && !wants.has_room(B, "yy"));
     }
 
     #[test]
