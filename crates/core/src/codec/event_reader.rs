@@ -8,6 +8,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::line::TooLong;
 
+/// Longest event id that is kept, to resume a stream with.
+const MAX_ID: usize = 1024;
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// An event that has data.
@@ -25,6 +28,34 @@ impl Event {
     }
 }
 
+/// The data of the event that is being read.
+#[derive(Debug)]
+enum Data {
+    None,
+    /// One line, which is not copied.
+    Line(Bytes),
+    /// Several, with line feeds between them.
+    Lines(BytesMut),
+}
+
+impl Data {
+    fn push(&mut self, line: Bytes) {
+        match self {
+            Self::None => *self = Self::Line(line),
+            Self::Line(first) => {
+                let mut lines = BytesMut::from(&first[..]);
+                lines.extend_from_slice(b"\n");
+                lines.extend_from_slice(&line);
+                *self = Self::Lines(lines);
+            }
+            Self::Lines(lines) => {
+                lines.extend_from_slice(b"\n");
+                lines.extend_from_slice(&line);
+            }
+        }
+    }
+}
+
 /// Collects reads and hands out complete events.
 #[derive(Debug)]
 pub(crate) struct EventReader {
@@ -35,7 +66,8 @@ pub(crate) struct EventReader {
     /// The last line ended with a carriage return, whose line feed may still come.
     after_return: bool,
     name: Bytes,
-    data: Vec<Bytes>,
+    data: Data,
+    /// Bytes of the lines that hold its data, line ends included.
     held: usize,
     last_id: Option<String>,
     retry: Option<Duration>,
@@ -51,7 +83,7 @@ impl EventReader {
             begun: false,
             after_return: false,
             name: Bytes::new(),
-            data: Vec::new(),
+            data: Data::None,
             held: 0,
             last_id: None,
             retry: None,
@@ -141,10 +173,13 @@ impl EventReader {
         let value = if value.first() == Some(&b' ') { value.slice(1..) } else { value };
         match name {
             b"data" => {
-                self.held += value.len();
+                // The whole line counts: an empty one costs as much time, and a byte of the event.
+                self.held += line.len() + 1;
                 self.data.push(value);
             }
             b"event" => self.name = value,
+            // A stream with an id that is too long to come back with cannot be resumed.
+            b"id" if value.len() > MAX_ID => self.last_id = Some(String::new()),
             b"id" if !value.contains(&0) => {
                 self.last_id = String::from_utf8(value.into()).ok().or(self.last_id.take());
             }
@@ -159,8 +194,11 @@ impl EventReader {
     fn dispatch(&mut self) -> Option<Event> {
         self.held = 0;
         let name = std::mem::take(&mut self.name);
-        let mut lines = std::mem::take(&mut self.data);
-        let data = if lines.len() > 1 { lines.join(&b'\n').into() } else { lines.pop()? };
+        let data = match std::mem::replace(&mut self.data, Data::None) {
+            Data::None => return None,
+            Data::Line(line) => line,
+            Data::Lines(lines) => lines.freeze(),
+        };
         (!data.is_empty()).then_some(Event { name, data })
     }
 }
@@ -217,5 +255,31 @@ mod tests {
         let mut reader = EventReader::new(12);
         reader.push(b"data: 1234\ndata: 5678\ndata: 9");
         assert_eq!(reader.next_event(), Err(TooLong));
+    }
+
+    #[test]
+    fn empty_lines_of_data_count_until_their_event_ends() {
+        for line in [&b"data\n"[..], b"data:\n", b"data: \r", b"data:\r\n"] {
+            let mut reader = EventReader::new(64);
+            let refused = (0..64).any(|_| {
+                reader.push(line);
+                reader.next_event().is_err()
+            });
+            assert!(refused, "{line:?}");
+        }
+        let mut reader = EventReader::new(64);
+        for line in [&b": alive\n"[..], b"event: x\n", b"id: 7\n", b"data\n\n"].repeat(64) {
+            reader.push(line);
+            assert!(reader.next_event().is_ok());
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_too_long_to_come_back_with_ends_what_can_be_resumed() {
+        let mut reader = EventReader::new(4096);
+        reader.push(b"id: 7\n\n");
+        reader.push(format!("id: {}\n\n", "x".repeat(MAX_ID + 1)).as_bytes());
+        assert_eq!(reader.next_event(), Ok(None));
+        assert_eq!(reader.last_id(), Some(""));
     }
 }

@@ -7,8 +7,11 @@ use super::{
     json::Scanner,
 };
 
-/// Most messages in one array.
+/// Most messages in one array of a client's.
 pub(crate) const MAX_BATCH: usize = 100;
+/// Most messages in one array of a server's. Servers answer calls that were sent alone, so they
+/// have little reason to write any.
+pub(crate) const MAX_SERVER_BATCH: usize = 1000;
 
 /// What a body holds.
 #[derive(Debug)]
@@ -17,23 +20,36 @@ pub(crate) enum Body {
     Many(Vec<Message>),
 }
 
-/// Scans a body. An array is split into its messages, which share the body's bytes.
-pub(crate) fn split(bytes: Bytes) -> Result<Body, Invalid> {
+/// Scans a body. An array is split into its messages; one of more than `most` messages is not read
+/// to its end. A message that is most of the body shares its bytes; another is copied, because a
+/// call may be kept for long, and is no reason to keep what came with it.
+pub(crate) fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Message::parse(bytes).map(Body::One);
     }
     check_utf8(&bytes)?;
     let mut scanner = Scanner::new(&bytes)?;
-    let elements = scan_elements(&mut scanner)?;
+    let elements = scan_elements(&bytes, &mut scanner, most)?;
     let bytes = if scanner.breaks() { without_breaks(&bytes) } else { bytes.clone() };
     elements
         .into_iter()
-        .map(|(start, end, parts)| Message::assemble(bytes.slice(start..end), parts))
+        .map(|(start, end, parts)| {
+            let message = bytes.slice(start..end);
+            let is_most = message.len() > bytes.len() / 2;
+            let message = if is_most { message } else { Bytes::copy_from_slice(&message) };
+            Message::assemble(message, parts)
+        })
         .collect::<Result<_, _>>()
         .map(Body::Many)
 }
 
-fn scan_elements(scanner: &mut Scanner<'_>) -> Result<Vec<(usize, usize, Parts)>, Invalid> {
+/// Where the messages are. What is kept of one is larger than the smallest text that is one, so
+/// nothing is kept of what is none, and the first such element ends the scan.
+fn scan_elements(
+    bytes: &[u8],
+    scanner: &mut Scanner<'_>,
+    most: usize,
+) -> Result<Vec<(usize, usize, Parts)>, Invalid> {
     let mut elements = Vec::new();
     scanner.expect(b'[', "expected an array")?;
     if scanner.peek() == Some(b']') {
@@ -42,9 +58,14 @@ fn scan_elements(scanner: &mut Scanner<'_>) -> Result<Vec<(usize, usize, Parts)>
         return Ok(elements);
     }
     loop {
-        scanner.peek();
+        match scanner.peek() {
+            Some(b'{') if elements.len() == most => return Err(Invalid::TooMany(most)),
+            Some(b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => {}
+            _ => return Err(scanner.error("expected a value").into()),
+        }
         let start = scanner.at();
         let parts = Parts::scan(scanner, start)?;
+        parts.kind(bytes.get(start..scanner.at()).unwrap_or_default())?;
         elements.push((start, scanner.at(), parts));
         if scanner.peek() == Some(b',') {
             scanner.expect(b',', "expected ,")?;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
+    folding::folds_to,
     json::{Scanner, Span, SyntaxError, decode, find_member, string_text},
     splice::{Edit, spliced},
 };
@@ -17,6 +18,39 @@ pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolV
 
 /// What the keys of the specification's own metadata begin with.
 const RESERVED_PREFIX: &[u8] = b"io.modelcontextprotocol/";
+
+/// Most bytes of an id or a progress token, as written: they are kept for as long as a call runs.
+pub(crate) const MAX_ID: usize = 1024;
+
+/// The members of a message.
+const ENVELOPE_MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+/// The members of `params` by which a message finds its way, here or behind its server.
+const PARAMS_MEMBERS: [&str; 14] = [
+    "_meta",
+    "arguments",
+    "cursor",
+    "elicitationId",
+    "inputResponses",
+    "level",
+    "name",
+    "notifications",
+    "progressToken",
+    "requestId",
+    "requestState",
+    "task",
+    "taskId",
+    "uri",
+];
+/// The keys of `params._meta` by which a message finds its way.
+const META_MEMBERS: [&str; 7] = [
+    "progressToken",
+    PROTOCOL_VERSION_KEY,
+    "io.modelcontextprotocol/clientCapabilities",
+    "io.modelcontextprotocol/clientInfo",
+    "io.modelcontextprotocol/logLevel",
+    "io.modelcontextprotocol/related-task",
+    "io.modelcontextprotocol/subscriptionId",
+];
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +74,10 @@ pub(crate) enum Invalid {
     Syntax(#[from] SyntaxError),
     #[error("not a JSON-RPC 2.0 message: {0}")]
     Shape(&'static str),
+    #[error("an id or a progress token of more than {MAX_ID} bytes")]
+    LongId,
+    #[error("an array of more than {0} messages")]
+    TooMany(usize),
 }
 
 /// A JSON-RPC message as it was received.
@@ -68,6 +106,8 @@ pub(super) struct Parts {
     name: Option<Span>,
     reserved: Reserved,
     repeated: bool,
+    /// A member may mean something else to another reader.
+    ambiguous: bool,
     object: bool,
 }
 
@@ -96,6 +136,9 @@ impl Message {
         check_utf8(&bytes)?;
         let mut scanner = Scanner::new(&bytes)?;
         let parts = Parts::scan(&mut scanner, 0)?;
+        if !parts.object {
+            scanner.value()?;
+        }
         scanner.finish()?;
         let breaks = scanner.breaks();
         Self::assemble(if breaks { without_breaks(&bytes) } else { bytes }, parts)
@@ -103,6 +146,12 @@ impl Message {
 
     pub(super) fn assemble(bytes: Bytes, parts: Parts) -> Result<Self, Invalid> {
         Ok(Self { kind: parts.kind(&bytes)?, bytes, parts })
+    }
+
+    /// The same in a buffer of its own, for what is kept: in the one that it came in there may be
+    /// much else.
+    pub(crate) fn detached(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -228,6 +277,13 @@ impl Message {
         Self::parse(spliced(&self.bytes, edits)).unwrap_or(self)
     }
 
+    /// Whether another reader of JSON may find another message in these bytes: a member of the
+    /// envelope, of `params` or of `params._meta` has the name of one that matters but for case,
+    /// or one by which a server chooses what to do is there twice.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        self.parts.ambiguous
+    }
+
     /// Whether `params` may hold what only one era knows.
     pub(crate) fn has_reserved_members(&self) -> bool {
         self.parts.reserved.params
@@ -337,18 +393,23 @@ impl Parts {
         }
     }
 
-    /// Scans one value; positions are relative to `base`. A value that is not a message is noted
-    /// and reported by [`Message::assemble`], so that the rest of a batch can still be read.
+    /// Scans one object; positions are relative to `base`. What is not a message is noted and
+    /// reported by [`Self::kind`]; anything but an object is left unread.
     pub(super) fn scan(scanner: &mut Scanner<'_>, base: usize) -> Result<Self, SyntaxError> {
         let mut parts = Self::default();
         if scanner.peek() != Some(b'{') {
-            scanner.value()?;
             return Ok(parts);
         }
         parts.object = true;
         let mut members = scanner.enter_object()?;
         while let Some(key) = scanner.next_key(&mut members)? {
-            let member = key.with(Member::of);
+            let member = key.with(|name| {
+                let member = Member::of(name);
+                if matches!(member, Member::Other) {
+                    parts.ambiguous |= folds_to(name, &ENVELOPE_MEMBERS);
+                }
+                member
+            });
             match member {
                 Member::Method => parts.scan_method(scanner, base)?,
                 Member::Params => parts.scan_params(scanner, base)?,
@@ -388,6 +449,7 @@ impl Parts {
             return scanner.value().map(drop);
         }
         let start = scanner.at();
+        let mut has_arguments = false;
         let mut members = scanner.enter_object()?;
         while let Some(key) = scanner.next_key(&mut members)? {
             let slot = key.with(|name| match name {
@@ -400,10 +462,19 @@ impl Parts {
                     None
                 }
                 b"name" => {
-                    self.reserved.names |= self.name.take().is_some();
+                    let repeats = self.name.take().is_some();
+                    self.reserved.names |= repeats;
+                    self.ambiguous |= repeats;
                     Some(&mut self.name)
                 }
-                _ => None,
+                b"arguments" => {
+                    self.ambiguous |= std::mem::replace(&mut has_arguments, true);
+                    None
+                }
+                _ => {
+                    self.ambiguous |= folds_to(name, &PARAMS_MEMBERS);
+                    None
+                }
             });
             let Some(slot) = slot else {
                 scanner.value()?;
@@ -425,13 +496,14 @@ impl Parts {
         let start = scanner.at();
         let mut members = scanner.enter_object()?;
         while let Some(key) = scanner.next_key(&mut members)? {
-            let slot = key.with(|name| match name {
-                b"progressToken" => Some(&mut self.meta_token),
-                _ if name.starts_with(RESERVED_PREFIX) => {
-                    self.reserved.meta = true;
-                    (name == PROTOCOL_VERSION_KEY.as_bytes()).then_some(&mut self.protocol_version)
+            let slot = key.with(|name| {
+                if name == b"progressToken" {
+                    return Some(&mut self.meta_token);
                 }
-                _ => None,
+                self.reserved.meta |= name.starts_with(RESERVED_PREFIX);
+                let is_version = name == PROTOCOL_VERSION_KEY.as_bytes();
+                self.ambiguous |= !is_version && folds_to(name, &META_MEMBERS);
+                is_version.then_some(&mut self.protocol_version)
             });
             let value = scanner.value()?.shifted(base);
             if let Some(slot) = slot {
@@ -443,7 +515,7 @@ impl Parts {
         Ok(())
     }
 
-    fn kind(&self, bytes: &[u8]) -> Result<Kind, Invalid> {
+    pub(super) fn kind(&self, bytes: &[u8]) -> Result<Kind, Invalid> {
         if !self.object {
             return Err(Invalid::Shape("not an object"));
         }
@@ -452,6 +524,10 @@ impl Parts {
         }
         if self.version.map(|span| span.of(bytes)) != Some(b"\"2.0\"") {
             return Err(Invalid::Shape("\"jsonrpc\" is not \"2.0\""));
+        }
+        let kept = [self.id, self.meta_token, self.token, self.request_id];
+        if kept.into_iter().flatten().any(|span| span.range().len() > MAX_ID) {
+            return Err(Invalid::LongId);
         }
         let id = self.id.map(|span| span.of(bytes));
         let addressable = id.is_some_and(|id| matches!(id[0], b'"' | b'-' | b'0'..=b'9'));

@@ -26,6 +26,11 @@ impl<'a> Entry<'a> {
         self.key.text()
     }
 
+    /// Whether the key begins so; for prefixes shorter than 64 bytes.
+    pub(crate) fn begins_with(&self, prefix: &str) -> bool {
+        self.key.with(|name| name.starts_with(prefix.as_bytes()))
+    }
+
     /// Key and value.
     pub(crate) fn whole(&self) -> Span {
         Span::new(self.key.start, self.value.range().end)

@@ -75,6 +75,8 @@ pub(crate) enum Notification {
     Message,
     ResourceUpdated,
     RootsListChanged,
+    /// A list of the server's has changed.
+    ListChanged,
     /// `notifications/subscriptions/acknowledged`, of 2026-07-28.
     Acknowledged,
     /// `notifications/tasks/*`.
@@ -91,10 +93,19 @@ impl Notification {
             Some("message") => Self::Message,
             Some("resources/updated") => Self::ResourceUpdated,
             Some("roots/list_changed") => Self::RootsListChanged,
+            Some("tools/list_changed" | "prompts/list_changed" | "resources/list_changed") => {
+                Self::ListChanged
+            }
             Some("subscriptions/acknowledged") => Self::Acknowledged,
             Some(name) if name.starts_with("tasks/") => Self::Tasks,
             _ => Self::Other,
         }
+    }
+
+    /// Whether a server may say so because of what one client asked of it, and does not say which:
+    /// what is logged, that an elicitation is complete, and whatever no specification knows.
+    pub(crate) fn may_belong_to_a_call(self) -> bool {
+        matches!(self, Self::Message | Self::Other)
     }
 
     /// Whether a server that the proxy has initialized for several clients hears it from one of

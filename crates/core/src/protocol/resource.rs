@@ -1,5 +1,8 @@
 //! URIs of resources.
 
+/// Longest URI of a subscription, in bytes: it is kept for as long as that lasts.
+pub(crate) const MAX_URI: usize = 8 * 1024;
+
 /// Whether an update of `updated` is one of `wanted`: it may be for a part of a resource that was
 /// subscribed to (MCP 2025-11-25, `ResourceUpdatedNotification`).
 pub(crate) fn covers(wanted: &str, updated: &str) -> bool {

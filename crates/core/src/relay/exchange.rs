@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState},
     mem,
     sync::Arc,
     time::Duration,
@@ -11,11 +11,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Principal, Reply, Sink};
-use crate::{
-    era::modern_server::Call,
-    jsonrpc::{Code, Kind, Message, own_number},
-    protocol::List,
-};
+use crate::{era::modern_server::Call, jsonrpc::Message, protocol::List};
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -32,6 +28,8 @@ pub(super) struct Exchange {
     asked: Option<Instant>,
     /// Whether its time is limited.
     watched: bool,
+    /// How many began before it.
+    place: u64,
 }
 
 impl Exchange {
@@ -119,17 +117,61 @@ pub(super) enum Leg {
     Listening,
 }
 
-/// The table of exchanges. Ids ascend and are never given twice.
+/// How the ids of requests are chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ids {
+    /// One after the other, from this one.
+    #[cfg_attr(not(any(test, feature = "internals")), expect(dead_code, reason = "for tests"))]
+    Ascending(u64),
+    /// So that no client can guess that of another's call, although it may have seen its own: a
+    /// server that finds an id where this proxy sees none must have no answer for it.
+    Unguessable,
+}
+
+/// The smallest id that cannot be guessed. All of them have as many digits, and none is so large
+/// that a peer which reads numbers as floating-point ones takes it for another.
+const FIRST_UNGUESSABLE: u64 = 1 << 52;
+
+/// The table of exchanges. No id is given to two of them at a time.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     next: u64,
+    /// Exchanges so far, and those that were passed over.
+    begun: u64,
+    /// What the ids are made with, unless they ascend.
+    secret: Option<RandomState>,
     table: HashMap<u64, Exchange, BuildHasherDefault<Identity>>,
 }
 
 impl Exchanges {
-    /// Ids start after those of the handshake.
-    pub(super) fn starting_at(next: u64) -> Self {
-        Self { next, table: HashMap::default() }
+    /// An empty table.
+    pub(super) fn with(ids: Ids) -> Self {
+        match ids {
+            Ids::Ascending(next) => Self { next, ..Self::default() },
+            Ids::Unguessable => {
+                let secret = Some(RandomState::new());
+                let mut exchanges = Self { secret, ..Self::default() };
+                exchanges.draw();
+                exchanges
+            }
+        }
+    }
+
+    /// Chooses the next id. The hash is `SipHash` with a key of this table's own, which nobody can
+    /// continue from what it has seen.
+    fn draw(&mut self) {
+        let Some(secret) = &self.secret else {
+            self.begun += 1;
+            self.next += 1;
+            return;
+        };
+        loop {
+            self.begun += 1;
+            self.next = FIRST_UNGUESSABLE | (secret.hash_one(self.begun) % FIRST_UNGUESSABLE);
+            if !self.table.contains_key(&self.next) {
+                return;
+            }
+        }
     }
 
     /// The id that the next exchange will get.
@@ -141,10 +183,17 @@ impl Exchanges {
         let now = Instant::now();
         // Whoever pings has a limit of its own.
         let watched = !matches!(purpose, Purpose::Ping(_));
-        let exchange =
-            Exchange { purpose, started: now, last_sign: now, heard: false, asked: None, watched };
+        let exchange = Exchange {
+            purpose,
+            started: now,
+            last_sign: now,
+            heard: false,
+            asked: None,
+            watched,
+            place: self.begun,
+        };
         self.table.insert(self.next, exchange);
-        self.next += 1;
+        self.draw();
     }
 
     pub(super) fn remove(&mut self, id: u64) -> Option<Exchange> {
@@ -208,22 +257,6 @@ impl Exchanges {
         }
     }
 
-    /// The exchange that a response belongs to, if it can be told: an error without an id is for the
-    /// one exchange under way. A server that does not know a method of a notification may say so,
-    /// too, and that is nobody's failure.
-    pub(super) fn answered_by(&self, response: &Message) -> Option<u64> {
-        let id = response.id().filter(|id| *id != b"null");
-        if id.is_some() || response.kind() != Kind::Error {
-            return id.and_then(own_number);
-        }
-        if response.error_code() == Some(Code::MethodNotFound.number().into()) {
-            return None;
-        }
-        let mut under_way = self.table.keys();
-        let first = under_way.next().copied();
-        first.filter(|_| under_way.next().is_none())
-    }
-
     /// Whose call it is.
     pub(super) fn member(&self, id: u64) -> Option<MemberId> {
         match &self.table.get(&id)?.purpose {
@@ -265,7 +298,19 @@ impl Exchanges {
 
     /// The call that began last.
     pub(super) fn newest(&self) -> Option<u64> {
-        self.calls().map(|(id, _)| id).max()
+        let calls = self.table.iter().filter(|(_, exchange)| exchange.reply().is_some());
+        calls.max_by_key(|(_, exchange)| exchange.place).map(|(id, _)| *id)
+    }
+
+    /// Whose calls are under way; a stream that a client listens to is none.
+    pub(super) fn callers(&self) -> Callers {
+        let mut members = self.table.values().filter_map(|exchange| match &exchange.purpose {
+            Purpose::Call { leg: Leg::Listening, .. } => None,
+            Purpose::Call { member, .. } => Some(*member),
+            _ => None,
+        });
+        let Some(first) = members.next() else { return Callers::None };
+        if members.all(|member| member == first) { Callers::One(first) } else { Callers::Several }
     }
 
     fn calls(&self) -> impl Iterator<Item = (u64, &Reply)> {
@@ -318,7 +363,15 @@ impl Exchanges {
     }
 }
 
-/// Our own ascending ids spread well enough as they are.
+/// Whose calls are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Callers {
+    None,
+    One(MemberId),
+    Several,
+}
+
+/// Our own ids spread well enough as they are.
 #[derive(Debug, Default)]
 struct Identity(u64);
 

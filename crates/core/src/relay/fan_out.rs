@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Outgoing, Sink,
-    exchange::MemberId,
+    exchange::{Callers, MemberId},
     shared::State,
     subscription::{Holder, Subscriptions},
 };
@@ -64,15 +64,25 @@ impl Audience {
 impl State {
     /// The sinks entitled to a notification of the upstream.
     pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
+        let kind = Notification::of(&notification.method());
+        let caller =
+            if kind.may_belong_to_a_call() { self.exchanges.callers() } else { Callers::None };
+        if caller == Callers::Several {
+            tracing::debug!("a notification is withheld: it could be of several clients' calls");
+            return Vec::new();
+        }
         let audience = Audience::of(
-            Notification::of(&notification.method()),
+            kind,
             || level_of(notification),
             || notification.uri(),
             &self.subscriptions,
         );
         let mut sinks = match audience {
             Audience::Nobody => return Vec::new(),
-            _ => self.sinks(|member, wanted| audience.includes(member, wanted)),
+            _ => self.sinks(|member, wanted| {
+                let entitled = matches!(caller, Callers::None) || caller == Callers::One(member);
+                entitled && audience.includes(member, wanted)
+            }),
         };
         if let Audience::OfLevel(level) = audience {
             sinks.extend(self.caller_for_log(level));

@@ -13,18 +13,17 @@ use super::{
     modern::LISTEN,
     outbox::{Outbox, Pushed},
     shared::State,
-    subscription::Effect,
+    subscription::{Effect, MAX_SUBSCRIPTIONS},
 };
 use crate::{
     era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
-    protocol::{List, LogLevel, Method, Notification, header::annotation::MirroredParameter},
+    protocol::{
+        List, LogLevel, MAX_URI, Method, Notification, header::annotation::MirroredParameter,
+    },
     runtime::lock::MutexGuard,
 };
-
-/// Most resources one client may be subscribed to.
-pub(super) const MAX_SUBSCRIPTIONS: usize = 1024;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -114,6 +113,10 @@ impl Member {
     }
 
     pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
+        if request.is_ambiguous() {
+            reply.error(&ambiguous());
+            return None;
+        }
         if self.shared.is_modern() {
             return self.request_of_modern(request, reply);
         }
@@ -217,7 +220,7 @@ impl Member {
         reply: Reply,
     ) -> Option<BoxFuture<'static, ()>> {
         self.about_resource(request, reply, |state, uri, reply| {
-            if state.subscriptions.count(self.id) >= MAX_SUBSCRIPTIONS {
+            if !state.subscriptions.has_room(self.id, uri) {
                 reply.error(&too_many_subscriptions());
                 return None;
             }
@@ -247,6 +250,10 @@ impl Member {
         let Some(uri) = request.uri() else {
             return self.forward(request, reply, None);
         };
+        if uri.len() > MAX_URI {
+            reply.error(&long_uri());
+            return None;
+        }
         let (mut state, reply) = match self.reachable(&request, reply) {
             Ok(reached) => reached,
             Err(waiting) => return waiting,
@@ -259,6 +266,10 @@ impl Member {
     }
 
     fn notification(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
+        if notification.is_ambiguous() {
+            tracing::warn!("a client's notification is dropped: {}", ambiguous().message);
+            return None;
+        }
         match Notification::of(&notification.method()) {
             Notification::Cancelled => {
                 self.cancel(&notification);
@@ -400,8 +411,25 @@ pub(super) fn invalid_level() -> ErrorBody {
 
 /// What is said of one resource too many.
 pub(super) fn too_many_subscriptions() -> ErrorBody {
-    let message = format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client");
+    let message =
+        format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client, of 1 MiB in all");
     ErrorBody::new(Code::Internal, message)
+}
+
+fn long_uri() -> ErrorBody {
+    let message = format!("the URI of a subscription may have at most {MAX_URI} bytes");
+    ErrorBody::new(Code::InvalidParams, message)
+}
+
+/// What is said of a message that the server may read otherwise than this proxy does, and so answer
+/// or change what is another client's.
+fn ambiguous() -> ErrorBody {
+    ErrorBody::new(
+        Code::InvalidRequest,
+        "a member has the name of one that matters but for case, or is there twice, and not every \
+         server reads that alike. Spell each name as it is specified and give it once, or run \
+         mcp-proxy with --isolation session",
+    )
 }
 
 /// The progress token is the id: both have to be unique among running calls.

@@ -41,7 +41,7 @@ pub(crate) use crossing::{Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
-pub(crate) use exchange::Limits;
+pub(crate) use exchange::{Ids, Limits};
 pub(crate) use expiry::{period, timed_out};
 pub use gate::{Gate, Passage, untagged};
 pub(crate) use initialize::{InitializeResult, requested_version};

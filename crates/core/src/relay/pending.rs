@@ -1,6 +1,6 @@
 //! The table of exchanges by itself, for benches.
 
-use super::exchange::{Exchanges, Purpose};
+use super::exchange::{Exchanges, Ids, Purpose};
 
 /// A table with exchanges under way.
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(crate) struct Pending(Exchanges);
 impl Pending {
     /// With so many.
     pub(crate) fn new(under_way: usize) -> Self {
-        let mut exchanges = Exchanges::default();
+        let mut exchanges = Exchanges::with(Ids::Unguessable);
         for _ in 0..under_way {
             exchanges.insert(Purpose::Housekeeping);
         }

@@ -21,7 +21,7 @@ use super::{
     Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
     Volume,
     crossing::{Crossings, open_member},
-    exchange::{Exchange, Exchanges, MemberId, Purpose},
+    exchange::{Exchange, Exchanges, Ids, MemberId, Purpose},
     fan_out::deliver_message,
     link::Link,
     lists::Lists,
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
-    jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape, own_number},
+    jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
     protocol::{LogLevel, Method, Notification},
     runtime::lock::{Mutex, MutexGuard},
     telemetry::traffic,
@@ -108,11 +108,11 @@ impl std::fmt::Debug for Attached {
 }
 
 impl Shared {
-    /// Shares an upstream that is yet to come; `first_id` is its first free request id.
+    /// Shares an upstream that is yet to come; its requests get these ids.
     ///
     /// Calls that go past `limits` are cancelled and fail; those that arrive while the upstream is
     /// away wait for it at most `restart_wait`.
-    pub(crate) fn new(first_id: u64, limits: Limits, restart_wait: Duration) -> Arc<Self> {
+    pub(crate) fn new(ids: Ids, limits: Limits, restart_wait: Duration) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             limits,
@@ -127,7 +127,7 @@ impl Shared {
             next_question: AtomicU64::new(0),
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
-                exchanges: Exchanges::starting_at(first_id),
+                exchanges: Exchanges::with(ids),
                 members: HashMap::new(),
                 subscriptions: Subscriptions::default(),
                 waiting: Waiting::default(),
@@ -207,11 +207,9 @@ impl Shared {
     }
 
     fn receive_response(&self, response: &Message) {
+        let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
-        let found = state
-            .exchanges
-            .answered_by(response)
-            .and_then(|id| Some((id, state.exchanges.remove(id)?)));
+        let found = id.and_then(|id| Some((id, state.exchanges.remove(id)?)));
         let Some((id, exchange)) = found else {
             tracing::debug!("the server answered a request that is not under way");
             return;
@@ -246,7 +244,7 @@ impl Shared {
 
     /// Takes the refusal of a request that a server of another era did not understand.
     pub(crate) fn refused(&self, refusal: &Message) {
-        let id = refusal.id().and_then(own_number);
+        let id = refusal.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
         match id.and_then(|id| state.exchanges.give_up(id)) {
             None => {
@@ -263,12 +261,11 @@ impl Shared {
         }
     }
 
-    /// `on` is the request on whose stream it came, where each has its own.
-    pub(super) fn receive_notification(&self, notification: &Message, on: Option<u64>) {
+    fn receive_notification(&self, notification: &Message) {
         let mut state = self.lock();
         if Notification::of(&notification.method()) == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
-            let id = token.and_then(own_number);
+            let id = token.and_then(|token| std::str::from_utf8(token).ok()?.parse().ok());
             if let Some(reply) = id.and_then(|id| state.exchanges.progressed(id, notification)) {
                 reply.progress(notification);
             }
@@ -276,7 +273,7 @@ impl Shared {
         }
         traffic!("<-", notification.bytes());
         if self.is_modern() {
-            return self.receive_modern(state, notification, on);
+            return self.receive_modern(state, notification);
         }
         let audience = state.audience(notification);
         drop(state);
@@ -309,7 +306,7 @@ impl Listener for Shared {
     fn receive(&self, message: &Message) {
         match message.kind() {
             Kind::Result | Kind::Error => self.receive_response(message),
-            Kind::Notification => self.receive_notification(message, None),
+            Kind::Notification => self.receive_notification(message),
             Kind::Request => self.refuse(message),
         }
     }

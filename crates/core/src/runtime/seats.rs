@@ -10,19 +10,41 @@ use std::sync::{
 pub(crate) struct Seats {
     taken: AtomicUsize,
     limit: usize,
+    /// What the takers weigh together.
+    weight: AtomicUsize,
+    max_weight: usize,
 }
 
 impl Seats {
     /// As many seats as `limit`, or as anybody wants.
     pub(crate) fn new(limit: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { taken: AtomicUsize::new(0), limit: limit.unwrap_or(usize::MAX) })
+        Self::bearing(limit, usize::MAX)
+    }
+
+    /// The same, for takers that weigh so much together, or for one that weighs more.
+    pub(crate) fn bearing(limit: Option<usize>, max_weight: usize) -> Arc<Self> {
+        let limit = limit.unwrap_or(usize::MAX);
+        let (taken, weight) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { taken, limit, weight, max_weight })
     }
 
     /// Takes seats for `count`, unless so many are not free.
     pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Seat> {
+        let short = u32::try_from(count).ok()?;
         let fits = |taken: usize| taken.checked_add(count).filter(|sum| *sum <= self.limit);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
-        Some(Seat { seats: Arc::clone(self), count })
+        Some(Seat { seats: Arc::clone(self), count: short, weight: 0 })
+    }
+
+    /// Takes seats for `count` that weigh so much together, unless that is too many or too much.
+    pub(crate) fn take_for(self: &Arc<Self>, count: usize, weight: usize) -> Option<Seat> {
+        let (mut seat, short) = (self.take(count)?, u32::try_from(weight).ok()?);
+        let fits = |held: usize| {
+            held.checked_add(weight).filter(|sum| held == 0 || *sum <= self.max_weight)
+        };
+        self.weight.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        seat.weight = short;
+        Some(seat)
     }
 
     pub(crate) fn taken(&self) -> usize {
@@ -34,20 +56,24 @@ impl Seats {
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Arc<Seats>,
-    count: usize,
+    count: u32,
+    weight: u32,
 }
 
 impl Seat {
-    /// One of several, to be given back on its own.
-    pub(crate) fn split(&mut self) -> Option<Self> {
+    /// One of several, to be given back on its own, with its part of the weight.
+    pub(crate) fn split(&mut self, weight: usize) -> Option<Self> {
         self.count = self.count.checked_sub(1)?;
-        Some(Self { seats: Arc::clone(&self.seats), count: 1 })
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX).min(self.weight);
+        self.weight -= weight;
+        Some(Self { seats: Arc::clone(&self.seats), count: 1, weight })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.taken.fetch_sub(self.count, Ordering::AcqRel);
+        self.seats.taken.fetch_sub(self.count as usize, Ordering::AcqRel);
+        self.seats.weight.fetch_sub(self.weight as usize, Ordering::AcqRel);
     }
 }
 
@@ -60,7 +86,7 @@ mod tests {
         let seats = Seats::new(Some(3));
         let mut group = seats.take(2).unwrap();
         assert!(seats.take(2).is_none());
-        let one = group.split();
+        let one = group.split(0);
         assert_eq!(seats.taken(), 2);
         drop(one);
         assert_eq!(seats.taken(), 1);
@@ -71,8 +97,24 @@ mod tests {
     }
 
     #[test]
+    fn together_they_weigh_no_more_than_may_be_unless_it_is_one() {
+        let seats = Seats::bearing(None, 10);
+        let heavy = seats.take_for(1, 100).unwrap();
+        assert!(seats.take_for(1, 1).is_none());
+        drop(heavy);
+        let mut group = seats.take_for(2, 8).unwrap();
+        let one = group.split(5);
+        assert!(seats.take_for(1, 3).is_none());
+        drop(group);
+        assert!(seats.take_for(1, 6).is_none());
+        let more = seats.take_for(1, 5).unwrap();
+        drop((one, more));
+        assert_eq!((seats.taken(), seats.weight.load(Ordering::Relaxed)), (0, 0));
+    }
+
+    #[test]
     fn without_a_limit_there_is_always_a_seat() {
         let seats = Seats::new(None);
-        assert!(seats.take(usize::MAX).is_some());
+        assert!(seats.take(1 << 30).is_some());
     }
 }

@@ -14,7 +14,6 @@ use tokio::{
 use super::{
     child::{Child, Ended, Stop, failure},
     guard::Guard,
-    handshake,
     hang::hang,
     negotiation::{Connected, Negotiation},
     nursery::Nursery,
@@ -23,7 +22,7 @@ use super::{
 use crate::{
     config::UpstreamConfig,
     error::Error,
-    relay::{Cause, Limits, Outbox, Shared},
+    relay::{Cause, Ids, Limits, Outbox, Shared},
     runtime::task,
     telemetry::console_error,
 };
@@ -97,7 +96,7 @@ type Spawn = Box<dyn Fn() -> Result<Child, Error> + Send + Sync>;
 
 fn shared(config: &UpstreamConfig) -> Arc<Shared> {
     let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
-    Shared::new(handshake::NEXT_ID, limits, config.restart.wait)
+    Shared::new(Ids::Unguessable, limits, config.restart.wait)
 }
 
 /// A server that calls go to.

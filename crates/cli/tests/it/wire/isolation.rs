@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::support::{Kept, Proxy, Session, Sse, call, wait_for};
+use crate::support::{Kept, Launch, Proxy, Session, Sse, call, wait_for};
 
 const CLIENTS: usize = 8;
 const CALLS: usize = 50;
@@ -131,7 +131,7 @@ fn every_session_has_its_own_log_level() {
         let answer = session.post(request(1, "logging/setLevel", &params)).message();
         assert!(answer.contains(r#""result":{}"#), "{answer}");
     }
-    default.call("2", "log", "{}");
+    default.call("2", "log-later", "{}");
     let [loud_levels, quiet_levels, default_levels] = streams.each_mut().map(|stream| {
         let messages = stream.until("at emergency");
         messages.iter().map(|message| level(message)).collect::<Vec<_>>()
@@ -142,6 +142,25 @@ fn every_session_has_its_own_log_level() {
     assert_eq!(default_levels, all);
     let told = loud.call("3", "levels", "{}");
     assert!(told.contains(r#""debug""#), "the server has to log for the loudest: {told}");
+}
+
+/// Nothing says whose call it is that the server logs for, so while calls are under way nobody else
+/// is told.
+#[test]
+fn what_the_server_logs_during_a_call_reaches_its_client_alone() {
+    let proxy = Proxy::of("log");
+    let (caller, other) = (proxy.session(), proxy.session());
+    let (mut of_caller, mut of_other) = (caller.listen(), other.listen());
+    caller.call("1", "log", "{}");
+    let during = of_caller.until("at emergency");
+    assert_eq!(during.len(), 8, "{during:?}");
+    let touched =
+        r#"{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"emergency"}}"#;
+    assert_eq!(other.post(touched).status, 200);
+    caller.call("3", "log-later", "{}");
+    // From now on it wants the last of them only; before, it would have been told of all.
+    let later = of_other.until("at emergency");
+    assert_eq!(later.len(), 1, "{later:?}");
 }
 
 fn level(message: &str) -> String {
@@ -231,4 +250,41 @@ fn a_reader_that_stalls_holds_up_nobody() {
         let messages = stream.until(r#""id":1"#);
         assert_eq!(messages.len(), 20_001);
     }
+}
+
+/// What Go and others take for a request, this proxy takes for a notification.
+#[test]
+fn a_message_that_servers_may_read_otherwise_never_reaches_a_shared_one() {
+    let proxy = Proxy::of("scripted");
+    let session = proxy.session();
+    for params in [r#"{"Name":"echo"}"#, r#"{"name":"echo","name":"large"}"#, r#"{"_Meta":{}}"#] {
+        let answer = session.post(request(1, "tools/call", params)).message();
+        assert!(answer.contains("-32600") && answer.contains("--isolation session"), "{answer}");
+    }
+    let mut stream = session.listen();
+    // It sends such notifications back.
+    let forged = r#"{"jsonrpc":"2.0","method":"vendor/x","Method":"tools/call","ID":1}"#;
+    assert_eq!(session.post(forged).status, 202);
+    assert_eq!(session.post(r#"{"jsonrpc":"2.0","method":"vendor/y"}"#).status, 202);
+    assert!(stream.expect().contains("vendor/y"));
+    session.assert_healthy();
+    let own = Launch::new("scripted").flags(&["--isolation", "session"]).start();
+    let session = own.session();
+    let answer =
+        session.post(request(1, "tools/call", r#"{"name":"scalar","Name":"x"}"#)).message();
+    assert!(answer.contains("result"), "{answer}");
+}
+
+#[test]
+fn ids_that_the_server_sees_cannot_be_guessed() {
+    let proxy = Proxy::of("scripted");
+    let session = proxy.session();
+    let id = |line: &str| -> u64 {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        line["result"]["id"].as_u64().expect("an id")
+    };
+    let ids: Vec<u64> =
+        (0..3).map(|_| id(&session.post(request(1, "vendor/line", "{}")).message())).collect();
+    assert!(ids.iter().all(|&id| (1 << 52..1 << 53).contains(&id)), "{ids:?}");
+    assert!(ids[0].abs_diff(ids[1]) > 1 << 20 && ids[1].abs_diff(ids[2]) > 1 << 20, "{ids:?}");
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use super::response::{Response, bare_text, empty, json};
-use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH};
+use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH, MAX_ID};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(super) enum Rejection {
     InitializeInBatch,
     InvalidEventId,
     InvalidMessage,
+    /// An id or a progress token is too long to be kept.
+    LongId,
     /// JSON, but no message.
     NoMessage,
     MethodNotAllowed,
@@ -57,7 +59,7 @@ impl Rejection {
             Self::ForeignHost => "foreign_host",
             Self::InitializeInBatch => "initialize_in_batch",
             Self::InvalidEventId => "invalid_event_id",
-            Self::InvalidMessage | Self::NoMessage => "invalid_message",
+            Self::InvalidMessage | Self::LongId | Self::NoMessage => "invalid_message",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound => "not_found",
@@ -106,9 +108,10 @@ impl Rejection {
 
     fn codes(&self) -> (StatusCode, Code) {
         match self {
-            Self::AlreadyInitialized | Self::BatchTooLong | Self::InitializeInBatch => {
-                (StatusCode::BAD_REQUEST, Code::InvalidRequest)
-            }
+            Self::AlreadyInitialized
+            | Self::BatchTooLong
+            | Self::InitializeInBatch
+            | Self::LongId => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
             Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
             Self::Conflict(_) => (StatusCode::CONFLICT, Code::Transport),
@@ -147,6 +150,9 @@ impl Rejection {
             Self::InvalidEventId => "Invalid event ID format".to_owned(),
             Self::InvalidMessage | Self::NoMessage => {
                 "Parse error: Invalid JSON-RPC message".to_owned()
+            }
+            Self::LongId => {
+                format!("Invalid Request: ids and progress tokens may have at most {MAX_ID} bytes")
             }
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),

@@ -20,16 +20,20 @@ use super::{
     response::{Response, bare_text, empty},
 };
 use crate::{
-    downstream::http::session::Stream,
+    downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Stream},
     era::Era,
     host::Caller,
     jsonrpc::{Kind, Message},
+    protocol::Method,
     relay::{Client, Connection, Outgoing, Principal, Sink},
     runtime::seats::{Seat, Seats},
 };
 
 /// The first message of every stream, which the original sends before anything is asked.
 const GREETING: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"SSE Connection established","level":"info"}}"#;
+
+/// Most of a body that is no message which is shown to its sender.
+const MAX_ECHOED: usize = 4096;
 
 /// Open streams by session id.
 #[derive(Debug, Default)]
@@ -140,7 +144,7 @@ impl Mount {
         let messages = self.paths.messages.path();
         stream.push_raw(format!("event: endpoint\ndata: {messages}?sessionId={id}\n\n").as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
-        let (calls, seat) = (Seats::new(self.max_in_flight), Arc::new(seat));
+        let (calls, seat) = (Seats::bearing(self.max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
         let session = SseSession { stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
@@ -167,10 +171,15 @@ impl Mount {
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
         };
         let Ok(message) = Message::parse(body.clone()) else {
-            return bad(format!("Invalid message: {}", String::from_utf8_lossy(&body)));
+            let beginning = &body[..body.len().min(MAX_ECHOED)];
+            return bad(format!("Invalid message: {}", String::from_utf8_lossy(beginning)));
         };
+        if Method::of(&message.method()) == Method::Initialize && body.len() > MAX_INITIALIZE {
+            return Err(Rejection::BodyTooLarge { limit: MAX_INITIALIZE });
+        }
         let calls = usize::from(message.kind() == Kind::Request);
-        let seat = session.calls.take(calls).ok_or(Rejection::TooManyCalls)?;
+        let bytes = if calls > 0 { message.bytes().len() } else { 0 };
+        let seat = session.calls.take_for(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let message = self.common.traced(&head.headers, message);
         let reply = self.common.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
         let (mut waiting, bytes) = (Held::default(), message.bytes().len());

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::output::Output;
 use crate::{
-    jsonrpc::{Assembly, Kind, MAX_BATCH, Message, Pieces},
+    jsonrpc::{Assembly, Kind, Message, Pieces},
     protocol::Method,
     relay::{Outgoing, Reader, Sink},
 };
@@ -17,8 +17,6 @@ pub(super) fn fault(messages: &[Message]) -> Option<String> {
     };
     if messages.is_empty() {
         Some("Invalid Request: Batch must not be empty".to_owned())
-    } else if messages.len() > MAX_BATCH {
-        Some(format!("Invalid Request: Batch must not exceed {MAX_BATCH} messages"))
     } else if messages.iter().any(initializes) {
         Some("Invalid Request: Batch must not contain initialize".to_owned())
     } else {

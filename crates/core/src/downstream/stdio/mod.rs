@@ -27,7 +27,7 @@ use crate::{
         Era,
         opening::{Opening, Sorted},
     },
-    jsonrpc::{Body, Code, ErrorBody, Invalid, Kind, Message, split},
+    jsonrpc::{Body, Code, ErrorBody, Invalid, Kind, MAX_BATCH, Message, split},
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
 };
 
@@ -128,7 +128,7 @@ impl Front {
         if text.is_empty() {
             return Ok(());
         }
-        match split(text) {
+        match split(text, MAX_BATCH) {
             Ok(Body::One(message)) => self.send(message, None).await,
             // Only the older era has batches.
             Ok(Body::Many(messages))
@@ -226,11 +226,18 @@ impl Front {
 
     fn refuse(&self, invalid: &Invalid) {
         tracing::warn!("the client sent a line that is no message: {invalid}");
-        let code = match invalid {
-            Invalid::Shape(_) => Code::InvalidRequest,
-            Invalid::Utf8(_) | Invalid::Syntax(_) => Code::Parse,
-        };
-        self.say(&ErrorBody::new(code, invalid.to_string()));
+        self.say(&match invalid {
+            Invalid::TooMany(most) => ErrorBody::new(
+                Code::InvalidRequest,
+                format!("Invalid Request: Batch must not exceed {most} messages"),
+            ),
+            Invalid::Shape(_) | Invalid::LongId => {
+                ErrorBody::new(Code::InvalidRequest, invalid.to_string())
+            }
+            Invalid::Utf8(_) | Invalid::Syntax(_) => {
+                ErrorBody::new(Code::Parse, invalid.to_string())
+            }
+        });
     }
 
     /// Says what is wrong with a line.

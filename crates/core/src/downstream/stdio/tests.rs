@@ -12,7 +12,7 @@ use tokio::{
 use super::*;
 use crate::{
     era::modern_server::Discovery,
-    relay::{InitializeResult, Limits, Listener as _, Outbox, Shared},
+    relay::{Ids, InitializeResult, Limits, Listener as _, Outbox, Shared},
 };
 
 const META: &str = "io.modelcontextprotocol/";
@@ -34,7 +34,7 @@ fn message(value: &Value) -> Message {
 
 impl Scene {
     fn before(server: Era) -> Self {
-        let shared = Shared::new(1, Limits::default(), Duration::from_secs(10));
+        let shared = Shared::new(Ids::Ascending(1), Limits::default(), Duration::from_secs(10));
         let outbox: Arc<Outbox> = Arc::default();
         let capabilities = json!({"tools": {"listChanged": true}, "logging": {}});
         let named = json!({"name": "scripted", "version": "1"});

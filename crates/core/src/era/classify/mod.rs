@@ -16,7 +16,7 @@ use super::{
 use crate::protocol::{
     MODERN,
     header::{
-        mirror::{Mismatch, check_name},
+        mirror::{Mismatch, beginning, check_name},
         value::trim,
     },
 };
@@ -115,7 +115,7 @@ pub(crate) fn validate<'a>(
     agree(VERSION_HEADER, version.as_deref(), &metadata.version)?;
     agree(METHOD_HEADER, method.as_deref(), posted.method)?;
     if metadata.version != MODERN {
-        return Err(Refusal::UnsupportedVersion { requested: metadata.version.into_owned() });
+        return Err(Refusal::UnsupportedVersion { requested: beginning(&metadata.version) });
     }
     if version.is_none() {
         return Err(Refusal::HeaderMissing(VERSION_HEADER));
@@ -156,7 +156,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>>
 fn agree(header: &'static str, said: Option<&str>, body: &str) -> Result<(), Refusal> {
     match said {
         Some(said) if said != body => {
-            Err(Refusal::Disagreement { header, said: said.to_owned(), body: body.to_owned() })
+            Err(Refusal::Disagreement { header, said: beginning(said), body: beginning(body) })
         }
         _ => Ok(()),
     }

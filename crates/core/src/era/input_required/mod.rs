@@ -8,11 +8,7 @@ mod question;
 
 pub(crate) use question::{Need, Question};
 
-use std::collections::HashMap;
-
-use serde_json::value::RawValue;
-
-use crate::jsonrpc::Message;
+use crate::jsonrpc::{Message, Span, members};
 
 /// Where a call is.
 #[derive(Debug, Default)]
@@ -141,22 +137,17 @@ impl Dialogue {
         responses: Option<&[u8]>,
     ) -> (Self, Result<Resumed, InvalidAnswers>) {
         let Self::Held(held) = self else { return (self, Err(InvalidAnswers::NotHeld)) };
-        let answers: HashMap<String, &RawValue> = match responses.map(serde_json::from_slice) {
-            None => HashMap::new(),
-            Some(Ok(answers)) => answers,
-            Some(Err(_)) => return (Self::Held(held), Err(InvalidAnswers::Malformed)),
-        };
-        let known = |key: &String| held.asked.iter().any(|(asked, _)| asked == key);
-        if answers.iter().any(|(key, answer)| known(key) && !answer.get().starts_with('{')) {
+        let asked = held.asked.iter().map(|(key, _)| key.as_str());
+        let Some(answers) = answers(responses.unwrap_or(b"{}"), asked) else {
             return (Self::Held(held), Err(InvalidAnswers::Malformed));
-        }
+        };
         if let Some(outcome) = held.outcome {
             return (Self::Over, Ok(Resumed { outcome: Some(outcome), ..Resumed::default() }));
         }
         let (mut resumed, mut open) = (Resumed::default(), Vec::new());
-        for (key, question) in held.asked {
+        for ((_, question), answer) in held.asked.into_iter().zip(answers) {
             let Some(question) = question else { continue };
-            match answers.get(&key) {
+            match answer {
                 Some(answer) => resumed.answers.push(question.answered(answer)),
                 None => open.push(question),
             }
@@ -196,6 +187,27 @@ impl Dialogue {
         };
         (Self::Over, questions.iter().map(Question::declined).collect(), works)
     }
+}
+
+/// The answers to what was asked, in its order; nothing if they are no object of objects, or one of
+/// them is there twice. Others are passed by.
+fn answers<'a, 'k>(
+    responses: &'a [u8],
+    asked: impl Iterator<Item = &'k str>,
+) -> Option<Vec<Option<&'a str>>> {
+    if responses.first() != Some(&b'{') {
+        return None;
+    }
+    let asked: Vec<&str> = asked.collect();
+    let mut answers = vec![None; asked.len()];
+    for entry in members(responses, Span::new(0, responses.len())) {
+        let Some(place) = asked.iter().position(|key| entry.is(key)) else { continue };
+        let answer = str::from_utf8(entry.value.of(responses)).ok()?;
+        if !answer.starts_with('{') || answers[place].replace(answer).is_some() {
+            return None;
+        }
+    }
+    Some(answers)
 }
 
 /// The result that asks a client; it comes back with the state.

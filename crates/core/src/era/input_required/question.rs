@@ -1,7 +1,5 @@
 //! What a legacy server asks its client, and what a client has to declare to be asked that.
 
-use serde_json::{Value, value::RawValue};
-
 use crate::{
     era::sampling::with_objects,
     jsonrpc::{Cuts, Message, Raw, Span, find_member, members},
@@ -70,8 +68,8 @@ impl Question {
     }
 
     /// The server's response from a client's bare result.
-    pub(super) fn answered(&self, answer: &RawValue) -> Vec<u8> {
-        let answer = answer.get().to_owned();
+    pub(super) fn answered(&self, answer: &str) -> Vec<u8> {
+        let answer = answer.to_owned();
         let answer = if self.need.is_sampling() { with_objects(answer) } else { answer };
         response(&self.id, "result", &answer)
     }
@@ -84,18 +82,20 @@ impl Need {
 
     /// Whether a client with these raw capabilities can be asked.
     pub(crate) fn is_met_by(self, capabilities: &str) -> bool {
-        let Ok(declared) = serde_json::from_str::<Value>(capabilities) else { return false };
-        let elicitation = declared.get("elicitation").filter(|value| value.is_object());
+        let text = capabilities.as_bytes();
+        let member = |object, name| find_member(text, object, name);
+        let declared = |name| member(Span::new(0, text.len()), name);
+        let elicitation = declared("elicitation").filter(|span| span.of(text).starts_with(b"{"));
+        let mode = |name| elicitation.and_then(|modes| member(modes, name)).is_some();
         match self {
             // An empty object stands for forms.
-            Self::Form => elicitation
-                .is_some_and(|modes| modes.get("form").is_some() || modes.get("url").is_none()),
-            Self::Url => elicitation.is_some_and(|modes| modes.get("url").is_some()),
-            Self::Sampling => declared.get("sampling").is_some(),
+            Self::Form => elicitation.is_some() && (mode("form") || !mode("url")),
+            Self::Url => mode("url"),
+            Self::Sampling => declared("sampling").is_some(),
             Self::SamplingWithTools => {
-                declared.get("sampling").is_some_and(|sampling| sampling.get("tools").is_some())
+                declared("sampling").is_some_and(|sampling| member(sampling, "tools").is_some())
             }
-            Self::Roots => declared.get("roots").is_some(),
+            Self::Roots => declared("roots").is_some(),
         }
     }
 

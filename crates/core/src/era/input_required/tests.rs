@@ -81,7 +81,9 @@ fn what_is_not_answered_is_asked_again() {
 
 #[test]
 fn malformed_answers_change_nothing() {
-    for responses in [&b"7"[..], b"[]", br#"{"r1":7}"#, br#"{"r1":null}"#] {
+    for responses in
+        [&b"7"[..], b"[]", br#"{"r1":7}"#, br#"{"r1":null}"#, br#"{"r1":{},"r\u0031":{}}"#]
+    {
         let (next, refused) = held([name()]).resumed(Some(responses));
         assert_eq!(refused.unwrap_err(), InvalidAnswers::Malformed);
         let (_, resumed) = next.resumed(Some(br#"{"r1":{"action":"decline"}}"#));

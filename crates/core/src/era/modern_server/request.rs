@@ -97,7 +97,7 @@ pub(crate) fn cleansed(request: Message) -> Message {
         if entry.is("_meta") {
             let mut inner = Cuts::default();
             for key in members(bytes, entry.value) {
-                if key.name().starts_with(RESERVED_PREFIX) {
+                if key.begins_with(RESERVED_PREFIX) {
                     inner.goes(key.whole());
                 } else {
                     inner.stays(key.whole(), &mut edits);

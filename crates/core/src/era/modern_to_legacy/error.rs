@@ -1,10 +1,8 @@
 //! A legacy error in codes that the modern era defines.
 
-use serde_json::Value;
-
 use crate::{
     era::input_required::Question,
-    jsonrpc::{Code, ErrorBody, Message, Raw, Span, find_member},
+    jsonrpc::{Code, ErrorBody, Message, Raw, Span, elements, find_member},
 };
 
 /// What becomes of an error.
@@ -65,16 +63,25 @@ fn undefined(response: &Message, code: i64, data: Option<Span>) -> ErrorBody {
     error
 }
 
+/// Most questions of one error.
+const MAX_QUESTIONS: usize = 100;
+
 /// The URLs of `data.elicitations`; nothing unless all of them are sound.
 fn questions(response: &Message, data: Span) -> Option<Vec<Question>> {
     let span = find_member(response.bytes(), data, "elicitations")?;
-    let elicitations: Vec<Value> = serde_json::from_slice(response.text(span)).ok()?;
-    let questions: Option<Vec<Question>> = elicitations
-        .iter()
-        .map(|elicitation| {
-            let (url, message) = (elicitation.get("url")?.as_str()?, elicitation.get("message")?);
-            let params = serde_json::json!({ "mode": "url", "message": message, "url": url });
-            Some(Question::of_url(Raw::new(b"null"), &params.to_string()))
+    let text = response.bytes();
+    let member = |elicitation, name| {
+        find_member(text, elicitation, name).and_then(|span| str::from_utf8(span.of(text)).ok())
+    };
+    let questions: Option<Vec<Question>> = elements(text, span)
+        .take(MAX_QUESTIONS + 1)
+        .enumerate()
+        .map(|(place, elicitation)| {
+            let url = member(elicitation, "url").filter(|url| url.starts_with('"'))?;
+            let message = member(elicitation, "message")?;
+            let params = format!(r#"{{"message":{message},"mode":"url","url":{url}}}"#);
+            let question = Question::of_url(Raw::new(b"null"), &params);
+            (place < MAX_QUESTIONS).then_some(question)
         })
         .collect();
     questions.filter(|questions| !questions.is_empty())

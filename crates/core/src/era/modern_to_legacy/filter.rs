@@ -1,27 +1,27 @@
 //! What a `subscriptions/listen` asks for.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Greeting, SUBSCRIPTION_ID};
 use crate::{
-    jsonrpc::Message,
-    protocol::{List, Notification, covers},
+    jsonrpc::{Message, Span, elements, find_member, members, string_text},
+    protocol::{List, MAX_URI, Notification, covers},
 };
 
 /// Most resources of one subscription.
 const MAX_RESOURCES: usize = 1024;
 
 /// `SubscriptionFilter`. What is not known of it is not honoured.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Filter {
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     tools_list_changed: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     prompts_list_changed: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     resources_list_changed: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) resource_subscriptions: Vec<String>,
 }
 
@@ -34,6 +34,37 @@ pub(crate) enum InvalidFilter {
     Malformed,
     #[error("params.notifications.resourceSubscriptions: more than {MAX_RESOURCES}")]
     TooLong,
+    #[error("params.notifications.resourceSubscriptions: a URI of more than {MAX_URI} bytes")]
+    LongUri,
+}
+
+/// Its members, in the order of the fields of [`Filter`].
+const MEMBERS: [&str; 4] =
+    ["toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"];
+
+fn span_kind(text: &[u8], span: Span) -> Option<u8> {
+    span.of(text).first().copied()
+}
+
+/// The URIs of a list, each once and in order. No more are read than may be.
+fn uris(text: &[u8], list: Span) -> Result<Vec<String>, InvalidFilter> {
+    if span_kind(text, list) != Some(b'[') {
+        return Err(InvalidFilter::Malformed);
+    }
+    let mut uris = Vec::new();
+    for element in elements(text, list) {
+        let uri = string_text(element.of(text)).ok_or(InvalidFilter::Malformed)?;
+        if uri.len() > MAX_URI {
+            return Err(InvalidFilter::LongUri);
+        }
+        if uris.len() == MAX_RESOURCES {
+            return Err(InvalidFilter::TooLong);
+        }
+        uris.push(uri.into_owned());
+    }
+    uris.sort_unstable();
+    uris.dedup();
+    Ok(uris)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -44,25 +75,33 @@ fn is_false(value: &bool) -> bool {
 impl Filter {
     /// The filter of a request.
     pub(crate) fn of(request: &Message) -> Result<Self, InvalidFilter> {
-        #[derive(Deserialize)]
-        struct Params {
-            notifications: Option<serde_json::Value>,
-        }
-        let params = request.params().map_or(&b"{}"[..], |params| request.text(params));
-        let params: Params =
-            serde_json::from_slice(params).map_err(|_| InvalidFilter::Malformed)?;
-        let filter = params.notifications.ok_or(InvalidFilter::Missing)?;
-        if !filter.is_object() {
+        let text = request.bytes();
+        let filter = request.params().and_then(|params| find_member(text, params, "notifications"));
+        let filter =
+            filter.filter(|span| span.of(text) != b"null").ok_or(InvalidFilter::Missing)?;
+        if span_kind(text, filter) != Some(b'{') {
             return Err(InvalidFilter::Malformed);
         }
-        let mut filter: Self =
-            serde_json::from_value(filter).map_err(|_| InvalidFilter::Malformed)?;
-        filter.resource_subscriptions.sort_unstable();
-        filter.resource_subscriptions.dedup();
-        if filter.resource_subscriptions.len() > MAX_RESOURCES {
-            return Err(InvalidFilter::TooLong);
+        let (mut read, mut seen) = (Self::default(), [false; 4]);
+        for entry in members(text, filter) {
+            let flag = |value: Span| match value.of(text) {
+                b"true" => Ok(true),
+                b"false" => Ok(false),
+                _ => Err(InvalidFilter::Malformed),
+            };
+            let name = MEMBERS.iter().position(|name| entry.is(name));
+            let Some(place) = name else { continue };
+            if std::mem::replace(&mut seen[place], true) {
+                return Err(InvalidFilter::Malformed);
+            }
+            match place {
+                0 => read.tools_list_changed = flag(entry.value)?,
+                1 => read.prompts_list_changed = flag(entry.value)?,
+                2 => read.resources_list_changed = flag(entry.value)?,
+                _ => read.resource_subscriptions = uris(text, entry.value)?,
+            }
         }
-        Ok(filter)
+        Ok(read)
     }
 
     /// What of it this server can honour.

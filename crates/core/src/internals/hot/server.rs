@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use crate::{
     era::{Era, modern_server::Discovery},
     jsonrpc::Message,
-    relay::{InitializeResult, Limits, Listener as _, Outbox, Shared},
+    relay::{Ids, InitializeResult, Limits, Listener as _, Outbox, Shared},
 };
 
 const INITIALIZE: &[u8] = br#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"logging":{}},"serverInfo":{"name":"bench","version":"1"}}}"#;
@@ -24,7 +24,7 @@ pub(super) struct Server {
 impl Server {
     /// One that speaks in this era.
     pub(super) fn of(era: Era) -> Option<Self> {
-        let shared = Shared::new(1, Limits::default(), Duration::ZERO);
+        let shared = Shared::new(Ids::Unguessable, Limits::default(), Duration::ZERO);
         let outbox = Arc::<Outbox>::default();
         let initialize = match era {
             Era::Legacy => InitializeResult::of(&Message::parse(INITIALIZE.into()).ok()?)?,

@@ -7,6 +7,11 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::folding::LONGEST;
+use unescaped::Unescaped;
+
+mod unescaped;
+
 /// Deepest nesting that is passed on: deep enough for any schema, shallow enough for every parser
 /// behind the proxy (recursive ones give up near 1,000).
 pub(crate) const MAX_DEPTH: usize = 512;
@@ -56,26 +61,37 @@ pub(crate) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// Compares with a plain name; a key written with escapes is decoded first.
+    /// Compares with a plain name, whether or not the key is written with escapes.
     pub(crate) fn is(&self, name: &str) -> bool {
-        if self.escaped { self.decoded() == name } else { self.raw == name.as_bytes() }
+        if self.escaped {
+            Unescaped::of(self.raw).eq(name.bytes())
+        } else {
+            self.raw == name.as_bytes()
+        }
+    }
+
+    /// Runs `select` on the decoded key. One with escapes is cut at [`LONGEST`] bytes, so that it
+    /// costs no allocation: no name that matters is longer.
+    pub(crate) fn with<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
+        if self.escaped { self.with_decoded(select) } else { select(self.raw) }
     }
 
     #[cold]
-    fn decoded(&self) -> String {
-        decode(self.raw)
-    }
-
-    /// Runs `select` on the decoded key.
-    pub(crate) fn with<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
-        if self.escaped { select(self.decoded().as_bytes()) } else { select(self.raw) }
+    fn with_decoded<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
+        let mut decoded = [0; LONGEST];
+        let mut length = 0;
+        for (place, byte) in decoded.iter_mut().zip(Unescaped::of(self.raw)) {
+            *place = byte;
+            length += 1;
+        }
+        select(&decoded[..length])
     }
 
     /// The decoded key.
     pub(crate) fn text(&self) -> Cow<'a, str> {
         match std::str::from_utf8(self.raw) {
             Ok(text) if !self.escaped => text.into(),
-            _ => self.decoded().into(),
+            _ => decode(self.raw).into(),
         }
     }
 }

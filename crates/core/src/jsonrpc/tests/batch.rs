@@ -7,7 +7,7 @@ use super::{
 };
 
 fn many(text: impl Into<Bytes>) -> Vec<Message> {
-    match split(text.into()).unwrap() {
+    match split(text.into(), MAX_BATCH).unwrap() {
         Body::Many(messages) => messages,
         Body::One(message) => panic!("{message:?} is no batch"),
     }
@@ -56,12 +56,13 @@ proptest! {
 }
 
 #[test]
-fn its_messages_share_the_bytes_of_the_body() {
+fn no_message_keeps_more_alive_than_twice_its_length() {
     let one = r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#;
-    let body = Bytes::from(format!("[{one},{one}]"));
-    for message in many(body.clone()) {
-        assert!(body.as_ptr_range().contains(&message.bytes().as_ptr()));
-    }
+    let long = one.replace("\"m\"", &format!("\"{}\"", "m".repeat(100)));
+    let body = Bytes::from(format!("[{one},{long}]"));
+    let shares = |message: &Message| body.as_ptr_range().contains(&message.bytes().as_ptr());
+    let messages = many(body.clone());
+    assert_eq!(messages.iter().map(shares).collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]
@@ -77,7 +78,22 @@ fn one_unsound_element_refuses_all() {
         (format!("[{one}]]"), true),
         (format!("{one},{one}"), true),
     ] {
-        let error = split(text.clone().into()).unwrap_err();
+        let error = split(text.clone().into(), MAX_BATCH).unwrap_err();
         assert_eq!(matches!(error, Invalid::Syntax(_)), syntax, "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_array_ends_with_the_first_message_too_many_or_the_first_that_is_none() {
+    let one = r#"{"jsonrpc":"2.0","id":1,"method":"m"}"#;
+    let array = |count: usize, behind: &str| format!("[{}{behind}", vec![one; count].join(","));
+    assert_eq!(many(array(MAX_BATCH, "]")).len(), MAX_BATCH);
+    // What is behind is not looked at: neither is JSON.
+    for (text, expected) in [
+        (array(MAX_BATCH, &format!(",{one},[")), Invalid::TooMany(MAX_BATCH)),
+        (array(3, ",1,["), Invalid::Shape("not an object")),
+        ("[1,[".to_owned(), Invalid::Shape("not an object")),
+    ] {
+        assert_eq!(split(text.into(), MAX_BATCH).unwrap_err(), expected);
     }
 }

@@ -197,3 +197,46 @@ fn a_name_that_is_repeated_is_no_name() {
     assert!(message.repeats_name() && message.only_name().is_none());
     assert_eq!(message.name().as_deref(), Some("b"));
 }
+
+#[test]
+fn what_another_reader_may_take_for_a_member_that_matters_is_told() {
+    for (text, ambiguous) in [
+        (r#"{"jsonrpc":"2.0","method":"notifications/x","Method":"tools/call","ID":1}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","id\u0000":1}"#, true),
+        ("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"param\u{17f}\":{}}", true),
+        (r#"{"jsonrpc":"2.0","method":"m","i\u0044":1}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"Uri":"x"}}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"_Meta":{}}}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"name":"a","name":"b"}}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"arguments":1,"arguments":2}}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"_meta":{"ProgressToken":1}}}"#, true),
+        (
+            r#"{"jsonrpc":"2.0","method":"m","params":{"_meta":{"io.modelcontextprotocol/protocolversion":1}}}"#,
+            true,
+        ),
+        // Everything below is the server's own.
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"arguments":{"ID":1,"Uri":2}}}"#, false),
+        (r#"{"jsonrpc":"2.0","method":"m","X":1,"params":{"Y":1,"_meta":{"Z":1}}}"#, false),
+        (r#"{"jsonrpc":"2.0","m\u0065thod":"m","params":{"nam\u0065":"a"}}"#, false),
+    ] {
+        let message = Message::parse(text.into()).unwrap();
+        assert_eq!(message.is_ambiguous(), ambiguous, "{text}");
+    }
+}
+
+#[test]
+fn an_id_or_token_that_is_too_long_to_be_kept_is_refused() {
+    let long = "x".repeat(MAX_ID - 1);
+    let kept = &long[..MAX_ID - 2];
+    for (before, behind) in [
+        (r#"{"jsonrpc":"2.0","method":"m","id":""#, r#""}"#),
+        (r#"{"jsonrpc":"2.0","result":{},"id":""#, r#""}"#),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":""#, r#""}}}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"progressToken":""#, r#""}}"#),
+        (r#"{"jsonrpc":"2.0","method":"m","params":{"requestId":""#, r#""}}"#),
+    ] {
+        assert!(Message::parse(format!("{before}{kept}{behind}").into()).is_ok());
+        let refused = Message::parse(format!("{before}{long}{behind}").into()).unwrap_err();
+        assert_eq!(refused, Invalid::LongId, "{before}");
+    }
+}

@@ -119,7 +119,7 @@ impl Call {
         drop(state);
         let round = Round {
             principal: self.principal.clone(),
-            request,
+            call: self.crossings.rounds.fingerprint(&request),
             until: Instant::now() + self.patience,
             waits: Waits::Call(Arc::clone(self)),
         };
@@ -233,7 +233,7 @@ impl Call {
         }
         let round = Round {
             principal: self.principal.clone(),
-            request,
+            call: self.crossings.rounds.fingerprint(&request),
             until: Instant::now() + self.patience,
             waits: Waits::Nothing,
         };

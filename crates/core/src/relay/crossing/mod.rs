@@ -267,7 +267,7 @@ mod tests {
         let (until, principal) = (Instant::now() + 8 * WATCH, Principal::default());
         let round = Round {
             principal: principal.clone(),
-            request: request.clone(),
+            call: crossings.rounds.fingerprint(&request),
             until,
             waits: Waits::Nothing,
         };

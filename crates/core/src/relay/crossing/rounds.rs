@@ -5,13 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Call;
 use crate::{
-    jsonrpc::{Message, decode_string, find_member},
+    jsonrpc::{Fingerprint, Fingerprints, Message, decode_string},
     relay::Principal,
 };
 
@@ -22,8 +21,9 @@ const MAX_ROUNDS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) principal: Principal,
-    /// The request that was answered with it.
-    pub(super) request: Message,
+    /// The call whose request was answered with it. The request itself is not kept: a client may
+    /// never come back.
+    pub(super) call: Fingerprint,
     pub(super) until: Instant,
     pub(super) waits: Waits,
 }
@@ -39,9 +39,17 @@ pub(super) enum Waits {
 
 /// Rounds by their tokens. A token is random, so nobody can make one or learn from one.
 #[derive(Debug, Default)]
-pub(super) struct Rounds(Mutex<HashMap<String, Round>>);
+pub(super) struct Rounds {
+    open: Mutex<HashMap<String, Round>>,
+    fingerprints: Fingerprints,
+}
 
 impl Rounds {
+    /// What is kept of a request: a state that was given for one call is not good for another.
+    pub(super) fn fingerprint(&self, request: &Message) -> Fingerprint {
+        self.fingerprints.of(request, &["name", "uri", "arguments"])
+    }
+
     /// Keeps a round; its token, unless there are too many.
     pub(super) fn seal(&self, round: Round) -> Option<String> {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
@@ -66,10 +74,13 @@ impl Rounds {
         now: Instant,
     ) -> Option<(String, Round)> {
         let token = decode_string(state)?;
+        if request.is_ambiguous() || !self.lock().contains_key(&token) {
+            return None;
+        }
+        let call = self.fingerprint(request);
         let mut rounds = self.lock();
         let round = rounds.get(&token)?;
-        if round.until <= now || round.principal != *principal || !is_same(&round.request, request)
-        {
+        if round.until <= now || round.principal != *principal || !round.call.is_same(call) {
             return None;
         }
         rounds.remove_entry(&token)
@@ -102,7 +113,7 @@ impl Rounds {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Round>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,17 +121,6 @@ impl Round {
     fn is_held(&self) -> bool {
         matches!(self.waits, Waits::Call(_))
     }
-}
-
-/// Whether both requests are the same call: a state that was given for one is not good for another.
-fn is_same(one: &Message, other: &Message) -> bool {
-    one.method() == other.method()
-        && ["name", "uri", "arguments"].iter().all(|name| value(one, name) == value(other, name))
-}
-
-fn value(request: &Message, name: &str) -> Option<Value> {
-    let span = find_member(request.bytes(), request.params()?, name)?;
-    serde_json::from_slice(request.text(span)).ok()
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
     fn sealed(rounds: &Rounds, until: Instant) -> String {
         let round = Round {
             principal: Principal(Some("me".into())),
-            request: call(r#""arguments":{"x":1,"y":2}"#),
+            call: rounds.fingerprint(&call(r#""arguments":{"x":1,"y":2}"#)),
             until,
             waits: Waits::Nothing,
         };
@@ -157,6 +157,10 @@ mod tests {
         assert!(!take(&state, &Principal(Some("you".into())), &same, now));
         assert!(!take(&state, &me, &call(r#""arguments":{"x":1}"#), now));
         assert!(!take(&state, &me, &call(r#""uri":"x""#), now));
+        let other = call(r#""arguments":{"x":"\ud800","y":[1e999]}"#);
+        assert!(!take(&state, &me, &other, now), "what nobody can read is not the same");
+        let twice = call(r#""arguments":{"x":1,"y":2},"arguments":{"x":1,"y":2}"#);
+        assert!(!take(&state, &me, &twice, now), "two readers may read two calls");
         assert!(!take(&state.replacen('"', "\"x", 1), &me, &same, now));
         assert!(!take("7", &me, &same, now));
         assert!(!take(&state, &me, &same, now + LONGEST_ANSWER));
@@ -182,7 +186,7 @@ mod tests {
         }
         let round = Round {
             principal: Principal::default(),
-            request: call(r#""uri":"x""#),
+            call: rounds.fingerprint(&call(r#""uri":"x""#)),
             until: now,
             waits: Waits::Nothing,
         };

@@ -6,12 +6,10 @@ use std::{
 };
 
 use memchr::memmem;
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{
-    jsonrpc::Message,
-    protocol::header::annotation::{MirroredParameter, mirrored_parameters},
+    jsonrpc::{Message, decode_string, elements, find_member},
+    protocol::header::annotation::{MirroredParameter, parameters_of},
     relay::Principal,
 };
 
@@ -27,29 +25,22 @@ pub(super) struct Schemas(Mutex<Known>);
 impl Schemas {
     /// Remembers a page of tools. A list without an annotation is not parsed, unless one had one.
     pub(super) fn learn(&self, principal: &Principal, response: &Message) {
-        #[derive(Deserialize)]
-        struct Page {
-            tools: Vec<Tool>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Tool {
-            name: String,
-            #[serde(default)]
-            input_schema: Value,
-        }
-        let Some(result) = response.result().map(|result| response.text(result)) else { return };
+        let Some(result) = response.result() else { return };
+        let text = response.bytes();
         let mut known = self.lock();
-        if known.is_empty() && memmem::find(result, b"x-mcp-header").is_none() {
+        if known.is_empty() && memmem::find(result.of(text), b"x-mcp-header").is_none() {
             return;
         }
-        let Ok(Page { tools }) = serde_json::from_slice(result) else { return };
+        let Some(tools) = find_member(text, result, "tools") else { return };
         if known.len() > MAX_TOOLS {
             known.clear();
         }
-        for Tool { name, input_schema } in tools {
+        for tool in elements(text, tools) {
+            let member = |name| find_member(text, tool, name).map(|span| span.of(text));
+            let Some(name) = member("name").and_then(decode_string) else { continue };
             // An annotation that is invalid is none: no client mirrors it.
-            let parameters = mirrored_parameters(&input_schema).unwrap_or_default();
+            let parameters = parameters_of(member("inputSchema").unwrap_or_default());
+            let parameters = parameters.unwrap_or_default();
             let key = (principal.clone(), name);
             if parameters.is_empty() {
                 known.remove(&key);

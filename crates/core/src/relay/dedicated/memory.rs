@@ -9,6 +9,9 @@ use crate::{
 
 /// Most subscriptions remembered for one client.
 const MAX_SUBSCRIPTIONS: usize = 1024;
+/// Longest request that is remembered, apart from the handshake; together they have at most 1 MiB.
+const MAX_REMEMBERED: usize = 16 * 1024;
+const MAX_REMEMBERED_IN_ALL: usize = 1024 * 1024;
 
 /// Requests of the client, as it sent them.
 #[derive(Clone, Debug, Default)]
@@ -16,23 +19,43 @@ pub(crate) struct Memory {
     initialize: Option<Message>,
     level: Option<Message>,
     subscriptions: BTreeMap<String, Message>,
+    /// Bytes of the subscriptions.
+    bytes: usize,
 }
 
 impl Memory {
     /// Remembers a request if it settles something.
     pub(crate) fn note(&mut self, request: &Message) {
+        let length = request.bytes().len();
         match Method::of(&request.method()) {
-            Method::Initialize => self.initialize = Some(request.clone()),
-            Method::SetLevel => self.level = Some(request.clone()),
-            Method::Subscribe if self.subscriptions.len() < MAX_SUBSCRIPTIONS => {
-                self.subscriptions.extend(request.uri().map(|uri| (uri, request.clone())));
+            Method::Initialize => self.initialize = Some(request.detached()),
+            Method::SetLevel if length <= MAX_REMEMBERED => self.level = Some(request.detached()),
+            Method::Subscribe if length <= MAX_REMEMBERED => {
+                if let Some(uri) = request.uri() {
+                    self.subscribed(uri, request);
+                }
             }
             Method::Unsubscribe => {
                 if let Some(uri) = request.uri() {
-                    self.subscriptions.remove(&uri);
+                    self.forget(&uri);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn subscribed(&mut self, uri: String, request: &Message) {
+        self.forget(&uri);
+        let bytes = self.bytes + request.bytes().len();
+        if self.subscriptions.len() < MAX_SUBSCRIPTIONS && bytes <= MAX_REMEMBERED_IN_ALL {
+            self.bytes = bytes;
+            self.subscriptions.insert(uri, request.detached());
+        }
+    }
+
+    fn forget(&mut self, uri: &str) {
+        if let Some(request) = self.subscriptions.remove(uri) {
+            self.bytes -= request.bytes().len();
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
         metadata::SUBSCRIPTION_ID,
         modern_server::{Call, Step},
     },
-    jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members, own_number},
+    jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members},
     protocol::Notification,
     relay::{
         Reply, Shared,
@@ -72,7 +72,6 @@ impl Shared {
         &self,
         mut state: MutexGuard<'_, State>,
         notification: &Message,
-        on: Option<u64>,
     ) {
         let method = notification.method();
         match Notification::of(&method) {
@@ -88,8 +87,7 @@ impl Shared {
                     drop(state);
                     return deliver(&audience, notification.bytes(), &[]);
                 };
-                // The stream that it came on says more than the name that it gives.
-                let Some(id) = on.filter(|id| state.is_listening(*id)).or(id) else { return };
+                let Some(id) = id else { return };
                 if kind == Notification::Acknowledged {
                     state.acknowledged(id, notification);
                     self.watch(&mut state);
@@ -111,7 +109,7 @@ impl Shared {
 /// Where a notification names the stream it belongs to, and its number if it is one of ours.
 pub(super) fn subscription(notification: &Message) -> Option<(Span, Option<u64>)> {
     let span = find_member(notification.bytes(), notification.meta()?, SUBSCRIPTION_ID)?;
-    let id = own_number(notification.text(span));
+    let id = std::str::from_utf8(notification.text(span)).ok().and_then(|id| id.parse().ok());
     Some((span, id))
 }
 

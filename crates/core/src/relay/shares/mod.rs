@@ -19,14 +19,14 @@ use serde_json::Value;
 
 use super::{
     fan_out::Audience,
-    member::{MAX_SUBSCRIPTIONS, invalid_level, too_many_subscriptions},
+    member::{invalid_level, too_many_subscriptions},
     modern::{failure, tell_end, unreported},
     subscription::{Effect, Subscriptions},
 };
 use crate::{
     era::modern_server::{Ending, Filter, Listen, ListenEffect},
     jsonrpc::ErrorBody,
-    protocol::{LogLevel, Notification},
+    protocol::{LogLevel, MAX_URI, Notification},
 };
 
 /// A holder's share of the connection.
@@ -113,7 +113,7 @@ impl Shares {
         if !self.leases.contains_key(&lease) {
             return vec![ShareEffect::Grant(wish)];
         }
-        if self.subscriptions.count(lease) >= MAX_SUBSCRIPTIONS {
+        if uri.len() > MAX_URI || !self.subscriptions.has_room(lease, uri) {
             return vec![refusal(wish, &too_many_subscriptions())];
         }
         match self.subscriptions.want(uri, lease, wish) {

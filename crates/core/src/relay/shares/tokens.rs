@@ -2,20 +2,18 @@
 
 use crate::relay::{
     Reply,
-    exchange::{Exchanges, Leg, Purpose},
+    exchange::{Exchanges, Ids, Leg, Purpose},
 };
 
-/// Far from the message ids that the SDKs use as tokens of their own.
-const FIRST: u64 = 1 << 30;
-
 /// Calls under way, by the tokens that the upstream knows them by. The table is the one of
-/// [`Shared`](crate::relay::Shared).
+/// [`Shared`](crate::relay::Shared); its ids are far from those of messages, which the SDKs use as
+/// tokens of their own.
 #[derive(Debug)]
 pub struct ProgressTokens(Exchanges);
 
 impl Default for ProgressTokens {
     fn default() -> Self {
-        Self(Exchanges::starting_at(FIRST))
+        Self(Exchanges::with(Ids::Unguessable))
     }
 }
 

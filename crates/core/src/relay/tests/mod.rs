@@ -1,7 +1,6 @@
 //! The relay between scripted clients and a scripted upstream.
 
 mod dedicated;
-mod dropped;
 mod expiry;
 #[cfg(feature = "shuttle")]
 mod interleavings;
@@ -77,7 +76,7 @@ fn message(value: &Value) -> Message {
 
 impl Upstream {
     fn new(limits: Limits) -> Self {
-        let shared = Shared::new(1, limits, Duration::from_secs(10));
+        let shared = Shared::new(Ids::Ascending(1), limits, Duration::from_secs(10));
         let upstream = Self { shared, outbox: Arc::default() };
         upstream.connect(Arc::clone(&upstream.outbox));
         upstream

@@ -247,12 +247,7 @@ impl Channel {
         related: Option<&IdKey>,
     ) -> Option<Arc<dyn Sink>> {
         let own = response.id().filter(|id| *id != b"null").map(IdKey::of);
-        let key = own.as_ref().or(related)?;
-        let mut state = self.lock();
-        let exact = state.calls.remove(key);
-        let call = exact.or_else(|| state.calls.remove(&key.other_spelling()?));
-        drop(state);
-        let Some(call) = call else {
+        let Some(call) = self.lock().calls.remove(own.as_ref().or(related)?) else {
             tracing::debug!("the server answered a request that is not under way");
             return None;
         };

@@ -9,7 +9,7 @@ use reqwest::Response;
 use super::fault::{Fault, Kind};
 use crate::{
     codec::event_reader::{Event, EventReader},
-    jsonrpc::{Body, Message, split},
+    jsonrpc::{Body, MAX_SERVER_BATCH, Message, split},
 };
 
 /// The reading half of an answer.
@@ -131,7 +131,7 @@ impl Messages {
 
     fn queue(&mut self, text: Bytes) -> Result<(), Fault> {
         let beginning = text.clone();
-        match split(text) {
+        match split(text, MAX_SERVER_BATCH) {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {

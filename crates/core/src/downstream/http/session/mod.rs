@@ -18,7 +18,9 @@ use event_store::EventStore;
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 use registry::Numbering;
-pub(crate) use registry::{Attachment, Events, Holdings, Registry, Session};
+pub(crate) use registry::{
+    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, Session,
+};
 pub(crate) use stream::{Encoding, Step, Stream, Unresumed};
 
 #[cfg(test)]

@@ -24,6 +24,13 @@ use crate::{
     runtime::seats::{Seat, Seats},
 };
 
+/// Most bytes of the requests of one session that are under way, unless it is one: some are kept
+/// until they are answered, with the ids and tokens by which the answers find their way.
+pub(crate) const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest `initialize`: what a client says of itself is kept for as long as it has a session.
+pub(crate) const MAX_INITIALIZE: usize = 256 * 1024;
+
 /// What becomes of the events on a session's streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Events {
@@ -204,7 +211,7 @@ impl Session {
             next_stream: AtomicU64::new(STANDALONE + 1),
             primes: AtomicBool::new(false),
             connection: OnceLock::new(),
-            calls: Seats::new(max_in_flight),
+            calls: Seats::bearing(max_in_flight, MAX_CALL_BYTES),
             store,
             stored_outside,
             standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
@@ -235,9 +242,10 @@ impl Session {
         self.connection.get()
     }
 
-    /// Seats for so many more calls; `None` when the session has too many under way.
-    pub(crate) fn admit(&self, calls: usize) -> Option<Seat> {
-        self.calls.take(calls)
+    /// Seats for so many more calls of so many bytes; `None` when the session has too many under
+    /// way.
+    pub(crate) fn admit(&self, calls: usize, bytes: usize) -> Option<Seat> {
+        self.calls.take_for(calls, bytes)
     }
 
     pub(crate) fn primes(&self) -> bool {

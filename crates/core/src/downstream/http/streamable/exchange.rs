@@ -149,7 +149,8 @@ impl Mount {
     ) -> Vec<(Message, Option<Reply>)> {
         let owe = |message: Message| {
             let request = message.kind() == Kind::Request;
-            let seat = seats.as_mut().filter(|_| request).and_then(Seat::split);
+            let bytes = message.bytes().len();
+            let seat = seats.as_mut().filter(|_| request).and_then(|seats| seats.split(bytes));
             let reply = self.common.reply(&message, Arc::clone(stream) as _, seat);
             (message, reply)
         };

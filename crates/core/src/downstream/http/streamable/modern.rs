@@ -7,7 +7,6 @@ use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
-use serde_json::Value;
 
 use super::{
     exchange::Closing,
@@ -19,7 +18,6 @@ use crate::{
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
         gate::Step,
-        guarded::Phase,
         header::{API_KEY, PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
@@ -133,34 +131,18 @@ impl Mount {
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
-        self.await_answer(&stream, incoming.extensions().get()).await;
-        Ok(self.answer_modern(&stream, reading, closing))
-    }
-
-    /// Waits for what decides the head of the response. The end of the client's side may be that of
-    /// the client, which cancels the call: that shows once something is sent.
-    async fn await_answer(&self, stream: &Stream, phase: Option<&Phase>) {
-        let begun = self.common.silence.limit(poll_fn(|context| stream.poll_begun(context)));
-        let ended = async {
-            match phase {
-                Some(phase) => phase.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = begun => {}
-            () = ended => {}
-        }
+        Ok(self.answer_modern(&stream, reading, closing).await)
     }
 
     /// The response with what comes back: JSON if that is the answer and comes in time.
-    fn answer_modern(
+    async fn answer_modern(
         self: &Arc<Self>,
         stream: &Stream,
         reading: Reading,
         closing: Closing,
     ) -> Response {
+        let begun = poll_fn(|context| stream.poll_begun(context));
+        self.common.silence.limit(begun).await;
         if stream.begin_events() {
             return self.streamed(reading, closing);
         }
@@ -194,12 +176,9 @@ fn mirrors(
     message: &Message,
     headers: &HeaderMap,
 ) -> Result<(), Refused> {
-    let arguments = message
-        .params()
-        .and_then(|params| find_member(message.bytes(), params, "arguments"))
-        .and_then(|span| serde_json::from_slice(message.text(span)).ok());
-    let arguments: Value = arguments.unwrap_or_default();
-    check_parameters(headers, mirrored, &arguments)
+    let arguments =
+        message.params().and_then(|params| find_member(message.bytes(), params, "arguments"));
+    check_parameters(headers, mirrored, message.bytes(), arguments)
         .map_err(|mismatch| Refused::mismatch(&mismatch, message.id()))
 }
 

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use super::{check_accept, check_version, exchange::Route, is_json, modern::Sorted};
 use crate::{
-    downstream::http::session::{Attachment, Registry, Session, Stream},
+    downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
         body::{self, Unread},
         gate::Step,
@@ -96,7 +96,8 @@ impl Mount {
             return Err(Rejection::UnknownSession);
         }
         check_version(headers, session.connection())?;
-        let seats = session.admit(count_requests(&messages)).ok_or(Rejection::TooManyCalls)?;
+        let (calls, bytes) = requests(&messages);
+        let seats = session.admit(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let messages = self.common.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
             if let Some(connection) = session.connection() {
@@ -119,12 +120,16 @@ impl Mount {
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
         let messages = acceptable(headers, Ok(Body::One(message)))?;
+        if messages.iter().any(|message| message.bytes().len() > MAX_INITIALIZE) {
+            return Err(Rejection::BodyTooLarge { limit: MAX_INITIALIZE });
+        }
         let messages = self.common.all_traced(headers, messages);
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let session = self.registry.create(self.events, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
-        let seats = session.admit(messages.len()).ok_or(Rejection::TooManyCalls)?;
+        let (calls, bytes) = requests(&messages);
+        let seats = session.admit(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             era: Era::Legacy,
@@ -216,15 +221,14 @@ fn body_id(body: &Result<Body, Rejection>) -> &[u8] {
 }
 
 fn parse(body: Bytes) -> Result<Body, Rejection> {
-    split(body).map_err(|error| {
-        if matches!(error, Invalid::Syntax(_) | Invalid::Utf8(_)) {
+    split(body, MAX_BATCH).map_err(|error| match error {
+        Invalid::Syntax(_) | Invalid::Utf8(_) => {
             crate::telemetry::console_error!("[mcp-proxy] error parsing body {error}");
-        }
-        if matches!(error, Invalid::Shape(_)) {
-            Rejection::NoMessage
-        } else {
             Rejection::InvalidMessage
         }
+        Invalid::Shape(_) => Rejection::NoMessage,
+        Invalid::LongId => Rejection::LongId,
+        Invalid::TooMany(_) => Rejection::BatchTooLong,
     })
 }
 
@@ -239,13 +243,18 @@ fn acceptable(
     }
     match body? {
         Body::One(message) => Ok(vec![message]),
-        Body::Many(messages) if messages.len() > MAX_BATCH => Err(Rejection::BatchTooLong),
         Body::Many(messages) => Ok(messages),
     }
 }
 
 fn is_initialize(message: &Message) -> bool {
     message.kind() == Kind::Request && Method::of(&message.method()) == Method::Initialize
+}
+
+/// How many requests there are among the messages, and of how many bytes.
+fn requests(messages: &[Message]) -> (usize, usize) {
+    let requests = messages.iter().filter(|message| message.kind() == Kind::Request);
+    requests.fold((0, 0), |(count, bytes), request| (count + 1, bytes + request.bytes().len()))
 }
 
 fn count_requests(messages: &[Message]) -> usize {

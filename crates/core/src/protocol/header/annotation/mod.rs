@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use memchr::memmem;
 use serde_json::{Map, Value};
 
 /// The annotation; its value is the header's name after [`PREFIX`].
@@ -60,6 +61,8 @@ pub(crate) struct InvalidAnnotation {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
+    #[error("the schema is deeper or longer than is read, or no JSON that every reader can read")]
+    Unreadable,
     #[error("not reachable from the root through `properties` alone")]
     Unreachable,
     #[error("the name is not a string")]
@@ -70,6 +73,23 @@ enum Problem {
     Type,
     #[error("{0:?} is the name of another parameter's header")]
     Repeated(String),
+}
+
+/// Longest schema with an annotation that is read: a tree of values is many times as large.
+const MAX_SCHEMA: usize = 256 * 1024;
+
+/// The mirrored parameters of an input schema as it is written. One without an annotation is not
+/// parsed.
+pub(crate) fn parameters_of(schema: &[u8]) -> Result<Vec<MirroredParameter>, InvalidAnnotation> {
+    let is_annotated = memmem::find(schema, ANNOTATION.as_bytes()).is_some();
+    if !is_annotated {
+        return Ok(Vec::new());
+    }
+    let unreadable = || InvalidAnnotation { path: Vec::new(), problem: Problem::Unreadable };
+    if schema.len() > MAX_SCHEMA {
+        return Err(unreadable());
+    }
+    mirrored_parameters(&serde_json::from_slice(schema).map_err(|_| unreadable())?)
 }
 
 /// The mirrored parameters of an input schema, in the order of their paths.

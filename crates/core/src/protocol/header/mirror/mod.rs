@@ -3,13 +3,13 @@
 use std::{borrow::Cow, str::FromStr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::GetAll};
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use super::{
     annotation::MirroredParameter,
     value::{InvalidValue, decode, encode},
 };
-use crate::jsonrpc::{Message, find_member, string_text};
+use crate::jsonrpc::{Message, Span, find_member, members, string_text};
 
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
@@ -27,6 +27,19 @@ pub(crate) enum Mismatch {
     Malformed { header: String, problem: InvalidValue },
     #[error("{header} says {said:?} but the body says {body:?}")]
     Different { header: String, said: String, body: String },
+    #[error("{header} cannot be held against what the body says: that {problem}")]
+    Incomparable { header: String, problem: Incomparable },
+}
+
+/// Why a header and an argument cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Incomparable {
+    #[error("is given twice")]
+    Repeated,
+    #[error("is no text")]
+    Unreadable,
+    #[error("is no value that a header can mirror")]
+    Unmirrored,
 }
 
 impl Mismatch {
@@ -36,7 +49,8 @@ impl Mismatch {
             Self::Missing { header }
             | Self::Repeated { header }
             | Self::Malformed { header, .. }
-            | Self::Different { header, .. } => header,
+            | Self::Different { header, .. }
+            | Self::Incomparable { header, .. } => header,
         }
     }
 }
@@ -59,21 +73,28 @@ pub(crate) fn check_name(headers: &HeaderMap, body: &str) -> Result<(), Mismatch
     check(&headers.get_all(NAME), "Mcp-Name", body, |said| said == body)
 }
 
-/// Holds the `Mcp-Param-*` headers of a tool against its arguments. Nothing is expected for an
-/// argument that is absent, `null`, or has a value that no header can mirror; a header that is
-/// there nevertheless is ignored.
+/// Holds the `Mcp-Param-*` headers of a tool against its arguments, a range of the text. Nothing is
+/// expected for an argument that is absent or `null`, and a header that is there nevertheless is
+/// ignored. What cannot be compared is refused: whoever went by the header may have been misled.
 pub(crate) fn check_parameters(
     headers: &HeaderMap,
     parameters: &[MirroredParameter],
-    arguments: &Value,
+    text: &[u8],
+    arguments: Option<Span>,
 ) -> Result<(), Mismatch> {
     for MirroredParameter { header, path, .. } in parameters {
-        let Some(argument) = argument(arguments, path) else { continue };
-        let Some(text) = text(argument) else { continue };
-        check(&headers.get_all(header), header, &text, |said| match argument {
-            Value::Number(number) => said == text || is_equal_number(said, number),
-            _ => said == text,
-        })?;
+        let values = headers.get_all(header);
+        match argument(text, arguments, path) {
+            Ok(None) => {}
+            Ok(Some(argument)) => {
+                check(&values, header, &argument.text(), |said| argument.agrees(said))?;
+            }
+            // Nothing was said that could mislead, and nothing that can be said is missing.
+            Err(Incomparable::Unmirrored) if values.iter().next().is_none() => {}
+            Err(problem) => {
+                return Err(Mismatch::Incomparable { header: header.clone(), problem });
+            }
+        }
     }
     Ok(())
 }
@@ -81,14 +102,24 @@ pub(crate) fn check_parameters(
 /// The `Mcp-Param-*` headers that a call with these arguments carries upstream.
 pub(crate) fn parameter_headers(
     parameters: &[MirroredParameter],
-    arguments: &Value,
+    text: &[u8],
+    arguments: Option<Span>,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let header = |MirroredParameter { header, path, .. }: &MirroredParameter| {
-        let text = text(argument(arguments, path)?)?;
+        let value = encode(&argument(text, arguments, path).ok()??.text()).into_owned();
         // Annotations are tokens and encoded values visible ASCII, so neither conversion fails.
-        Some((HeaderName::from_str(header).ok()?, HeaderValue::from_str(&encode(&text)).ok()?))
+        Some((HeaderName::from_str(header).ok()?, HeaderValue::from_str(&value).ok()?))
     };
     parameters.iter().filter_map(header).collect()
+}
+
+/// Enough of a value to know it by.
+pub(crate) fn beginning(value: &str) -> String {
+    const SHOWN: usize = 256;
+    if value.len() <= SHOWN {
+        return value.to_owned();
+    }
+    format!("{}…", &value[..value.floor_char_boundary(SHOWN)])
 }
 
 fn check(
@@ -108,21 +139,63 @@ fn check(
     if agrees(&said) {
         return Ok(());
     }
-    Err(Mismatch::Different { header: name(), said: said.into_owned(), body: body.to_owned() })
+    Err(Mismatch::Different { header: name(), said: beginning(&said), body: beginning(body) })
 }
 
-fn argument<'a>(arguments: &'a Value, path: &[String]) -> Option<&'a Value> {
-    path.iter().try_fold(arguments, |inner, name| inner.as_object()?.get(name))
+/// A value that a header can mirror.
+enum Argument<'a> {
+    Text(Cow<'a, str>),
+    Bool(bool),
+    Integer(i64),
 }
 
-/// How a header spells a value of the body.
-fn text(argument: &Value) -> Option<Cow<'_, str>> {
-    match argument {
-        Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
-        Value::Number(number) => safe_integer(number).map(|integer| integer.to_string().into()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+impl Argument<'_> {
+    /// How a header spells it.
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Bool(true) => "true".into(),
+            Self::Bool(false) => "false".into(),
+            Self::Integer(integer) => integer.to_string().into(),
+        }
     }
+
+    fn agrees(&self, said: &str) -> bool {
+        match self {
+            Self::Integer(integer) => is_number(said, *integer),
+            _ => said == self.text(),
+        }
+    }
+}
+
+/// The argument at this path; nothing if there is none, or `null`.
+fn argument<'a>(
+    text: &'a [u8],
+    arguments: Option<Span>,
+    path: &[String],
+) -> Result<Option<Argument<'a>>, Incomparable> {
+    let Some(mut span) = arguments else { return Ok(None) };
+    for name in path {
+        let mut found = members(text, span).filter(|entry| entry.is(name));
+        let Some(entry) = found.next() else { return Ok(None) };
+        if found.next().is_some() {
+            return Err(Incomparable::Repeated);
+        }
+        span = entry.value;
+    }
+    let raw = span.of(text);
+    Ok(Some(match raw.first() {
+        Some(b'"') => Argument::Text(string_text(raw).ok_or(Incomparable::Unreadable)?),
+        Some(b't') => Argument::Bool(true),
+        Some(b'f') => Argument::Bool(false),
+        Some(b'n') => return Ok(None),
+        Some(b'-' | b'0'..=b'9') => {
+            let number = str::from_utf8(raw).ok().and_then(|raw| Number::from_str(raw).ok());
+            let integer = number.and_then(|number| safe_integer(&number));
+            Argument::Integer(integer.ok_or(Incomparable::Unmirrored)?)
+        }
+        _ => return Err(Incomparable::Unmirrored),
+    }))
 }
 
 /// The integer that a JSON number is, however it is spelled: `42.0` and `4.2e1` are 42.
@@ -138,14 +211,14 @@ fn safe_integer(number: &Number) -> Option<i64> {
     (integer.unsigned_abs() <= MAX_SAFE_INTEGER).then_some(integer)
 }
 
-/// Whether a header spells the same number: a plain decimal, `42` as well as `42.0`.
-fn is_equal_number(said: &str, number: &Number) -> bool {
+/// Whether a header spells this number: a plain decimal, `42` as well as `42.0`.
+fn is_number(said: &str, integer: i64) -> bool {
     let digits = said.strip_prefix('-').unwrap_or(said);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     is_digits(whole)
         && is_digits(fraction)
-        && Number::from_str(said).is_ok_and(|said| safe_integer(&said) == safe_integer(number))
+        && Number::from_str(said).is_ok_and(|said| safe_integer(&said) == Some(integer))
 }
 
 #[cfg(test)]

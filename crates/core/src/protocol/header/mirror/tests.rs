@@ -1,5 +1,5 @@
 use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::protocol::header::annotation::mirrored_parameters;
@@ -21,7 +21,18 @@ fn parameters() -> Vec<MirroredParameter> {
 }
 
 fn checked(list: &[(&str, &str)], arguments: &Value) -> Result<(), Mismatch> {
-    check_parameters(&headers(list), &parameters(), arguments)
+    held(&headers(list), arguments)
+}
+
+fn held(headers: &HeaderMap, arguments: &Value) -> Result<(), Mismatch> {
+    let text = arguments.to_string();
+    check_parameters(headers, &parameters(), text.as_bytes(), Some(Span::new(0, text.len())))
+}
+
+fn made(arguments: &Value) -> HeaderMap {
+    let text = arguments.to_string();
+    let arguments = Some(Span::new(0, text.len()));
+    parameter_headers(&parameters(), text.as_bytes(), arguments).into_iter().collect()
 }
 
 #[test]
@@ -101,21 +112,66 @@ fn a_value_in_the_body_needs_its_header() {
 #[test]
 fn nothing_is_expected_where_nothing_can_be_mirrored() {
     for arguments in [
-        json!(null),
-        json!([]),
-        json!({}),
-        json!({ "region": null }),
         json!({ "region": ["eu"] }),
-        json!({ "options": "none" }),
         json!({ "limit": 9_007_199_254_740_992_u64 }),
         json!({ "limit": u64::MAX }),
         json!({ "limit": 1e300 }),
         json!({ "limit": 0.5 }),
+        json!(null),
+        json!([]),
+        json!({}),
+        json!({ "region": null }),
+        json!({ "options": "none" }),
     ] {
         assert_eq!(checked(&[], &arguments), Ok(()), "{arguments}");
-        let extra = [("Mcp-Param-Region", "x"), ("Mcp-Param-Limit", "7"), ("Mcp-Param-Other", "x")];
+        assert!(made(&arguments).is_empty());
+    }
+}
+
+#[test]
+fn a_header_for_an_argument_that_is_absent_is_ignored() {
+    let extra = [("Mcp-Param-Region", "x"), ("Mcp-Param-Limit", "7"), ("Mcp-Param-Other", "x")];
+    for arguments in
+        [json!(null), json!([]), json!({}), json!({ "region": null }), json!({ "options": "none" })]
+    {
         assert_eq!(checked(&extra, &arguments), Ok(()), "{arguments}");
-        assert_eq!(parameter_headers(&parameters(), &arguments), []);
+    }
+    assert_eq!(check_parameters(&headers(&extra), &parameters(), b"", None), Ok(()));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    use Incomparable::{Repeated, Unmirrored, Unreadable};
+    let sent = headers(&[("Mcp-Param-Region", "eu"), ("Mcp-Param-Limit", "7")]);
+    for (arguments, problem) in [
+        (r#"{"region":["eu"]}"#, Unmirrored),
+        (r#"{"limit":1e999}"#, Unmirrored),
+        (r#"{"limit":0.5}"#, Unmirrored),
+        (r#"{"region":"\ud800"}"#, Unreadable),
+        (r#"{"region":"us","region":"eu"}"#, Repeated),
+        (r#"{"region":"eu","\u0072egion":"us"}"#, Repeated),
+    ] {
+        let arguments_span = Some(Span::new(0, arguments.len()));
+        let outcome = check_parameters(&sent, &parameters(), arguments.as_bytes(), arguments_span);
+        assert!(
+            matches!(&outcome, Err(Mismatch::Incomparable { problem: of, .. }) if *of == problem),
+            "{arguments}: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn what_stands_beside_a_mirrored_argument_changes_nothing() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for other in [r#""\ud800""#, "1e999", &deep] {
+        let arguments = format!(r#"{{"region":"us","x":{other}}}"#);
+        let span = Some(Span::new(0, arguments.len()));
+        let check = |region| {
+            let sent = headers(&[("Mcp-Param-Region", region)]);
+            check_parameters(&sent, &parameters(), arguments.as_bytes(), span)
+        };
+        assert_eq!(check("us"), Ok(()));
+        assert!(matches!(check("eu"), Err(Mismatch::Different { .. })));
     }
 }
 
@@ -123,13 +179,12 @@ fn nothing_is_expected_where_nothing_can_be_mirrored() {
 fn headers_are_made_from_the_arguments() {
     let arguments =
         json!({ "region": "über", "limit": 42.0, "options": { "dry": true }, "other": 1 });
-    let made: HeaderMap = parameter_headers(&parameters(), &arguments).into_iter().collect();
     let expected = [
         ("Mcp-Param-Region", "=?base64?w7xiZXI=?="),
         ("Mcp-Param-Limit", "42"),
         ("Mcp-Param-Dry", "true"),
     ];
-    assert_eq!(made, headers(&expected));
+    assert_eq!(made(&arguments), headers(&expected));
 }
 
 fn arguments() -> impl Strategy<Value = Value> {
@@ -145,8 +200,7 @@ fn arguments() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn what_is_sent_is_accepted(arguments in arguments()) {
-        let sent = parameter_headers(&parameters(), &arguments).into_iter().collect();
-        prop_assert_eq!(check_parameters(&sent, &parameters(), &arguments), Ok(()));
+        prop_assert_eq!(held(&made(&arguments), &arguments), Ok(()));
     }
 
     #[test]
@@ -154,6 +208,6 @@ proptest! {
         let Ok(value) = HeaderValue::from_bytes(&value) else { return Ok(()) };
         let headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-param-limit"), value)]);
         // Only its not panicking matters.
-        drop(check_parameters(&headers, &parameters(), &arguments));
+        drop(held(&headers, &arguments));
     }
 }

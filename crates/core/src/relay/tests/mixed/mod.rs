@@ -43,7 +43,7 @@ struct World {
 
 impl World {
     fn new(era: Era) -> Self {
-        let shared = Shared::new(1, Limits::default(), Duration::from_secs(10));
+        let shared = Shared::new(Ids::Ascending(1), Limits::default(), Duration::from_secs(10));
         let upstream = Upstream { shared, outbox: Arc::default() };
         match era {
             Era::Legacy => upstream.connect(Arc::clone(&upstream.outbox)),

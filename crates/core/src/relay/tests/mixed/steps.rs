@@ -332,11 +332,16 @@ impl World {
             "params": {"level": level.name(), "data": self.said}});
         self.says(&message);
         if self.era == Era::Legacy {
-            let wants = |visitor: &&mut Visitor| {
-                visitor.open && visitor.level.is_none_or(|wanted| level >= wanted)
-            };
-            for visitor in self.visitors.iter_mut().filter(wants) {
-                visitor.reader.must_read(message.clone());
+            // While calls are under way it is of one of them; whose, is known if it can be but one.
+            let under_way = || self.calls.iter().filter(|call| call.is_under_way());
+            let is_theirs = |visitor: usize| under_way().all(|call| call.is_of(visitor));
+            let entitled: Vec<usize> =
+                (0..self.visitors.len()).filter(|&of| is_theirs(of)).collect();
+            for index in entitled {
+                let visitor = &mut self.visitors[index];
+                if visitor.open && visitor.level.is_none_or(|wanted| level >= wanted) {
+                    visitor.reader.must_read(message.clone());
+                }
             }
         }
         if let Some(reader) = self.reader_of_log(level) {

@@ -5,10 +5,7 @@ use std::process::Stdio;
 use reqwest::Url;
 use tokio::process::{Child, Command};
 
-use crate::{
-    runtime::orphans::{Own, own},
-    telemetry::console_error,
-};
+use crate::telemetry::console_error;
 
 /// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads
 /// it. What `BROWSER` names is tried before what the system has.
@@ -22,9 +19,9 @@ pub(super) fn open(url: &Url) {
         // A signal to the proxy's group is not for the browser.
         #[cfg(unix)]
         command.process_group(0);
-        match own(|| command.spawn(), Child::id) {
-            Ok((child, own)) => {
-                crate::runtime::task::spawn(watch(child, own));
+        match command.spawn() {
+            Ok(child) => {
+                crate::runtime::task::spawn(watch(child));
                 return;
             }
             Err(error) => tracing::debug!(program, %error, "no browser could be opened"),
@@ -33,7 +30,7 @@ pub(super) fn open(url: &Url) {
     say_that_none_opened();
 }
 
-async fn watch(mut child: Child, _own: Own) {
+async fn watch(mut child: Child) {
     if !child.wait().await.is_ok_and(|status| status.success()) {
         say_that_none_opened();
     }

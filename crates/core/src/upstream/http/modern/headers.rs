@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 
 use super::Carrier;
 use crate::{
@@ -27,9 +26,8 @@ impl Carrier {
         if let Some(parameters) = parameters {
             let arguments = message
                 .params()
-                .and_then(|params| find_member(message.bytes(), params, "arguments"))
-                .and_then(|span| serde_json::from_slice::<Value>(message.text(span)).ok());
-            headers.extend(parameter_headers(&parameters, &arguments.unwrap_or_default()));
+                .and_then(|params| find_member(message.bytes(), params, "arguments"));
+            headers.extend(parameter_headers(&parameters, message.bytes(), arguments));
         }
         headers
     }

@@ -31,8 +31,6 @@ use crate::{
 };
 use tools::Tools;
 
-/// First id of the clients' requests; the proxy's own have strings.
-const FIRST_ID: u64 = 1;
 /// Requests that are on the wire at a time, apart from streams of changes.
 const MAX_ON_THE_WIRE: usize = 512;
 /// Requests under way, those on the wire and those that wait.
@@ -61,7 +59,7 @@ impl fmt::Debug for Carrier {
 impl Carrier {
     /// Carries messages to the server that has introduced itself so, until the proxy stops.
     pub(super) fn start(remote: &Arc<Shared>, introduction: InitializeResult) -> Arc<Self> {
-        let clients = relay::Shared::new(FIRST_ID, remote.limits, remote.wait);
+        let clients = relay::Shared::new(relay::Ids::Unguessable, remote.limits, remote.wait);
         let outbox = Arc::new(Outbox::default());
         clients.connected(Arc::clone(&outbox), introduction, None);
         let carrier = Arc::new(Self {

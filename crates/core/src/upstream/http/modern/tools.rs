@@ -8,11 +8,10 @@ use std::{
 };
 
 use memchr::memmem;
-use serde_json::Value;
 
 use crate::{
     jsonrpc::{Cuts, Message, Span, decode_string, elements, find_member},
-    protocol::header::annotation::{InvalidAnnotation, MirroredParameter, mirrored_parameters},
+    protocol::header::annotation::{InvalidAnnotation, MirroredParameter, parameters_of},
 };
 
 /// The request whose results are looked at.
@@ -75,9 +74,8 @@ fn learn(
     let member = |name| find_member(response.bytes(), tool, name);
     let name = member("name").and_then(|span| decode_string(response.text(span)));
     let name = name.unwrap_or_default();
-    let schema = member("inputSchema")
-        .and_then(|span| serde_json::from_slice::<Value>(response.text(span)).ok());
-    match mirrored_parameters(&schema.unwrap_or_default()) {
+    let schema = member("inputSchema").map(|span| response.text(span));
+    match parameters_of(schema.unwrap_or_default()) {
         Ok(parameters) if parameters.is_empty() => {
             known.remove(&name);
         }

@@ -1,0 +1,74 @@
+//! Names that other readers of JSON may take for one name: Go's `encoding/json` and others compare
+//! them without regard to case, and what is written in C may see them end at a NUL.
+
+/// Longest name that is compared; the names that matter are shorter.
+pub(super) const LONGEST: usize = 64;
+
+/// Whether a name is not among those that are known, and may be taken for one of them. It may be
+/// cut at [`LONGEST`] bytes.
+#[inline]
+pub(super) fn folds_to(name: &[u8], known: &[&str]) -> bool {
+    if name.len() > LONGEST {
+        return false;
+    }
+    if name.iter().all(|byte| matches!(byte, 1..=0x7f)) {
+        return known.iter().any(|known| {
+            known.len() == name.len()
+                && known.as_bytes().eq_ignore_ascii_case(name)
+                && known.as_bytes() != name
+        });
+    }
+    folds_to_beyond_ascii(name, known)
+}
+
+#[cold]
+fn folds_to_beyond_ascii(name: &[u8], known: &[&str]) -> bool {
+    let text = String::from_utf8_lossy(name);
+    let folded: String = text.chars().take_while(|&letter| letter != '\0').map(fold).collect();
+    known.iter().any(|known| known.eq_ignore_ascii_case(&folded))
+}
+
+/// The ASCII letter that some rule of comparison takes this one for: the long s and the sign of
+/// Kelvin by Unicode's simple folding, the two i of Turkish by Java's.
+fn fold(letter: char) -> char {
+    match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        '\u{130}' | '\u{131}' => 'i',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_another_reader_takes_for_a_known_one_are_told() {
+        let known = ["id", "uri", "params", "progressToken", "task", "_meta"];
+        for name in [
+            "ID",
+            "Id",
+            "iD",
+            "\u{131}d",
+            "\u{130}D",
+            "URI",
+            "Params",
+            "param\u{17f}",
+            "progresstoken",
+            "ProgressToken",
+            "progressTo\u{212a}en",
+            "ta\u{17f}\u{212a}",
+            "id\0",
+            "id\0\0",
+            "ID\0x",
+            "_Meta",
+        ] {
+            assert!(folds_to(name.as_bytes(), &known), "{name:?}");
+        }
+        for name in ["id", "uri", "_meta", "idx", "i", "", "\0id", "ids", "\u{e9}d", "identity"] {
+            assert!(!folds_to(name.as_bytes(), &known), "{name:?}");
+        }
+        assert!(!folds_to(&[b'I'; LONGEST + 1], &known));
+    }
+}
