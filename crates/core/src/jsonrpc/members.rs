@@ -62,6 +62,68 @@ pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
     })
 }
 
+/// An element of a list, and the value of the member that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Element {
+    pub(crate) whole: Span,
+    pub(crate) name: Option<Span>,
+}
+
+/// The elements of the array in the member `list` of an object, each with the value of its member
+/// `name`; the other members of the object go to `other`. Everything is walked over once.
+pub(crate) fn named_elements<'a>(
+    text: &'a [u8],
+    object: Span,
+    (list, name): (&str, &str),
+    mut other: impl FnMut(Entry<'a>),
+) -> Option<Vec<Element>> {
+    let mut scanner = Scanner::within(text, object)?;
+    let mut walk = scanner.enter_object().ok()?;
+    let mut found = None;
+    while let Some(key) = scanner.next_key(&mut walk).ok()? {
+        let is_list = key.is(list);
+        if is_list && scanner.peek() == Some(b'[') {
+            found = Some(list_elements(&mut scanner, name)?);
+            continue;
+        }
+        let value = scanner.value().ok()?;
+        if is_list {
+            found = None;
+        }
+        other(Entry { key, value });
+    }
+    found
+}
+
+fn list_elements(scanner: &mut Scanner<'_>, name: &str) -> Option<Vec<Element>> {
+    scanner.expect(b'[', "an array").ok()?;
+    let mut found = Vec::new();
+    while scanner.peek() != Some(b']') {
+        if !found.is_empty() {
+            scanner.expect(b',', "the end of the array").ok()?;
+        }
+        found.push(element(scanner, name)?);
+    }
+    scanner.expect(b']', "the end of the array").ok()?;
+    Some(found)
+}
+
+fn element(scanner: &mut Scanner<'_>, name: &str) -> Option<Element> {
+    if scanner.peek() != Some(b'{') {
+        return Some(Element { whole: scanner.value().ok()?, name: None });
+    }
+    let start = scanner.at();
+    let mut walk = scanner.enter_object().ok()?;
+    let mut named = None;
+    while let Some(key) = scanner.next_key(&mut walk).ok()? {
+        let value = scanner.value().ok()?;
+        if key.is(name) {
+            named = Some(value);
+        }
+    }
+    Some(Element { whole: Span::new(start, scanner.at()), name: named })
+}
+
 /// Cuts parts out of one object or array, with the right commas. Every member or element has to be
 /// named in its order, as one that stays or as one that goes. Edits come in ascending order, also
 /// if those inside of a part that stays are made after that is said.
@@ -105,7 +167,7 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::*;
-    use crate::jsonrpc::Assembly;
+    use crate::jsonrpc::{Assembly, find_member};
 
     fn without(text: &str, goes: impl Fn(usize) -> bool) -> String {
         let source = Bytes::copy_from_slice(text.as_bytes());
@@ -161,6 +223,36 @@ mod tests {
         assert_eq!(found, [&b"1"[..], br#""a]""#, b"[2,[]]", b"{}"]);
         assert_eq!(elements(b"[]", Span::new(0, 2)).count(), 0);
         assert_eq!(elements(b"{}", Span::new(0, 2)).count(), 0);
+    }
+
+    #[test]
+    fn a_list_is_walked_over_once_as_piece_by_piece() {
+        for text in [
+            r#"{"a":1,"list":[{"name":"x","b":[{"name":2}]} , 7,{"c":1}, {"name":1,"name":"y"}],"z":{}}"#,
+            r#"{"list":[]}"#,
+            r#"{"list":[ ] , "a":2}"#,
+            r#"{"list":{"name":1}}"#,
+            r#"{"list":[{"name":1}],"list":[2]}"#,
+            r#"{"list":[1],"list":null}"#,
+            r#"{"\u006cist":[{"n\u0061me":1}]}"#,
+            "{}",
+            "[]",
+        ] {
+            let whole = Span::new(0, text.len());
+            let mut others = Vec::new();
+            let other = |entry: Entry<'_>| others.push(entry.value);
+            let found = named_elements(text.as_bytes(), whole, ("list", "name"), other);
+            let list = find_member(text.as_bytes(), whole, "list");
+            let list = list.filter(|span| span.of(text.as_bytes()).starts_with(b"["));
+            let expected = list.map(|list| {
+                let spans = elements(text.as_bytes(), list);
+                let name = |whole| find_member(text.as_bytes(), whole, "name");
+                spans.map(|whole| Element { whole, name: name(whole) }).collect::<Vec<_>>()
+            });
+            assert_eq!(found, expected, "{text}");
+            let rest = members(text.as_bytes(), whole).filter(|entry| !entry.is("list"));
+            assert!(rest.map(|entry| entry.value).all(|value| others.contains(&value)), "{text}");
+        }
     }
 
     proptest! {

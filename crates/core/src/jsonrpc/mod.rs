@@ -20,7 +20,7 @@ pub(crate) use error::{Code, ErrorBody};
 pub(crate) use fingerprint::{Fingerprint, Fingerprints};
 pub(crate) use id::{IdKey, Raw};
 pub(crate) use json::{Span, decode_string, find_member, find_removal, string_text};
-pub(crate) use members::{Cuts, Entry, elements, members};
+pub(crate) use members::{Cuts, Element, Entry, elements, members, named_elements};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape, spliced};
 
 #[cfg(test)]

@@ -8,14 +8,16 @@ use tokio::time::timeout;
 use super::{
     ask::Answer,
     cursor::{Cursor, Place, ServerTag},
-    lists::{Entry, Kind, Listed, MAX_BYTES, MAX_ENTRIES, Page, Part, fold, result},
+    lists::{Kind, Listed, MAX_BYTES, MAX_ENTRIES, Page, Part, fold, result},
     names::{is_cut, outward, spliced},
     party::Party,
     route::{listing, paged},
     server::{Roster, Server},
 };
 use crate::{
-    jsonrpc::{Code, ErrorBody, Message, decode_string, escape, find_member, string_text},
+    jsonrpc::{
+        Code, Element as Entry, ErrorBody, Message, decode_string, escape, find_member, string_text,
+    },
     relay::Reply,
 };
 

@@ -463,8 +463,9 @@ impl Asking for Member {
 
     fn ask<'a>(&'a self, server: &'a Arc<Server>, request: Message) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            // What has failed is tried again by whoever mends it.
-            self.begin(server, !self.is_told());
+            // What a list has lacked is tried again by whoever mends it.
+            let missed = self.lock().leg(server).is_some_and(|leg| leg.missed.is_some());
+            self.begin(server, !missed || !self.is_told());
             let opening = |leg: &Leg| Arc::ptr_eq(&leg.server, server) && leg.is_opening();
             self.settled(Instant::now() + server.patience(), opening).await;
             let connection = self.lock().leg(server).and_then(|leg| leg.open().cloned());

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use super::cursor::Place;
-use crate::jsonrpc::{Message, Span, elements, find_member, members, string_text};
+use crate::jsonrpc::{Element as Entry, Message, named_elements, string_text};
 
 /// Most entries of one page: many clients read only the first.
 pub(super) const MAX_ENTRIES: usize = 1_000;
@@ -92,34 +92,25 @@ pub(super) struct Page {
     public: bool,
 }
 
-/// An entry of a page.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    whole: Span,
-    /// The value of what names it.
-    name: Option<Span>,
-}
-
 impl Page {
     /// Reads a page; `None` if it is none.
     pub(super) fn of(response: Message, listed: Listed, asked: Option<Vec<u8>>) -> Option<Self> {
-        let bytes = response.bytes();
-        let (mut list, mut next, mut ttl, mut public) = (None, None, None, false);
-        for member in members(bytes, response.result()?) {
-            if member.is(listed.key) {
-                list = Some(member.value);
-            } else if member.is("nextCursor") {
-                next = Some(response.text(member.value)).filter(|raw| raw.starts_with(b"\""));
-            } else if member.is("ttlMs") {
-                ttl = std::str::from_utf8(response.text(member.value)).ok()?.parse().ok();
-            } else if member.is("cacheScope") {
-                public = response.text(member.value) == br#""public""#;
-            }
-        }
-        let list = list.filter(|span| response.text(*span).starts_with(b"["))?;
-        let entries = elements(bytes, list)
-            .map(|whole| Entry { whole, name: find_member(bytes, whole, listed.named_by) })
-            .collect();
+        let (mut next, mut ttl, mut public) = (None, None, false);
+        let entries = named_elements(
+            response.bytes(),
+            response.result()?,
+            (listed.key, listed.named_by),
+            |member| {
+                let raw = response.text(member.value);
+                if member.is("nextCursor") {
+                    next = Some(raw).filter(|raw| raw.starts_with(b"\""));
+                } else if member.is("ttlMs") {
+                    ttl = std::str::from_utf8(raw).ok().and_then(|raw| raw.parse().ok());
+                } else if member.is("cacheScope") {
+                    public = raw == br#""public""#;
+                }
+            },
+        )?;
         let next = next.map(<[u8]>::to_vec);
         Some(Self { response, asked, entries, next, ttl, public })
     }

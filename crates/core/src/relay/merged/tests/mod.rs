@@ -1,5 +1,6 @@
 //! The endpoint with servers whose parts the tests play.
 
+mod interleavings;
 mod policy;
 mod scripted;
 
@@ -71,6 +72,18 @@ async fn one_that_is_down_is_left_out_and_comes_back() {
     client.hears("notifications/tools/list_changed").await;
     let result = client.ask("tools/list", json!({})).await;
     assert_eq!(names(&result, "tools"), ["a__tool0", "b__tool0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_failed_a_call_is_tried_again_for_the_next_list() {
+    let endpoint = Endpoint::new([Scripted::lazy("a", 1)]);
+    endpoint.server("a").refuse(true);
+    let mut client = endpoint.client().await;
+    client.initialize().await;
+    client.fail("tools/call", call("a__tool0")).await;
+    endpoint.server("a").refuse(false);
+    let result = client.ask("tools/list", json!({})).await;
+    assert_eq!(names(&result, "tools"), ["a__tool0"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -49,7 +49,7 @@ pub(super) fn names(result: &Value, key: &str) -> Vec<String> {
 pub(super) struct Server {
     name: String,
     lazy: bool,
-    tools: Vec<String>,
+    tools: Mutex<Vec<String>>,
     uris: Vec<String>,
     templates: Vec<String>,
     hangs: AtomicBool,
@@ -72,7 +72,7 @@ impl Server {
         Self {
             name: name.to_owned(),
             lazy: false,
-            tools: tools.collect(),
+            tools: Mutex::new(tools.collect()),
             uris: Vec::new(),
             templates: Vec::new(),
             hangs: AtomicBool::default(),
@@ -115,6 +115,18 @@ impl Server {
         for (request, reply) in held {
             self.answer(&request, reply);
         }
+    }
+
+    /// It has other tools, and says so.
+    pub(super) fn offer(&self, tools: usize) {
+        *self.tools.lock().unwrap() = (0..tools).map(|tool| format!("tool{tool}")).collect();
+        self.says(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+    }
+
+    /// Its tools, as they are called at the merged endpoint.
+    pub(super) fn offered(&self) -> Vec<String> {
+        let tools = self.tools.lock().unwrap();
+        tools.iter().map(|tool| format!("{}__{tool}", self.name)).collect()
     }
 
     /// Whether it lets nobody connect.
@@ -188,7 +200,7 @@ impl Server {
             "initialize" => json!({"protocolVersion": "2025-11-25", "capabilities": all,
                 "serverInfo": {"name": self.name, "version": "1"}}),
             "server/discover" => json!({"supportedVersions": ["2026-07-28"], "capabilities": all}),
-            "tools/list" => Self::page("tools", &self.tools, "name", params),
+            "tools/list" => Self::page("tools", &self.tools.lock().unwrap(), "name", params),
             "prompts/list" => Self::page("prompts", &[], "name", params),
             "resources/list" => Self::page("resources", &self.uris, "uri", params),
             "resources/templates/list" => {
