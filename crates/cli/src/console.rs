@@ -1,4 +1,5 @@
-//! What the process says outside its log: help, version and usage errors.
+//! What the process says outside its log: help, version and usage errors at once, and lines of a
+//! proxy that runs without waiting for whoever reads them.
 
 use std::io::{self, Write};
 
@@ -10,6 +11,16 @@ pub(crate) fn print(text: &str) {
 /// Writes a line to stderr.
 pub(crate) fn complain(text: &str) {
     write(&mut io::stderr().lock(), &format!("{text}\n"));
+}
+
+/// A line on stdout of a proxy that runs.
+pub(crate) fn say(line: &str) {
+    tracing::info!(target: "mcp_proxy::console", "{line}");
+}
+
+/// A line on stderr of a proxy that runs.
+pub(crate) fn warn(line: &str) {
+    tracing::error!(target: "mcp_proxy::console_error", "{line}");
 }
 
 fn write(output: &mut impl Write, text: &str) {

@@ -18,7 +18,7 @@ use crate::{
     signal::Signals,
 };
 
-const STOPPING: &str = "received shutdown signal; shutting down\n";
+const STOPPING: &str = "received shutdown signal; shutting down";
 
 /// Serves as the options say; so ends the process.
 pub(crate) fn run(options: Options) -> Ending {
@@ -35,7 +35,7 @@ pub(crate) fn run(options: Options) -> Ending {
         Err(error) => Err(error.to_string()),
     };
     outcome.unwrap_or_else(|error| {
-        console::complain(&format!("could not start the proxy: {error}"));
+        console::warn(&format!("could not start the proxy: {error}"));
         Ending::Failure
     })
 }
@@ -49,6 +49,9 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 }
 
 async fn serve(options: Options) -> Result<Ending, String> {
+    // The first process of a container has nobody else to do it.
+    #[cfg(target_os = "linux")]
+    drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
         return serve_stdio(config).await;
     }
@@ -59,14 +62,14 @@ async fn serve(options: Options) -> Result<Ending, String> {
         started = start(options.proxy) => started?,
         // The child was started with the future that is dropped here, and is killed with it.
         () = signals.next() => {
-            console::print(STOPPING);
+            console::say(STOPPING);
             return Ok(Ending::Success);
         }
     };
     let opened = tokio::select! {
         opened = open_tunnel(&proxy, options.tunnel) => opened,
         () = signals.next() => {
-            console::print(STOPPING);
+            console::say(STOPPING);
             return Ok(stop(proxy, None, &mut signals, budget).await);
         }
     };
@@ -79,11 +82,11 @@ async fn serve(options: Options) -> Result<Ending, String> {
     };
     tokio::select! {
         () = signals.next() => {
-            console::print(STOPPING);
+            console::say(STOPPING);
             Ok(stop(proxy, tunnel, &mut signals, budget).await)
         }
         cause = proxy.ended(), if exit_on_child_death => {
-            console::complain(&format!("the proxy ends: {cause}"));
+            console::warn(&format!("the proxy ends: {cause}"));
             stop(proxy, tunnel, &mut signals, budget).await;
             Ok(Ending::Failure)
         }
@@ -97,7 +100,7 @@ async fn serve_stdio(config: &RemoteConfig) -> Result<Ending, String> {
     match server.run_on_standard_streams(signals.next()).await {
         Ok(()) => Ok(Ending::Success),
         Err(interrupted) => {
-            console::complain(&format!("the proxy ends: {interrupted}"));
+            console::warn(&format!("the proxy ends: {interrupted}"));
             Ok(Ending::Failure)
         }
     }
@@ -142,12 +145,13 @@ async fn start(config: ProxyConfig) -> Result<Proxy, String> {
     let connecting = Proxy::connect_guarded(config, guard::start());
     let connected = connecting.await.map_err(|error| error.to_string())?;
     let server = connected.server_name();
-    console::print(&format!("starting server on port {port}\n"));
+    console::say(&format!("starting server on port {port}"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;
-    console::print(&announcement.text(&Listening {
+    let announced = announcement.text(&Listening {
         address: proxy.address(),
         metrics: proxy.metrics_address(),
         server: server.as_deref(),
-    }));
+    });
+    console::say(announced.trim_end_matches('\n'));
     Ok(proxy)
 }

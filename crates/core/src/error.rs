@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 #[non_exhaustive]
 pub enum Error {
     /// The server's command could not be run.
-    #[error("could not run {command:?}: {}", spawn_problem(.source))]
+    #[error("could not run {command:?}: {}", spawn_problem(.command, .source))]
     Spawn {
         /// The program, as configured.
         command: String,
@@ -32,8 +32,9 @@ pub enum Error {
     /// The server did not answer the handshake in time.
     #[error(
         "the MCP server {command:?} did not answer {request:?} within {} ms; \
-         --connectionTimeout sets the limit",
-        .limit.as_millis()
+         --connectionTimeout sets the limit{}",
+        .limit.as_millis(),
+        .hint.map(|hint| format!(". {hint}")).unwrap_or_default()
     )]
     HandshakeTimeout {
         /// The program, as configured.
@@ -42,6 +43,8 @@ pub enum Error {
         request: &'static str,
         /// The limit that passed.
         limit: Duration,
+        /// What may help.
+        hint: Option<&'static str>,
     },
     /// The server answered the handshake with an error or with nonsense.
     #[error("the MCP server {command:?} refused {request:?}: {reason}")]
@@ -91,8 +94,13 @@ pub enum Error {
     Tls(String),
 }
 
-fn spawn_problem(source: &io::Error) -> String {
+fn spawn_problem(command: &str, source: &io::Error) -> String {
     match source.kind() {
+        io::ErrorKind::NotFound if command.trim().contains(char::is_whitespace) => {
+            "command not found (ENOENT). It is one word that holds spaces: write the program and \
+             its arguments as separate words, or add --shell"
+                .to_owned()
+        }
         io::ErrorKind::NotFound => "command not found (ENOENT)".to_owned(),
         io::ErrorKind::PermissionDenied => "it is not executable (EACCES)".to_owned(),
         _ => source.to_string(),

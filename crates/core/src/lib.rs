@@ -33,6 +33,8 @@ pub use relay::{
     Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Unsent, Wish,
     untagged,
 };
+#[cfg(target_os = "linux")]
+pub use runtime::orphans::reap_orphans;
 pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.

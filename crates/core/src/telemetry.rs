@@ -34,6 +34,11 @@ macro_rules! console_error {
     ($($text:tt)+) => { ::tracing::error!(target: "mcp_proxy::console_error", $($text)+) };
 }
 
+/// Prints a line on standard error that is a warning.
+macro_rules! console_warn {
+    ($($text:tt)+) => { ::tracing::warn!(target: "mcp_proxy::console_error", $($text)+) };
+}
+
 /// Notes a message on its way, and whose it is; costs nothing unless somebody listens.
 macro_rules! traffic {
     ($direction:literal, $bytes:expr) => {
@@ -51,7 +56,7 @@ macro_rules! traffic {
     };
 }
 
-pub(crate) use {console, console_error, traffic};
+pub(crate) use {console, console_error, console_warn, traffic};
 
 /// Enough of a session's id to tell it from others.
 pub(crate) fn short(session: Option<Uuid>) -> String {

@@ -5,6 +5,7 @@
 //! are shown with `--debug` only, whatever those say. With `--logFormat json` every line of stderr
 //! is an object.
 
+mod background;
 mod lines;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -23,6 +24,7 @@ use tracing_subscriber::{
 };
 
 use crate::paint::Paint;
+use background::Background;
 use lines::Line;
 
 /// What our own targets begin with.
@@ -84,25 +86,37 @@ pub(crate) struct Logging {
     pub(crate) format: Format,
 }
 
-/// What has to live as long as something may be logged.
-#[derive(Debug, Default)]
+/// What has to live as long as something may be logged; waits for the last lines when it is dropped.
 pub(crate) struct Installed {
+    outputs: [Background; 2],
     #[cfg(feature = "otlp")]
     _exporter: Option<otlp::Exporter>,
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        self.outputs.iter().for_each(Background::flush);
+    }
 }
 
 /// Installs the subscriber of the process; a second call changes nothing.
 pub(crate) fn install(logging: Logging) -> Installed {
     let directives = env::var("RUST_LOG").ok();
     let log = Log { directives, logging, paint: Paint::for_output(&io::stderr()) };
-    let subscriber = subscriber(&log, io::stdout, io::stderr);
+    let outputs = [Background::new(io::stdout()), Background::new(io::stderr())];
+    let [stdout, stderr] = outputs.clone();
+    let subscriber = subscriber(&log, stdout, stderr);
     #[cfg(feature = "otlp")]
     if let Some((layer, exporter)) = otlp::layer() {
         drop(subscriber.with(layer).try_init());
-        return Installed { _exporter: Some(exporter) };
+        return Installed { outputs, _exporter: Some(exporter) };
     }
     drop(subscriber.try_init());
-    Installed::default()
+    Installed {
+        outputs,
+        #[cfg(feature = "otlp")]
+        _exporter: None,
+    }
 }
 
 /// How the log is written.

@@ -31,7 +31,18 @@ impl Launch {
 
     /// The proxy on loopback in front of this command.
     pub(crate) fn of(child: &[&str]) -> Self {
-        let mut command = Command::new(binary());
+        Self::by(Command::new(binary()), child)
+    }
+
+    /// The same; the proxy is given the orphans of its server, as the first process of a container
+    /// is.
+    pub(crate) fn adopting(child: &[&str]) -> Self {
+        let mut command = Command::new(fixture());
+        command.arg("adopts").arg(binary());
+        Self::by(command, child)
+    }
+
+    fn by(mut command: Command, child: &[&str]) -> Self {
         command
             .args(["--port", "0", "--host", "127.0.0.1"])
             .stdin(Stdio::null())

@@ -67,11 +67,8 @@ impl LineBuffer {
 pub(crate) enum Line {
     /// Starts like a message; white space around it is cut.
     Candidate(Bytes),
-    /// Has something in front of what starts like a message, as some loggers do.
-    Prefixed {
-        noise: Bytes,
-        candidate: Bytes,
-    },
+    /// May hold a message among other text; white space around it is cut.
+    Mixed(Bytes),
     /// Holds no message.
     Noise(Bytes),
     Blank,
@@ -81,15 +78,13 @@ pub(crate) enum Line {
 pub(crate) fn classify(mut text: Bytes) -> Line {
     text.truncate(text.trim_ascii_end().len());
     text.advance(text.len() - text.trim_ascii_start().len());
-    match (text.first(), memchr::memchr(b'{', &text)) {
-        (None, _) => Line::Blank,
-        (Some(b'{'), _) => Line::Candidate(text),
-        (Some(b'['), _)
-            if text.ends_with(b"]") && text[1..].trim_ascii_start().starts_with(b"{") =>
-        {
+    match text.first() {
+        None => Line::Blank,
+        Some(b'{') => Line::Candidate(text),
+        Some(b'[') if text.ends_with(b"]") && text[1..].trim_ascii_start().starts_with(b"{") => {
             Line::Candidate(text)
         }
-        (_, Some(at)) => Line::Prefixed { noise: text.slice(..at), candidate: text.slice(at..) },
-        (_, None) => Line::Noise(text),
+        Some(_) if memchr::memchr(b'{', &text).is_some() => Line::Mixed(text),
+        Some(_) => Line::Noise(text),
     }
 }

@@ -1,6 +1,6 @@
 //! Small raw JSON values that outlive the message they came in.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::json::decode_string;
 
@@ -64,9 +64,115 @@ impl IdKey {
     }
 }
 
+impl IdKey {
+    /// The same value as text, or as a number: some servers answer `1` with `"1"`.
+    pub(crate) fn other_spelling(&self) -> Option<Self> {
+        /// Above it a float is no longer one number.
+        const MOST: f64 = 9_007_199_254_740_991.0;
+        match self {
+            Self::Text(text) => {
+                own_number(text.as_bytes()).map(|_| Self::of(text.trim().as_bytes()))
+            }
+            Self::Number(bits) => {
+                let value = f64::from_bits(*bits);
+                let is_whole = value.fract() == 0.0 && (0.0..=MOST).contains(&value);
+                is_whole.then(|| Self::Text(format!("{value:.0}")))
+            }
+        }
+    }
+}
+
+/// Whether an answer's id is that of a request, exactly or in another spelling.
+pub(crate) fn echoes(answered: &[u8], asked: &[u8]) -> bool {
+    let (answered, asked) = (IdKey::of(answered), IdKey::of(asked));
+    answered == asked || answered.other_spelling().is_some_and(|other| other == asked)
+}
+
+/// The number that a peer gives back for one of ours, however it spells it: `7`, `7.0`, `"7"`.
+pub(crate) fn own_number(raw: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(raw).ok()?;
+    text.parse().ok().or_else(|| respelled(raw))
+}
+
+#[cold]
+fn respelled(raw: &[u8]) -> Option<u64> {
+    /// Above it a float is no longer one number.
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    let text = decode_string(raw).map_or_else(|| String::from_utf8_lossy(raw), Cow::Owned);
+    let text = text.trim();
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let by_value = || {
+        let value = text.parse::<f64>().ok()?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked here")]
+        (value.fract() == 0.0 && (0.0..=MOST).contains(&value)).then_some(value as u64)
+    };
+    text.parse().ok().or_else(by_value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_of_ours_is_known_in_any_spelling() {
+        for spelling in [
+            "7",
+            "7.0",
+            "7.000",
+            "7e0",
+            "70e-1",
+            "0.7e1",
+            "\"7\"",
+            "\"7.0\"",
+            "\" 7 \"",
+            "\"\\u0037\"",
+        ] {
+            assert_eq!(own_number(spelling.as_bytes()), Some(7), "{spelling}");
+        }
+        assert_eq!(own_number(b"18446744073709551615"), Some(u64::MAX));
+        for other in [
+            "null",
+            "true",
+            "7.5",
+            "-7",
+            "\"seven\"",
+            "\"\"",
+            "\"-7\"",
+            "\"inf\"",
+            "1e300",
+            "\"7a\"",
+            "{}",
+        ] {
+            assert_eq!(own_number(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_echoed_in_another_spelling() {
+        for (answered, asked) in [
+            ("1", "1"),
+            ("\"1\"", "1"),
+            ("1", "\"1\""),
+            ("1.0", "1"),
+            ("\"1.0\"", "1"),
+            ("1e0", "\"1\""),
+            ("\"a\"", "\"\\u0061\""),
+        ] {
+            assert!(echoes(answered.as_bytes(), asked.as_bytes()), "{answered} {asked}");
+        }
+        for (answered, asked) in [
+            ("2", "1"),
+            ("\"a\"", "1"),
+            ("null", "0"),
+            ("\"\"", "0"),
+            ("1.5", "\"1\""),
+            ("-1", "1"),
+        ] {
+            assert!(!echoes(answered.as_bytes(), asked.as_bytes()), "{answered} {asked}");
+        }
+    }
 
     #[test]
     fn spellings_of_one_value_are_one_key() {

@@ -10,4 +10,4 @@ pub(crate) use log_level::LogLevel;
 pub(crate) use method::{List, Method, Notification};
 pub(crate) use resource::{MAX_URI, covers};
 pub use version::MODERN;
-pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, primes_streams};
+pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, older_versions, primes_streams};

@@ -14,6 +14,18 @@ pub(crate) fn is_legacy(version: &str) -> bool {
     LEGACY.contains(&version)
 }
 
+/// The older handshake revisions that a server is asked for which has refused the newest one, in
+/// this order: the newest that its refusal names, then those that most servers know.
+pub(crate) fn older_versions(refusal: &str) -> Vec<&'static str> {
+    let older = || LEGACY.into_iter().filter(|version| *version != LATEST_LEGACY);
+    let named = older().find(|version| refusal.contains(version));
+    let usual = older().filter(|version| USUAL.contains(version) && named != Some(*version));
+    named.into_iter().chain(usual).collect()
+}
+
+/// Revisions of which many servers know one and no newer one.
+const USUAL: [&str; 2] = ["2025-03-26", "2024-11-05"];
+
 /// The handshake revisions as a refusal lists them.
 pub(crate) fn legacy_list() -> String {
     LEGACY.join(", ")
@@ -23,4 +35,26 @@ pub(crate) fn legacy_list() -> String {
 /// older ones fail on it (MCP 2025-11-25, transports, "Sending Messages" 6).
 pub(crate) fn primes_streams(version: &str) -> bool {
     version == LATEST_LEGACY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_refusal_names_is_asked_for_first() {
+        for (refusal, asked) in [
+            (r#"{"supported":["2024-11-05"]}"#, &["2024-11-05", "2025-03-26"][..]),
+            (
+                r#"{"supported":["2024-11-05","2025-06-18"]}"#,
+                &["2025-06-18", "2025-03-26", "2024-11-05"],
+            ),
+            ("use 2025-03-26, not 2025-11-25", &["2025-03-26", "2024-11-05"]),
+            ("only 2024-10-07", &["2024-10-07", "2025-03-26", "2024-11-05"]),
+            ("unsupported", &["2025-03-26", "2024-11-05"]),
+            ("2025-11-25", &["2025-03-26", "2024-11-05"]),
+        ] {
+            assert_eq!(older_versions(refusal), asked, "{refusal}");
+        }
+    }
 }

@@ -11,7 +11,11 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{Principal, Reply, Sink};
-use crate::{era::modern_server::Call, jsonrpc::Message, protocol::List};
+use crate::{
+    era::modern_server::Call,
+    jsonrpc::{Code, Kind, Message, own_number},
+    protocol::List,
+};
 
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
@@ -255,6 +259,22 @@ impl Exchanges {
             exchange.asked = asks.then_some(now);
             exchange.heard = true;
         }
+    }
+
+    /// The exchange that a response belongs to, if it can be told: an error without an id is for the
+    /// one exchange under way. A server that does not know a method of a notification may say so,
+    /// too, and that is nobody's failure.
+    pub(super) fn answered_by(&self, response: &Message) -> Option<u64> {
+        let id = response.id().filter(|id| *id != b"null");
+        if id.is_some() || response.kind() != Kind::Error {
+            return id.and_then(own_number);
+        }
+        if response.error_code() == Some(Code::MethodNotFound.number().into()) {
+            return None;
+        }
+        let mut under_way = self.table.keys();
+        let first = under_way.next().copied();
+        first.filter(|_| under_way.next().is_none())
     }
 
     /// Whose call it is.

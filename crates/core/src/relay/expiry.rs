@@ -36,7 +36,7 @@ impl Shared {
     }
 
     /// Fails what is overdue; `false` when nothing is left to watch.
-    fn sweep(&self, limits: Limits) -> bool {
+    pub(super) fn sweep(&self, limits: Limits) -> bool {
         let mut state = self.lock();
         let (mut late, mut unheard) = (Vec::new(), false);
         for (id, exchange, limit) in state.exchanges.remove_overdue(limits) {

@@ -1,6 +1,6 @@
 //! The answering half of one exchange.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use tracing::Span;
@@ -8,7 +8,7 @@ use tracing::Span;
 use super::{Outgoing, Sink};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
-    jsonrpc::{Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
+    jsonrpc::{self, Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
     metrics::{Call, Outcome},
     runtime::seats::Seat,
     telemetry::traffic,
@@ -174,18 +174,20 @@ impl Reply {
 
     /// The same, for a response that is stored elsewhere as this event.
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
-        let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
-        let edits = [Edit { span, with: self.id.as_bytes() }];
+        let Some(sink) = self.sink.take() else { return };
+        let (span, id) = place_of_id(response, &self.id);
+        let edits = [Edit { span, with: &id }];
         write(&*sink, Outgoing::of(response, &edits, true).stored_as(event_id));
         self.answered(response);
     }
 
     /// Passes the upstream's response on under the client's own id, with other changes too.
     pub(super) fn rewritten(mut self, response: &Message, changes: Vec<Edit<'_>>) {
-        let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
-        let id = self.id.clone();
+        let Some(sink) = self.sink.take() else { return };
+        let own = self.id.clone();
+        let (span, id) = place_of_id(response, &own);
         let mut edits: Vec<Edit<'_>> = changes;
-        edits.push(Edit { span, with: id.as_bytes() });
+        edits.push(Edit { span, with: &id });
         edits.sort_by_key(Edit::place);
         write(&*sink, Outgoing::of(response, &edits, true));
         self.answered(response);
@@ -205,8 +207,9 @@ impl Reply {
 
     /// Passes the upstream's result on with these changes, and under the client's own id.
     pub(crate) fn patched(mut self, response: &Message, patches: &[Patch]) {
-        let (Some(sink), Some(span)) = (self.sink.take(), response.id_span()) else { return };
-        let id = Edit { span, with: self.id.as_bytes() };
+        let Some(sink) = self.sink.take() else { return };
+        let (span, id) = place_of_id(response, &self.id);
+        let id = Edit { span, with: &id };
         let mut edits = Vec::with_capacity(patches.len() + 1);
         let before = patches.partition_point(|patch| patch.span.start < span.start);
         edits.extend(patches[..before].iter().map(Patch::edit));
@@ -265,6 +268,16 @@ impl Reply {
             call.end(outcome);
         }
     }
+}
+
+/// Where the client's id goes in a response, and what is written there: an error may have none.
+fn place_of_id<'a>(response: &Message, id: &'a Raw) -> (jsonrpc::Span, Cow<'a, [u8]>) {
+    if let Some(span) = response.id_span() {
+        return (span, id.as_bytes().into());
+    }
+    let start = memchr::memchr(b'{', response.bytes()).map_or(0, |brace| brace + 1);
+    let member = [b"\"id\":", id.as_bytes(), b","].concat();
+    (jsonrpc::Span::new(start, start), member.into())
 }
 
 pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
-    jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape},
+    jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape, own_number},
     protocol::{LogLevel, Method, Notification},
     runtime::lock::{Mutex, MutexGuard},
     telemetry::traffic,
@@ -207,9 +207,11 @@ impl Shared {
     }
 
     fn receive_response(&self, response: &Message) {
-        let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
-        let found = id.and_then(|id| Some((id, state.exchanges.remove(id)?)));
+        let found = state
+            .exchanges
+            .answered_by(response)
+            .and_then(|id| Some((id, state.exchanges.remove(id)?)));
         let Some((id, exchange)) = found else {
             tracing::debug!("the server answered a request that is not under way");
             return;
@@ -244,7 +246,7 @@ impl Shared {
 
     /// Takes the refusal of a request that a server of another era did not understand.
     pub(crate) fn refused(&self, refusal: &Message) {
-        let id = refusal.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let id = refusal.id().and_then(own_number);
         let mut state = self.lock();
         match id.and_then(|id| state.exchanges.give_up(id)) {
             None => {
@@ -261,11 +263,12 @@ impl Shared {
         }
     }
 
-    fn receive_notification(&self, notification: &Message) {
+    /// `on` is the request on whose stream it came, where each has its own.
+    pub(super) fn receive_notification(&self, notification: &Message, on: Option<u64>) {
         let mut state = self.lock();
         if Notification::of(&notification.method()) == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
-            let id = token.and_then(|token| std::str::from_utf8(token).ok()?.parse().ok());
+            let id = token.and_then(own_number);
             if let Some(reply) = id.and_then(|id| state.exchanges.progressed(id, notification)) {
                 reply.progress(notification);
             }
@@ -273,7 +276,7 @@ impl Shared {
         }
         traffic!("<-", notification.bytes());
         if self.is_modern() {
-            return self.receive_modern(state, notification);
+            return self.receive_modern(state, notification, on);
         }
         let audience = state.audience(notification);
         drop(state);
@@ -306,7 +309,7 @@ impl Listener for Shared {
     fn receive(&self, message: &Message) {
         match message.kind() {
             Kind::Result | Kind::Error => self.receive_response(message),
-            Kind::Notification => self.receive_notification(message),
+            Kind::Notification => self.receive_notification(message, None),
             Kind::Request => self.refuse(message),
         }
     }

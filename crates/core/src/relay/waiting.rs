@@ -31,6 +31,12 @@ impl Waiting {
         (number, receiver)
     }
 
+    /// How many calls wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     /// Ends the wait of this call; `false` if it does not wait.
     pub(super) fn cancel(&mut self, member: MemberId, id: &[u8]) -> bool {
         self.end(|call| call.member == member && call.id.as_bytes() == id)

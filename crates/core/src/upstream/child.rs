@@ -150,14 +150,15 @@ impl Child {
         failure: Option<Failure>,
         limit: Duration,
     ) -> Unwelcome {
-        let Self { mut process, stdin, .. } = self;
+        let Self { mut process, stdin, lines, .. } = self;
         drop(stdin);
         let command = process.name().to_owned();
+        let hint = process.hint().filter(|_| !lines.has_read());
         let request = opening.request();
         let status = process.stop(STOP_AFTER_FAILURE).await;
         let is_final = matches!(failure, Some(Failure::NoSharedRevision(_)));
         let error = match failure {
-            None => Error::HandshakeTimeout { command, request, limit },
+            None => Error::HandshakeTimeout { command, request, limit, hint },
             Some(Failure::Refused(reason)) => Error::HandshakeRefused { command, request, reason },
             Some(Failure::NoSharedRevision(revisions)) => {
                 let reason = format!("it speaks protocol revisions {revisions} only");

@@ -13,9 +13,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use crate::runtime::orphans::{Own, own};
+
 /// The guard of a proxy, as seen from the proxy.
 #[derive(Clone)]
-pub struct Guard(Arc<Mutex<Child>>);
+pub struct Guard {
+    child: Arc<Mutex<Child>>,
+    _own: Arc<Own>,
+}
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +43,8 @@ impl Guard {
         // A signal for the whole group of the proxy is not meant for its guard.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        Ok(Self(Arc::new(Mutex::new(command.spawn()?))))
+        let (child, own) = own(|| command.spawn(), |child| Some(child.id()))?;
+        Ok(Self { child: Arc::new(Mutex::new(child)), _own: Arc::new(own) })
     }
 
     /// This group is to end with the proxy, until the watch is dropped.
@@ -48,7 +54,7 @@ impl Guard {
     }
 
     fn tell(&self, sign: char, group: u32) {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(stdin) = &mut guard.stdin else { return };
         if let Err(error) = stdin.write_all(format!("{sign}{group}\n").as_bytes()) {
             tracing::debug!(%error, "nobody guards the servers any more");
@@ -71,7 +77,7 @@ impl Drop for Watch {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(child) = Arc::get_mut(&mut self.0) else { return };
+        let Some(child) = Arc::get_mut(&mut self.child) else { return };
         let child = child.get_mut().unwrap_or_else(PoisonError::into_inner);
         drop(child.stdin.take());
         if let Err(error) = child.wait() {

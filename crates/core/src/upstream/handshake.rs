@@ -13,8 +13,10 @@ use tokio::{
 use super::lines::Lines;
 use crate::{
     era::modern_server::{DISCOVER, Discovery, Envelope},
-    jsonrpc::{Code, ErrorBody, Kind, Message, Span, decode_string, find_member},
-    protocol::{LATEST_LEGACY, MODERN, Method, is_legacy},
+    jsonrpc::{
+        Code, ErrorBody, Kind, Message, Span, decode_string, find_member, own_number, string_text,
+    },
+    protocol::{LATEST_LEGACY, MODERN, Method, is_legacy, older_versions},
     relay::InitializeResult,
     telemetry::traffic,
 };
@@ -22,7 +24,10 @@ use crate::{
 /// Id of the handshake's request; those of later requests are far from it.
 const INITIALIZE_ID: u64 = 0;
 /// A string, so that a late answer is never taken for that to another request.
-const DISCOVER_ID: &[u8] = br#""server-discover""#;
+const DISCOVER_ID: &str = "server-discover";
+
+/// How long a server may take that is asked for an older revision.
+const OLDER: Duration = Duration::from_secs(5);
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -45,15 +50,15 @@ pub(super) struct Greeting<'a> {
 impl Greeting<'_> {
     /// Introduces the proxy as a client without capabilities, and takes the server's answer.
     pub(super) async fn initialize(mut self) -> Result<InitializeResult, Failure> {
-        self.write(initialize_request()).await;
-        let response = self.answer(|id| id == b"0").await?;
+        self.write(initialize_request(LATEST_LEGACY)).await;
+        let response = self.answer(is_initialize).await?;
         self.initialized(&response).await
     }
 
     /// Asks a server of 2026-07-28 who it is.
     pub(super) async fn discover(mut self) -> Result<InitializeResult, Failure> {
         self.write(discover_request()).await;
-        let response = self.answer(|id| id == DISCOVER_ID).await?;
+        let response = self.answer(is_discover).await?;
         match Discovery::of(&response) {
             Discovery::Other(revisions) => Err(Failure::NoSharedRevision(revisions)),
             discovery => InitializeResult::of_discovery(discovery).ok_or_else(|| {
@@ -70,8 +75,9 @@ impl Greeting<'_> {
     /// it has bound the server to its era.
     pub(super) async fn probe(mut self, patience: Duration) -> Result<InitializeResult, Failure> {
         self.write(discover_request()).await;
-        let answer = timeout(patience, self.answer(|id| id == DISCOVER_ID)).await;
+        let answer = timeout(patience, self.answer(is_discover)).await;
         let mut discovery = answer.ok().transpose()?.map(|response| Discovery::of(&response));
+        let mut is_discovered = discovery.is_some();
         match discovery.take() {
             Some(Discovery::Other(revisions)) => return Err(Failure::NoSharedRevision(revisions)),
             Some(discovery) => {
@@ -83,10 +89,14 @@ impl Greeting<'_> {
                 tracing::info!("the server does not answer {DISCOVER}; it is asked to initialize");
             }
         }
-        self.write(initialize_request()).await;
+        self.write(initialize_request(LATEST_LEGACY)).await;
         loop {
-            let response = self.answer(|id| id == b"0" || id == DISCOVER_ID).await?;
-            if response.id() == Some(DISCOVER_ID) {
+            let is_either = |response: &Message| is_initialize(response) || is_discover(response);
+            let response = self.answer(is_either).await?;
+            let is_late =
+                if is_anonymous(&response) { !is_discovered } else { is_discover(&response) };
+            if is_late {
+                is_discovered = true;
                 discovery = Some(Discovery::of(&response));
                 continue;
             }
@@ -98,14 +108,41 @@ impl Greeting<'_> {
 
     /// Takes the answer to `initialize` and ends the handshake.
     async fn initialized(&mut self, response: &Message) -> Result<InitializeResult, Failure> {
-        let result = accept(response)?;
+        let result = match accept(response) {
+            Ok(result) => result,
+            Err(refused) => self.initialize_older(response, refused).await?,
+        };
         let initialized = br#"{"method":"notifications/initialized","jsonrpc":"2.0"}"#;
         self.write(Bytes::from_static(initialized)).await;
         Ok(result)
     }
 
-    /// The response with an id that is `wanted`.
-    async fn answer(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Result<Message, Failure> {
+    /// Asks a server for older revisions that has refused the newest one, where it should have
+    /// answered with one that it knows.
+    async fn initialize_older(
+        &mut self,
+        refusal: &Message,
+        refused: Failure,
+    ) -> Result<InitializeResult, Failure> {
+        let Some(error) = refusal.error().filter(|_| concerns_version(refusal)) else {
+            return Err(refused);
+        };
+        let error = String::from_utf8_lossy(refusal.text(error)).into_owned();
+        for version in older_versions(&error) {
+            tracing::warn!(
+                "the MCP server refuses protocol revision {LATEST_LEGACY}; it is asked for {version}"
+            );
+            self.write(initialize_request(version)).await;
+            let Ok(Ok(response)) = timeout(OLDER, self.answer(is_initialize)).await else { break };
+            if let Ok(result) = accept(&response) {
+                return Ok(result);
+            }
+        }
+        Err(refused)
+    }
+
+    /// The response that is `wanted`.
+    async fn answer(&mut self, wanted: impl Fn(&Message) -> bool) -> Result<Message, Failure> {
         loop {
             let Some(message) = self.lines.next().await.map_err(Failure::Refused)? else {
                 return Err(Failure::Ended);
@@ -114,7 +151,7 @@ impl Greeting<'_> {
             match message.kind() {
                 Kind::Request => self.write(refusal(&message)).await,
                 Kind::Notification => tracing::debug!("the server spoke before it was initialized"),
-                Kind::Result | Kind::Error if message.id().is_some_and(&wanted) => {
+                Kind::Result | Kind::Error if wanted(&message) => {
                     return Ok(message);
                 }
                 Kind::Result | Kind::Error => {
@@ -138,18 +175,40 @@ impl Greeting<'_> {
     }
 }
 
-fn initialize_request() -> Bytes {
+fn is_initialize(response: &Message) -> bool {
+    is_anonymous(response) || response.id().and_then(own_number) == Some(INITIALIZE_ID)
+}
+
+fn is_discover(response: &Message) -> bool {
+    let id = response.id().and_then(string_text);
+    is_anonymous(response) || id.is_some_and(|id| id == DISCOVER_ID)
+}
+
+/// Whether a refusal may be that of the revision.
+fn concerns_version(refusal: &Message) -> bool {
+    let error = refusal.error().map(|error| refusal.text(error)).unwrap_or_default();
+    let error = String::from_utf8_lossy(error).to_lowercase();
+    let codes = [Code::InvalidParams, Code::InvalidRequest].map(|code| i64::from(code.number()));
+    refusal.error_code().is_some_and(|code| codes.contains(&code))
+        || ["version", "protocol", "revision"].iter().any(|word| error.contains(word))
+}
+
+/// Whether it is an error that does not say what it answers.
+fn is_anonymous(response: &Message) -> bool {
+    response.kind() == Kind::Error && response.id().is_none_or(|id| id == b"null")
+}
+
+fn initialize_request(version: &str) -> Bytes {
     format!(
-        r#"{{"method":"initialize","params":{{"protocolVersion":"{LATEST_LEGACY}","capabilities":{{}},"clientInfo":{{"name":"mcp-proxy","version":"{}"}}}},"jsonrpc":"2.0","id":{INITIALIZE_ID}}}"#,
+        r#"{{"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{{"name":"mcp-proxy","version":"{}"}}}},"jsonrpc":"2.0","id":{INITIALIZE_ID}}}"#,
         crate::VERSION
     )
     .into()
 }
 
 pub(super) fn discover_request() -> Bytes {
-    let id = String::from_utf8_lossy(DISCOVER_ID);
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"{DISCOVER}","params":{{"_meta":{{{}}}}}}}"#,
+        r#"{{"jsonrpc":"2.0","id":"{DISCOVER_ID}","method":"{DISCOVER}","params":{{"_meta":{{{}}}}}}}"#,
         Envelope::of_proxy(crate::VERSION).members()
     )
     .into()

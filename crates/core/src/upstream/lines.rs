@@ -7,9 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, Invalid, MAX_SERVER_BATCH, Message, split},
+    jsonrpc::{Body, MAX_SERVER_BATCH, Message, search, split},
     relay::Volume,
-    telemetry::console_error,
+    telemetry::console_warn,
 };
 
 /// After so many bytes of messages those who pass them on get their turn, however fast the server
@@ -27,6 +27,9 @@ pub(super) struct Lines<R> {
     volume: Arc<Volume>,
     /// Bytes of messages since others had their turn.
     in_turn: usize,
+    has_read: bool,
+    /// The server was found to write messages that are not quite right.
+    has_mended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -34,12 +37,27 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let buffer = LineBuffer::new(limit);
         let volume = Arc::default();
         let batch = Vec::new().into_iter();
-        Self { reader, buffer, limit, batch, ended: false, volume, in_turn: 0 }
+        Self {
+            reader,
+            buffer,
+            limit,
+            batch,
+            ended: false,
+            volume,
+            in_turn: 0,
+            has_read: false,
+            has_mended: false,
+        }
     }
 
     /// Counts what is read.
     pub(super) fn counted(self, volume: Arc<Volume>) -> Self {
         Self { volume, ..self }
+    }
+
+    /// Whether anything came.
+    pub(super) fn has_read(&self) -> bool {
+        self.has_read
     }
 
     /// The next message; `None` at the end of the output, an error if it cannot be read on.
@@ -75,6 +93,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let count = self.reader.read_buf(self.buffer.room()).await;
         let count = count.map_err(|error| format!("its output cannot be read: {error}"))?;
         self.volume.read(count);
+        self.has_read |= count > 0;
         if count == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
@@ -89,42 +108,58 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         match classify(line) {
             Line::Blank => None,
             Line::Noise(text) => {
-                let text = shown(&text);
-                console_error!("[mcp-proxy] ignoring non-JSON output [ '{text}' ]");
+                console_warn!("[mcp-proxy] ignoring non-JSON output [ '{}' ]", shown(&text));
                 None
             }
-            Line::Prefixed { noise, candidate } => {
-                let noise = shown(&noise);
-                console_error!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
-                self.parse(&candidate)
-            }
+            Line::Mixed(text) => self.search(&text),
             Line::Candidate(text) => self.parse(&text),
         }
     }
 
     fn parse(&mut self, text: &Bytes) -> Option<Message> {
-        let body = match split(text.clone(), MAX_SERVER_BATCH) {
-            Err(Invalid::Utf8(_)) => {
-                let Some(text) = readable(text) else {
-                    tracing::warn!("the server wrote a line that is not UTF-8");
-                    return None;
-                };
-                tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-                split(text, MAX_SERVER_BATCH)
-            }
-            body => body,
-        };
-        match body {
+        match split(text.clone(), MAX_SERVER_BATCH) {
             Ok(Body::One(message)) => Some(message),
-            Ok(Body::Many(messages)) => {
-                self.batch = messages.into_iter();
-                self.batch.next()
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the server wrote a line that is no message");
-                None
+            Ok(Body::Many(messages)) => self.take(messages),
+            Err(_) => self.search(text),
+        }
+    }
+
+    /// Looks for messages in a line that is not simply one.
+    #[cold]
+    fn search(&mut self, line: &Bytes) -> Option<Message> {
+        let line = if std::str::from_utf8(line).is_ok() {
+            line.clone()
+        } else if let Some(line) = readable(line) {
+            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
+            line
+        } else {
+            tracing::warn!("the server wrote a line that is not UTF-8");
+            return None;
+        };
+        let found = search(&line);
+        for noise in &found.noise {
+            let noise = shown(noise);
+            if found.messages.is_empty() {
+                console_warn!("[mcp-proxy] ignoring output that is no message [ '{noise}' ]");
+            } else {
+                console_warn!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
             }
         }
+        if let Some(error) = found.unreadable {
+            tracing::warn!(%error, "the server wrote a line that is no message");
+        }
+        if found.is_mended && !mem::replace(&mut self.has_mended, true) {
+            tracing::warn!(
+                "the MCP server's messages are not quite JSON-RPC 2.0 (a member is null or \"jsonrpc\" \
+                 is missing); what they mean is clear, so they are understood"
+            );
+        }
+        self.take(found.messages)
+    }
+
+    fn take(&mut self, messages: Vec<Message>) -> Option<Message> {
+        self.batch = messages.into_iter();
+        self.batch.next()
     }
 }
 
@@ -150,9 +185,10 @@ fn readable(text: &[u8]) -> Option<Bytes> {
     Some(readable.into())
 }
 
-/// The beginning of what a server wrote, for people.
+/// The beginning of what a server wrote, for people, and nothing that moves a cursor.
 fn shown(text: &[u8]) -> String {
-    let beginning = String::from_utf8_lossy(&text[..text.len().min(MAX_SHOWN)]).into_owned();
+    let beginning = String::from_utf8_lossy(&text[..text.len().min(MAX_SHOWN)]);
+    let beginning = beginning.trim().replace(char::is_control, "\u{fffd}");
     match text.len().saturating_sub(MAX_SHOWN) {
         0 => beginning,
         more => format!("{beginning} … ({more} bytes more)"),

@@ -1,6 +1,6 @@
 //! One child process: started in a group of its own, stopped with everything it has started.
 
-use std::{io, process::ExitStatus, time::Duration};
+use std::{ffi::OsString, io, process::ExitStatus, time::Duration};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::{
@@ -13,10 +13,20 @@ use super::{
     guard::{Guard, Watch},
     stderr::{Tail, pass_through},
 };
-use crate::{config::CommandConfig, error::Error, runtime::task};
+use crate::{
+    config::CommandConfig,
+    error::Error,
+    runtime::{
+        orphans::{Own, own},
+        task,
+    },
+};
 
 /// How long a child may take to notice the end of its input before it is signalled.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
+
+/// What the names of the proxy's own variables begin with.
+const PREFIX: &[u8] = b"MCP_PROXY_";
 
 /// Size of the child's pipes: with the 64 KiB that Linux gives, a message of 1 MiB takes the child
 /// and the proxy sixteen turns.
@@ -30,7 +40,9 @@ pub(super) struct Process {
     tail: Tail,
     pass_through: JoinHandle<()>,
     name: String,
+    hint: Option<&'static str>,
     _watch: Option<Watch>,
+    _own: Own,
 }
 
 /// The child's pipes.
@@ -57,7 +69,7 @@ impl Process {
         wrap.wrap(process_wrap::tokio::JobObject);
         wrap.wrap(KillOnDrop);
         let failed = |source| Error::Spawn { command: name.clone(), source };
-        let mut child = wrap.spawn().map_err(failed)?;
+        let (mut child, own) = own(|| wrap.spawn(), |child| child.id()).map_err(failed)?;
         let watch = child.id().and_then(|group| Some(guard?.watch(group)));
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
@@ -67,12 +79,19 @@ impl Process {
         widen(&stdout);
         let tail = Tail::default();
         let pass_through = task::spawn(pass_through(stderr, tail.clone(), config.stderr));
-        Ok((Self { child, tail, pass_through, name, _watch: watch }, Pipes { stdin, stdout }))
+        let hint = super::program::buffering_hint(config);
+        let process = Self { child, tail, pass_through, name, hint, _watch: watch, _own: own };
+        Ok((process, Pipes { stdin, stdout }))
     }
 
     /// The program, for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What may help if it writes nothing.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 
     /// Its process id, which is that of its process group.
@@ -163,7 +182,11 @@ pub(super) fn outcome(status: Option<ExitStatus>) -> String {
 
 fn command(config: &CommandConfig) -> Command {
     let mut command = if config.shell { shell(config) } else { direct(config) };
-    if !config.inherit_env {
+    if config.inherit_env {
+        for name in own_variables() {
+            command.env_remove(name);
+        }
+    } else {
         command.env_clear();
     }
     command.envs(&config.env);
@@ -173,6 +196,15 @@ fn command(config: &CommandConfig) -> Command {
     let piped = std::process::Stdio::piped;
     command.stdin(piped()).stdout(piped()).stderr(piped());
     command
+}
+
+/// The proxy's own settings, some of which are secrets, are not for programs that it starts.
+fn own_variables() -> impl Iterator<Item = OsString> {
+    let is_own = |name: &OsString| {
+        let bytes = name.as_encoded_bytes();
+        bytes.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| is_own(name))
 }
 
 fn direct(config: &CommandConfig) -> Command {

@@ -4,7 +4,12 @@
 //! without a shell. The proxy therefore looks itself, by `PATH` and `PATHEXT`; the standard library
 //! quotes the arguments of what turns out to be a batch file.
 
-use std::{env, ffi::OsString, io, path::PathBuf};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    path::PathBuf,
+};
 
 use crate::{config::CommandConfig, error::Error};
 
@@ -22,6 +27,41 @@ pub(super) fn check(config: &CommandConfig) -> Result<(), Error> {
     }
     let command = config.program.to_string_lossy().into_owned();
     Err(Error::Spawn { command, source: io::ErrorKind::NotFound.into() })
+}
+
+/// What may help if a program writes nothing: Python keeps what it writes to a pipe until that is
+/// much, unless it is told otherwise.
+pub(super) fn buffering_hint(config: &CommandConfig) -> Option<&'static str> {
+    let first = config.program.to_string_lossy();
+    let words: Vec<_> = first
+        .split_whitespace()
+        .map(Into::into)
+        .chain(config.args.iter().map(|word| word.to_string_lossy()))
+        .collect();
+    let unbuffered = words.iter().any(|word| word == "-u")
+        || config
+            .env
+            .get(OsStr::new(UNBUFFERED))
+            .cloned()
+            .or_else(|| env::var_os(UNBUFFERED).filter(|_| config.inherit_env))
+            .is_some_and(|value| !value.is_empty());
+    (!unbuffered && words.iter().any(|word| is_python(word))).then_some(
+        "Python holds back what it writes to a pipe: run it as \"python -u\" or set \
+         PYTHONUNBUFFERED=1 (--env PYTHONUNBUFFERED=1)",
+    )
+}
+
+const UNBUFFERED: &str = "PYTHONUNBUFFERED";
+
+/// Whether a word of a command is Python, starts it, or is a program of its own.
+fn is_python(word: &str) -> bool {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase();
+    let stem = name.strip_suffix(".exe").unwrap_or(&name);
+    let version = stem.strip_prefix("pythonw").or_else(|| stem.strip_prefix("python"));
+    let is_version = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '.');
+    version.is_some_and(is_version)
+        || matches!(stem, "py" | "pypy" | "pypy3" | "uv" | "uvx" | "pipx")
+        || name.strip_suffix(".py").is_some_and(|rest| !rest.is_empty())
 }
 
 /// The `PATH` of the child; without one the system has a default of its own.
@@ -59,6 +99,44 @@ mod tests {
         assert!(check(&config).is_err());
         config.cwd = Some(directory.path().into());
         assert!(check(&config).is_ok());
+    }
+
+    #[test]
+    fn python_that_holds_its_output_back_is_known() {
+        let hinted = |program: &str, args: &[&str]| {
+            let mut config = CommandConfig::new(program);
+            config.args = args.iter().map(Into::into).collect();
+            config.inherit_env = false;
+            buffering_hint(&config).is_some()
+        };
+        for (program, args) in [
+            ("python", &["server.py"][..]),
+            ("python3", &["-m", "server"]),
+            ("python3.12", &[]),
+            ("/usr/bin/python3", &["x"]),
+            ("C:\\Python\\python.exe", &["x"]),
+            ("pythonw", &[]),
+            ("uv", &["run", "server"]),
+            ("uvx", &["mcp-server-time"]),
+            ("env", &["python", "x"]),
+            ("./server.py", &[]),
+            ("python server.py --flag", &[]),
+        ] {
+            assert!(hinted(program, args), "{program} {args:?}");
+        }
+        for (program, args) in [
+            ("node", &["server.js"][..]),
+            ("pythonic", &[]),
+            ("python", &["-u", "server.py"]),
+            ("npx", &["-y", "server"]),
+            (".py", &[]),
+            ("", &[]),
+        ] {
+            assert!(!hinted(program, args), "{program} {args:?}");
+        }
+        let mut config = CommandConfig::new("python");
+        config.env.insert("PYTHONUNBUFFERED".into(), "1".into());
+        assert_eq!(buffering_hint(&config), None);
     }
 
     #[test]

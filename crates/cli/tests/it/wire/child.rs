@@ -32,6 +32,79 @@ fn a_command_that_is_no_program_is_named() {
 }
 
 #[test]
+fn a_command_line_in_one_word_is_explained() {
+    for words in [&["npx -y some-server"][..], &["node server.js", "--flag"]] {
+        let finished = Launch::of(words).run();
+        assert_refused_to_start(&finished, &["ENOENT", "separate words", "--shell"]);
+    }
+}
+
+#[test]
+fn python_that_writes_nothing_is_told_of_its_buffer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let silent = folder.path().join("python3");
+    let script = format!("#!/bin/sh\nexec {} silent\n", fixture().display());
+    std::fs::write(&silent, script).expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&silent, mode).expect("an executable script");
+    let command = silent.to_str().expect("a path");
+    let run = |words: &[&str]| {
+        let launch = Launch::of(words).flags(&["--connectionTimeout", "300"]);
+        launch.env("PYTHONUNBUFFERED", "").run()
+    };
+    let finished = run(&[command, "server.py"]);
+    assert_refused_to_start(&finished, &["300 ms", "python -u", "PYTHONUNBUFFERED=1"]);
+    let finished = run(&[command, "-u", "server.py"]);
+    assert!(!finished.stderr.contains("PYTHONUNBUFFERED"), "{finished:?}");
+}
+
+#[test]
+fn the_proxys_own_variables_are_not_inherited() {
+    let program = fixture().display().to_string();
+    let start = |flags: &[&str]| {
+        let launch = Launch::of(&[&program, "args"]).flags(flags).env("WIRE_TEST", "some value");
+        let proxy = launch.env("MCP_PROXY_DEBUG", "false").env("mcp_proxy_quiet", "1").start();
+        let answer = proxy.session().call("1", "process", "{}");
+        let answer: Value = serde_json::from_str(&answer).expect("a message");
+        answer["result"]["structuredContent"]["env"].clone()
+    };
+    let inherited = start(&[]);
+    assert_eq!(inherited["WIRE_TEST"], "some value");
+    assert_eq!(inherited["MCP_PROXY_DEBUG"], Value::Null);
+    let given = start(&["--env", "MCP_PROXY_DEBUG=for the server"]);
+    assert_eq!(given["MCP_PROXY_DEBUG"], "for the server");
+}
+
+#[test]
+fn a_server_that_refuses_the_newest_revision_is_asked_for_an_older_one() {
+    for version in ["2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"] {
+        let proxy = Launch::new(&format!("dated {version}")).start();
+        proxy.session().assert_healthy();
+        let said = format!("it is asked for {version}");
+        assert!(proxy.stderr.line(|line| line.contains(&said)).is_some(), "{version}");
+    }
+    let finished = Launch::new("dated 1.0").run();
+    assert_refused_to_start(&finished, &["initialize", "use 1.0"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_server_leaves_behind_is_reaped_by_the_first_process_of_a_container() {
+    let fixture = fixture().display().to_string();
+    let script = format!("(sh -c 'sleep 0.05 & echo orphan $! >&2'); exec {fixture} echo");
+    let proxy = Launch::adopting(&["sh", "-c", &script]).start();
+    let line = proxy.stderr.line(|line| line.starts_with("orphan ")).expect("its process id");
+    let orphan = line.trim_start_matches("orphan ").to_owned();
+    let folder = std::path::Path::new("/proc").join(&orphan);
+    wait_for("the orphan is reaped", || (!folder.exists()).then_some(()));
+    // The exit of its own server is still the proxy's to learn.
+    let session = proxy.session();
+    session.assert_healthy();
+    drop(session);
+    assert_eq!(proxy.terminate().status.code(), Some(0));
+}
+
+#[test]
 fn a_shell_that_does_not_find_the_command_says_so() {
     let finished = Launch::of(&["no-such-command-anywhere"]).flags(&["--shell"]).run();
     assert_refused_to_start(&finished, &["127"]);

@@ -30,10 +30,7 @@ proptest! {
 fn lines_are_told_apart_by_how_they_begin() {
     let kind = |line: &'static str| match classify(Bytes::from_static(line.as_bytes())) {
         Line::Candidate(text) => format!("message {}", String::from_utf8_lossy(&text)),
-        Line::Prefixed { noise, candidate } => {
-            let parts = [noise, candidate].map(|part| String::from_utf8_lossy(&part).into_owned());
-            parts.join(" | ")
-        }
+        Line::Mixed(text) => format!("mixed {}", String::from_utf8_lossy(&text)),
         Line::Noise(_) => "noise".to_owned(),
         Line::Blank => "blank".to_owned(),
     };
@@ -43,11 +40,11 @@ fn lines_are_told_apart_by_how_they_begin() {
         (" {\"a\":1}\r", "message {\"a\":1}"),
         ("[{\"a\":1}]", "message [{\"a\":1}]"),
         ("[ {\"a\":1} ] ", "message [ {\"a\":1} ]"),
-        ("[info] {\"a\":1}", "[info]  | {\"a\":1}"),
+        ("[info] {\"a\":1}", "mixed [info] {\"a\":1}"),
         ("[info] ready]", "noise"),
         ("[]", "noise"),
         ("listening on 8080", "noise"),
-        ("\u{1b}[32mok\u{1b}[0m {\"a\":1}", "\u{1b}[32mok\u{1b}[0m  | {\"a\":1}"),
+        ("\u{1b}[32mok\u{1b}[0m {\"a\":1}", "mixed \u{1b}[32mok\u{1b}[0m {\"a\":1}"),
     ] {
         assert_eq!(kind(line), expected, "{line:?}");
     }

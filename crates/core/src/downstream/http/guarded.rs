@@ -2,20 +2,24 @@
 //!
 //! hyper has one clock for a request head and for the wait before it. Here the head has its own,
 //! which runs from its first byte (on a new connection from the start) until the request is served.
+//!
+//! A client that ends its side after a request is answered all the same. Whether it has closed the
+//! connection looks the same from here until something is sent, so an event stream gets a comment.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -26,25 +30,52 @@ use super::{
     overload::HEAD_TOO_SLOW,
     response::{Response, ResponseBody},
 };
-use crate::metrics::Metrics;
+use crate::{codec::event_stream::KEEP_ALIVE, metrics::Metrics};
 
 const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 const IDLE: u8 = 2;
 
+/// Most bytes that are read while nobody asks for them, to see the end of the client's side.
+const MOST_AHEAD: usize = 512;
+/// When a client that has ended its side is first looked for again.
+const FIRST_PROBE: Duration = Duration::from_millis(100);
+/// How often it is looked for at last.
+const LAST_PROBE: Duration = Duration::from_secs(15);
+
 /// What a connection is busy with; shared by its socket and its requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Phase(Arc<AtomicU8>);
+pub(super) struct Phase(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    now: AtomicU8,
+    /// The client sends nothing any more.
+    has_ended: AtomicBool,
+}
 
 impl Phase {
     /// A head is complete; until the answer is sent nothing is timed here.
     pub(super) fn serve(&self) -> Served {
-        self.0.store(SERVING, Ordering::Relaxed);
+        self.set(SERVING);
         Served(self.clone())
     }
 
+    /// Waits until the client has ended its side. Only for futures of the connection's own task.
+    pub(super) async fn ended(&self) {
+        poll_fn(|_| if self.has_ended() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.has_ended.load(Ordering::Relaxed)
+    }
+
     fn now(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, phase: u8) {
+        self.0.now.store(phase, Ordering::Relaxed);
     }
 }
 
@@ -55,7 +86,7 @@ pub(super) struct Served(Phase);
 impl Served {
     /// Lasts as long as the answer's body does.
     pub(super) fn with(self, response: Response) -> http::Response<Answer> {
-        response.map(|body| Answer { body, _served: self })
+        response.map(|body| Answer { body, probe: None, served: self })
     }
 }
 
@@ -63,7 +94,34 @@ impl Served {
 #[derive(Debug)]
 pub(super) struct Answer {
     body: ResponseBody,
-    _served: Served,
+    probe: Option<Probe>,
+    served: Served,
+}
+
+/// When a client that has ended its side is looked for again.
+#[derive(Debug)]
+struct Probe {
+    pause: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Answer {
+    /// A comment is lost on a client that has only ended its side; one that is gone resets the
+    /// connection, and the next comment finds that.
+    fn poll_probe(&mut self, context: &mut Context<'_>) -> Poll<Frame<Bytes>> {
+        match &mut self.probe {
+            None => {
+                let pause = FIRST_PROBE;
+                self.probe = Some(Probe { pause, sleep: Box::pin(sleep(pause)) });
+            }
+            Some(Probe { pause, sleep }) => {
+                ready!(sleep.as_mut().poll(context));
+                *pause = (*pause * 2).min(LAST_PROBE);
+                sleep.as_mut().reset(Instant::now() + *pause);
+            }
+        }
+        Poll::Ready(Frame::data(Bytes::from_static(KEEP_ALIVE)))
+    }
 }
 
 impl Body for Answer {
@@ -74,7 +132,12 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let is_open = polled.is_pending() && matches!(self.body, ResponseBody::Events(_));
+        if is_open && self.served.0.has_ended() {
+            return self.poll_probe(context).map(|comment| Some(Ok(comment)));
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -88,7 +151,7 @@ impl Body for Answer {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.0.store(IDLE, Ordering::Relaxed);
+        self.0.set(IDLE);
     }
 }
 
@@ -109,6 +172,8 @@ pub(super) struct Guarded<S> {
     patience: Patience,
     clock: Option<Clock>,
     metrics: Option<Arc<Metrics>>,
+    /// What was read while a request was served.
+    ahead: BytesMut,
 }
 
 /// The time that is left for a phase.
@@ -125,7 +190,24 @@ impl<S> Guarded<S> {
         patience: Patience,
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
-        Self { stream, phase, patience, clock: None, metrics }
+        Self { stream, phase, patience, clock: None, metrics, ahead: BytesMut::new() }
+    }
+
+    /// The first bytes of a request end the wait for it.
+    fn begins(&mut self, received: usize) {
+        if received > 0 && self.phase.now() == IDLE {
+            self.phase.set(HEAD);
+            if let Some(clock) = &mut self.clock {
+                // Whatever is timed next is timed anew.
+                clock.phase = SERVING;
+            }
+        }
+    }
+
+    fn count_received(&self, received: usize) {
+        if let Some(metrics) = &self.metrics {
+            metrics.received(received);
+        }
     }
 
     fn count_sent(&self, sent: usize) {
@@ -168,33 +250,61 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Reads a little while a request is served, when hyper does not read: a client that resets the
+    /// connection is noticed, and one that ends its side.
+    fn look_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        while self.phase.now() == SERVING
+            && !self.phase.has_ended()
+            && self.ahead.len() < MOST_AHEAD
+        {
+            let mut space = [MaybeUninit::uninit(); MOST_AHEAD];
+            let mut buffer = ReadBuf::uninit(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Pending => break,
+                Poll::Ready(read) => read?,
+            }
+            self.count_received(buffer.filled().len());
+            if buffer.filled().is_empty() {
+                self.phase.0.has_ended.store(true, Ordering::Relaxed);
+            }
+            self.ahead.extend_from_slice(buffer.filled());
+            // Whoever waits for that is polled with the connection.
+            context.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..count]);
+            self.ahead.advance(count);
+            self.begins(count);
+            return Poll::Ready(Ok(()));
+        }
+        if self.phase.has_ended() {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_pending() {
             return self.poll_clock(context);
         }
         let received = buffer.filled().len() - before;
-        if received > 0 && self.phase.now() == IDLE {
-            self.phase.0.store(HEAD, Ordering::Relaxed);
-            if let Some(clock) = &mut self.clock {
-                // Whatever is timed next is timed anew.
-                clock.phase = SERVING;
-            }
-        }
-        if let Some(metrics) = &self.metrics {
-            metrics.received(received);
-        }
+        self.begins(received);
+        self.count_received(received);
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -220,6 +330,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look_ahead(context)?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

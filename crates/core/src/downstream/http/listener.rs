@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -22,12 +23,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     custom_route::Aborted,
     guarded::{Guarded, Patience, Phase},
+    header::PROTOCOL_VERSION,
     overload::{MAX_REFUSALS, refuse},
     port::Port,
     router::Origin,
 };
 use crate::{
     error::Error,
+    protocol::MODERN,
     runtime::seats::{Seat, Seats},
 };
 
@@ -261,6 +264,11 @@ impl Entrance {
     }
 }
 
+/// Whether a request may be one that the end of its connection cancels.
+fn names_modern(headers: &HeaderMap) -> bool {
+    headers.get(PROTOCOL_VERSION).is_some_and(|version| version.as_bytes() >= MODERN.as_bytes())
+}
+
 struct Connection {
     port: Arc<Port>,
     from: Origin,
@@ -275,12 +283,16 @@ impl Connection {
         let phase = Phase::default();
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
+            if names_modern(request.headers()) {
+                request.extensions_mut().insert(phase.clone());
+            }
             async move { Ok::<_, Aborted>(served.with(port.serve(request, from).await?)) }
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)
+            .half_close(true)
             .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);

@@ -134,6 +134,13 @@ impl Leases {
         self.crossings.end_subscriptions();
     }
 
+    /// How many servers are leased, or wait for a call.
+    #[cfg(test)]
+    pub(in crate::relay) fn taken(&self) -> usize {
+        let state = self.lock();
+        state.busy.len() + state.idle.values().map(Vec::len).sum::<usize>()
+    }
+
     /// Ends every server.
     pub(crate) fn end(&self) {
         let mut state = self.lock();

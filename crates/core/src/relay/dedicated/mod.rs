@@ -92,6 +92,14 @@ impl Dedicated {
     }
 }
 
+#[cfg(test)]
+impl Dedicated {
+    /// How many servers clients without sessions have, or have left.
+    pub(super) fn leased(&self) -> usize {
+        self.leases.taken()
+    }
+}
+
 /// Starts servers that are leased.
 #[derive(Debug)]
 struct Launcher {

@@ -32,9 +32,9 @@ impl Listener for Private {
 
 impl Private {
     fn receive_response(&self, response: &Message) {
-        let id = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
         let mut state = self.lock();
-        match id.and_then(|id| state.exchanges.remove(id)).map(|exchange| exchange.purpose) {
+        let answered = state.exchanges.answered_by(response);
+        match answered.and_then(|id| state.exchanges.remove(id)).map(|exchange| exchange.purpose) {
             Some(Purpose::Call { reply, .. }) => {
                 state.last_used = Instant::now();
                 drop(state);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{super::shared::State, LISTEN};
 use crate::{
     era::modern_server::{Ending, Filter, ListenEffect},
-    jsonrpc::{Code, ErrorBody, Message, decode_string, elements, find_member},
+    jsonrpc::{Code, ErrorBody, Message, decode_string, elements, find_member, own_number},
     protocol::List,
     relay::{
         InitializeResult,
@@ -99,15 +99,19 @@ impl State {
         self.listen(effects);
     }
 
+    /// Whether this request is one for a stream of changes.
+    pub(super) fn is_listening(&self, id: u64) -> bool {
+        self.exchanges.is(id, |purpose| {
+            matches!(purpose, Purpose::Listen | Purpose::Call { leg: Leg::Listening, .. })
+        })
+    }
+
     /// The stream that the server cancels, if it is one: a client's gets the end that it expects.
     pub(super) fn cancelled_by_server(&mut self, notification: &Message) {
         let id = notification.cancelled_id().map(|span| notification.text(span));
-        let id = id.and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let id = id.and_then(own_number);
         let Some(id) = id else { return };
-        let is_stream = self.exchanges.is(id, |purpose| {
-            matches!(purpose, Purpose::Listen | Purpose::Call { leg: Leg::Listening, .. })
-        });
-        if !is_stream {
+        if !self.is_listening(id) {
             return;
         }
         match self.exchanges.remove(id).map(|exchange| exchange.purpose) {

@@ -23,7 +23,10 @@ impl Shared {
         let logged = message.kind() == Kind::Notification
             && Notification::of(&message.method()) == Notification::Message;
         if !logged {
-            return self.receive(message);
+            return match message.kind() {
+                Kind::Notification => self.receive_notification(message, Some(request)),
+                _ => self.receive(message),
+            };
         }
         let sink = self.lock().logged_with(request, message);
         deliver(sink.as_slice(), message.bytes(), &[]);

@@ -8,7 +8,7 @@ use crate::{
         metadata::SUBSCRIPTION_ID,
         modern_server::{Call, Step},
     },
-    jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members},
+    jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members, own_number},
     protocol::Notification,
     relay::{
         Reply, Shared,
@@ -72,6 +72,7 @@ impl Shared {
         &self,
         mut state: MutexGuard<'_, State>,
         notification: &Message,
+        on: Option<u64>,
     ) {
         let method = notification.method();
         match Notification::of(&method) {
@@ -87,7 +88,8 @@ impl Shared {
                     drop(state);
                     return deliver(&audience, notification.bytes(), &[]);
                 };
-                let Some(id) = id else { return };
+                // The stream that it came on says more than the name that it gives.
+                let Some(id) = on.filter(|id| state.is_listening(*id)).or(id) else { return };
                 if kind == Notification::Acknowledged {
                     state.acknowledged(id, notification);
                     self.watch(&mut state);
@@ -109,7 +111,7 @@ impl Shared {
 /// Where a notification names the stream it belongs to, and its number if it is one of ours.
 pub(super) fn subscription(notification: &Message) -> Option<(Span, Option<u64>)> {
     let span = find_member(notification.bytes(), notification.meta()?, SUBSCRIPTION_ID)?;
-    let id = std::str::from_utf8(notification.text(span)).ok().and_then(|id| id.parse().ok());
+    let id = own_number(notification.text(span));
     Some((span, id))
 }
 

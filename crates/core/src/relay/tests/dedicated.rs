@@ -263,7 +263,7 @@ async fn a_ping_is_not_given_up_before_its_own_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_listener_that_leaves_during_the_handshake_gives_its_server_back() {
-    let (source, connection, _dedicated) = leased(Limits::default()).await;
+    let (source, connection, dedicated) = leased(Limits::default()).await;
     let request = message(&modern(
         "subscriptions/listen",
         &json!({"notifications": {"toolsListChanged": true}}),
@@ -275,12 +275,14 @@ async fn a_listener_that_leaves_during_the_handshake_gives_its_server_back() {
     drop(listening);
     connection.close();
     source.ended().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(dedicated.leased(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_the_handshake_is_ended() {
     for method in ["server/discover", "subscriptions/listen", "tools/call"] {
-        let (source, connection, _dedicated) = leased(Limits::default()).await;
+        let (source, connection, dedicated) = leased(Limits::default()).await;
         let sink = Arc::<Kept>::default();
         let request =
             message(&modern(method, &json!({"notifications": {"toolsListChanged": true}})));
@@ -300,6 +302,8 @@ async fn a_server_that_refuses_the_handshake_is_ended() {
         );
         assert_eq!(sink.take()[0]["error"]["message"], "no", "{method}");
         source.ended().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(dedicated.leased(), 0, "{method}");
     }
 }
 

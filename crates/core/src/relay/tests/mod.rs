@@ -1,6 +1,7 @@
 //! The relay between scripted clients and a scripted upstream.
 
 mod dedicated;
+mod dropped;
 mod expiry;
 #[cfg(feature = "shuttle")]
 mod interleavings;

@@ -113,6 +113,54 @@ fn questioned() -> Questioned {
     Questioned { upstream, connection, stream, questions }
 }
 
+/// The suite's own server writes `String(id)`.
+#[tokio::test]
+async fn a_stream_is_known_by_its_id_in_any_spelling() {
+    let spelled = |id: &Value, spelling: usize| match spelling {
+        0 => id.clone(),
+        1 => json!(id.to_string()),
+        2 => json!(id.as_f64().unwrap()),
+        _ => json!(format!("{id}.0")),
+    };
+    for spelling in 0..4 {
+        let upstream = modern();
+        let (connection, heard) = upstream.client();
+        let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "c", "version": "1"}}});
+        call(&connection, &initialize, &Arc::new(Kept::default()));
+        let own = upstream.sent().remove(0);
+        let id = spelled(&own["id"], spelling);
+        let notifications = bare(&own)["notifications"].clone();
+        let filter = json!({"notifications": notifications});
+        upstream.says(&on_stream(&id, "subscriptions/acknowledged", filter));
+        upstream.says(&on_stream(&id, "tools/list_changed", json!({})));
+        assert_eq!(heard.take()[0]["method"], "notifications/tools/list_changed", "{spelling}");
+
+        let listener = modern_client(&upstream);
+        let stream = Arc::new(Kept::default());
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {}});
+        let listen = json!({"jsonrpc": "2.0", "id": "sub-1", "method": "subscriptions/listen",
+            "params": {"notifications": {"toolsListChanged": true}, "_meta": meta}});
+        call(&listener, &listen, &stream);
+        let id = spelled(&upstream.sent()[0]["id"], spelling);
+        upstream.says(&on_stream(
+            &id,
+            "subscriptions/acknowledged",
+            json!({
+            "notifications": {"toolsListChanged": true}}),
+        ));
+        upstream.says(&on_stream(&id, "tools/list_changed", json!({})));
+        let told = stream.take();
+        assert_eq!(told.len(), 2, "{spelling}: {told:?}");
+        for message in told {
+            let key = "io.modelcontextprotocol/subscriptionId";
+            assert_eq!(message["params"]["_meta"][key], "sub-1", "{spelling}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_call_is_made_again_with_the_clients_answers() {
     let upstream = modern();

@@ -247,7 +247,12 @@ impl Channel {
         related: Option<&IdKey>,
     ) -> Option<Arc<dyn Sink>> {
         let own = response.id().filter(|id| *id != b"null").map(IdKey::of);
-        let Some(call) = self.lock().calls.remove(own.as_ref().or(related)?) else {
+        let key = own.as_ref().or(related)?;
+        let mut state = self.lock();
+        let exact = state.calls.remove(key);
+        let call = exact.or_else(|| state.calls.remove(&key.other_spelling()?));
+        drop(state);
+        let Some(call) = call else {
             tracing::debug!("the server answered a request that is not under way");
             return None;
         };

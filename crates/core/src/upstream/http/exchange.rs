@@ -195,7 +195,9 @@ pub(super) fn answers(message: &Message, request: &Message) -> bool {
     use jsonrpc::Kind::{Error, Result};
     match message.kind() {
         Error if message.id().is_none_or(|id| id == b"null") => true,
-        Error | Result => message.id().map(IdKey::of) == request.id().map(IdKey::of),
+        Error | Result => {
+            message.id().zip(request.id()).is_some_and(|(own, asked)| jsonrpc::echoes(own, asked))
+        }
         _ => false,
     }
 }

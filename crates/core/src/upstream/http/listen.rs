@@ -181,5 +181,7 @@ impl Channel {
 
 fn is_response_to(message: &Message, key: Option<&IdKey>) -> bool {
     let is_response = message.result().is_some() || message.error().is_some();
-    is_response && message.id().map(IdKey::of).as_ref() == key
+    let own = message.id().map(IdKey::of);
+    let other = own.as_ref().and_then(IdKey::other_spelling);
+    is_response && key.is_some() && (own.as_ref() == key || other.as_ref() == key)
 }

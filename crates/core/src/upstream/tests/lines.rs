@@ -45,7 +45,7 @@ fn a_batch_on_the_last_line_is_read_to_its_end() {
 fn other_output_is_no_message() {
     let output =
         format!("ready\n\n[info] {NOTE}\r\n{{\"no\":1}}\n{NOTE}trailing\n\u{1}\n {NOTE} \n");
-    assert_eq!(messages(output.as_bytes(), 64), [NOTE; 2]);
+    assert_eq!(messages(output.as_bytes(), 64), [NOTE; 3]);
 }
 
 #[test]

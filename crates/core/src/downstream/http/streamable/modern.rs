@@ -18,6 +18,7 @@ use crate::{
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
         gate::Step,
+        guarded::Phase,
         header::{API_KEY, PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
@@ -131,18 +132,34 @@ impl Mount {
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
-        Ok(self.answer_modern(&stream, reading, closing).await)
+        self.await_answer(&stream, incoming.extensions().get()).await;
+        Ok(self.answer_modern(&stream, reading, closing))
+    }
+
+    /// Waits for what decides the head of the response. The end of the client's side may be that of
+    /// the client, which cancels the call: that shows once something is sent.
+    async fn await_answer(&self, stream: &Stream, phase: Option<&Phase>) {
+        let begun = self.common.silence.limit(poll_fn(|context| stream.poll_begun(context)));
+        let ended = async {
+            match phase {
+                Some(phase) => phase.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = begun => {}
+            () = ended => {}
+        }
     }
 
     /// The response with what comes back: JSON if that is the answer and comes in time.
-    async fn answer_modern(
+    fn answer_modern(
         self: &Arc<Self>,
         stream: &Stream,
         reading: Reading,
         closing: Closing,
     ) -> Response {
-        let begun = poll_fn(|context| stream.poll_begun(context));
-        self.common.silence.limit(begun).await;
         if stream.begin_events() {
             return self.streamed(reading, closing);
         }

@@ -1,7 +1,8 @@
 //! Many clients over one scripted upstream, against a model of who is entitled to what.
 //!
 //! In any interleaving of calls, progress, answers, cancellations, subscriptions, log levels,
-//! restarts and departures: what answers a call reaches that call only, under its own id and token
+//! restarts, departures, limits that are reached, calls that are dropped while they wait, and
+//! messages of those who have gone: what answers a call reaches that call only, under its own id and token
 //! as its client wrote them, in the upstream's order; everything else reaches the clients that are
 //! entitled to it; each call gets one answer or, cancelled, none.
 
@@ -26,20 +27,29 @@ struct World {
     seen: BTreeSet<u64>,
     /// The proxy's own requests about resources that the upstream has not answered yet.
     unanswered: Vec<(u64, String)>,
+    /// The proxy's other requests, which the upstream never answers.
+    ignored: Vec<u64>,
     /// Cancellations the upstream has to get.
     cancellations: BTreeSet<u64>,
+    /// Its clock goes only when a step says so.
+    runtime: tokio::runtime::Runtime,
 }
 
+/// How long the upstream may be silent.
+const LIMITS: Limits = Limits { silence: Some(Duration::from_secs(10)), total: None };
+
 impl World {
-    fn new() -> Self {
+    fn new(runtime: tokio::runtime::Runtime) -> Self {
         Self {
-            upstream: Upstream::new(Limits::default()),
+            upstream: Upstream::new(LIMITS),
             visitors: Vec::new(),
             calls: Vec::new(),
             wishes: Vec::new(),
             seen: BTreeSet::new(),
             unanswered: Vec::new(),
+            ignored: Vec::new(),
             cancellations: BTreeSet::new(),
+            runtime,
         }
     }
 
@@ -62,7 +72,7 @@ impl World {
                     let uri = sent["params"]["uri"].as_str().unwrap().to_owned();
                     self.unanswered.push((id.unwrap(), uri));
                 }
-                "logging/setLevel" => {}
+                "logging/setLevel" => self.ignored.push(id.unwrap()),
                 other => panic!("nobody has sent {other}"),
             }
         }
@@ -82,12 +92,29 @@ impl World {
         }
     }
 
-    /// The upstream answers what it still owes about resources.
-    fn settle(&mut self) {
+    /// Everybody goes: nothing of them is left.
+    fn leave(&mut self) {
+        for visitor in 0..self.visitors.len() {
+            self.apply(&Step::Close { visitor });
+            self.check();
+        }
+        self.answer_all();
+        let state = self.upstream.shared.lock();
+        assert_eq!((state.members.len(), state.waiting.len()), (0, 0));
+        assert_eq!(state.exchanges.in_flight().count(), 0);
+        assert!(state.subscriptions.wanted().is_empty(), "{:?}", state.subscriptions);
+    }
+
+    fn answer_all(&mut self) {
         while !self.unanswered.is_empty() {
             self.apply(&Step::AnswerWish { accepted: true });
             self.check();
         }
+    }
+
+    /// The upstream answers what it still owes about resources.
+    fn settle(&mut self) {
+        self.answer_all();
         for wish in &self.wishes {
             let forgotten = *wish.sink.forgotten.lock().unwrap() == 1;
             let gone = !self.visitors[wish.visitor].open;
@@ -97,12 +124,17 @@ impl World {
 }
 
 fn run(steps: &[Step]) {
-    let mut world = World::new();
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+    let clock = runtime.handle().clone();
+    let _entered = clock.enter();
+    let mut world = World::new(runtime);
     for step in steps {
         world.apply(step);
         world.check();
     }
     world.settle();
+    world.leave();
 }
 
 proptest! {

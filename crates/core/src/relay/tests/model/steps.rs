@@ -58,6 +58,17 @@ pub(super) enum Step {
     /// The upstream asks something.
     Ask,
     Restart,
+    /// The upstream answers nothing for too long.
+    Tick,
+    /// A client sends something although it has gone.
+    SendAfterClose {
+        visitor: usize,
+        uri: &'static str,
+    },
+    /// A call waits for the upstream, and is dropped.
+    DropFuture {
+        visitor: usize,
+    },
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
@@ -81,6 +92,9 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => Just(ListChanged),
         1 => Just(Ask),
         1 => Just(Restart),
+        1 => Just(Tick),
+        2 => (number(), select(&URIS[..])).prop_map(|(visitor, uri)| SendAfterClose { visitor, uri }),
+        1 => number().prop_map(|visitor| DropFuture { visitor }),
     ]
 }
 
@@ -116,7 +130,14 @@ impl World {
                 let sent = self.upstream.sent();
                 assert!(sent.len() == 1 && sent[0]["error"]["code"] == -32601, "{sent:?}");
             }
-            Step::Restart => self.restart(),
+            Step::Restart => self.restart(None),
+            Step::Tick => self.tick(),
+            Step::SendAfterClose { visitor, uri } => self.send_after_close(visitor, uri),
+            Step::DropFuture { visitor } => {
+                if let Some(visitor) = self.open_visitor(visitor) {
+                    self.restart(Some(visitor));
+                }
+            }
         }
     }
 
@@ -268,14 +289,69 @@ impl World {
         }
     }
 
-    /// The upstream goes with everything it owed, and another one comes.
-    fn restart(&mut self) {
+    /// Everything that the upstream has not answered by now has gone past its limit.
+    fn tick(&mut self) {
+        // Signs of life are noticed by a look at the time.
+        self.upstream.shared.sweep(LIMITS);
+        self.runtime.block_on(tokio::time::advance(Duration::from_secs(10)));
+        for call in self.calls.iter_mut().filter(|call| call.running) {
+            self.cancellations.extend(call.upstream);
+            call.ends(
+                r#""error":{"code":-32603,"message":"Request timed out","data":{"timeout":10000}}"#,
+            );
+        }
+        for (id, uri) in self.unanswered.drain(..) {
+            self.cancellations.insert(id);
+            for visitor in &mut self.visitors {
+                visitor.promised.remove(&uri);
+            }
+        }
+        self.cancellations.extend(self.ignored.drain(..));
+        self.upstream.shared.sweep(LIMITS);
+    }
+
+    fn send_after_close(&mut self, number: usize, uri: &str) {
+        let Some(index) = pick(&self.visitors, number) else { return };
+        let visitor = &self.visitors[index];
+        if visitor.open {
+            return;
+        }
+        for method in
+            ["tools/call", "resources/subscribe", "resources/unsubscribe", "logging/setLevel"]
+        {
+            let sink = Arc::new(Kept::default());
+            let request = json!({"jsonrpc": "2.0", "id": 1, "method": method,
+                "params": {"uri": uri, "level": "debug"}});
+            call(&visitor.connection, &request, &sink);
+            assert_eq!((sink.take(), *sink.forgotten.lock().unwrap()), (Vec::new(), 1), "{method}");
+        }
+        assert_eq!(self.upstream.sent(), NOTHING);
+    }
+
+    /// A call waits for an upstream that is away, and whoever waits for the call is dropped.
+    fn drop_waiting(&self, visitor: usize) {
+        let sink = Arc::new(Kept::default());
+        let request = message(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call"}));
+        let reply = Reply::to(&request, Arc::<Kept>::clone(&sink) as _);
+        let waiting = self.visitors[visitor].connection.send(request, Some(reply), None);
+        drop(waiting.expect("it has to wait"));
+        assert_eq!(sink.take().len(), 1, "no call goes without an answer");
+        assert_eq!(self.upstream.shared.lock().waiting.len(), 0);
+    }
+
+    /// The upstream goes with everything it owed, and another one comes; meanwhile somebody drops
+    /// a call.
+    fn restart(&mut self, drops: Option<usize>) {
         self.deliver();
         self.unanswered.clear();
+        self.ignored.clear();
         let cause = Cause { message: "gone".to_owned(), data: None };
         self.upstream.shared.lost(&cause, 1);
         for call in &mut self.calls {
             call.ends(r#""error":{"code":-32603,"message":"gone"}"#);
+        }
+        if let Some(visitor) = drops {
+            self.drop_waiting(visitor);
         }
         self.upstream.outbox = Arc::default();
         self.upstream.connect(Arc::clone(&self.upstream.outbox));

@@ -5,7 +5,10 @@ use std::process::Stdio;
 use reqwest::Url;
 use tokio::process::{Child, Command};
 
-use crate::telemetry::console_error;
+use crate::{
+    runtime::orphans::{Own, own},
+    telemetry::console_error,
+};
 
 /// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads
 /// it. What `BROWSER` names is tried before what the system has.
@@ -19,9 +22,9 @@ pub(super) fn open(url: &Url) {
         // A signal to the proxy's group is not for the browser.
         #[cfg(unix)]
         command.process_group(0);
-        match command.spawn() {
-            Ok(child) => {
-                crate::runtime::task::spawn(watch(child));
+        match own(|| command.spawn(), Child::id) {
+            Ok((child, own)) => {
+                crate::runtime::task::spawn(watch(child, own));
                 return;
             }
             Err(error) => tracing::debug!(program, %error, "no browser could be opened"),
@@ -30,7 +33,7 @@ pub(super) fn open(url: &Url) {
     say_that_none_opened();
 }
 
-async fn watch(mut child: Child) {
+async fn watch(mut child: Child, _own: Own) {
     if !child.wait().await.is_ok_and(|status| status.success()) {
         say_that_none_opened();
     }

@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Carrier, tools::LIST};
 use crate::{
     era::modern_server::Envelope,
-    jsonrpc::{self, Code, Edit, Message, decode_string, escape, find_member},
+    jsonrpc::{self, Code, Edit, Message, decode_string, escape, find_member, own_number},
     relay::{LISTEN, Listener as _},
     telemetry::traffic,
     upstream::http::{
@@ -132,7 +132,7 @@ impl Carrier {
         if matches!(message.kind(), jsonrpc::Kind::Result | jsonrpc::Kind::Error) {
             return tracing::debug!("the server answered a request on the stream of another");
         }
-        let id = request.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        let id = request.id().and_then(own_number);
         let Some(id) = id else { return };
         let sink = self.clients.sink_of(id);
         self.clients.receive_about(id, message);

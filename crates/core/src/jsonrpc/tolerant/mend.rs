@@ -1,0 +1,97 @@
+//! An object that would be a message but for members that are null, or for its version.
+
+use bytes::Bytes;
+
+use crate::jsonrpc::{Entry, Message, Span, members};
+
+/// The members of a message, in no particular order.
+const KNOWN: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+
+/// What the members of an object say, before it is decided what it is.
+#[derive(Debug, Default)]
+struct Survey {
+    /// How often each of [`KNOWN`] is there.
+    counts: [u8; KNOWN.len()],
+    /// Whether each of them has a value.
+    values: [bool; KNOWN.len()],
+    has_others: bool,
+    version_is_unclear: bool,
+    method_is_likely: bool,
+}
+
+/// The message that an object means: members that are null count as absent, and the version may be
+/// missing where there is nothing but members of a message. `None` if it is no message even so.
+pub(super) fn mend(object: &[u8]) -> Option<Message> {
+    let whole = Span::new(0, object.len());
+    let survey = Survey::of(object, whole);
+    if !survey.is_clear() {
+        return None;
+    }
+    let mut mended = br#"{"jsonrpc":"2.0""#.to_vec();
+    for entry in members(object, whole) {
+        if !survey.drops(object, &entry) {
+            mended.push(b',');
+            mended.extend_from_slice(entry.whole().of(object));
+        }
+    }
+    mended.push(b'}');
+    Message::parse(Bytes::from(mended)).ok()
+}
+
+impl Survey {
+    fn of(object: &[u8], whole: Span) -> Self {
+        let mut survey = Self::default();
+        for entry in members(object, whole) {
+            let Some(place) = place(&entry) else {
+                survey.has_others = true;
+                continue;
+            };
+            let value = entry.value.of(object);
+            survey.counts[place] = survey.counts[place].saturating_add(1);
+            survey.values[place] = value != b"null";
+            match KNOWN[place] {
+                "jsonrpc" => survey.version_is_unclear = !is_version(value),
+                "method" => {
+                    survey.method_is_likely = value.contains(&b'/') || value == br#""ping""#;
+                }
+                _ => {}
+            }
+        }
+        survey
+    }
+
+    fn has(&self, name: &str) -> bool {
+        KNOWN.iter().zip(self.values).any(|(known, value)| *known == name && value)
+    }
+
+    /// A line of a log may have any of these members, too: without a version, nothing else may be
+    /// there, and a method has to look like one.
+    fn is_clear(&self) -> bool {
+        let once = self.counts.iter().all(|count| *count <= 1);
+        let stated = self.has("jsonrpc") && !self.version_is_unclear;
+        let implied = !self.has("jsonrpc")
+            && !self.has_others
+            && (!self.has("method") || self.method_is_likely);
+        once && (stated || implied)
+    }
+
+    /// Whether a member is left out. A result that is null is one, unless there is an error.
+    fn drops(&self, object: &[u8], entry: &Entry<'_>) -> bool {
+        let is_null = entry.value.of(object) == b"null";
+        let Some(place) = place(entry) else { return false };
+        match KNOWN[place] {
+            "jsonrpc" => true,
+            "id" => is_null && self.has("method"),
+            "result" => is_null && (self.has("error") || self.has("method")),
+            _ => is_null,
+        }
+    }
+}
+
+fn place(entry: &Entry<'_>) -> Option<usize> {
+    KNOWN.iter().position(|name| entry.is(name))
+}
+
+fn is_version(value: &[u8]) -> bool {
+    matches!(value, b"null" | br#""2.0""# | br#""2""# | b"2" | b"2.0")
+}
