@@ -138,6 +138,10 @@ fn headers(session: &Session<'_>) -> Vec<Case> {
     }
     for accept in ["", "*/*", "application", "\u{e9}", ",,;;=="] {
         let request = ping().header("Accept", accept);
+        cases.push(case(format!("Accept {accept}"), request, Status(200)));
+    }
+    for accept in ["text/html", "application/x", "*/*;q=0", "image/*, application/xml"] {
+        let request = ping().header("Accept", accept);
         cases.push(case(format!("Accept {accept}"), request, Error(406, -32000)));
     }
     for kind in ["", ";", "application/jso", "text/html", "\u{e9}", "application/json/x"] {

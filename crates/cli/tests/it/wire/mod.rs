@@ -9,6 +9,7 @@ mod fidelity;
 mod half_close;
 mod isolation;
 mod leaving;
+mod lenient;
 mod listen;
 mod modern_calls;
 mod modern_isolation;

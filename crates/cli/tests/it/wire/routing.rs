@@ -13,12 +13,7 @@ fn ping_answers_pong_on_exactly_its_own_path() {
     let pong = proxy.send(&Request::get("/ping"));
     assert_eq!(outcome(&pong), (200, "pong"));
     assert_eq!(pong.header("content-type"), None);
-    for request in [
-        Request::get("/ping?x"),
-        Request::get("/ping/"),
-        Request::new("HEAD", "/ping"),
-        Request::post("/ping", "{}"),
-    ] {
+    for request in [Request::get("/ping?x"), Request::post("/ping", "{}")] {
         assert_eq!(outcome(&proxy.send(&request)), (404, ""), "{request:?}");
     }
 }
@@ -30,7 +25,7 @@ fn the_stream_endpoint_is_matched_as_a_normalised_path() {
         let answer = proxy.send(&Request::get(target));
         assert_eq!(outcome(&answer), (400, "No sessionId"), "{target}");
     }
-    for target in ["/mcp/", "/MCP", "/%6dcp", "/mcp;x", "/", "/mcpx", "/x/mcp"] {
+    for target in ["/MCP", "/%6dcp", "/mcp;x", "/", "/mcpx", "/x/mcp"] {
         let answer = proxy.send(&Request::get(target));
         assert_eq!(outcome(&answer), (404, ""), "{target}");
         assert_eq!(answer.header("content-type"), None, "{target}");
@@ -43,7 +38,6 @@ fn methods_and_paths_that_are_not_served_are_404_without_a_body() {
     for (method, target) in [
         ("PUT", "/mcp"),
         ("PATCH", "/mcp"),
-        ("HEAD", "/mcp"),
         ("BREW", "/mcp"),
         ("POST", "/sse"),
         ("DELETE", "/sse"),

@@ -41,20 +41,33 @@ pub(super) struct Admin {
 /// Whether a request asks for health; `/ping` only in the way the original answers it.
 pub(super) fn is_health(method: &Method, uri: &Uri) -> bool {
     match *method {
-        Method::GET => uri == PING || uri == LIVE || uri == READY,
-        Method::HEAD => uri == LIVE || uri == READY,
+        Method::GET | Method::HEAD => [PING, LIVE, READY].iter().any(|path| is_at(uri, path)),
         _ => false,
     }
 }
 
+/// Whether a target is this path, with or without slashes at its end.
+fn is_at(uri: &Uri, path: &str) -> bool {
+    uri == path || (uri.query().is_none() && uri.path().trim_end_matches('/') == path)
+}
+
+/// The target without slashes at its end, as the routes know it.
+pub(super) fn plain(uri: &Uri) -> Option<Uri> {
+    let trimmed = uri.path().trim_end_matches('/');
+    if trimmed == uri.path() || trimmed.is_empty() {
+        return None;
+    }
+    trimmed.parse().ok()
+}
+
 /// Whether a host's own route of this name comes first: the original knows `/ping` only.
 pub(super) fn is_optional(uri: &Uri) -> bool {
-    uri != PING
+    !is_at(uri, PING)
 }
 
 /// Whether a request asks for the metrics.
 pub(super) fn is_metrics(method: &Method, uri: &Uri) -> bool {
-    matches!(*method, Method::GET | Method::HEAD) && uri == METRICS
+    matches!(*method, Method::GET | Method::HEAD) && is_at(uri, METRICS)
 }
 
 /// All of them; who may reach which is for the caller to say.
@@ -146,11 +159,12 @@ mod tests {
         for path in [LIVE, READY] {
             assert!(asks(Method::GET, path) && asks(Method::HEAD, path), "{path}");
             assert!(!asks(Method::POST, path), "{path}");
-            assert!(!asks(Method::GET, &format!("{path}/")), "{path}");
+            assert!(asks(Method::GET, &format!("{path}/")), "{path}");
+            assert!(!asks(Method::GET, &format!("{path}/?x")), "{path}");
             assert!(!asks(Method::GET, &format!("/x/..{path}")), "{path}");
         }
         assert!(asks(Method::GET, PING));
-        assert!(!asks(Method::HEAD, PING));
+        assert!(asks(Method::HEAD, PING));
         assert!(!asks(Method::GET, METRICS));
     }
 }

@@ -22,6 +22,11 @@ impl Auth {
         Self { config }
     }
 
+    /// Whether there is a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.config.api_key.is_some()
+    }
+
     /// Whether the request carries the key, if there is one; compared in constant time.
     pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(API_KEY).iter();

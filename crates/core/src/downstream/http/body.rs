@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -52,6 +53,17 @@ pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes
         Ok(read) => read,
         Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow { limit: limits.time })),
     }
+}
+
+/// Bodies are taken as they are, so one with a coding is refused in words.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
+    let is_plain = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|coding| {
+            coding.split(',').all(|one| matches!(one.trim(), "" | "identity" | "Identity"))
+        })
+    };
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if codings.all(is_plain) { Ok(()) } else { Err(Rejection::UnsupportedCoding) }
 }
 
 /// Lets the rest of a body run out while its request is answered: closing a connection with unread

@@ -1,11 +1,21 @@
 //! The header fields of MCP that the endpoints read and write.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The session that a request names; an empty name counts as none.
+pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(&SESSION_ID).iter();
+    let is_empty = |value: &HeaderValue| value.as_bytes().trim_ascii().is_empty();
+    if values.next().is_some_and(is_empty) && values.next().is_none() {
+        return None;
+    }
+    text(headers, &SESSION_ID)
+}
 
 /// A header's text; an unreadable one counts as empty, which names nothing.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

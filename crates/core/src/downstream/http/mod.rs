@@ -1,5 +1,6 @@
 //! The HTTP front: Streamable HTTP and HTTP+SSE on one port.
 
+mod accept;
 mod admin;
 mod auth;
 mod body;

@@ -29,7 +29,8 @@ pub(super) enum Rejection {
     LongId,
     /// JSON, but no message.
     NoMessage,
-    MethodNotAllowed,
+    /// The methods that are.
+    MethodNotAllowed(&'static str),
     NotAcceptable(&'static str),
     NotFound,
     NoSession,
@@ -38,6 +39,7 @@ pub(super) enum Rejection {
     TooManyCalls,
     TooManySessions,
     UnknownSession,
+    UnsupportedCoding,
     UnsupportedMediaType,
     UnsupportedVersion {
         version: String,
@@ -60,7 +62,7 @@ impl Rejection {
             Self::InitializeInBatch => "initialize_in_batch",
             Self::InvalidEventId => "invalid_event_id",
             Self::InvalidMessage | Self::LongId | Self::NoMessage => "invalid_message",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound => "not_found",
             Self::NoSession | Self::NoSessionId(_) => "no_session",
@@ -68,6 +70,7 @@ impl Rejection {
             Self::TooManyCalls => "too_many_calls",
             Self::TooManySessions => "too_many_sessions",
             Self::UnknownSession => "unknown_session",
+            Self::UnsupportedCoding => "unsupported_coding",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::UnsupportedVersion { .. } => "unsupported_version",
         }
@@ -76,9 +79,9 @@ impl Rejection {
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::BadTarget => bare_text(StatusCode::BAD_REQUEST, "Bad Request"),
-            Self::MethodNotAllowed => {
+            Self::MethodNotAllowed(allowed) => {
                 let mut response = bare_text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
                 response
             }
             Self::NotFound => empty(StatusCode::NOT_FOUND),
@@ -89,6 +92,7 @@ impl Rejection {
 
     fn into_json(self) -> Response {
         let (status, code) = self.codes();
+        let is_coded = self == Self::UnsupportedCoding;
         let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow { .. });
         let retry = match self {
             Self::TooManySessions => Some(HeaderValue::from_static("10")),
@@ -99,6 +103,9 @@ impl Rejection {
         let headers = response.headers_mut();
         if closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if is_coded {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if let Some(seconds) = retry {
             headers.insert(header::RETRY_AFTER, seconds);
@@ -122,7 +129,9 @@ impl Rejection {
             Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
-            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport),
+            Self::UnsupportedCoding | Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport)
+            }
             _ => (StatusCode::BAD_REQUEST, Code::Transport),
         }
     }
@@ -164,13 +173,16 @@ impl Rejection {
                 "Service Unavailable: too many sessions; end some with DELETE".to_owned()
             }
             Self::UnknownSession => "Session not found".to_owned(),
+            Self::UnsupportedCoding => "Unsupported Media Type: the body has a Content-Encoding; \
+                                        send it without"
+                .to_owned(),
             Self::UnsupportedMediaType => {
                 "Unsupported Media Type: Content-Type must be application/json".to_owned()
             }
             Self::UnsupportedVersion { version, served } => format!(
                 "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
             ),
-            Self::BadTarget | Self::MethodNotAllowed | Self::NotFound | Self::NoSessionId(_) => {
+            Self::BadTarget | Self::MethodNotAllowed(_) | Self::NotFound | Self::NoSessionId(_) => {
                 String::new()
             }
         }

@@ -114,6 +114,15 @@ pub(super) fn bare_text(status: StatusCode, text: impl Into<Bytes>) -> Response 
     with(status, text.into().into())
 }
 
+/// A text that repeats what a client wrote, and that no browser may take for anything else.
+pub(super) fn plain_text(status: StatusCode, text: impl Into<Bytes>) -> Response {
+    let mut response = bare_text(status, text);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, TEXT);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// An empty answer in the way the original's transport gives it.
 pub(super) fn empty_text(status: StatusCode) -> Response {
     let mut response = empty(status);

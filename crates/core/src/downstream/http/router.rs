@@ -7,7 +7,7 @@ use std::{
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
 use super::{
@@ -42,6 +42,74 @@ impl Origin {
     }
 }
 
+/// Whether a connection may stay open, so far as the request says.
+#[derive(Clone, Copy)]
+enum Persistence {
+    Stays,
+    StaysWithLength,
+    Ends,
+}
+
+impl Persistence {
+    fn of<B>(request: &Request<B>) -> Self {
+        let values = request.headers().get_all(header::CONNECTION).iter();
+        let mut options: Vec<&str> = Vec::new();
+        for value in values {
+            options.extend(value.to_str().unwrap_or_default().split(',').map(str::trim));
+        }
+        let has = |option: &str| options.iter().any(|one| one.eq_ignore_ascii_case(option));
+        match request.version() {
+            _ if has("close") => Self::Ends,
+            http::Version::HTTP_10 if has("keep-alive") => Self::StaysWithLength,
+            http::Version::HTTP_10 => Self::Ends,
+            _ => Self::Stays,
+        }
+    }
+}
+
+/// What a page asks for before it sends its request (Fetch, CORS-preflight request).
+struct Preflight {
+    path: String,
+    deletes: bool,
+    /// In lower case.
+    headers: Vec<String>,
+}
+
+impl Preflight {
+    fn of<B>(request: &Request<B>) -> Option<Self> {
+        if request.method() != Method::OPTIONS {
+            return None;
+        }
+        let value = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let method = value(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+        let names = value(header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
+        let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
+        Some(Self {
+            path: target::path(request.uri())?.into_owned(),
+            deletes: method == "DELETE",
+            headers: names.filter(|name| header::HeaderName::try_from(name).is_ok()).collect(),
+        })
+    }
+}
+
+/// Adds to a header that is a list what is not in it.
+fn add_to_list<'a>(
+    headers: &mut HeaderMap,
+    name: &header::HeaderName,
+    words: impl Iterator<Item = &'a String>,
+) {
+    let Some(list) = headers.get(name).and_then(|value| value.to_str().ok()) else { return };
+    let mut list = list.to_owned();
+    for word in words {
+        if !list.split(',').any(|known| known.trim().eq_ignore_ascii_case(word)) {
+            list = format!("{list}, {word}");
+        }
+    }
+    if let Ok(value) = HeaderValue::try_from(list) {
+        headers.insert(name.clone(), value);
+    }
+}
+
 /// A way to end a request other than by an answer of the front.
 enum End {
     Rejected(Rejection),
@@ -72,6 +140,8 @@ impl Port {
             Some(origin) => self.allows(origin).await,
             None => None,
         };
+        let persistence = Persistence::of(&request);
+        let asked = self.cors.as_ref().and_then(|_| Preflight::of(&request));
         let mut response = match self.route(request, from).await {
             Ok(response) => response,
             Err(End::Rejected(rejection)) => {
@@ -86,12 +156,45 @@ impl Port {
         let headers = response.headers_mut();
         if let (Some(cors), Some(origin), Some(allowed)) = (&self.cors, origin, allowed) {
             cors.answer(&origin, allowed, headers);
+            if let Some(asked) = asked {
+                self.grant(&asked, headers);
+            }
         }
-        if !headers.contains_key(header::CONNECTION) {
+        self.say_persistence(persistence, &mut response);
+        Ok(response)
+    }
+
+    /// Whether the connection stays open, which an older client has to ask for, and which needs a
+    /// length there (RFC 9112, 9.3).
+    fn say_persistence(&self, persistence: Persistence, response: &mut Response) {
+        let stays = match persistence {
+            Persistence::Ends => false,
+            Persistence::StaysWithLength => response.body().size_hint().exact().is_some(),
+            Persistence::Stays => true,
+        };
+        let headers = response.headers_mut();
+        if !stays {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else if !headers.contains_key(header::CONNECTION) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
             headers.insert(KEEP_ALIVE, self.keep_alive.clone());
         }
-        Ok(response)
+    }
+
+    /// What a page is granted beyond the lists that are configured: without it no page could use an
+    /// endpoint as it is meant to be used.
+    fn grant(&self, asked: &Preflight, headers: &mut HeaderMap) {
+        let needs_key = self.common.auth.has_key();
+        let granted = asked
+            .headers
+            .iter()
+            .filter(|name| name.starts_with("mcp-param-") || (needs_key && *name == "x-api-key"));
+        add_to_list(headers, &header::ACCESS_CONTROL_ALLOW_HEADERS, granted);
+        let routes = self.routes();
+        let is_stream = routes.at(&asked.path).is_some_and(|found| found.stream.is_some());
+        let granted = asked.deletes && is_stream;
+        let granted = granted.then(|| "DELETE".to_owned());
+        add_to_list(headers, &header::ACCESS_CONTROL_ALLOW_METHODS, granted.iter());
     }
 
     /// What the host says of this origin, if it is the one to say; `None` sends no CORS headers.
@@ -192,7 +295,10 @@ impl Port {
         through(reserved.router.clone(), request.map(Body::new)).await
     }
 
-    async fn administer(&self, request: Request<Body>) -> Response {
+    async fn administer(&self, mut request: Request<Body>) -> Response {
+        if let Some(plain) = admin::plain(request.uri()) {
+            *request.uri_mut() = plain;
+        }
         through(self.admin.clone(), request).await
     }
 }
@@ -216,6 +322,9 @@ impl Found<'_> {
         request: Request<Incoming>,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, End> {
+        if let (&Method::HEAD, Some(endpoints)) = (request.method(), self.endpoints) {
+            return Err(Rejection::MethodNotAllowed(endpoints.methods()).into());
+        }
         let sse = self.endpoints.and_then(|endpoints| endpoints.sse.as_ref());
         if let Some(mount) = sse.filter(|_| request.method() == Method::GET) {
             return Ok(mount.open_sse(caller).await?);

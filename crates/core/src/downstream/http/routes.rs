@@ -6,6 +6,11 @@ use http::{Method, Uri};
 
 use super::mount::{Messages, Mount};
 
+/// A path without slashes at its end, with which many clients write it.
+fn plain(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
@@ -42,6 +47,19 @@ pub(crate) enum Access {
     Authenticated,
 }
 
+impl Endpoints {
+    /// The methods that are answered here.
+    pub(super) fn methods(&self) -> &'static str {
+        if self.stream.is_some() {
+            "GET, POST, DELETE, OPTIONS"
+        } else if self.sse.is_some() {
+            "GET, OPTIONS"
+        } else {
+            "POST, OPTIONS"
+        }
+    }
+}
+
 impl fmt::Debug for Reserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reserved").field("prefix", &self.prefix).finish_non_exhaustive()
@@ -61,16 +79,16 @@ impl Routes {
         let mut prefixed = Vec::new();
         for mount in &mounts {
             if let Some(path) = &mount.paths.stream {
-                let known = endpoints.entry(path.clone()).or_default();
+                let known = endpoints.entry(plain(path).to_owned()).or_default();
                 known.stream.get_or_insert_with(|| Arc::clone(mount));
             }
             let Some(path) = &mount.paths.sse else { continue };
-            let known = endpoints.entry(path.clone()).or_default();
+            let known = endpoints.entry(plain(path).to_owned()).or_default();
             known.sse.get_or_insert_with(|| Arc::clone(mount));
             match &mount.paths.messages {
                 Messages::Prefix(_) => prefixed.push(Arc::clone(mount)),
                 Messages::Path(path) => {
-                    let known = endpoints.entry(path.clone()).or_default();
+                    let known = endpoints.entry(plain(path).to_owned()).or_default();
                     known.messages.get_or_insert_with(|| Arc::clone(mount));
                 }
             }
@@ -93,7 +111,8 @@ impl Routes {
 
     /// What is served under a path.
     pub(super) fn at(&self, path: &str) -> Option<&Endpoints> {
-        let found = self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()?;
+        let found =
+            self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(plain(path))).ok()?;
         Some(&self.endpoints[found].1)
     }
 

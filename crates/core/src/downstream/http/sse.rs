@@ -11,13 +11,13 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::{
-    body::{self, Unread},
+    body::{self, Unread, check_coding},
     gate::Step,
     header::text,
     held::Held,
     mount::Mount,
     reject::Rejection,
-    response::{Response, bare_text, empty},
+    response::{Response, empty, plain_text},
 };
 use crate::{
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Stream},
@@ -157,7 +157,7 @@ impl Mount {
         request: Request<Incoming>,
         caller: Option<Arc<Caller>>,
     ) -> Result<Response, Rejection> {
-        let bad = |text: String| Ok(bare_text(StatusCode::BAD_REQUEST, text));
+        let bad = |text: String| Ok(plain_text(StatusCode::BAD_REQUEST, text));
         let Some(session) = self.sse.named(request.uri().query()) else {
             return Ok(no_sse_session(request.uri().query()));
         };
@@ -165,6 +165,7 @@ impl Mount {
         if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }
+        check_coding(&head.headers)?;
         let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
@@ -190,14 +191,14 @@ impl Mount {
             // Only then is it accepted: a client that sends on and on has to wait.
             drop(sending.await);
         }
-        Ok(bare_text(StatusCode::ACCEPTED, "Accepted"))
+        Ok(plain_text(StatusCode::ACCEPTED, "Accepted"))
     }
 }
 
 /// The answer to a message for a session that does not exist.
 pub(super) fn no_sse_session(query: Option<&str>) -> Response {
     let text = if session_id(query).is_some() { "No active transport" } else { "No sessionId" };
-    bare_text(StatusCode::BAD_REQUEST, text)
+    plain_text(StatusCode::BAD_REQUEST, text)
 }
 
 fn session_id(query: Option<&str>) -> Option<String> {

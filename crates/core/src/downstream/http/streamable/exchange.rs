@@ -74,9 +74,10 @@ impl Mount {
         route: Route,
         messages: Vec<Message>,
         caller: Option<&Arc<Caller>>,
+        encoding: Encoding,
     ) -> Result<Response, Rejection> {
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
-        let stream = Stream::new(self.encoding, requests);
+        let stream = Stream::new(encoding, requests);
         match route {
             Route::Session { attachment, primes, founded, seats } => {
                 let session = attachment.session();
@@ -101,7 +102,7 @@ impl Mount {
                         return Err(Rejection::UnknownSession);
                     }
                     Some(runs) => {
-                        let mut response = self.response(runs);
+                        let mut response = response(runs, encoding);
                         add_session_id(&mut response, attachment.session().id());
                         response
                     }
@@ -123,7 +124,7 @@ impl Mount {
                 }
                 self.await_beginning(&stream).await;
                 Ok(match reading.take_whole() {
-                    Some(runs) => self.response(runs),
+                    Some(runs) => response(runs, encoding),
                     None => self.streamed(reading, closing),
                 })
             }
@@ -172,16 +173,16 @@ impl Mount {
             }
         }
     }
+}
 
-    /// The response with all of a stream.
-    fn response(&self, runs: Vec<Bytes>) -> Response {
-        if runs.is_empty() {
-            return empty_text(StatusCode::ACCEPTED);
-        }
-        match self.encoding {
-            Encoding::EventStream => event_stream(ResponseBody::Whole(runs.into_iter())),
-            Encoding::Json | Encoding::Lazy => json_runs(StatusCode::OK, runs),
-        }
+/// The response with all of a stream.
+fn response(runs: Vec<Bytes>, encoding: Encoding) -> Response {
+    if runs.is_empty() {
+        return empty_text(StatusCode::ACCEPTED);
+    }
+    match encoding {
+        Encoding::EventStream => event_stream(ResponseBody::Whole(runs.into_iter())),
+        Encoding::Json | Encoding::Lazy => json_runs(StatusCode::OK, runs),
     }
 }
 

@@ -11,24 +11,32 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 
 use super::{
+    accept::Accepted,
     header::{PROTOCOL_VERSION, text},
     reject::Rejection,
 };
 use crate::{
+    downstream::http::session::Encoding,
     protocol::{is_legacy, legacy_list},
     relay::Connection,
 };
 
-/// `Accept` has to name every one of these types.
-fn check_accept(
-    headers: &HeaderMap,
-    types: &[&str],
-    refusal: &'static str,
-) -> Result<(), Rejection> {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let accepted: Vec<&str> = accepted.collect();
-    let named = |wanted: &&str| accepted.iter().any(|accept| accept.contains(*wanted));
-    if types.iter().all(named) { Ok(()) } else { Err(Rejection::NotAcceptable(refusal)) }
+/// How the answer is written for this client: as usual, unless it accepts one way only.
+fn encoding(headers: &HeaderMap, usual: Encoding) -> Result<Encoding, Rejection> {
+    match Accepted::by(headers) {
+        Accepted { json: true, events: true } => Ok(usual),
+        Accepted { json: true, events: false } => Ok(Encoding::Json),
+        Accepted { json: false, events: true } => Ok(Encoding::EventStream),
+        Accepted { json: false, events: false } => Err(Rejection::NotAcceptable(NO_TYPE)),
+    }
+}
+
+const NO_TYPE: &str = "Client must accept application/json or text/event-stream";
+
+/// Whether the client accepts a stream, where nothing else can be given.
+fn check_events(headers: &HeaderMap) -> Result<(), Rejection> {
+    let text = "Client must accept text/event-stream";
+    if Accepted::by(headers).events { Ok(()) } else { Err(Rejection::NotAcceptable(text)) }
 }
 
 /// Whether the body is declared to be JSON, with whatever parameters.

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::{check_accept, check_version, exchange::Route, is_json, modern::Sorted};
+use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted};
 use crate::{
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
-        body::{self, Unread},
+        body::{self, Unread, check_coding},
         gate::Step,
-        header::{PROTOCOL_VERSION, SESSION_ID, text},
+        header::{PROTOCOL_VERSION, session_id, text},
         mount::Mount,
         reject::Rejection,
         response::{Response, empty_text},
@@ -23,8 +23,6 @@ use crate::{
     protocol::{Method, primes_streams},
     relay::{Client, Principal, Sink, requested_version},
 };
-
-const BOTH_TYPES: &str = "Client must accept both application/json and text/event-stream";
 
 /// A request without its body, and what is kept of it for a host.
 pub(super) type Head = Request<Option<Arc<Caller>>>;
@@ -38,7 +36,7 @@ impl Mount {
     ) -> Result<Response, Rejection> {
         let (head, body) = request.into_parts();
         let headers = &head.headers;
-        let named = text(headers, &SESSION_ID).filter(|_| !self.stateless);
+        let named = session_id(headers).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let attachment = named.map(|id| self.registry.attach(id));
         let body = match body::read(body, self.common.body_limits).await {
@@ -56,22 +54,34 @@ impl Mount {
             return Ok(*refused);
         }
         let incoming = Request::from_parts(head, caller);
+        check_coding(incoming.headers())?;
         let body = match self.modern_message(incoming.headers(), body) {
             Sorted::Legacy(body) => body,
             Sorted::Modern(message) => return self.post_modern(&incoming, message).await,
             Sorted::Refused(refused) => return Ok(self.refuse(&refused)),
         };
         match attachment {
+            // A client that has kept its session over a restart begins again.
+            Some(None) if begins(&body) => self.begin_session(&incoming, body).await,
             Some(None) => Err(Rejection::UnknownSession),
             Some(Some(attachment)) => self.post_to_session(&incoming, attachment, body).await,
             None if self.stateless => self.post_alone(&incoming, body).await,
-            None => match body {
-                Ok(Body::One(message)) if is_initialize(&message) => {
-                    self.create_session(&incoming, message).await
-                }
-                Ok(_) if self.common.authenticates() => Ok(self.common.no_session(body_id(&body))),
-                _ => Err(Rejection::NoSession),
-            },
+            None => self.begin_session(&incoming, body).await,
+        }
+    }
+
+    /// A POST that names no session of ours, which has to begin one.
+    async fn begin_session(
+        self: &Arc<Self>,
+        incoming: &Head,
+        body: Result<Body, Rejection>,
+    ) -> Result<Response, Rejection> {
+        match body {
+            Ok(Body::One(message)) if is_initialize(&message) => {
+                self.create_session(incoming, message).await
+            }
+            Ok(_) if self.common.authenticates() => Ok(self.common.no_session(body_id(&body))),
+            _ => Err(Rejection::NoSession),
         }
     }
 
@@ -82,6 +92,7 @@ impl Mount {
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body().as_ref());
+        let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, body)?;
         if messages.iter().any(is_initialize) {
             return Err(if messages.len() == 1 {
@@ -110,7 +121,7 @@ impl Mount {
             None => attachment.session().primes(),
         };
         let route = Route::Session { attachment, primes, founded: false, seats };
-        self.exchange(route, messages, caller).await
+        self.exchange(route, messages, caller, encoding).await
     }
 
     async fn create_session(
@@ -119,6 +130,7 @@ impl Mount {
         message: Message,
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
+        let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, Ok(Body::One(message)))?;
         if messages.iter().any(|message| message.bytes().len() > MAX_INITIALIZE) {
             return Err(Rejection::BodyTooLarge { limit: MAX_INITIALIZE });
@@ -156,7 +168,7 @@ impl Mount {
         }
         let founding = Founding { registry: &self.registry, session: Some(Arc::clone(session)) };
         let route = Route::Session { attachment, primes, founded: true, seats };
-        let response = self.exchange(route, messages, caller.as_ref()).await?;
+        let response = self.exchange(route, messages, caller.as_ref(), encoding).await?;
         founding.told();
         Ok(response)
     }
@@ -168,6 +180,7 @@ impl Mount {
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
         let (headers, caller) = (incoming.headers(), incoming.body());
+        let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, body)?;
         let initializing = messages.iter().any(is_initialize);
         if initializing && messages.len() > 1 {
@@ -186,7 +199,8 @@ impl Mount {
             Ok(connection) => connection,
             Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
         };
-        let response = self.exchange(Route::Alone(connection), messages, caller.as_ref()).await?;
+        let response =
+            self.exchange(Route::Alone(connection), messages, caller.as_ref(), encoding).await?;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })
     }
 }
@@ -210,6 +224,10 @@ impl Drop for Founding<'_> {
         self.registry.remove(session.id());
         session.close();
     }
+}
+
+fn begins(body: &Result<Body, Rejection>) -> bool {
+    matches!(body, Ok(Body::One(message)) if is_initialize(message))
 }
 
 /// The id that a refusal of the whole body answers.
@@ -237,7 +255,6 @@ fn acceptable(
     headers: &HeaderMap,
     body: Result<Body, Rejection>,
 ) -> Result<Vec<Message>, Rejection> {
-    check_accept(headers, &["application/json", "text/event-stream"], BOTH_TYPES)?;
     if !is_json(headers) {
         return Err(Rejection::UnsupportedMediaType);
     }

@@ -6,12 +6,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{check_accept, check_version};
+use super::{check_events, check_version};
 use crate::{
     codec::event_stream::EventId,
     downstream::http::session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     downstream::http::{
-        header::{LAST_EVENT_ID, SESSION_ID, text},
+        header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
         mount::Mount,
         reject::Rejection,
         response::{Response, empty_text},
@@ -24,6 +24,9 @@ use crate::{
 const STREAM_TAKEN: &str = "Stream already has an active connection";
 const STANDALONE_TAKEN: &str = "Only one SSE stream is allowed per session";
 
+/// Most bytes of a client's own words that are printed.
+const MAX_SHOWN: usize = 100;
+
 impl Mount {
     /// `GET`: opens the standalone stream or resumes any.
     pub(in crate::downstream::http) async fn open_standalone(
@@ -32,9 +35,9 @@ impl Mount {
         caller: Option<&Arc<Caller>>,
     ) -> Result<Response, Rejection> {
         if self.stateless {
-            return Err(Rejection::MethodNotAllowed);
+            return Err(Rejection::MethodNotAllowed("POST"));
         }
-        let Some(id) = text(headers, &SESSION_ID) else {
+        let Some(id) = session_id(headers) else {
             return self.without_session_id("No sessionId");
         };
         let attachment = match self.admitted(id, caller).await? {
@@ -43,13 +46,14 @@ impl Mount {
         };
         let last = text(headers, &LAST_EVENT_ID);
         if let Some(last) = last {
+            let shown = last.get(..MAX_SHOWN).unwrap_or(last);
             console!(
-                "[mcp-proxy] client reconnecting with Last-Event-ID {last} for session ID {id}"
+                "[mcp-proxy] client reconnecting with Last-Event-ID {shown} for session ID {id}"
             );
         } else {
             console!("[mcp-proxy] establishing new SSE stream for session ID {id}");
         }
-        check_accept(headers, &["text/event-stream"], "Client must accept text/event-stream")?;
+        check_events(headers)?;
         let session = attachment.session();
         check_version(headers, session.connection())?;
         if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
@@ -141,9 +145,9 @@ impl Mount {
     ) -> Result<Response, Rejection> {
         console!("[mcp-proxy] received delete request");
         if self.stateless {
-            return Err(Rejection::MethodNotAllowed);
+            return Err(Rejection::MethodNotAllowed("POST"));
         }
-        let Some(id) = text(headers, &SESSION_ID) else {
+        let Some(id) = session_id(headers) else {
             return self.without_session_id("Invalid or missing sessionId");
         };
         console!("[mcp-proxy] received delete request for session {id}");
