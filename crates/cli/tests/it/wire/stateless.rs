@@ -69,7 +69,7 @@ fn header_rules_are_those_of_sessions() {
     let proxy = stateless("echo");
     let request = Request::mcp(call("1", "echo", "{}"));
     let statuses = [
-        request.clone().header("Accept", "application/json"),
+        request.clone().header("Accept", "text/html"),
         request.clone().header("Content-Type", "text/plain"),
         request.clone().header("Mcp-Protocol-Version", "2023-01-01"),
         request,
