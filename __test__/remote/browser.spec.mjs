@@ -33,7 +33,9 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     const program = join(directory, name);
     const opening = opens ? "fetch(words.find((word) => word.startsWith('http')))" : "process.exitCode = 3";
     const note = `require("node:fs").writeFileSync(${JSON.stringify(`${program}.words`)}, JSON.stringify(words))`;
-    const script = `#!${process.execPath}\nconst words = process.argv.slice(2);\n${note};\n${opening};\n`;
+    const names = `Object.keys(process.env).filter((name) => /^mcp_?proxy/i.test(name))`;
+    const tell = `require("node:fs").writeFileSync(${JSON.stringify(`${program}.names`)}, JSON.stringify(${names}))`;
+    const script = `#!${process.execPath}\nconst words = process.argv.slice(2);\n${note};\n${tell};\n${opening};\n`;
     await writeFile(program, script, { mode: 0o755 });
     return program;
   };
@@ -61,6 +63,13 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     assert.deepEqual(await opened("xdg-open"), [printed()]);
     assert.match(printed(), /authorize\?response_type=code&client_id=.*&code_challenge_method=S256/);
     assert.doesNotMatch(peer.stderr.entries.join("\n"), NONE);
+  });
+
+  test("it inherits none of the proxy's own variables", async () => {
+    await browser("xdg-open");
+    const own = { MCP_PROXY_API_KEY: "secret", MCP_PROXY_apiKey: "secret", MCPPROXY_CLIENT_SECRET: "secret" };
+    assert.match(await start(own).greet(), /serverInfo/);
+    assert.deepEqual(JSON.parse(await readFile(join(directory, "xdg-open.names"), "utf8")), []);
   });
 
   test("what BROWSER names is asked before the system", async () => {

@@ -1,4 +1,14 @@
 // A server that wants tokens, and the server that grants them, in one.
+//
+// `habits` change what it does; each gets what it needs and returns what is answered, or nothing:
+// - `description(server)`, `metadata(server)`: members of the two documents
+// - `first(request)`: an answer to any request
+// - `token(form, count)`: an answer to a request for a token, the `count`-th of its kind
+// - `grant(token, form)`: the token as it is answered
+// - `register(metadata)`: an answer to a registration
+// - `authorize(parameters)`: parameters of the way back
+// - `challenge(server)`: the challenge's text, `null` for none
+// - `serve(message, scope)`: an answer to a message of MCP
 
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -6,10 +16,23 @@ import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 
 export class Guarded {
+  /** Every request: method, path, query, headers, body. */
+  requests = [];
   counts = { authorize: 0, refresh: 0, register: 0 };
   denies = false;
+  /** Standing streams that are open. */
+  streams = new Set();
+  #asked = new Map();
+  #codes = new Map();
+  #habits;
   #server;
-  #tokens = new Set();
+  #sessions = new Set();
+  #tokens = new Map();
+  #refreshes = new Map();
+
+  constructor(habits = {}) {
+    this.#habits = habits;
+  }
 
   async open() {
     this.#server = createServer((request, response) => void this.#answer(request, response));
@@ -17,11 +40,25 @@ export class Guarded {
     await once(this.#server, "listening");
     this.origin = `http://127.0.0.1:${this.#server.address().port}`;
     this.url = `${this.origin}/mcp`;
+    return this;
   }
 
-  /** No token that was granted so far is good any more. */
-  revoke() {
+  /** No token that was granted so far is good any more, nor with `all` what renews it. */
+  revoke({ all = false } = {}) {
     this.#tokens.clear();
+    if (all) this.#refreshes.clear();
+  }
+
+  /** Forgets every session and ends their streams. */
+  forget() {
+    this.#sessions.clear();
+    this.interrupt();
+  }
+
+  /** Ends the standing streams. */
+  interrupt() {
+    for (const stream of this.streams) stream.destroy();
+    this.streams.clear();
   }
 
   close() {
@@ -29,13 +66,20 @@ export class Guarded {
     this.#server.close();
   }
 
+  /** Bodies and queries of the requests to this path, as parameters. */
+  parameters(path) {
+    const found = this.requests.filter((request) => request.path === path);
+    return found.map(({ body, query }) => new URLSearchParams(body || query));
+  }
+
   async #answer(request, response) {
-    const { pathname, searchParams } = new URL(request.url, this.origin);
+    const { pathname, search, searchParams } = new URL(request.url, this.origin);
     const body = await text(request);
-    const json = (value, status = 200, headers = {}) => {
-      response.writeHead(status, { "content-type": "application/json", ...headers });
-      response.end(JSON.stringify(value));
-    };
+    const { headers, method } = request;
+    this.requests.push({ body, headers, method, path: pathname, query: search });
+    const json = (value, status = 200, more = {}) => this.#send(response, { body: value, headers: more, status });
+    const first = this.#habits.first?.({ headers, method, path: pathname, query: search });
+    if (first) return this.#send(response, first);
     const { origin } = this;
     switch (pathname) {
       case "/.well-known/oauth-authorization-server":
@@ -45,46 +89,99 @@ export class Guarded {
           issuer: origin,
           registration_endpoint: `${origin}/register`,
           token_endpoint: `${origin}/token`,
+          ...this.#habits.metadata?.(this),
         });
       case "/.well-known/oauth-protected-resource/mcp":
-        return json({ authorization_servers: [origin], resource: this.url });
-      case "/authorize": {
-        this.counts.authorize += 1;
-        const back = new URL(searchParams.get("redirect_uri"));
-        back.searchParams.set(this.denies ? "error" : "code", this.denies ? "access_denied" : "c");
-        back.searchParams.set("state", searchParams.get("state"));
-        response.writeHead(302, { location: back.href });
-        return response.end();
-      }
+        return json({ authorization_servers: [origin], resource: this.url, ...this.#habits.description?.(this) });
+      case "/authorize":
+        return this.#authorize(searchParams, response);
       case "/mcp":
         return this.#serve(request, response, body, json);
-      case "/register":
+      case "/register": {
         this.counts.register += 1;
-        return json({ client_id: "registered" }, 201);
+        const answer = this.#habits.register?.(JSON.parse(body));
+        return answer ? this.#send(response, answer) : json({ client_id: `client-${this.counts.register}` }, 201);
+      }
       case "/token":
-        if (new URLSearchParams(body).get("grant_type") === "refresh_token") this.counts.refresh += 1;
-        return json(this.#grant());
+        return this.#token(new URLSearchParams(body), response);
       default:
         return json({}, 404);
     }
   }
 
-  #grant() {
-    const token = randomUUID();
-    this.#tokens.add(token);
-    return { access_token: token, expires_in: 3600, refresh_token: randomUUID(), token_type: "bearer" };
+  #send(response, { body = "", headers = {}, status = 200 }) {
+    const isText = typeof body === "string";
+    response.writeHead(status, isText ? headers : { "content-type": "application/json", ...headers });
+    response.end(isText ? body : JSON.stringify(body));
   }
 
-  #serve({ headers, method }, response, body, json) {
-    const metadata = `${this.origin}/.well-known/oauth-protected-resource/mcp`;
-    const [, token] = /^Bearer (.*)$/.exec(headers.authorization ?? "") ?? [];
-    if (!this.#tokens.has(token)) {
-      return json({}, 401, { "www-authenticate": `Bearer resource_metadata="${metadata}"` });
+  #authorize(parameters, response) {
+    this.counts.authorize += 1;
+    const back = new URL(parameters.get("redirect_uri"));
+    const code = randomUUID();
+    this.#codes.set(code, parameters.get("scope") ?? "");
+    const own = this.denies ? { error: "access_denied" } : (this.#habits.authorize?.(parameters) ?? { code });
+    for (const [name, value] of Object.entries({ state: parameters.get("state"), ...own })) {
+      back.searchParams.set(name, value);
     }
-    if (method !== "POST") return json({}, 405);
-    const message = JSON.parse(body);
+    response.writeHead(302, { location: back.href });
+    response.end();
+  }
+
+  #token(form, response) {
+    const kind = form.get("grant_type");
+    if (kind === "refresh_token") this.counts.refresh += 1;
+    this.#asked.set(kind, (this.#asked.get(kind) ?? 0) + 1);
+    const own = this.#habits.token?.(form, this.#asked.get(kind));
+    if (own) return this.#send(response, own);
+    const renewed = this.#refreshes.get(form.get("refresh_token"));
+    const granted = kind === "refresh_token" ? renewed : (this.#codes.get(form.get("code")) ?? form.get("scope") ?? "");
+    if (granted === undefined) return this.#send(response, { body: { error: "invalid_grant" }, status: 400 });
+    const token = this.grant(granted);
+    return this.#send(response, this.#habits.grant?.(token, form) ?? { body: token });
+  }
+
+  /** A token that is good. */
+  grant(scope = "") {
+    const [token, refresh] = [randomUUID(), randomUUID()];
+    this.#tokens.set(token, scope);
+    this.#refreshes.set(refresh, scope);
+    return { access_token: token, expires_in: 3600, refresh_token: refresh, token_type: "bearer" };
+  }
+
+  #serve(request, response, body, json) {
+    const { headers, method } = request;
+    const [, token] = /^Bearer (.*)$/.exec(headers.authorization ?? "") ?? [];
+    const scope = this.#tokens.get(token);
+    if (scope === undefined) return json({}, 401, this.#challenge());
+    const session = headers["mcp-session-id"];
+    if (session !== undefined && !this.#sessions.has(session)) return json({}, 404);
+    if (method === "POST") return this.#converse(JSON.parse(body), scope.split(" "), response, json);
+    if (method === "GET" && this.#habits.streams) {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(": open\n\n");
+      return this.streams.add(response);
+    }
+    return json({}, method === "DELETE" ? 200 : 405);
+  }
+
+  #challenge() {
+    const metadata = `${this.origin}/.well-known/oauth-protected-resource/mcp`;
+    const own = this.#habits.challenge?.(this);
+    if (own === null) return {};
+    return { "www-authenticate": own ?? `Bearer resource_metadata="${metadata}"` };
+  }
+
+  #converse(message, scopes, response, json) {
     if (message.id === undefined) return response.writeHead(202).end();
-    const greeting = { capabilities: {}, protocolVersion: "2025-11-25", serverInfo: { name: "g", version: "1" } };
-    return json({ id: message.id, jsonrpc: "2.0", result: message.method === "initialize" ? greeting : {} });
+    const own = this.#habits.serve?.(message, scopes);
+    if (own) return this.#send(response, own);
+    const { id, method } = message;
+    if (method !== "initialize") return json({ id, jsonrpc: "2.0", result: {} });
+    const result = { capabilities: {}, protocolVersion: "2025-11-25", serverInfo: { name: "g", version: "1" } };
+    if (!this.#habits.streams) return json({ id, jsonrpc: "2.0", result });
+    const session = randomUUID();
+    this.#sessions.add(session);
+    return json({ id, jsonrpc: "2.0", result }, 200, { "mcp-session-id": session });
   }
 }

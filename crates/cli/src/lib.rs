@@ -7,6 +7,7 @@
 mod announce;
 mod args;
 mod console;
+mod errand;
 mod guard;
 mod options;
 mod paint;
@@ -19,7 +20,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 use mcp_proxy_core::Guard;
 
 use args::{Environment, Invocation, UsageError};
-use options::Options;
+use options::{Errand, Options};
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,10 @@ pub fn run(words: Vec<OsString>) -> Ending {
             console::print(&text);
             Ending::Success
         }
+        Ok(Wanted::Errand(errand)) => {
+            let _installed = telemetry::install(errand.logging());
+            errand::run(*errand)
+        }
         Ok(Wanted::Proxy(options)) => {
             let _installed = telemetry::install(options.logging);
             run::run(*options)
@@ -62,12 +67,16 @@ pub fn run(words: Vec<OsString>) -> Ending {
 enum Wanted {
     Text(String),
     Proxy(Box<Options>),
+    Errand(Box<Errand>),
 }
 
 fn invocation(words: Vec<OsString>) -> Result<Wanted, UsageError> {
     let environment: Environment = env::vars_os().collect();
     match args::parse(words, &environment)? {
         Invocation::Print(text) => Ok(Wanted::Text(text)),
-        Invocation::Serve(typed) => Ok(Wanted::Proxy(Box::new(Options::try_from(typed)?))),
+        Invocation::Serve(typed) => Ok(match Errand::of(&typed)? {
+            Some(errand) => Wanted::Errand(Box::new(errand)),
+            None => Wanted::Proxy(Box::new(Options::try_from(typed)?)),
+        }),
     }
 }

@@ -28,7 +28,10 @@ pub use downstream::http::Denial;
 pub use error::Error;
 pub use identity::static_tokens::{MadeToken, make_token};
 pub use protocol::MODERN;
-pub use proxy::{Connected, HttpServer, Interrupted, Proxy, Servers, StdioServer, Unusable};
+pub use proxy::{
+    Connected, HttpServer, Interrupted, Proxy, Servers, StdioServer, Unusable, sign_out,
+    sign_out_everywhere,
+};
 pub use relay::{
     Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Unsent, Wish,
     untagged,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use mcp_proxy_core::config::{
-    DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
+    CallbackHost, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
     DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
     DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
@@ -261,13 +261,15 @@ flags! {
                 ("authorization-code", OAuthGrant::AuthorizationCode),
                 ("client-credentials", OAuthGrant::ClientCredentials),
                 ("jwt-bearer", OAuthGrant::JwtBearer),
+                ("device-code", OAuthGrant::DeviceCode),
             ],
             default: ("authorization-code", OAuthGrant::AuthorizationCode),
         },
         short: "How to sign in",
         help: "How to sign in: a person in a browser (authorization-code), the client itself \
-               (client-credentials: --clientId and --clientSecret or --clientKey), or with a JWT \
-               (jwt-bearer: --clientId and --assertion)",
+               (client-credentials: --clientId and --clientSecret or --clientKey), with a JWT \
+               (jwt-bearer: --clientId and --assertion), or a person with a browser on another \
+               device (device-code)",
     }
     CLIENT_ID: Text = Remote "clientId" {
         kind: Text { placeholder: "id" },
@@ -311,6 +313,64 @@ flags! {
         short: "OAuth scopes to ask for",
         help: "OAuth scopes to ask for, separated by spaces, in place of those that the server \
                names",
+    }
+    ISSUER: Text = Remote "issuer" {
+        kind: Text { placeholder: "url" },
+        short: "The only authorization server to ask",
+        help: "Ask this authorization server and no other; by default the first one that is sent a \
+               secret is remembered",
+    }
+    RESOURCE: Text = Remote "resource" {
+        kind: Text { placeholder: "uri" },
+        short: "Resource to ask tokens for, or none",
+        help: "Ask for tokens for this resource instead of what the server calls itself; \"none\" names \
+               no resource",
+    }
+    AUTHORIZE_PARAM: List = Remote "authorizeParam" {
+        kind: List { placeholder: "name=value" },
+        short: "Add a parameter to the sign-in URL",
+        help: "Add this parameter to the URL to sign in at; repeatable",
+    }
+    ASSUME_PKCE: Switch = Remote "assumePkce" {
+        kind: Switch { default: false },
+        short: "Sign in where PKCE is not announced",
+        help: "Sign in at an authorization server that does not say that it supports PKCE, such as \
+               Entra ID and Cognito",
+    }
+    USE_ID_TOKEN: Switch = Remote "useIdToken" {
+        kind: Switch { default: false },
+        short: "Send the ID token, not the access token",
+        help: "Send the ID token that comes with an access token instead of the access token",
+    }
+    SIGN_IN: Switch = Remote "signIn" {
+        kind: Switch { default: false },
+        short: "Sign in to the server and exit",
+        help: "Sign in to the server and exit; if the browser runs elsewhere, paste the URL at which it \
+               ends",
+    }
+    SIGN_OUT: Switch = Remote "signOut" {
+        kind: Switch { default: false },
+        short: "Forget the sign-in and exit",
+        help: "Forget the sign-in to the server and exit; without a URL, forget all of them",
+    }
+    CALLBACK_HOST: Choice<CallbackHost> = Remote "callbackHost" {
+        kind: Choice {
+            placeholder: "name",
+            choices: &[
+                ("127.0.0.1", CallbackHost::Ipv4),
+                ("localhost", CallbackHost::Localhost),
+                ("[::1]", CallbackHost::Ipv6),
+            ],
+            default: ("127.0.0.1", CallbackHost::Ipv4),
+        },
+        short: "Local host name in the redirect URI",
+        help: "Name of this machine in the URL that the browser returns to; connections are taken on \
+               loopback only",
+    }
+    CALLBACK_PATH: Route = Remote "callbackPath" {
+        kind: Route { default: Some("/callback") },
+        short: "Path of the redirect URI",
+        help: "Path of the URL that the browser returns to",
     }
     CALLBACK_PORT: Number = Remote "callbackPort" {
         kind: Number::count(0).at_most(65_535),
@@ -491,7 +551,8 @@ flags! {
     PING_INTERVAL: Number = Timeouts "pingInterval" {
         kind: Number::millis(Duration::ZERO),
         short: "Ping the server this often",
-        help: "Ping the server this often, and restart it if it does not answer; 0 sends no pings",
+        help: "Ping the server this often, and restart it if it does not answer; a remote server is \
+               pinged while its session is idle, which keeps it alive; 0 sends no pings",
     }
     PING_TIMEOUT: Number = Timeouts "pingTimeout" {
         kind: Number::millis(DEFAULT_PING_TIMEOUT).at_least(1),

@@ -14,6 +14,7 @@ mod help;
 mod kinds;
 mod line;
 mod number;
+mod others;
 mod usage_error;
 mod values;
 mod version;

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::args::others;
+
 /// A command line that cannot be run. Every one ends the process with exit code 1.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
@@ -24,6 +26,26 @@ pub(crate) enum UsageError {
          Usage: mcp-proxy [options] <url>"
     )]
     BesideUrl(String),
+    /// A header came apart at its spaces, which clients do that have no quotes.
+    #[error(
+        "Error: --header \"{name}:\" is without its value, which came as words of its own.\n\
+         Write the header as one word, --header=\"{name}: ...\", or give the token with --bearerToken."
+    )]
+    SplitHeader { name: String },
+    /// An address without a scheme is no command.
+    #[error(
+        "Error: {0:?} is no command here; if it is the address of a server, write http://{0} or https://{0}"
+    )]
+    NoScheme(String),
+    /// A variable in a value cannot be filled in.
+    #[error("Error: {flag}: {problem}")]
+    Variable { flag: &'static str, problem: String },
+    /// Signing in is for one server.
+    #[error("Error: --signIn needs the URL of the server to sign in to.")]
+    SignInWhere,
+    /// Signing in and out at once.
+    #[error("Error: --signIn and --signOut do not go together.")]
+    SignInAndOut,
     /// A client that signs itself in has to be known.
     #[error(
         "Error: --grant client-credentials needs --clientId and either --clientSecret or --clientKey."
@@ -35,6 +57,9 @@ pub(crate) enum UsageError {
     /// Half of what an exchange needs.
     #[error("Error: --idpTokenEndpoint and --idpClientId go together.")]
     IdentityProvider,
+    /// A parameter is not a name and a value.
+    #[error("Error: --authorizeParam takes name=value (got {0:?} for the name)")]
+    AuthorizeParam(String),
     /// A header is not a name and a value; the value is not shown, because it may be a secret.
     #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
     Header(String),
@@ -49,7 +74,7 @@ pub(crate) enum UsageError {
     /// A word looks like a flag and is none.
     ///
     /// Differs from mcp-proxy: there it is ignored, and `--apikey` leaves a server open.
-    #[error("Error: unknown flag {word}{}\n{SEPARATOR_ADVICE}", question(.nearest.as_deref()))]
+    #[error("Error: unknown flag {word}{}\n{SEPARATOR_ADVICE}", question(word, .nearest.as_deref()))]
     UnknownFlag { word: String, nearest: Option<String> },
 
     /// A flag stands without its value.
@@ -129,7 +154,11 @@ fn lines(choices: &[InvalidChoice]) -> String {
     choices.iter().map(InvalidChoice::to_string).collect()
 }
 
-fn question(nearest: Option<&str>) -> String {
+/// What may have been meant: what another program has by that name, or what is spelled alike.
+fn question(word: &str, nearest: Option<&str>) -> String {
+    if let Some(hint) = others::hint(word) {
+        return format!("; {hint}");
+    }
     nearest.map(|flag| format!("; did you mean {flag}?")).unwrap_or_default()
 }
 

@@ -4,6 +4,8 @@
 //! the same one.
 
 mod environment;
+mod errand;
+mod expand;
 mod remote;
 mod upstream;
 
@@ -24,6 +26,8 @@ use crate::{
     },
     telemetry::Logging,
 };
+
+pub(crate) use errand::{Errand, Task};
 
 /// Everything the process needs to know to run.
 #[derive(Debug)]

@@ -1,16 +1,18 @@
 //! A server that is reached over HTTP: its URL, the way to it, and the credentials for it.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use mcp_proxy_core::config::{
-    IdentityProvider, OAuthConfig, OAuthGrant, RemoteConfig, UpstreamProtocol,
+    CallbackConfig, IdentityProvider, OAuthConfig, OAuthGrant, PresentedToken, RemoteConfig,
+    ResourceParameter, UpstreamProtocol,
 };
 
-use super::{limit, size};
+use super::{expand::expand, limit, size};
 use crate::args::{UsageError, Values, flags};
 
 /// Everything about the server at this URL.
@@ -24,13 +26,14 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
         transport: values.of(&flags::TRANSPORT)?,
         headers,
         bearer_token,
-        ca_cert: values.of(&flags::CA_CERT)?,
+        ca_certs: authorities(values)?,
         insecure: values.of(&flags::INSECURE)?,
         proxy: values.of(&flags::PROXY)?,
         protocol: protocol(values)?,
         connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
         request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
         max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
+        ping: super::upstream::ping(values)?,
         wait: Duration::from_millis(values.of(&flags::RESTART_WAIT)?),
         max_message_size: size(values.of(&flags::MAX_LINE_SIZE)?),
         ..RemoteConfig::new(url)
@@ -42,6 +45,13 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
 fn protocol(values: &Values) -> Result<UpstreamProtocol, UsageError> {
     let given = values.of(&flags::UPSTREAM_PROTOCOL)?;
     Ok(if values.has(&flags::UPSTREAM_PROTOCOL) { given } else { UpstreamProtocol::Auto })
+}
+
+/// Further authorities to trust: the operator's, and those that Node's programs trust on this
+/// machine.
+fn authorities(values: &Values) -> Result<Vec<PathBuf>, UsageError> {
+    let nodes = variable("NODE_EXTRA_CA_CERTS").filter(|file| file.exists());
+    Ok(values.of(&flags::CA_CERT)?.into_iter().chain(nodes).collect())
 }
 
 /// How to get a token where none is given.
@@ -56,8 +66,26 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
         assertion: values.of(&flags::ASSERTION)?,
         identity_provider: identity_provider(values)?,
         scope: values.of(&flags::SCOPE)?,
+        issuer: values.of(&flags::ISSUER)?,
+        resource: match values.of(&flags::RESOURCE)? {
+            None => ResourceParameter::Described,
+            Some(none) if none == "none" => ResourceParameter::Absent,
+            Some(uri) => ResourceParameter::Uri(uri),
+        },
+        authorize_params: authorize_params(values)?,
+        assume_pkce: values.of(&flags::ASSUME_PKCE)?,
+        presented: if values.of(&flags::USE_ID_TOKEN)? {
+            PresentedToken::Id
+        } else {
+            PresentedToken::Access
+        },
         headless: values.of(&flags::HEADLESS)?,
-        callback_port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
+        pasted: values.of(&flags::SIGN_IN)?,
+        callback: CallbackConfig {
+            host: values.of(&flags::CALLBACK_HOST)?,
+            port: u16::try_from(values.of(&flags::CALLBACK_PORT)?).unwrap_or_default(),
+            path: values.of(&flags::CALLBACK_PATH)?.unwrap_or(CallbackConfig::default().path),
+        },
         store: values.of(&flags::TOKEN_STORE)?,
         directory: directory.unwrap_or_else(state_directory),
     };
@@ -73,6 +101,16 @@ fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError
     Ok((values.of(&flags::OAUTH)? && !given).then_some(config))
 }
 
+fn authorize_params(values: &Values) -> Result<Vec<(String, String)>, UsageError> {
+    let given = values.of(&flags::AUTHORIZE_PARAM)?;
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let read = |text: &String| pair(text).ok_or_else(|| UsageError::AuthorizeParam(name_of(text)));
+    given.iter().map(read).collect()
+}
+
 fn identity_provider(values: &Values) -> Result<Option<IdentityProvider>, UsageError> {
     let place = values.of(&flags::IDP_TOKEN_ENDPOINT)?;
     let client = values.of(&flags::IDP_CLIENT_ID)?;
@@ -83,6 +121,11 @@ fn identity_provider(values: &Values) -> Result<Option<IdentityProvider>, UsageE
         }
         _ => Err(UsageError::IdentityProvider),
     }
+}
+
+/// Where tokens are kept.
+pub(super) fn token_directory(values: &Values) -> Result<PathBuf, UsageError> {
+    Ok(values.of(&flags::TOKEN_DIR)?.unwrap_or_else(state_directory))
 }
 
 /// Where the system wants programs to keep what outlives them.
@@ -163,20 +206,51 @@ fn headers(values: &Values) -> Result<Vec<(String, String)>, UsageError> {
                 path: path.display().to_string(),
                 problem: format!("line {} is not \"Name: value\"", index + 1),
             })?;
-            headers.push(header);
+            headers.push(filled("--headerFile", header)?);
         }
     }
     let given = values.of(&flags::HEADER)?;
     let given: Vec<_> = given
         .iter()
         .map(|text| header(text).ok_or_else(|| UsageError::Header(name_of(text))))
+        .map(|header| filled("--header", header?))
         .collect::<Result<_, _>>()?;
     headers.retain(|(name, _)| !given.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)));
     headers.extend(given);
     Ok(headers)
 }
 
+/// A header with the variables in its value filled in.
+fn filled(
+    flag: &'static str,
+    (name, value): (String, String),
+) -> Result<(String, String), UsageError> {
+    Ok((name, expand(flag, &value, text_variable)?))
+}
+
+fn text_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Refuses `--header Authorization: Bearer x`, whose words came apart on the way.
+pub(super) fn refuse_split_header(values: &Values, words: &[OsString]) -> Result<(), UsageError> {
+    let given = values.of(&flags::HEADER)?;
+    let Some((name, _)) = given.last().and_then(|text| header(text)).filter(|(_, v)| v.is_empty())
+    else {
+        return Ok(());
+    };
+    let schemes = ["bearer", "basic", "token", "dpop"];
+    let is_scheme = |word: &OsString| {
+        word.to_str()
+            .is_some_and(|word| schemes.iter().any(|known| word.eq_ignore_ascii_case(known)))
+    };
+    if words.iter().any(is_scheme) { Err(UsageError::SplitHeader { name }) } else { Ok(()) }
+}
+
 fn header(text: &str) -> Option<(String, String)> {
+    // Quotes that were meant for a shell.
+    let text = text.trim();
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let (name, value) = text.split_once(':')?;
     let name = name.trim();
     let is_token = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
@@ -193,7 +267,7 @@ fn name_of(text: &str) -> String {
 fn bearer_token(values: &Values) -> Result<Option<String>, UsageError> {
     let given = values.of(&flags::BEARER_TOKEN)?;
     let Some(path) = values.of(&flags::BEARER_TOKEN_FILE)?.filter(|_| given.is_none()) else {
-        return Ok(given);
+        return given.map(|token| expand("--bearerToken", &token, text_variable)).transpose();
     };
     let text = read(&path, "--bearerTokenFile")?;
     let token = text.trim();

@@ -3,12 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use mcp_proxy_core::config::{
-    AllowedHosts, CommandConfig, CorsConfig, DEFAULT_CONNECTION_TIMEOUT,
-    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HOST,
-    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE, DEFAULT_PORT,
-    DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
-    DEFAULT_STREAM_ENDPOINT, HttpConfig, RemoteConfig, RemoteTransport, RestartWhen, Upstream,
-    UpstreamConfig, UpstreamProtocol,
+    AllowedHosts, CallbackConfig, CallbackHost, CommandConfig, CorsConfig,
+    DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_LINE_SIZE,
+    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
+    DEFAULT_STREAM_ENDPOINT, HttpConfig, PresentedToken, RemoteConfig, RemoteTransport,
+    ResourceParameter, RestartWhen, Upstream, UpstreamConfig, UpstreamProtocol,
 };
 
 use super::Options;
@@ -50,6 +50,10 @@ fn child(upstream: Upstream) -> UpstreamConfig {
         Upstream::Command(config) => *config,
         other => panic!("no command: {other:?}"),
     }
+}
+
+fn refused(words: &[&str]) -> String {
+    attempt(words, &[]).map_or_else(|error| error, |_| format!("{words:?} is accepted"))
 }
 
 fn remote(words: &[&str]) -> (RemoteConfig, bool, Vec<String>) {
@@ -566,4 +570,80 @@ fn credentials_that_are_given_are_not_asked_for() {
         let refusal = attempt(&[&["http://h"], flags].concat(), &[]).map(|_| ()).unwrap_err();
         assert!(refusal.contains(lacks), "{refusal}");
     }
+}
+
+#[test]
+fn variables_in_what_is_sent_are_filled_in() {
+    let set = std::env::var("PATH").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("headers");
+    std::fs::write(&file, "X-File: a ${PATH}\n").unwrap();
+    let path = file.to_str().unwrap();
+    let line = ["http://h", "--headerFile", path, "--header", "Authorization:${PATH}"];
+    let (config, ..) = remote(&line);
+    let pair = |name: &str, value: String| (name.to_owned(), value);
+    assert_eq!(
+        config.headers,
+        [pair("X-File", format!("a {set}")), pair("Authorization", set.clone())]
+    );
+    let (config, ..) = remote(&["http://h", "--bearerToken", "${PATH}"]);
+    assert_eq!(config.bearer_token, Some(set));
+    for (flag, line) in [
+        ("--header", ["--header", "A: ${NO_SUCH_VARIABLE}"]),
+        ("--bearerToken", ["--bearerToken", "${NO_SUCH_VARIABLE}"]),
+    ] {
+        let refusal = refused(&["http://h", line[0], line[1]]);
+        assert_eq!(refusal, format!("Error: {flag}: the variable NO_SUCH_VARIABLE is not set"));
+    }
+}
+
+#[test]
+fn a_header_that_came_apart_is_told_of() {
+    for line in [
+        &["--header", "Authorization:", "Bearer", "t0k", "http://h"][..],
+        &["http://h", "--header", "Authorization:", "Bearer", "t0k"],
+        &["--connect", "http://h", "--header", "Authorization:", "bearer", "t0k"],
+    ] {
+        let refusal = refused(line);
+        assert!(refusal.contains("--bearerToken") && !refusal.contains("t0k"), "{refusal}");
+    }
+    let (config, ..) = remote(&["http://h", "--header", "\"Authorization: Bearer x\""]);
+    assert_eq!(config.headers, [("Authorization".to_owned(), "Bearer x".to_owned())]);
+}
+
+#[test]
+fn an_address_without_a_scheme_is_told_of() {
+    for word in ["localhost:8080/mcp", "127.0.0.1:9", "example.com:443"] {
+        let refusal = refused(&[word]);
+        assert!(refusal.contains(&format!("http://{word} or https://{word}")), "{refusal}");
+    }
+    for command in ["node", "./a:b", "C:\\server.exe", "a:x"] {
+        assert!(attempt(&[command], &[]).is_ok(), "{command}");
+    }
+    assert!(attempt(&["localhost:8080", "argument"], &[]).is_ok());
+}
+
+#[test]
+fn a_sign_in_is_described_as_its_provider_wants_it() {
+    let oauth = |flags: &[&str]| {
+        let line: Vec<&str> = ["http://h"].iter().chain(flags).copied().collect();
+        remote(&line).0.oauth.unwrap()
+    };
+    let plain = oauth(&[]);
+    assert_eq!(plain.resource, ResourceParameter::Described);
+    assert_eq!(plain.callback, CallbackConfig::default());
+    assert!(
+        !plain.assume_pkce && plain.presented == PresentedToken::Access && plain.issuer.is_none()
+    );
+    assert_eq!(oauth(&["--resource", "none"]).resource, ResourceParameter::Absent);
+    let uri = ResourceParameter::Uri("api://x".to_owned());
+    assert_eq!(oauth(&["--resource", "api://x"]).resource, uri);
+    let callback =
+        oauth(&["--callbackHost", "localhost", "--callbackPort", "7", "--callbackPath", "/x"]);
+    let expected = CallbackConfig { host: CallbackHost::Localhost, port: 7, path: "/x".to_owned() };
+    assert_eq!(callback.callback, expected);
+    let parameters = oauth(&["--authorizeParam", "audience=a=b", "--authorizeParam", "p="]);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(parameters.authorize_params, [pair("audience", "a=b"), pair("p", "")]);
+    assert!(refused(&["http://h", "--authorizeParam", "=x"]).contains("--authorizeParam takes"));
 }

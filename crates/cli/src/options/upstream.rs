@@ -1,6 +1,6 @@
 //! The server: its command, its environment, what happens when it ends.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use mcp_proxy_core::config::{
     ChildStderr, CommandConfig, PingConfig, RestartConfig, RestartWhen, Upstream, UpstreamConfig,
@@ -15,6 +15,7 @@ use crate::{
 /// The server that these words start, or that these words or `--connect` name the URL of.
 pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, UsageError> {
     let connect = values.of(&flags::CONNECT)?;
+    remote::refuse_split_header(values, &words)?;
     if let (Some(url), None) = (&connect, words.first()) {
         return Ok(remote::config(values, url.clone())?.into());
     }
@@ -24,8 +25,24 @@ pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, 
             Ok(remote::config(values, url.to_string_lossy().into_owned())?.into())
         }
         (_, Some(_), _) => Err(beside_url(words.first().unwrap_or(&OsString::new()))),
-        (None, None, _) => Ok(config(values, words)?.into()),
+        (None, None, _) => {
+            refuse_address(&words)?;
+            Ok(config(values, words)?.into())
+        }
     }
+}
+
+/// A word such as `localhost:8080/mcp` is meant for a server, unless there is such a program.
+fn refuse_address(words: &[OsString]) -> Result<(), UsageError> {
+    let [word] = words else { return Ok(()) };
+    let Some(text) = word.to_str() else { return Ok(()) };
+    let authority = text.split('/').next().unwrap_or_default();
+    let Some((host, port)) = authority.rsplit_once(':') else { return Ok(()) };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if is_port && !host.is_empty() && !Path::new(text).exists() {
+        return Err(UsageError::NoScheme(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn beside_url(word: &OsString) -> UsageError {
@@ -34,8 +51,6 @@ fn beside_url(word: &OsString) -> UsageError {
 
 /// Everything about the server that these words start.
 fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, UsageError> {
-    let interval = limit(values.of(&flags::PING_INTERVAL)?).map(Duration::from_millis);
-    let timeout = Duration::from_millis(values.of(&flags::PING_TIMEOUT)?);
     Ok(UpstreamConfig {
         protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
         connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
@@ -43,7 +58,7 @@ fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, Usage
         request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
         max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
         restart: restart(values)?,
-        ping: interval.map(|interval| PingConfig { interval, timeout }),
+        ping: ping(values)?,
         listen_early: values.of(&flags::LISTEN_EARLY)?,
         isolation: values.of(&flags::ISOLATION)?,
         max_children: size(values.of(&flags::MAX_CHILDREN)?),
@@ -52,6 +67,13 @@ fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, Usage
             .map(Duration::from_millis),
         ..UpstreamConfig::new(command(values, words)?)
     })
+}
+
+/// The pings to a server.
+pub(super) fn ping(values: &Values) -> Result<Option<PingConfig>, UsageError> {
+    let interval = limit(values.of(&flags::PING_INTERVAL)?).map(Duration::from_millis);
+    let timeout = Duration::from_millis(values.of(&flags::PING_TIMEOUT)?);
+    Ok(interval.map(|interval| PingConfig { interval, timeout }))
 }
 
 fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {

@@ -31,7 +31,8 @@ pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use remote::{
-    IdentityProvider, OAuthConfig, OAuthGrant, RemoteConfig, RemoteTransport, TokenStore,
+    CallbackConfig, CallbackHost, IdentityProvider, OAuthConfig, OAuthGrant, PresentedToken,
+    RemoteConfig, RemoteTransport, ResourceParameter, TokenStore,
 };
 pub use rules::{Filter, Pattern, Rules, ToolRules};
 pub use upstream::{

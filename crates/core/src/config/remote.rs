@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{
     DEFAULT_CONNECTION_TIMEOUT, DEFAULT_MAX_LINE_SIZE, DEFAULT_REQUEST_TIMEOUT,
-    DEFAULT_RESTART_WAIT, UpstreamProtocol,
+    DEFAULT_RESTART_WAIT, PingConfig, UpstreamProtocol,
 };
 
 /// A server that is reached over HTTP.
@@ -22,12 +22,14 @@ pub struct RemoteConfig {
     pub bearer_token: Option<String>,
     /// How to get a token if the server wants one; `None` gets none.
     pub oauth: Option<OAuthConfig>,
-    /// Certificate authorities trusted besides those of the system (PEM).
-    pub ca_cert: Option<PathBuf>,
+    /// Certificate authorities trusted besides those of the system (PEM); none by default.
+    pub ca_certs: Vec<PathBuf>,
     /// Accept every certificate. Off by default.
     pub insecure: bool,
     /// URL of the HTTP or SOCKS proxy to go through, by default what the usual variables say.
     pub proxy: Option<String>,
+    /// How often a session that is idle is pinged; `None`, the default, sends no pings.
+    pub ping: Option<PingConfig>,
     /// Time it has to answer a connection, the handshake or an acknowledgement, 60 s by default.
     pub connection_timeout: Duration,
     /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
@@ -50,9 +52,10 @@ impl RemoteConfig {
             headers: Vec::new(),
             bearer_token: None,
             oauth: None,
-            ca_cert: None,
+            ca_certs: Vec::new(),
             insecure: false,
             proxy: None,
+            ping: None,
             connection_timeout: DEFAULT_CONNECTION_TIMEOUT,
             request_timeout: Some(DEFAULT_REQUEST_TIMEOUT),
             max_request_time: None,
@@ -69,7 +72,7 @@ impl fmt::Debug for RemoteConfig {
         f.debug_struct("RemoteConfig")
             .field("transport", &self.transport)
             .field("headers", &names)
-            .field("ca_cert", &self.ca_cert)
+            .field("ca_certs", &self.ca_certs)
             .field("insecure", &self.insecure)
             .finish_non_exhaustive()
     }
@@ -92,10 +95,23 @@ pub struct OAuthConfig {
     pub identity_provider: Option<IdentityProvider>,
     /// Scopes to ask for, separated by spaces, in place of those that the server names.
     pub scope: Option<String>,
+    /// The only authorization server that is asked, by its issuer; without it, the first that the
+    /// server names is remembered where secrets are sent, and no other gets them.
+    pub issuer: Option<String>,
+    /// The resource that tokens are asked for (RFC 8707).
+    pub resource: ResourceParameter,
+    /// Further parameters of the address to sign in at.
+    pub authorize_params: Vec<(String, String)>,
+    /// Sign in where the authorization server does not say that it supports PKCE. Off by default.
+    pub assume_pkce: bool,
+    /// Which token of an answer is presented to the server.
+    pub presented: PresentedToken,
     /// Print the URL to sign in at, and open no browser.
     pub headless: bool,
-    /// Port that the browser comes back to; 0 lets the system choose.
-    pub callback_port: u16,
+    /// Read the address that a browser elsewhere ended at from standard input.
+    pub pasted: bool,
+    /// Where the browser comes back to.
+    pub callback: CallbackConfig,
     /// Where the key is kept that tokens are encrypted with.
     pub store: TokenStore,
     /// Directory for the files that hold tokens.
@@ -127,6 +143,80 @@ pub enum OAuthGrant {
     ClientCredentials,
     /// Whoever somebody else has vouched for, in a JWT.
     JwtBearer,
+    /// Somebody with a browser on another device, who types a code there (RFC 8628).
+    DeviceCode,
+}
+
+impl OAuthGrant {
+    /// Whether somebody has to be there.
+    pub fn needs_somebody(self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::DeviceCode)
+    }
+}
+
+/// One of the tokens of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PresentedToken {
+    /// The access token.
+    #[default]
+    Access,
+    /// The ID token (OpenID Connect), which some servers want in its place.
+    Id,
+}
+
+/// The resource that tokens are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResourceParameter {
+    /// What the server calls itself, or its URL.
+    #[default]
+    Described,
+    /// None is named.
+    Absent,
+    /// This one.
+    Uri(String),
+}
+
+/// The address on this machine that the browser comes back to after signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackConfig {
+    /// What this machine is called in it, `127.0.0.1` by default.
+    pub host: CallbackHost,
+    /// 0, the default, lets the system choose.
+    pub port: u16,
+    /// `/callback` by default.
+    pub path: String,
+}
+
+impl Default for CallbackConfig {
+    fn default() -> Self {
+        Self { host: CallbackHost::default(), port: 0, path: "/callback".to_owned() }
+    }
+}
+
+/// A name of this machine. Connections are taken on loopback only, whichever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallbackHost {
+    /// `127.0.0.1`
+    #[default]
+    Ipv4,
+    /// `[::1]`
+    Ipv6,
+    /// `localhost`, at both addresses.
+    Localhost,
+}
+
+impl CallbackHost {
+    /// The name as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "127.0.0.1",
+            Self::Ipv6 => "[::1]",
+            Self::Localhost => "localhost",
+        }
+    }
 }
 
 /// The authorization server of an organisation, which knows its people.

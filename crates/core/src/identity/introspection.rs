@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
-use oauth2::url::form_urlencoded;
 use reqwest::Url;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;

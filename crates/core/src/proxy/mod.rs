@@ -3,10 +3,12 @@
 
 mod http_server;
 mod ports;
+mod sign_out;
 mod standard_streams;
 mod stdio_server;
 mod whole;
 
 pub use http_server::{HttpServer, Servers};
+pub use sign_out::{sign_out, sign_out_everywhere};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};
 pub use whole::{Connected, Proxy};

@@ -33,6 +33,7 @@ use super::{
     config::{Config, Proxy},
     error::chain,
 };
+use crate::runtime::environment::turns_proxies_off;
 
 /// Silence after which the system starts asking whether the far end still lives.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -72,6 +73,7 @@ impl Dialer {
         #[cfg(target_os = "linux")]
         connector.set_tcp_user_timeout(Some(UNCONFIRMED));
         let proxies = match &config.proxy {
+            Proxy::Environment if turns_proxies_off() => None,
             Proxy::Environment => Some(Matcher::from_env()),
             Proxy::Direct => None,
             Proxy::Url(url) => Some(Matcher::builder().all(url.as_str()).build()),

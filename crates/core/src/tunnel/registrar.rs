@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, header};
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use super::{
     error::{Error, chain},
     registration::Registration,
 };
+use crate::runtime::environment::turns_proxies_off;
 
 /// Times a taken id is asked for before another one is accepted.
 const CLAIMS: usize = 3;
@@ -108,6 +109,13 @@ impl Registrar {
             return Registration::parse(&body, host, wanted)
                 .map_err(|reason| Failure::Final(Error::Answer { host: self.name(), reason }));
         }
+        if status.is_redirection() {
+            let message =
+                "it redirects to another address, which is not followed; --tunnelHost names \
+                           the tunnel server itself"
+                    .to_owned();
+            return Err(Failure::Final(Error::Refused { status, message }));
+        }
         let message = message(&body).unwrap_or_else(|| status.to_string());
         if is_passing(status) {
             return Err(Failure::Passing(format!("{}: {message}", status.as_u16())));
@@ -132,8 +140,11 @@ fn client(config: &Config, host: &Url) -> Result<Client, Error> {
         .timeout(config.limits.registration_timeout)
         .connect_timeout(config.limits.connect_timeout)
         .pool_idle_timeout(Duration::ZERO)
+        // Whoever answers must not choose where this machine connects to.
+        .redirect(redirect::Policy::none())
         .tls_backend_preconfigured(tls(host)?);
     let builder = match &config.proxy {
+        Proxy::Environment if turns_proxies_off() => builder.no_proxy(),
         Proxy::Environment => builder,
         Proxy::Direct => builder.no_proxy(),
         Proxy::Url(url) => {

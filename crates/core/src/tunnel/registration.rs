@@ -19,7 +19,8 @@ pub(super) struct Registration {
     pub(super) id: String,
     /// The public URL, without a trailing slash.
     pub(super) url: String,
-    /// Where pool connections go.
+    /// Where pool connections go: a port of the tunnel server's own host, whatever its answer says.
+    /// It may be anybody's answer who is on the way, and the host is the operator's word.
     pub(super) pool: Authority,
     /// All tunnels share the pool port: each connection starts with a line that holds the id.
     pub(super) shared: bool,
@@ -33,7 +34,6 @@ struct Answer {
     id: String,
     port: u16,
     url: String,
-    ip: Option<String>,
     max_conn_count: Option<usize>,
     #[serde(default)]
     shared_tunnel: bool,
@@ -56,7 +56,7 @@ impl Registration {
             .map_err(|error| format!("the URL {:?} is wrong: {error}", answer.url))?;
         Ok(Self {
             url: assigned_url(url, wanted, &answer.id)?,
-            pool: authority(answer.ip.as_deref().unwrap_or(host), answer.port)?,
+            pool: authority(host, answer.port)?,
             shared: answer.shared_tunnel,
             connections: connections(answer.max_conn_count),
             id: answer.id,
@@ -128,8 +128,9 @@ mod tests {
         assert_eq!(answer(r#","maxConnCount":0"#).connections, (1, 1));
         assert_eq!(answer(r#","maxConnCount":4000"#).connections, (10, 10));
         assert_eq!(answer("").pool, "tunnel.example:9");
-        assert_eq!(answer(r#","ip":"10.1.2.3""#).pool, "10.1.2.3:9");
-        assert_eq!(answer(r#","ip":"fe80::1""#).pool, "[fe80::1]:9");
+        assert_eq!(answer(r#","ip":"10.1.2.3""#).pool, "tunnel.example:9");
+        let body = br#"{"id":"wanted","port":9,"url":"http://wanted.t"}"#;
+        assert_eq!(Registration::parse(body, "fe80::1", None).unwrap().pool, "[fe80::1]:9");
         assert!(!answer("").shared);
         assert!(answer(r#","sharedTunnel":true"#).shared);
     }
@@ -144,7 +145,6 @@ mod tests {
             r#"{"id":"two\nlines","port":9,"url":"http://wanted.t"}"#,
             r#"{"id":"","port":9,"url":"http://wanted.t"}"#,
             r#"{"id":"wanted","port":9,"url":"nowhere"}"#,
-            r#"{"id":"wanted","port":9,"url":"http://wanted.t","ip":"a b"}"#,
         ] {
             assert!(parse(body).is_err(), "{body}");
         }

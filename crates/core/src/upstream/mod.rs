@@ -21,7 +21,7 @@ mod supervisor;
 mod tenancy;
 
 pub use guard::{Guard, groups_left};
-pub(crate) use http::Remote;
+pub(crate) use http::{Remote, sign_out, sign_out_everywhere};
 use nursery::Nursery;
 use pool::ServerPool;
 pub(crate) use start::{Upstream, start};

@@ -19,13 +19,14 @@ pub(crate) fn remote(json: &str) -> Result<RemoteConfig, Wrong> {
         transport,
         protocol: word(&given, "upstreamProtocol", UpstreamProtocol::Legacy)?,
         headers: headers.into_iter().collect(),
-        ca_cert: extra_authorities(),
+        ca_certs: extra_authorities(),
         insecure: var_os("NODE_TLS_REJECT_UNAUTHORIZED").is_some_and(|value| value == "0"),
         ..RemoteConfig::new(given.need::<String>("url")?)
     })
 }
 
 /// Further authorities that Node trusts; it warns of a file that is not there.
-fn extra_authorities() -> Option<PathBuf> {
-    var_os("NODE_EXTRA_CA_CERTS").map(PathBuf::from).filter(|file| file.exists())
+fn extra_authorities() -> Vec<PathBuf> {
+    let named = var_os("NODE_EXTRA_CA_CERTS").map(PathBuf::from);
+    named.filter(|file| file.exists()).into_iter().collect()
 }

@@ -180,7 +180,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused_by_name() {
     let secured = Secured::start();
     let error = answer(Client::of(&secured.url())).expect_err("no certificate");
     let error = error.as_str().expect("a message").to_owned();
-    assert!(error.contains("is not trusted"), "{error}");
+    assert!(error.contains("is not trusted") && error.contains("--caCert"), "{error}");
     assert!(error.contains(&format!("https://localhost:{}", secured.server.port)), "{error}");
 }
 
@@ -192,6 +192,16 @@ fn an_authority_of_one_s_own_is_trusted_for_its_names_and_no_others() {
     let other = secured.url().replace("localhost", "127.0.0.1");
     let error = answer(Client::with(&other, &["--caCert", &authority])).expect_err("another name");
     assert!(error.as_str().is_some_and(|error| error.contains("is not trusted")), "{error}");
+}
+
+#[test]
+fn an_authority_that_node_s_programs_trust_is_trusted_too() {
+    let secured = Secured::start();
+    let authority = secured.authority_text();
+    reaches(Client::among(&secured.url(), &[], &[("NODE_EXTRA_CA_CERTS", &authority)]));
+    let nowhere = [("NODE_EXTRA_CA_CERTS", "/no/such/file.pem")];
+    let flags = ["--caCert", authority.as_str()];
+    reaches(Client::among(&secured.url(), &flags, &nowhere));
 }
 
 #[test]
@@ -267,6 +277,11 @@ fn the_usual_variables_name_the_proxy_and_who_needs_none() {
         let mut client = Client::among(&url, &flags, &variables);
         assert!(client.ask(&initialize(LATEST))["result"].is_object(), "{variable} {url}");
         assert_eq!(middle.asked().len(), before, "NO_PROXY");
+        drop(client);
+        let variables = [variables[0], ("NO_PROXY", "*")];
+        let mut client = Client::among(&url, &flags, &variables);
+        assert!(client.ask(&initialize(LATEST))["result"].is_object(), "{variable} {url}");
+        assert_eq!(middle.asked().len(), before, "NO_PROXY=*");
     }
 }
 

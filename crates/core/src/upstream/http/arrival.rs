@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     channel::answer,
     detour::detour,
-    fault::Fault,
+    fault::{self, Fault},
     handshake::INITIALIZED,
     remote::{Remote, Visitor, Way},
 };
@@ -78,6 +78,13 @@ impl Connection for Arrival {
         reply: Option<Reply>,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
+        let reply = match reply {
+            Some(reply) => match self.remote.shared().endpoint.answer_meanwhile(&message, reply) {
+                Some(reply) => Some(reply),
+                None => return None,
+            },
+            None => None,
+        };
         let mut progress = self.lock();
         let reply = progress.note(self, &message, reply);
         if let State::Open(connection) = &progress.state {
@@ -312,7 +319,9 @@ impl Arrival {
             Ok(response) => Fault::refused(String::new(), response),
             Err(fault) => fault,
         };
-        if refusal.error.is_some() || refusal.is_of_another_protocol() {
+        // Who was not let in is not asked again in another way.
+        let refused = refusal.kind != fault::Kind::Unauthorized;
+        if refused && (refusal.error.is_some() || refusal.is_of_another_protocol()) {
             match self.remote.find_way(Era::Modern).await {
                 Ok(way @ Way::Shared(_)) => {
                     channel.close();

@@ -15,8 +15,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const MAX_ASKED_PAUSE: Duration = Duration::from_mins(1);
 /// Sessions lost under one call before it fails.
 const MAX_RENEWALS: u32 = 2;
-/// Times credentials are got for one message: for a token that is over, and for further scopes.
+/// Times credentials are got for one message: for none or one that is over, and for a nonce.
 const MAX_SIGN_INS: u32 = 3;
+/// Times further scopes are asked for for one message.
+const MAX_STEP_UPS: u32 = 1;
 /// Times a busy server is asked again.
 const MAX_BUSY: u32 = 5;
 
@@ -41,13 +43,14 @@ pub(super) struct Attempts {
     renewals: u32,
     busy: u32,
     sign_ins: u32,
+    step_ups: u32,
 }
 
 impl Attempts {
     /// For a message that may be tried for as long as `patience`.
     pub(super) fn at(message: &Message, patience: Duration) -> Self {
         let repeatable = message.id().is_some() && is_repeatable(&message.method());
-        Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0, sign_ins: 0 }
+        Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0, sign_ins: 0, step_ups: 0 }
     }
 
     /// What to do about a fault, `waited` after the first attempt. `chance` lies between 0 and 1;
@@ -61,10 +64,7 @@ impl Attempts {
                 self.renewals += 1;
                 Verdict::Renew
             }
-            Kind::Unauthorized if fault.challenge.is_some() && self.sign_ins < MAX_SIGN_INS => {
-                self.sign_ins += 1;
-                Verdict::Authorize
-            }
+            Kind::Unauthorized => self.judge_challenge(fault),
             Kind::Busy { retry_after: Some(pause) } if pause <= MAX_ASKED_PAUSE => {
                 self.busy += 1;
                 if self.busy > MAX_BUSY { Verdict::Fail } else { Verdict::Again(pause) }
@@ -72,10 +72,27 @@ impl Attempts {
             Kind::Unreachable | Kind::Broken | Kind::Busy { retry_after: None } => {
                 let pause = pause(self.pauses, chance);
                 self.pauses += 1;
+                // A connection that was dead may be noticed late; a fresh one has its chance.
+                if fault.kind == Kind::Broken && self.pauses == 1 {
+                    return Verdict::Again(pause);
+                }
                 if waited + pause > self.patience { Verdict::Fail } else { Verdict::Again(pause) }
             }
             _ => Verdict::Fail,
         }
+    }
+}
+
+impl Attempts {
+    fn judge_challenge(&mut self, fault: &Fault) -> Verdict {
+        let Some(challenge) = &fault.challenge else { return Verdict::Fail };
+        let (taken, most) = if challenge.wants_more_scope() {
+            (&mut self.step_ups, MAX_STEP_UPS)
+        } else {
+            (&mut self.sign_ins, MAX_SIGN_INS)
+        };
+        *taken += 1;
+        if *taken > most { Verdict::Fail } else { Verdict::Authorize }
     }
 }
 
@@ -108,7 +125,7 @@ fn is_repeatable(method: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::auth::Challenge, *};
 
     fn attempts(method: &str) -> Attempts {
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
@@ -141,6 +158,34 @@ mod tests {
         let next = attempts.judge(&unreachable, Duration::from_secs(1), 0.0);
         assert_eq!(next, Verdict::Again(Duration::from_millis(100)));
         assert_eq!(attempts.judge(&unreachable, Duration::from_secs(10), 0.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_connection_that_was_dead_for_long_costs_no_list() {
+        let broken = Fault::new(Kind::Broken, "");
+        let mut attempts = attempts("tools/list");
+        assert_eq!(attempts.judge(&broken, Duration::from_secs(15), 0.0), SOON);
+        assert_eq!(attempts.judge(&broken, Duration::from_secs(16), 0.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn further_scopes_are_asked_for_once() {
+        let missed = |header: &str| {
+            let mut fault = Fault::new(Kind::Unauthorized, "");
+            fault.challenge = Some(Box::new(Challenge::parse([header], None)));
+            fault
+        };
+        let mut attempts = attempts("tools/call");
+        let mut judge = |header: &str| attempts.judge(&missed(header), Duration::ZERO, 0.0);
+        let further = "Bearer error=insufficient_scope, scope=\"a\"";
+        assert_eq!(
+            [judge("Bearer"), judge(further), judge(further)],
+            [Verdict::Authorize, Verdict::Authorize, Verdict::Fail]
+        );
+        assert_eq!(
+            [judge("Bearer"), judge("Bearer"), judge("Bearer")],
+            [Verdict::Authorize, Verdict::Authorize, Verdict::Fail]
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{fault::Fault, remote::Shared, session::Session};
+use super::{auth::Occasion, fault::Fault, remote::Shared, session::Session};
 use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
@@ -58,8 +58,15 @@ pub(super) struct State {
     pub(super) session: Option<Arc<Session>>,
     /// The client has said that it is ready for what it did not ask for.
     pub(super) listens: bool,
-    /// When and why the last attempt to open the session again has failed.
-    pub(super) failed: Option<(Instant, Fault)>,
+    /// The last attempt to open the session again, if it has failed.
+    pub(super) failed: Option<Failed>,
+}
+
+/// An attempt to open the session again that has failed.
+pub(super) struct Failed {
+    pub(super) when: Instant,
+    pub(super) fault: Fault,
+    pub(super) occasion: Occasion,
 }
 
 /// A call that has no answer yet.
@@ -108,6 +115,13 @@ impl Connection for Channel {
         reply: Option<Reply>,
         _: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
+        let reply = match reply {
+            Some(reply) => match self.remote.endpoint.answer_meanwhile(&message, reply) {
+                Some(reply) => Some(reply),
+                None => return None,
+            },
+            None => None,
+        };
         let key = reply.as_ref().and_then(|_| message.id()).map(IdKey::of);
         if let Some(reply) = reply
             && let Err(reply) = self.note(&message, reply)

@@ -1,6 +1,6 @@
 //! The HTTP client of a remote server: TLS, the way through a proxy, redirects.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
 use rustls::{
@@ -11,17 +11,26 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls_platform_verifier::Verifier;
 
-use crate::{config::RemoteConfig, error::Error, tls};
+use super::auth::{Reach, Resolver, Rules, TIMEOUT, bare};
+use crate::{
+    config::{OAuthConfig, RemoteConfig},
+    error::Error,
+    runtime::environment::turns_proxies_off,
+    tls,
+};
 
 /// Node's and uvicorn's servers close an idle connection after five seconds; one that is closed
 /// just as it is used costs a call that cannot be repeated.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Silence after which the system asks whether the far end still lives.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-const KEEPALIVE_RETRIES: u32 = 3;
+/// Silence after which the system asks whether the far end still lives, and how long it waits for
+/// each answer: a network that has changed, or a machine that has slept, is noticed within 15 s.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 2;
 /// Longest time that sent bytes may stay unconfirmed.
 #[cfg(target_os = "linux")]
-const UNCONFIRMED: Duration = Duration::from_mins(1);
+const UNCONFIRMED: Duration = Duration::from_secs(10);
+/// Longest time that a connection may take, whatever the handshake may.
+const MAX_CONNECT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 5;
 
 /// A client as the configuration wants it.
@@ -29,15 +38,41 @@ pub(super) fn client(config: &RemoteConfig) -> Result<Client, Error> {
     build(config, ClientBuilder::new().redirect(redirects()))
 }
 
-/// A client on the same way, to servers that are not the configured one.
-pub(super) fn for_others(config: &RemoteConfig, limit: Duration) -> Result<Client, Error> {
-    build(config, ClientBuilder::new().redirect(redirect::Policy::none()).timeout(limit))
+/// A client on the same way, to the servers that the one at `url` names.
+pub(super) fn for_others(
+    config: &RemoteConfig,
+    oauth: &OAuthConfig,
+    url: &Url,
+) -> Result<Reach, Error> {
+    let rules = Rules::new(url, named(config, oauth));
+    let builder = ClientBuilder::new()
+        .redirect(redirect::Policy::none())
+        .timeout(TIMEOUT)
+        .dns_resolver(Resolver(Arc::clone(&rules)));
+    Ok(Reach::new(build(config, builder)?, rules))
+}
+
+/// Hosts that the operator has named: who signs in, and the proxies on the way to them, whose names
+/// are resolved like any other.
+fn named(config: &RemoteConfig, oauth: &OAuthConfig) -> Vec<String> {
+    let provider = oauth.identity_provider.as_ref().map(|provider| provider.token_endpoint.clone());
+    let variables = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].into_iter();
+    let variables = variables.flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    let own = [oauth.issuer.clone(), config.proxy.clone(), provider].into_iter().flatten();
+    let urls = own.chain(variables.filter_map(|name| std::env::var(name).ok()));
+    urls.filter_map(|url| host(&url)).collect()
+}
+
+/// The host of a URL, or of a proxy, which may be written without a scheme.
+fn host(text: &str) -> Option<String> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    bare(&Url::parse(&whole).ok()?)
 }
 
 fn build(config: &RemoteConfig, builder: ClientBuilder) -> Result<Client, Error> {
     let builder = builder
         .user_agent(concat!("mcp-proxy/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(config.connection_timeout)
+        .connect_timeout(config.connection_timeout.min(MAX_CONNECT))
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_keepalive(KEEPALIVE)
         .tcp_keepalive_interval(KEEPALIVE)
@@ -46,6 +81,7 @@ fn build(config: &RemoteConfig, builder: ClientBuilder) -> Result<Client, Error>
     #[cfg(target_os = "linux")]
     let builder = builder.tcp_user_timeout(UNCONFIRMED);
     let builder = match &config.proxy {
+        None if turns_proxies_off() => builder.no_proxy(),
         None => builder,
         Some(url) => {
             let proxy = Proxy::all(url).map_err(|error| {
@@ -84,7 +120,7 @@ fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
     let verifier: Arc<dyn ServerCertVerifier> = if config.insecure {
         Arc::new(Anyone(provider))
     } else {
-        let roots = extra_roots(config.ca_cert.as_deref())?;
+        let roots = extra_roots(&config.ca_certs)?;
         match Verifier::new_with_extra_roots(roots, provider) {
             Ok(verifier) => Arc::new(verifier),
             // A system without certificates matters only to a server that has one.
@@ -99,8 +135,10 @@ fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
-fn extra_roots(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    path.map_or_else(|| Ok(Vec::new()), |path| tls::certificates("CA file", path))
+fn extra_roots(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let read: Vec<_> =
+        paths.iter().map(|path| tls::certificates("CA file", path)).collect::<Result<_, _>>()?;
+    Ok(read.concat())
 }
 
 /// Accepts every certificate, for `--insecure`.

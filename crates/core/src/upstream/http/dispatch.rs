@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{
     attempts::{Attempts, Verdict},
+    auth::Occasion,
     channel::Channel,
     exchange::chance,
     fault::{Fault, Kind},
@@ -28,6 +29,7 @@ impl Channel {
             () = self.closed.cancelled() => {}
             () = self.dispatch(queued) => {}
             () = self.expire_calls() => {}
+            () = self.keep_alive() => {}
         }
     }
 
@@ -48,7 +50,7 @@ impl Channel {
         }
         // A client that opens no session gets one before anything else is sent.
         if self.session().is_none()
-            && let Err(fault) = self.renew(0).await
+            && let Err(fault) = self.renew(0, Occasion::Call).await
         {
             if let Some(key) = request.id().map(IdKey::of) {
                 self.fail(&key, &fault);
@@ -67,11 +69,12 @@ impl Channel {
             tracing::debug!("a notification before the handshake is not sent");
             return;
         }
-        self.tell(notification).await;
-        if kind == Notification::Initialized {
-            self.lock().listens = true;
-            self.listen();
+        if kind != Notification::Initialized {
+            return self.tell(notification).await;
         }
+        self.lock().listens = true;
+        self.tell(notification).await;
+        self.listen();
     }
 
     /// Ends the call that a cancellation names; `false` if there is none.
@@ -87,16 +90,29 @@ impl Channel {
 
     /// Sends what gets no answer, and waits until it is acknowledged.
     pub(super) async fn tell(&self, message: &Message) {
+        let introduces = Notification::of(&message.method()) == Notification::Initialized;
         let sending = async {
             let mut attempts = Attempts::at(message, self.remote.wait);
             let began = Instant::now();
             loop {
-                let session = self.current_session().await?;
-                let Err(fault) = self.tell_once(&session, message).await else { return Ok(()) };
+                let session = self.current_session(Occasion::Background).await?;
+                // Whoever opens a session again says this itself.
+                if introduces && session.is_introduced() {
+                    return Ok(());
+                }
+                let told = self.tell_once(&session, message).await;
+                if introduces && told.is_ok() {
+                    session.introduced();
+                }
+                let Err(fault) = told else { return Ok(()) };
                 let fault = self.in_doubt(&session, fault).await;
                 match attempts.judge(&fault, began.elapsed(), chance()) {
-                    Verdict::Renew => self.renew(session.generation()).await?,
-                    Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
+                    Verdict::Renew => {
+                        self.renew(session.generation(), Occasion::Background).await?;
+                    }
+                    Verdict::Authorize => {
+                        self.remote.endpoint.authorize(fault, Occasion::Background).await?;
+                    }
                     Verdict::Again(pause) => sleep(pause).await,
                     Verdict::Fail => return Err(fault),
                 }
@@ -120,10 +136,13 @@ impl Channel {
     }
 
     /// The session to send in; the first one is opened in place of a client that opens none.
-    pub(super) async fn current_session(&self) -> Result<Arc<Session>, Fault> {
+    pub(super) async fn current_session(&self, occasion: Occasion) -> Result<Arc<Session>, Fault> {
         match self.session() {
             Some(session) if !session.ended().is_cancelled() => return Ok(session),
-            session => self.renew(session.map_or(0, |session| session.generation())).await?,
+            session => {
+                let generation = session.map_or(0, |session| session.generation());
+                self.renew(generation, occasion).await?;
+            }
         }
         self.session().ok_or_else(|| Fault::new(Kind::Final, "the session is over"))
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -9,21 +10,24 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Response, Url};
+use tokio::sync::watch;
 
 use super::{
-    auth::{self, Authorizer, Challenge},
+    auth::{Authorizer, Challenge, Occasion},
     client,
     fault::{Fault, Kind},
-    messages::Messages,
+    messages::{Messages, Source},
     session::Session,
 };
-use crate::{config::RemoteConfig, error::Error};
+use crate::{config::RemoteConfig, error::Error, jsonrpc::Message, protocol, relay::Reply};
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+/// Events are small and come one by one, and decoding would hold them up.
+const UNCODED: HeaderValue = HeaderValue::from_static("identity");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Most that is read of an answer that explains a refusal.
 const MAX_REFUSAL: usize = 64 * 1024;
@@ -35,7 +39,7 @@ pub(super) struct Endpoint {
     client: Client,
     url: Url,
     headers: HeaderMap,
-    max_message_size: usize,
+    source: Arc<Source>,
     authorizer: Option<Authorizer>,
 }
 
@@ -65,11 +69,12 @@ impl Endpoint {
         let headers = headers(config)?;
         let authorizer = match &config.oauth {
             Some(oauth) => {
-                Some(Authorizer::new(oauth, client::for_others(config, auth::TIMEOUT)?, &url))
+                Some(Authorizer::new(oauth, client::for_others(config, oauth, &url)?, &url))
             }
             None => None,
         };
-        Ok(Self { client, url, headers, max_message_size: config.max_message_size, authorizer })
+        let source = Source::new(place(&url), config.max_message_size);
+        Ok(Self { client, url, headers, source, authorizer })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -78,7 +83,7 @@ impl Endpoint {
 
     /// The server as it is shown: without user, password and query, which may be secrets.
     pub(super) fn place(&self) -> String {
-        place(&self.url)
+        self.source.place.clone()
     }
 
     /// Sends one message.
@@ -108,7 +113,7 @@ impl Endpoint {
         {
             return Ok(Answer::Accepted);
         }
-        let messages = Messages::of(response, self.place(), self.max_message_size).await?;
+        let messages = Messages::of(response, &self.source).await?;
         Ok(messages
             .map_or(Answer::Accepted, |messages| Answer::Messages(Box::new(messages), opened)))
     }
@@ -124,7 +129,7 @@ impl Endpoint {
             request = request.header(LAST_EVENT_ID, last);
         }
         let response = self.send(request, session).await?;
-        match Messages::of(response, self.place(), self.max_message_size).await? {
+        match Messages::of(response, &self.source).await? {
             Some(messages) if messages.is_event_stream() => Ok(messages),
             _ => Err(Fault::new(
                 Kind::NoEndpoint,
@@ -140,20 +145,48 @@ impl Endpoint {
     }
 
     /// Gets what a refused request lacked; the fault again if that cannot be had.
-    pub(super) fn authorize(&self, fault: Fault) -> BoxFuture<'_, Result<(), Fault>> {
+    pub(super) fn authorize(
+        &self,
+        fault: Fault,
+        occasion: Occasion,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
         Box::pin(async move {
             let (Some(authorizer), Some(challenge)) = (&self.authorizer, &fault.challenge) else {
                 return Err(fault);
             };
-            match authorizer.authorize(challenge).await {
+            match authorizer.authorize(challenge, occasion).await {
                 Ok(()) => Ok(()),
                 Err(reason) => Err(fault.because(&reason)),
             }
         })
     }
 
+    /// Told of every sign-in from here on; none where nobody signs in.
+    pub(super) fn sign_ins(&self) -> Option<watch::Receiver<u64>> {
+        self.authorizer.as_ref().map(Authorizer::sign_ins)
+    }
+
+    /// Answers a ping in place of the server while somebody signs in, which takes longer than a
+    /// client waits for it; gives back the reply to anything else.
+    pub(super) fn answer_meanwhile(&self, request: &Message, reply: Reply) -> Option<Reply> {
+        let waits = self.authorizer.as_ref().is_some_and(Authorizer::waits_for_somebody);
+        if !waits || protocol::Method::of(&request.method()) != protocol::Method::Ping {
+            return Some(reply);
+        }
+        let id = request.id().unwrap_or(b"null");
+        let text = [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat();
+        match Message::parse(text.into()) {
+            Ok(pong) => {
+                reply.response(&pong);
+                None
+            }
+            Err(_) => Some(reply),
+        }
+    }
+
     fn head(&self, session: &Session) -> HeaderMap {
         let mut headers = self.headers.clone();
+        headers.entry(header::ACCEPT_ENCODING).or_insert(UNCODED);
         let own = [(SESSION_ID, session.id()), (PROTOCOL_VERSION, session.version())];
         headers.extend(own.into_iter().filter_map(|(name, value)| Some((name, value?.clone()))));
         headers
@@ -167,13 +200,21 @@ impl Endpoint {
         let place = self.place();
         let unsent = |error| Fault::of_request(&place, error);
         let mut request = request.headers(self.head(session)).build().map_err(unsent)?;
+        let path = request.url().path().to_owned();
+        // A cookie that the operator gives stands for all others.
+        let cookies = session.cookies().filter(|_| !request.headers().contains_key(header::COOKIE));
+        let cookie = cookies.and_then(|cookies| cookies.header(&path));
+        request.headers_mut().extend(cookie.map(|cookie| (header::COOKIE, cookie)));
         let token = match &self.authorizer {
             Some(authorizer) => authorizer.sign(&mut request).await,
             None => None,
         };
         let response = self.client.execute(request).await.map_err(unsent)?;
+        if let Some(cookies) = session.cookies() {
+            cookies.keep(response.headers(), &path);
+        }
         if let Some(authorizer) = &self.authorizer {
-            authorizer.heed(response.headers());
+            authorizer.heed(response.status(), response.headers());
         }
         if response.status().is_success() {
             return Ok(response);
@@ -207,8 +248,8 @@ fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
 
 /// What the server wants of who asks; a 403 says so only where the token does not reach far enough.
 fn challenge(response: &Response, used: Option<String>) -> Option<Challenge> {
-    let header = response.headers().get(header::WWW_AUTHENTICATE);
-    let challenge = Challenge::parse(header.and_then(|value| value.to_str().ok()), used);
+    let headers = response.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
+    let challenge = Challenge::parse(headers.filter_map(|value| value.to_str().ok()), used);
     let wanted = match response.status() {
         StatusCode::UNAUTHORIZED => true,
         StatusCode::FORBIDDEN => challenge.wants_more_scope(),

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     attempts::{Attempts, Verdict, pause},
+    auth::Occasion,
     channel::Channel,
     endpoint::Answer,
     fault::{Fault, Kind},
@@ -71,14 +72,16 @@ impl Channel {
         let mut attempts = Attempts::at(request, self.remote.wait);
         let began = Instant::now();
         loop {
-            let session = self.current_session().await?;
+            let session = self.current_session(Occasion::Call).await?;
             let fault = match self.ask(&session, request).await {
                 Ok(answered) => return Ok(answered),
                 Err(fault) => self.in_doubt(&session, fault).await,
             };
             match attempts.judge(&fault, began.elapsed(), chance()) {
-                Verdict::Renew => self.renew(session.generation()).await?,
-                Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
+                Verdict::Renew => self.renew(session.generation(), Occasion::Call).await?,
+                Verdict::Authorize => {
+                    self.remote.endpoint.authorize(fault, Occasion::Call).await?;
+                }
                 Verdict::Again(pause) => {
                     tracing::debug!("{}; again in {pause:?}", fault.sentence());
                     sleep(pause).await;
@@ -130,10 +133,7 @@ impl Channel {
                     self.pass_on(message, related).await;
                     continue;
                 }
-                Ok(None) => Fault::new(
-                    Kind::Broken,
-                    format!("{} ended its answer without a response", self.remote.endpoint.place()),
-                ),
+                Ok(None) => messages.ended_early(),
                 Err(fault) => fault.after_sending(),
             };
             messages = self.resume(session, messages, ended).await?;

@@ -75,7 +75,9 @@ impl Fault {
         let connecting = error.is_connect();
         let error = error.without_url();
         if let Some(problem) = tls_problem(&error) {
-            return Self::new(Kind::Final, format!("{place} is not trusted: {problem}"));
+            let text =
+                format!("{place} is not trusted: {problem}; --caCert trusts a further authority");
+            return Self::new(Kind::Final, text);
         }
         let cause = chain(&error);
         if connecting {
@@ -130,7 +132,8 @@ impl Fault {
 
     /// The same fault, with why it could not be overcome.
     pub(super) fn because(mut self, reason: &str) -> Self {
-        self.text = format!("{}: {reason}", self.text);
+        let plain: String = reason.chars().filter(|c| !c.is_control()).collect();
+        self.text = format!("{}: {plain}", self.text);
         self
     }
 
@@ -194,6 +197,11 @@ fn said(error: &Message) -> Option<String> {
 fn rpc_error(body: &[u8]) -> Option<Box<Message>> {
     let message = Message::parse(bytes::Bytes::copy_from_slice(body)).ok()?;
     message.error().is_some().then(|| Box::new(message))
+}
+
+/// A text without the byte order mark that some servers begin with.
+pub(super) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// The beginning of a text, on one line and without control characters.

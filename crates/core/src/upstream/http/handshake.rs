@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     attempts::{Attempts, Verdict},
-    channel::Channel,
+    auth::Occasion,
+    channel::{Channel, Failed},
     endpoint::Answer,
     exchange::chance,
     fault::{Fault, Kind},
+    messages::Messages,
+    remote::Shared,
     session::Session,
 };
 use crate::{
@@ -22,6 +28,25 @@ use crate::{
 /// What a client says once its handshake is over.
 pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
+/// A session that the server has opened and nobody uses yet. One that nobody takes is ended.
+pub(super) struct Opened {
+    remote: Arc<Shared>,
+    session: Option<Arc<Session>>,
+    /// What the session is read from, over HTTP+SSE.
+    stream: Option<Messages>,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.remote.leave(session, Vec::new());
+        }
+    }
+}
+
+/// What a server has answered to a handshake, and the session that it opened unless it refused.
+pub(super) type Shaken = (Message, Option<Opened>);
+
 impl Channel {
     /// Opens the session with the client's own handshake.
     pub(super) async fn begin(&self, request: &Message) {
@@ -29,8 +54,11 @@ impl Channel {
         let Some(over) = self.take_up(&key) else { return };
         let Ok(_turn) = self.gate.acquire().await else { return };
         let opening = async {
-            match self.establish(request).await {
-                Ok(response) => self.pass_on(response, Some(&key)).await,
+            match self.establish(request, Occasion::Call).await {
+                Ok((response, opened)) => {
+                    self.adopt(opened);
+                    self.pass_on(response, Some(&key)).await;
+                }
                 Err(fault) => self.fail(&key, &fault.of_handshake()),
             }
         };
@@ -44,9 +72,10 @@ impl Channel {
     /// Opens the session with the client's handshake, which is answered by whoever asks for that.
     pub(super) async fn greet(&self, request: &Message) -> Result<Message, Fault> {
         self.lock().memory.note(request);
-        let gone = |_| Fault::new(Kind::Final, "the session is over");
-        let _turn = self.gate.acquire().await.map_err(gone)?;
-        self.establish(request).await
+        let _turn = self.gate.acquire().await.map_err(|_| gone())?;
+        let (response, opened) = self.establish(request, Occasion::Call).await?;
+        self.adopt(opened);
+        Ok(response)
     }
 
     /// Opens the session for a client that has settled all this with another one.
@@ -56,40 +85,60 @@ impl Channel {
             state.memory = memory;
             state.listens = listens;
         }
-        self.renew(0).await
+        self.renew(0, Occasion::Call).await
     }
 
     /// Opens the session again, unless it is no longer that of this generation: with the client's
     /// handshake, and everything it had settled. The client does not notice.
-    pub(super) async fn renew(&self, generation: u64) -> Result<(), Fault> {
-        let gone = || Fault::new(Kind::Final, "the session is over");
+    ///
+    /// That is a task of its own, so that it is done to its end whoever stops waiting for it: the
+    /// reader of the old session's stream stops with that session.
+    pub(super) async fn renew(&self, generation: u64, occasion: Occasion) -> Result<(), Fault> {
+        let channel = self.strong().ok_or_else(gone)?;
+        let (renewed, outcome) = oneshot::channel();
+        self.spawn(async move {
+            // Nobody may wait any more, which changes nothing.
+            drop(renewed.send(channel.renew_in_turn(generation, occasion).await));
+        });
+        outcome.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    async fn renew_in_turn(&self, generation: u64, occasion: Occasion) -> Result<(), Fault> {
         let asked = Instant::now();
         let _turn = self.gate.acquire().await.map_err(|_| gone())?;
         if self.session().is_some_and(|session| session.generation() != generation) {
             return Ok(());
         }
-        // Whoever waited for somebody else's attempt shares its outcome.
-        if let Some((_, fault)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
-            return Err(fault.clone());
+        // Whoever waited for somebody else's attempt shares its outcome, unless that attempt was
+        // not allowed to disturb anybody.
+        let tried = |by: Occasion| by == Occasion::Call || occasion == Occasion::Background;
+        let shared = |failed: &&Failed| failed.when > asked && tried(failed.occasion);
+        if let Some(failed) = self.lock().failed.as_ref().filter(shared) {
+            return Err(failed.fault.clone());
         }
-        let renewed = self.renew_now().await.map_err(Fault::of_handshake);
-        self.lock().failed = renewed.as_ref().err().map(|fault| (Instant::now(), fault.clone()));
+        let renewed = Box::pin(self.renew_now(occasion)).await.map_err(Fault::of_handshake);
+        self.lock().failed = renewed.as_ref().err().map(|fault| Failed {
+            when: Instant::now(),
+            fault: fault.clone(),
+            occasion,
+        });
         renewed
     }
 
-    async fn renew_now(&self) -> Result<(), Fault> {
-        let gone = || Fault::new(Kind::Final, "the session is over");
+    /// The new session is used by others only when everything is settled in it.
+    async fn renew_now(&self, occasion: Occasion) -> Result<(), Fault> {
         let greeting = self.lock().memory.greeting().ok_or_else(gone)?;
         let again = self.session().is_some();
-        let response = self.establish(&greeting).await?;
-        if response.error().is_some() {
+        let (response, opened) = self.establish(&greeting, occasion).await?;
+        let opened = opened.ok_or_else(|| {
             let text = format!("{} refused the handshake", self.remote.endpoint.place());
-            return Err(Fault::refused(text, response));
-        }
-        let session = self.session().ok_or_else(gone)?;
+            Fault::refused(text, response)
+        })?;
+        let session = opened.session.clone().ok_or_else(gone)?;
         let settled = self.lock().memory.settled();
         if let Ok(initialized) = Message::parse(INITIALIZED.into()) {
             self.tell_once(&session, &initialized).await?;
+            session.introduced();
         }
         for request in settled {
             if let Err(fault) = self.settle(&session, &request).await {
@@ -97,6 +146,7 @@ impl Channel {
                 tracing::warn!("{method} was not settled again: {}", fault.sentence());
             }
         }
+        self.adopt(Some(opened));
         if again {
             tracing::info!("the session with {} was opened again", self.remote.endpoint.place());
         }
@@ -119,7 +169,7 @@ impl Channel {
     }
 
     /// Shakes hands over the first transport that the server speaks. Its response may be an error.
-    async fn establish(&self, request: &Message) -> Result<Message, Fault> {
+    async fn establish(&self, request: &Message, occasion: Occasion) -> Result<Shaken, Fault> {
         let mut attempts = Attempts::at(request, self.remote.wait);
         let began = Instant::now();
         let fault = loop {
@@ -133,12 +183,12 @@ impl Channel {
                 Err(Fault::new(Kind::Final, text).after_sending())
             });
             let fault = match shaken {
-                Ok(response) => return Ok(response),
+                Ok(shaken) => return Ok(shaken),
                 Err(fault) => fault,
             };
             match attempts.judge(&fault, began.elapsed(), chance()) {
                 Verdict::Again(pause) => sleep(pause).await,
-                Verdict::Authorize => match self.remote.endpoint.authorize(fault).await {
+                Verdict::Authorize => match self.remote.endpoint.authorize(fault, occasion).await {
                     Ok(()) => {}
                     Err(fault) => break fault,
                 },
@@ -149,7 +199,7 @@ impl Channel {
         Err(fault)
     }
 
-    async fn establish_once(&self, request: &Message) -> Result<Message, Fault> {
+    async fn establish_once(&self, request: &Message) -> Result<Shaken, Fault> {
         let mut first = None;
         for transport in self.remote.transports() {
             let shaken = match transport {
@@ -157,9 +207,9 @@ impl Channel {
                 _ => self.shake_hands(request).await,
             };
             match shaken {
-                Ok(response) => {
+                Ok(shaken) => {
                     self.remote.found(*transport);
-                    return Ok(response);
+                    return Ok(shaken);
                 }
                 // The first refusal says more: it is from the transport that servers speak today.
                 Err(fault) if fault.kind == Kind::NoEndpoint && !fault.is_modern() => {
@@ -175,7 +225,7 @@ impl Channel {
         Session::nascent(self.session().map_or(1, |session| session.generation() + 1))
     }
 
-    async fn shake_hands(&self, request: &Message) -> Result<Message, Fault> {
+    async fn shake_hands(&self, request: &Message) -> Result<Shaken, Fault> {
         let nascent = self.next_session();
         traffic!("->", request.bytes());
         let answer = self.remote.endpoint.post(&nascent, request.bytes().clone()).await?;
@@ -183,29 +233,54 @@ impl Channel {
             let text = format!("{} did not answer \"initialize\"", self.remote.endpoint.place());
             return Err(Fault::new(Kind::Final, text));
         };
+        // The server may have opened a session already, whatever becomes of its answer.
+        let begun = self.opened(nascent.clone().agreed(id.clone(), None), None);
         let answered = self.read_to_response(&nascent, request, *messages, None).await?;
         let response = answered.response;
-        if response.error().is_none() {
-            let version = agreed_version(&response);
-            self.enter(nascent.agreed(id, version.as_deref()));
+        if response.error().is_some() {
+            return Ok((response, None));
         }
-        Ok(response)
+        begun.forget();
+        let version = agreed_version(&response);
+        let opened = self.opened(nascent.agreed(id, version.as_deref()), None);
+        Ok((response, Some(opened)))
+    }
+
+    /// Holds a session until it is used.
+    pub(super) fn opened(&self, session: Session, stream: Option<Messages>) -> Opened {
+        Opened { remote: Arc::clone(&self.remote), session: Some(Arc::new(session)), stream }
     }
 
     /// From here on messages are sent in this session.
-    pub(super) fn enter(&self, session: Session) {
-        let session = Arc::new(session);
+    fn adopt(&self, opened: Option<Opened>) {
+        let Some(mut opened) = opened else { return };
         let mut state = self.lock();
         if self.closed.is_cancelled() {
+            // Dropped after the lock, it is ended.
             drop(state);
-            return self.remote.leave(session, Vec::new());
+            return;
         }
-        let before = state.session.replace(session);
+        let Some(session) = opened.session.take() else { return };
+        let before = state.session.replace(Arc::clone(&session));
         drop(state);
         if let Some(before) = before {
             before.ended().cancel();
         }
+        if let Some(stream) = opened.stream.take() {
+            self.follow(session, stream);
+        }
     }
+}
+
+impl Opened {
+    /// Somebody else holds the session.
+    fn forget(mut self) {
+        self.session = None;
+    }
+}
+
+fn gone() -> Fault {
+    Fault::new(Kind::Final, "the session is over")
 }
 
 /// `protocolVersion` of an initialize result.

@@ -1,15 +1,17 @@
 //! The standing streams: what a server sends without being asked, and everything over HTTP+SSE.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use super::{
     attempts::pause,
+    auth::Occasion,
     channel::Channel,
     client::same_origin,
     exchange::chance,
     fault::{Fault, Kind},
+    handshake::Shaken,
     messages::Messages,
     session::Session,
 };
@@ -22,6 +24,9 @@ use crate::{
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Pauses grow up to this one.
 const MAX_PAUSES: u32 = 8;
+
+/// Events, such as signs of life, that may come before the one that begins an HTTP+SSE stream.
+const MAX_EVENTS_BEFORE: usize = 8;
 
 /// What is to be done after a standing stream has ended.
 enum Next {
@@ -37,7 +42,7 @@ impl Channel {
     /// Opens the standing stream of the session and keeps it open.
     pub(super) fn listen(&self) {
         let (Some(channel), Some(session)) = (self.strong(), self.session()) else { return };
-        if session.messages_url().is_some() {
+        if session.messages_url().is_some() || !session.hear() {
             return;
         }
         self.spawn(async move {
@@ -86,7 +91,7 @@ impl Channel {
             Kind::Unreachable | Kind::Broken | Kind::Busy { .. } => Next::Resume,
             Kind::SessionLost | Kind::SessionDoubtful => {
                 if self.has_lost(session).await {
-                    return match self.renew(session.generation()).await {
+                    return match self.renew(session.generation(), Occasion::Background).await {
                         Ok(()) => Next::Stop,
                         Err(_) => Next::Resume,
                     };
@@ -94,10 +99,15 @@ impl Channel {
                 // What was to be resumed may be gone while the session is not.
                 if resuming { Next::Afresh } else { Next::Stop }
             }
-            Kind::Unauthorized => match self.remote.endpoint.authorize(fault.clone()).await {
-                Ok(()) => Next::Resume,
-                Err(_) => Next::Stop,
-            },
+            Kind::Unauthorized => {
+                let endpoint = &self.remote.endpoint;
+                let Some(mut signed_in) = endpoint.sign_ins() else { return Next::Stop };
+                if endpoint.authorize(fault.clone(), Occasion::Background).await.is_err() {
+                    // A call of the client's asks somebody to sign in, after which this goes on.
+                    drop(signed_in.changed().await);
+                }
+                Next::Resume
+            }
             Kind::NoEndpoint | Kind::Nonsense | Kind::Final => Next::Stop,
         }
     }
@@ -116,7 +126,7 @@ impl Channel {
 
     /// Shakes hands over HTTP+SSE: opens the event stream, learns where messages go, and keeps
     /// reading the stream until the session is over.
-    pub(super) async fn shake_hands_over_sse(&self, request: &Message) -> Result<Message, Fault> {
+    pub(super) async fn shake_hands_over_sse(&self, request: &Message) -> Result<Shaken, Fault> {
         let nascent = self.next_session();
         let mut messages = self.remote.endpoint.listen(&nascent, None).await?;
         let messages_url = self.messages_url(&mut messages).await?;
@@ -137,17 +147,21 @@ impl Channel {
                 }
             }
         };
-        if response.error().is_none() {
-            self.enter(session.agreed(None, None));
-            self.follow(messages);
-        }
-        Ok(response)
+        let agreed = response.error().is_none();
+        let opened = agreed.then(|| self.opened(session.agreed(None, None), Some(messages)));
+        Ok((response, opened))
     }
 
     async fn messages_url(&self, messages: &mut Messages) -> Result<reqwest::Url, Fault> {
         let place = self.remote.endpoint.place();
-        let event = messages.next_event().await?;
-        let told = event.filter(|event| &*event.name == b"endpoint");
+        let mut told = None;
+        for _ in 0..MAX_EVENTS_BEFORE {
+            let Some(event) = messages.next_event().await? else { break };
+            if &*event.name == b"endpoint" {
+                told = Some(event);
+                break;
+            }
+        }
         let text = told.as_ref().and_then(|event| std::str::from_utf8(&event.data).ok());
         let url = text.and_then(|text| self.remote.endpoint.url().join(text.trim()).ok());
         let Some(url) = url else {
@@ -165,13 +179,13 @@ impl Channel {
     }
 
     /// Reads the stream of a session to its end, then opens another session in its place.
-    fn follow(&self, mut messages: Messages) {
-        let (Some(channel), Some(session)) = (self.strong(), self.session()) else { return };
+    pub(super) fn follow(&self, session: Arc<Session>, mut messages: Messages) {
+        let Some(channel) = self.strong() else { return };
         self.spawn(async move {
             channel.read_all(&mut messages).await;
             session.ended().cancel();
             let mut failures = 0;
-            while channel.renew(session.generation()).await.is_err() {
+            while channel.renew(session.generation(), Occasion::Background).await.is_err() {
                 sleep(pause((failures + 2).min(MAX_PAUSES), chance())).await;
                 failures += 1;
             }

@@ -1,25 +1,65 @@
 //! The messages of one HTTP answer, whichever of the two content types it has.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, header};
 use reqwest::Response;
 
-use super::fault::{Fault, Kind};
+use super::fault::{Fault, Kind, excerpt};
 use crate::{
     codec::event_reader::{Event, EventReader},
-    jsonrpc::{Body, MAX_SERVER_BATCH, Message, split},
+    jsonrpc::{Body, Invalid, MAX_SERVER_BATCH, Message, split},
 };
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The reading half of an answer.
 #[derive(Debug)]
 pub(super) struct Messages {
-    place: String,
-    limit: usize,
+    source: Arc<Source>,
     response: Response,
     form: Form,
     ready: VecDeque<Message>,
+    /// The beginning of the last event that was no message.
+    skipped: Option<String>,
+}
+
+/// Who writes messages, and how long they may be.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The server as it is shown.
+    pub(super) place: String,
+    /// In bytes.
+    pub(super) limit: usize,
+    /// It was said that some events are no messages.
+    noticed: AtomicBool,
+}
+
+impl Source {
+    pub(super) fn new(place: String, limit: usize) -> Arc<Self> {
+        Arc::new(Self { place, limit, noticed: AtomicBool::new(false) })
+    }
+
+    /// Some servers send signs of life, and what other protocols end streams with, as messages.
+    fn skip(&self, data: &[u8], problem: &Invalid) {
+        let beginning = excerpt(data);
+        if self.noticed.swap(true, Ordering::Relaxed) {
+            tracing::debug!("an event is no message: {beginning}");
+        } else {
+            let place = &self.place;
+            tracing::warn!(
+                "{place} sends events that are no messages, which are skipped: {beginning} ({problem})"
+            );
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -33,11 +73,17 @@ impl Messages {
     /// The messages of this answer; none if its body is empty, a fault if they cannot be messages.
     pub(super) async fn of(
         mut response: Response,
-        place: String,
-        limit: usize,
+        source: &Arc<Source>,
     ) -> Result<Option<Self>, Fault> {
+        let Source { place, limit, .. } = &**source;
+        if let Some(coding) = coding(response.headers()) {
+            let text = format!(
+                "{place} answered with Content-Encoding: {coding}, which it was told not to use"
+            );
+            return Err(Fault::nonsense(text, b""));
+        }
         let form = match content_type(response.headers()).as_str() {
-            "text/event-stream" => Form::Events(Box::new(EventReader::new(limit))),
+            "text/event-stream" => Form::Events(Box::new(EventReader::new(*limit))),
             "application/json" => Form::Json,
             _ if response.content_length() == Some(0) => return Ok(None),
             other => {
@@ -47,7 +93,8 @@ impl Messages {
                 return Err(Fault::nonsense(text, &beginning));
             }
         };
-        Ok(Some(Self { place, limit, response, form, ready: VecDeque::new() }))
+        let source = Arc::clone(source);
+        Ok(Some(Self { source, response, form, ready: VecDeque::new(), skipped: None }))
     }
 
     pub(super) fn is_event_stream(&self) -> bool {
@@ -56,7 +103,7 @@ impl Messages {
 
     /// Goes on where another stream, of the same messages, was left.
     pub(super) fn resuming(mut self, last_id: String, retry: Option<Duration>) -> Self {
-        let limit = self.limit;
+        let limit = self.source.limit;
         self.form = Form::Events(Box::new(EventReader::new(limit).resuming(last_id, retry)));
         self
     }
@@ -77,6 +124,16 @@ impl Messages {
         }
     }
 
+    /// The fault that the end of the answer is for whoever still waits for a response.
+    pub(super) fn ended_early(&self) -> Fault {
+        let place = &self.source.place;
+        let said = self.skipped.as_ref().filter(|said| !said.is_empty());
+        let said = said.map(|said| format!("; what it sent last is no message: {said}"));
+        let text =
+            format!("{place} ended its answer without a response{}", said.unwrap_or_default());
+        Fault::new(Kind::Broken, text)
+    }
+
     /// The next message; none when the answer has ended.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, Fault> {
         loop {
@@ -89,7 +146,7 @@ impl Messages {
                 Form::Events(_) => {
                     let Some(event) = self.next_event().await? else { return Ok(None) };
                     if event.is_message() {
-                        self.queue(event.data)?;
+                        self.queue_event(event.data);
                     }
                 }
             }
@@ -103,10 +160,10 @@ impl Messages {
             match reader.next_event() {
                 Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => {}
-                Err(_) => return Err(too_long(&self.place, self.limit)),
+                Err(_) => return Err(too_long(&self.source)),
             }
             let read = self.response.chunk().await;
-            match read.map_err(|error| Fault::of_answer(&self.place, error))? {
+            match read.map_err(|error| Fault::of_answer(&self.source.place, error))? {
                 Some(chunk) => reader.push(&chunk),
                 None => return Ok(None),
             }
@@ -117,15 +174,17 @@ impl Messages {
         let mut body = BytesMut::new();
         loop {
             let read = self.response.chunk().await;
-            let Some(chunk) = read.map_err(|error| Fault::of_answer(&self.place, error))? else {
-                break;
-            };
-            if body.len() + chunk.len() > self.limit {
-                return Err(too_long(&self.place, self.limit));
+            let read = read.map_err(|error| Fault::of_answer(&self.source.place, error))?;
+            let Some(chunk) = read else { break };
+            if body.len() + chunk.len() > self.source.limit {
+                return Err(too_long(&self.source));
             }
             body.extend_from_slice(&chunk);
         }
         self.form = Form::Ended;
+        if body.starts_with(BYTE_ORDER_MARK) {
+            body.advance(BYTE_ORDER_MARK.len());
+        }
         if body.trim_ascii().is_empty() { Ok(()) } else { self.queue(body.freeze()) }
     }
 
@@ -135,15 +194,37 @@ impl Messages {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
-                let text = format!("{} sent what is no message: {invalid}", self.place);
+                let text = format!("{} sent what is no message: {invalid}", self.source.place);
                 return Err(Fault::nonsense(text, &beginning));
             }
         }
         Ok(())
     }
+
+    fn queue_event(&mut self, data: Bytes) {
+        let text = data.clone();
+        match split(data, MAX_SERVER_BATCH) {
+            Ok(Body::One(message)) => self.ready.push_back(message),
+            Ok(Body::Many(messages)) => self.ready.extend(messages),
+            Err(invalid) => {
+                self.source.skip(&text, &invalid);
+                self.skipped = Some(excerpt(&text));
+            }
+        }
+    }
 }
 
-fn too_long(place: &str, limit: usize) -> Fault {
+/// A coding of the body that was not asked for.
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let codings = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    let mut codings = codings.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+    let coding = codings.find(|coding| {
+        !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity")
+    })?;
+    Some(excerpt(coding.trim().as_bytes()))
+}
+
+fn too_long(Source { place, limit, .. }: &Source) -> Fault {
     let text = format!("{place} sent a message of more than {limit} bytes (--maxLineSize)");
     Fault::new(Kind::Final, text).after_sending()
 }

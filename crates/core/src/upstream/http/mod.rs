@@ -10,6 +10,7 @@ mod attempts;
 mod auth;
 mod channel;
 mod client;
+mod cookies;
 mod detour;
 mod dispatch;
 mod endpoint;
@@ -19,7 +20,9 @@ mod handshake;
 mod listen;
 mod messages;
 mod modern;
+mod pings;
 mod remote;
 mod session;
 
+pub(crate) use auth::{sign_out, sign_out_everywhere};
 pub(crate) use remote::Remote;

@@ -25,7 +25,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    config::{RemoteConfig, RemoteTransport, UpstreamProtocol},
+    config::{PingConfig, RemoteConfig, RemoteTransport, UpstreamProtocol},
     era::Era,
     error::Error,
     jsonrpc::ErrorBody,
@@ -58,6 +58,8 @@ struct Inner {
 pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
     pub(super) limits: Limits,
+    /// Pings of sessions that are idle.
+    pub(super) ping: Option<PingConfig>,
     /// Time a handshake or an acknowledgement may take.
     pub(super) patience: Duration,
     /// Time a call may wait for a server that cannot be reached.
@@ -135,6 +137,7 @@ impl Remote {
         let shared = Arc::new(Shared {
             endpoint: Endpoint::new(config)?,
             limits: Limits { silence: config.request_timeout, total: config.max_request_time },
+            ping: config.ping,
             patience: config.connection_timeout,
             wait: config.wait,
             tasks: TaskTracker::new(),

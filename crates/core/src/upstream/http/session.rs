@@ -1,9 +1,15 @@
 //! What a handshake with a remote server has led to.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use http::HeaderValue;
 use reqwest::Url;
 use tokio_util::sync::CancellationToken;
 
+use super::cookies::Cookies;
 use crate::protocol::MODERN;
 
 /// One handshake's outcome. Never changed: a new handshake makes a new session.
@@ -15,13 +21,19 @@ pub(super) struct Session {
     version: Option<HeaderValue>,
     /// Where messages are posted over HTTP+SSE; over Streamable HTTP there is no such place.
     messages_url: Option<Url>,
+    /// None where there is no session that they could belong to.
+    cookies: Option<Arc<Cookies>>,
+    /// The server was told that the handshake is over.
+    introduced: Arc<AtomicBool>,
+    /// Somebody keeps its standing stream open.
+    heard: Arc<AtomicBool>,
     ended: CancellationToken,
 }
 
 impl Session {
     /// The session before the handshake.
     pub(super) fn nascent(generation: u64) -> Self {
-        Self { generation, ..Self::default() }
+        Self { generation, cookies: Some(Arc::default()), ..Self::default() }
     }
 
     /// What stands for a session where there are none: the revision, with every request.
@@ -58,6 +70,24 @@ impl Session {
 
     pub(super) fn messages_url(&self) -> Option<&Url> {
         self.messages_url.as_ref()
+    }
+
+    pub(super) fn cookies(&self) -> Option<&Cookies> {
+        self.cookies.as_deref()
+    }
+
+    /// Whether the server was told that the handshake is over, which is said once.
+    pub(super) fn is_introduced(&self) -> bool {
+        self.introduced.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn introduced(&self) {
+        self.introduced.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes it upon oneself to keep the standing stream open; `false` if somebody does.
+    pub(super) fn hear(&self) -> bool {
+        !self.heard.swap(true, Ordering::Relaxed)
     }
 
     /// Cancelled when the session is known to be over.

@@ -87,6 +87,11 @@ impl Fake {
         timeout(PATIENCE, self.sockets.recv()).await.expect("a pool connection").unwrap()
     }
 
+    /// Whether there was a registration that the test has not looked at.
+    pub(crate) fn was_asked(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     pub(crate) fn has_socket(&self) -> bool {
         !self.sockets.is_empty()
     }

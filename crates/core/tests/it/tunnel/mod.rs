@@ -13,6 +13,7 @@ use fake::{
 };
 use lines::Lines;
 use mcp_proxy_core::tunnel::{self, Config, Error, Limits, Proxy, Tunnel};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
 const TAKEN: Answer =
     Answer::Assign(Assign { id: Some("calm-owl-7"), count: None, shared: false, refused: false });
@@ -159,6 +160,28 @@ async fn a_refusal_is_an_error_in_the_servers_words() {
     assert_eq!(error.to_string(), "Invalid subdomain.No.");
     assert!(matches!(error, Error::Refused { status, .. } if status == 403));
     assert_eq!(fake.asked().await, "/wanted");
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_registration_is_not_followed() {
+    let (mut fake, listener) =
+        (Fake::start(&[], announced(1)).await, TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    let location = fake.url.clone();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let head = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {location}/wanted\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+    });
+    let error = tunnel::open(config(&host), App::new()).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { status, .. } if *status == 302), "{error:?}");
+    assert!(error.to_string().contains("--tunnelHost"), "{error}");
+    let _tunnel = open(&fake, &App::new()).await;
+    assert_eq!(fake.asked().await, "/wanted");
+    assert!(!fake.was_asked(), "only the one that was meant for it");
 }
 
 #[tokio::test]

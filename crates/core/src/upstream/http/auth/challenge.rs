@@ -21,18 +21,18 @@ pub(in crate::upstream::http) struct Challenge {
 }
 
 impl Challenge {
-    /// Reads a `WWW-Authenticate` header; without one, or with another scheme, nothing is known.
-    pub(in crate::upstream::http) fn parse(header: Option<&str>, used: Option<String>) -> Self {
-        let header = header.unwrap_or_default().trim_start();
-        let is = |scheme: &str| {
-            header.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    /// Reads `WWW-Authenticate` headers; without one, or with other schemes, nothing is known.
+    pub(in crate::upstream::http) fn parse<'a>(
+        headers: impl IntoIterator<Item = &'a str>,
+        used: Option<String>,
+    ) -> Self {
+        let offered = headers.into_iter().flat_map(offers);
+        let is_ours = |offer: &Offer| [BEARER, DPOP].iter().any(|scheme| offer.is(scheme));
+        let Some(offer) = offered.into_iter().find(is_ours) else {
+            return Self { used, ..Self::default() };
         };
-        let mut challenge = Self { used, bound: is(DPOP), ..Self::default() };
-        let scheme = [BEARER, DPOP].into_iter().find(|scheme| is(scheme));
-        let Some(rest) = scheme.and_then(|scheme| header.get(scheme.len()..)) else {
-            return challenge;
-        };
-        for (name, value) in parameters(rest) {
+        let mut challenge = Self { used, bound: offer.is(DPOP), ..Self::default() };
+        for (name, value) in offer.parameters {
             match name.to_ascii_lowercase().as_str() {
                 "resource_metadata" => challenge.resource_metadata = Some(value),
                 "scope" => challenge.scope = Some(value),
@@ -51,20 +51,45 @@ impl Challenge {
     }
 }
 
-/// `name=value` and `name="quoted value"`, separated by commas.
-fn parameters(mut text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+/// One of the schemes that a header offers.
+#[derive(Debug)]
+struct Offer {
+    scheme: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Offer {
+    fn is(&self, scheme: &str) -> bool {
+        self.scheme.eq_ignore_ascii_case(scheme)
+    }
+}
+
+/// The offers of one header: schemes, each with `name=value` and `name="quoted value"`, all of it
+/// separated by commas (RFC 9110 section 11.6.1).
+fn offers(mut text: &str) -> Vec<Offer> {
+    let mut found: Vec<Offer> = Vec::new();
     loop {
         text = text.trim_start_matches([' ', '\t', ',']);
-        let Some((name, rest)) = text.split_once('=') else { return found };
-        let name = name.trim().to_owned();
-        let (value, rest) = if let Some(quoted) = rest.trim_start().strip_prefix('"') {
+        let end = text.find([' ', '\t', ',', '=', '"']).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        let rest = rest.trim_start();
+        let Some(value) = rest.strip_prefix('=') else {
+            if word.is_empty() {
+                return found;
+            }
+            found.push(Offer { scheme: word.to_owned(), parameters: Vec::new() });
+            text = rest;
+            continue;
+        };
+        let (value, rest) = if let Some(quoted) = value.trim_start().strip_prefix('"') {
             unquoted(quoted)
         } else {
-            let end = rest.find(',').unwrap_or(rest.len());
-            (rest[..end].trim().to_owned(), &rest[end..])
+            let end = value.find(',').unwrap_or(value.len());
+            (value[..end].trim().to_owned(), &value[end..])
         };
-        found.push((name, value));
+        if let Some(offer) = found.last_mut() {
+            offer.parameters.push((word.to_owned(), value));
+        }
         text = rest;
     }
 }
@@ -91,7 +116,7 @@ mod tests {
     use super::*;
 
     fn parse(header: &str) -> Challenge {
-        Challenge::parse(Some(header), None)
+        Challenge::parse([header], None)
     }
 
     #[test]
@@ -118,6 +143,28 @@ mod tests {
         assert!(challenge.bound && challenge.lacks_nonce);
         assert_eq!(challenge.resource_metadata.as_deref(), Some("https://h"));
         assert!(!parse("Bearer").bound && !parse("dpop").lacks_nonce);
+    }
+
+    #[test]
+    fn a_scheme_of_ours_is_found_among_others() {
+        let ours = r#"Bearer realm="y", resource_metadata="https://h""#;
+        let both = format!(r#"Basic realm="x, Bearer", charset=UTF-8, {ours}"#);
+        let negotiated = format!("Negotiate YWJj==, {ours}, Digest realm=\"z\"");
+        for headers in [vec!["Basic realm=\"x\"", ours], vec![both.as_str()], vec![&negotiated]] {
+            let challenge = Challenge::parse(headers.iter().copied(), None);
+            assert_eq!(challenge.resource_metadata.as_deref(), Some("https://h"), "{headers:?}");
+        }
+        let foreign = Challenge::parse(["Basic resource_metadata=\"https://evil\""], None);
+        assert_eq!(foreign, Challenge::default());
+    }
+
+    #[test]
+    fn every_text_is_read_to_its_end() {
+        for header in
+            ["=", "==", "\"", "Bearer =", "Bearer \"x", "Bearer a=\"", ",,,", "Bearer a = b"]
+        {
+            let _read = parse(header);
+        }
     }
 
     #[test]

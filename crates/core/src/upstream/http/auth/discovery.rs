@@ -2,13 +2,23 @@
 
 use std::net::Ipv4Addr;
 
-use reqwest::{Client, Url};
+use http::{Method, header::LOCATION};
+use reqwest::{Response, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::challenge::Challenge;
+use super::{challenge::Challenge, reach::Reach};
+use crate::{
+    config::{OAuthConfig, ResourceParameter},
+    upstream::http::{
+        client::same_origin,
+        fault::{chain, excerpt, without_mark},
+    },
+};
 
 /// Longest document that is read.
 const MAX_DOCUMENT: usize = 256 * 1024;
+/// Redirects of a document that are followed, all within its origin.
+const MAX_REDIRECTS: usize = 5;
 const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
 const OPENID: &str = "openid-configuration";
@@ -16,7 +26,7 @@ const OPENID: &str = "openid-configuration";
 /// Everything that is known of who grants access.
 #[derive(Clone, Debug)]
 pub(super) struct Grantor {
-    /// The resource that tokens are asked for; none where the server does not describe itself.
+    /// The resource that tokens are asked for.
     pub(super) resource: Option<String>,
     /// The scopes that the server describes.
     pub(super) scopes: Option<Vec<String>>,
@@ -31,13 +41,14 @@ pub(super) struct Grantor {
 pub(super) struct AuthorizationServer {
     pub(super) issuer: String,
     pub(super) authorization_endpoint: Option<String>,
+    pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: String,
     pub(super) registration_endpoint: Option<String>,
     pub(super) scopes_supported: Option<Vec<String>>,
     pub(super) token_endpoint_auth_methods_supported: Option<Vec<String>>,
     pub(super) code_challenge_methods_supported: Option<Vec<String>>,
     pub(super) dpop_signing_alg_values_supported: Option<Vec<String>>,
-    pub(super) authorization_response_iss_parameter_supported: bool,
+    pub(super) authorization_response_iss_parameter_supported: Option<bool>,
     /// It was not described, only assumed (MCP 2025-03-26, authorization, "Fallbacks").
     #[serde(skip)]
     pub(super) assumed: bool,
@@ -46,69 +57,118 @@ pub(super) struct AuthorizationServer {
 #[derive(Deserialize)]
 struct ProtectedResource {
     resource: String,
-    #[serde(default)]
-    authorization_servers: Vec<String>,
+    authorization_servers: Option<Vec<String>>,
     scopes_supported: Option<Vec<String>>,
-    #[serde(default)]
-    dpop_bound_access_tokens_required: bool,
+    dpop_bound_access_tokens_required: Option<bool>,
 }
 
 /// Finds out who grants access to the server at `url`.
 pub(super) async fn discover(
-    http: &Client,
+    reach: &Reach,
+    config: &OAuthConfig,
     url: &Url,
     challenge: &Challenge,
 ) -> Result<Grantor, String> {
-    let described = protected_resource(http, url, challenge).await?;
-    let Some(described) = described else {
-        let issuer = root(url);
-        let server = match metadata(http, &issuer).await? {
-            Some(server) => server,
-            None => assumed(&issuer)?,
-        };
-        let server = checked(server)?;
-        return Ok(Grantor { resource: None, scopes: None, bound: challenge.bound, server });
-    };
-    if !covers(&described.resource, url) {
-        let resource = &described.resource;
+    let described = Box::pin(protected_resource(reach, url, challenge)).await?;
+    if let Some(resource) = described.as_ref().map(|described| &described.resource)
+        && !covers(resource, url)
+    {
+        let resource = excerpt(resource.as_bytes());
         return Err(format!("the server describes itself as another resource, {resource}"));
     }
-    let issuer =
-        described.authorization_servers.first().ok_or("it names no authorization server")?;
-    let issuer: Url = issuer.parse().map_err(|_| "its authorization server is not a URL")?;
-    let server = metadata(http, &issuer).await?;
-    let server = server.ok_or_else(|| format!("{issuer} does not describe itself"))?;
+    let named = described.as_ref().and_then(|described| described.authorization_servers.as_deref());
+    let named = named.unwrap_or_default();
+    let issuer = issuer(named, config.issuer.as_deref())?;
+    let itself = root(url);
+    let server = match Box::pin(metadata(reach, issuer.as_ref().unwrap_or(&itself))).await? {
+        Some(server) => server,
+        None if issuer.as_ref().is_none_or(|issuer| *issuer == itself) => assumed(&itself)?,
+        None => return Err(format!("{} does not describe itself", issuer.unwrap_or(itself))),
+    };
+    let requires = |described: &ProtectedResource| described.dpop_bound_access_tokens_required;
     Ok(Grantor {
-        resource: Some(described.resource),
-        scopes: described.scopes_supported,
-        bound: challenge.bound || described.dpop_bound_access_tokens_required,
-        server: checked(server)?,
+        resource: match &config.resource {
+            ResourceParameter::Absent => None,
+            ResourceParameter::Uri(uri) => Some(uri.clone()),
+            ResourceParameter::Described => {
+                let told = described.as_ref().map(|described| described.resource.clone());
+                Some(told.unwrap_or_else(|| canonical(url)))
+            }
+        },
+        bound: challenge.bound || described.as_ref().and_then(requires) == Some(true),
+        scopes: described.and_then(|described| described.scopes_supported),
+        server: checked(server, config.assume_pkce)?,
     })
 }
 
+/// The authorization server to ask: the operator's word, else the first that the server names. None
+/// is the server itself.
+fn issuer(named: &[String], wanted: Option<&str>) -> Result<Option<Url>, String> {
+    let read = |text: &str| {
+        let shown = excerpt(text.as_bytes());
+        text.parse::<Url>().map_err(|_| format!("its authorization server {shown:?} is no URL"))
+    };
+    let Some(wanted) = wanted else {
+        return named.first().map(|first| read(first)).transpose();
+    };
+    if !named.is_empty() && !named.iter().any(|named| same_issuer(named, wanted)) {
+        let named = excerpt(named.join(", ").as_bytes());
+        return Err(format!(
+            "the server names {named} to sign in at, which is not --issuer {wanted}"
+        ));
+    }
+    read(wanted).map(Some)
+}
+
+/// Whether two spellings name the same issuer.
+pub(super) fn same_issuer(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
+/// What a server is called that does not say so (RFC 8707 section 2).
+fn canonical(url: &Url) -> String {
+    let mut canonical = url.clone();
+    canonical.set_query(None);
+    canonical.set_fragment(None);
+    // Only URLs that cannot have a host refuse this, and this one has a server.
+    let cleared = canonical.set_username("").and_then(|()| canonical.set_password(None));
+    if cleared.is_err() {
+        tracing::debug!("the server's address has no place for a user");
+    }
+    let text = canonical.as_str();
+    let text = if canonical.path() == "/" { text.trim_end_matches('/') } else { text };
+    text.to_owned()
+}
+
 async fn protected_resource(
-    http: &Client,
+    reach: &Reach,
     url: &Url,
     challenge: &Challenge,
 ) -> Result<Option<ProtectedResource>, String> {
-    if let Some(place) = &challenge.resource_metadata {
-        let place: Url = place.parse().map_err(|_| "resource_metadata is not a URL")?;
-        return fetch(http, place).await;
+    let named = challenge.resource_metadata.as_ref().and_then(|place| url.join(place).ok());
+    if let Some(place) = named {
+        match fetch(reach, place).await {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => tracing::debug!("the server does not describe itself where it says"),
+            Err(problem) => {
+                tracing::debug!("the server's description is not where it says: {problem}");
+            }
+        }
     }
     for place in [well_known(url, PROTECTED_RESOURCE), well_known(&root(url), PROTECTED_RESOURCE)] {
-        if let Some(found) = fetch(http, place).await? {
+        if let Some(found) = fetch(reach, place).await? {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-async fn metadata(http: &Client, issuer: &Url) -> Result<Option<AuthorizationServer>, String> {
+async fn metadata(reach: &Reach, issuer: &Url) -> Result<Option<AuthorizationServer>, String> {
     for place in metadata_places(issuer) {
-        let found: Option<AuthorizationServer> = fetch(http, place).await?;
+        let found: Option<AuthorizationServer> = fetch(reach, place).await?;
         if let Some(server) = found {
-            if server.issuer.trim_end_matches('/') != issuer.as_str().trim_end_matches('/') {
-                let claimed = &server.issuer;
+            if !same_issuer(&server.issuer, issuer.as_str()) {
+                let claimed = excerpt(server.issuer.as_bytes());
                 return Err(format!("the metadata of {issuer} are those of {claimed}"));
             }
             return Ok(Some(server));
@@ -128,9 +188,11 @@ fn metadata_places(issuer: &Url) -> Vec<Url> {
     places
 }
 
-/// The document of this name about a URL: the name goes between host and path.
+/// The document of this name about a URL: the name goes between host and path, and the query stays
+/// (RFC 9728 section 3).
 fn well_known(url: &Url, name: &str) -> Url {
     let mut place = root(url);
+    place.set_query(url.query());
     place.set_path(&format!("/.well-known/{name}{}", url.path().trim_end_matches('/')));
     place
 }
@@ -165,19 +227,27 @@ fn assumed(issuer: &Url) -> Result<AuthorizationServer, String> {
 }
 
 /// Secrets and codes go to these places only if nobody can read them on the way.
-fn checked(server: AuthorizationServer) -> Result<AuthorizationServer, String> {
-    let places = [&server.authorization_endpoint, &server.registration_endpoint];
+fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<AuthorizationServer, String> {
+    let places = [
+        &server.authorization_endpoint,
+        &server.device_authorization_endpoint,
+        &server.registration_endpoint,
+    ];
     for place in places.into_iter().flatten().chain([&server.token_endpoint]) {
         let safe = place.parse::<Url>().is_ok_and(|url| is_safe(&url));
         if !safe {
-            return Err(format!("{place:?} is no HTTPS URL"));
+            return Err(format!("{:?} is no HTTPS URL", excerpt(place.as_bytes())));
         }
     }
     let proves = |methods: &Vec<String>| methods.iter().any(|method| method == "S256");
     let described = server.code_challenge_methods_supported.as_ref();
-    if !server.assumed && server.authorization_endpoint.is_some() && !described.is_some_and(proves)
-    {
-        return Err(format!("{} does not support PKCE (S256)", server.issuer));
+    let unsaid = !server.assumed && server.authorization_endpoint.is_some();
+    if unsaid && !assume_pkce && !described.is_some_and(proves) {
+        let issuer = &server.issuer;
+        return Err(format!(
+            "{issuer} does not say that it supports PKCE (S256), which protects the sign-in; if it \
+             does all the same, as Entra ID and Cognito do, --assumePkce goes on"
+        ));
     }
     Ok(server)
 }
@@ -193,25 +263,36 @@ pub(super) fn is_safe(url: &Url) -> bool {
 }
 
 /// A JSON document; none if it is not there.
-async fn fetch<T: DeserializeOwned>(http: &Client, place: Url) -> Result<Option<T>, String> {
+async fn fetch<T: DeserializeOwned>(reach: &Reach, place: Url) -> Result<Option<T>, String> {
     if !is_safe(&place) {
         // A server without TLS is not asked who may use it.
         return Ok(None);
     }
-    let shown = place.clone();
-    let failed = |error: reqwest::Error| {
-        format!("{shown}: {}", super::super::fault::chain(&error.without_url()))
-    };
-    let response = http.get(place).header("accept", "application/json").send().await;
-    let response = response.map_err(failed)?;
-    if !response.status().is_success() {
-        return Ok(None);
+    let mut next = place.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        let failed = |problem: String| format!("{place}: {problem}");
+        let request = reach.request(Method::GET, &next).await?;
+        let response = request.header("accept", "application/json").send().await;
+        let response = response.map_err(|error| failed(chain(&error.without_url())))?;
+        if let Some(target) = redirect(&response).filter(|target| same_origin(target, &place)) {
+            next = target;
+            continue;
+        }
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        let body = read(response).await.map_err(|error| failed(chain(&error.without_url())))?;
+        return Ok(serde_json::from_slice(without_mark(&body)).ok());
     }
-    let body = read(response).await.map_err(failed)?;
-    Ok(serde_json::from_slice(&body).ok())
+    Ok(None)
 }
 
-pub(super) async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+fn redirect(response: &Response) -> Option<Url> {
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    response.url().join(location).ok().filter(|_| response.status().is_redirection())
+}
+
+pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -254,7 +335,7 @@ mod tests {
     #[test]
     fn documents_stand_where_the_specifications_put_them() {
         let place = well_known(&url("https://h:1/a/mcp?x=1"), PROTECTED_RESOURCE);
-        assert_eq!(place.as_str(), "https://h:1/.well-known/oauth-protected-resource/a/mcp");
+        assert_eq!(place.as_str(), "https://h:1/.well-known/oauth-protected-resource/a/mcp?x=1");
         let places = |issuer| {
             metadata_places(&url(issuer)).into_iter().map(String::from).collect::<Vec<_>>()
         };
@@ -306,17 +387,46 @@ mod tests {
             ("javascript:alert(1)", false),
             ("", false),
         ] {
-            assert_eq!(checked(server(token)).is_ok(), accepted, "{token}");
+            assert_eq!(checked(server(token), false).is_ok(), accepted, "{token}");
         }
     }
 
     #[test]
-    fn a_server_without_pkce_is_not_signed_in_to() {
+    fn a_server_that_does_not_speak_of_pkce_is_signed_in_to_only_where_that_is_meant() {
         let server = AuthorizationServer {
             authorization_endpoint: Some("https://h/authorize".to_owned()),
             token_endpoint: "https://h/token".to_owned(),
             ..AuthorizationServer::default()
         };
-        assert!(checked(server).unwrap_err().contains("PKCE"));
+        let refused = checked(server.clone(), false).unwrap_err();
+        assert!(refused.contains("PKCE") && refused.contains("--assumePkce"), "{refused}");
+        assert!(checked(server, true).is_ok());
+    }
+
+    #[test]
+    fn the_operator_says_which_authorization_server_is_asked() {
+        let named = |names: &[&str], wanted| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            issuer(&names, wanted).map(|issuer| issuer.map(String::from))
+        };
+        let read = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(named(&[], None), Ok(None));
+        assert_eq!(named(&["https://a", "https://b"], None), read("https://a/"));
+        assert_eq!(named(&["https://a", "https://b/"], Some("https://b")), read("https://b/"));
+        assert_eq!(named(&[], Some("https://b")), read("https://b/"));
+        let refused = named(&["https://evil"], Some("https://b")).unwrap_err();
+        assert!(refused.contains("https://evil") && refused.contains("--issuer"), "{refused}");
+        assert!(named(&["evil\u{1b}[2J"], None).unwrap_err().contains("no URL"));
+    }
+
+    #[test]
+    fn a_server_that_does_not_describe_itself_is_called_by_its_url() {
+        for (of, resource) in [
+            ("https://h/mcp", "https://h/mcp"),
+            ("https://h", "https://h"),
+            ("https://u:p@h:1/mcp?key=secret#x", "https://h:1/mcp"),
+        ] {
+            assert_eq!(canonical(&url(of)), resource);
+        }
     }
 }

@@ -4,13 +4,13 @@
 
 use std::{fs, path::Path};
 
-use oauth2::{TokenResponse as _, basic::BasicTokenResponse, url::form_urlencoded};
 use reqwest::Url;
 
 use super::{
     discovery::{Grantor, is_safe},
-    grant::{Refusal, TokenEndpoint},
-    store::{Grant, Registered},
+    grant::TokenEndpoint,
+    store::Grant,
+    token::Refusal,
 };
 use crate::config::IdentityProvider;
 
@@ -30,19 +30,10 @@ pub(super) fn assertion(path: &Path) -> Result<String, String> {
 
 impl TokenEndpoint<'_> {
     /// A token for an assertion.
-    pub(super) async fn vouched(
-        &self,
-        assertion: &str,
-        scopes: &[String],
-    ) -> Result<Grant, Refusal> {
-        let scope = scopes.join(" ");
+    pub(super) async fn vouched(&self, assertion: &str) -> Result<Grant, Refusal> {
         let mut form = vec![("grant_type", JWT_BEARER), ("assertion", assertion)];
-        if !scope.is_empty() {
-            form.push(("scope", &scope));
-        }
-        form.extend(self.resource.map(|resource| ("resource", resource)));
-        let token = Box::pin(self.post(&form)).await?;
-        Ok(self.grant(&token, None))
+        form.extend(self.scope());
+        self.grant(self.ask(form).await?, None)
     }
 
     /// What the organisation's own server makes of somebody's ID token for `grantor`.
@@ -51,29 +42,14 @@ impl TokenEndpoint<'_> {
         id_token: &str,
         grantor: &Grantor,
     ) -> Result<String, Refusal> {
-        let mut form = vec![
+        let form = vec![
             ("grant_type", TOKEN_EXCHANGE),
             ("requested_token_type", ASSERTION),
             ("audience", grantor.server.issuer.as_str()),
             ("subject_token", id_token),
             ("subject_token_type", ID_TOKEN),
         ];
-        form.extend(self.resource.map(|resource| ("resource", resource)));
-        let word = Box::pin(self.post(&form)).await?;
-        Ok(word.access_token().secret().clone())
-    }
-
-    async fn post(&self, form: &[(&str, &str)]) -> Result<BasicTokenResponse, Refusal> {
-        let Registered { id, secret, secret_in_body } = self.client;
-        let in_header = secret.as_ref().filter(|_| !secret_in_body);
-        let authorization = in_header.map(|secret| super::grant::basic(id, secret));
-        let mut form = form.to_vec();
-        if authorization.is_none() {
-            form.push(("client_id", id));
-            form.extend(secret.as_ref().map(|secret| ("client_secret", secret.as_str())));
-        }
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.carrier().post(self.url, body, authorization).await
+        Ok(self.ask(form).await?.access)
     }
 }
 

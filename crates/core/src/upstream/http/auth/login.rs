@@ -1,178 +1,167 @@
-//! Signing in with a browser: the URL that is opened, and the request that comes back from it.
+//! Signing in with a browser: the address that is opened, and what comes back from it.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::Url;
+use ring::digest;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
-use reqwest::Url;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
-use uuid::Uuid;
-
 use super::{
-    browser,
+    callback::Callback,
     discovery::{AuthorizationServer, is_safe},
     grant,
+    keys::fill,
+    store::{Kept, Registered, now},
 };
-use crate::telemetry::console_error;
+use crate::upstream::http::fault::excerpt;
 
-/// Time a person has to sign in.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// Time a browser has to send its request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_REQUEST: usize = 16 * 1024;
-const CALLBACK: &str = "/callback";
+/// Age up to which a tab that another process has opened may still lead here.
+const LIFE_OF_A_TAB: Duration = Duration::from_mins(10);
 
-/// Waits on this machine for the browser to come back.
-#[derive(Debug)]
-pub(super) struct Callback {
-    listener: TcpListener,
+/// A sign-in that has begun. It is kept until it has ended, so that a tab leads home even if the
+/// process that opened it has gone.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Attempt {
+    /// Seconds since 1970.
+    began: u64,
+    issuer: String,
+    scope: String,
     pub(super) redirect: String,
+    pub(super) client: Registered,
+    state: String,
+    pub(super) verifier: String,
 }
 
-/// What the browser brought back.
-pub(super) struct Consent {
-    pub(super) code: String,
-    pub(super) verifier: PkceCodeVerifier,
+impl Kept for Attempt {
+    const ENDING: &'static str = "pending";
 }
 
 /// What is asked for.
 pub(super) struct Wish<'a> {
     pub(super) server: &'a AuthorizationServer,
-    pub(super) client_id: &'a str,
     pub(super) resource: Option<&'a str>,
-    pub(super) scopes: &'a [String],
-    pub(super) headless: bool,
+    /// Separated by spaces.
+    pub(super) scope: &'a str,
+    /// Further parameters.
+    pub(super) parameters: &'a [(String, String)],
 }
 
-impl Callback {
-    pub(super) async fn open(port: u16) -> Result<Self, String> {
-        let failed =
-            |error: std::io::Error| format!("no port for the browser to come back to: {error}");
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, redirect: format!("http://127.0.0.1:{port}{CALLBACK}") })
-    }
-
-    /// Sends somebody to the authorization server and waits until they are back.
-    pub(super) async fn consent(&self, wish: &Wish<'_>) -> Result<Consent, String> {
-        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let state = Uuid::new_v4().simple().to_string();
-        let url = self.address(wish, &challenge, &state)?;
-        console_error!("sign in to use the server:\n  {url}");
-        if !wish.headless {
-            browser::open(&url);
-        }
-        let returned = timeout(PATIENCE, self.returned(&state, wish.server)).await;
-        let code = returned.map_err(|_| "nobody signed in within five minutes".to_owned())??;
-        Ok(Consent { code, verifier })
-    }
-
-    fn address(
-        &self,
+impl Attempt {
+    /// A new one, as this client, whose browser comes back to `redirect`.
+    pub(super) fn begin(
         wish: &Wish<'_>,
-        challenge: &PkceCodeChallenge,
-        state: &str,
-    ) -> Result<Url, String> {
+        client: Registered,
+        redirect: &str,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            began: now().as_secs(),
+            issuer: wish.server.issuer.clone(),
+            scope: wish.scope.to_owned(),
+            redirect: redirect.to_owned(),
+            client,
+            state: random()?,
+            verifier: random()?,
+        })
+    }
+
+    /// Whether it can be carried on for this wish, as a client that is configured or not.
+    pub(super) fn suits(&self, wish: &Wish<'_>, client_id: Option<&str>) -> bool {
+        let age = now().saturating_sub(Duration::from_secs(self.began));
+        age < LIFE_OF_A_TAB
+            && self.issuer == wish.server.issuer
+            && self.scope == wish.scope
+            && client_id.is_none_or(|id| id == self.client.id)
+    }
+
+    /// The port that the browser comes back to.
+    pub(super) fn port(&self) -> Option<u16> {
+        self.redirect.parse::<Url>().ok()?.port()
+    }
+
+    /// The address to sign in at.
+    pub(super) fn address(&self, wish: &Wish<'_>) -> Result<Url, String> {
         let place = wish.server.authorization_endpoint.as_deref();
         let place = place.ok_or("the authorization server lets nobody sign in")?;
         let mut url = grant::url(place)?;
         if !is_safe(&url) {
-            return Err(format!("{place:?} is no HTTPS URL"));
+            return Err(format!("{:?} is no HTTPS URL", excerpt(place.as_bytes())));
         }
+        let proof = digest::digest(&digest::SHA256, self.verifier.as_bytes());
         let mut query = url.query_pairs_mut();
         query
             .append_pair("response_type", "code")
-            .append_pair("client_id", wish.client_id)
+            .append_pair("client_id", &self.client.id)
             .append_pair("redirect_uri", &self.redirect)
-            .append_pair("state", state)
-            .append_pair("code_challenge", challenge.as_str())
+            .append_pair("state", &self.state)
+            .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(proof))
             .append_pair("code_challenge_method", "S256");
         if let Some(resource) = wish.resource {
             query.append_pair("resource", resource);
         }
-        if !wish.scopes.is_empty() {
-            query.append_pair("scope", &wish.scopes.join(" "));
+        if !wish.scope.is_empty() {
+            query.append_pair("scope", wish.scope);
         }
-        if wish.scopes.iter().any(|scope| scope == "offline_access") {
+        let is_given = |name: &str| wish.parameters.iter().any(|(given, _)| given == name);
+        if wish.scope.split(' ').any(|scope| scope == "offline_access") && !is_given("prompt") {
             query.append_pair("prompt", "consent");
         }
+        query.extend_pairs(wish.parameters);
         drop(query);
         Ok(url)
     }
 
-    /// The code, from the first request that is the browser's own.
-    async fn returned(&self, state: &str, server: &AuthorizationServer) -> Result<String, String> {
-        loop {
-            let Ok((mut stream, _)) = self.listener.accept().await else { continue };
-            let Some(target) = read_target(&mut stream).await else { continue };
-            let outcome = outcome(&target, state, server);
-            let (status, text) = match &outcome {
-                None => ("404 Not Found", "There is nothing here.".to_owned()),
-                Some(Ok(_)) => ("200 OK", "You are signed in; this page can be closed.".to_owned()),
-                Some(Err(problem)) => ("400 Bad Request", format!("Not signed in: {problem}")),
-            };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-                 Content-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                text.len()
-            );
-            // Whether the browser shows it changes nothing.
-            drop(stream.write_all(answer.as_bytes()).await);
-            if let Some(outcome) = outcome {
-                return outcome;
-            }
+    /// What a request for this target means; none if it is not the one that is waited for.
+    pub(super) fn outcome(
+        &self,
+        target: &str,
+        path: &str,
+        server: &AuthorizationServer,
+    ) -> Option<Result<String, String>> {
+        let url = Url::parse("http://127.0.0.1").ok()?.join(target).ok()?;
+        let value = |name: &str| {
+            let mut pairs = url.query_pairs();
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        };
+        if url.path() != path || value("state").as_deref() != Some(&*self.state) {
+            return None;
         }
+        match value("iss") {
+            Some(issuer) if issuer != server.issuer => {
+                let issuer = excerpt(issuer.as_bytes());
+                return Some(Err(format!("the answer is from another server, {issuer}")));
+            }
+            None if server.authorization_response_iss_parameter_supported == Some(true) => {
+                return Some(Err("the answer does not say which server it is from".to_owned()));
+            }
+            _ => {}
+        }
+        if let Some(error) = value("error") {
+            let described = value("error_description").map(|text| format!(": {text}"));
+            let hint =
+                if error == "invalid_target" { "; --resource none names no resource" } else { "" };
+            let said = format!("{error}{}", described.unwrap_or_default());
+            return Some(Err(format!("{}{hint}", excerpt(said.as_bytes()))));
+        }
+        Some(value("code").ok_or_else(|| "there is no code in the answer".to_owned()))
+    }
+
+    /// Waits until the browser is back; the code that it brought.
+    pub(super) async fn returned(
+        &self,
+        callback: &Callback,
+        server: &AuthorizationServer,
+        pasted: bool,
+    ) -> Result<String, String> {
+        let path = callback.path();
+        callback.answered(|target| self.outcome(target, path, server), pasted).await
     }
 }
 
-async fn read_target(stream: &mut TcpStream) -> Option<String> {
-    let mut request = Vec::new();
-    let reading = async {
-        while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < MAX_REQUEST {
-            if stream.read_buf(&mut request).await.ok()? == 0 {
-                return None;
-            }
-        }
-        Some(())
-    };
-    timeout(REQUEST_TIMEOUT, reading).await.ok()??;
-    let text = String::from_utf8(request).ok()?;
-    let mut words = text.split(' ');
-    words.next().filter(|verb| *verb == "GET")?;
-    words.next().map(str::to_owned)
-}
-
-/// What a request for this target means; none if it is not the one that is waited for.
-fn outcome(
-    target: &str,
-    state: &str,
-    server: &AuthorizationServer,
-) -> Option<Result<String, String>> {
-    let url = Url::parse("http://127.0.0.1").ok()?.join(target).ok()?;
-    let value = |name: &str| {
-        let mut pairs = url.query_pairs();
-        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
-    if url.path() != CALLBACK || value("state").as_deref() != Some(state) {
-        return None;
-    }
-    match value("iss") {
-        Some(issuer) if issuer != server.issuer => {
-            return Some(Err(format!("the answer is from another server, {issuer}")));
-        }
-        None if server.authorization_response_iss_parameter_supported => {
-            return Some(Err("the answer does not say which server it is from".to_owned()));
-        }
-        _ => {}
-    }
-    if let Some(error) = value("error") {
-        let described = value("error_description").map(|text| format!(": {text}"));
-        return Some(Err(format!("{error}{}", described.unwrap_or_default())));
-    }
-    Some(value("code").ok_or_else(|| "there is no code in the answer".to_owned()))
+/// 256 bits that nobody can guess, in letters that a URL and a verifier may have.
+fn random() -> Result<String, String> {
+    let mut bytes = [0; 32];
+    fill(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 #[cfg(test)]
@@ -182,35 +171,102 @@ mod tests {
     fn server(names_itself: bool) -> AuthorizationServer {
         AuthorizationServer {
             issuer: "https://as".to_owned(),
-            authorization_response_iss_parameter_supported: names_itself,
+            authorization_endpoint: Some("https://as/authorize?tenant=1".to_owned()),
+            authorization_response_iss_parameter_supported: Some(names_itself),
             ..AuthorizationServer::default()
         }
+    }
+
+    fn wish<'a>(server: &'a AuthorizationServer, scope: &'a str) -> Wish<'a> {
+        Wish { server, resource: Some("https://h/mcp"), scope, parameters: &[] }
+    }
+
+    fn attempt() -> Attempt {
+        let client = Registered { id: "me".to_owned(), ..Registered::default() };
+        let server = server(false);
+        let begun = Attempt::begin(&wish(&server, "a b"), client, "http://localhost:7/back");
+        Attempt { state: "s".to_owned(), ..begun.unwrap() }
+    }
+
+    fn outcome(target: &str, server: &AuthorizationServer) -> Option<Result<String, String>> {
+        attempt().outcome(target, "/callback", server)
     }
 
     #[test]
     fn only_the_answer_that_is_waited_for_counts() {
         let silent = server(false);
-        for target in
-            ["/", "/favicon.ico", "/callback", "/callback?code=c", "/callback?state=x&code=c"]
-        {
-            assert_eq!(outcome(target, "s", &silent), None, "{target}");
+        for target in [
+            "/",
+            "/favicon.ico",
+            "/callback",
+            "/callback?code=c",
+            "/callback?state=x&code=c",
+            "/back?state=s&code=c",
+        ] {
+            assert_eq!(outcome(target, &silent), None, "{target}");
         }
-        let code = outcome("/callback?state=s&code=a%2Fb", "s", &silent);
+        let code = outcome("/callback?state=s&code=a%2Fb", &silent);
         assert_eq!(code, Some(Ok("a/b".to_owned())));
-        let refused = outcome("/callback?state=s&error=access_denied", "s", &silent);
+        let refused = outcome("/callback?state=s&error=access_denied", &silent);
         assert_eq!(refused, Some(Err("access_denied".to_owned())));
-        assert!(outcome("/callback?state=s", "s", &silent).is_some_and(|outcome| outcome.is_err()));
+        assert!(outcome("/callback?state=s", &silent).is_some_and(|outcome| outcome.is_err()));
+        let dressed = outcome("/callback?state=s&error=x%1b%5b2J&error_description=y", &silent);
+        assert_eq!(dressed, Some(Err("x[2J: y".to_owned())));
     }
 
     #[test]
     fn an_answer_of_another_server_is_refused() {
         let answer = |query: &str, names_itself| {
-            outcome(&format!("/callback?state=s&code=c{query}"), "s", &server(names_itself))
+            outcome(&format!("/callback?state=s&code=c{query}"), &server(names_itself))
                 .unwrap()
                 .is_ok()
         };
         assert!(answer("", false) && answer("&iss=https%3A%2F%2Fas", false));
         assert!(answer("&iss=https%3A%2F%2Fas", true) && !answer("", true));
         assert!(!answer("&iss=https%3A%2F%2Fevil", false));
+    }
+
+    #[test]
+    fn the_address_says_what_is_asked_for() {
+        let server = server(false);
+        let audience = [("audience".to_owned(), "x y".to_owned())];
+        let wish = Wish { parameters: &audience, ..wish(&server, "a offline_access") };
+        let url = attempt().address(&wish).unwrap();
+        let value = |name: &str| {
+            let mut pairs = url.query_pairs();
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        };
+        for (name, expected) in [
+            ("tenant", "1"),
+            ("client_id", "me"),
+            ("redirect_uri", "http://localhost:7/back"),
+            ("state", "s"),
+            ("resource", "https://h/mcp"),
+            ("scope", "a offline_access"),
+            ("prompt", "consent"),
+            ("audience", "x y"),
+        ] {
+            assert_eq!(value(name).as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(value("code_challenge").unwrap().len(), 43);
+        let own = [("prompt".to_owned(), "none".to_owned())];
+        let url = attempt().address(&Wish { parameters: &own, ..wish }).unwrap();
+        assert!(url.as_str().contains("prompt=none") && !url.as_str().contains("consent"));
+    }
+
+    #[test]
+    fn an_attempt_is_carried_on_while_it_is_the_same_and_young() {
+        let (same, other) = (server(false), AuthorizationServer::default());
+        let attempt = attempt();
+        assert!(
+            attempt.suits(&wish(&same, "a b"), None)
+                && attempt.suits(&wish(&same, "a b"), Some("me"))
+        );
+        assert!(!attempt.suits(&wish(&same, "a"), None));
+        assert!(!attempt.suits(&wish(&same, "a b"), Some("you")));
+        assert!(!attempt.suits(&wish(&other, "a b"), None));
+        let old = Attempt { began: attempt.began - 601, ..attempt.clone() };
+        assert!(!old.suits(&wish(&same, "a b"), None));
+        assert_eq!(attempt.port(), Some(7));
     }
 }

@@ -1,69 +1,107 @@
 //! Credentials for a remote server that asks for them: found, asked for, kept and renewed.
 //!
 //! A refused request brings a challenge; [`Authorizer::authorize`] turns it into a token, once for
-//! all requests of the process and, by a lock beside the token's file, of all processes.
+//! all requests of the process and, by a lock beside the token's file, of all processes. Somebody
+//! is asked to sign in only where a call of theirs waits for it.
 
+mod asking;
 mod assertion;
 mod browser;
+mod callback;
 mod challenge;
+mod device;
 mod discovery;
 mod dpop;
 mod foreign;
 mod grant;
+mod issuer;
 mod keys;
 mod login;
+mod private;
+mod reach;
 mod store;
+mod token;
 mod vault;
 
 pub(super) use challenge::Challenge;
+pub(super) use grant::TIMEOUT;
+pub(super) use reach::{Reach, Resolver, Rules, bare};
 
 use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt, fs, io,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use reqwest::{Client, Request, Url};
-use tokio::sync::{OnceCell, Semaphore};
+use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
+use reqwest::{Request, Url};
+use tokio::{
+    sync::{OnceCell, Semaphore, watch},
+    time::Instant,
+};
 
 use self::{
-    assertion::Word,
-    discovery::{Grantor, discover},
-    dpop::{ALGORITHM, Claim, Key},
-    grant::{Refusal, TokenEndpoint},
-    login::{Callback, Wish},
-    store::{Grant, Registered, Store},
+    dpop::{Claim, Key},
+    issuer::Remembered,
+    login::Attempt,
+    store::{Grant, Kept, Store},
     vault::Vault,
 };
-use crate::config::{OAuthConfig, OAuthGrant};
+use crate::config::OAuthConfig;
 
-pub(super) use grant::TIMEOUT;
+/// Who waits for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A message of the client's: somebody may be asked to sign in.
+    Call,
+    /// The proxy by itself: nobody is disturbed.
+    Background,
+}
 
 /// See the module.
 pub(super) struct Authorizer {
     config: OAuthConfig,
-    http: Client,
+    reach: Reach,
     url: Url,
     store: Store,
     turn: Semaphore,
     /// What was kept of an earlier run has been looked at.
     recalled: OnceCell<()>,
+    /// It was said that nothing can be kept.
+    unkept: AtomicBool,
+    /// Somebody is asked to sign in at the moment.
+    waits: AtomicBool,
+    /// How many tokens were got.
+    sign_ins: watch::Sender<u64>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    token: Option<String>,
-    /// The key that it is bound to.
+    grant: Option<Arc<Grant>>,
+    /// The key that its token is bound to.
     key: Option<Arc<Key>>,
     /// What the server wants the next proof to hold.
     nonce: Option<String>,
+    /// The last token that was renewed and not accepted yet, and when.
+    renewed: Option<(Instant, String)>,
+    /// When and why nobody has signed in.
+    failed: Option<(Instant, String)>,
+    /// Who was sent secrets first, where that cannot be kept.
+    issuer: Option<String>,
 }
 
 impl State {
     fn take(&mut self, grant: Grant) {
         self.key = grant.key.as_deref().and_then(Key::read).map(Arc::new);
-        self.token = Some(grant.access_token);
+        self.grant = Some(Arc::new(grant));
+    }
+
+    fn token(&self) -> Option<String> {
+        self.grant.as_ref().map(|grant| grant.access_token.clone())
     }
 }
 
@@ -73,19 +111,61 @@ impl fmt::Debug for Authorizer {
     }
 }
 
+/// Somebody is asked to sign in.
+struct Waiting<'a>(&'a AtomicBool);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// What is kept for this server and client.
+fn store(config: &OAuthConfig, url: &Url) -> Store {
+    let key = format!("{url} {}", config.client_id.as_deref().unwrap_or_default());
+    let vault = Vault::new(config.store, &config.key_file);
+    Store::new(&config.directory, key.trim(), vault)
+}
+
+/// Forgets the sign-in to this server; whether there was one.
+pub(crate) fn sign_out(config: &OAuthConfig, url: &Url) -> bool {
+    let store = store(config, url);
+    let forgotten =
+        [store.remove::<Grant>(), store.remove::<Attempt>(), store.remove::<Remembered>()];
+    forgotten.contains(&true)
+}
+
+/// Forgets every sign-in that is kept in this directory; how many there were.
+pub(crate) fn sign_out_everywhere(directory: &Path) -> io::Result<usize> {
+    let mut count = 0;
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if [Grant::ENDING, Attempt::ENDING, Remembered::ENDING].contains(&ending) {
+            fs::remove_file(&path)?;
+            count += usize::from(ending == Grant::ENDING);
+        }
+    }
+    Ok(count)
+}
+
 impl Authorizer {
-    /// `http` is a client without any credentials.
-    pub(super) fn new(config: &OAuthConfig, http: Client, url: &Url) -> Self {
-        let key = format!("{url} {}", config.client_id.as_deref().unwrap_or_default());
-        let vault = Vault::new(config.store, &config.key_file);
-        let store = Store::new(&config.directory, key.trim(), vault);
+    /// `reach` asks what the server names, without any credentials.
+    pub(super) fn new(config: &OAuthConfig, reach: Reach, url: &Url) -> Self {
         Self {
             config: config.clone(),
-            http,
+            reach,
             url: url.clone(),
-            store,
+            store: store(config, url),
             turn: Semaphore::new(1),
             recalled: OnceCell::new(),
+            unkept: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            sign_ins: watch::Sender::new(0),
             state: Mutex::default(),
         }
     }
@@ -102,7 +182,7 @@ impl Authorizer {
             }
         };
         self.recalled.get_or_init(|| Box::pin(recall())).await;
-        self.lock().token.clone()
+        self.lock().token()
     }
 
     /// Puts the token on a request, if there is one; the token that was put there.
@@ -124,156 +204,77 @@ impl Authorizer {
         Some(token)
     }
 
-    /// Notes what the server wants the next proof to hold.
-    pub(super) fn heed(&self, headers: &HeaderMap) {
+    /// Notes whether the server takes the token, and what it wants the next proof to hold.
+    pub(super) fn heed(&self, status: StatusCode, headers: &HeaderMap) {
+        if status.is_success() {
+            self.lock().renewed = None;
+        }
         if let Some(nonce) = headers.get(dpop::NONCE).and_then(|nonce| nonce.to_str().ok()) {
             self.lock().nonce = Some(nonce.to_owned());
         }
     }
 
     /// Gets a token that may be accepted where the one of the challenge was not.
-    pub(super) async fn authorize(&self, challenge: &Challenge) -> Result<(), String> {
+    pub(super) async fn authorize(
+        &self,
+        challenge: &Challenge,
+        occasion: Occasion,
+    ) -> Result<(), String> {
+        let asked = Instant::now();
         let _turn = self.turn.acquire().await.map_err(|error| error.to_string())?;
         // A nonce that was missing has come with the challenge.
         if self.token().await != challenge.used || challenge.lacks_nonce {
             return Ok(());
         }
-        let kept = |error| format!("the tokens cannot be kept: {error}");
-        let _lock = self.store.lock().await.map_err(kept)?;
-        let grant = Box::pin(self.successor(challenge)).await?;
-        Box::pin(self.store.write(&grant)).await.map_err(kept)?;
+        // Whoever waited for somebody else's sign-in shares its outcome.
+        if let Some((_, why)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
+            return Err(why.clone());
+        }
+        let authorized = Box::pin(self.authorize_now(challenge, occasion)).await;
+        if let (Err(why), Occasion::Call) = (&authorized, occasion) {
+            self.lock().failed = Some((Instant::now(), why.clone()));
+        }
+        authorized
+    }
+
+    async fn authorize_now(&self, challenge: &Challenge, occasion: Occasion) -> Result<(), String> {
+        let _lock = match self.store.lock().await {
+            Ok(lock) => Some(lock),
+            Err(error) => {
+                self.warn_unkept(&error);
+                None
+            }
+        };
+        let grant = Box::pin(self.successor(challenge, occasion)).await?;
+        if let Err(error) = Box::pin(self.store.write(&grant)).await {
+            self.warn_unkept(&error);
+        }
         self.lock().take(grant);
+        self.sign_ins.send_modify(|count| *count += 1);
         Ok(())
     }
 
-    /// The token that another process got meanwhile, a renewed one, or one for a new sign-in.
-    async fn successor(&self, challenge: &Challenge) -> Result<Grant, String> {
-        let known = Box::pin(self.store.read()).await;
-        if let Some(known) = known.filter(|_| !challenge.insufficient_scope) {
-            let is_new = challenge.used.as_ref() != Some(&known.access_token);
-            if is_new && known.is_fresh() {
-                return Ok(known);
-            }
-            match self.renewed(&known).await {
-                Some(Ok(grant)) => return Ok(grant),
-                Some(Err(Refusal::InvalidGrant(text))) => {
-                    tracing::info!("the token was not renewed: {text}");
-                    self.store.remove();
-                }
-                Some(Err(Refusal::Other(text))) => return Err(text),
-                None => {}
-            }
-        }
-        let grantor = Box::pin(discover(&self.http, &self.url, challenge)).await?;
-        match self.config.grant {
-            OAuthGrant::ClientCredentials => Box::pin(self.own(&grantor, challenge)).await,
-            OAuthGrant::JwtBearer => Box::pin(self.vouched(&grantor, challenge)).await,
-            OAuthGrant::AuthorizationCode => Box::pin(self.sign_in(&grantor, challenge)).await,
+    /// Told of every token that is got from here on.
+    pub(super) fn sign_ins(&self) -> watch::Receiver<u64> {
+        self.sign_ins.subscribe()
+    }
+
+    /// Whether somebody is asked to sign in at the moment.
+    pub(super) fn waits_for_somebody(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Says that somebody is asked until it is dropped.
+    fn waiting(&self) -> Waiting<'_> {
+        self.waits.store(true, Ordering::Relaxed);
+        Waiting(&self.waits)
+    }
+
+    fn warn_unkept(&self, error: &io::Error) {
+        if !self.unkept.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the tokens cannot be kept, so the next start will have to sign in again: {error}"
+            );
         }
     }
-
-    async fn renewed(&self, known: &Grant) -> Option<Result<Grant, Refusal>> {
-        let token = known.refresh_token.as_deref()?;
-        let key = known.key.as_deref().and_then(Key::read);
-        let endpoint = TokenEndpoint {
-            http: &self.http,
-            url: &known.token_endpoint,
-            resource: known.resource.as_deref(),
-            client: &known.client,
-            key: key.as_ref(),
-        };
-        Some(Box::pin(endpoint.refresh(token)).await)
-    }
-
-    async fn own(&self, grantor: &Grantor, challenge: &Challenge) -> Result<Grant, String> {
-        let client = grant::client(&self.http, &self.config, grantor, None).await?;
-        let scopes = self.scopes(grantor, challenge);
-        let key = new_key(grantor)?;
-        let endpoint = self.endpoint(grantor, &client, key.as_ref());
-        let assertion = match &self.config.client_key {
-            Some(key) => {
-                let audience = &grantor.server.issuer;
-                Some(Word { client_id: &client.id, audience }.signed(key)?)
-            }
-            None => None,
-        };
-        endpoint.own(&scopes, assertion).await.map_err(Refusal::into_text)
-    }
-
-    fn endpoint<'a>(
-        &'a self,
-        grantor: &'a Grantor,
-        client: &'a Registered,
-        key: Option<&'a Key>,
-    ) -> TokenEndpoint<'a> {
-        TokenEndpoint {
-            http: &self.http,
-            url: &grantor.server.token_endpoint,
-            resource: grantor.resource.as_deref(),
-            client,
-            key,
-        }
-    }
-
-    async fn vouched(&self, grantor: &Grantor, challenge: &Challenge) -> Result<Grant, String> {
-        let client = grant::client(&self.http, &self.config, grantor, None).await?;
-        let key = new_key(grantor)?;
-        let endpoint = self.endpoint(grantor, &client, key.as_ref());
-        let path = self.config.assertion.as_deref().ok_or("there is no assertion")?;
-        let mut assertion = foreign::assertion(path)?;
-        if let Some(provider) = &self.config.identity_provider {
-            let client = Registered { id: provider.client_id.clone(), ..Registered::default() };
-            let url = foreign::place(provider)?;
-            let own = TokenEndpoint { url, client: &client, key: None, ..endpoint };
-            let exchanged = Box::pin(own.exchanged(&assertion, grantor)).await;
-            assertion = exchanged.map_err(Refusal::into_text)?;
-        }
-        let scopes = self.scopes(grantor, challenge);
-        let granted = Box::pin(endpoint.vouched(&assertion, &scopes)).await;
-        granted.map_err(Refusal::into_text)
-    }
-
-    async fn sign_in(&self, grantor: &Grantor, challenge: &Challenge) -> Result<Grant, String> {
-        let callback = Callback::open(self.config.callback_port).await?;
-        let redirect = callback.redirect.as_str();
-        let client = grant::client(&self.http, &self.config, grantor, Some(redirect)).await?;
-        let scopes = self.scopes(grantor, challenge);
-        let wish = Wish {
-            server: &grantor.server,
-            client_id: &client.id,
-            resource: grantor.resource.as_deref(),
-            scopes: &scopes,
-            headless: self.config.headless,
-        };
-        let consent = callback.consent(&wish).await?;
-        let key = new_key(grantor)?;
-        let endpoint = self.endpoint(grantor, &client, key.as_ref());
-        let granted = endpoint.exchange(consent.code, consent.verifier, redirect).await;
-        granted.map_err(Refusal::into_text)
-    }
-
-    /// What is asked for: what was configured, else what the server wants, else what it has.
-    fn scopes(&self, grantor: &Grantor, challenge: &Challenge) -> Vec<String> {
-        let words = |text: &String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        let configured = self.config.scope.as_ref().map(words);
-        let mut scopes = configured
-            .or_else(|| challenge.scope.as_ref().map(words))
-            .or_else(|| grantor.scopes.clone())
-            .unwrap_or_default();
-        let offline = "offline_access".to_owned();
-        let offers = grantor.server.scopes_supported.as_ref();
-        let lasts = offers.is_some_and(|offers| offers.contains(&offline));
-        let signs_in = self.config.grant == OAuthGrant::AuthorizationCode;
-        if lasts && signs_in && !scopes.contains(&offline) {
-            scopes.push(offline);
-        }
-        scopes
-    }
-}
-
-/// A key for a new grant, where the server wants tokens that are bound to one.
-fn new_key(grantor: &Grantor) -> Result<Option<Key>, String> {
-    let algorithms = grantor.server.dpop_signing_alg_values_supported.as_ref();
-    let supported = algorithms.is_none_or(|names| names.iter().any(|name| name == ALGORITHM));
-    if grantor.bound && supported { Key::generate().map(Some) } else { Ok(None) }
 }

@@ -1,20 +1,35 @@
-//! Tokens between runs: one encrypted file for each server and client, and a lock beside it, so that
+//! Tokens between runs: encrypted files for each server and client, and a lock beside them, so that
 //! of several processes one asks and the others read what it got.
+//!
+//! Names of files are hashes, since URLs may hold passwords.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
+use ring::digest;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::vault::Vault;
+use super::{private, vault::Vault};
 
 /// Time before its end from which on a token counts as over.
 const SLACK: Duration = Duration::from_secs(30);
+/// Longest file that is read; a token is a few kilobytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// What is kept for a server and client, each in a file of its own.
+pub(super) trait Kept: Serialize + DeserializeOwned {
+    /// The ending of the file's name.
+    const ENDING: &'static str;
+}
+
+impl Kept for Grant {
+    const ENDING: &'static str = "sealed";
+}
 
 /// What is kept of a grant.
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -25,6 +40,9 @@ pub(super) struct Grant {
     pub(super) expires_at: Option<u64>,
     pub(super) token_endpoint: String,
     pub(super) resource: Option<String>,
+    /// The scopes that were granted, or asked for where the server did not say.
+    #[serde(default)]
+    pub(super) scope: String,
     pub(super) client: Registered,
     /// The key that the token is bound to, if it is bound to one.
     #[serde(default)]
@@ -43,20 +61,24 @@ pub(super) struct Registered {
 impl Grant {
     /// Whether the token can be expected to be accepted.
     pub(super) fn is_fresh(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.expires_at.is_none_or(|end| Duration::from_secs(end) > now + SLACK)
+        self.expires_at.is_none_or(|end| Duration::from_secs(end) > now() + SLACK)
     }
 
     /// When a token of this lifetime, granted now, ends.
     pub(super) fn end_of(lifetime: Option<Duration>) -> Option<u64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        lifetime.map(|lifetime| (now + lifetime).as_secs())
+        lifetime.map(|lifetime| now().saturating_add(lifetime).as_secs())
     }
 }
 
-/// The file of one server and client.
+/// The time since 1970.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The files of one server and client.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
+    /// Their common beginning.
     path: PathBuf,
     key: String,
     vault: Arc<Vault>,
@@ -72,41 +94,63 @@ pub(super) struct Lock {
 impl Store {
     /// The store for what is named by `key`, in this directory.
     pub(super) fn new(directory: &Path, key: &str, vault: Vault) -> Self {
-        let name: String = key.bytes().map(encoded).collect();
-        // Names of more than 255 bytes are refused by most systems.
-        let name =
-            if name.len() > 200 { format!("{}-{:016x}", &name[..180], digest(key)) } else { name };
-        let path = directory.join(format!("{name}.sealed"));
+        let path = directory.join(hash(key));
         Self { path, key: key.to_owned(), vault: Arc::new(vault) }
     }
 
-    pub(super) async fn read(&self) -> Option<Grant> {
-        let sealed = fs::read(&self.path).ok()?;
-        match self.vault.open(&self.key, &sealed).await {
-            Ok(text) => serde_json::from_slice(&text).ok(),
+    fn file<T: Kept>(&self) -> PathBuf {
+        self.path.with_extension(T::ENDING)
+    }
+
+    /// What a file is sealed under, so that none can stand in for another.
+    fn name<T: Kept>(&self) -> String {
+        format!("{} {}", T::ENDING, self.key)
+    }
+
+    /// What is kept, if it is and can be read.
+    pub(super) async fn read<T: Kept>(&self) -> Option<T> {
+        let read = Box::pin(self.try_read(&self.file::<T>(), &self.name::<T>())).await;
+        match read {
+            Ok(text) => serde_json::from_slice(&text?).ok(),
             Err(error) => {
-                tracing::warn!("a token that was kept cannot be read: {error}");
+                tracing::warn!("what was kept of a sign-in cannot be read: {error}");
                 None
             }
         }
     }
 
-    /// Replaces what is kept, in one step.
-    pub(super) async fn write(&self, grant: &Grant) -> io::Result<()> {
-        let sealed = self.vault.seal(&self.key, serde_json::to_vec(grant)?).await?;
-        self.make_directory()?;
-        let new = self.path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = private().create(true).truncate(true).open(&new)?;
-        file.write_all(&sealed)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)
+    async fn try_read(&self, path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let mut sealed = Vec::new();
+        match private::open(path) {
+            Ok(file) => drop(file.take(MAX_FILE).read_to_end(&mut sealed)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        self.vault.open(name, &sealed).await.map(Some)
     }
 
-    pub(super) fn remove(&self) {
-        if let Err(error) = fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(%error, "a token that is no good could not be removed");
+    /// Replaces what is kept, in one step.
+    pub(super) async fn write<T: Kept>(&self, kept: &T) -> io::Result<()> {
+        let text = serde_json::to_vec(kept)?;
+        let sealed = Box::pin(self.vault.seal(&self.name::<T>(), text)).await?;
+        self.path.parent().map_or(Ok(()), private::directory)?;
+        let unique = uuid::Uuid::new_v4().simple();
+        let new = Unfinished(self.path.with_extension(format!("{unique}.new")));
+        let mut file = private::create(&new.0)?;
+        file.write_all(&sealed)?;
+        file.sync_all()?;
+        fs::rename(&new.0, self.file::<T>())
+    }
+
+    /// Keeps it no longer; whether it was kept.
+    pub(super) fn remove<T: Kept>(&self) -> bool {
+        match fs::remove_file(self.file::<T>()) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => {
+                tracing::warn!(%error, "what was kept of a sign-in could not be removed");
+                false
+            }
         }
     }
 
@@ -114,53 +158,35 @@ impl Store {
     pub(super) async fn lock(&self) -> io::Result<Lock> {
         wait_for(self.path.with_extension("lock")).await
     }
+}
 
-    fn make_directory(&self) -> io::Result<()> {
-        self.path.parent().map_or(Ok(()), make_directory)
+/// A file that is not complete before it is renamed.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After it was renamed there is nothing under this name.
+        drop(fs::remove_file(&self.0));
     }
 }
 
 /// Waits until no other process holds the lock that is this file.
 pub(super) async fn wait_for(path: PathBuf) -> io::Result<Lock> {
-    path.parent().map_or(Ok(()), make_directory)?;
+    path.parent().map_or(Ok(()), private::directory)?;
     let locking = tokio::task::spawn_blocking(move || {
-        let file = private().create(true).truncate(false).open(path)?;
+        let file = private::open_or_create(&path)?;
         file.lock()?;
         Ok(Lock { file })
     });
     locking.await.map_err(io::Error::other)?
 }
 
-/// Makes a directory that is for its owner only, unless there is one.
-pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
-}
-
-fn encoded(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02x}")
-    }
-}
-
-fn digest(text: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text.as_bytes());
-    hasher.finish()
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+/// A name for a file that says nothing of what it is named after.
+fn hash(key: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, key.as_bytes());
+    let digits =
+        |byte: &u8| [byte >> 4, byte & 0xf].map(|digit| char::from_digit(digit.into(), 16));
+    hash.as_ref().iter().flat_map(digits).flatten().collect()
 }
 
 #[cfg(test)]
@@ -176,17 +202,18 @@ mod tests {
         let grant = Grant { access_token: "a".to_owned(), ..Grant::default() };
         store.write(&grant).await.unwrap();
         store.write(&grant).await.unwrap();
-        assert!(store.read().await == Some(grant));
+        assert!(store.read::<Grant>().await == Some(grant));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode(&store.path), 0o600);
+            assert_eq!(mode(&store.file::<Grant>()), 0o600);
             assert_eq!(mode(store.path.parent().unwrap()), 0o700);
         }
-        store.remove();
-        store.remove();
-        assert!(store.read().await.is_none());
+        let files = fs::read_dir(store.path.parent().unwrap()).unwrap();
+        assert_eq!(files.count(), 1, "nothing unfinished is left");
+        assert!(store.remove::<Grant>() && !store.remove::<Grant>());
+        assert!(store.read::<Grant>().await.is_none());
     }
 
     #[test]
@@ -194,11 +221,10 @@ mod tests {
         let vault = || Vault::new(TokenStore::File, Path::new("/k"));
         let path = |key: &str| Store::new(Path::new("/d"), key, vault()).path;
         assert_eq!(path("a"), path("a"));
-        assert_eq!(path("https://h/a b"), Path::new("/d/https%3a%2f%2fh%2fa%20b.sealed"));
+        let secret = path("https://user:password@h/mcp?key=secret");
+        let name = secret.file_name().unwrap().to_str().unwrap();
+        assert!(name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
         assert_ne!(path("https://h/a%20b"), path("https://h/a b"));
-        let long = "x".repeat(300);
-        assert_ne!(path(&format!("{long}1")), path(&format!("{long}2")));
-        assert!(path(&long).file_name().unwrap().len() < 240);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     telemetry::traffic,
     upstream::http::{
         attempts::{Attempts, Verdict},
+        auth::Occasion,
         channel::catch_up,
         endpoint::Answer,
         exchange::{REST, answers, chance},
@@ -75,7 +76,11 @@ impl Carrier {
                 Err(fault) => fault,
             };
             match attempts.judge(&fault, began.elapsed(), chance()) {
-                Verdict::Authorize => self.remote.endpoint.authorize(fault).await?,
+                Verdict::Authorize => {
+                    let lasts = request.method() == LISTEN;
+                    let occasion = if lasts { Occasion::Background } else { Occasion::Call };
+                    self.remote.endpoint.authorize(fault, occasion).await?;
+                }
                 Verdict::Again(pause) => {
                     tracing::debug!("{}; again in {pause:?}", fault.sentence());
                     if fault.ran {
@@ -117,11 +122,7 @@ impl Carrier {
                     return Ok(Answered { response: message, rest, foreign: false });
                 }
                 Ok(Some(message)) => self.hand_on(request, &message).await,
-                Ok(None) => {
-                    let place = self.remote.endpoint.place();
-                    let text = format!("{place} ended its answer without a response");
-                    return Err(Fault::new(Kind::Broken, text));
-                }
+                Ok(None) => return Err(messages.ended_early()),
                 Err(fault) => return Err(fault.after_sending()),
             }
         }

@@ -16,6 +16,7 @@ use crate::{
         handshake::discover_request,
         http::{
             attempts::{Attempts, Verdict},
+            auth::Occasion,
             endpoint::Answer,
             exchange::{answers, chance},
             fault::{Fault, Kind},
@@ -69,7 +70,7 @@ pub(in crate::upstream::http) async fn discover(remote: &Shared) -> Result<Found
         };
         match attempts.judge(&fault, began.elapsed(), chance()) {
             Verdict::Again(pause) => sleep(pause).await,
-            Verdict::Authorize => remote.endpoint.authorize(fault).await?,
+            Verdict::Authorize => remote.endpoint.authorize(fault, Occasion::Call).await?,
             Verdict::Renew | Verdict::Fail if fault.is_of_another_protocol() => {
                 return Ok(Found::Legacy(fault));
             }
@@ -101,5 +102,5 @@ async fn ask(remote: &Shared, request: &Message) -> Result<Message, Fault> {
             return Ok(message);
         }
     }
-    Err(Fault::new(Kind::Broken, format!("{place} ended its answer without a response")))
+    Err(messages.ended_early())
 }

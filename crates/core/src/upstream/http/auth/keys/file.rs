@@ -5,21 +5,16 @@
 //! user, which can read both.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Read as _, Write as _},
     path::Path,
 };
 
-use super::{KEY_LENGTH, Key, fill};
+use super::{super::private, KEY_LENGTH, Key, fill};
 
 /// The key; the first process that needs one makes it while the others wait.
 pub(super) fn key(path: &Path) -> io::Result<Key> {
-    path.parent().map_or(Ok(()), super::super::store::make_directory)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    path.parent().map_or(Ok(()), private::directory)?;
+    let mut file = private::open_or_create(path)?;
     file.lock()?;
     let mut key = Vec::with_capacity(KEY_LENGTH);
     file.read_to_end(&mut key)?;

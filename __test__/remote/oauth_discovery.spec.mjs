@@ -1,0 +1,182 @@
+// Who grants access: found in spite of what servers get wrong, and asked for what was configured.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+
+import { Stage } from "./signed.mjs";
+
+const PLACE = "/.well-known/oauth-protected-resource/mcp";
+const METADATA = "/.well-known/oauth-authorization-server";
+
+let stage;
+beforeEach(async () => (stage = await Stage.set()));
+afterEach(() => stage.clear());
+
+/** Signs in with these habits and flags; the server afterwards. */
+const signsIn = async (habits, flags = []) => {
+  const server = await stage.server(habits);
+  const peer = stage.proxy(server, flags);
+  assert.match(await peer.greet(), /serverInfo/);
+  assert.match(await peer.call("x"), /"result"/);
+  return server;
+};
+
+describe("a server is signed in to whose", () => {
+  const moved =
+    (status) =>
+    ({ path }) =>
+      path === METADATA ? { headers: { location: `${METADATA}/moved` }, status } : undefined;
+  const HABITS = {
+    "authorization servers are an empty list": { description: () => ({ authorization_servers: [] }) },
+    "authorization servers are not listed": { description: () => ({ authorization_servers: undefined }) },
+    "challenge comes after another scheme": {
+      challenge: ({ origin }) => `Basic realm="x, y", Bearer realm="z", resource_metadata="${origin}${PLACE}"`,
+    },
+    "description is named without an origin": { challenge: () => `Bearer resource_metadata="${PLACE}"` },
+    "description is not where it says": { challenge: () => 'Bearer resource_metadata="http://127.0.0.1:1/"' },
+    "description is said to be at an address without TLS": {
+      challenge: () => 'Bearer resource_metadata="http://other.invalid/"',
+    },
+    "description is said to be no URL": { challenge: () => 'Bearer resource_metadata="http://["' },
+    "description is said to be where there is none": { challenge: () => 'Bearer resource_metadata="/nowhere"' },
+    "lists are null": {
+      metadata: () => ({ scopes_supported: null, token_endpoint_auth_methods_supported: null }),
+    },
+    "tokens come as a form": {
+      grant: (token) => ({
+        body: String(new URLSearchParams(token)),
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+      }),
+    },
+    "tokens come as text": {
+      grant: (token) => ({ body: JSON.stringify(token), headers: { "content-type": "text/html" } }),
+    },
+    "tokens have lifetimes in words": {
+      grant: (token) => ({ body: { ...token, expires_in: "3600", token_type: null } }),
+    },
+  };
+  for (const [name, habits] of Object.entries(HABITS)) {
+    test(name, () => signsIn(habits));
+  }
+
+  for (const status of [301, 302, 303, 307, 308]) {
+    test(`metadata are behind a ${status} of their own origin`, async () => {
+      const documents = {};
+      const first = (request) => {
+        if (request.path === `${METADATA}/moved`) return { body: documents.metadata };
+        return moved(status)(request);
+      };
+      const server = await stage.server({ first });
+      documents.metadata = {
+        authorization_endpoint: `${server.origin}/authorize`,
+        code_challenge_methods_supported: ["S256"],
+        issuer: server.origin,
+        registration_endpoint: `${server.origin}/register`,
+        token_endpoint: `${server.origin}/token`,
+      };
+      assert.match(await stage.proxy(server).greet(), /serverInfo/);
+    });
+  }
+});
+
+test("metadata behind a redirect to another origin are not followed", async () => {
+  const other = await stage.server();
+  const first = ({ path }) =>
+    path.startsWith("/.well-known/o") ? { headers: { location: other.origin + path }, status: 302 } : undefined;
+  const peer = stage.proxy(await stage.server({ first }));
+  await peer.greet();
+  assert.equal(other.requests.length, 0);
+});
+
+test("the query of a server's address is kept where its description is looked for", async () => {
+  const server = await stage.server({ challenge: () => null });
+  const peer = stage.proxy({ url: `${server.url}?tenant=7` });
+  assert.match(await peer.greet(), /serverInfo/);
+  assert.equal(server.requests.find(({ path }) => path === PLACE).query, "?tenant=7");
+});
+
+describe("the resource", () => {
+  const asked = (server) => [
+    ...server.parameters("/authorize").map((parameters) => parameters.get("resource")),
+    ...server.parameters("/token").map((parameters) => parameters.get("resource")),
+  ];
+
+  test("is what the server calls itself", async () => {
+    const server = await signsIn({ description: ({ origin }) => ({ resource: origin }) });
+    assert.deepEqual(asked(server), [server.origin, server.origin]);
+  });
+
+  test("is the server's address where it does not describe itself", async () => {
+    const first = ({ path }) => (path.includes("protected-resource") ? { status: 404 } : undefined);
+    const server = await signsIn({ challenge: () => null, first });
+    assert.deepEqual(asked(server), [server.url, server.url]);
+  });
+
+  test("is what --resource names", async () => {
+    assert.deepEqual(asked(await signsIn({}, ["--resource", "api://mine"])), ["api://mine", "api://mine"]);
+  });
+
+  test("is none with --resource none, which a refusal names", async () => {
+    const authorize = (parameters) => (parameters.has("resource") ? { error: "invalid_target" } : undefined);
+    const peer = stage.proxy(await stage.server({ authorize }));
+    assert.match(await peer.greet(), /invalid_target; --resource none names no resource/);
+    assert.deepEqual(asked(await signsIn({ authorize }, ["--resource", "none"])), [null, null]);
+  });
+});
+
+test("further parameters go to the address to sign in at", async () => {
+  const server = await signsIn({}, ["--authorizeParam", "audience=a b", "--authorizeParam", "prompt=login"]);
+  const [parameters] = server.parameters("/authorize");
+  assert.deepEqual([parameters.get("audience"), parameters.get("prompt")], ["a b", "login"]);
+});
+
+test("a server that does not speak of PKCE is signed in to only where that is meant", async () => {
+  const habits = { metadata: () => ({ code_challenge_methods_supported: undefined }) };
+  const peer = stage.proxy(await stage.server(habits));
+  assert.match(await peer.greet(), /does not say that it supports PKCE.*--assumePkce/);
+  const server = await signsIn(habits, ["--assumePkce"]);
+  assert.equal(server.parameters("/authorize")[0].get("code_challenge_method"), "S256");
+});
+
+test("an ID token stands in for an access token where that is wanted", async () => {
+  const grant = (token) => ({ body: { ...token, access_token: "of no use", id_token: token.access_token } });
+  await signsIn({ grant }, ["--useIdToken"]);
+  const peer = stage.proxy(await stage.server(), ["--useIdToken"]);
+  assert.match(await peer.greet(), /gave no ID token \(--useIdToken\)/);
+});
+
+test("a secret without a method goes into the header", async () => {
+  const register = () => ({ body: { client_id: "me", client_secret: "s" }, status: 201 });
+  const server = await signsIn({ register });
+  const exchange = server.requests.find(({ path }) => path === "/token");
+  assert.equal(exchange.headers.authorization, `Basic ${btoa("me:s")}`);
+});
+
+describe("a client's secret", () => {
+  const CLIENT = ["--grant", "client-credentials", "--clientId", "me", "--clientSecret", "s"];
+  const description = (other) => () => ({ authorization_servers: [other.origin] });
+  const noChallenge = (own) => ({ ...own, token: undefined });
+
+  test("goes to the authorization server that was named first, and to no other", async () => {
+    const [first, second] = [await stage.server(), await stage.server()];
+    let named = first;
+    const server = await stage.server(noChallenge({ description: (self) => description(named)(self) }));
+    // What another server grants is not taken here; that it was asked is what counts.
+    await stage.proxy(server, CLIENT).greet();
+    assert.ok(first.requests.some(({ path }) => path === "/token"));
+    named = second;
+    const refused = stage.proxy(server, CLIENT);
+    assert.match(await refused.greet(), /names http\S+ to sign in at, where it named http\S+ before.*--issuer/);
+    assert.ok(!second.requests.some(({ path }) => path === "/token"));
+    await stage.proxy(server, [...CLIENT, "--issuer", second.origin]).greet();
+    assert.ok(second.requests.some(({ path }) => path === "/token"));
+  });
+
+  test("does not go to a server that --issuer does not name", async () => {
+    const other = await stage.server();
+    const server = await stage.server({ description: description(other) });
+    const peer = stage.proxy(server, [...CLIENT, "--issuer", "https://login.example"]);
+    assert.match(await peer.greet(), /which is not --issuer https:\/\/login\.example/);
+    assert.equal(other.requests.length, 0);
+  });
+});

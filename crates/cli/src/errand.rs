@@ -1,0 +1,45 @@
+//! Signing in to a remote server and out, in place of serving.
+
+use mcp_proxy_core::{StdioServer, sign_out, sign_out_everywhere};
+use tokio::runtime::Builder;
+
+use crate::{
+    Ending, console,
+    options::{Errand, Task},
+};
+
+/// Does it; so ends the process.
+pub(crate) fn run(errand: Errand) -> Ending {
+    let done = match errand.task {
+        Task::SignIn(config) => Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())
+            .and_then(|runtime| {
+                let greeted = runtime.block_on(StdioServer::greet(&config));
+                // Whoever waits for a pasted address reads standard input to its end.
+                runtime.shutdown_background();
+                greeted.map_err(|error| format!("not signed in: {error}"))
+            })
+            .map(|()| "signed in\n".to_owned()),
+        Task::Forget(config) => match sign_out(&config) {
+            Ok(true) => Ok("signed out\n".to_owned()),
+            Ok(false) => Ok("there was no sign-in to this server\n".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+        Task::ForgetAll(directory) => match sign_out_everywhere(&directory) {
+            Ok(count) => Ok(format!("signed out of {count} servers\n")),
+            Err(error) => Err(format!("{}: {error}", directory.display())),
+        },
+    };
+    match done {
+        Ok(text) => {
+            console::print(&text);
+            Ending::Success
+        }
+        Err(problem) => {
+            console::complain(&problem);
+            Ending::Failure
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! How a grant is got: from another process, by renewal, or anew in the way that is configured.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Authorizer, Challenge, Occasion,
+    assertion::Word,
+    browser,
+    callback::Callback,
+    discovery::{Grantor, discover},
+    dpop::{ALGORITHM, Key},
+    foreign,
+    grant::{self, TokenEndpoint, Unregistered},
+    login::{Attempt, Wish},
+    store::{Grant, Registered},
+    token::Refusal,
+};
+use crate::{
+    config::{CallbackConfig, CallbackHost, OAuthGrant},
+    telemetry::console_error,
+};
+
+/// Time within which the refusal of a renewed token is no matter of its age.
+const AT_ONCE: Duration = Duration::from_secs(30);
+
+impl Authorizer {
+    /// The token that another process got meanwhile, a renewed one, or one for a new sign-in.
+    pub(super) async fn successor(
+        &self,
+        challenge: &Challenge,
+        occasion: Occasion,
+    ) -> Result<Grant, String> {
+        let known = self.known().await;
+        if let Some(known) = &known {
+            let is_new = challenge.used.as_ref() != Some(&known.access_token);
+            if is_new && known.is_fresh() && reaches(known, challenge) {
+                return Ok(Grant::clone(known));
+            }
+            if !challenge.insufficient_scope
+                && let Some(renewed) = self.renewed(known).await?
+            {
+                return Ok(renewed);
+            }
+        }
+        if self.config.grant.needs_somebody() && occasion == Occasion::Background {
+            return Err("somebody has to sign in again, which the next call asks for".to_owned());
+        }
+        let known = known.filter(|_| challenge.insufficient_scope);
+        let grantor = Box::pin(discover(&self.reach, &self.config, &self.url, challenge)).await?;
+        Box::pin(self.trust(&grantor.server.issuer)).await?;
+        let scope = self.scope(&grantor, challenge, known.as_deref())?;
+        let asked = Asked { grantor: &grantor, scope: &scope };
+        let _waiting = self.config.grant.needs_somebody().then(|| self.waiting());
+        match self.config.grant {
+            OAuthGrant::ClientCredentials => Box::pin(self.own(asked)).await,
+            OAuthGrant::JwtBearer => Box::pin(self.vouched(asked)).await,
+            OAuthGrant::DeviceCode => Box::pin(self.by_device(asked)).await,
+            OAuthGrant::AuthorizationCode => Box::pin(self.sign_in(asked)).await,
+        }
+    }
+
+    /// What was granted last, to any process.
+    async fn known(&self) -> Option<Arc<Grant>> {
+        match Box::pin(self.store.read()).await {
+            Some(kept) => Some(Arc::new(kept)),
+            None => self.lock().grant.clone(),
+        }
+    }
+
+    /// The grant's successor; none if it has to be asked for anew, because there cannot be one. A
+    /// server that cannot be asked now is no reason to sign in again; a token that is refused as
+    /// soon as it was renewed is one, since its server may want another's by now.
+    async fn renewed(&self, known: &Grant) -> Result<Option<Grant>, String> {
+        let Some(token) = &known.refresh_token else { return Ok(None) };
+        if self.lock().renewed.as_ref().is_some_and(|(when, renewed)| {
+            *renewed == known.access_token && when.elapsed() < AT_ONCE
+        }) {
+            return Ok(None);
+        }
+        let key = known.key.as_deref().and_then(Key::read);
+        let endpoint = TokenEndpoint {
+            reach: &self.reach,
+            url: &known.token_endpoint,
+            resource: known.resource.as_deref(),
+            scope: &known.scope,
+            client: &known.client,
+            key: key.as_ref(),
+            presented: self.config.presented,
+        };
+        match Box::pin(endpoint.refresh(token)).await {
+            Ok(grant) => {
+                self.lock().renewed = Some((Instant::now(), grant.access_token.clone()));
+                Ok(Some(grant))
+            }
+            Err(refusal @ Refusal::Refused { .. }) => {
+                tracing::info!("the token was not renewed: {refusal}");
+                self.store.remove::<Grant>();
+                Ok(None)
+            }
+            Err(Refusal::Undecided(why)) => Err(format!("the token was not renewed: {why}")),
+        }
+    }
+
+    fn endpoint<'a>(
+        &'a self,
+        asked: Asked<'a>,
+        client: &'a Registered,
+        key: Option<&'a Key>,
+    ) -> TokenEndpoint<'a> {
+        TokenEndpoint {
+            reach: &self.reach,
+            url: &asked.grantor.server.token_endpoint,
+            resource: asked.grantor.resource.as_deref(),
+            scope: asked.scope,
+            client,
+            key,
+            presented: self.config.presented,
+        }
+    }
+
+    async fn own(&self, asked: Asked<'_>) -> Result<Grant, String> {
+        let client = grant::client(&self.reach, &self.config, asked.grantor, None).await?;
+        let key = new_key(asked.grantor)?;
+        let assertion = match &self.config.client_key {
+            Some(key) => {
+                let audience = &asked.grantor.server.issuer;
+                Some(Word { client_id: &client.id, audience }.signed(key)?)
+            }
+            None => None,
+        };
+        let granted = self.endpoint(asked, &client, key.as_ref()).own(assertion).await;
+        granted.map_err(|refusal| refusal.to_string())
+    }
+
+    async fn vouched(&self, asked: Asked<'_>) -> Result<Grant, String> {
+        let refused = |refusal: Refusal| refusal.to_string();
+        let client = grant::client(&self.reach, &self.config, asked.grantor, None).await?;
+        let key = new_key(asked.grantor)?;
+        let endpoint = self.endpoint(asked, &client, key.as_ref());
+        let path = self.config.assertion.as_deref().ok_or("there is no assertion")?;
+        let mut assertion = foreign::assertion(path)?;
+        if let Some(provider) = &self.config.identity_provider {
+            let client = Registered { id: provider.client_id.clone(), ..Registered::default() };
+            let url = foreign::place(provider)?;
+            let own = TokenEndpoint { url, client: &client, key: None, ..endpoint };
+            let exchanged = Box::pin(own.exchanged(&assertion, asked.grantor)).await;
+            assertion = exchanged.map_err(refused)?;
+        }
+        Box::pin(endpoint.vouched(&assertion)).await.map_err(refused)
+    }
+
+    async fn by_device(&self, asked: Asked<'_>) -> Result<Grant, String> {
+        let place = asked.grantor.server.device_authorization_endpoint.as_deref();
+        let place = place
+            .ok_or_else(|| format!("{} gives no codes for devices", asked.grantor.server.issuer))?;
+        let client = grant::client(&self.reach, &self.config, asked.grantor, None).await?;
+        let key = new_key(asked.grantor)?;
+        self.endpoint(asked, &client, key.as_ref()).by_device(place).await
+    }
+
+    /// Sends somebody to the authorization server and waits until they are back. A sign-in that
+    /// another process has begun, and not ended, is carried on: its tab leads here.
+    async fn sign_in(&self, asked: Asked<'_>) -> Result<Grant, String> {
+        let wish = Wish {
+            server: &asked.grantor.server,
+            resource: asked.grantor.resource.as_deref(),
+            scope: asked.scope,
+            parameters: &self.config.authorize_params,
+        };
+        let client_id = self.config.client_id.as_deref();
+        let begun = Box::pin(self.store.read::<Attempt>()).await;
+        let begun = begun.filter(|begun| begun.suits(&wish, client_id));
+        let config = &self.config.callback;
+        let (callback, attempt) =
+            match Box::pin(self.begin(&wish, asked.grantor, begun.clone(), config)).await {
+                // Some servers know only the name of this machine.
+                Err(Unregistered::Redirect(text)) if config.host == CallbackHost::Ipv4 => {
+                    let named = CallbackConfig { host: CallbackHost::Localhost, ..config.clone() };
+                    let begun = self.begin(&wish, asked.grantor, begun, &named);
+                    Box::pin(begun).await.map_err(|_| text)?
+                }
+                begun => begun?,
+            };
+        let url = attempt.address(&wish)?;
+        console_error!("sign in to use the server:\n  {url}");
+        if self.config.pasted {
+            console_error!("if the browser is elsewhere, paste the address that it ends at here");
+        }
+        if !self.config.headless {
+            browser::open(&url);
+        }
+        let returned = attempt.returned(&callback, wish.server, self.config.pasted).await;
+        self.store.remove::<Attempt>();
+        let (code, key) = (returned?, new_key(asked.grantor)?);
+        let endpoint = self.endpoint(asked, &attempt.client, key.as_ref());
+        let granted = endpoint.exchange(&code, &attempt.verifier, &attempt.redirect).await;
+        granted.map_err(|refusal| refusal.to_string())
+    }
+
+    /// Opens the port, and carries on what was begun or begins anew.
+    async fn begin(
+        &self,
+        wish: &Wish<'_>,
+        grantor: &Grantor,
+        begun: Option<Attempt>,
+        config: &CallbackConfig,
+    ) -> Result<(Callback, Attempt), Unregistered> {
+        let port = begun.as_ref().and_then(Attempt::port);
+        let callback = Callback::open(config, port).await.map_err(Unregistered::Other)?;
+        let redirect = callback.redirect.as_str();
+        if let Some(begun) = begun.filter(|begun| begun.redirect == redirect) {
+            return Ok((callback, begun));
+        }
+        let client = grant::client(&self.reach, &self.config, grantor, Some(redirect)).await?;
+        let attempt = Attempt::begin(wish, client, redirect).map_err(Unregistered::Other)?;
+        if let Err(error) = Box::pin(self.store.write(&attempt)).await {
+            self.warn_unkept(&error);
+        }
+        Ok((callback, attempt))
+    }
+
+    /// What is asked for: what was configured, else what the server wants, else what it has; and
+    /// what was granted before where that did not reach far enough (MCP, "Step-Up Authorization").
+    fn scope(
+        &self,
+        grantor: &Grantor,
+        challenge: &Challenge,
+        before: Option<&Grant>,
+    ) -> Result<String, String> {
+        if let (Some(configured), true) = (&self.config.scope, challenge.insufficient_scope) {
+            let wanted = challenge.scope.as_deref().unwrap_or("more");
+            return Err(format!(
+                "the server wants scope {wanted:?}, and --scope is {configured:?}"
+            ));
+        }
+        let described = grantor.scopes.as_ref().map(|scopes| scopes.join(" "));
+        let wanted = self.config.scope.clone().or_else(|| challenge.scope.clone()).or(described);
+        let wanted = wanted.unwrap_or_default();
+        let before = before.map_or("", |before| &before.scope);
+        let offline = "offline_access";
+        let offers = grantor.server.scopes_supported.as_ref();
+        let lasts = offers.is_some_and(|offers| offers.iter().any(|offer| offer == offline));
+        let signs_in = self.config.grant.needs_somebody();
+        let also = if lasts && signs_in { offline } else { "" };
+        Ok(union([before, &wanted, also]))
+    }
+}
+
+/// What a new token is asked of whom.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    grantor: &'a Grantor,
+    /// Separated by spaces.
+    scope: &'a str,
+}
+
+/// Whether a grant has the scopes that were missed.
+fn reaches(known: &Grant, challenge: &Challenge) -> bool {
+    let has = |scope: &str| known.scope.split_whitespace().any(|known| known == scope);
+    let wanted = challenge.scope.as_deref().unwrap_or_default();
+    !challenge.insufficient_scope || wanted.split_whitespace().all(has)
+}
+
+/// Every word once, in its first place.
+fn union<const N: usize>(texts: [&str; N]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in texts.into_iter().flat_map(str::split_whitespace) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(" ")
+}
+
+/// A key for a new grant, where the server wants tokens that are bound to one.
+fn new_key(grantor: &Grantor) -> Result<Option<Key>, String> {
+    let algorithms = grantor.server.dpop_signing_alg_values_supported.as_ref();
+    let supported = algorithms.is_none_or(|names| names.iter().any(|name| name == ALGORITHM));
+    if grantor.bound && supported { Key::generate().map(Some) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_asked_for_once_in_the_order_in_which_they_came() {
+        assert_eq!(union(["a b", " b  c", "a"]), "a b c");
+        assert_eq!(union(["", "", ""]), "");
+    }
+
+    #[test]
+    fn a_grant_of_another_process_is_taken_if_it_reaches_far_enough() {
+        let known = Grant { scope: "read write".to_owned(), ..Grant::default() };
+        let missed = |scope: Option<&str>, insufficient_scope| Challenge {
+            scope: scope.map(str::to_owned),
+            insufficient_scope,
+            ..Challenge::default()
+        };
+        assert!(reaches(&known, &missed(Some("write"), true)));
+        assert!(!reaches(&known, &missed(Some("write admin"), true)));
+        assert!(reaches(&known, &missed(Some("admin"), false)));
+    }
+}

@@ -1,0 +1,51 @@
+//! Who is sent a secret: the authorization server that the operator has named, or the one that the
+//! remote server named first.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Authorizer, discovery::same_issuer, store::Kept};
+use crate::upstream::http::fault::excerpt;
+
+/// The authorization server that was sent a secret first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Remembered {
+    issuer: String,
+}
+
+impl Kept for Remembered {
+    const ENDING: &'static str = "issuer";
+}
+
+impl Authorizer {
+    /// Refuses an authorization server that is another than before where a secret would go to it. A
+    /// client that was registered there has nothing to lose, and is registered again.
+    pub(super) async fn trust(&self, issuer: &str) -> Result<(), String> {
+        let config = &self.config;
+        let secret = config.client_secret.is_some()
+            || config.client_key.is_some()
+            || config.assertion.is_some();
+        // What `--issuer` says was held against what the server names.
+        if !secret || config.issuer.is_some() {
+            return Ok(());
+        }
+        let kept = Box::pin(self.store.read::<Remembered>()).await.map(|kept| kept.issuer);
+        match kept.or_else(|| self.lock().issuer.clone()) {
+            Some(first) if same_issuer(&first, issuer) => Ok(()),
+            Some(first) => {
+                let issuer = excerpt(issuer.as_bytes());
+                Err(format!(
+                    "the server names {issuer} to sign in at, where it named {first} before, and the \
+                     client's secret is not sent there; if that is right, --issuer {issuer} says so"
+                ))
+            }
+            None => {
+                self.lock().issuer = Some(issuer.to_owned());
+                let remembered = Remembered { issuer: issuer.to_owned() };
+                if let Err(error) = Box::pin(self.store.write(&remembered)).await {
+                    self.warn_unkept(&error);
+                }
+                Ok(())
+            }
+        }
+    }
+}
