@@ -58,12 +58,12 @@ test("authenticate and createServer are given one IncomingMessage, and its auth 
 test("updateAuth is told who calls a session by now, and may refuse for want of scopes", async (t) => {
   const updates = [];
   const { url } = await serve(t, {
-    authenticate: async ({ headers }) => ({ user: headers["x-user"] }),
+    authenticate: async ({ headers }) => ({ name: headers["x-user"] }),
     createServer: async () =>
       Object.assign(serverV2(), {
         updateAuth: (auth) => {
           updates.push(auth);
-          if (auth.user !== "eve") return;
+          if (auth.name !== "eve") return;
           const data = { error: "insufficient_scope", requiredScopes: ["read", "write"] };
           throw Object.assign(new Error("scope"), { data, name: "InsufficientScopeError" });
         },
@@ -81,7 +81,52 @@ test("updateAuth is told who calls a session by now, and may refuse for want of 
     data: { error: "insufficient_scope", required_scopes: ["read", "write"] },
     message: "Insufficient scope",
   });
-  assert.deepEqual(updates, [{ user: "bob" }, { user: "eve" }]);
+  assert.deepEqual(updates, [{ name: "bob" }, { name: "eve" }]);
+});
+
+for (const name of ["subject", "sub", "userId", "user", "id"]) {
+  test(`a session belongs to the ${name} that opened it`, async (t) => {
+    const updates = [];
+    const { url } = await serve(t, {
+      authenticate: async ({ headers }) => ({ [name]: headers["x-user"], token: headers["x-token"] }),
+      createServer: async () => Object.assign(serverV2(), { updateAuth: ({ token }) => updates.push(token) }),
+    });
+    const ann = { ...(await openSession(url, { "x-user": "ann" })), accept: "text/event-stream", "x-user": "ann" };
+    const bob = { ...ann, "x-user": "bob" };
+    const refused = await post(url, CALL, { headers: { ...bob, accept: undefined } });
+    assert.equal(refused.status, 404);
+    assert.equal(refused.messages[0].error.code, -32001);
+    for (const method of ["GET", "DELETE"]) {
+      assert.equal((await fetch(`${url}/mcp`, { headers: bob, method })).status, 404);
+    }
+    const { accept, ...own } = ann;
+    assert.equal((await post(url, CALL, { headers: { ...own, "x-token": "refreshed" } })).status, 200);
+    assert.deepEqual(updates, ["refreshed"], "the server hears of nobody but its own caller");
+    assert.equal(accept, "text/event-stream");
+  });
+}
+
+test("authenticate guards the endpoints of HTTP+SSE, and their sessions belong to somebody", async (t) => {
+  const { url } = await serve(t, {
+    authenticate: async ({ headers }) => headers["x-user"] && { id: headers["x-user"] },
+  });
+  assert.equal((await fetch(`${url}/sse`)).status, 401);
+  const stream = await fetch(`${url}/sse`, { headers: { "x-user": "ann" } });
+  const reader = stream.body.getReader();
+  let read = "";
+  while (!read.includes("\n\n")) read += Buffer.from((await reader.read()).value);
+  const endpoint = `${url}${/data: (.*)/.exec(read)[1]}`;
+  const send = async (headers) => {
+    const body = JSON.stringify(INITIALIZE);
+    const init = { body, headers: { "content-type": "application/json", ...headers }, method: "POST" };
+    const response = await fetch(endpoint, init);
+    await response.text();
+    return response.status;
+  };
+  assert.equal(await send({}), 401);
+  assert.equal(await send({ "x-user": "bob" }), 400, "as a session that does not exist");
+  assert.equal(await send({ "x-user": "ann" }), 202);
+  await reader.cancel();
 });
 
 test("a session id is no credential", async (t) => {

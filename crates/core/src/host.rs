@@ -84,6 +84,15 @@ pub enum Opening {
     Modern(Vec<String>),
 }
 
+/// The session that a request names, if it exists.
+#[derive(Clone, Debug)]
+pub struct Visited {
+    /// Its server.
+    pub server: ServerId,
+    /// For whom it was opened, as [`Host::authenticate`] said; `None` for nobody in particular.
+    pub subject: Option<String>,
+}
+
 /// What was made of an [`Opening`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Made {
@@ -151,7 +160,7 @@ pub struct Delivery<'a> {
 
 /// An embedding program. Futures that are dropped are questions that nobody asks any more.
 pub trait Host: Send + Sync + 'static {
-    /// Whether requests to the stream endpoint are authenticated by the host.
+    /// Whether requests to the MCP endpoints are authenticated by the host.
     fn authenticates(&self) -> bool;
 
     /// Whether the host answers paths that are no MCP endpoint.
@@ -166,12 +175,14 @@ pub trait Host: Send + Sync + 'static {
     /// Looks for what was sent on a stream after this event. A host that is gone drops `resume`.
     fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume);
 
-    /// May this request be served, by this server if it belongs to a session?
+    /// Who sends this request? A name for the caller, or `None` for nobody in particular. The
+    /// server of the session that it names learns of what else was found out, unless the session
+    /// is somebody else's.
     fn authenticate(
         &self,
         caller: &std::sync::Arc<Caller>,
-        server: Option<ServerId>,
-    ) -> BoxFuture<'static, Result<(), Refusal>>;
+        visited: Option<&Visited>,
+    ) -> BoxFuture<'static, Result<Option<String>, Refusal>>;
 
     /// Whether responses may be read by pages of this origin; `None` sends no CORS headers.
     fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>>;

@@ -15,6 +15,16 @@ const inWords = (name, value) => {
   return name === "eventStore" && typeof value === "object" && value ? { $: "object" } : value;
 };
 
+/** Where a result of `authenticate` says who it is about. */
+const SUBJECT_NAMES = ["subject", "sub", "userId", "user", "id"];
+
+/** Who is calling: the first of these that is a string; null for nobody in particular. */
+const subjectOf = (result) => {
+  if (typeof result !== "object" || result === null) return null;
+  const names = SUBJECT_NAMES.map((name) => result[name]);
+  return names.find((name) => typeof name === "string" && name !== "") ?? null;
+};
+
 class HTTPServer {
   #closing;
   #heads = new Map();
@@ -36,7 +46,7 @@ class HTTPServer {
     ({ id }) => this.#settle.listening(id),
     ({ text }) => this.#settle.failed(text),
     () => this.#settle.closed(),
-    ({ head, id, server }) => this.#authenticate(id, server, head),
+    ({ head, id, server, text }) => this.#authenticate(id, head, { owner: text, server }),
     ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
     ({ head, id, text }) => this.#sessions.deliver(id, text, head),
     ({ id }) => this.#sessions.close(id),
@@ -111,10 +121,13 @@ class HTTPServer {
     this.#routes?.release(key);
   }
 
-  async #authenticate(question, serverId, head) {
+  /** `visited` is the session that the request names: its server, and the subject it was opened for, or null. */
+  async #authenticate(question, head, visited) {
     let result;
+    let subject;
     try {
       result = await this.#options.authenticate(head.message);
+      subject = subjectOf(result);
     } catch (error) {
       this.#native.answer(question, await refusal(error));
       return;
@@ -126,7 +139,9 @@ class HTTPServer {
       return;
     }
     head.authResult = result;
-    this.#native.answer(question, await this.#updateAuth(serverId, result));
+    // Somebody else's session is none to its caller.
+    const refused = visited.owner === subject ? await this.#updateAuth(visited.server, result) : undefined;
+    this.#native.answer(question, refused ?? (subject === null ? undefined : JSON.stringify({ subject })));
   }
 
   /** Tells the server of a session who it is being called by now. */

@@ -46,8 +46,23 @@ impl From<No> for Refusal {
     }
 }
 
+/// Somebody whom a callback admits and can name.
+#[derive(Debug, Deserialize)]
+struct Somebody {
+    subject: String,
+}
+
+/// Reads the answer to who is calling; nothing is somebody without a name.
+pub(crate) fn subject(answer: Option<String>) -> Result<Option<String>, Refusal> {
+    let named = answer.as_deref().and_then(|text| serde_json::from_str::<Somebody>(text).ok());
+    match named {
+        Some(Somebody { subject }) => Ok(Some(subject)),
+        None => admission(answer).map(|()| None),
+    }
+}
+
 /// Reads the answer to whether something may go on; nothing is a yes.
-pub(crate) fn admission(answer: Option<String>) -> Result<(), Refusal> {
+fn admission(answer: Option<String>) -> Result<(), Refusal> {
     let Some(text) = answer else { return Ok(()) };
     match serde_json::from_str::<No>(&text) {
         Ok(no) => Err(no.into()),

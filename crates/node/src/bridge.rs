@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use mcp_proxy_core::host::{
-    Caller, Delivery, Host, Made, Opening, Refusal, Resume, Routed, ServerId,
+    Caller, Delivery, Host, Made, Opening, Refusal, Resume, Routed, ServerId, Visited,
 };
 use serde_json::json;
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    answer::{admission, made, replayed},
+    answer::{made, replayed, subject},
     event::{Dispatch, Event, Kind, tell},
     head,
     route::Routes,
@@ -243,10 +243,13 @@ impl Host for Bridge {
     fn authenticate(
         &self,
         caller: &Arc<Caller>,
-        server: Option<ServerId>,
-    ) -> BoxFuture<'static, Result<(), Refusal>> {
-        let event = self.about(Kind::Authenticate, caller);
-        self.ask_for(Event { server: server.unwrap_or(0), ..event }, admission)
+        visited: Option<&Visited>,
+    ) -> BoxFuture<'static, Result<Option<String>, Refusal>> {
+        let mut event = self.about(Kind::Authenticate, caller);
+        if let Some(Visited { server, subject }) = visited {
+            event = Event { server: *server, text: subject.clone(), ..event };
+        }
+        self.ask_for(event, subject)
     }
 
     fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>> {

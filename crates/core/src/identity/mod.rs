@@ -1,13 +1,21 @@
-//! Who is calling: an OAuth resource server (RFC 6750, RFC 8707, RFC 9068, RFC 9728) and static
-//! tokens.
+//! Who is calling.
 //!
-//! What decides is pure: [`token`] verifies, `issuer::machine` says when keys are fetched,
-//! [`challenge`] and [`metadata`] say what a client is told. Around it are the sources that it is
-//! asked about: issuers with their keys, introspection, and a file of static tokens.
+//! A request is answered for an [`Identity`]; whoever can tell one from a request's head is an
+//! [`Authenticator`]. Sessions, leased servers, held calls and what is remembered of a server's
+//! tools belong to the identity for which they were made.
+//!
+//! Authenticators are the API key, the callback of an embedding program, and an OAuth resource
+//! server (RFC 6750, RFC 8707, RFC 9068, RFC 9728) with static tokens. What decides there is pure:
+//! [`token`] verifies, `issuer::machine` says when keys are fetched, [`challenge`] and [`metadata`]
+//! say what a client is told. Around it are the sources that it is asked about: issuers with their
+//! keys, introspection, and a file of static tokens.
 
+mod api_key;
 pub(crate) mod cache;
+mod callback;
 pub(crate) mod challenge;
 pub(crate) mod credential;
+mod denial;
 pub(crate) mod introspection;
 pub(crate) mod issuer;
 pub(crate) mod metadata;
@@ -18,9 +26,203 @@ pub(crate) mod static_tokens;
 pub(crate) mod token;
 pub(crate) mod well_known;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+pub(crate) use api_key::ApiKey;
+pub(crate) use callback::Callback;
+pub(crate) use denial::Denial;
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+
+/// Tells who sends a request, from its head alone.
+///
+/// It is asked before the body is read. A credential that is there and bad is a [`Denial`]; nobody
+/// else is asked then.
+pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
+    fn authenticate<'a>(&'a self, head: &'a Parts) -> BoxFuture<'a, Result<Identity, Denial>>;
+}
+
+/// On whose behalf a request is made; by default nobody's in particular. Cheap to clone.
+///
+/// Two of one issuer and subject are equal, whatever else their credentials say: a token that was
+/// refreshed is the same identity. All that are nobody's in particular are equal, too.
+#[derive(Clone, Default)]
+pub(crate) struct Identity(Who);
+
+#[derive(Clone, Default)]
+enum Who {
+    #[default]
+    Nobody,
+    /// Whoever presents this `Authorization`, which nobody has looked at.
+    Unverified(Bytes),
+    Somebody(Arc<Person>),
+}
+
+/// Somebody in particular.
+#[derive(Clone)]
+pub(crate) struct Person {
+    /// Who vouches for the subject: the URL of an issuer, or a word for what is not one.
+    pub(crate) issuer: String,
+    /// The name that the issuer has for them.
+    pub(crate) subject: String,
+    /// What they may do.
+    pub(crate) scopes: Vec<String>,
+    /// When their credentials end.
+    pub(crate) expiry: Option<SystemTime>,
+    /// Everything the issuer says of them, a JSON object.
+    pub(crate) claims: Option<Bytes>,
+}
+
+impl Person {
+    /// A subject of whom nothing else is known.
+    pub(crate) fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            scopes: Vec::new(),
+            expiry: None,
+            claims: None,
+        }
+    }
+}
+
+impl From<Person> for Identity {
+    fn from(person: Person) -> Self {
+        Self(Who::Somebody(Arc::new(person)))
+    }
+}
+
+impl Identity {
+    /// What is known of somebody in particular.
+    pub(crate) fn person(&self) -> Option<&Person> {
+        match &self.0 {
+            Who::Somebody(person) => Some(person),
+            Who::Nobody | Who::Unverified(_) => None,
+        }
+    }
+
+    /// The same, or, if it is nobody in particular, whoever presents what these headers do. That
+    /// tells requests apart, but says nothing of who may have it.
+    pub(crate) fn or_presented(self, headers: &HeaderMap) -> Self {
+        let mut presented = headers.get_all(AUTHORIZATION).iter();
+        match (&self.0, presented.next()) {
+            (Who::Nobody, Some(first)) => {
+                let all = presented.fold(first.as_bytes().to_vec(), |all, next| {
+                    [&all, &b"\0"[..], next.as_bytes()].concat()
+                });
+                Self(Who::Unverified(all.into()))
+            }
+            _ => self,
+        }
+    }
+
+    /// Whether it is known to be one caller's alone, so that what was made for it may be kept for
+    /// its next request.
+    pub(crate) fn is_one_caller(&self) -> bool {
+        self.person().is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn named(subject: &str) -> Self {
+        Person::new("test", subject).into()
+    }
+
+    /// What decides who is who.
+    pub(crate) fn key(&self) -> (u8, &[u8], &[u8]) {
+        match &self.0 {
+            Who::Nobody => (0, &[], &[]),
+            Who::Unverified(presented) => (1, presented, &[]),
+            Who::Somebody(person) => (2, person.issuer.as_bytes(), person.subject.as_bytes()),
+        }
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Who::Nobody => "Identity(anonymous)",
+            Who::Unverified(_) => "Identity(unverified)",
+            Who::Somebody(_) => "Identity(redacted)",
+        })
+    }
+}
 
 /// The time that tokens are held against.
 pub(crate) fn now() -> token::Seconds {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn person(issuer: &str, subject: &str) -> Identity {
+        Person::new(issuer, subject).into()
+    }
+
+    fn presenting(identity: Identity, values: &[&str]) -> Identity {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        identity.or_presented(&headers)
+    }
+
+    #[test]
+    fn issuer_and_subject_decide_who_is_who() {
+        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let refreshed = Person { expiry: Some(later), ..Person::new("i", "s") };
+        assert_eq!(person("i", "s"), refreshed.into());
+        assert_ne!(person("i", "s"), person("j", "s"));
+        assert_ne!(person("i", "s"), person("i", "t"));
+        assert_ne!(person("i", "s"), Identity::default());
+        assert_eq!(Identity::default(), Identity::default());
+    }
+
+    #[test]
+    fn only_somebody_in_particular_is_one_caller() {
+        assert!(person("i", "s").is_one_caller());
+        assert!(!Identity::default().is_one_caller());
+        assert!(!presenting(Identity::default(), &["Bearer a"]).is_one_caller());
+    }
+
+    #[test]
+    fn what_is_presented_tells_apart_those_of_whom_nothing_is_known() {
+        let nobody = Identity::default;
+        let one = presenting(nobody(), &["Bearer a"]);
+        assert_eq!(one, presenting(nobody(), &["Bearer a"]));
+        for other in [&["Bearer b"][..], &["Bearer a", "Bearer b"], &[]] {
+            assert_ne!(one, presenting(nobody(), other), "{other:?}");
+        }
+        assert_eq!(presenting(nobody(), &[]), nobody());
+        assert_eq!(presenting(person("i", "s"), &["Bearer a"]), person("i", "s"));
+    }
+
+    #[test]
+    fn names_do_not_reach_the_log() {
+        assert!(!format!("{:?}", person("https://i", "alice")).contains("alice"));
+    }
 }

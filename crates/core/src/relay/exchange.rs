@@ -10,9 +10,10 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Principal, Reply, Sink};
+use super::{Reply, Sink};
 use crate::{
     era::modern_server::Call,
+    identity::Identity,
     jsonrpc::{Code, Kind, Message, own_number},
     protocol::List,
 };
@@ -116,7 +117,7 @@ pub(super) enum Leg {
     /// It is translated for a client of the handshake era.
     Bridged(Box<Call>),
     /// It passes, and says what this principal's callers of the tools mirror in headers.
-    Tools(Principal),
+    Tools(Identity),
     /// It ends a stream that the client listens to.
     Listening,
 }
@@ -144,7 +145,7 @@ pub(super) struct Exchanges {
     begun: u64,
     /// What the ids are made with, unless they ascend.
     secret: Option<RandomState>,
-    table: HashMap<u64, Exchange, BuildHasherDefault<Identity>>,
+    table: HashMap<u64, Exchange, BuildHasherDefault<Unhashed>>,
 }
 
 impl Exchanges {
@@ -393,9 +394,9 @@ pub(super) enum Callers {
 
 /// Our own ids spread well enough as they are.
 #[derive(Debug, Default)]
-struct Identity(u64);
+struct Unhashed(u64);
 
-impl Hasher for Identity {
+impl Hasher for Unhashed {
     fn finish(&self) -> u64 {
         self.0
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Connection, Principal, Reply, Shared,
+    Connection, Reply, Shared,
     exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::Link,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     era::Era,
     host::Caller,
+    identity::Identity,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{
         List, LogLevel, MAX_URI, Method, Notification, header::annotation::MirroredParameter,
@@ -31,7 +32,7 @@ pub(super) struct Member {
     id: MemberId,
     era: Era,
     /// Whom a client of the newer era acts for.
-    principal: Principal,
+    principal: Identity,
     shared: Arc<Shared>,
 }
 
@@ -92,11 +93,11 @@ enum Held {
 
 impl Member {
     pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
-        Self { id, era, principal: Principal::default(), shared }
+        Self { id, era, principal: Identity::default(), shared }
     }
 
     /// The same, acting for somebody.
-    pub(super) fn acting_for(self, principal: Principal) -> Self {
+    pub(super) fn acting_for(self, principal: Identity) -> Self {
         Self { principal, ..self }
     }
 

@@ -37,7 +37,7 @@ mod waiting;
 
 pub(crate) use ask::{Answer, reply_to};
 pub(crate) use cause::Cause;
-pub(crate) use crossing::{Leases, OpenServer, ServerSource};
+pub(crate) use crossing::{Keep, Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
@@ -58,25 +58,15 @@ pub(crate) use volume::Volume;
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
     protocol::header::annotation::MirroredParameter,
 };
-
-/// Whom a request acts for: what it presents as its authorization, or nobody in particular.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Principal(pub(crate) Option<Bytes>);
-
-impl fmt::Debug for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Principal(redacted)" } else { "Principal(anonymous)" })
-    }
-}
 
 /// A backlog from which on the server that feeds it is paused, if it feeds nobody else.
 pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
@@ -88,8 +78,8 @@ pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 pub(crate) struct Client {
     /// The era in which it speaks, and is spoken to.
     pub(crate) era: Era,
-    /// Whom it acts for, as far as requests without a session can be told apart.
-    pub(crate) principal: Principal,
+    /// Whom it acts for.
+    pub(crate) principal: Identity,
     /// Where messages go that answer none of its requests; without it there are none.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.

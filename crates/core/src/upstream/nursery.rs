@@ -32,8 +32,8 @@ use crate::{
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{
-        self, Cause, Dedicated, Launched, Limits, Outbox, Private, Readiness, Servers, Unready,
-        Volume,
+        self, Cause, Dedicated, Keep, Launched, Limits, Outbox, Private, Readiness, Servers,
+        Unready, Volume,
     },
     telemetry::console_error,
 };
@@ -123,7 +123,8 @@ impl Nursery {
     pub(crate) fn backend(&self, config: &UpstreamConfig) -> Arc<Dedicated> {
         let limits = Limits { silence: config.request_timeout, total: config.max_request_time };
         let revives = config.restart.when != RestartWhen::Never;
-        let keeps = config.isolation == Isolation::Session;
+        let is_kept = config.isolation == Isolation::Session;
+        let keeps = if is_kept { Keep::OneCallers } else { Keep::Nothing };
         Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives, keeps))
     }
 

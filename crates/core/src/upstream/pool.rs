@@ -25,10 +25,9 @@ use super::{
 use crate::{
     config::{Isolation, UpstreamConfig, UpstreamProtocol},
     era::Era,
+    identity::Identity,
     jsonrpc::{Code, ErrorBody},
-    relay::{
-        Backend, Client, Connection, OpenError, Principal, Readiness, Servers, Shared, Unready,
-    },
+    relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Shared, Unready},
     telemetry::console_error,
 };
 
@@ -54,7 +53,7 @@ struct State {
     next: u64,
     /// Nothing while a server is being started.
     running: BTreeMap<u64, Option<Running>>,
-    principals: HashMap<Principal, Kept>,
+    principals: HashMap<Identity, Kept>,
     sweeping: bool,
 }
 
@@ -82,7 +81,7 @@ pub(super) struct Hold {
     pool: Arc<Pool>,
     number: u64,
     /// Whose server it is, if it is to be kept.
-    principal: Option<Principal>,
+    principal: Option<Identity>,
 }
 
 impl Drop for Hold {
@@ -129,7 +128,9 @@ impl Backend for ServerPool {
         client: Client,
     ) -> future::BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
-            let keeps = client.era == Era::Modern && self.0.config.isolation == Isolation::Session;
+            let keeps = client.era == Era::Modern
+                && self.0.config.isolation == Isolation::Session
+                && client.principal.is_one_caller();
             let owner = keeps.then(|| client.principal.clone());
             let (server, hold) = match self.0.enter(owner.clone()) {
                 Ok(entered) => entered,
@@ -179,7 +180,7 @@ impl Pool {
     }
 
     /// The server of this principal, or one of one's own.
-    fn enter(self: &Arc<Self>, owner: Option<Principal>) -> Result<(Coming, Hold), ErrorBody> {
+    fn enter(self: &Arc<Self>, owner: Option<Identity>) -> Result<(Coming, Hold), ErrorBody> {
         match owner {
             Some(principal) => self.join(principal),
             None => self.take(),
@@ -193,7 +194,7 @@ impl Pool {
     }
 
     /// The server of this principal.
-    fn join(self: &Arc<Self>, principal: Principal) -> Result<(Coming, Hold), ErrorBody> {
+    fn join(self: &Arc<Self>, principal: Identity) -> Result<(Coming, Hold), ErrorBody> {
         let found = self.lock().kept(&principal, |state| self.start(state));
         let (number, server, before) = found?;
         if let Some(before) = before {
@@ -313,7 +314,7 @@ impl State {
     /// or of the one returned.
     fn kept(
         &mut self,
-        principal: &Principal,
+        principal: &Identity,
         start: impl FnOnce(&mut Self) -> Result<(u64, Coming), ErrorBody>,
     ) -> Result<(u64, Coming, Option<Kept>), ErrorBody> {
         if let Some(kept) = self.principals.get_mut(principal).filter(|kept| !kept.is_over()) {

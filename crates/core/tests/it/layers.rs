@@ -23,14 +23,14 @@ const MAY_USE: [(&str, &[&[&str]]); 20] = [
     ("era", &[&["protocol", "jsonrpc", "codec"]]),
     ("error", &[&["jsonrpc"]]),
     ("tls", &[&["config", "error"]]),
-    ("identity", &[EVERYWHERE, &["tls"]]),
-    ("relay", &[&PURE, EVERYWHERE, &["host", "metrics"]]),
+    ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
+    ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &[&["runtime", "telemetry"]]),
     ("proxy", ABOVE),
     ("fleet", &[&["config"]]),
-    ("internals", &[&PURE, EVERYWHERE, HINGE, &["identity", "downstream", "upstream", "fleet"]]),
+    ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "fleet"]]),
     ("lib", &[]),
 ];
 
@@ -41,14 +41,13 @@ const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "runtime"];
 
 /// What the edges meet in.
-const HINGE: &[&str] = &["relay", "host", "metrics", "tls"];
+const HINGE: &[&str] = &["relay", "host", "identity", "metrics", "tls"];
 
 /// What an edge may use; not the other edge.
-const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["identity"]];
+const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];
 
 /// What joins the edges may use.
-const ABOVE: &[&[&str]] =
-    &[&PURE, EVERYWHERE, HINGE, &["identity", "downstream", "upstream", "tunnel"]];
+const ABOVE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel"]];
 
 /// What has no business in a pure module.
 const IMPURE: [&str; 8] = [

@@ -118,20 +118,21 @@ fn log_messages_stay_with_their_session_whatever_others_do() {
 }
 
 #[test]
-fn requests_of_one_principal_share_a_server_and_of_two_do_not() {
-    let proxy = modern();
-    let mine = pid_for(&proxy, "Bearer me");
-    assert_eq!(pid_for(&proxy, "Bearer me"), mine);
-    assert_ne!(pid_for(&proxy, "Bearer you"), mine);
-    assert_ne!(pid(&proxy.session()), mine, "a session has its own");
-    let listen = Modern::new("subscriptions/listen")
-        .id("\"s\"")
-        .params(r#""notifications":{"toolsListChanged":true}"#);
-    let mut stream = proxy.stream(&listen.request());
-    assert!(stream.expect().contains("acknowledged"));
-    assert_eq!(Modern::call("change", "{}").send(&proxy).status, 200);
-    let told = json_of(&stream.expect());
-    assert_eq!(told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], "s");
+fn no_server_is_kept_for_callers_who_may_be_several() {
+    for key in [&[][..], &["--apiKey", "Bearer-me"]] {
+        let proxy = launch("modern", "modern", "session").flags(key).start();
+        let call = |header: Option<&str>| {
+            let request = Modern::call("pid", "{}").request().header("X-API-Key", "Bearer-me");
+            let request = match header {
+                Some(value) => request.header("Authorization", value),
+                None => request,
+            };
+            text(&proxy.send(&request).json())
+        };
+        let calls = [None, None, Some("Bearer me"), Some("Bearer me")];
+        let pids: BTreeSet<_> = calls.into_iter().map(call).collect();
+        assert_eq!(pids.len(), 4, "{key:?}");
+    }
 }
 
 #[test]
@@ -178,8 +179,7 @@ fn there_are_no_more_servers_than_allowed() {
         let answer = Modern::call("pid", "{}").send(&proxy).json();
         answer.get("result").is_some().then_some(())
     });
-    // The server that waits for its principal's next request gives way to a session.
-    let answer = wait_for("it gives way", || {
+    let answer = wait_for("there is room for a session", || {
         let answer = proxy.send(&Request::mcp(crate::support::initialize("2025-06-18")));
         (answer.status == 200 && answer.text().contains("serverInfo")).then(|| answer.message())
     });

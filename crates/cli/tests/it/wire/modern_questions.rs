@@ -1,5 +1,7 @@
 //! 2026-07-28: what a server with a handshake asks during a call, in `input_required` results.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Modern, Proxy, Request, Response, wait_for};
@@ -209,7 +211,7 @@ fn a_client_that_leaves_ends_its_server() {
 }
 
 #[test]
-fn servers_are_kept_for_their_principal_and_for_what_was_declared() {
+fn no_server_is_kept_for_whoever_presents_what_nobody_verifies() {
     let proxy = Launch::new("echo").flags(&["--isolation", "session"]).start();
     let pid = |capabilities: &str, authorization: Option<&str>| {
         let request = Modern::call("pid", "{}").capabilities(capabilities).request();
@@ -220,12 +222,11 @@ fn servers_are_kept_for_their_principal_and_for_what_was_declared() {
         let answer = proxy.send(&request).json();
         answer["result"]["content"][0]["text"].as_str().expect("a pid").to_owned()
     };
-    let first = pid("{}", None);
-    assert_eq!(pid("{}", None), first);
-    let others = [pid(ALL, None), pid("{}", Some("Bearer a")), pid("{}", Some("Bearer b"))];
-    assert!(others.iter().all(|other| *other != first));
-    assert_ne!(others[1], others[2]);
-    assert_eq!(pid("{}", Some("Bearer a")), others[1]);
+    let calls = [("{}", None), ("{}", None), (ALL, None), ("{}", Some("Bearer a"))];
+    let again = [("{}", Some("Bearer a")), ("{}", Some("Bearer b"))];
+    let pids: BTreeSet<_> =
+        calls.into_iter().chain(again).map(|(capabilities, who)| pid(capabilities, who)).collect();
+    assert_eq!(pids.len(), 6);
 }
 
 #[test]

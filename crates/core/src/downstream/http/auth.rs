@@ -1,17 +1,16 @@
-//! The API key.
+//! What callers are told who are not let in, as it is configured.
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{
     challenge::Challenge,
     denial::{Denial, announce},
-    header::API_KEY,
     reject::rpc_error,
     response::Response,
 };
 use crate::{config::AuthConfig, jsonrpc::Code};
 
-/// Who may use the front.
+/// See the module.
 #[derive(Debug)]
 pub(super) struct Auth {
     config: AuthConfig,
@@ -25,15 +24,6 @@ impl Auth {
     /// Whether there is a key.
     pub(super) fn has_key(&self) -> bool {
         self.config.api_key.is_some()
-    }
-
-    /// Whether the request carries the key, if there is one; compared in constant time.
-    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
-        let mut given = headers.get_all(API_KEY).iter();
-        match (given.next(), given.next()) {
-            (Some(given), None) => self.config.admits(Some(given.as_bytes())),
-            _ => self.config.admits(None),
-        }
     }
 
     /// 401 for a caller that the host does not know or want.
@@ -54,36 +44,8 @@ impl Auth {
             .into_response(StatusCode::FORBIDDEN)
     }
 
-    /// 401, with the challenge of RFC 6750.
+    /// 401 for a missing or wrong key, with the challenge of RFC 6750.
     pub(super) fn refusal(&self) -> Response {
         Denial::unauthorized(&self.config, None).into_response(StatusCode::UNAUTHORIZED)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admits(given: &[&str]) -> bool {
-        let mut headers = HeaderMap::new();
-        for value in given {
-            headers.append(API_KEY, value.parse().unwrap());
-        }
-        let config = AuthConfig { api_key: Some("secret".to_owned()), oauth: None };
-        Auth::new(config).admits(&headers)
-    }
-
-    #[test]
-    fn exactly_one_header_with_exactly_the_key_is_admitted() {
-        assert!(admits(&["secret"]));
-        assert!(!admits(&[]));
-        assert!(!admits(&["Secret"]));
-        assert!(!admits(&["secret2"]));
-        assert!(!admits(&["secret", "secret"]));
-    }
-
-    #[test]
-    fn everybody_is_admitted_without_a_key() {
-        assert!(Auth::new(AuthConfig::default()).admits(&HeaderMap::new()));
     }
 }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::reject::Rejection;
-use crate::runtime::task;
+use crate::{runtime::task, telemetry::console_error};
 
 /// What a request body is held to.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,9 @@ pub(super) struct BodyLimits {
 
 /// Room made at once for a body whose length is announced; what is announced need not come.
 const MAX_RESERVED: usize = 1024 * 1024;
+
+/// Most bytes kept of the body of somebody who is not let in.
+const MAX_SKIMMED: usize = 64 * 1024;
 
 /// Most bytes read and thrown away after a request was refused.
 const MAX_DISCARDED: usize = 32 * 1024 * 1024;
@@ -38,13 +41,12 @@ pub(super) enum Unread {
 
 /// The whole body; refused beyond its limits, unread where its announced length is too large.
 pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes, Unread> {
-    let limit = limits.size.unwrap_or(usize::MAX);
-    let announced = body.size_hint().lower();
-    if usize::try_from(announced).map_or(true, |announced| announced > limit) {
+    if let Some(rejection) = refused(&body, limits) {
         discard(body);
-        return Err(too_large(limit));
+        return Err(Unread::Rejected(rejection));
     }
-    let announced = usize::try_from(announced).unwrap_or_default();
+    let limit = limits.size.unwrap_or(usize::MAX);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
     match tokio::time::timeout(limits.time, collect(&mut body, announced, limit)).await {
         Ok(Err(unread)) => {
             discard(body);
@@ -64,6 +66,44 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
     };
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     if codings.all(is_plain) { Ok(()) } else { Err(Rejection::UnsupportedCoding) }
+}
+
+/// Why a body is refused unread.
+pub(super) fn refused(body: &Incoming, limits: BodyLimits) -> Option<Rejection> {
+    let limit = limits.size.unwrap_or(usize::MAX);
+    let announced = body.size_hint().lower();
+    usize::try_from(announced).map_or(true, |announced| announced > limit).then(|| {
+        console_error!("[mcp-proxy] request body too large (exceeds {limit} bytes)");
+        Rejection::BodyTooLarge { limit }
+    })
+}
+
+/// The body of somebody who is not let in, read for the id that the refusal answers: the same
+/// limits apply, but little of it is kept. Nothing of a longer one.
+pub(super) async fn skim(mut body: Incoming, limits: BodyLimits) -> Result<Option<Bytes>, Unread> {
+    let limit = limits.size.unwrap_or(usize::MAX);
+    let skimming = async {
+        let (mut kept, mut read) = (BytesMut::new(), 0_usize);
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(|_| Unread::Aborted)?.into_data() else { continue };
+            read = read.saturating_add(piece.len());
+            if read > limit {
+                return Err(too_large(limit));
+            }
+            if read <= MAX_SKIMMED {
+                kept.extend_from_slice(&piece);
+            }
+        }
+        Ok((read <= MAX_SKIMMED).then(|| kept.freeze()))
+    };
+    match tokio::time::timeout(limits.time, skimming).await {
+        Ok(Err(unread @ Unread::Rejected(_))) => {
+            discard(body);
+            Err(unread)
+        }
+        Ok(skimmed) => skimmed,
+        Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow { limit: limits.time })),
+    }
 }
 
 /// Lets the rest of a body run out while its request is answered: closing a connection with unread
@@ -110,6 +150,6 @@ async fn collect(body: &mut Incoming, announced: usize, limit: usize) -> Result<
 }
 
 fn too_large(limit: usize) -> Unread {
-    crate::telemetry::console_error!("[mcp-proxy] request body too large (exceeds {limit} bytes)");
+    console_error!("[mcp-proxy] request body too large (exceeds {limit} bytes)");
     Unread::Rejected(Rejection::BodyTooLarge { limit })
 }

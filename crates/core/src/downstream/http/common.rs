@@ -8,6 +8,7 @@ use super::{auth::Auth, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
 use crate::{
     config::HttpConfig,
     host::Host,
+    identity::{ApiKey, Authenticator, Callback},
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
@@ -18,6 +19,10 @@ use crate::{
 /// See the module.
 pub(crate) struct Common {
     pub(super) auth: Auth,
+    /// Asked about every request but those for health.
+    pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Asked about every request to an endpoint, besides.
+    pub(super) callback: Option<Callback>,
     pub(super) host: Option<Arc<dyn Host>>,
     pub(super) metrics: Option<Arc<Metrics>>,
     /// One for each session of any mount.
@@ -46,7 +51,13 @@ impl Common {
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
         Self {
+            authenticator: config
+                .auth
+                .api_key
+                .is_some()
+                .then(|| Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>),
             auth: Auth::new(config.auth.clone()),
+            callback: host.as_ref().and_then(Callback::of),
             host,
             metrics,
             seats: Seats::new(Some(config.max_sessions)),

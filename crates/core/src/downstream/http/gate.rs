@@ -1,21 +1,21 @@
 //! The questions that a host is asked about a request, and what becomes of its refusals.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use hyper::ext::ReasonPhrase;
 
 use super::{
     charset,
     common::Common,
+    denial::announce,
     reject::{rpc_error, upstream_error},
     response::{Response, bare_text, with_body},
 };
 use crate::{
-    host::{Caller, Refusal, ServerId, Verbatim},
+    host::{Refusal, Verbatim, Visited},
+    identity::{Authenticator as _, Denial, Identity},
     jsonrpc::{Code, ErrorBody},
-    relay::OpenError,
+    relay::{Connection, OpenError},
     telemetry::console_error,
 };
 
@@ -39,23 +39,51 @@ pub(super) enum Step {
 }
 
 impl Common {
+    /// Whether callers are told apart by the host.
     pub(super) fn authenticates(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.authenticates())
+        self.callback.is_some()
     }
 
-    /// Asks the host, where it wants to be asked; `id` is that of the request body.
-    pub(super) async fn authenticate(
-        &self,
-        caller: Option<&Arc<Caller>>,
-        server: Option<ServerId>,
-        id: &[u8],
-    ) -> Result<(), Box<Response>> {
-        let (Some(host), Some(caller)) = (&self.host, caller) else { return Ok(()) };
-        if !host.authenticates() {
-            return Ok(());
+    /// Who sends a request, whatever it is for.
+    pub(super) async fn identify(&self, head: &Parts) -> Result<Identity, Denial> {
+        match &self.authenticator {
+            Some(authenticator) => authenticator.authenticate(head).await,
+            None => Ok(Identity::default()),
         }
-        let answer = host.authenticate(caller, server).await;
-        answer.map_err(|refusal| Box::new(self.refused(refusal, Step::Authenticate, id)))
+    }
+
+    /// Who sends a request to an endpoint, of whom this much is known already.
+    pub(super) async fn admit(
+        &self,
+        head: &mut Parts,
+        session: Option<(&dyn Connection, &Identity)>,
+        known: Identity,
+    ) -> Result<Identity, Denial> {
+        let Some(callback) = &self.callback else { return Ok(known) };
+        let server = session.and_then(|(connection, owner)| Some((connection.server()?, owner)));
+        if let Some((server, owner)) = server {
+            let subject = owner.person().map(|person| person.subject.clone());
+            head.extensions.insert(Visited { server, subject });
+        }
+        let told = callback.authenticate(head).await?;
+        Ok(if told.is_one_caller() { told } else { known })
+    }
+
+    /// The answer to somebody who is not let in; `id` is that of the request body.
+    pub(super) fn denied(&self, denial: Denial, id: &[u8]) -> Response {
+        match denial {
+            Denial::Key => {
+                self.count_rejection("unauthorized");
+                self.auth.refusal()
+            }
+            Denial::Host(refusal) => self.refused(refusal, Step::Authenticate, id),
+            Denial::Token { status, challenge, message } => {
+                self.count_rejection("unauthorized");
+                let mut response = rpc_error(status, Code::Transport, message, Some(id));
+                announce(&mut response, &challenge);
+                response
+            }
+        }
     }
 
     /// A request that should belong to a session and does not, where callers are authenticated.

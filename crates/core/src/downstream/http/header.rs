@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The session that a request names; an empty name counts as none.
 pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {

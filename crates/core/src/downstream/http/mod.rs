@@ -22,6 +22,7 @@ mod mount;
 mod overload;
 mod port;
 mod reject;
+mod requester;
 mod response;
 mod router;
 mod routes;

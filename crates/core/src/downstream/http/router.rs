@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header, request::Parts};
 use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
@@ -17,6 +17,7 @@ use super::{
     mount::Mount,
     port::Port,
     reject::Rejection,
+    requester::Requester,
     response::{Response, ResponseBody, empty},
     routes::{Access, Endpoints, Reserved},
     sse::no_sse_session,
@@ -251,48 +252,47 @@ impl Port {
                 return match self.serve_custom(host.as_ref(), caller, request).await? {
                     Some(response) => Ok(response),
                     None if health => Ok(self.administer(bodiless(head)).await),
-                    None => self.left_over(caller, &found, &head.1),
+                    None => self.left_over(caller, &found).await,
                 };
             }
         }
-        if let Some(refusal) = self.unauthorized(request.headers()) {
-            body::discard(request.into_body());
-            return Ok(refusal);
+        let (mut head, body) = request.into_parts();
+        let identity = match self.common.identify(&head).await {
+            Ok(identity) => identity,
+            Err(denial) => {
+                body::discard(body);
+                return Ok(self.common.denied(denial, b"null"));
+            }
+        };
+        if self.shows_metrics && admin::is_metrics(&head.method, &head.uri) {
+            return Ok(self.administer(Request::from_parts(head, Body::new(body))).await);
         }
-        if self.shows_metrics && admin::is_metrics(request.method(), request.uri()) {
-            return Ok(self.administer(request.map(Body::new)).await);
+        if let Some(caller) = &caller {
+            head.extensions.insert(Arc::clone(caller));
         }
-        found.serve(request, caller).await
-    }
-
-    /// The answer to somebody who lacks the key.
-    fn unauthorized(&self, headers: &HeaderMap) -> Option<Response> {
-        if self.common.auth.admits(headers) {
-            return None;
-        }
-        self.common.count_rejection("unauthorized");
-        Some(self.common.auth.refusal())
+        found.serve(head, body, Requester { identity, caller }).await
     }
 
     /// The answer to a request that the host was asked to serve and did not.
-    fn left_over(&self, caller: &Caller, found: &Found<'_>, target: &Uri) -> Result<Response, End> {
-        if let Some(refusal) = self.unauthorized(&caller.headers) {
-            return Ok(refusal);
+    async fn left_over(&self, caller: &Caller, found: &Found<'_>) -> Result<Response, End> {
+        if let Err(denial) = self.common.identify(&head_of(caller)).await {
+            return Ok(self.common.denied(denial, b"null"));
         }
         match found.messages {
-            Some(_) => Ok(no_sse_session(target.query())),
+            Some(_) => Ok(no_sse_session(caller.target.query())),
             None => Err(Rejection::NotFound.into()),
         }
     }
 
     async fn serve_reserved(&self, reserved: &Reserved, request: Request<Incoming>) -> Response {
+        let (head, body) = request.into_parts();
         if reserved.access == Access::Authenticated
-            && let Some(refusal) = self.unauthorized(request.headers())
+            && let Err(denial) = self.common.identify(&head).await
         {
-            body::discard(request.into_body());
-            return refusal;
+            body::discard(body);
+            return self.common.denied(denial, b"null");
         }
-        through(reserved.router.clone(), request.map(Body::new)).await
+        through(reserved.router.clone(), Request::from_parts(head, Body::new(body))).await
     }
 
     async fn administer(&self, mut request: Request<Body>) -> Response {
@@ -319,30 +319,38 @@ impl Found<'_> {
 
     async fn serve(
         &self,
-        request: Request<Incoming>,
-        caller: Option<Arc<Caller>>,
+        head: Parts,
+        body: Incoming,
+        requester: Requester,
     ) -> Result<Response, End> {
-        if let (&Method::HEAD, Some(endpoints)) = (request.method(), self.endpoints) {
+        if let (&Method::HEAD, Some(endpoints)) = (&head.method, self.endpoints) {
             return Err(Rejection::MethodNotAllowed(endpoints.methods()).into());
         }
         let sse = self.endpoints.and_then(|endpoints| endpoints.sse.as_ref());
-        if let Some(mount) = sse.filter(|_| request.method() == Method::GET) {
-            return Ok(mount.open_sse(caller).await?);
+        if let Some(mount) = sse.filter(|_| head.method == Method::GET) {
+            return Ok(mount.open_sse(head, requester).await?);
         }
         if let Some(mount) = self.messages {
-            return Ok(mount.post_sse_message(request, caller).await?);
+            return Ok(mount.post_sse_message(head, body, requester).await?);
         }
         let Some(mount) = self.endpoints.and_then(|endpoints| endpoints.stream.as_ref()) else {
-            body::discard(request.into_body());
+            body::discard(body);
             return Err(Rejection::NotFound.into());
         };
-        Ok(match *request.method() {
-            Method::POST => mount.post(request, caller).await,
-            Method::GET => mount.open_standalone(request.headers(), caller.as_ref()).await,
-            Method::DELETE => mount.delete(request.headers(), caller.as_ref()).await,
+        Ok(match head.method {
+            Method::POST => mount.post(head, body, requester).await,
+            Method::GET => mount.open_standalone(head, requester).await,
+            Method::DELETE => mount.delete(head, requester).await,
             _ => Err(Rejection::NotFound),
         }?)
     }
+}
+
+/// The head of a request that was kept.
+fn head_of(caller: &Caller) -> Parts {
+    let mut request = bodiless((caller.method.clone(), caller.target.clone()));
+    *request.headers_mut() = caller.headers.clone();
+    request.into_parts().0
 }
 
 async fn through(routes: axum::Router, request: Request<Body>) -> Response {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
@@ -17,15 +17,16 @@ use super::{
     held::Held,
     mount::Mount,
     reject::Rejection,
+    requester::Requester,
     response::{Response, empty, plain_text},
 };
 use crate::{
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Stream},
     era::Era,
-    host::Caller,
+    identity::Identity,
     jsonrpc::{Kind, Message},
     protocol::Method,
-    relay::{Client, Connection, Outgoing, Principal, Sink},
+    relay::{Client, Connection, Outgoing, Sink},
     runtime::seats::{Seat, Seats},
 };
 
@@ -41,6 +42,8 @@ pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
 
 #[derive(Clone, Debug)]
 struct SseSession {
+    /// Who opened it, and may use it.
+    owner: Identity,
     stream: Arc<Stream>,
     connection: Arc<dyn Connection>,
     calls: Arc<Seats>,
@@ -113,8 +116,14 @@ impl Mount {
     /// `GET` on the event stream endpoint: opens a session that lives as long as the response.
     pub(super) async fn open_sse(
         self: &Arc<Self>,
-        caller: Option<Arc<Caller>>,
+        mut head: Parts,
+        requester: Requester,
     ) -> Result<Response, Rejection> {
+        let Requester { identity, caller } = requester;
+        let owner = match self.common.admit(&mut head, None, identity).await {
+            Ok(owner) => owner,
+            Err(denial) => return Ok(self.common.denied(denial, b"null")),
+        };
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let id = Uuid::new_v4();
         let (stream, reading) = Stream::standalone(None).owned_by(id).attached();
@@ -130,7 +139,7 @@ impl Mount {
         };
         let client = Client {
             era: Era::Legacy,
-            principal: Principal::default(),
+            principal: owner.clone(),
             request: None,
             unsolicited: Some(unsolicited),
             session: Some(id.to_string()),
@@ -145,7 +154,7 @@ impl Mount {
         stream.push_raw(format!("event: endpoint\ndata: {messages}?sessionId={id}\n\n").as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
         let (calls, seat) = (Seats::bearing(self.max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
-        let session = SseSession { stream, connection, calls, _seat: seat };
+        let session = SseSession { owner, stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
         Ok(self.streamed(reading, closing))
@@ -154,14 +163,25 @@ impl Mount {
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
     pub(super) async fn post_sse_message(
         self: &Arc<Self>,
-        request: Request<Incoming>,
-        caller: Option<Arc<Caller>>,
+        mut head: Parts,
+        body: Incoming,
+        requester: Requester,
     ) -> Result<Response, Rejection> {
         let bad = |text: String| Ok(plain_text(StatusCode::BAD_REQUEST, text));
-        let Some(session) = self.sse.named(request.uri().query()) else {
-            return Ok(no_sse_session(request.uri().query()));
+        let Requester { identity, caller } = requester;
+        let session = self.sse.named(head.uri.query());
+        let visited = session.as_ref().map(|session| (&*session.connection, &session.owner));
+        let identity = match self.common.admit(&mut head, visited, identity).await {
+            Ok(identity) => identity,
+            Err(denial) => {
+                body::discard(body);
+                return Ok(self.common.denied(denial, b"null"));
+            }
         };
-        let (head, body) = request.into_parts();
+        let Some(session) = session.filter(|session| session.owner == identity) else {
+            body::discard(body);
+            return Ok(no_sse_session(head.uri.query()));
+        };
         if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }

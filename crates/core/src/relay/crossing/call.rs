@@ -20,9 +20,10 @@ use crate::{
         metadata::CLIENT_CAPABILITIES,
         modern_to_legacy::{Answer, Translated, stamps, translate_error},
     },
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message, find_member},
     protocol::{LogLevel, Notification},
-    relay::{Outgoing, Principal, Reader, Reply, Sink},
+    relay::{Outgoing, Reader, Reply, Sink},
     runtime::task,
 };
 
@@ -33,7 +34,7 @@ const GATHERING: Duration = Duration::from_millis(20);
 pub(super) struct Call {
     crossings: Arc<Crossings>,
     pub(super) origin: Arc<dyn Origin>,
-    principal: Principal,
+    principal: Identity,
     answer: Answer,
     /// How long its client may take to come back with answers.
     patience: Duration,
@@ -69,7 +70,7 @@ impl Call {
     pub(super) fn new(
         crossings: Arc<Crossings>,
         origin: Arc<dyn Origin>,
-        principal: Principal,
+        principal: Identity,
         patience: Duration,
         waiting: Waiting,
     ) -> Self {

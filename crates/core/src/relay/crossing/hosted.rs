@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     era::modern_to_legacy::LegacyRequest,
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
     protocol::header::annotation::MirroredParameter,
-    relay::{Connection, Principal, Sink},
+    relay::{Connection, Sink},
 };
 
 /// What their clients share.
@@ -29,7 +30,7 @@ impl Hosted {
     /// messages go to.
     pub(in crate::relay) fn open(
         &self,
-        principal: Principal,
+        principal: Identity,
         request: &Message,
         server: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection>,
     ) -> Arc<dyn Connection> {
@@ -40,7 +41,7 @@ impl Hosted {
     /// The connection of a request that goes on with a call, if this is one.
     pub(in crate::relay) fn returning(
         &self,
-        principal: &Principal,
+        principal: &Identity,
         request: &Message,
     ) -> Option<Arc<dyn Connection>> {
         let state = LegacyRequest::state_of(request)?;
@@ -48,21 +49,21 @@ impl Hosted {
         is_held.then(|| self.passage(principal.clone(), None))
     }
 
-    fn passage(&self, principal: Principal, lease: Option<Arc<Lease>>) -> Arc<dyn Connection> {
+    fn passage(&self, principal: Identity, lease: Option<Arc<Lease>>) -> Arc<dyn Connection> {
         let crossings = Arc::clone(&self.0);
         let visit = Visit { crossings, lease, is_called: AtomicBool::new(false) };
         Arc::new(Passage::new(Arc::new(visit), principal, None))
     }
 
     /// Remembers the tools of this result, for those who saw it.
-    pub(in crate::relay) fn learn_tools(&self, principal: &Principal, response: &Message) {
+    pub(in crate::relay) fn learn_tools(&self, principal: &Identity, response: &Message) {
         self.0.schemas.learn(principal, response);
     }
 
     /// What callers mirror in headers of this tool's arguments.
     pub(in crate::relay) fn mirrored(
         &self,
-        principal: &Principal,
+        principal: &Identity,
         tool: &str,
     ) -> Option<Arc<[MirroredParameter]>> {
         self.0.schemas.of(principal, tool)

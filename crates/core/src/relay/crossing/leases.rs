@@ -20,8 +20,9 @@ use crate::{
         metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
         modern_to_legacy::Greeting,
     },
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Message, find_member},
-    relay::{Connection, Outgoing, Principal, Sink},
+    relay::{Connection, Outgoing, Sink},
     runtime::task,
 };
 
@@ -42,16 +43,37 @@ const IDLE: Duration = Duration::from_mins(1);
 /// How often it is looked for what has waited too long.
 const SWEEP: Duration = Duration::from_millis(500);
 
+/// Which servers wait for another call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// None.
+    Nothing,
+    /// Those of callers who can be told from all others.
+    OneCallers,
+    /// All, each for those of the same identity.
+    Everything,
+}
+
+impl Keep {
+    fn keeps_for(self, identity: &Identity) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::OneCallers => identity.is_one_caller(),
+            Self::Everything => true,
+        }
+    }
+}
+
 /// Which calls a server is good for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) principal: Principal,
+    pub(super) principal: Identity,
     capabilities: String,
     client: Option<String>,
 }
 
 impl Key {
-    pub(super) fn of(principal: &Principal, request: &Message) -> Self {
+    pub(super) fn of(principal: &Identity, request: &Message) -> Self {
         let member = |name| {
             let span = find_member(request.bytes(), request.meta()?, name)?;
             Some(String::from_utf8_lossy(request.text(span)).into_owned())
@@ -81,8 +103,7 @@ pub(crate) struct Leases {
     source: Arc<dyn ServerSource>,
     /// How long a client may take to answer.
     patience: Option<Duration>,
-    /// Whether servers wait for another call.
-    keeps: bool,
+    keeps: Keep,
     crossings: Arc<Crossings>,
     state: Mutex<State>,
 }
@@ -95,7 +116,7 @@ struct State {
     /// Servers with a call, by their address.
     busy: HashMap<usize, Arc<Lease>>,
     idle: HashMap<Key, Waiting>,
-    listeners: Vec<(Principal, Weak<dyn Sink>)>,
+    listeners: Vec<(Identity, Weak<dyn Sink>)>,
     sweeping: bool,
 }
 
@@ -111,7 +132,7 @@ impl Leases {
     pub(crate) fn new(
         source: Arc<dyn ServerSource>,
         patience: Option<Duration>,
-        keeps: bool,
+        keeps: Keep,
     ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -124,7 +145,7 @@ impl Leases {
     }
 
     /// The connection for one request of this principal.
-    pub(crate) fn open(self: &Arc<Self>, principal: Principal) -> Arc<dyn Connection> {
+    pub(crate) fn open(self: &Arc<Self>, principal: Identity) -> Arc<dyn Connection> {
         let tenant = Tenant { leases: Arc::clone(self), principal: principal.clone() };
         Arc::new(Passage::new(Arc::new(tenant), principal, self.patience))
     }
@@ -183,7 +204,7 @@ impl Leases {
     pub(super) fn give_back(&self, key: &Key, lease: &Lease) {
         let mut state = self.lock();
         let Some(lease) = state.busy.remove(&std::ptr::from_ref(lease).addr()) else { return };
-        if !self.keeps || !lease.is_usable() {
+        if !self.keeps.keeps_for(&key.principal) || !lease.is_usable() {
             drop(state);
             return lease.end();
         }
@@ -207,7 +228,7 @@ impl Leases {
     }
 
     /// Passes a notification on to the subscriptions of a principal.
-    pub(super) fn publish(&self, principal: &Principal, message: &Message) {
+    pub(super) fn publish(&self, principal: &Identity, message: &Message) {
         let state = self.lock();
         let of_principal = state.listeners.iter().filter(|(owner, _)| owner == principal);
         let sinks: Vec<_> = of_principal.filter_map(|(_, sink)| sink.upgrade()).collect();
@@ -289,7 +310,7 @@ impl Drop for Taken {
 /// Where the requests of one principal find their servers.
 struct Tenant {
     leases: Arc<Leases>,
-    principal: Principal,
+    principal: Identity,
 }
 
 impl Legacy for Tenant {

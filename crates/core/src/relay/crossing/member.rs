@@ -9,18 +9,17 @@ use futures_util::future::BoxFuture;
 use super::{Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, set_level};
 use crate::{
     era::modern_to_legacy::{Greeting, handshake},
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
     protocol::LogLevel,
-    relay::{
-        Answer, Backend, Client, Connection, Principal, Reply, Sink, member::Member, reply_to,
-    },
+    relay::{Answer, Backend, Client, Connection, Reply, Sink, member::Member, reply_to},
     runtime::task,
 };
 
 /// The connection of one modern request that is this member.
 pub(in crate::relay) fn open(
     member: Member,
-    principal: Principal,
+    principal: Identity,
     patience: Option<Duration>,
 ) -> Arc<dyn Connection> {
     Arc::new(Passage::new(Arc::new(member), principal, patience))

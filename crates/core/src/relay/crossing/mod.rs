@@ -16,7 +16,7 @@ mod rounds;
 mod schemas;
 
 pub(super) use hosted::Hosted;
-pub(crate) use leases::{Leases, OpenServer, ServerSource};
+pub(crate) use leases::{Keep, Leases, OpenServer, ServerSource};
 pub(super) use member::open as open_member;
 
 use std::{
@@ -38,9 +38,10 @@ use self::{
     rounds::{Round, Rounds, Waits},
     schemas::Schemas,
 };
-use super::{Connection, OpenError, Principal, Reply, Sink};
+use super::{Connection, OpenError, Reply, Sink};
 use crate::{
     era::modern_to_legacy::Greeting,
+    identity::Identity,
     jsonrpc::{ErrorBody, Message},
     protocol::{LogLevel, header::annotation::MirroredParameter},
     runtime::seats::Seats,
@@ -83,14 +84,14 @@ impl Crossings {
     }
 
     /// Remembers what this principal's callers of the tools listed here mirror in headers.
-    pub(super) fn learn(&self, principal: &Principal, tools: &Message) {
+    pub(super) fn learn(&self, principal: &Identity, tools: &Message) {
         self.schemas.learn(principal, tools);
     }
 
     /// What is mirrored of this tool's arguments.
     pub(super) fn mirrored(
         &self,
-        principal: &Principal,
+        principal: &Identity,
         tool: &str,
     ) -> Option<Arc<[MirroredParameter]>> {
         self.schemas.of(principal, tool)
@@ -264,7 +265,7 @@ mod tests {
         let crossings = Arc::<Crossings>::default();
         let text = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
         let request = Message::parse(text.into()).unwrap();
-        let (until, principal) = (Instant::now() + 8 * WATCH, Principal::default());
+        let (until, principal) = (Instant::now() + 8 * WATCH, Identity::default());
         let round = Round {
             principal: principal.clone(),
             call: crossings.rounds.fingerprint(&request),

@@ -18,16 +18,17 @@ use super::{
 use crate::{
     era::modern_to_legacy::{Asked, LegacyRequest},
     host::Caller,
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message, Span},
     protocol::{LogLevel, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Principal, Reply, exchange::LONGEST_ANSWER},
+    relay::{Connection, Reply, exchange::LONGEST_ANSWER},
 };
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Passage {
     server: Arc<dyn Legacy>,
-    principal: Principal,
+    principal: Identity,
     /// How long a client may take to answer.
     patience: Duration,
     part: Arc<Mutex<Part>>,
@@ -105,7 +106,7 @@ impl Passage {
     /// A passage to this server; a client that is asked back has at most `patience` to answer.
     pub(super) fn new(
         server: Arc<dyn Legacy>,
-        principal: Principal,
+        principal: Identity,
         patience: Option<Duration>,
     ) -> Self {
         let patience = patience.unwrap_or(LONGEST_ANSWER).min(LONGEST_ANSWER);

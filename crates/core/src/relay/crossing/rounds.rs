@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::Call;
 use crate::{
+    identity::Identity,
     jsonrpc::{Fingerprint, Fingerprints, Message, decode_string},
-    relay::Principal,
 };
 
 /// Most rounds that wait for their clients.
@@ -20,7 +20,7 @@ const MAX_ROUNDS: usize = 4096;
 /// A question that a client has been asked.
 #[derive(Debug)]
 pub(super) struct Round {
-    pub(super) principal: Principal,
+    pub(super) principal: Identity,
     /// The call whose request was answered with it. The request itself is not kept: a client may
     /// never come back.
     pub(super) call: Fingerprint,
@@ -69,7 +69,7 @@ impl Rounds {
     pub(super) fn take(
         &self,
         state: &[u8],
-        principal: &Principal,
+        principal: &Identity,
         request: &Message,
         now: Instant,
     ) -> Option<(String, Round)> {
@@ -137,7 +137,7 @@ mod tests {
 
     fn sealed(rounds: &Rounds, until: Instant) -> String {
         let round = Round {
-            principal: Principal(Some("me".into())),
+            principal: Identity::named("me"),
             call: rounds.fingerprint(&call(r#""arguments":{"x":1,"y":2}"#)),
             until,
             waits: Waits::Nothing,
@@ -149,12 +149,12 @@ mod tests {
     fn a_state_is_good_once_for_its_owner_and_its_call() {
         let (rounds, now) = (Rounds::default(), Instant::now());
         let state = sealed(&rounds, now + LONGEST_ANSWER);
-        let (me, same) = (Principal(Some("me".into())), call(r#""arguments":{"y":2,"x":1}"#));
-        let take = |state: &str, principal: &Principal, request: &Message, now| {
+        let (me, same) = (Identity::named("me"), call(r#""arguments":{"y":2,"x":1}"#));
+        let take = |state: &str, principal: &Identity, request: &Message, now| {
             rounds.take(state.as_bytes(), principal, request, now).is_some()
         };
-        assert!(!take(&state, &Principal::default(), &same, now));
-        assert!(!take(&state, &Principal(Some("you".into())), &same, now));
+        assert!(!take(&state, &Identity::default(), &same, now));
+        assert!(!take(&state, &Identity::named("you"), &same, now));
         assert!(!take(&state, &me, &call(r#""arguments":{"x":1}"#), now));
         assert!(!take(&state, &me, &call(r#""uri":"x""#), now));
         let other = call(r#""arguments":{"x":"\ud800","y":[1e999]}"#);
@@ -185,7 +185,7 @@ mod tests {
             sealed(&rounds, now + LONGEST_ANSWER);
         }
         let round = Round {
-            principal: Principal::default(),
+            principal: Identity::default(),
             call: rounds.fingerprint(&call(r#""uri":"x""#)),
             until: now,
             waits: Waits::Nothing,

@@ -8,15 +8,15 @@ use std::{
 use memchr::memmem;
 
 use crate::{
+    identity::Identity,
     jsonrpc::{Message, decode_string, elements, find_member},
     protocol::header::annotation::{MirroredParameter, parameters_of},
-    relay::Principal,
 };
 
 /// Most tools remembered; with more the earlier ones are forgotten, and their headers not checked.
 const MAX_TOOLS: usize = 10_000;
 
-type Known = HashMap<(Principal, String), Arc<[MirroredParameter]>>;
+type Known = HashMap<(Identity, String), Arc<[MirroredParameter]>>;
 
 /// See the module. Principals may see different lists.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Schemas(Mutex<Known>);
 
 impl Schemas {
     /// Remembers a page of tools. A list without an annotation is not parsed, unless one had one.
-    pub(super) fn learn(&self, principal: &Principal, response: &Message) {
+    pub(super) fn learn(&self, principal: &Identity, response: &Message) {
         let Some(result) = response.result() else { return };
         let text = response.bytes();
         let mut known = self.lock();
@@ -51,7 +51,7 @@ impl Schemas {
     }
 
     /// What is mirrored of this tool's arguments.
-    pub(super) fn of(&self, principal: &Principal, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+    pub(super) fn of(&self, principal: &Identity, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         let known = self.lock();
         if known.is_empty() {
             return None;
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn annotated_tools_are_known_to_those_who_saw_them() {
         let schemas = Schemas::default();
-        let (one, two) = (Principal::default(), Principal(Some("two".into())));
+        let (one, two) = (Identity::default(), Identity::named("two"));
         schemas.learn(&one, &page("t", MIRRORED));
         assert_eq!(schemas.of(&one, "t").unwrap()[0].header, "Mcp-Param-A");
         assert!(schemas.of(&two, "t").is_none() && schemas.of(&one, "u").is_none());
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn an_annotation_that_has_gone_is_forgotten() {
         let schemas = Schemas::default();
-        let anybody = Principal::default();
+        let anybody = Identity::default();
         schemas.learn(&anybody, &page("t", MIRRORED));
         schemas.learn(&anybody, &page("u", r#"{"type":"string"}"#));
         assert!(schemas.of(&anybody, "t").is_some());

@@ -21,7 +21,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::{
-    Backend, Cause, Client, Connection, Leases, Limits, OpenError, OpenServer, Outbox, ServerSource,
+    Backend, Cause, Client, Connection, Keep, Leases, Limits, OpenError, OpenServer, Outbox,
+    ServerSource,
 };
 use crate::{era::Era, jsonrpc::ErrorBody};
 
@@ -84,7 +85,7 @@ impl Dedicated {
         nursery: Arc<dyn Nursery>,
         limits: Limits,
         revives: bool,
-        keeps: bool,
+        keeps: Keep,
     ) -> Self {
         let source = Launcher { nursery: Arc::clone(&nursery), limits };
         let leases = Leases::new(Arc::new(source), limits.silence, keeps);

@@ -20,10 +20,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use self::server::Server;
-use super::{Backend, Client, Connection, OpenError, Principal, crossing::Hosted};
+use super::{Backend, Client, Connection, OpenError, crossing::Hosted};
 use crate::{
     era::{Era, modern_to_legacy::Filter},
     host::{Caller, Change, Host, Made, Opening, ServerId},
+    identity::Identity,
     jsonrpc::{Message, escape},
 };
 
@@ -162,7 +163,7 @@ impl Embedded {
     /// that has one.
     async fn open_modern(
         self: &Arc<Self>,
-        principal: Principal,
+        principal: Identity,
         request: Message,
         caller: Arc<Caller>,
     ) -> Result<Arc<dyn Connection>, OpenError> {

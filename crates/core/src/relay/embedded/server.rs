@@ -15,9 +15,10 @@ use crate::{
         modern_to_legacy::{Filter, SUBSCRIPTION_ID},
     },
     host::{Caller, Delivery, Host, ServerId},
+    identity::Identity,
     jsonrpc::{Edit, IdKey, Kind, Message, Span},
     protocol::{List, Method, header::annotation::MirroredParameter},
-    relay::{Connection, Outgoing, Principal, Reply, Sink, reply::write},
+    relay::{Connection, Outgoing, Reply, Sink, reply::write},
 };
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
@@ -45,7 +46,7 @@ pub(super) struct Server {
 
 /// A modern request that has a server to itself.
 struct Asked {
-    principal: Principal,
+    principal: Identity,
     /// What the proxy itself says comes with it, too.
     caller: Arc<Caller>,
     /// Its result lists tools.
@@ -99,7 +100,7 @@ impl Server {
     pub(super) fn with_request(
         mut self,
         request: &Message,
-        principal: Principal,
+        principal: Identity,
         caller: Arc<Caller>,
     ) -> Self {
         let lists_tools = Method::of(&request.method()) == Method::List(List::Tools);

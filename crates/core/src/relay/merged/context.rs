@@ -6,7 +6,7 @@ use super::{
     seal::Seal,
     server::Server,
 };
-use crate::{jsonrpc::escape, relay::Principal};
+use crate::{identity::Identity, jsonrpc::escape};
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -14,19 +14,16 @@ pub(super) struct Context<'a> {
     pub(super) seal: &'a Seal,
     /// What tells endpoints apart.
     pub(super) endpoint: &'a str,
-    pub(super) principal: &'a Principal,
+    pub(super) principal: &'a Identity,
 }
 
 impl Context<'_> {
     fn of(&self, purpose: &[u8]) -> Vec<u8> {
         let mut context = Vec::with_capacity(64);
-        for part in [purpose, self.endpoint.as_bytes()] {
+        let (kind, issuer, subject) = self.principal.key();
+        for part in [purpose, self.endpoint.as_bytes(), &[kind], issuer, subject] {
             context.extend_from_slice(&(part.len() as u64).to_le_bytes());
             context.extend_from_slice(part);
-        }
-        if let Some(authorization) = &self.principal.0 {
-            context.push(1);
-            context.extend_from_slice(authorization);
         }
         context
     }

@@ -3,17 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Merged, asked::Questions, context::Context, returned::Returned, server::Server};
-use crate::relay::{Principal, Sink};
+use crate::{identity::Identity, relay::Sink};
 
 /// See the module.
 pub(super) struct Party {
     pub(super) merged: Arc<Merged>,
-    pub(super) principal: Principal,
+    pub(super) principal: Identity,
     questions: Mutex<Questions>,
 }
 
 impl Party {
-    pub(super) fn new(merged: Arc<Merged>, principal: Principal) -> Arc<Self> {
+    pub(super) fn new(merged: Arc<Merged>, principal: Identity) -> Arc<Self> {
         Arc::new(Self { merged, principal, questions: Mutex::default() })
     }
 

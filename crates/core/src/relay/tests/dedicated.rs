@@ -102,7 +102,8 @@ async fn open(
     limits: Limits,
 ) -> (Arc<Source>, Arc<dyn Connection>) {
     let source = Arc::<Source>::default();
-    let dedicated = Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true, false);
+    let dedicated =
+        Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true, Keep::Nothing);
     let client = Client { unsolicited, ..Client::default() };
     let Ok(connection) = dedicated.open(client).await else { panic!("no connection") };
     (source, connection)
@@ -229,7 +230,8 @@ fn modern(method: &str, params: &Value) -> Value {
 /// The connection of one request of 2026-07-28, with a server to itself, and what it is of.
 async fn leased(limits: Limits) -> (Arc<Source>, Arc<dyn Connection>, Dedicated) {
     let source = Arc::<Source>::default();
-    let dedicated = Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true, true);
+    let dedicated =
+        Dedicated::new(Arc::new(Shelf(Arc::clone(&source))), limits, true, Keep::Everything);
     let client = Client { era: Era::Modern, ..Client::default() };
     let Ok(connection) = dedicated.open(client).await else { panic!("no connection") };
     (source, connection, dedicated)
@@ -345,7 +347,7 @@ impl Slot for Empty {
 #[tokio::test(start_paused = true)]
 async fn every_client_is_told_why_there_is_no_server() {
     for method in ["server/discover", "subscriptions/listen", "tools/call", "tools/list"] {
-        let dedicated = Dedicated::new(Arc::new(Empty), Limits::default(), true, true);
+        let dedicated = Dedicated::new(Arc::new(Empty), Limits::default(), true, Keep::Everything);
         let client = Client { era: Era::Modern, ..Client::default() };
         let Ok(connection) = dedicated.open(client).await else { panic!("no connection") };
         let sink = Arc::<Kept>::default();

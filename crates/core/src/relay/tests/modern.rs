@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::era::{Era, modern_server::Discovery};
+use crate::identity::Identity;
 
 /// Params of requests, without the envelope that every one must have.
 fn bare(request: &Value) -> Value {
@@ -559,7 +560,7 @@ async fn errors_of_the_newer_era_are_told_in_words_of_the_older() {
 async fn what_callers_mirror_is_known_to_those_who_saw_the_tools() {
     let upstream = modern();
     let of = |principal: &'static str| {
-        let principal = Principal(Some(principal.into()));
+        let principal = Identity::named(principal);
         let client = Client { era: Era::Modern, principal, ..Client::default() };
         upstream.shared.open(client).now_or_never().expect("no wait").expect("an upstream")
     };

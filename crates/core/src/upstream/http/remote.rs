@@ -28,10 +28,11 @@ use crate::{
     config::{PingConfig, RemoteConfig, RemoteTransport, UpstreamProtocol},
     era::Era,
     error::Error,
+    identity::Identity,
     jsonrpc::ErrorBody,
     relay::{
-        Backend, Client, Connection, Leases, Limits, OpenError, OpenServer, Principal,
-        ServerSource, Sink,
+        Backend, Client, Connection, Keep, Leases, Limits, OpenError, OpenServer, ServerSource,
+        Sink,
     },
 };
 
@@ -122,7 +123,7 @@ pub(super) enum Way {
 #[derive(Clone)]
 pub(super) struct Visitor {
     pub(super) era: Era,
-    principal: Principal,
+    principal: Identity,
     unsolicited: Option<Arc<dyn Sink>>,
 }
 
@@ -148,7 +149,7 @@ impl Remote {
         });
         let sessions = Sessions(Arc::clone(&shared));
         Ok(Self(Arc::new(Inner {
-            leases: Leases::new(Arc::new(sessions), shared.limits.silence, true),
+            leases: Leases::new(Arc::new(sessions), shared.limits.silence, Keep::Everything),
             shared,
             protocol: if only_sse { UpstreamProtocol::Legacy } else { config.protocol },
             known: Mutex::default(),

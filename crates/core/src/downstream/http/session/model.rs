@@ -16,6 +16,7 @@ use super::{Encoding, Events, Reading, Registry, Session, Step, Stream, Unresume
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
+    identity::Identity,
     relay::{Outgoing, Reader as _, Sink as _},
     runtime::seats::Seats,
 };
@@ -250,7 +251,11 @@ pub(super) fn open(session: &Arc<Session>, responses: usize) -> (Arc<Stream>, Bo
 /// A session that keeps its events, in a registry.
 pub(super) fn session(max_events: usize, max_bytes: usize) -> (Registry, Arc<Session>) {
     let registry = Registry::default();
-    let session = registry.create(Events::Kept(EventStoreConfig { max_events, max_bytes }), None);
+    let session = registry.create(
+        Identity::default(),
+        Events::Kept(EventStoreConfig { max_events, max_bytes }),
+        None,
+    );
     registry.insert(Arc::clone(&session), Seats::new(None).take(1).unwrap());
     (registry, session)
 }

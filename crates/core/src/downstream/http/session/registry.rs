@@ -18,6 +18,7 @@ use super::{EventStore, Reading, Stream, Unresumed};
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
+    identity::Identity,
     jsonrpc::{Frame, Pieces},
     relay::Connection,
     runtime::lock::{Mutex, MutexGuard},
@@ -89,8 +90,13 @@ impl Registry {
     }
 
     /// A new session that nobody can find yet, with at most so many calls at a time.
-    pub(crate) fn create(&self, events: Events, max_in_flight: Option<usize>) -> Arc<Session> {
-        Arc::new(Session::new(events, max_in_flight, self.epoch))
+    pub(crate) fn create(
+        &self,
+        owner: Identity,
+        events: Events,
+        max_in_flight: Option<usize>,
+    ) -> Arc<Session> {
+        Arc::new(Session::new(owner, events, max_in_flight, self.epoch))
     }
 
     /// Makes the session known under its id; its seat is free again when it is removed.
@@ -171,6 +177,7 @@ fn parse_id(text: &str) -> Option<Uuid> {
 #[derive(Debug)]
 pub(crate) struct Session {
     id: Uuid,
+    owner: Identity,
     epoch: Instant,
     attached: AtomicUsize,
     last_used: AtomicU64,
@@ -195,7 +202,7 @@ const DOUBT: Duration = Duration::from_mins(1);
 const STANDALONE: u64 = 0;
 
 impl Session {
-    fn new(events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
+    fn new(owner: Identity, events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
         let store = match events {
             Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
             Events::Forgotten | Events::StoredOutside => None,
@@ -205,6 +212,7 @@ impl Session {
         let id = Uuid::new_v4();
         Self {
             id,
+            owner,
             epoch,
             attached: AtomicUsize::new(0),
             last_used: AtomicU64::new(epoch.elapsed().as_millis().try_into().unwrap_or(u64::MAX)),
@@ -222,6 +230,11 @@ impl Session {
 
     pub(crate) fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// Who opened it, and may use it.
+    pub(crate) fn owner(&self) -> &Identity {
+        &self.owner
     }
 
     /// The stream of messages that answer nothing.

@@ -5,8 +5,7 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use http::{HeaderMap, StatusCode};
 
 use super::{
     exchange::Closing,
@@ -19,7 +18,7 @@ use crate::{
     downstream::http::{
         gate::Step,
         guarded::Phase,
-        header::{API_KEY, PROTOCOL_VERSION, text},
+        header::{PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
         response::{Response, empty_text, json_runs},
@@ -28,6 +27,7 @@ use crate::{
         Era,
         classify::{Posted, PostedKind, classify, classify_batch, validate},
     },
+    identity::Identity,
     jsonrpc::{Body, Kind, Message, find_member},
     protocol::{
         MODERN,
@@ -36,7 +36,7 @@ use crate::{
             mirror::{check_parameters, mirrored_name},
         },
     },
-    relay::{Client, Principal, Sink},
+    relay::{Client, Sink},
 };
 
 /// What a body turns out to be.
@@ -88,7 +88,7 @@ impl Mount {
         incoming: &Head,
         message: Message,
     ) -> Result<Response, Rejection> {
-        let (headers, caller) = (incoming.headers(), incoming.body());
+        let (headers, caller) = (incoming.headers(), &incoming.body().caller);
         if !is_json(headers) {
             return Ok(self.refuse(&Refused::media_type(message.id())));
         }
@@ -99,7 +99,7 @@ impl Mount {
         }
         let client = Client {
             era: Era::Modern,
-            principal: principal(headers),
+            principal: self.principal(incoming),
             caller: caller.clone(),
             request: Some(message.clone()),
             ..Client::default()
@@ -151,6 +151,15 @@ impl Mount {
             _ = begun => {}
             () = ended => {}
         }
+    }
+
+    /// Whom a request acts for. A host that tells callers apart has the only say.
+    fn principal(&self, incoming: &Head) -> Identity {
+        let identity = incoming.body().identity.clone();
+        if self.common.authenticates() {
+            return identity;
+        }
+        identity.or_presented(incoming.headers())
     }
 
     /// The response with what comes back: JSON if that is the answer and comes in time.
@@ -211,17 +220,4 @@ fn posted<'a>(message: &'a Message, method: &'a str) -> Posted<'a> {
         claims_version: message.claims_version(),
         name: None,
     }
-}
-
-/// Requests that present the same are of the same principal; those that present nothing are
-/// everybody's.
-fn principal(headers: &HeaderMap) -> Principal {
-    let (authorization, key) = (headers.get_all(AUTHORIZATION), headers.get_all(API_KEY));
-    let mut presented = BytesMut::new();
-    for value in authorization.iter().chain(key.iter()) {
-        presented.extend_from_slice(value.as_bytes());
-        presented.extend_from_slice(b"\0");
-    }
-    let presented: Bytes = presented.freeze();
-    Principal(Some(presented).filter(|presented| !presented.is_empty()))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 
 use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted};
@@ -15,45 +15,51 @@ use crate::{
         header::{PROTOCOL_VERSION, session_id, text},
         mount::Mount,
         reject::Rejection,
+        requester::Requester,
         response::{Response, empty_text},
     },
     era::Era,
-    host::Caller,
+    identity::Denial,
     jsonrpc::{Body, Invalid, Kind, MAX_BATCH, Message, split},
     protocol::{Method, primes_streams},
-    relay::{Client, Principal, Sink, requested_version},
+    relay::{Client, Sink, requested_version},
 };
 
-/// A request without its body, and what is kept of it for a host.
-pub(super) type Head = Request<Option<Arc<Caller>>>;
+/// A request without its body, and who sends it.
+pub(super) type Head = Request<Requester>;
 
 impl Mount {
     /// `POST` to the stream endpoint.
     pub(in crate::downstream::http) async fn post(
         self: &Arc<Self>,
-        request: Request<Incoming>,
-        caller: Option<Arc<Caller>>,
+        mut head: Parts,
+        body: Incoming,
+        requester: Requester,
     ) -> Result<Response, Rejection> {
-        let (head, body) = request.into_parts();
-        let headers = &head.headers;
-        let named = session_id(headers).filter(|_| !self.stateless);
+        if let Some(rejection) = body::refused(&body, self.common.body_limits) {
+            body::discard(body);
+            return Err(rejection);
+        }
+        let named = session_id(&head.headers).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let attachment = named.map(|id| self.registry.attach(id));
+        let Requester { identity, caller } = requester;
+        let session = attachment.as_ref().and_then(|known| Some(known.as_ref()?.session()));
+        let visited = session.and_then(|known| Some((&**known.connection()?, known.owner())));
+        let identity = match self.common.admit(&mut head, visited, identity).await {
+            Ok(identity) => identity,
+            Err(denial) => return self.denied_post(denial, body).await,
+        };
+        // Somebody else's session is none.
+        let own = |known: &Attachment| *known.session().owner() == identity;
+        let attachment = attachment.map(|attachment| attachment.filter(own));
         let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // What came is no message; who hears of requests hears of this one all the same.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
-        let server = attachment
-            .as_ref()
-            .and_then(|attachment| attachment.as_ref()?.session().connection()?.server());
-        if let Err(refused) =
-            self.common.authenticate(caller.as_ref(), server, body_id(&body)).await
-        {
-            return Ok(*refused);
-        }
-        let incoming = Request::from_parts(head, caller);
+        let incoming = Request::from_parts(head, Requester { identity, caller });
         check_coding(incoming.headers())?;
         let body = match self.modern_message(incoming.headers(), body) {
             Sorted::Legacy(body) => body,
@@ -85,13 +91,23 @@ impl Mount {
         }
     }
 
+    /// A refusal answers the id of its request, and comes after what is wrong with the body's size.
+    async fn denied_post(&self, denial: Denial, body: Incoming) -> Result<Response, Rejection> {
+        let body = match body::skim(body, self.common.body_limits).await {
+            Ok(body) => body.map(parse),
+            Err(Unread::Rejected(rejection)) => return Err(rejection),
+            Err(Unread::Aborted) => None,
+        };
+        Ok(self.common.denied(denial, body.as_ref().map_or(b"null", body_id)))
+    }
+
     async fn post_to_session(
         self: &Arc<Self>,
         incoming: &Head,
         attachment: Attachment,
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
-        let (headers, caller) = (incoming.headers(), incoming.body().as_ref());
+        let (headers, caller) = (incoming.headers(), incoming.body().caller.as_ref());
         let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, body)?;
         if messages.iter().any(is_initialize) {
@@ -129,7 +145,7 @@ impl Mount {
         incoming: &Head,
         message: Message,
     ) -> Result<Response, Rejection> {
-        let (headers, caller) = (incoming.headers(), incoming.body());
+        let (headers, caller) = (incoming.headers(), &incoming.body().caller);
         let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, Ok(Body::One(message)))?;
         if messages.iter().any(|message| message.bytes().len() > MAX_INITIALIZE) {
@@ -137,7 +153,8 @@ impl Mount {
         }
         let messages = self.common.all_traced(headers, messages);
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
-        let session = self.registry.create(self.events, self.max_in_flight);
+        let owner = incoming.body().identity.clone();
+        let session = self.registry.create(owner, self.events, self.max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let (calls, bytes) = requests(&messages);
@@ -145,7 +162,7 @@ impl Mount {
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             era: Era::Legacy,
-            principal: Principal::default(),
+            principal: session.owner().clone(),
             request: None,
             unsolicited: Some(unsolicited),
             session: Some(session.id().to_string()),
@@ -179,7 +196,7 @@ impl Mount {
         incoming: &Head,
         body: Result<Body, Rejection>,
     ) -> Result<Response, Rejection> {
-        let (headers, caller) = (incoming.headers(), incoming.body());
+        let (headers, caller) = (incoming.headers(), &incoming.body().caller);
         let encoding = encoding(headers, self.encoding)?;
         let messages = acceptable(headers, body)?;
         let initializing = messages.iter().any(is_initialize);
@@ -194,7 +211,8 @@ impl Mount {
         if messages.is_empty() {
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let client = Client { caller: caller.clone(), ..Client::default() };
+        let principal = incoming.body().identity.clone();
+        let client = Client { principal, caller: caller.clone(), ..Client::default() };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
             Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),

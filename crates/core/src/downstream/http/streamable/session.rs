@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -14,9 +14,10 @@ use crate::{
         header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
         mount::Mount,
         reject::Rejection,
+        requester::Requester,
         response::{Response, empty_text},
     },
-    host::{Caller, Replay, Unreplayed},
+    host::{Replay, Unreplayed},
     relay::Reader as _,
     telemetry::console,
 };
@@ -31,19 +32,20 @@ impl Mount {
     /// `GET`: opens the standalone stream or resumes any.
     pub(in crate::downstream::http) async fn open_standalone(
         self: &Arc<Self>,
-        headers: &HeaderMap,
-        caller: Option<&Arc<Caller>>,
+        mut head: Parts,
+        requester: Requester,
     ) -> Result<Response, Rejection> {
         if self.stateless {
             return Err(Rejection::MethodNotAllowed("POST"));
         }
-        let Some(id) = session_id(headers) else {
+        let Some(id) = session_id(&head.headers).map(ToOwned::to_owned) else {
             return self.without_session_id("No sessionId");
         };
-        let attachment = match self.admitted(id, caller).await? {
+        let attachment = match self.admitted(&mut head, requester, &id).await? {
             Ok(attachment) => attachment,
             Err(refused) => return Ok(*refused),
         };
+        let headers = &head.headers;
         let last = text(headers, &LAST_EVENT_ID);
         if let Some(last) = last {
             let shown = last.get(..MAX_SHOWN).unwrap_or(last);
@@ -140,22 +142,22 @@ impl Mount {
     /// `DELETE`: ends the session.
     pub(in crate::downstream::http) async fn delete(
         &self,
-        headers: &HeaderMap,
-        caller: Option<&Arc<Caller>>,
+        mut head: Parts,
+        requester: Requester,
     ) -> Result<Response, Rejection> {
         console!("[mcp-proxy] received delete request");
         if self.stateless {
             return Err(Rejection::MethodNotAllowed("POST"));
         }
-        let Some(id) = session_id(headers) else {
+        let Some(id) = session_id(&head.headers).map(ToOwned::to_owned) else {
             return self.without_session_id("Invalid or missing sessionId");
         };
         console!("[mcp-proxy] received delete request for session {id}");
-        let attachment = match self.admitted(id, caller).await? {
+        let attachment = match self.admitted(&mut head, requester, &id).await? {
             Ok(attachment) => attachment,
             Err(refused) => return Ok(*refused),
         };
-        check_version(headers, attachment.session().connection())?;
+        check_version(&head.headers, attachment.session().connection())?;
         let session = self.registry.remove(attachment.session().id());
         session.ok_or(Rejection::UnknownSession)?.close();
         Ok(empty_text(StatusCode::OK))
@@ -171,14 +173,17 @@ impl Mount {
     /// The session, for a caller that may use it. Whether it exists is told to nobody else.
     async fn admitted(
         &self,
+        head: &mut Parts,
+        requester: Requester,
         id: &str,
-        caller: Option<&Arc<Caller>>,
     ) -> Result<Result<Attachment, Box<Response>>, Rejection> {
         let attachment = self.registry.attach(id);
-        if let Err(refused) = self.common.authenticate(caller, None, b"null").await {
-            return Ok(Err(refused));
-        }
-        attachment.map(Ok).ok_or(Rejection::UnknownSession)
+        let identity = match self.common.admit(head, None, requester.identity).await {
+            Ok(identity) => identity,
+            Err(denial) => return Ok(Err(Box::new(self.common.denied(denial, b"null")))),
+        };
+        let own = attachment.filter(|known| *known.session().owner() == identity);
+        own.map(Ok).ok_or(Rejection::UnknownSession)
     }
 }
 

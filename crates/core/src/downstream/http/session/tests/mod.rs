@@ -11,7 +11,9 @@ use std::{
 };
 
 use super::{model::*, *};
-use crate::{codec::event_stream::EventId, relay::Sink as _, runtime::seats::Seats};
+use crate::{
+    codec::event_stream::EventId, identity::Identity, relay::Sink as _, runtime::seats::Seats,
+};
 
 /// The data of the events that can be read now.
 fn data(body: &Body) -> Vec<String> {

@@ -10,8 +10,9 @@ const LOOK: Duration = Duration::from_mins(1);
 
 fn reaped(sessions: usize) -> (Arc<Registry>, Vec<Arc<Session>>) {
     let registry = Arc::new(Registry::default());
-    let sessions: Vec<_> =
-        (0..sessions).map(|_| registry.create(Events::Forgotten, None)).collect();
+    let sessions: Vec<_> = (0..sessions)
+        .map(|_| registry.create(Identity::default(), Events::Forgotten, None))
+        .collect();
     for session in &sessions {
         registry.insert(Arc::clone(session), Seats::new(None).take(1).unwrap());
     }
@@ -55,7 +56,7 @@ async fn each_use_begins_the_time_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_short_time_is_kept_too() {
     let registry = Arc::new(Registry::default());
-    let session = registry.create(Events::Forgotten, None);
+    let session = registry.create(Identity::default(), Events::Forgotten, None);
     registry.insert(Arc::clone(&session), Seats::new(None).take(1).unwrap());
     tokio::spawn(reap(Arc::clone(&registry), Duration::from_millis(5)));
     sleep(Duration::from_millis(20)).await;

@@ -1,0 +1,43 @@
+//! The embedding program's own way of telling its callers apart.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::{BoxFuture, ready};
+use http::request::Parts;
+
+use super::{Authenticator, Denial, Identity, Person};
+use crate::host::{Caller, Host, Refusal, Visited};
+
+/// The issuer of the subjects that a callback names.
+const ISSUER: &str = "authenticate";
+
+/// See the module. Asks about requests whose head the port has kept (a [`Caller`] among the
+/// extensions); a session that they name is there, too ([`Visited`]).
+pub(crate) struct Callback(Arc<dyn Host>);
+
+impl Callback {
+    /// The callback of this host, if it has one.
+    pub(crate) fn of(host: &Arc<dyn Host>) -> Option<Self> {
+        host.authenticates().then(|| Self(Arc::clone(host)))
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Callback").finish()
+    }
+}
+
+impl Authenticator for Callback {
+    fn authenticate<'a>(&'a self, head: &'a Parts) -> BoxFuture<'a, Result<Identity, Denial>> {
+        let Some(caller) = head.extensions.get::<Arc<Caller>>() else {
+            return Box::pin(ready(Err(Denial::Host(Refusal::Unusable))));
+        };
+        let answer = self.0.authenticate(caller, head.extensions.get::<Visited>());
+        Box::pin(async move {
+            let subject = answer.await.map_err(Denial::Host)?;
+            Ok(subject
+                .map_or_else(Identity::default, |subject| Person::new(ISSUER, subject).into()))
+        })
+    }
+}
