@@ -75,7 +75,10 @@ test("DELETE closes a server once and its session is unknown afterwards", async 
   assert.equal((await remove()).status, 404);
   await until(() => calls.length === 2);
   assert.deepEqual(calls, ["onClose", "close"]);
-  assert.equal((await post(url, CALL, { headers: session })).status, 404);
+  assert.equal((await post(url, { ...INITIALIZE, method: "ping" }, { headers: session })).status, 404);
+  const again = await post(url, INITIALIZE, { headers: session });
+  assert.equal(again.status, 200);
+  assert.notEqual(again.headers.get("mcp-session-id"), session["mcp-session-id"]);
 });
 
 test("a server that closes itself ends its session", async (t) => {

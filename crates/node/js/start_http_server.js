@@ -132,8 +132,7 @@ class HTTPServer {
       this.#native.answer(question, await refusal(error));
       return;
     }
-    const denied = !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
-    if (denied) {
+    if (isDenied(result)) {
       const reason = typeof result?.error === "string" ? result.error : null;
       this.#native.answer(question, JSON.stringify({ denied: reason }));
       return;
@@ -169,6 +168,10 @@ class HTTPServer {
     this.#native.answer(question, answer);
   }
 }
+
+/** Whether the callback's result says that its caller may not go on. */
+const isDenied = (result) =>
+  !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
 
 const listenError = (text) => {
   const { message, properties } = JSON.parse(text);

@@ -43,6 +43,9 @@ const FIRST_PROBE: Duration = Duration::from_millis(100);
 /// How often it is looked for at last.
 const LAST_PROBE: Duration = Duration::from_secs(15);
 
+/// How long a custom route may be silent towards a client that has ended its side.
+const ROUTE_SILENCE: Duration = Duration::from_secs(2);
+
 /// What a connection is busy with; shared by its socket and its requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Phase(Arc<State>);
@@ -124,6 +127,15 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Waits until a route has been silent for so long that its client counts as gone.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let pause = ROUTE_SILENCE;
+        let begin = || Probe { pause, sleep: Box::pin(sleep(pause)) };
+        self.probe.get_or_insert_with(begin).sleep.as_mut().poll(context)
+    }
+}
+
 impl Body for Answer {
     type Data = Bytes;
     type Error = axum::Error;
@@ -133,11 +145,16 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
-        let is_open = polled.is_pending() && matches!(self.body, ResponseBody::Events(_));
-        if is_open && self.served.0.has_ended() {
-            return self.poll_probe(context).map(|comment| Some(Ok(comment)));
+        match &self.body {
+            ResponseBody::Other(_) if polled.is_ready() => {
+                self.probe = None;
+                polled
+            }
+            _ if polled.is_ready() || !self.served.0.has_ended() => polled,
+            ResponseBody::Events(_) => self.poll_probe(context).map(|comment| Some(Ok(comment))),
+            ResponseBody::Other(_) => self.poll_silence(context).map(|()| Some(Err(gone()))),
+            ResponseBody::Whole(_) => polled,
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -147,6 +164,10 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn gone() -> axum::Error {
+    axum::Error::new(io::Error::from(io::ErrorKind::ConnectionAborted))
 }
 
 impl Drop for Served {
