@@ -28,6 +28,7 @@ use crate::{
     identity::Identity,
     jsonrpc::{Code, ErrorBody},
     relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Shared, Unready},
+    runtime::seats::Seats,
     telemetry::console_error,
 };
 
@@ -45,6 +46,8 @@ pub(super) struct Pool {
     me: Weak<Self>,
     nursery: Nursery,
     config: UpstreamConfig,
+    /// Servers that were told to end, which takes a moment.
+    leaving: Arc<Seats>,
     state: Mutex<State>,
 }
 
@@ -105,7 +108,13 @@ impl ServerPool {
             ..config.clone()
         };
         let state = Mutex::default();
-        Self(Arc::new_cyclic(|me| Pool { me: Weak::clone(me), nursery, config, state }))
+        Self(Arc::new_cyclic(|me| Pool {
+            me: Weak::clone(me),
+            nursery,
+            config,
+            leaving: Seats::new(None),
+            state,
+        }))
     }
 
     /// Ends all servers and everything they have started, within `budget`.
@@ -205,9 +214,10 @@ impl Pool {
     }
 
     /// There are too many servers: those that wait for a request give way; what to wait for until
-    /// they have, if there are any.
+    /// they have, or those that leave already, if there are any.
     fn make_room(&self) -> Option<future::BoxFuture<'static, ()>> {
-        self.end_where(|kept| kept.holds == 0).then(|| self.nursery.room())
+        let ended = self.end_where(|kept| kept.holds == 0);
+        (ended || self.leaving.taken() > 0).then(|| self.nursery.room())
     }
 
     fn start(&self, state: &mut State) -> Result<(u64, Coming), ErrorBody> {
@@ -265,10 +275,11 @@ impl Pool {
         let running = self.lock().running.remove(&number).flatten();
         if let Some(running) = running {
             self.nursery.count_restarts(running.supervisor.shared().servers().restarts);
+            let leaving = self.leaving.take(1);
             self.nursery.spawn(async move {
                 let Running { supervisor, permit } = running;
                 supervisor.stop(STOP_AFTER_FAILURE).await;
-                drop(permit);
+                drop((permit, leaving));
             });
         }
     }

@@ -48,7 +48,13 @@ fn only_the_exact_key_is_let_in() {
     }
     let twice = request.clone().header("X-API-Key", "secret").and_header("X-API-Key", "secret");
     assert_challenged(&proxy.send(&twice));
-    assert_challenged(&proxy.send(&request.clone().header("Authorization", "Bearer secret")));
+    let bearer = |request: &Request, token: &str| {
+        proxy.send(&request.clone().and_header("Authorization", &format!("Bearer {token}")))
+    };
+    assert_challenged(&bearer(&request, "secre"));
+    assert_challenged(&bearer(&request.clone().header("X-API-Key", "wrong"), "secret"));
+    assert_eq!(bearer(&request, "secret").status, 200);
+    assert_eq!(bearer(&request.clone().header("X-API-Key", "secret"), "somebody").status, 200);
     assert_eq!(proxy.send(&request.header("x-api-key", "secret")).status, 200);
 }
 

@@ -153,6 +153,11 @@ impl Lease {
         self.server.close();
     }
 
+    /// What is there until the server has ended.
+    pub(super) fn server(&self) -> Weak<dyn Connection> {
+        Arc::downgrade(&self.server)
+    }
+
     fn shaken(&self, answer: Answer) {
         let response = match answer {
             Answer::Result(response) | Answer::Error(response) => Some(response),

@@ -116,6 +116,8 @@ struct State {
     /// Servers with a call, by their address.
     busy: HashMap<usize, Arc<Lease>>,
     idle: HashMap<Key, Waiting>,
+    /// Servers that were told to end.
+    leaving: Vec<Weak<dyn Connection>>,
     listeners: Vec<(Identity, Weak<dyn Sink>)>,
     sweeping: bool,
 }
@@ -170,7 +172,7 @@ impl Leases {
         let all: Vec<_> = busy.chain(idle).collect();
         drop(state);
         for lease in all {
-            lease.end();
+            self.dismiss(&lease);
         }
     }
 
@@ -206,7 +208,7 @@ impl Leases {
         let Some(lease) = state.busy.remove(&std::ptr::from_ref(lease).addr()) else { return };
         if !self.keeps.keeps_for(&key.principal) || !lease.is_usable() {
             drop(state);
-            return lease.end();
+            return self.dismiss(&lease);
         }
         let now = Instant::now();
         match state.idle.entry(key.clone()) {
@@ -218,13 +220,22 @@ impl Leases {
     }
 
     /// There are too many servers: those that wait for a call give way; what to wait for until they
-    /// have, if there are any.
+    /// have, or those that leave already, if there are any.
     pub(crate) fn make_room(&self) -> Option<BoxFuture<'static, ()>> {
         let idle: Vec<_> = mem::take(&mut self.lock().idle).into_values().flatten().collect();
         for (lease, _) in &idle {
-            lease.end();
+            self.dismiss(lease);
         }
-        (!idle.is_empty()).then(|| self.source.room())
+        let leaves = self.lock().leaving.iter().any(|server| server.strong_count() > 0);
+        leaves.then(|| self.source.room())
+    }
+
+    /// Ends a server, which needs a moment for it.
+    fn dismiss(&self, lease: &Lease) {
+        lease.end();
+        let leaving = &mut self.lock().leaving;
+        leaving.retain(|server| server.strong_count() > 0);
+        leaving.push(lease.server());
     }
 
     /// Passes a notification on to the subscriptions of a principal.
@@ -272,7 +283,7 @@ impl Leases {
         let sweeping = state.sweeping;
         drop(state);
         for lease in ended.into_iter().map(|(lease, _)| lease).chain(unusable) {
-            lease.end();
+            self.dismiss(&lease);
         }
         sweeping
     }
