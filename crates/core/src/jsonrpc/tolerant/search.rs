@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{broken::answer_id, mend::mend};
 use crate::jsonrpc::{
-    Code, ErrorBody, Message,
+    Code, ErrorBody, MAX_SERVER_BATCH, Message,
     json::{Scanner, SyntaxError},
 };
 
@@ -21,7 +21,8 @@ pub(crate) struct Found {
     pub(crate) unreadable: Option<SyntaxError>,
 }
 
-/// Looks for messages in a line of UTF-8. Takes time in proportion to its length.
+/// Looks for messages in a line of UTF-8. Takes time in proportion to its length. A line with more
+/// messages than a server may write in one is noise as a whole.
 pub(crate) fn search(line: &Bytes) -> Found {
     let mut found = Found::default();
     let (mut at, mut noise_from) = (0, 0);
@@ -36,6 +37,9 @@ pub(crate) fn search(line: &Bytes) -> Found {
                 at = start + length;
                 let object = line.slice(start..at);
                 if let Some(message) = found.take(&object) {
+                    if found.messages.len() == MAX_SERVER_BATCH {
+                        return Found { noise: vec![line.clone()], ..Found::default() };
+                    }
                     found.note(&line[noise_from..start], line);
                     found.messages.push(message);
                     noise_from = at;
