@@ -55,7 +55,7 @@ describe("installed from its tarballs", () => {
 
   test("the command answers --version", () => {
     for (const project of [linked, launched]) {
-      assert.equal(run("npx", ["--no-install", "mcp-proxy", "--version"], { cwd: project }).trim(), version);
+      assert.equal(run("npx", ["--no-install", "mcp-proxy", "--version"], { cwd: project }).split(/\r?\n/)[0], version);
     }
   });
 
@@ -82,7 +82,7 @@ describe("installed from its tarballs", () => {
 
     test(`${line} runs the command through the launcher`, () => {
       const launcher = join(launched, "node_modules/mcp-proxy/npm/mcp-proxy");
-      assert.equal(run(node, [launcher, "--version"], { shell: false }).trim(), version);
+      assert.equal(run(node, [launcher, "--version"], { shell: false }).split(/\r?\n/)[0], version);
     });
   }
 });

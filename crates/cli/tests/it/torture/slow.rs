@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::support::{DEADLINE, Launch, call, wait_for};
+use crate::support::{DEADLINE, Launch, wait_for};
 
 const LIMIT: Duration = Duration::from_millis(600);
 

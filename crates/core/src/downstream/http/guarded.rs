@@ -39,7 +39,7 @@ const IDLE: u8 = 2;
 /// Most bytes that are read while nobody asks for them, to see the end of the client's side.
 const MOST_AHEAD: usize = 512;
 /// When a client that has ended its side is first looked for again.
-const FIRST_PROBE: Duration = Duration::from_millis(100);
+const FIRST_PROBE: Duration = Duration::from_millis(10);
 /// How often it is looked for at last.
 const LAST_PROBE: Duration = Duration::from_secs(15);
 

@@ -57,7 +57,7 @@ fn read_all(session: &Session, first: Body) -> Vec<String> {
         match resume(session, last) {
             Ok(resumed) => body = Some(resumed),
             // The last event has come, and the stream is gone.
-            Err(error) => assert!(error == Unresumed::Unknown && read.texts.len() == EVENTS),
+            Err(error) => assert!(error == Unresumed::Over && read.texts.len() == EVENTS),
         }
     }
     read.texts

@@ -1,6 +1,6 @@
 //! The endpoint with servers whose parts the tests play.
 
-mod interleavings;
+mod histories;
 mod policy;
 mod scripted;
 
