@@ -88,9 +88,20 @@ pub(super) struct Served(Phase);
 
 impl Served {
     /// Lasts as long as the answer's body does.
-    pub(super) fn with(self, response: Response) -> http::Response<Answer> {
-        response.map(|body| Answer { body, probe: None, served: self })
+    pub(super) fn with(self, mut response: Response) -> http::Response<Answer> {
+        let is_standing = response.extensions_mut().remove::<Standing>().is_some();
+        response.map(|body| Answer { body, probe: None, is_standing, served: self })
     }
+}
+
+/// Marks a stream that answers no call.
+#[derive(Clone, Copy)]
+struct Standing;
+
+/// The response as one that nothing is owed on, so that the end of the client's side ends it.
+pub(super) fn standing(mut response: Response) -> Response {
+    response.extensions_mut().insert(Standing);
+    response
 }
 
 /// The body of an answer.
@@ -98,6 +109,7 @@ impl Served {
 pub(super) struct Answer {
     body: ResponseBody,
     probe: Option<Probe>,
+    is_standing: bool,
     served: Served,
 }
 
@@ -151,6 +163,7 @@ impl Body for Answer {
                 polled
             }
             _ if polled.is_ready() || !self.served.0.has_ended() => polled,
+            _ if self.is_standing => Poll::Ready(Some(Err(gone()))),
             ResponseBody::Events(_) => self.poll_probe(context).map(|comment| Some(Ok(comment))),
             ResponseBody::Other(_) => self.poll_silence(context).map(|()| Some(Err(gone()))),
             ResponseBody::Whole(_) => polled,

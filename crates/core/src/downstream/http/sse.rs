@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     body::{self, Unread, check_coding},
     gate::Step,
+    guarded::standing,
     header::text,
     held::Held,
     mount::Mount,
@@ -157,7 +158,7 @@ impl Mount {
         let session = SseSession { owner, stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(self.streamed(reading, closing))
+        Ok(standing(self.streamed(reading, closing)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.

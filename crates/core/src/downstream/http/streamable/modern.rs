@@ -17,7 +17,7 @@ use crate::{
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
         gate::Step,
-        guarded::Phase,
+        guarded::{Phase, standing},
         header::{PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
@@ -36,7 +36,7 @@ use crate::{
             mirror::{check_parameters, mirrored_name},
         },
     },
-    relay::{Client, Sink},
+    relay::{Client, LISTEN, Sink},
 };
 
 /// What a body turns out to be.
@@ -127,13 +127,15 @@ impl Mount {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
+        let is_subscription = message.method() == LISTEN;
         let (stream, reading) = Stream::new(Encoding::Lazy, 1).attached();
         let reply = self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
         self.await_answer(&stream, incoming.extensions().get()).await;
-        Ok(self.answer_modern(&stream, reading, closing))
+        let response = self.answer_modern(&stream, reading, closing);
+        Ok(if is_subscription { standing(response) } else { response })
     }
 
     /// Waits for what decides the head of the response. The end of the client's side may be that of

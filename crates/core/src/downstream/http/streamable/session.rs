@@ -11,6 +11,7 @@ use crate::{
     codec::event_stream::EventId,
     downstream::http::session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
     downstream::http::{
+        guarded::standing,
         header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
         mount::Mount,
         reject::Rejection,
@@ -80,7 +81,10 @@ impl Mount {
         attachment: Attachment,
     ) -> Result<Response, Rejection> {
         match resumed {
-            Ok(reading) => Ok(self.stream_response(reading, attachment.session().id(), attachment)),
+            Ok(reading) => {
+                let id = attachment.session().id();
+                Ok(standing(self.stream_response(reading, id, attachment)))
+            }
             Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
             Err(Unresumed::Taken) => Err(Rejection::Conflict(STREAM_TAKEN)),
             Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
