@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CALL, INITIALIZE, openSession, post, serve, serverV2, until } from "./support.mjs";
+import { INITIALIZE, openSession, post, serve, serverV2, until } from "./support.mjs";
 
 test("a server whose connect waits for its client gets initialize at once", async (t) => {
   const order = [];
