@@ -11,6 +11,7 @@ mod lines;
 mod negotiation;
 mod nursery;
 mod outlook;
+mod own_variables;
 mod pool;
 mod process;
 mod program;

@@ -1,6 +1,6 @@
 //! One child process: started in a group of its own, stopped with everything it has started.
 
-use std::{ffi::OsString, io, process::ExitStatus, time::Duration};
+use std::{io, process::ExitStatus, time::Duration};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::{
@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     guard::{Guard, Watch},
+    own_variables::own_variables,
     stderr::{Tail, pass_through},
 };
 use crate::{
@@ -24,9 +25,6 @@ use crate::{
 
 /// How long a child may take to notice the end of its input before it is signalled.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
-
-/// What the names of the proxy's own variables begin with.
-const PREFIX: &[u8] = b"MCP_PROXY_";
 
 /// Size of the child's pipes: with the 64 KiB that Linux gives, a message of 1 MiB takes the child
 /// and the proxy sixteen turns.
@@ -196,15 +194,6 @@ fn command(config: &CommandConfig) -> Command {
     let piped = std::process::Stdio::piped;
     command.stdin(piped()).stdout(piped()).stderr(piped());
     command
-}
-
-/// The proxy's own settings, some of which are secrets, are not for programs that it starts.
-fn own_variables() -> impl Iterator<Item = OsString> {
-    let is_own = |name: &OsString| {
-        let bytes = name.as_encoded_bytes();
-        bytes.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
-    };
-    std::env::vars_os().map(|(name, _)| name).filter(move |name| is_own(name))
 }
 
 fn direct(config: &CommandConfig) -> Command {

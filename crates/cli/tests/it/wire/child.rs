@@ -60,17 +60,23 @@ fn python_that_writes_nothing_is_told_of_its_buffer() {
 
 #[test]
 fn the_proxys_own_variables_are_not_inherited() {
+    // Each is read as `--debug`, or might be by another release.
+    const SPELLINGS: [&str; 4] =
+        ["MCP_PROXY_DEBUG", "mcp_proxy_debug", "MCP_PROXYDEBUG", "Mcp_Proxy_quiet"];
     let program = fixture().display().to_string();
     let start = |flags: &[&str]| {
         let launch = Launch::of(&[&program, "args"]).flags(flags).env("WIRE_TEST", "some value");
-        let proxy = launch.env("MCP_PROXY_DEBUG", "false").env("mcp_proxy_quiet", "1").start();
+        let launch = SPELLINGS.iter().fold(launch, |launch, name| launch.env(name, "false"));
+        let proxy = launch.start();
         let answer = proxy.session().call("1", "process", "{}");
         let answer: Value = serde_json::from_str(&answer).expect("a message");
         answer["result"]["structuredContent"]["env"].clone()
     };
     let inherited = start(&[]);
     assert_eq!(inherited["WIRE_TEST"], "some value");
-    assert_eq!(inherited["MCP_PROXY_DEBUG"], Value::Null);
+    for name in SPELLINGS {
+        assert_eq!(inherited[name], Value::Null, "{name}");
+    }
     let given = start(&["--env", "MCP_PROXY_DEBUG=for the server"]);
     assert_eq!(given["MCP_PROXY_DEBUG"], "for the server");
 }

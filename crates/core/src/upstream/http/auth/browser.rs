@@ -1,6 +1,6 @@
 //! Opening a browser. There may be none, so the URL is printed first, whatever comes of this.
 
-use std::{ffi::OsStr, process::Stdio};
+use std::process::Stdio;
 
 use reqwest::Url;
 use tokio::process::{Child, Command};
@@ -8,6 +8,7 @@ use tokio::process::{Child, Command};
 use crate::{
     runtime::orphans::{Own, own},
     telemetry::console_error,
+    upstream::own_variables::own_variables,
 };
 
 /// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads
@@ -19,8 +20,7 @@ pub(super) fn open(url: &Url) {
         let mut command = Command::new(program);
         command.args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // The proxy's own settings, secrets among them, are none of its business.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
+        for name in own_variables() {
             command.env_remove(name);
         }
         // A signal to the proxy's group is not for the browser.
@@ -35,12 +35,6 @@ pub(super) fn open(url: &Url) {
         }
     }
     say_that_none_opened();
-}
-
-/// Whether a variable is one of the proxy's, in any of the spellings that are read.
-fn is_ours(name: &OsStr) -> bool {
-    let name = name.to_string_lossy().replace('_', "").to_ascii_uppercase();
-    name.starts_with("MCPPROXY")
 }
 
 async fn watch(mut child: Child, _own: Own) {
