@@ -1,7 +1,5 @@
 //! Who grants access to a server: RFC 9728 and RFC 8414 documents, and what stands in for them.
 
-use std::net::Ipv4Addr;
-
 use http::{Method, header::LOCATION};
 use reqwest::{Response, Url};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -9,6 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{challenge::Challenge, reach::Reach};
 use crate::{
     config::{OAuthConfig, ResourceParameter},
+    identity::well_known::{PROTECTED_RESOURCE, is_safe, root},
     upstream::http::{
         client::same_origin,
         fault::{chain, excerpt, without_mark},
@@ -19,7 +18,6 @@ use crate::{
 const MAX_DOCUMENT: usize = 256 * 1024;
 /// Redirects of a document that are followed, all within its origin.
 const MAX_REDIRECTS: usize = 5;
-const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
 const OPENID: &str = "openid-configuration";
 
@@ -197,14 +195,6 @@ fn well_known(url: &Url, name: &str) -> Url {
     place
 }
 
-fn root(url: &Url) -> Url {
-    let mut root = url.clone();
-    root.set_path("/");
-    root.set_query(None);
-    root.set_fragment(None);
-    root
-}
-
 /// Whether a resource is the one at `url`, or one that holds it.
 fn covers(resource: &str, url: &Url) -> bool {
     let Ok(resource) = resource.parse::<Url>() else { return false };
@@ -250,16 +240,6 @@ fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<Authorizati
         ));
     }
     Ok(server)
-}
-
-/// HTTPS, or a machine that is this one.
-pub(super) fn is_safe(url: &Url) -> bool {
-    let is_loopback = |host: &str| {
-        let address = host.parse::<Ipv4Addr>();
-        matches!(host, "localhost" | "[::1]") || address.is_ok_and(|address| address.is_loopback())
-    };
-    let loopback = url.host_str().is_some_and(is_loopback);
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
 /// A JSON document; none if it is not there.
@@ -309,27 +289,6 @@ mod tests {
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn only_addresses_of_this_machine_do_without_tls() {
-        for safe in [
-            "https://h",
-            "http://127.0.0.1:1",
-            "http://127.9.9.9",
-            "http://[::1]/",
-            "http://localhost",
-        ] {
-            assert!(is_safe(&url(safe)), "{safe}");
-        }
-        for unsafe_one in [
-            "http://h",
-            "http://127.example.com",
-            "http://localhost.example.com",
-            "ftp://localhost",
-        ] {
-            assert!(!is_safe(&url(unsafe_one)), "{unsafe_one}");
-        }
     }
 
     #[test]

@@ -6,13 +6,8 @@ use std::{fs, path::Path};
 
 use reqwest::Url;
 
-use super::{
-    discovery::{Grantor, is_safe},
-    grant::TokenEndpoint,
-    store::Grant,
-    token::Refusal,
-};
-use crate::config::IdentityProvider;
+use super::{discovery::Grantor, grant::TokenEndpoint, store::Grant, token::Refusal};
+use crate::{config::IdentityProvider, identity::well_known::is_safe};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";

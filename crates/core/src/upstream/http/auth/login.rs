@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::{
     callback::Callback,
-    discovery::{AuthorizationServer, is_safe},
+    discovery::AuthorizationServer,
     grant,
     keys::fill,
     store::{Kept, Registered, now},
 };
-use crate::upstream::http::fault::excerpt;
+use crate::{identity::well_known::is_safe, upstream::http::fault::excerpt};
 
 /// Age up to which a tab that another process has opened may still lead here.
 const LIFE_OF_A_TAB: Duration = Duration::from_mins(10);
