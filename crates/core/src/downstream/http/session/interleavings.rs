@@ -12,10 +12,7 @@ use super::{
     Session, Stream, Unresumed,
     model::{Body, events, open, resume, session, write},
 };
-use crate::{
-    codec::event_stream::EventId,
-    relay::{Reader as _, Sink as _},
-};
+use crate::{codec::event_stream::EventId, relay::Reader as _};
 
 /// Orders tried.
 const ORDERS: usize = 2000;
