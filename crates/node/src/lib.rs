@@ -9,10 +9,7 @@ pub mod gate;
 mod head;
 mod invalid;
 pub mod log;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod mathematics;
 mod options;
-
 mod route;
 mod runtime;
 pub mod server;
