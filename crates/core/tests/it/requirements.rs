@@ -1,4 +1,4 @@
-//! Holds `requirements.md` to the tests that there are, and to the list of requirements.
+//! Holds `requirements.md` to the tests that there are.
 
 use std::{fs, path::Path};
 
