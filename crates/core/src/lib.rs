@@ -19,6 +19,7 @@ mod protocol;
 mod proxy;
 mod relay;
 mod runtime;
+mod sdk_bridge;
 pub mod telemetry;
 mod tls;
 pub mod tunnel;
@@ -32,12 +33,12 @@ pub use proxy::{
     Connected, HttpServer, Interrupted, Proxy, Servers, StdioServer, Unusable, sign_out,
     sign_out_everywhere,
 };
-pub use relay::{
-    Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Unsent, Wish,
-    untagged,
-};
+pub use relay::Unsent;
 #[cfg(target_os = "linux")]
 pub use runtime::orphans::reap_orphans;
+pub use sdk_bridge::{
+    Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Wish, untagged,
+};
 pub use upstream::{Guard, groups_left};
 
 /// Version of this crate, of the addon and of the command line.

@@ -201,8 +201,8 @@ impl NativeProgressTokens {
 
     /// The client's token for that of a call under way.
     #[napi]
-    pub fn restore(&mut self, own: i64) -> Option<String> {
-        self.0.restore(native(own))
+    pub fn restore(&self, own: i64) -> Option<String> {
+        self.0.restore(native(own)).map(str::to_owned)
     }
 
     /// The call is over.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState},
+    hash::{BuildHasherDefault, Hasher},
     mem,
     sync::Arc,
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Reply, Sink};
+use super::{Reply, Sink, ids::Unguessable};
 use crate::{
     era::modern_server::Call,
     identity::Identity,
@@ -133,10 +133,6 @@ pub(crate) enum Ids {
     Unguessable,
 }
 
-/// The smallest id that cannot be guessed. All of them have as many digits, and none is so large
-/// that a peer which reads numbers as floating-point ones takes it for another.
-const FIRST_UNGUESSABLE: u64 = 1 << 52;
-
 /// The table of exchanges. No id is given to two of them at a time.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
@@ -144,7 +140,7 @@ pub(super) struct Exchanges {
     /// Exchanges so far, and those that were passed over.
     begun: u64,
     /// What the ids are made with, unless they ascend.
-    secret: Option<RandomState>,
+    numbers: Option<Unguessable>,
     table: HashMap<u64, Exchange, BuildHasherDefault<Unhashed>>,
 }
 
@@ -154,29 +150,22 @@ impl Exchanges {
         match ids {
             Ids::Ascending(next) => Self { next, ..Self::default() },
             Ids::Unguessable => {
-                let secret = Some(RandomState::new());
-                let mut exchanges = Self { secret, ..Self::default() };
+                let numbers = Some(Unguessable::default());
+                let mut exchanges = Self { numbers, ..Self::default() };
                 exchanges.draw();
                 exchanges
             }
         }
     }
 
-    /// Chooses the next id. The hash is `SipHash` with a key of this table's own, which nobody can
-    /// continue from what it has seen.
+    /// Chooses the next id.
     fn draw(&mut self) {
-        let Some(secret) = &self.secret else {
-            self.begun += 1;
-            self.next += 1;
-            return;
+        self.begun += 1;
+        let table = &self.table;
+        self.next = match &mut self.numbers {
+            None => self.next + 1,
+            Some(numbers) => numbers.draw(|number| table.contains_key(&number)),
         };
-        loop {
-            self.begun += 1;
-            self.next = FIRST_UNGUESSABLE | (secret.hash_one(self.begun) % FIRST_UNGUESSABLE);
-            if !self.table.contains_key(&self.next) {
-                return;
-            }
-        }
     }
 
     /// The id that the next exchange will get.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// Who is entitled to a notification of a shared server.
 #[derive(Debug)]
-pub(super) enum Audience {
+pub(crate) enum Audience {
     /// Those who are told of changes of any kind.
     Everybody,
     /// Those who did not ask for more severe messages only.
@@ -28,7 +28,7 @@ pub(super) enum Audience {
 }
 
 impl Audience {
-    pub(super) fn of<W>(
+    pub(crate) fn of<W>(
         kind: Notification,
         level: impl FnOnce() -> Option<LogLevel>,
         uri: impl FnOnce() -> Option<String>,
@@ -48,7 +48,7 @@ impl Audience {
     }
 
     /// Whether this client belongs to it, which wants log messages from this level on.
-    pub(super) fn includes(&self, member: MemberId, wanted: Option<LogLevel>) -> bool {
+    pub(crate) fn includes(&self, member: MemberId, wanted: Option<LogLevel>) -> bool {
         match self {
             Self::Everybody => true,
             Self::OfLevel(level) => match (wanted, level) {

@@ -405,13 +405,13 @@ pub(super) fn requested_level(request: &Message) -> Result<LogLevel, ErrorBody> 
 }
 
 /// What is said of a level that is none.
-pub(super) fn invalid_level() -> ErrorBody {
+pub(crate) fn invalid_level() -> ErrorBody {
     let accepted = LogLevel::NAMES.join(", ");
     ErrorBody::new(Code::InvalidParams, format!("Invalid log level; use one of {accepted}"))
 }
 
 /// What is said of one resource too many.
-pub(super) fn too_many_subscriptions() -> ErrorBody {
+pub(crate) fn too_many_subscriptions() -> ErrorBody {
     let message =
         format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client, of 1 MiB in all");
     ErrorBody::new(Code::Internal, message)

@@ -52,19 +52,6 @@ impl Reply {
         }
     }
 
-    /// The reply to a request that is answered elsewhere; only its progress token matters.
-    pub(super) fn elsewhere(token: &[u8]) -> Self {
-        Self {
-            sink: None,
-            id: Raw::new(b"null"),
-            token: Some(Raw::new(token)),
-            call: None,
-            span: None,
-            seat: None,
-            detour: None,
-        }
-    }
-
     /// Gives the seat back with the answer.
     pub(crate) fn seated(mut self, seat: Option<Seat>) -> Self {
         self.seat = seat;

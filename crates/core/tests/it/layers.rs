@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 20] = [
+const MAY_USE: [(&str, &[&[&str]]); 21] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -25,6 +25,7 @@ const MAY_USE: [(&str, &[&[&str]]); 20] = [
     ("tls", &[&["config", "error"]]),
     ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
+    ("sdk_bridge", &[&PURE, &["relay"]]),
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &[&["runtime", "telemetry"]]),

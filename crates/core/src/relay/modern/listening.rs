@@ -125,13 +125,13 @@ impl State {
 }
 
 /// What is said of a resource that a stream does not carry.
-pub(in crate::relay) fn unreported(uri: &str) -> ErrorBody {
+pub(crate) fn unreported(uri: &str) -> ErrorBody {
     let message = format!("the MCP server does not report updates of {uri}");
     ErrorBody::new(Code::InvalidParams, message)
 }
 
 /// Logs the end of a stream, which is opened again after this pause.
-pub(in crate::relay) fn tell_end(how: Ending, pause: Option<Duration>) {
+pub(crate) fn tell_end(how: Ending, pause: Option<Duration>) {
     match (how, pause) {
         (Ending::Broken, Some(pause)) => tracing::warn!(
             "the MCP server's {LISTEN} stream broke; it is opened again in {} ms",
@@ -155,7 +155,7 @@ pub(super) fn ending(response: &Message) -> Ending {
 }
 
 /// How a request for a stream failed that was answered with this error.
-pub(in crate::relay) fn failure(code: Option<i32>) -> Ending {
+pub(crate) fn failure(code: Option<i32>) -> Ending {
     let refusals = [Code::MethodNotFound, Code::InvalidParams];
     let refused = code.is_some_and(|code| refusals.iter().any(|is| is.number() == code));
     if refused { Ending::Refused } else { Ending::Broken }

@@ -13,8 +13,8 @@ mod member;
 mod receive;
 mod tending;
 
-pub(super) use listening::{failure, tell_end, unreported};
-pub(super) use receive::untagged;
+pub(crate) use listening::{failure, tell_end, unreported};
+pub(crate) use receive::untagged;
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 

@@ -117,7 +117,7 @@ pub(super) fn subscription(notification: &Message) -> Option<(Span, Option<u64>)
 
 /// What takes the name of the stream out of a notification; of metadata that says nothing else
 /// nothing is left.
-pub(in crate::relay) fn untagged(notification: &Message) -> Vec<Edit<'static>> {
+pub(crate) fn untagged(notification: &Message) -> Vec<Edit<'static>> {
     let (bytes, mut edits) = (notification.bytes(), Vec::new());
     let (Some(params), Some(meta)) = (notification.params(), notification.meta()) else {
         return edits;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::relay::subscription::MAX_SUBSCRIPTIONS;
+use crate::relay::MAX_SUBSCRIPTIONS;
 
 const NOW: Duration = Duration::from_hours(1);
 const CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true}}"#;

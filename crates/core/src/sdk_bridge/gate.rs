@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::modern::untagged as without_tag;
 use crate::{
     jsonrpc::{Assembly, Message},
     protocol::{Method, Notification},
+    relay::untagged as without_tag,
 };
 
 /// Methods that need a capability, and where it is; without a place they are never passed on,

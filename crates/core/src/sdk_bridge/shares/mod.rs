@@ -1,13 +1,9 @@
 //! What those share who use one connection to a server whose messages another library carries.
 //!
-//! The rules are those of [`Shared`](super::Shared): each resource is subscribed to once for all
+//! The rules are those of [`Shared`](crate::relay::Shared): each resource is subscribed to once for all
 //! holders of a lease, a server of 2026-07-28 is listened to on one stream, and a lease hears what
 //! it is entitled to. Pure: what has to be done upstream comes back as [`ShareEffect`]s, how that
 //! went is told here, and time is handed in, as what has passed since some moment.
-
-mod tokens;
-
-pub use tokens::ProgressTokens;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,16 +13,14 @@ use std::{
 
 use serde_json::Value;
 
-use super::{
-    fan_out::Audience,
-    member::{invalid_level, too_many_subscriptions},
-    modern::{failure, tell_end, unreported},
-    subscription::{Effect, Subscriptions},
-};
 use crate::{
     era::modern_server::{Ending, Filter, Listen, ListenEffect},
     jsonrpc::ErrorBody,
     protocol::{LogLevel, MAX_URI, Notification},
+    relay::{
+        Audience, Effect, Subscriptions, failure, invalid_level, tell_end, too_many_subscriptions,
+        unreported,
+    },
 };
 
 /// A holder's share of the connection.

@@ -1,0 +1,12 @@
+//! The relay's rules for messages that another library carries.
+//!
+//! Where SDK clients and SDK servers share one connection, the SDKs read and write the messages.
+//! What is here says what passes, what is subscribed to, and who is told what.
+
+mod gate;
+mod shares;
+mod tokens;
+
+pub use gate::{Gate, Passage, untagged};
+pub use shares::{LeaseId, ListenEnd, Reason, ShareEffect, Shares, Wish};
+pub use tokens::ProgressTokens;
