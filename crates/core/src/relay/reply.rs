@@ -80,7 +80,7 @@ impl Reply {
     }
 
     /// The same reply, whose messages go through this on their way.
-    pub(super) fn through(mut self, wrap: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Sink>) -> Self {
+    pub(crate) fn through(mut self, wrap: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Sink>) -> Self {
         self.sink = self.sink.take().map(wrap);
         self
     }

@@ -15,6 +15,7 @@ mod own_variables;
 mod pool;
 mod process;
 mod program;
+mod promises;
 mod restart;
 mod start;
 mod stderr;

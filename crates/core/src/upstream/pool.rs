@@ -20,6 +20,7 @@ use super::{
     child::{STOP_AFTER_FAILURE, failure},
     held_connection::HeldConnection,
     nursery::Nursery,
+    promises::{Kept as Returned, Place, Promises},
     supervisor::Supervisor,
 };
 use crate::{
@@ -34,6 +35,8 @@ use crate::{
 
 /// How long a server waits for the next request of its principal.
 const IDLE: Duration = Duration::from_mins(1);
+/// How long a server waits for what it has asked for, at most.
+const LONGEST_ANSWER: Duration = Duration::from_mins(10);
 /// How often it is looked for what has waited too long.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,7 @@ pub(super) struct Pool {
     config: UpstreamConfig,
     /// Servers that were told to end, which takes a moment.
     leaving: Arc<Seats>,
+    promises: Arc<Promises>,
     state: Mutex<State>,
 }
 
@@ -67,7 +71,7 @@ struct Running {
 }
 
 /// A server that is being started, for everybody who waits for it.
-type Coming = future::Shared<future::BoxFuture<'static, Result<Arc<Shared>, OpenError>>>;
+pub(super) type Coming = future::Shared<future::BoxFuture<'static, Result<Arc<Shared>, OpenError>>>;
 
 /// The server of a principal.
 #[derive(Debug)]
@@ -85,6 +89,18 @@ pub(super) struct Hold {
     number: u64,
     /// Whose server it is, if it is to be kept.
     principal: Option<Identity>,
+}
+
+impl Hold {
+    /// Where its server is from.
+    pub(super) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
+    /// Whether its server ends with it.
+    pub(super) fn is_sole(&self) -> bool {
+        self.principal.is_none()
+    }
 }
 
 impl Drop for Hold {
@@ -108,11 +124,14 @@ impl ServerPool {
             ..config.clone()
         };
         let state = Mutex::default();
+        let patience = config.request_timeout.unwrap_or(LONGEST_ANSWER).min(LONGEST_ANSWER);
+        let promises = Arc::new(Promises::new(patience, config.max_children));
         Self(Arc::new_cyclic(|me| Pool {
             me: Weak::clone(me),
             nursery,
             config,
             leaving: Seats::new(None),
+            promises,
             state,
         }))
     }
@@ -123,7 +142,7 @@ impl ServerPool {
             let mut state = self.0.lock();
             (std::mem::take(&mut state.running), std::mem::take(&mut state.principals))
         };
-        drop(principals);
+        drop((principals, self.0.promises.all()));
         for running in running.into_values().flatten() {
             self.0.nursery.spawn(running.supervisor.stop(budget));
         }
@@ -137,20 +156,25 @@ impl Backend for ServerPool {
         client: Client,
     ) -> future::BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
-            let keeps = client.era == Era::Modern
-                && self.0.config.isolation == Isolation::Session
-                && client.principal.is_one_caller();
-            let owner = keeps.then(|| client.principal.clone());
-            let (server, hold) = match self.0.enter(owner.clone()) {
-                Ok(entered) => entered,
-                Err(error) => {
-                    let Some(room) = self.0.make_room() else { return Err(error.into()) };
-                    room.await;
-                    self.0.enter(owner)?
-                }
+            let principal = client.principal.clone();
+            let request = client.request.as_ref().filter(|_| client.era == Era::Modern);
+            let is_call = request.is_some();
+            let returned = request.and_then(|request| self.0.promises.take(&principal, request));
+            let (state, place) = match returned {
+                Some(Returned { state, place }) => (Some(state), place),
+                None => (None, None),
             };
-            let connection = server.await?.open(client).await?;
-            let connection: Arc<dyn Connection> = Arc::new(HeldConnection::new(connection, hold));
+            let place = match place.filter(|place| !is_over(&place.server)) {
+                Some(place) => place,
+                None => self.0.place(&client).await?,
+            };
+            let connection = place.server.clone().await?.open(client).await?;
+            let held = HeldConnection::new(connection, principal, place);
+            let connection: Arc<dyn Connection> = if is_call {
+                Arc::new(held.of_call(state, Arc::clone(&self.0.promises)))
+            } else {
+                Arc::new(held)
+            };
             Ok(connection)
         })
     }
@@ -188,6 +212,23 @@ impl Pool {
         running.map(|running| running.supervisor.shared()).collect()
     }
 
+    /// A server for this client, once there is room for it.
+    async fn place(self: &Arc<Self>, client: &Client) -> Result<Place, OpenError> {
+        let keeps = client.era == Era::Modern
+            && self.config.isolation == Isolation::Session
+            && client.principal.is_one_caller();
+        let owner = keeps.then(|| client.principal.clone());
+        let (server, hold) = match self.enter(owner.clone()) {
+            Ok(entered) => entered,
+            Err(error) => {
+                let Some(room) = self.make_room() else { return Err(error.into()) };
+                room.await;
+                self.enter(owner)?
+            }
+        };
+        Ok(Place { server, hold })
+    }
+
     /// The server of this principal, or one of one's own.
     fn enter(self: &Arc<Self>, owner: Option<Identity>) -> Result<(Coming, Hold), ErrorBody> {
         match owner {
@@ -213,10 +254,12 @@ impl Pool {
         Ok((server, Hold { pool: Arc::clone(self), number, principal: Some(principal) }))
     }
 
-    /// There are too many servers: those that wait for a request give way; what to wait for until
-    /// they have, or those that leave already, if there are any.
+    /// There are too many servers: those that wait for a request give way, or else the one that has
+    /// waited for an answer the longest; what to wait for until they have, or those that leave
+    /// already, if there are any.
     fn make_room(&self) -> Option<future::BoxFuture<'static, ()>> {
-        let ended = self.end_where(|kept| kept.holds == 0);
+        let ended = self.end_where(|kept| kept.holds == 0)
+            || self.leaving.taken() == 0 && self.promises.oldest().is_some();
         (ended || self.leaving.taken() > 0).then(|| self.nursery.room())
     }
 
@@ -297,7 +340,8 @@ impl Pool {
         any
     }
 
-    fn sweep_from_now_on(&self) {
+    /// Ends what waits for too long, as long as anything waits.
+    pub(super) fn sweep_from_now_on(&self) {
         if std::mem::replace(&mut self.lock().sweeping, true) {
             return;
         }
@@ -310,8 +354,9 @@ impl Pool {
                 pool.end_where(|kept| {
                     kept.is_over() || kept.holds == 0 && now - kept.idle_since >= IDLE
                 });
+                drop(pool.promises.expired(now));
                 let mut state = pool.lock();
-                state.sweeping = !state.principals.is_empty();
+                state.sweeping = !state.principals.is_empty() || !pool.promises.is_empty();
                 if !state.sweeping {
                     return;
                 }
@@ -339,13 +384,17 @@ impl State {
 }
 
 impl Kept {
-    /// Whether it could not be started, or has ended for good.
     fn is_over(&self) -> bool {
-        match self.server.peek() {
-            Some(Ok(server)) => server.is_down(),
-            Some(Err(_)) => true,
-            None => false,
-        }
+        is_over(&self.server)
+    }
+}
+
+/// Whether a server could not be started, or has ended for good.
+fn is_over(server: &Coming) -> bool {
+    match server.peek() {
+        Some(Ok(server)) => server.is_down(),
+        Some(Err(_)) => true,
+        None => false,
     }
 }
 

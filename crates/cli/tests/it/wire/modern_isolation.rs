@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Finished, Launch, Modern, Proxy, Request, Session, call, wait_for};
+use crate::support::{
+    Finished, Launch, Modern, Proxy, Request, Session, call, scrape::settles, wait_for,
+};
 
 const ALL: &str = r#"{"elicitation":{},"roots":{},"sampling":{}}"#;
 
@@ -133,6 +135,63 @@ fn no_server_is_kept_for_callers_who_may_be_several() {
         let pids: BTreeSet<_> = calls.into_iter().map(call).collect();
         assert_eq!(pids.len(), 4, "{key:?}");
     }
+}
+
+/// Has a server ask something; the state that its client brings back.
+fn asked(proxy: &Proxy, authorization: &str) -> String {
+    let ask = Modern::call("ask", r#"{"requests":{"r":{"method":"roots/list"}},"state":"pid"}"#);
+    let request = ask.capabilities(ALL).request().header("Authorization", authorization);
+    let answer = proxy.send(&request).json();
+    let state = answer["result"]["requestState"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    state.to_owned()
+}
+
+/// What comes back for the answer with this state: the state as its server reads it, and whether
+/// that server wrote it.
+fn answered(proxy: &Proxy, authorization: &str, state: &str) -> (String, bool) {
+    let params = format!(r#""inputResponses":{{"r":{{"roots":[]}}}},"requestState":"{state}""#);
+    let retry = Modern::call("ask", "{}").params(&params).capabilities(ALL);
+    let request = retry.request().header("Authorization", authorization);
+    let answer = proxy.send(&request).json();
+    let told = &answer["result"]["structuredContent"];
+    let state = told["state"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+    let own = state == format!("pid {}", told["pid"]);
+    (state, own)
+}
+
+#[test]
+fn a_state_names_its_server_for_one_use_of_one_caller() {
+    for isolation in ["session", "request"] {
+        let stateless: &[&str] = if isolation == "request" { &["--stateless"] } else { &[] };
+        let proxy = launch("modern", "modern", isolation).flags(stateless).start();
+        let (first, second) = (asked(&proxy, "Bearer me"), asked(&proxy, "Bearer me"));
+        assert!(!first.contains("pid"), "nothing of it can be read: {first}");
+        assert_eq!(answered(&proxy, "Bearer you", &first), (first.clone(), false));
+        let (state, own) = answered(&proxy, "Bearer me", &first);
+        assert!(own, "{isolation}: another server got {state}");
+        assert!(answered(&proxy, "Bearer me", &second).1);
+        assert_eq!(answered(&proxy, "Bearer me", &first), (state.clone(), false), "used up");
+        let pid = state.trim_start_matches("pid ");
+        wait_for("its server has ended", || (!is_running(pid)).then_some(()));
+        assert!(!answered(&proxy, "Bearer me", "forged").1);
+    }
+}
+
+#[test]
+fn servers_wait_for_their_states_for_a_while_and_as_long_as_there_is_room() {
+    let flags = ["--requestTimeout", "300", "--metricsPort", "0"];
+    let proxy = launch("modern", "modern", "session").flags(&flags).start();
+    let late = asked(&proxy, "Bearer me");
+    settles(&proxy, "mcp_proxy_servers", 0.0);
+    assert!(!answered(&proxy, "Bearer me", &late).1);
+    let proxy = launch("modern", "modern", "session").flags(&["--maxChildren", "1"]).start();
+    let lost = asked(&proxy, "Bearer me");
+    let kept = wait_for("who comes next has its place", || {
+        let ask = Modern::call("pid", "{}").send(&proxy).json();
+        ask.get("result").is_some().then(|| asked(&proxy, "Bearer me"))
+    });
+    assert!(answered(&proxy, "Bearer me", &kept).1);
+    assert!(!answered(&proxy, "Bearer me", &lost).1);
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Seal {
     }
 
     /// Seals a text, in characters that need no escape anywhere.
-    pub(super) fn close(&self, context: &[u8], text: &[u8]) -> String {
+    pub(crate) fn close(&self, context: &[u8], text: &[u8]) -> String {
         let mut nonces = hmac::Context::with_key(&self.nonces);
         nonces.update(&(context.len() as u64).to_le_bytes());
         nonces.update(context);
@@ -65,7 +65,7 @@ impl Seal {
     }
 
     /// What was sealed in this context.
-    pub(super) fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
