@@ -8,7 +8,6 @@ mod era;
 mod error;
 pub mod fleet;
 pub mod host;
-#[expect(dead_code, reason = "tokens are verified once a flag asks for it")]
 mod identity;
 #[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]

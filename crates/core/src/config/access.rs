@@ -4,18 +4,25 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use super::DEFAULT_ALLOWED_HEADERS;
+use super::{DEFAULT_ALLOWED_HEADERS, ResourceServerConfig};
 
-/// API key and the parameters of the `WWW-Authenticate` challenge (RFC 6750, RFC 9728).
+/// Who is let in: whoever has the API key, or a token that the resource server accepts.
 #[derive(Clone, Default, PartialEq)]
 pub struct AuthConfig {
     /// Value that `X-API-Key` must have; `None` lets everybody in. Never empty.
     pub api_key: Option<String>,
-    /// Challenge parameters; `None` is not the same as empty: without it no `resource_metadata`.
+    /// Parameters of the challenge for a missing or wrong key (RFC 6750, RFC 9728); `None` is not the same as empty: without it no `resource_metadata`.
     pub oauth: Option<OAuthChallenge>,
+    /// Tokens of issuers and static ones; `None` accepts none.
+    pub resource_server: Option<ResourceServerConfig>,
 }
 
 impl AuthConfig {
+    /// Whether nobody gets in without credentials.
+    pub fn is_on(&self) -> bool {
+        self.api_key.is_some() || self.resource_server.is_some()
+    }
+
     /// Whether somebody who presents this key is let in; compared in constant time.
     pub fn admits(&self, key: Option<&[u8]>) -> bool {
         let Some(wanted) = &self.api_key else { return true };
@@ -28,6 +35,7 @@ impl fmt::Debug for AuthConfig {
         f.debug_struct("AuthConfig")
             .field("api_key", &self.api_key.as_ref().map(|_| "<redacted>"))
             .field("oauth", &self.oauth)
+            .field("resource_server", &self.resource_server)
             .finish()
     }
 }

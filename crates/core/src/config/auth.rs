@@ -1,9 +1,9 @@
 //! Whose tokens are accepted, and what for (OAuth resource server).
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// An OAuth resource server: tokens of these issuers, and static ones, let clients in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ResourceServerConfig {
     /// Issuers, as their tokens name them; all have the same preset.
     pub issuers: Vec<String>,
@@ -22,6 +22,25 @@ pub struct ResourceServerConfig {
     pub introspection: Option<String>,
     /// File of static tokens and API keys, by their hashes.
     pub tokens: Option<PathBuf>,
+    /// Claims that policies and variables of servers ask for, beside the usual ones.
+    pub claims: Vec<String>,
+}
+
+/// The client's secret is not shown.
+impl fmt::Debug for ResourceServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceServerConfig")
+            .field("issuers", &self.issuers)
+            .field("preset", &self.preset)
+            .field("audiences", &self.audiences)
+            .field("public_url", &self.public_url)
+            .field("scopes", &self.scopes)
+            .field("jwks", &self.jwks)
+            .field("introspection", &self.introspection.as_ref().map(|_| "<redacted>"))
+            .field("tokens", &self.tokens)
+            .field("claims", &self.claims)
+            .finish()
+    }
 }
 
 /// Where identity providers differ from the standards, and what to hold them to instead.

@@ -43,7 +43,11 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 impl Authenticator for ApiKey {
-    fn authenticate<'a>(&'a self, head: &'a Parts) -> BoxFuture<'a, Result<Identity, Denial>> {
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+        _endpoint: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, Denial>> {
         let admitted = self.admits(&head.headers);
         Box::pin(ready(if admitted { Ok(Identity::default()) } else { Err(Denial::Key) }))
     }
@@ -58,7 +62,7 @@ mod tests {
         for (name, value) in given {
             headers.append(*name, value.parse().unwrap());
         }
-        let config = AuthConfig { api_key: Some("secret".to_owned()), oauth: None };
+        let config = AuthConfig { api_key: Some("secret".to_owned()), ..AuthConfig::default() };
         ApiKey::new(config).admits(&headers)
     }
 

@@ -84,12 +84,6 @@ impl<V> Cache<V> {
         let entry = Entry { value, until, bytes: bytes + OVERHEAD };
         self.lock().insert(hash, entry, self.room);
     }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&self) {
-        let mut halves = self.lock();
-        (halves.young, halves.old) = (Half::default(), Half::default());
-    }
 }
 
 impl<V: Clone> Cache<V> {
@@ -140,8 +134,6 @@ mod tests {
         assert_eq!(cache.get(&key(1), 49), Some("alice"));
         assert_eq!(cache.get(&key(1), 50), None);
         assert_eq!(cache.get(&key(2), 0), None);
-        cache.clear();
-        assert_eq!(cache.get(&key(1), 0), None);
     }
 
     #[test]

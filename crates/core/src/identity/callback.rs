@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::{BoxFuture, ready};
 use http::request::Parts;
 
-use super::{Authenticator, Denial, Identity, Person};
+use super::{Claims, Denial, Identity};
 use crate::host::{Caller, Host, Refusal, Visited};
 
 /// The issuer of the subjects that a callback names.
@@ -28,8 +28,12 @@ impl fmt::Debug for Callback {
     }
 }
 
-impl Authenticator for Callback {
-    fn authenticate<'a>(&'a self, head: &'a Parts) -> BoxFuture<'a, Result<Identity, Denial>> {
+impl Callback {
+    /// Who sends this request, so far as the program says.
+    pub(crate) fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+    ) -> BoxFuture<'a, Result<Identity, Denial>> {
         let Some(caller) = head.extensions.get::<Arc<Caller>>() else {
             return Box::pin(ready(Err(Denial::Host(Refusal::Unusable))));
         };
@@ -37,7 +41,7 @@ impl Authenticator for Callback {
         Box::pin(async move {
             let subject = answer.await.map_err(Denial::Host)?;
             Ok(subject
-                .map_or_else(Identity::default, |subject| Person::new(ISSUER, subject).into()))
+                .map_or_else(Identity::default, |subject| Claims::new(ISSUER, subject).into()))
         })
     }
 }

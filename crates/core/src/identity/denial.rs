@@ -1,5 +1,7 @@
 //! Why a request is not let in, as far as its sender is told.
 
+use http::StatusCode;
+
 use crate::host::Refusal;
 
 /// See the module. What is for the log is logged by whoever decided.
@@ -11,11 +13,18 @@ pub(crate) enum Denial {
     Host(Refusal),
     /// A token is missing, not good, or does not suffice.
     Token {
-        /// 401 or 403.
-        status: http::StatusCode,
-        /// The value of `WWW-Authenticate`.
-        challenge: String,
+        /// 401, 403, or 503 while tokens cannot be verified.
+        status: StatusCode,
+        /// The value of `WWW-Authenticate`, where another token would help.
+        challenge: Option<String>,
         /// One constant sentence for the body.
         message: &'static str,
     },
+}
+
+impl Denial {
+    /// A refusal that no other token changes.
+    pub(crate) fn plain(status: StatusCode, message: &'static str) -> Self {
+        Self::Token { status, challenge: None, message }
+    }
 }

@@ -11,6 +11,7 @@
 //! keys, introspection, and a file of static tokens.
 
 mod api_key;
+mod bearer;
 pub(crate) mod cache;
 mod callback;
 pub(crate) mod challenge;
@@ -27,8 +28,10 @@ pub(crate) mod token;
 pub(crate) mod well_known;
 
 pub(crate) use api_key::ApiKey;
+pub(crate) use bearer::Bearer;
 pub(crate) use callback::Callback;
 pub(crate) use denial::Denial;
+pub(crate) use token::Claims;
 
 use std::{
     fmt,
@@ -46,7 +49,12 @@ use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 /// It is asked before the body is read. A credential that is there and bad is a [`Denial`]; nobody
 /// else is asked then.
 pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
-    fn authenticate<'a>(&'a self, head: &'a Parts) -> BoxFuture<'a, Result<Identity, Denial>>;
+    /// `endpoint` is the path of the endpoint that is asked, as it is configured.
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+        endpoint: &'a str,
+    ) -> BoxFuture<'a, Result<Identity, Denial>>;
 }
 
 /// On whose behalf a request is made; by default nobody's in particular. Cheap to clone.
@@ -62,48 +70,26 @@ enum Who {
     Nobody,
     /// Whoever presents this `Authorization`, which nobody has looked at.
     Unverified(Bytes),
-    Somebody(Arc<Person>),
+    Somebody(Arc<Claims>),
 }
 
-/// Somebody in particular.
-#[derive(Clone)]
-pub(crate) struct Person {
-    /// Who vouches for the subject: the URL of an issuer, or a word for what is not one.
-    pub(crate) issuer: String,
-    /// The name that the issuer has for them.
-    pub(crate) subject: String,
-    /// What they may do.
-    pub(crate) scopes: Vec<String>,
-    /// When their credentials end.
-    pub(crate) expiry: Option<SystemTime>,
-    /// Everything the issuer says of them, a JSON object.
-    pub(crate) claims: Option<Bytes>,
-}
-
-impl Person {
-    /// A subject of whom nothing else is known.
-    pub(crate) fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
-        Self {
-            issuer: issuer.into(),
-            subject: subject.into(),
-            scopes: Vec::new(),
-            expiry: None,
-            claims: None,
-        }
+impl From<Arc<Claims>> for Identity {
+    fn from(claims: Arc<Claims>) -> Self {
+        Self(Who::Somebody(claims))
     }
 }
 
-impl From<Person> for Identity {
-    fn from(person: Person) -> Self {
-        Self(Who::Somebody(Arc::new(person)))
+impl From<Claims> for Identity {
+    fn from(claims: Claims) -> Self {
+        Arc::new(claims).into()
     }
 }
 
 impl Identity {
     /// What is known of somebody in particular.
-    pub(crate) fn person(&self) -> Option<&Person> {
+    pub(crate) fn claims(&self) -> Option<&Arc<Claims>> {
         match &self.0 {
-            Who::Somebody(person) => Some(person),
+            Who::Somebody(claims) => Some(claims),
             Who::Nobody | Who::Unverified(_) => None,
         }
     }
@@ -126,12 +112,12 @@ impl Identity {
     /// Whether it is known to be one caller's alone, so that what was made for it may be kept for
     /// its next request.
     pub(crate) fn is_one_caller(&self) -> bool {
-        self.person().is_some()
+        self.claims().is_some()
     }
 
     #[cfg(test)]
     pub(crate) fn named(subject: &str) -> Self {
-        Person::new("test", subject).into()
+        Claims::new("test", subject).into()
     }
 
     /// What decides who is who.
@@ -139,7 +125,7 @@ impl Identity {
         match &self.0 {
             Who::Nobody => (0, &[], &[]),
             Who::Unverified(presented) => (1, presented, &[]),
-            Who::Somebody(person) => (2, person.issuer.as_bytes(), person.subject.as_bytes()),
+            Who::Somebody(claims) => (2, claims.issuer.as_bytes(), claims.subject.as_bytes()),
         }
     }
 }
@@ -175,12 +161,10 @@ pub(crate) fn now() -> token::Seconds {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn person(issuer: &str, subject: &str) -> Identity {
-        Person::new(issuer, subject).into()
+        Claims::new(issuer, subject).into()
     }
 
     fn presenting(identity: Identity, values: &[&str]) -> Identity {
@@ -193,8 +177,7 @@ mod tests {
 
     #[test]
     fn issuer_and_subject_decide_who_is_who() {
-        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        let refreshed = Person { expiry: Some(later), ..Person::new("i", "s") };
+        let refreshed = Claims { expires: Some(1), ..Claims::new("i", "s") };
         assert_eq!(person("i", "s"), refreshed.into());
         assert_ne!(person("i", "s"), person("j", "s"));
         assert_ne!(person("i", "s"), person("i", "t"));

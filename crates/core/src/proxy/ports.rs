@@ -14,6 +14,7 @@ use crate::{
     },
     error::Error,
     host::Host,
+    identity::{Bearer, resource_server::Outside},
     metrics::Metrics,
     relay::{Backend, Readiness},
     runtime::seats::Seats,
@@ -64,6 +65,14 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
+/// Who is asked about tokens, if any are accepted on this port.
+pub(super) fn bearer(config: &HttpConfig, port: u16) -> Result<Option<Bearer>, Error> {
+    let Some(tokens) = &config.auth.resource_server else { return Ok(None) };
+    let place = (config.host.as_str(), port);
+    let outside = Outside::of(tokens.public_url.as_deref(), place, config.tls.is_some())?;
+    Bearer::of(&config.auth, outside)
+}
+
 impl Ports {
     /// Opens them and serves; needs a runtime.
     pub(crate) fn open(
@@ -74,6 +83,13 @@ impl Ports {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (host, port) = (config.host.clone(), config.port);
         let socket = Listener::bind(&host, port)?;
+        let address = socket.local_addr().map_err(|source| Error::Listen {
+            host: host.clone(),
+            port,
+            flag: "--port",
+            source,
+        })?;
+        let bearer = bearer(config, address.port())?.map(Arc::new);
         let connections = Seats::new(config.max_connections);
         let limits = Limits {
             patience: Patience { head: config.header_timeout, idle: config.keep_alive_timeout },
@@ -85,7 +101,11 @@ impl Ports {
             metrics: metrics.is_on().then(Arc::<Metrics>::default),
             shows_metrics: metrics.on_front,
             host: served.host,
+            bearer,
         };
+        if let Some(bearer) = &behind.bearer {
+            bearer.prepare();
+        }
         let through = Arc::new(Port::new(config, behind));
         through.exchange((served.routes)(config, through.common()));
         let metrics = metrics.listener.as_ref();

@@ -11,7 +11,7 @@ use crate::{
     config::ProxyConfig,
     error::Error,
     host::Host,
-    proxy::ports::{CONNECTION_GRACE, Ports, Served},
+    proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
     tunnel::{self, Tunnel},
     upstream::{Guard, Upstream, start},
 };
@@ -43,9 +43,11 @@ impl Proxy {
         guard: Option<Guard>,
     ) -> BoxFuture<'static, Result<Connected, Error>> {
         Box::pin(async move {
-            if config.metrics.on_front && config.http.auth.api_key.is_none() {
+            if config.metrics.on_front && !config.http.auth.is_on() {
                 return Err(Error::OpenMetrics);
             }
+            // What cannot be served is said before a server is started.
+            drop(bearer(&config.http, config.http.port)?);
             let server = start(&config.upstream, guard).await?;
             Ok(Connected { server, config, host: None })
         })

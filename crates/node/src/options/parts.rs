@@ -51,7 +51,8 @@ pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
 pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
     let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
     let api_key = given.take::<String>("apiKey")?.filter(|key| !key.is_empty());
-    Ok(AuthConfig { api_key, oauth: oauth.as_ref().map(challenge).transpose()? })
+    let oauth = oauth.as_ref().map(challenge).transpose()?;
+    Ok(AuthConfig { api_key, oauth, resource_server: None })
 }
 
 /// The configuration of `AuthenticationMiddleware`.

@@ -23,7 +23,8 @@ impl Auth {
 
     /// Whether there is a key.
     pub(super) fn has_key(&self) -> bool {
-        self.config.api_key.is_some()
+        let listed = self.config.resource_server.as_ref().is_some_and(|own| own.tokens.is_some());
+        self.config.api_key.is_some() || listed
     }
 
     /// 401 for a caller that the host does not know or want.

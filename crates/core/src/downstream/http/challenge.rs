@@ -105,7 +105,7 @@ mod tests {
             scope: Some("a b".to_owned()),
             ..OAuthChallenge::default()
         };
-        let config = AuthConfig { api_key: None, oauth: Some(oauth) };
+        let config = AuthConfig { oauth: Some(oauth), ..AuthConfig::default() };
         assert_eq!(
             Challenge::api_key(&config, "say \"no\"").to_string(),
             r#"Bearer realm="r", error="invalid_token", error_description="say \"no\"", scope="a b""#

@@ -8,7 +8,7 @@ use super::{auth::Auth, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
 use crate::{
     config::HttpConfig,
     host::Host,
-    identity::{ApiKey, Authenticator, Callback},
+    identity::{ApiKey, Authenticator, Bearer, Callback},
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
@@ -49,13 +49,14 @@ impl Common {
         config: &HttpConfig,
         host: Option<Arc<dyn Host>>,
         metrics: Option<Arc<Metrics>>,
+        bearer: Option<Arc<Bearer>>,
     ) -> Self {
+        let key = || Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>;
         Self {
-            authenticator: config
-                .auth
-                .api_key
-                .is_some()
-                .then(|| Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>),
+            authenticator: match bearer {
+                Some(bearer) => Some(bearer),
+                None => config.auth.api_key.is_some().then(key),
+            },
             auth: Auth::new(config.auth.clone()),
             callback: host.as_ref().and_then(Callback::of),
             host,

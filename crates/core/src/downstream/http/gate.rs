@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     host::{Refusal, Verbatim, Visited},
-    identity::{Authenticator as _, Denial, Identity},
+    identity::{Denial, Identity},
     jsonrpc::{Code, ErrorBody},
     relay::{Connection, OpenError},
     telemetry::console_error,
@@ -45,9 +45,9 @@ impl Common {
     }
 
     /// Who sends a request, whatever it is for.
-    pub(super) async fn identify(&self, head: &Parts) -> Result<Identity, Denial> {
+    pub(super) async fn identify(&self, head: &Parts, endpoint: &str) -> Result<Identity, Denial> {
         match &self.authenticator {
-            Some(authenticator) => authenticator.authenticate(head).await,
+            Some(authenticator) => authenticator.authenticate(head, endpoint).await,
             None => Ok(Identity::default()),
         }
     }
@@ -62,7 +62,7 @@ impl Common {
         let Some(callback) = &self.callback else { return Ok(known) };
         let server = session.and_then(|(connection, owner)| Some((connection.server()?, owner)));
         if let Some((server, owner)) = server {
-            let subject = owner.person().map(|person| person.subject.clone());
+            let subject = owner.claims().map(|claims| claims.subject.clone());
             head.extensions.insert(Visited { server, subject });
         }
         let told = callback.authenticate(head).await?;
@@ -78,9 +78,19 @@ impl Common {
             }
             Denial::Host(refusal) => self.refused(refusal, Step::Authenticate, id),
             Denial::Token { status, challenge, message } => {
-                self.count_rejection("unauthorized");
+                self.count_rejection(match status {
+                    StatusCode::UNAUTHORIZED => "unauthorized",
+                    StatusCode::FORBIDDEN => "forbidden",
+                    _ => "unverifiable",
+                });
                 let mut response = rpc_error(status, Code::Transport, message, Some(id));
-                announce(&mut response, &challenge);
+                if let Some(challenge) = challenge {
+                    announce(&mut response, &challenge);
+                }
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let soon = HeaderValue::from_static("5");
+                    response.headers_mut().insert(header::RETRY_AFTER, soon);
+                }
                 response
             }
         }

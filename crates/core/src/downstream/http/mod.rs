@@ -32,6 +32,7 @@ mod streamable;
 mod target;
 mod ticker;
 mod trace_context;
+mod well_known;
 
 pub(crate) use common::Common;
 pub use denial::Denial;

@@ -9,11 +9,13 @@ use super::{
     admin::{self, Admin},
     common::Common,
     cors::Cors,
-    routes::Routes,
+    routes::{Reserved, Routes},
+    well_known::well_known,
 };
 use crate::{
-    config::{AllowedHosts, HttpConfig},
+    config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig},
     host::Host,
+    identity::Bearer,
     metrics::Metrics,
     relay::Readiness,
     runtime::seats::Seats,
@@ -28,6 +30,8 @@ pub(crate) struct Behind {
     pub(crate) shows_metrics: bool,
     /// Asked whatever only the embedding program can answer.
     pub(crate) host: Option<Arc<dyn Host>>,
+    /// Asked about tokens, if any are accepted.
+    pub(crate) bearer: Option<Arc<Bearer>>,
 }
 
 impl fmt::Debug for Behind {
@@ -40,6 +44,8 @@ impl fmt::Debug for Behind {
 pub(crate) struct Port {
     pub(super) common: Arc<Common>,
     routes: watch::Sender<Arc<Routes>>,
+    /// Where the endpoints say who grants access to them.
+    pub(super) well_known: Option<Reserved>,
     pub(super) admin: axum::Router,
     /// `/metrics` is served here too, behind the key.
     pub(super) shows_metrics: bool,
@@ -67,11 +73,12 @@ impl Port {
         };
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
-            common: Arc::new(Common::new(config, behind.host, behind.metrics)),
+            well_known: behind.bearer.clone().and_then(|bearer| well_known(bearer, &routes)),
+            common: Arc::new(Common::new(config, behind.host, behind.metrics, behind.bearer)),
             routes,
             admin: admin::routes(admin),
             shows_metrics: behind.shows_metrics,
-            cors: config.cors.clone().map(Cors::new),
+            cors: config.cors.clone().map(|cors| Cors::new(exposing(cors, &config.auth))),
             allowed_hosts: config.allowed_hosts.clone(),
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
@@ -106,4 +113,14 @@ impl Port {
             mount.close();
         }
     }
+}
+
+/// A page that is to sign in has to see the challenge.
+fn exposing(mut cors: CorsConfig, auth: &AuthConfig) -> CorsConfig {
+    let name = "WWW-Authenticate";
+    let known = cors.exposed_headers.iter().any(|one| one.eq_ignore_ascii_case(name));
+    if auth.resource_server.is_some() && !known {
+        cors.exposed_headers.push(name.to_owned());
+    }
+    cors
 }

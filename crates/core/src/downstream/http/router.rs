@@ -244,20 +244,22 @@ impl Port {
             messages: routes.messages(request.method(), request.uri(), &path),
         };
         if !found.is_endpoint(request.uri()) {
-            if let Some(reserved) = routes.reserved(&path) {
-                return Ok(self.serve_reserved(reserved, request).await);
+            let own = self.well_known.as_ref().filter(|reserved| reserved.takes(&path));
+            if let Some(reserved) = own.or_else(|| routes.reserved(&path)) {
+                return Ok(self.serve_reserved(reserved, request, routes.primary()).await);
             }
             if let (Some(host), Some(caller)) = (host, &caller) {
                 let head = (request.method().clone(), request.uri().clone());
                 return match self.serve_custom(host.as_ref(), caller, request).await? {
                     Some(response) => Ok(response),
                     None if health => Ok(self.administer(bodiless(head)).await),
-                    None => self.left_over(caller, &found).await,
+                    None => self.left_over(caller, &found, routes.primary()).await,
                 };
             }
         }
         let (mut head, body) = request.into_parts();
-        let identity = match self.common.identify(&head).await {
+        let endpoint = found.asked(&head.method).unwrap_or_else(|| routes.primary());
+        let identity = match self.common.identify(&head, endpoint).await {
             Ok(identity) => identity,
             Err(denial) => {
                 body::discard(body);
@@ -274,8 +276,14 @@ impl Port {
     }
 
     /// The answer to a request that the host was asked to serve and did not.
-    async fn left_over(&self, caller: &Caller, found: &Found<'_>) -> Result<Response, End> {
-        if let Err(denial) = self.common.identify(&head_of(caller)).await {
+    async fn left_over(
+        &self,
+        caller: &Caller,
+        found: &Found<'_>,
+        primary: &str,
+    ) -> Result<Response, End> {
+        let endpoint = found.asked(&caller.method).unwrap_or(primary);
+        if let Err(denial) = self.common.identify(&head_of(caller), endpoint).await {
             return Ok(self.common.denied(denial, b"null"));
         }
         match found.messages {
@@ -284,10 +292,15 @@ impl Port {
         }
     }
 
-    async fn serve_reserved(&self, reserved: &Reserved, request: Request<Incoming>) -> Response {
+    async fn serve_reserved(
+        &self,
+        reserved: &Reserved,
+        request: Request<Incoming>,
+        primary: &str,
+    ) -> Response {
         let (head, body) = request.into_parts();
         if reserved.access == Access::Authenticated
-            && let Err(denial) = self.common.identify(&head).await
+            && let Err(denial) = self.common.identify(&head, primary).await
         {
             body::discard(body);
             return self.common.denied(denial, b"null");
@@ -310,6 +323,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    /// The path of the endpoint that a request with this method asks, as it is configured.
+    fn asked(&self, method: &Method) -> Option<&str> {
+        let messages = self.messages.and_then(|mount| mount.paths.sse.as_deref());
+        messages.or_else(|| self.endpoints?.asked(method))
+    }
+
     /// Whether the proxy answers this itself; an HTTP+SSE message only while its session lives.
     fn is_endpoint(&self, target: &Uri) -> bool {
         let named = |endpoints: &Endpoints| endpoints.stream.is_some() || endpoints.sse.is_some();

@@ -41,13 +41,29 @@ pub(crate) struct Reserved {
 /// Who may read what is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     Everybody,
     /// Those who may use the endpoints.
     Authenticated,
 }
 
 impl Endpoints {
+    /// The path of the endpoint that is meant with the resource at this path, as it is configured.
+    pub(super) fn resource(&self, path: &str) -> Option<&str> {
+        let stream = self.stream.as_ref().and_then(|mount| mount.paths.stream.as_deref());
+        let sse = self.sse.as_ref().and_then(|mount| mount.paths.sse.as_deref());
+        let is_it = |one: &&str| plain(one) == plain(path);
+        stream.filter(is_it).or_else(|| sse.filter(is_it))
+    }
+
+    /// The same, for a request with this method. Messages are for the endpoint whose stream
+    /// answers them.
+    pub(super) fn asked(&self, method: &Method) -> Option<&str> {
+        let stream = self.stream.as_ref().and_then(|mount| mount.paths.stream.as_deref());
+        let sse = self.sse.as_ref().or(self.messages.as_ref());
+        let sse = sse.and_then(|mount| mount.paths.sse.as_deref());
+        if *method == Method::GET { sse.or(stream) } else { stream.or(sse) }
+    }
+
     /// The methods that are answered here.
     pub(super) fn methods(&self) -> &'static str {
         if self.stream.is_some() {
@@ -67,7 +83,7 @@ impl fmt::Debug for Reserved {
 }
 
 impl Reserved {
-    fn takes(&self, path: &str) -> bool {
+    pub(super) fn takes(&self, path: &str) -> bool {
         path.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
@@ -107,6 +123,13 @@ impl Routes {
     /// All endpoints.
     pub(crate) fn mounts(&self) -> &[Arc<Mount>] {
         &self.mounts
+    }
+
+    /// The path of the endpoint that stands for whatever is none.
+    pub(super) fn primary(&self) -> &str {
+        let paths = self.mounts.first().map(|mount| &mount.paths);
+        let path = paths.and_then(|paths| paths.stream.as_deref().or(paths.sse.as_deref()));
+        path.unwrap_or_default()
     }
 
     /// What is served under a path.

@@ -1,7 +1,10 @@
 //! Everything that may let a client in, asked in one order: API keys, then static tokens, then the
 //! issuer that a token names, then introspection. A credential that is there and no good ends it.
 
+mod outside;
 mod setup;
+
+pub(crate) use outside::Outside;
 
 use std::sync::Arc;
 
@@ -53,7 +56,7 @@ impl ResourceServer {
             Credential::ApiKey(key) => Arc::new(listed.find(Slot::ApiKey, key, now())?),
             Credential::Bearer(token) => self.bearer(token, &listed, path).await?,
         };
-        Self::check_scopes(&claims, &self.scopes)?;
+        claims.check_scopes(&self.scopes)?;
         Ok(claims)
     }
 
@@ -67,22 +70,29 @@ impl ResourceServer {
         listed: &Listed,
         path: &str,
     ) -> Result<Arc<Claims>, Because> {
-        match listed.find(Slot::Bearer, token, now()) {
-            Ok(claims) => return Ok(Arc::new(claims)),
-            Err(lapsed @ Because::Lapsed(_)) => return Err(lapsed),
-            Err(unknown) if self.issuers.is_empty() => return Err(unknown),
-            Err(_) => {}
-        }
         let hash = hash(token);
+        let elsewhere = |seen: &[String]| {
+            let expected = self.audience.expected(path);
+            Because::Audience { expected, seen: seen.to_vec() }
+        };
         let claims = match self.verified.get(&hash, now()) {
             Some(claims) => claims,
-            None => Box::pin(self.verified(token, hash)).await?,
+            None => match listed.find_hash(Slot::Bearer, hash, now()) {
+                Ok(claims) => return Ok(Arc::new(claims)),
+                Err(lapsed @ Because::Lapsed(_)) => return Err(lapsed),
+                Err(unknown) if self.issuers.is_empty() => return Err(unknown),
+                Err(_) => {
+                    Box::pin(self.verified(token, hash)).await.map_err(|because| match because {
+                        Because::Audience { seen, .. } => elsewhere(&seen),
+                        other => other,
+                    })?
+                }
+            },
         };
         if self.audience.admits(path, &claims.audiences) {
             return Ok(claims);
         }
-        let (expected, seen) = (self.audience.expected(path), claims.audiences.clone());
-        Err(Because::Audience { expected, seen })
+        Err(elsewhere(&claims.audiences))
     }
 
     /// A token that is not known yet.
@@ -107,16 +117,6 @@ impl ResourceServer {
         let until = claims.valid_until();
         self.verified.insert(hash, Arc::clone(&claims), claims.bytes(), until);
         Ok(claims)
-    }
-
-    /// Whether these scopes are all there.
-    pub(crate) fn check_scopes(claims: &Claims, needed: &[String]) -> Result<(), Because> {
-        let lacks = |scope: &&String| claims.scopes.binary_search(scope).is_err();
-        let missing: Vec<String> = needed.iter().filter(lacks).cloned().collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Because::Scope { required: needed.to_vec(), missing })
     }
 
     /// What everything needs.

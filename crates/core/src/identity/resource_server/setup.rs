@@ -39,12 +39,12 @@ impl ResourceServer {
         let fetcher = Arc::new(Fetcher::new().map_err(|error| error.to_string())?);
         let mut issuers = Vec::new();
         for name in &config.issuers {
-            let rules = Rules::new(name, audience.clone(), config.preset);
+            let rules = rules(config, name, &audience);
             issuers.push(Issuer::new(rules, source(config, name)?, Arc::clone(&fetcher)));
         }
         let introspection = match (&config.introspection, config.issuers.first()) {
             (Some(place), Some(issuer)) => {
-                let rules = Rules::new(issuer, audience.clone(), config.preset);
+                let rules = rules(config, issuer, &audience);
                 Some(Introspection::new(place, rules, fetcher)?)
             }
             _ => None,
@@ -92,12 +92,18 @@ fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audienc
         "it is not known whom tokens are for, as the proxy listens on every address; \
          --publicUrl says how clients reach it, --authAudience what tokens name instead",
     )?;
-    let url: Url = base.parse().map_err(|_| format!("--publicUrl {base:?} is no URL"))?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "http" | "https") || !plain {
-        return Err(format!("--publicUrl {base:?} is not just scheme, host and path"));
-    }
-    Ok(Audience::Endpoint { base: base.trim_end_matches('/').to_owned() })
+    Ok(Audience::Endpoint { base: base.to_owned() })
+}
+
+/// What is usually asked about somebody.
+const USUAL_CLAIMS: [&str; 8] =
+    ["azp", "client_id", "email", "groups", "name", "preferred_username", "roles", "tid"];
+
+fn rules(config: &ResourceServerConfig, issuer: &str, audience: &Audience) -> Rules {
+    let mut rules = Rules::new(issuer, audience.clone(), config.preset);
+    rules.kept = USUAL_CLAIMS.map(str::to_owned).to_vec();
+    rules.kept.extend(config.claims.iter().cloned());
+    rules
 }
 
 fn source(config: &ResourceServerConfig, issuer: &str) -> Result<Source, String> {

@@ -50,8 +50,10 @@ pub(crate) struct Listed(HashMap<(Slot, Hash), Entry>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
+    issuer: &'static str,
     name: String,
     scopes: Vec<String>,
+    unrestricted: bool,
     expires: Option<Seconds>,
 }
 
@@ -80,7 +82,7 @@ impl Listed {
         let tokens = file.tokens.into_iter().map(|line| (Slot::Bearer, line));
         let keys = file.api_keys.into_iter().map(|line| (Slot::ApiKey, line));
         for (slot, line) in tokens.chain(keys) {
-            let (hash, entry) = line.read()?;
+            let (hash, entry) = line.read(slot)?;
             if let Some(entry) = listed.0.insert((slot, hash), entry) {
                 return Err(format!("the hash of {:?} is there twice", entry.name));
             }
@@ -88,10 +90,16 @@ impl Listed {
         Ok(listed)
     }
 
-    /// The one key of `--apiKey`.
+    /// The one key of `--apiKey`, which may do everything, and may come as a Bearer token too.
     pub(crate) fn of_key(key: &str) -> Self {
-        let entry = Entry { name: "apiKey".to_owned(), scopes: Vec::new(), expires: None };
-        Self(HashMap::from([((Slot::ApiKey, hash(key)), entry)]))
+        let entry = Entry {
+            issuer: API_KEYS,
+            name: "apiKey".to_owned(),
+            scopes: Vec::new(),
+            unrestricted: true,
+            expires: None,
+        };
+        Self([Slot::ApiKey, Slot::Bearer].map(|slot| ((slot, hash(key)), entry.clone())).into())
     }
 
     fn with(mut self, own: &Self) -> Self {
@@ -106,26 +114,31 @@ impl Listed {
 
     /// Who presents this secret.
     pub(crate) fn find(&self, slot: Slot, secret: &str, now: Seconds) -> Result<Claims, Because> {
-        let entry = self.0.get(&(slot, hash(secret))).ok_or(Because::UnknownSecret)?;
+        self.find_hash(slot, hash(secret), now)
+    }
+
+    /// The same, by the hash of the secret.
+    pub(crate) fn find_hash(
+        &self,
+        slot: Slot,
+        hash: Hash,
+        now: Seconds,
+    ) -> Result<Claims, Because> {
+        let entry = self.0.get(&(slot, hash)).ok_or(Because::UnknownSecret)?;
         if entry.expires.is_some_and(|expires| now >= expires) {
             return Err(Because::Lapsed(entry.name.clone()));
         }
         Ok(Claims {
-            issuer: match slot {
-                Slot::Bearer => TOKENS.to_owned(),
-                Slot::ApiKey => API_KEYS.to_owned(),
-            },
-            subject: entry.name.clone(),
-            audiences: Vec::new(),
             scopes: entry.scopes.clone(),
+            unrestricted: entry.unrestricted,
             expires: entry.expires,
-            kept: serde_json::Map::new(),
+            ..Claims::new(entry.issuer, &entry.name)
         })
     }
 }
 
 impl Line {
-    fn read(self) -> Result<(Hash, Entry), String> {
+    fn read(self, slot: Slot) -> Result<(Hash, Entry), String> {
         let name = self.name;
         if name.is_empty() || name.contains(char::is_control) {
             return Err(format!("{name:?} is no name"));
@@ -145,7 +158,11 @@ impl Line {
         let mut scopes = self.scopes;
         scopes.sort_unstable();
         scopes.dedup();
-        Ok((hash, Entry { name, scopes, expires }))
+        let issuer = match slot {
+            Slot::Bearer => TOKENS,
+            Slot::ApiKey => API_KEYS,
+        };
+        Ok((hash, Entry { issuer, name, scopes, unrestricted: false, expires }))
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) enum Because {
     /// The scopes do not suffice.
     Scope { required: Vec<String>, missing: Vec<String> },
     /// A claim does not have one of the values that are wanted.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the policies of servers"))]
     Unentitled(String),
     /// The issuer says that the token is not (or no more) valid.
     Inactive,
@@ -65,6 +66,17 @@ pub(crate) enum Because {
 }
 
 impl Because {
+    /// One word for the log, as far as the client learns it.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Nothing => "unauthorized",
+            Self::Scope { .. } => "insufficient_scope",
+            Self::Unentitled(_) => "forbidden",
+            Self::NoKeys(_) => "unavailable",
+            _ => "invalid_token",
+        }
+    }
+
     /// What happened and what to do, for the log. What a token says is quoted and cut.
     pub(crate) fn explain(&self) -> String {
         match self {

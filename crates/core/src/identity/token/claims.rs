@@ -15,6 +15,8 @@ pub(crate) struct Claims {
     pub(crate) audiences: Vec<String>,
     /// In order, each once.
     pub(crate) scopes: Vec<String>,
+    /// May do whatever scopes are asked for: an API key that the operator gave no scopes.
+    pub(crate) unrestricted: bool,
     /// When it ends; none only where somebody else keeps watch.
     pub(crate) expires: Option<Seconds>,
     /// The claims that somebody will ask for.
@@ -22,6 +24,32 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
+    /// A subject of whom nothing else is known.
+    pub(crate) fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            audiences: Vec::new(),
+            scopes: Vec::new(),
+            unrestricted: false,
+            expires: None,
+            kept: Map::new(),
+        }
+    }
+
+    /// Whether it is good for all of these; if not, what is missing.
+    pub(crate) fn check_scopes(&self, needed: &[String]) -> Result<(), Because> {
+        if self.unrestricted {
+            return Ok(());
+        }
+        let lacks = |scope: &&String| self.scopes.binary_search(scope).is_err();
+        let missing: Vec<String> = needed.iter().filter(lacks).cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Because::Scope { required: needed.to_vec(), missing })
+    }
+
     /// When the token is of no more use.
     pub(crate) fn valid_until(&self) -> Seconds {
         self.expires.map_or(Seconds::MAX, |expires| expires.saturating_add(super::SKEW))

@@ -50,6 +50,7 @@ pub(crate) fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<Claims
         subject: reading.text("sub")?,
         audiences,
         scopes: reading.scopes(rules.preset)?,
+        unrestricted: false,
         expires: None,
         kept: reading.kept(&rules.kept),
     })

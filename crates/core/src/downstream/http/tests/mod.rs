@@ -67,6 +67,7 @@ impl World {
             metrics: None,
             shows_metrics: false,
             host: None,
+            bearer: None,
         };
         let port = Arc::new(Port::new(&config, behind));
         let long = Duration::from_mins(1);

@@ -1,0 +1,72 @@
+//! Where endpoints say who grants access to them (RFC 9728 §3): below the name of the document the
+//! path of the endpoint follows; without a path it is about the first one.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+};
+use http::{Response, StatusCode, header};
+use tokio::sync::watch;
+
+use super::routes::{Access, Reserved, Routes};
+use crate::identity::Bearer;
+
+const PREFIX: &str = "/.well-known/oauth-protected-resource";
+
+#[derive(Clone)]
+struct Documents {
+    bearer: Arc<Bearer>,
+    routes: watch::Receiver<Arc<Routes>>,
+}
+
+/// The routes of these documents, if there is anything to say in them.
+pub(super) fn well_known(
+    bearer: Arc<Bearer>,
+    routes: &watch::Sender<Arc<Routes>>,
+) -> Option<Reserved> {
+    if !bearer.has_issuers() {
+        return None;
+    }
+    let documents = Documents { bearer, routes: routes.subscribe() };
+    let router = Router::new().fallback(document).with_state(documents);
+    Some(Reserved { prefix: PREFIX, access: Access::Everybody, router })
+}
+
+async fn document(State(documents): State<Documents>, request: Request) -> Response<Body> {
+    if !matches!(request.method().as_str(), "GET" | "HEAD") {
+        return answer(StatusCode::METHOD_NOT_ALLOWED, Body::empty());
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
+    match documents.about(path, host) {
+        Some(text) => answer(StatusCode::OK, Body::from(text)),
+        None => answer(StatusCode::NOT_FOUND, Body::empty()),
+    }
+}
+
+impl Documents {
+    fn about(&self, path: &str, host: Option<&str>) -> Option<String> {
+        let routes = Arc::clone(&self.routes.borrow());
+        let path = self.bearer.endpoint_of(path.trim_end_matches('/'));
+        let endpoint = match path {
+            "" => routes.primary(),
+            path => routes.at(path)?.resource(path)?,
+        };
+        self.bearer.describe(endpoint, host)
+    }
+}
+
+/// What is said may depend on the host that was asked for, so nobody keeps it for others.
+fn answer(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if status == StatusCode::OK {
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    }
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
