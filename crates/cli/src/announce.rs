@@ -13,6 +13,8 @@ pub(crate) struct Announcement {
     stream_endpoint: Option<String>,
     sse_endpoint: Option<String>,
     protected: bool,
+    /// Clients find out for themselves how to sign in.
+    signs_in: bool,
     paint: Paint,
 }
 
@@ -23,6 +25,7 @@ impl Announcement {
             stream_endpoint: config.http.stream_endpoint.clone(),
             sse_endpoint: config.http.sse_endpoint.clone(),
             protected: config.http.auth.api_key.is_some(),
+            signs_in: config.http.auth.resource_server.is_some(),
             paint,
         }
     }
@@ -59,7 +62,8 @@ impl Announcement {
             (None, None) => return None,
         };
         let name = name_for(server);
-        let key = if self.protected { " --header \"X-API-Key: <key>\"" } else { "" };
+        let key =
+            if self.protected && !self.signs_in { " --header \"X-API-Key: <key>\"" } else { "" };
         Some(format!("claude mcp add --transport {transport} {name} {base}{path}{key}"))
     }
 }
@@ -108,6 +112,7 @@ mod tests {
             stream_endpoint: Some("/mcp".to_owned()),
             sse_endpoint: Some("/sse".to_owned()),
             protected: false,
+            signs_in: false,
             paint: Paint::PLAIN,
         }
     }

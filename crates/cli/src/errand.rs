@@ -1,6 +1,6 @@
-//! Signing in to a remote server and out, in place of serving.
+//! Signing in to a remote server and out, or making a token, in place of serving.
 
-use mcp_proxy_core::{StdioServer, sign_out, sign_out_everywhere};
+use mcp_proxy_core::{StdioServer, make_token, sign_out, sign_out_everywhere};
 use tokio::runtime::Builder;
 
 use crate::{
@@ -31,6 +31,9 @@ pub(crate) fn run(errand: Errand) -> Ending {
             Ok(count) => Ok(format!("signed out of {count} servers\n")),
             Err(error) => Err(format!("{}: {error}", directory.display())),
         },
+        Task::NewToken { file, name, scopes } => {
+            make_token(&file, &name, &scopes).map(|made| format!("{}\n", made.secret))
+        }
     };
     match done {
         Ok(text) => {

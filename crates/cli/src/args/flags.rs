@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use mcp_proxy_core::config::{
-    CallbackHost, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
-    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
-    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
+    AuthPreset, CallbackHost, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,
+    DEFAULT_EVENT_STORE_MAX_BYTES, DEFAULT_EVENT_STORE_MAX_EVENTS,
+    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
@@ -425,6 +426,79 @@ flags! {
         help: "Refuse requests without this key in X-API-Key; MCP_PROXY_API_KEY keeps it out of the \
                process list",
     }
+    AUTH: List = Security "auth" {
+        kind: List { placeholder: "issuer" },
+        short: "Require access tokens of this OAuth issuer",
+        help: "Refuse requests without an access token of this OAuth issuer (its URL); clients learn \
+               where to sign in. Repeatable; --apiKey and --authTokens let clients in, too",
+    }
+    PUBLIC_URL: Text = Security "publicUrl" {
+        kind: Text { placeholder: "url" },
+        short: "URL that clients reach the proxy at",
+        help: "URL that clients reach the proxy at: scheme, host, and a path if there is one in front \
+               of the endpoint's. Access tokens have to be for this URL and the endpoint's path",
+    }
+    AUTH_AUDIENCE: List = Security "authAudience" {
+        kind: List { placeholder: "audience" },
+        short: "Audience that tokens must name",
+        help: "Audience that access tokens must name, in place of the endpoint's URL; repeatable, one \
+               of them has to be named",
+    }
+    AUTH_SCOPES: Text = Security "authScopes" {
+        kind: Text { placeholder: "scopes" },
+        short: "Scopes that every request needs",
+        help: "Scopes that every request needs, separated by spaces",
+    }
+    AUTH_PRESET: Choice<AuthPreset> = Security "authPreset" {
+        kind: Choice {
+            placeholder: "provider",
+            choices: &[
+                ("standard", AuthPreset::Standard),
+                ("entra", AuthPreset::Entra),
+                ("auth0", AuthPreset::Auth0),
+                ("okta", AuthPreset::Okta),
+                ("keycloak", AuthPreset::Keycloak),
+                ("cognito", AuthPreset::Cognito),
+                ("authentik", AuthPreset::Authentik),
+                ("google", AuthPreset::Google),
+            ],
+            default: ("standard", AuthPreset::Standard),
+        },
+        short: "Provider that issues the tokens",
+        help: "Provider that issues the access tokens, where it differs from the standards",
+    }
+    AUTH_JWKS: Text = Security "authJwks" {
+        kind: Text { placeholder: "place" },
+        short: "Keys of the issuer, without discovery",
+        help: "URL or file of the issuer's keys (JWKS), in place of those that the issuer names",
+    }
+    AUTH_INTROSPECT: Secret = Security "authIntrospect" {
+        kind: Secret {
+            placeholder: "url",
+            advice: "Leave it out to accept no opaque tokens.",
+        },
+        short: "Where to ask about opaque tokens",
+        help: "URL at which the issuer says whether an opaque token is valid (RFC 7662), with the \
+               client's id and secret: https://id:secret@host/path; MCP_PROXY_AUTH_INTROSPECT keeps it \
+               out of the process list",
+    }
+    AUTH_TOKENS: PathName = Security "authTokens" {
+        kind: PathName::File,
+        short: "Accept the tokens and keys in this file",
+        help: "Accept the static tokens and API keys that this file (JSON) lists by their hashes; it \
+               is read again when it changes",
+    }
+    NEW_TOKEN: Text = Security "newToken" {
+        kind: Text { placeholder: "name" },
+        short: "Make a static token of this name and exit",
+        help: "Make a static token of this name with the scopes of --authScopes, add its hash to the \
+               file of --authTokens, print it and exit",
+    }
+    REQUIRE_AUTH: Switch = Security "requireAuth" {
+        kind: Switch { default: false },
+        short: "Refuse to start without authentication",
+        help: "Refuse to listen beyond this machine without authentication, instead of warning of it",
+    }
     ALLOWED_HOSTS: List = Security "allowedHosts" {
         kind: List { placeholder: "host,..." },
         short: "Host names that web pages may use",
@@ -624,7 +698,7 @@ flags! {
     METRICS: Switch = Diagnostics "metrics" {
         kind: Switch { default: false },
         short: "Serve /metrics on the client port",
-        help: "Serve /metrics on the client port (requires --apiKey)",
+        help: "Serve /metrics on the client port (requires --apiKey, --auth or --authTokens)",
     }
     TRACE_CONTEXT: Switch = Diagnostics "traceContext" {
         kind: Switch { default: false },

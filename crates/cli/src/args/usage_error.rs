@@ -67,6 +67,21 @@ pub(crate) enum UsageError {
     #[error("Error: {flag} {path}: {problem}")]
     SecretFile { flag: &'static str, path: String, problem: String },
 
+    /// A flag about tokens, where none are accepted.
+    #[error(
+        "Error: {0} has no effect without --auth or --authTokens, so nobody would be kept out."
+    )]
+    AuthFlagAlone(&'static str),
+    /// Everybody may use what everybody can reach.
+    #[error(
+        "Error: --requireAuth: the proxy would listen on {0} without authentication.\n\
+         Ask for credentials with --auth, --authTokens or --apiKey, or use --host 127.0.0.1."
+    )]
+    Exposed(String),
+    /// A new token has to be listed somewhere.
+    #[error("Error: --newToken needs --authTokens, the file in which the token is listed.")]
+    NewTokenWhere,
+
     /// Flags of a few words were given others; one line for each.
     #[error("Invalid values:{}", lines(.0))]
     InvalidChoices(Vec<InvalidChoice>),
@@ -106,7 +121,8 @@ pub(crate) enum UsageError {
 
     /// Everybody who reaches the proxy could read the metrics.
     #[error(
-        "Error: --metrics serves /metrics to whoever has the API key, so it needs --apiKey.\n\
+        "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, --auth or \
+         --authTokens.\n\
          --metricsPort serves it without a key, on a port of its own."
     )]
     OpenMetrics,

@@ -1,10 +1,10 @@
-//! What is done in place of serving: signing in to a remote server, and out.
+//! What is done in place of serving: signing in to a remote server, and out; making a token.
 
 use std::path::PathBuf;
 
 use mcp_proxy_core::config::{RemoteConfig, Upstream};
 
-use super::{logging, remote, upstream};
+use super::{auth, logging, remote, upstream};
 use crate::{
     args::{Typed, UsageError, flags},
     telemetry::Logging,
@@ -26,12 +26,26 @@ pub(crate) enum Task {
     Forget(RemoteConfig),
     /// Forget every sign-in of this directory.
     ForgetAll(PathBuf),
+    /// Make a static token.
+    NewToken {
+        /// Where it is listed.
+        file: PathBuf,
+        /// Whose it is.
+        name: String,
+        /// What it is good for.
+        scopes: Vec<String>,
+    },
 }
 
 impl Errand {
     /// The errand that was typed, if it was one.
     pub(crate) fn of(typed: &Typed) -> Result<Option<Self>, UsageError> {
         let values = &typed.values;
+        if let Some(name) = values.of(&flags::NEW_TOKEN)? {
+            let file = values.of(&flags::AUTH_TOKENS)?.ok_or(UsageError::NewTokenWhere)?;
+            let task = Task::NewToken { file, name, scopes: auth::scopes(values)? };
+            return Ok(Some(Self { task, logging: logging(values)? }));
+        }
         let (sign_in, sign_out) = (values.of(&flags::SIGN_IN)?, values.of(&flags::SIGN_OUT)?);
         if !sign_in && !sign_out {
             return Ok(None);

@@ -3,6 +3,7 @@
 //! Checks come in the original's order, so that a command line with several faults is refused for
 //! the same one.
 
+mod auth;
 mod environment;
 mod errand;
 mod expand;
@@ -13,8 +14,8 @@ use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, AuthConfig, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig,
-        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
+        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, Isolation,
+        MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
     },
     tunnel,
 };
@@ -60,6 +61,9 @@ impl TryFrom<Typed> for Options {
         let upstream = upstream::server(values, typed.command)?;
         let stdio = matches!(upstream, Upstream::Remote(_)) && !values.has(&flags::PORT);
         let mut warnings = warnings(values, &typed.ignored);
+        if !stdio {
+            warnings.extend(auth::exposure(values)?);
+        }
         match &upstream {
             Upstream::Command(config) => warnings.extend(shell_warning(&config.command)),
             _ => warnings.extend(remote::warnings(values, stdio)),
@@ -106,7 +110,7 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         sse_endpoint,
         stateless: values.of(&flags::STATELESS)?,
         modern: values.of(&flags::MODERN)?,
-        auth: AuthConfig { api_key: values.of(&flags::API_KEY)?, oauth: None },
+        auth: auth::auth(values)?,
         cors: Some(cors(values)?),
         allowed_hosts: allowed_hosts(values)?,
         event_store: event_store(values)?,
@@ -200,7 +204,7 @@ fn logging(values: &Values) -> Result<Logging, UsageError> {
 
 fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
     let on_front = values.of(&flags::METRICS)?;
-    if on_front && values.of(&flags::API_KEY)?.is_none() {
+    if on_front && !auth::auth(values)?.is_on() {
         return Err(UsageError::OpenMetrics);
     }
     let host = values.of(&flags::METRICS_HOST)?;
@@ -233,9 +237,11 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
             words.join(" ")
         ));
     }
-    if values.of(&flags::TUNNEL).unwrap_or_default() && !values.has(&flags::API_KEY) {
+    let open = auth::auth(values).is_ok_and(|auth| !auth.is_on());
+    if values.of(&flags::TUNNEL).unwrap_or_default() && open {
         warnings.push(
-            "--tunnel without --apiKey: whoever knows the public URL can use the server".to_owned(),
+            "--tunnel without --auth or --apiKey: whoever knows the public URL can use the server"
+                .to_owned(),
         );
     }
     let isolation = values.of(&flags::ISOLATION).unwrap_or_default();

@@ -6,6 +6,8 @@ mod support;
 
 mod arguments;
 #[cfg(unix)]
+mod auth;
+#[cfg(unix)]
 mod chaos;
 #[cfg(target_os = "linux")]
 mod memory;

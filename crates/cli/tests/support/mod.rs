@@ -7,6 +7,7 @@
 
 mod event;
 mod http;
+pub(crate) mod issuer;
 mod modern;
 mod process;
 mod proxy;
@@ -16,6 +17,7 @@ mod stdio;
 
 pub(crate) use event::{Event, EventStream};
 pub(crate) use http::{Connection, Request, Response};
+pub(crate) use issuer::Issuer;
 pub(crate) use modern::{MODERN, Modern};
 pub(crate) use process::{Printed, fixture, is_gone, wait_for};
 pub(crate) use proxy::{Finished, Launch, Proxy};

@@ -24,11 +24,20 @@ pub(crate) fn call(id: &str, tool: &str, arguments: &str) -> String {
     )
 }
 
+fn shown(request: Request, token: Option<&str>) -> Request {
+    match token {
+        Some(token) => request.header("Authorization", &format!("Bearer {token}")),
+        None => request,
+    }
+}
+
 /// A session of the Streamable HTTP endpoint.
 pub(crate) struct Session<'p> {
     proxy: &'p Proxy,
     pub(crate) id: String,
     version: String,
+    /// Sent along with every request.
+    token: Option<String>,
 }
 
 impl<'p> Session<'p> {
@@ -46,11 +55,27 @@ impl<'p> Session<'p> {
         Self::begin(proxy, LATEST, initialize_with(capabilities))
     }
 
+    /// A session of whoever has this access token.
+    pub(crate) fn open_by(proxy: &'p Proxy, token: &str) -> Self {
+        Self::begin_by(proxy, LATEST, initialize(LATEST), Some(token))
+    }
+
+    /// The same session, with another access token from now on.
+    pub(crate) fn by(&self, token: &str) -> Self {
+        let (id, version) = (self.id.clone(), self.version.clone());
+        Self { proxy: self.proxy, id, version, token: Some(token.to_owned()) }
+    }
+
     fn begin(proxy: &'p Proxy, version: &str, initialize: String) -> Self {
-        let response = proxy.send(&Request::mcp(initialize));
+        Self::begin_by(proxy, version, initialize, None)
+    }
+
+    fn begin_by(proxy: &'p Proxy, version: &str, initialize: String, token: Option<&str>) -> Self {
+        let response = proxy.send(&shown(Request::mcp(initialize), token));
         assert_eq!(response.status, 200, "initialize: {}", response.text());
         let id = response.header("mcp-session-id").expect("a session id").to_owned();
-        let session = Self { proxy, id, version: version.to_owned() };
+        let token = token.map(str::to_owned);
+        let session = Self { proxy, id, version: version.to_owned(), token };
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(session.post(initialized).status, 202);
         session
@@ -58,7 +83,9 @@ impl<'p> Session<'p> {
 
     /// A POST of this body in the session.
     pub(crate) fn request(&self, body: impl Into<Vec<u8>>) -> Request {
-        Request::mcp(body).session(&self.id).header("Mcp-Protocol-Version", &self.version)
+        let request = Request::mcp(body).session(&self.id);
+        let request = request.header("Mcp-Protocol-Version", &self.version);
+        shown(request, self.token.as_deref())
     }
 
     pub(crate) fn post(&self, body: impl Into<Vec<u8>>) -> Response {
@@ -82,7 +109,8 @@ impl<'p> Session<'p> {
 
     /// The request for the session's standalone event stream.
     pub(crate) fn listening(&self) -> Request {
-        Request::listen(&self.id).header("Mcp-Protocol-Version", &self.version)
+        let request = Request::listen(&self.id).header("Mcp-Protocol-Version", &self.version);
+        shown(request, self.token.as_deref())
     }
 
     /// Events after this one, by the stream that it belongs to.
@@ -91,7 +119,8 @@ impl<'p> Session<'p> {
     }
 
     pub(crate) fn delete(&self) -> Response {
-        self.proxy.send(&Request::new("DELETE", "/mcp").session(&self.id))
+        let request = Request::new("DELETE", "/mcp").session(&self.id);
+        self.proxy.send(&shown(request, self.token.as_deref()))
     }
 
     /// Fails unless the session answers as if nothing had happened.

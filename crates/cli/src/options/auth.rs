@@ -1,0 +1,77 @@
+//! Who is let in: keys, tokens of issuers, static ones; and what is said if nobody is kept out.
+
+use std::net::IpAddr;
+
+use mcp_proxy_core::config::{AuthConfig, ResourceServerConfig};
+
+use crate::args::{UsageError, Values, flags};
+
+/// What credentials are asked for.
+pub(super) fn auth(values: &Values) -> Result<AuthConfig, UsageError> {
+    Ok(AuthConfig {
+        api_key: values.of(&flags::API_KEY)?,
+        oauth: None,
+        resource_server: resource_server(values)?,
+    })
+}
+
+fn resource_server(values: &Values) -> Result<Option<ResourceServerConfig>, UsageError> {
+    let config = ResourceServerConfig {
+        issuers: without_empty(values.of(&flags::AUTH)?),
+        preset: values.of(&flags::AUTH_PRESET)?,
+        audiences: without_empty(values.of(&flags::AUTH_AUDIENCE)?),
+        public_url: values.of(&flags::PUBLIC_URL)?,
+        scopes: scopes(values)?,
+        jwks: values.of(&flags::AUTH_JWKS)?,
+        introspection: values.of(&flags::AUTH_INTROSPECT)?,
+        tokens: values.of(&flags::AUTH_TOKENS)?,
+        claims: Vec::new(),
+    };
+    if !config.issuers.is_empty() || config.tokens.is_some() {
+        return Ok(Some(config));
+    }
+    // A flag that would restrict somebody must not be without effect.
+    let needing = [
+        ("--authAudience", !config.audiences.is_empty()),
+        ("--authScopes", !config.scopes.is_empty()),
+        ("--authPreset", values.has(&flags::AUTH_PRESET)),
+        ("--authJwks", config.jwks.is_some()),
+        ("--authIntrospect", config.introspection.is_some()),
+    ];
+    match needing.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(UsageError::AuthFlagAlone(flag)),
+        None => Ok(None),
+    }
+}
+
+/// The scopes that were given, of which each is a word.
+pub(super) fn scopes(values: &Values) -> Result<Vec<String>, UsageError> {
+    let scopes = values.of(&flags::AUTH_SCOPES)?.unwrap_or_default();
+    Ok(scopes.split_whitespace().map(str::to_owned).collect())
+}
+
+fn without_empty(words: Vec<String>) -> Vec<String> {
+    words.into_iter().filter(|word| !word.is_empty()).collect()
+}
+
+/// What is to be said of a proxy that everybody may use who reaches it.
+pub(super) fn exposure(values: &Values) -> Result<Option<String>, UsageError> {
+    let host = values.of(&flags::HOST)?;
+    if auth(values)?.is_on() || is_local(&host) {
+        return Ok(None);
+    }
+    if values.of(&flags::REQUIRE_AUTH)? {
+        return Err(UsageError::Exposed(host));
+    }
+    Ok(Some(format!(
+        "listening on {host} without authentication: whoever can reach this machine can use the \
+         server; --auth, --authTokens or --apiKey asks for credentials, --host 127.0.0.1 serves \
+         this machine only"
+    )))
+}
+
+/// Whether nobody but this machine can reach what listens on this host.
+fn is_local(host: &str) -> bool {
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical().is_loopback());
+    address.unwrap_or_else(|_| host.eq_ignore_ascii_case("localhost"))
+}

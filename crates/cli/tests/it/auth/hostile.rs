@@ -1,0 +1,106 @@
+//! Hostile tokens against the real executable, with the answer that each gets.
+
+use serde_json::{Value, json};
+
+use crate::support::{Issuer, LATEST, Launch, Proxy, Request, Session, initialize, issuer::now};
+
+/// What is in the log of the refusal; nothing of it is in the answer.
+fn refused(proxy: &Proxy, header: &str, word: &str) {
+    let request = Request::mcp(initialize(LATEST)).header("Authorization", header);
+    let answer = proxy.send(&request);
+    assert_eq!(answer.status, 401, "{word}: {}", answer.text());
+    let challenge = answer.header("www-authenticate").unwrap_or_default();
+    assert!(challenge.starts_with("Bearer error=\"invalid_token\", error_description=\"The acc"));
+    let message = "Unauthorized: the access token is not valid here";
+    assert_eq!(answer.json()["error"]["message"], message);
+    let line = proxy.stderr.line(|line| line.contains(word));
+    assert!(line.is_some(), "no line says {word:?}");
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = Issuer::claims("alice");
+    claims[name] = value;
+    claims
+}
+
+fn without(name: &str) -> Value {
+    let mut claims = Issuer::claims("alice");
+    claims.as_object_mut().expect("an object").remove(name);
+    claims
+}
+
+#[test]
+fn no_header_of_a_token_chooses_how_it_is_checked() {
+    let (issuer, attacker) = (Issuer::new(), Issuer::new());
+    let proxy = issuer.guard(Launch::new("echo")).start();
+    let claims = Issuer::claims("alice").to_string();
+    let headed = |head: Value| issuer.sign_raw(&head.to_string(), &claims);
+    let forged = |head: Value| attacker.sign_raw(&head.to_string(), &claims);
+    for (token, word) in [
+        (headed(json!({ "alg": "none" })), "\"none\""),
+        (headed(json!({ "alg": "HS256", "kid": "k1" })), "\"HS256\""),
+        (headed(json!({ "alg": "ES512", "kid": "k1" })), "\"ES512\""),
+        (headed(json!({ "alg": "ES256", "kid": "k'--" })), "\"k'--\""),
+        (headed(json!({ "alg": "ES256", "kid": "../k1" })), "\"../k1\""),
+        (headed(json!({ "alg": "ES256", "kid": "k1", "crit": ["exp"] })), "\"crit\""),
+        (headed(json!({ "alg": "ES256", "kid": "k1", "zip": "DEF" })), "\"zip\""),
+        (forged(json!({ "alg": "ES256", "kid": "k1" })), "signature is wrong"),
+        (forged(json!({ "alg": "ES256", "kid": "k1", "jwk": attacker.key() })), "signature"),
+        (forged(json!({ "alg": "ES256", "kid": "k1", "jku": "https://a" })), "signature"),
+        (forged(json!({ "alg": "ES256", "kid": "k1", "x5u": "https://a" })), "signature"),
+    ] {
+        refused(&proxy, &format!("Bearer {token}"), word);
+    }
+}
+
+#[test]
+fn no_claim_is_wrong_missing_or_there_twice() {
+    let issuer = Issuer::new();
+    let proxy = issuer.guard(Launch::new("echo")).start();
+    let twice = Issuer::claims("alice").to_string().replacen('{', r#"{"sub":"bob","#, 1);
+    refused(&proxy, &format!("Bearer {}", issuer.sign_raw(HEAD, &twice)), "twice");
+    for (claims, word) in [
+        (without("exp"), "\"exp\""),
+        (without("aud"), "\"aud\""),
+        (without("sub"), "\"sub\""),
+        (without("iss"), "\"iss\""),
+        (with("exp", (now() - 61).into()), "expired"),
+        (with("nbf", (now() + 90).into()), "nbf"),
+        (with("iat", (now() + 90).into()), "iat"),
+        (with("aud", "https://mcp.example".into()), "audience is \"https://mcp.example\""),
+        (with("aud", "https://mcp.example/mcp/".into()), "audience is \"https://mcp.example/mcp/"),
+        (with("iss", "https://idp.example/".into()), "slash"),
+        (with("iss", "https://evil.example".into()), "evil.example"),
+        (with("cnf", json!({ "jkt": "x" })), "bound to a key"),
+        (with("sub", "a\u{1b}[31m".into()), "\"sub\""),
+    ] {
+        refused(&proxy, &format!("Bearer {}", issuer.sign(&claims)), word);
+    }
+    let session = Session::open_by(&proxy, &issuer.sign(&with("exp", (now() - 30).into())));
+    session.assert_healthy();
+}
+
+const HEAD: &str = r#"{"alg":"ES256","kid":"k1"}"#;
+
+#[test]
+fn what_is_no_token_is_told_from_one() {
+    let issuer = Issuer::new();
+    let proxy = issuer.guard(Launch::new("echo")).start();
+    let token = issuer.token("alice");
+    let huge = issuer.sign(&with("x", "y".repeat(40_000).into()));
+    for (header, word) in [
+        (format!("Bearer {token}.x.y"), "encrypted"),
+        ("Bearer opaque".to_owned(), "no JWT"),
+        (format!("Bearer {huge}"), "bytes"),
+        ("Basic YTpi".to_owned(), "no Bearer token"),
+        (format!("Bearer {token}, Bearer {token}"), "characters that none can have"),
+        ("Bearer".to_owned(), "no Bearer token"),
+    ] {
+        refused(&proxy, &header, word);
+    }
+    let twice = Request::mcp(initialize(LATEST))
+        .header("Authorization", &format!("Bearer {token}"))
+        .and_header("Authorization", &format!("Bearer {token}"));
+    assert_eq!(proxy.send(&twice).status, 401);
+    assert!(!proxy.terminate().stderr.contains('\u{1b}'));
+}

@@ -1,0 +1,6 @@
+//! Who is let in by tokens, what everybody else is told, and whose things are whose.
+
+mod admission;
+mod hostile;
+mod metadata;
+mod start;
