@@ -81,6 +81,15 @@ export const suites = [
   },
   { name: "node API", lane: "node", built: true, command: nodeTest(...specs()), count: "node" },
   {
+    // Clients sign in at a real authorization server.
+    name: "auth",
+    lane: "node",
+    built: true,
+    node: 22,
+    command: nodeTest(...specs("auth")),
+    count: "node",
+  },
+  {
     name: "clients",
     lane: "node",
     built: true,
