@@ -1,6 +1,7 @@
 //! What the skins use: a whole proxy, a front for the servers of a program, and a remote server on
 //! standard streams.
 
+mod conversation;
 mod http_server;
 mod ports;
 mod sign_out;
@@ -8,6 +9,7 @@ mod standard_streams;
 mod stdio_server;
 mod whole;
 
+pub use conversation::{Conversation, Listening, Unanswered};
 pub use http_server::{HttpServer, Servers};
 pub use sign_out::{sign_out, sign_out_everywhere};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};

@@ -1,0 +1,326 @@
+//! One client of a server, in this process: it asks, and takes one answer after the other.
+//!
+//! It is met like any client on standard input and output, over a pipe in memory, so that eras,
+//! sign-in and limits are what they are for every client.
+
+use std::{fmt, time::Duration};
+
+use bytes::BytesMut;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use serde_json::{Value, json};
+use tokio::{
+    io::{
+        AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf,
+        WriteHalf, duplex, split,
+    },
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::{
+    config::{self, ChildStderr, Isolation, RestartWhen},
+    downstream::stdio::{self, Ended},
+    error::Error,
+    jsonrpc::Code,
+    protocol::LATEST_LEGACY,
+    runtime::task,
+    upstream::{Guard, Remote, Upstream, start},
+};
+
+/// Time that the end of the server may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Bytes that may wait in the pipe to the front.
+const PIPE: usize = 64 * 1024;
+/// Most pages of a list that are read.
+const MAX_PAGES: usize = 1000;
+
+/// What is called with each notification of the server: its method and its params.
+pub type Listening = Box<dyn FnMut(&str, &Value) + Send>;
+
+/// See the module. Ends its server when it is closed; dropped, it leaves that to the runtime.
+pub struct Conversation {
+    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    output: WriteHalf<DuplexStream>,
+    serving: Option<JoinHandle<Ended>>,
+    upstream: Box<dyn Upstream>,
+    remote: Option<Remote>,
+    listening: Listening,
+    last: u64,
+    introduction: Value,
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversation").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Unanswered {
+    /// The server cannot be reached, does not serve, or has ended; says why.
+    Unreached(String),
+    /// The server wants credentials, or other ones; says which.
+    Unauthorized(String),
+    /// The server, or the proxy in its place, answered with a JSON-RPC error.
+    Error {
+        /// Its number.
+        code: i64,
+        /// Its text, as the server wrote it.
+        message: String,
+        /// What else it says; null if nothing.
+        data: Value,
+    },
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreached(reason) | Self::Unauthorized(reason) => f.write_str(reason),
+            Self::Error { code, message, .. } => write!(f, "{message} (error {code})"),
+        }
+    }
+}
+
+impl From<Error> for Unanswered {
+    fn from(error: Error) -> Self {
+        Self::Unreached(error.to_string())
+    }
+}
+
+impl Conversation {
+    /// Starts or reaches the server and shakes hands with it. Needs a Tokio runtime.
+    ///
+    /// The server is used once: it is not restarted and not shared, and what it writes to its
+    /// standard error becomes events. The guard ends it if this process is killed.
+    ///
+    /// # Errors
+    /// [`Unanswered::Unreached`] and [`Unanswered::Unauthorized`]; [`Unanswered::Error`] if it
+    /// refuses the handshake.
+    pub fn open(
+        config: config::Upstream,
+        guard: Option<Guard>,
+        listening: Listening,
+    ) -> BoxFuture<'static, Result<Self, Unanswered>> {
+        Box::pin(async move {
+            let config = for_one_use(config);
+            let (upstream, remote) = match &config {
+                config::Upstream::Remote(config) => {
+                    let remote = Remote::new(config)?;
+                    (Box::new(remote.clone()) as Box<dyn Upstream>, Some(remote))
+                }
+                config::Upstream::Command(_) => (start(&config, guard).await?, None),
+            };
+            let mut conversation = Self::with(upstream, remote, longest(&config), listening);
+            match conversation.shake_hands().await {
+                Ok(()) => Ok(conversation),
+                Err(unanswered) => {
+                    conversation.end().await;
+                    Err(unanswered)
+                }
+            }
+        })
+    }
+
+    fn with(
+        upstream: Box<dyn Upstream>,
+        remote: Option<Remote>,
+        longest: usize,
+        listening: Listening,
+    ) -> Self {
+        let (near, far) = duplex(PIPE);
+        let backend = upstream.backend();
+        let serving =
+            async move { stdio::serve(backend, longest, split(far), std::future::pending()).await };
+        let (input, output) = split(near);
+        Self {
+            lines: BufReader::new(input).lines(),
+            output,
+            serving: Some(task::spawn(serving)),
+            upstream,
+            remote,
+            listening,
+            last: 0,
+            introduction: Value::Null,
+        }
+    }
+
+    async fn shake_hands(&mut self) -> Result<(), Unanswered> {
+        let params = json!({
+            "protocolVersion": LATEST_LEGACY,
+            "capabilities": {},
+            "clientInfo": { "name": "mcp-proxy", "version": crate::VERSION },
+        });
+        self.introduction = self.exchange("initialize", params).await?;
+        let initialized = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        let line = [&initialized[..], b"\n"].concat();
+        if self.output.write_all(&line).await.is_err() {
+            return Err(self.gone().await);
+        }
+        Ok(())
+    }
+
+    /// What the server said of itself: the result of `initialize`.
+    pub fn introduction(&self) -> &Value {
+        &self.introduction
+    }
+
+    /// Asks the server; the result, or why there is none. Questions of the server are refused
+    /// meanwhile.
+    pub fn ask<'a>(
+        &'a mut self,
+        method: &'a str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, Unanswered>> {
+        Box::pin(self.exchange(method, params))
+    }
+
+    /// Every entry of a list, page after page: `tools/list` has them in `tools`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]. A server that comes back to a page it has given is asked no further.
+    pub fn list<'a>(
+        &'a mut self,
+        method: &'a str,
+        member: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Value>, Unanswered>> {
+        Box::pin(async move {
+            let mut entries = Vec::new();
+            let mut cursors: Vec<Value> = Vec::new();
+            let mut params = json!({});
+            for _ in 0..MAX_PAGES {
+                let mut page = self.exchange(method, params).await?;
+                if let Value::Array(more) = page[member].take() {
+                    entries.extend(more);
+                }
+                let next = page["nextCursor"].take();
+                if !next.is_string() || cursors.contains(&next) {
+                    break;
+                }
+                params = json!({ "cursor": next });
+                cursors.push(next);
+            }
+            Ok(entries)
+        })
+    }
+
+    /// Ends the conversation and the server.
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(self.end())
+    }
+
+    async fn end(self) {
+        let Self { lines, output, mut serving, upstream, .. } = self;
+        drop((lines, output));
+        if let Some(serving) = serving.as_mut()
+            && timeout(FAREWELL, &mut *serving).await.is_err()
+        {
+            serving.abort();
+        }
+        upstream.stop(FAREWELL).await;
+    }
+
+    async fn exchange(&mut self, method: &str, params: Value) -> Result<Value, Unanswered> {
+        self.last += 1;
+        let id = self.last;
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let mut outgoing = BytesMut::from(line(&request).as_bytes());
+        loop {
+            let read = tokio::select! {
+                written = self.output.write_buf(&mut outgoing), if !outgoing.is_empty() => {
+                    if written.is_err() {
+                        return Err(self.gone().await);
+                    }
+                    continue;
+                }
+                read = self.lines.next_line() => read,
+            };
+            let Ok(Some(text)) = read else { return Err(self.gone().await) };
+            let Ok(mut message) = serde_json::from_str::<Value>(&text) else { continue };
+            match message["method"].as_str() {
+                Some(_) if !message["id"].is_null() => {
+                    outgoing.extend_from_slice(line(&refusal(&message)).as_bytes());
+                }
+                Some(method) => (self.listening)(method, &message["params"]),
+                None if message["id"] != id => {}
+                None if message["error"].is_object() => return Err(self.refused(&message["error"])),
+                None => return Ok(message["result"].take()),
+            }
+        }
+    }
+
+    /// What an error means: where the server has gone, the error only says so.
+    fn refused(&self, error: &Value) -> Unanswered {
+        let text = error["message"].as_str().unwrap_or_default().to_owned();
+        let status = error["data"]["status"].as_u64();
+        if let Some(failure) = self.remote.as_ref().and_then(Remote::failure) {
+            return match status {
+                Some(401 | 403) => Unanswered::Unauthorized(failure),
+                _ => Unanswered::Unreached(failure),
+            };
+        }
+        if self.remote.is_some() && matches!(status, Some(401 | 403)) {
+            return Unanswered::Unauthorized(text);
+        }
+        if let Some(reason) = self.upstream.ended().now_or_never() {
+            return Unanswered::Unreached(reason);
+        }
+        let code = error["code"].as_i64().unwrap_or_default();
+        Unanswered::Error { code, message: text, data: error["data"].clone() }
+    }
+
+    /// Why the front serves no longer.
+    async fn gone(&mut self) -> Unanswered {
+        let ended = match self.serving.take() {
+            Some(serving) => serving.await.ok(),
+            None => None,
+        };
+        let failure = self.remote.as_ref().and_then(Remote::failure);
+        Unanswered::Unreached(match (ended, failure) {
+            (_, Some(failure)) => failure,
+            (Some(Ended::Failed(reason)), None) => reason,
+            _ => "the server has ended the conversation".to_owned(),
+        })
+    }
+}
+
+fn line(message: &Value) -> String {
+    format!("{message}\n")
+}
+
+/// The answer of a client that has no capabilities.
+fn refusal(request: &Value) -> Value {
+    let id = &request["id"];
+    if request["method"] == "ping" {
+        return json!({ "jsonrpc": "2.0", "id": id, "result": {} });
+    }
+    let code = Code::MethodNotFound.number();
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": "Method not found" } })
+}
+
+/// As it is configured, without what only matters to a server that serves for long.
+fn for_one_use(mut config: config::Upstream) -> config::Upstream {
+    match &mut config {
+        config::Upstream::Command(command) => {
+            command.restart.when = RestartWhen::Never;
+            command.listen_early = false;
+            command.isolation = Isolation::Shared;
+            command.prewarm = 0;
+            command.ping = None;
+            command.command.stderr = ChildStderr::Events;
+        }
+        config::Upstream::Remote(remote) => {
+            remote.ping = None;
+            remote.wait = Duration::ZERO;
+        }
+    }
+    config
+}
+
+fn longest(config: &config::Upstream) -> usize {
+    match config {
+        config::Upstream::Command(config) => config.command.max_line_size,
+        config::Upstream::Remote(config) => config.max_message_size,
+    }
+}
