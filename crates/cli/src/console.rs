@@ -8,6 +8,17 @@ pub(crate) fn print(text: &str) {
     write(&mut io::stdout().lock(), text);
 }
 
+/// Writes bytes to stdout.
+pub(crate) fn print_bytes(bytes: &[u8]) {
+    let mut output = io::stdout().lock();
+    drop(output.write_all(bytes).and_then(|()| output.flush()));
+}
+
+/// Replaces the line that somebody watches on a terminal at stderr.
+pub(crate) fn status(text: &str) {
+    write(&mut io::stderr().lock(), &format!("\r\u{1b}[K{text}"));
+}
+
 /// Writes a line to stderr.
 pub(crate) fn complain(text: &str) {
     write(&mut io::stderr().lock(), &format!("{text}\n"));

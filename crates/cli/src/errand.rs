@@ -1,16 +1,17 @@
-//! Signing in to a remote server and out, or making a token, in place of serving.
+//! What is done in place of serving.
 
 use mcp_proxy_core::{StdioServer, make_token, sign_out, sign_out_everywhere};
 use tokio::runtime::Builder;
 
 use crate::{
-    Ending, console,
+    Ending, calling, console,
     options::{Errand, Task},
 };
 
 /// Does it; so ends the process.
 pub(crate) fn run(errand: Errand) -> Ending {
     let done = match errand.task {
+        Task::Ask(asking) => return calling::run(*asking),
         Task::SignIn(config) => Builder::new_current_thread()
             .enable_all()
             .build()

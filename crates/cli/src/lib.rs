@@ -6,11 +6,13 @@
 
 mod announce;
 mod args;
+mod calling;
 mod console;
 mod errand;
 mod guard;
 mod options;
 mod paint;
+mod plain;
 mod run;
 mod signal;
 mod telemetry;
@@ -30,6 +32,14 @@ pub enum Ending {
     Success = 0,
     /// It could not, and has said why.
     Failure = 1,
+    /// The server answered what it was asked with an error.
+    Refused = 2,
+    /// The server wants credentials, or other ones.
+    Unauthorized = 3,
+    /// The server cannot be reached, or does not serve.
+    Unreached = 4,
+    /// The tool that was called failed.
+    ToolFailed = 5,
 }
 
 impl From<Ending> for ExitCode {

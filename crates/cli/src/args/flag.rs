@@ -30,6 +30,7 @@ pub(crate) enum Section {
     Limits,
     Timeouts,
     Tunnel,
+    Calling,
     Diagnostics,
 }
 
@@ -45,6 +46,7 @@ impl Section {
             Self::Limits => "Limits",
             Self::Timeouts => "Timeouts",
             Self::Tunnel => "Tunnel",
+            Self::Calling => "Calling",
             Self::Diagnostics => "Diagnostics",
         }
     }
@@ -61,6 +63,8 @@ pub(crate) enum Shape {
     Single,
     /// Any number of words, all of which count.
     List,
+    /// One word and the `key=value` words behind it, all of which count.
+    Call,
 }
 
 /// Why a value was refused, without the name of the flag.

@@ -20,7 +20,7 @@ use mcp_proxy_core::config::{
 
 use crate::args::{
     flag::{Definition, Flag, Section, kebab},
-    kinds::{Choice, Host, List, Number, PathName, Port, Route, Secret, Switch, Text},
+    kinds::{Call, Choice, Host, List, Number, PathName, Port, Route, Secret, Switch, Text},
 };
 use crate::telemetry::{Format, Level};
 
@@ -659,6 +659,28 @@ flags! {
         kind: Text { placeholder: "name" },
         short: "Subdomain to ask for",
         help: "Subdomain to ask for; if it is taken, the tunnel server assigns another",
+    }
+
+    CALL: Call = Calling "call" {
+        kind: Call,
+        short: "Call a tool of the server and exit",
+        help: "Call this tool of the server with the key=value words that follow, print the result and \
+               exit; key:=json takes the value as it is",
+    }
+    LIST: Switch = Calling "list" {
+        kind: Switch { default: false },
+        short: "List what the server has and exit",
+        help: "List the tools, prompts and resources of the server and exit",
+    }
+    READ: Text = Calling "read" {
+        kind: Text { placeholder: "uri" },
+        short: "Read a resource of the server and exit",
+        help: "Read this resource of the server, print it and exit",
+    }
+    JSON: Switch = Calling "json" {
+        kind: Switch { default: false },
+        short: "Print the answer as JSON",
+        help: "Print the answer to --call, --list and --read as one JSON document",
     }
 
     DEBUG: Switch = Diagnostics "debug" {

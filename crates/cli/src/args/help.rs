@@ -38,7 +38,8 @@ const AFTER_FIRST: &str = "\
 More:
   --help              All flags
   --help <section>    One section: serving, upstream, remote, security,
-                      sessions, limits, timeouts, tunnel, diagnostics
+                      sessions, limits, timeouts, tunnel, calling,
+                      diagnostics
   --help <flag>       One flag, for example: --help isolation
 
 Examples:
@@ -58,7 +59,9 @@ Examples:
   mcp-proxy --server stream --endpoint /tools --stateless -- uvx mcp-server-time
   MCP_PROXY_HOST=127.0.0.1 mcp-proxy python server.py
   mcp-proxy https://example.com/mcp --headerFile ~/.example-headers
-  mcp-proxy https://example.com/mcp --port 8080 --apiKey \"$KEY\"";
+  mcp-proxy https://example.com/mcp --port 8080 --apiKey \"$KEY\"
+  mcp-proxy --list -- node server.js
+  mcp-proxy --call add a=1 b=2 -- node server.js";
 
 /// The text of `-h`.
 pub(super) fn first() -> String {

@@ -167,6 +167,29 @@ impl Kind for Port {
     }
 }
 
+/// A name and the words behind it.
+pub(crate) struct Call;
+
+impl Kind for Call {
+    type Value = Vec<String>;
+
+    fn shape(&self) -> Shape {
+        Shape::Call
+    }
+
+    fn absent(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn read(&self, words: &[OsString]) -> Result<Vec<String>, Complaint> {
+        words.iter().map(|word| utf8(word)).collect()
+    }
+
+    fn placeholder(&self) -> &'static str {
+        "name"
+    }
+}
+
 /// A text that need not be there; an empty one counts as not there.
 pub(crate) struct Text {
     pub(crate) placeholder: &'static str,

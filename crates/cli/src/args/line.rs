@@ -76,9 +76,13 @@ impl Line {
         let is_taken = match definition.shape() {
             Shape::Switch => |next: &OsString| next == "true" || next == "false",
             Shape::Single | Shape::List => is_value,
+            Shape::Call => |next: &OsString| is_value(next) && !is_url(next),
         };
         // Where no separator tells them from the command, a list takes one word at a time.
-        let most = if definition.shape() == Shape::List && separated { usize::MAX } else { 1 };
+        let most = match definition.shape() {
+            Shape::List | Shape::Call if separated => usize::MAX,
+            _ => 1,
+        };
         let mut taken = 0;
         while taken < most
             && let Some(value) = words.next_if(is_taken)
@@ -88,6 +92,10 @@ impl Line {
         }
         if taken == 0 {
             self.flags.push(word);
+        } else if definition.shape() == Shape::Call {
+            while let Some(value) = words.next_if(is_argument) {
+                self.flags.push(joined(&word, &value));
+            }
         }
     }
 }
@@ -106,6 +114,14 @@ fn is_value(word: &OsString) -> bool {
         [b'-', next, ..] => next.is_ascii_digit() || *next == b'.',
         _ => true,
     }
+}
+
+/// Whether a word behind `--call NAME` can only be an argument of the tool.
+fn is_argument(word: &OsString) -> bool {
+    let bytes = word.as_encoded_bytes();
+    is_value(word)
+        && !is_url(word)
+        && (bytes == b"-" || bytes.contains(&b'=') || bytes.starts_with(b"{"))
 }
 
 fn joined(word: &OsString, value: &OsString) -> OsString {

@@ -493,3 +493,25 @@ fn help_has_topics() {
     assert_eq!(printed(&["--help", "sse-endpoint"]), printed(&["--help", "sseEndpoint"]));
     assert_eq!(printed(&["--help", "nothing"]), printed(&["--help"]));
 }
+
+#[test]
+fn the_words_behind_a_call_belong_to_it_up_to_the_command() {
+    let call = |line: &[&str]| {
+        let typed = typed(line);
+        let words = typed.values.of(&flags::CALL).unwrap();
+        let command: Vec<_> = typed.command.iter().map(|word| word.to_str().unwrap()).collect();
+        (words.join(" "), command.join(" "), typed.ignored.len())
+    };
+    for (line, words, command) in [
+        (&["--call", "t", "a=1", "b:=2", "--", "node", "s.js"][..], "t a=1 b:=2", "node s.js"),
+        (&["--call", "t", "a=1", "node", "s.js", "x=y"], "t a=1", "node s.js x=y"),
+        (&["--call", "t", "{\"a\":1}", "--debug", "node"], "t {\"a\":1}", "node"),
+        (&["--call", "t", "https://x/mcp?a=b"], "t", "https://x/mcp?a=b"),
+        (&["https://x/mcp", "--call", "t", "a=-1", "n=5"], "t a=-1 n=5", "https://x/mcp"),
+        (&["--call", "t", "word", "--", "node"], "t word", "node"),
+        (&["--call", "t", "-", "node"], "t -", "node"),
+        (&["--call=t", "--", "node"], "t", "node"),
+    ] {
+        assert_eq!(call(line), (words.to_owned(), command.to_owned(), 0), "{line:?}");
+    }
+}

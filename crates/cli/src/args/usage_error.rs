@@ -46,6 +46,14 @@ pub(crate) enum UsageError {
     /// Signing in and out at once.
     #[error("Error: --signIn and --signOut do not go together.")]
     SignInAndOut,
+    /// What is done in place of serving is one thing.
+    #[error("Error: {} and {} do not go together.", .flags[0], .flags[1])]
+    OneErrand { flags: [&'static str; 2] },
+    /// A word behind `--call` is no argument.
+    #[error(
+        "Error: --call: {problem}\nUsage: mcp-proxy --call NAME [key=value ...] -- <command> [args...]"
+    )]
+    Call { problem: String },
     /// A client that signs itself in has to be known.
     #[error(
         "Error: --grant client-credentials needs --clientId and either --clientSecret or --clientKey."

@@ -1,4 +1,5 @@
-//! What is done in place of serving: signing in to a remote server, and out; making a token.
+//! What is done in place of serving: signing in to a remote server, and out; making a token; one
+//! question to a server.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,8 @@ use mcp_proxy_core::config::{RemoteConfig, Upstream};
 
 use super::{auth, logging, remote, upstream};
 use crate::{
-    args::{Typed, UsageError, flags},
+    args::{Typed, UsageError, Values, flags},
+    calling::{Asking, Question, read_argument},
     telemetry::Logging,
 };
 
@@ -35,6 +37,8 @@ pub(crate) enum Task {
         /// What it is good for.
         scopes: Vec<String>,
     },
+    /// Ask a server one question.
+    Ask(Box<Asking>),
 }
 
 impl Errand {
@@ -45,6 +49,12 @@ impl Errand {
             let file = values.of(&flags::AUTH_TOKENS)?.ok_or(UsageError::NewTokenWhere)?;
             let task = Task::NewToken { file, name, scopes: auth::scopes(values)? };
             return Ok(Some(Self { task, logging: logging(values)? }));
+        }
+        if let Some(question) = question(values)? {
+            values.check_choices()?;
+            let upstream = upstream::server(values, typed.command.clone())?;
+            let asking = Asking { upstream, question, json: values.of(&flags::JSON)? };
+            return Ok(Some(Self { task: Task::Ask(Box::new(asking)), logging: logging(values)? }));
         }
         let (sign_in, sign_out) = (values.of(&flags::SIGN_IN)?, values.of(&flags::SIGN_OUT)?);
         if !sign_in && !sign_out {
@@ -73,4 +83,32 @@ impl Errand {
     pub(crate) fn logging(&self) -> Logging {
         self.logging
     }
+}
+
+/// What a server is to be asked, if anything.
+fn question(values: &Values) -> Result<Option<Question>, UsageError> {
+    let mut asked = Vec::new();
+    if values.of(&flags::LIST)? {
+        asked.push(("--list", Question::List));
+    }
+    if let Some(uri) = values.of(&flags::READ)? {
+        asked.push(("--read", Question::Read(uri)));
+    }
+    let mut words = values.of(&flags::CALL)?.into_iter();
+    if let Some(name) = words.next() {
+        let given = words.map(|word| read_argument(&word)).collect::<Result<_, _>>();
+        let given = given.map_err(|problem| UsageError::Call { problem })?;
+        asked.push(("--call", Question::Call { name, given }));
+    }
+    for (flag, others) in
+        [("--signIn", values.of(&flags::SIGN_IN)?), ("--signOut", values.of(&flags::SIGN_OUT)?)]
+    {
+        if let (true, Some((first, _))) = (others, asked.first()) {
+            return Err(UsageError::OneErrand { flags: [first, flag] });
+        }
+    }
+    if let [(first, _), (second, _), ..] = asked.as_slice() {
+        return Err(UsageError::OneErrand { flags: [first, second] });
+    }
+    Ok(asked.pop().map(|(_, question)| question))
 }

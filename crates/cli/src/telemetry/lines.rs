@@ -14,7 +14,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::paint::Paint;
+use crate::{paint::Paint, plain::plain};
 
 /// What the line of an event shows.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ pub(super) enum Line {
     Verbatim,
     /// A message that passes: when, which way, whose, what, and all of it.
     Traffic(Paint),
+    /// A line of a server's standard error.
+    Server(Paint),
     /// An entry of the log, for somebody who watches a terminal.
     Entry(Paint),
 }
@@ -40,6 +42,11 @@ where
     ) -> fmt::Result {
         match *self {
             Self::Verbatim => verbatim(&mut writer, event)?,
+            Self::Server(paint) => {
+                let mut text = String::new();
+                verbatim(&mut Writer::new(&mut text), event)?;
+                write!(writer, "{}", paint.dim(plain(&text)))?;
+            }
             Self::Traffic(paint) => traffic(&mut writer, event, paint)?,
             Self::Entry(paint) => {
                 beginning(&mut writer, *event.metadata().level(), paint)?;

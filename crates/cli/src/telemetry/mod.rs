@@ -170,7 +170,7 @@ where
 }
 
 /// Text for people; what is not for a terminal has the date and the part of the proxy with it.
-fn text<E>(log: &Log, stderr: E) -> [Part; 3]
+fn text<E>(log: &Log, stderr: E) -> [Part; 4]
 where
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
@@ -182,6 +182,12 @@ where
     let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
     let traffic =
         layer().event_format(Line::Traffic(paint)).with_writer(stderr.clone()).with_filter(traffic);
+    let server = filter_fn(|metadata| metadata.target() == SERVER);
+    let server = layer()
+        .event_format(Line::Server(paint))
+        .with_writer(stderr.clone())
+        .with_filter(log.filter())
+        .with_filter(server);
     let rest = filter_fn(|metadata| !is_special(metadata));
     let entries = if paint.is_on() {
         layer()
@@ -198,7 +204,7 @@ where
             .with_filter(rest)
             .boxed()
     };
-    [console.boxed(), traffic.boxed(), entries]
+    [console.boxed(), traffic.boxed(), server.boxed(), entries]
 }
 
 fn json<E>(log: &Log, stderr: E) -> [Part; 2]

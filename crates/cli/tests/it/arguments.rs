@@ -7,7 +7,7 @@ use std::{
 
 use mcp_proxy_core::{VERSION, config};
 
-const HEADINGS: [&str; 10] = [
+const HEADINGS: [&str; 11] = [
     "Serving",
     "Upstream",
     "Security",
@@ -15,6 +15,7 @@ const HEADINGS: [&str; 10] = [
     "Limits",
     "Timeouts",
     "Tunnel",
+    "Calling",
     "Diagnostics",
     "Spelling",
     "Examples",

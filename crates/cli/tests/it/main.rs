@@ -7,6 +7,7 @@ mod support;
 mod arguments;
 #[cfg(unix)]
 mod auth;
+mod calling;
 #[cfg(unix)]
 mod chaos;
 #[cfg(target_os = "linux")]
