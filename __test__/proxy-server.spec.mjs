@@ -5,7 +5,7 @@ import { proxyServer } from "mcp-proxy";
 
 import { connectDownstream, connectUpstream, everyCapability, majors, wire } from "./support/sdk-pair.mjs";
 
-test("what is no client and no server of an SDK is a TypeError that names the option", async () => {
+test("what is not a client and no server of an SDK is a TypeError that names the option", async () => {
   const { client } = await connectUpstream("v2");
   for (const nothing of [undefined, null, 1, {}, { server: 1 }]) {
     await assert.rejects(proxyServer({ client, server: nothing, serverCapabilities: {} }), {

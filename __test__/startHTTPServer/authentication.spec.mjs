@@ -129,7 +129,7 @@ test("authenticate guards the endpoints of HTTP+SSE, and their sessions belong t
   await reader.cancel();
 });
 
-test("a session id is no credential", async (t) => {
+test("a session id is not a credential", async (t) => {
   const { url } = await serve(t, { authenticate: async ({ headers }) => headers.authorization === "Bearer good" });
   const session = await openSession(url, { authorization: "Bearer good" });
   const accept = "text/event-stream";

@@ -73,7 +73,7 @@ test("what a route leaves alone goes on to the key and the 404", async (t) => {
   assert.equal(await messages.text(), "No sessionId");
 });
 
-test("MCP endpoints are no custom routes", async (t) => {
+test("MCP endpoints are not custom routes", async (t) => {
   const seen = [];
   const { url } = await routes(t, async ({ url }, response) => {
     seen.push(url);

@@ -50,7 +50,7 @@ for (const [options, message] of wrong) {
   });
 }
 
-test("what is no object of options is a TypeError", async () => {
+test("what is not an object of options is a TypeError", async () => {
   for (const options of [undefined, null, 1, "x", [], () => {}]) {
     await assert.rejects(startHTTPServer(options), { name: "TypeError" });
   }

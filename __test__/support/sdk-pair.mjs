@@ -1,4 +1,4 @@
-// Ends of an SDK connection that are no SDK: messages are seen and written as they are on the wire.
+// Ends of an SDK connection that are not SDK: messages are seen and written as they are on the wire.
 import { Client as ClientV2 } from "@modelcontextprotocol/client";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { Server as ServerV1 } from "@modelcontextprotocol/sdk/server/index.js";

@@ -121,7 +121,7 @@ impl Pipe {
         under_way.insert(self.last_id, Instant::now());
     }
 
-    /// When the call was made that this message answers; `None` if it is no answer.
+    /// When the call was made that this message answers; `None` if it is not an answer.
     fn answered(
         &mut self,
         message: &Bytes,

@@ -9,7 +9,7 @@ use crate::procfs;
 pub(crate) struct Usage {
     pub(crate) proxy: Duration,
     pub(crate) children: Duration,
-    /// The load generator, and the server where that is no child of the proxy.
+    /// The load generator, and the server where that is not a child of the proxy.
     pub(crate) load: Duration,
     machine: Duration,
 }

@@ -18,7 +18,7 @@ pub(crate) fn command(
     match (setup, contestant) {
         (Setup::NodeV1, _) => node::served(contestant, places, "v1", port),
         (Setup::NodeV2, _) => node::served(contestant, places, "v2", port),
-        // What stands in front of a stdio server is no business of Node's.
+        // What stands in front of a stdio server is not a business of Node's.
         (Setup::NodeUpstream, Contestant::Bare) => Ok(Some(bare(places, port))),
         (Setup::NodeUpstream, _) => node::served(contestant, places, "upstream", port),
         (Setup::Sessions | Setup::Stateless | Setup::Sse, _) => {

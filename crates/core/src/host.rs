@@ -115,7 +115,7 @@ pub enum Change {
     Resource(String),
 }
 
-/// What became of a request for a path that is no MCP endpoint.
+/// What became of a request for a path that is not an MCP endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routed {
     /// The response was begun; it is read from the connection.
@@ -163,7 +163,7 @@ pub trait Host: Send + Sync + 'static {
     /// Whether requests to the MCP endpoints are authenticated by the host.
     fn authenticates(&self) -> bool;
 
-    /// Whether the host answers paths that are no MCP endpoint.
+    /// Whether the host answers paths that are not MCP endpoint.
     fn routes(&self) -> bool;
 
     /// Whether the host stores the events of its servers' streams, so that they can be resumed.

@@ -158,7 +158,7 @@ class HTTPServer {
   #judgeOrigin(question, origin) {
     let answer;
     try {
-      // Throws for what is no origin, as `null`.
+      // Throws for what is not an origin, as `null`.
       new URL(origin);
       if (!this.#options.cors.origin(origin)) answer = "no";
     } catch (error) {

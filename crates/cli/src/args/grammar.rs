@@ -114,7 +114,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> &str {
     }
 }
 
-/// A word that is no flag; or the value of the flag before it, which its dash hides.
+/// A word that is not a flag; or the value of the flag before it, which its dash hides.
 fn unknown(typed: &str, suggested: &str, words: &[OsString]) -> UsageError {
     let names: Vec<_> = words.iter().map(|word| name(&word.to_string_lossy())).collect();
     // Clap names a word with a single dash by its first letter.

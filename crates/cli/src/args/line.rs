@@ -25,7 +25,7 @@ impl Line {
     ///
     /// With `--`, the command is what follows it, as in the original.
     /// Differs from mcp-proxy: without `--`, the command begins at the first word that is neither a
-    /// flag nor its value, and everything after that word belongs to it. A URL is no command, so
+    /// flag nor its value, and everything after that word belongs to it. A URL is not a command, so
     /// the flags after it are ours.
     pub(super) fn cut(mut argv: Vec<OsString>) -> Self {
         let mut line = Self::default();

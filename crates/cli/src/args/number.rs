@@ -5,7 +5,7 @@ const LARGEST: f64 = 9_007_199_254_740_991.0;
 
 /// Reads `8080`, `1e3`, `.5`, `0x10`, `0o17`, `0b11`, `Infinity`; `None` is what JavaScript calls NaN.
 ///
-/// Differs from mcp-proxy: an empty text is no number, where JavaScript reads zero.
+/// Differs from mcp-proxy: an empty text is not a number, where JavaScript reads zero.
 pub(super) fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     if let Some((radix, digits)) = radix(text) {

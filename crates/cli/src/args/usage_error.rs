@@ -32,7 +32,7 @@ pub(crate) enum UsageError {
          Write the header as one word, --header=\"{name}: ...\", or give the token with --bearerToken."
     )]
     SplitHeader { name: String },
-    /// An address without a scheme is no command.
+    /// An address without a scheme is not a command.
     #[error(
         "Error: {0:?} is no command here; if it is the address of a server, write http://{0} or https://{0}"
     )]

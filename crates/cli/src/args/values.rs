@@ -76,7 +76,7 @@ impl Values {
 }
 
 impl Given {
-    /// Where the value that counts stands, the value included unless it is no text.
+    /// Where the value that counts stands, the value included unless it is not text.
     fn source(&self, flag: &str, shape: Shape) -> String {
         let value = self.words.last().and_then(|word| word.to_str());
         match (&self.variable, value) {

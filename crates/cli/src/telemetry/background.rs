@@ -111,7 +111,7 @@ fn write_all(entries: &Receiver<Entry>, mut output: impl Write, taken: impl Fn(u
     for entry in entries {
         match entry {
             Entry::Line(line) => {
-                // A reader that has gone is no failure of ours.
+                // A reader that has gone is not a failure of ours.
                 drop(output.write_all(&line).and_then(|()| output.flush()));
                 let dropped = taken(line.len());
                 if dropped > 0 {

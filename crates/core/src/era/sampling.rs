@@ -28,7 +28,7 @@ pub(super) fn with_objects(raw: String) -> String {
     with + &raw[from..]
 }
 
-/// The structured contents in a message that are no objects.
+/// The structured contents in a message that are not objects.
 fn unstructured(text: &[u8], message: Span) -> Vec<Span> {
     let Some(content) = find_member(text, message, "content") else { return Vec::new() };
     let single = (content.of(text).first() == Some(&b'{')).then_some(content);

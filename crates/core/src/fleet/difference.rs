@@ -1,6 +1,6 @@
 //! What has to be done so that what runs becomes what a file says.
 //!
-//! Values are compared, not texts: another order of members is no change, another token in a
+//! Values are compared, not texts: another order of members is not a change, another token in a
 //! variable is one.
 
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ impl<'a> Credential<'a> {
         let Some(value) = only(headers, &AUTHORIZATION)? else { return Err(Because::Nothing) };
         let scheme = value.get(..BEARER.len()).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case(BEARER) {
-            return Err(Because::Ambiguous("an Authorization header that is no Bearer token"));
+            return Err(Because::Ambiguous("an Authorization header that is not a Bearer token"));
         }
         let token = value[BEARER.len()..].trim_matches(' ');
         if token.is_empty() || !token.bytes().all(is_token) {
@@ -47,7 +47,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
         (None, _) => Ok(None),
         (Some(value), None) => {
             let text = value.to_str();
-            text.map(Some).map_err(|_| Because::Ambiguous("credentials that are no ASCII text"))
+            text.map(Some).map_err(|_| Because::Ambiguous("credentials that are not ASCII text"))
         }
         _ => Err(Because::Ambiguous("credentials twice")),
     }

@@ -44,7 +44,7 @@ pub(crate) struct Introspection {
 impl Introspection {
     /// `place` may name the client and its secret in front of the host.
     pub(crate) fn new(place: &str, rules: Rules, fetcher: Arc<Fetcher>) -> Result<Self, String> {
-        let mut place: Url = place.parse().map_err(|_| "--authIntrospect is no URL")?;
+        let mut place: Url = place.parse().map_err(|_| "--authIntrospect is not a URL")?;
         if !is_safe(&place) {
             return Err("--authIntrospect has to be an HTTPS URL".to_owned());
         }

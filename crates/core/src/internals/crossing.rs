@@ -51,7 +51,7 @@ fn emitted(role: &'static str, revision: &'static str, method: &str, text: &[u8]
 }
 
 impl Case {
-    /// Lets it cross; `None` if there is no such crossing, or it is no message.
+    /// Lets it cross; `None` if there is no such crossing, or it is not a message.
     pub fn cross(&self) -> Option<Vec<Emitted>> {
         let message = parsed(self.message.get().as_bytes())?;
         Some(match &*self.crossing {

@@ -78,7 +78,7 @@ impl Fingerprints {
                     .collect();
                 found.map(|found| self.hash(&('[', found)))
             }
-            // Half of a pair of surrogates is no text, and a number is what was written.
+            // Half of a pair of surrogates is not text, and a number is what was written.
             _ => Some(match string_text(raw) {
                 Some(text) => self.hash(&('"', text)),
                 None => self.hash(&(' ', raw)),

@@ -69,7 +69,7 @@ pub(crate) trait Sink: Send + Sync {
 
 /// Who reads what is written into a sink.
 pub(crate) trait Reader: Send + Sync {
-    /// Whether a message that is no response would reach its client now.
+    /// Whether a message that is not a response would reach its client now.
     fn is_heard(&self) -> bool;
 
     /// Its number among the streams of its session, if it has one.
@@ -104,7 +104,7 @@ pub(crate) trait Reader: Send + Sync {
 }
 
 impl dyn Sink + '_ {
-    /// Whether a message that is no response would reach a client now.
+    /// Whether a message that is not a response would reach a client now.
     pub(crate) fn is_heard(&self) -> bool {
         self.reader().is_some_and(Reader::is_heard)
     }

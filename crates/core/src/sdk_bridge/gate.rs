@@ -91,7 +91,7 @@ impl Gate {
 }
 
 /// A notification of a server of 2026-07-28 without the name of the stream that it came on, which
-/// means nothing to clients of the handshake era. What is no message stays as it is.
+/// means nothing to clients of the handshake era. What is not a message stays as it is.
 pub fn untagged(notification: String) -> String {
     let Ok(message) = Message::parse(notification.clone().into()) else { return notification };
     let edits = without_tag(&message);

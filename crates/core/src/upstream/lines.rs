@@ -140,13 +140,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         for noise in &found.noise {
             let noise = shown(noise);
             if found.messages.is_empty() {
-                console_warn!("[mcp-proxy] ignoring output that is no message [ '{noise}' ]");
+                console_warn!("[mcp-proxy] ignoring output that is not a message [ '{noise}' ]");
             } else {
                 console_warn!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
             }
         }
         if let Some(error) = found.unreadable {
-            tracing::warn!(%error, "the server wrote a line that is no message");
+            tracing::warn!(%error, "the server wrote a line that is not a message");
         }
         if found.is_mended && !mem::replace(&mut self.has_mended, true) {
             tracing::warn!(
@@ -163,12 +163,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// Most places of a line that are no UTF-8, and are replaced; each takes more room than it had.
+/// Most places of a line that are not UTF-8, and are replaced; each takes more room than it had.
 const MAX_REPLACED: usize = 1024;
 /// Most of a line that is shown to people.
 const MAX_SHOWN: usize = 1024;
 
-/// The text with U+FFFD for what is no UTF-8, unless that is much of it.
+/// The text with U+FFFD for what is not UTF-8, unless that is much of it.
 fn readable(text: &[u8]) -> Option<Bytes> {
     let mut readable = String::with_capacity(text.len());
     let mut replaced = 0;

@@ -11,7 +11,7 @@ use crate::config::{RestartConfig, RestartWhen};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// A server that has served for so long is no part of a crash loop.
+/// A server that has served for so long is not a part of a crash loop.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// How a run ended.

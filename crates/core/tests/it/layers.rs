@@ -143,7 +143,7 @@ impl Source {
     }
 }
 
-/// Constants and types at the crate's root are no modules.
+/// Constants and types at the crate's root are not modules.
 fn is_module(name: &str) -> bool {
     MAY_USE.iter().any(|(module, _)| *module == name)
 }

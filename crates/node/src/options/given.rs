@@ -32,7 +32,7 @@ impl Given {
         Self::of(Some(serde_json::from_str(json).unwrap_or_default()))
     }
 
-    /// From a value; nothing is no options.
+    /// From a value; nothing is not options.
     pub(super) fn of(value: Option<Value>) -> Result<Self, Wrong> {
         match value {
             None => Ok(Self::default()),

@@ -150,7 +150,7 @@ fn milliseconds(given: &Given, name: &str) -> Result<Option<Duration>, Wrong> {
     Ok(given.take::<f64>(name)?.map(|time| duration(time).unwrap_or_default()))
 }
 
-/// `None` for what is no time; the longest there is for what would never end.
+/// `None` for what is not a time; the longest there is for what would never end.
 fn duration(milliseconds: f64) -> Option<Duration> {
     /// Beyond what a timer can count, and nobody waits that long.
     const LONGEST: f64 = 1e13;

@@ -105,7 +105,7 @@ pub(super) fn streams() -> Vec<Shape> {
         ("empty lines of data, long names", filled("", "data\r", "")),
         ("lines of one byte", filled("", "data:x\n", "\n\n")),
         ("empty events", filled("", "data:\n\n", "")),
-        ("events that are no messages", filled("", "data:x\n\n", "")),
+        ("events that are not messages", filled("", "data:x\n\n", "")),
         ("a long line", filled("data:", "x", "\n\n")),
         ("a line without an end", filled("data:", "x", "")),
         ("names of events", filled("", "event:x\n", "\n")),

@@ -44,7 +44,7 @@ impl Received {
 pub(crate) struct Wire(TcpStream);
 
 impl Wire {
-    /// Bytes as they are; a client that has gone is no failure.
+    /// Bytes as they are; a client that has gone is not a failure.
     pub(crate) fn raw(&mut self, bytes: &str) {
         drop(self.0.write_all(bytes.as_bytes()));
     }

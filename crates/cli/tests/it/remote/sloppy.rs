@@ -1,4 +1,4 @@
-//! Servers that are sloppy, but understood: events that are no messages, cookies, marks, codings.
+//! Servers that are sloppy, but understood: events that are not messages, cookies, marks, codings.
 
 use super::{
     client::{Client, call},

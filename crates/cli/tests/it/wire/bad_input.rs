@@ -24,7 +24,7 @@ fn case(what: impl Into<String>, request: Request, expected: Expected) -> Case {
     Case { what: what.into(), request, expected }
 }
 
-/// Bodies that are no JSON-RPC message.
+/// Bodies that are not JSON-RPC message.
 const BODIES: [(&str, &[u8]); 42] = [
     ("empty", b""),
     ("blank", b" \r\n\t"),
@@ -181,7 +181,7 @@ fn targets() -> Vec<Case> {
     cases
 }
 
-/// Bytes that are no HTTP/1.1 request: the answer is a 4xx, or none and the end.
+/// Bytes that are not HTTP/1.1 request: the answer is a 4xx, or none and the end.
 fn bytes() -> Vec<(&'static str, Vec<u8>)> {
     let head = b"POST /mcp HTTP/1.1\r\nHost: x\r\nAccept: application/json, text/event-stream\r\n\
         Content-Type: application/json\r\n";

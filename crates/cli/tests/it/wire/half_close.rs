@@ -58,7 +58,7 @@ fn a_request_is_answered_after_the_clients_side_has_ended() {
         ),
         ("two requests", twice, r#""text":"hi""#),
         ("no endpoint", echo(Request::get("/nowhere")), "404"),
-        ("a body that is no JSON", slow("{"), "400"),
+        ("a body that is not JSON", slow("{"), "400"),
         ("preflight", echo(Request::new("OPTIONS", "/mcp")), "204"),
     ] {
         let whole = answer(&proxy, &[&bytes]);

@@ -38,7 +38,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// `None` for what is no range.
+    /// `None` for what is not a range.
     fn of(text: &'a str) -> Option<Self> {
         let mut parts = pieces(text, ';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;

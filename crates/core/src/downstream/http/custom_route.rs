@@ -1,4 +1,4 @@
-//! Requests for paths that are no MCP endpoint, served by the host.
+//! Requests for paths that are not MCP endpoint, served by the host.
 //!
 //! The host gets a connection of its own and speaks HTTP/1.1 on it, so that bodies stream in both
 //! directions and a slow side holds back the other.

@@ -30,7 +30,7 @@ pub(super) struct Endpoints {
     messages: Option<Arc<Mount>>,
 }
 
-/// Routes of the proxy's own that are no endpoint: `/servers`, `/.well-known/…`.
+/// Routes of the proxy's own that are not endpoint: `/servers`, `/.well-known/…`.
 pub(crate) struct Reserved {
     /// Paths that begin like this belong to the router, up to a `/` or to their end.
     pub(crate) prefix: &'static str,

@@ -34,7 +34,7 @@ use crate::{
 /// The first message of every stream, which the original sends before anything is asked.
 const GREETING: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"SSE Connection established","level":"info"}}"#;
 
-/// Most of a body that is no message which is shown to its sender.
+/// Most of a body that is not a message which is shown to its sender.
 const MAX_ECHOED: usize = 4096;
 
 /// Open streams by session id.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use http::Uri;
 
-/// The normalised path; `None` for a target that is no URL.
+/// The normalised path; `None` for a target that is not a URL.
 pub(super) fn path(uri: &Uri) -> Option<Cow<'_, str>> {
     let path = uri.path();
     if uri.authority().is_none() && path.starts_with("//") {

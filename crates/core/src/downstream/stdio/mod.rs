@@ -225,7 +225,7 @@ impl Front {
     }
 
     fn refuse(&self, invalid: &Invalid) {
-        tracing::warn!("the client sent a line that is no message: {invalid}");
+        tracing::warn!("the client sent a line that is not a message: {invalid}");
         self.say(&match invalid {
             Invalid::TooMany(most) => ErrorBody::new(
                 Code::InvalidRequest,

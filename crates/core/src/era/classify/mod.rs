@@ -138,7 +138,7 @@ fn is_claimed(posted: &Posted<'_>) -> bool {
     metadata(posted).is_ok_and(|metadata| metadata.version.as_ref() >= MODERN)
 }
 
-/// Of metadata that is no object nothing can be read.
+/// Of metadata that is not an object nothing can be read.
 fn metadata<'a>(posted: &Posted<'a>) -> Result<RequestMetadata<'a>, InvalidMetadata> {
     let meta = posted.meta.filter(|meta| meta.starts_with(b"{"));
     RequestMetadata::parse(meta.and_then(|meta| str::from_utf8(meta).ok()).unwrap_or("{}"))

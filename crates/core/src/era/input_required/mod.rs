@@ -189,7 +189,7 @@ impl Dialogue {
     }
 }
 
-/// The answers to what was asked, in its order; nothing if they are no object of objects, or one of
+/// The answers to what was asked, in its order; nothing if they are not object of objects, or one of
 /// them is there twice. Others are passed by.
 fn answers<'a, 'k>(
     responses: &'a [u8],

@@ -1,4 +1,4 @@
-//! Output schemas whose root is no object, as a property of one that is.
+//! Output schemas whose root is not an object, as a property of one that is.
 
 use crate::jsonrpc::{Span, elements, find_member, members};
 

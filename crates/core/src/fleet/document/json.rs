@@ -7,7 +7,7 @@ use jsonc_parser::{
 use super::{Member, Node, Source, Value, refuse_twins};
 use crate::fleet::fault::Fault;
 
-/// What an editor leaves behind and a client accepts; nothing else that is no JSON.
+/// What an editor leaves behind and a client accepts; nothing else that is not JSON.
 const OPTIONS: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -23,7 +23,7 @@ const OPTIONS: ParseOptions = ParseOptions {
 
 pub(super) fn read(source: &Source) -> Result<Node, Fault> {
     let broken = |error: ParseError| {
-        let message = format!("this is no valid JSON: {}", sentence(&error));
+        let message = format!("this is not valid JSON: {}", sentence(&error));
         source.fault(error.range().start, message)
     };
     let parsed =

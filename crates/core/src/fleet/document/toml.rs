@@ -12,7 +12,7 @@ pub(super) fn read(source: &Source) -> Result<Node, Fault> {
     let broken = |error: toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
         let message = error.message().lines().next().unwrap_or_default();
-        source.fault(at, format!("this is no valid TOML: {message}"))
+        source.fault(at, format!("this is not valid TOML: {message}"))
     };
     let table = DeTable::parse(source.text()).map_err(broken)?;
     Ok(Node { value: Value::Table(members(table.into_inner())), at: 0 })

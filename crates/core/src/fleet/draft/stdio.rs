@@ -47,7 +47,7 @@ fn unknown_part(members: &Members<'_>, node: &Node, path: &str) -> Fault {
     members.source.fault(node.at, message)
 }
 
-/// What else a client calls it is no server that is started.
+/// What else a client calls it is not a server that is started.
 fn expect_stdio(members: &Members<'_>) -> Result<(), Fault> {
     for name in super::remote::KINDS {
         if let Some(kind) = members.text(name)?

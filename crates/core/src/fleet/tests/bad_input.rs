@@ -8,8 +8,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("a.json", "{ \"mcpServers\": { \"a\": ", "a.json:1:"),
     ("a.json", "[]", "a.json:1:1: the file holds an array; it has to be an object"),
     ("a.json", "{}", "a.json: no servers are in it"),
-    ("a.json", "{ mcpServers: {} }", "a.json:1:3: this is no valid JSON"),
-    ("a.json", "{ 'mcpServers': {} }", "a.json:1:3: this is no valid JSON"),
+    ("a.json", "{ mcpServers: {} }", "a.json:1:3: this is not valid JSON"),
+    ("a.json", "{ 'mcpServers': {} }", "a.json:1:3: this is not valid JSON"),
     (
         "a.json",
         "{ \"mcpServers\": [] }",
@@ -88,7 +88,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.toml",
         "[mcp_servers.a]\ncommand = 'c'\ncommand = 'd'\n",
-        "a.toml:3:1: this is no valid TOML",
+        "a.toml:3:1: this is not valid TOML",
     ),
     ("a.toml", "[mcp_servers]\na = 1\n", "a.toml:2:5: \"mcp_servers.a\" is a number"),
     ("ä/ö.json", "{ \"mcpServers\": { \"ü\": 1 } }", "ä/ö.json:1:24:"),

@@ -21,7 +21,7 @@ pub(crate) fn jwks_uri(document: &[u8], spellings: &[String]) -> Result<Url, Str
         return Err(format!("it is about {seen}; write the issuer as it calls itself"));
     }
     let place = text("jwks_uri").ok_or("it names no jwks_uri")?;
-    place.parse().map_err(|_| format!("its jwks_uri is no URL: {}", quoted(place)))
+    place.parse().map_err(|_| format!("its jwks_uri is not a URL: {}", quoted(place)))
 }
 
 /// Asks an issuer where its keys are.

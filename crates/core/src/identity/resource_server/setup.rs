@@ -73,7 +73,7 @@ fn check(config: &ResourceServerConfig) -> Result<(), String> {
         return Err("--authIntrospect needs --auth, the issuer that it belongs to".to_owned());
     }
     match config.scopes.iter().find(|scope| !is_scope(scope)) {
-        Some(scope) => Err(format!("{scope:?} in --authScopes is no scope")),
+        Some(scope) => Err(format!("{scope:?} in --authScopes is not a scope")),
         None => Ok(()),
     }
 }

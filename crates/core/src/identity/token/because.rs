@@ -14,7 +14,7 @@ pub(crate) enum Because {
     Ambiguous(&'static str),
     /// The token is longer than any that is read.
     TooLong(usize),
-    /// It is no JWT, and nothing else is known of it.
+    /// It is not a JWT, and nothing else is known of it.
     Opaque,
     /// Not three parts of base64url.
     Malformed(&'static str),
@@ -22,7 +22,7 @@ pub(crate) enum Because {
     Encrypted,
     /// A JWT within a JWT.
     Nested,
-    /// Header or claims are no JSON object, or name a member twice.
+    /// Header or claims are not JSON object, or name a member twice.
     Unreadable(&'static str, String),
     /// No signature, a shared secret, or an algorithm that is not known here.
     Algorithm(String),
@@ -86,11 +86,11 @@ impl Because {
                 format!("the token has {bytes} bytes; {} are read", super::MAX_TOKEN)
             }
             Self::Opaque => {
-                "the token is no JWT; --authIntrospect asks the issuer about opaque tokens, \
+                "the token is not a JWT; --authIntrospect asks the issuer about opaque tokens, \
                              --authTokens lists static ones"
                     .to_owned()
             }
-            Self::Malformed(what) => format!("the token is no JWT: {what}"),
+            Self::Malformed(what) => format!("the token is not a JWT: {what}"),
             Self::Encrypted => {
                 "the token is encrypted (JWE); the issuer has to sign it only".to_owned()
             }

@@ -50,7 +50,7 @@ impl<'t> Jws<'t> {
         let kid = match header.get("kid") {
             None => None,
             Some(Value::String(kid)) => Some(kid.clone()),
-            Some(_) => return Err(Because::Unreadable("header", "kid is no string".to_owned())),
+            Some(_) => return Err(Because::Unreadable("header", "kid is not a string".to_owned())),
         };
         Ok(Self {
             algorithm,
@@ -73,7 +73,7 @@ impl<'t> Jws<'t> {
 }
 
 fn decoded(part: &str) -> Result<Vec<u8>, Because> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Because::Malformed("a part is no base64url"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Because::Malformed("a part is not base64url"))
 }
 
 fn read(name: &'static str, part: &str) -> Result<Map<String, Value>, Because> {
@@ -85,12 +85,12 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Because> {
         return Err(Because::Encrypted);
     }
     let Some(Value::String(name)) = header.get("alg") else {
-        return Err(Because::Unreadable("header", "alg is no string".to_owned()));
+        return Err(Because::Unreadable("header", "alg is not a string".to_owned()));
     };
     Algorithm::named(name).ok_or_else(|| Because::Algorithm(name.clone()))
 }
 
-/// RFC 8725 §3.11: a token that was made for something else is no access token.
+/// RFC 8725 §3.11: a token that was made for something else is not an access token.
 fn check_kind(header: &Map<String, Value>) -> Result<(), Because> {
     if let Some(name) = EXTENSIONS.iter().find(|name| header.contains_key(**name)) {
         return Err(Because::Extension(name));
@@ -102,7 +102,7 @@ fn check_kind(header: &Map<String, Value>) -> Result<(), Because> {
     let kind = match header.get("typ") {
         None => return Ok(()),
         Some(Value::String(kind)) => kind,
-        Some(_) => return Err(Because::Unreadable("header", "typ is no string".to_owned())),
+        Some(_) => return Err(Because::Unreadable("header", "typ is not a string".to_owned())),
     };
     let short = kind.get(..12).filter(|start| start.eq_ignore_ascii_case("application/"));
     let short = short.map_or(kind.as_str(), |_| &kind[12..]);

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(text) {
         Ok(Strict(Value::Object(object))) => Ok(object),
-        Ok(_) => Err("it is no JSON object".to_owned()),
+        Ok(_) => Err("it is not a JSON object".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

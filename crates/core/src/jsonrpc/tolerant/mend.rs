@@ -20,7 +20,7 @@ struct Survey {
 }
 
 /// The message that an object means: members that are null count as absent, and the version may be
-/// missing where there is nothing but members of a message. `None` if it is no message even so.
+/// missing where there is nothing but members of a message. `None` if it is not a message even so.
 pub(super) fn mend(object: &[u8]) -> Option<Message> {
     let whole = Span::new(0, object.len());
     let survey = Survey::of(object, whole);

@@ -218,7 +218,7 @@ impl Call {
         if let Some(patches) = stamps(response, self.answer, server) {
             return waiting.reply.patched(response, &patches);
         }
-        let message = "the server's result is no object";
+        let message = "the server's result is not an object";
         waiting.reply.error(&ErrorBody::new(Code::Internal, message));
     }
 

@@ -57,7 +57,7 @@ impl fmt::Debug for Embedded {
 pub enum Unsent {
     /// The client has gone.
     Closed,
-    /// It is no JSON-RPC message.
+    /// It is not a JSON-RPC message.
     Invalid,
     /// It belongs to a request that is not being served.
     NoRequest,

@@ -45,7 +45,7 @@ pub(super) struct Passage {
 
 /// Where the request goes.
 enum Goal {
-    /// It is answered here, of what all servers say; or it is no request.
+    /// It is answered here, of what all servers say; or it is not a request.
     Here,
     Server(Arc<Server>, Arc<dyn Connection>),
     /// Nowhere.

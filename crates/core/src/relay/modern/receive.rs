@@ -67,7 +67,7 @@ impl Shared {
         self.due.notify_one();
     }
 
-    /// A notification that is no progress of a call.
+    /// A notification that is not a progress of a call.
     pub(in crate::relay) fn receive_modern(
         &self,
         mut state: MutexGuard<'_, State>,

@@ -85,7 +85,7 @@ fn build(config: &RemoteConfig, builder: ClientBuilder) -> Result<Client, Error>
         None => builder,
         Some(url) => {
             let proxy = Proxy::all(url).map_err(|error| {
-                Error::Remote(format!("--proxy is no proxy's URL: {}", error.without_url()))
+                Error::Remote(format!("--proxy is not the URL of a proxy: {}", error.without_url()))
             })?;
             builder.no_proxy().proxy(proxy)
         }

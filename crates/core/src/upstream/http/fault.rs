@@ -21,7 +21,7 @@ pub(super) struct Fault {
     pub(super) ran: bool,
     text: String,
     status: Option<StatusCode>,
-    /// The start of the body of an answer that is no message.
+    /// The start of the body of an answer that is not a message.
     excerpt: Option<String>,
     /// It was refused as something of another era, and may be sent another way.
     pub(super) astray: bool,
@@ -92,7 +92,7 @@ impl Fault {
         Self::new(Kind::Broken, format!("{place} broke off its answer: {cause}"))
     }
 
-    /// An answer with a status that is no success.
+    /// An answer with a status that is not a success.
     pub(super) fn of_status(kind: Kind, status: StatusCode, text: String, body: &[u8]) -> Self {
         let error = rpc_error(body);
         let excerpt = Some(excerpt(body)).filter(|text| error.is_none() && !text.is_empty());

@@ -20,7 +20,7 @@ use crate::{
     telemetry::traffic,
 };
 
-/// A stream that has lasted so long is no part of a series of failures.
+/// A stream that has lasted so long is not a part of a series of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Pauses grow up to this one.
 const MAX_PAUSES: u32 = 8;

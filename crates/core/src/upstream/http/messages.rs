@@ -28,7 +28,7 @@ pub(super) struct Messages {
     response: Response,
     form: Form,
     ready: VecDeque<Message>,
-    /// The beginning of the last event that was no message.
+    /// The beginning of the last event that was not a message.
     skipped: Option<String>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Source {
     pub(super) place: String,
     /// In bytes.
     pub(super) limit: usize,
-    /// It was said that some events are no messages.
+    /// It was said that some events are not messages.
     noticed: AtomicBool,
 }
 
@@ -52,11 +52,11 @@ impl Source {
     fn skip(&self, data: &[u8], problem: &Invalid) {
         let beginning = excerpt(data);
         if self.noticed.swap(true, Ordering::Relaxed) {
-            tracing::debug!("an event is no message: {beginning}");
+            tracing::debug!("an event is not a message: {beginning}");
         } else {
             let place = &self.place;
             tracing::warn!(
-                "{place} sends events that are no messages, which are skipped: {beginning} ({problem})"
+                "{place} sends events that are not messages, which are skipped: {beginning} ({problem})"
             );
         }
     }
@@ -128,7 +128,7 @@ impl Messages {
     pub(super) fn ended_early(&self) -> Fault {
         let place = &self.source.place;
         let said = self.skipped.as_ref().filter(|said| !said.is_empty());
-        let said = said.map(|said| format!("; what it sent last is no message: {said}"));
+        let said = said.map(|said| format!("; what it sent last is not a message: {said}"));
         let text =
             format!("{place} ended its answer without a response{}", said.unwrap_or_default());
         Fault::new(Kind::Broken, text)
@@ -194,7 +194,7 @@ impl Messages {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
-                let text = format!("{} sent what is no message: {invalid}", self.source.place);
+                let text = format!("{} sent what is not a message: {invalid}", self.source.place);
                 return Err(Fault::nonsense(text, &beginning));
             }
         }

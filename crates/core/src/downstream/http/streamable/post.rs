@@ -56,7 +56,7 @@ impl Mount {
         let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
-            // What came is no message; who hears of requests hears of this one all the same.
+            // What came is not a message; who hears of requests hears of this one all the same.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
         let incoming = Request::from_parts(head, Requester { identity, caller });

@@ -61,7 +61,7 @@ impl Refused {
         Self::ladder(&Refusal::Name(mismatch.clone()), id)
     }
 
-    /// A body that is no message, of a client that speaks the modern era.
+    /// A body that is not a message, of a client that speaks the modern era.
     pub(super) fn invalid(rejection: &Rejection) -> Self {
         let (code, text) = match rejection {
             Rejection::NoMessage => (Code::InvalidRequest, "Invalid Request"),

@@ -258,7 +258,7 @@ impl Round {
         let Some(result) = result.filter(|_| response.kind() == Kind::Result) else {
             let reason = match response.error() {
                 Some(error) => refusal(response, error),
-                None => "the client's answer was no object".to_owned(),
+                None => "the client's answer was not an object".to_owned(),
             };
             return self.give_up(id, &reason);
         };

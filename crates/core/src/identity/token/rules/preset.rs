@@ -49,18 +49,18 @@ impl AuthPreset {
         (self == Self::Auth0).then_some("permissions")
     }
 
-    /// Why this is no access token of the provider, if it is none.
+    /// Why this is not an access token of the provider, if it is none.
     pub(crate) fn objection(self, claims: &Map<String, Value>) -> Option<&'static str> {
         let is = |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim == value);
         match self {
             Self::Entra if !claims.contains_key("scp") && !claims.contains_key("roles") => {
-                Some("the token has neither scp nor roles, so it is no access token of Entra")
+                Some("the token has neither scp nor roles, so it is not an access token of Entra")
             }
-            Self::Keycloak if claims.contains_key("typ") && !is("typ", "Bearer") => {
-                Some("the token's claim typ is not Bearer, so it is no access token of Keycloak")
-            }
+            Self::Keycloak if claims.contains_key("typ") && !is("typ", "Bearer") => Some(
+                "the token's claim typ is not Bearer, so it is not an access token of Keycloak",
+            ),
             Self::Cognito if !is("token_use", "access") => {
-                Some("the token's token_use is not access, so it is no access token of Cognito")
+                Some("the token's token_use is not access, so it is not an access token of Cognito")
             }
             _ => None,
         }

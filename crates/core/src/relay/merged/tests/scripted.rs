@@ -463,7 +463,7 @@ impl Client {
         }
     }
 
-    /// Sends what is no request.
+    /// Sends what is not a request.
     #[expect(clippy::needless_pass_by_value, reason = "as for requests")]
     pub(super) fn says(&self, value: Value) {
         let sending = self.connection.send(message(&value), None, None);

@@ -33,7 +33,7 @@ pub(super) struct Word<'a> {
 impl Word<'_> {
     /// Signs it with a key in PEM form (PKCS #8).
     pub(super) fn signed(&self, pem: &str) -> Result<String, String> {
-        let unusable = "the client's key is no PKCS #8 key for ES256, EdDSA or RS256";
+        let unusable = "the client's key is not PKCS #8 key for ES256, EdDSA or RS256";
         let key = Key::read(pem).ok_or(unusable)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let claims = serde_json::json!({

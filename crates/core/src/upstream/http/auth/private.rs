@@ -135,7 +135,7 @@ mod tests {
             fs::set_permissions(&inner, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(directory(&inner).is_ok(), accepted, "{mode:o}");
         }
-        assert!(open(scratch.path()).is_err(), "a directory is no file");
+        assert!(open(scratch.path()).is_err(), "a directory is not a file");
         assert!(directory(&scratch.path().join("deep/er")).is_ok());
     }
 }

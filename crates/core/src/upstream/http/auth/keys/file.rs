@@ -1,7 +1,7 @@
 //! A key in a file that is for its owner only.
 //!
 //! Whoever gets hold of a token's file alone, from a backup or a shared folder, has nothing: the key
-//! is another file, in another directory. It is no protection from programs that run as the same
+//! is another file, in another directory. It is not a protection from programs that run as the same
 //! user, which can read both.
 
 use std::{
