@@ -214,7 +214,7 @@ export interface UpstreamOptions {
   isolation?: "request" | "session" | "shared";
   /** Listen before the server is ready; clients get 503 until it is. Default: false. */
   listenEarly?: boolean;
-  /** Servers at a time where they are not shared; a client too many gets 503. Default: 128. */
+  /** Servers at a time where they are not shared; further clients get 503. Default: 128. */
   maxChildren?: number;
   /** Bytes of the longest message accepted from the server. Default: 20971520 (20 MiB). */
   maxLineSize?: number;

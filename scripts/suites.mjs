@@ -69,6 +69,7 @@ export const suites = [
     minutes: 15,
   },
   { name: "versions", lane: "node", command: ["node", "scripts/versions.mjs"] },
+  { name: "vocabulary", lane: "node", command: ["node", "scripts/vocabulary.mjs"] },
   { name: "eslint", lane: "node", command: ["node", eslint, "."] },
   { name: "prettier", lane: "node", command: ["node", prettier, "--check", "."] },
   { name: "types", lane: "node", command: nodeTest(...specs("types")), count: "node" },

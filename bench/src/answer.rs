@@ -57,7 +57,7 @@ pub(crate) fn check(message: &[u8], id: u64, text: &[u8]) -> Result<Verdict, Fai
     Ok(Verdict::Answered)
 }
 
-/// The id of an answer; `None` for what is none.
+/// The id of an answer; `None` for anything but an answer.
 pub(crate) fn id(message: &[u8]) -> Result<Option<u64>, Failure> {
     Ok(parse(message)?.id)
 }

@@ -67,6 +67,6 @@ async fn main() -> io::Result<()> {
 
 /// Says something to whoever watches the run.
 fn notice(line: &str) {
-    // Nobody watching is no reason to stop.
+    // It goes on even if nobody watches.
     let _shown = writeln!(io::stderr(), "{line}");
 }

@@ -35,6 +35,6 @@ pub(crate) fn warn(line: &str) {
 }
 
 fn write(output: &mut impl Write, text: &str) {
-    // A reader that has gone (`mcp-proxy --help | head -1`) is no failure of ours.
+    // A reader that has gone (`mcp-proxy --help | head -1`) is not a failure.
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
 }

@@ -89,7 +89,7 @@ pub enum Opening {
 pub struct Visited {
     /// Its server.
     pub server: ServerId,
-    /// For whom it was opened, as [`Host::authenticate`] said; `None` for nobody in particular.
+    /// The identity that opened it, from [`Host::authenticate`]; `None` without one.
     pub subject: Option<String>,
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
     Ok(TlsAcceptor::from(Arc::new(server)))
 }
 
-/// What a client needs that trusts whom the system trusts. On a system that trusts nobody it
+/// What a client needs that trusts the system's certificates. On a system that trusts nobody it
 /// reaches nobody over TLS.
 pub(crate) fn client() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());

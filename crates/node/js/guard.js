@@ -1,5 +1,5 @@
 "use strict";
-// What ends a server that this process has started, should it be killed: the executable, as a guard.
+// Ends the servers of this process if it is killed: the executable, started as a guard.
 const { existsSync } = require("node:fs");
 
 const { nativePath } = require("../../../npm/platform.js");

@@ -1,5 +1,5 @@
 "use strict";
-// What becomes of promises that nobody awaits, or not for ever.
+// Promises that nobody awaits, or not without a limit.
 
 /** Waits for a promise, but no longer than this. */
 const within = async (milliseconds, promise) => {

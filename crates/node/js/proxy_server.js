@@ -82,7 +82,7 @@ const forward = async ({ client, requestTimeout }, { method, params }, extra) =>
   }
 };
 
-/** Passes on what the upstream says unasked, if this connection is entitled to it. */
+/** Passes on notifications of the upstream that this connection is entitled to. */
 const deliver = (server, notification) => {
   // A 2026-07-28 client gets it on its own listen streams.
   if (!server.transport || server.getNegotiatedProtocolVersion?.() >= MODERN) return;

@@ -3,7 +3,7 @@
 const { IncomingMessage } = require("node:http");
 const { Duplex } = require("node:stream");
 
-/** Stands for the connection of a request whose bytes are none of JavaScript's business. */
+/** Stands for the connection of a request whose bytes JavaScript never sees. */
 class PeerSocket extends Duplex {
   constructor({ encrypted, remoteAddress, remotePort }) {
     super();

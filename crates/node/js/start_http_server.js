@@ -138,7 +138,7 @@ class HTTPServer {
       return;
     }
     head.authResult = result;
-    // Somebody else's session is none to its caller.
+    // Another identity's session is treated as unknown.
     const refused = visited.owner === subject ? await this.#updateAuth(visited.server, result) : undefined;
     this.#native.answer(question, refused ?? (subject === null ? undefined : JSON.stringify({ subject })));
   }

@@ -15,7 +15,7 @@ class StoredStreams {
     this.#tell = tell;
   }
 
-  /** Stores a message and sends it. What cannot be stored is sent all the same, and cannot be asked for again. */
+  /** Stores a message and sends it. What cannot be stored is still sent, but cannot be replayed. */
   add(message, stream, send) {
     return this.#inTurn(async () => send(await this.#stored(stream, message)));
   }

@@ -46,7 +46,7 @@ impl From<No> for Refusal {
     }
 }
 
-/// Somebody whom a callback admits and can name.
+/// Somebody that a callback admits and names.
 #[derive(Debug, Deserialize)]
 struct Somebody {
     subject: String,

@@ -1,6 +1,6 @@
 //! The command line, for a loader that stands for the executable in the packages of npm.
 //!
-//! Nothing of Node is used on this way: the process is none.
+//! Nothing of Node is used here: the process is not a Node process.
 
 use std::{ffi::OsString, panic, slice};
 

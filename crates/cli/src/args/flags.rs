@@ -2,7 +2,7 @@
 //!
 //! An entry is everything there is to say about a flag. Both spellings, the variable, `--no-x`, the
 //! line in `--help` and the suggestion for a typing error follow from it; what the value means for
-//! the proxy is said once more, in `options`.
+//! the proxy is repeated in `options`.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! argv is cut into our words and the child's (`line`), ours are matched with the table of flags
 //! (`grammar`, `flags`), and what was given is joined with the environment (`values`). What the
-//! values mean is said in `options`.
+//! values mean is decided in `options`.
 
 use std::ffi::OsString;
 

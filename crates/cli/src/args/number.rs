@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> Option<f64> {
     match text {
         "Infinity" | "+Infinity" => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
-        // Words that Rust takes for numbers (`inf`, `nan`) are none in JavaScript.
+        // Rust takes `inf` and `nan` for numbers, JavaScript does not.
         _ if text
             .contains(|letter: char| letter.is_alphabetic() && !matches!(letter, 'e' | 'E')) =>
         {

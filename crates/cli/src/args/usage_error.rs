@@ -34,7 +34,7 @@ pub(crate) enum UsageError {
     SplitHeader { name: String },
     /// An address without a scheme is not a command.
     #[error(
-        "Error: {0:?} is no command here; if it is the address of a server, write http://{0} or https://{0}"
+        "Error: {0:?} is not a command here; if it is the address of a server, write http://{0} or https://{0}"
     )]
     NoScheme(String),
     /// A variable in a value cannot be filled in.
@@ -49,7 +49,7 @@ pub(crate) enum UsageError {
     /// What is done in place of serving is one thing.
     #[error("Error: {} and {} do not go together.", .flags[0], .flags[1])]
     OneErrand { flags: [&'static str; 2] },
-    /// A word behind `--call` is no argument.
+    /// A word after `--call` is not an argument.
     #[error(
         "Error: --call: {problem}\nUsage: mcp-proxy --call NAME [key=value ...] -- <command> [args...]"
     )]
@@ -94,7 +94,7 @@ pub(crate) enum UsageError {
     #[error("Invalid values:{}", lines(.0))]
     InvalidChoices(Vec<InvalidChoice>),
 
-    /// A word looks like a flag and is none.
+    /// A word looks like a flag, but there is no such flag.
     ///
     /// Differs from mcp-proxy: there it is ignored, and `--apikey` leaves a server open.
     #[error("Error: unknown flag {word}{}\n{SEPARATOR_ADVICE}", question(word, .nearest.as_deref()))]

@@ -62,7 +62,7 @@ impl Values {
         })
     }
 
-    /// Refuses words that are none of a flag's choices, all flags at once as the original does.
+    /// Refuses words that are not among a flag's choices, all flags at once as the original does.
     pub(crate) fn check_choices(&self) -> Result<(), UsageError> {
         let invalid = |flag: &&'static dyn Definition| {
             let choices = flag.choices();

@@ -24,7 +24,7 @@ pub(crate) enum Given {
 /// Reads a word.
 ///
 /// # Errors
-/// A sentence about a word that is none of them.
+/// The error for a word that is not one of them.
 pub(crate) fn read(word: &str) -> Result<Given, String> {
     if word == "-" {
         return Ok(Given::Input);
@@ -34,7 +34,7 @@ pub(crate) fn read(word: &str) -> Result<Given, String> {
     }
     let Some((key, value)) = word.split_once('=') else {
         return Err(format!(
-            "{:?} is no argument: write key=value, key:=json or one JSON object; the command of \
+            "{:?} is not an argument: write key=value, key:=json or one JSON object; the command of \
              the server follows --",
             one_line(word, 80)
         ));
@@ -57,9 +57,9 @@ pub(crate) fn read(word: &str) -> Result<Given, String> {
 /// All arguments as one JSON object.
 ///
 /// # Errors
-/// A sentence about a text that is none.
+/// The error for a text that is not JSON.
 pub(crate) fn all(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("the arguments are no JSON object: {error}"))
+    serde_json::from_str(text).map_err(|error| format!("the arguments are not a JSON object: {error}"))
 }
 
 /// The arguments of this tool, with the types that its schema has for them.
@@ -121,7 +121,7 @@ fn unknown(key: &str, schema: &Schema<'_>) -> String {
     let best = schema.names().map(score).filter(|(score, _)| *score > NEAR);
     let best = best.max_by(|(one, _), (other, _)| one.total_cmp(other));
     let advice = best.map_or_else(
-        || format!("{key}:=json sends it all the same"),
+        || format!("{key}:=json sends it anyway"),
         |(_, name)| format!("did you mean {}?", one_line(name, 80)),
     );
     format!("it has no argument {:?}; {advice}", one_line(key, 80))
@@ -205,13 +205,13 @@ mod tests {
             (&["text=x", "record=x"], "record must be a JSON object"),
             (&["text=x", "sizes=a"], "sizes must be an integer"),
             (&["text=x", "cuont=1"], "it has no argument \"cuont\"; did you mean count?"),
-            (&["text=x", "zzz=1"], "it has no argument \"zzz\"; zzz:=json sends it all the same"),
+            (&["text=x", "zzz=1"], "it has no argument \"zzz\"; zzz:=json sends it anyway"),
             (&["text=x", "text=y"], "text is given twice"),
             (&["count=1"], "it needs text\nUsage: --call t text=<string>"),
             (&["text:={"], "the value of text:= is not JSON"),
-            (&["{\"a\":"], "the arguments are no JSON object"),
+            (&["{\"a\":"], "the arguments are not a JSON object"),
             (&["=x"], "\"=x\" names no argument"),
-            (&["node"], "\"node\" is no argument"),
+            (&["node"], "\"node\" is not an argument"),
         ] {
             let problem = arguments(words).unwrap_err();
             assert!(problem.starts_with(expected), "{words:?}: {problem}");

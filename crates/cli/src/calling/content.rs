@@ -43,8 +43,8 @@ impl Place {
         page
     }
 
-    /// The contents of a resource. A single one that is no text goes to standard output where that
-    /// is no terminal.
+    /// The contents of a resource. A single one that is not text goes to standard output where that
+    /// is not a terminal.
     pub(super) fn resource(&self, uri: &str, result: &Value) -> Page {
         let mut page = Page::default();
         let contents = result["contents"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Place {
     fn data(&self, page: &mut Page, stem: &str, mime: &str, data: &str) {
         let kind = if mime.is_empty() { "data".to_owned() } else { one_line(mime, 80) };
         let Ok(bytes) = STANDARD.decode(data) else {
-            page.notes.push(format!("{kind} of the server is no base64; it is left out"));
+            page.notes.push(format!("{kind} of the server is not base64; it is left out"));
             return;
         };
         let protocol = self.protocol.filter(|_| self.terminal && mime.starts_with("image/"));
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(std::fs::read(directory.path().join("tool-1.png")).unwrap(), b"hi");
         assert_eq!(std::fs::read(directory.path().join("tool-1.bin")).unwrap(), b"hi");
         assert!(page.notes[0].starts_with("image/png (2 bytes) is in "), "{:?}", page.notes);
-        assert_eq!(page.notes[1], "audio/wav of the server is no base64; it is left out");
+        assert_eq!(page.notes[1], "audio/wav of the server is not base64; it is left out");
     }
 
     #[test]

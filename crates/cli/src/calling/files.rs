@@ -1,4 +1,4 @@
-//! Files for what is no text: in the working directory, under names that nobody has yet.
+//! Files for what is not text: in the working directory, under names that nobody has yet.
 
 use std::{
     fs::OpenOptions,

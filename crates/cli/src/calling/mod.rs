@@ -187,7 +187,7 @@ async fn call(
     }
     let mut page = place().result(name, &result);
     if failed {
-        // What a script takes for the result is none.
+        // A script would take it for the result.
         let said = String::from_utf8_lossy(&page.output).trim_end().to_owned();
         page.notes.insert(0, format!("the tool {} failed: {said}", one_line(name, 200)));
         page.output.clear();

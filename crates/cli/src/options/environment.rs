@@ -36,7 +36,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(char::is_whitespace) && !name.contains('\0')
 }
 
-/// The pairs of an environment file, or the number of the first line that is none.
+/// The pairs of an environment file, or the number of the first line that is not a pair.
 ///
 /// Empty lines and lines that begin with `#` are left out, `export ` in front of a name is
 /// ignored, and a value in matching quotes is taken without them, word for word.

@@ -114,7 +114,7 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         cors: Some(cors(values)?),
         allowed_hosts: allowed_hosts(values)?,
         event_store: event_store(values)?,
-        // Zero is for ever, as on the original's HTTP server.
+        // Zero means no limit, as on the original's HTTP server.
         keep_alive_timeout: Duration::from_millis(
             limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
         ),

@@ -162,7 +162,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// What is said before a remote server is used.
+/// What is printed before a remote server is used.
 pub(super) fn warnings(values: &Values, stdio: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if values.of(&flags::INSECURE).unwrap_or_default() {

@@ -1,7 +1,7 @@
 //! Lines for people, written by a thread of their own: a terminal that is stopped, or a pipe that
 //! nobody reads, holds up nothing else.
 //!
-//! What waits is bounded in bytes. Lines beyond that are dropped, and their number is said as soon
+//! What waits is bounded in bytes. Lines beyond that are dropped, and their number is printed as soon
 //! as something can be written again.
 
 use std::{

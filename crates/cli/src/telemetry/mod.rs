@@ -1,7 +1,7 @@
 //! Where events go: the original's console lines to stdout and stderr as they are, the log to stderr.
 //!
 //! Scripts wait for the console lines (`starting server on port 8080`), so nothing filters or
-//! decorates them on stdout. What else is logged is said by `--logLevel` or `RUST_LOG`; messages
+//! decorates them on stdout. `--logLevel` or `RUST_LOG` decides what else is logged; messages
 //! are shown with `--debug` only, whatever those say. With `--logFormat json` every line of stderr
 //! is an object.
 
@@ -228,7 +228,7 @@ where
     [always.boxed(), entries.boxed()]
 }
 
-/// Whether it is no matter of levels. Spans of calls say nothing to a log, and cost each call.
+/// Whether levels do not apply to it. Spans of calls say nothing to a log, and cost each call.
 fn is_special(metadata: &Metadata<'_>) -> bool {
     matches!(metadata.target(), CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }

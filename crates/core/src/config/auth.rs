@@ -9,7 +9,7 @@ pub struct ResourceServerConfig {
     pub issuers: Vec<String>,
     /// Where the issuers differ from the standards.
     pub preset: AuthPreset,
-    /// Whom tokens have to be for, any of these; empty means the endpoint's own public URL.
+    /// Accepted audiences, any of these; empty means the endpoint's own public URL.
     pub audiences: Vec<String>,
     /// The proxy as it is seen from outside: scheme, host, and a path in front of its own paths if
     /// there is one.

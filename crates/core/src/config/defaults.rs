@@ -1,4 +1,4 @@
-//! What holds where nothing else is said.
+//! Default values.
 
 use std::time::Duration;
 

@@ -68,7 +68,7 @@ impl<'a> RequestMetadata<'a> {
     }
 }
 
-/// Whether an object says of whom it tells, as every `clientInfo` has to.
+/// Whether an object has a name and a version, as each `clientInfo` requires.
 pub(crate) fn is_implementation(raw: &str) -> bool {
     let (mut name, mut version) = (false, false);
     for entry in members(raw.as_bytes(), Span::new(0, raw.len())) {

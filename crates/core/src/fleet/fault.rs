@@ -55,7 +55,7 @@ pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// Advice for a name that is none of those known; empty if none is near.
+/// A suggestion for an unknown name; empty if no known name is similar.
 pub(super) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     // As clap does for flags.
     const NEAR: f64 = 0.7;

@@ -83,7 +83,7 @@ impl DraftSetting {
         Self::one(name, Text { value: word.to_owned(), at })
     }
 
-    /// `NAME=value` for each pair; nothing if there is none.
+    /// `NAME=value` for each pair.
     pub(super) fn pairs(name: &'static str, between: &str, pairs: Vec<(Text, Text)>) -> Vec<Self> {
         let Some(at) = pairs.first().map(|(name, _)| name.at) else { return Vec::new() };
         let word =

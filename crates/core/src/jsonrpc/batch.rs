@@ -44,7 +44,7 @@ pub(crate) fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
 }
 
 /// Where the messages are. What is kept of one is larger than the smallest text that is one, so
-/// nothing is kept of what is none, and the first such element ends the scan.
+/// the first element that is not one ends the scan, and nothing of it is kept.
 fn scan_elements(
     bytes: &[u8],
     scanner: &mut Scanner<'_>,

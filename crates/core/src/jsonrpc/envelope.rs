@@ -263,7 +263,7 @@ impl Message {
     }
 
     /// The message with this JSON in place of a value somewhere in `params`, without looking at it
-    /// once more. The new value holds no line break and is none of those that are kept apart but
+    /// once more. The new value holds no line break and is not one of those that are kept apart but
     /// `params.name` and `params.uri`.
     pub(crate) fn replaced(&self, value: Span, with: &[u8]) -> Self {
         let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
@@ -278,7 +278,7 @@ impl Message {
     }
 
     /// Whether another reader of JSON may find another message in these bytes: a member of the
-    /// envelope, of `params` or of `params._meta` has the name of one that matters but for case,
+    /// envelope, of `params` or of `params._meta` has the name of one that matters, except for case,
     /// or one by which a server chooses what to do is there twice.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.parts.ambiguous
@@ -295,7 +295,7 @@ impl Message {
     }
 
     /// A request or notification with further members of `params._meta`, at its beginning. Where
-    /// `_meta` is no object there is no place for them.
+    /// `_meta` is not an object, there is no place for them.
     pub(crate) fn with_meta(self, members: &str) -> Self {
         let Some((at, text)) = self.meta_insertion(members) else { return self };
         self.rewritten(&[Edit { span: Span::new(at, at), with: text.as_bytes() }])

@@ -126,7 +126,7 @@ fn element(scanner: &mut Scanner<'_>, name: &str) -> Option<Element> {
 
 /// Cuts parts out of one object or array, with the right commas. Every member or element has to be
 /// named in its order, as one that stays or as one that goes. Edits come in ascending order, also
-/// if those inside of a part that stays are made after that is said.
+/// if those inside of a part that stays are made after that.
 #[derive(Debug, Default)]
 pub(crate) struct Cuts {
     kept_end: Option<usize>,

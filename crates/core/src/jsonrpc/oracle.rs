@@ -42,7 +42,7 @@ pub(crate) fn check_envelope(bytes: &[u8]) {
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
             assert!(is_json(bytes));
-            // A number that no value can hold is passed on all the same.
+            // A number that no value can hold is passed on unchanged.
             if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
                 assert_eq!(Some(message.kind()), kind_of(&value));
             }

@@ -126,7 +126,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         let calls = &self.metrics.calls;
         calls.in_flight.fetch_sub(1, Ordering::Relaxed);
-        // A name that the server refuses is none of its tools.
+        // A name that the server refuses is not one of its tools.
         if self.outcome == Outcome::Ok
             && let Some(tool) = self.unknown_tool.take()
             && let Some(series) = calls.admit_tool(tool)

@@ -46,7 +46,7 @@ impl Servers {
         self.0.stream_of(server, request)
     }
 
-    /// Ends the response stream of a request, or the one of unasked messages, for its client to
+    /// Ends the response stream of a request, or the standalone stream, for its client to
     /// come back to; without an event store nothing happens.
     pub fn interrupt(&self, server: ServerId, related: Option<&[u8]>) {
         self.0.interrupt(server, related);

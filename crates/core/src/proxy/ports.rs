@@ -35,7 +35,7 @@ pub(crate) struct Ports {
 /// Makes the endpoints of what they share.
 type Mounting = Box<dyn FnOnce(&HttpConfig, &Arc<Common>) -> Routes + Send>;
 
-/// What is served, and whom the port asks about requests.
+/// What is served, and the host that is asked about requests.
 pub(crate) struct Served {
     /// The endpoints, of what every one of them shares.
     pub(crate) routes: Mounting,

@@ -46,7 +46,7 @@ impl Proxy {
             if config.metrics.on_front && !config.http.auth.is_on() {
                 return Err(Error::OpenMetrics);
             }
-            // What cannot be served is said before a server is started.
+            // What cannot be served is reported before a server is started.
             drop(bearer(&config.http, config.http.port)?);
             let server = start(&config.upstream, guard).await?;
             Ok(Connected { server, config, host: None })

@@ -312,7 +312,7 @@ impl Exchanges {
         calls.max_by_key(|(_, exchange)| exchange.place).map(|(id, _)| *id)
     }
 
-    /// Whose calls are under way; a stream that a client listens to is none.
+    /// Whose calls are under way; a subscription does not count as a call.
     pub(super) fn callers(&self) -> Callers {
         let mut members = self.table.values().filter_map(|exchange| match &exchange.purpose {
             Purpose::Call { leg: Leg::Listening, .. } => None,

@@ -23,7 +23,7 @@ pub(crate) enum Audience {
     OfLevel(Option<LogLevel>),
     /// Those who subscribed to what it is about.
     Holders(Vec<Holder>),
-    /// It belongs to one client, and the server does not say to whom.
+    /// It belongs to one client, and the server does not say to which.
     Nobody,
 }
 

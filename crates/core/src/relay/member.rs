@@ -31,7 +31,7 @@ use crate::{
 pub(super) struct Member {
     id: MemberId,
     era: Era,
-    /// Whom a client of the newer era acts for.
+    /// The identity that a client of the newer era acts for.
     principal: Identity,
     shared: Arc<Shared>,
 }
@@ -404,13 +404,13 @@ pub(super) fn requested_level(request: &Message) -> Result<LogLevel, ErrorBody> 
     level.ok_or_else(invalid_level)
 }
 
-/// What is said of a level that is none.
+/// The error for an unknown log level.
 pub(crate) fn invalid_level() -> ErrorBody {
     let accepted = LogLevel::NAMES.join(", ");
     ErrorBody::new(Code::InvalidParams, format!("Invalid log level; use one of {accepted}"))
 }
 
-/// What is said of one resource too many.
+/// The error for a subscription beyond the limit.
 pub(crate) fn too_many_subscriptions() -> ErrorBody {
     let message =
         format!("at most {MAX_SUBSCRIPTIONS} resource subscriptions per client, of 1 MiB in all");
@@ -422,12 +422,12 @@ fn long_uri() -> ErrorBody {
     ErrorBody::new(Code::InvalidParams, message)
 }
 
-/// What is said of a message that the server may read otherwise than this proxy does, and so answer
+/// The error for a message that the server may read otherwise than this proxy does, and so answer
 /// or change what is another client's.
 fn ambiguous() -> ErrorBody {
     ErrorBody::new(
         Code::InvalidRequest,
-        "a member has the name of one that matters but for case, or is there twice, and not every \
+        "a member has the name of one that matters except for case, or is there twice, and not every \
          server reads that alike. Spell each name as it is specified and give it once, or run \
          mcp-proxy with --isolation session",
     )

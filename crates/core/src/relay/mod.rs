@@ -76,14 +76,14 @@ pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
 /// The backlog at which a paused server goes on.
 pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 
-/// A client for whom a connection is opened.
+/// The client of a new connection.
 #[derive(Default)]
 pub(crate) struct Client {
     /// The era in which it speaks, and is spoken to.
     pub(crate) era: Era,
-    /// Whom it acts for.
+    /// The identity that it acts for.
     pub(crate) principal: Identity,
-    /// Where messages go that answer none of its requests; without it there are none.
+    /// Where messages go that do not answer a request; without it they are dropped.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.
     pub(crate) caller: Option<Arc<Caller>>,

@@ -2,7 +2,7 @@
 //!
 //! Ids and progress tokens are replaced by the proxy's own and restored on the way back;
 //! subscriptions are counted, log levels kept per client. The upstream was told that its client
-//! has no capabilities, so it has nothing to ask; whatever it asks all the same is refused,
+//! has no capabilities, so it should not ask anything; if it does, the request is refused,
 //! because nothing on the wire says which client it concerns.
 
 use std::{
@@ -296,7 +296,7 @@ impl Shared {
         } else {
             let message = format!(
                 "{method} is refused: this server is shared by all clients of the proxy, so it is \
-                 not known whom to ask. Run mcp-proxy with --isolation session to give each client \
+                 unknown which client to ask. Run mcp-proxy with --isolation session to give each client \
                  its own server"
             );
             ErrorBody::new(Code::MethodNotFound, message).response(id)

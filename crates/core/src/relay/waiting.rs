@@ -1,4 +1,4 @@
-//! Calls that cannot be handed to the upstream yet, and can be cancelled all the same.
+//! Calls that cannot be handed to the upstream yet. They can be cancelled meanwhile.
 
 use std::{collections::HashMap, future, sync::Arc};
 

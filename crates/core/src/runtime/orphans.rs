@@ -76,7 +76,7 @@ mod linux {
             return;
         }
         loop {
-            // Without one in time it is looked all the same.
+            // Looks anyway if none comes in time.
             drop(timeout(PERIOD, ended.recv()).await);
             while reap_one() {}
         }

@@ -79,7 +79,7 @@ impl Gate {
     }
 
     /// Whether a request of this method is the server's business. One that is not known here is,
-    /// but for tasks: their ids belong to one client, and the server is shared.
+    /// except for tasks: their ids belong to one client, and the server is shared.
     fn serves(&self, method: &str) -> bool {
         let Some((_, place)) = GATED.iter().find(|(gated, _)| *gated == method) else {
             return Method::of(method) != Method::Tasks;

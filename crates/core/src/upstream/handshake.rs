@@ -155,7 +155,7 @@ impl Greeting<'_> {
                     return Ok(message);
                 }
                 Kind::Result | Kind::Error => {
-                    tracing::warn!("the server answered an unasked request");
+                    tracing::warn!("the server answered a request that was not sent");
                 }
             }
         }

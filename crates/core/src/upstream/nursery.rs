@@ -214,7 +214,7 @@ impl relay::Nursery for Nursery {
     }
 }
 
-/// Ready as long as the last attempt to start a server was none that failed.
+/// Ready unless the last attempt to start a server failed.
 impl Readiness for Nursery {
     fn unready(&self) -> Option<Unready> {
         let reason = self.0.outlook.failure()?;

@@ -229,7 +229,7 @@ impl Pool {
         Ok(Place { server, hold })
     }
 
-    /// The server of this principal, or one of one's own.
+    /// The server of this principal, or a new one.
     fn enter(self: &Arc<Self>, owner: Option<Identity>) -> Result<(Coming, Hold), ErrorBody> {
         match owner {
             Some(principal) => self.join(principal),
@@ -237,7 +237,7 @@ impl Pool {
         }
     }
 
-    /// A server of one's own.
+    /// A new server, used by nobody else.
     fn take(self: &Arc<Self>) -> Result<(Coming, Hold), ErrorBody> {
         let (number, server) = self.start(&mut self.lock())?;
         Ok((server, Hold { pool: Arc::clone(self), number, principal: None }))

@@ -200,7 +200,7 @@ impl Watch {
 struct Stopped(Option<oneshot::Receiver<Duration>>);
 
 impl Stopped {
-    /// Waits for the wish; for ever if it was heard already.
+    /// Waits for the request to stop; never returns if it was taken before.
     async fn asked(&mut self) -> Duration {
         let Some(stopped) = &mut self.0 else { return pending().await };
         // An owner that has gone without a word wants an end as well.

@@ -145,7 +145,7 @@ fn event_store(given: &Given) -> Result<Option<EventStoreConfig>, Wrong> {
     })
 }
 
-/// A time in milliseconds; a negative one is none.
+/// A time in milliseconds; a negative one counts as absent.
 fn milliseconds(given: &Given, name: &str) -> Result<Option<Duration>, Wrong> {
     Ok(given.take::<f64>(name)?.map(|time| duration(time).unwrap_or_default()))
 }

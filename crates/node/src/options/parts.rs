@@ -79,7 +79,7 @@ pub(crate) fn challenged(
     Ok((AuthConfig { oauth: Some(oauth), ..config.clone() }, message))
 }
 
-/// As in a challenge, an empty parameter is none.
+/// As in a challenge, an empty parameter counts as absent.
 fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
     let text = |name| Ok::<_, Wrong>(given.take::<String>(name)?.filter(|text| !text.is_empty()));
     let resource = given.take::<Given>("protectedResource")?;

@@ -9,7 +9,7 @@ use super::{
     upstream::word,
 };
 
-/// The remote server to serve, trusting whom Node's own client would trust.
+/// The remote server to serve, with the trusted certificates of Node's own client.
 pub(crate) fn remote(json: &str) -> Result<RemoteConfig, Wrong> {
     let given = Given::parse(json)?;
     let headers = given.take::<BTreeMap<String, String>>("headers")?.unwrap_or_default();

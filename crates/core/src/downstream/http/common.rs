@@ -1,4 +1,4 @@
-//! What all mounts of a port share: whom they ask, what they count, and what requests are held to.
+//! What all mounts of a port share: authentication, metrics and limits.
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 

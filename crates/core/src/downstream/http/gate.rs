@@ -52,7 +52,7 @@ impl Common {
         }
     }
 
-    /// Who sends a request to an endpoint, of whom this much is known already.
+    /// What is known so far about the sender of a request.
     pub(super) async fn admit(
         &self,
         head: &mut Parts,
@@ -101,7 +101,7 @@ impl Common {
         self.auth.unauthorized(NO_SESSION, id)
     }
 
-    /// The answer to a client for whom no connection could be opened.
+    /// The answer to a client when no connection could be opened.
     pub(super) fn not_opened(&self, error: OpenError, step: Step, id: &[u8]) -> Response {
         match error {
             OpenError::Upstream(error) => upstream_error(&error, id),
@@ -166,7 +166,7 @@ fn internal_error() -> Response {
 /// A response of the host's, as it is.
 fn copy(verbatim: Verbatim) -> Response {
     let Ok(status) = StatusCode::from_u16(verbatim.status) else {
-        console_error!("[mcp-proxy] error handling request: {} is no status", verbatim.status);
+        console_error!("[mcp-proxy] error handling request: {} is not a status", verbatim.status);
         return internal_error();
     };
     let mut response = with_body(status, verbatim.body);

@@ -3,7 +3,7 @@
 //! hyper has one clock for a request head and for the wait before it. Here the head has its own,
 //! which runs from its first byte (on a new connection from the start) until the request is served.
 //!
-//! A client that ends its side after a request is answered all the same. Whether it has closed the
+//! A client that ends its side after a request still gets its answer. Whether it has closed the
 //! connection looks the same from here until something is sent, so an event stream gets a comment.
 
 use std::{

@@ -61,7 +61,7 @@ impl Drop for MetricsPort {
     }
 }
 
-/// Serves for ever; its connections end with it.
+/// Serves until it is dropped; its connections end with it.
 #[expect(clippy::infinite_loop, reason = "ends with the task")]
 async fn accept(socket: TcpListener, routes: Router) {
     let seats: Arc<Seats> = Seats::new(Some(MAX_CONNECTIONS));

@@ -145,7 +145,7 @@ impl Mount {
         Holdings { sse_sessions, queued_bytes: held.queued_bytes + sse_queued, ..held }
     }
 
-    /// Ends what would go on for ever once the endpoint has left the table; calls go on.
+    /// Ends standing streams once the endpoint has left the table; calls go on.
     #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     pub(crate) fn retire(&self) {
         self.registry.end_standalone();

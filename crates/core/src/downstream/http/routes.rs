@@ -125,7 +125,7 @@ impl Routes {
         &self.mounts
     }
 
-    /// The path of the endpoint that stands for whatever is none.
+    /// The path of the endpoint that stands for all other paths.
     pub(super) fn primary(&self) -> &str {
         let paths = self.mounts.first().map(|mount| &mount.paths);
         let path = paths.and_then(|paths| paths.stream.as_deref().or(paths.sse.as_deref()));

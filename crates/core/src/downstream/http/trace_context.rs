@@ -93,7 +93,7 @@ mod tests {
         }
         let message = Message::parse(message.to_owned().into()).unwrap();
         let traced = with_trace(&map, message);
-        // Every range still holds what it is said to hold.
+        // Each range still holds what its name says.
         let again = Message::parse(traced.bytes().clone()).unwrap();
         assert_eq!(format!("{traced:?}"), format!("{again:?}"));
         String::from_utf8(traced.bytes().to_vec()).unwrap()

@@ -65,7 +65,7 @@ pub(crate) struct Resumed {
     pub(crate) outcome: Option<Message>,
 }
 
-/// Answers that are none (-32602).
+/// Malformed answers (-32602).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidAnswers {
     #[error("params.inputResponses: must be an object of results")]

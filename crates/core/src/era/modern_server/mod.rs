@@ -1,4 +1,4 @@
-//! A client of the handshake era in front of a server of 2026-07-28: what is said for whom.
+//! A client of the handshake era in front of a server of 2026-07-28.
 //!
 //! The server gets the client's own identity and capabilities with every request, the client gets
 //! answers without the words of an era it does not know. Bytes in, edits out: nothing is parsed

@@ -161,7 +161,7 @@ fn cut_server_info(bytes: &[u8], meta: Span, edits: &mut Vec<Edit<'static>>) {
     cuts.end(edits);
 }
 
-/// Structured content is an object for a handshake client, and is said in a text as well if it was
+/// Structured content is an object for a handshake client, and is repeated as text if it was
 /// none and nothing else says it.
 fn wrap_structured(
     bytes: &[u8],

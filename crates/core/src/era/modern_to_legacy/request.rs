@@ -25,7 +25,7 @@ pub(crate) struct Retry {
     pub(crate) responses: Option<Span>,
 }
 
-/// What a request asks for, so far as a server may tell whom it may ask back.
+/// What a request asks for, as far as that decides whether its client can be asked back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The era does not have it: it belongs to the handshake, to sessions or to core tasks.

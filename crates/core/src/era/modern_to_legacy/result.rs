@@ -48,7 +48,7 @@ impl Answer {
         }
     }
 
-    /// A legacy server says nothing of how long its answers hold, nor for whom (MCP 2026-07-28,
+    /// A legacy server does not say how long its answers stay valid, or for which clients (MCP 2026-07-28,
     /// caching).
     fn hints(self) -> &'static [u8] {
         match self {

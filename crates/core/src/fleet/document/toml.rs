@@ -39,7 +39,7 @@ fn node(value: Spanned<DeValue<'_>>) -> Node {
             Ok(number) => Value::Number(number.to_string()),
             Err(_) => Value::Text(number.as_str().to_owned()),
         },
-        // `inf` and `nan` are no numbers anywhere else.
+        // `inf` and `nan` are numbers only in TOML.
         DeValue::Float(number) => match number.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => Value::Number(number.to_string()),
             _ => Value::Text(number.as_str().to_owned()),

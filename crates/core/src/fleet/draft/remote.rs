@@ -31,7 +31,7 @@ pub(super) fn launch(
         }
         _ => {
             let message = format!(
-                "{} is no URL that begins with http:// or https://",
+                "{} is not a URL that begins with http:// or https://",
                 quoted(&members.path(place))
             );
             return Err(Refusal::File(members.source.fault(url.at, message)));
@@ -96,7 +96,7 @@ fn headers(members: &Members<'_>) -> Result<Vec<DraftSetting>, Refusal> {
         let is_token =
             |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
         if name.value.is_empty() || !name.value.bytes().all(is_token) {
-            let message = format!("{} is no name for a header", quoted(&name.value));
+            let message = format!("{} is not a name for a header", quoted(&name.value));
             return Err(Refusal::File(members.source.fault(name.at, message)));
         }
     }

@@ -90,7 +90,7 @@ fn settings(members: &Members<'_>) -> Result<Vec<DraftSetting>, Fault> {
     let variables = members.pairs("env")?;
     for (name, _) in &variables {
         if name.value.is_empty() || name.value.contains(['=', '\0']) {
-            let message = format!("{} is no name for a variable", quoted(&name.value));
+            let message = format!("{} is not a name for a variable", quoted(&name.value));
             return Err(members.source.fault(name.at, message));
         }
     }

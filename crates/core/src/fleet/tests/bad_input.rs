@@ -54,7 +54,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"env\": { \"A=B\": \"\" } } } }",
-        "a.json:1:51: \"A=B\" is no name for a variable",
+        "a.json:1:51: \"A=B\" is not a name for a variable",
     ),
     (
         "a.json",
@@ -69,7 +69,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"url\": \"h\" } } }",
-        "a.json:1:33: \"mcpServers.a.url\" is no URL",
+        "a.json:1:33: \"mcpServers.a.url\" is not a URL",
     ),
     (
         "a.json",
@@ -79,7 +79,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"url\": \"http://h\", \"headers\": { \"a b\": \"\" } } } }",
-        "a.json:1:58: \"a b\" is no name for a header",
+        "a.json:1:58: \"a b\" is not a name for a header",
     ),
     ("a.json", "{ \"mcpServers\": { \"a\": { \"disabled\": 1 } } }", "a.json:1:38:"),
     ("a.json", "{ \"servers\": {}, \"inputs\": {} }", "a.json:1:28: \"inputs\" is an object"),

@@ -135,7 +135,7 @@ impl Expansion<'_> {
             Some(("input", id)) => Ok(self.variables.inputs.get(id).map(String::as_str)),
             None if is_name(name) => Ok(environment(name)),
             _ => Err(Problem::Here(format!(
-                "{} is no variable that the proxy knows; it knows ${{NAME}}, ${{NAME:-default}}, \
+                "{} is not a variable that the proxy knows; it knows ${{NAME}}, ${{NAME:-default}}, \
                  ${{env:NAME}}, ${{input:id}}, ${{workspaceFolder}} and ${{userHome}}",
                 quoted(&format!("${{{name}}}"))
             ))),

@@ -45,10 +45,10 @@ fn what_is_not_set_is_named_with_its_place() {
         ("${env:NONE}", "f:1:2: the variable \"NONE\" is not set"),
         ("${input:none}", "f:1:2: the input \"none\" has no value"),
         ("x${TOKEN", "f:1:3: \"${\" is never closed"),
-        ("${}", "f:1:2: \"${}\" is no variable"),
-        ("${file:/etc/passwd}", "f:1:2: \"${file:/etc/passwd}\" is no variable"),
-        ("${1A}", "f:1:2: \"${1A}\" is no variable"),
-        ("${command:x}", "f:1:2: \"${command:x}\" is no variable"),
+        ("${}", "f:1:2: \"${}\" is not a variable"),
+        ("${file:/etc/passwd}", "f:1:2: \"${file:/etc/passwd}\" is not a variable"),
+        ("${1A}", "f:1:2: \"${1A}\" is not a variable"),
+        ("${command:x}", "f:1:2: \"${command:x}\" is not a variable"),
     ] {
         let fault = expand(text, Dialect::Plain).expect_err(text).to_string();
         assert!(fault.starts_with(expected), "{fault}\n{expected}");

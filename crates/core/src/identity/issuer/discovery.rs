@@ -1,4 +1,4 @@
-//! What an issuer says of itself (RFC 8414, OpenID Connect Discovery). Pure but for the asking.
+//! What an issuer says of itself (RFC 8414, OpenID Connect Discovery). Everything but the requests is pure.
 
 use reqwest::Url;
 use serde_json::Value;

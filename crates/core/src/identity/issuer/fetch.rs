@@ -61,7 +61,7 @@ impl Fetcher {
         })
     }
 
-    /// A document; none if there is none at this place.
+    /// The document at this place; `None` if there is none.
     pub(crate) async fn get(&self, url: &Url, reach: Reach) -> Result<Option<Document>, String> {
         let client = match reach {
             Reach::Anywhere => &self.anywhere,

@@ -1,7 +1,7 @@
 //! When the keys of an issuer are fetched, and whether a token has to wait for them. Pure.
 //!
 //! Tokens choose their `kid`, so nothing a token says may cause more than one fetch in a minute.
-//! While an issuer is away its last keys go on, but not for ever.
+//! While an issuer cannot be reached, its last keys stay in use for a bounded time.
 
 use std::sync::Arc;
 

@@ -66,7 +66,7 @@ impl Outside {
 }
 
 fn public(text: &str) -> Result<Url, String> {
-    let url: Url = text.parse().map_err(|_| format!("--publicUrl {text:?} is no URL"))?;
+    let url: Url = text.parse().map_err(|_| format!("--publicUrl {text:?} is not a URL"))?;
     let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     if !matches!(url.scheme(), "http" | "https") || !plain || url.password().is_some() {
         return Err(format!("--publicUrl {text:?} is not just scheme, host and path"));

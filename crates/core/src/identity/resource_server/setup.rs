@@ -78,7 +78,7 @@ fn check(config: &ResourceServerConfig) -> Result<(), String> {
     }
 }
 
-/// Whom tokens have to be for. Nobody's word is taken for it but the operator's.
+/// The audience that tokens require; only the operator decides it.
 fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audience, String> {
     if !config.audiences.is_empty() || config.issuers.is_empty() {
         return Ok(Audience::Named(config.audiences.clone()));
@@ -89,7 +89,7 @@ fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audienc
             .to_owned());
     }
     let base = base.ok_or(
-        "it is not known whom tokens are for, as the proxy listens on every address; \
+        "the audience of tokens is unknown, because the proxy listens on every address; \
          --publicUrl says how clients reach it, --authAudience what tokens name instead",
     )?;
     Ok(Audience::Endpoint { base: base.to_owned() })
@@ -108,13 +108,13 @@ fn rules(config: &ResourceServerConfig, issuer: &str, audience: &Audience) -> Ru
 
 fn source(config: &ResourceServerConfig, issuer: &str) -> Result<Source, String> {
     let url = |text: &str, flag| {
-        let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is no URL"))?;
+        let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is not a URL"))?;
         if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} has to be an HTTPS URL")) }
     };
     match &config.jwks {
         None => Ok(Source::Discovered(url(issuer, "--auth")?)),
         Some(place) if place.contains("://") => Ok(Source::At(url(place, "--authJwks")?)),
         Some(path) if Path::new(path).is_file() => Ok(Source::File(path.into())),
-        Some(path) => Err(format!("--authJwks {path:?} is no URL and no file")),
+        Some(path) => Err(format!("--authJwks {path:?} is neither a URL nor a file")),
     }
 }

@@ -141,13 +141,13 @@ impl Line {
     fn read(self, slot: Slot) -> Result<(Hash, Entry), String> {
         let name = self.name;
         if name.is_empty() || name.contains(char::is_control) {
-            return Err(format!("{name:?} is no name"));
+            return Err(format!("{name:?} is not a name"));
         }
         let hash = bytes(&self.sha256);
         let hash =
             hash.ok_or_else(|| format!("sha256 of {name:?} is not 64 hexadecimal digits"))?;
         if let Some(scope) = self.scopes.iter().find(|scope| !is_scope(scope)) {
-            return Err(format!("{scope:?} of {name:?} is no scope"));
+            return Err(format!("{scope:?} of {name:?} is not a scope"));
         }
         let expires = match self.expires {
             None => None,

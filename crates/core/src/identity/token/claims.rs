@@ -24,7 +24,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// A subject of whom nothing else is known.
+    /// A subject of which nothing else is known.
     pub(crate) fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),

@@ -61,7 +61,7 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// Who is said to have made it, and has to be asked whether that is so.
+    /// The issuer that the token claims; not verified yet.
     pub(crate) fn claimed_issuer(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)
     }

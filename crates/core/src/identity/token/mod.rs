@@ -2,7 +2,7 @@
 //!
 //! The signatures are checked with `ring`, which TLS brings along anyway. `jsonwebtoken` has no
 //! back end for it, and a second cryptographic library would cost more than these few files. It
-//! also takes `iss`, `aud` and `nbf` for optional where nothing else is said; here nothing is.
+//! also takes `iss`, `aud` and `nbf` as optional by default; here they are not.
 //!
 //! Nothing of a token decides how it is checked: an [`Algorithm`] is always a public key's, so
 //! that neither `none` nor a shared secret can be expressed, and a key admits only its own.

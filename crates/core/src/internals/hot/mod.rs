@@ -45,7 +45,7 @@ pub fn notification() -> Bytes {
 #[derive(Clone, Debug)]
 pub struct Scanned(Message);
 
-/// Scans a message; `None` if it is none.
+/// Scans a message; `None` if it is malformed.
 pub fn scan(bytes: Bytes) -> Option<Scanned> {
     Message::parse(bytes).ok().map(Scanned)
 }

@@ -1,4 +1,4 @@
-//! An object that would be a message but for members that are null, or for its version.
+//! An object that is almost a message: some members are null, or its version is missing.
 
 use bytes::Bytes;
 

@@ -17,7 +17,7 @@ pub(crate) struct Found {
     pub(crate) noise: Vec<Bytes>,
     /// A message was understood that is not quite one.
     pub(crate) is_mended: bool,
-    /// Why something that begins like a message is none.
+    /// Why something that begins like a message is not one.
     pub(crate) unreadable: Option<SyntaxError>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Found {
 pub(crate) fn search(line: &Bytes) -> Found {
     let mut found = Found::default();
     let (mut at, mut noise_from) = (0, 0);
-    // What was looked at in vain: enough for any prefix, and not once more for each brace.
+    // Bytes searched without success: enough for any prefix, and not again for each brace.
     let mut effort = line.len().saturating_mul(2);
     let mut broken = None;
     while let Some(brace) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {

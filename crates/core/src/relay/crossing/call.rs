@@ -269,7 +269,7 @@ impl Waiting {
 
 impl Sink for Call {
     fn write(&self, outgoing: Outgoing<'_>) {
-        // What the proxy itself says is not looked at before; it is said rarely.
+        // The proxy's own messages were not checked before; they are rare.
         let Some(message) = outgoing.message() else { return };
         if outgoing.response {
             return self.finish(&message);

@@ -26,7 +26,7 @@ use crate::{
 pub(in crate::relay) struct Hosted(Arc<Crossings>);
 
 impl Hosted {
-    /// The connection of the request that this server was made for; `server` gets what its unasked
+    /// The connection of the request that this server was made for; `server` gets the sink of its standalone
     /// messages go to.
     pub(in crate::relay) fn open(
         &self,

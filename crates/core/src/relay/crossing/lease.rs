@@ -42,7 +42,7 @@ pub(super) struct Lease {
 struct State {
     phase: Phase,
     call: Weak<Call>,
-    /// The one who hears what is said to no call, instead of everybody who has leases.
+    /// Gets the messages that belong to no call, in place of everybody who has leases.
     listener: Option<Weak<dyn Sink>>,
     /// The id under which the server knows the call.
     id: Vec<u8>,
@@ -78,7 +78,7 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// Takes a server and begins the handshake; `server` gets what its unasked messages go to.
+    /// Takes a server and begins the handshake; `server` gets the sink of its standalone messages.
     pub(super) fn open(
         key: Key,
         leases: Weak<Leases>,
@@ -139,7 +139,7 @@ impl Lease {
         }
     }
 
-    /// What is said to no call goes there.
+    /// Messages that belong to no call go there.
     pub(super) fn heard_by(&self, sink: &Arc<dyn Sink>) {
         self.lock().listener = Some(Arc::downgrade(sink));
     }

@@ -103,7 +103,7 @@ impl Crossings {
         self.seats.taken()
     }
 
-    /// Puts a round back whose answers were none.
+    /// Puts a round back whose answers were malformed.
     fn restore(self: &Arc<Self>, token: String, round: Round) {
         self.rounds.restore(token, round);
         self.watch();
@@ -200,7 +200,7 @@ trait Legacy: Send + Sync {
     /// The server for this request.
     fn origin(self: Arc<Self>, request: &Message) -> Result<Arc<dyn Origin>, ErrorBody>;
 
-    /// A legacy connection whose unasked messages go to this sink, and what its server said of
+    /// A legacy connection whose standalone messages go to this sink, and what its server said of
     /// itself.
     fn subscribe(
         self: Arc<Self>,

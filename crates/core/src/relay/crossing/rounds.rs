@@ -97,7 +97,7 @@ impl Rounds {
         self.lock().drain().map(|(_, round)| round).collect()
     }
 
-    /// Puts a round back whose answers were none.
+    /// Puts a round back whose answers were malformed.
     pub(super) fn restore(&self, token: String, round: Round) {
         self.lock().insert(token, round);
     }

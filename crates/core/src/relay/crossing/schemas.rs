@@ -38,7 +38,7 @@ impl Schemas {
         for tool in elements(text, tools) {
             let member = |name| find_member(text, tool, name).map(|span| span.of(text));
             let Some(name) = member("name").and_then(decode_string) else { continue };
-            // An annotation that is invalid is none: no client mirrors it.
+            // An invalid annotation is ignored: no client mirrors it.
             let parameters = parameters_of(member("inputSchema").unwrap_or_default());
             let parameters = parameters.unwrap_or_default();
             let key = (principal.clone(), name);

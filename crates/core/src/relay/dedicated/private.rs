@@ -41,7 +41,7 @@ pub(crate) struct Private {
     pub(super) called: Notify,
     /// A reader has fallen behind; see [`Self::pause`].
     pub(super) is_behind: AtomicBool,
-    /// A reader was waited for in vain.
+    /// A reader was waited for and did not read.
     pub(super) is_impatient: AtomicBool,
     source: Source,
     state: Mutex<State>,

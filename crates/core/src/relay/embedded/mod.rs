@@ -117,7 +117,7 @@ impl Embedded {
         self.server(id).map_or(0, |server| server.stream_of(request))
     }
 
-    /// Ends the response stream of a request, or the one of unasked messages; both can be resumed.
+    /// Ends the response stream of a request, or the standalone stream; both can be resumed.
     pub(crate) fn interrupt(&self, id: ServerId, related: Option<&[u8]>) {
         if let Some(server) = self.server(id) {
             server.interrupt(related);

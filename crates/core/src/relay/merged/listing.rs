@@ -184,7 +184,7 @@ async fn gather(
     }
 }
 
-/// Waits for a server as long as it is worth it; `None` if that was in vain.
+/// Waits for a server for a bounded time; `None` if it did not come.
 async fn in_time<T>(server: &Server, answer: impl Future<Output = T>) -> Option<T> {
     let answer = timeout(server.patience(), answer).await.ok();
     server.answers(answer.is_some());
@@ -221,7 +221,7 @@ impl Pages {
         Self { listed, read: Vec::new(), skip, entries: 0, bytes: 0, empty: 0, asked, next }
     }
 
-    /// Takes a page; `false` if it is none.
+    /// Takes a page; `false` if it is malformed.
     fn take(&mut self, response: Message, cursor: Option<Vec<u8>>) -> bool {
         self.asked.insert(cursor.clone());
         let Some(mut page) = Page::of(response, self.listed, cursor) else { return false };

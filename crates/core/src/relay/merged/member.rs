@@ -531,7 +531,7 @@ fn broadcast(
     }))
 }
 
-/// What is said while nothing is served any more.
+/// The error after the endpoint has closed.
 pub(super) fn shutting_down() -> ErrorBody {
     ErrorBody::new(Code::Internal, "shutting down")
 }

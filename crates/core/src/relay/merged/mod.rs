@@ -2,7 +2,7 @@
 //!
 //! Each client has a connection of each server, in its own era; restarts, isolation and sign-in are
 //! below. A request finds its server by the name in it (`names`, `uris`, `route`) and goes on with
-//! the server's own spelling. What comes back is untouched, but for what says whose it is
+//! the server's own spelling. What comes back is untouched, except for what says whose it is
 //! (`returned`, `asked`). Lists are read side by side and folded in the order of the configuration
 //! (`listing`, `lists`).
 

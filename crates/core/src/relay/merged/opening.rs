@@ -61,7 +61,7 @@ pub(super) async fn open(
     }
 }
 
-/// What is said of a name whose server cannot be reached.
+/// The error for a name whose server cannot be reached.
 pub(super) fn unavailable(server: &Server, reason: &str) -> ErrorBody {
     let text = format!("the server {:?} is not available: {reason}", server.name);
     ErrorBody::new(Code::InvalidParams, text)

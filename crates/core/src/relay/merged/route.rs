@@ -1,4 +1,4 @@
-//! Which server a request of a client is for, and how it reads there: pure, but for what was learned
+//! Which server a request of a client is for, and how it reads there: pure, except for what was learned
 //! of the lists.
 
 use std::{borrow::Cow, sync::Arc};
@@ -34,7 +34,7 @@ pub(super) enum Unrouted {
 }
 
 impl Unrouted {
-    /// What is said of a request after everything was read that can be.
+    /// The decision on a request once everything is known.
     pub(super) fn into_error(self, request: &Message) -> ErrorBody {
         match self {
             Self::Refused(error) => error,
@@ -117,7 +117,7 @@ fn named<'r, 'n>(
     }
 }
 
-/// What is said of a name that nobody has.
+/// The error for an unknown name.
 pub(super) fn unknown(kind: Kind, name: &str) -> Unrouted {
     let what = if kind == Kind::Prompt { "prompt" } else { "tool" };
     refused(format!("Unknown {what}: {name}"))
@@ -211,7 +211,7 @@ fn unknown_method(method: &str) -> Unrouted {
         _ => None,
     };
     if let Some(missing) = missing {
-        return refused(format!("{missing} is missing, or is no string"));
+        return refused(format!("{missing} is missing, or is not a string"));
     }
     let text = format!(
         "Method not found: {method}; several servers are served here, and the request names none \

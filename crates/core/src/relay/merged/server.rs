@@ -37,7 +37,7 @@ pub(crate) struct Server {
     pub(super) lazy: bool,
     /// Whether any of its URIs goes out with a label.
     labelled: AtomicBool,
-    /// Whether it was waited for in vain.
+    /// Whether waiting for it failed.
     hangs: AtomicBool,
     /// Whether it was used; a lazy one may not have been started before.
     used: AtomicBool,
@@ -100,7 +100,7 @@ impl Server {
         if self.hangs.load(Ordering::Relaxed) { LESS_PATIENCE } else { PATIENCE }
     }
 
-    /// It was waited for, in vain or not.
+    /// Waiting for it is over, with or without success.
     pub(super) fn answers(&self, in_time: bool) {
         self.hangs.store(!in_time, Ordering::Relaxed);
     }

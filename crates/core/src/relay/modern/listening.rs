@@ -124,7 +124,7 @@ impl State {
     }
 }
 
-/// What is said of a resource that a stream does not carry.
+/// The error for a resource that a stream does not carry.
 pub(crate) fn unreported(uri: &str) -> ErrorBody {
     let message = format!("the MCP server does not report updates of {uri}");
     ErrorBody::new(Code::InvalidParams, message)

@@ -130,7 +130,7 @@ impl Shares {
         self.subscriptions.is_held(uri, lease)
     }
 
-    /// The holder wants log messages from this level on; says what is wrong with one that is none.
+    /// The holder wants log messages from this level on; an error for an unknown level.
     pub fn set_level(&mut self, lease: LeaseId, level: &str) -> Result<(), Reason> {
         let level = LogLevel::named(level.as_bytes()).ok_or_else(|| reason(&invalid_level()))?;
         if let Some(wanted) = self.leases.get_mut(&lease) {

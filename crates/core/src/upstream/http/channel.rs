@@ -2,7 +2,7 @@
 //!
 //! Everything crosses as it is, in both directions, ids included: the server has no other client
 //! in this session. Messages leave in the order in which they came, as far as HTTP has one: what
-//! is no request is acknowledged before the next message is sent.
+//! is not a request is acknowledged before the next message is sent.
 
 use std::{
     collections::HashMap,
@@ -87,7 +87,7 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// A call that was noted and is not queued yet. Dropped, it is none: it never will be.
+/// A call that was noted and is not queued yet. If this is dropped, the call is forgotten.
 struct Unsent {
     channel: Weak<Channel>,
     key: Option<IdKey>,

@@ -86,7 +86,7 @@ impl Channel {
     /// A server need not have such a stream. One that does not know the session is told of it
     /// again, unless it answers everything of that kind so.
     async fn after_refusal(&self, session: &Session, fault: &Fault, resuming: bool) -> Next {
-        tracing::debug!("no stream of unasked messages: {}", fault.sentence());
+        tracing::debug!("no GET stream: {}", fault.sentence());
         match fault.kind {
             Kind::Unreachable | Kind::Broken | Kind::Busy { .. } => Next::Resume,
             Kind::SessionLost | Kind::SessionDoubtful => {

@@ -228,7 +228,7 @@ impl Remote {
         };
         shared.settled();
         *self.known() = known.clone();
-        known.way().ok_or_else(|| Fault::new(Kind::Final, "the server is none"))
+        known.way().ok_or_else(|| Fault::new(Kind::Final, "no usable server at this URL"))
     }
 
     fn learned(&self, found: Found, place: &str) -> Result<Known, Fault> {

@@ -36,7 +36,7 @@ impl Session {
         Self { generation, cookies: Some(Arc::default()), ..Self::default() }
     }
 
-    /// What stands for a session where there are none: the revision, with every request.
+    /// Replaces a session for servers without sessions: the revision, sent with each request.
     pub(super) fn modern() -> Self {
         Self { version: Some(HeaderValue::from_static(MODERN)), ..Self::default() }
     }
@@ -76,7 +76,7 @@ impl Session {
         self.cookies.as_deref()
     }
 
-    /// Whether the server was told that the handshake is over, which is said once.
+    /// Whether `notifications/initialized` was sent; it is sent once.
     pub(super) fn is_introduced(&self) -> bool {
         self.introduced.load(Ordering::Relaxed)
     }

@@ -8,7 +8,7 @@ use crate::telemetry::console;
 /// Longest pause between two looks.
 const MAX_PERIOD: Duration = Duration::from_mins(1);
 
-/// Closes idle sessions for ever; ends with the task that runs it.
+/// Closes idle sessions; ends with the task that runs it.
 #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
 pub(crate) async fn reap(registry: Arc<Registry>, timeout: Duration) {
     let period = timeout.clamp(Duration::from_millis(1), MAX_PERIOD);

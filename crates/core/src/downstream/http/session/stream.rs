@@ -49,7 +49,7 @@ pub(crate) enum Step {
 /// See the module.
 pub(crate) struct Stream {
     numbering: Option<Numbering>,
-    /// The events are stored outside, so that the stream can be resumed all the same.
+    /// The events are stored outside, so the stream can be resumed anyway.
     stored: bool,
     place: Option<Place>,
     owner: Option<Uuid>,

@@ -155,7 +155,7 @@ impl Mount {
         }
     }
 
-    /// Whom a request acts for. A host that tells callers apart has the only say.
+    /// The identity of a request. A host that tells callers apart decides alone.
     fn principal(&self, incoming: &Head) -> Identity {
         let identity = incoming.body().identity.clone();
         if self.common.authenticates() {

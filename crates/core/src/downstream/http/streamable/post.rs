@@ -50,13 +50,13 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return self.denied_post(denial, body).await,
         };
-        // Somebody else's session is none.
+        // Another identity's session is treated as unknown.
         let own = |known: &Attachment| *known.session().owner() == identity;
         let attachment = attachment.map(|attachment| attachment.filter(own));
         let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
-            // What came is not a message; who hears of requests hears of this one all the same.
+            // Not a message, but the request is reported like any other.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
         let incoming = Request::from_parts(head, Requester { identity, caller });

@@ -141,7 +141,7 @@ impl Call {
         &self.answers
     }
 
-    /// Whether the client may be told of this progress: a server counts anew in every round, but for
+    /// Whether the client may be told of this progress: a server counts anew in every round, except for
     /// the client it is one call, whose progress only grows (MCP 2025-11-25, progress).
     pub(crate) fn advances(&mut self, notification: &Message) -> bool {
         let value = notification

@@ -8,7 +8,7 @@ use crate::config::AuthPreset as Preset;
 /// How far clocks may differ.
 pub(crate) const SKEW: Seconds = 60;
 
-/// Whom tokens have to be for.
+/// The audience that tokens require.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// One of these.

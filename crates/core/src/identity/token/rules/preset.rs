@@ -49,7 +49,7 @@ impl AuthPreset {
         (self == Self::Auth0).then_some("permissions")
     }
 
-    /// Why this is not an access token of the provider, if it is none.
+    /// Why this is not an access token of the provider; `None` if it is one.
     pub(crate) fn objection(self, claims: &Map<String, Value>) -> Option<&'static str> {
         let is = |name: &str, value: &str| claims.get(name).is_some_and(|claim| claim == value);
         match self {

@@ -36,9 +36,9 @@ pub(crate) enum Mismatch {
 pub(crate) enum Incomparable {
     #[error("is given twice")]
     Repeated,
-    #[error("is no text")]
+    #[error("is not text")]
     Unreadable,
-    #[error("is no value that a header can mirror")]
+    #[error("is not a value that a header can mirror")]
     Unmirrored,
 }
 

@@ -93,7 +93,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Reads a page; `None` if it is none.
+    /// Reads a page; `None` if it is malformed.
     pub(super) fn of(response: Message, listed: Listed, asked: Option<Vec<u8>>) -> Option<Self> {
         let (mut next, mut ttl, mut public) = (None, None, false);
         let entries = named_elements(

@@ -22,7 +22,7 @@ use crate::{
     telemetry::console_error,
 };
 
-/// Time within which the refusal of a renewed token is no matter of its age.
+/// Time within which the refusal of a renewed token says nothing about its age.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
 impl Authorizer {
@@ -70,7 +70,7 @@ impl Authorizer {
     }
 
     /// The grant's successor; none if it has to be asked for anew, because there cannot be one. A
-    /// server that cannot be asked now is no reason to sign in again; a token that is refused as
+    /// server that cannot be asked now does not make anybody sign in again; a token that is refused as
     /// soon as it was renewed is one, since its server may want another's by now.
     async fn renewed(&self, known: &Grant) -> Result<Option<Grant>, String> {
         let Some(token) = &known.refresh_token else { return Ok(None) };
@@ -248,7 +248,7 @@ impl Authorizer {
     }
 }
 
-/// What a new token is asked of whom.
+/// What is needed to ask for a new token.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     grantor: &'a Grantor,

@@ -23,7 +23,7 @@ enum Key {
     Rs256(RsaKeyPair),
 }
 
-/// Who is to believe the word, and of whom.
+/// The audience and the subject of the assertion.
 pub(super) struct Word<'a> {
     pub(super) client_id: &'a str,
     /// The authorization server's issuer.

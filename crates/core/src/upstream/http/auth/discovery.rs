@@ -104,7 +104,7 @@ pub(super) async fn discover(
 fn issuer(named: &[String], wanted: Option<&str>) -> Result<Option<Url>, String> {
     let read = |text: &str| {
         let shown = excerpt(text.as_bytes());
-        text.parse::<Url>().map_err(|_| format!("its authorization server {shown:?} is no URL"))
+        text.parse::<Url>().map_err(|_| format!("its authorization server {shown:?} is not a URL"))
     };
     let Some(wanted) = wanted else {
         return named.first().map(|first| read(first)).transpose();
@@ -226,7 +226,7 @@ fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<Authorizati
     for place in places.into_iter().flatten().chain([&server.token_endpoint]) {
         let safe = place.parse::<Url>().is_ok_and(|url| is_safe(&url));
         if !safe {
-            return Err(format!("{:?} is no HTTPS URL", excerpt(place.as_bytes())));
+            return Err(format!("{:?} is not an HTTPS URL", excerpt(place.as_bytes())));
         }
     }
     let proves = |methods: &Vec<String>| methods.iter().any(|method| method == "S256");
@@ -236,7 +236,7 @@ fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<Authorizati
         let issuer = &server.issuer;
         return Err(format!(
             "{issuer} does not say that it supports PKCE (S256), which protects the sign-in; if it \
-             does all the same, as Entra ID and Cognito do, --assumePkce goes on"
+             supports it anyway, as Entra ID and Cognito do, --assumePkce goes on"
         ));
     }
     Ok(server)

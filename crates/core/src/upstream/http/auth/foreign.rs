@@ -52,5 +52,5 @@ impl TokenEndpoint<'_> {
 pub(super) fn place(provider: &IdentityProvider) -> Result<&str, String> {
     let url = provider.token_endpoint.parse::<Url>().ok().filter(is_safe);
     let shown = &provider.token_endpoint;
-    url.map(|_| shown.as_str()).ok_or_else(|| format!("{shown:?} is no HTTPS URL"))
+    url.map(|_| shown.as_str()).ok_or_else(|| format!("{shown:?} is not an HTTPS URL"))
 }

@@ -323,5 +323,5 @@ fn basic(id: &str, secret: &str) -> HeaderValue {
 
 /// A URL from a document that was checked.
 pub(super) fn url(text: &str) -> Result<Url, String> {
-    text.parse().map_err(|_| format!("{:?} is no URL", excerpt(text.as_bytes())))
+    text.parse().map_err(|_| format!("{:?} is not a URL", excerpt(text.as_bytes())))
 }

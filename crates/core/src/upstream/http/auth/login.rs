@@ -84,7 +84,7 @@ impl Attempt {
         let place = place.ok_or("the authorization server lets nobody sign in")?;
         let mut url = grant::url(place)?;
         if !is_safe(&url) {
-            return Err(format!("{:?} is no HTTPS URL", excerpt(place.as_bytes())));
+            return Err(format!("{:?} is not an HTTPS URL", excerpt(place.as_bytes())));
         }
         let proof = digest::digest(&digest::SHA256, self.verifier.as_bytes());
         let mut query = url.query_pairs_mut();

@@ -59,7 +59,7 @@ fn check(file: &File, path: &Path) -> io::Result<()> {
     let metadata = file.metadata()?;
     let place = path.display();
     if !metadata.is_file() {
-        return Err(io::Error::other(format!("{place} is no file")));
+        return Err(io::Error::other(format!("{place} is not a file")));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other(format!("{place} belongs to somebody else")));

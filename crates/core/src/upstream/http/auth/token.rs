@@ -107,7 +107,7 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
     Some(pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect())
 }
 
-/// Seconds; a lifetime that is none says nothing.
+/// Seconds; anything that is not a lifetime is ignored.
 fn lifetime(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),

@@ -24,7 +24,7 @@ pub(super) fn key(path: &Path) -> io::Result<Key> {
         file.write_all(&key)?;
         file.sync_all()?;
     }
-    Key::try_from(key).map_err(|_| io::Error::other(format!("{} is no key", path.display())))
+    Key::try_from(key).map_err(|_| io::Error::other(format!("{} is not a key", path.display())))
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
             assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         }
         fs::write(&file, "short").unwrap();
-        assert!(key(&file).unwrap_err().to_string().contains("is no key"));
+        assert!(key(&file).unwrap_err().to_string().contains("is not a key"));
         assert_eq!(fs::read(&file).unwrap(), b"short");
     }
 }

@@ -1,0 +1,61 @@
+// Fails on phrases that readers stumble over, in documents, comments and texts, and says what to write in their place.
+// The list is short on purpose: it holds what was found in this repository. CONTRIBUTING.md has the reasons.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { root } from "./tools.mjs";
+
+/** Phrases, and what to write in their place. */
+export const phrases = [
+  [
+    /(?<!\b(?:there|and|or|but|so|where|then|if|as|since|for) )\b(?:is|are|was|were) no (?!longer|more|other|such|use|need|good)\w/i,
+    "“is not a …”",
+  ],
+  [/(?<!\bthere )\b(?:is|are|was|were) none\b/i, "what it is: “is malformed”, “is missing”, “is not a flag”"],
+  [/(?<!\b(?:and|or|know|says) )\bwhom\b/i, "“who”, “which client”, or the noun"],
+  [/\bone['’]s own\b/i, "“your own” or “its own”"],
+  [/(?<!\bwhat )\bis said\b/i, "“is printed”, “is logged”, “is reported”"],
+  [/\bfor ever\b/i, "“without limit”, “forever”, or what ends it"],
+  [/\ball the same\b/i, "“anyway” or “still”"],
+  [/\b(?:a|one) \w+ too many\b/i, "“further …”, “beyond the limit”"],
+  [/\bbut for\b/i, "“except for”"],
+  [/\bin vain\b/i, "“without success”"],
+  [/\bgiven up by\b/i, "“ended by”"],
+  [/\bof its own wish\b/i, "“it exited with code 0”"],
+  [/\blest\b/i, "“so that … not”"],
+];
+
+/** What people read: documents, sources with their comments and texts, the page of types. */
+const texts = ["*.md", "docs", "crates/*/src/*", "crates/node/js", "npm", "scripts", "bench", "index.d.ts"];
+
+/** Not ours to change, or about the phrases themselves. */
+const exempt =
+  /(?:^|\/)(?:package-lock\.json|vocabulary\.mjs|LICENSE)$|\/tests?(?:\/|\.rs$)|\.(?:png|webp|svg|json|toml|bin)$/;
+
+/** The lines of a text that hold one of the phrases; the table in CONTRIBUTING.md quotes some. */
+export const findings = (text, file) =>
+  text.split("\n").flatMap((line, index) =>
+    (file === "CONTRIBUTING.md" && line.startsWith("| ") ? [] : phrases).flatMap(([pattern, instead]) => {
+      const found = pattern.exec(line);
+      return found ? [{ line: index + 1, phrase: found[0], instead }] : [];
+    }),
+  );
+
+const main = () => {
+  const listed = execFileSync("git", ["ls-files", "--", ...texts], { cwd: root, encoding: "utf8" });
+  const files = listed.split("\n").filter((file) => file && !exempt.test(file));
+  let count = 0;
+  for (const file of files) {
+    for (const { line, phrase, instead } of findings(readFileSync(join(root, file), "utf8"), file)) {
+      console.error(`${file}:${line}: “${phrase}”: write ${instead}`);
+      count += 1;
+    }
+  }
+  if (files.length < 500) throw new Error(`only ${files.length} files were found`);
+  console.log(`${files.length} files, ${count} phrases to change`);
+  process.exitCode = count === 0 ? 0 : 1;
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();
