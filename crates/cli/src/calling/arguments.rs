@@ -59,7 +59,8 @@ pub(crate) fn read(word: &str) -> Result<Given, String> {
 /// # Errors
 /// The error for a text that is not JSON.
 pub(crate) fn all(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("the arguments are not a JSON object: {error}"))
+    serde_json::from_str(text)
+        .map_err(|error| format!("the arguments are not a JSON object: {error}"))
 }
 
 /// The arguments of this tool, with the types that its schema has for them.

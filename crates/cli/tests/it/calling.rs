@@ -117,7 +117,7 @@ fn errors_of_the_server_and_of_the_command_line_are_told_apart() {
     assert_eq!((&said["error"]["code"], &said["error"]["data"]), (&(-32602).into(), &7.into()));
     for (flags, said) in [
         (&["--call", "ecko"][..], "Error: the server has no tool \"ecko\"; did you mean echo?\n"),
-        (&["--call", "echo", "word"], "Error: --call: \"word\" is no argument"),
+        (&["--call", "echo", "word"], "Error: --call: \"word\" is not an argument"),
         (&["--call", "echo", "--list"], "Error: --list and --call do not go together.\n"),
         (&["--read", "x:y", "--signOut"], "Error: --read and --signOut do not go together.\n"),
         (&["--call"], "Error: --call needs a value\n"),
