@@ -532,6 +532,12 @@ flags! {
         short: "Serve each request on its own",
         help: "Serve each request of the Streamable HTTP endpoint on its own, without sessions",
     }
+    JSON_RESPONSE: Switch = Sessions "jsonResponse" {
+        kind: Switch { default: false },
+        short: "Answer with JSON, not with event streams",
+        help: "Answer calls with plain JSON instead of event streams; what the server says \
+               meanwhile goes to the stream of GET",
+    }
     SESSION_IDLE_TIMEOUT: Number = Sessions "sessionIdleTimeout" {
         kind: Number::millis(DEFAULT_SESSION_IDLE_TIMEOUT)
             .or_else("Use --sessionIdleTimeout 0 to keep sessions until their client sends DELETE instead."),

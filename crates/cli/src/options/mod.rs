@@ -109,6 +109,7 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         stream_endpoint,
         sse_endpoint,
         stateless: values.of(&flags::STATELESS)?,
+        enable_json_response: values.of(&flags::JSON_RESPONSE)?,
         modern: values.of(&flags::MODERN)?,
         auth: auth::auth(values)?,
         cors: Some(cors(values)?),

@@ -1,4 +1,4 @@
-//! `enable_json_response`, which no flag of the command line sets: answers as plain JSON.
+//! `enable_json_response`: answers as plain JSON.
 
 use mcp_proxy_core::{
     Proxy,

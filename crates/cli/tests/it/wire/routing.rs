@@ -14,7 +14,7 @@ fn ping_answers_pong_on_exactly_its_own_path() {
     assert_eq!(outcome(&pong), (200, "pong"));
     assert_eq!(pong.header("content-type"), None);
     for request in [Request::get("/ping?x"), Request::post("/ping", "{}")] {
-        assert_eq!(outcome(&proxy.send(&request)), (404, ""), "{request:?}");
+        assert_eq!(proxy.send(&request).status, 404, "{request:?}");
     }
 }
 
@@ -27,13 +27,14 @@ fn the_stream_endpoint_is_matched_as_a_normalised_path() {
     }
     for target in ["/MCP", "/%6dcp", "/mcp;x", "/", "/mcpx", "/x/mcp"] {
         let answer = proxy.send(&Request::get(target));
-        assert_eq!(outcome(&answer), (404, ""), "{target}");
-        assert_eq!(answer.header("content-type"), None, "{target}");
+        assert_eq!(answer.status, 404, "{target}");
     }
 }
 
 #[test]
-fn methods_and_paths_that_are_not_served_are_404_without_a_body() {
+fn a_404_says_what_is_served_instead() {
+    const BOTH: &str = "Not Found. The endpoints here are:\n\
+        /mcp  POST, GET, DELETE (Streamable HTTP)\n/sse  GET (HTTP+SSE)\n/ping  GET (health)\n";
     let proxy = Proxy::of("echo");
     for (method, target) in [
         ("PUT", "/mcp"),
@@ -44,10 +45,33 @@ fn methods_and_paths_that_are_not_served_are_404_without_a_body() {
         ("GET", "/messages"),
         ("DELETE", "/messages"),
         ("POST", "/nowhere"),
+        ("GET", "/%3Cscript%3E"),
+        ("GET", "/ping?x"),
     ] {
         let answer = proxy.send(&Request::new(method, target));
-        assert_eq!(outcome(&answer), (404, ""), "{method} {target}");
+        assert_eq!(outcome(&answer), (404, BOTH), "{method} {target}");
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=UTF-8"));
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
+    for (flags, listed) in [
+        (&["--server", "sse"][..], "\n/sse  GET (HTTP+SSE)\n/ping"),
+        (&["--server", "stream"], "\n/mcp  POST, GET, DELETE (Streamable HTTP)\n/ping"),
+        (&["--streamEndpoint", "/tools/a"], "\n/tools/a  POST, GET, DELETE (Streamable HTTP)\n"),
+        (&["--sseEndpoint", ""], "(Streamable HTTP)\n/ping"),
+    ] {
+        let proxy = Launch::new("echo").flags(flags).start();
+        let answer = proxy.send(&Request::get("/nowhere"));
+        assert!(answer.text().contains(listed), "{flags:?}: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_404_says_nothing_to_strangers() {
+    let proxy =
+        Launch::new("echo").flags(&["--apiKey", "k", "--streamEndpoint", "/hidden"]).start();
+    let answer = proxy.send(&Request::get("/nowhere"));
+    assert_eq!(answer.status, 401);
+    assert!(!answer.text().contains("hidden"), "{}", answer.text());
 }
 
 #[test]

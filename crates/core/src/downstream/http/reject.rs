@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-use super::response::{Response, bare_text, empty, json};
+use super::response::{Response, bare_text, json, plain_text};
 use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH, MAX_ID};
 
 /// Why a request is refused.
@@ -20,7 +20,6 @@ pub(super) enum Rejection {
     BodyTooSlow {
         limit: Duration,
     },
-    Conflict(&'static str),
     ForeignHost,
     InitializeInBatch,
     InvalidEventId,
@@ -32,7 +31,8 @@ pub(super) enum Rejection {
     /// The methods that are.
     MethodNotAllowed(&'static str),
     NotAcceptable(&'static str),
-    NotFound,
+    /// What is served instead.
+    NotFound(String),
     NoSession,
     NoSessionId(&'static str),
     ReplayFailed,
@@ -57,14 +57,13 @@ impl Rejection {
             Self::BatchTooLong => "batch_too_long",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTooSlow { .. } => "body_too_slow",
-            Self::Conflict(_) => "conflict",
             Self::ForeignHost => "foreign_host",
             Self::InitializeInBatch => "initialize_in_batch",
             Self::InvalidEventId => "invalid_event_id",
             Self::InvalidMessage | Self::LongId | Self::NoMessage => "invalid_message",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::NotAcceptable(_) => "not_acceptable",
-            Self::NotFound => "not_found",
+            Self::NotFound(_) => "not_found",
             Self::NoSession | Self::NoSessionId(_) => "no_session",
             Self::ReplayFailed => "replay_failed",
             Self::TooManyCalls => "too_many_calls",
@@ -84,7 +83,7 @@ impl Rejection {
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
                 response
             }
-            Self::NotFound => empty(StatusCode::NOT_FOUND),
+            Self::NotFound(text) => plain_text(StatusCode::NOT_FOUND, text),
             Self::NoSessionId(text) => bare_text(StatusCode::BAD_REQUEST, text),
             other => other.into_json(),
         }
@@ -121,7 +120,6 @@ impl Rejection {
             | Self::LongId => (StatusCode::BAD_REQUEST, Code::InvalidRequest),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidRequest),
             Self::BodyTooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, Code::Transport),
-            Self::Conflict(_) => (StatusCode::CONFLICT, Code::Transport),
             Self::ForeignHost => (StatusCode::FORBIDDEN, Code::Transport),
             Self::InvalidMessage | Self::NoMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
@@ -149,7 +147,6 @@ impl Rejection {
                 "Request Timeout: the request body did not arrive within {} ms",
                 limit.as_millis()
             ),
-            Self::Conflict(text) => format!("Conflict: {text}"),
             Self::ForeignHost => "Forbidden: this Host is not served to web pages over loopback; \
                                   --allowedHosts lists further ones"
                 .to_owned(),
@@ -182,9 +179,10 @@ impl Rejection {
             Self::UnsupportedVersion { version, served } => format!(
                 "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
             ),
-            Self::BadTarget | Self::MethodNotAllowed(_) | Self::NotFound | Self::NoSessionId(_) => {
-                String::new()
-            }
+            Self::BadTarget
+            | Self::MethodNotAllowed(_)
+            | Self::NotFound(_)
+            | Self::NoSessionId(_) => String::new(),
         }
     }
 }

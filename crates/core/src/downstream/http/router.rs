@@ -19,7 +19,7 @@ use super::{
     reject::Rejection,
     requester::Requester,
     response::{Response, ResponseBody, empty},
-    routes::{Access, Endpoints, Reserved},
+    routes::{Access, Endpoints, Reserved, Routes},
     sse::no_sse_session,
     target,
 };
@@ -272,7 +272,8 @@ impl Port {
         if let Some(caller) = &caller {
             head.extensions.insert(Arc::clone(caller));
         }
-        found.serve(head, body, Requester { identity, caller }).await
+        let requester = Requester { identity, caller };
+        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }
 
     /// The answer to a request that the host was asked to serve and did not.
@@ -288,7 +289,7 @@ impl Port {
         }
         match found.messages {
             Some(_) => Ok(no_sse_session(caller.target.query())),
-            None => Err(Rejection::NotFound.into()),
+            None => Err(not_found(&self.routes())),
         }
     }
 
@@ -336,33 +337,39 @@ impl Found<'_> {
             || self.messages.is_some_and(|mount| mount.has_sse_session(target.query()))
     }
 
+    /// The answer; `None` where nothing is served.
     async fn serve(
         &self,
         head: Parts,
         body: Incoming,
         requester: Requester,
-    ) -> Result<Response, End> {
+    ) -> Option<Result<Response, End>> {
         if let (&Method::HEAD, Some(endpoints)) = (&head.method, self.endpoints) {
-            return Err(Rejection::MethodNotAllowed(endpoints.methods()).into());
+            return Some(Err(Rejection::MethodNotAllowed(endpoints.methods()).into()));
         }
         let sse = self.endpoints.and_then(|endpoints| endpoints.sse.as_ref());
-        if let Some(mount) = sse.filter(|_| head.method == Method::GET) {
-            return Ok(mount.open_sse(head, requester).await?);
-        }
-        if let Some(mount) = self.messages {
-            return Ok(mount.post_sse_message(head, body, requester).await?);
-        }
-        let Some(mount) = self.endpoints.and_then(|endpoints| endpoints.stream.as_ref()) else {
-            body::discard(body);
-            return Err(Rejection::NotFound.into());
+        let stream = self.endpoints.and_then(|endpoints| endpoints.stream.as_ref());
+        let answer = if let Some(mount) = sse.filter(|_| head.method == Method::GET) {
+            mount.open_sse(head, requester).await
+        } else if let Some(mount) = self.messages {
+            mount.post_sse_message(head, body, requester).await
+        } else {
+            match (stream, &head.method) {
+                (Some(mount), &Method::POST) => mount.post(head, body, requester).await,
+                (Some(mount), &Method::GET) => mount.open_standalone(head, requester).await,
+                (Some(mount), &Method::DELETE) => mount.delete(head, requester).await,
+                _ => {
+                    body::discard(body);
+                    return None;
+                }
+            }
         };
-        Ok(match head.method {
-            Method::POST => mount.post(head, body, requester).await,
-            Method::GET => mount.open_standalone(head, requester).await,
-            Method::DELETE => mount.delete(head, requester).await,
-            _ => Err(Rejection::NotFound),
-        }?)
+        Some(answer.map_err(End::from))
     }
+}
+
+fn not_found(routes: &Routes) -> End {
+    Rejection::NotFound(routes.listed()).into()
 }
 
 /// The head of a request that was kept.

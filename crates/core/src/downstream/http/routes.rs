@@ -6,6 +6,9 @@ use http::{Method, Uri};
 
 use super::mount::{Messages, Mount};
 
+/// Most endpoints that are listed.
+const MAX_LISTED: usize = 16;
+
 /// A path without slashes at its end, with which many clients write it.
 fn plain(path: &str) -> &str {
     path.trim_end_matches('/')
@@ -118,6 +121,26 @@ impl Routes {
     pub(crate) fn with_reserved(mut self, reserved: Reserved) -> Self {
         self.reserved.push(reserved);
         self
+    }
+
+    /// What there is, in a sentence for whoever has asked for something else.
+    pub(super) fn listed(&self) -> String {
+        let mut listed = "Not Found. The endpoints here are:".to_owned();
+        for mount in self.mounts.iter().take(MAX_LISTED) {
+            for (path, methods) in [
+                (&mount.paths.stream, "POST, GET, DELETE (Streamable HTTP)"),
+                (&mount.paths.sse, "GET (HTTP+SSE)"),
+            ] {
+                if let Some(path) = path {
+                    listed.push_str(&format!("\n{path}  {methods}"));
+                }
+            }
+        }
+        if let Some(left) = self.mounts.len().checked_sub(MAX_LISTED).filter(|left| *left > 0) {
+            listed.push_str(&format!("\nand those of {left} more servers"));
+        }
+        listed.push_str("\n/ping  GET (health)\n");
+        listed
     }
 
     /// All endpoints.

@@ -51,6 +51,22 @@ impl EventStore {
         (self.events.len(), self.bytes)
     }
 
+    /// The newest events of a stream, as many as it takes for so many bytes, the oldest first.
+    pub(crate) fn newest(&self, stream: u64, bytes: usize) -> Vec<&Frame> {
+        let mut left = bytes;
+        let own = self.events.iter().rev().filter(|event| event.id.stream == stream);
+        let mut newest = Vec::new();
+        for event in own {
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(event.frame.len());
+            newest.push(&event.frame);
+        }
+        newest.reverse();
+        newest
+    }
+
     /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
     pub(crate) fn after(&self, last: EventId) -> Option<impl Iterator<Item = &Frame>> {
         let at = self.events.binary_search_by_key(&last.number, |event| event.id.number).ok()?;

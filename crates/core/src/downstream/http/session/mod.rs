@@ -19,7 +19,7 @@ pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 use registry::Numbering;
 pub(crate) use registry::{
-    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, Session,
+    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, STANDALONE, Session,
 };
 pub(crate) use stream::{Encoding, Step, Stream, Unresumed};
 

@@ -71,6 +71,11 @@ struct Watched {
     partial: Vec<u8>,
     read: Vec<String>,
     last: Option<EventId>,
+    is_standalone: bool,
+    /// Not everything is kept.
+    evicts: bool,
+    /// Bytes that were handed out have not arrived.
+    is_cut: bool,
     /// The proxy has said that it cannot resume, or the client had nothing to resume from.
     gap: bool,
 }
@@ -86,6 +91,9 @@ impl Watched {
             partial: Vec::new(),
             read: Vec::new(),
             last: None,
+            is_standalone: false,
+            evicts: false,
+            is_cut: false,
             gap: false,
         }
     }
@@ -118,7 +126,13 @@ impl Watched {
         }
         self.partial.clear();
         let Some(last) = self.last else {
-            self.gap |= !self.written.is_empty();
+            // Without an id nobody can be told that something is not kept any more.
+            self.gap |= self.is_cut || self.evicts;
+            if self.is_standalone {
+                self.body = Some(attach(&self.stream));
+            } else {
+                self.gap |= !self.written.is_empty();
+            }
             return;
         };
         match resume(session, last) {
@@ -130,7 +144,6 @@ impl Watched {
                     "more is to come"
                 );
             }
-            Err(Unresumed::Taken) => assert!(!self.dead.is_empty(), "nobody else reads it"),
         }
     }
 
@@ -149,6 +162,7 @@ impl Watched {
             Act::Break { percent, .. } => {
                 if let Some(body) = self.body.take() {
                     let read = body.read();
+                    self.is_cut |= *percent < 100 && !read.is_empty();
                     self.arrive(&read[..read.len() * percent / 100]);
                 }
             }
@@ -187,8 +201,12 @@ impl Watched {
 pub(crate) fn run(acts: &[Act], max_events: usize, max_bytes: usize) -> bool {
     let (registry, session) = session(max_events, max_bytes);
     let standalone = Arc::clone(session.standalone());
-    let body = attach(&standalone).unwrap();
-    let mut streams = vec![Watched::new(standalone, body)];
+    let body = attach(&standalone);
+    let mut streams = vec![Watched {
+        is_standalone: true,
+        evicts: max_events <= acts.len() || max_bytes < 128 * acts.len(),
+        ..Watched::new(standalone, body)
+    }];
     streams.extend((1..STREAMS).map(|_| {
         let (stream, body) = open(&session, 1);
         Watched::new(stream, body)
@@ -233,8 +251,8 @@ impl Body {
     }
 }
 
-pub(super) fn attach(stream: &Arc<Stream>) -> Option<Body> {
-    stream.attach().map(Body)
+pub(super) fn attach(stream: &Arc<Stream>) -> Body {
+    Body(stream.attach())
 }
 
 pub(super) fn resume(session: &Session, last: EventId) -> Result<Body, Unresumed> {

@@ -199,7 +199,7 @@ pub(crate) struct Session {
 const DOUBT: Duration = Duration::from_mins(1);
 
 /// Number of the stream that a GET opens.
-const STANDALONE: u64 = 0;
+pub(crate) const STANDALONE: u64 = 0;
 
 impl Session {
     fn new(owner: Identity, events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
@@ -313,7 +313,7 @@ impl Session {
             return Err(Unresumed::Over);
         }
         let stream = running.unwrap_or_else(|| Arc::new(Stream::standalone(None)));
-        let reading = stream.attach().ok_or(Unresumed::Taken)?;
+        let reading = stream.attach_anew();
         for (id, message) in missed {
             stream.push_stored(id, message);
         }
@@ -437,6 +437,13 @@ impl Numbering {
             queue.push_frame(frame);
         }
         true
+    }
+
+    /// Queues the newest events, as many as it takes for so many bytes and as are kept.
+    pub(super) fn replay_newest(&self, bytes: usize, queue: &mut Pieces) {
+        for frame in self.lock().newest(self.stream, bytes) {
+            queue.push_frame(frame);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, EventStore> {

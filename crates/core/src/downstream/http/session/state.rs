@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) wrote: bool,
     /// A reader has got everything up to the end.
     pub(super) is_delivered: bool,
+    /// Bytes of the newest numbered events that no reader was given.
+    pub(super) unseen: usize,
     /// The code of the error that was the answer.
     pub(super) error: Option<i64>,
 }
@@ -56,13 +58,20 @@ pub(super) enum Owed {
 }
 
 impl State {
-    /// The reader changes.
+    /// The reader changes; one that is still there learns of it.
     pub(super) fn begin_turn(&mut self) -> u64 {
+        self.wake();
         self.reader = Reader::Present(None);
         self.is_read = false;
         self.turn += 1;
         self.limit = self.queue.len() + MAX_QUEUED_BYTES;
         self.turn
+    }
+
+    /// Nobody will read what is queued.
+    pub(super) fn drop_queue(&mut self) {
+        self.unseen = self.unseen.saturating_add(self.queue.len());
+        self.queue = Pieces::default();
     }
 
     /// Counts a response; `true` when it was the last.
@@ -105,7 +114,7 @@ impl State {
             return true;
         }
         tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
-        self.queue = Pieces::default();
+        self.drop_queue();
         self.wake();
         self.reader = Reader::Cut;
         false

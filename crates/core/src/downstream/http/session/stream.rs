@@ -28,7 +28,8 @@ use crate::{
 /// How messages are written into the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// `application/json`: responses only, as an array if there are several.
+    /// `application/json`: responses only, as an array if there are several. Whatever else comes
+    /// goes to the standalone stream of the session, if there is one.
     Json,
     /// `text/event-stream`.
     EventStream,
@@ -40,9 +41,9 @@ pub(crate) enum Encoding {
 #[derive(Debug)]
 pub(crate) enum Step {
     Bytes(Bytes),
-    /// All responses were sent.
+    /// All responses were sent, or another reader has taken its place.
     End,
-    /// The reader was too slow, or another one took its place.
+    /// The reader was too slow.
     Cut,
 }
 
@@ -90,6 +91,7 @@ impl Stream {
                 owed,
                 wrote: false,
                 is_delivered: false,
+                unseen: 0,
                 error: None,
             }),
         }
@@ -149,10 +151,14 @@ impl Stream {
         self.lock().error
     }
 
-    /// Starts a numbered stream with an event that carries only an id.
+    /// Starts a numbered stream with an event that carries only an id, unless it begins with a
+    /// message, which has one.
     pub(crate) fn prime(&self) {
         let Some(numbering) = &self.numbering else { return };
         let mut state = self.lock();
+        if !state.queue.is_empty() {
+            return;
+        }
         numbering.append(
             |id| Frame::Whole(Bytes::copy_from_slice(id.priming().as_bytes())),
             |frame| state.queue.push_frame(frame),
@@ -173,13 +179,39 @@ impl Stream {
         state.wake();
     }
 
-    /// Lets a reader in; `None` if there is one.
-    pub(crate) fn attach(self: &Arc<Self>) -> Option<Reading> {
+    /// Lets a reader in, which gets whatever is kept and was given to nobody.
+    ///
+    /// A reader that is there has to leave: it is a former connection of the same client, which
+    /// somebody in between still holds.
+    pub(crate) fn attach(self: &Arc<Self>) -> Reading {
         let mut state = self.lock();
-        if matches!(state.reader, Reader::Present(_)) {
-            return None;
+        if let Some(numbering) = &self.numbering {
+            state.drop_queue();
+            let unseen = std::mem::take(&mut state.unseen);
+            numbering.replay_newest(unseen, &mut state.queue);
+        } else if state.is_read {
+            // It may begin in the middle of an event.
+            state.queue = Pieces::default();
         }
-        Some(Reading::new(self, state.begin_turn()))
+        self.admit(state)
+    }
+
+    /// The same, without what was given to nobody.
+    pub(super) fn attach_anew(self: &Arc<Self>) -> Reading {
+        let mut state = self.lock();
+        state.queue = Pieces::default();
+        self.admit(state)
+    }
+
+    fn admit(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Reading {
+        let turn = state.begin_turn();
+        self.drained.notify_waiters();
+        Reading::new(self, turn)
+    }
+
+    /// Whether something waits for a reader.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.lock().queue.is_empty()
     }
 
     /// A stream with its reader.
@@ -190,16 +222,13 @@ impl Stream {
         (stream, reading)
     }
 
-    /// Lets a reader in that has missed everything after `last`.
+    /// Lets a reader in that has missed everything after `last`; one that is there has to leave.
     pub(crate) fn resume(
         self: &Arc<Self>,
         last: event_stream::EventId,
     ) -> Result<Reading, Unresumed> {
         let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
         let mut state = self.lock();
-        if matches!(state.reader, Reader::Present(_)) {
-            return Err(Unresumed::Taken);
-        }
         // What a reader before has left is among what was missed.
         let mut missed = Pieces::default();
         if !numbering.replay(last, &mut missed) {
@@ -209,7 +238,8 @@ impl Stream {
             return Err(Unresumed::Over);
         }
         state.queue = missed;
-        Ok(Reading::new(self, state.begin_turn()))
+        state.unseen = 0;
+        Ok(self.admit(state))
     }
 
     /// The reader of this turn has gone. What was queued for it stays in the event store, if there
@@ -219,7 +249,7 @@ impl Stream {
         if state.turn != turn {
             return;
         }
-        state.queue = Pieces::default();
+        state.drop_queue();
         state.reader = Reader::Absent;
         state.is_read = false;
         self.drained.notify_waiters();
@@ -247,7 +277,7 @@ impl Stream {
     pub(super) fn poll_next(&self, turn: u64, context: &mut Context<'_>) -> Poll<Step> {
         let mut state = self.lock();
         match state.reader {
-            _ if state.turn != turn => return Poll::Ready(Step::Cut),
+            _ if state.turn != turn => return Poll::Ready(Step::End),
             Reader::Cut => return Poll::Ready(Step::Cut),
             Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
             _ => {}
@@ -325,7 +355,10 @@ impl Stream {
                 state.wrote = true;
             }
             Encoding::Json | Encoding::Lazy if outgoing.response => state.write_json(&outgoing),
-            Encoding::Json | Encoding::Lazy => {}
+            Encoding::Json | Encoding::Lazy => {
+                drop(state);
+                return self.pass_on(outgoing);
+            }
         }
         let finished = outgoing.response && state.settle();
         state.wake();
@@ -336,6 +369,14 @@ impl Stream {
         drop(state);
         if finished && absent {
             self.leave_session();
+        }
+    }
+
+    /// A message that has no place in the answer goes to the session's standalone stream.
+    fn pass_on(&self, outgoing: Outgoing<'_>) {
+        let session = self.place.as_ref().and_then(|place| place.session.upgrade());
+        if let Some(session) = session {
+            session.standalone().put(outgoing);
         }
     }
 
@@ -371,6 +412,8 @@ impl Stream {
         numbering.append(build, |frame| {
             if state.makes_room(frame.len()) {
                 state.queue.push_frame(frame);
+            } else {
+                state.unseen = state.unseen.saturating_add(frame.len());
             }
         });
     }
@@ -382,7 +425,7 @@ impl Sink for Stream {
         let parsed = outgoing.parsed().filter(|it| it.kind() == Kind::Error);
         if let Some(message) = parsed.filter(|_| outgoing.response) {
             let mut state = self.lock();
-            if state.encoding == Encoding::Lazy {
+            if state.encoding != Encoding::EventStream {
                 state.error = message.error_code();
             }
         }
@@ -412,7 +455,9 @@ impl Sink for Stream {
 
 impl crate::relay::Reader for Stream {
     fn number(&self) -> Option<u64> {
-        self.place.as_ref().map(|place| place.number)
+        // What an answer in JSON has no place for is on the standalone stream.
+        let place = self.place.as_ref().filter(|_| self.lock().encoding != Encoding::Json);
+        place.map(|place| place.number)
     }
 
     fn session(&self) -> Option<Uuid> {
@@ -450,8 +495,6 @@ impl crate::relay::Reader for Stream {
 /// Why a stream is not resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unresumed {
-    /// Somebody is reading the stream.
-    Taken,
     /// The event is not kept.
     Unknown,
     /// The stream has ended, and this event was the last on it.

@@ -16,8 +16,8 @@ use super::{
     reject::Rejection,
 };
 use crate::{
-    downstream::http::session::Encoding,
-    protocol::{is_legacy, legacy_list},
+    downstream::http::session::{Encoding, Session},
+    protocol::{is_legacy, legacy_list, primes_streams},
     relay::Connection,
 };
 
@@ -32,11 +32,19 @@ fn encoding(headers: &HeaderMap, usual: Encoding) -> Result<Encoding, Rejection>
 }
 
 const NO_TYPE: &str = "Client must accept application/json or text/event-stream";
+const NO_EVENTS: &str = "Client must accept text/event-stream";
 
 /// Whether the client accepts a stream, where nothing else can be given.
 fn check_events(headers: &HeaderMap) -> Result<(), Rejection> {
-    let text = "Client must accept text/event-stream";
-    if Accepted::by(headers).events { Ok(()) } else { Err(Rejection::NotAcceptable(text)) }
+    if Accepted::by(headers).events { Ok(()) } else { Err(Rejection::NotAcceptable(NO_EVENTS)) }
+}
+
+/// Whether the client understands a stream that begins with an event without a message.
+fn primes(headers: &HeaderMap, session: &Session) -> bool {
+    match text(headers, &PROTOCOL_VERSION) {
+        Some(version) => primes_streams(version),
+        None => session.primes(),
+    }
 }
 
 /// Whether the body is declared to be JSON, with whatever parameters.

@@ -8,6 +8,7 @@ use std::{future::poll_fn, sync::Arc};
 use http::{HeaderMap, StatusCode};
 
 use super::{
+    NO_EVENTS, encoding,
     exchange::Closing,
     is_json,
     post::Head,
@@ -93,6 +94,13 @@ impl Mount {
             return Ok(self.refuse(&Refused::media_type(message.id())));
         }
         let is_request = message.kind() == Kind::Request;
+        let is_subscription = message.method() == LISTEN;
+        let usual = if self.encoding == Encoding::Json { Encoding::Json } else { Encoding::Lazy };
+        let usual = if is_subscription { Encoding::Lazy } else { usual };
+        let encoding = encoding(headers, usual)?;
+        if is_subscription && encoding == Encoding::Json {
+            return Err(Rejection::NotAcceptable(NO_EVENTS));
+        }
         let name = mirrored_name(&message);
         if is_request && let Err(refused) = climb(&message, name.as_deref(), headers) {
             return Ok(self.refuse(&refused));
@@ -127,20 +135,22 @@ impl Mount {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let is_subscription = message.method() == LISTEN;
-        let (stream, reading) = Stream::new(Encoding::Lazy, 1).attached();
+        let (stream, reading) = Stream::new(encoding, 1).attached();
         let reply = self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
-        self.await_answer(&stream, incoming.extensions().get()).await;
+        self.await_answer(&stream, encoding, incoming.extensions().get()).await;
         let response = self.answer_modern(&stream, reading, closing);
         Ok(if is_subscription { standing(response) } else { response })
     }
 
     /// Waits for what decides the head of the response. The end of the client's side may be that of
     /// the client, which cancels the call: that shows once something is sent.
-    async fn await_answer(&self, stream: &Stream, phase: Option<&Phase>) {
+    async fn await_answer(&self, stream: &Stream, encoding: Encoding, phase: Option<&Phase>) {
+        if encoding == Encoding::Json {
+            return poll_fn(|context| stream.poll_ended(context)).await;
+        }
         let begun = self.common.silence.limit(poll_fn(|context| stream.poll_begun(context)));
         let ended = async {
             match phase {

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 
-use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted};
+use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted, primes};
 use crate::{
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
         body::{self, Unread, check_coding},
         gate::Step,
-        header::{PROTOCOL_VERSION, session_id, text},
+        header::session_id,
         mount::Mount,
         reject::Rejection,
         requester::Requester,
@@ -132,10 +132,7 @@ impl Mount {
             }
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let primes = match text(headers, &PROTOCOL_VERSION) {
-            Some(version) => primes_streams(version),
-            None => attachment.session().primes(),
-        };
+        let primes = primes(headers, attachment.session());
         let route = Route::Session { attachment, primes, founded: false, seats };
         self.exchange(route, messages, caller, encoding).await
     }

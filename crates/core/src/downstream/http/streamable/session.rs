@@ -6,10 +6,12 @@ use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{check_events, check_version};
+use super::{check_events, check_version, primes};
 use crate::{
     codec::event_stream::EventId,
-    downstream::http::session::{Attachment, Events as Kept, Reading, Session, Stream, Unresumed},
+    downstream::http::session::{
+        Attachment, Events as Kept, Reading, STANDALONE, Session, Stream, Unresumed,
+    },
     downstream::http::{
         guarded::standing,
         header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
@@ -22,9 +24,6 @@ use crate::{
     relay::Reader as _,
     telemetry::console,
 };
-
-const STREAM_TAKEN: &str = "Stream already has an active connection";
-const STANDALONE_TAKEN: &str = "Only one SSE stream is allowed per session";
 
 /// Most bytes of a client's own words that are printed.
 const MAX_SHOWN: usize = 100;
@@ -47,7 +46,7 @@ impl Mount {
             Err(refused) => return Ok(*refused),
         };
         let headers = &head.headers;
-        let last = text(headers, &LAST_EVENT_ID);
+        let last = text(headers, &LAST_EVENT_ID).filter(|last| !last.trim().is_empty());
         if let Some(last) = last {
             let shown = last.get(..MAX_SHOWN).unwrap_or(last);
             console!(
@@ -69,7 +68,9 @@ impl Mount {
             return self.resumed(resumed, attachment);
         }
         let reading = session.standalone().attach();
-        let reading = reading.ok_or(Rejection::Conflict(STANDALONE_TAKEN))?;
+        if primes(headers, session) {
+            self.prime(session, session.standalone()).await;
+        }
         self.resumed(Ok(reading), attachment)
     }
 
@@ -86,7 +87,6 @@ impl Mount {
                 Ok(standing(self.stream_response(reading, id, attachment)))
             }
             Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
-            Err(Unresumed::Taken) => Err(Rejection::Conflict(STREAM_TAKEN)),
             Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
         }
     }
@@ -128,16 +128,18 @@ impl Mount {
         reading.await.unwrap_or(Err(Rejection::ReplayFailed))
     }
 
-    /// Starts a resumable stream with an event that carries only an id.
+    /// Starts a resumable stream with an event that carries only an id, unless it begins with a
+    /// message.
     pub(super) async fn prime(&self, session: &Session, stream: &Stream) {
         if !matches!(self.events, Kept::StoredOutside) {
             return stream.prime();
         }
         let server = session.connection().and_then(|connection| connection.server());
-        let (Some(host), Some(server), Some(number)) = (&self.common.host, server, stream.number())
-        else {
+        let (Some(host), Some(server)) = (&self.common.host, server) else { return };
+        if stream.has_backlog() {
             return;
-        };
+        }
+        let number = stream.number().unwrap_or(STANDALONE);
         if let Some(id) = host.prime(server, number).await {
             stream.prime_as(&id);
         }
