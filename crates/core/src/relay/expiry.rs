@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Shared,
     exchange::{Limits, Purpose},
+    owed::Owed,
     shared::State,
 };
 use crate::{
@@ -38,17 +39,18 @@ impl Shared {
     /// Fails what is overdue; `false` when nothing is left to watch.
     pub(super) fn sweep(&self, limits: Limits) -> bool {
         let mut state = self.lock();
-        let (mut late, mut unheard) = (Vec::new(), false);
+        let mut unheard = false;
         for (id, exchange, limit) in state.exchanges.remove_overdue(limits) {
             state.cancel(id, "Request timed out");
             match exchange.purpose {
                 Purpose::Call { member, reply, .. } => {
                     state.ended(member);
-                    late.push((reply, limit));
+                    state.owe(Owed::Error(reply, timed_out(limit)));
                 }
                 Purpose::Subscription { uri } => {
-                    let waiting = state.answered(uri, false);
-                    late.extend(waiting.into_iter().map(|reply| (reply, limit)));
+                    for reply in state.answered(uri, false) {
+                        state.owe(Owed::Error(reply, timed_out(limit)));
+                    }
                 }
                 Purpose::Listen => {
                     state.unheard(id, Ending::Broken);
@@ -62,9 +64,6 @@ impl Shared {
         drop(state);
         if unheard {
             self.due.notify_one();
-        }
-        for (reply, limit) in late {
-            reply.error(&timed_out(limit));
         }
         sweeping
     }

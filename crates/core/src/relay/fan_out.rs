@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     Outgoing, Sink,
     exchange::{Callers, MemberId},
+    owed::Owed,
     shared::State,
     subscription::{Holder, Subscriptions},
 };
@@ -88,6 +89,18 @@ impl State {
             sinks.extend(self.caller_for_log(level));
         }
         sinks
+    }
+
+    /// Tells these of a notification with changes.
+    pub(super) fn tell(
+        &mut self,
+        audience: Vec<Arc<dyn Sink>>,
+        notification: &Message,
+        edits: Vec<Edit<'static>>,
+    ) {
+        if !audience.is_empty() {
+            self.owe(Owed::Told(audience, notification.bytes().clone(), edits));
+        }
     }
 
     /// The sinks of all clients.

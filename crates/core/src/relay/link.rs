@@ -12,15 +12,14 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     Cause, InitializeResult, Outbox, Reply, Shared,
     exchange::{Exchange, Purpose},
-    fan_out::deliver,
     member::Member,
+    owed::Owed,
     shared::{INITIAL_LEVEL, State},
 };
 use crate::{
     era::{Era, modern_server::DISCOVER},
     jsonrpc::{Code, ErrorBody, Message},
     protocol::List,
-    runtime::lock::MutexGuard,
 };
 
 /// See the module.
@@ -88,12 +87,11 @@ impl Shared {
         for member in state.members.values_mut() {
             member.in_flight = 0;
         }
+        for reply in calls(exchanges).chain(subscribing) {
+            state.owe(Owed::Error(reply, cause.error()));
+        }
         drop(state);
         self.changed.notify_waiters();
-        let error = cause.error();
-        for reply in calls(exchanges).chain(subscribing) {
-            reply.error(&error);
-        }
     }
 
     /// Waits until the upstream is there or has gone for good.
@@ -144,20 +142,6 @@ impl Shared {
         answer
     }
 
-    /// Compares a list of the upstream with what its predecessor offered.
-    pub(super) fn relisted(mut state: MutexGuard<'_, State>, list: List, response: &Message) {
-        if !state.lists.learn(list, response) {
-            return;
-        }
-        let audience = state.everybody();
-        drop(state);
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/{}/list_changed"}}"#,
-            list.capability()
-        );
-        deliver(&audience, &text.into(), &[]);
-    }
-
     fn still_away(&self, waited: Duration) -> ErrorBody {
         let state = self.lock();
         let message = match &state.link {
@@ -179,6 +163,19 @@ impl State {
             Link::Away { .. } => false,
             Link::Down(_) => true,
         }
+    }
+
+    /// Compares a list of the upstream with what its predecessor offered.
+    pub(super) fn relisted(&mut self, list: List, response: &Message) {
+        if !self.lists.learn(list, response) {
+            return;
+        }
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/{}/list_changed"}}"#,
+            list.capability()
+        );
+        let audience = self.everybody();
+        self.owe(Owed::Told(audience, text.into(), Vec::new()));
     }
 
     /// Tells a new upstream what its predecessor was told, and asks what may have changed.

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::{
     Connection, Reply, Shared,
     exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
-    link::Link,
+    link::{Link, calls},
     lists::Lists,
     modern::LISTEN,
     outbox::{Outbox, Pushed},
+    owed::{Locked, Owed},
     shared::State,
     subscription::{Effect, MAX_SUBSCRIPTIONS},
 };
@@ -23,7 +25,6 @@ use crate::{
     protocol::{
         List, LogLevel, MAX_URI, Method, Notification, header::annotation::MirroredParameter,
     },
-    runtime::lock::MutexGuard,
 };
 
 /// See the module.
@@ -69,12 +70,9 @@ impl Connection for Member {
         }
         let asked = state.bridge.leave(self.id);
         let wished = state.subscriptions.forget(self.id);
-        drop(state);
-        asked.into_iter().chain(wished).for_each(Reply::forget);
-        for (_, exchange) in abandoned {
-            if let Purpose::Call { reply, .. } = exchange.purpose {
-                reply.forget();
-            }
+        let called = calls(abandoned.into_iter().map(|(_, exchange)| exchange));
+        for reply in asked.into_iter().chain(wished).chain(called) {
+            state.owe(Owed::Forgotten(reply));
         }
     }
 }
@@ -146,12 +144,14 @@ impl Member {
             Ok(reached) => reached,
             Err(waiting) => return waiting,
         };
-        match &state.link {
+        let result = match &state.link {
             Link::Up { initialize, .. } if Method::of(&request.method()) == Method::Initialize => {
-                reply.result(&initialize.for_client(requested_version(request).as_deref()));
+                initialize.for_client(requested_version(request).as_deref())
             }
-            _ => reply.result(b"{}"),
-        }
+            _ => Bytes::from_static(b"{}"),
+        };
+        drop(state);
+        reply.result(&result);
         None
     }
 
@@ -193,7 +193,7 @@ impl Member {
         &self,
         request: &Message,
         reply: Reply,
-    ) -> Result<(MutexGuard<'_, State>, Reply), Unreached> {
+    ) -> Result<(Locked<'_>, Reply), Unreached> {
         let state = self.shared.lock();
         if !state.is_open(self.id) {
             drop(state);
@@ -222,7 +222,7 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         self.about_resource(request, reply, |state, uri, reply| {
             if !state.subscriptions.has_room(self.id, uri) {
-                reply.error(&too_many_subscriptions());
+                state.owe(Owed::Error(reply, too_many_subscriptions()));
                 return None;
             }
             state.subscriptions.want(uri, self.id, reply)
@@ -235,9 +235,8 @@ impl Member {
         reply: Reply,
     ) -> Option<BoxFuture<'static, ()>> {
         self.about_resource(request, reply, |state, uri, reply| {
-            let effect = state.subscriptions.release(uri, self.id);
-            reply.result(b"{}");
-            effect
+            state.owe(Owed::Done(reply));
+            state.subscriptions.release(uri, self.id)
         })
     }
 
@@ -300,9 +299,8 @@ impl Member {
             let edits = [Edit { span, with: id.as_bytes() }];
             outbox.push_anyway(&line(notification, &edits));
         }
-        drop(state);
-        if let Some(Purpose::Call { reply, .. }) = exchange.map(|exchange| exchange.purpose) {
-            reply.forget();
+        for reply in calls(exchange) {
+            state.owe(Owed::Forgotten(reply));
         }
     }
 

@@ -24,6 +24,7 @@ mod member;
 pub(crate) mod merged;
 mod modern;
 mod outbox;
+mod owed;
 #[cfg(any(test, feature = "internals"))]
 mod pending;
 mod readiness;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use bytes::Bytes;
 use tracing::Span;
 
-use super::{Outgoing, Sink};
+use super::{Outgoing, Sink, owed::Owed};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     jsonrpc::{self, Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
@@ -121,6 +121,20 @@ impl Reply {
         };
         let edits = [Edit { span, with: token.as_bytes() }];
         write(&**sink, Outgoing::of(notification, &edits, false));
+    }
+
+    /// What is owed for a progress notification: the same under the client's own token.
+    pub(super) fn progress_of(&self, notification: &Message) -> Option<Owed> {
+        let (sink, own) = (self.sink.clone()?, self.token.clone()?);
+        let span = notification.reported_token()?;
+        Some(Owed::About { sink, notification: notification.clone(), span, own })
+    }
+
+    /// What is owed for a notification that names the request at this span: the same under the
+    /// client's own id.
+    pub(super) fn about(&self, notification: &Message, span: jsonrpc::Span) -> Option<Owed> {
+        let (sink, own) = (self.sink.clone()?, self.id.clone());
+        Some(Owed::About { sink, notification: notification.clone(), span, own })
     }
 
     /// The client's id, to outlive the reply.

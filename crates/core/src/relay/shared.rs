@@ -22,11 +22,11 @@ use super::{
     Volume,
     crossing::{Crossings, open_member},
     exchange::{Exchange, Exchanges, Ids, MemberId, Purpose},
-    fan_out::deliver_message,
     link::Link,
     lists::Lists,
     member::Member,
     modern::Bridge,
+    owed::{Debts, Locked, Owed},
     subscription::{Effect, Subscriptions},
     waiting::Waiting,
 };
@@ -48,8 +48,7 @@ pub(crate) struct Shared {
     /// The link is another one.
     pub(super) changed: Notify,
     crossings: Arc<Crossings>,
-    /// What the upstream said of itself last. Apart from the state, because answers are written
-    /// while that is locked.
+    /// What the upstream said of itself last.
     greeting: Mutex<Option<Greeting>>,
     volume: Arc<Volume>,
     /// Something has to happen at another time.
@@ -77,6 +76,7 @@ pub(super) struct State {
     pub(super) restarts: u32,
     pub(super) sweeping: bool,
     pub(super) bridge: Bridge,
+    pub(super) debts: Debts,
     next_member: MemberId,
 }
 
@@ -136,6 +136,7 @@ impl Shared {
                 restarts: 0,
                 sweeping: false,
                 bridge: Bridge::default(),
+                debts: Debts::default(),
                 next_member: 0,
             }),
         })
@@ -175,7 +176,13 @@ impl Shared {
         *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting);
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    /// The state, to change it; what that owes is done when it is dropped.
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked::new(self)
+    }
+
+    /// The bare state.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -222,8 +229,8 @@ impl Shared {
                 if let Some(list) = list {
                     state.lists.learn(list, response);
                 }
-                drop(state);
-                leg.answer(self, member, reply, response);
+                let response = response.clone();
+                state.owe(Owed::Answer { leg, member, reply, response });
             }
             Purpose::Listen => {
                 traffic!("<-", response.bytes());
@@ -231,13 +238,11 @@ impl Shared {
             }
             Purpose::Subscription { uri } => {
                 traffic!("<-", response.bytes());
-                let waiting = state.answered(uri, response.kind() == Kind::Result);
-                drop(state);
-                for reply in waiting {
-                    reply.response(response);
+                for reply in state.answered(uri, response.kind() == Kind::Result) {
+                    state.owe(Owed::Response(reply, response.clone()));
                 }
             }
-            Purpose::Relist(list) => Self::relisted(state, list, response),
+            Purpose::Relist(list) => state.relisted(list, response),
             // Nobody waits any more if the receiver has gone.
             Purpose::Ping(answered) => drop(answered.send(())),
             Purpose::Greeting | Purpose::Housekeeping => traffic!("<-", response.bytes()),
@@ -255,10 +260,8 @@ impl Shared {
             }
             Some((member, reply, leg)) => {
                 state.ended(member);
-                drop(state);
-                if let Some(reply) = reply.astray() {
-                    leg.answer(self, member, reply, refusal);
-                }
+                let refusal = refusal.clone();
+                state.owe(Owed::Refusal { leg, member, reply, refusal });
             }
         }
     }
@@ -269,8 +272,9 @@ impl Shared {
         if Notification::of(&notification.method()) == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
             let id = token.and_then(own_number);
-            if let Some(reply) = id.and_then(|id| state.exchanges.progressed(id, notification)) {
-                reply.progress(notification);
+            let reply = id.and_then(|id| state.exchanges.progressed(id, notification));
+            if let Some(owed) = reply.and_then(|reply| reply.progress_of(notification)) {
+                state.owe(owed);
             }
             return;
         }
@@ -279,8 +283,9 @@ impl Shared {
             return self.receive_modern(state, notification, on);
         }
         let audience = state.audience(notification);
-        drop(state);
-        deliver_message(&audience, notification);
+        if !audience.is_empty() {
+            state.owe(Owed::Notification(audience, notification.clone()));
+        }
     }
 
     fn refuse(&self, request: &Message) {
@@ -377,6 +382,11 @@ impl Backend for Shared {
 }
 
 impl State {
+    /// Notes what is to be done for clients once the state is unlocked.
+    pub(super) fn owe(&mut self, owed: Owed) {
+        self.debts.push(owed);
+    }
+
     /// A call of this client begins; `false` if the client has gone.
     pub(super) fn begun(&mut self, member: MemberId) -> bool {
         let Some(attached) = self.members.get_mut(&member) else { return false };
@@ -438,7 +448,7 @@ impl State {
         let method = match effect {
             Effect::Subscribe => "resources/subscribe",
             Effect::Unsubscribe => "resources/unsubscribe",
-            Effect::Fulfilled(reply) => return reply.result(b"{}"),
+            Effect::Fulfilled(reply) => return self.owe(Owed::Done(reply)),
         };
         let params = format!("\"uri\":{}", escape(&uri));
         self.request(method, &params, Purpose::Subscription { uri });

@@ -25,13 +25,13 @@ struct Documents {
 /// The routes of these documents, if there is anything to say in them.
 pub(super) fn well_known(
     bearer: Arc<Bearer>,
-    routes: &watch::Sender<Arc<Routes>>,
+    table: &watch::Sender<Arc<Routes>>,
 ) -> Option<Reserved> {
     if !bearer.has_issuers() {
         return None;
     }
-    let documents = Documents { bearer, routes: routes.subscribe() };
-    let router = Router::new().fallback(document).with_state(documents);
+    let state = Documents { bearer, routes: table.subscribe() };
+    let router = Router::new().fallback(document).with_state(state);
     Some(Reserved { prefix: PREFIX, access: Access::Everybody, router })
 }
 

@@ -10,6 +10,7 @@ use crate::{
     relay::{
         InitializeResult,
         exchange::{Leg, Purpose},
+        owed::Owed,
         subscription::Effect,
     },
 };
@@ -38,7 +39,7 @@ impl State {
         let effects = match effect {
             Effect::Subscribe => self.bridge.listen.want(uri),
             Effect::Unsubscribe => self.bridge.listen.unwant(uri),
-            Effect::Fulfilled(reply) => return reply.result(b"{}"),
+            Effect::Fulfilled(reply) => return self.owe(Owed::Done(reply)),
         };
         self.listen(effects);
     }
@@ -62,11 +63,10 @@ impl State {
 
     fn settled(&mut self, uri: &str, accepted: bool) {
         for reply in self.answered(uri.to_owned(), accepted) {
-            if accepted {
-                reply.result(b"{}");
-            } else {
-                reply.error(&unreported(uri));
-            }
+            self.owe(match accepted {
+                true => Owed::Done(reply),
+                false => Owed::Error(reply, unreported(uri)),
+            });
         }
     }
 
@@ -117,7 +117,7 @@ impl State {
         match self.exchanges.remove(id).map(|exchange| exchange.purpose) {
             Some(Purpose::Call { member, reply, .. }) => {
                 self.ended(member);
-                reply.stream_ended();
+                self.owe(Owed::StreamEnded(reply));
             }
             _ => self.unheard(id, Ending::Graceful),
         }

@@ -6,10 +6,7 @@ use super::super::{exchange::MemberId, shared::State};
 use crate::{
     jsonrpc::{Kind, Message},
     protocol::Notification,
-    relay::{
-        Listener as _, Shared, Sink,
-        fan_out::{deliver, level_of},
-    },
+    relay::{Listener as _, Shared, Sink, fan_out::level_of},
 };
 
 impl Shared {
@@ -28,8 +25,9 @@ impl Shared {
                 _ => self.receive(message),
             };
         }
-        let sink = self.lock().logged_with(request, message);
-        deliver(sink.as_slice(), message.bytes(), &[]);
+        let mut state = self.lock();
+        let sink = state.logged_with(request, message);
+        state.tell(sink.into_iter().collect(), message, Vec::new());
     }
 }
 

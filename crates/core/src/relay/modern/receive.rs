@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{super::shared::State, Paused, asking::fail, listening::ending};
+use super::{Paused, asking::fail, listening::ending};
 use crate::{
     era::{
         metadata::SUBSCRIPTION_ID,
@@ -13,9 +13,8 @@ use crate::{
     relay::{
         Reply, Shared,
         exchange::{Leg, MemberId},
-        fan_out::deliver,
+        owed::Locked,
     },
-    runtime::lock::MutexGuard,
 };
 
 /// Pause before a call is made again for which the server has no question.
@@ -57,7 +56,7 @@ impl Shared {
     /// The answer to the proxy's own request for a stream: the end of the stream.
     pub(in crate::relay) fn stream_answered(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: Locked<'_>,
         id: u64,
         response: &Message,
     ) {
@@ -70,7 +69,7 @@ impl Shared {
     /// A notification that is not a progress of a call.
     pub(in crate::relay) fn receive_modern(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: Locked<'_>,
         notification: &Message,
         on: Option<u64>,
     ) {
@@ -78,15 +77,13 @@ impl Shared {
         match Notification::of(&method) {
             Notification::Message => {
                 let sink = state.logged_for(notification);
-                drop(state);
-                deliver(sink.as_slice(), notification.bytes(), &[]);
+                state.tell(sink.into_iter().collect(), notification, Vec::new());
             }
             Notification::Cancelled => state.cancelled_by_server(notification),
             kind => {
                 let Some((stream, id)) = subscription(notification) else {
                     let audience = state.audience(notification);
-                    drop(state);
-                    return deliver(&audience, notification.bytes(), &[]);
+                    return state.tell(audience, notification, Vec::new());
                 };
                 // The stream that it came on says more than the name that it gives.
                 let Some(id) = on.filter(|id| state.is_listening(*id)).or(id) else { return };
@@ -96,12 +93,11 @@ impl Shared {
                 }
                 if let Some(reply) = state.exchanges.touch(id) {
                     // A client's own stream, which knows it by its own id.
-                    let edits = [Edit { span: stream, with: reply.id() }];
-                    reply.related_as(notification, &edits);
+                    let owed = reply.about(notification, stream);
+                    owed.into_iter().for_each(|owed| state.owe(owed));
                 } else if kind != Notification::Acknowledged && state.bridge.listen.is_current(id) {
                     let audience = state.audience(notification);
-                    drop(state);
-                    deliver(&audience, notification.bytes(), &untagged(notification));
+                    state.tell(audience, notification, untagged(notification));
                 }
             }
         }

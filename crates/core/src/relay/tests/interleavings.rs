@@ -12,14 +12,37 @@ use super::{
 const ORDERS: usize = 2000;
 const CALLS: u64 = 3;
 
+/// The sink of one call, to which nothing comes after its end.
+#[derive(Default)]
+struct OfOneCall {
+    kept: Kept,
+    ended: Mutex<bool>,
+}
+
+impl Sink for OfOneCall {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let mut ended = self.ended.lock().unwrap();
+        assert!(!*ended, "a message came after the end of the call");
+        *ended = outgoing.response;
+        self.kept.write(outgoing);
+    }
+
+    fn forget(&self) {
+        let mut ended = self.ended.lock().unwrap();
+        assert!(!*ended, "the call ended twice");
+        *ended = true;
+        self.kept.forget();
+    }
+}
+
 /// Sends calls and waits for nothing.
-fn client(upstream: &Upstream) -> Vec<Arc<Kept>> {
+fn client(upstream: &Upstream) -> Vec<Arc<OfOneCall>> {
     let (connection, _) = upstream.client();
     let send = |number: u64| {
-        let sink = Arc::new(Kept::default());
+        let sink = Arc::new(OfOneCall::default());
         let request = message(&json!({"jsonrpc": "2.0", "id": number, "method": "tools/call",
-            "params": {"name": "a"}}));
-        let reply = Reply::to(&request, Arc::<Kept>::clone(&sink) as _);
+            "params": {"name": "a", "_meta": {"progressToken": number}}}));
+        let reply = Reply::to(&request, Arc::<OfOneCall>::clone(&sink) as _);
         // A call that has to wait is given up with its future.
         drop(connection.send(request, Some(reply), None));
         sink
@@ -29,11 +52,15 @@ fn client(upstream: &Upstream) -> Vec<Arc<Kept>> {
     sinks
 }
 
-/// Answers what has come, twice.
+/// Answers what has come, with progress before and after, and twice.
 fn serve(upstream: &Upstream) {
     for request in upstream.sent().iter().filter(|request| request["method"] == "tools/call") {
+        let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress",
+            "params": {"progressToken": request["id"], "progress": 1}});
+        upstream.says(&progress);
         let answer = json!({"jsonrpc": "2.0", "id": request["id"], "result": {"text": "b"}});
         upstream.says(&answer);
+        upstream.says(&progress);
         upstream.says(&answer);
     }
 }
@@ -44,10 +71,11 @@ fn lose(upstream: &Upstream) {
 }
 
 /// Every call has one answer, or was cancelled with its client and has none.
-fn check(calls: &[Arc<Kept>]) {
+fn check(calls: &[Arc<OfOneCall>]) {
     for (number, call) in calls.iter().enumerate() {
-        let answers = call.take();
-        let forgotten = *call.forgotten.lock().unwrap();
+        let mut answers = call.kept.take();
+        answers.retain(|message| message.get("id").is_some());
+        let forgotten = *call.kept.forgotten.lock().unwrap();
         assert_eq!(answers.len() + forgotten, 1, "{answers:?}, forgotten {forgotten} times");
         assert!(answers.iter().all(|answer| answer["id"] == number));
     }

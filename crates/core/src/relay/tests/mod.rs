@@ -9,6 +9,7 @@ mod mixed;
 mod model;
 mod modern;
 mod outbox;
+mod reentrant;
 mod threads;
 
 use std::{

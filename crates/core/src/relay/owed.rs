@@ -1,0 +1,167 @@
+//! What changes of the shared state owe to clients.
+//!
+//! A change is made under the lock and only notes what follows from it; what it noted is done
+//! without the lock, in the order of the changes. So a sink may call back, and one thread's
+//! cancellation cannot overtake another's call. Messages to the server are not noted but appended
+//! to its outbox at once: that is a queue, and calls nobody.
+
+use std::{
+    fmt, mem,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    Outgoing, Reply, Shared, Sink,
+    exchange::{Leg, MemberId},
+    fan_out::{deliver, deliver_message},
+    reply::write,
+    shared::State,
+};
+use crate::{
+    jsonrpc::{Edit, ErrorBody, Message, Raw, Span},
+    runtime::lock::MutexGuard,
+};
+
+/// Something to do for clients.
+pub(super) enum Owed {
+    /// The server has answered a call.
+    Answer { leg: Leg, member: MemberId, reply: Reply, response: Message },
+    /// A server of another era has refused a call, which may have another way.
+    Refusal { leg: Leg, member: MemberId, reply: Reply, refusal: Message },
+    /// The server has answered for several, or for the proxy.
+    Response(Reply, Message),
+    /// There is nothing to say but that it is done.
+    Done(Reply),
+    /// The request fails.
+    Error(Reply, ErrorBody),
+    /// The request gets no answer.
+    Forgotten(Reply),
+    /// A stream of changes ends.
+    StreamEnded(Reply),
+    /// A notification about one request, with this in place of the span.
+    About { sink: Arc<dyn Sink>, notification: Message, span: Span, own: Raw },
+    /// A notification as the server sent it.
+    Notification(Vec<Arc<dyn Sink>>, Message),
+    /// A notification with changes, or one of the proxy's own.
+    Told(Vec<Arc<dyn Sink>>, Bytes, Vec<Edit<'static>>),
+}
+
+impl Owed {
+    fn perform(self, shared: &Shared) {
+        match self {
+            Self::Answer { leg, member, reply, response } => {
+                leg.answer(shared, member, reply, &response);
+            }
+            Self::Refusal { leg, member, reply, refusal } => {
+                if let Some(reply) = reply.astray() {
+                    leg.answer(shared, member, reply, &refusal);
+                }
+            }
+            Self::Response(reply, response) => reply.response(&response),
+            Self::Done(reply) => reply.result(b"{}"),
+            Self::Error(reply, error) => reply.error(&error),
+            Self::Forgotten(reply) => reply.forget(),
+            Self::StreamEnded(reply) => reply.stream_ended(),
+            Self::About { sink, notification, span, own } => {
+                let edits = [Edit { span, with: own.as_bytes() }];
+                write(&*sink, Outgoing::of(&notification, &edits, false));
+            }
+            Self::Notification(audience, message) => deliver_message(&audience, &message),
+            Self::Told(audience, source, edits) => deliver(&audience, &source, &edits),
+        }
+    }
+}
+
+/// What is owed, and whether somebody is at it.
+#[derive(Default)]
+pub(super) struct Debts {
+    owed: Vec<Owed>,
+    performing: bool,
+}
+
+impl Debts {
+    pub(super) fn push(&mut self, owed: Owed) {
+        self.owed.push(owed);
+    }
+
+    /// What is owed so far, for whoever does it; nothing if somebody is at it.
+    fn take(&mut self) -> Vec<Owed> {
+        if self.performing || self.owed.is_empty() {
+            return Vec::new();
+        }
+        self.performing = true;
+        mem::take(&mut self.owed)
+    }
+
+    /// What has been added since, or the end: then the empty list is kept for the next time.
+    fn go_on(&mut self, done: Vec<Owed>) -> Vec<Owed> {
+        if self.owed.is_empty() {
+            self.performing = false;
+            self.owed = done;
+            return Vec::new();
+        }
+        mem::replace(&mut self.owed, done)
+    }
+}
+
+impl fmt::Debug for Debts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Debts").field("owed", &self.owed.len()).finish_non_exhaustive()
+    }
+}
+
+/// The shared state while it is locked. What its changes owe is done once this is dropped, unless
+/// somebody else is at it, who then does this too.
+pub(super) struct Locked<'a> {
+    // Unlocked before the performer is dropped, which is why it comes first.
+    state: MutexGuard<'a, State>,
+    performer: Performer<'a>,
+}
+
+impl<'a> Locked<'a> {
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        let performer = Performer { shared, owed: Vec::new() };
+        Self { state: shared.state(), performer }
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.performer.owed = self.state.debts.take();
+    }
+}
+
+/// Does what is owed, and what is owed because of that.
+struct Performer<'a> {
+    shared: &'a Shared,
+    owed: Vec<Owed>,
+}
+
+impl Drop for Performer<'_> {
+    fn drop(&mut self) {
+        let mut batch = mem::take(&mut self.owed);
+        while !batch.is_empty() {
+            for owed in batch.drain(..) {
+                owed.perform(self.shared);
+            }
+            batch = self.shared.state().debts.go_on(batch);
+        }
+    }
+}
