@@ -10,6 +10,7 @@ mod defaults;
 mod fleet;
 mod http;
 mod metrics;
+pub(crate) mod names;
 mod remote;
 mod rules;
 mod upstream;
@@ -30,6 +31,7 @@ pub use defaults::{
 pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
+pub use names::{prefix, segment};
 pub use remote::{
     CallbackConfig, CallbackHost, IdentityProvider, OAuthConfig, OAuthGrant, PresentedToken,
     RemoteConfig, RemoteTransport, ResourceParameter, TokenStore,

@@ -10,11 +10,10 @@ use super::{
     fault::{Fault, quoted},
     inputs::{self, Input},
     members::{Members, Unused},
-    prefix,
     setting::{DraftSetting, Setting, Vocabulary},
     variables::{Expansion, Variables},
 };
-use crate::config::Rules;
+use crate::config::{Rules, prefix};
 
 /// A file that was read; its variables are not put in yet.
 #[derive(Clone, Debug)]

@@ -13,7 +13,6 @@ mod fault;
 mod inputs;
 mod manifest;
 mod members;
-mod names;
 mod rules;
 mod setting;
 mod variables;
@@ -24,7 +23,6 @@ pub use fault::{Fault, Position, printable};
 pub use inputs::Input;
 pub use manifest::{Entry, Manifest, Start};
 pub use members::Unused;
-pub use names::{prefix, segment};
 pub use setting::{Kind, Known, Setting, Vocabulary};
 pub use variables::Variables;
 

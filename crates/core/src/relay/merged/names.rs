@@ -5,37 +5,13 @@
 
 use std::borrow::Cow;
 
-use ring::digest::{SHA256, digest};
+use crate::config::names::{ALPHABET, TAG, cut};
 
 /// Longest merged name, in bytes: what the strictest model APIs take.
 pub(super) const LONGEST_NAME: usize = 64;
 
-/// Longest prefix, so that something is left for the name behind it.
-const LONGEST_PREFIX: usize = 32;
-
 /// What stands between the server's part and the rest.
 const SEPARATOR: &str = "__";
-
-/// Characters of the digest that closes what was cut.
-const TAG: usize = 6;
-
-/// What the names of a server begin with when it is merged with others: its name, with each run of
-/// characters outside `[A-Za-z0-9-]` as one `_`, none at the end, and cut at 32 bytes.
-///
-/// It holds no `__` and does not end in `_`, so the first `__` of a merged name ends it. Two
-/// servers whose prefixes differ in case only cannot be merged.
-pub(super) fn prefix(server: &str) -> String {
-    let mut prefix = String::with_capacity(server.len());
-    for character in server.chars() {
-        if character.is_ascii_alphanumeric() || character == '-' {
-            prefix.push(character);
-        } else if !prefix.ends_with('_') {
-            prefix.push('_');
-        }
-    }
-    prefix.truncate(prefix.trim_end_matches('_').len());
-    if prefix.len() > LONGEST_PREFIX { cut(&prefix, LONGEST_PREFIX, server) } else { prefix }
-}
 
 /// The merged name of what a server calls `name`.
 pub(super) fn outward(prefix: &str, name: &str) -> String {
@@ -56,20 +32,6 @@ pub(super) fn is_cut(name: &str) -> bool {
     }
     let tail = name.as_bytes().split_at(name.len() - TAG - 1).1;
     tail.first() == Some(&b'-') && tail.iter().skip(1).all(|byte| ALPHABET.contains(byte))
-}
-
-const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
-/// The beginning of a text, closed with a digest of what it stands for.
-fn cut(text: &str, longest: usize, whole: &str) -> String {
-    let kept = text.floor_char_boundary(longest - TAG - 1);
-    let digest = digest(&SHA256, whole.as_bytes());
-    let tag =
-        digest.as_ref().iter().take(TAG).map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
-    let mut cut = text.get(..kept).unwrap_or_default().to_owned();
-    cut.push('-');
-    cut.extend(tag);
-    cut
 }
 
 /// What stands in front of a URI that a server before this one has, too: a valid beginning of a
@@ -98,25 +60,7 @@ mod tests {
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
     use super::*;
-
-    #[test]
-    fn prefixes_hold_no_separator() {
-        for (server, expected) in [
-            ("files", "files"),
-            ("My Files", "My_Files"),
-            ("a..b//c", "a_b_c"),
-            ("a__b", "a_b"),
-            ("_a_", "_a"),
-            ("a-1", "a-1"),
-            ("日本", ""),
-            ("日本1", "_1"),
-        ] {
-            assert_eq!(prefix(server), expected);
-        }
-        let long = prefix(&"x".repeat(100));
-        assert_eq!(long.len(), LONGEST_PREFIX);
-        assert_ne!(long, prefix(&"x".repeat(101)));
-    }
+    use crate::config::prefix;
 
     #[test]
     fn names_are_split_at_the_first_separator() {

@@ -2,10 +2,11 @@
 
 use super::{
     cursor::Cursor,
-    names::{inward, is_cut, outward, prefix},
+    names::{inward, is_cut, outward},
     seal::{SECRET, Seal},
     uris::Uris,
 };
+use crate::config::prefix;
 
 /// Reads a cursor, and what might be a seal.
 pub(crate) fn check_cursor(bytes: &[u8]) {
