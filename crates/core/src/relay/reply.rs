@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
 use super::{Outgoing, Sink, owed::Owed};
@@ -29,7 +30,15 @@ pub(crate) struct Reply {
     span: Option<Box<Span>>,
     /// The call's place among those of its session.
     seat: Option<Seat>,
+    /// Keeps the backend waited for that is to answer.
+    turn: Option<Box<Awaited>>,
     detour: Option<Box<Detour>>,
+}
+
+/// Whoever waits for the answer; one in front of a backend may be in front of another.
+struct Awaited {
+    _turn: TaskTrackerToken,
+    _outer: Option<Box<Self>>,
 }
 
 impl fmt::Debug for Reply {
@@ -48,6 +57,7 @@ impl Reply {
             call: None,
             span: None,
             seat: None,
+            turn: None,
             detour: None,
         }
     }
@@ -55,6 +65,13 @@ impl Reply {
     /// Gives the seat back with the answer.
     pub(crate) fn seated(mut self, seat: Option<Seat>) -> Self {
         self.seat = seat;
+        self
+    }
+
+    /// Holds this until the answer.
+    pub(super) fn during(mut self, turn: TaskTrackerToken) -> Self {
+        let outer = self.turn.take();
+        self.turn = Some(Box::new(Awaited { _turn: turn, _outer: outer }));
         self
     }
 
@@ -262,6 +279,7 @@ impl Reply {
 
     fn end(&mut self, outcome: Outcome) {
         drop(self.seat.take());
+        drop(self.turn.take());
         if let Some(span) = self.span.take() {
             span.record("outcome", outcome.name());
         }

@@ -59,12 +59,21 @@ impl Held {
         None
     }
 
-    fn remove(&mut self, cancellation: &Message) -> Option<Reply> {
+    /// Whether a request that this cancellation names is held.
+    pub(in crate::relay) fn holds(&self, cancellation: &Message) -> bool {
+        is_cancellation(cancellation) && self.place(cancellation).is_some()
+    }
+
+    fn place(&self, cancellation: &Message) -> Option<usize> {
         let id = cancellation.text(cancellation.cancelled_id()?);
         let named = |(_, reply): &(Message, Option<Reply>)| {
             reply.as_ref().is_some_and(|reply| reply.id() == id)
         };
-        let (message, reply) = self.messages.remove(self.messages.iter().position(named)?);
+        self.messages.iter().position(named)
+    }
+
+    fn remove(&mut self, cancellation: &Message) -> Option<Reply> {
+        let (message, reply) = self.messages.remove(self.place(cancellation)?);
         self.bytes -= message.bytes().len();
         reply
     }

@@ -65,7 +65,7 @@ impl Memory {
     }
 
     /// Whether the client is subscribed to anything.
-    pub(super) fn has_subscriptions(&self) -> bool {
+    pub(crate) fn has_subscriptions(&self) -> bool {
         !self.subscriptions.is_empty()
     }
 

@@ -205,6 +205,7 @@ impl Channel {
     }
 
     /// Notes a call; gives the reply back if there are too many.
+    #[expect(clippy::result_large_err, reason = "a reply is moved on at once")]
     fn note(&self, request: &Message, reply: Reply) -> Result<(), Reply> {
         let Some(id) = request.id() else { return Ok(()) };
         let (over, ended) = oneshot::channel();

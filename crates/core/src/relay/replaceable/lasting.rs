@@ -1,0 +1,399 @@
+//! A session that outlives the backends that it has connections of.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{Replaceable, Turn};
+use crate::{
+    era::Era,
+    host::Caller,
+    identity::Identity,
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::{Notification, header::annotation::MirroredParameter},
+    relay::{
+        self, Answer, Client, Connection, Memory, OpenError, Reply, Sink,
+        dedicated::{Held, Unheld},
+        lists::tell_changes,
+    },
+    runtime::task,
+};
+
+const REFUSED: &str = "the server does not take this client any more";
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+/// A client, as far as backends see it.
+pub(super) struct Visitor {
+    principal: Identity,
+    unsolicited: Option<Arc<dyn Sink>>,
+    caller: Option<Arc<Caller>>,
+    session: Option<String>,
+    selection: Option<Vec<String>>,
+}
+
+impl Visitor {
+    pub(super) fn of(client: &Client) -> Self {
+        Self {
+            principal: client.principal.clone(),
+            unsolicited: client.unsolicited.clone(),
+            caller: client.caller.clone(),
+            session: client.session.clone(),
+            selection: client.selection.clone(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client {
+            era: Era::Legacy,
+            principal: self.principal.clone(),
+            unsolicited: self.unsolicited.clone(),
+            caller: self.caller.clone(),
+            session: self.session.clone(),
+            selection: self.selection.clone(),
+            ..Client::default()
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct Lasting {
+    me: Weak<Self>,
+    whole: Arc<Replaceable>,
+    visitor: Visitor,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    turn: Arc<Turn>,
+    /// The connection of the backend before, while that has calls to answer.
+    before: Option<Before>,
+    /// What the client has settled with the backends that it had.
+    memory: Memory,
+    initialized: bool,
+}
+
+/// A connection, and whose it is.
+type Before = (Arc<Turn>, Arc<dyn Connection>);
+
+enum Phase {
+    Open(Arc<dyn Connection>),
+    /// Messages wait for a connection.
+    Opening(Held),
+    /// There is no connection; the next message opens one.
+    Idle,
+    /// The client has gone.
+    Closed,
+}
+
+/// What becomes of a message.
+#[expect(clippy::large_enum_variant, reason = "it is moved on at once; boxing it would cost more")]
+enum Taken {
+    Over(Arc<dyn Connection>, Message, Option<Reply>),
+    Waits,
+    Unheld(Unheld),
+    Dropped(Option<Reply>),
+}
+
+impl fmt::Debug for Lasting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lasting").field("session", &self.visitor.session).finish_non_exhaustive()
+    }
+}
+
+impl Connection for Lasting {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        match self.take(message, reply) {
+            Taken::Over(connection, message, reply) => connection.send(message, reply, caller),
+            Taken::Waits => None,
+            Taken::Unheld(unheld) => {
+                unheld.settle();
+                None
+            }
+            Taken::Dropped(reply) => {
+                if let Some(reply) = reply {
+                    reply.forget();
+                }
+                None
+            }
+        }
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        let Phase::Open(connection) = &self.lock().phase else { return None };
+        connection.mirrored(tool)
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        let phase = std::mem::replace(&mut state.phase, Phase::Closed);
+        let before = state.before.take();
+        drop(state);
+        if let Some((_, connection)) = before {
+            connection.close();
+        }
+        match phase {
+            Phase::Open(connection) => connection.close(),
+            Phase::Opening(held) => held.into_replies().for_each(Reply::forget),
+            Phase::Idle | Phase::Closed => {}
+        }
+    }
+}
+
+impl State {
+    /// A message goes to the backend: what it settles is remembered, and its call is counted.
+    fn passing(&mut self, message: &Message, reply: Option<Reply>) -> Option<Reply> {
+        match message.kind() {
+            Kind::Request => {
+                self.memory.note(message);
+                reply.map(|reply| reply.during(self.turn.call()))
+            }
+            Kind::Notification if !self.initialized => {
+                self.initialized = Notification::of(&message.method()) == Notification::Initialized;
+                reply
+            }
+            _ => reply,
+        }
+    }
+
+    /// Goes on without the connection of a backend whose turn is over.
+    fn leave(&mut self) -> Option<Arc<dyn Connection>> {
+        if !self.turn.is_over() || !matches!(self.phase, Phase::Open(_)) {
+            return None;
+        }
+        let Phase::Open(connection) = std::mem::replace(&mut self.phase, Phase::Idle) else {
+            return None;
+        };
+        let before = self.before.replace((Arc::clone(&self.turn), connection));
+        before.map(|(_, connection)| connection)
+    }
+}
+
+impl Lasting {
+    /// A session that has this connection.
+    pub(super) fn new(
+        whole: Arc<Replaceable>,
+        visitor: Visitor,
+        (turn, connection): (Arc<Turn>, Arc<dyn Connection>),
+    ) -> Arc<Self> {
+        let state = State {
+            phase: Phase::Open(connection),
+            turn,
+            before: None,
+            memory: Memory::default(),
+            initialized: false,
+        };
+        let state = Mutex::new(state);
+        Arc::new_cyclic(|me| Self { me: Weak::clone(me), whole, visitor, state })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the client that its lists are other ones.
+    pub(super) fn tell_changes(&self) {
+        if let Some(sink) = self.visitor.unsolicited.as_ref().filter(|_| self.lock().initialized) {
+            tell_changes(&**sink);
+        }
+    }
+
+    /// The turn is over. What hears of changes of resources is opened again at once.
+    pub(super) fn leave(&self) {
+        let mut state = self.lock();
+        let dropped = state.leave();
+        let waits = matches!(state.phase, Phase::Idle) && state.memory.has_subscriptions();
+        if waits {
+            state.phase = Phase::Opening(Held::default());
+        }
+        drop(state);
+        if let Some(connection) = dropped {
+            connection.close();
+        }
+        if waits {
+            self.start();
+        }
+    }
+
+    /// The backend of this turn is not waited for any longer.
+    pub(super) fn forget_before(&self, turn: &Arc<Turn>) {
+        let mut state = self.lock();
+        let before = state.before.take_if(|(before, _)| Arc::ptr_eq(before, turn));
+        drop(state);
+        if let Some((_, connection)) = before {
+            connection.close();
+        }
+    }
+
+    fn take(&self, message: Message, reply: Option<Reply>) -> Taken {
+        let mut state = self.lock();
+        let dropped = state.leave();
+        let taken = self.taken(&mut state, message, reply);
+        drop(state);
+        if let Some(connection) = dropped {
+            connection.close();
+        }
+        taken
+    }
+
+    fn taken(&self, state: &mut State, message: Message, reply: Option<Reply>) -> Taken {
+        if let Some((_, before)) = state.before.as_ref().filter(|_| concerns_calls(&message)) {
+            let before = Arc::clone(before);
+            // A call that waits is taken back here, any other one there.
+            if let Phase::Opening(held) = &mut state.phase
+                && message.kind() == Kind::Notification
+                && held.holds(&message)
+            {
+                return held.take(message, reply).map_or(Taken::Waits, Taken::Unheld);
+            }
+            return Taken::Over(before, message, reply);
+        }
+        match &mut state.phase {
+            Phase::Open(connection) => {
+                let connection = Arc::clone(connection);
+                let reply = state.passing(&message, reply);
+                Taken::Over(connection, message, reply)
+            }
+            Phase::Opening(held) => held.take(message, reply).map_or(Taken::Waits, Taken::Unheld),
+            Phase::Idle => {
+                let mut held = Held::default();
+                if let Some(unheld) = held.take(message, reply) {
+                    return Taken::Unheld(unheld);
+                }
+                state.phase = Phase::Opening(held);
+                self.start();
+                Taken::Waits
+            }
+            Phase::Closed => Taken::Dropped(reply),
+        }
+    }
+
+    fn start(&self) {
+        if let Some(me) = self.me.upgrade() {
+            task::spawn(me.reopen());
+        }
+    }
+
+    /// Opens a connection of the backend whose turn it is, and sends what waits for it.
+    async fn reopen(self: Arc<Self>) {
+        loop {
+            let turn = self.whole.turn();
+            let failed = match turn.backend.open(self.visitor.client()).await {
+                Ok(connection) => self.settle(&turn, Opened(Some(connection))).await.err(),
+                Err(OpenError::Upstream(error)) => Some(error),
+                Err(OpenError::Refused(_)) => Some(ErrorBody::new(Code::Internal, REFUSED)),
+            };
+            match failed {
+                // What has failed is not there any more.
+                Some(_) if turn.is_over() => {}
+                Some(error) => return self.fail(&error),
+                None => return,
+            }
+        }
+    }
+
+    /// Settles with the new backend what was settled with the one before, and sends what waits.
+    async fn settle(&self, turn: &Arc<Turn>, mut opened: Opened) -> Result<(), ErrorBody> {
+        let (memory, initialized) = {
+            let state = self.lock();
+            (state.memory.clone(), state.initialized)
+        };
+        let gone = || ErrorBody::new(Code::Internal, "the connection to the server was closed");
+        let connection = opened.0.clone().ok_or_else(gone)?;
+        if memory.is_initialized()
+            && let Some(greeting) = memory.greeting()
+        {
+            greet(&*connection, greeting).await?;
+        }
+        if initialized && let Ok(told) = Message::parse(INITIALIZED.into()) {
+            hand(&*connection, told, None).await;
+        }
+        for request in memory.settled() {
+            drop(ask(&*connection, request).await);
+        }
+        loop {
+            let held = {
+                let mut state = self.lock();
+                let Phase::Opening(held) = &mut state.phase else { return Ok(()) };
+                let held = std::mem::take(held).into_messages();
+                state.turn = Arc::clone(turn);
+                if held.is_empty() {
+                    state.phase = opened.0.take().map_or(Phase::Idle, Phase::Open);
+                    return Ok(());
+                }
+                let passing = |(message, reply)| {
+                    let reply = state.passing(&message, reply);
+                    (message, reply)
+                };
+                held.into_iter().map(passing).collect::<Vec<_>>()
+            };
+            for (message, reply) in held {
+                hand(&*connection, message, reply).await;
+            }
+        }
+    }
+
+    fn fail(&self, error: &ErrorBody) {
+        let mut state = self.lock();
+        let Phase::Opening(held) = &mut state.phase else { return };
+        let held = std::mem::take(held);
+        state.phase = Phase::Idle;
+        drop(state);
+        for reply in held.into_replies() {
+            reply.error(error);
+        }
+    }
+}
+
+/// A connection that is closed unless a session keeps it.
+struct Opened(Option<Arc<dyn Connection>>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            connection.close();
+        }
+    }
+}
+
+/// Whether a message belongs to a call that is under way, or to a question asked meanwhile.
+fn concerns_calls(message: &Message) -> bool {
+    match message.kind() {
+        Kind::Result | Kind::Error => true,
+        Kind::Notification => matches!(
+            Notification::of(&message.method()),
+            Notification::Cancelled | Notification::Progress
+        ),
+        Kind::Request => false,
+    }
+}
+
+async fn hand(connection: &dyn Connection, message: Message, reply: Option<Reply>) {
+    if let Some(sending) = connection.send(message, reply, None) {
+        sending.await;
+    }
+}
+
+async fn ask(connection: &dyn Connection, request: Message) -> Answer {
+    let (told, answer) = oneshot::channel();
+    // Nobody waits any more if the receiver has gone.
+    let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
+    hand(connection, request, Some(reply)).await;
+    answer.await.unwrap_or(Answer::None)
+}
+
+async fn greet(connection: &dyn Connection, greeting: Message) -> Result<(), ErrorBody> {
+    if ask(connection, greeting).await.is_result() {
+        return Ok(());
+    }
+    Err(ErrorBody::new(Code::Unavailable, "the server did not answer the handshake"))
+}

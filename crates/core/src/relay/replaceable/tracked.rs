@@ -1,0 +1,51 @@
+//! The connection of a client that has one thing to say.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::{
+    host::{Caller, ServerId},
+    jsonrpc::Message,
+    protocol::header::annotation::MirroredParameter,
+    relay::{Connection, Reply},
+};
+
+/// See the module. Its backend is waited for until it is closed.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) connection: Arc<dyn Connection>,
+    pub(super) _call: Option<TaskTrackerToken>,
+}
+
+impl Connection for Tracked {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        self.connection.send(message, reply, caller)
+    }
+
+    fn versions(&self) -> Option<&[String]> {
+        self.connection.versions()
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.connection.mirrored(tool)
+    }
+
+    fn server(&self) -> Option<ServerId> {
+        self.connection.server()
+    }
+
+    fn is_over(&self) -> bool {
+        self.connection.is_over()
+    }
+
+    fn close(&self) {
+        self.connection.close();
+    }
+}
