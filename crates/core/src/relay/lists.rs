@@ -4,10 +4,22 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use super::{Outgoing, Sink};
 use crate::{
     jsonrpc::{Message, find_member},
     protocol::List,
 };
+
+/// The lists that are other ones when a server comes or goes.
+pub(super) const CHANGING: [&str; 3] = ["tools", "prompts", "resources"];
+
+/// Tells a client that all of its lists are other ones.
+pub(super) fn tell_changes(sink: &dyn Sink) {
+    for list in CHANGING {
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
+        sink.write(Outgoing::new(&text.into(), &[], false));
+    }
+}
 
 /// Digests of the first pages.
 #[derive(Debug, Default)]

@@ -17,10 +17,6 @@ mod initialize;
 mod link;
 mod lists;
 mod member;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "built before the fleets that are made of it")
-)]
 pub(crate) mod merged;
 mod modern;
 mod outbox;
@@ -28,6 +24,7 @@ mod owed;
 #[cfg(any(test, feature = "internals"))]
 mod pending;
 mod readiness;
+mod replaceable;
 mod reply;
 mod shared;
 mod sink;
@@ -52,6 +49,7 @@ pub(crate) use outbox::Outbox;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) use pending::Pending;
 pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
+pub(crate) use replaceable::{Leaving, Replaceable};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;
 pub(crate) use sink::{Outgoing, Reader, Sink};
@@ -94,6 +92,8 @@ pub(crate) struct Client {
     pub(crate) session: Option<String>,
     /// Ends its session from the server's side.
     pub(crate) hang_up: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// The names of the servers that it asks for, where several are served as one.
+    pub(crate) selection: Option<Vec<String>>,
 }
 
 /// Why there is no connection.

@@ -7,6 +7,11 @@ pub(crate) trait Readiness: fmt::Debug + Send + Sync {
     /// Why no server can take a call at the moment; `None` while one can.
     fn unready(&self) -> Option<Unready>;
 
+    /// What does not work although calls can be taken, a line each; no secrets, as in [`Unready`].
+    fn degraded(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The servers at the moment.
     fn servers(&self) -> Servers;
 }
@@ -35,6 +40,20 @@ pub(crate) struct Servers {
     pub(crate) written_bytes: u64,
     /// Bytes read from them so far.
     pub(crate) read_bytes: u64,
+}
+
+impl Servers {
+    /// These and others.
+    pub(crate) fn with(mut self, others: Self) -> Self {
+        self.pids.extend(others.pids);
+        Self {
+            restarts: self.restarts + others.restarts,
+            queued_bytes: self.queued_bytes + others.queued_bytes,
+            written_bytes: self.written_bytes + others.written_bytes,
+            read_bytes: self.read_bytes + others.read_bytes,
+            ..self
+        }
+    }
 }
 
 /// Servers that are started for their clients, and so are as ready as they can be.

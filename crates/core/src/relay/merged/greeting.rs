@@ -7,10 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     era::metadata::SERVER_INFO,
     protocol::{LATEST_LEGACY, MODERN, is_legacy},
+    relay::lists::CHANGING,
 };
-
-/// Capabilities that come with lists, which are always said to change: servers come and go.
-const LISTS: [&str; 3] = ["tools", "prompts", "resources"];
 
 /// What one server said in its handshake, or in answer to `server/discover`.
 #[derive(Clone, Debug)]
@@ -112,7 +110,8 @@ fn capabilities(read: &[(&str, Option<Value>)]) -> Value {
             None => unite(&mut all, &anything()),
         }
     }
-    for list in LISTS {
+    // They are always said to change: servers come and go.
+    for list in CHANGING {
         let capability = all.entry(list).or_insert_with(|| json!({}));
         if let Value::Object(capability) = capability {
             capability.insert("listChanged".to_owned(), true.into());

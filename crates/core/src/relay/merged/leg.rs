@@ -36,6 +36,8 @@ pub(super) enum Phase {
 pub(super) struct Open {
     pub(super) connection: Arc<dyn Connection>,
     pub(super) offers: Offers,
+    /// That of the server when it offered so.
+    pub(super) generation: u64,
     /// The answer to the handshake, until the client is told of it.
     pub(super) said: Option<Bytes>,
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     listing::learn,
-    member::{GREETING_PATIENCE, LISTS},
+    member::GREETING_PATIENCE,
     passage::Passage,
     server::{Roster, Server},
 };
@@ -26,7 +26,7 @@ use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Filter},
     jsonrpc::{Code, Edit, ErrorBody, Message, Raw, Span, elements, find_member, string_text},
     protocol::Notification,
-    relay::{Outgoing, Reader, Reply, Sink},
+    relay::{Outgoing, Reader, Reply, Sink, lists::CHANGING},
     runtime::task,
 };
 
@@ -218,7 +218,7 @@ impl Listening {
 
     /// A server is back, so that all lists may be other ones.
     fn tell_changes(&self) {
-        for list in LISTS {
+        for list in CHANGING {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed","params":{{"_meta":{{"{SUBSCRIPTION_ID}":{}}}}}}}"#,
                 self.raw_id()
@@ -233,7 +233,7 @@ impl Listening {
     fn pass_on(&self, notification: &Message, edits: &[Edit<'_>]) {
         let list = notification.method();
         let list = list.strip_prefix("notifications/").unwrap_or_default();
-        let of_list = LISTS.iter().any(|name| list.strip_prefix(name) == Some("/list_changed"));
+        let of_list = CHANGING.iter().any(|name| list.strip_prefix(name) == Some("/list_changed"));
         if of_list && !self.filter.admits(notification) {
             return;
         }

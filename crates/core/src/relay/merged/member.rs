@@ -30,17 +30,14 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
     relay::{
-        Client, Connection, Outgoing, Reply, Sink, dedicated::Unheld,
-        initialize::requested_version, member::requested_level,
+        Client, Connection, Reply, Sink, dedicated::Unheld, initialize::requested_version,
+        lists::tell_changes, member::requested_level,
     },
     runtime::task,
 };
 
 /// Time that servers have for their handshakes before the client is answered without them.
 pub(super) const GREETING_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The lists that are other ones when a server comes or goes.
-pub(super) const LISTS: [&str; 3] = ["tools", "prompts", "resources"];
 
 /// See the module.
 pub(super) struct Member {
@@ -66,11 +63,21 @@ pub(super) struct State {
     pub(super) level: Option<Message>,
     /// Somebody looks after servers that lists lacked.
     pub(super) mending: bool,
+    /// Connections of servers that are not served any more, for the calls that they have.
+    left: Vec<Left>,
 }
+
+/// A connection of a server that is not served any more.
+type Left = (Arc<Server>, Arc<dyn Connection>);
 
 impl State {
     pub(super) fn leg(&mut self, server: &Arc<Server>) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| Arc::ptr_eq(&leg.server, server))
+    }
+
+    fn left(&self, server: &Arc<Server>) -> Option<Arc<dyn Connection>> {
+        let left = self.left.iter().find(|(left, _)| Arc::ptr_eq(left, server))?;
+        Some(Arc::clone(&left.1))
     }
 
     fn connections(&self) -> Vec<Arc<dyn Connection>> {
@@ -102,8 +109,13 @@ impl Connection for Member {
 
     fn close(&self) {
         self.closed.cancel();
-        let legs = std::mem::take(&mut self.lock().legs);
+        let mut state = self.lock();
+        let (legs, left) = (std::mem::take(&mut state.legs), std::mem::take(&mut state.left));
+        drop(state);
         legs.into_iter().for_each(end);
+        for (_, connection) in &left {
+            connection.close();
+        }
     }
 }
 
@@ -237,11 +249,13 @@ impl Member {
     ) -> Option<BoxFuture<'static, ()>> {
         let mut state = self.lock();
         let Some(leg) = state.leg(server) else {
+            let left = state.left(server);
             drop(state);
             if let Some(reply) = reply {
                 reply.error(&unavailable(server, "it is not served any more"));
+                return None;
             }
-            return None;
+            return left?.send(message, None, caller);
         };
         let taken = leg.take(message, reply);
         drop(state);
@@ -393,6 +407,7 @@ impl Member {
                 Phase::Idle | Phase::Failed => {}
             }
         }
+        connections.extend(state.left.iter().map(|(_, connection)| Arc::clone(connection)));
         drop(state);
         unheld.into_iter().for_each(Unheld::settle);
         broadcast(connections, notification)
@@ -415,11 +430,8 @@ impl Member {
         if !self.lock().initialized {
             return;
         }
-        let Some(sink) = &self.unsolicited else { return };
-        for list in LISTS {
-            let text =
-                format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
-            sink.write(Outgoing::new(&text.into(), &[], false));
+        if let Some(sink) = &self.unsolicited {
+            tell_changes(&**sink);
         }
     }
 
@@ -440,13 +452,34 @@ impl Member {
             place.map_or_else(|| Leg::new(Arc::clone(server)), |place| before.swap_remove(place))
         };
         state.legs = roster.servers.iter().map(&mut leg).collect();
-        drop(state);
-        for leg in before {
-            self.party.questions().forget(&leg.server);
-            end(leg);
+        let (open, others): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|leg| leg.open().is_some());
+        for leg in open {
+            if let Phase::Open(open) = leg.phase {
+                state.left.push((leg.server, open.connection));
+            }
         }
+        drop(state);
+        others.into_iter().for_each(end);
         self.changed.notify_waiters();
         self.tell_changes();
+    }
+}
+
+impl Member {
+    /// Closes what is left of a server that is not served any more.
+    pub(super) fn forget(&self, server: &Arc<Server>) {
+        let mut state = self.lock();
+        let of_server = |(left, _): &mut Left| Arc::ptr_eq(left, server);
+        let left: Vec<_> = state.left.extract_if(.., of_server).collect();
+        drop(state);
+        if left.is_empty() {
+            return;
+        }
+        self.party.questions().forget(server);
+        for (_, connection) in &left {
+            connection.close();
+        }
     }
 }
 
@@ -458,7 +491,8 @@ impl Asking for Member {
     fn offers(&self, server: &Arc<Server>, capability: Option<&str>) -> bool {
         let mut state = self.lock();
         let open = state.leg(server).and_then(|leg| leg.open());
-        open.is_none_or(|open| open.offers.has(capability))
+        // What a server offered before it was replaced says nothing.
+        open.is_none_or(|open| !server.is_of(open.generation) || open.offers.has(capability))
     }
 
     fn ask<'a>(&'a self, server: &'a Arc<Server>, request: Message) -> BoxFuture<'a, Answer> {

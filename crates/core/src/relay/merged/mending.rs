@@ -67,7 +67,8 @@ impl Member {
         let connection = opened.connection().cloned();
         let connection = connection.ok_or_else(|| unavailable(server, "it is closed"))?;
         let hello = self.lock().hello.clone();
-        let mut open = Open { connection, offers: Offers::ANYTHING, said: None };
+        let generation = server.generation();
+        let mut open = Open { connection, offers: Offers::ANYTHING, generation, said: None };
         if let Some(hello) = hello {
             let answer = timeout_at(until, ask(&*open.connection, hello)).await.map_err(late)?;
             let Answer::Result(response) = answer else {
@@ -205,7 +206,7 @@ impl Member {
         let Some(open) = open else { return false };
         let text = format!(r#"{{"jsonrpc":"2.0","id":"mcp-proxy","method":"{}"}}"#, listed.method);
         let Ok(request) = Message::parse(text.into()) else { return false };
-        if !open.offers.has(listed.capability) {
+        if server.is_of(open.generation) && !open.offers.has(listed.capability) {
             return true;
         }
         let answer = timeout_at(until, ask(&*open.connection, request)).await;

@@ -95,6 +95,14 @@ impl Merged {
         listening.iter().filter_map(Weak::upgrade).for_each(|listening| listening.end());
     }
 
+    /// Closes what clients have open of a server that is not served any more.
+    pub(crate) fn forget(&self, server: &Arc<Server>) {
+        let members: Vec<_> = self.lock().members.iter().filter_map(Weak::upgrade).collect();
+        for member in members {
+            member.forget(server);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,6 @@ use futures_util::future::BoxFuture;
 
 use super::{
     lists::Listed,
-    member::LISTS,
     ruling::{Ready, Ruling},
     shown::shown,
 };
@@ -19,7 +18,9 @@ use crate::{
     host::{Caller, ServerId},
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
-    relay::{Backend, Client, Connection, OpenError, Outgoing, Reader, Reply, Sink},
+    relay::{
+        Backend, Client, Connection, OpenError, Outgoing, Reader, Reply, Sink, lists::tell_changes,
+    },
 };
 
 /// See the module.
@@ -112,11 +113,8 @@ impl fmt::Debug for Guard {
 
 impl Guard {
     fn tell_changes(&self) {
-        let Some(sink) = &self.unsolicited else { return };
-        for list in LISTS {
-            let text =
-                format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
-            sink.write(Outgoing::new(&text.into(), &[], false));
+        if let Some(sink) = &self.unsolicited {
+            tell_changes(&**sink);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -13,10 +13,10 @@ use std::{
 use super::{
     cursor::{ServerTag, tag},
     lists::{Kind, Page},
-    names::{inward, is_cut, label, outward, prefix},
+    names::{inward, is_cut, label, outward},
     uris::Uris,
 };
-use crate::relay::Backend;
+use crate::{config::prefix, relay::Backend};
 
 /// Time that a server has for its part of a list before the others are given without it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +34,9 @@ pub(crate) struct Server {
     pub(super) tag: ServerTag,
     pub(super) backend: Arc<dyn Backend>,
     /// It starts with the first list, call or read, not with the handshake.
-    pub(super) lazy: bool,
+    lazy: AtomicBool,
+    /// How often another server has taken its place.
+    generation: AtomicU64,
     /// Whether any of its URIs goes out with a label.
     labelled: AtomicBool,
     /// Whether waiting for it failed.
@@ -78,7 +80,8 @@ impl Server {
             label,
             tag,
             backend,
-            lazy,
+            lazy: AtomicBool::new(lazy),
+            generation: AtomicU64::new(0),
             labelled: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             used: AtomicBool::new(false),
@@ -86,9 +89,28 @@ impl Server {
         })
     }
 
+    /// Another server has taken its place, under the same name: what it offers and what its lists
+    /// hold is not known.
+    pub(crate) fn renew(&self, lazy: bool) {
+        self.lazy.store(lazy, Ordering::Relaxed);
+        self.used.store(false, Ordering::Relaxed);
+        self.hangs.store(false, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.changed();
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody has taken its place since it had this generation.
+    pub(super) fn is_of(&self, generation: u64) -> bool {
+        self.generation() == generation
+    }
+
     /// Whether it is not to be started for a handshake.
     pub(super) fn sleeps(&self) -> bool {
-        self.lazy && !self.used.load(Ordering::Relaxed)
+        self.lazy.load(Ordering::Relaxed) && !self.used.load(Ordering::Relaxed)
     }
 
     pub(super) fn uses(&self) {
