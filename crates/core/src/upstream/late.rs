@@ -1,9 +1,11 @@
-//! Servers that are served before it is known which era they speak.
+//! A server that is served before it is there: its clients wait for it.
 //!
-//! One is started at once to find out; clients that come before it has answered wait. If it fails,
-//! whoever comes next has it tried again, as with any server that is started for its clients.
+//! It is started when it is first needed, or told to begin. If that fails it is tried again after a
+//! while, and by whoever comes next, as with any server that is started for its clients. One that
+//! has ended for good is started again by whoever comes next, too.
 
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,7 +14,7 @@ use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, ready},
 };
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -23,7 +25,7 @@ use super::{
     start::unshared,
 };
 use crate::{
-    config::UpstreamConfig,
+    config::{RestartConfig, RestartWhen, UpstreamConfig},
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Unready},
@@ -33,39 +35,133 @@ use crate::{
 
 const STARTING: &str = "the server has not answered yet";
 const STOPPED: &str = "the proxy is shutting down";
+const RESTING: &str = "the server is started when it is first needed";
+
+/// Starts the server.
+pub(crate) type Launch =
+    Box<dyn Fn() -> BoxFuture<'static, Result<Box<dyn Upstream>, Error>> + Send + Sync>;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(super) struct Late(Arc<Inner>);
+pub(crate) struct Late(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    config: UpstreamConfig,
-    guard: Option<Guard>,
+    launch: Launch,
+    /// Attempts in a row that nobody asks for.
+    attempts: Option<u32>,
+    /// What is put in front of what is printed.
+    name: Option<String>,
     state: Mutex<State>,
+    /// What has become of it, for whoever watches.
+    progress: watch::Sender<Stage>,
     stop: CancellationToken,
 }
 
+/// What has become of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Stage {
+    /// Nobody has needed it.
+    #[default]
+    Resting,
+    Starting,
+    /// It has answered.
+    Started,
+    /// It could not be started, or has ended for good, for this reason.
+    Failed(String),
+    Stopped,
+}
+
 /// The attempt that everybody waits for.
-type Coming = Shared<BoxFuture<'static, Result<(), Arc<Error>>>>;
+type Coming = Shared<BoxFuture<'static, Result<(), Arc<ErrorBody>>>>;
 
 #[derive(Debug)]
 enum State {
+    Resting,
     /// So many attempts have failed.
-    Failed(u32, Arc<Error>),
+    Failed(u32, Arc<ErrorBody>),
     Coming(u32, Coming),
     Started(Box<dyn Upstream>),
     Stopped,
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Late").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
 impl Late {
-    /// A command that cannot be started is told at once.
+    /// Servers that are not shared, of an era that is not known; one is started at once to find it
+    /// out. A command that cannot be started is told at once.
     pub(super) fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         program::check(&config.command)?;
-        let (state, stop) = (Mutex::new(State::Stopped), CancellationToken::new());
-        let late = Arc::new(Inner { config, guard, state, stop });
-        drop(late.attempt(&mut late.lock(), 0));
-        Ok(Self(late))
+        let config = Arc::new(config);
+        let launch = move || {
+            let (config, guard) = (Arc::clone(&config), guard.clone());
+            async move { unshared(&config, guard).await }.boxed()
+        };
+        let late = Self::resting(Box::new(launch), None, None);
+        late.begin();
+        Ok(late)
+    }
+
+    /// A server that is started when it is needed. What is printed of it begins with the name.
+    pub(crate) fn resting(
+        launch: Launch,
+        restart: Option<RestartConfig>,
+        name: Option<String>,
+    ) -> Self {
+        let attempts = match restart {
+            Some(RestartConfig { when: RestartWhen::Never, .. }) => Some(0),
+            Some(restart) => restart.max_restarts,
+            None => None,
+        };
+        let (state, stop) = (Mutex::new(State::Resting), CancellationToken::new());
+        let progress = watch::Sender::default();
+        Self(Arc::new(Inner { launch, attempts, name, state, progress, stop }))
+    }
+
+    /// Starts it, if nobody has yet.
+    pub(crate) fn begin(&self) {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Resting) {
+            drop(self.0.attempt(&mut state, 0));
+        }
+    }
+
+    /// What becomes of it.
+    pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
+        self.0.progress.subscribe()
+    }
+
+    /// Asks the server, if it has started.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&dyn Upstream) -> T) -> Option<T> {
+        match &*self.0.lock() {
+            State::Started(upstream) => Some(question(&**upstream)),
+            _ => None,
+        }
+    }
+
+    /// The server has ended for good: whoever comes next has it started anew.
+    pub(crate) fn has_ended(&self, reason: String) {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Started(_)) {
+            let error = ErrorBody::new(Code::Internal, reason.clone());
+            *state = State::Failed(0, Arc::new(error));
+            self.0.progress.send_replace(Stage::Failed(reason));
+        }
+    }
+
+    /// Ends it and whatever it has started, within `budget`.
+    pub(crate) fn end(&self, budget: Duration) -> BoxFuture<'static, ()> {
+        self.0.stop.cancel();
+        let state = std::mem::replace(&mut *self.0.lock(), State::Stopped);
+        self.0.progress.send_replace(Stage::Stopped);
+        match state {
+            State::Started(upstream) => upstream.stop(budget),
+            // Its process is killed with it.
+            _ => Box::pin(ready(())),
+        }
     }
 }
 
@@ -78,7 +174,7 @@ impl Inner {
     fn attempt(self: &Arc<Self>, state: &mut State, failed: u32) -> Coming {
         let me = Arc::clone(self);
         let attempt = async move {
-            let starting = unshared(&me.config, me.guard.clone());
+            let starting = (me.launch)();
             match me.stop.run_until_cancelled(starting).await {
                 Some(outcome) => me.settle(outcome, failed),
                 None => Ok(()),
@@ -86,6 +182,7 @@ impl Inner {
         };
         let coming: Coming = attempt.boxed().shared();
         *state = State::Coming(failed, coming.clone());
+        self.progress.send_replace(Stage::Starting);
         task::spawn(coming.clone());
         coming
     }
@@ -94,21 +191,34 @@ impl Inner {
         self: &Arc<Self>,
         outcome: Result<Box<dyn Upstream>, Error>,
         failed: u32,
-    ) -> Result<(), Arc<Error>> {
+    ) -> Result<(), Arc<ErrorBody>> {
         let mut state = self.lock();
+        if matches!(*state, State::Stopped) {
+            return Ok(());
+        }
         match outcome {
             Ok(upstream) => {
                 *state = State::Started(upstream);
+                self.progress.send_replace(Stage::Started);
                 Ok(())
             }
             Err(error) => {
-                console_error!("[mcp-proxy] {error}");
-                let error = Arc::new(error);
+                self.print(&error);
+                let cause = failure(&error);
+                let error = Arc::new(cause.error());
                 *state = State::Failed(failed + 1, Arc::clone(&error));
-                task::spawn(Arc::clone(self).again(failed));
+                self.progress.send_replace(Stage::Failed(cause.message));
+                if self.attempts.is_none_or(|attempts| failed < attempts) {
+                    task::spawn(Arc::clone(self).again(failed));
+                }
                 Err(error)
             }
         }
+    }
+
+    fn print(&self, error: &Error) {
+        let name = self.name.as_ref().map_or_else(String::new, |name| format!("{name}: "));
+        console_error!("[mcp-proxy] {name}{error}");
     }
 
     /// Tries once more after a while, unless a client has had it tried by then.
@@ -131,6 +241,7 @@ impl Inner {
                 match &*state {
                     State::Started(upstream) => return Ok(upstream.backend()),
                     State::Coming(_, coming) => coming.clone(),
+                    State::Resting => self.attempt(&mut state, 0),
                     State::Failed(failed, _) => {
                         let failed = *failed;
                         self.attempt(&mut state, failed)
@@ -138,7 +249,7 @@ impl Inner {
                     State::Stopped => return Err(stopped().into()),
                 }
             };
-            coming.await.map_err(|error| failure(&error).error())?;
+            coming.await.map_err(|error| ErrorBody::clone(&error))?;
         }
     }
 }
@@ -149,11 +260,9 @@ impl Backend for Late {
     }
 
     fn end_subscriptions(&self) {
-        let backend = match &*self.0.lock() {
-            State::Started(upstream) => upstream.backend(),
-            _ => return,
-        };
-        backend.end_subscriptions();
+        if let Some(backend) = self.ask(|upstream| upstream.backend()) {
+            backend.end_subscriptions();
+        }
     }
 }
 
@@ -162,9 +271,11 @@ impl Readiness for Late {
         let unready = |state, reason| Some(Unready { state, reason, retry_after: None });
         match &*self.0.lock() {
             State::Started(upstream) => upstream.readiness().unready(),
+            State::Resting => unready("lazy", RESTING.to_owned()),
             State::Coming(0, _) => unready("starting", STARTING.to_owned()),
             State::Coming(..) => unready("restarting", STARTING.to_owned()),
-            State::Failed(_, error) => unready("failing", failure(error).message),
+            State::Failed(0, error) => unready("stopped", error.message.clone()),
+            State::Failed(_, error) => unready("failing", error.message.clone()),
             State::Stopped => unready("stopped", STOPPED.to_owned()),
         }
     }
@@ -187,13 +298,7 @@ impl Upstream for Late {
     }
 
     fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
-        self.0.stop.cancel();
-        let state = std::mem::replace(&mut *self.0.lock(), State::Stopped);
-        match state {
-            State::Started(upstream) => upstream.stop(budget),
-            // Its process is killed with it.
-            _ => Box::pin(ready(())),
-        }
+        self.end(budget)
     }
 }
 

@@ -24,6 +24,7 @@ mod tenancy;
 
 pub use guard::{Guard, groups_left};
 pub(crate) use http::{Remote, sign_out, sign_out_everywhere};
+pub(crate) use late::{Late, Stage};
 use nursery::Nursery;
 use pool::ServerPool;
 pub(crate) use start::{Upstream, start};

@@ -27,7 +27,7 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
 
     /// Waits until the server has ended for good; says why. Servers that are not shared end with
     /// their clients, so there is nothing to wait for.
-    fn ended(&self) -> BoxFuture<'_, String> {
+    fn ended(&self) -> BoxFuture<'static, String> {
         Box::pin(pending())
     }
 
@@ -79,8 +79,9 @@ impl Upstream for Supervisor {
         self.shared().server_name()
     }
 
-    fn ended(&self) -> BoxFuture<'_, String> {
-        Box::pin(async { self.shared().ended().await.message })
+    fn ended(&self) -> BoxFuture<'static, String> {
+        let shared = self.shared();
+        Box::pin(async move { shared.ended().await.message })
     }
 
     fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()> {
