@@ -92,11 +92,17 @@ async fn live() -> Response {
 
 /// A server can take calls, or the reason why none can.
 async fn ready(State(admin): State<Admin>) -> Response {
+    let degraded: Vec<String> =
+        admin.readiness.degraded().iter().map(|line| escape(line)).collect();
+    let degraded = match degraded.as_slice() {
+        [] => String::new(),
+        lines => format!(r#","degraded":[{}]"#, lines.join(",")),
+    };
     let Some(unready) = admin.readiness.unready() else {
-        return document(StatusCode::OK, JSON, r#"{"ready":true}"#.to_owned());
+        return document(StatusCode::OK, JSON, format!(r#"{{"ready":true{degraded}}}"#));
     };
     let text = format!(
-        r#"{{"ready":false,"state":"{}","reason":{}}}"#,
+        r#"{{"ready":false,"state":"{}","reason":{}{degraded}}}"#,
         unready.state,
         escape(&unready.reason)
     );

@@ -26,6 +26,7 @@ mod requester;
 mod response;
 mod router;
 mod routes;
+mod selection;
 pub(crate) mod session;
 mod sse;
 mod streamable;
@@ -41,7 +42,7 @@ pub(crate) use listener::{Entrance, Limits, Listener};
 pub(crate) use metrics_port::MetricsPort;
 pub(crate) use mount::{Mount, Paths};
 pub(crate) use port::{Behind, Port};
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Access, Reserved, Routes};
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use super::{
     sse::SseSessions,
 };
 use crate::{
-    config::HttpConfig,
+    config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig},
     downstream::http::session::{Encoding, Events, Holdings, Reading, Registry, reap},
     relay::Backend,
     runtime::task,
@@ -63,13 +63,12 @@ impl Paths {
         }
     }
 
-    /// The same ones below a prefix, `/servers/NAME` for example.
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
+    /// Those below a prefix, `/servers/NAME` for example: always the usual ones.
     pub(crate) fn below(prefix: &str, config: &HttpConfig) -> Self {
-        let join = |path: &String| format!("{prefix}{path}");
+        let join = |path: &str| format!("{prefix}{path}");
         Self {
-            stream: config.stream_endpoint.as_ref().map(join),
-            sse: config.sse_endpoint.as_ref().map(join),
+            stream: config.stream_endpoint.as_ref().map(|_| join(DEFAULT_STREAM_ENDPOINT)),
+            sse: config.sse_endpoint.as_ref().map(|_| join(DEFAULT_SSE_ENDPOINT)),
             messages: Messages::Path(format!("{prefix}{MESSAGES}")),
         }
     }
@@ -146,14 +145,13 @@ impl Mount {
     }
 
     /// Ends standing streams once the endpoint has left the table; calls go on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     pub(crate) fn retire(&self) {
         self.registry.end_standalone();
         self.sse.close_idle();
     }
 
     /// Cancelled when the last request and the last stream have left.
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "servers know when they have answered"))]
     pub(crate) fn over(&self) -> CancellationToken {
         self.over.clone()
     }

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use http::{Method, Uri};
 
-use super::mount::{Messages, Mount};
+use super::{
+    mount::{Messages, Mount},
+    target,
+};
+use crate::config::segment;
 
 /// Most endpoints that are listed.
 const MAX_LISTED: usize = 16;
@@ -12,6 +16,12 @@ const MAX_LISTED: usize = 16;
 /// A path without slashes at its end, with which many clients write it.
 fn plain(path: &str) -> &str {
     path.trim_end_matches('/')
+}
+
+/// A path whose segments are encoded as those are that lead to endpoints.
+fn normal(path: &str) -> String {
+    let segments = path.split('/').map(|part| segment(&target::decoded(part)));
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// See the module.
@@ -116,7 +126,6 @@ impl Routes {
     }
 
     /// Serves these routes, too, where no endpoint is in their place.
-    #[cfg_attr(not(test), expect(dead_code, reason = "one server needs no second endpoint"))]
     #[must_use]
     pub(crate) fn with_reserved(mut self, reserved: Reserved) -> Self {
         self.reserved.push(reserved);
@@ -157,9 +166,16 @@ impl Routes {
 
     /// What is served under a path.
     pub(super) fn at(&self, path: &str) -> Option<&Endpoints> {
-        let found =
-            self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(plain(path))).ok()?;
-        Some(&self.endpoints[found].1)
+        let found = self.find(plain(path)).or_else(|| {
+            // Names are encoded in more than one way.
+            self.reserved(path)?;
+            self.find(&normal(plain(path)))
+        })?;
+        Some(&self.endpoints.get(found)?.1)
+    }
+
+    fn find(&self, path: &str) -> Option<usize> {
+        self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()
     }
 
     /// The endpoint to whose HTTP+SSE sessions this request brings a message.

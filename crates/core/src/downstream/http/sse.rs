@@ -20,6 +20,7 @@ use super::{
     reject::Rejection,
     requester::Requester,
     response::{Response, empty, plain_text},
+    selection::selection,
 };
 use crate::{
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Stream},
@@ -146,6 +147,7 @@ impl Mount {
             session: Some(id.to_string()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),
             caller,
+            selection: selection(&head.uri),
         };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,

@@ -17,6 +17,27 @@ pub(super) fn path(uri: &Uri) -> Option<Cow<'_, str>> {
     Some(without_dots(path).into())
 }
 
+/// A segment without percent-encoding; what does not decode stays as it is.
+pub(super) fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let encoded = after.split_at_checked(2).filter(|_| *first == b'%');
+        let encoded = encoded.and_then(|(pair, after)| Some((byte(pair)?, after)));
+        let (byte, after) = encoded.unwrap_or((*first, after));
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| segment.to_owned())
+}
+
+/// What two hexadecimal digits stand for.
+fn byte(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16).ok().filter(|_| all)
+}
+
 /// `//host/path` names a host.
 fn without_authority(rest: &str) -> Option<Cow<'_, str>> {
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -49,6 +70,15 @@ fn without_dots(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn segments_are_decoded_where_they_are_encoded() {
+        for (segment, expected) in
+            [("a%20b", "a b"), ("%c3%a9", "é"), ("%2", "%2"), ("%+1", "%+1"), ("%ff", "%ff")]
+        {
+            assert_eq!(decoded(segment), expected);
+        }
+    }
 
     #[test]
     fn targets_are_matched_like_urls() {

@@ -23,6 +23,7 @@ use crate::{
         mount::Mount,
         reject::Rejection,
         response::{Response, empty_text, json_runs},
+        selection::selection,
     },
     era::{
         Era,
@@ -110,6 +111,7 @@ impl Mount {
             principal: self.principal(incoming),
             caller: caller.clone(),
             request: Some(message.clone()),
+            selection: selection(incoming.uri()),
             ..Client::default()
         };
         let connection = match self.backend.open(client).await {

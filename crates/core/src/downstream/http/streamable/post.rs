@@ -17,6 +17,7 @@ use crate::{
         reject::Rejection,
         requester::Requester,
         response::{Response, empty_text},
+        selection::selection,
     },
     era::Era,
     identity::Denial,
@@ -165,6 +166,7 @@ impl Mount {
             session: Some(session.id().to_string()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),
             caller: caller.clone(),
+            selection: selection(incoming.uri()),
         };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
@@ -209,7 +211,12 @@ impl Mount {
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
         let principal = incoming.body().identity.clone();
-        let client = Client { principal, caller: caller.clone(), ..Client::default() };
+        let client = Client {
+            principal,
+            caller: caller.clone(),
+            selection: selection(incoming.uri()),
+            ..Client::default()
+        };
         let connection = match self.backend.open(client).await {
             Ok(connection) => connection,
             Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
