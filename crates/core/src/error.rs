@@ -59,6 +59,9 @@ pub enum Error {
     /// The remote server cannot be used as it is configured.
     #[error("cannot use the remote server: {0}")]
     Remote(String),
+    /// The server cannot be started as it is configured.
+    #[error("{0}")]
+    Server(String),
     /// The port could not be opened.
     #[error("{}", listen_problem(.host, *.port, .flag, .source))]
     Listen {

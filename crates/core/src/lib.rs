@@ -29,8 +29,8 @@ pub use error::Error;
 pub use identity::static_tokens::{MadeToken, make_token};
 pub use protocol::MODERN;
 pub use proxy::{
-    Connected, Conversation, HttpServer, Interrupted, Listening, Proxy, Servers, StdioServer,
-    Unanswered, Unusable, sign_out, sign_out_everywhere,
+    Arrival, Arrivals, Arrived, Connected, Conversation, Fleet, HttpServer, Interrupted, Listening,
+    Proxy, Reloaded, Servers, StdioServer, Unanswered, Unusable, sign_out, sign_out_everywhere,
 };
 pub use relay::Unsent;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HttpConfig, MetricsConfig, Rules, Upstream};
+use super::{DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, HttpConfig, MetricsConfig, Rules, Upstream};
 
 /// Many servers behind one port: each under a name, all of them merged, and parts of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,12 +11,25 @@ pub struct FleetConfig {
     pub http: HttpConfig,
     /// Prometheus metrics; nothing is counted by default.
     pub metrics: MetricsConfig,
-    /// Budget of a shutdown, and the time that calls of a removed server have.
+    /// Budget of a shutdown, and the time that calls of a server have that is removed or replaced;
+    /// 5 s by default.
     pub graceful_shutdown_timeout: Duration,
     /// In the order of the file; no name is there twice.
     pub servers: Vec<ServerConfig>,
     /// Names for parts of the servers.
     pub groups: Vec<GroupConfig>,
+}
+
+impl Default for FleetConfig {
+    fn default() -> Self {
+        Self {
+            http: HttpConfig::default(),
+            metrics: MetricsConfig::default(),
+            graceful_shutdown_timeout: DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
+            servers: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
 }
 
 impl FleetConfig {
@@ -41,6 +54,19 @@ pub struct ServerConfig {
     pub required: bool,
     /// It is started when it is first needed.
     pub lazy: bool,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            upstream: Err("it has no command and no URL".to_owned()),
+            enabled: true,
+            rules: Rules::default(),
+            required: false,
+            lazy: false,
+        }
+    }
 }
 
 /// A name for some of the servers.

@@ -2,6 +2,7 @@
 //! standard streams.
 
 mod conversation;
+mod fleet;
 mod http_server;
 mod ports;
 mod sign_out;
@@ -10,6 +11,7 @@ mod stdio_server;
 mod whole;
 
 pub use conversation::{Conversation, Listening, Unanswered};
+pub use fleet::{Arrival, Arrivals, Arrived, Fleet, Reloaded};
 pub use http_server::{HttpServer, Servers};
 pub use sign_out::{sign_out, sign_out_everywhere};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};

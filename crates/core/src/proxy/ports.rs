@@ -29,6 +29,7 @@ pub(crate) const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Ports {
     listener: Listener,
+    port: Arc<Port>,
     metrics: Option<MetricsPort>,
 }
 
@@ -112,8 +113,14 @@ impl Ports {
         let metrics =
             metrics.map(|config| MetricsPort::open(config, through.admin())).transpose()?;
         let failed = |source| Error::Listen { host, port, flag: "--port", source };
+        let port = Arc::clone(&through);
         let listener = Listener::start(socket, tls, limits, through).map_err(failed)?;
-        Ok(Self { listener, metrics })
+        Ok(Self { listener, port, metrics })
+    }
+
+    /// What serves the requests.
+    pub(crate) fn port(&self) -> &Arc<Port> {
+        &self.port
     }
 
     /// The address that is listened on.

@@ -30,7 +30,7 @@ pub struct StdioServer {
 /// Why a [`StdioServer`] has ended before its client was done.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Interrupted(String);
+pub struct Interrupted(pub(super) String);
 
 /// Why a server cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -29,8 +29,8 @@ const MAY_USE: [(&str, &[&[&str]]); 21] = [
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &[&["runtime", "telemetry"]]),
-    ("proxy", ABOVE),
     ("fleet", &[&["config"]]),
+    ("proxy", ABOVE),
     ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "fleet"]]),
     ("lib", &[]),
 ];
@@ -48,7 +48,8 @@ const HINGE: &[&str] = &["relay", "host", "identity", "metrics", "tls"];
 const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];
 
 /// What joins the edges may use.
-const ABOVE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel"]];
+const ABOVE: &[&[&str]] =
+    &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet"]];
 
 /// What has no business in a pure module.
 const IMPURE: [&str; 8] = [

@@ -1,0 +1,229 @@
+//! Many servers behind one port: each under its name, all of them merged, and parts of them.
+//!
+//! A server is a chain of backends (`running`): what starts it (`Late`), what it may be exchanged
+//! behind (`Replaceable`), its rules (`Guarded`). The endpoints are made of the last of these, so
+//! that whatever changes behind it changes for all of them (`roster`, `whole`). One task watches
+//! each server (`watch`) and says what has become of it (`arrivals`).
+
+mod arrivals;
+mod page;
+mod readiness;
+mod reload;
+mod roster;
+mod running;
+mod streams;
+mod survey;
+mod watch;
+mod whole;
+
+pub use arrivals::{Arrival, Arrivals, Arrived};
+pub use reload::Reloaded;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+use tokio_util::task::TaskTracker;
+
+use self::{readiness::FleetReadiness, roster::Roster};
+use crate::{
+    config::FleetConfig,
+    downstream::http::{Common, Port, Routes},
+    error::Error,
+    host::Host,
+    proxy::ports::{CONNECTION_GRACE, Ports, Served},
+    relay::merged::Seal,
+    tunnel::{self, Tunnel},
+    upstream::Guard,
+};
+
+/// Servers that are started at a time; those that somebody asks for do not wait for the others.
+const STARTING_AT_A_TIME: usize = 8;
+
+/// A running fleet. It does not end by itself, whatever becomes of its servers.
+#[derive(Debug)]
+pub struct Fleet {
+    shared: Arc<Shared>,
+    ports: Option<Ports>,
+    arrivals: Option<Arrivals>,
+}
+
+/// What reloads, watches and requests share.
+pub(super) struct Shared {
+    guard: Option<Guard>,
+    seal: Arc<Seal>,
+    arrived: mpsc::Sender<Arrival>,
+    starting: Arc<Semaphore>,
+    /// Servers that are being stopped.
+    leaving: TaskTracker,
+    /// What endpoints are made with; none where there is no port.
+    common: OnceLock<Arc<Common>>,
+    /// What serves them.
+    port: OnceLock<Weak<Port>>,
+    roster: Mutex<Arc<Roster>>,
+    /// Why the file that is there now is not what runs.
+    failed_reload: Mutex<Option<String>>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("roster", &self.roster()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// What is served at the moment.
+    fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn serve(&self, roster: Arc<Roster>) {
+        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
+    }
+
+    fn common(&self) -> Option<Arc<Common>> {
+        self.common.get().cloned()
+    }
+
+    fn port(&self) -> Option<Arc<Port>> {
+        self.port.get()?.upgrade()
+    }
+
+    fn failed_reload(&self) -> Option<String> {
+        self.failed_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_reload(&self, failure: Option<String>) {
+        *self.failed_reload.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+}
+
+impl Fleet {
+    /// Opens the port and begins to start the servers; does not wait for them. Needs a runtime.
+    ///
+    /// # Errors
+    /// The port cannot be opened, or not as it is configured. What is wrong with a server is told
+    /// by [`Self::arrivals`].
+    pub fn start(
+        config: FleetConfig,
+        guard: Option<Guard>,
+        host: Option<Arc<dyn Host>>,
+    ) -> Result<Self, Error> {
+        if config.metrics.on_front && !config.http.auth.is_on() {
+            return Err(Error::OpenMetrics);
+        }
+        let (http, metrics) = (config.http.clone(), config.metrics.clone());
+        let mut fleet = Self::resting(guard)?;
+        let shared = Arc::clone(&fleet.shared);
+        let routes = move |_: &_, common: &Arc<Common>| {
+            let common = shared.common.get_or_init(|| Arc::clone(common));
+            tracing::trace!(?common, "endpoints are made with this");
+            shared.begin(config)
+        };
+        let served = Served {
+            routes: Box::new(routes),
+            readiness: Arc::new(FleetReadiness(Arc::clone(&fleet.shared))),
+            host,
+        };
+        let ports = Ports::open(&http, &metrics, served)?;
+        fleet.shared.port.get_or_init(|| Arc::downgrade(ports.port()));
+        fleet.ports = Some(ports);
+        Ok(fleet)
+    }
+
+    /// The same without a port, for [`Self::run_on_standard_streams`].
+    pub fn start_without_port(config: FleetConfig, guard: Option<Guard>) -> Result<Self, Error> {
+        let fleet = Self::resting(guard)?;
+        drop(fleet.shared.begin(config));
+        Ok(fleet)
+    }
+
+    fn resting(guard: Option<Guard>) -> Result<Self, Error> {
+        let no_numbers = || Error::Server("the system has no random numbers".to_owned());
+        let (arrived, arrivals) = arrivals::channel();
+        let seal = Arc::new(Seal::random().ok_or_else(no_numbers)?);
+        let shared = Arc::new(Shared {
+            guard,
+            roster: Mutex::new(Arc::new(Roster::nothing(&seal))),
+            seal,
+            arrived,
+            starting: Arc::new(Semaphore::new(STARTING_AT_A_TIME)),
+            leaving: TaskTracker::new(),
+            common: OnceLock::new(),
+            port: OnceLock::new(),
+            failed_reload: Mutex::default(),
+            reloading: Mutex::default(),
+        });
+        Ok(Self { shared, ports: None, arrivals: Some(arrivals) })
+    }
+
+    /// The address that is listened on, if there is a port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        Some(self.ports.as_ref()?.address())
+    }
+
+    /// The address of the metrics' own port, if they have one.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.ports.as_ref()?.metrics_address()
+    }
+
+    /// What becomes of each server when it is started; nothing is missed. For one reader: there is
+    /// nothing for a second one.
+    pub fn arrivals(&mut self) -> Arrivals {
+        self.arrivals.take().unwrap_or_else(|| arrivals::channel().1)
+    }
+
+    /// Gives the port a public URL; see [`Proxy::open_tunnel`](crate::Proxy::open_tunnel).
+    pub fn open_tunnel(
+        &self,
+        config: tunnel::Config,
+    ) -> BoxFuture<'_, Result<Tunnel, tunnel::Error>> {
+        Box::pin(async move {
+            match &self.ports {
+                Some(ports) => ports.open_tunnel(config).await,
+                None => Err(tunnel::Error::Client("no port is open".to_owned())),
+            }
+        })
+    }
+
+    /// Ends everything: sessions, connections, the servers and whatever they have started.
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        let budget = self.shared.roster().config.graceful_shutdown_timeout;
+        let grace = CONNECTION_GRACE.min(budget / 2);
+        Box::pin(async move {
+            if let Some(ports) = self.ports {
+                ports.close(grace).await;
+            }
+            self.shared.stop(budget.saturating_sub(grace)).await;
+        })
+    }
+}
+
+impl Shared {
+    async fn stop(&self, budget: Duration) {
+        let roster = self.roster();
+        let stopping = join_all(roster.servers.iter().map(|server| server.late.end(budget)));
+        self.leaving.close();
+        drop(timeout(budget, futures_util::future::join(stopping, self.leaving.wait())).await);
+    }
+
+    /// Begins with this configuration.
+    fn begin(self: &Arc<Self>, config: FleetConfig) -> Routes {
+        let roster = Arc::new(Roster::begin(self, config));
+        self.serve(Arc::clone(&roster));
+        for server in &roster.servers {
+            watch::begin(self, server);
+        }
+        roster.routes(self)
+    }
+}

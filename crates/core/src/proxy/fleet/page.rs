@@ -1,0 +1,82 @@
+//! `GET /servers`: what is served, and how it is doing. For those who may use it.
+
+use std::sync::Weak;
+
+use axum::{Router, extract::State, response::IntoResponse, routing::get};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{Shared, roster::Roster, running::Running};
+use crate::config::{HttpConfig, segment};
+
+/// The page itself; whatever else is below its path is nothing.
+pub(super) fn router(shared: Weak<Shared>) -> Router {
+    let page = get(servers);
+    Router::new()
+        .route("/servers", page.clone())
+        .route("/servers/", page)
+        .with_state(shared)
+        .layer(CatchPanicLayer::new())
+}
+
+/// Nothing is here.
+pub(super) fn nothing() -> Router {
+    Router::new()
+}
+
+async fn servers(State(shared): State<Weak<Shared>>) -> impl IntoResponse {
+    let Some(shared) = shared.upgrade() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, HEADERS, String::new());
+    };
+    let text = list(&shared.roster()).to_string();
+    (StatusCode::OK, HEADERS, text)
+}
+
+const HEADERS: [(header::HeaderName, &str); 2] = [
+    (header::CONTENT_TYPE, "application/json; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+fn list(roster: &Roster) -> Value {
+    let servers =
+        roster.config.servers.iter().map(|config| {
+            let running = roster.servers.iter().find(|server| server.name() == config.name);
+            running.map_or_else(
+            || json!({
+                "name": config.name, "state": "disabled", "transport": null, "endpoints": [],
+                "tools": null, "error": null,
+            }),
+            |server| entry(server, &roster.config.http),
+        )
+        });
+    json!({ "servers": servers.collect::<Vec<_>>() })
+}
+
+fn entry(server: &Running, http: &HttpConfig) -> Value {
+    let unready = server.unready();
+    let known = server.known.get();
+    let (arrived, failure) = match known {
+        Some(Ok(arrived)) => (Some(arrived), None),
+        Some(Err(reason)) => (None, Some(reason)),
+        None => (None, None),
+    };
+    let state = unready.as_ref().map_or("up", |unready| unready.state);
+    let reason = unready.filter(|unready| unready.state != "lazy").map(|unready| unready.reason);
+    json!({
+        "name": server.name(),
+        "state": state,
+        "transport": server.transport(),
+        "endpoints": endpoints(server.name(), http),
+        "server": arrived.as_ref().and_then(|arrived| arrived.server.clone()),
+        "tools": arrived.and_then(|arrived| arrived.tools),
+        "error": reason.map(|reason| failure.unwrap_or(reason)),
+    })
+}
+
+/// The paths of a server's own endpoints.
+fn endpoints(name: &str, http: &HttpConfig) -> Vec<String> {
+    let served = [(&http.stream_endpoint, "mcp"), (&http.sse_endpoint, "sse")];
+    let served = served.into_iter().filter(|(endpoint, _)| endpoint.is_some());
+    served.map(|(_, path)| format!("/servers/{}/{path}", segment(name))).collect()
+}

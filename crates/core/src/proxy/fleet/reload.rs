@@ -1,0 +1,125 @@
+//! From what runs to what a new file says, by difference.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{Fleet, Shared, roster::Roster, running::Running, watch};
+use crate::{
+    config::{FleetConfig, HttpConfig, ServerConfig},
+    fleet::{Step, difference},
+};
+
+/// What a reload has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// Servers that are new, by name, in the order of the file.
+    pub added: Vec<String>,
+    /// Servers that are gone, or switched off.
+    pub removed: Vec<String>,
+    /// Servers that are other ones now, under the same name.
+    pub replaced: Vec<String>,
+    /// Servers that go on, for which other rules hold.
+    pub retuned: Vec<String>,
+    /// Settings that have changed and hold only after a restart, by their names.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Reloaded {
+    /// Whether nothing is different.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Fleet {
+    /// Serves what this configuration says from now on, by difference: whatever is the same goes
+    /// on. Does not wait for servers that are started or stopped.
+    pub fn reload(&self, config: FleetConfig) -> Reloaded {
+        self.shared.reload(config)
+    }
+
+    /// The file that is there now cannot be used, for this reason, which holds no secrets; the one
+    /// before is served on. Shown by `/readyz` until the next reload.
+    pub fn reload_failed(&self, reason: String) {
+        self.shared.note_reload(Some(reason));
+    }
+}
+
+impl Shared {
+    fn reload(self: &Arc<Self>, config: FleetConfig) -> Reloaded {
+        let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.roster();
+        let difference = difference(&before.config, &config);
+        let mut reloaded =
+            Reloaded { needs_restart: difference.needs_restart, ..Reloaded::default() };
+        for step in difference.steps {
+            let (list, name) = match step {
+                Step::Add(server) => (&mut reloaded.added, server.name),
+                Step::Remove(name) => (&mut reloaded.removed, name),
+                Step::Replace(server) => (&mut reloaded.replaced, server.name),
+                Step::Retune(name, _) => (&mut reloaded.retuned, name),
+            };
+            list.push(name);
+        }
+        self.apply(&before, config, &reloaded);
+        self.note_reload(None);
+        reloaded
+    }
+
+    fn apply(self: &Arc<Self>, before: &Roster, config: FleetConfig, reloaded: &Reloaded) {
+        let grace = config.graceful_shutdown_timeout;
+        // What cannot change while it runs stays as it is for new endpoints, too.
+        let config = FleetConfig { http: kept(&before.config, &config), ..config };
+        let mut begun = Vec::new();
+        let enabled: Vec<ServerConfig> = config.enabled().cloned().collect();
+        let servers = enabled.into_iter().map(|server| {
+            let known = before.servers.iter().find(|known| known.name() == server.name);
+            let is_replaced = reloaded.replaced.contains(&server.name);
+            match known {
+                Some(known) if is_replaced => {
+                    let other = known.replaced(self, server, grace);
+                    begun.push(Arc::clone(&other));
+                    other
+                }
+                Some(known) if reloaded.retuned.contains(&server.name) => known.retuned(server),
+                Some(known) => Arc::clone(known),
+                None => {
+                    let new = Running::new(self, &config, server);
+                    begun.push(Arc::clone(&new));
+                    new
+                }
+            }
+        });
+        let servers = servers.collect();
+        let roster = Arc::new(Roster::after(before, self, config, servers));
+        self.serve(Arc::clone(&roster));
+        if let Some(port) = self.port() {
+            port.exchange(roster.routes(self));
+        }
+        for server in
+            before.servers.iter().filter(|it| reloaded.removed.iter().any(|name| name == it.name()))
+        {
+            server.leave(self, grace);
+        }
+        before.retire_groups(&roster);
+        for server in begun {
+            watch::begin(self, &server);
+        }
+    }
+}
+
+/// The settings of a port that is open: those that cannot change while it is stay what they were.
+fn kept(before: &FleetConfig, after: &FleetConfig) -> HttpConfig {
+    let before = before.http.clone();
+    HttpConfig {
+        host: before.host,
+        port: before.port,
+        tls: before.tls,
+        stream_endpoint: before.stream_endpoint,
+        sse_endpoint: before.sse_endpoint,
+        max_connections: before.max_connections,
+        header_timeout: before.header_timeout,
+        keep_alive_timeout: before.keep_alive_timeout,
+        ..after.http.clone()
+    }
+}

@@ -1,0 +1,217 @@
+//! One server of a fleet, from what starts it to what its clients connect to.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared as SharedFuture, ready},
+};
+
+use super::{Arrived, Shared};
+use crate::{
+    config::{
+        FleetConfig, Isolation, RemoteTransport, RestartConfig, RestartWhen, ServerConfig,
+        Upstream, segment,
+    },
+    downstream::http::{Mount, Paths},
+    error::Error,
+    relay::{
+        Backend, Leaving, Readiness as _, Replaceable, Unready,
+        merged::{Guarded, Server},
+    },
+    upstream::{Late, start},
+};
+
+/// See the module. What changes at a reload makes another one, of the same parts.
+pub(super) struct Running {
+    pub(super) config: ServerConfig,
+    pub(super) late: Late,
+    pub(super) replaceable: Arc<Replaceable>,
+    pub(super) guarded: Arc<Guarded>,
+    /// As it is merged with others.
+    pub(super) merged: Arc<Server>,
+    /// Its own endpoint; none where there is no port.
+    pub(super) mount: Option<Arc<Mount>>,
+    pub(super) known: Arc<Known>,
+}
+
+/// What was found out about a server.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<Option<Result<Arrived, String>>>);
+
+impl Known {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Arrived, String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes this; what was known before.
+    pub(super) fn replace(
+        &self,
+        outcome: Result<Arrived, String>,
+    ) -> Option<Result<Arrived, String>> {
+        self.lock().replace(outcome)
+    }
+
+    pub(super) fn get(&self) -> Option<Result<Arrived, String>> {
+        self.lock().clone()
+    }
+}
+
+/// What is waited for before a server is started.
+pub(super) type Turn = SharedFuture<BoxFuture<'static, ()>>;
+
+/// Nothing.
+pub(super) fn at_once() -> Turn {
+    ready(()).boxed().shared()
+}
+
+impl Running {
+    /// A server that nobody has started yet.
+    pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
+        let late = late(shared, &config, at_once());
+        let replaceable = Replaceable::new(Arc::new(late.clone()));
+        let guarded = Guarded::new(Arc::clone(&replaceable) as Arc<dyn Backend>, &config.rules);
+        let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
+        let merged = Server::new(config.name.clone(), backend(), config.lazy);
+        let paths = Paths::below(&format!("/servers/{}", segment(&config.name)), &fleet.http);
+        let mount = shared.common().map(|common| Mount::new(&fleet.http, paths, backend(), common));
+        Arc::new(Self { known: Arc::default(), config, late, replaceable, guarded, merged, mount })
+    }
+
+    /// The same server, of which other things hold.
+    pub(super) fn retuned(&self, config: ServerConfig) -> Arc<Self> {
+        self.guarded.retune(&config.rules);
+        Arc::new(self.with(config, self.late.clone(), Arc::clone(&self.merged)))
+    }
+
+    /// Another server under the same name, for the same clients. It is started when the one before
+    /// has answered its calls and has ended.
+    pub(super) fn replaced(
+        &self,
+        shared: &Shared,
+        config: ServerConfig,
+        grace: Duration,
+    ) -> Arc<Self> {
+        let (before, leaving) = (self.late.clone(), Arc::new(Mutex::new(None::<Leaving>)));
+        let left = Arc::clone(&leaving);
+        let gone: Turn = async move {
+            let leaving = left.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(leaving) = &leaving {
+                leaving.answered(grace).await;
+            }
+            before.end(grace).await;
+            if let Some(leaving) = leaving {
+                leaving.close();
+            }
+        }
+        .boxed()
+        .shared();
+        let late = late(shared, &config, gone.clone());
+        *leaving.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(self.replaceable.replace(Arc::new(late.clone())));
+        shared.leaving.spawn(gone);
+        self.merged.renew(config.lazy);
+        self.guarded.retune(&config.rules);
+        let other = self.with(config, late, Arc::clone(&self.merged));
+        Arc::new(Self { known: Arc::default(), ..other })
+    }
+
+    fn with(&self, config: ServerConfig, late: Late, merged: Arc<Server>) -> Self {
+        Self {
+            config,
+            late,
+            replaceable: Arc::clone(&self.replaceable),
+            guarded: Arc::clone(&self.guarded),
+            merged,
+            mount: self.mount.clone(),
+            known: Arc::clone(&self.known),
+        }
+    }
+
+    /// Lets it finish its calls, then ends it.
+    pub(super) fn leave(self: &Arc<Self>, shared: &Arc<Shared>, grace: Duration) {
+        if let Some(mount) = &self.mount {
+            mount.retire();
+        }
+        let (server, late) = (Arc::clone(self), self.late.clone());
+        let leaving = self.replaceable.replace(Arc::new(late.clone()));
+        let (weak, calls) = (Arc::downgrade(shared), shared.leaving.clone());
+        calls.spawn(
+            async move {
+                leaving.answered(grace).await;
+                late.end(grace).await;
+                leaving.close();
+                if let Some(shared) = weak.upgrade() {
+                    shared.roster().forget(&server);
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    /// What the file calls it.
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Why it cannot take a call; `None` while it can.
+    pub(super) fn unready(&self) -> Option<Unready> {
+        self.late.unready().or_else(|| {
+            let failed = self.known.get().is_some_and(|known| known.is_err());
+            let reason = "it could not be reached".to_owned();
+            failed.then_some(Unready { state: "failing", reason, retry_after: None })
+        })
+    }
+
+    /// How it is spoken to, in one word.
+    pub(super) fn transport(&self) -> &'static str {
+        match &self.config.upstream {
+            Ok(Upstream::Remote(remote)) if remote.transport == RemoteTransport::Sse => "sse",
+            Ok(Upstream::Remote(_)) => "http",
+            Ok(Upstream::Command(_)) | Err(_) => "stdio",
+        }
+    }
+
+    /// Whether asking it costs nobody anything: no process of its own, no sign-in.
+    pub(super) fn may_be_asked(&self) -> bool {
+        match &self.config.upstream {
+            Ok(Upstream::Command(command)) => command.isolation == Isolation::Shared,
+            Ok(Upstream::Remote(_)) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+/// What starts this server once it is its turn.
+fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
+    let upstream = Arc::new(config.upstream.clone().map(prepared));
+    let restart = match &*upstream {
+        Ok(Upstream::Command(command)) => Some(command.restart),
+        Ok(Upstream::Remote(_)) => None,
+        Err(_) => Some(RestartConfig { when: RestartWhen::Never, ..RestartConfig::default() }),
+    };
+    let guard = shared.guard.clone();
+    let launch = move || {
+        let (upstream, guard, turn) = (Arc::clone(&upstream), guard.clone(), turn.clone());
+        async move {
+            turn.await;
+            match &*upstream {
+                Ok(upstream) => start(upstream, guard).await,
+                Err(reason) => Err(Error::Server(reason.clone())),
+            }
+        }
+        .boxed()
+    };
+    Late::resting(Box::new(launch), restart, Some(config.name.clone()))
+}
+
+/// The port is open anyway: whoever starts it waits for the handshake.
+fn prepared(mut upstream: Upstream) -> Upstream {
+    if let Upstream::Command(command) = &mut upstream {
+        command.listen_early = false;
+    }
+    upstream
+}

@@ -1,0 +1,134 @@
+//! Who a server is, and how many tools it has: asked once, as a client of the proxy's own.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Arrived, running::Running};
+use crate::{
+    config::Upstream,
+    fleet::printable,
+    jsonrpc::Message,
+    relay::{Answer, Backend, Client, Connection, Memory, OpenError, reply_to},
+    upstream::{Remote, Upstream as _},
+};
+
+/// Time that the answers may take after the handshake.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Most pages of tools that are counted.
+const MAX_PAGES: usize = 1000;
+/// Longest text that is shown.
+const LONGEST: usize = 200;
+
+/// Asks; an error if the server cannot be used at the moment, in a sentence.
+pub(super) async fn survey(server: &Running) -> Result<Arrived, String> {
+    match &server.config.upstream {
+        Ok(Upstream::Remote(config)) if config.oauth.is_some() => {
+            // Without its sign-in, which is for clients to begin.
+            let config = crate::config::RemoteConfig { oauth: None, ..(**config).clone() };
+            let remote = Remote::new(&config).map_err(|error| error.to_string())?;
+            let arrived = ask_all(&*remote.backend()).await;
+            remote.stop(Duration::ZERO).await;
+            arrived
+        }
+        _ => ask_all(&*server.guarded).await,
+    }
+}
+
+async fn ask_all(backend: &dyn Backend) -> Result<Arrived, String> {
+    let connection = backend.open(Client::default()).await.map_err(|error| match error {
+        OpenError::Upstream(error) => error.message,
+        OpenError::Refused(_) => "the proxy is refused".to_owned(),
+    })?;
+    let asking = Asking(connection);
+    let said = match asking.greet().await {
+        Ok(said) => said,
+        Err(error) if signs_in(&error) => {
+            return Ok(Arrived { signs_in: true, ..Arrived::default() });
+        }
+        Err(error) => return Err(text(&error["message"]).unwrap_or_else(unanswered)),
+    };
+    let info = &said["serverInfo"];
+    let words = [text(&info["name"]), text(&info["version"])];
+    let server = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let tools = match said["capabilities"].get("tools") {
+        Some(_) => timeout(PATIENCE, asking.count_tools()).await.ok().flatten(),
+        None => Some(0),
+    };
+    Ok(Arrived { server: (!server.is_empty()).then_some(server), tools, signs_in: false })
+}
+
+fn unanswered() -> String {
+    "it did not answer the handshake".to_owned()
+}
+
+/// Whether a refusal is about who asks.
+fn signs_in(error: &Value) -> bool {
+    matches!(error["data"]["status"].as_u64(), Some(401 | 403))
+}
+
+/// A text of a server's as it may be shown.
+fn text(value: &Value) -> Option<String> {
+    let text: String = value.as_str()?.chars().take(LONGEST).collect();
+    Some(printable(text.trim())).filter(|text| !text.is_empty())
+}
+
+/// The connection of the proxy's own; closed when it is dropped.
+struct Asking(Arc<dyn Connection>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Asking {
+    /// Shakes hands; the result, or the error.
+    async fn greet(&self) -> Result<Value, Value> {
+        let greeting = Memory::default().greeting().ok_or(Value::Null)?;
+        let result = self.ask(greeting).await?;
+        let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        if let Ok(told) = Message::parse(told.into())
+            && let Some(sending) = self.0.send(told, None, None)
+        {
+            sending.await;
+        }
+        Ok(result)
+    }
+
+    async fn count_tools(&self) -> Option<usize> {
+        let (mut count, mut cursor) = (0, None::<Value>);
+        for page in 1..=MAX_PAGES {
+            let params = cursor.map_or_else(String::new, |cursor| format!(r#""cursor":{cursor}"#));
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","id":{page},"method":"tools/list","params":{{{params}}}}}"#
+            );
+            let mut result = self.ask(Message::parse(text.into()).ok()?).await.ok()?;
+            count += result["tools"].as_array().map_or(0, Vec::len);
+            cursor = Some(result["nextCursor"].take()).filter(Value::is_string);
+            if cursor.is_none() {
+                return Some(count);
+            }
+        }
+        None
+    }
+
+    /// The result of a request, or the error.
+    async fn ask(&self, request: Message) -> Result<Value, Value> {
+        let (told, answer) = oneshot::channel();
+        // Nobody waits any more if the receiver has gone.
+        let reply = reply_to(&request, move |answer| drop(told.send(answer)));
+        if let Some(sending) = self.0.send(request, Some(reply), None) {
+            sending.await;
+        }
+        let (response, member) = match answer.await.unwrap_or(Answer::None) {
+            Answer::Result(response) => (response, "result"),
+            Answer::Error(response) => (response, "error"),
+            Answer::None => return Err(Value::Null),
+        };
+        let mut response: Value = serde_json::from_slice(response.bytes()).unwrap_or_default();
+        let value = response[member].take();
+        if member == "result" { Ok(value) } else { Err(value) }
+    }
+}

@@ -1,0 +1,133 @@
+//! Watches a server: starts it when it is its turn, asks it who it is, and notices its end.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::{
+    sync::watch::Receiver,
+    time::{Instant, sleep},
+};
+
+use super::{Arrival, Arrived, Shared, running::Running, survey::survey};
+use crate::{fleet::printable, runtime::task, upstream::Stage};
+
+/// First pause before a server that could not be asked is asked again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Starts a server, unless that is left to whoever needs it, and watches it to its end.
+pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
+    let stage = server.late.stage();
+    if !server.config.lazy {
+        task::spawn(start(Arc::clone(shared), Arc::clone(server), stage.clone()));
+    }
+    let watch = Watch {
+        arrived: shared.arrived.clone(),
+        server: Arc::clone(server),
+        since: Instant::now(),
+        pause: FIRST_PAUSE,
+    };
+    task::spawn(watch.keep(stage));
+}
+
+/// Starts a server when few others are being started.
+async fn start(shared: Arc<Shared>, server: Arc<Running>, mut stage: Receiver<Stage>) {
+    let Ok(_turn) = Arc::clone(&shared.starting).acquire_owned().await else { return };
+    drop(shared);
+    server.late.begin();
+    let is_settled = |stage: &Stage| !matches!(stage, Stage::Resting | Stage::Starting);
+    drop(stage.wait_for(is_settled).await);
+}
+
+struct Watch {
+    arrived: tokio::sync::mpsc::Sender<Arrival>,
+    server: Arc<Running>,
+    since: Instant,
+    pause: Duration,
+}
+
+impl Watch {
+    async fn keep(mut self, mut stage: Receiver<Stage>) {
+        loop {
+            let now = stage.borrow_and_update().clone();
+            let what = match now {
+                Stage::Stopped => return,
+                Stage::Starting => {
+                    self.since = Instant::now();
+                    None
+                }
+                Stage::Resting => None,
+                Stage::Failed(reason) => {
+                    self.tell(Err(reason));
+                    None
+                }
+                Stage::Started => Some(self.serve()),
+            };
+            let changed = match what {
+                Some(serving) => tokio::select! {
+                    () = serving => continue,
+                    changed = stage.changed() => changed,
+                },
+                None => stage.changed().await,
+            };
+            if changed.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks a server that has started who it is, and waits for its end.
+    fn serve(&mut self) -> BoxFuture<'_, ()> {
+        async move {
+            let Some(ended) = self.server.late.ask(|upstream| upstream.ended()) else { return };
+            let ended = ended.shared();
+            tokio::select! {
+                () = self.meet() => {}
+                _ = ended.clone() => {}
+            }
+            let reason = ended.await;
+            self.server.late.has_ended(reason);
+            // Its clients have it started again with what they send next.
+            let again = Arc::new(self.server.late.clone());
+            self.server.replaceable.replace(again).close();
+        }
+        .boxed()
+    }
+
+    /// Asks it until it answers.
+    async fn meet(&mut self) {
+        if !self.server.may_be_asked() {
+            let server = self.server.late.ask(|upstream| upstream.name()).flatten();
+            return self.tell(Ok(Arrived { server, ..Arrived::default() }));
+        }
+        loop {
+            let outcome = survey(&self.server).await;
+            let met = outcome.is_ok();
+            self.tell(outcome);
+            if met {
+                self.pause = FIRST_PAUSE;
+                return;
+            }
+            sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Notes what has become of the server; says so if it is another thing than before.
+    fn tell(&self, outcome: Result<Arrived, String>) {
+        let outcome = outcome.map_err(|reason| printable(&reason));
+        if self.server.known.replace(outcome.clone()).is_some_and(|before| before == outcome) {
+            return;
+        }
+        let arrival = Arrival {
+            name: self.server.name().to_owned(),
+            transport: self.server.transport(),
+            outcome,
+            took: self.since.elapsed(),
+        };
+        if self.arrived.try_send(arrival).is_err() {
+            tracing::debug!("nobody reads what becomes of servers");
+        }
+    }
+}
