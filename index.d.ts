@@ -270,6 +270,11 @@ export interface HTTPServerOptions {
   /** Default: 10485760 (10 MiB). */
   maxBodySize?: MaxBodySizeOption;
   /**
+   * Bytes that may wait for all clients together; beyond it those who are farthest behind are cut off, and
+   * `false` lifts the limit. Default: 1073741824 (1 GiB).
+   */
+  maxBuffered?: false | number;
+  /**
    * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. Its requests are translated for
    * servers that do not know it; `"strict"` refuses them where `createServer` made such a server. Default: true.
    */
@@ -299,6 +304,8 @@ export interface HTTPServerOptions {
   streamEndpoint?: null | string;
   /** Open a public URL to this server; see {@link HTTPServer.tunnel}. Default: false. */
   tunnel?: boolean | TunnelOptions;
+  /** Milliseconds that a client may take nothing of an answer that waits for it; 0 sets no limit. Default: 300000. */
+  writeTimeout?: number;
 }
 
 /** What {@link startHTTPServer} needs to serve objects of JavaScript. */

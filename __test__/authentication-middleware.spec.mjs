@@ -10,7 +10,20 @@ const request = (apiKey) => ({ headers: { "x-api-key": apiKey } });
 describe("AuthenticationMiddleware", () => {
   test("lets everybody in without a key", () => {
     assert.ok(new AuthenticationMiddleware().validateRequest({ headers: {} }));
-    assert.ok(new AuthenticationMiddleware({ apiKey: "" }).validateRequest(request("any")));
+    assert.ok(new AuthenticationMiddleware({ apiKey: undefined, oauth: null }).validateRequest(request("any")));
+  });
+
+  test("reads its options by name, wherever they are", () => {
+    class Config {
+      get apiKey() {
+        return "k";
+      }
+    }
+    for (const config of [new Config(), Object.create({ apiKey: "k" })]) {
+      const middleware = new AuthenticationMiddleware(config);
+      assert.ok(middleware.validateRequest(request("k")));
+      assert.ok(!middleware.validateRequest(request("other")));
+    }
   });
 
   test("lets in exactly its key", () => {
@@ -83,7 +96,9 @@ describe("AuthenticationMiddleware", () => {
 
   test("a TypeError says what is wrong with its configuration", () => {
     for (const [config, message] of [
-      [{ apiKey: 1 }, /"apiKey" must be a string, not 1/],
+      [{ apiKey: "" }, /"apiKey" must be a string that is not empty, not ""/],
+      [{ apiKey: Symbol("k") }, /"apiKey" must be a string that is not empty, not a symbol/],
+      [{ apiKey: 1 }, /"apiKey" must be a string that is not empty, not 1/],
       [{ oauth: "x" }, /"oauth" must be an object, not "x"/],
       [{ oauth: { realm: true } }, /"oauth.realm" must be a string, not true/],
       ["key", /must be an object of options/],

@@ -11,6 +11,7 @@ const refused = [
   [() => ({ authenticated: false, error: "no such user" }), "no such user"],
   [() => ({ authenticated: false, error: 7 }), "Unauthorized: Authentication failed"],
   [() => Promise.reject(new Error("expired")), "expired"],
+  [() => new Proxy({}, { has: () => assert.fail("looked at") }), "looked at"],
   [() => Promise.reject("text"), "Unauthorized: Authentication error"],
 ];
 

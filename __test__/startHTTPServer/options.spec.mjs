@@ -10,10 +10,28 @@ const wrong = [
   [{ port: "80" }, /"port" must be an integer from 0 to 65535, not "80"/],
   [{ port: 70000 }, /"port"/],
   [{ port: undefined }, /"port"/],
-  [{ apiKey: 1 }, /"apiKey" must be a string, not 1/],
+  [{ apiKey: 1 }, /"apiKey" must be a string that is not empty, not 1/],
+  [{ apiKey: "" }, /"apiKey" must be a string that is not empty, not ""/],
+  [{ apiKey: Symbol("k") }, /"apiKey" must be a string that is not empty, not a symbol/],
+  [{ apiKey: 1n }, /"apiKey" must be a string that is not empty, not a bigint/],
+  [{ apiKey: new String("k") }, /"apiKey" must be a string that is not empty, not an object/],
+  [{ apiKey: () => "k" }, /"apiKey" must be a string that is not empty, not a function/],
+  [{ apiKey: ["k"] }, /"apiKey" must be a string that is not empty, not an array/],
+  [{ allowedHosts: "*" }, /"allowedHosts" must be an array of strings, not "\*"/],
+  [{ allowedHosts: [Symbol("h")] }, /"allowedHosts" must be an array of strings, not an array/],
+  [{ authenticate: "" }, /"authenticate" must be a function, not ""/],
+  [{ authenticate: false }, /"authenticate" must be a function, not false/],
+  [{ cors: { origin: "" } }, /"cors.origin" must be/],
+  [{ cors: { credentials: "yes" } }, /"cors.credentials" must be a boolean/],
+  [{ host: "" }, /"host" must be a string that is not empty/],
+  [{ maxBuffered: "1gb" }, /"maxBuffered" must be false or a number/],
+  [{ oauth: NaN }, /"oauth" must be an object, not NaN/],
+  [{ oauth: Symbol("o") }, /"oauth" must be an object, not a symbol/],
+  [{ sslCert: "", sslKey: "" }, /"sslCert" must be a string that is not empty/],
+  [{ writeTimeout: "1m" }, /"writeTimeout" must be a number/],
   [{ authenticate: {} }, /"authenticate" must be a function/],
   [{ cors: "*" }, /"cors" must be a boolean or an object/],
-  [{ cors: { origin: 1 } }, /"cors.origin" must be a string or an array of strings or a function/],
+  [{ cors: { origin: 1 } }, /"cors.origin" must be a string that is not empty or an array of strings or a function/],
   [{ eventStore: 1 }, /"eventStore" must be false or an object, not 1/],
   [{ eventStoreMaxEvents: 0 }, /"eventStoreMaxEvents" must be a number of at least 1/],
   [{ eventStoreMaxEvents: NaN }, /"eventStoreMaxEvents"/],
@@ -54,6 +72,45 @@ test("what is not an object of options is a TypeError", async () => {
   for (const options of [undefined, null, 1, "x", [], () => {}]) {
     await assert.rejects(startHTTPServer(options), { name: "TypeError" });
   }
+});
+
+test("options are read by name, and once, wherever they are", async (t) => {
+  const open = { createServer, host: "127.0.0.1", port: 0 };
+  class Options {
+    #key = "k";
+    constructor() {
+      Object.assign(this, open);
+    }
+    get apiKey() {
+      return this.#key;
+    }
+  }
+  class Guarded {
+    #refused = 0;
+    constructor() {
+      Object.assign(this, open);
+    }
+    async authenticate() {
+      this.#refused += 1;
+      return false;
+    }
+  }
+  let reads = 0;
+  const changing = {
+    ...open,
+    get apiKey() {
+      reads += 1;
+      return reads === 1 ? "k" : undefined;
+    },
+  };
+  const inherited = Object.assign(Object.create({ apiKey: "k" }), open);
+  for (const options of [new Options(), new Guarded(), inherited, changing]) {
+    const server = await startHTTPServer(options);
+    t.after(() => server.close());
+    const { status } = await fetch(`http://127.0.0.1:${server.port}/sse`);
+    assert.equal(status, 401);
+  }
+  assert.equal(reads, 1);
 });
 
 test("null, undefined and numbers without an end are defaults or no limit", async (t) => {

@@ -3,17 +3,11 @@
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { guarded } = require("./guard.js");
+const { HTTP_SERVER, inWords, taken } = require("./options.js");
 const { report } = require("./promises.js");
 const { refusal } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
-
-/** What JSON cannot say of an option, in the words of options/given.rs. */
-const inWords = (name, value) => {
-  if (typeof value === "function") return { $: "function" };
-  if (typeof value === "number" && !Number.isFinite(value)) return { $: value > 0 ? "Infinity" : "NaN" };
-  return name === "eventStore" && typeof value === "object" && value ? { $: "object" } : value;
-};
 
 /** Where a result of `authenticate` says who it is about. */
 const SUBJECT_NAMES = ["subject", "sub", "userId", "user", "id"];
@@ -23,6 +17,16 @@ const subjectOf = (result) => {
   if (typeof result !== "object" || result === null) return null;
   const names = SUBJECT_NAMES.map((name) => result[name]);
   return names.find((name) => typeof name === "string" && name !== "") ?? null;
+};
+
+/** What a question is answered with, by its kind, where nothing can be learned of the program: not with a yes. */
+const UNANSWERED = {
+  3: '"unusable"',
+  4: '"unusable"',
+  8: "unknown",
+  13: '"unusable"',
+  15: '"unusable"',
+  16: undefined,
 };
 
 class HTTPServer {
@@ -65,13 +69,14 @@ class HTTPServer {
     ({ id, server, stream }) => this.#sessions.prime(id, server, stream),
   ];
 
-  async start(options) {
+  async start(given) {
+    const options = taken(given, HTTP_SERVER);
     this.#options = options;
     const listening = new Promise((resolve, reject) => {
       this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
     });
     // The addon checks the options before it does anything.
-    const words = JSON.stringify(guarded(options) ?? null, inWords);
+    const words = JSON.stringify(inWords(guarded(options), HTTP_SERVER) ?? null);
     this.#native = addon.startHttpServer(words, (...event) => this.#dispatch(...event));
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
@@ -99,12 +104,17 @@ class HTTPServer {
   }
 
   #dispatch(kind, id, server, stream, caller, text, rawHead, bytes) {
+    // Whoever asks is answered, whatever the objects of the program do that are looked at.
+    const failed = (error) => {
+      console.error("[mcp-proxy] unexpected error", error);
+      if (kind in UNANSWERED) this.#native.answer(id, UNANSWERED[kind]);
+    };
     try {
       const head = this.#head(caller, rawHead);
       const handled = this.#handlers[kind]({ bytes, caller, head, id, server, stream, text });
-      handled?.catch?.((error) => console.error("[mcp-proxy] unexpected error", error));
+      handled?.catch?.(failed);
     } catch (error) {
-      console.error("[mcp-proxy] unexpected error", error);
+      failed(error);
     }
   }
 
@@ -125,16 +135,17 @@ class HTTPServer {
   async #authenticate(question, head, visited) {
     let result;
     let subject;
+    let denied;
     try {
       result = await this.#options.authenticate(head.message);
       subject = subjectOf(result);
+      denied = isDenied(result) ? { denied: reasonOf(result) } : undefined;
     } catch (error) {
       this.#native.answer(question, await refusal(error));
       return;
     }
-    if (isDenied(result)) {
-      const reason = typeof result?.error === "string" ? result.error : null;
-      this.#native.answer(question, JSON.stringify({ denied: reason }));
+    if (denied) {
+      this.#native.answer(question, JSON.stringify(denied));
       return;
     }
     head.authResult = result;
@@ -146,8 +157,8 @@ class HTTPServer {
   /** Tells the server of a session who it is being called by now. */
   async #updateAuth(serverId, result) {
     const server = this.#sessions.server(serverId);
-    if (typeof server?.updateAuth !== "function") return undefined;
     try {
+      if (typeof server?.updateAuth !== "function") return undefined;
       await server.updateAuth(result);
       return undefined;
     } catch (error) {
@@ -172,6 +183,11 @@ class HTTPServer {
 /** Whether the callback's result says that its caller may not go on. */
 const isDenied = (result) =>
   !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
+
+const reasonOf = (result) => {
+  const reason = result?.error;
+  return typeof reason === "string" ? reason : null;
+};
 
 const listenError = (text) => {
   const { message, properties } = JSON.parse(text);

@@ -10,12 +10,12 @@ use mcp_proxy_core::config::{
     AuthPreset, CallbackHost, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,
     DEFAULT_EVENT_STORE_MAX_BYTES, DEFAULT_EVENT_STORE_MAX_EVENTS,
     DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
-    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHILDREN,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
     DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, Isolation, OAuthGrant, RemoteTransport,
-    RestartWhen, TokenStore, UpstreamProtocol,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant,
+    RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -582,6 +582,12 @@ flags! {
         short: "Most HTTP connections at a time",
         help: "Most HTTP connections at a time; further ones get 503. 0 turns the limit off",
     }
+    MAX_BUFFERED: Number = Limits "maxBuffered" {
+        kind: Number::bytes(DEFAULT_MAX_BUFFERED),
+        short: "Largest backlog of all clients, in bytes",
+        help: "Most bytes that wait for all clients together; beyond it those who are farthest \
+               behind are cut off; 0 turns the limit off",
+    }
     MAX_IN_FLIGHT: Number = Limits "maxInFlight" {
         kind: Number::count(DEFAULT_MAX_IN_FLIGHT),
         short: "Most calls of a session at a time",
@@ -617,6 +623,12 @@ flags! {
         kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
         short: "Time limit for a request body",
         help: "Time that the body of an HTTP request may take to arrive; then the answer is 408",
+    }
+    WRITE_TIMEOUT: Number = Timeouts "writeTimeout" {
+        kind: Number::millis(DEFAULT_WRITE_TIMEOUT),
+        short: "Time limit for a client that takes nothing",
+        help: "Time that a client may take nothing of an answer that waits for it; then its \
+               connection ends; 0 turns the limit off",
     }
     MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
         kind: Number::millis(Duration::ZERO),

@@ -125,6 +125,8 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         max_in_flight: limit(values.of(&flags::MAX_IN_FLIGHT)?).map(size),
         header_timeout: Duration::from_millis(values.of(&flags::HEADER_TIMEOUT)?),
         body_timeout: Duration::from_millis(values.of(&flags::BODY_TIMEOUT)?),
+        write_timeout: limit(values.of(&flags::WRITE_TIMEOUT)?).map(Duration::from_millis),
+        max_buffered: limit(values.of(&flags::MAX_BUFFERED)?).map(size),
         trace_context: values.of(&flags::TRACE_CONTEXT)?,
         session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)
             .map(Duration::from_millis),

@@ -47,6 +47,10 @@ pub const DEFAULT_MAX_IN_FLIGHT: usize = 1024;
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time a request body may take to arrive, that of Node's HTTP server.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
+/// Time a client may take nothing of an answer that waits for it.
+pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Bytes that may wait for all clients together: 1 GiB.
+pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
 /// Address of the metrics listener: what it shows is for the operator only.
 pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
 

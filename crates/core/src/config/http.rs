@@ -5,9 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     AuthConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
     DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
-    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
+    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT,
+    DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
+    DEFAULT_WRITE_TIMEOUT,
 };
 
 /// The HTTP front.
@@ -57,6 +58,11 @@ pub struct HttpConfig {
     pub header_timeout: Duration,
     /// Time a request body may take, 300 s by default.
     pub body_timeout: Duration,
+    /// Time a client may take nothing of an answer that waits for it, 300 s by default; `None` lifts
+    /// the limit.
+    pub write_timeout: Option<Duration>,
+    /// Most bytes that wait for all clients together, 1 GiB by default; `None` lifts the limit.
+    pub max_buffered: Option<usize>,
     /// Put the W3C trace context of the HTTP headers into messages that have none. Off by default.
     pub trace_context: bool,
     /// Idle time after which a session is closed, 30 min by default; `None` keeps sessions until
@@ -88,6 +94,8 @@ impl Default for HttpConfig {
             max_in_flight: Some(DEFAULT_MAX_IN_FLIGHT),
             header_timeout: DEFAULT_HEADER_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
+            write_timeout: Some(DEFAULT_WRITE_TIMEOUT),
+            max_buffered: Some(DEFAULT_MAX_BUFFERED),
             trace_context: false,
             session_idle_timeout: Some(DEFAULT_SESSION_IDLE_TIMEOUT),
             tls: None,
@@ -97,8 +105,8 @@ impl Default for HttpConfig {
 
 /// `Host` names trusted besides the loopback ones.
 ///
-/// A request that arrives over loopback with a foreign `Host` and an `Origin` equal to it is what a
-/// rebound web page sends, and is refused unless its host is listed here.
+/// A request that arrives over loopback with a foreign `Host`, and that a browser may have sent for
+/// a page of that name, is refused unless its host is listed here.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AllowedHosts {

@@ -83,6 +83,8 @@ fn needs_restart(
         ("sseEndpoint", old.sse_endpoint != new.sse_endpoint),
         ("maxConnections", old.max_connections != new.max_connections),
         ("headerTimeout", old.header_timeout != new.header_timeout),
+        ("writeTimeout", old.write_timeout != new.write_timeout),
+        ("maxBuffered", old.max_buffered != new.max_buffered),
         ("keepAliveTimeout", old.keep_alive_timeout != new.keep_alive_timeout),
         ("metrics, metricsPort or metricsHost", before.metrics != after.metrics),
     ];

@@ -93,7 +93,11 @@ impl Ports {
         let bearer = bearer(config, address.port())?.map(Arc::new);
         let connections = Seats::new(config.max_connections);
         let limits = Limits {
-            patience: Patience { head: config.header_timeout, idle: config.keep_alive_timeout },
+            patience: Patience {
+                head: config.header_timeout,
+                idle: config.keep_alive_timeout,
+                write: config.write_timeout,
+            },
             connections: Arc::clone(&connections),
         };
         let behind = Behind {
@@ -110,8 +114,11 @@ impl Ports {
         let through = Arc::new(Port::new(config, behind));
         through.exchange((served.routes)(config, through.common()));
         let metrics = metrics.listener.as_ref();
-        let metrics =
-            metrics.map(|config| MetricsPort::open(config, through.admin())).transpose()?;
+        let metrics = metrics
+            .map(|metrics| {
+                MetricsPort::open(metrics, through.admin(), config.allowed_hosts.clone())
+            })
+            .transpose()?;
         let failed = |source| Error::Listen { host, port, flag: "--port", source };
         let port = Arc::clone(&through);
         let listener = Listener::start(socket, tls, limits, through).map_err(failed)?;

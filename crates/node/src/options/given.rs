@@ -1,7 +1,8 @@
 //! Options as they were given, and the kinds of values that they can have.
 //!
 //! JavaScript hands them over as JSON, in which what JSON cannot say is `{"$": "function"}`,
-//! `{"$": "object"}` for an object with a life of its own, `{"$": "NaN"}` or `{"$": "Infinity"}`.
+//! `{"$": "object"}` for an object with a life of its own, `{"$": "NaN"}`, `{"$": "Infinity"}`,
+//! `{"$": "symbol"}` or `{"$": "bigint"}`.
 
 use std::collections::BTreeMap;
 
@@ -87,6 +88,7 @@ fn describe(value: &Value) -> String {
         Value::Object(_) => match tag(value) {
             Some("function") => "a function".to_owned(),
             Some(number @ ("NaN" | "Infinity")) => number.to_owned(),
+            Some(kind @ ("symbol" | "bigint")) => format!("a {kind}"),
             _ => "an object".to_owned(),
         },
         value => value.to_string(),
@@ -114,6 +116,19 @@ impl Kind for String {
 
     fn read(value: &Value) -> Option<Self> {
         value.as_str().map(str::to_owned)
+    }
+}
+
+/// A text that says something.
+pub(super) struct Filled(pub(super) String);
+
+impl Kind for Filled {
+    fn what() -> String {
+        "a string that is not empty".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value).filter(|text| !text.is_empty()).map(Self)
     }
 }
 
@@ -258,7 +273,8 @@ impl Kind for Given {
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let values = value.as_object().filter(|_| tag(value) != Some("function"))?.clone();
+        let values = value.as_object().filter(|_| matches!(tag(value), None | Some("object")))?;
+        let values = values.clone();
         Some(Self { values, prefix: "" })
     }
 }

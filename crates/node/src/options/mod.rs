@@ -21,7 +21,7 @@ pub(crate) use self::{
     upstream::Upstream,
 };
 use self::{
-    given::{Callback, Count, Either, Given, Off, Word, Words},
+    given::{Callback, Count, Either, Filled, Given, Off, Word, Words},
     parts::{auth, cors, tls, tunnel},
     upstream::upstream,
 };
@@ -97,7 +97,7 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
     let default = HttpConfig::default();
     let keep_alive = milliseconds(given, "keepAliveTimeout")?;
     Ok(HttpConfig {
-        host: given.take("host")?.unwrap_or(default.host),
+        host: given.take("host")?.map_or(default.host, |Filled(host)| host),
         port: given.need("port")?,
         stream_endpoint: endpoint(given, "streamEndpoint", default.stream_endpoint)?,
         sse_endpoint: endpoint(given, "sseEndpoint", default.sse_endpoint)?,
@@ -119,6 +119,15 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
             None => default.max_body_size,
             Some(Either::That(size)) if size.is_finite() => Some(whole(size)),
             Some(_) => None,
+        },
+        max_buffered: match given.take::<Either<Off, f64>>("maxBuffered")? {
+            None => default.max_buffered,
+            Some(Either::That(size)) if size.is_finite() => Some(whole(size)),
+            Some(_) => None,
+        },
+        write_timeout: match given.take::<f64>("writeTimeout")? {
+            None => default.write_timeout,
+            Some(timeout) => duration(timeout).filter(|timeout| !timeout.is_zero()),
         },
         session_idle_timeout: match given.take::<f64>("sessionIdleTimeout")? {
             None => default.session_idle_timeout,

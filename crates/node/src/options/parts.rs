@@ -8,7 +8,7 @@ use mcp_proxy_core::{
 use serde_json::Value;
 
 use super::{
-    given::{Callback, Either, Given, Wrong},
+    given::{Callback, Either, Filled, Given, Wrong},
     whole,
 };
 
@@ -25,10 +25,10 @@ pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
         _ => Given::default(),
     };
     let default = CorsConfig::default();
-    let origin = match given.take::<Either<String, Either<Vec<String>, Callback>>>("origin")? {
+    let origin = match given.take::<Either<Filled, Either<Vec<String>, Callback>>>("origin")? {
         Some(Either::That(Either::That(Callback))) => CorsOrigin::Host,
         Some(Either::That(Either::This(list))) => CorsOrigin::List(list),
-        Some(Either::This(value)) if !value.is_empty() && value != "*" => CorsOrigin::Fixed(value),
+        Some(Either::This(Filled(value))) if value != "*" => CorsOrigin::Fixed(value),
         _ => CorsOrigin::Any,
     };
     let allowed = match given.take::<Either<String, Vec<String>>>("allowedHeaders")? {
@@ -50,7 +50,8 @@ pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
 
 pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
     let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
-    let api_key = given.take::<String>("apiKey")?.filter(|key| !key.is_empty());
+    // Differs from mcp-proxy: there an empty key, from a variable that is not set, lets everybody in.
+    let api_key = given.take("apiKey")?.map(|Filled(key)| key);
     let oauth = oauth.as_ref().map(challenge).transpose()?;
     Ok(AuthConfig { api_key, oauth, resource_server: None })
 }
@@ -97,7 +98,8 @@ fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
 
 pub(super) fn tls(given: &Given) -> Result<Option<TlsConfig>, Wrong> {
     let file = |name| {
-        let path = given.take::<String>(name)?.filter(|path| !path.is_empty());
+        // Differs from mcp-proxy: there an empty name serves without TLS.
+        let path = given.take(name)?.map(|Filled(path)| path);
         Ok::<_, Wrong>(path.map(Into::into))
     };
     let tls = TlsConfig { ca: file("sslCa")?, cert: file("sslCert")?, key: file("sslKey")? };

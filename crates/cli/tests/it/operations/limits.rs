@@ -195,3 +195,56 @@ fn finished_answers_leave_nothing_behind() {
         session.assert_healthy();
     }
 }
+
+/// An answer of 9 MiB, which no socket takes as a whole.
+fn large(id: &str) -> String {
+    call(id, "echo", &format!(r#"{{"text":"{}"}}"#, "x".repeat(9 << 20)))
+}
+
+#[test]
+fn a_client_that_takes_nothing_loses_its_connection() {
+    let proxy = limited("echo", &["--writeTimeout", "500"]);
+    let session = proxy.session();
+    let mut connection = proxy.connect();
+    connection.write(&session.request(large("1")).bytes());
+    settles(&proxy, "mcp_proxy_slow_readers_cut_total", 1.0);
+    settles(&proxy, r#"mcp_proxy_queued_bytes{to="clients"}"#, 0.0);
+    session.assert_healthy();
+    assert!(
+        session.call("2", "echo", &format!(r#"{{"text":"{}"}}"#, "x".repeat(9 << 20))).len()
+            > 9 << 20
+    );
+}
+
+#[test]
+fn what_waits_for_all_clients_is_bounded_and_the_farthest_behind_pay() {
+    let proxy = limited("echo", &["--maxBuffered", "20000000"]);
+    let mut reader = Sse::initialized(&proxy);
+    let sessions: Vec<_> = (0..5).map(|_| proxy.session()).collect();
+    let mut waiting = Vec::new();
+    for session in &sessions {
+        let mut connection = proxy.connect();
+        connection.write(&session.request(large("1")).bytes());
+        waiting.push(connection);
+    }
+    let cut = "mcp_proxy_slow_readers_cut_total";
+    wait_for("the farthest behind were cut off", || {
+        Scrape::of(&proxy).value(cut).filter(|cut| *cut >= 3.0)
+    });
+    let held = Scrape::of(&proxy).value(r#"mcp_proxy_queued_bytes{to="clients"}"#);
+    assert!(held <= Some(20_000_000.0), "{held:?}");
+    assert!(reader.ask(&call("2", "echo", r#"{"text":"a"}"#)).contains(r#""id":2"#));
+    sessions.iter().for_each(crate::support::Session::assert_healthy);
+}
+
+#[test]
+fn health_is_answered_however_many_connections_are_held_open() {
+    let proxy = limited("echo", &[]);
+    let port = crate::support::scrape::port(&proxy);
+    let held: Vec<_> = (0..80).map(|_| std::net::TcpStream::connect(("127.0.0.1", port))).collect();
+    for _ in 0..80 {
+        let mut connection = Connection::to(port);
+        assert_eq!(connection.exchange(&Request::get("/readyz")).status, 200);
+    }
+    drop(held);
+}

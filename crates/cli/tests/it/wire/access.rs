@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Launch, Proxy, Request, Response, initialize};
+use crate::support::{Connection, Launch, Proxy, Request, Response, initialize, scrape::port};
 
 const METHODS: &str = "GET, POST, OPTIONS";
 const HEADERS: &str = "Content-Type, Authorization, Accept, Mcp-Session-Id, Mcp-Protocol-Version, \
@@ -132,6 +132,48 @@ fn further_headers_can_be_allowed() {
 /// What a page sends whose name was rebound to 127.0.0.1.
 fn rebound(request: Request) -> Request {
     request.header("Host", "evil.example:8080").header("Origin", "http://evil.example:8080")
+}
+
+/// A request that a browser sends for a page of another name, one header of it.
+const OF_A_PAGE: [(&str, &str); 4] = [
+    ("Origin", "null"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Referer", "http://evil.example:8080/"),
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64)"),
+];
+
+#[test]
+fn a_foreign_host_is_refused_if_a_browser_may_have_sent_it() {
+    let proxy = Proxy::of("echo");
+    for request in [Request::mcp(initialize("2025-11-25")), Request::get("/sse")] {
+        for (name, value) in OF_A_PAGE {
+            let request = request.clone().header("Host", "evil.example:8080").header(name, value);
+            assert_eq!(proxy.send(&request).status, 403, "{request:?}");
+        }
+    }
+    for (name, value) in OF_A_PAGE {
+        let request = Request::mcp(initialize("2025-11-25")).header(name, value);
+        assert_eq!(proxy.send(&request).status, 200, "the Host is meant: {request:?}");
+    }
+}
+
+#[test]
+fn the_operators_ports_are_for_the_names_that_are_meant() {
+    let foreign = |host: &str| Request::get("/metrics").header("Host", host);
+    let launch = || Launch::new("echo").flags(&["--metricsPort", "0"]);
+    let status =
+        |proxy: &Proxy, request: &Request| Connection::to(port(proxy)).exchange(request).status;
+    let proxy = launch().start();
+    assert_eq!(status(&proxy, &foreign("evil.example")), 403);
+    assert_eq!(status(&proxy, &Request::get("/livez").header("Host", "evil.example")), 403);
+    assert_eq!(status(&proxy, &foreign("localhost")), 200);
+    let proxy = launch().flags(&["--allowedHosts", "prometheus.example"]).start();
+    assert_eq!(status(&proxy, &foreign("prometheus.example:9090")), 200);
+    assert_eq!(status(&proxy, &foreign("evil.example")), 403);
+    let proxy = Launch::new("echo").flags(&["--metrics", "--apiKey", "secret"]).start();
+    let keyed = |host: &str| foreign(host).header("X-API-Key", "secret");
+    assert_eq!(proxy.send(&keyed("evil.example")).status, 403);
+    assert_eq!(proxy.send(&keyed("127.0.0.1")).status, 200);
 }
 
 /// Differs from mcp-proxy: there a rebound page is served.

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::routes::Routes;
+use super::{backlog::Backlog, routes::Routes};
 use crate::{
     downstream::http::session::Holdings,
     jsonrpc::escape,
@@ -36,6 +36,7 @@ pub(super) struct Admin {
     pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) routes: watch::Receiver<Arc<Routes>>,
     pub(super) connections: Arc<Seats>,
+    pub(super) backlog: Arc<Backlog>,
 }
 
 /// Whether a request asks for health; `/ping` only in the way the original answers it.
@@ -132,7 +133,7 @@ impl Admin {
             sessions: held.sessions as u64,
             sse_sessions: held.sse_sessions as u64,
             connections: self.connections.taken() as u64,
-            queued_for_clients: held.queued_bytes as u64,
+            queued_for_clients: self.backlog.total() as u64,
             queued_for_servers: servers.queued_bytes as u64,
             stored_events: held.events as u64,
             stored_bytes: held.event_bytes as u64,

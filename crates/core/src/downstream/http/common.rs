@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use tracing::{Level, Span};
 
-use super::{auth::Auth, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
+use super::{auth::Auth, backlog::Backlog, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
 use crate::{
     config::HttpConfig,
     host::Host,
@@ -27,6 +27,8 @@ pub(crate) struct Common {
     pub(super) metrics: Option<Arc<Metrics>>,
     /// One for each session of any mount.
     pub(super) seats: Arc<Seats>,
+    /// What waits for clients.
+    pub(super) backlog: Arc<Backlog>,
     /// Room for the bytes of messages that outlive their connections.
     pub(super) kept: Arc<Seats>,
     pub(super) body_limits: BodyLimits,
@@ -62,6 +64,7 @@ impl Common {
             host,
             metrics,
             seats: Seats::new(Some(config.max_sessions)),
+            backlog: Backlog::new(config.max_buffered),
             kept: Seats::new(Some(MAX_KEPT_BYTES)),
             body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },
             trace_context: config.trace_context,

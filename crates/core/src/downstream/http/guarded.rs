@@ -12,14 +12,15 @@ use std::{
     mem::MaybeUninit,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -27,6 +28,8 @@ use tokio::{
 };
 
 use super::{
+    backlog::{Backlog, Debt, Debtor},
+    head::{Head, Length},
     overload::HEAD_TOO_SLOW,
     response::{Response, ResponseBody},
 };
@@ -47,17 +50,96 @@ const LAST_PROBE: Duration = Duration::from_secs(15);
 const ROUTE_SILENCE: Duration = Duration::from_secs(2);
 
 /// What a connection is busy with; shared by its socket and its requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Phase(Arc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     now: AtomicU8,
     /// The client sends nothing any more.
     has_ended: AtomicBool,
+    /// What the head of the next request says of a length.
+    length: AtomicU8,
+    /// Bytes of answers that are on their way to the socket.
+    unsent: Mutex<Unsent>,
+    /// It is to end, because too much waits for its client.
+    is_shed: AtomicBool,
+    /// Whoever waits for the socket.
+    writer: AtomicWaker,
+}
+
+#[derive(Debug)]
+struct Unsent {
+    bytes: usize,
+    debt: Debt,
+}
+
+impl Debtor for State {
+    fn waiting(&self) -> usize {
+        self.unsent().bytes
+    }
+
+    fn shed(&self) {
+        self.unsent().debt.is_shed();
+        self.is_shed.store(true, Ordering::Release);
+        self.writer.wake();
+    }
+}
+
+impl State {
+    fn unsent(&self) -> MutexGuard<'_, Unsent> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Phase {
+    /// The phase of a new connection, whose answers are counted there.
+    pub(super) fn new(backlog: &Arc<Backlog>) -> Self {
+        Self(Arc::new(State {
+            now: AtomicU8::new(HEAD),
+            has_ended: AtomicBool::new(false),
+            length: AtomicU8::default(),
+            unsent: Mutex::new(Unsent { bytes: 0, debt: Debt::new(Arc::clone(backlog)) }),
+            is_shed: AtomicBool::new(false),
+            writer: AtomicWaker::new(),
+        }))
+    }
+
+    /// What the head of the request that begins says of a length.
+    pub(super) fn length(&self) -> Length {
+        Length::of(self.0.length.swap(Length::default() as u8, Ordering::Relaxed))
+    }
+
+    fn says(&self, length: Length) {
+        self.0.length.store(length as u8, Ordering::Relaxed);
+    }
+
+    /// A part of an answer is on its way.
+    fn sends(&self, bytes: usize) {
+        let mut unsent = self.0.unsent();
+        unsent.bytes += bytes;
+        let waiting = unsent.bytes;
+        let me = || {
+            let me: Weak<dyn Debtor> = Arc::<State>::downgrade(&self.0);
+            Some(me)
+        };
+        let over = unsent.debt.is(waiting, me);
+        drop(unsent);
+        if let Some(backlog) = over {
+            backlog.shed();
+        }
+    }
+
+    /// The socket has taken so much. Heads and the framing of bodies are not counted in.
+    fn sent(&self, bytes: usize) {
+        let mut unsent = self.0.unsent();
+        if unsent.bytes > 0 {
+            unsent.bytes = unsent.bytes.saturating_sub(bytes);
+            let waiting = unsent.bytes;
+            unsent.debt.is(waiting, || None);
+        }
+    }
+
     /// A head is complete; until the answer is sent nothing is timed here.
     pub(super) fn serve(&self) -> Served {
         self.set(SERVING);
@@ -157,6 +239,11 @@ impl Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            self.served.0.sends(bytes.len());
+        }
         match &self.body {
             ResponseBody::Other(_) if polled.is_ready() => {
                 self.probe = None;
@@ -196,6 +283,8 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// Between two requests.
     pub(crate) idle: Duration,
+    /// Until it takes more of an answer.
+    pub(crate) write: Option<Duration>,
 }
 
 /// See the module.
@@ -208,6 +297,10 @@ pub(super) struct Guarded<S> {
     metrics: Option<Arc<Metrics>>,
     /// What was read while a request was served.
     ahead: BytesMut,
+    /// The head that is arriving.
+    head: Head,
+    /// Runs while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 /// The time that is left for a phase.
@@ -224,18 +317,50 @@ impl<S> Guarded<S> {
         patience: Patience,
         metrics: Option<Arc<Metrics>>,
     ) -> Self {
-        Self { stream, phase, patience, clock: None, metrics, ahead: BytesMut::new() }
+        let (ahead, head) = (BytesMut::new(), Head::default());
+        Self { stream, phase, patience, clock: None, metrics, ahead, head, stall: None }
     }
 
     /// The first bytes of a request end the wait for it.
     fn begins(&mut self, received: usize) {
         if received > 0 && self.phase.now() == IDLE {
             self.phase.set(HEAD);
+            self.head = Head::default();
             if let Some(clock) = &mut self.clock {
                 // Whatever is timed next is timed anew.
                 clock.phase = SERVING;
             }
         }
+    }
+
+    /// Looks at what is given to hyper, if it is of a head.
+    fn look_at(&mut self, bytes: &[u8]) {
+        if self.phase.now() == HEAD
+            && let Some(length) = self.head.take(bytes)
+        {
+            self.phase.says(length);
+        }
+    }
+
+    /// The client takes nothing at the moment: ends the connection if that goes on for too long, or
+    /// if too much waits for too many.
+    fn poll_stall<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.phase.0.writer.register(context.waker());
+        if self.phase.0.is_shed.load(Ordering::Acquire) {
+            return Poll::Ready(Err(self.cut("too much waits for clients")));
+        }
+        let Some(limit) = self.patience.write else { return Poll::Pending };
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stall.as_mut().poll(context));
+        Poll::Ready(Err(self.cut("the client takes nothing")))
+    }
+
+    fn cut(&self, why: &'static str) -> io::Error {
+        if let Some(metrics) = &self.metrics {
+            metrics.cut_slow_reader();
+        }
+        tracing::warn!(why, "ending a connection whose client does not read");
+        io::Error::new(io::ErrorKind::TimedOut, why)
     }
 
     fn count_received(&self, received: usize) {
@@ -244,7 +369,11 @@ impl<S> Guarded<S> {
         }
     }
 
-    fn count_sent(&self, sent: usize) {
+    fn count_sent(&mut self, sent: usize) {
+        if sent > 0 {
+            self.stall = None;
+            self.phase.sent(sent);
+        }
         if let Some(metrics) = &self.metrics {
             metrics.sent(sent);
         }
@@ -318,9 +447,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         if !self.ahead.is_empty() {
             let count = self.ahead.len().min(buffer.remaining());
-            buffer.put_slice(&self.ahead[..count]);
-            self.ahead.advance(count);
+            let ahead = self.ahead.split_to(count);
+            buffer.put_slice(&ahead);
             self.begins(count);
+            self.look_at(&ahead);
             return Poll::Ready(Ok(()));
         }
         if self.phase.has_ended() {
@@ -333,6 +463,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
         }
         let received = buffer.filled().len() - before;
         self.begins(received);
+        self.look_at(buffer.filled().get(before..).unwrap_or_default());
         self.count_received(received);
         read
     }
@@ -344,7 +475,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let sent = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        let Poll::Ready(sent) = Pin::new(&mut self.stream).poll_write(context, bytes) else {
+            return self.poll_stall(context);
+        };
+        let sent = sent?;
         self.count_sent(sent);
         Poll::Ready(Ok(sent))
     }
@@ -354,7 +488,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         runs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, runs))?;
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, runs);
+        let Poll::Ready(sent) = written else { return self.poll_stall(context) };
+        let sent = sent?;
         self.count_sent(sent);
         Poll::Ready(Ok(sent))
     }
@@ -365,7 +501,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.look_ahead(context)?;
-        Pin::new(&mut self.stream).poll_flush(context)
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => self.poll_stall(context),
+            flushed @ Poll::Ready(_) => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,29 +1,60 @@
 //! The DNS-rebinding rule: a web page that was rebound to loopback is not served.
 //!
-//! Such a page sends its own name as `Host` and as `Origin`, and reaches the proxy over loopback.
-//! Pages from elsewhere are a matter of CORS, programs send no `Origin`.
+//! Such a page has a name that leads to this machine, and a browser sends that name as `Host`. On a
+//! port for the operator alone a foreign `Host` is enough to refuse a request. Elsewhere it has to
+//! look as if a browser had sent it, so that reverse proxies and tunnels on this machine are served.
+//! Pages from elsewhere, which send a `Host` of loopback, are a matter of CORS and of the key.
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Uri, header, uri::Authority};
+use http::{HeaderMap, HeaderName, Uri, header, uri::Authority};
 
 use crate::config::AllowedHosts;
 
-/// Whether a request that arrived over loopback comes from a rebound page.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Whether a request that arrived over loopback may come from a rebound page.
 pub(super) fn is_rebound(headers: &HeaderMap, allowed: &AllowedHosts) -> bool {
-    let AllowedHosts::Only(allowed) = allowed else { return false };
-    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    let (Some(host), Some(origin)) = (text(header::HOST), text(header::ORIGIN)) else {
-        return false;
-    };
-    let Ok(authority) = host.parse::<Authority>() else { return true };
-    let Some(origin) = origin.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned()) else {
-        return false;
+    foreign(headers, allowed).is_some_and(|host| may_be_of_a_page(headers, &host))
+}
+
+/// Whether a request that arrived over loopback has a `Host` that is not meant.
+pub(super) fn is_foreign(headers: &HeaderMap, allowed: &AllowedHosts) -> bool {
+    foreign(headers, allowed).is_some()
+}
+
+/// The foreign name in `Host`; empty if it cannot be read. Browsers always send one.
+fn foreign(headers: &HeaderMap, allowed: &AllowedHosts) -> Option<String> {
+    let AllowedHosts::Only(allowed) = allowed else { return None };
+    let host = headers.get(header::HOST)?;
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
+        return Some(String::new());
     };
     let name = authority.host();
-    origin.host().eq_ignore_ascii_case(name)
-        && !is_loopback(name)
-        && !allowed.iter().any(|host| host.eq_ignore_ascii_case(name))
+    let is_meant = is_loopback(name) || allowed.iter().any(|host| host.eq_ignore_ascii_case(name));
+    (!is_meant).then(|| name.to_owned())
+}
+
+/// Whether a browser may have sent this for a page of that name.
+fn may_be_of_a_page(headers: &HeaderMap, host: &str) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+    if origins.peek().is_some() {
+        return host.is_empty() || origins.any(|origin| is_of(origin.as_bytes(), host));
+    }
+    let agent = headers.get(header::USER_AGENT).map(|agent| agent.as_bytes());
+    headers.contains_key(SEC_FETCH_SITE)
+        || headers.contains_key(header::REFERER)
+        || agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"))
+}
+
+/// Whether an origin hides whose it is, or is that of the name.
+fn is_of(origin: &[u8], host: &str) -> bool {
+    if origin == b"null" {
+        return true;
+    }
+    let origin = Uri::try_from(origin).ok();
+    let authority = origin.as_ref().and_then(Uri::authority);
+    authority.is_some_and(|authority| authority.host().eq_ignore_ascii_case(host))
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -39,35 +70,53 @@ fn is_loopback(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn rebound(host: &str, origin: Option<&str>, allowed: &[&str]) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, origin.parse().unwrap());
-        }
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        pairs.collect()
+    }
+
+    fn rebound(pairs: &[(&'static str, &str)], allowed: &[&str]) -> bool {
         let allowed = allowed.iter().map(|&name| name.to_owned()).collect();
-        is_rebound(&headers, &AllowedHosts::Only(allowed))
+        is_rebound(&headers(pairs), &AllowedHosts::Only(allowed))
     }
 
     #[test]
-    fn only_a_foreign_host_that_is_its_own_origin_is_rebound() {
-        assert!(rebound("evil.example", Some("http://evil.example"), &[]));
-        assert!(rebound("evil.example:8080", Some("http://EVIL.example:8080"), &[]));
-        assert!(!rebound("evil.example", None, &[]));
-        assert!(!rebound("localhost:8080", Some("http://evil.example"), &[]));
-        assert!(!rebound("localhost:8080", Some("http://localhost:8080"), &[]));
-        assert!(!rebound("127.0.0.1:1", Some("http://127.0.0.1:1"), &[]));
-        assert!(!rebound("[::1]:1", Some("http://[::1]:1"), &[]));
-        assert!(!rebound("mcp.localhost", Some("http://mcp.localhost"), &[]));
-        assert!(!rebound("good.example", Some("https://good.example"), &["good.example"]));
-        assert!(!rebound("evil.example", Some("null"), &[]));
+    fn a_foreign_host_is_rebound_if_a_browser_may_have_sent_it() {
+        let evil = |name: &'static str, value: &str| {
+            rebound(&[("host", "evil.example:8080"), (name, value)], &[])
+        };
+        assert!(evil("origin", "http://EVIL.example:8080"));
+        assert!(evil("origin", "null"));
+        assert!(evil("sec-fetch-site", "none"));
+        assert!(evil("referer", "http://evil.example:8080/"));
+        assert!(evil("user-agent", "Mozilla/5.0"));
+        assert!(!evil("user-agent", "curl/8 (not Mozilla/5.0)"));
+        assert!(!evil("accept", "*/*"));
+        let elsewhere = [
+            ("host", "evil.example"),
+            ("origin", "https://app.example"),
+            ("sec-fetch-site", "cross-site"),
+            ("user-agent", "Mozilla/5.0"),
+        ];
+        assert!(!rebound(&elsewhere, &[]), "another origin is a matter of CORS");
+        assert!(!rebound(&[("host", "good.example"), ("origin", "null")], &["good.example"]));
+        for host in ["localhost:8080", "127.0.0.1:1", "[::1]:1", "mcp.localhost", "localhost."] {
+            assert!(!rebound(&[("host", host), ("origin", "null")], &[]), "{host}");
+        }
+        assert!(!rebound(&[("origin", "null")], &[]));
     }
 
     #[test]
-    fn the_check_can_be_switched_off() {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, "evil.example".parse().unwrap());
-        headers.insert(header::ORIGIN, "http://evil.example".parse().unwrap());
-        assert!(!is_rebound(&headers, &AllowedHosts::Any));
+    fn for_the_operator_the_host_alone_decides() {
+        let foreign = |pairs: &[(&'static str, &str)], allowed: &AllowedHosts| {
+            is_foreign(&headers(pairs), allowed)
+        };
+        assert!(foreign(&[("host", "evil.example")], &AllowedHosts::default()));
+        assert!(foreign(&[("host", "a b")], &AllowedHosts::default()));
+        assert!(!foreign(&[("host", "localhost:9090")], &AllowedHosts::default()));
+        assert!(!foreign(&[], &AllowedHosts::default()));
+        assert!(!foreign(&[("host", "evil.example")], &AllowedHosts::Any));
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, header::TRANSFER_ENCODING};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     custom_route::Aborted,
     guarded::{Guarded, Patience, Phase},
+    head::{Length, MAX_HEAD},
     header::PROTOCOL_VERSION,
     overload::{MAX_REFUSALS, refuse},
     port::Port,
@@ -89,8 +90,9 @@ impl Listener {
         port: Arc<Port>,
     ) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        let Patience { head, idle } = limits.patience;
-        let patience = Patience { head: head.max(MIN_PATIENCE), idle: idle.max(MIN_PATIENCE) };
+        let Patience { head, idle, write } = limits.patience;
+        let (head, idle) = (head.max(MIN_PATIENCE), idle.max(MIN_PATIENCE));
+        let patience = Patience { head, idle, write };
         let acceptor = Acceptor {
             socket: TcpListener::from_std(socket)?,
             tls,
@@ -280,11 +282,15 @@ struct Connection {
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (port, from) = (self.port, self.from);
-        let phase = Phase::default();
+        let phase = Phase::new(&port.common.backlog);
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
         let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
+            let length = phase.length();
+            if length == Length::OfTooMuch || request.headers().contains_key(TRANSFER_ENCODING) {
+                request.extensions_mut().insert(length);
+            }
             if names_modern(request.headers()) {
                 request.extensions_mut().insert(phase.clone());
             }
@@ -293,6 +299,9 @@ impl Connection {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .half_close(true)
+            // Whoever sends a longer head is not read any further; what was read of it already is
+            // looked at there, too. As much may wait for the socket.
+            .max_buf_size(MAX_HEAD)
             .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);

@@ -1,6 +1,15 @@
 //! A port of its own for health and metrics, apart from the clients.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body, response::Response};
 use http::{Request, StatusCode};
@@ -8,15 +17,14 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
+    task::{AbortHandle, JoinHandle, JoinSet},
 };
 use tower::ServiceExt;
 
-use super::{host::is_rebound, listener::listen};
+use super::{head::MAX_HEAD, host::is_foreign, listener::listen};
 use crate::{
     config::{AllowedHosts, MetricsListenerConfig},
     error::Error,
-    runtime::seats::{Seat, Seats},
     runtime::task,
 };
 
@@ -35,8 +43,12 @@ pub(crate) struct MetricsPort {
 }
 
 impl MetricsPort {
-    /// Opens the port and serves these routes on it.
-    pub(crate) fn open(config: &MetricsListenerConfig, routes: Router) -> Result<Self, Error> {
+    /// Opens the port and serves these routes on it, over loopback under these names only.
+    pub(crate) fn open(
+        config: &MetricsListenerConfig,
+        routes: Router,
+        allowed: AllowedHosts,
+    ) -> Result<Self, Error> {
         let failed = |source| Error::Listen {
             host: config.host.clone(),
             port: config.port,
@@ -46,7 +58,8 @@ impl MetricsPort {
         let socket = listen(&config.host, config.port).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let socket = TcpListener::from_std(socket).map_err(failed)?;
-        Ok(Self { address, accepting: task::spawn(accept(socket, routes)) })
+        let service = Arc::new(Service { routes, allowed });
+        Ok(Self { address, accepting: task::spawn(accept(socket, service)) })
     }
 
     /// The address that is listened on.
@@ -61,11 +74,24 @@ impl Drop for MetricsPort {
     }
 }
 
+/// What is served, and under which names.
+struct Service {
+    routes: Router,
+    allowed: AllowedHosts,
+}
+
+/// A connection that can be ended to make room for another.
+struct Guest {
+    task: AbortHandle,
+    /// A request of it is being answered.
+    is_busy: Arc<AtomicBool>,
+}
+
 /// Serves until it is dropped; its connections end with it.
 #[expect(clippy::infinite_loop, reason = "ends with the task")]
-async fn accept(socket: TcpListener, routes: Router) {
-    let seats: Arc<Seats> = Seats::new(Some(MAX_CONNECTIONS));
+async fn accept(socket: TcpListener, service: Arc<Service>) {
     let mut connections = JoinSet::new();
+    let mut guests: VecDeque<Guest> = VecDeque::new();
     loop {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
@@ -76,37 +102,58 @@ async fn accept(socket: TcpListener, routes: Router) {
             }
         };
         while connections.try_join_next().is_some() {}
-        if let Some(seat) = seats.take(1) {
-            let loopback = peer.ip().to_canonical().is_loopback();
-            connections.spawn(serve(stream, routes.clone(), loopback, seat));
+        guests.retain(|guest| !guest.task.is_finished());
+        if guests.len() >= MAX_CONNECTIONS && !make_room(&mut guests) {
+            continue;
         }
+        let loopback = peer.ip().to_canonical().is_loopback();
+        let is_busy = Arc::new(AtomicBool::new(false));
+        let serving = serve(stream, Arc::clone(&service), loopback, Arc::clone(&is_busy));
+        guests.push_back(Guest { task: connections.spawn(serving), is_busy });
     }
 }
 
-async fn serve(stream: TcpStream, routes: Router, loopback: bool, _seat: Seat) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(answer(request, routes, loopback).await) }
+/// Ends the connection that has been there the longest and is not being answered, so that whoever
+/// holds connections open does not keep health from being asked for.
+fn make_room(guests: &mut VecDeque<Guest>) -> bool {
+    let idle = guests.iter().position(|guest| !guest.is_busy.load(Ordering::Relaxed));
+    let Some(guest) = idle.and_then(|at| guests.remove(at)) else { return false };
+    guest.task.abort();
+    true
+}
+
+async fn serve(stream: TcpStream, service: Arc<Service>, loopback: bool, is_busy: Arc<AtomicBool>) {
+    let answering = service_fn(move |request: Request<Incoming>| {
+        let (service, is_busy) = (Arc::clone(&service), Arc::clone(&is_busy));
+        async move {
+            is_busy.store(true, Ordering::Relaxed);
+            let answer = service.answer(request, loopback).await;
+            is_busy.store(false, Ordering::Relaxed);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), answering)
         .await;
     if let Err(error) = served {
         tracing::debug!(%error, "a connection for the metrics ended early");
     }
 }
 
-/// No web page may read the metrics over loopback, whatever name it gives that.
-async fn answer(request: Request<Incoming>, routes: Router, loopback: bool) -> Response {
-    if loopback && is_rebound(request.headers(), &AllowedHosts::default()) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        return response;
-    }
-    match routes.oneshot(request.map(Body::new)).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+impl Service {
+    /// No web page may read the metrics over loopback: under a name that is not meant nobody may.
+    async fn answer(&self, request: Request<Incoming>, loopback: bool) -> Response {
+        if loopback && is_foreign(request.headers(), &self.allowed) {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            return response;
+        }
+        match self.routes.clone().oneshot(request.map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod admin;
 mod auth;
+mod backlog;
 mod body;
 mod challenge;
 mod charset;
@@ -13,6 +14,7 @@ mod denial;
 mod events;
 mod gate;
 mod guarded;
+mod head;
 mod header;
 mod held;
 mod host;

@@ -105,7 +105,7 @@ impl Mount {
         backend: Arc<dyn Backend>,
         common: Arc<Common>,
     ) -> Arc<Self> {
-        let registry = Arc::<Registry>::default();
+        let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog)));
         let timeout = config.session_idle_timeout;
         let reaper = timeout.map(|timeout| task::spawn(reap(Arc::clone(&registry), timeout)));
         let stored_outside = common.host.as_ref().is_some_and(|host| host.stores_events());

@@ -65,16 +65,20 @@ impl Port {
     /// A port that serves nothing but health yet.
     pub(crate) fn new(config: &HttpConfig, behind: Behind) -> Self {
         let routes = watch::Sender::default();
+        let well_known = behind.bearer.clone().and_then(|bearer| well_known(bearer, &routes));
+        let metrics = behind.metrics.clone();
+        let common = Arc::new(Common::new(config, behind.host, metrics, behind.bearer));
         let admin = Admin {
             readiness: behind.readiness,
-            metrics: behind.metrics.clone(),
+            metrics: behind.metrics,
             routes: routes.subscribe(),
             connections: behind.connections,
+            backlog: Arc::clone(&common.backlog),
         };
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
-            well_known: behind.bearer.clone().and_then(|bearer| well_known(bearer, &routes)),
-            common: Arc::new(Common::new(config, behind.host, behind.metrics, behind.bearer)),
+            well_known,
+            common,
             routes,
             admin: admin::routes(admin),
             shows_metrics: behind.shows_metrics,

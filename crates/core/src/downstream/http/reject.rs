@@ -5,13 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
-use super::response::{Response, bare_text, json, plain_text};
+use super::response::{Response, bare_text, empty, json, plain_text};
 use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH, MAX_ID};
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     AlreadyInitialized,
+    /// Two readers may read two requests.
+    BadFraming,
     BadTarget,
     BatchTooLong,
     BodyTooLarge {
@@ -21,6 +23,7 @@ pub(super) enum Rejection {
         limit: Duration,
     },
     ForeignHost,
+    HeadTooLarge,
     InitializeInBatch,
     InvalidEventId,
     InvalidMessage,
@@ -53,11 +56,13 @@ impl Rejection {
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::AlreadyInitialized => "already_initialized",
+            Self::BadFraming => "bad_framing",
             Self::BadTarget => "bad_target",
             Self::BatchTooLong => "batch_too_long",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTooSlow { .. } => "body_too_slow",
             Self::ForeignHost => "foreign_host",
+            Self::HeadTooLarge => "head_too_large",
             Self::InitializeInBatch => "initialize_in_batch",
             Self::InvalidEventId => "invalid_event_id",
             Self::InvalidMessage | Self::LongId | Self::NoMessage => "invalid_message",
@@ -78,6 +83,8 @@ impl Rejection {
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::BadTarget => bare_text(StatusCode::BAD_REQUEST, "Bad Request"),
+            Self::BadFraming => closing(bare_text(StatusCode::BAD_REQUEST, "Bad Request")),
+            Self::HeadTooLarge => closing(empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
             Self::MethodNotAllowed(allowed) => {
                 let mut response = bare_text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
                 response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -179,12 +186,21 @@ impl Rejection {
             Self::UnsupportedVersion { version, served } => format!(
                 "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
             ),
-            Self::BadTarget
+            Self::BadFraming
+            | Self::BadTarget
+            | Self::HeadTooLarge
             | Self::MethodNotAllowed(_)
             | Self::NotFound(_)
             | Self::NoSessionId(_) => String::new(),
         }
     }
+}
+
+/// The last answer on its connection.
+fn closing(mut response: Response) -> Response {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 /// A JSON-RPC error as an HTTP answer; without a readable request its id is null.

@@ -13,7 +13,8 @@ use tower::ServiceExt;
 use super::{
     admin, body,
     custom_route::Aborted,
-    host::is_rebound,
+    head::Length,
+    host::{is_foreign, is_rebound},
     mount::Mount,
     port::Port,
     reject::Rejection,
@@ -221,9 +222,11 @@ impl Port {
     }
 
     async fn route(&self, request: Request<Incoming>, from: Origin) -> Result<Response, End> {
-        // RFC 9112, 3.2: whoever is in front may have decided by the other one.
-        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
-            return Err(Rejection::BadTarget.into());
+        if request.extensions().get() == Some(&Length::OfTooMuch) {
+            return Err(Rejection::HeadTooLarge.into());
+        }
+        if is_read_in_two_ways(&request) {
+            return Err(Rejection::BadFraming.into());
         }
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
@@ -234,7 +237,10 @@ impl Port {
             return Ok(self.administer(request.map(Body::new)).await);
         }
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
-        if from.is_loopback() && is_rebound(request.headers(), &self.allowed_hosts) {
+        let is_for_operator =
+            self.shows_metrics && admin::is_metrics(request.method(), request.uri());
+        let is_refused = if is_for_operator { is_foreign } else { is_rebound };
+        if from.is_loopback() && is_refused(request.headers(), &self.allowed_hosts) {
             return Err(Rejection::ForeignHost.into());
         }
         let caller = self.caller(&request, from);
@@ -370,6 +376,21 @@ impl Found<'_> {
 
 fn not_found(routes: &Routes) -> End {
     Rejection::NotFound(routes.listed()).into()
+}
+
+/// Whether whoever is in front may have read this head in another way: by another host (RFC 9112,
+/// 3.2), or with another end of the body (6.3).
+fn is_read_in_two_ways(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return true;
+    }
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return false };
+    let length = request.extensions().get::<Length>();
+    !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        || codings.next().is_some()
+        || length.is_some_and(|length| *length != Length::None)
 }
 
 /// The head of a request that was kept.

@@ -128,7 +128,8 @@ impl Mount {
         };
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let id = Uuid::new_v4();
-        let (stream, reading) = Stream::standalone(None).owned_by(id).attached();
+        let stream = Stream::standalone(None).owned_by(id).counted_in(&self.common.backlog);
+        let (stream, reading) = stream.attached();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
         let (sessions, ended) = (Arc::downgrade(&self.sse), Arc::downgrade(&stream));
         let hang_up = move || {

@@ -18,6 +18,7 @@ use super::{EventStore, Reading, Stream, Unresumed};
 use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
+    downstream::http::backlog::Backlog,
     identity::Identity,
     jsonrpc::{Frame, Pieces},
     relay::Connection,
@@ -46,6 +47,7 @@ pub(crate) enum Events {
 #[derive(Debug)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<Uuid, Known>>,
+    backlog: Arc<Backlog>,
     epoch: Instant,
 }
 
@@ -80,11 +82,16 @@ impl Sum for Holdings {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { sessions: Mutex::default(), epoch: Instant::now() }
+        Self::counted_in(Arc::default())
     }
 }
 
 impl Registry {
+    /// No sessions; what waits for their clients is counted there.
+    pub(crate) fn counted_in(backlog: Arc<Backlog>) -> Self {
+        Self { sessions: Mutex::default(), backlog, epoch: Instant::now() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +103,8 @@ impl Registry {
         events: Events,
         max_in_flight: Option<usize>,
     ) -> Arc<Session> {
-        Arc::new(Session::new(owner, events, max_in_flight, self.epoch))
+        let backlog = Arc::clone(&self.backlog);
+        Arc::new(Session::new(owner, events, max_in_flight, (self.epoch, backlog)))
     }
 
     /// Makes the session known under its id; its seat is free again when it is removed.
@@ -188,6 +196,7 @@ pub(crate) struct Session {
     calls: Arc<Seats>,
     store: Option<Arc<Mutex<EventStore>>>,
     stored_outside: bool,
+    backlog: Arc<Backlog>,
     standalone: Arc<Stream>,
     /// Nothing once it is closed.
     streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
@@ -202,7 +211,12 @@ const DOUBT: Duration = Duration::from_mins(1);
 pub(crate) const STANDALONE: u64 = 0;
 
 impl Session {
-    fn new(owner: Identity, events: Events, max_in_flight: Option<usize>, epoch: Instant) -> Self {
+    fn new(
+        owner: Identity,
+        events: Events,
+        max_in_flight: Option<usize>,
+        (epoch, backlog): (Instant, Arc<Backlog>),
+    ) -> Self {
         let store = match events {
             Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
             Events::Forgotten | Events::StoredOutside => None,
@@ -210,6 +224,7 @@ impl Session {
         let stored_outside = matches!(events, Events::StoredOutside);
         let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
         let id = Uuid::new_v4();
+        let standalone = Stream::standalone(numbering).owned_by(id).counted_in(&backlog);
         Self {
             id,
             owner,
@@ -222,7 +237,8 @@ impl Session {
             calls: Seats::bearing(max_in_flight, MAX_CALL_BYTES),
             store,
             stored_outside,
-            standalone: Arc::new(Stream::standalone(numbering).owned_by(id)),
+            standalone: Arc::new(standalone),
+            backlog,
             streams: Mutex::new(Some(HashMap::new())),
             in_doubt: AtomicBool::new(false),
         }
@@ -278,7 +294,8 @@ impl Session {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
         let numbering = numbering.filter(|_| stream.is_event_stream());
-        let (stream, reading) = stream.in_session(self, number, numbering).attached();
+        let stream = stream.in_session(self, number, numbering).counted_in(&self.backlog);
+        let (stream, reading) = stream.attached();
         self.streams().as_mut()?.insert(number, Arc::clone(&stream));
         Some((stream, reading))
     }
@@ -312,7 +329,8 @@ impl Session {
         if has_ended && missed.is_empty() {
             return Err(Unresumed::Over);
         }
-        let stream = running.unwrap_or_else(|| Arc::new(Stream::standalone(None)));
+        let stream =
+            running.unwrap_or_else(|| Arc::new(Stream::standalone(None).counted_in(&self.backlog)));
         let reading = stream.attach_anew();
         for (id, message) in missed {
             stream.push_stored(id, message);
@@ -333,7 +351,7 @@ impl Session {
     /// A stand-in for a stream that has ended: replays and ends.
     fn finished_stream(&self, last: EventId) -> Option<Arc<Stream>> {
         let numbering = Numbering::new(last.stream, self.store.as_ref()?);
-        let stream = Stream::standalone(Some(numbering));
+        let stream = Stream::standalone(Some(numbering)).counted_in(&self.backlog);
         stream.end();
         Some(Arc::new(stream))
     }

@@ -4,6 +4,7 @@ use std::task::{Context, Waker};
 
 use super::Encoding;
 use crate::{
+    downstream::http::backlog::Debt,
     jsonrpc::{Assembly, Pieces},
     relay::Outgoing,
 };
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) unseen: usize,
     /// The code of the error that was the answer.
     pub(super) error: Option<i64>,
+    /// What its queue is counted with.
+    pub(super) debt: Option<Debt>,
 }
 
 /// Who reads.
@@ -114,10 +117,15 @@ impl State {
             return true;
         }
         tracing::warn!(queued = self.queue.len(), "closing a stream whose client reads too slowly");
+        self.cut();
+        false
+    }
+
+    /// Gives up what is queued, and its reader.
+    pub(super) fn cut(&mut self) {
         self.drop_queue();
         self.wake();
         self.reader = Reader::Cut;
-        false
     }
 
     pub(super) fn wake(&mut self) {

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, Weak},
+    sync::{Arc, OnceLock, PoisonError, Weak},
     task::{Context, Poll},
 };
 
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     codec::event_stream,
+    downstream::http::backlog::{Backlog, Debt, Debtor},
     jsonrpc::{Assembly, Frame, Kind, Pieces},
     relay::{Outgoing, RESUME_BELOW, Sink},
     runtime::lock::{Mutex, MutexGuard},
@@ -56,6 +57,8 @@ pub(crate) struct Stream {
     owner: Option<Uuid>,
     /// Some of a large backlog was read, or nobody reads any more.
     drained: Notify,
+    /// Itself, once it has a reader and is counted.
+    me: OnceLock<Weak<Self>>,
     state: Mutex<State>,
 }
 
@@ -81,6 +84,7 @@ impl Stream {
             place: None,
             owner: None,
             drained: Notify::new(),
+            me: OnceLock::new(),
             state: Mutex::new(State {
                 encoding,
                 queue: Pieces::default(),
@@ -93,6 +97,7 @@ impl Stream {
                 is_delivered: false,
                 unseen: 0,
                 error: None,
+                debt: None,
             }),
         }
     }
@@ -122,6 +127,29 @@ impl Stream {
     /// Names the session whose client reads it.
     pub(crate) fn owned_by(self, session: Uuid) -> Self {
         Self { owner: Some(session), ..self }
+    }
+
+    /// Counts what waits in it there, too.
+    pub(crate) fn counted_in(self, backlog: &Arc<Backlog>) -> Self {
+        self.lock().debt = Some(Debt::new(Arc::clone(backlog)));
+        self
+    }
+
+    /// Counts what is queued now; what to shed with, once the stream is unlocked, if it is too much.
+    fn count(&self, state: &mut State) -> Option<Arc<Backlog>> {
+        let waiting = state.queue.len();
+        let me = || {
+            let me: Weak<dyn Debtor> = Weak::<Self>::clone(self.me.get()?);
+            Some(me)
+        };
+        state.debt.as_mut()?.is(waiting, me)
+    }
+
+    /// Lets whoever sheds find it.
+    fn introduce(self: &Arc<Self>, state: &State) {
+        if state.debt.is_some() {
+            self.me.get_or_init(|| Arc::downgrade(self));
+        }
     }
 
     /// Bytes waiting for the reader.
@@ -176,6 +204,7 @@ impl Stream {
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.lock();
         state.queue.push_slice(bytes);
+        self.count(&mut state);
         state.wake();
     }
 
@@ -204,6 +233,8 @@ impl Stream {
     }
 
     fn admit(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Reading {
+        self.introduce(&state);
+        self.count(&mut state);
         let turn = state.begin_turn();
         self.drained.notify_waiters();
         Reading::new(self, turn)
@@ -217,7 +248,10 @@ impl Stream {
     /// A stream with its reader.
     pub(crate) fn attached(self) -> (Arc<Self>, Reading) {
         let stream = Arc::new(self);
-        let turn = stream.lock().begin_turn();
+        let mut state = stream.lock();
+        stream.introduce(&state);
+        let turn = state.begin_turn();
+        drop(state);
         let reading = Reading::new(&stream, turn);
         (stream, reading)
     }
@@ -250,6 +284,7 @@ impl Stream {
             return;
         }
         state.drop_queue();
+        self.count(&mut state);
         state.reader = Reader::Absent;
         state.is_read = false;
         self.drained.notify_waiters();
@@ -285,6 +320,7 @@ impl Stream {
         state.is_read = true;
         let is_large = state.queue.len() > RESUME_BELOW;
         if let Some(bytes) = state.queue.pop() {
+            self.count(&mut state);
             if is_large {
                 self.drained.notify_waiters();
             }
@@ -330,7 +366,9 @@ impl Stream {
             return None;
         }
         state.is_delivered = true;
-        Some(state.queue.drain())
+        let whole = state.queue.drain();
+        self.count(&mut state);
+        Some(whole)
     }
 
     fn leave_session(&self) {
@@ -366,7 +404,11 @@ impl Stream {
             self.drained.notify_waiters();
         }
         let absent = matches!(state.reader, Reader::Absent);
+        let over = self.count(&mut state);
         drop(state);
+        if let Some(backlog) = over {
+            backlog.shed();
+        }
         if finished && absent {
             self.leave_session();
         }
@@ -385,6 +427,7 @@ impl Stream {
         let mut state = self.lock();
         let outgoing = Outgoing::new(source, &[], false).stored_as(Some(event_id));
         self.push_event(&mut state, &outgoing);
+        self.count(&mut state);
         state.wake();
     }
 
@@ -416,6 +459,23 @@ impl Stream {
                 state.unseen = state.unseen.saturating_add(frame.len());
             }
         });
+    }
+}
+
+impl Debtor for Stream {
+    fn waiting(&self) -> usize {
+        self.queued_bytes()
+    }
+
+    fn shed(&self) {
+        let mut state = self.lock();
+        if matches!(state.reader, Reader::Present(_)) {
+            state.cut();
+        }
+        if let Some(debt) = &mut state.debt {
+            debt.is_shed();
+        }
+        self.drained.notify_waiters();
     }
 }
 

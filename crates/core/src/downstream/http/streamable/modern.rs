@@ -137,7 +137,8 @@ impl Mount {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
-        let (stream, reading) = Stream::new(encoding, 1).attached();
+        let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
+        let (stream, reading) = stream.attached();
         let reply = self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;

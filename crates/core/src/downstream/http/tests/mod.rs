@@ -71,7 +71,8 @@ impl World {
         };
         let port = Arc::new(Port::new(&config, behind));
         let long = Duration::from_mins(1);
-        let limits = Limits { patience: Patience { head: long, idle: long }, connections };
+        let limits =
+            Limits { patience: Patience { head: long, idle: long, write: None }, connections };
         let socket = Listener::bind("127.0.0.1", 0).unwrap();
         let listener = Listener::start(socket, None, limits, Arc::clone(&port)).unwrap();
         Self { port, listener, config }

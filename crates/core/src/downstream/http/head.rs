@@ -1,0 +1,142 @@
+//! What is lost of a request head when it is parsed: that a length stood beside a coding.
+//!
+//! hyper reads such a request by its coding and forgets the length (RFC 9112, 6.3, allows that). A
+//! proxy in front may have read it by the length. So heads are looked at on their way to hyper.
+
+use memchr::memchr;
+
+const LENGTH: &[u8] = b"content-length";
+const VERSIONS: [&[u8]; 2] = [b"HTTP/1.1", b"HTTP/1.0"];
+/// What is kept of a line, from its beginning and from its end.
+const KEPT: usize = 16;
+
+/// Most bytes of a head.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+
+/// What a head says of a length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Length {
+    /// Nobody knows: it was not seen from its beginning.
+    #[default]
+    Unseen,
+    None,
+    Given,
+    /// Whatever it says, it is too long itself.
+    OfTooMuch,
+}
+
+impl Length {
+    /// The one that was made a number by `as u8`.
+    pub(super) fn of(number: u8) -> Self {
+        let all = [Self::Unseen, Self::None, Self::Given, Self::OfTooMuch];
+        all.get(usize::from(number)).copied().unwrap_or_default()
+    }
+}
+
+/// A head as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// The beginning of the line, without more than is compared.
+    start: Vec<u8>,
+    /// The end of the first line.
+    end: Vec<u8>,
+    size: usize,
+    is_begun: bool,
+    is_request: bool,
+    has_length: bool,
+    is_over: bool,
+}
+
+impl Head {
+    /// Takes what has come; what the head says once it is whole.
+    pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<Length> {
+        while !self.is_over {
+            let Some(at) = memchr(b'\n', bytes) else {
+                self.extend(bytes);
+                return None;
+            };
+            let (line, rest) = bytes.split_at(at);
+            self.extend(line);
+            self.end_line();
+            bytes = rest.get(1..).unwrap_or_default();
+            if self.is_over {
+                return Some(self.said());
+            }
+        }
+        None
+    }
+
+    fn said(&self) -> Length {
+        match (self.is_request, self.has_length) {
+            _ if self.size > MAX_HEAD => Length::OfTooMuch,
+            (false, _) => Length::Unseen,
+            (true, false) => Length::None,
+            (true, true) => Length::Given,
+        }
+    }
+
+    fn extend(&mut self, part: &[u8]) {
+        self.size += part.len();
+        let room = KEPT - self.start.len();
+        self.start.extend_from_slice(part.get(..room).unwrap_or(part));
+        if !self.is_begun {
+            let last = part.len().saturating_sub(KEPT);
+            self.end.extend_from_slice(part.get(last..).unwrap_or_default());
+            let old = self.end.len().saturating_sub(KEPT);
+            self.end.drain(..old);
+        }
+    }
+
+    fn end_line(&mut self) {
+        self.size += 1;
+        let is_empty = matches!(&self.start[..], b"" | b"\r");
+        if !self.is_begun {
+            // Empty lines in front are passed over.
+            self.is_begun = !is_empty;
+            let version = self.end.strip_suffix(b"\r").unwrap_or(&self.end);
+            self.is_request = VERSIONS.iter().any(|known| version.ends_with(known));
+        } else if is_empty {
+            self.is_over = true;
+        } else if let Some((name, rest)) = self.start.split_at_checked(LENGTH.len()) {
+            let ends = matches!(rest.first(), Some(b':' | b' ' | b'\t'));
+            self.has_length |= ends && name.eq_ignore_ascii_case(LENGTH);
+        }
+        self.start.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str, step: usize) -> Option<Length> {
+        let mut head = Head::default();
+        text.as_bytes().chunks(step).find_map(|part| head.take(part))
+    }
+
+    #[test]
+    fn a_length_is_found_however_a_head_arrives() {
+        let chunked = "Transfer-Encoding: chunked\r\n";
+        for (text, expected) in [
+            (format!("POST / HTTP/1.1\r\ncontent-LENGTH: 4\r\n{chunked}\r\n"), Length::Given),
+            (format!("\r\n\nPOST / HTTP/1.1\n{chunked}Content-Length:4\n\n"), Length::Given),
+            (format!("POST / HTTP/1.1\r\n{chunked}\r\n"), Length::None),
+            (format!("POST / HTTP/1.0\r\nX: Content-Length: 4\r\n{chunked}\r\n"), Length::None),
+            (format!("POST / HTTP/1.1\r\nContent-Lengths: 4\r\n{chunked}\r\n"), Length::None),
+            (format!("ngth: 4\r\n{chunked}\r\n"), Length::Unseen),
+        ] {
+            for step in 1..text.len() + 1 {
+                assert_eq!(said(&text, step), Some(expected), "{step} {text}");
+            }
+            assert_eq!(said(text.trim_end(), 7), None, "it is not whole");
+        }
+    }
+
+    #[test]
+    fn nothing_behind_a_head_is_taken_for_it() {
+        let text = "POST / HTTP/1.1\r\nA: b\r\n\r\nContent-Length: 4\r\n\r\n";
+        for step in 1..text.len() + 1 {
+            assert_eq!(said(text, step), Some(Length::None), "{step}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+"use strict";
+// Options as they were given: each is read once, by its name, whether the object has it itself, inherits it
+// or computes it. What is checked is what is used.
+
+const each = (...names) => Object.fromEntries(names.map((name) => [name, true]));
+
+/** An object whose members are all meant. */
+const MAP = Symbol("map");
+/** An object with a life of its own. */
+const OBJECT = Symbol("object");
+
+const CHALLENGE = each("error", "error_description", "error_uri", "realm", "scope");
+const OAUTH = { ...CHALLENGE, protectedResource: each("resource") };
+const AUTHENTICATION = { apiKey: true, oauth: OAUTH };
+
+const UPSTREAM = {
+  ...each("args", "childIdleTimeout", "command", "connectionTimeout", "cwd", "guard", "inheritEnv", "isolation"),
+  ...each("listenEarly", "maxChildren", "maxLineSize", "maxRequestTime", "maxRestarts", "pingInterval", "pingTimeout"),
+  ...each("prewarm", "requestTimeout", "restart", "restartWait", "shell", "upstreamProtocol"),
+  env: MAP,
+};
+
+const HTTP_SERVER = {
+  ...AUTHENTICATION,
+  ...each("allowedHosts", "authenticate", "createServer", "enableJsonResponse", "eventStoreMaxEvents"),
+  ...each("gracefulShutdownTimeout", "host", "keepAliveTimeout", "maxBodySize", "maxBuffered", "modern"),
+  ...each("normalizeCharset", "onClose", "onConnect", "onListenSubscriptions", "onUnhandledRequest", "port"),
+  ...each("sessionIdleTimeout", "sseEndpoint", "sslCa", "sslCert", "sslKey", "stateless", "streamEndpoint"),
+  ...each("writeTimeout"),
+  cors: each("allowedHeaders", "credentials", "exposedHeaders", "maxAge", "methods", "origin"),
+  eventStore: OBJECT,
+  tunnel: each("host", "subdomain"),
+  upstream: UPSTREAM,
+};
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What is given of `known`; a function is called on the object that it comes from. */
+const taken = (given, known) => {
+  if (!isObject(given)) return given;
+  const options = {};
+  for (const [name, part] of Object.entries(known)) {
+    const value = given[name];
+    if (typeof value === "function") options[name] = value.bind(given);
+    else if (typeof part === "object" && isObject(value)) options[name] = taken(value, part);
+    else if (part === MAP && isObject(value)) options[name] = { ...value };
+    else if (value !== undefined) options[name] = value;
+  }
+  return options;
+};
+
+const numberInWords = (value) => {
+  if (Number.isFinite(value)) return value;
+  return { $: value > 0 ? "Infinity" : "NaN" };
+};
+
+/** What was taken as JSON can say it, in the words of options/given.rs. */
+const inWords = (value, part) => {
+  if (value === null || value === undefined) return value;
+  if (typeof value === "number") return numberInWords(value);
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value !== "object") return { $: typeof value };
+  if (Array.isArray(value)) return value.map((item) => inWords(item) ?? null);
+  if (typeof part !== "object" && part !== MAP) return { $: "object" };
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([name, member]) => [name, inWords(member, part[name])]));
+};
+
+module.exports = { AUTHENTICATION, HTTP_SERVER, OAUTH, inWords, taken };
