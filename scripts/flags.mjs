@@ -1,4 +1,5 @@
-// The tables of flags in docs/flags.md, made from `mcp-proxy --help`. Run after a flag has changed:
+// The tables of flags in docs/flags.md, made from `mcp-proxy --help`, and docs/config.schema.json, made
+// from `mcp-proxy --configSchema`. Run after a flag has changed:
 //
 //   cargo build && node scripts/flags.mjs
 import { execFileSync } from "node:child_process";
@@ -21,7 +22,7 @@ export const help = () => {
 
 /** The name, text, choices and default of a flag's line; `undefined` for any other line. */
 const flagOf = (line) => {
-  const found = /^(?: {6}| {2}-\w, )--(?<name>\w+)(?<value> <\S+>)?\s+(?<rest>.*)$/.exec(line)?.groups;
+  const found = /^(?: {6}| {2}-\w, )--(?<name>\w+)(?<value> <[^>]+>)?\s+(?<rest>.*)$/.exec(line)?.groups;
   if (!found) return undefined;
   const { name, value = "", rest } = found;
   const [, choices] = /\[choices: ([^\]]*)\]/.exec(rest) ?? [];
@@ -54,6 +55,9 @@ export const flagTables = (text) => {
   return `${lines.join("\n").trimStart()}\n`;
 };
 
+/** The JSON Schema of the settings in a file of `--config`. */
+export const configSchema = () => execFileSync(nativePath("executable"), ["--configSchema"], { encoding: "utf8" });
+
 const page = join(root, "docs/flags.md");
 
 /** The tables as the page has them, and what is around them. */
@@ -66,4 +70,5 @@ export const readTables = () => {
 if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { after, before } = readTables();
   writeFileSync(page, before + flagTables(help()) + after);
+  writeFileSync(join(root, "docs/config.schema.json"), configSchema());
 }

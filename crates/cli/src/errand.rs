@@ -5,7 +5,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     Ending, calling, console,
-    options::{Errand, Task},
+    options::{Errand, Report, Task, schema},
 };
 
 /// Does it; so ends the process.
@@ -34,6 +34,12 @@ pub(crate) fn run(errand: Errand) -> Ending {
         },
         Task::NewToken { file, name, scopes } => {
             make_token(&file, &name, &scopes).map(|made| format!("{}\n", made.secret))
+        }
+        Task::Schema => Ok(schema()),
+        Task::Check(Report { text, is_good: true }) => Ok(text),
+        Task::Check(Report { text, is_good: false }) => {
+            console::print(&text);
+            return Ending::Failure;
         }
     };
     match done {

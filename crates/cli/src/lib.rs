@@ -9,6 +9,7 @@ mod args;
 mod calling;
 mod console;
 mod errand;
+mod fleet;
 mod guard;
 mod options;
 mod paint;
@@ -22,7 +23,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 use mcp_proxy_core::Guard;
 
 use args::{Environment, Invocation, UsageError};
-use options::{Errand, Options};
+use options::{Errand, FleetOptions, Options};
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub fn run(words: Vec<OsString>) -> Ending {
             let _installed = telemetry::install(errand.logging());
             errand::run(*errand)
         }
+        Ok(Wanted::Fleet(options)) => {
+            let _installed = telemetry::install(options.reading.process.logging);
+            fleet::run(*options)
+        }
         Ok(Wanted::Proxy(options)) => {
             let _installed = telemetry::install(options.logging);
             run::run(*options)
@@ -77,6 +82,7 @@ pub fn run(words: Vec<OsString>) -> Ending {
 enum Wanted {
     Text(String),
     Proxy(Box<Options>),
+    Fleet(Box<FleetOptions>),
     Errand(Box<Errand>),
 }
 
@@ -86,7 +92,10 @@ fn invocation(words: Vec<OsString>) -> Result<Wanted, UsageError> {
         Invocation::Print(text) => Ok(Wanted::Text(text)),
         Invocation::Serve(typed) => Ok(match Errand::of(&typed)? {
             Some(errand) => Wanted::Errand(Box::new(errand)),
-            None => Wanted::Proxy(Box::new(Options::try_from(typed)?)),
+            None => match FleetOptions::of(typed)? {
+                Ok(fleet) => Wanted::Fleet(Box::new(fleet)),
+                Err(typed) => Wanted::Proxy(Box::new(Options::try_from(typed)?)),
+            },
         }),
     }
 }

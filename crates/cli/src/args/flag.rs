@@ -23,6 +23,7 @@ pub(crate) struct Flag<K> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Serving,
+    Config,
     Upstream,
     Remote,
     Security,
@@ -39,6 +40,7 @@ impl Section {
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Serving => "Serving",
+            Self::Config => "Config",
             Self::Upstream => "Upstream",
             Self::Remote => "Remote",
             Self::Security => "Security",
@@ -65,7 +67,12 @@ pub(crate) enum Shape {
     List,
     /// One word and the `key=value` words behind it, all of which count.
     Call,
+    /// Two words each time, joined by [`BETWEEN`]; all of them count.
+    Pairs,
 }
+
+/// What stands between the two words of a pair.
+pub(crate) const BETWEEN: char = '\u{1f}';
 
 /// Why a value was refused, without the name of the flag.
 #[derive(Debug)]
@@ -104,6 +111,29 @@ pub(crate) trait Kind {
     fn choices(&self) -> Vec<&'static str> {
         Vec::new()
     }
+
+    /// What it is in a file of JSON.
+    fn json(&self) -> Json {
+        match self.shape() {
+            Shape::Switch => Json::Boolean,
+            Shape::Single => Json::Text,
+            Shape::List | Shape::Call | Shape::Pairs => Json::Texts,
+        }
+    }
+}
+
+/// What a value is in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Json {
+    Boolean,
+    /// A whole number within these bounds.
+    Number {
+        min: u32,
+        max: Option<u32>,
+    },
+    Text,
+    /// An array of strings, or one string.
+    Texts,
 }
 
 /// A flag without the type of its value: all that parsing and `--help` need.
@@ -116,6 +146,7 @@ pub(crate) trait Definition {
     fn help(&self) -> &'static str;
     fn default_shown(&self) -> Option<String>;
     fn choices(&self) -> Vec<&'static str>;
+    fn json(&self) -> Json;
 }
 
 impl<K: Kind> Definition for Flag<K> {
@@ -149,6 +180,10 @@ impl<K: Kind> Definition for Flag<K> {
 
     fn choices(&self) -> Vec<&'static str> {
         self.kind.choices()
+    }
+
+    fn json(&self) -> Json {
+        self.kind.json()
     }
 }
 

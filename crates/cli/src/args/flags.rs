@@ -20,7 +20,7 @@ use mcp_proxy_core::config::{
 
 use crate::args::{
     flag::{Definition, Flag, Section, kebab},
-    kinds::{Call, Choice, Host, List, Number, PathName, Port, Route, Secret, Switch, Text},
+    kinds::{Call, Choice, Host, List, Number, Pairs, PathName, Port, Route, Secret, Switch, Text},
 };
 use crate::telemetry::{Format, Level};
 
@@ -95,6 +95,48 @@ flags! {
         short: "Serve MCP revision 2026-07-28, too",
         help: "Serve MCP revision 2026-07-28 on the Streamable HTTP endpoint, beside the older \
                revisions",
+    }
+
+    CONFIG: Text = Config "config" {
+        kind: Text { placeholder: "file|client" },
+        short: "Serve all servers of a file, or of a client",
+        help: "Serve all servers in this file, or those that a client on this machine uses: \
+               claude-code, claude-desktop, vscode, cursor, windsurf, gemini, codex, zed, cline, \
+               roo; CLIENT:FILE says whose file it is",
+    }
+    STDIO: Switch = Config "stdio" {
+        kind: Switch { default: false },
+        short: "Serve --config over standard input and output",
+        help: "Serve the servers of --config over standard input and output instead of HTTP",
+    }
+    INPUT: List = Config "input" {
+        kind: List { placeholder: "id=value" },
+        short: "Value for ${input:id} in the file (repeatable)",
+        help: "Value for ${input:id} in the file; without it, the environment is asked, then \
+               whoever sits at the terminal; repeatable",
+    }
+    CHECK_CONFIG: Switch = Config "checkConfig" {
+        kind: Switch { default: false },
+        short: "Check the file of --config and exit",
+        help: "Read the file of --config, print what it says and what is wrong with it, and exit \
+               with 0 or 1; nothing is started",
+    }
+    CONFIG_SCHEMA: Switch = Config "configSchema" {
+        kind: Switch { default: false },
+        short: "Print the JSON Schema of our settings and exit",
+        help: "Print the JSON Schema of the \"mcp-proxy\" blocks in the file of --config, and exit",
+    }
+    NAMED_SERVER: Pairs = Config "namedServer" {
+        kind: Pairs { placeholder: "name command" },
+        short: "Serve a command under a name (repeatable)",
+        help: "Serve this command at /servers/NAME, as --named-server of PyPI mcp-proxy; \
+               repeatable",
+    }
+    NAMED_SERVER_CONFIG: Text = Config "namedServerConfig" {
+        kind: Text { placeholder: "file" },
+        short: "--config as PyPI mcp-proxy calls it",
+        help: "As --config FILE, under the name that PyPI mcp-proxy has for it: a command may \
+               stand beside it, and is served under the name default",
     }
 
     UPSTREAM_PROTOCOL: Choice<UpstreamProtocol> = Upstream "upstreamProtocol" {

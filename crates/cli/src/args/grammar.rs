@@ -50,7 +50,9 @@ pub(super) fn shown(flag: &dyn Definition, description: String) -> Arg {
         .help(description);
     match flag.shape() {
         Shape::Switch => arg.action(ArgAction::SetTrue),
-        Shape::Single | Shape::List | Shape::Call => arg.value_name(flag.placeholder()),
+        Shape::Single | Shape::List | Shape::Pairs | Shape::Call => {
+            arg.value_name(flag.placeholder())
+        }
     }
 }
 
@@ -60,7 +62,7 @@ fn readable(flag: &dyn Definition) -> Vec<Arg> {
         shown(flag, String::new()).alias(kebab(flag.name())).value_parser(ValueParser::os_string());
     match flag.shape() {
         Shape::Single => vec![arg],
-        Shape::List | Shape::Call => vec![arg.action(ArgAction::Append)],
+        Shape::List | Shape::Pairs | Shape::Call => vec![arg.action(ArgAction::Append)],
         Shape::Switch => {
             let negation = negated(flag.name());
             let arg = arg

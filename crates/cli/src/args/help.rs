@@ -12,9 +12,10 @@ use crate::args::{
 };
 
 /// The flags that people start with.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 13] = [
     "port",
     "host",
+    "config",
     "apiKey",
     "isolation",
     "restart",
@@ -27,17 +28,16 @@ const FIRST: [&str; 12] = [
     "debug",
 ];
 
-const ABOUT: &str = "Serve an MCP server that speaks stdio over Streamable HTTP and SSE, or a remote server over stdio.";
+const ABOUT: &str = "Serve MCP servers that speak stdio over Streamable HTTP and SSE, or remote servers over stdio.";
 
-const USAGE: &str =
-    "mcp-proxy [options] [--] <command> [args...]\n       mcp-proxy [options] <url>";
+const USAGE: &str = "mcp-proxy [options] [--] <command> [args...]\n       mcp-proxy [options] <url>\n       mcp-proxy [options] --config <file>";
 
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 const AFTER_FIRST: &str = "\
 More:
   --help              All flags
-  --help <section>    One section: serving, upstream, remote, security,
+  --help <section>    One section: serving, config, upstream, remote, security,
                       sessions, limits, timeouts, tunnel, calling,
                       diagnostics
   --help <flag>       One flag, for example: --help isolation
@@ -45,7 +45,8 @@ More:
 Examples:
   mcp-proxy npx -y @modelcontextprotocol/server-everything
   mcp-proxy --port 3000 --apiKey \"$KEY\" -- node server.js --verbose
-  mcp-proxy https://example.com/mcp";
+  mcp-proxy https://example.com/mcp
+  mcp-proxy --config mcp.json";
 
 const AFTER: &str = "\
 Spelling:
@@ -61,7 +62,10 @@ Examples:
   mcp-proxy https://example.com/mcp --headerFile ~/.example-headers
   mcp-proxy https://example.com/mcp --port 8080 --apiKey \"$KEY\"
   mcp-proxy --list -- node server.js
-  mcp-proxy --call add a=1 b=2 -- node server.js";
+  mcp-proxy --call add a=1 b=2 -- node server.js
+
+  mcp-proxy --config .vscode/mcp.json --checkConfig
+  mcp-proxy --config cursor --stdio";
 
 /// The text of `-h`.
 pub(super) fn first() -> String {

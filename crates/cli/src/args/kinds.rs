@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::args::{
-    flag::{Complaint, Kind, Shape},
+    flag::{BETWEEN, Complaint, Json, Kind, Shape},
     number,
 };
 
@@ -141,6 +141,10 @@ impl Kind for Number {
     fn default_shown(&self) -> Option<String> {
         Some(self.default.to_string())
     }
+
+    fn json(&self) -> Json {
+        Json::Number { min: self.min, max: self.max }
+    }
 }
 
 /// A port that need not be there; zero lets the system choose one.
@@ -164,6 +168,10 @@ impl Kind for Port {
 
     fn placeholder(&self) -> &'static str {
         "n"
+    }
+
+    fn json(&self) -> Json {
+        Json::Number { min: 0, max: Some(65_535) }
     }
 }
 
@@ -362,6 +370,39 @@ impl Kind for List {
 
     fn read(&self, words: &[OsString]) -> Result<Vec<String>, Complaint> {
         words.iter().map(|word| utf8(word)).collect()
+    }
+
+    fn placeholder(&self) -> &'static str {
+        self.placeholder
+    }
+}
+
+/// A name and a text, each time the flag is given: two words, or one with a space between them.
+pub(crate) struct Pairs {
+    pub(crate) placeholder: &'static str,
+}
+
+impl Kind for Pairs {
+    type Value = Vec<(String, String)>;
+
+    fn shape(&self) -> Shape {
+        Shape::Pairs
+    }
+
+    fn absent(&self) -> Self::Value {
+        Vec::new()
+    }
+
+    fn read(&self, words: &[OsString]) -> Result<Self::Value, Complaint> {
+        let pair = |word: &OsString| {
+            let word = utf8(word)?;
+            let pair = word.split_once(BETWEEN).or_else(|| word.split_once(' '));
+            let pair = pair.map(|(name, text)| (name.trim(), text.trim()));
+            let pair = pair.filter(|(name, text)| !name.is_empty() && !text.is_empty());
+            pair.map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .ok_or_else(|| refused("a name and a command, which may be in quotes", &word))
+        };
+        words.iter().map(pair).collect()
     }
 
     fn placeholder(&self) -> &'static str {

@@ -7,7 +7,10 @@
 
 use std::{ffi::OsString, iter::Peekable, vec};
 
-use crate::args::{flag::Shape, flags};
+use crate::args::{
+    flag::{BETWEEN, Shape},
+    flags,
+};
 
 /// A command line cut into its parts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -73,10 +76,13 @@ impl Line {
             self.flags.push(word);
             return;
         };
+        if definition.shape() == Shape::Pairs {
+            return self.take_pair(word, words);
+        }
         let is_taken = match definition.shape() {
             Shape::Switch => |next: &OsString| next == "true" || next == "false",
-            Shape::Single | Shape::List => is_value,
             Shape::Call => |next: &OsString| is_value(next) && !is_url(next),
+            _ => is_value,
         };
         // Where no separator tells them from the command, a list takes one word at a time.
         let most = match definition.shape() {
@@ -97,6 +103,19 @@ impl Line {
                 self.flags.push(joined(&word, &value));
             }
         }
+    }
+
+    /// The two words of a pair become one.
+    fn take_pair(&mut self, word: OsString, words: &mut Peekable<vec::IntoIter<OsString>>) {
+        let Some(mut pair) = words.next_if(is_value) else {
+            self.flags.push(word);
+            return;
+        };
+        if let Some(second) = words.next_if(is_value) {
+            pair.push(BETWEEN.to_string());
+            pair.push(second);
+        }
+        self.flags.push(joined(&word, &pair));
     }
 }
 

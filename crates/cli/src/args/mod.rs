@@ -20,6 +20,7 @@ mod values;
 mod version;
 
 pub(crate) use environment::Environment;
+pub(crate) use flag::{Definition, Json, Section};
 pub(crate) use line::is_url;
 pub(crate) use usage_error::UsageError;
 pub(crate) use values::Values;
@@ -38,6 +39,7 @@ pub(crate) enum Invocation {
 }
 
 /// What was typed, with the environment filled in: nothing is checked yet but the names.
+#[derive(Clone)]
 pub(crate) struct Typed {
     /// The values of the flags.
     pub(crate) values: Values,
@@ -67,11 +69,12 @@ pub(crate) fn parse(
         return Ok(Invocation::Print(format!("{}\n", mcp_proxy_core::VERSION)));
     }
     let matches = grammar::read(&line.flags)?;
-    if line.command.is_empty() {
+    let values = Values::collect(&matches, environment);
+    // A file says which servers there are.
+    if line.command.is_empty() && !values.has(&flags::CONFIG) {
         let variable = environment.flag(COMMAND).map(|(_, value)| value.to_owned());
         line.command.extend(variable.filter(|command| !command.is_empty()));
     }
-    let values = Values::collect(&matches, environment);
     Ok(Invocation::Serve(Typed { values, command: line.command, ignored: line.ignored }))
 }
 

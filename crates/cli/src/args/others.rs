@@ -21,7 +21,6 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("silent", "that is --logLevel error here"),
     // supergateway
-    ("stdio", "supergateway's --stdio \"<command>\" is mcp-proxy -- <command> here"),
     ("sse", "supergateway's --sse <url> is mcp-proxy <url> --transport sse here"),
     ("streamablehttp", "supergateway's --streamableHttp <url> is mcp-proxy <url> here"),
     (

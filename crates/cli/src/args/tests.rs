@@ -85,6 +85,7 @@ fn sample(flag: &dyn Definition) -> &'static str {
         "upstreamProtocol" => "auto",
         "threads" => "2",
         name if name.ends_with("ndpoint") => "/other",
+        "namedServer" => "name command",
         _ => "4711",
     }
 }
@@ -106,10 +107,10 @@ fn every_flag_is_read_in_every_spelling() {
     for flag in ALL {
         let (camel, kebab, value) = (flag.name(), kebab(flag.name()), sample(*flag));
         for spelled in [camel, kebab.as_str()] {
-            for line in [
-                vec![format!("--{spelled}={value}")],
-                vec![format!("--{spelled}"), value.to_owned()],
-            ] {
+            let apart = vec![format!("--{spelled}"), value.to_owned()];
+            // A pair would take the next word, too.
+            let apart = Some(apart).filter(|_| flag.shape() != Shape::Pairs);
+            for line in [vec![format!("--{spelled}={value}")]].into_iter().chain(apart) {
                 for tail in [vec!["node", "--port"], vec!["--", "node", "--port"]] {
                     let line: Vec<&str> =
                         line.iter().map(String::as_str).chain(tail.iter().copied()).collect();
@@ -228,6 +229,24 @@ fn lists_repeat_and_take_several_words_only_where_a_separator_ends_them() {
     let variables = [("MCP_PROXY_CORS_ADD_ALLOWED_HEADER", "C")];
     let typed = typed_in(&["--corsAddAllowedHeader", "A", "n"], &variables);
     assert_eq!(given(&typed, "corsAddAllowedHeader"), Some(words(&["A"])), "replaced, not merged");
+}
+
+#[test]
+fn pairs_are_two_words_with_and_without_a_separator() {
+    let expected = ["a\u{1f}c d", "b\u{1f}e"];
+    let pairs = ["--namedServer", "a", "c d", "--named-server", "b", "e"];
+    for (tail, command) in [
+        (&[][..], &[][..]),
+        (&["--debug"], &[]),
+        (&["n", "x"], &["n", "x"]),
+        (&["--", "n"], &["n"]),
+    ] {
+        let typed = typed(&[&pairs[..], tail].concat());
+        assert_eq!(given(&typed, "namedServer"), Some(words(&expected)), "{tail:?}");
+        assert_eq!(typed.command, words(command), "{tail:?}");
+    }
+    let alone = typed(&["--namedServer", "a", "--debug"]);
+    assert_eq!(given(&alone, "namedServer"), Some(words(&["a"])));
 }
 
 #[test]

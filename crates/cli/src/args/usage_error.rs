@@ -121,6 +121,40 @@ pub(crate) enum UsageError {
         given: String,
     },
 
+    /// A value in the file of `--config` is not what its flag takes.
+    #[error("Error: {place}: {flag} must be {accepted} (got {got}).")]
+    InvalidSetting { place: String, flag: &'static str, accepted: String, got: String },
+
+    /// The file of `--config` cannot be used; the sentence begins with the file.
+    #[error("Error: {0}")]
+    Config(String),
+
+    /// Two places for what is served.
+    #[error(
+        "Error: --config and {0} do not go together: the file says which servers there are.\n\
+         Put the server into the file, or leave --config out."
+    )]
+    TwoSources(String),
+
+    /// What only many servers have.
+    #[error(
+        "Error: --stdio serves the servers of --config over standard input and output, so it needs --config.\n\
+         A stdio server over HTTP is mcp-proxy -- <command>; a remote server over stdio is mcp-proxy <url>."
+    )]
+    StdioAlone,
+
+    /// Nothing to check.
+    #[error("Error: --checkConfig needs --config <file>.")]
+    CheckWhat,
+
+    /// An input is not an id and a value; the value is not shown, because it may be a secret.
+    #[error("Error: --input takes id=value (got {0:?} for the id)")]
+    Input(String),
+
+    /// A command of `--namedServer` cannot be read, or there are two of a name.
+    #[error("Error: --namedServer {name}: {problem}")]
+    NamedServer { name: String, problem: String },
+
     /// Neither endpoint is left.
     #[error(
         "Error: nothing to serve: the Streamable HTTP endpoint and the SSE endpoint are both turned off."

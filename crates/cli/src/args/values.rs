@@ -1,8 +1,10 @@
-//! What was given for each flag, and where: the command line beats the environment.
+//! What was given for each flag, and where: the command line beats the environment, and both beat
+//! the file of `--config`, except for what that says of one server.
 
 use std::{collections::HashMap, ffi::OsString};
 
 use clap::ArgMatches;
+use mcp_proxy_core::fleet::Setting;
 
 use crate::args::{
     environment::Environment,
@@ -12,29 +14,105 @@ use crate::args::{
 };
 
 /// The words given for each flag.
+#[derive(Clone, Default)]
 pub(crate) struct Values {
     given: HashMap<&'static str, Given>,
 }
 
 /// The words given for one flag, of which there is at least one.
+#[derive(Clone)]
 struct Given {
     words: Vec<OsString>,
-    /// Name of the variable they come from; `None` is the command line.
-    variable: Option<String>,
+    source: Source,
 }
+
+/// Where words come from.
+#[derive(Clone)]
+enum Source {
+    Line,
+    /// A variable of this name.
+    Variable(String),
+    /// A place in a file: `FILE:LINE:COLUMN`.
+    File(String),
+}
+
+/// Flags that say the same of a remote server in different ways: whoever says one of them of a
+/// server means none of the others.
+const RIVALS: [&[&str]; 2] = [&["bearerToken", "bearerTokenFile"], &["clientSecret", "clientKey"]];
+
+/// Flags whose values have their variables put in where they are used. Those of a file are put in
+/// already, and what a variable holds is not looked at again.
+const EXPANDED: [&str; 2] = ["header", "bearerToken"];
 
 impl Values {
     /// Joins what was typed with what the environment says.
     pub(super) fn collect(matches: &ArgMatches, environment: &Environment) -> Self {
         let given = |flag: &&'static dyn Definition| {
-            let typed = grammar::words(matches, *flag).map(|words| Given { words, variable: None });
+            let typed =
+                grammar::words(matches, *flag).map(|words| Given { words, source: Source::Line });
             let variable = || {
                 let (name, value) = environment.flag(flag.name())?;
-                Some(Given { words: vec![value.to_owned()], variable: Some(name.to_owned()) })
+                let source = Source::Variable(name.to_owned());
+                Some(Given { words: vec![value.to_owned()], source })
             };
             Some((flag.name(), typed.or_else(variable)?))
         };
         Self { given: flags::ALL.iter().filter_map(given).collect() }
+    }
+
+    /// The same with what a file says at its top, of which what is here already counts more.
+    pub(crate) fn over(&self, settings: &[Setting]) -> Self {
+        let mut values = Self::default();
+        for setting in settings {
+            values.add(setting);
+        }
+        values.given.extend(self.given.clone());
+        values
+    }
+
+    /// The same with what a file says of one server, which counts more than what is said of all of
+    /// them. Lists are joined: another variable, another header.
+    pub(crate) fn under(&self, settings: &[Setting]) -> Self {
+        let mut values = self.clone();
+        let is_set = |name: &str| settings.iter().any(|setting| setting.name == name);
+        for rivals in RIVALS {
+            if rivals.iter().any(|name| is_set(name)) {
+                values.given.retain(|name, _| !rivals.contains(name));
+            }
+        }
+        for setting in settings {
+            values.add(setting);
+        }
+        values
+    }
+
+    /// Takes a word for a flag as if it had been typed.
+    pub(crate) fn set(&mut self, name: &'static str, word: String) {
+        self.given.insert(name, Given { words: vec![word.into()], source: Source::Line });
+    }
+
+    fn add(&mut self, setting: &Setting) {
+        let is_list = |flag: &&'static dyn Definition| {
+            flag.name() == setting.name && flag.shape() == Shape::List
+        };
+        let is_list = flags::ALL.iter().any(is_list);
+        let mut words: Vec<OsString> = Vec::new();
+        if is_list && let Some(given) = self.given.remove(setting.name) {
+            words = given.words;
+        }
+        if setting.name == flags::HEADER.name {
+            words.retain(|word| !setting.words.iter().any(|other| is_same_header(word, other)));
+            if setting.words.iter().any(|word| is_header(word, "authorization")) {
+                self.given.retain(|name, _| !RIVALS[0].contains(name));
+            }
+        }
+        let literal = |word: &String| match EXPANDED.contains(&setting.name) {
+            true => word.replace("${", "$${").into(),
+            false => word.into(),
+        };
+        words.extend(setting.words.iter().map(literal));
+        let source = Source::File(format!("{}:{}", setting.file, setting.position));
+        self.given.insert(setting.name, Given { words, source });
     }
 
     /// Whether anything was given for a flag.
@@ -53,20 +131,33 @@ impl Values {
         let Some(given) = self.given.get(flag.name) else {
             return Ok(flag.kind.absent());
         };
-        flag.kind.read(&given.words).map_err(|complaint| UsageError::InvalidValue {
-            flag: flag.name,
-            accepted: complaint.accepted,
-            got: complaint.got,
-            advice: complaint.advice,
-            given: given.source(flag.name, flag.kind.shape()),
+        flag.kind.read(&given.words).map_err(|complaint| match &given.source {
+            Source::File(place) => UsageError::InvalidSetting {
+                place: place.clone(),
+                flag: flag.name,
+                accepted: complaint.accepted,
+                got: complaint.got,
+            },
+            _ => UsageError::InvalidValue {
+                flag: flag.name,
+                accepted: complaint.accepted,
+                got: complaint.got,
+                advice: complaint.advice,
+                given: given.shown(flag.name, flag.kind.shape()),
+            },
         })
     }
 
-    /// Refuses words that are not among a flag's choices, all flags at once as the original does.
+    /// Refuses words that are not among a flag's choices, all flags at once as the original does;
+    /// those of a file are refused where they are read.
     pub(crate) fn check_choices(&self) -> Result<(), UsageError> {
         let invalid = |flag: &&'static dyn Definition| {
             let choices = flag.choices();
-            let given = self.given.get(flag.name())?.words.last()?.to_string_lossy().into_owned();
+            let given = self.given.get(flag.name())?;
+            if matches!(given.source, Source::File(_)) {
+                return None;
+            }
+            let given = given.words.last()?.to_string_lossy().into_owned();
             let refused = !choices.is_empty() && !choices.contains(&given.as_str());
             refused.then(|| InvalidChoice { flag: flag.name(), given, choices })
         };
@@ -77,9 +168,13 @@ impl Values {
 
 impl Given {
     /// Where the value that counts stands, the value included unless it is not text.
-    fn source(&self, flag: &str, shape: Shape) -> String {
+    fn shown(&self, flag: &str, shape: Shape) -> String {
         let value = self.words.last().and_then(|word| word.to_str());
-        match (&self.variable, value) {
+        let variable = match &self.source {
+            Source::Variable(name) => Some(name),
+            _ => None,
+        };
+        match (variable, value) {
             (Some(variable), Some(value)) => format!("{variable}={value}"),
             (Some(variable), None) => variable.clone(),
             (None, Some(value)) if shape == Shape::Switch || value.is_empty() => {
@@ -89,4 +184,15 @@ impl Given {
             (None, None) => format!("--{flag}"),
         }
     }
+}
+
+/// Whether a word is a header of this name.
+fn is_header(word: &str, name: &str) -> bool {
+    let found = word.split_once(':').map(|(name, _)| name.trim());
+    found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+}
+
+fn is_same_header(word: &OsString, other: &str) -> bool {
+    let name = other.split_once(':').map(|(name, _)| name.trim());
+    name.is_some_and(|name| word.to_str().is_some_and(|word| is_header(word, name)))
 }

@@ -1,11 +1,15 @@
 //! What is done in place of serving: signing in to a remote server, and out; making a token; one
-//! question to a server.
+//! question to a server; checking a file.
 
 use std::path::PathBuf;
 
 use mcp_proxy_core::config::{RemoteConfig, Upstream};
 
-use super::{auth, logging, remote, upstream};
+use super::{
+    auth,
+    fleet::{self, Report},
+    logging, remote, upstream,
+};
 use crate::{
     args::{Typed, UsageError, Values, flags},
     calling::{Asking, Question, read_argument},
@@ -39,6 +43,10 @@ pub(crate) enum Task {
     },
     /// Ask a server one question.
     Ask(Box<Asking>),
+    /// Print the schema of our settings.
+    Schema,
+    /// Print what a file says.
+    Check(Report),
 }
 
 impl Errand {
@@ -55,6 +63,13 @@ impl Errand {
             let upstream = upstream::server(values, typed.command.clone())?;
             let asking = Asking { upstream, question, json: values.of(&flags::JSON)? };
             return Ok(Some(Self { task: Task::Ask(Box::new(asking)), logging: logging(values)? }));
+        }
+        if values.of(&flags::CONFIG_SCHEMA)? {
+            return Ok(Some(Self { task: Task::Schema, logging: logging(values)? }));
+        }
+        if values.of(&flags::CHECK_CONFIG)? {
+            let report = fleet::check(typed)?;
+            return Ok(Some(Self { task: Task::Check(report), logging: logging(values)? }));
         }
         let (sign_in, sign_out) = (values.of(&flags::SIGN_IN)?, values.of(&flags::SIGN_OUT)?);
         if !sign_in && !sign_out {

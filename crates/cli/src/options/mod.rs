@@ -7,6 +7,7 @@ mod auth;
 mod environment;
 mod errand;
 mod expand;
+mod fleet;
 mod remote;
 mod upstream;
 
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub(crate) use errand::{Errand, Task};
+pub(crate) use fleet::{FleetOptions, Report, schema};
 
 /// Everything the process needs to know to run.
 #[derive(Debug)]

@@ -7,8 +7,9 @@ use std::{
 
 use mcp_proxy_core::{VERSION, config};
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 12] = [
     "Serving",
+    "Config",
     "Upstream",
     "Security",
     "Sessions",

@@ -10,6 +10,8 @@ mod auth;
 mod calling;
 #[cfg(unix)]
 mod chaos;
+#[cfg(unix)]
+mod fleet;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(unix)]

@@ -15,6 +15,13 @@ pub struct Input {
     pub default: Option<String>,
 }
 
+impl Input {
+    /// One that the file refers to and does not describe; it may be a secret.
+    pub(super) fn undeclared(id: &str) -> Self {
+        Self { id: id.to_owned(), description: None, password: true, default: None }
+    }
+}
+
 /// Reads them; kinds that the proxy cannot ask for are given with `--input`.
 pub(super) fn read(top: &Members<'_>) -> Result<Vec<Input>, Fault> {
     let Some(member) = top.get("inputs") else { return Ok(Vec::new()) };

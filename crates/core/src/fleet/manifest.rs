@@ -109,11 +109,20 @@ impl Manifest {
         &self.unused
     }
 
-    /// What the file would have somebody asked, of what its servers refer to.
-    pub fn inputs(&self) -> Vec<&Input> {
-        let text = self.source.text();
-        let used = |input: &&Input| text.contains(&format!("${{input:{}", input.id));
-        self.inputs.iter().filter(used).collect()
+    /// What its servers refer to as `${input:id}` without a default, in the order of the file: as
+    /// it is declared in the file, or just its id.
+    pub fn inputs(&self) -> Vec<Input> {
+        const START: &str = "${input:";
+        let mut ids: Vec<&str> = Vec::new();
+        for (at, _) in self.source.text().match_indices(START) {
+            let rest = self.source.text().get(at + START.len()..).unwrap_or_default();
+            let id = rest.split('}').next().unwrap_or_default();
+            if !ids.contains(&id) && !id.contains([':', '"', '\n']) {
+                ids.push(id);
+            }
+        }
+        let declared = |id: &&str| self.inputs.iter().find(|input| input.id == **id).cloned();
+        ids.iter().map(|id| declared(id).unwrap_or_else(|| Input::undeclared(id))).collect()
     }
 
     /// Named parts of the servers, in the order of the file.

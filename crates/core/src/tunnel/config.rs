@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const DEFAULT_HOST: &str = "https://tunnel.gla.ma";
 
 /// What to open, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Base URL of the tunnel server, `https://tunnel.gla.ma` by default.
     pub host: String,
@@ -34,7 +34,7 @@ impl Default for Config {
 /// The registration goes through `http`, `https` and `socks` proxies. The pool goes through
 /// `http` (CONNECT) and `socks5` ones, and connects directly where the proxy is of another kind or
 /// does not let it through: many allow CONNECT to port 443 only.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, as curl reads them.
     #[default]
@@ -46,7 +46,7 @@ pub enum Proxy {
 }
 
 /// Timeouts and retry delays of a tunnel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest wait for the answer to a registration, 30 s by default.
     pub registration_timeout: Duration,

@@ -1,0 +1,68 @@
+//! The file of `--config`: where it is, and its bytes.
+
+use std::{
+    env,
+    fs::{self, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use mcp_proxy_core::fleet::{
+    clients::{self, Directories, Place},
+    printable,
+};
+
+use crate::args::UsageError;
+
+/// One byte more than is read as a configuration.
+const MOST: u64 = 16 * 1024 * 1024 + 1;
+
+/// What `--config` names.
+pub(super) fn place(words: &str) -> Result<Place, UsageError> {
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let directories = Directories {
+        home: env::home_dir(),
+        app_data: folder("APPDATA"),
+        config_home: folder("XDG_CONFIG_HOME"),
+        codex_home: folder("CODEX_HOME"),
+    };
+    clients::place(words, &directories).map_err(UsageError::Config)
+}
+
+/// The bytes of a file; no more of them than are looked at. `words` are what was typed for it.
+pub(super) fn read(path: &Path, words: &str) -> Result<Vec<u8>, UsageError> {
+    let refused = |problem: String| UsageError::Config(format!("{}: {problem}", shown(path)));
+    let open = || {
+        // A directory can be opened, but not read; and what it says then is of no help.
+        if fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    open().map_err(|error: io::Error| {
+        refused(match error.kind() {
+            io::ErrorKind::NotFound if clients::CLIENTS.iter().any(|(name, _)| *name == words) => {
+                format!(
+                    "there is no such file, which is where {words} keeps its servers; if they are \
+                     elsewhere, use --config {words}:FILE"
+                )
+            }
+            io::ErrorKind::NotFound => {
+                format!("there is no such file{}", clients::near(words))
+            }
+            io::ErrorKind::IsADirectory => "this is a directory; --config takes a file".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "the file cannot be read: permission denied".to_owned()
+            }
+            _ => format!("the file cannot be read: {error}"),
+        })
+    })
+}
+
+/// The name of a file as it may reach a terminal.
+pub(super) fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
+}

@@ -1,0 +1,307 @@
+//! Many servers: what `--config` and its kin mean.
+//!
+//! What a file says is read at the start and again at each reload, over the same command line.
+
+mod check;
+mod file;
+mod inputs;
+mod itself;
+mod schema;
+mod servers;
+mod vocabulary;
+
+use std::{collections::BTreeMap, env, ffi::OsString, fs, path::Path, time::Duration};
+
+use mcp_proxy_core::{
+    config::{FleetConfig, GroupConfig, ServerConfig},
+    fleet::{Dialect, Manifest, Unused, Variables, clients, printable},
+    tunnel::Config as Tunnel,
+};
+
+use super::{auth, http, logging, metrics, size, tunnel, warnings};
+use crate::{
+    args::{Typed, UsageError, Values, flags},
+    telemetry::Logging,
+};
+use inputs::Inputs;
+
+pub(crate) use check::{Report, check};
+pub(crate) use schema::schema;
+
+/// Everything the process needs to know to serve many servers.
+#[expect(dead_code, reason = "served once there is a fleet to serve")]
+pub(crate) struct FleetOptions {
+    /// Where the configuration is from.
+    pub(crate) origin: Origin,
+    /// What it says now.
+    pub(crate) reading: Reading,
+    /// Serve one client over standard input and output, not HTTP.
+    pub(crate) stdio: bool,
+}
+
+/// Where a configuration is from.
+pub(crate) struct Origin {
+    /// What was typed.
+    values: Values,
+    from: From,
+    /// What was given or typed for `${input:id}`.
+    inputs: Inputs,
+    /// The command beside named servers.
+    beside: Vec<OsString>,
+    ignored: Vec<OsString>,
+}
+
+enum From {
+    /// A file, and what was typed for it.
+    File(clients::Place, String),
+    /// `--namedServer`.
+    Line,
+}
+
+/// What a configuration says.
+#[expect(dead_code, reason = "told once there is a fleet to serve")]
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) fleet: FleetConfig,
+    pub(crate) process: Process,
+    /// Whose file it is; `None` if there is none.
+    pub(crate) dialect: Option<Dialect>,
+    /// What is in the file and means nothing to the proxy.
+    pub(crate) unused: Vec<Unused>,
+    /// What is legal but probably not meant, in sentences for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What a running process cannot change.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Process {
+    pub(crate) logging: Logging,
+    pub(crate) tunnel: Option<Tunnel>,
+    pub(crate) threads: usize,
+}
+
+impl FleetOptions {
+    /// What was typed, if it names many servers.
+    pub(crate) fn of(typed: Typed) -> Result<Result<Self, Typed>, UsageError> {
+        let stdio = typed.values.of(&flags::STDIO)?;
+        let Some(mut origin) = Origin::of(&typed)? else {
+            return if stdio { Err(UsageError::StdioAlone) } else { Ok(Err(typed)) };
+        };
+        let manifest = origin.manifest()?;
+        origin.ask(manifest.as_ref(), !stdio)?;
+        let reading = origin.meaning(manifest.as_ref())?;
+        Ok(Ok(Self { origin, reading, stdio }))
+    }
+}
+
+impl Origin {
+    fn of(typed: &Typed) -> Result<Option<Self>, UsageError> {
+        let values = &typed.values;
+        values.check_choices()?;
+        let (config, named) = (values.of(&flags::CONFIG)?, values.of(&flags::NAMED_SERVER_CONFIG)?);
+        let is_named = !values.of(&flags::NAMED_SERVER)?.is_empty();
+        let from = match (config, named) {
+            (None, None) if is_named => From::Line,
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(UsageError::TwoSources("--namedServerConfig".to_owned()));
+            }
+            (Some(_), None) if is_named => {
+                return Err(UsageError::TwoSources("--namedServer".to_owned()));
+            }
+            (Some(words), None) => {
+                if let Some(word) = typed.command.first() {
+                    let word = printable(&word.to_string_lossy());
+                    return Err(UsageError::TwoSources(format!("a command ({word})")));
+                }
+                From::File(file::place(&words)?, words)
+            }
+            (None, Some(words)) => From::File(file::place(&words)?, words),
+        };
+        if values.has(&flags::CONNECT) {
+            return Err(UsageError::TwoSources("--connect".to_owned()));
+        }
+        Ok(Some(Self {
+            values: values.clone(),
+            from,
+            inputs: inputs::given(values)?,
+            beside: typed.command.clone(),
+            ignored: typed.ignored.clone(),
+        }))
+    }
+
+    /// The file; `None` if the servers are on the command line.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.from {
+            From::File(place, _) => Some(&place.file),
+            From::Line => None,
+        }
+    }
+
+    /// Reads the configuration once more.
+    #[expect(dead_code, reason = "read once there is a fleet to reload")]
+    pub(crate) fn read(&self) -> Result<Reading, UsageError> {
+        self.meaning(self.manifest()?.as_ref())
+    }
+
+    fn manifest(&self) -> Result<Option<Manifest>, UsageError> {
+        let From::File(place, words) = &self.from else { return Ok(None) };
+        let bytes = file::read(&place.file, words)?;
+        let manifest = Manifest::read(
+            &file::shown(&place.file),
+            &bytes,
+            place.dialect,
+            &vocabulary::vocabulary(),
+        );
+        manifest.map(Some).map_err(|fault| UsageError::Config(fault.to_string()))
+    }
+
+    fn ask(&mut self, manifest: Option<&Manifest>, may_ask: bool) -> Result<(), UsageError> {
+        let asked = manifest.map(Manifest::inputs).unwrap_or_default();
+        inputs::from_environment(&asked, &environment(), &mut self.inputs);
+        inputs::ask(&asked, may_ask, &mut self.inputs)
+    }
+
+    fn variables(&self, manifest: &Manifest) -> Variables {
+        let environment = environment();
+        let home = env::home_dir();
+        let working = env::current_dir().unwrap_or_default();
+        let folder = match &self.from {
+            From::File(place, _) => clients::workspace_folder(place, home.as_deref(), &working),
+            From::Line => working,
+        };
+        let mut inputs = self.inputs.clone();
+        // A reload may bring new ones.
+        inputs::from_environment(&manifest.inputs(), &environment, &mut inputs);
+        Variables {
+            environment,
+            inputs,
+            workspace_folder: folder.display().to_string(),
+            user_home: home.map(|home| home.display().to_string()),
+        }
+    }
+
+    fn meaning(&self, manifest: Option<&Manifest>) -> Result<Reading, UsageError> {
+        let mut said = match manifest {
+            Some(manifest) => self.said(manifest)?,
+            None => Said { values: self.values.clone(), ..Said::default() },
+        };
+        let values = &said.values;
+        said.warnings.extend(warnings(values, &self.ignored));
+        said.warnings.extend(self.without_effect());
+        if !values.of(&flags::STDIO)? {
+            said.warnings.extend(auth::exposure(values)?);
+        }
+        said.servers.extend(self.others(values, &said.servers, &mut said.warnings)?);
+        let mut reading = Reading {
+            process: Process {
+                logging: logging(values)?,
+                tunnel: tunnel(values)?,
+                threads: size(values.of(&flags::THREADS)?),
+            },
+            fleet: FleetConfig {
+                http: http(values)?,
+                metrics: metrics(values)?,
+                graceful_shutdown_timeout: Duration::from_millis(
+                    values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
+                ),
+                servers: said.servers,
+                groups: said.groups,
+            },
+            dialect: manifest.map(Manifest::dialect),
+            unused: manifest.map(|manifest| manifest.unused().to_vec()).unwrap_or_default(),
+            warnings: said.warnings,
+        };
+        reading.warnings.extend(servers::warnings(&reading.fleet));
+        Ok(reading)
+    }
+
+    /// What the file says, over what was typed.
+    fn said(&self, manifest: &Manifest) -> Result<Said, UsageError> {
+        let variables = self.variables(manifest);
+        let settings =
+            manifest.settings(&variables).map_err(|fault| UsageError::Config(fault.to_string()))?;
+        let values = self.values.over(&settings);
+        let mut warnings = Vec::new();
+        let (http, file) = (http(&values)?, manifest.file());
+        let ours = self.file().and_then(|file| fs::canonicalize(file).ok()).unwrap_or_default();
+        let mut servers = Vec::new();
+        for entry in manifest.entries(&variables) {
+            if entry.enabled && itself::is_itself(&entry, &ours, &http, &variables) {
+                warnings.push(format!(
+                    "{file}:{}: the server {:?} is this proxy itself, so it is left out",
+                    entry.position, entry.name
+                ));
+                continue;
+            }
+            servers.push(servers::server(&values, &file, entry));
+        }
+        let is_there = |name: &String| servers.iter().any(|server| server.name == *name);
+        let group = |(name, members): (&str, &[String])| GroupConfig {
+            name: name.to_owned(),
+            servers: members.iter().filter(|name| is_there(name)).cloned().collect(),
+        };
+        let groups = manifest.groups().map(group).collect();
+        Ok(Said { values, servers, groups, warnings })
+    }
+
+    /// The servers of the command line.
+    fn others(
+        &self,
+        values: &Values,
+        servers: &[ServerConfig],
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<ServerConfig>, UsageError> {
+        let mut others = Vec::new();
+        match self.from {
+            From::Line => others.extend(servers::named(values)?),
+            From::File(..) if values.has(&flags::NAMED_SERVER) => warnings.push(
+                "--namedServer has no effect beside --namedServerConfig, as in PyPI mcp-proxy"
+                    .to_owned(),
+            ),
+            From::File(..) => {}
+        }
+        if !self.beside.is_empty() {
+            const NAME: &str = "default";
+            if servers.iter().chain(&others).any(|server| servers::is_twin(&server.name, NAME)) {
+                return Err(UsageError::NamedServer {
+                    name: NAME.to_owned(),
+                    problem: "the command beside it is served under this name".to_owned(),
+                });
+            }
+            others.push(servers::bare(values, NAME.to_owned(), self.beside.clone())?);
+        }
+        Ok(others)
+    }
+
+    /// Flags for a proxy of one server.
+    fn without_effect(&self) -> Option<String> {
+        let flags = [
+            ("--exitOnChildDeath", self.values.has(&flags::EXIT_ON_CHILD_DEATH)),
+            ("--listenEarly", self.values.has(&flags::LISTEN_EARLY)),
+        ];
+        let given: Vec<&str> =
+            flags.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
+        (!given.is_empty()).then(|| format!("no effect with --config: {}", given.join(", ")))
+    }
+}
+
+/// What a file says.
+#[derive(Default)]
+struct Said {
+    values: Values,
+    servers: Vec<ServerConfig>,
+    groups: Vec<GroupConfig>,
+    warnings: Vec<String>,
+}
+
+/// What of the environment is text.
+fn environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    env::vars_os().filter_map(text).collect()
+}
+
+#[cfg(test)]
+mod tests;

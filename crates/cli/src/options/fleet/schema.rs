@@ -1,0 +1,151 @@
+//! The JSON Schema of our settings in a file, made from the table of flags.
+
+use serde_json::{Map, Value, json};
+
+use super::vocabulary::{of_a_server, of_the_top};
+use crate::args::{Definition, Json};
+
+/// Where the schema is published.
+const ID: &str =
+    "https://raw.githubusercontent.com/punkpeye/mcp-proxy/main/docs/config.schema.json";
+
+/// The whole schema, as text with an end of line.
+pub(crate) fn schema() -> String {
+    let servers = json!({
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": { "mcp-proxy": { "$ref": "#/$defs/server" } }
+        }
+    });
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ID,
+        "title": "mcp-proxy --config",
+        "description": "What the key mcp-proxy holds in a file that lists MCP servers: settings of the proxy at the top, settings of one server inside of it. The rest of the file is the client's.",
+        "type": "object",
+        "properties": {
+            "mcp-proxy": { "$ref": "#/$defs/top" },
+            "mcpServers": servers,
+            "servers": servers,
+            "context_servers": servers,
+            "mcp_servers": servers
+        },
+        "$defs": {
+            "top": top(),
+            "server": server(),
+            "filter": filter(),
+            "names": { "type": "object", "additionalProperties": { "type": "string" } },
+            "globs": { "type": "array", "items": { "type": "string" } },
+            "variable": { "type": "string", "pattern": "\\$\\{" }
+        }
+    });
+    format!("{schema:#}\n")
+}
+
+fn top() -> Value {
+    let mut members = settings(of_the_top());
+    members.insert("$schema".to_owned(), json!({ "type": "string" }));
+    members.insert(
+        "groups".to_owned(),
+        json!({
+            "description": "Names for parts of the servers, served at /groups/NAME/mcp and /groups/NAME/sse",
+            "type": "object",
+            "additionalProperties": { "type": "array", "items": { "type": "string" } }
+        }),
+    );
+    closed(
+        "Settings of the proxy: the flags of the command line, by their names. Those of a server hold for all of them.",
+        members,
+    )
+}
+
+fn server() -> Value {
+    let mut members = settings(of_a_server());
+    let mut tools = filter();
+    let more = [
+        ("rename", "The server's own name of a tool, and the name that clients see", "names"),
+        (
+            "describe",
+            "The name that clients see, and a description in place of the server's",
+            "names",
+        ),
+    ];
+    for (name, description, kind) in more {
+        let reference = format!("#/$defs/{kind}");
+        tools["properties"][name] = json!({ "description": description, "$ref": reference });
+    }
+    tools["properties"]["arguments"] = json!({
+        "description": "The name that clients see, and arguments that every call is given whatever the client says",
+        "type": "object",
+        "additionalProperties": { "type": "object" }
+    });
+    let filter = |what: &str| json!({ "description": what, "$ref": "#/$defs/filter" });
+    for (name, value) in [
+        ("tools", tools),
+        ("prompts", filter("Which prompts are served")),
+        ("resources", filter("Which resources and templates are served, by their URIs")),
+        (
+            "required",
+            json!({ "description": "The proxy is not ready without this server", "type": "boolean" }),
+        ),
+        (
+            "lazy",
+            json!({ "description": "Start this server when it is first needed", "type": "boolean" }),
+        ),
+        (
+            "sandbox",
+            json!({ "description": "Run without the sandbox that the client would run it in", "const": "ignore" }),
+        ),
+    ] {
+        members.insert(name.to_owned(), value);
+    }
+    closed("Settings of one server", members)
+}
+
+fn filter() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "allow": { "description": "Only what one of these matches; * stands for any text, ? for one character", "$ref": "#/$defs/globs" },
+            "deny": { "description": "Nothing that one of these matches", "$ref": "#/$defs/globs" }
+        },
+        "additionalProperties": false
+    })
+}
+
+fn closed(description: &str, members: Map<String, Value>) -> Value {
+    json!({
+        "description": description,
+        "type": "object",
+        "properties": members,
+        "additionalProperties": false
+    })
+}
+
+fn settings(flags: impl Iterator<Item = &'static dyn Definition>) -> Map<String, Value> {
+    flags.map(|flag| (flag.name().to_owned(), setting(flag))).collect()
+}
+
+/// A variable may stand for any kind of value.
+fn setting(flag: &dyn Definition) -> Value {
+    let variable = json!({ "$ref": "#/$defs/variable" });
+    let kind = match flag.json() {
+        Json::Boolean => json!({ "anyOf": [{ "type": "boolean" }, variable] }),
+        Json::Number { min, max } => {
+            let mut number = json!({ "type": "integer", "minimum": min });
+            if let Some(max) = max {
+                number["maximum"] = max.into();
+            }
+            json!({ "anyOf": [number, variable] })
+        }
+        Json::Texts => json!({
+            "anyOf": [{ "type": "array", "items": { "type": "string" } }, { "type": "string" }]
+        }),
+        Json::Text if flag.choices().is_empty() => json!({ "type": "string" }),
+        Json::Text => json!({ "anyOf": [{ "enum": flag.choices() }, variable] }),
+    };
+    let Value::Object(mut members) = kind else { return kind };
+    members.insert("description".to_owned(), flag.help().into());
+    Value::Object(members)
+}

@@ -1,0 +1,5 @@
+//! End-to-end tests of many servers behind one port.
+
+mod config_bad_input;
+mod config_check;
+mod config_file;
