@@ -56,14 +56,44 @@ describe("the links between the documents", () => {
     });
   }
 
-  test("every page is in the index", () => {
-    const index = read("docs/README.md");
-    for (const name of readdirSync(join(root, "docs")).filter((file) => /(?<!README)\.md$/.test(file))) {
-      assert.ok(index.includes(`](${name})`), `${name} is not in docs/README.md`);
-    }
-  });
+  const pages = readdirSync(join(root, "docs")).filter((file) => /(?<!README|SUMMARY)\.md$/.test(file));
+
+  for (const index of ["docs/README.md", "docs/SUMMARY.md"]) {
+    test(`every page is in ${index}`, () => {
+      const text = read(index);
+      for (const name of pages) assert.ok(text.includes(`](${name})`), `${name} is not in ${index}`);
+    });
+  }
 
   test("the README stays a page", () => {
     assert.ok(readFileSync(join(root, "README.md")).length <= 10_000);
   });
+});
+
+describe("the command lines in the documents", () => {
+  const known = new Set([...help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)/gm)].map(([, name]) => name));
+  const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+  const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => join("docs", name))];
+
+  /** The lines of a document that start this proxy; what another proxy is started with comes after `# there`. */
+  const commandLines = (text) =>
+    [...text.matchAll(/^```(?:sh|console)\n(.*?)^```/gms)].flatMap(([, block]) => {
+      let ours = true;
+      return block.split("\n").filter((line) => {
+        if (/^# (there|here)/.test(line)) ours = line.startsWith("# here");
+        return ours && /^(\$ )?([A-Z_]+=\S+ )*(npx )?mcp-proxy /.test(line);
+      });
+    });
+
+  for (const name of documents.filter((file) => file.endsWith(".md"))) {
+    test(`of ${name} name flags that exist`, () => {
+      for (const line of commandLines(readFileSync(join(root, name), "utf8"))) {
+        const words = line.replace(/^.*?mcp-proxy /, "").split(/ -- | #/)[0];
+        for (const [, flag] of words.matchAll(/(?:^| )--(?:no-)?([a-zA-Z][\w-]*)/g)) {
+          if (/[^-\w](npx|node|uvx|python) /.test(` ${words.slice(0, words.indexOf(`--${flag}`))}`)) break;
+          assert.ok(known.has(camel(flag)), `${name}: --${flag} in ${line}`);
+        }
+      }
+    });
+  }
 });
