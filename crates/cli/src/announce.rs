@@ -33,7 +33,7 @@ impl Announcement {
     /// The whole text.
     pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
         let (scheme, paint) = (self.scheme, self.paint);
-        let Listening { address, metrics, server } = *listening;
+        let Listening { address, metrics, peers, server } = *listening;
         let base = format!("{scheme}://{}", for_people(address));
         let row =
             |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
@@ -48,6 +48,7 @@ impl Announcement {
             endpoint("Streamable HTTP", &self.stream_endpoint),
             endpoint("HTTP+SSE", &self.sse_endpoint),
             metrics.map(|metrics| row("metrics", &metrics)),
+            peers.map(|peers| row("other replicas", &peers.to_string())),
             self.example(&base, server).map(|example| row("try it", &example)),
         ]
         .into_iter()
@@ -74,6 +75,8 @@ pub(crate) struct Listening<'a> {
     pub(crate) address: SocketAddr,
     /// The metrics' own port.
     pub(crate) metrics: Option<SocketAddr>,
+    /// The port for other replicas.
+    pub(crate) peers: Option<SocketAddr>,
     /// Name and version of the server.
     pub(crate) server: Option<&'a str>,
 }
@@ -118,7 +121,7 @@ mod tests {
     }
 
     fn listening<'a>(address: &str, server: Option<&'a str>) -> Listening<'a> {
-        Listening { address: address.parse().unwrap(), metrics: None, server }
+        Listening { address: address.parse().unwrap(), metrics: None, peers: None, server }
     }
 
     #[test]

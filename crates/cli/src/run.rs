@@ -150,6 +150,7 @@ async fn start(config: ProxyConfig) -> Result<Proxy, String> {
     let announced = announcement.text(&Listening {
         address: proxy.address(),
         metrics: proxy.metrics_address(),
+        peers: proxy.peer_address(),
         server: server.as_deref(),
     });
     console::say(announced.trim_end_matches('\n'));

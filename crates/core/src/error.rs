@@ -82,6 +82,9 @@ pub enum Error {
     /// Callers cannot be authenticated as it is configured.
     #[error("cannot authenticate callers: {0}")]
     Auth(String),
+    /// This replica cannot work with others as it is configured.
+    #[error("cannot work with other replicas: {0}")]
+    Cluster(String),
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

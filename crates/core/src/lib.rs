@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 //! The MCP proxy as a library: HTTP fronts, the servers behind them, and the relay in between.
 
+mod cluster;
 mod codec;
 pub mod config;
 mod downstream;

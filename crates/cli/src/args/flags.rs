@@ -12,8 +12,8 @@ use mcp_proxy_core::config::{
     DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
-    DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PING_TIMEOUT, DEFAULT_PORT,
-    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
+    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
     DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant,
     RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
 };
@@ -606,6 +606,45 @@ flags! {
         short: "Most bytes of events kept for a session",
         help: "Most bytes of events kept for a session; the oldest events are dropped first, the \
                newest is always kept",
+    }
+
+    PEERS: List = Replicas "peers" {
+        kind: List { placeholder: "host:port,..." },
+        short: "Peer ports of the other replicas",
+        help: "Peer ports of the other replicas, so that any of them serves any session; a name \
+               stands for all its addresses, this replica's own included; repeatable; requires \
+               --peerSecret or --peerSecretFile",
+    }
+    PEER_PORT: Number = Replicas "peerPort" {
+        kind: Number::count(DEFAULT_PEER_PORT as usize).at_most(65_535),
+        short: "Port for the other replicas",
+        help: "Port where the other replicas bring requests; with 0 the system chooses one. Given \
+               without --peers, it waits for others to name this one",
+    }
+    PEER_HOST: Text = Replicas "peerHost" {
+        kind: Text { placeholder: "host" },
+        short: "Address of the peer port",
+        help: "Host name or address to listen on for the other replicas, if it is not that of --host",
+    }
+    PEER_ADDRESS: Text = Replicas "peerAddress" {
+        kind: Text { placeholder: "host:port" },
+        short: "Where the others reach this replica",
+        help: "Where the other replicas reach this one, if that is not what they see of it",
+    }
+    PEER_SECRET: Secret = Replicas "peerSecret" {
+        kind: Secret {
+            placeholder: "secret",
+            advice: "All replicas need the same one, of at least 16 bytes.",
+        },
+        short: "Secret that all replicas share",
+        help: "Secret that all replicas share, of at least 16 bytes; it is never sent. \
+               MCP_PROXY_PEER_SECRET keeps it out of the process list",
+    }
+    PEER_SECRET_FILE: PathName = Replicas "peerSecretFile" {
+        kind: PathName::File,
+        short: "Read the peer secret from a file",
+        help: "Read the peer secret from this file, one on each line: the first one signs, all of \
+               them verify; --peerSecret overrides it",
     }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {

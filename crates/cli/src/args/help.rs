@@ -38,7 +38,7 @@ const AFTER_FIRST: &str = "\
 More:
   --help              All flags
   --help <section>    One section: serving, config, upstream, remote, security,
-                      sessions, limits, timeouts, tunnel, calling,
+                      sessions, replicas, limits, timeouts, tunnel, calling,
                       diagnostics
   --help <flag>       One flag, for example: --help isolation
 

@@ -169,6 +169,26 @@ pub(crate) enum UsageError {
     )]
     OpenMetrics,
 
+    /// A replica that anybody could be.
+    #[error(
+        "Error: --peers and --peerPort need a secret that all replicas share: --peerSecretFile <file>, or \
+         MCP_PROXY_PEER_SECRET.\n\
+         `openssl rand -hex 32` makes one."
+    )]
+    NoPeerSecret,
+    /// A secret that can be guessed; it is not shown.
+    #[error(
+        "Error: --peerSecret needs at least {} bytes.\n\
+         `openssl rand -hex 32` makes one.",
+        mcp_proxy_core::config::MIN_PEER_SECRET
+    )]
+    ShortPeerSecret,
+    /// The address of a replica is none.
+    #[error(
+        "Error: {flag} takes host:port (got {given:?}); an IPv6 address is written [address]:port."
+    )]
+    PeerAddress { flag: &'static str, given: String },
+
     /// HTTPS is asked for with half of what it needs.
     #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
     IncompleteTls { missing: &'static str },

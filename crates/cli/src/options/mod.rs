@@ -4,6 +4,7 @@
 //! the same one.
 
 mod auth;
+mod cluster;
 mod environment;
 mod errand;
 mod expand;
@@ -133,6 +134,7 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)
             .map(Duration::from_millis),
         tls: tls(values)?,
+        cluster: cluster::cluster(values)?,
         ..HttpConfig::default()
     })
 }
@@ -260,6 +262,7 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
     if isolation == Isolation::Shared && values.has(&flags::CHILD_IDLE_TIMEOUT) {
         warnings.push("--childIdleTimeout has no effect on a shared server".to_owned());
     }
+    warnings.extend(cluster::warnings(values));
     if values.has(&flags::METRICS_HOST) && !values.has(&flags::METRICS_PORT) {
         warnings.push("--metricsHost has no effect without --metricsPort".to_owned());
     }

@@ -286,7 +286,7 @@ fn client_key(values: &Values) -> Result<Option<String>, UsageError> {
     path.map(|path| read(&path, "--clientKey")).transpose()
 }
 
-fn read(path: &Path, flag: &'static str) -> Result<String, UsageError> {
+pub(super) fn read(path: &Path, flag: &'static str) -> Result<String, UsageError> {
     fs::read_to_string(path).map_err(|error| UsageError::SecretFile {
         flag,
         path: path.display().to_string(),

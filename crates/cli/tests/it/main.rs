@@ -11,6 +11,8 @@ mod calling;
 #[cfg(unix)]
 mod chaos;
 #[cfg(unix)]
+mod cluster;
+#[cfg(unix)]
 mod fleet;
 #[cfg(target_os = "linux")]
 mod memory;

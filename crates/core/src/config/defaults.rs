@@ -54,6 +54,12 @@ pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
 /// Address of the metrics listener: what it shows is for the operator only.
 pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
 
+/// Port where other replicas bring requests.
+pub const DEFAULT_PEER_PORT: u16 = 8079;
+
+/// Fewest bytes of a secret that replicas share.
+pub const MIN_PEER_SECRET: usize = 16;
+
 /// Request headers a browser may send by default (`Access-Control-Allow-Headers`).
 pub const DEFAULT_ALLOWED_HEADERS: [&str; 8] = [
     "Content-Type",

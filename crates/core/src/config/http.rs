@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    AuthConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
+    AuthConfig, ClusterConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
     DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT,
@@ -70,6 +70,8 @@ pub struct HttpConfig {
     pub session_idle_timeout: Option<Duration>,
     /// Serve HTTPS; `None` serves HTTP.
     pub tls: Option<TlsConfig>,
+    /// Other replicas that serve the same clients; `None` knows of none.
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl Default for HttpConfig {
@@ -99,6 +101,7 @@ impl Default for HttpConfig {
             trace_context: false,
             session_idle_timeout: Some(DEFAULT_SESSION_IDLE_TIMEOUT),
             tls: None,
+            cluster: None,
         }
     }
 }

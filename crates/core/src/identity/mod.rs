@@ -22,6 +22,7 @@ pub(crate) mod issuer;
 pub(crate) mod metadata;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod oracle;
+mod portable;
 pub(crate) mod resource_server;
 pub(crate) mod static_tokens;
 pub(crate) mod token;
@@ -31,6 +32,7 @@ pub(crate) use api_key::ApiKey;
 pub(crate) use bearer::Bearer;
 pub(crate) use callback::Callback;
 pub(crate) use denial::Denial;
+pub(crate) use portable::Portable;
 pub(crate) use token::Claims;
 
 use std::{

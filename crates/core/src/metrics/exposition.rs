@@ -32,6 +32,23 @@ pub(crate) struct Levels {
     /// `None` where the system does not tell.
     pub(crate) server_usage: Option<Usage>,
     pub(crate) own_usage: Option<Usage>,
+    /// Nothing where there are no other replicas.
+    pub(crate) replicas: Option<Replicas>,
+}
+
+/// The other replicas, and what went to and fro.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Replicas {
+    /// That are connected.
+    pub(crate) connected: u64,
+    /// That should be and are not.
+    pub(crate) missing: u64,
+    /// Requests that were handed to them.
+    pub(crate) forwarded: u64,
+    /// Requests that they have handed over.
+    pub(crate) received: u64,
+    /// Requests whose replica could not be asked.
+    pub(crate) unreached: u64,
 }
 
 /// The whole text.
@@ -56,6 +73,7 @@ impl Collector for Exposition {
         self.calls(&mut page)?;
         self.http(&mut page)?;
         self.servers(&mut page)?;
+        self.replicas(&mut page)?;
         self.process(&mut page)
     }
 }
@@ -148,6 +166,20 @@ impl Exposition {
             "mcp_proxy_server_open_fds",
             "Open file descriptors of the servers",
             usage.open_fds,
+        )
+    }
+
+    fn replicas(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(replicas) = self.levels.replicas else { return Ok(()) };
+        let states = [("connected", replicas.connected), ("missing", replicas.missing)];
+        page.gauges("mcp_proxy_replicas", "Other replicas", "state", &states)?;
+        let forwarded = [("out", replicas.forwarded), ("in", replicas.received)]
+            .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
+        page.counters("mcp_proxy_forwarded", "Requests handed to another replica", &forwarded)?;
+        page.counter(
+            "mcp_proxy_replica_unreached",
+            "Requests whose replica could not be asked",
+            replicas.unreached,
         )
     }
 

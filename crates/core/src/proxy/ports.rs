@@ -2,12 +2,18 @@
 //!
 //! Whoever has something to serve opens them, and they know nothing of what it is.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::TcpStream;
 
 use crate::{
-    config::{HttpConfig, MetricsConfig},
+    cluster::{Cluster, PeerPort},
+    config::{ClusterConfig, HttpConfig, MetricsConfig},
     downstream::http::{
         Behind, Common, Entrance, Limits, Listener, MetricsPort, Mount, Paths, Patience, Port,
         Routes,
@@ -31,6 +37,34 @@ pub(crate) struct Ports {
     listener: Listener,
     port: Arc<Port>,
     metrics: Option<MetricsPort>,
+    peers: Option<PeerPort>,
+}
+
+/// An open port for other replicas, where nobody is served yet.
+struct Peers {
+    socket: TcpListener,
+    cluster: Arc<Cluster>,
+    failed: Box<dyn FnOnce(io::Error) -> Error + Send>,
+}
+
+impl Peers {
+    fn open(config: &HttpConfig, cluster: &ClusterConfig) -> Result<Self, Error> {
+        let flag = "--peerPort";
+        let (host, port) = (cluster.host.as_ref().unwrap_or(&config.host).clone(), cluster.port);
+        let socket = Listener::bind(&host, port, flag)?;
+        let failed = move |source| Error::Listen { host, port, flag, source };
+        match socket.local_addr() {
+            Ok(address) => {
+                let cluster = Cluster::new(cluster, address)?;
+                Ok(Self { socket, cluster, failed: Box::new(failed) })
+            }
+            Err(source) => Err(failed(source)),
+        }
+    }
+
+    fn serve(self, port: &Arc<Port>) -> Result<PeerPort, Error> {
+        PeerPort::start(self.socket, &self.cluster, Arc::clone(port)).map_err(self.failed)
+    }
 }
 
 /// Makes the endpoints of what they share.
@@ -83,7 +117,7 @@ impl Ports {
     ) -> Result<Self, Error> {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let (host, port) = (config.host.clone(), config.port);
-        let socket = Listener::bind(&host, port)?;
+        let socket = Listener::bind(&host, port, "--port")?;
         let address = socket.local_addr().map_err(|source| Error::Listen {
             host: host.clone(),
             port,
@@ -91,6 +125,8 @@ impl Ports {
             source,
         })?;
         let bearer = bearer(config, address.port())?.map(Arc::new);
+        let peers =
+            config.cluster.as_ref().map(|cluster| Peers::open(config, cluster)).transpose()?;
         let connections = Seats::new(config.max_connections);
         let limits = Limits {
             patience: Patience {
@@ -107,6 +143,7 @@ impl Ports {
             shows_metrics: metrics.on_front,
             host: served.host,
             bearer,
+            cluster: peers.as_ref().map(|peers| Arc::clone(&peers.cluster)),
         };
         if let Some(bearer) = &behind.bearer {
             bearer.prepare();
@@ -121,8 +158,9 @@ impl Ports {
             .transpose()?;
         let failed = |source| Error::Listen { host, port, flag: "--port", source };
         let port = Arc::clone(&through);
+        let peers = peers.map(|peers| peers.serve(&port)).transpose()?;
         let listener = Listener::start(socket, tls, limits, through).map_err(failed)?;
-        Ok(Self { listener, port, metrics })
+        Ok(Self { listener, port, metrics, peers })
     }
 
     /// What serves the requests.
@@ -140,6 +178,11 @@ impl Ports {
         self.metrics.as_ref().map(MetricsPort::address)
     }
 
+    /// The address where other replicas bring requests, if there are any.
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.peers.as_ref().map(PeerPort::address)
+    }
+
     /// Gives the front a public URL.
     pub(crate) async fn open_tunnel(
         &self,
@@ -151,5 +194,8 @@ impl Ports {
     /// Ends every session and connection; running requests have this long.
     pub(crate) async fn close(self, grace: Duration) {
         self.listener.close(grace).await;
+        if let Some(peers) = self.peers {
+            peers.close(grace).await;
+        }
     }
 }

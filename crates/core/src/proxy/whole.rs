@@ -78,6 +78,11 @@ impl Proxy {
         self.ports.metrics_address()
     }
 
+    /// The address where other replicas bring requests, if it works with others.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.ports.peer_address()
+    }
+
     /// Ends everything: sessions, connections, the server and whatever it has started.
     pub fn close(self) -> BoxFuture<'static, ()> {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);

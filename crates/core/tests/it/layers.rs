@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 21] = [
+const MAY_USE: [(&str, &[&[&str]]); 22] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -24,6 +24,7 @@ const MAY_USE: [(&str, &[&[&str]]); 21] = [
     ("error", &[&["jsonrpc"]]),
     ("tls", &[&["config", "error"]]),
     ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
+    ("cluster", &[EVERYWHERE, &["identity", "metrics"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
     ("sdk_bridge", &[&PURE, &["relay"]]),
     ("downstream", EDGE),
@@ -42,7 +43,7 @@ const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "runtime"];
 
 /// What the edges meet in.
-const HINGE: &[&str] = &["relay", "host", "identity", "metrics", "tls"];
+const HINGE: &[&str] = &["relay", "cluster", "host", "identity", "metrics", "tls"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];

@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{backlog::Backlog, routes::Routes};
 use crate::{
+    cluster::Cluster,
     downstream::http::session::Holdings,
     jsonrpc::escape,
     metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
@@ -37,6 +38,7 @@ pub(super) struct Admin {
     pub(super) routes: watch::Receiver<Arc<Routes>>,
     pub(super) connections: Arc<Seats>,
     pub(super) backlog: Arc<Backlog>,
+    pub(super) cluster: Option<Arc<Cluster>>,
 }
 
 /// Whether a request asks for health; `/ping` only in the way the original answers it.
@@ -144,6 +146,7 @@ impl Admin {
             read_from_servers: servers.read_bytes,
             server_usage: usage_of_groups(&servers.pids),
             own_usage: own_usage(),
+            replicas: self.cluster.as_ref().map(|cluster| cluster.levels()),
         }
     }
 }

@@ -4,11 +4,15 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use tracing::{Level, Span};
 
-use super::{auth::Auth, backlog::Backlog, body::BodyLimits, held::MAX_KEPT_BYTES, ticker::Ticker};
+use super::{
+    auth::Auth, backlog::Backlog, body::BodyLimits, held::MAX_KEPT_BYTES, port::Behind,
+    ticker::Ticker,
+};
 use crate::{
+    cluster::Cluster,
     config::HttpConfig,
     host::Host,
-    identity::{ApiKey, Authenticator, Bearer, Callback},
+    identity::{ApiKey, Authenticator, Callback},
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
@@ -24,6 +28,8 @@ pub(crate) struct Common {
     /// Asked about every request to an endpoint, besides.
     pub(super) callback: Option<Callback>,
     pub(super) host: Option<Arc<dyn Host>>,
+    /// The other replicas, where there are any.
+    pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) metrics: Option<Arc<Metrics>>,
     /// One for each session of any mount.
     pub(super) seats: Arc<Seats>,
@@ -47,12 +53,8 @@ impl fmt::Debug for Common {
 
 impl Common {
     /// Whatever of a port's configuration concerns its mounts.
-    pub(super) fn new(
-        config: &HttpConfig,
-        host: Option<Arc<dyn Host>>,
-        metrics: Option<Arc<Metrics>>,
-        bearer: Option<Arc<Bearer>>,
-    ) -> Self {
+    pub(super) fn new(config: &HttpConfig, behind: Behind) -> Self {
+        let Behind { host, cluster, metrics, bearer, .. } = behind;
         let key = || Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>;
         Self {
             authenticator: match bearer {
@@ -62,6 +64,7 @@ impl Common {
             auth: Auth::new(config.auth.clone()),
             callback: host.as_ref().and_then(Callback::of),
             host,
+            cluster,
             metrics,
             seats: Seats::new(Some(config.max_sessions)),
             backlog: Backlog::new(config.max_buffered),

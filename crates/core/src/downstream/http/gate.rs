@@ -8,6 +8,7 @@ use super::{
     charset,
     common::Common,
     denial::announce,
+    elsewhere::is_handed_over,
     reject::{rpc_error, upstream_error},
     response::{Response, bare_text, with_body},
 };
@@ -59,7 +60,8 @@ impl Common {
         session: Option<(&dyn Connection, &Identity)>,
         known: Identity,
     ) -> Result<Identity, Denial> {
-        let Some(callback) = &self.callback else { return Ok(known) };
+        let callback = self.callback.as_ref().filter(|_| !is_handed_over(head));
+        let Some(callback) = callback else { return Ok(known) };
         let server = session.and_then(|(connection, owner)| Some((connection.server()?, owner)));
         if let Some((server, owner)) = server {
             let subject = owner.claims().map(|claims| claims.subject.clone());

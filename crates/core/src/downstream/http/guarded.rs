@@ -186,6 +186,11 @@ pub(super) fn standing(mut response: Response) -> Response {
     response
 }
 
+/// Whether a response is marked like that.
+pub(super) fn is_standing(response: &Response) -> bool {
+    response.extensions().get::<Standing>().is_some()
+}
+
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -252,8 +257,11 @@ impl Body for Answer {
             _ if polled.is_ready() || !self.served.0.has_ended() => polled,
             _ if self.is_standing => Poll::Ready(Some(Err(gone()))),
             ResponseBody::Events(_) => self.poll_probe(context).map(|comment| Some(Ok(comment))),
+            ResponseBody::HandedBack(body) if body.is_between_events() => {
+                self.poll_probe(context).map(|comment| Some(Ok(comment)))
+            }
             ResponseBody::Other(_) => self.poll_silence(context).map(|()| Some(Err(gone()))),
-            ResponseBody::Whole(_) => polled,
+            ResponseBody::Whole(_) | ResponseBody::HandedBack(_) => polled,
         }
     }
 

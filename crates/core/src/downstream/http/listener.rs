@@ -72,8 +72,7 @@ impl fmt::Debug for Listener {
 
 impl Listener {
     /// Opens the port; nothing is accepted yet.
-    pub(crate) fn bind(host: &str, port: u16) -> Result<StdListener, Error> {
-        let flag = "--port";
+    pub(crate) fn bind(host: &str, port: u16, flag: &'static str) -> Result<StdListener, Error> {
         listen(host, port).map_err(|source| Error::Listen {
             host: host.to_owned(),
             port,

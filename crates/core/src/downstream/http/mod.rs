@@ -11,6 +11,7 @@ mod common;
 mod cors;
 mod custom_route;
 mod denial;
+mod elsewhere;
 mod events;
 mod gate;
 mod guarded;

@@ -105,7 +105,8 @@ impl Mount {
         backend: Arc<dyn Backend>,
         common: Arc<Common>,
     ) -> Arc<Self> {
-        let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog)));
+        let names = common.cluster.as_ref().map(|cluster| Arc::clone(cluster.names()));
+        let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog), names));
         let timeout = config.session_idle_timeout;
         let reaper = timeout.map(|timeout| task::spawn(reap(Arc::clone(&registry), timeout)));
         let stored_outside = common.host.as_ref().is_some_and(|host| host.stores_events());

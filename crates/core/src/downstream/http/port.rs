@@ -13,6 +13,7 @@ use super::{
     well_known::well_known,
 };
 use crate::{
+    cluster::Cluster,
     config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig},
     host::Host,
     identity::Bearer,
@@ -32,6 +33,8 @@ pub(crate) struct Behind {
     pub(crate) host: Option<Arc<dyn Host>>,
     /// Asked about tokens, if any are accepted.
     pub(crate) bearer: Option<Arc<Bearer>>,
+    /// The other replicas.
+    pub(crate) cluster: Option<Arc<Cluster>>,
 }
 
 impl fmt::Debug for Behind {
@@ -66,14 +69,14 @@ impl Port {
     pub(crate) fn new(config: &HttpConfig, behind: Behind) -> Self {
         let routes = watch::Sender::default();
         let well_known = behind.bearer.clone().and_then(|bearer| well_known(bearer, &routes));
-        let metrics = behind.metrics.clone();
-        let common = Arc::new(Common::new(config, behind.host, metrics, behind.bearer));
+        let common = Arc::new(Common::new(config, behind.clone()));
         let admin = Admin {
             readiness: behind.readiness,
             metrics: behind.metrics,
             routes: routes.subscribe(),
             connections: behind.connections,
             backlog: Arc::clone(&common.backlog),
+            cluster: behind.cluster,
         };
         let seconds = config.keep_alive_timeout.as_secs();
         Self {

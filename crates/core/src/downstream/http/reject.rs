@@ -39,6 +39,10 @@ pub(super) enum Rejection {
     NoSession,
     NoSessionId(&'static str),
     ReplayFailed,
+    /// The replica that has what is asked for does not answer.
+    ReplicaAway,
+    /// The replica that served the request was lost.
+    ReplicaLost,
     TooManyCalls,
     TooManySessions,
     UnknownSession,
@@ -71,6 +75,8 @@ impl Rejection {
             Self::NotFound(_) => "not_found",
             Self::NoSession | Self::NoSessionId(_) => "no_session",
             Self::ReplayFailed => "replay_failed",
+            Self::ReplicaAway => "replica_away",
+            Self::ReplicaLost => "replica_lost",
             Self::TooManyCalls => "too_many_calls",
             Self::TooManySessions => "too_many_sessions",
             Self::UnknownSession => "unknown_session",
@@ -102,7 +108,7 @@ impl Rejection {
         let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow { .. });
         let retry = match self {
             Self::TooManySessions => Some(HeaderValue::from_static("10")),
-            Self::TooManyCalls => Some(HeaderValue::from_static("1")),
+            Self::ReplicaAway | Self::TooManyCalls => Some(HeaderValue::from_static("1")),
             _ => None,
         };
         let mut response = rpc_error(status, code, self.text(), None);
@@ -131,8 +137,11 @@ impl Rejection {
             Self::InvalidMessage | Self::NoMessage => (StatusCode::BAD_REQUEST, Code::Parse),
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
             Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
+            Self::ReplicaLost => (StatusCode::BAD_GATEWAY, Code::Transport),
             Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
-            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, Code::Transport),
+            Self::ReplicaAway | Self::TooManySessions => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Transport)
+            }
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
             Self::UnsupportedCoding | Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport)
@@ -170,6 +179,14 @@ impl Rejection {
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
             Self::ReplayFailed => "Error replaying events".to_owned(),
+            Self::ReplicaAway => "Service Unavailable: the replica that has this session does not \
+                                  answer; try again"
+                .to_owned(),
+            Self::ReplicaLost => {
+                "Bad Gateway: the replica that has this session was lost while it \
+                                  served this request, which may have run"
+                    .to_owned()
+            }
             Self::TooManyCalls => "Too Many Requests: too many calls of this session are under \
                                    way; wait for some or cancel them"
                 .to_owned(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::events::Events;
+use super::{elsewhere::HandedBack, events::Events};
 
 pub(super) type Response = http::Response<ResponseBody>;
 
@@ -29,6 +29,8 @@ pub(crate) enum ResponseBody {
     Events(Box<Events>),
     /// An answer of the administrative routes.
     Other(axum::body::Body),
+    /// An answer of another replica.
+    HandedBack(Box<HandedBack>),
 }
 
 impl fmt::Debug for ResponseBody {
@@ -37,6 +39,7 @@ impl fmt::Debug for ResponseBody {
             Self::Whole(_) => "Whole",
             Self::Events(_) => "Events",
             Self::Other(_) => "Other",
+            Self::HandedBack(_) => "HandedBack",
         })
     }
 }
@@ -71,6 +74,7 @@ impl Body for ResponseBody {
             Self::Whole(runs) => Poll::Ready(runs.next().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Events(events) => events.poll_frame(context),
             Self::Other(body) => Pin::new(body).poll_frame(context),
+            Self::HandedBack(body) => body.poll_frame(context),
         }
     }
 
@@ -79,6 +83,7 @@ impl Body for ResponseBody {
             Self::Whole(runs) => runs.as_slice().is_empty(),
             Self::Events(_) => false,
             Self::Other(body) => body.is_end_stream(),
+            Self::HandedBack(body) => body.is_end_stream(),
         }
     }
 
@@ -89,6 +94,7 @@ impl Body for ResponseBody {
             }
             Self::Events(_) => SizeHint::default(),
             Self::Other(body) => body.size_hint(),
+            Self::HandedBack(body) => body.size_hint(),
         }
     }
 }

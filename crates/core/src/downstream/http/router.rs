@@ -38,6 +38,12 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
+    /// That of a request whose connection nobody has asked about.
+    pub(super) const UNKNOWN: Self = Self {
+        peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+        encrypted: false,
+    };
+
     /// The peer is on this machine.
     fn is_loopback(self) -> bool {
         self.peer.ip().to_canonical().is_loopback()
@@ -113,7 +119,7 @@ fn add_to_list<'a>(
 }
 
 /// A way to end a request other than by an answer of the front.
-enum End {
+pub(super) enum End {
     Rejected(Rejection),
     Aborted(Aborted),
 }
@@ -278,6 +284,9 @@ impl Port {
         if let Some(caller) = &caller {
             head.extensions.insert(Arc::clone(caller));
         }
+        if self.common.cluster.is_some() {
+            head.extensions.insert(from);
+        }
         let requester = Requester { identity, caller };
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }
@@ -324,12 +333,20 @@ impl Port {
 }
 
 /// What the table has for a request.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     endpoints: Option<&'a Endpoints>,
     messages: Option<&'a Arc<Mount>>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    /// What is served where this head says.
+    pub(super) fn of(routes: &'a Routes, head: &Parts, path: &str) -> Self {
+        Self {
+            endpoints: routes.at(path),
+            messages: routes.messages(&head.method, &head.uri, path),
+        }
+    }
+
     /// The path of the endpoint that a request with this method asks, as it is configured.
     fn asked(&self, method: &Method) -> Option<&str> {
         let messages = self.messages.and_then(|mount| mount.paths.sse.as_deref());
@@ -344,7 +361,7 @@ impl Found<'_> {
     }
 
     /// The answer; `None` where nothing is served.
-    async fn serve(
+    pub(super) async fn serve(
         &self,
         head: Parts,
         body: Incoming,
@@ -374,7 +391,7 @@ impl Found<'_> {
     }
 }
 
-fn not_found(routes: &Routes) -> End {
+pub(super) fn not_found(routes: &Routes) -> End {
     Rejection::NotFound(routes.listed()).into()
 }
 

@@ -23,7 +23,7 @@ use super::{
     selection::selection,
 };
 use crate::{
-    downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Stream},
+    downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream, lenient_id_in},
     era::Era,
     identity::Identity,
     jsonrpc::{Kind, Message},
@@ -44,6 +44,7 @@ pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
 
 #[derive(Clone, Debug)]
 struct SseSession {
+    name: Name,
     /// Who opened it, and may use it.
     owner: Identity,
     stream: Arc<Stream>,
@@ -59,8 +60,9 @@ impl SseSessions {
     }
 
     fn named(&self, query: Option<&str>) -> Option<SseSession> {
-        let id = Uuid::try_parse(&session_id(query)?).ok()?;
-        self.lock().get(&id).cloned()
+        let name = session_id(query)?;
+        let known = self.lock().get(&lenient_id_in(&name)?).cloned()?;
+        known.name.has_owner_of(&name).then_some(known)
     }
 
     /// How many there are, and the bytes waiting for their clients.
@@ -110,9 +112,14 @@ impl Drop for Closing {
 }
 
 impl Mount {
-    /// Whether the query names a session.
+    /// Whether the query names a session, of this replica or of another one.
     pub(super) fn has_sse_session(&self, query: Option<&str>) -> bool {
-        self.sse.named(query).is_some()
+        self.sse.named(query).is_some() || self.is_named_elsewhere(query)
+    }
+
+    fn is_named_elsewhere(&self, query: Option<&str>) -> bool {
+        let Some(cluster) = &self.common.cluster else { return false };
+        session_id(query).is_some_and(|name| cluster.names().elsewhere(&name).is_some())
     }
 
     /// `GET` on the event stream endpoint: opens a session that lives as long as the response.
@@ -127,7 +134,8 @@ impl Mount {
             Err(denial) => return Ok(self.common.denied(denial, b"null")),
         };
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
-        let id = Uuid::new_v4();
+        let name = Name::new(self.registry.names());
+        let id = name.id();
         let stream = Stream::standalone(None).owned_by(id).counted_in(&self.common.backlog);
         let (stream, reading) = stream.attached();
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(&stream);
@@ -145,7 +153,7 @@ impl Mount {
             principal: owner.clone(),
             request: None,
             unsolicited: Some(unsolicited),
-            session: Some(id.to_string()),
+            session: Some(name.as_str().to_owned()),
             hang_up: caller.is_some().then(|| Arc::new(hang_up) as _),
             caller,
             selection: selection(&head.uri),
@@ -155,10 +163,11 @@ impl Mount {
             Err(error) => return Ok(self.common.not_opened(error, Step::OpenSse, b"null")),
         };
         let messages = self.paths.messages.path();
-        stream.push_raw(format!("event: endpoint\ndata: {messages}?sessionId={id}\n\n").as_bytes());
+        let endpoint = format!("event: endpoint\ndata: {messages}?sessionId={}\n\n", name.as_str());
+        stream.push_raw(endpoint.as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
         let (calls, seat) = (Seats::bearing(self.max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
-        let session = SseSession { owner, stream, connection, calls, _seat: seat };
+        let session = SseSession { name, owner, stream, connection, calls, _seat: seat };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
         Ok(standing(self.streamed(reading, closing)))
@@ -182,6 +191,19 @@ impl Mount {
                 return Ok(self.common.denied(denial, b"null"));
             }
         };
+        if session.is_none()
+            && let Some(name) = session_id(head.uri.query())
+            && let Some(way) = self.common.way_to(&name, &head)
+        {
+            match way.await {
+                Ok(Some(way)) => return way.take(head, body, identity).await,
+                Ok(None) => {}
+                Err(rejection) => {
+                    body::discard(body);
+                    return Err(rejection);
+                }
+            }
+        }
         let Some(session) = session.filter(|session| session.owner == identity) else {
             body::discard(body);
             return Ok(no_sse_session(head.uri.query()));

@@ -8,6 +8,7 @@ mod event_store;
 mod interleavings;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
+mod name;
 mod reading;
 mod reaper;
 mod registry;
@@ -15,6 +16,7 @@ mod state;
 mod stream;
 
 use event_store::EventStore;
+pub(crate) use name::{Name, lenient_id_in};
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 use registry::Numbering;

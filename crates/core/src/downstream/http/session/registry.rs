@@ -14,8 +14,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{EventStore, Reading, Stream, Unresumed};
+use super::{
+    EventStore, Reading, Stream, Unresumed,
+    name::{Name, id_in},
+};
 use crate::{
+    cluster::Names,
     codec::event_stream::EventId,
     config::EventStoreConfig,
     downstream::http::backlog::Backlog,
@@ -49,6 +53,8 @@ pub(crate) struct Registry {
     sessions: Mutex<HashMap<Uuid, Known>>,
     backlog: Arc<Backlog>,
     epoch: Instant,
+    /// What gives names where there are other replicas.
+    names: Option<Arc<Names>>,
 }
 
 /// A session that can be found, and its seat among them.
@@ -82,14 +88,20 @@ impl Sum for Holdings {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self::counted_in(Arc::default())
+        Self::counted_in(Arc::default(), None)
     }
 }
 
 impl Registry {
-    /// No sessions; what waits for their clients is counted there.
-    pub(crate) fn counted_in(backlog: Arc<Backlog>) -> Self {
-        Self { sessions: Mutex::default(), backlog, epoch: Instant::now() }
+    /// No sessions; what waits for their clients is counted there, and they are named by these, if
+    /// there are other replicas.
+    pub(crate) fn counted_in(backlog: Arc<Backlog>, names: Option<Arc<Names>>) -> Self {
+        Self { sessions: Mutex::default(), backlog, epoch: Instant::now(), names }
+    }
+
+    /// What gives names, where there are other replicas.
+    pub(crate) fn names(&self) -> Option<&Arc<Names>> {
+        self.names.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
@@ -104,12 +116,13 @@ impl Registry {
         max_in_flight: Option<usize>,
     ) -> Arc<Session> {
         let backlog = Arc::clone(&self.backlog);
-        Arc::new(Session::new(owner, events, max_in_flight, (self.epoch, backlog)))
+        let name = Name::new(self.names.as_ref());
+        Arc::new(Session::new(name, owner, events, max_in_flight, (self.epoch, backlog)))
     }
 
     /// Makes the session known under its id; its seat is free again when it is removed.
     pub(crate) fn insert(&self, session: Arc<Session>, seat: Seat) {
-        self.lock().insert(session.id, Known { session, _seat: seat });
+        self.lock().insert(session.id(), Known { session, _seat: seat });
     }
 
     /// What the sessions hold at the moment.
@@ -125,9 +138,9 @@ impl Registry {
 
     /// The session that a header names, used from now on until the attachment is dropped.
     pub(crate) fn attach(&self, id: &str) -> Option<Attachment> {
-        let id = parse_id(id)?;
         let sessions = self.lock();
-        sessions.get(&id).map(|known| Attachment::new(Arc::clone(&known.session)))
+        let known = sessions.get(&id_in(id)?)?;
+        (known.session.name.as_str() == id).then(|| Attachment::new(Arc::clone(&known.session)))
     }
 
     /// What ends this session from its server's side, before or after it is known.
@@ -137,7 +150,7 @@ impl Registry {
             let (Some(registry), Some(session)) = (registry.upgrade(), session.upgrade()) else {
                 return;
             };
-            registry.remove(session.id);
+            registry.remove(session.id());
             session.close();
         })
     }
@@ -175,16 +188,10 @@ impl Registry {
     }
 }
 
-/// Session ids are minted in exactly one spelling; any other names no session.
-fn parse_id(text: &str) -> Option<Uuid> {
-    let id = Uuid::try_parse(text).ok()?;
-    (id.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then_some(id)
-}
-
 /// One client's session.
 #[derive(Debug)]
 pub(crate) struct Session {
-    id: Uuid,
+    name: Name,
     owner: Identity,
     epoch: Instant,
     attached: AtomicUsize,
@@ -212,6 +219,7 @@ pub(crate) const STANDALONE: u64 = 0;
 
 impl Session {
     fn new(
+        name: Name,
         owner: Identity,
         events: Events,
         max_in_flight: Option<usize>,
@@ -223,10 +231,10 @@ impl Session {
         };
         let stored_outside = matches!(events, Events::StoredOutside);
         let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
-        let id = Uuid::new_v4();
+        let id = name.id();
         let standalone = Stream::standalone(numbering).owned_by(id).counted_in(&backlog);
         Self {
-            id,
+            name,
             owner,
             epoch,
             attached: AtomicUsize::new(0),
@@ -245,7 +253,12 @@ impl Session {
     }
 
     pub(crate) fn id(&self) -> Uuid {
-        self.id
+        self.name.id()
+    }
+
+    /// What its client calls it.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
     }
 
     /// Who opened it, and may use it.

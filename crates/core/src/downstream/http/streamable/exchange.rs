@@ -103,13 +103,13 @@ impl Mount {
                     }
                     Some(runs) => {
                         let mut response = response(runs, encoding);
-                        add_session_id(&mut response, attachment.session().id());
+                        add_session_id(&mut response, attachment.session().name());
                         response
                     }
                     None => {
-                        let id = attachment.session().id();
+                        let name = attachment.session().name().clone();
                         let founded = founded.then_some(stream);
-                        self.stream_response(reading, id, Use { founded, attachment })
+                        self.stream_response(reading, &name, Use { founded, attachment })
                     }
                 })
             }

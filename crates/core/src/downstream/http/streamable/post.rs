@@ -51,6 +51,19 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return self.denied_post(denial, body).await,
         };
+        if matches!(attachment, Some(None))
+            && let Some(id) = session_id(&head.headers)
+            && let Some(way) = self.common.way_to(id, &head)
+        {
+            match way.await {
+                Ok(Some(way)) => return way.take(head, body, identity).await,
+                Ok(None) => {}
+                Err(rejection) => {
+                    body::discard(body);
+                    return Err(rejection);
+                }
+            }
+        }
         // Another identity's session is treated as unknown.
         let own = |known: &Attachment| *known.session().owner() == identity;
         let attachment = attachment.map(|attachment| attachment.filter(own));
@@ -163,7 +176,7 @@ impl Mount {
             principal: session.owner().clone(),
             request: None,
             unsolicited: Some(unsolicited),
-            session: Some(session.id().to_string()),
+            session: Some(session.name().as_str().to_owned()),
             hang_up: caller.is_some().then(|| self.registry.ending(session)),
             caller: caller.clone(),
             selection: selection(incoming.uri()),

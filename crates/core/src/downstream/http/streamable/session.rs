@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, request::Parts};
+use bytes::Bytes;
+use http::{StatusCode, request::Parts};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::{check_events, check_version, primes};
 use crate::{
     codec::event_stream::EventId,
     downstream::http::session::{
-        Attachment, Events as Kept, Reading, STANDALONE, Session, Stream, Unresumed,
+        Attachment, Events as Kept, Name, Reading, STANDALONE, Session, Stream, Unresumed,
     },
     downstream::http::{
         guarded::standing,
@@ -83,8 +83,8 @@ impl Mount {
     ) -> Result<Response, Rejection> {
         match resumed {
             Ok(reading) => {
-                let id = attachment.session().id();
-                Ok(standing(self.stream_response(reading, id, attachment)))
+                let name = attachment.session().name().clone();
+                Ok(standing(self.stream_response(reading, &name, attachment)))
             }
             Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
             Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
@@ -95,11 +95,11 @@ impl Mount {
     pub(super) fn stream_response(
         self: &Arc<Self>,
         reading: Reading,
-        id: Uuid,
+        name: &Name,
         guard: impl Send + Sync + 'static,
     ) -> Response {
         let mut response = self.streamed(reading, guard);
-        add_session_id(&mut response, id);
+        add_session_id(&mut response, name);
         response
     }
 
@@ -188,14 +188,18 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return Ok(Err(Box::new(self.common.denied(denial, b"null")))),
         };
+        if attachment.is_none()
+            && let Some(way) = self.common.way_to(id, head)
+            && let Some(way) = way.await?
+        {
+            let response = way.take_whole(head, Bytes::new(), identity).await?;
+            return Ok(Err(Box::new(response)));
+        }
         let own = attachment.filter(|known| *known.session().owner() == identity);
         own.map(Ok).ok_or(Rejection::UnknownSession)
     }
 }
 
-pub(super) fn add_session_id(response: &mut Response, id: Uuid) {
-    let mut buffer = Uuid::encode_buffer();
-    if let Ok(value) = HeaderValue::from_str(id.as_hyphenated().encode_lower(&mut buffer)) {
-        response.headers_mut().insert(SESSION_ID, value);
-    }
+pub(super) fn add_session_id(response: &mut Response, name: &Name) {
+    response.headers_mut().insert(SESSION_ID, name.header().clone());
 }

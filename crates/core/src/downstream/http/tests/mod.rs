@@ -68,12 +68,13 @@ impl World {
             shows_metrics: false,
             host: None,
             bearer: None,
+            cluster: None,
         };
         let port = Arc::new(Port::new(&config, behind));
         let long = Duration::from_mins(1);
         let limits =
             Limits { patience: Patience { head: long, idle: long, write: None }, connections };
-        let socket = Listener::bind("127.0.0.1", 0).unwrap();
+        let socket = Listener::bind("127.0.0.1", 0, "--port").unwrap();
         let listener = Listener::start(socket, None, limits, Arc::clone(&port)).unwrap();
         Self { port, listener, config }
     }

@@ -1,0 +1,134 @@
+//! What a forwarded request and its response carry besides what the client and the server wrote.
+//!
+//! The header fields of this module are believed only on a connection between replicas, and taken
+//! out of whatever comes from elsewhere.
+
+use std::net::SocketAddr;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Identity, Portable};
+
+/// Who sends the request.
+const CALLER: HeaderName = HeaderName::from_static("mcp-proxy-peer-caller");
+/// On a response: it is a stream that answers no call.
+pub(crate) const STANDING: HeaderName = HeaderName::from_static("mcp-proxy-peer-standing");
+/// How our own fields begin.
+const OWN: &str = "mcp-proxy-peer-";
+
+/// Who has sent a request to the replica that forwards it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    pub(crate) identity: Identity,
+    /// The other end of the client's connection.
+    pub(crate) peer: SocketAddr,
+    /// Whether that connection is TLS.
+    pub(crate) encrypted: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Text {
+    who: Portable,
+    peer: SocketAddr,
+    encrypted: bool,
+}
+
+impl Carried {
+    /// Puts it into the head of a request, in place of whatever says the same.
+    pub(crate) fn put(&self, headers: &mut HeaderMap) {
+        let text = Text {
+            who: Portable::from(&self.identity),
+            peer: self.peer,
+            encrypted: self.encrypted,
+        };
+        let text = serde_json::to_vec(&text).unwrap_or_default();
+        if let Ok(mut value) = HeaderValue::try_from(URL_SAFE_NO_PAD.encode(text)) {
+            value.set_sensitive(true);
+            headers.insert(CALLER, value);
+        }
+    }
+
+    /// Takes it out of the head of a request that came from a replica.
+    pub(crate) fn take(headers: &mut HeaderMap) -> Option<Self> {
+        let value = headers.remove(CALLER);
+        strip(headers);
+        let text = URL_SAFE_NO_PAD.decode(value?.as_bytes()).ok()?;
+        let text: Text = serde_json::from_slice(&text).ok()?;
+        Some(Self { identity: text.who.identity()?, peer: text.peer, encrypted: text.encrypted })
+    }
+}
+
+/// Fields that are between two ends of one connection (RFC 9110, 7.6.1; RFC 9113, 8.2.2), and ours.
+pub(crate) fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let own: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(OWN)).cloned().collect();
+    for name in named.iter().chain(&own).chain(&BETWEEN) {
+        headers.remove(name);
+    }
+}
+
+const BETWEEN: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+    header::EXPECT,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried() -> Carried {
+        Carried {
+            identity: Identity::named("alice"),
+            peer: "[2001:db8::1]:443".parse().unwrap(),
+            encrypted: true,
+        }
+    }
+
+    #[test]
+    fn who_asks_is_told_to_the_next_replica() {
+        let mut headers = HeaderMap::new();
+        carried().put(&mut headers);
+        let value = headers.get(CALLER).unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(Carried::take(&mut headers), Some(carried()));
+        assert!(headers.is_empty());
+        assert_eq!(Carried::take(&mut headers), None);
+    }
+
+    #[test]
+    fn nobody_else_says_who_he_is() {
+        let mut forged = HeaderMap::new();
+        carried().put(&mut forged);
+        forged.insert("mcp-proxy-peer-other", HeaderValue::from_static("1"));
+        forged.insert("connection", HeaderValue::from_static("close, X-Hop"));
+        forged.insert("x-hop", HeaderValue::from_static("1"));
+        forged.insert("x-other", HeaderValue::from_static("1"));
+        forged.insert("transfer-encoding", HeaderValue::from_static("chunked"));
+        strip(&mut forged);
+        assert_eq!(forged.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-other"]);
+    }
+
+    #[test]
+    fn what_is_no_caller_is_refused() {
+        for text in ["", "x", "e30"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CALLER, HeaderValue::from_static(text));
+            assert_eq!(Carried::take(&mut headers), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A request on its way to the replica that can serve it.
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, header, uri::Authority};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+
+use super::{
+    carried::{Carried, strip},
+    peers::{Link, Roster, Unreached, Unsent},
+    replica::ReplicaId,
+};
+
+/// The body of a request that is handed on: as it comes, or read already.
+pub(crate) type Outbound = Either<Incoming, Full<Bytes>>;
+
+/// Why a request has no response.
+#[derive(Debug)]
+pub(crate) enum Unforwarded {
+    /// It was not handed over.
+    Unreached(Unreached),
+    /// Its replica was lost; it may have run.
+    Lost(hyper::Error),
+}
+
+/// A body that was read already.
+pub(crate) fn whole(body: Bytes) -> Outbound {
+    Either::Right(Full::new(body))
+}
+
+/// The request in the form in which it is handed on. `None` if it has no such form.
+pub(crate) fn addressed(
+    mut request: Request<Outbound>,
+    carried: &Carried,
+) -> Option<Request<Outbound>> {
+    let headers = request.headers_mut();
+    strip(headers);
+    let host = headers.remove(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    carried.put(headers);
+    let target = request.uri().path_and_query().cloned();
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(host.unwrap_or_else(|| Authority::from_static("replica")))
+        .path_and_query(target?)
+        .build();
+    *request.uri_mut() = uri.ok()?;
+    *request.version_mut() = http::Version::HTTP_2;
+    request.extensions_mut().clear();
+    Some(request)
+}
+
+/// Sends it; once more, if the connection was given up at that moment and nothing was sent.
+pub(super) async fn forward(
+    roster: &Roster,
+    owner: ReplicaId,
+    link: Link,
+    request: Request<Outbound>,
+) -> Result<Response<Incoming>, Unforwarded> {
+    let returned = match link.send(request).await {
+        Ok(response) => return Ok(response),
+        Err(Unsent::Lost(error)) => return Err(Unforwarded::Lost(error)),
+        Err(Unsent::Returned(request)) => *request,
+    };
+    let link = roster.reach(owner).await.map_err(Unforwarded::Unreached)?;
+    link.send(returned).await.map_err(|unsent| match unsent {
+        Unsent::Lost(error) => Unforwarded::Lost(error),
+        Unsent::Returned(_) => Unforwarded::Unreached(Unreached::Away),
+    })
+}

@@ -1,0 +1,27 @@
+//! Several replicas of one proxy that serve each other's sessions.
+//!
+//! The id of a session names the replica that has it ([`names`]). A request for somebody else's
+//! session is handed to its owner over a connection that both have proved to know the secret on
+//! ([`proof`]), streaming both ways; it is never handed on. What decides is pure: names, proofs and
+//! secrets are functions of values. Sockets are in `peers`.
+
+mod carried;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "who has a session is asked once there is a store")
+)]
+mod directory;
+mod forwarding;
+mod handle;
+pub(crate) mod names;
+mod peers;
+mod proof;
+mod replica;
+mod secrets;
+
+pub(crate) use carried::{Carried, STANDING, strip};
+pub(crate) use forwarding::{Outbound, Unforwarded, addressed, whole};
+pub(crate) use handle::Cluster;
+pub(crate) use names::Names;
+pub(crate) use peers::{Link, Local, PeerPort, Unreached};
+pub(crate) use replica::ReplicaId;

@@ -1,0 +1,154 @@
+//! What a connection between replicas is carried by: TLS 1.3 with a certificate of its own run, or
+//! plain TCP where both ends are on this machine.
+//!
+//! Nobody vouches for the certificates, and nobody looks at them: both sides prove the secret over
+//! what only this connection can export, so somebody in between is noticed there.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    version::TLS13,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::super::proof::{Binding, NONCE};
+
+/// The name in every certificate; nobody looks at it.
+const NAME: &str = "mcp-proxy-replica";
+/// What the exported bytes are for (RFC 8446, 7.5).
+const LABEL: &[u8] = b"EXPORTER-mcp-proxy-replica";
+/// First byte of a TLS connection.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// A connection, whatever carries it.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct Secure {
+    acceptor: TlsAcceptor,
+    connector: TlsConnector,
+}
+
+impl std::fmt::Debug for Secure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secure")
+    }
+}
+
+impl Secure {
+    /// Makes a key and a certificate.
+    pub(crate) fn new() -> Result<Self, String> {
+        let provider = Arc::new(ring::default_provider());
+        let made = rcgen::generate_simple_self_signed([NAME.to_owned()]);
+        let made = made.map_err(|error| error.to_string())?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let failed = |error: rustls::Error| error.to_string();
+        let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], PrivateKeyDer::Pkcs8(key))
+            .map_err(failed)?;
+        let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(failed)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_no_client_auth();
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(server)),
+            connector: TlsConnector::from(Arc::new(client)),
+        })
+    }
+
+    /// The connection that was dialled, ready to be proved.
+    pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<(Box<dyn Wire>, Binding)> {
+        if is_local(&stream)? {
+            return Ok((Box::new(stream), None));
+        }
+        let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
+        let stream = self.connector.connect(name, stream).await?;
+        let mut exported = [0; NONCE];
+        let session = stream.get_ref().1;
+        session.export_keying_material(&mut exported, LABEL, None).map_err(io::Error::other)?;
+        Ok((Box::new(stream), Some(exported)))
+    }
+
+    /// The connection that was accepted, ready to be proved.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(Box<dyn Wire>, Binding)> {
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        if first != [TLS_HANDSHAKE] {
+            if !is_local(&stream)? {
+                return Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "it does not speak TLS, which is required between machines",
+                ));
+            }
+            return Ok((Box::new(stream), None));
+        }
+        let stream = self.acceptor.accept(stream).await?;
+        let mut exported = [0; NONCE];
+        let session = stream.get_ref().1;
+        session.export_keying_material(&mut exported, LABEL, None).map_err(io::Error::other)?;
+        Ok((Box::new(stream), Some(exported)))
+    }
+}
+
+/// Whether both ends are on this machine.
+fn is_local(stream: &TcpStream) -> io::Result<bool> {
+    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    Ok(is_loopback(stream.local_addr()?) && is_loopback(stream.peer_addr()?))
+}
+
+/// Takes any certificate; see the module. Its owner has to hold its key all the same.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

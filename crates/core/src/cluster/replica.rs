@@ -1,0 +1,34 @@
+//! Who is who among replicas.
+
+use std::fmt;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// Bytes of a replica's id.
+pub(crate) const REPLICA_ID: usize = 8;
+
+/// One run of one replica: random, so that a replica that was restarted is another one, which has
+/// none of the sessions of its predecessor.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ReplicaId(pub(crate) [u8; REPLICA_ID]);
+
+impl ReplicaId {
+    /// `None` if the system has no random numbers.
+    pub(crate) fn random() -> Option<Self> {
+        let mut id = [0; REPLICA_ID];
+        SystemRandom::new().fill(&mut id).ok()?;
+        Some(Self(id))
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplicaId({self})")
+    }
+}
