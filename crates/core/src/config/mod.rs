@@ -12,6 +12,7 @@ mod fleet;
 mod http;
 mod metrics;
 pub(crate) mod names;
+mod policy;
 mod remote;
 mod rules;
 mod upstream;
@@ -34,6 +35,7 @@ pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use names::{prefix, segment};
+pub use policy::{Claims, Policy, Rate, ToolPolicy};
 pub use remote::{
     CallbackConfig, CallbackHost, IdentityProvider, OAuthConfig, OAuthGrant, PresentedToken,
     RemoteConfig, RemoteTransport, ResourceParameter, TokenStore,
@@ -56,6 +58,8 @@ pub struct ProxyConfig {
     pub graceful_shutdown_timeout: Duration,
     /// Prometheus metrics; nothing is counted by default.
     pub metrics: MetricsConfig,
+    /// What callers may do with the server. Everything by default.
+    pub policy: Policy,
 }
 
 /// Where the server is that is proxied.

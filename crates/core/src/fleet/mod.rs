@@ -9,6 +9,7 @@ mod dialect;
 mod difference;
 mod document;
 mod draft;
+mod entitlement;
 mod fault;
 mod inputs;
 mod manifest;
@@ -19,6 +20,7 @@ mod variables;
 
 pub use dialect::Dialect;
 pub use difference::{Difference, Step, Tuning, difference};
+pub use entitlement::policy;
 pub use fault::{Fault, Position, printable};
 pub use inputs::Input;
 pub use manifest::{Entry, Manifest, Start};

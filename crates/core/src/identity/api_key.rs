@@ -3,7 +3,7 @@
 use futures_util::future::{BoxFuture, ready};
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION, request::Parts};
 
-use super::{Authenticator, Denial, Identity};
+use super::{Authenticator, Denial, Endpoint, Identity};
 use crate::config::AuthConfig;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -46,7 +46,7 @@ impl Authenticator for ApiKey {
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        _endpoint: &'a str,
+        _endpoint: Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>> {
         let admitted = self.admits(&head.headers);
         Box::pin(ready(if admitted { Ok(Identity::default()) } else { Err(Denial::Key) }))

@@ -1,13 +1,14 @@
 //! Tokens and keys, as a port asks about them: who is let in, and what everybody else is told.
 
 use futures_util::future::BoxFuture;
-use http::{StatusCode, header::USER_AGENT, request::Parts};
+use http::{HeaderMap, StatusCode, header::HOST, request::Parts};
 
 use super::{
-    Authenticator, Denial, Identity,
+    Authenticator, Claims, Denial, Endpoint, Identity, audit,
     challenge::{Challenge, ErrorCode},
+    holds,
     resource_server::{Outside, ResourceServer},
-    token::{Because, quoted},
+    token::Because,
 };
 use crate::{config::AuthConfig, error::Error};
 
@@ -43,8 +44,10 @@ impl Bearer {
     }
 
     /// The document about the endpoint at this path, for whoever asks for it at `host`.
-    pub(crate) fn describe(&self, endpoint: &str, host: Option<&str>) -> Option<String> {
-        self.server.describe(format!("{}{endpoint}", self.outside.seen_from(host)?))
+    pub(crate) fn describe(&self, endpoint: Endpoint<'_>, host: Option<&str>) -> Option<String> {
+        let resource = format!("{}{}", self.outside.seen_from(host)?, endpoint.path);
+        let scopes = self.needed(endpoint.policy.map_or(&[], |policy| &policy.scopes));
+        self.server.describe(resource, &scopes)
     }
 
     /// The path of the endpoint that a path below the metadata's own means: a public URL with a
@@ -54,9 +57,52 @@ impl Bearer {
         below.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
     }
 
+    /// Whether somebody may use this endpoint at all.
+    fn check(&self, claims: &Claims, endpoint: Endpoint<'_>) -> Result<(), Because> {
+        let policy = endpoint.policy;
+        let wanted = policy.and_then(|policy| {
+            policy.claims.iter().find(|(name, values)| {
+                let one = [((*name).clone(), (*values).clone())].into();
+                !holds(&one, Some(claims))
+            })
+        });
+        if let Some((name, _)) = wanted {
+            return Err(Because::Unentitled(name.clone()));
+        }
+        let own = policy.map_or(&[][..], |policy| &policy.scopes);
+        let checked = claims.check_scopes(self.server.scopes());
+        let checked = checked.and_then(|()| claims.check_scopes(own));
+        checked.map_err(|because| match because {
+            Because::Scope { missing, .. } => {
+                Because::Scope { required: self.needed(own), missing }
+            }
+            other => other,
+        })
+    }
+
+    /// All scopes that are needed where these are, too.
+    pub(crate) fn needed(&self, further: &[String]) -> Vec<String> {
+        let mut all = self.server.scopes().to_vec();
+        all.extend(further.iter().filter(|scope| !self.server.scopes().contains(scope)).cloned());
+        all
+    }
+
+    /// The challenge for a request that needs further scopes.
+    pub(crate) fn step_up(&self, required: &[String], head: &HeaderMap, endpoint: &str) -> String {
+        let metadata = self.metadata(head, endpoint);
+        let error = Some(ErrorCode::InsufficientScope);
+        let scopes = self.needed(required);
+        Challenge { error, scopes: &scopes, metadata: metadata.as_deref() }.to_string()
+    }
+
+    fn metadata(&self, headers: &HeaderMap, endpoint: &str) -> Option<String> {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        self.outside.metadata(endpoint, host).filter(|_| self.has_issuers())
+    }
+
     /// What somebody is told who is refused for this reason. Why, is for the log only.
-    fn denial(&self, because: &Because, head: &Parts, endpoint: &str) -> Denial {
-        report(because, head, endpoint);
+    fn denial(&self, because: &Because, head: &Parts, endpoint: Endpoint<'_>) -> Denial {
+        audit::refused_request(because, head, endpoint.path);
         let (status, error, message) = match because {
             Because::Nothing => (StatusCode::UNAUTHORIZED, None, MISSING),
             Because::Scope { .. } => {
@@ -66,43 +112,23 @@ impl Bearer {
             Because::NoKeys(_) => return Denial::plain(StatusCode::SERVICE_UNAVAILABLE, AWAY),
             _ => (StatusCode::UNAUTHORIZED, Some(ErrorCode::InvalidToken), INVALID),
         };
-        let host = head.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-        let metadata = self.outside.metadata(endpoint, host).filter(|_| self.has_issuers());
-        let scopes = match because {
-            Because::Scope { required, .. } => required,
-            _ => self.server.scopes(),
-        };
-        let challenge = Challenge { error, scopes, metadata: metadata.as_deref() }.to_string();
+        let metadata = self.metadata(&head.headers, endpoint.path);
+        let scopes = self.needed(endpoint.policy.map_or(&[], |policy| &policy.scopes));
+        let challenge =
+            Challenge { error, scopes: &scopes, metadata: metadata.as_deref() }.to_string();
         Denial::Token { status, challenge: Some(challenge), message }
     }
-}
-
-/// One line for each refusal; a client that has not signed in yet is nothing to worry about.
-fn report(because: &Because, head: &Parts, endpoint: &str) {
-    let client = head.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
-    let client = quoted(client.unwrap_or_default());
-    let method = head.method.as_str();
-    if *because == Because::Nothing {
-        tracing::debug!(
-            target: "mcp_proxy::audit", endpoint, method, client, outcome = "unauthorized",
-            "a request was refused: it has no credentials"
-        );
-        return;
-    }
-    tracing::warn!(
-        target: "mcp_proxy::audit", endpoint, method, client, outcome = because.outcome(),
-        "a request was refused: {}", because.explain()
-    );
 }
 
 impl Authenticator for Bearer {
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        endpoint: &'a str,
+        endpoint: Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>> {
         Box::pin(async move {
-            let known = self.server.authenticate(&head.headers, endpoint).await;
+            let known = self.server.authenticate(&head.headers, endpoint.path).await;
+            let known = known.and_then(|claims| self.check(&claims, endpoint).map(|()| claims));
             known.map(Identity::from).map_err(|because| self.denial(&because, head, endpoint))
         })
     }

@@ -106,9 +106,19 @@ pub(crate) fn read(
         check_issuer(reading.text("iss")?, rules)?;
     }
     let expires = reading.time("exp")?;
-    let claims = check(answer, rules)?;
+    let named = named(answer);
+    let claims = check(named.as_ref().unwrap_or(answer), rules)?;
     check_times(reading, expires, now)?;
     Ok(Claims { expires, ..claims })
+}
+
+/// The answer about a program that acts for itself, of which there is no `sub` (RFC 7662 §2.2): it is
+/// its client, which is nobody's name.
+fn named(answer: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let client = Reading(answer).text("client_id").ok().filter(|_| !answer.contains_key("sub"))?;
+    let mut named = answer.clone();
+    named.insert("sub".to_owned(), format!("client:{client}").into());
+    Some(named)
 }
 
 /// The client and its secret (RFC 6749 §2.3.1), which stay as they are written in the URL.
@@ -156,6 +166,11 @@ mod tests {
             bad[name] = value;
             assert!(judged(&bad).is_err(), "{name}");
         }
+        let mut program = good.clone();
+        program.as_object_mut().unwrap().remove("sub");
+        assert_eq!(judged(&program), Err(Because::Claim("sub")));
+        program["client_id"] = "batch".into();
+        assert_eq!(judged(&program).unwrap().subject, "client:batch");
         let mut nowhere = good;
         nowhere.as_object_mut().unwrap().remove("aud");
         assert_eq!(judged(&nowhere), Err(Because::Claim("aud")));

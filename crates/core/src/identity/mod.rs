@@ -11,12 +11,15 @@
 //! keys, introspection, and a file of static tokens.
 
 mod api_key;
+pub(crate) mod audit;
 mod bearer;
 pub(crate) mod cache;
 mod callback;
 pub(crate) mod challenge;
 pub(crate) mod credential;
 mod denial;
+mod entitlement;
+mod expiry;
 pub(crate) mod introspection;
 pub(crate) mod issuer;
 pub(crate) mod metadata;
@@ -33,6 +36,8 @@ pub(crate) use bearer::Bearer;
 pub(crate) use callback::Callback;
 pub(crate) use denial::Denial;
 pub(crate) use portable::Portable;
+pub(crate) use entitlement::holds;
+pub(crate) use expiry::Expiry;
 pub(crate) use token::Claims;
 
 use std::{
@@ -46,17 +51,27 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
+use crate::config::Policy;
+
 /// Tells who sends a request, from its head alone.
 ///
 /// It is asked before the body is read. A credential that is there and bad is a [`Denial`]; nobody
 /// else is asked then.
 pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
-    /// `endpoint` is the path of the endpoint that is asked, as it is configured.
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        endpoint: &'a str,
+        endpoint: Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>>;
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Endpoint<'a> {
+    /// The path, as it is configured.
+    pub(crate) path: &'a str,
+    /// What callers need there, beside what everybody needs.
+    pub(crate) policy: Option<&'a Policy>,
 }
 
 /// On whose behalf a request is made; by default nobody's in particular. Cheap to clone.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::{
-    config::{HttpConfig, MetricsConfig},
+    config::{HttpConfig, MetricsConfig, Policy},
     error::Error,
     host::{Change, Host, ServerId},
     proxy::ports::{CONNECTION_GRACE, Ports, Served},
@@ -74,9 +74,10 @@ impl HttpServer {
         config: &HttpConfig,
         host: Arc<dyn Host>,
         servers: &Servers,
+        policy: &Policy,
     ) -> Result<Self, Error> {
         let backend = Arc::new(Arc::clone(&servers.0));
-        let served = Served::one(backend, Arc::new(OnDemand), Some(host));
+        let served = Served::one(backend, policy.clone(), Arc::new(OnDemand), Some(host));
         Ok(Self(Ports::open(config, &MetricsConfig::default(), served)?))
     }
 

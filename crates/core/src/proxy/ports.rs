@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     cluster::{Cluster, PeerPort},
-    config::{ClusterConfig, HttpConfig, MetricsConfig},
+    config::{ClusterConfig, HttpConfig, MetricsConfig, Policy},
     downstream::http::{
         Behind, Common, Entrance, Limits, Listener, MetricsPort, Mount, Paths, Patience, Port,
         Routes,
@@ -22,7 +22,7 @@ use crate::{
     host::Host,
     identity::{Bearer, resource_server::Outside},
     metrics::Metrics,
-    relay::{Backend, Readiness},
+    relay::{Backend, Entitled, Readiness},
     runtime::seats::Seats,
     tls,
     tunnel::{self, LocalServer, Tunnel},
@@ -82,10 +82,16 @@ impl Served {
     /// One backend, under the paths of a proxy that has one.
     pub(crate) fn one(
         backend: Arc<dyn Backend>,
+        policy: Policy,
         readiness: Arc<dyn Readiness>,
         host: Option<Arc<dyn Host>>,
     ) -> Self {
         let routes = |config: &HttpConfig, common: &Arc<Common>| {
+            // Where callers are known, nobody else says who they are.
+            let backend = match config.auth.is_on() || !policy.is_empty() {
+                true => Entitled::around(backend, policy),
+                false => backend,
+            };
             Routes::new(vec![Mount::new(config, Paths::of(config), backend, Arc::clone(common))])
         };
         Self { routes: Box::new(routes), readiness, host }

@@ -118,8 +118,8 @@ impl Connected {
         let shutdown_timeout = config.graceful_shutdown_timeout;
         let (backend, readiness) = (server.backend(), server.readiness());
         Box::pin(async move {
-            match Ports::open(&config.http, &config.metrics, Served::one(backend, readiness, host))
-            {
+            let served = Served::one(backend, config.policy, readiness, host);
+            match Ports::open(&config.http, &config.metrics, served) {
                 Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
                 Err(error) => {
                     server.stop(shutdown_timeout).await;

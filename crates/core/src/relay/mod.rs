@@ -8,7 +8,9 @@ mod ask;
 mod cause;
 mod crossing;
 mod dedicated;
+mod denied;
 mod embedded;
+mod entitled;
 mod exchange;
 mod expiry;
 mod fan_out;
@@ -36,8 +38,10 @@ pub(crate) use ask::{Answer, reply_to};
 pub(crate) use cause::Cause;
 pub(crate) use crossing::{Keep, Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
+pub(crate) use denied::Denied;
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
+pub(crate) use entitled::Entitled;
 pub(crate) use exchange::{Ids, Limits};
 pub(crate) use expiry::{period, timed_out};
 pub(crate) use fan_out::Audience;
@@ -63,6 +67,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 
 use crate::{
+    config::Policy,
     era::Era,
     host::{Caller, Refusal, ServerId},
     identity::Identity,
@@ -129,6 +134,11 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The front closes: ends what has no end of its own.
     fn end_subscriptions(&self) {}
+
+    /// What callers of an endpoint need that serves this and nothing else.
+    fn policy(&self) -> Option<Arc<Policy>> {
+        None
+    }
 }
 
 /// What a server says to the proxy.

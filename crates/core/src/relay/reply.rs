@@ -6,9 +6,10 @@ use bytes::Bytes;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
-use super::{Outgoing, Sink, owed::Owed};
+use super::{Denied, Outgoing, Sink, owed::Owed};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
+    identity::{Claims, Identity},
     jsonrpc::{self, Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
     metrics::{Call, Outcome},
     runtime::seats::Seat,
@@ -33,6 +34,8 @@ pub(crate) struct Reply {
     /// Keeps the backend waited for that is to answer.
     turn: Option<Box<Awaited>>,
     detour: Option<Box<Detour>>,
+    /// Of whoever asks, if they are somebody in particular.
+    claims: Option<Arc<Claims>>,
 }
 
 /// Whoever waits for the answer; one in front of a backend may be in front of another.
@@ -59,6 +62,7 @@ impl Reply {
             seat: None,
             turn: None,
             detour: None,
+            claims: None,
         }
     }
 
@@ -73,6 +77,17 @@ impl Reply {
         let outer = self.turn.take();
         self.turn = Some(Box::new(Awaited { _turn: turn, _outer: outer }));
         self
+    }
+
+    /// The reply to a request of somebody.
+    pub(crate) fn by(mut self, identity: &Identity) -> Self {
+        self.claims = identity.claims().cloned();
+        self
+    }
+
+    /// Of whoever asks, if they are somebody in particular.
+    pub(crate) fn claims(&self) -> Option<&Arc<Claims>> {
+        self.claims.as_ref()
     }
 
     /// Counts the call with its outcome.
@@ -250,6 +265,15 @@ impl Reply {
     /// Answers with an error of the proxy's own.
     pub(crate) fn error(mut self, error: &ErrorBody) {
         self.fail(error);
+    }
+
+    /// Refuses the request on account of who sends it; the front learns of it, too.
+    pub(crate) fn deny(mut self, denied: &Denied) {
+        let error = denied.error();
+        if let Some(sink) = &self.sink {
+            sink.deny(denied, error.response(self.id.as_bytes()));
+        }
+        self.fail(&error);
     }
 
     /// The client has cancelled the request: it gets no answer.

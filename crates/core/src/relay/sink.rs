@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use std::{borrow::Cow, future::ready};
 use uuid::Uuid;
 
+use super::Denied;
 use crate::{
     jsonrpc::{Edit, Message, spliced},
     protocol::LogLevel,
@@ -90,6 +91,10 @@ pub(crate) trait Reader: Send + Sync {
     /// Ends what is being sent; the client comes back for the rest if it can.
     fn interrupt(&self) {}
 
+    /// A request that is answered here is refused on account of who sends it. Nothing was sent yet
+    /// if the whole answer can say so: this is its body.
+    fn deny(&self, _denied: &Denied, _body: Bytes) {}
+
     /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
     /// before everything is there.
     fn backlog(&self) -> usize {
@@ -127,6 +132,13 @@ impl dyn Sink + '_ {
     /// See [`Reader::drained`].
     pub(crate) fn drained(&self) -> BoxFuture<'_, ()> {
         self.reader().map_or_else(|| Box::pin(ready(())) as _, Reader::drained)
+    }
+
+    /// See [`Reader::deny`].
+    pub(crate) fn deny(&self, denied: &Denied, body: Bytes) {
+        if let Some(reader) = self.reader() {
+            reader.deny(denied, body);
+        }
     }
 
     /// See [`Reader::interrupt`].

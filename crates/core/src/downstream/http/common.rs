@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     config::HttpConfig,
     host::Host,
-    identity::{ApiKey, Authenticator, Callback},
+    identity::{ApiKey, Authenticator, Bearer, Callback, Identity},
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
@@ -25,6 +25,8 @@ pub(crate) struct Common {
     pub(super) auth: Auth,
     /// Asked about every request but those for health.
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    /// The same, if it knows of tokens.
+    pub(super) bearer: Option<Arc<Bearer>>,
     /// Asked about every request to an endpoint, besides.
     pub(super) callback: Option<Callback>,
     pub(super) host: Option<Arc<dyn Host>>,
@@ -57,10 +59,11 @@ impl Common {
         let Behind { host, cluster, metrics, bearer, .. } = behind;
         let key = || Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>;
         Self {
-            authenticator: match bearer {
+            authenticator: match bearer.clone() {
                 Some(bearer) => Some(bearer),
                 None => config.auth.api_key.is_some().then(key),
             },
+            bearer,
             auth: Auth::new(config.auth.clone()),
             callback: host.as_ref().and_then(Callback::of),
             host,
@@ -81,7 +84,7 @@ impl Common {
         &self,
         message: &Message,
         sink: Arc<dyn Sink>,
-        seat: Option<Seat>,
+        (seat, identity): (Option<Seat>, &Identity),
     ) -> Option<Reply> {
         traffic!("->", message.bytes(), sink.session());
         if message.kind() != Kind::Request {
@@ -92,7 +95,7 @@ impl Common {
             Box::new(Call::begin(metrics, &message.method(), tool))
         });
         let span = span_of(message, &*sink);
-        Some(Reply::to(message, sink).seated(seat).counted(call).traced(span))
+        Some(Reply::to(message, sink).by(identity).seated(seat).counted(call).traced(span))
     }
 
     pub(super) fn count_rejection(&self, reason: &'static str) {

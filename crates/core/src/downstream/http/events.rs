@@ -16,19 +16,49 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::{
     codec::event_stream::KEEP_ALIVE,
     downstream::http::session::{Reading, Step},
+    identity::Expiry,
     metrics::Metrics,
 };
 
 /// Longest silence on an open stream; proxies and load balancers cut what is silent for longer.
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
+/// The last words of a stream whose reader's credentials have ended.
+const EXPIRED: &[u8] = b": the access token has expired; open this stream again with a new one\n\n";
+
+/// How long is waited where there is no end any more.
+const LONG: Duration = Duration::from_hours(24);
+
 /// Reads a stream into a response. Dropping it ends the reading and releases its guard.
 pub(crate) struct Events {
     reading: Reading,
     keep_alive: Option<Pin<Box<Sleep>>>,
     metrics: Option<Arc<Metrics>>,
+    /// When the stream ends whatever there is to say.
+    limit: Option<Limit>,
     /// What lives as long as the response does.
     _guard: Box<dyn Send + Sync>,
+}
+
+/// The end of the credentials of whoever reads.
+struct Limit {
+    expiry: Arc<Expiry>,
+    timer: Pin<Box<Sleep>>,
+    over: bool,
+}
+
+impl Limit {
+    /// Ready once it has come.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            match self.expiry.left() {
+                Some(Duration::ZERO) => return Poll::Ready(()),
+                // Better credentials were shown since.
+                left => self.timer.as_mut().reset(Instant::now() + left.unwrap_or(LONG)),
+            }
+        }
+        Poll::Pending
+    }
 }
 
 impl fmt::Debug for Events {
@@ -47,13 +77,26 @@ impl Events {
         if let Some(metrics) = &metrics {
             metrics.stream_opened();
         }
-        Self { reading, keep_alive: None, metrics, _guard: Box::new(guard) }
+        Self { reading, keep_alive: None, metrics, limit: None, _guard: Box::new(guard) }
+    }
+
+    /// The same, ended with these credentials.
+    pub(super) fn until(mut self, expiry: Arc<Expiry>) -> Self {
+        self.limit =
+            expiry.left().map(|left| Limit { expiry, timer: Box::pin(sleep(left)), over: false });
+        self
     }
 
     pub(super) fn poll_frame(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(limit) = &mut self.limit
+            && (limit.over || limit.poll(context).is_ready())
+        {
+            let last = !std::mem::replace(&mut limit.over, true);
+            return Poll::Ready(last.then(|| Ok(Frame::data(Bytes::from_static(EXPIRED)))));
+        }
         match self.reading.poll_next(context) {
             Poll::Ready(Step::Bytes(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Poll::Ready(Step::End) => Poll::Ready(None),
@@ -96,6 +139,7 @@ mod tests {
     use super::*;
     use crate::{
         downstream::http::session::Stream,
+        identity::{Claims, Identity},
         relay::{Outgoing, Sink as _},
     };
 
@@ -133,6 +177,28 @@ mod tests {
             next(&mut events).await.unwrap();
             assert!(last.elapsed() < KEEP_ALIVE_PERIOD + Duration::from_millis(5));
             last = Instant::now();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_the_credentials_of_its_reader_and_says_so() {
+        let until = |expires| Identity::from(Claims { expires, ..Claims::new("i", "s") });
+        let past = Arc::new(Expiry::of(&until(Some(0))));
+        let (stream, events) = opened();
+        let mut events = events.until(past);
+        stream.write(Outgoing::new(&Bytes::from_static(b"{}"), &[], false));
+        assert_eq!(next(&mut events).await.unwrap(), EXPIRED);
+        assert_eq!(next(&mut events).await, None);
+        let (_stream, events) = opened();
+        let mut endless = events.until(Arc::new(Expiry::of(&until(None))));
+        assert_eq!(next(&mut endless).await.unwrap(), KEEP_ALIVE);
+        // Its end is put off by better credentials before it comes.
+        let expiry = Arc::new(Expiry::of(&until(Some(crate::identity::now()))));
+        let (_stream, events) = opened();
+        let mut events = events.until(Arc::clone(&expiry));
+        expiry.extend(&until(None));
+        for _ in 0..10 {
+            assert_eq!(next(&mut events).await.unwrap(), KEEP_ALIVE);
         }
     }
 

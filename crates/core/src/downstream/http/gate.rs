@@ -1,7 +1,7 @@
 //! The questions that a host is asked about a request, and what becomes of its refusals.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use hyper::ext::ReasonPhrase;
 
 use super::{
@@ -10,13 +10,13 @@ use super::{
     denial::announce,
     elsewhere::is_handed_over,
     reject::{rpc_error, upstream_error},
-    response::{Response, bare_text, with_body},
+    response::{Response, bare_text, json, with_body},
 };
 use crate::{
     host::{Refusal, Verbatim, Visited},
-    identity::{Denial, Identity},
+    identity::{Denial, Endpoint, Identity},
     jsonrpc::{Code, ErrorBody},
-    relay::{Connection, OpenError},
+    relay::{Connection, Denied, OpenError},
     telemetry::console_error,
 };
 
@@ -46,7 +46,11 @@ impl Common {
     }
 
     /// Who sends a request, whatever it is for.
-    pub(super) async fn identify(&self, head: &Parts, endpoint: &str) -> Result<Identity, Denial> {
+    pub(super) async fn identify(
+        &self,
+        head: &Parts,
+        endpoint: Endpoint<'_>,
+    ) -> Result<Identity, Denial> {
         match &self.authenticator {
             Some(authenticator) => authenticator.authenticate(head, endpoint).await,
             None => Ok(Identity::default()),
@@ -93,6 +97,33 @@ impl Common {
                     let soon = HeaderValue::from_static("5");
                     response.headers_mut().insert(header::RETRY_AFTER, soon);
                 }
+                response
+            }
+        }
+    }
+
+    /// The answer to a request that was refused on account of who sends it.
+    pub(super) fn denied_call(
+        &self,
+        (denied, body): &(Denied, Bytes),
+        headers: &HeaderMap,
+        endpoint: Option<Endpoint<'_>>,
+    ) -> Response {
+        match denied {
+            Denied::Scope(required) => {
+                self.count_rejection("forbidden");
+                let mut response = json(StatusCode::FORBIDDEN, body.clone());
+                let path = endpoint.unwrap_or_default().path;
+                if let Some(bearer) = &self.bearer {
+                    announce(&mut response, &bearer.step_up(required, headers, path));
+                }
+                response
+            }
+            Denied::TooOften { retry_after } => {
+                self.count_rejection("rate_limited");
+                let mut response = json(StatusCode::TOO_MANY_REQUESTS, body.clone());
+                let seconds = HeaderValue::from(Denied::seconds(*retry_after));
+                response.headers_mut().insert(header::RETRY_AFTER, seconds);
                 response
             }
         }
@@ -157,7 +188,7 @@ fn names_authentication(message: &str) -> bool {
 fn legacy_server(id: &[u8]) -> Response {
     let mut error = ErrorBody::new(Code::Transport, LEGACY_SERVER);
     error.data = Some(r#"{"reason":"server_missing_modern_protocol_support"}"#.to_owned());
-    super::response::json(StatusCode::BAD_REQUEST, error.response(id))
+    json(StatusCode::BAD_REQUEST, error.response(id))
 }
 
 /// What went wrong is told by whoever has seen it.

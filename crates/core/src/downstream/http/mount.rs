@@ -15,8 +15,9 @@ use super::{
     sse::SseSessions,
 };
 use crate::{
-    config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig},
+    config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig, Policy},
     downstream::http::session::{Encoding, Events, Holdings, Reading, Registry, reap},
+    identity::{Endpoint, Expiry},
     relay::Backend,
     runtime::task,
 };
@@ -81,6 +82,8 @@ pub(crate) struct Mount {
     pub(super) registry: Arc<Registry>,
     pub(super) sse: Arc<SseSessions>,
     pub(super) paths: Paths,
+    /// What its callers need, beside what everybody needs.
+    policy: Option<Arc<Policy>>,
     pub(super) stateless: bool,
     /// Messages of the modern era are served on the stream endpoint.
     pub(super) modern: bool,
@@ -114,6 +117,7 @@ impl Mount {
         let encodings = [Encoding::EventStream, Encoding::Json];
         Arc::new(Self {
             modern: config.modern && backend.serves_modern(),
+            policy: backend.policy(),
             common,
             backend,
             registry,
@@ -128,6 +132,18 @@ impl Mount {
         })
     }
 
+    /// Its Streamable HTTP endpoint.
+    pub(super) fn stream_endpoint(&self) -> Option<Endpoint<'_>> {
+        let path = self.paths.stream.as_deref()?;
+        Some(Endpoint { path, policy: self.policy.as_deref() })
+    }
+
+    /// Its HTTP+SSE endpoint.
+    pub(super) fn sse_endpoint(&self) -> Option<Endpoint<'_>> {
+        let path = self.paths.sse.as_deref()?;
+        Some(Endpoint { path, policy: self.policy.as_deref() })
+    }
+
     /// The response that reads a stream; the endpoint is there as long as it is read.
     pub(super) fn streamed(
         self: &Arc<Self>,
@@ -136,6 +152,18 @@ impl Mount {
     ) -> Response {
         let metrics = self.common.metrics.as_ref();
         event_stream(EventBody::new(reading, metrics, (guard, Arc::clone(self))))
+    }
+
+    /// The same, for a stream that goes on by itself: it ends with the credentials of its reader.
+    pub(super) fn streamed_until(
+        self: &Arc<Self>,
+        reading: Reading,
+        guard: impl Send + Sync + 'static,
+        expiry: Arc<Expiry>,
+    ) -> Response {
+        let metrics = self.common.metrics.as_ref();
+        let events = EventBody::new(reading, metrics, (guard, Arc::clone(self)));
+        event_stream(events.until(expiry))
     }
 
     /// What its sessions hold in memory.

@@ -24,7 +24,7 @@ use super::{
     sse::no_sse_session,
     target,
 };
-use crate::host::Caller;
+use crate::{host::Caller, identity::Endpoint};
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
 
@@ -296,7 +296,7 @@ impl Port {
         &self,
         caller: &Caller,
         found: &Found<'_>,
-        primary: &str,
+        primary: Endpoint<'_>,
     ) -> Result<Response, End> {
         let endpoint = found.asked(&caller.method).unwrap_or(primary);
         if let Err(denial) = self.common.identify(&head_of(caller), endpoint).await {
@@ -312,7 +312,7 @@ impl Port {
         &self,
         reserved: &Reserved,
         request: Request<Incoming>,
-        primary: &str,
+        primary: Endpoint<'_>,
     ) -> Response {
         let (head, body) = request.into_parts();
         if reserved.access == Access::Authenticated
@@ -347,9 +347,9 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The path of the endpoint that a request with this method asks, as it is configured.
-    fn asked(&self, method: &Method) -> Option<&str> {
-        let messages = self.messages.and_then(|mount| mount.paths.sse.as_deref());
+    /// The endpoint that a request with this method asks.
+    fn asked(&self, method: &Method) -> Option<Endpoint<'_>> {
+        let messages = self.messages.and_then(|mount| mount.sse_endpoint());
         messages.or_else(|| self.endpoints?.asked(method))
     }
 

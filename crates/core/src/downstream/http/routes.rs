@@ -8,7 +8,7 @@ use super::{
     mount::{Messages, Mount},
     target,
 };
-use crate::config::segment;
+use crate::{config::segment, identity::Endpoint};
 
 /// Most endpoints that are listed.
 const MAX_LISTED: usize = 16;
@@ -60,20 +60,18 @@ pub(crate) enum Access {
 }
 
 impl Endpoints {
-    /// The path of the endpoint that is meant with the resource at this path, as it is configured.
-    pub(super) fn resource(&self, path: &str) -> Option<&str> {
-        let stream = self.stream.as_ref().and_then(|mount| mount.paths.stream.as_deref());
-        let sse = self.sse.as_ref().and_then(|mount| mount.paths.sse.as_deref());
-        let is_it = |one: &&str| plain(one) == plain(path);
-        stream.filter(is_it).or_else(|| sse.filter(is_it))
+    /// The endpoint that is meant with the resource at this path.
+    pub(super) fn resource(&self, path: &str) -> Option<Endpoint<'_>> {
+        let is_it = |one: &Endpoint<'_>| plain(one.path) == plain(path);
+        let stream = self.stream.as_deref().and_then(Mount::stream_endpoint).filter(is_it);
+        stream.or_else(|| self.sse.as_deref().and_then(Mount::sse_endpoint).filter(is_it))
     }
 
     /// The same, for a request with this method. Messages are for the endpoint whose stream
     /// answers them.
-    pub(super) fn asked(&self, method: &Method) -> Option<&str> {
-        let stream = self.stream.as_ref().and_then(|mount| mount.paths.stream.as_deref());
-        let sse = self.sse.as_ref().or(self.messages.as_ref());
-        let sse = sse.and_then(|mount| mount.paths.sse.as_deref());
+    pub(super) fn asked(&self, method: &Method) -> Option<Endpoint<'_>> {
+        let stream = self.stream.as_deref().and_then(Mount::stream_endpoint);
+        let sse = self.sse.as_deref().or(self.messages.as_deref()).and_then(Mount::sse_endpoint);
         if *method == Method::GET { sse.or(stream) } else { stream.or(sse) }
     }
 
@@ -157,11 +155,12 @@ impl Routes {
         &self.mounts
     }
 
-    /// The path of the endpoint that stands for all other paths.
-    pub(super) fn primary(&self) -> &str {
-        let paths = self.mounts.first().map(|mount| &mount.paths);
-        let path = paths.and_then(|paths| paths.stream.as_deref().or(paths.sse.as_deref()));
-        path.unwrap_or_default()
+    /// The endpoint that stands for all other paths.
+    pub(super) fn primary(&self) -> Endpoint<'_> {
+        let first = self.mounts.first();
+        let endpoint =
+            first.and_then(|mount| mount.stream_endpoint().or_else(|| mount.sse_endpoint()));
+        endpoint.unwrap_or_default()
     }
 
     /// What is served under a path.

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream, lenient_id_in},
     era::Era,
-    identity::Identity,
+    identity::{Expiry, Identity},
     jsonrpc::{Kind, Message},
     protocol::Method,
     relay::{Client, Connection, Outgoing, Sink},
@@ -47,6 +47,8 @@ struct SseSession {
     name: Name,
     /// Who opened it, and may use it.
     owner: Identity,
+    /// Of the best credentials that its owner has shown.
+    expiry: Arc<Expiry>,
     stream: Arc<Stream>,
     connection: Arc<dyn Connection>,
     calls: Arc<Seats>,
@@ -167,10 +169,19 @@ impl Mount {
         stream.push_raw(endpoint.as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
         let (calls, seat) = (Seats::bearing(self.max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
-        let session = SseSession { name, owner, stream, connection, calls, _seat: seat };
+        let expiry = Arc::new(Expiry::of(&owner));
+        let session = SseSession {
+            name,
+            owner,
+            expiry: Arc::clone(&expiry),
+            stream,
+            connection,
+            calls,
+            _seat: seat,
+        };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };
-        Ok(standing(self.streamed(reading, closing)))
+        Ok(standing(self.streamed_until(reading, closing, expiry)))
     }
 
     /// `POST /messages`: one message of a session; its answer travels on the session's stream.
@@ -208,6 +219,7 @@ impl Mount {
             body::discard(body);
             return Ok(no_sse_session(head.uri.query()));
         };
+        session.expiry.extend(&identity);
         if let Err(problem) = check_content_type(&head.headers) {
             return bad(problem);
         }
@@ -228,7 +240,8 @@ impl Mount {
         let bytes = if calls > 0 { message.bytes().len() } else { 0 };
         let seat = session.calls.take_for(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let message = self.common.traced(&head.headers, message);
-        let reply = self.common.reply(&message, Arc::clone(&session.stream) as _, Some(seat));
+        let reply =
+            self.common.reply(&message, Arc::clone(&session.stream) as _, (Some(seat), &identity));
         let (mut waiting, bytes) = (Held::default(), message.bytes().len());
         waiting.add(bytes, session.connection.send(message, reply, caller.as_ref()));
         if !waiting.is_empty()

@@ -210,20 +210,6 @@ async fn keys_and_static_tokens_are_let_in_beside_issuers() {
 }
 
 #[tokio::test]
-async fn what_everything_needs_is_named_in_one_go() {
-    let signer = Signer::new(Kind::Es256);
-    let provider = Provider::start(keys_of(&signer));
-    let wanted = ["a", "b", "c"].map(str::to_owned).to_vec();
-    let server = provider.server(|config| config.scopes.clone_from(&wanted));
-    let refused = who(&server, &signer.token(&provider.claims())).await.unwrap_err();
-    let missing = ["b", "c"].map(str::to_owned).to_vec();
-    assert_eq!(refused, Because::Scope { required: wanted, missing });
-    assert!(
-        server.describe("https://mcp.example/mcp".to_owned()).unwrap().contains(r#"["a","b","c"]"#)
-    );
-}
-
-#[tokio::test]
 async fn a_configuration_that_leaves_something_open_is_refused() {
     let issuer = || ResourceServerConfig {
         issuers: vec!["https://idp.example".to_owned()],

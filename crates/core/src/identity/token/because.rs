@@ -55,7 +55,6 @@ pub(crate) enum Because {
     /// The scopes do not suffice.
     Scope { required: Vec<String>, missing: Vec<String> },
     /// A claim does not have one of the values that are wanted.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the policies of servers"))]
     Unentitled(String),
     /// The issuer says that the token is not (or no more) valid.
     Inactive,

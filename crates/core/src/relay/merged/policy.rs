@@ -14,7 +14,7 @@ use super::{
     shown::shown,
 };
 use crate::{
-    config::Rules,
+    config::{Policy, Rules},
     host::{Caller, ServerId},
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
@@ -95,6 +95,10 @@ impl Backend for Guarded {
 
     fn end_subscriptions(&self) {
         self.backend.end_subscriptions();
+    }
+
+    fn policy(&self) -> Option<Arc<Policy>> {
+        self.backend.policy()
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     codec::event_stream::EventId,
     config::EventStoreConfig,
     downstream::http::backlog::Backlog,
-    identity::Identity,
+    identity::{Expiry, Identity},
     jsonrpc::{Frame, Pieces},
     relay::Connection,
     runtime::lock::{Mutex, MutexGuard},
@@ -193,6 +193,8 @@ impl Registry {
 pub(crate) struct Session {
     name: Name,
     owner: Identity,
+    /// Of the best credentials that its owner has shown.
+    expiry: Arc<Expiry>,
     epoch: Instant,
     attached: AtomicUsize,
     last_used: AtomicU64,
@@ -235,6 +237,7 @@ impl Session {
         let standalone = Stream::standalone(numbering).owned_by(id).counted_in(&backlog);
         Self {
             name,
+            expiry: Arc::new(Expiry::of(&owner)),
             owner,
             epoch,
             attached: AtomicUsize::new(0),
@@ -264,6 +267,20 @@ impl Session {
     /// Who opened it, and may use it.
     pub(crate) fn owner(&self) -> &Identity {
         &self.owner
+    }
+
+    /// Whether this is its owner, who then has shown these credentials.
+    pub(crate) fn is_shown(&self, identity: &Identity) -> bool {
+        let own = self.owner == *identity;
+        if own {
+            self.expiry.extend(identity);
+        }
+        own
+    }
+
+    /// When its standing streams end.
+    pub(crate) fn expiry(&self) -> &Arc<Expiry> {
+        &self.expiry
     }
 
     /// The stream of messages that answer nothing.

@@ -22,7 +22,7 @@ use crate::{
     codec::event_stream,
     downstream::http::backlog::{Backlog, Debt, Debtor},
     jsonrpc::{Assembly, Frame, Kind, Pieces},
-    relay::{Outgoing, RESUME_BELOW, Sink},
+    relay::{Denied, Outgoing, RESUME_BELOW, Sink},
     runtime::lock::{Mutex, MutexGuard},
 };
 
@@ -59,6 +59,8 @@ pub(crate) struct Stream {
     drained: Notify,
     /// Itself, once it has a reader and is counted.
     me: OnceLock<Weak<Self>>,
+    /// Why its request was refused on account of who sends it, with the answer.
+    denied: OnceLock<Box<(Denied, Bytes)>>,
     state: Mutex<State>,
 }
 
@@ -85,6 +87,7 @@ impl Stream {
             owner: None,
             drained: Notify::new(),
             me: OnceLock::new(),
+            denied: OnceLock::new(),
             state: Mutex::new(State {
                 encoding,
                 queue: Pieces::default(),
@@ -172,6 +175,11 @@ impl Stream {
             state.encoding = Encoding::EventStream;
         }
         state.encoding == Encoding::EventStream
+    }
+
+    /// Why its request was refused on account of who sends it, with the answer.
+    pub(crate) fn denied(&self) -> Option<&(Denied, Bytes)> {
+        self.denied.get().map(|denied| &**denied)
     }
 
     /// The code of the error that is the whole answer.
@@ -514,6 +522,11 @@ impl Sink for Stream {
 }
 
 impl crate::relay::Reader for Stream {
+    fn deny(&self, denied: &Denied, body: Bytes) {
+        // Of several the first one counts.
+        self.denied.get_or_init(|| Box::new((denied.clone(), body)));
+    }
+
     fn number(&self) -> Option<u64> {
         // What an answer in JSON has no place for is on the standalone stream.
         let place = self.place.as_ref().filter(|_| self.lock().encoding != Encoding::Json);

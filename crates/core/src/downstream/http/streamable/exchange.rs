@@ -3,19 +3,21 @@
 use std::{future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::session::add_session_id;
+use super::{post::Head, session::add_session_id};
 use crate::{
     downstream::http::session::{Attachment, Encoding, Stream},
     downstream::http::{
         held::Held,
         mount::Mount,
         reject::Rejection,
+        requester::Requester,
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,
+    identity::Identity,
     jsonrpc::{Kind, Message},
     relay::{Connection, Reply},
     runtime::seats::Seat,
@@ -73,9 +75,11 @@ impl Mount {
         self: &Arc<Self>,
         route: Route,
         messages: Vec<Message>,
-        caller: Option<&Arc<Caller>>,
+        incoming: &Head,
         encoding: Encoding,
     ) -> Result<Response, Rejection> {
+        let Requester { identity, caller } = incoming.body();
+        let caller = caller.as_ref();
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(encoding, requests);
         match route {
@@ -84,7 +88,7 @@ impl Mount {
                 let opened = session.open_stream(stream).zip(session.connection().cloned());
                 let ((stream, reading), connection) = opened.ok_or(Rejection::UnknownSession)?;
                 // From here on what is owed on the stream is settled, whatever becomes of this future.
-                let owed = self.owe(messages, &stream, Some(seats));
+                let owed = self.owe(messages, &stream, (Some(seats), identity));
                 if primes && stream.is_event_stream() {
                     self.prime(session, &stream).await;
                 }
@@ -97,6 +101,9 @@ impl Mount {
                     held.sent().await;
                 }
                 self.await_beginning(&stream).await;
+                if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
+                    return Ok(refused);
+                }
                 Ok(match reading.take_whole() {
                     Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
                         return Err(Rejection::UnknownSession);
@@ -117,18 +124,32 @@ impl Mount {
                 let closing = Closing(connection);
                 let (stream, reading) = stream.attached();
                 let way = Way { connection: &*closing.0, caller };
-                let owed = self.owe(messages, &stream, None);
+                let owed = self.owe(messages, &stream, (None, identity));
                 send_all(way, owed).sent().await;
                 if requests == 0 {
                     return Ok(empty_text(StatusCode::ACCEPTED));
                 }
                 self.await_beginning(&stream).await;
+                if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
+                    return Ok(refused);
+                }
                 Ok(match reading.take_whole() {
                     Some(runs) => response(runs, encoding),
                     None => self.streamed(reading, closing),
                 })
             }
         }
+    }
+
+    /// The answer to the only request on a stream, if it was refused on account of who sends it.
+    pub(super) fn denied_call(
+        &self,
+        stream: &Stream,
+        requests: usize,
+        headers: &HeaderMap,
+    ) -> Option<Response> {
+        let denied = stream.denied().filter(|_| requests == 1)?;
+        Some(self.common.denied_call(denied, headers, self.stream_endpoint()))
     }
 
     /// Waits for what decides the head of the response: everything, for JSON; the first message or
@@ -146,13 +167,13 @@ impl Mount {
         &self,
         messages: Vec<Message>,
         stream: &Arc<Stream>,
-        mut seats: Option<Seat>,
+        (mut seats, identity): (Option<Seat>, &Identity),
     ) -> Vec<(Message, Option<Reply>)> {
         let owe = |message: Message| {
             let request = message.kind() == Kind::Request;
             let bytes = message.bytes().len();
             let seat = seats.as_mut().filter(|_| request).and_then(|seats| seats.split(bytes));
-            let reply = self.common.reply(&message, Arc::clone(stream) as _, seat);
+            let reply = self.common.reply(&message, Arc::clone(stream) as _, (seat, identity));
             (message, reply)
         };
         messages.into_iter().map(owe).collect()

@@ -29,7 +29,7 @@ use crate::{
         Era,
         classify::{Posted, PostedKind, classify, classify_batch, validate},
     },
-    identity::Identity,
+    identity::{Expiry, Identity},
     jsonrpc::{Body, Kind, Message, find_member},
     protocol::{
         MODERN,
@@ -139,11 +139,20 @@ impl Mount {
         }
         let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
         let (stream, reading) = stream.attached();
-        let reply = self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, None);
+        let identity = &incoming.body().identity;
+        let reply =
+            self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, (None, identity));
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
         self.await_answer(&stream, encoding, incoming.extensions().get()).await;
+        if let Some(refused) = self.denied_call(&stream, 1, headers) {
+            return Ok(refused);
+        }
+        if is_subscription && stream.begin_events() {
+            let expiry = Arc::new(Expiry::of(identity));
+            return Ok(standing(self.streamed_until(reading, closing, expiry)));
+        }
         let response = self.answer_modern(&stream, reading, closing);
         Ok(if is_subscription { standing(response) } else { response })
     }

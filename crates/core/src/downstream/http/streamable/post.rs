@@ -65,7 +65,7 @@ impl Mount {
             }
         }
         // Another identity's session is treated as unknown.
-        let own = |known: &Attachment| *known.session().owner() == identity;
+        let own = |known: &Attachment| known.session().is_shown(&identity);
         let attachment = attachment.map(|attachment| attachment.filter(own));
         let body = match body::read(body, self.common.body_limits).await {
             Ok(body) => parse(body),
@@ -148,7 +148,7 @@ impl Mount {
         }
         let primes = primes(headers, attachment.session());
         let route = Route::Session { attachment, primes, founded: false, seats };
-        self.exchange(route, messages, caller, encoding).await
+        self.exchange(route, messages, incoming, encoding).await
     }
 
     async fn create_session(
@@ -197,7 +197,7 @@ impl Mount {
         }
         let founding = Founding { registry: &self.registry, session: Some(Arc::clone(session)) };
         let route = Route::Session { attachment, primes, founded: true, seats };
-        let response = self.exchange(route, messages, caller.as_ref(), encoding).await?;
+        let response = self.exchange(route, messages, incoming, encoding).await?;
         founding.told();
         Ok(response)
     }
@@ -235,7 +235,7 @@ impl Mount {
             Err(error) => return Ok(self.common.not_opened(error, Step::Open, id_of(&messages))),
         };
         let response =
-            self.exchange(Route::Alone(connection), messages, caller.as_ref(), encoding).await?;
+            self.exchange(Route::Alone(connection), messages, incoming, encoding).await?;
         Ok(if requests == 0 { empty_text(StatusCode::ACCEPTED) } else { response })
     }
 }

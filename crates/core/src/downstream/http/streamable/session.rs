@@ -83,8 +83,11 @@ impl Mount {
     ) -> Result<Response, Rejection> {
         match resumed {
             Ok(reading) => {
-                let name = attachment.session().name().clone();
-                Ok(standing(self.stream_response(reading, &name, attachment)))
+                let session = attachment.session();
+                let (name, expiry) = (session.name().clone(), Arc::clone(session.expiry()));
+                let mut response = self.streamed_until(reading, attachment, expiry);
+                add_session_id(&mut response, &name);
+                Ok(standing(response))
             }
             Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
             Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
@@ -195,7 +198,7 @@ impl Mount {
             let response = way.take_whole(head, Bytes::new(), identity).await?;
             return Ok(Err(Box::new(response)));
         }
-        let own = attachment.filter(|known| *known.session().owner() == identity);
+        let own = attachment.filter(|known| known.session().is_shown(&identity));
         own.map(Ok).ok_or(Rejection::UnknownSession)
     }
 }

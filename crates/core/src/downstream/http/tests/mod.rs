@@ -1,5 +1,6 @@
 //! Several endpoints behind one port, whose table is exchanged while it serves.
 
+mod entitled;
 mod exchange;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     config::{AuthConfig, HttpConfig},
     host::Caller,
+    identity::Bearer,
     jsonrpc::Message,
     relay::{Backend, Client, Connection, OnDemand, OpenError, Reply},
     runtime::seats::Seats,
@@ -59,6 +61,10 @@ struct World {
 
 impl World {
     fn new(auth: AuthConfig) -> Self {
+        Self::guarded(auth, None)
+    }
+
+    fn guarded(auth: AuthConfig, bearer: Option<Arc<Bearer>>) -> Self {
         let config = HttpConfig { auth, ..HttpConfig::default() };
         let connections = Seats::new(None);
         let behind = Behind {
@@ -67,7 +73,7 @@ impl World {
             metrics: None,
             shows_metrics: false,
             host: None,
-            bearer: None,
+            bearer,
             cluster: None,
         };
         let port = Arc::new(Port::new(&config, behind));

@@ -1,0 +1,26 @@
+//! Whether somebody's claims are those that are wanted. Pure.
+
+use serde_json::Value;
+
+use super::Claims;
+use crate::config::Claims as Wanted;
+
+/// Whether claims name one of the values of each that is wanted.
+pub(crate) fn holds(wanted: &Wanted, claims: Option<&Claims>) -> bool {
+    wanted.iter().all(|(name, values)| {
+        let has = |value: &Value| is_one_of(value, values);
+        match claims.and_then(|claims| claims.kept.get(name)) {
+            Some(Value::Array(all)) => all.iter().any(has),
+            Some(value) => has(value),
+            None => false,
+        }
+    })
+}
+
+fn is_one_of(value: &Value, values: &[String]) -> bool {
+    match value {
+        Value::String(text) => values.contains(text),
+        Value::Bool(_) | Value::Number(_) => values.contains(&value.to_string()),
+        _ => false,
+    }
+}

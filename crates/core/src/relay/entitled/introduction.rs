@@ -1,0 +1,98 @@
+//! Who calls, as the server is told: in `params._meta`, by the proxy alone. Pure.
+
+use serde_json::json;
+
+use crate::{
+    identity::Claims,
+    jsonrpc::{Code, Cuts, ErrorBody, Message, members},
+};
+
+/// The key of what is told.
+const KEY: &str = "io.github.mcp-proxy/identity";
+
+const NO_PLACE: &str = "Invalid Request: params._meta is no object";
+
+/// The message without what its client says of who it is, and with what is known of that, if it is
+/// to be told.
+pub(super) fn introduced(message: Message, told: Option<&Claims>) -> Result<Message, ErrorBody> {
+    let message = without_claim(message);
+    let Some(claims) = told else { return Ok(message) };
+    let meta = message.meta().map(|meta| message.text(meta));
+    if meta.is_some_and(|meta| meta.first() != Some(&b'{')) {
+        return Err(ErrorBody::new(Code::InvalidRequest, NO_PLACE));
+    }
+    let person = json!({
+        "issuer": claims.issuer,
+        "subject": claims.subject,
+        "scopes": claims.scopes,
+        "claims": claims.kept,
+    });
+    Ok(message.with_meta(&format!("\"{KEY}\":{person}")))
+}
+
+/// In whatever case it is spelled, and however often.
+fn without_claim(message: Message) -> Message {
+    let Some(meta) = message.meta() else { return message };
+    let is_claim = |name: &str| name.eq_ignore_ascii_case(KEY);
+    if !members(message.bytes(), meta).any(|member| is_claim(&member.name())) {
+        return message;
+    }
+    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+    for member in members(message.bytes(), meta) {
+        if is_claim(&member.name()) {
+            cuts.goes(member.whole());
+        } else {
+            cuts.stays(member.whole(), &mut edits);
+        }
+    }
+    cuts.end(&mut edits);
+    message.clone().rewritten(&edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn told(params: &str, claims: Option<&Claims>) -> Value {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let message = introduced(Message::parse(text.into()).unwrap(), claims).unwrap();
+        let text: Value = serde_json::from_slice(message.bytes()).unwrap();
+        text["params"].clone()
+    }
+
+    #[test]
+    fn nobody_says_himself_who_he_is() {
+        for (params, left) in [
+            (r#"{"name":"x"}"#, json!({ "name": "x" })),
+            (r#"{"_meta":{"a":1}}"#, json!({ "_meta": { "a": 1 } })),
+            (r#"{"_meta":{"io.github.mcp-proxy/identity":1}}"#, json!({ "_meta": {} })),
+            (
+                r#"{"_meta":{"a":1,"IO.github.mcp-proxy/Identity":1,"b":2,"io.github.mcp-proxy/identit\u0079":3}}"#,
+                json!({ "_meta": { "a": 1, "b": 2 } }),
+            ),
+        ] {
+            assert_eq!(told(params, None), left, "{params}");
+        }
+    }
+
+    #[test]
+    fn the_server_is_told_what_the_token_says() {
+        let mut claims = Claims { scopes: vec!["a".to_owned()], ..Claims::new("i", "al\"ice") };
+        claims.kept.insert("email".to_owned(), "a@b".into());
+        let person = json!({
+            "issuer": "i", "subject": "al\"ice", "scopes": ["a"], "claims": { "email": "a@b" },
+        });
+        for params in [
+            r#"{"name":"x"}"#,
+            r#"{"_meta":{}}"#,
+            r#"{"_meta":{"io.github.mcp-proxy/identity":{"subject":"root"},"a":1}}"#,
+        ] {
+            assert_eq!(told(params, Some(&claims))["_meta"][KEY], person, "{params}");
+        }
+        let odd = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":7}}"#;
+        let odd = Message::parse(odd.into()).unwrap();
+        assert!(introduced(odd, Some(&claims)).is_err());
+    }
+}

@@ -1,0 +1,308 @@
+//! What its callers may do with one server, around its backend: one place for lists and for calls,
+//! at every endpoint that serves it. Names are the server's own.
+//!
+//! A request is held to what its sender's credentials say now; what a session sees in lists, to
+//! those that it was begun with.
+
+mod introduction;
+mod judge;
+mod rates;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures_util::future::BoxFuture;
+
+use self::{
+    introduction::introduced,
+    judge::{Verdict, hidden, judge, rules_for, unknown},
+    rates::{Rates, Running},
+};
+use super::{
+    Backend, Client, Connection, Denied, OpenError, Outgoing, Reader, Reply, Sink, merged::Guarded,
+};
+use crate::{
+    config::{Policy, Rules},
+    host::{Caller, ServerId},
+    identity::{Claims, audit},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::header::annotation::MirroredParameter,
+};
+
+/// Most views of a server's lists that are kept for further clients.
+const MAX_VIEWS: usize = 64;
+const AMBIGUOUS: &str = "Invalid Request: a member is there twice, or also in another case";
+
+/// See the module.
+pub(crate) struct Entitled(Arc<Inner>);
+
+struct Inner {
+    backend: Arc<dyn Backend>,
+    policy: Arc<Policy>,
+    rates: Arc<Rates>,
+    /// The backend as those see it who lack some claims.
+    views: Mutex<Vec<(Rules, Arc<Guarded>)>>,
+}
+
+impl fmt::Debug for Entitled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Entitled").field(&self.0.policy).finish()
+    }
+}
+
+impl Entitled {
+    /// The backend of a server, for callers whom this policy is about.
+    pub(crate) fn around(backend: Arc<dyn Backend>, policy: Policy) -> Arc<dyn Backend> {
+        Arc::new(Self(Arc::new(Inner {
+            backend,
+            policy: Arc::new(policy),
+            rates: Arc::default(),
+            views: Mutex::default(),
+        })))
+    }
+}
+
+impl Inner {
+    /// The backend with what somebody sees of it.
+    fn view(&self, claims: Option<&Claims>) -> Arc<dyn Backend> {
+        let rules = hidden(&self.policy, claims);
+        if rules.is_empty() {
+            return Arc::clone(&self.backend);
+        }
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, view)) = views.iter().find(|(known, _)| *known == rules) {
+            return Arc::<Guarded>::clone(view);
+        }
+        let view = Guarded::new(Arc::clone(&self.backend), &rules);
+        if views.len() == MAX_VIEWS {
+            views.remove(0);
+        }
+        views.push((rules, Arc::clone(&view)));
+        view
+    }
+
+    /// Counts a request that may go on; or says what is answered instead.
+    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
+        if self.policy.is_empty() {
+            return Ok(Vec::new());
+        }
+        if message.is_ambiguous() || message.repeats_name() {
+            let error = ErrorBody::new(Code::InvalidRequest, AMBIGUOUS);
+            return Err(Refusal::Error(error));
+        }
+        let refused = match judge(&self.policy, message, claims) {
+            Verdict::Passes => match self.count(message, claims) {
+                Ok(running) => return Ok(running),
+                Err(denied) => Refusal::Denied(denied),
+            },
+            Verdict::Unknown => Refusal::Error(unknown(message)),
+            Verdict::Denied(denied) => Refusal::Denied(denied),
+        };
+        let tool = message.name().unwrap_or_default();
+        audit::refused_call(claims, &message.method(), &tool, refused.outcome());
+        Err(refused)
+    }
+
+    /// Counts a call by all rules that limit it.
+    fn count(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Denied> {
+        if message.method() != "tools/call" {
+            return Ok(Vec::new());
+        }
+        let name = message.name().unwrap_or_default();
+        let caller =
+            claims.map_or(("", ""), |claims| (claims.issuer.as_str(), claims.subject.as_str()));
+        let mut running = Vec::new();
+        let too_often = |retry_after| Denied::TooOften { retry_after };
+        for (index, rule) in rules_for(&self.policy, &name) {
+            let key = || self.rates.key(caller, index, &name);
+            if let Some(most) = rule.concurrency {
+                running.push(self.rates.begin(key(), most).map_err(too_often)?);
+            }
+            if let Some(rate) = rule.rate {
+                self.rates.call(key(), rate, Instant::now()).map_err(too_often)?;
+            }
+        }
+        Ok(running)
+    }
+}
+
+/// What is answered to a request that goes no further.
+#[derive(Debug)]
+enum Refusal {
+    Denied(Denied),
+    Error(ErrorBody),
+}
+
+impl Refusal {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Denied(Denied::Scope(_)) => "insufficient_scope",
+            Self::Denied(Denied::TooOften { .. }) => "rate_limited",
+            Self::Error(_) => "unknown",
+        }
+    }
+
+    fn answer(&self, reply: Option<Reply>) {
+        let Some(reply) = reply else { return };
+        match self {
+            Self::Denied(denied) => reply.deny(denied),
+            Self::Error(error) => reply.error(error),
+        }
+    }
+}
+
+impl Backend for Entitled {
+    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
+        Box::pin(async move {
+            let inner = &self.0;
+            let claims = client.principal.claims().cloned();
+            let mut admitted = None;
+            if let Some(request) = &client.request {
+                match inner.admit(request, claims.as_deref()) {
+                    Ok(running) => admitted = Some(running),
+                    // No server is started for it.
+                    Err(refusal) => return Ok(Arc::new(Refused(refusal)) as _),
+                }
+            }
+            let connection = inner.view(claims.as_deref()).open(client).await?;
+            let (inner, admitted) = (Arc::clone(inner), Mutex::new(admitted));
+            Ok(Arc::new(Guard { connection, inner, claims, admitted }) as _)
+        })
+    }
+
+    fn serves_modern(&self) -> bool {
+        self.0.backend.serves_modern()
+    }
+
+    fn end_subscriptions(&self) {
+        self.0.backend.end_subscriptions();
+    }
+
+    fn policy(&self) -> Option<Arc<Policy>> {
+        Some(Arc::clone(&self.0.policy))
+    }
+}
+
+/// One client's connection, behind the policy.
+struct Guard {
+    connection: Arc<dyn Connection>,
+    inner: Arc<Inner>,
+    /// Of the request that opened it.
+    claims: Option<Arc<Claims>>,
+    /// The one request that the connection is for was admitted when it was opened.
+    admitted: Mutex<Option<Vec<Running>>>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
+        let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        admitted.map_or_else(|| self.inner.admit(message, claims), Ok)
+    }
+}
+
+impl Connection for Guard {
+    fn send(
+        &self,
+        message: Message,
+        reply: Option<Reply>,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        if !matches!(message.kind(), Kind::Request | Kind::Notification) {
+            return self.connection.send(message, reply, caller);
+        }
+        let shown = reply.as_ref().and_then(Reply::claims).or(self.claims.as_ref()).cloned();
+        let claims = shown.as_deref();
+        let running = match &reply {
+            // What asks for nothing needs nothing.
+            None => Vec::new(),
+            Some(_) => match self.admit(&message, claims) {
+                Ok(running) => running,
+                Err(refusal) => {
+                    refusal.answer(reply);
+                    return None;
+                }
+            },
+        };
+        let told = claims.filter(|_| self.inner.policy.forward_identity);
+        let message = match introduced(message, told) {
+            Ok(message) => message,
+            Err(error) => {
+                Refusal::Error(error).answer(reply);
+                return None;
+            }
+        };
+        let reply = if running.is_empty() {
+            reply
+        } else {
+            reply.map(|reply| reply.through(|sink| Arc::new(Counted { sink, _running: running })))
+        };
+        self.connection.send(message, reply, caller)
+    }
+
+    fn versions(&self) -> Option<&[String]> {
+        self.connection.versions()
+    }
+
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.connection.mirrored(tool)
+    }
+
+    fn server(&self) -> Option<ServerId> {
+        self.connection.server()
+    }
+
+    fn is_over(&self) -> bool {
+        self.connection.is_over()
+    }
+
+    fn close(&self) {
+        self.connection.close();
+    }
+}
+
+/// The connection of a request that is refused.
+#[derive(Debug)]
+struct Refused(Refusal);
+
+impl Connection for Refused {
+    fn send(
+        &self,
+        _: Message,
+        reply: Option<Reply>,
+        _: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
+        self.0.answer(reply);
+        None
+    }
+
+    fn close(&self) {}
+}
+
+/// Where the answer to a call goes that counts until then.
+struct Counted {
+    sink: Arc<dyn Sink>,
+    _running: Vec<Running>,
+}
+
+impl Sink for Counted {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        self.sink.write(outgoing);
+    }
+
+    fn forget(&self) {
+        self.sink.forget();
+    }
+
+    fn reader(&self) -> Option<&dyn Reader> {
+        self.sink.reader()
+    }
+}
