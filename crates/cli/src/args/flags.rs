@@ -530,6 +530,12 @@ flags! {
         help: "Accept the static tokens and API keys that this file (JSON) lists by their hashes; it \
                is read again when it changes",
     }
+    FORWARD_IDENTITY: Switch = Security "forwardIdentity" {
+        kind: Switch { default: false },
+        short: "Tell the server who calls",
+        help: "Tell the server who calls: issuer, subject, scopes and claims in \
+               _meta[\"io.github.mcp-proxy/identity\"] of every request",
+    }
     NEW_TOKEN: Text = Security "newToken" {
         kind: Text { placeholder: "name" },
         short: "Make a static token of this name and exit",

@@ -163,8 +163,8 @@ pub(crate) enum UsageError {
 
     /// Everybody who reaches the proxy could read the metrics.
     #[error(
-        "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, --auth or \
-         --authTokens.\n\
+        "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, \
+         --auth or --authTokens.\n\
          --metricsPort serves it without a key, on a port of its own."
     )]
     OpenMetrics,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_proxy_core::config::{AuthConfig, ResourceServerConfig};
+use mcp_proxy_core::config::{AuthConfig, Policy, ResourceServerConfig};
 
 use crate::args::{UsageError, Values, flags};
 
@@ -42,6 +42,11 @@ fn resource_server(values: &Values) -> Result<Option<ResourceServerConfig>, Usag
         Some((flag, _)) => Err(UsageError::AuthFlagAlone(flag)),
         None => Ok(None),
     }
+}
+
+/// What callers may do with the server.
+pub(super) fn policy(values: &Values) -> Result<Policy, UsageError> {
+    Ok(Policy { forward_identity: values.of(&flags::FORWARD_IDENTITY)?, ..Policy::default() })
 }
 
 /// The scopes that were given, of which each is a word.

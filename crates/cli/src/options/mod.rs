@@ -85,6 +85,7 @@ impl TryFrom<Typed> for Options {
                     values.of(&flags::GRACEFUL_SHUTDOWN_TIMEOUT)?,
                 ),
                 metrics: metrics(values)?,
+                policy: auth::policy(values)?,
             },
         })
     }

@@ -2,5 +2,6 @@
 
 mod admission;
 mod hostile;
+mod introduction;
 mod metadata;
 mod start;

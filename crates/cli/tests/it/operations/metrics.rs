@@ -186,8 +186,7 @@ fn the_public_port_shows_metrics_only_with_the_key() {
 fn without_a_key_the_public_port_never_shows_metrics() {
     let finished = Launch::new("echo").flags(&["--metrics"]).run();
     assert_eq!(finished.status.code(), Some(1));
-    let first =
-        "Error: --metrics serves /metrics to whoever has the API key, so it needs --apiKey.";
+    let first = "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, --auth or --authTokens.";
     assert_eq!(finished.stderr.lines().next(), Some(first));
     let proxy = counted("echo");
     assert_eq!(proxy.send(&Request::get("/metrics")).status, 404);
