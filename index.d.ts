@@ -246,6 +246,8 @@ export interface HTTPServerOptions {
   allowedHosts?: string[];
   /** Value that requests must carry in `X-API-Key`. */
   apiKey?: string;
+  /** Access tokens that let clients in, beside `apiKey`. */
+  auth?: AuthOptions;
   /**
    * Called before each request is served. What it sets on the request is seen by `createServer`; what it
    * throws refuses the request, a thrown `Response` with that response.
@@ -490,6 +492,46 @@ export declare class InMemoryEventStore implements EventStore {
     target: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> },
   ): Promise<string>;
   storeEvent(streamId: string, message: JSONRPCMessage): Promise<string>;
+}
+
+/** An OAuth resource server: whose access tokens let clients in, and what for. */
+export interface AuthOptions {
+  /** What tokens must be for, in place of the endpoint's URL; any of these. */
+  audience?: string | string[];
+  /** Claim → values, of which a token has to have one; callers without them see nothing. */
+  claims?: Record<string, string[]>;
+  /** Calls of one tool that one caller may have under way. */
+  concurrency?: number;
+  /** Tell the server who calls, in `_meta["io.github.mcp-proxy/identity"]`. Default: false. */
+  forwardIdentity?: boolean;
+  /** URL at which the issuer is asked about opaque tokens, with the client's id and secret in it. */
+  introspect?: string;
+  /** Issuers of the tokens, as tokens name them. This or `tokens` is needed. */
+  issuer?: string | string[];
+  /** URL or file of the only issuer's keys, in place of discovery. */
+  jwks?: string;
+  /** Where the provider differs from the standards. */
+  preset?: "auth0" | "authentik" | "cognito" | "entra" | "google" | "keycloak" | "okta";
+  /** The URL at which clients reach this program, without the path of the endpoint. */
+  publicUrl?: string;
+  /** How often one caller may call one tool: `"60/min"`; `s`, `min`, `h` or `d`. */
+  rate?: string;
+  /** Scopes that everything needs. */
+  scopes?: string[];
+  /** File of static tokens and API keys, by their hashes. */
+  tokens?: string;
+  /** Name or pattern of tools → the scopes that a call needs, or more rules. */
+  tools?: Record<string, string[] | ToolRules>;
+}
+
+/** What callers of some tools need. */
+export interface ToolRules {
+  /** Callers without these do not see the tools. */
+  claims?: Record<string, string[]>;
+  concurrency?: number;
+  rate?: string;
+  /** Callers without these see the tools, and are told what to ask for. */
+  scopes?: string[];
 }
 
 export interface AuthConfig {

@@ -47,7 +47,8 @@ export type Values = All<
 >;
 
 /** The original's functions take our options, but for what we add to them. */
-type Added = "allowedHosts" | "gracefulShutdownTimeout" | "modern" | "normalizeCharset" | "tunnel" | "upstream";
+type Added =
+  "allowedHosts" | "auth" | "gracefulShutdownTimeout" | "modern" | "normalizeCharset" | "tunnel" | "upstream";
 type HTTPOptions = Options<typeof Original.startHTTPServer>;
 export type Taken = All<
   [

@@ -137,7 +137,12 @@ async fn start(
 async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
     let Some(upstream) = options.upstream.clone() else {
-        return Ok(Front::Servers(HttpServer::listen(&options.http, host, servers)?));
+        return Ok(Front::Servers(HttpServer::listen(
+            &options.http,
+            host,
+            servers,
+            &options.policy,
+        )?));
     };
     let guard = upstream.guard.as_deref().and_then(guard);
     let connected = Proxy::connect_guarded(options.proxy(upstream.config), guard).await?;

@@ -57,6 +57,11 @@ impl Given {
         self.values.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// An option as it was given.
+    pub(super) fn raw(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).filter(|value| !value.is_null())
+    }
+
     /// An option that may be left out.
     pub(super) fn take<K: Kind>(&self, name: &str) -> Result<Option<K>, Wrong> {
         match self.values.get(name) {

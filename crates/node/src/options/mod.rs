@@ -1,5 +1,6 @@
 //! The options of the package's functions: checked, and as the core takes them.
 
+mod auth;
 mod given;
 mod parts;
 mod remote;
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, EventStoreConfig, HttpConfig, MetricsConfig, ProxyConfig, UpstreamConfig,
+        AllowedHosts, AuthConfig, EventStoreConfig, HttpConfig, MetricsConfig, Policy, ProxyConfig,
+        UpstreamConfig,
     },
     tunnel,
 };
@@ -22,7 +24,7 @@ pub(crate) use self::{
 };
 use self::{
     given::{Callback, Count, Either, Filled, Given, Off, Word, Words},
-    parts::{auth, cors, tls, tunnel},
+    parts::{cors, key, tls, tunnel},
     upstream::upstream,
 };
 use crate::bridge::Callbacks;
@@ -31,6 +33,8 @@ use crate::bridge::Callbacks;
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) http: HttpConfig,
+    /// What callers may do.
+    pub(crate) policy: Policy,
     /// The child to serve; without it there is `createServer`.
     pub(crate) upstream: Option<Upstream>,
     pub(crate) tunnel: Option<tunnel::Config>,
@@ -61,8 +65,12 @@ impl Options {
             route: given.take::<Callback>("onUnhandledRequest")?.is_some(),
             store: matches!(given.take::<Either<Off, Given>>("eventStore")?, Some(Either::That(_))),
         };
+        let http = http(&given)?;
+        let (resource_server, policy) = auth::tokens(&given)?;
+        let auth = AuthConfig { resource_server, ..http.auth.clone() };
         Ok(Self {
-            http: HttpConfig { cors: cors.config, ..http(&given)? },
+            http: HttpConfig { cors: cors.config, auth, ..http },
+            policy,
             upstream: upstream(&given)?,
             tunnel: tunnel(&given)?,
             callbacks,
@@ -78,6 +86,7 @@ impl Options {
             upstream: upstream.into(),
             graceful_shutdown_timeout: self.grace.unwrap_or(default),
             metrics: MetricsConfig::default(),
+            policy: self.policy.clone(),
         }
     }
 }
@@ -107,7 +116,7 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
             Some(Either::This(on)) => on,
             Some(Either::That(Word(Translation::Refused))) | None => true,
         },
-        auth: auth(given)?,
+        auth: key(given)?,
         allowed_hosts: match given.take::<Vec<String>>("allowedHosts")?.unwrap_or_default() {
             hosts if hosts.iter().any(|host| host == "*") => AllowedHosts::Any,
             hosts => AllowedHosts::Only(hosts),

@@ -48,7 +48,7 @@ pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
     Ok(Cors { config: Some(config), asks })
 }
 
-pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
+pub(super) fn key(given: &Given) -> Result<AuthConfig, Wrong> {
     let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
     // Differs from mcp-proxy: there an empty key, from a variable that is not set, lets everybody in.
     let api_key = given.take("apiKey")?.map(|Filled(key)| key);
@@ -58,7 +58,7 @@ pub(super) fn auth(given: &Given) -> Result<AuthConfig, Wrong> {
 
 /// The configuration of `AuthenticationMiddleware`.
 pub(crate) fn authentication(config: Option<Value>) -> Result<AuthConfig, Wrong> {
-    auth(&Given::of(config)?)
+    key(&Given::of(config)?)
 }
 
 /// The same with these parameters of a challenge in place of its own, and the message among them.
@@ -117,9 +117,9 @@ pub(super) fn tunnel(given: &Given) -> Result<Option<tunnel::Config>, Wrong> {
     if let Some(host) = wanted.take("host")? {
         config.host = host;
     }
-    if !["apiKey", "authenticate"].iter().any(|name| given.has(name)) {
+    if !["apiKey", "auth", "authenticate"].iter().any(|name| given.has(name)) {
         tracing::warn!(
-            "a tunnel without apiKey and authenticate: whoever knows its URL can use the server"
+            "a tunnel without apiKey, auth and authenticate: whoever knows its URL can use the server"
         );
     }
     Ok(Some(config))
