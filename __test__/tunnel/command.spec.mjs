@@ -67,11 +67,11 @@ describe("--tunnel", () => {
     const client = await connect(t, guarded.url, { "X-API-Key": "secret" });
     assert.ok((await client.listTools()).tools.length > 0);
     await client.close();
-    assert.ok(!guarded.proxy.stderr.entries.some((line) => line.includes("--tunnel without --apiKey")));
+    assert.ok(!guarded.proxy.stderr.entries.some((line) => line.includes("--tunnel without --auth or --apiKey")));
     await guarded.proxy.stop();
 
     const public_ = await start(t, server, ["--tunnelSubdomain", "public"]);
-    assert.ok(public_.proxy.stderr.entries.some((line) => line.includes("--tunnel without --apiKey")));
+    assert.ok(public_.proxy.stderr.entries.some((line) => line.includes("--tunnel without --auth or --apiKey")));
     await public_.proxy.stop();
   });
 
