@@ -2,7 +2,7 @@
 // issues then is accepted with the preset, and refused where that would be too much.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import { servers } from "../clients/servers.mjs";
 import { startProxy } from "../support/proxy.mjs";
