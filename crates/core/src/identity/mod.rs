@@ -35,9 +35,9 @@ pub(crate) use api_key::ApiKey;
 pub(crate) use bearer::Bearer;
 pub(crate) use callback::Callback;
 pub(crate) use denial::Denial;
-pub(crate) use portable::Portable;
 pub(crate) use entitlement::holds;
 pub(crate) use expiry::Expiry;
+pub(crate) use portable::Portable;
 pub(crate) use token::Claims;
 
 use std::{
