@@ -23,7 +23,7 @@ const SECRETS: [&str; 4] = [
 const PAIRS: [(&str, char); 3] =
     [(flags::ENV.name, '='), (flags::HEADER.name, ':'), (flags::AUTHORIZE_PARAM.name, '=')];
 
-/// Variables that are no secrets.
+/// Variables that are not secrets.
 const PLAIN: [&str; 7] = ["HOME", "USER", "LOGNAME", "PWD", "TMPDIR", "USERPROFILE", "APPDATA"];
 
 /// What was found.
@@ -178,7 +178,7 @@ fn masked(mut variables: Variables) -> Variables {
     variables
 }
 
-/// A command as it may be seen: what follows `--token` or `api_key=` is none of anybody's business.
+/// A command as it may be seen: what follows `--token` or `api_key=` is masked.
 fn words(words: &[String]) -> String {
     let mut hides_next = false;
     let mut shown = Vec::new();

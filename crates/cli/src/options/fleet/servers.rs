@@ -55,7 +55,7 @@ pub(super) fn named(values: &Values) -> Result<Vec<ServerConfig>, UsageError> {
     Ok(servers)
 }
 
-/// A server about which nothing is said but its command.
+/// A server of which only the command is known.
 pub(super) fn bare(
     values: &Values,
     name: String,

@@ -67,7 +67,7 @@ impl Endpoint {
         shared.leaving.spawn(closing.boxed());
     }
 
-    /// Ends what would go on for ever.
+    /// Ends standing streams.
     fn retire(&self) {
         if let Some(mount) = &self.mount {
             mount.retire();
