@@ -9,6 +9,9 @@ const { refusal } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
 const { Sessions } = require("./sessions.js");
 
+/** The kinds of events, by their numbers. */
+const KINDS = addon.eventKinds();
+
 /** Where a result of `authenticate` says who it is about. */
 const SUBJECT_NAMES = ["subject", "sub", "userId", "user", "id"];
 
@@ -21,12 +24,12 @@ const subjectOf = (result) => {
 
 /** What a question is answered with, by its kind, where nothing can be learned of the program: not with a yes. */
 const UNANSWERED = {
-  3: '"unusable"',
-  4: '"unusable"',
-  8: "unknown",
-  13: '"unusable"',
-  15: '"unusable"',
-  16: undefined,
+  authenticate: '"unusable"',
+  create: '"unusable"',
+  createModern: '"unusable"',
+  origin: "unknown",
+  prime: undefined,
+  replay: '"unusable"',
 };
 
 class HTTPServer {
@@ -45,29 +48,29 @@ class HTTPServer {
     toolsChanged: () => this.#native.notify("tools"),
   };
 
-  /** In the order of the kinds in event.rs. */
-  #handlers = [
-    ({ id }) => this.#settle.listening(id),
-    ({ text }) => this.#settle.failed(text),
-    () => this.#settle.closed(),
-    ({ head, id, server, text }) => this.#authenticate(id, head, { owner: text, server }),
-    ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
-    ({ head, id, text }) => this.#sessions.deliver(id, text, head),
-    ({ id }) => this.#sessions.close(id),
-    ({ id }) => this.#release(id),
-    ({ id, text }) => this.#judgeOrigin(id, text),
-    ({ caller, head, id }) => this.#routes.serve(id, caller, head),
-    ({ bytes, id }) => this.#routes.bytes(id, bytes),
-    ({ id }) => this.#routes.bytes(id, null),
-    ({ id }) => this.#routes.drained(id),
-    ({ id, server, text }) => this.#sessions.replay(id, server, text),
-    ({ head, id, text }) => {
+  /** What each kind of event does. */
+  #handlers = {
+    authenticate: ({ head, id, server, text }) => this.#authenticate(id, head, { owner: text, server }),
+    close: ({ id }) => this.#sessions.close(id),
+    closed: () => this.#settle.closed(),
+    create: ({ head, id, server, text }) => this.#sessions.create(id, server, text, head),
+    createModern: ({ head, id, server, text }) => this.#sessions.createModern(id, server, JSON.parse(text), head),
+    failed: ({ text }) => this.#settle.failed(text),
+    largeMessage: ({ head, id, text }) => {
       setImmediate(() => this.#native.taken());
       this.#sessions.deliver(id, text, head);
     },
-    ({ head, id, server, text }) => this.#sessions.createModern(id, server, JSON.parse(text), head),
-    ({ id, server, stream }) => this.#sessions.prime(id, server, stream),
-  ];
+    listening: ({ id }) => this.#settle.listening(id),
+    message: ({ head, id, text }) => this.#sessions.deliver(id, text, head),
+    origin: ({ id, text }) => this.#judgeOrigin(id, text),
+    prime: ({ id, server, stream }) => this.#sessions.prime(id, server, stream),
+    release: ({ id }) => this.#release(id),
+    replay: ({ id, server, text }) => this.#sessions.replay(id, server, text),
+    route: ({ caller, head, id }) => this.#routes.serve(id, caller, head),
+    routeBytes: ({ bytes, id }) => this.#routes.bytes(id, bytes),
+    routeDrained: ({ id }) => this.#routes.drained(id),
+    routeEnd: ({ id }) => this.#routes.bytes(id, null),
+  };
 
   async start(given) {
     const options = taken(given, HTTP_SERVER);
@@ -103,7 +106,8 @@ class HTTPServer {
     await this.#sessions.settled();
   }
 
-  #dispatch(kind, id, server, stream, caller, text, rawHead, bytes) {
+  #dispatch(number, id, server, stream, caller, text, rawHead, bytes) {
+    const kind = KINDS[number];
     // Whoever asks is answered, whatever the objects of the program do that are looked at.
     const failed = (error) => {
       console.error("[mcp-proxy] unexpected error", error);

@@ -5,6 +5,9 @@ const addon = require("./addon.js");
 const { startSdkStdioServer } = require("./sdk_stdio_server.js");
 const { ServerType } = require("./vocabulary.js");
 
+/** The kinds of events, by their numbers. */
+const KINDS = addon.eventKinds();
+
 /** Whether nothing is set but these. */
 const hasOnly = (object, ...names) =>
   Object.entries(object ?? {}).every(([name, value]) => value === undefined || names.includes(name));
@@ -36,16 +39,15 @@ class StdioServer {
       closed = resolve;
     });
     await new Promise((resolve, reject) => {
-      // In the order of the kinds in event.rs.
-      const heard = [
-        resolve,
-        (text) => reject(failure(text)),
-        (text) => {
+      const heard = {
+        closed: (text) => {
           this.#close(text);
           closed();
         },
-      ];
-      const hear = (kind, _id, _server, _stream, _caller, text) => heard[kind](text);
+        failed: (text) => reject(failure(text)),
+        listening: resolve,
+      };
+      const hear = (kind, _id, _server, _stream, _caller, text) => heard[KINDS[kind]](text);
       this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), hear);
     });
     return this;

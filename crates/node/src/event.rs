@@ -5,28 +5,43 @@ use napi::{
     bindgen_prelude::{Buffer, FnArgs, Function},
     threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
 };
+use napi_derive::napi;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// What happened; the numbers are those of `start_http_server.js`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Listening = 0,
-    Failed = 1,
-    Closed = 2,
-    Authenticate = 3,
-    Create = 4,
-    Message = 5,
-    Close = 6,
-    Release = 7,
-    Origin = 8,
-    Route = 9,
-    RouteBytes = 10,
-    RouteEnd = 11,
-    RouteDrained = 12,
-    Replay = 13,
-    LargeMessage = 14,
-    CreateModern = 15,
-    Prime = 16,
+macro_rules! kinds {
+    ($($kind:ident $name:literal),* $(,)?) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Kind {
+            $($kind),*
+        }
+
+        /// What JavaScript calls the kinds of events; a kind is told as its place in this list.
+        #[napi]
+        pub fn event_kinds() -> Vec<&'static str> {
+            vec![$($name),*]
+        }
+    };
+}
+
+kinds! {
+    Listening "listening",
+    Failed "failed",
+    Closed "closed",
+    Authenticate "authenticate",
+    Create "create",
+    CreateModern "createModern",
+    Message "message",
+    LargeMessage "largeMessage",
+    Close "close",
+    Release "release",
+    Origin "origin",
+    Route "route",
+    RouteBytes "routeBytes",
+    RouteEnd "routeEnd",
+    RouteDrained "routeDrained",
+    Replay "replay",
+    Prime "prime",
 }
 
 /// One call.

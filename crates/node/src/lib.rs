@@ -4,7 +4,7 @@ mod answer;
 pub mod authentication;
 mod bridge;
 pub mod command;
-mod event;
+pub mod event;
 pub mod gate;
 mod head;
 mod invalid;
