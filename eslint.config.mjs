@@ -16,6 +16,13 @@ export default [
     },
   },
   { files: ["**/*.js"], languageOptions: { sourceType: "commonjs" } },
+  {
+    files: ["crates/core/src/inspect/page/**"],
+    languageOptions: { globals: globals.browser },
+    rules: { complexity: ["error", 15] },
+  },
+  // Parts of it run in a browser.
+  { files: ["__test__/page/**"], languageOptions: { globals: { ...globals.browser, ...globals.node } } },
   // A describe block is a list of tests, not a function to keep short.
   { files: ["__test__/**"], rules: { complexity: ["error", 15], "max-lines-per-function": "off" } },
 ];

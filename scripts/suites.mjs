@@ -184,4 +184,6 @@ export const suites = [
   { name: "FastMCP", lane: "node", built: true, command: nodeTest(...specs("fastmcp")), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
+  // Skipped, and says so, where there is no chromium.
+  { name: "page", lane: "node", built: true, command: nodeTest(...specs("page")), count: "node" },
 ];

@@ -33,7 +33,7 @@ impl Announcement {
     /// The whole text.
     pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
         let (scheme, paint) = (self.scheme, self.paint);
-        let Listening { address, metrics, peers, server } = *listening;
+        let Listening { address, metrics, inspector, peers, server } = *listening;
         let base = format!("{scheme}://{}", for_people(address));
         let row =
             |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
@@ -49,6 +49,7 @@ impl Announcement {
             endpoint("HTTP+SSE", &self.sse_endpoint),
             metrics.map(|metrics| row("metrics", &metrics)),
             peers.map(|peers| row("other replicas", &peers.to_string())),
+            inspector.map(|url| row("inspect", url)),
             self.example(&base, server).map(|example| row("try it", &example)),
         ]
         .into_iter()
@@ -77,6 +78,8 @@ pub(crate) struct Listening<'a> {
     pub(crate) metrics: Option<SocketAddr>,
     /// The port for other replicas.
     pub(crate) peers: Option<SocketAddr>,
+    /// The URL of the inspection page.
+    pub(crate) inspector: Option<&'a str>,
     /// Name and version of the server.
     pub(crate) server: Option<&'a str>,
 }
@@ -121,7 +124,8 @@ mod tests {
     }
 
     fn listening<'a>(address: &str, server: Option<&'a str>) -> Listening<'a> {
-        Listening { address: address.parse().unwrap(), metrics: None, peers: None, server }
+        let address = address.parse().unwrap();
+        Listening { address, metrics: None, peers: None, inspector: None, server }
     }
 
     #[test]

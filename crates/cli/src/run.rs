@@ -3,8 +3,8 @@
 use std::{io, time::Duration};
 
 use mcp_proxy_core::{
-    Proxy, StdioServer,
-    config::{ProxyConfig, RemoteConfig, Upstream},
+    Inspector, Proxy, Recording, StdioServer,
+    config::{InspectConfig, ProxyConfig, RemoteConfig, Upstream},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -25,19 +25,23 @@ pub(crate) fn run(options: Options) -> Ending {
     for warning in &options.warnings {
         tracing::warn!("{warning}");
     }
-    let outcome = match runtime(options.threads) {
-        Ok(runtime) => {
-            let outcome = runtime.block_on(serve(options));
-            // A blocking write to a stuck terminal must not keep the process.
-            runtime.shutdown_timeout(Duration::from_millis(100));
-            outcome
-        }
-        Err(error) => Err(error.to_string()),
-    };
-    outcome.unwrap_or_else(|error| {
+    outcome_of(options).unwrap_or_else(|error| {
         console::warn(&format!("could not start the proxy: {error}"));
         Ending::Failure
     })
+}
+
+fn outcome_of(options: Options) -> Result<Ending, String> {
+    // Dropped last: what happens at the end is recorded, too.
+    let _recording = match &options.recording {
+        Some(config) => Some(Recording::start(config).map_err(|error| error.to_string())?),
+        None => None,
+    };
+    let runtime = runtime(options.threads).map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(serve(options));
+    // A blocking write to a stuck terminal must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    outcome
 }
 
 fn runtime(threads: usize) -> io::Result<Runtime> {
@@ -53,13 +57,13 @@ async fn serve(options: Options) -> Result<Ending, String> {
     #[cfg(target_os = "linux")]
     drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
-        return serve_stdio(config).await;
+        return serve_stdio(config, options.inspection.as_ref()).await;
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
-    let proxy = tokio::select! {
-        started = start(options.proxy) => started?,
+    let (proxy, _inspector) = tokio::select! {
+        started = start(options.proxy, options.inspection.as_ref()) => started?,
         // The child was started with the future that is dropped here, and is killed with it.
         () = signals.next() => {
             console::say(STOPPING);
@@ -94,9 +98,17 @@ async fn serve(options: Options) -> Result<Ending, String> {
 }
 
 /// Serves one client over standard input and output, where nothing is printed but messages.
-async fn serve_stdio(config: &RemoteConfig) -> Result<Ending, String> {
+async fn serve_stdio(
+    config: &RemoteConfig,
+    inspection: Option<&InspectConfig>,
+) -> Result<Ending, String> {
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let server = StdioServer::new(config).map_err(|error| error.to_string())?;
+    let inspector =
+        inspection.map(Inspector::open).transpose().map_err(|error| error.to_string())?;
+    if let Some(inspector) = &inspector {
+        console::warn(&format!("inspect {}", inspector.url()));
+    }
     match server.run_on_standard_streams(signals.next()).await {
         Ok(()) => Ok(Ending::Success),
         Err(interrupted) => {
@@ -139,7 +151,10 @@ async fn stop(
     }
 }
 
-async fn start(config: ProxyConfig) -> Result<Proxy, String> {
+async fn start(
+    config: ProxyConfig,
+    inspection: Option<&InspectConfig>,
+) -> Result<(Proxy, Option<Inspector>), String> {
     let announcement = Announcement::new(&config, Paint::for_output(&io::stdout()));
     let port = config.http.port;
     let connecting = Proxy::connect_guarded(config, guard::start());
@@ -147,12 +162,22 @@ async fn start(config: ProxyConfig) -> Result<Proxy, String> {
     let server = connected.server_name();
     console::say(&format!("starting server on port {port}"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;
+    let opened = inspection.map(|config| proxy.inspect(config)).transpose();
+    let inspector = match opened {
+        Ok(inspector) => inspector,
+        Err(error) => {
+            proxy.close().await;
+            return Err(error.to_string());
+        }
+    };
+    let url = inspector.as_ref().map(Inspector::url);
     let announced = announcement.text(&Listening {
         address: proxy.address(),
         metrics: proxy.metrics_address(),
         peers: proxy.peer_address(),
+        inspector: url.as_deref(),
         server: server.as_deref(),
     });
     console::say(announced.trim_end_matches('\n'));
-    Ok(proxy)
+    Ok((proxy, inspector))
 }

@@ -85,6 +85,14 @@ pub enum Error {
     /// This replica cannot work with others as it is configured.
     #[error("cannot work with other replicas: {0}")]
     Cluster(String),
+    /// The recording cannot be written.
+    #[error("cannot record to {}: {source}", .file.display())]
+    Record {
+        /// The file.
+        file: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

@@ -10,6 +10,7 @@ mod error;
 pub mod fleet;
 pub mod host;
 mod identity;
+mod inspect;
 #[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]
 pub mod internals;
@@ -24,10 +25,12 @@ pub mod telemetry;
 mod tls;
 pub mod tunnel;
 mod upstream;
+mod watch;
 
 pub use downstream::http::Denial;
 pub use error::Error;
 pub use identity::static_tokens::{MadeToken, make_token};
+pub use inspect::Inspector;
 pub use protocol::MODERN;
 pub use proxy::{
     Arrival, Arrivals, Arrived, Connected, Conversation, Fleet, HttpServer, Interrupted, Listening,
@@ -40,6 +43,7 @@ pub use sdk_bridge::{
     Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Wish, untagged,
 };
 pub use upstream::{Guard, groups_left};
+pub use watch::Recording;
 
 /// Version of this crate, of the addon and of the command line.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

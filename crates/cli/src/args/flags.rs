@@ -13,9 +13,10 @@ use mcp_proxy_core::config::{
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
-    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant,
-    RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
+    DEFAULT_PORT, DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE, DEFAULT_REQUEST_TIMEOUT,
+    DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
+    DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant, RemoteTransport,
+    RestartWhen, TokenStore, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -811,6 +812,46 @@ flags! {
         short: "Format of the log",
         help: "Format of the log on stderr: text, or one JSON object per line (the lines of the \
                server included)",
+    }
+    INSPECT: Switch = Diagnostics "inspect" {
+        kind: Switch { default: false },
+        short: "Show live traffic in a browser",
+        help: "Show live traffic on a page of its own; the start prints its URL, which only works \
+               on this machine (docs/inspecting.md)",
+    }
+    INSPECT_PORT: Port = Diagnostics "inspectPort" {
+        kind: Port,
+        short: "Port of the inspection page",
+        help: "Port of the inspection page on 127.0.0.1; the system chooses one by default. Turns \
+               --inspect on",
+    }
+    INSPECT_RAW: Switch = Diagnostics "inspectRaw" {
+        kind: Switch { default: false },
+        short: "Show secrets on the inspection page",
+        help: "Show on the inspection page what is hidden otherwise: keys, tokens and passwords",
+    }
+    RECORD: PathName = Diagnostics "record" {
+        kind: PathName::File,
+        short: "Record all messages in this file",
+        help: "Record in this file every message that passes, without the secrets that can be told \
+               (docs/recording.md)",
+    }
+    RECORD_MAX_SIZE: Number = Diagnostics "recordMaxSize" {
+        kind: Number::bytes(DEFAULT_RECORD_MAX_SIZE).at_least(1024),
+        short: "Start another part at this size",
+        help: "Size at which a recording starts another part; full parts are FILE.1 (the newest), \
+               FILE.2 and so on",
+    }
+    RECORD_MAX_FILES: Number = Diagnostics "recordMaxFiles" {
+        kind: Number::count(DEFAULT_RECORD_MAX_FILES).at_least(1),
+        short: "Most parts of a recording",
+        help: "Most parts of a recording that are kept; the oldest is deleted first",
+    }
+    REDACT: List = Diagnostics "redact" {
+        kind: List { placeholder: "name|path" },
+        short: "Also hide this value",
+        help: "Also hide the value of this name (ssn) or path (/params/arguments/pin, \
+               $.result.content.*.text) in recordings and on the inspection page; repeatable",
     }
     METRICS_PORT: Port = Diagnostics "metricsPort" {
         kind: Port,

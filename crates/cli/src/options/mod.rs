@@ -16,8 +16,9 @@ use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, Isolation,
-        MetricsConfig, MetricsListenerConfig, ProxyConfig, TlsConfig, Upstream,
+        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, InspectConfig,
+        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, RecordingConfig,
+        RedactionConfig, TlsConfig, Upstream,
     },
     tunnel,
 };
@@ -42,6 +43,10 @@ pub(crate) struct Options {
     pub(crate) stdio: bool,
     /// What is logged, and how.
     pub(crate) logging: Logging,
+    /// Open the inspection page.
+    pub(crate) inspection: Option<InspectConfig>,
+    /// Record everything that passes.
+    pub(crate) recording: Option<RecordingConfig>,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<tunnel::Config>,
     /// End with an error when the server has ended for good.
@@ -74,6 +79,8 @@ impl TryFrom<Typed> for Options {
         Ok(Self {
             stdio,
             logging: logging(values)?,
+            inspection: inspection(values)?,
+            recording: recording(values)?,
             tunnel: tunnel(values)?,
             exit_on_child_death: values.of(&flags::EXIT_ON_CHILD_DEATH)?,
             threads: size(values.of(&flags::THREADS)?),
@@ -210,6 +217,24 @@ fn logging(values: &Values) -> Result<Logging, UsageError> {
     })
 }
 
+fn inspection(values: &Values) -> Result<Option<InspectConfig>, UsageError> {
+    let port = values.of(&flags::INSPECT_PORT)?;
+    let redaction =
+        RedactionConfig { off: values.of(&flags::INSPECT_RAW)?, what: values.of(&flags::REDACT)? };
+    let wanted = values.of(&flags::INSPECT)? || port.is_some();
+    Ok(wanted.then(|| InspectConfig { port: port.unwrap_or_default(), redaction }))
+}
+
+fn recording(values: &Values) -> Result<Option<RecordingConfig>, UsageError> {
+    let Some(file) = values.of(&flags::RECORD)? else { return Ok(None) };
+    Ok(Some(RecordingConfig {
+        max_size: values.of(&flags::RECORD_MAX_SIZE)?,
+        max_files: size(values.of(&flags::RECORD_MAX_FILES)?),
+        redaction: RedactionConfig { off: false, what: values.of(&flags::REDACT)? },
+        ..RecordingConfig::new(file)
+    }))
+}
+
 fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
     let on_front = values.of(&flags::METRICS)?;
     if on_front && !auth::auth(values)?.is_on() {
@@ -266,6 +291,16 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
     warnings.extend(cluster::warnings(values));
     if values.has(&flags::METRICS_HOST) && !values.has(&flags::METRICS_PORT) {
         warnings.push("--metricsHost has no effect without --metricsPort".to_owned());
+    }
+    let inspected = values.has(&flags::INSPECT) || values.has(&flags::INSPECT_PORT);
+    if values.has(&flags::INSPECT_RAW) && !inspected {
+        warnings.push("--inspectRaw has no effect without --inspect".to_owned());
+    }
+    let unrecorded = !values.has(&flags::RECORD);
+    if unrecorded && (values.has(&flags::RECORD_MAX_SIZE) || values.has(&flags::RECORD_MAX_FILES)) {
+        warnings.push(
+            "--recordMaxSize and --recordMaxFiles have no effect without --record".to_owned(),
+        );
     }
     if values.has(&flags::ENDPOINT) && !values.has(&flags::SERVER) {
         warnings

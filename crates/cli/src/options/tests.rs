@@ -72,9 +72,19 @@ fn millis(number: u64) -> Duration {
 
 #[test]
 fn without_flags_everything_is_the_default_of_the_core() {
-    let Options { proxy, stdio, logging, tunnel, exit_on_child_death, threads, warnings } =
-        options(&[]);
+    let Options {
+        proxy,
+        stdio,
+        logging,
+        tunnel,
+        exit_on_child_death,
+        threads,
+        warnings,
+        recording,
+        inspection,
+    } = options(&[]);
     assert!(!stdio && !logging.debug && !exit_on_child_death && tunnel.is_none());
+    assert!(recording.is_none() && inspection.is_none());
     assert!(matches!(&warnings[..], [one] if one.contains("without authentication")));
     assert_eq!(threads, 1);
     assert_eq!(format!("{:?}", proxy.http), format!("{:?}", HttpConfig::default()));

@@ -16,7 +16,7 @@ mod session;
 mod stdio;
 
 pub(crate) use event::{Event, EventStream};
-pub(crate) use http::{Connection, Request, Response};
+pub(crate) use http::{Connection, Incoming, Request, Response};
 pub(crate) use issuer::Issuer;
 pub(crate) use modern::{MODERN, Modern};
 pub(crate) use process::{Printed, fixture, is_gone, wait_for};

@@ -53,6 +53,10 @@ pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_mins(5);
 pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
 /// Address of the metrics listener: what it shows is for the operator only.
 pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
+/// Bytes in one part of a recording.
+pub const DEFAULT_RECORD_MAX_SIZE: usize = 100 * 1024 * 1024;
+/// Parts of a recording that are kept.
+pub const DEFAULT_RECORD_MAX_FILES: usize = 10;
 
 /// Port where other replicas bring requests.
 pub const DEFAULT_PEER_PORT: u16 = 8079;

@@ -16,6 +16,7 @@ mod policy;
 mod remote;
 mod rules;
 mod upstream;
+mod watch;
 
 pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
 pub use auth::{AuthPreset, ResourceServerConfig};
@@ -28,8 +29,9 @@ pub use defaults::{
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED, DEFAULT_MAX_CHILDREN,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
-    DEFAULT_PORT, DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, MIN_PEER_SECRET,
+    DEFAULT_PORT, DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE, DEFAULT_REQUEST_TIMEOUT,
+    DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
+    DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, MIN_PEER_SECRET,
 };
 pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
@@ -44,6 +46,7 @@ pub use rules::{Filter, Pattern, Rules, ToolRules};
 pub use upstream::{
     Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
 };
+pub use watch::{InspectConfig, RecordingConfig, RedactionConfig};
 
 use std::time::Duration;
 

@@ -13,10 +13,9 @@ use tokio::net::TcpStream;
 
 use crate::{
     cluster::{Cluster, PeerPort},
-    config::{ClusterConfig, HttpConfig, MetricsConfig, Policy},
+    config::{ClusterConfig, HttpConfig, MetricsConfig, MetricsListenerConfig, Policy},
     downstream::http::{
-        Behind, Common, Entrance, Limits, Listener, MetricsPort, Mount, Paths, Patience, Port,
-        Routes,
+        Behind, Common, Entrance, Limits, Listener, Mount, Paths, Patience, Port, Routes, SidePort,
     },
     error::Error,
     host::Host,
@@ -36,7 +35,7 @@ pub(crate) const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Ports {
     listener: Listener,
     port: Arc<Port>,
-    metrics: Option<MetricsPort>,
+    metrics: Option<SidePort>,
     peers: Option<PeerPort>,
 }
 
@@ -157,11 +156,11 @@ impl Ports {
         let through = Arc::new(Port::new(config, behind));
         through.exchange((served.routes)(config, through.common()));
         let metrics = metrics.listener.as_ref();
-        let metrics = metrics
-            .map(|metrics| {
-                MetricsPort::open(metrics, through.admin(), config.allowed_hosts.clone())
-            })
-            .transpose()?;
+        let metrics = metrics.map(|MetricsListenerConfig { host, port }| {
+            let allowed = config.allowed_hosts.clone();
+            SidePort::open((host, *port), "--metricsPort", through.admin(), allowed)
+        });
+        let metrics = metrics.transpose()?;
         let failed = |source| Error::Listen { host, port, flag: "--port", source };
         let port = Arc::clone(&through);
         let peers = peers.map(|peers| peers.serve(&port)).transpose()?;
@@ -181,7 +180,7 @@ impl Ports {
 
     /// The address of the metrics' own port, if they have one.
     pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().map(MetricsPort::address)
+        self.metrics.as_ref().map(SidePort::address)
     }
 
     /// The address where other replicas bring requests, if there are any.

@@ -8,9 +8,10 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    config::ProxyConfig,
+    config::{InspectConfig, ProxyConfig},
     error::Error,
     host::Host,
+    inspect::Inspector,
     proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
     tunnel::{self, Tunnel},
     upstream::{Guard, Upstream, start},
@@ -81,6 +82,11 @@ impl Proxy {
     /// The address where other replicas bring requests, if it works with others.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.ports.peer_address()
+    }
+
+    /// Opens the inspection page, with a console for this proxy's server.
+    pub fn inspect(&self, config: &InspectConfig) -> Result<Inspector, Error> {
+        Inspector::with_console(config, Some(self.server.backend()))
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.

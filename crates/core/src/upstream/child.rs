@@ -28,6 +28,7 @@ use crate::{
     error::Error,
     jsonrpc::escape,
     relay::{Cause, InitializeResult, Listener, Outbox, Volume},
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// How long the output of a child that has exited is still read.
@@ -112,7 +113,9 @@ impl Child {
         volume: &Arc<Volume>,
     ) -> Result<Self, Error> {
         let (process, Pipes { stdin, stdout }) = Process::spawn(config, guard)?;
-        let lines = Lines::new(stdout, config.max_line_size).counted(Arc::clone(volume));
+        let lines = Lines::new(stdout, config.max_line_size)
+            .counted(Arc::clone(volume))
+            .of_server(process.number());
         Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 
@@ -122,7 +125,8 @@ impl Child {
         opening: Opening,
         limit: Duration,
     ) -> Result<(Self, InitializeResult), Unwelcome> {
-        let greeting = Greeting { stdin: &mut self.stdin, lines: &mut self.lines };
+        let server = self.process.number();
+        let greeting = Greeting { stdin: &mut self.stdin, lines: &mut self.lines, server };
         let greeted = async {
             match opening {
                 Opening::Initialize => greeting.initialize().await,
@@ -186,7 +190,8 @@ impl Child {
     ) -> Ended {
         let Self { mut process, stdin, lines, volume } = self;
         let ending = CancellationToken::new();
-        let mut writer = tokio::spawn(write_all(stdin, Arc::clone(&outbox), volume));
+        let server = process.number();
+        let mut writer = tokio::spawn(write_all(stdin, server, Arc::clone(&outbox), volume));
         let mut reader = tokio::spawn(read_all(lines, listener, ending.clone()));
         let mut end = tokio::select! {
             stop = told => End::Told(stop),
@@ -255,7 +260,7 @@ async fn cause(process: &mut Process, end: End, outcome: &str) -> Cause {
 }
 
 /// Writes the queue to the child until it is closed, then ends the child's input.
-async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>, volume: Arc<Volume>) {
+async fn write_all(stdin: ChildStdin, server: u32, outbox: Arc<Outbox>, volume: Arc<Volume>) {
     let mut stdin = match input(stdin) {
         Ok(stdin) => stdin,
         Err(error) => {
@@ -265,6 +270,10 @@ async fn write_all(stdin: ChildStdin, outbox: Arc<Outbox>, volume: Arc<Volume>) 
     };
     while let Some(batch) = outbox.next().await {
         let length = batch.iter().map(Bytes::len).sum();
+        TAP.show_all(|| {
+            let lines = Payload::lines(&batch).into_iter();
+            lines.map(|line| Frame::new(Point::ToServer, line).of_server(server))
+        });
         if let Err(error) = write_batch(&mut stdin, batch.into()).await {
             tracing::debug!(%error, "the server does not read its input");
             return;

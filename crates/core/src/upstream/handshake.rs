@@ -19,6 +19,7 @@ use crate::{
     protocol::{LATEST_LEGACY, MODERN, Method, is_legacy, older_versions},
     relay::InitializeResult,
     telemetry::traffic,
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// Id of the handshake's request; those of later requests are far from it.
@@ -45,6 +46,8 @@ pub(super) enum Failure {
 pub(super) struct Greeting<'a> {
     pub(super) stdin: &'a mut ChildStdin,
     pub(super) lines: &'a mut Lines<ChildStdout>,
+    /// The number of the server.
+    pub(super) server: u32,
 }
 
 impl Greeting<'_> {
@@ -163,6 +166,7 @@ impl Greeting<'_> {
 
     async fn write(&mut self, message: Bytes) {
         traffic!("->", &message);
+        TAP.show(|| Frame::new(Point::ToServer, Payload::of(&message)).of_server(self.server));
         let written = async {
             self.stdin.write_all(&message).await?;
             self.stdin.write_all(b"\n").await?;

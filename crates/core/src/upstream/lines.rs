@@ -10,6 +10,7 @@ use crate::{
     jsonrpc::{Body, MAX_SERVER_BATCH, Message, search, split},
     relay::Volume,
     telemetry::console_warn,
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// After so many bytes of messages those who pass them on get their turn, however fast the server
@@ -25,6 +26,8 @@ pub(super) struct Lines<R> {
     batch: std::vec::IntoIter<Message>,
     ended: bool,
     volume: Arc<Volume>,
+    /// The number of the server.
+    server: u32,
     /// Bytes of messages since others had their turn.
     in_turn: usize,
     has_read: bool,
@@ -44,6 +47,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             batch,
             ended: false,
             volume,
+            server: 0,
             in_turn: 0,
             has_read: false,
             has_mended: false,
@@ -53,6 +57,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Counts what is read.
     pub(super) fn counted(self, volume: Arc<Volume>) -> Self {
         Self { volume, ..self }
+    }
+
+    /// Names the server that writes them.
+    pub(super) fn of_server(self, server: u32) -> Self {
+        Self { server, ..self }
     }
 
     /// Whether anything came.
@@ -105,6 +114,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn message(&mut self, line: Bytes) -> Option<Message> {
+        if !line.is_empty() {
+            TAP.show(|| Frame::new(Point::FromServer, Payload::of(&line)).of_server(self.server));
+        }
         match classify(line) {
             Line::Blank => None,
             Line::Noise(text) => {

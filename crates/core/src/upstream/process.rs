@@ -21,6 +21,7 @@ use crate::{
         orphans::{Own, own},
         task,
     },
+    watch::{ServerTag, TAP},
 };
 
 /// How long a child may take to notice the end of its input before it is signalled.
@@ -39,6 +40,7 @@ pub(super) struct Process {
     pass_through: JoinHandle<()>,
     name: String,
     hint: Option<&'static str>,
+    tag: ServerTag,
     _watch: Option<Watch>,
     _own: Own,
 }
@@ -75,16 +77,22 @@ impl Process {
         };
         widen(&stdin);
         widen(&stdout);
-        let tail = Tail::default();
+        let tag = TAP.server(name.clone(), child.id());
+        let tail = Tail::of_server(tag.number());
         let pass_through = task::spawn(pass_through(stderr, tail.clone(), config.stderr));
         let hint = super::program::buffering_hint(config);
-        let process = Self { child, tail, pass_through, name, hint, _watch: watch, _own: own };
+        let process = Self { child, tail, pass_through, name, hint, tag, _watch: watch, _own: own };
         Ok((process, Pipes { stdin, stdout }))
     }
 
     /// The program, for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What marks it among the servers of this process.
+    pub(super) fn number(&self) -> u32 {
+        self.tag.number()
     }
 
     /// What may help if it writes nothing.
@@ -137,6 +145,7 @@ impl Process {
             status = self.exited().await.ok();
         }
         self.hear_out().await;
+        self.tag.ended(outcome(status));
         status
     }
 

@@ -18,11 +18,18 @@ const MAX_LINE_LENGTH: usize = 1000;
 /// Longest line that becomes one event; a longer one becomes several.
 const MAX_EVENT_LENGTH: usize = 64 * 1024;
 
-use crate::config::ChildStderr as Fate;
+use crate::{
+    config::ChildStderr as Fate,
+    watch::{Frame, Payload, Point, TAP},
+};
 
 /// The last lines a child wrote.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tail(Arc<Mutex<Lines>>);
+pub(super) struct Tail {
+    lines: Arc<Mutex<Lines>>,
+    /// The number of the server.
+    server: u32,
+}
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -31,15 +38,24 @@ struct Lines {
 }
 
 impl Tail {
+    /// Nothing yet, of the server with this number.
+    pub(super) fn of_server(server: u32) -> Self {
+        Self { server, ..Self::default() }
+    }
+
     /// The remembered lines, oldest first.
     pub(super) fn lines(&self) -> Vec<String> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let unfinished = (!lines.current.is_empty()).then(|| text(&lines.current));
         lines.complete.iter().cloned().chain(unfinished).collect()
     }
 
     fn remember(&self, bytes: &[u8]) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        TAP.show(|| {
+            Frame::new(Point::Stderr, Payload::copied(bytes.trim_ascii_end()))
+                .of_server(self.server)
+        });
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut parts = bytes.split(|byte| *byte == b'\n');
         lines.extend(parts.next().unwrap_or_default());
         for part in parts {

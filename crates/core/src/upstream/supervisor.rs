@@ -25,6 +25,7 @@ use crate::{
     relay::{Cause, Ids, Limits, Outbox, Shared},
     runtime::task,
     telemetry::console_error,
+    watch::{Detail, Frame, Life, Point, TAP},
 };
 
 /// A server that all clients share, and its supervision.
@@ -186,6 +187,12 @@ impl Watch {
                 let millis = after.as_millis();
                 tracing::warn!("starting the MCP server again in {millis} ms (restart {attempt})");
                 self.shared.lost(&cause, attempt);
+                TAP.show(|| {
+                    let program = &self.config.command.program;
+                    let name = program.to_string_lossy().into_owned();
+                    let life = Life::Restarting { name, attempt, after };
+                    Frame::event(Point::Server, Detail::Life(life))
+                });
                 let waited = stopped.unless(sleep(after)).await.is_ok();
                 if !waited {
                     self.shared.closed(&stopping());

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 22] = [
+const MAY_USE: [(&str, &[&[&str]]); 24] = [
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -23,6 +23,7 @@ const MAY_USE: [(&str, &[&[&str]]); 22] = [
     ("era", &[&["protocol", "jsonrpc", "codec"]]),
     ("error", &[&["jsonrpc"]]),
     ("tls", &[&["config", "error"]]),
+    ("watch", &[&["config", "error", "jsonrpc", "telemetry"]]),
     ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
     ("cluster", &[EVERYWHERE, &["identity", "metrics"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
@@ -30,6 +31,10 @@ const MAY_USE: [(&str, &[&[&str]]); 22] = [
     ("downstream", EDGE),
     ("upstream", EDGE),
     ("tunnel", &[&["runtime", "telemetry"]]),
+    (
+        "inspect",
+        &[&["config", "error", "codec", "runtime", "relay", "metrics", "watch", "downstream"]],
+    ),
     ("fleet", &[&["config"]]),
     ("proxy", ABOVE),
     ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "fleet"]]),
@@ -43,14 +48,14 @@ const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "runtime"];
 
 /// What the edges meet in.
-const HINGE: &[&str] = &["relay", "cluster", "host", "identity", "metrics", "tls"];
+const HINGE: &[&str] = &["relay", "cluster", "host", "identity", "metrics", "tls", "watch"];
 
 /// What an edge may use; not the other edge.
 const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];
 
 /// What joins the edges may use.
 const ABOVE: &[&[&str]] =
-    &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet"]];
+    &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet", "inspect"]];
 
 /// What has no business in a pure module.
 const IMPURE: [&str; 8] = [

@@ -1,9 +1,11 @@
 //! End-to-end tests of what an operator relies on: health, metrics, limits, logs.
 
 mod health;
+mod inspect;
 mod limits;
 mod logs;
 mod metrics;
+mod recording;
 mod trace_context;
 
 use crate::support::scrape;

@@ -18,6 +18,7 @@ use crate::{
     relay::{Reply, Sink},
     runtime::seats::{Seat, Seats},
     telemetry::{short, traffic},
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// See the module.
@@ -87,6 +88,12 @@ impl Common {
         (seat, identity): (Option<Seat>, &Identity),
     ) -> Option<Reply> {
         traffic!("->", message.bytes(), sink.session());
+        TAP.show(|| {
+            Frame::new(Point::FromClient, Payload::of(message.bytes()))
+                .in_session(sink.session())
+                .on_stream(Arc::as_ptr(&sink))
+                .of_exchange()
+        });
         if message.kind() != Kind::Request {
             return None;
         }

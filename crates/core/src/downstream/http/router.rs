@@ -21,10 +21,11 @@ use super::{
     requester::Requester,
     response::{Response, ResponseBody, empty},
     routes::{Access, Endpoints, Reserved, Routes},
+    seen::Seen,
     sse::no_sse_session,
     target,
 };
-use crate::{host::Caller, identity::Endpoint};
+use crate::{host::Caller, identity::Endpoint, watch::within};
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
 
@@ -150,9 +151,16 @@ impl Port {
         };
         let persistence = Persistence::of(&request);
         let asked = self.cors.as_ref().and_then(|_| Preflight::of(&request));
-        let mut response = match self.route(request, from).await {
+        let seen = Seen::of(&request);
+        let routed = match &seen {
+            Some(seen) => Box::pin(within(seen.exchange, self.route(request, from))).await,
+            None => self.route(request, from).await,
+        };
+        let mut refused = None;
+        let mut response = match routed {
             Ok(response) => response,
             Err(End::Rejected(rejection)) => {
+                refused = Some(rejection.reason());
                 self.common.count_rejection(rejection.reason());
                 rejection.into_response()
             }
@@ -169,6 +177,9 @@ impl Port {
             }
         }
         self.say_persistence(persistence, &mut response);
+        if let Some(seen) = seen {
+            seen.answered(&response, refused);
+        }
         Ok(response)
     }
 

@@ -30,6 +30,7 @@ use crate::{
     protocol::Method,
     relay::{Client, Connection, Outgoing, Sink},
     runtime::seats::{Seat, Seats},
+    watch::SessionTag,
 };
 
 /// The first message of every stream, which the original sends before anything is asked.
@@ -54,6 +55,7 @@ struct SseSession {
     calls: Arc<Seats>,
     /// Its seat among all sessions.
     _seat: Arc<Seat>,
+    _tag: Arc<SessionTag>,
 }
 
 impl SseSessions {
@@ -178,6 +180,7 @@ impl Mount {
             connection,
             calls,
             _seat: seat,
+            _tag: Arc::new(SessionTag::opened(id, "sse")),
         };
         self.sse.lock().insert(id, session);
         let closing = Closing { sessions: Arc::clone(&self.sse), id };

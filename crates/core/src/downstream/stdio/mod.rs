@@ -29,6 +29,7 @@ use crate::{
     },
     jsonrpc::{Body, Code, ErrorBody, Invalid, Kind, MAX_BATCH, Message, split},
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// Time that calls under way have once the input has ended: a client that only closes its end
@@ -128,6 +129,10 @@ impl Front {
         if text.is_empty() {
             return Ok(());
         }
+        TAP.show(|| {
+            let frame = Frame::new(Point::FromClient, Payload::of(&text));
+            frame.on_stream(Arc::as_ptr(&self.output))
+        });
         match split(text, MAX_BATCH) {
             Ok(Body::One(message)) => self.send(message, None).await,
             // Only the older era has batches.

@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     jsonrpc::{Assembly, Pieces},
     relay::{Outgoing, Reader, Sink},
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// Bytes queued beyond which the client is given up: it does not read. One message of any size is
@@ -141,7 +142,11 @@ impl Output {
     pub(super) fn write_answers(&self, answers: &mut Pieces) {
         let mut state = self.lock();
         if state.has_room(&self.drained) {
-            for run in answers.drain() {
+            let runs = answers.drain();
+            TAP.show(|| {
+                Frame::new(Point::ToClient, Payload::together(runs.clone())).on_stream(self)
+            });
+            for run in runs {
                 state.queue.push(&Assembly { before: b"", source: &run, edits: &[], behind: b"" });
             }
         }
@@ -163,6 +168,9 @@ impl Sink for Output {
         let Outgoing { source, edits, response, .. } = outgoing;
         let mut state = self.lock();
         if state.has_room(&self.drained) {
+            TAP.show(|| {
+                Frame::new(Point::ToClient, Payload::edited(source, edits)).on_stream(self)
+            });
             state.queue.push(&Assembly { before: b"", source, edits, behind: b"\n" });
         }
         if response {

@@ -98,6 +98,7 @@ impl Endpoint {
         message: Bytes,
         headers: HeaderMap,
     ) -> Result<Answer, Fault> {
+        self.source.show_sent(&message);
         let url = session.messages_url().unwrap_or(&self.url);
         let request = self
             .client

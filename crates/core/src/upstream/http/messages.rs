@@ -17,6 +17,7 @@ use super::fault::{Fault, Kind, excerpt};
 use crate::{
     codec::event_reader::{Event, EventReader},
     jsonrpc::{Body, Invalid, MAX_SERVER_BATCH, Message, split},
+    watch::{Frame, Payload, Point, ServerTag, TAP},
 };
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -39,13 +40,28 @@ pub(super) struct Source {
     pub(super) place: String,
     /// In bytes.
     pub(super) limit: usize,
+    /// What marks it among the servers of this process.
+    tag: ServerTag,
     /// It was said that some events are not messages.
     noticed: AtomicBool,
 }
 
 impl Source {
     pub(super) fn new(place: String, limit: usize) -> Arc<Self> {
-        Arc::new(Self { place, limit, noticed: AtomicBool::new(false) })
+        let tag = TAP.server(place.clone(), None);
+        Arc::new(Self { place, limit, tag, noticed: AtomicBool::new(false) })
+    }
+
+    /// A message goes there.
+    pub(super) fn show_sent(&self, message: &Bytes) {
+        let number = self.tag.number();
+        TAP.show(|| Frame::new(Point::ToServer, Payload::of(message)).of_server(number));
+    }
+
+    /// A message came from there.
+    fn show_received(&self, message: &Bytes) {
+        let number = self.tag.number();
+        TAP.show(|| Frame::new(Point::FromServer, Payload::of(message)).of_server(number));
     }
 
     /// Some servers send signs of life, and what other protocols end streams with, as messages.
@@ -190,6 +206,7 @@ impl Messages {
 
     fn queue(&mut self, text: Bytes) -> Result<(), Fault> {
         let beginning = text.clone();
+        self.source.show_received(&text);
         match split(text, MAX_SERVER_BATCH) {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
@@ -203,6 +220,7 @@ impl Messages {
 
     fn queue_event(&mut self, data: Bytes) {
         let text = data.clone();
+        self.source.show_received(&text);
         match split(data, MAX_SERVER_BATCH) {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),

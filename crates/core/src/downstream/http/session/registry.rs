@@ -28,6 +28,7 @@ use crate::{
     relay::Connection,
     runtime::lock::{Mutex, MutexGuard},
     runtime::seats::{Seat, Seats},
+    watch::SessionTag,
 };
 
 /// Most bytes of the requests of one session that are under way, unless it is one: some are kept
@@ -62,6 +63,7 @@ pub(crate) struct Registry {
 struct Known {
     session: Arc<Session>,
     _seat: Seat,
+    _tag: SessionTag,
 }
 
 /// What the sessions hold in memory.
@@ -122,7 +124,8 @@ impl Registry {
 
     /// Makes the session known under its id; its seat is free again when it is removed.
     pub(crate) fn insert(&self, session: Arc<Session>, seat: Seat) {
-        self.lock().insert(session.id(), Known { session, _seat: seat });
+        let tag = SessionTag::opened(session.id(), "streamable_http");
+        self.lock().insert(session.id(), Known { session, _seat: seat, _tag: tag });
     }
 
     /// What the sessions hold at the moment.

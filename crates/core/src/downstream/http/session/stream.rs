@@ -24,6 +24,7 @@ use crate::{
     jsonrpc::{Assembly, Frame, Kind, Pieces},
     relay::{Denied, Outgoing, RESUME_BELOW, Sink},
     runtime::lock::{Mutex, MutexGuard},
+    watch::{self, Payload, Point, TAP},
 };
 
 /// How messages are written into the response.
@@ -392,6 +393,11 @@ impl Stream {
         if state.owed == Owed::Ended {
             return;
         }
+        TAP.show(|| {
+            watch::Frame::new(Point::ToClient, Payload::edited(outgoing.source, outgoing.edits))
+                .in_session(self.owner)
+                .on_stream(self)
+        });
         if state.encoding == Encoding::Lazy && !outgoing.response {
             state.encoding = Encoding::EventStream;
         }

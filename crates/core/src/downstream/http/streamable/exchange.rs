@@ -22,6 +22,7 @@ use crate::{
     relay::{Connection, Reply},
     runtime::seats::Seat,
     telemetry::traffic,
+    watch::{Frame, Payload, Point, TAP},
 };
 
 /// Whose messages these are.
@@ -189,6 +190,11 @@ impl Mount {
     ) {
         for message in messages {
             traffic!("->", message.bytes(), session);
+            TAP.show(|| {
+                Frame::new(Point::FromClient, Payload::of(message.bytes()))
+                    .in_session(session)
+                    .of_exchange()
+            });
             if let Some(sending) = connection.send(message, None, caller) {
                 sending.await;
             }

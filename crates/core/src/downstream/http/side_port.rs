@@ -1,4 +1,4 @@
-//! A port of its own for health and metrics, apart from the clients.
+//! A port of its own for what clients have no business with: health and metrics, the inspection page.
 
 use std::{
     collections::VecDeque,
@@ -22,11 +22,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::{head::MAX_HEAD, host::is_foreign, listener::listen};
-use crate::{
-    config::{AllowedHosts, MetricsListenerConfig},
-    error::Error,
-    runtime::task,
-};
+use crate::{config::AllowedHosts, error::Error, runtime::task};
 
 /// Connections at a time: a few scrapers.
 const MAX_CONNECTIONS: usize = 64;
@@ -37,25 +33,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// An open port; closed when dropped.
 #[derive(Debug)]
-pub(crate) struct MetricsPort {
+pub(crate) struct SidePort {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
-impl MetricsPort {
+impl SidePort {
     /// Opens the port and serves these routes on it, over loopback under these names only.
     pub(crate) fn open(
-        config: &MetricsListenerConfig,
+        (host, port): (&str, u16),
+        flag: &'static str,
         routes: Router,
         allowed: AllowedHosts,
     ) -> Result<Self, Error> {
-        let failed = |source| Error::Listen {
-            host: config.host.clone(),
-            port: config.port,
-            flag: "--metricsPort",
-            source,
-        };
-        let socket = listen(&config.host, config.port).map_err(failed)?;
+        let failed = |source| Error::Listen { host: host.to_owned(), port, flag, source };
+        let socket = listen(host, port).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let socket = TcpListener::from_std(socket).map_err(failed)?;
         let service = Arc::new(Service { routes, allowed });
@@ -68,7 +60,7 @@ impl MetricsPort {
     }
 }
 
-impl Drop for MetricsPort {
+impl Drop for SidePort {
     fn drop(&mut self) {
         self.accepting.abort();
     }
@@ -96,7 +88,7 @@ async fn accept(socket: TcpListener, service: Arc<Service>) {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection for the metrics could not be accepted");
+                tracing::warn!(%error, "a connection to a port apart from the clients' could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -139,12 +131,12 @@ async fn serve(stream: TcpStream, service: Arc<Service>, loopback: bool, is_busy
         .serve_connection(TokioIo::new(stream), answering)
         .await;
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection for the metrics ended early");
+        tracing::debug!(%error, "a connection to a port apart from the clients' ended early");
     }
 }
 
 impl Service {
-    /// No web page may read the metrics over loopback: under a name that is not meant nobody may.
+    /// No web page may read what is there over loopback: under a name that is not meant nobody may.
     async fn answer(&self, request: Request<Incoming>, loopback: bool) -> Response {
         if loopback && is_foreign(request.headers(), &self.allowed) {
             let mut response = Response::new(Body::empty());

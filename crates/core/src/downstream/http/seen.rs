@@ -1,0 +1,51 @@
+//! A request as whoever watches sees it: its head, and that of its response.
+
+use std::time::Instant;
+
+use http::{HeaderMap, Method, Request};
+
+use super::response::Response;
+use crate::watch::{Detail, Frame, Http, Point, TAP, next_exchange};
+
+/// A request that is being watched.
+pub(super) struct Seen {
+    pub(super) exchange: u64,
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    began: Instant,
+}
+
+impl Seen {
+    /// This request, if anybody watches.
+    pub(super) fn of<B>(request: &Request<B>) -> Option<Box<Self>> {
+        TAP.is_watched().then(|| Box::new(Self::new(request)))
+    }
+
+    #[cold]
+    fn new<B>(request: &Request<B>) -> Self {
+        let target = request.uri().path_and_query();
+        Self {
+            exchange: next_exchange(),
+            method: request.method().clone(),
+            target: target.map_or_else(|| request.uri().to_string(), ToString::to_string),
+            headers: request.headers().clone(),
+            began: Instant::now(),
+        }
+    }
+
+    /// The head of its response is there; `refused` says in one word why it was refused.
+    pub(super) fn answered(self, response: &Response, refused: Option<&'static str>) {
+        let http = Http {
+            method: self.method,
+            target: self.target,
+            request: self.headers,
+            status: response.status(),
+            response: response.headers().clone(),
+            refused,
+            took: self.began.elapsed(),
+        };
+        let frame = Frame::event(Point::Http, Detail::Http(Box::new(http)));
+        TAP.show(|| Frame { exchange: Some(self.exchange), ..frame });
+    }
+}

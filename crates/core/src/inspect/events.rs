@@ -1,0 +1,77 @@
+//! Frames as lines: what has come since, all as a recording, and one alone.
+//!
+//! The page asks again and again rather than reading one answer without an end: a browser has six
+//! connections for all its tabs.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+
+use super::routes::Shown;
+use crate::watch::Header;
+
+/// Frames that are written at a time.
+const CHUNK_FRAMES: usize = 1000;
+/// Bytes of messages that are written at a time, unless it is one message.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// What the page gets of a message; it asks for the rest if that is looked at.
+const PREVIEW: usize = 2 * 1024;
+
+/// Some of the frames from this number on, from 0 with a header; no lines if there are none.
+pub(super) fn since(shown: &Shown, from: u64) -> Bytes {
+    let mut lines = if from == 0 { header(shown) } else { Vec::new() };
+    chunk(shown, from, PREVIEW, &mut lines);
+    lines.into()
+}
+
+/// Everything that is kept.
+pub(super) fn recording(shown: Arc<Shown>) -> Body {
+    let first = Some((shown, 0, true));
+    Body::from_stream(stream::unfold(first, async |place| {
+        let (shown, from, begins) = place?;
+        let mut lines = if begins { header(&shown) } else { Vec::new() };
+        // Others get their turn between two chunks.
+        tokio::task::yield_now().await;
+        let next = chunk(&shown, from, usize::MAX, &mut lines);
+        let place = (next > from).then_some((shown, next, false));
+        Some((Ok::<_, Infallible>(Bytes::from(lines)), place))
+    }))
+}
+
+fn header(shown: &Shown) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Header::new(&shown.scribe())).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Appends some of the frames from this number on; where to go on.
+fn chunk(shown: &Shown, from: u64, most: usize, lines: &mut Vec<u8>) -> u64 {
+    let taken = shown.watcher.ring().read(from, CHUNK_FRAMES);
+    let mut scribe = shown.scribe();
+    // A reader that has just come has lost nothing.
+    if taken.lost > 0 && from > 0 {
+        scribe.lost(taken.lost, lines);
+    }
+    let mut weight = 0;
+    let mut next = taken.first;
+    for frame in &taken.frames {
+        let own = frame.payload.kept();
+        if weight > 0 && weight + own > CHUNK_BYTES {
+            break;
+        }
+        weight += own;
+        scribe.write_beginning(next, frame, most, lines);
+        next += 1;
+    }
+    if taken.frames.is_empty() { from } else { next }
+}
+
+/// All of the frame with this number, if it is kept.
+pub(super) fn frame(shown: &Shown, number: u64) -> Option<Bytes> {
+    let taken = shown.watcher.ring().read(number, 1);
+    let frame = taken.frames.first().filter(|_| taken.first == number)?;
+    let mut line = Vec::new();
+    shown.scribe().write(number, frame, &mut line);
+    Some(line.into())
+}

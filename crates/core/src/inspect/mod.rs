@@ -1,0 +1,81 @@
+//! The inspection page: what passes, live, in a browser on this machine.
+//!
+//! It has a loopback port of its own. The page itself holds no data; every route that does asks for
+//! a token in a header, which no other page can send. The token is in the fragment of the URL that
+//! is printed at the start, so that it is in no log and no `Referer`.
+
+mod assets;
+mod console;
+mod events;
+mod gate;
+mod routes;
+mod servers;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use uuid::Uuid;
+
+use self::{console::Consoles, routes::Shown};
+use crate::{
+    config::{AllowedHosts, InspectConfig},
+    downstream::http::SidePort,
+    error::Error,
+    relay::Backend,
+    watch::{Limits, Redaction, Scribe, TAP},
+};
+
+/// What can be looked back at.
+const LIMITS: Limits =
+    Limits { frames: 50_000, bytes: 16 * 1024 * 1024, whole: 1024 * 1024, beginning: 64 * 1024 };
+
+/// The open page; closed when dropped.
+pub struct Inspector {
+    port: SidePort,
+    token: String,
+}
+
+impl fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("address", &self.port.address()).finish_non_exhaustive()
+    }
+}
+
+impl Inspector {
+    /// Opens the page on a port of 127.0.0.1. Without a server to ask it has no console. Needs a
+    /// Tokio runtime.
+    pub fn open(config: &InspectConfig) -> Result<Self, Error> {
+        Self::with_console(config, None)
+    }
+
+    /// The same; its console is a client of this backend.
+    pub(crate) fn with_console(
+        config: &InspectConfig,
+        backend: Option<Arc<dyn Backend>>,
+    ) -> Result<Self, Error> {
+        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let shown = Shown {
+            watcher: TAP.watch(LIMITS),
+            scribe: Mutex::new(Scribe::new(Redaction::new(&config.redaction))),
+            consoles: backend.map(Consoles::new),
+            token: token.clone(),
+        };
+        let at = ("127.0.0.1", config.port);
+        let routes = routes::routes(Arc::new(shown));
+        let port = SidePort::open(at, "--inspectPort", routes, AllowedHosts::default())?;
+        Ok(Self { port, token })
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// What to open in a browser: whoever has this can see everything.
+    pub fn url(&self) -> String {
+        format!("http://{}/#token={}", self.address(), self.token)
+    }
+}

@@ -1,0 +1,51 @@
+// Which rows are shown, as functions of values.
+
+/** Words of a filter: `text`, `method:tools/call`, `tool:echo`, `session:1a2b`, `server:1`, `status:error`. */
+export const filterOf = (text) =>
+  text
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => {
+      const found = /^(-?)(method|tool|session|server|status|point):(.+)$/i.exec(word);
+      if (found) return { name: found[2].toLowerCase(), not: found[1] === "-", value: found[3].toLowerCase() };
+      const not = word.length > 1 && word.startsWith("-");
+      return { name: "text", not, value: (not ? word.slice(1) : word).toLowerCase() };
+    });
+
+const field = (row, name) => {
+  if (name === "method") return row.method;
+  if (name === "tool") return row.target;
+  if (name === "session") return row.session;
+  if (name === "server") return row.server === undefined ? undefined : String(row.server);
+  if (name === "point") return row.point;
+  if (name === "status") return row.state;
+  return undefined;
+};
+
+const says = (row, value) =>
+  [row.method, row.target, row.cause, row.session].some((text) => text?.toLowerCase().includes(value)) ||
+  (row.messages ?? []).some((line) => line.text?.toLowerCase().includes(value));
+
+const FAILED = new Set(["error", "failed"]);
+
+/** Whether a row is shown; rows of the wire only if they are asked for. */
+export const matches = (row, filter, wire) => {
+  if (row.kind === "wire" && !wire) return false;
+  return filter.every(({ name, not, value }) => {
+    let found;
+    if (name === "text") found = says(row, value);
+    else if (name === "status" && value === "error") found = FAILED.has(row.state) || Number(row.state) >= 400;
+    else if (name === "tool" || name === "method") found = field(row, name)?.toLowerCase().includes(value) ?? false;
+    else found = field(row, name)?.toLowerCase().startsWith(value) ?? false;
+    return found !== not;
+  });
+};
+
+/** Which of `count` rows of this height are drawn, from an even one on, so that stripes stay. */
+export const visible = (count, height, top, room) => {
+  const first = Math.max(0, Math.floor(top / height) - 10);
+  const start = first - (first % 2);
+  const end = Math.min(count, Math.ceil((top + room) / height) + 10);
+  return { above: start * height, below: Math.max(0, count - end) * height, end, start };
+};

@@ -1,0 +1,96 @@
+// What comes from the proxy, and what is asked of it. The token travels in a header, never in a URL.
+import { create, know, take } from "./model.mjs";
+import { $, token, view } from "./state.mjs";
+
+export const ask = (path, options = {}) =>
+  fetch(path, { ...options, cache: "no-store", headers: { "x-inspect-token": token } });
+
+/** The lines of a body without an end, one array for each piece that arrives. */
+export async function* linesOf(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield lines.filter(Boolean).map((line) => JSON.parse(line));
+  }
+}
+
+export const say = (text, className) => {
+  if ($("status").textContent !== text) $("status").textContent = text;
+  $("status").className = className;
+};
+
+/** Milliseconds between two questions while nothing comes, and while nobody looks. */
+const OFTEN = 150;
+const SELDOM = 2000;
+
+const pause = (millis) => new Promise((done) => setTimeout(done, millis));
+
+/** Takes what has come since; where to go on. */
+const takeSince = async (from) => {
+  const response = await ask(`/api/events/${from}`);
+  if (response.status === 401) throw new Refused(await response.text());
+  if (!response.ok) throw new Error(response.statusText);
+  const lines = (await response.text()).split("\n").filter(Boolean);
+  let next = from;
+  for (const text of lines) {
+    const line = JSON.parse(text);
+    note(take(view.model, line));
+    if (line.n !== undefined) next = line.n + 1;
+  }
+  if (lines.length > 0) view.changed = true;
+  return next;
+};
+
+/** The token was refused. */
+class Refused extends Error {}
+
+const begin = () => {
+  Object.assign(view, { chosen: undefined, dirty: true, model: create(), seen: 0 });
+  $("detail").hidden = true;
+};
+
+/** Asks for what has come, again and again. */
+export const follow = async () => {
+  let from = 0;
+  for (;;) {
+    try {
+      if (from === 0) begin();
+      const next = await takeSince(from);
+      say("live", "live");
+      if (next === from) await pause(document.hidden ? SELDOM : OFTEN);
+      from = next;
+    } catch (error) {
+      if (error instanceof Refused) return say(error.message, "gone");
+      say("The proxy has gone. Waiting for it …", "gone");
+      from = 0;
+      await pause(SELDOM);
+    }
+  }
+};
+
+/** A row that is there already may have come to match, or not to. */
+const note = (row) => {
+  if (row && row.number < view.model.trimmed + view.seen && view.filter.length > 0) view.dirty = true;
+};
+
+export const learn = async () => {
+  for (;;) {
+    try {
+      const response = await ask("/api/state");
+      if (response.ok) {
+        const state = await response.json();
+        know(view.model, state);
+        view.state = state;
+        $("connect").disabled = !state.console || view.console !== undefined;
+        view.changed = true;
+      }
+    } catch {
+      // The live stream says so.
+    }
+    await pause(2000);
+  }
+};

@@ -1,0 +1,134 @@
+//! The routes of the page.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Path, State},
+    middleware::{from_fn, from_fn_with_state},
+    response::Response,
+    routing::{get, post},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+use super::{assets, console::Consoles, events, gate, servers};
+use crate::watch::{Scribe, Watcher};
+
+/// Nothing but what the program itself brings; pictures and sounds come out of messages.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data: blob:; media-src data: blob:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+const HEADERS: [(&str, &str); 6] = [
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+];
+/// Longest message from the console.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// What the routes look at.
+pub(super) struct Shown {
+    pub(super) watcher: Watcher,
+    pub(super) scribe: Mutex<Scribe>,
+    pub(super) consoles: Option<Consoles>,
+    pub(super) token: String,
+}
+
+impl Shown {
+    pub(super) fn scribe(&self) -> MutexGuard<'_, Scribe> {
+        self.scribe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All of them.
+pub(super) fn routes(shown: Arc<Shown>) -> Router {
+    let data = Router::new()
+        .route("/api/events/{from}", get(since))
+        .route("/api/recording", get(recording))
+        .route("/api/frame/{number}", get(frame))
+        .route("/api/state", get(state))
+        .route("/api/console", post(open_console))
+        .route("/api/console/{id}", post(send))
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE))
+        .layer(from_fn_with_state(Arc::clone(&shown), gate::with_token))
+        .with_state(shown);
+    let mut routes = data;
+    for (path, kind, text) in assets::FILES {
+        routes = routes.route(path, get(move || async move { assets::file(kind, text) }));
+    }
+    for (name, value) in HEADERS {
+        let name = HeaderName::from_static(name);
+        let value = HeaderValue::from_static(value);
+        routes = routes.layer(SetResponseHeaderLayer::if_not_present(name, value));
+    }
+    routes.layer(from_fn(gate::same_page)).layer(CatchPanicLayer::new())
+}
+
+/// What has come since.
+async fn since(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Response {
+    lines(events::since(&shown, from).into())
+}
+
+/// Everything that is kept, as a recording.
+async fn recording(State(shown): State<Arc<Shown>>) -> Response {
+    let mut response = lines(events::recording(shown));
+    let name = HeaderValue::from_static("attachment; filename=\"recording.jsonl\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    response
+}
+
+/// All of one frame.
+async fn frame(State(shown): State<Arc<Shown>>, Path(number): Path<u64>) -> Response {
+    match events::frame(&shown, number) {
+        Some(line) => lines(Body::from(line)),
+        None => plain(StatusCode::NOT_FOUND, "This message is not kept any more.\n"),
+    }
+}
+
+async fn state(State(shown): State<Arc<Shown>>) -> Response {
+    lines(serde_json::to_vec(&servers::state(&shown)).unwrap_or_default().into())
+}
+
+/// Opens a client of the page's own; the answer is what it is sent.
+async fn open_console(State(shown): State<Arc<Shown>>) -> Response {
+    match shown.consoles.as_ref().map(Consoles::open) {
+        None => plain(StatusCode::NOT_FOUND, "There is no server that the page could ask.\n"),
+        Some(None) => plain(StatusCode::SERVICE_UNAVAILABLE, "Too many consoles are open.\n"),
+        Some(Some(body)) => lines(body),
+    }
+}
+
+/// A message from that client.
+async fn send(State(shown): State<Arc<Shown>>, Path(id): Path<u64>, message: Bytes) -> Response {
+    let sender = shown.consoles.as_ref().and_then(|consoles| consoles.sender(id));
+    let Some(sender) = sender else {
+        return plain(StatusCode::NOT_FOUND, "This console is closed.\n");
+    };
+    if memchr::memchr(b'\n', &message).is_some() {
+        return plain(StatusCode::BAD_REQUEST, "A message is one line.\n");
+    }
+    match sender.send(message).await {
+        Ok(()) => plain(StatusCode::ACCEPTED, ""),
+        Err(_) => plain(StatusCode::NOT_FOUND, "This console is closed.\n"),
+    }
+}
+
+fn lines(body: Body) -> Response {
+    let mut response = Response::new(body);
+    let kind = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

@@ -1,0 +1,277 @@
+//! What is shown to the tap: a message at one of the four points, or an event of somebody's life.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use uuid::Uuid;
+
+use crate::jsonrpc;
+
+/// Texts shorter than this are copied: a reference would keep the read buffer that they are in.
+const COPY_BELOW: usize = 8 * 1024;
+/// What a frame takes in memory besides its text, roughly.
+const OVERHEAD: usize = 256;
+
+/// Where something was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// A client has sent a message.
+    FromClient,
+    /// A message goes to a client.
+    ToClient,
+    /// A message is written to a server.
+    ToServer,
+    /// A server has written a message.
+    FromServer,
+    /// The head of an HTTP response is there.
+    Http,
+    /// A session was opened or closed.
+    Session,
+    /// A server was started, has ended, or will be started again.
+    Server,
+    /// A server has written to its standard error.
+    Stderr,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) at: Instant,
+    pub(crate) point: Point,
+    /// The number that [`ServerTag`](super::ServerTag) gave the server.
+    pub(crate) server: Option<u32>,
+    /// The client's session.
+    pub(crate) session: Option<Uuid>,
+    /// Tells response streams apart while they are open: where one is in memory.
+    pub(crate) stream: Option<usize>,
+    /// The HTTP exchange, see [`within`](super::within).
+    pub(crate) exchange: Option<u64>,
+    pub(crate) payload: Payload,
+    pub(crate) detail: Option<Detail>,
+}
+
+/// What is known besides the text.
+#[derive(Clone, Debug)]
+pub(crate) enum Detail {
+    Http(Box<Http>),
+    Life(Life),
+}
+
+/// A request's head and that of its response.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    pub(crate) method: Method,
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) request: HeaderMap,
+    pub(crate) status: StatusCode,
+    pub(crate) response: HeaderMap,
+    /// Why the request was refused, in one word.
+    pub(crate) refused: Option<&'static str>,
+    /// From the request's head to that of the response.
+    pub(crate) took: Duration,
+}
+
+/// What happened to a session or a server.
+#[derive(Clone, Debug)]
+pub(crate) enum Life {
+    /// Of a session: over this transport.
+    Opened(&'static str),
+    /// Of a session.
+    Closed,
+    /// Of a server.
+    Started { name: String, pid: Option<u32> },
+    /// Of a server, as the end of "the server …".
+    Ended { name: String, outcome: String },
+    /// Of a server.
+    Restarting { name: String, attempt: u32, after: Duration },
+}
+
+impl Frame {
+    pub(crate) fn new(point: Point, payload: Payload) -> Self {
+        Self {
+            at: Instant::now(),
+            point,
+            server: None,
+            session: None,
+            stream: None,
+            exchange: None,
+            payload,
+            detail: None,
+        }
+    }
+
+    /// Something that happened, without a message.
+    pub(crate) fn event(point: Point, detail: Detail) -> Self {
+        Self { detail: Some(detail), ..Self::new(point, Payload::default()) }
+    }
+
+    /// Says whose it is.
+    pub(crate) fn in_session(self, session: Option<Uuid>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// Names the stream by its place in memory.
+    pub(crate) fn on_stream<T: ?Sized>(self, stream: *const T) -> Self {
+        Self { stream: Some(stream.cast::<()>().addr()), ..self }
+    }
+
+    /// Names the exchange that this task is serving.
+    pub(crate) fn of_exchange(self) -> Self {
+        Self { exchange: super::current_exchange(), ..self }
+    }
+
+    /// Names the server.
+    pub(crate) fn of_server(self, server: u32) -> Self {
+        Self { server: Some(server), ..self }
+    }
+
+    /// Memory that it takes, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        let headers = match &self.detail {
+            Some(Detail::Http(http)) => {
+                64 * (http.request.len() + http.response.len()) + http.target.len()
+            }
+            _ => 0,
+        };
+        OVERHEAD + headers + self.payload.kept()
+    }
+}
+
+/// The bytes of a message, by reference where it is long.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Payload {
+    runs: Vec<Bytes>,
+    /// Length before anything was cut off.
+    length: usize,
+}
+
+impl Payload {
+    /// These bytes.
+    pub(crate) fn of(bytes: &Bytes) -> Self {
+        let kept =
+            if bytes.len() < COPY_BELOW { Bytes::copy_from_slice(bytes) } else { bytes.clone() };
+        Self { length: bytes.len(), runs: vec![kept] }
+    }
+
+    /// Bytes that nobody else holds.
+    pub(crate) fn copied(bytes: &[u8]) -> Self {
+        Self { length: bytes.len(), runs: vec![Bytes::copy_from_slice(bytes)] }
+    }
+
+    /// A message with its edits.
+    pub(crate) fn edited(source: &Bytes, edits: &[jsonrpc::Edit<'_>]) -> Self {
+        if edits.is_empty() {
+            return Self::of(source);
+        }
+        let assembly = jsonrpc::Assembly { before: b"", source, edits, behind: b"" };
+        match assembly.frame() {
+            jsonrpc::Frame::Whole(bytes) => Self { length: bytes.len(), runs: vec![bytes] },
+            jsonrpc::Frame::Runs(runs) => {
+                Self { length: runs.iter().map(Bytes::len).sum(), runs: runs.to_vec() }
+            }
+        }
+    }
+
+    /// A message that is in pieces.
+    pub(crate) fn together(pieces: Vec<Bytes>) -> Self {
+        Self { length: pieces.iter().map(Bytes::len).sum(), runs: pieces }
+    }
+
+    /// The messages of a batch of lines, which may be in pieces.
+    pub(crate) fn lines(batch: &[Bytes]) -> Vec<Self> {
+        let mut lines = vec![Self::default()];
+        for piece in batch {
+            let mut rest = piece.clone();
+            while let Some(end) = memchr::memchr(b'\n', &rest) {
+                let part = rest.split_to(end + 1);
+                if let Some(line) = lines.last_mut() {
+                    line.push(&part.slice(..end));
+                }
+                lines.push(Self::default());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(&rest);
+            }
+        }
+        lines.retain(|line| line.length > 0);
+        lines
+    }
+
+    fn push(&mut self, part: &Bytes) {
+        let Self { runs, length } = Self::of(part);
+        self.length += length;
+        self.runs.extend(runs.into_iter().filter(|run| !run.is_empty()));
+    }
+
+    /// Length of the whole message in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Bytes that are there.
+    pub(crate) fn kept(&self) -> usize {
+        self.runs.iter().map(Bytes::len).sum()
+    }
+
+    /// The same message; of a longer one than `whole` only its first `beginning` bytes.
+    pub(super) fn cut(&self, whole: usize, beginning: usize) -> Option<Self> {
+        if self.length <= whole {
+            return None;
+        }
+        let mut first = Vec::with_capacity(beginning);
+        for run in &self.runs {
+            let room = beginning - first.len();
+            first.extend_from_slice(&run[..run.len().min(room)]);
+        }
+        Some(Self { length: self.length, runs: vec![first.into()] })
+    }
+
+    /// The bytes in one piece.
+    pub(crate) fn whole(&self) -> Bytes {
+        match &self.runs[..] {
+            [one] => one.clone(),
+            runs => runs.concat().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_becomes_its_messages_wherever_it_is_cut() {
+        let pieces = |parts: &[&'static str]| {
+            let batch: Vec<_> =
+                parts.iter().map(|part| Bytes::from_static(part.as_bytes())).collect();
+            let lines = Payload::lines(&batch).into_iter();
+            lines.map(|line| String::from_utf8(line.whole().to_vec()).unwrap()).collect::<Vec<_>>()
+        };
+        for parts in [
+            &["{\"a\":1}\n{\"b\":2}\n"][..],
+            &["{\"a\":1}\n", "{\"b\":2}\n"],
+            &["{\"a\"", ":1}\n{\"b\":", "2}", "\n"],
+            &["{\"a\":1}\n{\"b\":2}"],
+        ] {
+            assert_eq!(pieces(parts), ["{\"a\":1}", "{\"b\":2}"], "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_is_shared_and_what_is_short_is_not() {
+        let long = Bytes::from(vec![b'x'; COPY_BELOW]);
+        assert_eq!(Payload::of(&long).whole().as_ptr(), long.as_ptr());
+        let short = long.slice(..10);
+        assert_ne!(Payload::of(&short).whole().as_ptr(), short.as_ptr());
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_keeps_its_beginning_and_its_length() {
+        let payload = Payload::of(&Bytes::from(vec![b'x'; 100]));
+        assert!(payload.cut(100, 10).is_none());
+        let cut = payload.cut(99, 10).unwrap();
+        assert_eq!((cut.kept(), cut.length()), (10, 100));
+    }
+}

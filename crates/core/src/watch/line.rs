@@ -1,0 +1,309 @@
+//! A frame as one line of JSON, as recordings hold it and the page reads it.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
+
+use super::{Detail, Frame, Http, Life, Point, Redaction};
+
+/// Streams that are told apart; only those that are open matter.
+const MAX_STREAMS: usize = 65_536;
+
+/// Writes frames as lines, redacted.
+#[derive(Debug)]
+pub(crate) struct Scribe {
+    redaction: Redaction,
+    started: Instant,
+    wall: SystemTime,
+    /// Streams by where they are in memory, which is nobody's business.
+    streams: HashMap<usize, u64>,
+    next_stream: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Number of the frame.
+    n: u64,
+    /// Nanoseconds since the start.
+    t: u64,
+    point: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchange: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+    /// Length of a message of which only the beginning is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<HttpLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<EventLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct HttpLine<'a> {
+    method: &'a str,
+    target: String,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'static str>,
+    /// Nanoseconds to the head of the response.
+    took: u64,
+    request: Vec<(String, String)>,
+    response: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+enum EventLine<'a> {
+    Opened { transport: &'static str },
+    Closed,
+    Started { name: Cow<'a, str>, pid: Option<u32> },
+    Ended { name: Cow<'a, str>, outcome: Cow<'a, str> },
+    Restarting { name: Cow<'a, str>, attempt: u32, after: u64 },
+}
+
+#[derive(Serialize)]
+struct Gap {
+    t: u64,
+    point: &'static str,
+    lost: u64,
+}
+
+impl Scribe {
+    /// Counts time from now on.
+    pub(crate) fn new(redaction: Redaction) -> Self {
+        Self {
+            redaction,
+            started: Instant::now(),
+            wall: SystemTime::now(),
+            streams: HashMap::new(),
+            next_stream: 1,
+        }
+    }
+
+    /// When it began, for a person and for a program.
+    pub(crate) fn started(&self) -> String {
+        timestamp(self.wall)
+    }
+
+    /// Whether secrets are taken out.
+    pub(crate) fn redacts(&self) -> bool {
+        !self.redaction.is_off()
+    }
+
+    fn since(&self, at: Instant) -> u64 {
+        nanos(at.saturating_duration_since(self.started))
+    }
+
+    /// Appends the frame of this number, and a line feed.
+    pub(crate) fn write(&mut self, number: u64, frame: &Frame, to: &mut Vec<u8>) {
+        self.write_beginning(number, frame, usize::MAX, to);
+    }
+
+    /// The same; of a message no more than about its first `most` bytes.
+    pub(crate) fn write_beginning(
+        &mut self,
+        number: u64,
+        frame: &Frame,
+        most: usize,
+        to: &mut Vec<u8>,
+    ) {
+        let stream = frame.stream.map(|stream| self.stream(stream));
+        let payload = &frame.payload;
+        let mut bytes = self.redaction.text(&payload.whole());
+        let is_cut = payload.kept() < payload.length() || bytes.len() > most;
+        bytes.truncate(most);
+        let (text, base64) = match payload.length() {
+            0 => (None, None),
+            _ => match std::str::from_utf8(&bytes) {
+                Ok(text) => (Some(Cow::Borrowed(text)), None),
+                // A character may have been cut in two.
+                Err(error) if is_cut && error.error_len().is_none() => {
+                    (Some(String::from_utf8_lossy(&bytes[..error.valid_up_to()])), None)
+                }
+                Err(_) => (None, Some(STANDARD.encode(&bytes))),
+            },
+        };
+        let (http, event) = match &frame.detail {
+            Some(Detail::Http(http)) => (Some(self.http(http)), None),
+            Some(Detail::Life(life)) => (None, Some(self.event(life))),
+            None => (None, None),
+        };
+        let line = Line {
+            n: number,
+            t: self.since(frame.at),
+            point: point(frame.point),
+            server: frame.server,
+            session: frame.session.map(|id| crate::telemetry::short(Some(id))),
+            stream,
+            exchange: frame.exchange,
+            text,
+            base64,
+            cut: is_cut.then(|| payload.length()),
+            http,
+            event,
+        };
+        append(&line, to);
+    }
+
+    /// Appends that so many frames are missing here, and a line feed.
+    pub(crate) fn lost(&self, count: u64, to: &mut Vec<u8>) {
+        append(&Gap { t: self.since(Instant::now()), point: "lost", lost: count }, to);
+    }
+
+    fn stream(&mut self, place: usize) -> u64 {
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.clear();
+        }
+        *self.streams.entry(place).or_insert_with(|| {
+            self.next_stream += 1;
+            self.next_stream - 1
+        })
+    }
+
+    fn http<'a>(&self, http: &'a Http) -> HttpLine<'a> {
+        HttpLine {
+            method: http.method.as_str(),
+            target: self.redaction.target(&http.target),
+            status: http.status.as_u16(),
+            refused: http.refused,
+            took: nanos(http.took),
+            request: self.redaction.headers(&http.request),
+            response: self.redaction.headers(&http.response),
+        }
+    }
+
+    fn event<'a>(&self, life: &'a Life) -> EventLine<'a> {
+        let clean = |text: &'a str| self.redaction.line(text);
+        match life {
+            Life::Opened(transport) => EventLine::Opened { transport },
+            Life::Closed => EventLine::Closed,
+            Life::Started { name, pid } => EventLine::Started { name: clean(name), pid: *pid },
+            Life::Ended { name, outcome } => {
+                EventLine::Ended { name: clean(name), outcome: clean(outcome) }
+            }
+            Life::Restarting { name, attempt, after } => {
+                EventLine::Restarting { name: clean(name), attempt: *attempt, after: nanos(*after) }
+            }
+        }
+    }
+}
+
+fn point(point: Point) -> &'static str {
+    match point {
+        Point::FromClient => "from-client",
+        Point::ToClient => "to-client",
+        Point::ToServer => "to-server",
+        Point::FromServer => "from-server",
+        Point::Http => "http",
+        Point::Session => "session",
+        Point::Server => "server",
+        Point::Stderr => "stderr",
+    }
+}
+
+fn append(line: &impl Serialize, to: &mut Vec<u8>) {
+    let before = to.len();
+    if serde_json::to_writer(&mut *to, line).is_err() {
+        to.truncate(before);
+        return;
+    }
+    to.push(b'\n');
+}
+
+fn nanos(duration: Duration) -> u64 {
+    duration.as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
+/// RFC 3339 with milliseconds, in UTC.
+fn timestamp(at: SystemTime) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days from 0000-03-01.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}.{:03}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        since.subsec_millis()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{config::RedactionConfig, watch::Payload};
+
+    fn line(frame: &Frame) -> Value {
+        let mut scribe = Scribe::new(Redaction::new(&RedactionConfig::default()));
+        let mut text = Vec::new();
+        scribe.write(7, frame, &mut text);
+        assert_eq!(memchr::memchr(b'\n', &text), Some(text.len() - 1));
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    #[test]
+    fn a_message_keeps_its_bytes_but_for_its_secrets() {
+        let text = "{\"a\" :\n1.0,\"password\":\"x\"}";
+        let frame = Frame::new(Point::FromClient, Payload::copied(text.as_bytes()));
+        let line = line(&frame.on_stream("x").of_server(2));
+        assert_eq!(line["text"], "{\"a\" :\n1.0,\"password\":\"[redacted]\"}");
+        assert_eq!(
+            (&line["n"], &line["stream"], &line["server"]),
+            (&json!(7), &json!(1), &json!(2))
+        );
+        assert_eq!(line["point"], "from-client");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_base64() {
+        let frame = Frame::new(Point::Stderr, Payload::copied(b"\xff\xfe"));
+        assert_eq!(line(&frame)["base64"], "//4=");
+    }
+
+    #[test]
+    fn what_was_cut_says_how_long_it_was() {
+        let whole = Payload::of(&Bytes::from("ä".repeat(100)));
+        let frame = Frame::new(Point::FromServer, whole.cut(10, 3).unwrap());
+        let line = line(&frame);
+        assert_eq!((&line["text"], &line["cut"]), (&json!("ä"), &json!(200)));
+    }
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_796_024_735, "2026-11-30T07:45:35.000Z"),
+            (4_107_542_399, "2100-02-28T23:59:59.000Z"),
+        ] {
+            let at = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(timestamp(at), expected);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is taken out of everything that leaves a ring: credentials, wherever they are.
+//!
+//! Headers that carry credentials, members of JSON whose names say that they are secret, texts of
+//! known shapes (`Bearer …`, `sk-…`, a JWT, a private key), and whatever the configuration names.
+//! Nothing else of a text is changed, so a message that holds no secret keeps its bytes.
+
+mod json;
+mod names;
+mod shapes;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+
+use self::names::is_secret;
+use crate::config::RedactionConfig;
+
+/// Put in the place of what was taken out.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Headers whose values are credentials, besides those whose names say so.
+const HEADERS: [&str; 6] =
+    ["authorization", "cookie", "dpop", "mcp-session-id", "proxy-authorization", "set-cookie"];
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Redaction {
+    off: bool,
+    /// As [`names::plain`] has them.
+    names: Vec<String>,
+    paths: Vec<Path>,
+}
+
+/// Where a value is in a message: the names and indices that lead to it; `*` is any.
+type Path = Vec<String>;
+
+impl Redaction {
+    pub(crate) fn new(config: &RedactionConfig) -> Self {
+        let (paths, names) = config.what.iter().partition::<Vec<_>, _>(|it| is_path(it));
+        Self {
+            off: config.off,
+            names: names.iter().map(|name| names::plain(name.as_bytes())).collect(),
+            paths: paths.iter().map(|path| steps(path)).collect(),
+        }
+    }
+
+    /// Whether everything is left as it is.
+    pub(crate) fn is_off(&self) -> bool {
+        self.off
+    }
+
+    fn hides(&self, name: &[u8]) -> Hidden {
+        let plain = names::plain(name);
+        if self.names.contains(&plain) {
+            Hidden::Whatever
+        } else if is_secret(&plain) {
+            Hidden::Scalar
+        } else {
+            Hidden::No
+        }
+    }
+
+    /// A message, or a text that may be one, without secrets.
+    pub(crate) fn text(&self, text: &Bytes) -> Bytes {
+        if self.off {
+            return text.clone();
+        }
+        let found = if text.trim_ascii_start().starts_with(b"{")
+            || text.trim_ascii_start().starts_with(b"[")
+        {
+            json::secrets(text, self)
+        } else {
+            let shapes = shapes::secrets(text).into_iter();
+            shapes.map(|range| (range, REDACTED)).collect()
+        };
+        if found.is_empty() { text.clone() } else { replaced(text, &found).into() }
+    }
+
+    /// A line without secrets.
+    pub(crate) fn line<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        if self.off {
+            return line.into();
+        }
+        let found = shapes::secrets(line.as_bytes()).into_iter();
+        let found: Vec<_> = found.map(|range| (range, REDACTED)).collect();
+        if found.is_empty() {
+            return line.into();
+        }
+        String::from_utf8_lossy(&replaced(line.as_bytes(), &found)).into_owned().into()
+    }
+
+    /// The path and query of a request: what is given by a secret name is taken out.
+    pub(crate) fn target(&self, target: &str) -> String {
+        let Some((path, query)) = target.split_once('?').filter(|_| !self.off) else {
+            return target.to_owned();
+        };
+        let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+            Some((name, value)) if self.hides_parameter(name) => {
+                format!("{name}={}", if value.is_empty() { "" } else { REDACTED })
+            }
+            _ => pair.to_owned(),
+        });
+        format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+
+    fn hides_parameter(&self, name: &str) -> bool {
+        // Whoever has the id of a session or a code of a sign-in can use it.
+        ["sessionid", "code", "state", "key"].contains(&&*names::plain(name.as_bytes()))
+            || self.hides(name.as_bytes()) != Hidden::No
+    }
+
+    /// The headers as pairs, in their order.
+    pub(crate) fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        let pairs = headers.iter();
+        pairs
+            .map(|(name, value)| {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                let text = if self.hides_header(name) {
+                    shown(name, &text)
+                } else {
+                    self.line(&text).into_owned()
+                };
+                (name.as_str().to_owned(), text)
+            })
+            .collect()
+    }
+
+    fn hides_header(&self, name: &HeaderName) -> bool {
+        !self.off
+            && (HEADERS.contains(&name.as_str())
+                || self.hides(name.as_str().as_bytes()) != Hidden::No)
+    }
+}
+
+/// What is shown of a header with a credential: its scheme, and enough of a session to tell it from
+/// others.
+fn shown(name: &HeaderName, value: &str) -> String {
+    if name == "mcp-session-id" {
+        return format!("{}…", value.chars().take(8).collect::<String>());
+    }
+    match value.split_once(' ') {
+        Some((scheme, _)) if name.as_str().ends_with("authorization") => {
+            format!("{scheme} {REDACTED}")
+        }
+        _ => REDACTED.to_owned(),
+    }
+}
+
+/// Whether a member with this name is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hidden {
+    No,
+    /// If it is a string or a number: an object of this name only describes the secret.
+    Scalar,
+    Whatever,
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') || text.starts_with("$.")
+}
+
+/// `/params/arguments/ssn` (RFC 6901) or `$.params.arguments.ssn`.
+fn steps(path: &str) -> Path {
+    match path.strip_prefix("$.") {
+        Some(dotted) => dotted.split('.').map(str::to_owned).collect(),
+        None => {
+            path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+        }
+    }
+}
+
+fn replaced(text: &[u8], found: &[(std::ops::Range<usize>, &str)]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for (range, with) in found {
+        whole.extend_from_slice(&text[from..range.start]);
+        whole.extend_from_slice(with.as_bytes());
+        from = range.end;
+    }
+    whole.extend_from_slice(&text[from..]);
+    whole
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! Secrets that can be told by what they look like, in any text.
+
+use std::{ops::Range, sync::LazyLock};
+
+use memchr::memmem::Finder;
+
+use super::names;
+
+/// How tokens begin, and how many characters more they have at least.
+const PREFIXES: [(&str, usize); 27] = [
+    ("AIza", 30),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("dop_v1_", 30),
+    ("eyJ", 30),
+    ("gho_", 20),
+    ("ghp_", 20),
+    ("ghr_", 20),
+    ("ghs_", 20),
+    ("ghu_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("hf_", 25),
+    ("lin_api_", 20),
+    ("npm_", 30),
+    ("pk_live_", 16),
+    ("pypi-", 30),
+    ("rk_live_", 16),
+    ("secret_", 30),
+    ("sk-", 20),
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("xapp-", 16),
+    ("xoxa-", 10),
+    ("xoxb-", 10),
+    ("xoxp-", 10),
+    ("ya29.", 20),
+];
+
+/// Schemes of `Authorization`, and how long what follows is at least.
+const SCHEMES: [(&str, usize); 4] = [("Bearer ", 8), ("bearer ", 8), ("Basic ", 8), ("basic ", 8)];
+
+const KEY: &str = "-----BEGIN ";
+const KEY_END: &str = "-----END ";
+
+static FINDERS: LazyLock<Vec<(Finder<'static>, usize, usize)>> = LazyLock::new(|| {
+    let finder = |(text, least): &(&'static str, usize)| (Finder::new(*text), text.len(), *least);
+    PREFIXES.iter().map(finder).collect()
+});
+
+static SCHEME_FINDERS: LazyLock<Vec<(Finder<'static>, usize, usize)>> = LazyLock::new(|| {
+    let finder = |(text, least): &(&'static str, usize)| (Finder::new(*text), text.len(), *least);
+    SCHEMES.iter().map(finder).collect()
+});
+
+/// Where they are, in order and apart from each other.
+pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    if text.len() < 8 {
+        return found;
+    }
+    tokens(text, &mut found);
+    credentials(text, &mut found);
+    keys(text, &mut found);
+    users(text, &mut found);
+    assignments(text, &mut found);
+    found.sort_by_key(|range| range.start);
+    found.dedup_by(|next, before| {
+        let overlap = next.start < before.end;
+        if overlap {
+            before.end = before.end.max(next.end);
+        }
+        overlap
+    });
+    found
+}
+
+fn tokens(text: &[u8], found: &mut Vec<Range<usize>>) {
+    for (finder, length, least) in &*FINDERS {
+        for start in finder.find_iter(text) {
+            let end = start + length + run(&text[start + length..], is_of_token);
+            let fresh = start == 0 || !is_of_word(text[start - 1]);
+            let body = &text[start + length..end];
+            if fresh && body.len() >= *least && body.iter().any(u8::is_ascii_digit) {
+                found.push(start..end);
+            }
+        }
+    }
+}
+
+fn credentials(text: &[u8], found: &mut Vec<Range<usize>>) {
+    for (finder, length, least) in &*SCHEME_FINDERS {
+        for start in finder.find_iter(text) {
+            let from = start + length;
+            let end =
+                from + run(&text[from..], |byte| is_of_token(byte) || b"+/=~".contains(&byte));
+            let body = &text[from..end];
+            let random = body.iter().any(|byte| byte.is_ascii_digit() || *byte == b'=');
+            if body.len() >= *least && random {
+                found.push(from..end);
+            }
+        }
+    }
+}
+
+/// Private keys in PEM, whether their lines are lines or escaped.
+fn keys(text: &[u8], found: &mut Vec<Range<usize>>) {
+    let mut from = 0;
+    while let Some(start) = memchr::memmem::find(&text[from..], KEY.as_bytes()) {
+        let start = from + start;
+        let head = &text[start..text.len().min(start + 64)];
+        from = start + KEY.len();
+        if memchr::memmem::find(head, b"PRIVATE KEY").is_none() {
+            continue;
+        }
+        let rest = &text[from..];
+        let end =
+            memchr::memmem::find(rest, KEY_END.as_bytes()).map_or(text.len(), |end| from + end);
+        found.push(start..end);
+        from = end;
+    }
+}
+
+/// The password of a URL.
+fn users(text: &[u8], found: &mut Vec<Range<usize>>) {
+    for start in memchr::memmem::find_iter(text, b"://") {
+        let from = start + 3;
+        let rest = &text[from..];
+        let length = run(rest, |byte| byte > b' ' && !b"/\"'\\<>?#".contains(&byte));
+        let authority = &rest[..length];
+        let Some(at) = memchr::memrchr(b'@', authority) else { continue };
+        if let Some(colon) = memchr::memchr(b':', &authority[..at])
+            && colon + 1 < at
+        {
+            found.push(from + colon + 1..from + at);
+        }
+    }
+}
+
+/// `NAME=value`, `name: value`, and JSON inside of a string.
+fn assignments(text: &[u8], found: &mut Vec<Range<usize>>) {
+    for sign in memchr::memchr2_iter(b'=', b':', text) {
+        let before = trimmed_end(&text[..sign]);
+        let start = before.len() - back(before, is_of_word);
+        let name = &before[start..];
+        if name.len() < 3 || !names::is_secret(&names::plain(name)) {
+            continue;
+        }
+        let rest = &text[sign + 1..];
+        let from = sign + 1 + run(rest, |byte| b" \\\"'".contains(&byte));
+        let length = run(&text[from..], |byte| byte > b' ' && !b"\"'\\,;&)}]".contains(&byte));
+        // "Password: " in prose is followed by a word as often as by a password.
+        if length >= 4
+            && !is_scheme(&text[from..from + length])
+            && !is_word(&text[from..from + length])
+        {
+            found.push(from..from + length);
+        }
+    }
+}
+
+/// What follows a scheme is found by that.
+fn is_scheme(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"bearer") || word.eq_ignore_ascii_case(b"basic")
+}
+
+/// Small letters only, and few: a type, `required`, `null`.
+fn is_word(value: &[u8]) -> bool {
+    value.len() <= 8 && value.iter().all(u8::is_ascii_lowercase)
+}
+
+fn trimmed_end(text: &[u8]) -> &[u8] {
+    &text[..text.len() - back(text, |byte| b" \\\"'".contains(&byte))]
+}
+
+fn run(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|byte| !is(*byte)).unwrap_or(text.len())
+}
+
+/// How many bytes at the end are so; not more than a name may be long.
+fn back(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    text.iter().rev().take(64).position(|byte| !is(*byte)).unwrap_or(text.len().min(64))
+}
+
+fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+fn is_of_token(byte: u8) -> bool {
+    is_of_word(byte) || byte == b'.'
+}

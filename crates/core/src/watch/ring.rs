@@ -1,0 +1,198 @@
+//! The frames that one reader has not read, or may want to look back at.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::Frame;
+
+/// How much a ring holds; whichever is reached first costs the oldest frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+    /// Longest message that is kept whole.
+    pub(crate) whole: usize,
+    /// What is kept of a longer one.
+    pub(crate) beginning: usize,
+}
+
+/// See the module. Frames are numbered from 0 in the order of their arrival.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    limits: Limits,
+    state: Mutex<State>,
+    /// Tells a thread that there is something.
+    filled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frames: VecDeque<Arc<Frame>>,
+    bytes: usize,
+    /// Number of the first frame that is there.
+    first: u64,
+    /// Number of the first frame that was not taken out.
+    untaken: u64,
+    closed: bool,
+}
+
+/// Frames for a reader.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Frames that the reader was too slow for, before these.
+    pub(crate) lost: u64,
+    /// Number of the first of them.
+    pub(crate) first: u64,
+    pub(crate) frames: Vec<Arc<Frame>>,
+}
+
+impl Taken {
+    /// Where to read on.
+    #[cfg(test)]
+    pub(crate) fn next(&self) -> u64 {
+        self.first + self.frames.len() as u64
+    }
+}
+
+impl Ring {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, state: Mutex::default(), filled: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one frame more. The oldest ones make room for it.
+    pub(super) fn push(&self, frame: &Arc<Frame>) {
+        let cut = frame.payload.cut(self.limits.whole, self.limits.beginning);
+        let frame = match cut {
+            Some(payload) => Arc::new(Frame { payload, ..Frame::clone(frame) }),
+            None => Arc::clone(frame),
+        };
+        let mut state = self.lock();
+        let was_empty = state.frames.is_empty();
+        state.bytes += frame.weight();
+        state.frames.push_back(frame);
+        while state.frames.len() > self.limits.frames
+            || (state.bytes > self.limits.bytes && state.frames.len() > 1)
+        {
+            state.drop_first();
+        }
+        drop(state);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Waits until there is something, at most this long; takes all of it out. `None` once the ring
+    /// is closed and empty.
+    pub(crate) fn drain(&self, patience: Duration) -> Option<Taken> {
+        let state = self.lock();
+        let waits = |state: &mut State| state.frames.is_empty() && !state.closed;
+        let (mut state, _) = self
+            .filled
+            .wait_timeout_while(state, patience, waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.frames.is_empty() && state.closed {
+            return None;
+        }
+        let first = state.first;
+        let frames: Vec<_> = std::mem::take(&mut state.frames).into();
+        let lost = first - state.untaken;
+        state.bytes = 0;
+        state.first += frames.len() as u64;
+        state.untaken = state.first;
+        Some(Taken { lost, first, frames })
+    }
+
+    /// Up to `most` frames from number `from` on, which stay where they are.
+    pub(crate) fn read(&self, from: u64, most: usize) -> Taken {
+        let state = self.lock();
+        let first = from.max(state.first);
+        let skipped = usize::try_from(first - state.first).unwrap_or(usize::MAX);
+        let frames = state.frames.iter().skip(skipped).take(most).map(Arc::clone).collect();
+        Taken { lost: first - from, first, frames }
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+    }
+}
+
+impl State {
+    fn drop_first(&mut self) {
+        if let Some(frame) = self.frames.pop_front() {
+            self.bytes = self.bytes.saturating_sub(frame.weight());
+            self.first += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::{Payload, Point};
+
+    const LIMITS: Limits = Limits { frames: 4, bytes: 4096, whole: 1024, beginning: 16 };
+
+    fn frame(length: usize) -> Arc<Frame> {
+        Arc::new(Frame::new(Point::FromClient, Payload::copied(&vec![b'x'; length])))
+    }
+
+    #[test]
+    fn whoever_is_too_slow_loses_the_oldest_and_is_told_how_many() {
+        let ring = Ring::new(LIMITS);
+        for _ in 0..10 {
+            ring.push(&frame(1));
+        }
+        let taken = ring.read(0, 100);
+        assert_eq!((taken.lost, taken.first, taken.frames.len(), taken.next()), (6, 6, 4, 10));
+        let taken = ring.read(8, 1);
+        assert_eq!((taken.lost, taken.first, taken.next()), (0, 8, 9));
+        assert!(ring.read(10, 100).frames.is_empty());
+    }
+
+    #[test]
+    fn bytes_are_bounded_too_and_one_message_is_always_there() {
+        let ring = Ring::new(LIMITS);
+        ring.push(&frame(1000));
+        ring.push(&frame(1000));
+        ring.push(&frame(1000));
+        ring.push(&frame(1000));
+        assert_eq!(ring.read(0, 100).lost, 1);
+        let narrow = Ring::new(Limits { bytes: 10, ..LIMITS });
+        narrow.push(&frame(1000));
+        assert_eq!(narrow.read(0, 100).frames.len(), 1);
+    }
+
+    #[test]
+    fn of_a_message_that_is_too_long_the_beginning_is_kept() {
+        let ring = Ring::new(LIMITS);
+        ring.push(&frame(100_000_000));
+        let taken = ring.read(0, 1);
+        let payload = &taken.frames[0].payload;
+        assert_eq!((payload.kept(), payload.length()), (16, 100_000_000));
+    }
+
+    #[test]
+    fn draining_takes_all_and_counts_what_was_lost_in_between() {
+        let ring = Ring::new(LIMITS);
+        for _ in 0..6 {
+            ring.push(&frame(1));
+        }
+        let taken = ring.drain(Duration::ZERO).unwrap();
+        assert_eq!((taken.lost, taken.first, taken.frames.len()), (2, 2, 4));
+        assert_eq!(ring.drain(Duration::ZERO).unwrap().frames.len(), 0);
+        ring.push(&frame(1));
+        ring.close();
+        let taken = ring.drain(Duration::from_mins(1)).unwrap();
+        assert_eq!((taken.lost, taken.first), (0, 6));
+        assert!(ring.drain(Duration::from_mins(1)).is_none());
+    }
+}

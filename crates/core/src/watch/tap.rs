@@ -1,0 +1,217 @@
+//! The tap itself: whether anybody watches, and who.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use super::{
+    Detail, Frame, Life, Point,
+    ring::{Limits, Ring},
+};
+
+/// The tap of this process.
+pub(crate) static TAP: Tap = Tap::new();
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    watched: AtomicBool,
+    rings: RwLock<Vec<Arc<Ring>>>,
+    /// The servers that run, for whoever begins to watch later.
+    servers: Mutex<BTreeMap<u32, Running>>,
+    next_server: AtomicU32,
+}
+
+/// A server that runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    /// Its program, or its URL without what may be secret.
+    pub(crate) name: String,
+    /// Its process, if it is one.
+    pub(crate) pid: Option<u32>,
+    pub(crate) since: Instant,
+}
+
+impl Tap {
+    const fn new() -> Self {
+        Self {
+            watched: AtomicBool::new(false),
+            rings: RwLock::new(Vec::new()),
+            servers: Mutex::new(BTreeMap::new()),
+            next_server: AtomicU32::new(1),
+        }
+    }
+
+    /// Whether anybody watches.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Shows what this makes, if anybody watches.
+    #[inline]
+    pub(crate) fn show(&self, frame: impl FnOnce() -> Frame) {
+        if self.is_watched() {
+            self.offer(frame);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn offer(&self, frame: impl FnOnce() -> Frame) {
+        let frame = Arc::new(frame());
+        for ring in &*self.rings.read().unwrap_or_else(PoisonError::into_inner) {
+            ring.push(&frame);
+        }
+    }
+
+    /// The same for several at once.
+    #[inline]
+    pub(crate) fn show_all<I: Iterator<Item = Frame>>(&self, frames: impl FnOnce() -> I) {
+        if self.is_watched() {
+            for frame in frames() {
+                self.offer(|| frame);
+            }
+        }
+    }
+
+    /// Watches from now on, until the watcher is dropped.
+    pub(crate) fn watch(&'static self, limits: Limits) -> Watcher {
+        let ring = Arc::new(Ring::new(limits));
+        let mut rings = self.rings.write().unwrap_or_else(PoisonError::into_inner);
+        rings.push(Arc::clone(&ring));
+        self.watched.store(true, Ordering::Relaxed);
+        drop(rings);
+        Watcher { tap: self, ring }
+    }
+
+    fn leave(&self, ring: &Arc<Ring>) {
+        let mut rings = self.rings.write().unwrap_or_else(PoisonError::into_inner);
+        rings.retain(|known| !Arc::ptr_eq(known, ring));
+        self.watched.store(!rings.is_empty(), Ordering::Relaxed);
+        drop(rings);
+        ring.close();
+    }
+
+    /// The servers that run, by their numbers.
+    pub(crate) fn servers(&self) -> BTreeMap<u32, Running> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A server has been started.
+    pub(crate) fn server(&'static self, name: String, pid: Option<u32>) -> ServerTag {
+        let number = self.next_server.fetch_add(1, Ordering::Relaxed);
+        let running = Running { name: name.clone(), pid, since: Instant::now() };
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(number, running);
+        self.show(|| life(Life::Started { name: name.clone(), pid }).of_server(number));
+        ServerTag { tap: self, number, name, outcome: None }
+    }
+}
+
+fn life(life: Life) -> Frame {
+    Frame::event(Point::Server, Detail::Life(life))
+}
+
+/// Somebody who watches.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    tap: &'static Tap,
+    ring: Arc<Ring>,
+}
+
+impl Watcher {
+    /// What was seen.
+    pub(crate) fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.tap.leave(&self.ring);
+    }
+}
+
+/// Stands for a server as long as it runs; dropped, it says that the server has ended.
+#[derive(Debug)]
+pub(crate) struct ServerTag {
+    tap: &'static Tap,
+    number: u32,
+    name: String,
+    outcome: Option<String>,
+}
+
+impl ServerTag {
+    /// What its frames are marked with.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// How it has ended, as the end of "the server …".
+    pub(crate) fn ended(&mut self, outcome: String) {
+        self.outcome = Some(outcome);
+    }
+}
+
+impl Drop for ServerTag {
+    fn drop(&mut self) {
+        let mut servers = self.tap.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.remove(&self.number);
+        drop(servers);
+        let outcome = self.outcome.take().unwrap_or_else(|| "ended".to_owned());
+        let name = self.name.clone();
+        self.tap.show(|| life(Life::Ended { name, outcome }).of_server(self.number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Payload;
+
+    const LIMITS: Limits = Limits { frames: 10, bytes: 10_000, whole: 1000, beginning: 10 };
+
+    fn tap() -> &'static Tap {
+        Box::leak(Box::new(Tap::new()))
+    }
+
+    fn frame() -> Frame {
+        Frame::new(Point::FromServer, Payload::copied(b"{}"))
+    }
+
+    #[test]
+    fn nothing_is_made_while_nobody_watches() {
+        let tap = tap();
+        tap.show(|| unreachable!("nobody watches"));
+        let watcher = tap.watch(LIMITS);
+        let other = tap.watch(LIMITS);
+        tap.show(frame);
+        drop(watcher);
+        tap.show(frame);
+        assert_eq!(other.ring().read(0, 9).frames.len(), 2);
+        drop(other);
+        tap.show(|| unreachable!("nobody watches any more"));
+    }
+
+    #[test]
+    fn whoever_comes_later_can_ask_which_servers_run() {
+        let tap = tap();
+        let tag = tap.server("node".to_owned(), Some(7));
+        let number = tag.number();
+        assert_eq!(tap.servers()[&number].pid, Some(7));
+        let watcher = tap.watch(LIMITS);
+        drop(tag);
+        assert!(tap.servers().is_empty());
+        let seen = watcher.ring().read(0, 9).frames;
+        let detail = seen[0].detail.as_ref();
+        assert!(
+            matches!(detail, Some(Detail::Life(Life::Ended { name, .. })) if name == "node"),
+            "{seen:?}"
+        );
+    }
+}
