@@ -255,7 +255,10 @@ export interface HTTPServerOptions {
   authenticate?: (request: IncomingMessage) => Promise<unknown>;
   /** Default: true. */
   cors?: boolean | CorsOptions;
-  /** Answer 2025-era calls with `application/json` instead of an event stream. Default: false. */
+  /**
+   * Answer calls with `application/json` instead of an event stream; what the server says meanwhile goes to the
+   * stream of GET. Default: false.
+   */
   enableJsonResponse?: boolean;
   eventStore?: EventStoreOption;
   /** Events kept per session where `eventStore` is left out. Default: 1000. */
@@ -276,6 +279,11 @@ export interface HTTPServerOptions {
    * `false` lifts the limit. Default: 1073741824 (1 GiB).
    */
   maxBuffered?: false | number;
+  /**
+   * Where clients of HTTP+SSE are told to post: a path, or one relative to that of their stream. Default:
+   * `"/messages"` if `sseEndpoint` is `"/sse"`, else the path of the stream.
+   */
+  messagesEndpoint?: string;
   /**
    * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. Its requests are translated for
    * servers that do not know it; `"strict"` refuses them where `createServer` made such a server. Default: true.
@@ -304,6 +312,11 @@ export interface HTTPServerOptions {
   stateless?: boolean;
   /** Default: `"/mcp"`; `null` turns it off. */
   streamEndpoint?: null | string;
+  /**
+   * Networks of reverse proxies in front (`"10.0.0.0/8"`, `"loopback"`, `"private"`), whose `X-Forwarded-*`
+   * headers count. Default: none.
+   */
+  trustProxy?: string[];
   /** Open a public URL to this server; see {@link HTTPServer.tunnel}. Default: false. */
   tunnel?: boolean | TunnelOptions;
   /** Milliseconds that a client may take nothing of an answer that waits for it; 0 sets no limit. Default: 300000. */

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use mcp_proxy_core::{
     Inspector, Proxy, Recording, StdioServer,
-    config::{InspectConfig, ProxyConfig, RemoteConfig, Upstream},
+    config::{InspectConfig, ProxyConfig, RemoteConfig, Rules, Upstream},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -57,7 +57,7 @@ async fn serve(options: Options) -> Result<Ending, String> {
     #[cfg(target_os = "linux")]
     drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
-        return serve_stdio(config, options.inspection.as_ref()).await;
+        return serve_stdio(config, &options.proxy.rules, options.inspection.as_ref()).await;
     }
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
@@ -100,10 +100,12 @@ async fn serve(options: Options) -> Result<Ending, String> {
 /// Serves one client over standard input and output, where nothing is printed but messages.
 async fn serve_stdio(
     config: &RemoteConfig,
+    rules: &Rules,
     inspection: Option<&InspectConfig>,
 ) -> Result<Ending, String> {
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let server = StdioServer::new(config).map_err(|error| error.to_string())?;
+    let server = server.with_rules(rules.clone());
     let inspector =
         inspection.map(Inspector::open).transpose().map_err(|error| error.to_string())?;
     if let Some(inspector) = &inspector {

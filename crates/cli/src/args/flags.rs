@@ -91,6 +91,13 @@ flags! {
         short: "Path of the HTTP+SSE endpoint",
         help: "Path of the HTTP+SSE endpoint; an empty path turns it off",
     }
+    MESSAGES_ENDPOINT: Text = Serving "messagesEndpoint" {
+        kind: Text { placeholder: "path" },
+        short: "Where HTTP+SSE clients post",
+        help: "Where HTTP+SSE clients are told to post: a path, or one relative to that of their \
+               stream (\"messages\"), which stays right behind a path prefix. Without it, /messages \
+               if the stream is at /sse, and the path of the stream elsewhere",
+    }
     MODERN: Switch = Serving "modern" {
         kind: Switch { default: true },
         short: "Serve MCP revision 2026-07-28, too",
@@ -241,6 +248,19 @@ flags! {
         kind: Switch { default: false },
         short: "Open the port before the server is ready",
         help: "Open the port before the server is ready; until then clients get 503",
+    }
+
+    ALLOW_TOOL: List = Upstream "allowTool" {
+        kind: List { placeholder: "name,..." },
+        short: "Serve only these tools",
+        help: "Serve only the tools with these names, for lists and for calls; * stands for any text \
+               (\"get_*\"); repeatable",
+    }
+    IGNORE_TOOL: List = Upstream "ignoreTool" {
+        kind: List { placeholder: "name,..." },
+        short: "Do not serve these tools",
+        help: "Do not serve the tools with these names, for lists and for calls; * stands for any \
+               text (\"delete*\"); repeatable; overrides --allowTool",
     }
 
     CONNECT: Text = Remote "connect" {
@@ -554,6 +574,12 @@ flags! {
         help: "Host names that web pages may use to reach the proxy over loopback (protection \
                against DNS rebinding), in addition to the loopback names; repeatable; * turns the \
                check off",
+    }
+    TRUST_PROXY: List = Security "trustProxy" {
+        kind: List { placeholder: "network,..." },
+        short: "Reverse proxies whose word counts",
+        help: "Networks of the reverse proxies in front, such as 10.0.0.0/8, loopback or private, \
+               whose X-Forwarded-Prefix, -Host, -Proto and -For count; repeatable",
     }
     CORS_ADD_ALLOWED_HEADER: List = Security "corsAddAllowedHeader" {
         kind: List { placeholder: "name" },

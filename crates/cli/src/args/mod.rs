@@ -7,11 +7,11 @@
 use std::ffi::OsString;
 
 mod environment;
-mod flag;
+pub(crate) mod flag;
 pub(crate) mod flags;
 mod grammar;
 mod help;
-mod kinds;
+pub(crate) mod kinds;
 mod line;
 mod number;
 mod others;

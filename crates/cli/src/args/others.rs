@@ -4,7 +4,6 @@
 const OTHERS: &[(&str, &str)] = &[
     // mcp-remote
     ("allowhttp", "--allow-http of mcp-remote is not needed: http:// URLs are used as they are"),
-    ("ignoretool", "--ignore-tool of mcp-remote is not known here"),
     (
         "staticoauthclientinfo",
         "--static-oauth-client-info of mcp-remote is --clientId and --clientSecret here",
@@ -29,11 +28,11 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("ssepath", "that is --sseEndpoint here"),
     ("streamablehttppath", "that is --streamEndpoint here"),
+    ("messagepath", "that is --messagesEndpoint here"),
     (
-        "messagepath",
-        "supergateway's --messagePath is not needed: clients are told where messages go",
+        "baseurl",
+        "supergateway's --baseUrl is not needed: the address is a relative one, and --messagesEndpoint or --trustProxy name a prefix",
     ),
-    ("baseurl", "supergateway's --baseUrl is not needed: the address is a relative one"),
     ("healthendpoint", "supergateway's --healthEndpoint is /ping, /livez and /readyz here"),
     ("oauth2bearer", "that is --bearerToken here"),
     ("stateful", "supergateway's --stateful is the default here; --stateless turns it off"),

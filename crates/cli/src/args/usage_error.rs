@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use mcp_proxy_core::config::InvalidNetwork;
+
 use crate::args::others;
 
 /// A command line that cannot be run. Every one ends the process with exit code 1.
@@ -40,6 +42,12 @@ pub(crate) enum UsageError {
     /// A variable in a value cannot be filled in.
     #[error("Error: {flag}: {problem}")]
     Variable { flag: &'static str, problem: String },
+    /// Not a path that clients can be told.
+    #[error("Error: --messagesEndpoint must be a path, such as /messages or messages (got {0:?}).")]
+    MessagesEndpoint(String),
+    /// A word that is no network.
+    #[error("Error: --trustProxy: {0}.")]
+    Network(#[from] InvalidNetwork),
     /// Signing in is for one server.
     #[error("Error: --signIn needs the URL of the server to sign in to.")]
     SignInWhere,

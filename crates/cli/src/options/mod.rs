@@ -16,9 +16,10 @@ use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, HttpConfig, InspectConfig,
-        Isolation, MetricsConfig, MetricsListenerConfig, ProxyConfig, RecordingConfig,
-        RedactionConfig, TlsConfig, Upstream,
+        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, Filter, HttpConfig,
+        InspectConfig, Isolation, MetricsConfig, MetricsListenerConfig, Pattern, ProxyConfig,
+        RecordingConfig, RedactionConfig, Rules, TlsConfig, ToolRules, TrustedProxies, Upstream,
+        is_reference,
     },
     tunnel,
 };
@@ -26,7 +27,9 @@ use mcp_proxy_core::{
 use crate::{
     args::{
         Typed, UsageError, Values,
+        flag::Flag,
         flags::{self, Transports},
+        kinds::List,
     },
     telemetry::Logging,
 };
@@ -93,6 +96,7 @@ impl TryFrom<Typed> for Options {
                 ),
                 metrics: metrics(values)?,
                 policy: auth::policy(values)?,
+                rules: rules(values)?,
             },
         })
     }
@@ -119,6 +123,8 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         port: u16::try_from(values.of(&flags::PORT)?).unwrap_or(u16::MAX),
         stream_endpoint,
         sse_endpoint,
+        messages_endpoint: messages_endpoint(values)?,
+        trusted_proxies: trusted_proxies(values)?,
         stateless: values.of(&flags::STATELESS)?,
         enable_json_response: values.of(&flags::JSON_RESPONSE)?,
         modern: values.of(&flags::MODERN)?,
@@ -168,6 +174,36 @@ fn endpoints(values: &Values) -> Result<(Option<String>, Option<String>), UsageE
         (None, None) => Err(UsageError::NothingToServe),
         paths => Ok(paths),
     }
+}
+
+fn messages_endpoint(values: &Values) -> Result<Option<String>, UsageError> {
+    let given = values.of(&flags::MESSAGES_ENDPOINT)?.filter(|path| !path.is_empty());
+    match given {
+        Some(path) if !is_reference(&path) => Err(UsageError::MessagesEndpoint(path)),
+        given => Ok(given),
+    }
+}
+
+fn trusted_proxies(values: &Values) -> Result<TrustedProxies, UsageError> {
+    Ok(values.of(&flags::TRUST_PROXY)?.join(",").parse()?)
+}
+
+/// Which tools are served. A word may list several names; without a `*` or `?` it is one name.
+fn rules(values: &Values) -> Result<Rules, UsageError> {
+    let patterns = |flag: &Flag<List>| -> Result<Vec<Pattern>, UsageError> {
+        let words = values.of(flag)?;
+        let words = words.iter().flat_map(|list| list.split(',')).map(str::trim);
+        let words = words.filter(|word| !word.is_empty()).map(str::to_owned);
+        let pattern = |word: String| {
+            if word.contains(['*', '?']) { Pattern::Glob(word) } else { Pattern::Exact(word) }
+        };
+        Ok(words.map(pattern).collect())
+    };
+    let allow = patterns(&flags::ALLOW_TOOL)?;
+    // Nothing allowed is something else than no word about it.
+    let allow = if values.has(&flags::ALLOW_TOOL) { vec![allow] } else { vec![] };
+    let filter = Filter { allow, deny: patterns(&flags::IGNORE_TOOL)? };
+    Ok(Rules { tools: ToolRules { filter, ..ToolRules::default() }, ..Rules::default() })
 }
 
 fn cors(values: &Values) -> Result<CorsConfig, UsageError> {

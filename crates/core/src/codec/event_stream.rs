@@ -7,6 +7,10 @@ pub(crate) const MESSAGE: &[u8] = b"event: message\ndata: ";
 /// A comment: keeps proxies and clients from taking a silent stream for a dead one.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
 
+/// How soon a client comes back whose stream is closed for that (MCP 2025-11-25, transports,
+/// "Sending Messages" 6): in a second.
+pub(crate) const RETRY: &[u8] = b"retry: 1000\n\n";
+
 /// Starts a message with an id of somebody else's; one that would break the frame is left out.
 pub(crate) fn message_as(id: &str) -> String {
     if !is_usable(id) {

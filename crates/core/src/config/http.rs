@@ -8,7 +8,7 @@ use super::{
     DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT,
     DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
-    DEFAULT_WRITE_TIMEOUT,
+    DEFAULT_WRITE_TIMEOUT, TrustedProxies,
 };
 
 /// The HTTP front.
@@ -26,6 +26,12 @@ pub struct HttpConfig {
     pub stream_endpoint: Option<String>,
     /// Path of the HTTP+SSE event stream, `/sse` by default; `None` turns it off.
     pub sse_endpoint: Option<String>,
+    /// Where HTTP+SSE clients post, as the first event of their stream says it: a path, or a
+    /// reference that is relative to the path of the stream. By default `/messages` if the stream is
+    /// at `/sse`, and the path of the stream itself elsewhere. `/messages` is always served, too.
+    pub messages_endpoint: Option<String>,
+    /// Reverse proxies in front, whose `X-Forwarded-*` headers count. None by default.
+    pub trusted_proxies: TrustedProxies,
     /// Serve every POST on its own, without sessions. Off by default.
     pub stateless: bool,
     /// Answer 2025-era calls with `application/json` instead of an event stream. Off by default.
@@ -74,6 +80,13 @@ pub struct HttpConfig {
     pub cluster: Option<ClusterConfig>,
 }
 
+/// Whether this can name where HTTP+SSE clients post: a path, or a reference that is relative to one,
+/// of what may be in a path (RFC 3986, 3.3).
+pub fn is_reference(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=@%".contains(&byte);
+    !text.is_empty() && !text.starts_with("//") && text.bytes().all(fits)
+}
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
@@ -81,6 +94,8 @@ impl Default for HttpConfig {
             port: DEFAULT_PORT,
             stream_endpoint: Some(DEFAULT_STREAM_ENDPOINT.to_owned()),
             sse_endpoint: Some(DEFAULT_SSE_ENDPOINT.to_owned()),
+            messages_endpoint: None,
+            trusted_proxies: TrustedProxies::default(),
             stateless: false,
             enable_json_response: false,
             modern: true,

@@ -13,6 +13,7 @@ mod http;
 mod metrics;
 pub(crate) mod names;
 mod policy;
+mod proxies;
 mod remote;
 mod rules;
 mod upstream;
@@ -34,10 +35,11 @@ pub use defaults::{
     DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, MIN_PEER_SECRET,
 };
 pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
-pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig};
+pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig, is_reference};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use names::{prefix, segment};
 pub use policy::{Claims, Policy, Rate, ToolPolicy};
+pub use proxies::{InvalidNetwork, TrustedProxies};
 pub use remote::{
     CallbackConfig, CallbackHost, IdentityProvider, OAuthConfig, OAuthGrant, PresentedToken,
     RemoteConfig, RemoteTransport, ResourceParameter, TokenStore,
@@ -63,6 +65,8 @@ pub struct ProxyConfig {
     pub metrics: MetricsConfig,
     /// What callers may do with the server. Everything by default.
     pub policy: Policy,
+    /// What of the server is served; everything by default.
+    pub rules: Rules,
 }
 
 /// Where the server is that is proxied.

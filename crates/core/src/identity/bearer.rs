@@ -43,9 +43,10 @@ impl Bearer {
         self.server.has_issuers()
     }
 
-    /// The document about the endpoint at this path, for whoever asks for it at `host`.
-    pub(crate) fn describe(&self, endpoint: Endpoint<'_>, host: Option<&str>) -> Option<String> {
-        let resource = format!("{}{}", self.outside.seen_from(host)?, endpoint.path);
+    /// The document about the endpoint at this path, for whoever asks for it with these headers.
+    pub(crate) fn describe(&self, endpoint: Endpoint<'_>, headers: &HeaderMap) -> Option<String> {
+        let (host, scheme) = asked_for(headers);
+        let resource = format!("{}{}", self.outside.seen_from(host, scheme)?, endpoint.path);
         let scopes = self.needed(endpoint.policy.map_or(&[], |policy| &policy.scopes));
         self.server.describe(resource, &scopes)
     }
@@ -96,8 +97,8 @@ impl Bearer {
     }
 
     fn metadata(&self, headers: &HeaderMap, endpoint: &str) -> Option<String> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        self.outside.metadata(endpoint, host).filter(|_| self.has_issuers())
+        let (host, scheme) = asked_for(headers);
+        self.outside.metadata(endpoint, host, scheme).filter(|_| self.has_issuers())
     }
 
     /// What somebody is told who is refused for this reason. Why, is for the log only.
@@ -118,6 +119,14 @@ impl Bearer {
             Challenge { error, scopes: &scopes, metadata: metadata.as_deref() }.to_string();
         Denial::Token { status, challenge: Some(challenge), message }
     }
+}
+
+/// The host that a request asked for, and the scheme if a trusted proxy has said it: the port lets
+/// nobody else's word through.
+fn asked_for(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
+    let host = headers.get(HOST);
+    let scheme = headers.get("x-forwarded-proto");
+    (host.and_then(|value| value.to_str().ok()), scheme.and_then(|value| value.to_str().ok()))
 }
 
 impl Authenticator for Bearer {

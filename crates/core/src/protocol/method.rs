@@ -33,6 +33,19 @@ impl Method {
     }
 }
 
+/// Whether results for this method say how long they stay valid, and for whom (MCP 2026-07-28,
+/// caching): what lists or reads something does, in extensions too. What a prompt or a task is at the
+/// moment is no such thing.
+pub(crate) fn is_cacheable(method: &str) -> bool {
+    let (family, verb) = method.split_once('/').unwrap_or((method, ""));
+    let verb = verb.rsplit('/').next().unwrap_or_default();
+    match (family, verb) {
+        ("tasks", _) | ("prompts", "get") => false,
+        ("server", "discover") => true,
+        (_, verb) => matches!(verb, "list" | "read" | "get"),
+    }
+}
+
 /// What a server offers, by the request that lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
@@ -112,5 +125,37 @@ impl Notification {
     /// them: it was told of no roots, and sent no request whose progress could be told.
     pub(crate) fn concerns_shared_server(self) -> bool {
         !matches!(self, Self::Initialized | Self::RootsListChanged | Self::Progress | Self::Tasks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_that_list_or_read_are_cacheable_in_extensions_too() {
+        for (method, expected) in [
+            ("server/discover", true),
+            ("tools/list", true),
+            ("prompts/list", true),
+            ("resources/list", true),
+            ("resources/templates/list", true),
+            ("resources/read", true),
+            ("resources/directory/read", true),
+            ("skills/list", true),
+            ("skills/get", true),
+            ("vendor/things/list", true),
+            ("tools/call", false),
+            ("prompts/get", false),
+            ("completion/complete", false),
+            ("tasks/get", false),
+            ("tasks/list", false),
+            ("subscriptions/listen", false),
+            ("ping", false),
+            ("list", false),
+            ("", false),
+        ] {
+            assert_eq!(is_cacheable(method), expected, "{method}");
+        }
     }
 }

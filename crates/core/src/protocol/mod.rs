@@ -7,7 +7,10 @@ mod resource;
 mod version;
 
 pub(crate) use log_level::LogLevel;
-pub(crate) use method::{List, Method, Notification};
+pub(crate) use method::{List, Method, Notification, is_cacheable};
 pub(crate) use resource::{MAX_URI, covers};
 pub use version::MODERN;
-pub(crate) use version::{LATEST_LEGACY, is_legacy, legacy_list, older_versions, primes_streams};
+pub(crate) use version::{
+    LATEST_LEGACY, is_legacy, is_revision, legacy_list, names_modern, older_versions,
+    primes_streams,
+};

@@ -9,6 +9,20 @@ pub const MODERN: &str = "2026-07-28";
 /// Every handshake revision, newest first.
 const LEGACY: [&str; 5] = [LATEST_LEGACY, "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"];
 
+/// Whether this names a revision, served or not: they are dates.
+pub(crate) fn is_revision(text: &str) -> bool {
+    let is_date = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(is_date)
+}
+
+/// Whether it names the revision without a handshake, or a later one.
+pub(crate) fn names_modern(text: &str) -> bool {
+    is_revision(text) && text >= MODERN
+}
+
 /// Whether this is a handshake revision that the proxy serves.
 pub(crate) fn is_legacy(version: &str) -> bool {
     LEGACY.contains(&version)
@@ -40,6 +54,25 @@ pub(crate) fn primes_streams(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_dates_name_revisions() {
+        for (text, names, modern) in [
+            ("2026-07-28", true, true),
+            ("2027-01-01", true, true),
+            ("2025-11-25", true, false),
+            ("1999-12-31", true, false),
+            ("2026-07-28x", false, false),
+            ("2026-07-2", false, false),
+            ("nonsense", false, false),
+            ("zzzz-zz-zz", false, false),
+            ("9", false, false),
+            ("", false, false),
+            ("DRAFT-2026-v1", false, false),
+        ] {
+            assert_eq!((is_revision(text), names_modern(text)), (names, modern), "{text}");
+        }
+    }
 
     #[test]
     fn what_a_refusal_names_is_asked_for_first() {

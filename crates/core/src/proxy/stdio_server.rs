@@ -9,11 +9,11 @@ use tokio::io::{
 };
 
 use crate::{
-    config::RemoteConfig,
+    config::{RemoteConfig, Rules},
     downstream::stdio::{self, Ended},
     error::Error,
     proxy::standard_streams::standard_streams,
-    relay::Memory,
+    relay::{Memory, guarded},
     upstream::Remote,
 };
 
@@ -25,6 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct StdioServer {
     remote: Remote,
     max_line_size: usize,
+    rules: Rules,
 }
 
 /// Why a [`StdioServer`] has ended before its client was done.
@@ -73,7 +74,14 @@ impl StdioServer {
 
     /// Nothing is sent to the server before the client sends something.
     pub fn new(config: &RemoteConfig) -> Result<Self, Error> {
-        Ok(Self { remote: Remote::new(config)?, max_line_size: config.max_message_size })
+        let (remote, max_line_size) = (Remote::new(config)?, config.max_message_size);
+        Ok(Self { remote, max_line_size, rules: Rules::default() })
+    }
+
+    /// Serves only what these rules admit.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Serves the client at standard input and output of this process, as [`Self::run`] does.
@@ -92,8 +100,9 @@ impl StdioServer {
         streams: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
         stop: impl Future<Output = ()>,
     ) -> Result<(), Interrupted> {
-        let Self { remote, max_line_size } = self;
-        let ended = stdio::serve(Arc::new(remote.clone()), max_line_size, streams, stop).await;
+        let Self { remote, max_line_size, rules } = self;
+        let backend = guarded(Arc::new(remote.clone()), &rules);
+        let ended = stdio::serve(backend, max_line_size, streams, stop).await;
         let failure = remote.failure();
         remote.stop(FAREWELL).await;
         match (ended, failure) {

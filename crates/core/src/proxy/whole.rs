@@ -13,6 +13,7 @@ use crate::{
     host::Host,
     inspect::Inspector,
     proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
+    relay::guarded,
     tunnel::{self, Tunnel},
     upstream::{Guard, Upstream, start},
 };
@@ -123,6 +124,7 @@ impl Connected {
         let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;
         let (backend, readiness) = (server.backend(), server.readiness());
+        let backend = guarded(backend, &config.rules);
         Box::pin(async move {
             let served = Served::one(backend, config.policy, readiness, host);
             match Ports::open(&config.http, &config.metrics, served) {

@@ -48,6 +48,7 @@ pub(crate) use fan_out::Audience;
 pub(crate) use ids::Unguessable;
 pub(crate) use initialize::{InitializeResult, requested_version};
 pub(crate) use member::{invalid_level, too_many_subscriptions};
+pub(crate) use merged::guarded;
 pub(crate) use modern::{LISTEN, failure, tell_end, unreported, untagged};
 pub(crate) use outbox::Outbox;
 #[cfg(any(test, feature = "internals"))]

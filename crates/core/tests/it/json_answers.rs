@@ -25,6 +25,7 @@ async fn proxy(mode: &str) -> Proxy {
         upstream: UpstreamConfig::new(command).into(),
         metrics: mcp_proxy_core::config::MetricsConfig::default(),
         policy: mcp_proxy_core::config::Policy::default(),
+        rules: mcp_proxy_core::config::Rules::default(),
         graceful_shutdown_timeout: mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT,
     };
     Proxy::connect(config).await.expect("the fixture answers").listen().await.expect("a port")

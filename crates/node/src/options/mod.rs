@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, AuthConfig, EventStoreConfig, HttpConfig, MetricsConfig, Policy, ProxyConfig,
-        UpstreamConfig,
+        AllowedHosts, AuthConfig, EventStoreConfig, HttpConfig, InvalidNetwork, MetricsConfig,
+        Policy, ProxyConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
     },
     tunnel,
 };
@@ -87,6 +87,7 @@ impl Options {
             graceful_shutdown_timeout: self.grace.unwrap_or(default),
             metrics: MetricsConfig::default(),
             policy: self.policy.clone(),
+            rules: Rules::default(),
         }
     }
 }
@@ -110,6 +111,8 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
         port: given.need("port")?,
         stream_endpoint: endpoint(given, "streamEndpoint", default.stream_endpoint)?,
         sse_endpoint: endpoint(given, "sseEndpoint", default.sse_endpoint)?,
+        messages_endpoint: messages_endpoint(given)?,
+        trusted_proxies: trusted_proxies(given)?,
         stateless: given.switch("stateless", false)?,
         enable_json_response: given.switch("enableJsonResponse", false)?,
         modern: match given.take::<Either<bool, Word<Translation>>>("modern")? {
@@ -145,6 +148,21 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
         tls: tls(given)?,
         ..default
     })
+}
+
+fn messages_endpoint(given: &Given) -> Result<Option<String>, Wrong> {
+    match given.take::<String>("messagesEndpoint")? {
+        Some(path) if !is_reference(&path) => {
+            Err("the option \"messagesEndpoint\" must be a path".to_owned())
+        }
+        path => Ok(path),
+    }
+}
+
+fn trusted_proxies(given: &Given) -> Result<TrustedProxies, Wrong> {
+    let networks = given.take::<Vec<String>>("trustProxy")?.unwrap_or_default();
+    let parsed = networks.join(",").parse();
+    parsed.map_err(|error: InvalidNetwork| format!("the option \"trustProxy\": {error}"))
 }
 
 /// `null` turns an endpoint off.

@@ -182,3 +182,26 @@ fn a_megabyte_crosses_unchanged() {
     let text = "0123456789abcdef".repeat(64 * 1024);
     assert_equal("echo", &[call("1", "echo", &format!(r#"{{"text":"{text}"}}"#))]);
 }
+
+#[test]
+fn rules_for_tools_hold_for_a_url_on_standard_streams() {
+    let server = Proxy::of("echo");
+    for (flags, shown) in [
+        (&[][..], &["echo", "pid"][..]),
+        (&["--ignoreTool", "p*"], &["echo"]),
+        (&["--ignoreTool", "echo,pid"], &[]),
+        (&["--allowTool", "pid"], &["pid"]),
+        (&["--allowTool", "*", "--ignoreTool", "e?ho"], &["pid"]),
+    ] {
+        let mut client = Client::greeted(&url(&server), flags);
+        let list = client.ask(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+        let tools = list["result"]["tools"].as_array().expect("tools");
+        let names: Vec<_> =
+            tools.iter().map(|tool| tool["name"].as_str().unwrap_or_default()).collect();
+        assert_eq!(names, shown, "{flags:?}");
+        for name in ["echo", "pid"] {
+            let answer = client.ask(&call("2", name, r#"{"text":"hi"}"#));
+            assert_eq!(answer["result"].is_object(), shown.contains(&name), "{flags:?} {answer}");
+        }
+    }
+}

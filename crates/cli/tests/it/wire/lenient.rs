@@ -128,6 +128,38 @@ fn a_page_is_granted_what_the_endpoint_needs() {
 }
 
 #[test]
+fn a_version_that_is_none_is_refused_as_that() {
+    let proxy = Proxy::of("echo");
+    let session = proxy.session();
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    for version in [
+        "nonsense",
+        "1",
+        "latest",
+        "2026-07-28x",
+        "2026-7-28",
+        "zz",
+        "v2025-06-18",
+        "20260728",
+        "DRAFT-2026-v1",
+        "2025/06/18",
+        "\"2025-06-18\"",
+        "undefined",
+        "null",
+    ] {
+        for request in [session.request(list), Request::mcp(list), session.listening()] {
+            let response = proxy.send(&request.header("MCP-Protocol-Version", version));
+            assert_eq!(response.status, 400, "{version}");
+            let said = format!("Unsupported protocol version: {}", version.replace('"', "\\\""));
+            assert!(response.text().contains(&said), "{version}: {}", response.text());
+        }
+        // As with the original, the body decides how a session begins.
+        let begin = Request::mcp(initialize("2025-06-18")).header("MCP-Protocol-Version", version);
+        assert_eq!(proxy.send(&begin).status, 200, "{version}");
+    }
+}
+
+#[test]
 fn a_body_with_a_coding_is_refused_in_words() {
     let proxy = Proxy::of("echo");
     for coding in ["gzip", "br", "deflate, gzip", "identity, gzip"] {

@@ -13,6 +13,7 @@ mod custom_route;
 mod denial;
 mod elsewhere;
 mod events;
+mod forwarded;
 mod gate;
 mod guarded;
 mod head;

@@ -13,6 +13,7 @@ use super::{
     events::Events as EventBody,
     response::{Response, event_stream},
     sse::SseSessions,
+    target,
 };
 use crate::{
     config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig, Policy},
@@ -34,6 +35,10 @@ pub(crate) struct Paths {
     pub(crate) sse: Option<String>,
     /// Where clients of HTTP+SSE post.
     pub(crate) messages: Messages,
+    /// Where they are told to post: a path, or a reference relative to that of the event stream.
+    announced: String,
+    /// The path that this means, if it is another one.
+    posts: Option<String>,
 }
 
 /// How the requests are recognised with which HTTP+SSE clients post.
@@ -45,23 +50,29 @@ pub(crate) enum Messages {
     Path(String),
 }
 
-impl Messages {
-    /// What the endpoint event names.
-    pub(super) fn path(&self) -> &str {
-        match self {
-            Self::Prefix(path) | Self::Path(path) => path,
-        }
-    }
-}
-
 impl Paths {
     /// Those of a proxy that has one endpoint.
     pub(crate) fn of(config: &HttpConfig) -> Self {
-        Self {
-            stream: config.stream_endpoint.clone(),
-            sse: config.sse_endpoint.clone(),
-            messages: Messages::Prefix(MESSAGES.to_owned()),
-        }
+        let (stream, sse) = (config.stream_endpoint.clone(), config.sse_endpoint.clone());
+        let own = |path: &String| path != DEFAULT_SSE_ENDPOINT && sse.as_ref() != stream.as_ref();
+        // Proxies with streams at different paths of one host are told apart by those alone.
+        let own = sse.clone().filter(own);
+        let announced = config.messages_endpoint.clone().or(own);
+        let announced = announced.unwrap_or_else(|| MESSAGES.to_owned());
+        let posts = target::resolved(sse.as_deref().unwrap_or("/"), &announced);
+        let posts = (posts != MESSAGES && Some(&posts) != stream.as_ref()).then_some(posts);
+        Self { stream, sse, messages: Messages::Prefix(MESSAGES.to_owned()), announced, posts }
+    }
+
+    /// What the endpoint event names, behind whatever was cut off in front of the path.
+    pub(super) fn announced(&self, prefix: &str) -> String {
+        let prefix = if self.announced.starts_with('/') { prefix } else { "" };
+        format!("{prefix}{}", self.announced)
+    }
+
+    /// The path at which messages are taken, besides the usual one.
+    pub(super) fn posts(&self) -> Option<&str> {
+        self.posts.as_deref()
     }
 
     /// Those below a prefix, `/servers/NAME` for example: always the usual ones.
@@ -71,6 +82,8 @@ impl Paths {
             stream: config.stream_endpoint.as_ref().map(|_| join(DEFAULT_STREAM_ENDPOINT)),
             sse: config.sse_endpoint.as_ref().map(|_| join(DEFAULT_SSE_ENDPOINT)),
             messages: Messages::Path(format!("{prefix}{MESSAGES}")),
+            announced: format!("{prefix}{MESSAGES}"),
+            posts: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig},
+    config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig, TrustedProxies},
     host::Host,
     identity::Bearer,
     metrics::Metrics,
@@ -54,6 +54,7 @@ pub(crate) struct Port {
     pub(super) shows_metrics: bool,
     pub(super) cors: Option<Cors>,
     pub(super) allowed_hosts: AllowedHosts,
+    pub(super) trusted_proxies: TrustedProxies,
     pub(super) keep_alive: HeaderValue,
     pub(super) normalize_charset: bool,
 }
@@ -87,6 +88,7 @@ impl Port {
             shows_metrics: behind.shows_metrics,
             cors: config.cors.clone().map(|cors| Cors::new(exposing(cors, &config.auth))),
             allowed_hosts: config.allowed_hosts.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
             normalize_charset: config.normalize_charset,

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use super::{
     admin, body,
     custom_route::Aborted,
+    forwarded::{FORWARDED_PROTO, Forwarded},
     head::Length,
     host::{is_foreign, is_rebound},
     mount::Mount,
@@ -238,6 +239,24 @@ impl Port {
         }))
     }
 
+    /// The request as it was before trusted proxies passed it on, so far as the proxy itself has use
+    /// for that. What `X-Forwarded-Proto` says afterwards can be believed.
+    fn as_sent(&self, mut request: Request<Incoming>, from: Origin) -> Request<Incoming> {
+        let said = Forwarded::of(from.peer.ip(), request.headers(), &self.trusted_proxies);
+        if let Some(host) = &said.host {
+            request.headers_mut().insert(header::HOST, host.clone());
+        }
+        let headers = request.headers_mut();
+        headers.remove(&FORWARDED_PROTO);
+        if let Some(scheme) = said.scheme {
+            headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static(scheme));
+        }
+        if said.prefix.is_some() {
+            request.extensions_mut().insert(said);
+        }
+        request
+    }
+
     async fn route(&self, request: Request<Incoming>, from: Origin) -> Result<Response, End> {
         if request.extensions().get() == Some(&Length::OfTooMuch) {
             return Err(Rejection::HeadTooLarge.into());
@@ -261,6 +280,7 @@ impl Port {
             return Err(Rejection::ForeignHost.into());
         }
         let caller = self.caller(&request, from);
+        let request = self.as_sent(request, from);
         let routes = self.routes();
         let found = Found {
             endpoints: routes.at(&path),

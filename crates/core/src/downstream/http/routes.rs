@@ -80,7 +80,7 @@ impl Endpoints {
         if self.stream.is_some() {
             "GET, POST, DELETE, OPTIONS"
         } else if self.sse.is_some() {
-            "GET, OPTIONS"
+            if self.messages.is_some() { "GET, POST, OPTIONS" } else { "GET, OPTIONS" }
         } else {
             "POST, OPTIONS"
         }
@@ -112,6 +112,10 @@ impl Routes {
             let Some(path) = &mount.paths.sse else { continue };
             let known = endpoints.entry(plain(path).to_owned()).or_default();
             known.sse.get_or_insert_with(|| Arc::clone(mount));
+            if let Some(path) = mount.paths.posts() {
+                let known = endpoints.entry(plain(path).to_owned()).or_default();
+                known.messages.get_or_insert_with(|| Arc::clone(mount));
+            }
             match &mount.paths.messages {
                 Messages::Prefix(_) => prefixed.push(Arc::clone(mount)),
                 Messages::Path(path) => {
@@ -192,7 +196,13 @@ impl Routes {
             let Messages::Prefix(prefix) = &mount.paths.messages else { return false };
             raw.starts_with(prefix)
         });
-        let Some(first) = named.next() else { return self.at(path)?.messages.as_ref() };
+        let Some(first) = named.next() else {
+            let known = self.at(path)?;
+            // At the path of an event stream, only what names a session is meant for one.
+            let is_meant =
+                |mount: &&Arc<Mount>| known.sse.is_none() || mount.has_sse_session(target.query());
+            return known.messages.as_ref().filter(is_meant);
+        };
         let theirs = |mount: &&Arc<Mount>| mount.has_sse_session(target.query());
         named.find(theirs).or(Some(first))
     }

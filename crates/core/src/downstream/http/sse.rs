@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     body::{self, Unread, check_coding},
+    forwarded::Forwarded,
     gate::Step,
     guarded::standing,
     header::text,
@@ -166,7 +167,9 @@ impl Mount {
             Ok(connection) => connection,
             Err(error) => return Ok(self.common.not_opened(error, Step::OpenSse, b"null")),
         };
-        let messages = self.paths.messages.path();
+        let said = head.extensions.get::<Forwarded>();
+        let prefix = said.and_then(|said| said.prefix.as_deref()).unwrap_or_default();
+        let messages = self.paths.announced(prefix);
         let endpoint = format!("event: endpoint\ndata: {messages}?sessionId={}\n\n", name.as_str());
         stream.push_raw(endpoint.as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));

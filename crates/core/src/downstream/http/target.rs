@@ -47,6 +47,15 @@ fn without_authority(rest: &str) -> Option<Cow<'_, str>> {
     Some(if path.is_empty() { "/".into() } else { without_dots(path).into() })
 }
 
+/// The path that a reference means in a document at `base`; both are without query.
+pub(super) fn resolved(base: &str, reference: &str) -> String {
+    if reference.starts_with('/') {
+        return without_dots(reference);
+    }
+    let folder = base.rfind('/').map_or("/", |end| &base[..=end]);
+    without_dots(&format!("{folder}{reference}"))
+}
+
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut directory = false;
@@ -77,6 +86,24 @@ mod tests {
             [("a%20b", "a b"), ("%c3%a9", "é"), ("%2", "%2"), ("%+1", "%+1"), ("%ff", "%ff")]
         {
             assert_eq!(decoded(segment), expected);
+        }
+    }
+
+    #[test]
+    fn references_are_resolved_like_urls() {
+        for (base, reference, expected) in [
+            ("/sse", "/messages", "/messages"),
+            ("/sse", "messages", "/messages"),
+            ("/sse", "./messages", "/messages"),
+            ("/a/sse", "messages", "/a/messages"),
+            ("/a/sse", "../messages", "/messages"),
+            ("/a/b/sse", "../c/messages", "/a/c/messages"),
+            ("/a/sse/", "messages", "/a/sse/messages"),
+            ("/a/sse", "/b/./c", "/b/c"),
+            ("/sse", "../../messages", "/messages"),
+            ("/a/sse", "sse", "/a/sse"),
+        ] {
+            assert_eq!(resolved(base, reference), expected, "{base} {reference}");
         }
     }
 

@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
 };
-use http::{Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use tokio::sync::watch;
 
 use super::routes::{Access, Reserved, Routes};
@@ -39,23 +39,22 @@ async fn document(State(documents): State<Documents>, request: Request) -> Respo
     if !matches!(request.method().as_str(), "GET" | "HEAD") {
         return answer(StatusCode::METHOD_NOT_ALLOWED, Body::empty());
     }
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
-    match documents.about(path, host) {
+    match documents.about(path, request.headers()) {
         Some(text) => answer(StatusCode::OK, Body::from(text)),
         None => answer(StatusCode::NOT_FOUND, Body::empty()),
     }
 }
 
 impl Documents {
-    fn about(&self, path: &str, host: Option<&str>) -> Option<String> {
+    fn about(&self, path: &str, headers: &HeaderMap) -> Option<String> {
         let routes = Arc::clone(&self.routes.borrow());
         let path = self.bearer.endpoint_of(path.trim_end_matches('/'));
         let endpoint = match path {
             "" => routes.primary(),
             path => routes.at(path)?.resource(path)?,
         };
-        self.bearer.describe(endpoint, host)
+        self.bearer.describe(endpoint, headers)
     }
 }
 

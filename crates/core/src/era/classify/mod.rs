@@ -19,6 +19,7 @@ use crate::protocol::{
         mirror::{Mismatch, beginning, check_name},
         value::trim,
     },
+    names_modern,
 };
 
 const VERSION_HEADER: &str = "MCP-Protocol-Version";
@@ -78,7 +79,7 @@ pub(crate) enum Refusal {
 
 /// The era of one message that was posted alone.
 pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
-    let names_modern = header(headers, &VERSION).is_some_and(|version| version.as_ref() >= MODERN);
+    let names_modern = header(headers, &VERSION).is_some_and(|version| names_modern(&version));
     match posted.kind {
         PostedKind::Notification if posted.claims_version || names_modern => Ok(Era::Modern),
         PostedKind::Request if is_claimed(posted) => Ok(Era::Modern),

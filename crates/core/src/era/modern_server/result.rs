@@ -6,6 +6,7 @@ use super::schema;
 use crate::{
     era::metadata::SERVER_INFO,
     jsonrpc::{Cuts, Edit, Entry, Message, Span, elements, escape, find_member, members},
+    protocol::is_cacheable,
 };
 
 /// What kind of request a result answers, as far as it matters here.
@@ -21,7 +22,7 @@ pub(crate) enum Family {
     Read,
     /// `tools/list`.
     Tools,
-    /// The other lists.
+    /// Whatever else lists or reads something.
     List,
     Other,
 }
@@ -33,7 +34,7 @@ impl Family {
             "prompts/get" => Self::Prompt,
             "resources/read" => Self::Read,
             "tools/list" => Self::Tools,
-            "prompts/list" | "resources/list" | "resources/templates/list" => Self::List,
+            method if is_cacheable(method) => Self::List,
             _ => Self::Other,
         }
     }

@@ -13,7 +13,7 @@ pub(crate) use discovery::{Greeting, handshake};
 pub(crate) use error::{Translated, translate_error};
 pub(crate) use filter::Filter;
 pub(crate) use request::{Asked, LegacyRequest};
-pub(crate) use result::{Answer, Patch, stamps};
+pub(crate) use result::{Answer, Patch, left_out, stamps};
 
 pub(crate) use super::metadata::{SERVER_INFO, SUBSCRIPTION_ID};
 

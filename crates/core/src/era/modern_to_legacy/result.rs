@@ -1,7 +1,10 @@
 //! A legacy result with what every modern one has.
 
 use super::SERVER_INFO;
-use crate::jsonrpc::{Cuts, Edit, Message, Span, elements, escape, find_member, members};
+use crate::{
+    jsonrpc::{Cuts, Edit, Message, Span, decode_string, elements, escape, find_member, members},
+    protocol::is_cacheable,
+};
 
 /// Members that only modern results have.
 const STAMPED: [&str; 3] = ["resultType", "ttlMs", "cacheScope"];
@@ -41,9 +44,7 @@ impl Answer {
         match method {
             "tools/call" => Self::ToolCall,
             "tools/list" => Self::Tools,
-            "prompts/list" | "resources/list" | "resources/templates/list" | "resources/read" => {
-                Self::Cacheable
-            }
+            method if is_cacheable(method) => Self::Cacheable,
             _ => Self::Other,
         }
     }
@@ -167,17 +168,38 @@ fn at_start(text: &[u8], object: Span, mut member: Vec<u8>) -> Patch {
     Patch { span: Span::new(start, start), with: member }
 }
 
+/// The names of the tools of an answer that [`stamps`] leaves out.
+pub(crate) fn left_out(response: &Message) -> Vec<String> {
+    let text = response.bytes();
+    let tools = response.result().and_then(|result| find_member(text, result, "tools"));
+    let Some(tools) = tools.filter(|tools| mentions_execution(text, *tools)) else {
+        return Vec::new();
+    };
+    let needing = elements(text, tools).filter(|tool| needs_task(text, *tool));
+    let names = needing.filter_map(|tool| find_member(text, tool, "name"));
+    names.filter_map(|name| decode_string(name.of(text))).collect()
+}
+
+fn mentions_execution(text: &[u8], tools: Span) -> bool {
+    memchr::memmem::find(tools.of(text), b"\"execution\"").is_some()
+}
+
+/// Whether a tool can only be called as a task.
+fn needs_task(text: &[u8], tool: Span) -> bool {
+    let execution = find_member(text, tool, "execution");
+    let support = execution.and_then(|execution| find_member(text, execution, "taskSupport"));
+    support.is_some_and(|support| support.of(text) == b"\"required\"")
+}
+
 /// Core tasks do not cross: a tool that cannot be called without one is not offered, and no tool
 /// says what it does with them.
 fn without_tasks(text: &[u8], tools: Span) -> Vec<Edit<'static>> {
-    if memchr::memmem::find(tools.of(text), b"\"execution\"").is_none() {
+    if !mentions_execution(text, tools) {
         return Vec::new();
     }
     let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
     for tool in elements(text, tools) {
-        let execution = find_member(text, tool, "execution");
-        let support = execution.and_then(|execution| find_member(text, execution, "taskSupport"));
-        if support.is_some_and(|support| support.of(text) == b"\"required\"") {
+        if needs_task(text, tool) {
             cuts.goes(tool);
             continue;
         }

@@ -49,19 +49,30 @@ impl Outside {
 
     /// The proxy's URL for somebody who asked for this host. His word tells nobody but himself
     /// anything, and decides nothing.
-    pub(crate) fn seen_from(&self, host: Option<&str>) -> Option<Cow<'_, str>> {
+    pub(crate) fn seen_from(
+        &self,
+        host: Option<&str>,
+        scheme: Option<&str>,
+    ) -> Option<Cow<'_, str>> {
         if let Some(base) = &self.base {
             return Some(base.into());
         }
         let authority: Authority = host?.parse().ok()?;
         let plain = !authority.as_str().contains('@') && !authority.host().is_empty();
-        plain.then(|| format!("{}://{authority}", self.scheme).into())
+        let scheme = scheme.unwrap_or(self.scheme);
+        plain.then(|| format!("{scheme}://{authority}").into())
     }
 
     /// Where the endpoint at this path is described, below the prefix, so that whoever passes
     /// requests on needs no further rule.
-    pub(crate) fn metadata(&self, endpoint: &str, host: Option<&str>) -> Option<String> {
-        Some(format!("{}/.well-known/{PROTECTED_RESOURCE}{endpoint}", self.seen_from(host)?))
+    pub(crate) fn metadata(
+        &self,
+        endpoint: &str,
+        host: Option<&str>,
+        scheme: Option<&str>,
+    ) -> Option<String> {
+        let base = self.seen_from(host, scheme)?;
+        Some(format!("{base}/.well-known/{PROTECTED_RESOURCE}{endpoint}"))
     }
 }
 
@@ -116,18 +127,20 @@ mod tests {
     fn documents_stand_below_the_prefix() {
         let plain = of(Some("https://h"), "::");
         let expected = "https://h/.well-known/oauth-protected-resource/mcp";
-        assert_eq!(plain.metadata("/mcp", None).as_deref(), Some(expected));
+        assert_eq!(plain.metadata("/mcp", None, None).as_deref(), Some(expected));
         let below = of(Some("https://h/tools"), "::");
         let expected = "https://h/tools/.well-known/oauth-protected-resource/mcp";
-        assert_eq!(below.metadata("/mcp", Some("evil")).as_deref(), Some(expected));
+        assert_eq!(below.metadata("/mcp", Some("evil"), None).as_deref(), Some(expected));
     }
 
     #[test]
     fn where_nothing_is_known_everybody_hears_the_host_that_he_asked_for() {
         let unknown = of(None, "::");
-        assert_eq!(unknown.seen_from(Some("h:1")).as_deref(), Some("http://h:1"));
+        assert_eq!(unknown.seen_from(Some("h:1"), None).as_deref(), Some("http://h:1"));
+        let said = unknown.seen_from(Some("h:1"), Some("https"));
+        assert_eq!(said.as_deref(), Some("https://h:1"));
         for bad in [None, Some(""), Some("u@h"), Some("a b"), Some("h/x"), Some("h?x")] {
-            assert_eq!(unknown.seen_from(bad), None, "{bad:?}");
+            assert_eq!(unknown.seen_from(bad, None), None, "{bad:?}");
         }
     }
 }

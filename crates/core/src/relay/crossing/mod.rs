@@ -9,6 +9,7 @@ mod call;
 mod hosted;
 mod lease;
 mod leases;
+mod left_out;
 mod listen;
 mod member;
 mod passage;
@@ -33,6 +34,7 @@ use tokio::time::Instant;
 
 use self::{
     call::Call,
+    left_out::LeftOut,
     listen::Subscription,
     passage::Passage,
     rounds::{Round, Rounds, Waits},
@@ -60,6 +62,7 @@ pub(super) struct Crossings {
     /// Whether it is looked for clients that do not come back.
     watches: AtomicBool,
     schemas: Schemas,
+    left_out: LeftOut,
     seats: Arc<Seats>,
     subscriptions: Mutex<Vec<Weak<Subscription>>>,
 }
@@ -70,6 +73,7 @@ impl Default for Crossings {
             rounds: Rounds::default(),
             watches: AtomicBool::new(false),
             schemas: Schemas::default(),
+            left_out: LeftOut::default(),
             seats: Seats::new(Some(MAX_SUBSCRIPTIONS)),
             subscriptions: Mutex::default(),
         }
@@ -86,6 +90,7 @@ impl Crossings {
     /// Remembers what this principal's callers of the tools listed here mirror in headers.
     pub(super) fn learn(&self, principal: &Identity, tools: &Message) {
         self.schemas.learn(principal, tools);
+        self.left_out.report(tools);
     }
 
     /// What is mirrored of this tool's arguments.

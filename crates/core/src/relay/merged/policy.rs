@@ -64,6 +64,11 @@ impl Guarded {
     }
 }
 
+/// The backend of a server behind these rules; itself where there are none.
+pub(crate) fn guarded(backend: Arc<dyn Backend>, rules: &Rules) -> Arc<dyn Backend> {
+    if rules.is_empty() { backend } else { Guarded::new(backend, rules) }
+}
+
 impl Backend for Guarded {
     fn open(&self, mut client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {

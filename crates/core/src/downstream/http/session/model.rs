@@ -288,6 +288,9 @@ pub(super) fn events(read: &[u8]) -> (Vec<(EventId, String)>, usize) {
     let whole = text.rfind("\n\n").map_or(0, |end| end + 2);
     let mut events = Vec::new();
     for event in text[..whole].split_terminator("\n\n") {
+        if event.starts_with("retry: ") {
+            continue;
+        }
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
         let id = EventId::parse(field("id: ").unwrap()).unwrap();
         events.push((id, field("data: ").unwrap_or_default().to_owned()));

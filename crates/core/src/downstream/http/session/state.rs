@@ -43,8 +43,10 @@ pub(super) struct State {
 pub(super) enum Reader {
     Absent,
     Present(Option<Waker>),
-    /// Told to come back later.
-    Dismissed,
+    /// Told to come back later; how soon, is still to be said or has been.
+    Dismissed {
+        is_told: bool,
+    },
     Cut,
 }
 

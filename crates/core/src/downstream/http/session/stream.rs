@@ -323,7 +323,13 @@ impl Stream {
         match state.reader {
             _ if state.turn != turn => return Poll::Ready(Step::End),
             Reader::Cut => return Poll::Ready(Step::Cut),
-            Reader::Dismissed if state.queue.is_empty() => return Poll::Ready(Step::End),
+            Reader::Dismissed { is_told: true } if state.queue.is_empty() => {
+                return Poll::Ready(Step::End);
+            }
+            Reader::Dismissed { .. } if state.queue.is_empty() => {
+                state.reader = Reader::Dismissed { is_told: true };
+                return Poll::Ready(Step::Bytes(Bytes::from_static(event_stream::RETRY)));
+            }
             _ => {}
         }
         state.is_read = true;
@@ -361,7 +367,10 @@ impl Stream {
     /// Ready once there is a message to send, or nothing more will come.
     pub(crate) fn poll_begun(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.wrote || state.owed == Owed::Ended || matches!(state.reader, Reader::Dismissed) {
+        if state.wrote
+            || state.owed == Owed::Ended
+            || matches!(state.reader, Reader::Dismissed { .. })
+        {
             return Poll::Ready(());
         }
         state.wait(context);
@@ -548,7 +557,7 @@ impl crate::relay::Reader for Stream {
         let mut state = self.lock();
         if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
             state.wake();
-            state.reader = Reader::Dismissed;
+            state.reader = Reader::Dismissed { is_told: false };
             self.drained.notify_waiters();
         }
     }

@@ -32,11 +32,11 @@ use crate::{
     identity::{Expiry, Identity},
     jsonrpc::{Body, Kind, Message, find_member},
     protocol::{
-        MODERN,
         header::{
             annotation::MirroredParameter,
             mirror::{check_parameters, mirrored_name},
         },
+        names_modern,
     },
     relay::{Client, LISTEN, Sink},
 };
@@ -61,7 +61,7 @@ impl Mount {
         }
         let claims = |message: &Message| message.claims_version();
         let named =
-            text(headers, &PROTOCOL_VERSION).is_some_and(|version| version.trim() >= MODERN);
+            text(headers, &PROTOCOL_VERSION).is_some_and(|version| names_modern(version.trim()));
         match body {
             Ok(Body::One(message)) => {
                 if named || claims(&message) {

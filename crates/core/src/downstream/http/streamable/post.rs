@@ -12,7 +12,7 @@ use crate::{
     downstream::http::{
         body::{self, Unread, check_coding},
         gate::Step,
-        header::session_id,
+        header::{PROTOCOL_VERSION, session_id, text},
         mount::Mount,
         reject::Rejection,
         requester::Requester,
@@ -22,7 +22,7 @@ use crate::{
     era::Era,
     identity::Denial,
     jsonrpc::{Body, Invalid, Kind, MAX_BATCH, Message, split},
-    protocol::{Method, primes_streams},
+    protocol::{Method, is_revision, primes_streams},
     relay::{Client, Sink, requested_version},
 };
 
@@ -99,6 +99,10 @@ impl Mount {
         match body {
             Ok(Body::One(message)) if is_initialize(&message) => {
                 self.create_session(incoming, message).await
+            }
+            // A header that is no revision is what is wrong first.
+            Ok(_) if names_nothing(incoming.headers()) => {
+                check_version(incoming.headers(), None).and(Err(Rejection::NoSession))
             }
             Ok(_) if self.common.authenticates() => Ok(self.common.no_session(body_id(&body))),
             _ => Err(Rejection::NoSession),
@@ -259,6 +263,12 @@ impl Drop for Founding<'_> {
         self.registry.remove(session.id());
         session.close();
     }
+}
+
+/// Whether the version header is there and names no revision.
+fn names_nothing(headers: &HeaderMap) -> bool {
+    let version = text(headers, &PROTOCOL_VERSION).map(str::trim);
+    version.is_some_and(|version| !version.is_empty() && !is_revision(version))
 }
 
 fn begins(body: &Result<Body, Rejection>) -> bool {
