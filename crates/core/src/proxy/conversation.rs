@@ -3,7 +3,7 @@
 //! It is met like any client on standard input and output, over a pipe in memory, so that eras,
 //! sign-in and limits are what they are for every client.
 
-use std::{fmt, time::Duration};
+use std::{fmt, future::pending, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -18,11 +18,13 @@ use tokio::{
 };
 
 use crate::{
-    config::{self, ChildStderr, Isolation, RestartWhen},
+    config::{self, ChildStderr, FleetConfig, Isolation, RestartWhen},
     downstream::stdio::{self, Ended},
     error::Error,
     jsonrpc::Code,
     protocol::LATEST_LEGACY,
+    proxy::{Arrivals, Fleet},
+    relay::Backend,
     runtime::task,
     upstream::{Guard, Remote, Upstream, start},
 };
@@ -34,6 +36,9 @@ const PIPE: usize = 64 * 1024;
 /// Most pages of a list that are read.
 const MAX_PAGES: usize = 1000;
 
+/// The far end of the pipe.
+type Streams = (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>);
+
 /// What is called with each notification of the server: its method and its params.
 pub type Listening = Box<dyn FnMut(&str, &Value) + Send>;
 
@@ -41,9 +46,9 @@ pub type Listening = Box<dyn FnMut(&str, &Value) + Send>;
 pub struct Conversation {
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     output: WriteHalf<DuplexStream>,
-    serving: Option<JoinHandle<Ended>>,
-    upstream: Box<dyn Upstream>,
-    remote: Option<Remote>,
+    /// Resolves to what went wrong, if anything.
+    serving: Option<JoinHandle<Option<String>>>,
+    behind: Behind,
     listening: Listening,
     last: u64,
     introduction: Value,
@@ -51,8 +56,16 @@ pub struct Conversation {
 
 impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conversation").field("upstream", &self.upstream).finish_non_exhaustive()
+        f.debug_struct("Conversation").field("behind", &self.behind).finish_non_exhaustive()
     }
+}
+
+/// What is spoken with.
+#[derive(Debug)]
+enum Behind {
+    Server(Box<dyn Upstream>),
+    Remote(Remote),
+    Fleet(Arc<Fleet>),
 }
 
 /// Why there is no answer.
@@ -105,44 +118,86 @@ impl Conversation {
     ) -> BoxFuture<'static, Result<Self, Unanswered>> {
         Box::pin(async move {
             let config = for_one_use(config);
-            let (upstream, remote) = match &config {
+            let (behind, backend) = match &config {
                 config::Upstream::Remote(config) => {
                     let remote = Remote::new(config)?;
-                    (Box::new(remote.clone()) as Box<dyn Upstream>, Some(remote))
+                    let backend: Arc<dyn Backend> = Arc::new(remote.clone());
+                    (Behind::Remote(remote), backend)
                 }
-                config::Upstream::Command(_) => (start(&config, guard).await?, None),
+                config::Upstream::Command(_) => {
+                    let server = start(&config, guard).await?;
+                    let backend = server.backend();
+                    (Behind::Server(server), backend)
+                }
             };
-            let mut conversation = Self::with(upstream, remote, longest(&config), listening);
-            match conversation.shake_hands().await {
-                Ok(()) => Ok(conversation),
-                Err(unanswered) => {
-                    conversation.end().await;
-                    Err(unanswered)
+            let longest = longest(&config);
+            let serving = move |streams| async move {
+                match stdio::serve(backend, longest, streams, pending()).await {
+                    Ended::Cleanly => None,
+                    Ended::Failed(reason) => Some(reason),
                 }
-            }
+            };
+            Self::with(behind, serving, listening).met().await
         })
     }
 
-    fn with(
-        upstream: Box<dyn Upstream>,
-        remote: Option<Remote>,
-        longest: usize,
+    /// The same with many servers as one. Those that cannot be used are left out, and reported on the
+    /// console.
+    ///
+    /// # Errors
+    /// As [`Self::open`], if none of the servers can be used.
+    pub fn open_fleet(
+        config: FleetConfig,
+        guard: Option<Guard>,
         listening: Listening,
-    ) -> Self {
+    ) -> BoxFuture<'static, Result<Self, Unanswered>> {
+        Box::pin(async move {
+            let mut config = config;
+            for server in &mut config.servers {
+                server.lazy = false;
+                server.upstream = server.upstream.clone().map(for_one_use);
+            }
+            let expected = config.enabled().count();
+            let mut fleet = Fleet::start_without_port(config, guard)?;
+            let missing = missing(fleet.arrivals(), expected).await;
+            if missing.len() == expected {
+                fleet.close().await;
+                return Err(Unanswered::Unreached(sentence(&missing)));
+            }
+            let fleet = Arc::new(fleet);
+            let served = Arc::clone(&fleet);
+            let serving = move |streams| async move {
+                served.run(streams, pending()).await.err().map(|error| error.to_string())
+            };
+            Self::with(Behind::Fleet(fleet), serving, listening).met().await
+        })
+    }
+
+    fn with<S>(behind: Behind, serving: impl FnOnce(Streams) -> S, listening: Listening) -> Self
+    where
+        S: Future<Output = Option<String>> + Send + 'static,
+    {
         let (near, far) = duplex(PIPE);
-        let backend = upstream.backend();
-        let serving =
-            async move { stdio::serve(backend, longest, split(far), std::future::pending()).await };
         let (input, output) = split(near);
         Self {
             lines: BufReader::new(input).lines(),
             output,
-            serving: Some(task::spawn(serving)),
-            upstream,
-            remote,
+            serving: Some(task::spawn(serving(split(far)))),
+            behind,
             listening,
             last: 0,
             introduction: Value::Null,
+        }
+    }
+
+    /// The same after the handshake.
+    async fn met(mut self) -> Result<Self, Unanswered> {
+        match self.shake_hands().await {
+            Ok(()) => Ok(self),
+            Err(unanswered) => {
+                self.end().await;
+                Err(unanswered)
+            }
         }
     }
 
@@ -211,14 +266,22 @@ impl Conversation {
     }
 
     async fn end(self) {
-        let Self { lines, output, mut serving, upstream, .. } = self;
+        let Self { lines, output, mut serving, behind, .. } = self;
         drop((lines, output));
         if let Some(serving) = serving.as_mut()
             && timeout(FAREWELL, &mut *serving).await.is_err()
         {
             serving.abort();
         }
-        upstream.stop(FAREWELL).await;
+        match behind {
+            Behind::Server(server) => server.stop(FAREWELL).await,
+            Behind::Remote(remote) => remote.stop(FAREWELL).await,
+            Behind::Fleet(fleet) => {
+                if let Some(fleet) = Arc::into_inner(fleet) {
+                    fleet.close().await;
+                }
+            }
+        }
     }
 
     async fn exchange(&mut self, method: &str, params: Value) -> Result<Value, Unanswered> {
@@ -254,35 +317,61 @@ impl Conversation {
     fn refused(&self, error: &Value) -> Unanswered {
         let text = error["message"].as_str().unwrap_or_default().to_owned();
         let status = error["data"]["status"].as_u64();
-        if let Some(failure) = self.remote.as_ref().and_then(Remote::failure) {
+        if let Some(failure) = self.failure() {
             return match status {
                 Some(401 | 403) => Unanswered::Unauthorized(failure),
                 _ => Unanswered::Unreached(failure),
             };
         }
-        if self.remote.is_some() && matches!(status, Some(401 | 403)) {
+        if matches!(self.behind, Behind::Remote(_)) && matches!(status, Some(401 | 403)) {
             return Unanswered::Unauthorized(text);
         }
-        if let Some(reason) = self.upstream.ended().now_or_never() {
+        if let Behind::Server(server) = &self.behind
+            && let Some(reason) = server.ended().now_or_never()
+        {
             return Unanswered::Unreached(reason);
         }
         let code = error["code"].as_i64().unwrap_or_default();
         Unanswered::Error { code, message: text, data: error["data"].clone() }
     }
 
+    /// Why a remote server could not be reached, if that was tried.
+    fn failure(&self) -> Option<String> {
+        match &self.behind {
+            Behind::Remote(remote) => remote.failure(),
+            Behind::Server(_) | Behind::Fleet(_) => None,
+        }
+    }
+
     /// Why the front serves no longer.
     async fn gone(&mut self) -> Unanswered {
         let ended = match self.serving.take() {
-            Some(serving) => serving.await.ok(),
+            Some(serving) => serving.await.ok().flatten(),
             None => None,
         };
-        let failure = self.remote.as_ref().and_then(Remote::failure);
-        Unanswered::Unreached(match (ended, failure) {
-            (_, Some(failure)) => failure,
-            (Some(Ended::Failed(reason)), None) => reason,
-            _ => "the server has ended the conversation".to_owned(),
-        })
+        let reason = self.failure().or(ended);
+        Unanswered::Unreached(
+            reason.unwrap_or_else(|| "the server has ended the conversation".to_owned()),
+        )
     }
+}
+
+/// Waits until every server has started or has failed to; those that have failed, and why.
+async fn missing(mut arrivals: Arrivals, expected: usize) -> Vec<(String, String)> {
+    let mut missing = Vec::new();
+    for _ in 0..expected {
+        let Some(arrival) = arrivals.next().await else { break };
+        if let Err(reason) = arrival.outcome {
+            missing.push((arrival.name, reason));
+        }
+    }
+    missing
+}
+
+fn sentence(missing: &[(String, String)]) -> String {
+    let each: Vec<String> =
+        missing.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    if each.is_empty() { "there is no server".to_owned() } else { each.join("\n") }
 }
 
 fn line(message: &Value) -> String {
