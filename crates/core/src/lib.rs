@@ -4,6 +4,7 @@
 mod cluster;
 mod codec;
 pub mod config;
+pub mod doctor;
 mod downstream;
 mod era;
 mod error;

@@ -23,10 +23,12 @@ mod supervisor;
 mod tenancy;
 
 pub use guard::{Guard, groups_left};
-pub(crate) use http::{Remote, sign_out, sign_out_everywhere};
+pub(crate) use http::{Remote, error_chain, probe, sign_out, sign_out_everywhere, tls_config};
 pub(crate) use late::{Late, Stage};
 use nursery::Nursery;
 use pool::ServerPool;
+pub(crate) use process::{Pipes, Process, outcome};
+pub(crate) use program::find as find_program;
 pub(crate) use start::{Upstream, start};
 use supervisor::Supervisor;
 

@@ -34,7 +34,7 @@ const PIPE_SIZE: usize = 1024 * 1024;
 
 /// A running child.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Box<dyn ChildWrapper>,
     tail: Tail,
     pass_through: JoinHandle<()>,
@@ -47,14 +47,14 @@ pub(super) struct Process {
 
 /// The child's pipes.
 #[derive(Debug)]
-pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
+pub(crate) struct Pipes {
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
 }
 
 impl Process {
     /// Starts the command.
-    pub(super) fn spawn(
+    pub(crate) fn spawn(
         config: &CommandConfig,
         guard: Option<&Guard>,
     ) -> Result<(Self, Pipes), Error> {
@@ -96,12 +96,12 @@ impl Process {
     }
 
     /// What may help if it writes nothing.
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
     /// Its process id, which is that of its process group.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
@@ -111,12 +111,12 @@ impl Process {
     }
 
     /// Waits for the child to exit.
-    pub(super) async fn exited(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn exited(&mut self) -> io::Result<ExitStatus> {
         self.child.inner_mut().wait().await
     }
 
     /// The last lines of its standard error, complete once it has exited.
-    pub(super) async fn last_words(&mut self) -> Vec<String> {
+    pub(crate) async fn last_words(&mut self) -> Vec<String> {
         self.hear_out().await;
         self.tail.lines()
     }
@@ -131,7 +131,7 @@ impl Process {
 
     /// Ends the child, whose input has been closed: waits, asks, and in the end insists, all
     /// within `budget`. Nothing of its process group is left.
-    pub(super) async fn stop(&mut self, budget: Duration) -> Option<ExitStatus> {
+    pub(crate) async fn stop(&mut self, budget: Duration) -> Option<ExitStatus> {
         let patience = END_OF_INPUT_GRACE.min(budget / 4);
         let mut status = timeout(patience, self.exited()).await.ok().and_then(Result::ok);
         if status.is_none() {
@@ -175,7 +175,7 @@ fn widen(pipe: impl std::os::fd::AsFd) {
 fn widen<T>(_pipe: &T) {}
 
 /// How a child ended, as the end of "the server …".
-pub(super) fn outcome(status: Option<ExitStatus>) -> String {
+pub(crate) fn outcome(status: Option<ExitStatus>) -> String {
     let Some(status) = status else { return "ended".to_owned() };
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {

@@ -14,7 +14,7 @@ use std::{
 use crate::{config::CommandConfig, error::Error};
 
 /// The file that would be run; `None` where there is none, or where only the system can tell.
-pub(super) fn find(config: &CommandConfig) -> Option<PathBuf> {
+pub(crate) fn find(config: &CommandConfig) -> Option<PathBuf> {
     let directory = config.cwd.clone().map_or_else(env::current_dir, Ok).ok()?;
     which::which_in(&config.program, search_path(config), directory).ok()
 }

@@ -37,6 +37,7 @@ const MAY_USE: [(&str, &[&[&str]]); 24] = [
     ),
     ("fleet", &[&["config"]]),
     ("proxy", ABOVE),
+    ("doctor", &[&PURE, EVERYWHERE, HINGE, &["upstream", "proxy"]]),
     ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "fleet"]]),
     ("lib", &[]),
 ];

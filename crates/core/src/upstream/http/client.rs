@@ -38,6 +38,11 @@ pub(super) fn client(config: &RemoteConfig) -> Result<Client, Error> {
     build(config, ClientBuilder::new().redirect(redirects()))
 }
 
+/// A client on the same way that follows no redirect.
+pub(super) fn unredirected(config: &RemoteConfig) -> Result<Client, Error> {
+    build(config, ClientBuilder::new().redirect(redirect::Policy::none()))
+}
+
 /// A client on the same way, to the servers that the one at `url` names.
 pub(super) fn for_others(
     config: &RemoteConfig,
@@ -111,7 +116,7 @@ pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin()
 }
 
-fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
+pub(crate) fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let failed = |error: rustls::Error| Error::Tls(error.to_string());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))

@@ -227,6 +227,11 @@ impl Endpoint {
     }
 }
 
+/// A client that shows each answer as it is, and the headers that are configured.
+pub(crate) fn probe(config: &RemoteConfig) -> Result<(Client, HeaderMap), Error> {
+    Ok((client::unredirected(config)?, headers(config)?))
+}
+
 fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in &config.headers {

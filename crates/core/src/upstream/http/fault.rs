@@ -213,7 +213,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 
 /// An error and its causes, each named once. What the layers of the HTTP client say about each
 /// other is of no use to anybody.
-pub(super) fn chain(error: &dyn StdError) -> String {
+pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(cause) = next {

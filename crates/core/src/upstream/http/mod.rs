@@ -25,4 +25,7 @@ mod remote;
 mod session;
 
 pub(crate) use auth::{sign_out, sign_out_everywhere};
+pub(crate) use client::tls_config;
+pub(crate) use endpoint::probe;
+pub(crate) use fault::chain as error_chain;
 pub(crate) use remote::Remote;

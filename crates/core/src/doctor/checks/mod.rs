@@ -1,0 +1,9 @@
+//! What is wrong with what a server has said, as functions of values.
+
+pub(super) mod entries;
+pub(super) mod introduction;
+pub(super) mod output;
+pub(super) mod schema;
+pub(super) mod stderr;
+pub(super) mod text;
+pub(super) mod words;

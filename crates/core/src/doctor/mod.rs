@@ -1,0 +1,135 @@
+//! Examines a server stage by stage, exactly as it is configured, and says what is wrong with it.
+//!
+//! What is said by a server is judged by functions of values (`checks`); what is tried with it is in
+//! `command` for processes, which are read byte by byte, and in `remote` for URLs. Nothing here is on
+//! the road of a message.
+
+mod budget;
+mod checks;
+mod codes;
+mod command;
+mod lists;
+mod peer;
+mod progress;
+mod remote;
+mod report;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+pub use codes::{CODES, Code, Severity};
+pub use progress::{Progress, Watching};
+pub use report::{Finding, Outcome, Report, Stage};
+
+use crate::{
+    config::{Upstream, UpstreamConfig},
+    upstream::Guard,
+};
+use budget::Budget;
+use progress::Stages;
+
+/// Time that a whole examination has, unless a connection may take longer.
+pub const WHOLE: Duration = Duration::from_secs(58);
+
+/// Examines one server; `name` is what it is called among several. Needs a Tokio runtime.
+///
+/// Takes a minute at most, or as long as `connection_timeout` if that is longer. The server is
+/// started twice. The guard ends it if this process is killed.
+pub fn examine(
+    name: Option<String>,
+    config: Upstream,
+    guard: Option<Guard>,
+    watching: Watching,
+) -> BoxFuture<'static, Report> {
+    Box::pin(async move {
+        let mut stages = Stages::new(name.clone(), watching);
+        let subject = match &config {
+            Upstream::Command(config) => {
+                let budget = Budget::new(WHOLE.max(config.connection_timeout));
+                command::examine(config, guard.as_ref(), budget, &mut stages).await;
+                shown(config)
+            }
+            Upstream::Remote(config) => {
+                let budget = Budget::new(WHOLE.max(config.connection_timeout));
+                remote::examine(config, budget, &mut stages).await;
+                place(&config.url)
+            }
+        };
+        Report { server: name, subject: report::line(&subject), stages: stages.done() }
+    })
+}
+
+/// The report of a server that cannot be examined: `reason` says why, as a sentence without
+/// secrets; without one, it is switched off.
+pub fn unexamined(name: String, reason: Option<&str>) -> Report {
+    let mut stage = Stage::new("file");
+    if let Some(reason) = reason {
+        stage.fail(codes::BAD_SERVER, reason);
+    } else {
+        stage.find(codes::SWITCHED_OFF, "", "it is not examined");
+        stage.outcome = Outcome::Skipped;
+    }
+    Report { subject: report::line(&name), server: Some(name), stages: vec![stage] }
+}
+
+/// The report of a file that cannot be used: `reason` says where and why.
+pub fn unusable(reason: &str) -> Report {
+    let mut stage = Stage::new("file");
+    stage.fail(codes::BAD_FILE, reason);
+    Report { server: None, subject: "the file".to_owned(), stages: vec![stage] }
+}
+
+/// The command as it is shown; values of arguments that are called secrets are left out.
+fn shown(config: &UpstreamConfig) -> String {
+    let command = &config.command;
+    let args = command.args.iter().map(|word| word.to_string_lossy());
+    let mut words: Vec<String> = Vec::new();
+    let mut is_secret = false;
+    for word in std::iter::once(command.program.to_string_lossy()).chain(args) {
+        let (name, value) = word.split_once('=').map_or((&*word, None), |(n, v)| (n, Some(v)));
+        let names_secret = name_of_secret(name);
+        words.push(match value {
+            _ if is_secret && !word.starts_with('-') => "***".to_owned(),
+            Some(_) if names_secret => format!("{name}=***"),
+            _ => word.clone().into_owned(),
+        });
+        is_secret = names_secret && value.is_none() && word.starts_with('-');
+    }
+    words.join(" ")
+}
+
+fn name_of_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["key", "token", "secret", "password", "auth"].iter().any(|word| name.contains(word))
+}
+
+/// A URL without what may be a secret: user, password and query.
+fn place(url: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(url) else { return "the URL".to_owned() };
+    // A URL that has no host has no user either.
+    if url.set_username("").is_err() || url.set_password(None).is_err() {
+        return "the URL".to_owned();
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CommandConfig;
+
+    #[test]
+    fn secrets_are_not_part_of_a_report() {
+        let words = ["--api-key", "sk-1", "--token=t-2", "-e", "MY_SECRET=s-3", "--port", "80"];
+        let mut command = CommandConfig::new("server");
+        command.args = words.iter().map(Into::into).collect();
+        assert_eq!(
+            shown(&UpstreamConfig::new(command)),
+            "server --api-key *** --token=*** -e MY_SECRET=*** --port 80"
+        );
+        assert_eq!(place("https://me:pw@host/mcp?key=1#x"), "https://host/mcp");
+    }
+}
