@@ -116,6 +116,13 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "doctor",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("doctor")),
+    count: "node",
+  },
+  {
     name: "conformance of the client",
     lane: "node",
     built: true,

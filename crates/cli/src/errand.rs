@@ -4,13 +4,14 @@ use mcp_proxy_core::{StdioServer, make_token, sign_out, sign_out_everywhere};
 use tokio::runtime::Builder;
 
 use crate::{
-    Ending, calling, console,
+    Ending, calling, console, examining,
     options::{Errand, Report, Task, schema},
 };
 
 /// Does it; so ends the process.
 pub(crate) fn run(errand: Errand) -> Ending {
     let done = match errand.task {
+        Task::Examine(examining) => return examining::run(examining),
         Task::Ask(asking) => return calling::run(*asking),
         Task::SignIn(config) => Builder::new_current_thread()
             .enable_all()

@@ -9,6 +9,7 @@ mod args;
 mod calling;
 mod console;
 mod errand;
+mod examining;
 mod fleet;
 mod guard;
 mod options;
@@ -41,6 +42,8 @@ pub enum Ending {
     Unreached = 4,
     /// The tool that was called failed.
     ToolFailed = 5,
+    /// The server that was examined has something wrong with it.
+    Unwell = 6,
 }
 
 impl From<Ending> for ExitCode {

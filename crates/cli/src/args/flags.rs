@@ -809,10 +809,15 @@ flags! {
         short: "Read a resource of the server and exit",
         help: "Read this resource of the server, print it and exit",
     }
+    DOCTOR: Switch = Calling "doctor" {
+        kind: Switch { default: false },
+        short: "Examine the server and exit",
+        help: "Examine the server stage by stage, print what is wrong with it and what to do, and exit",
+    }
     JSON: Switch = Calling "json" {
         kind: Switch { default: false },
         short: "Print the answer as JSON",
-        help: "Print the answer to --call, --list and --read as one JSON document",
+        help: "Print the answer to --call, --list and --read, or the report of --doctor, as one JSON document",
     }
 
     DEBUG: Switch = Diagnostics "debug" {

@@ -14,7 +14,10 @@ use std::{
     io::{self, IsTerminal as _, Read as _},
 };
 
-use mcp_proxy_core::{Conversation, Listening, Unanswered, config::Upstream};
+use mcp_proxy_core::{
+    Conversation, Listening, Unanswered,
+    config::{FleetConfig, ServerConfig, Upstream, prefix},
+};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Builder;
 
@@ -30,13 +33,21 @@ use content::{Page, Place, pretty};
 /// Most names that an error lists.
 const MAX_NAMES: usize = 20;
 
-/// A question, and whom it is for.
+/// A question, and who it is for.
 #[derive(Debug)]
 pub(crate) struct Asking {
-    pub(crate) upstream: Upstream,
+    pub(crate) answering: Answering,
     pub(crate) question: Question,
     /// The answer is for a program.
     pub(crate) json: bool,
+}
+
+/// Who is asked.
+#[derive(Debug)]
+pub(crate) enum Answering {
+    Server(Upstream),
+    /// Many servers as one; their tools have the servers' names in front.
+    Fleet(Box<FleetConfig>),
 }
 
 /// What is asked.
@@ -90,11 +101,11 @@ pub(crate) fn run(asking: Asking) -> Ending {
 }
 
 async fn ask(asking: Asking) -> Result<Answer, Problem> {
-    let Asking { upstream, question, json } = asking;
-    let question = with_input(question)?;
+    let Asking { answering, question, json } = asking;
+    let mut question = with_input(question)?;
     let is_call = matches!(question, Question::Call { .. });
     let progress = is_call && !json && io::stderr().is_terminal();
-    let mut server = Conversation::open(upstream, guard::start(), listening(progress)).await?;
+    let mut server = open(answering, &mut question, listening(progress)).await?;
     let answered = match question {
         Question::List => list(&mut server, json).await,
         Question::Call { name, given } => call(&mut server, &name, given, json, progress).await,
@@ -105,6 +116,38 @@ async fn ask(asking: Asking) -> Result<Answer, Problem> {
     }
     server.close().await;
     answered
+}
+
+/// Reaches who is asked. Of many servers, those that cannot be reached are left out.
+async fn open(
+    answering: Answering,
+    question: &mut Question,
+    listening: Listening,
+) -> Result<Conversation, Unanswered> {
+    let mut fleet = match answering {
+        Answering::Server(upstream) => {
+            return Conversation::open(upstream, guard::start(), listening).await;
+        }
+        Answering::Fleet(fleet) => fleet,
+    };
+    if let Question::Call { name, .. } = question {
+        only_needed(&mut fleet, name);
+    }
+    Conversation::open_fleet(*fleet, guard::start(), listening).await
+}
+
+/// A call needs the server that its name begins with, and no other one. Alone, the server's tools
+/// have their own names.
+fn only_needed(fleet: &mut FleetConfig, tool: &mut String) {
+    let own_name = |server: &ServerConfig| {
+        let own = tool.strip_prefix(&format!("{}__", prefix(&server.name)))?;
+        server.enabled.then(|| (server.name.clone(), own.to_owned()))
+    };
+    let Some((name, own)) = fleet.servers.iter().find_map(own_name) else { return };
+    for server in &mut fleet.servers {
+        server.enabled &= server.name == name;
+    }
+    *tool = own;
 }
 
 /// Reads the arguments that are on standard input.

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},
-    calling::{Asking, Question, read_argument},
+    calling::{Answering, Asking, Question, read_argument},
+    examining::{Examining, Patient},
     telemetry::Logging,
 };
 
@@ -47,6 +48,8 @@ pub(crate) enum Task {
     Schema,
     /// Print what a file says.
     Check(Report),
+    /// Examine servers.
+    Examine(Examining),
 }
 
 impl Errand {
@@ -58,10 +61,16 @@ impl Errand {
             let task = Task::NewToken { file, name, scopes: auth::scopes(values)? };
             return Ok(Some(Self { task, logging: logging(values)? }));
         }
+        if values.of(&flags::DOCTOR)? {
+            return Self::examination(typed).map(Some);
+        }
         if let Some(question) = question(values)? {
             values.check_choices()?;
-            let upstream = upstream::server(values, typed.command.clone())?;
-            let asking = Asking { upstream, question, json: values.of(&flags::JSON)? };
+            let answering = match fleet::configured(typed)? {
+                Some(fleet) => Answering::Fleet(Box::new(fleet)),
+                None => Answering::Server(upstream::server(values, typed.command.clone())?),
+            };
+            let asking = Asking { answering, question, json: values.of(&flags::JSON)? };
             return Ok(Some(Self { task: Task::Ask(Box::new(asking)), logging: logging(values)? }));
         }
         if values.of(&flags::CONFIG_SCHEMA)? {
@@ -92,6 +101,32 @@ impl Errand {
             Task::ForgetAll(remote::token_directory(values)?)
         };
         Ok(Some(Self { task, logging: logging(values)? }))
+    }
+
+    /// Everything that is configured, examined.
+    fn examination(typed: &Typed) -> Result<Self, UsageError> {
+        let values = &typed.values;
+        let others =
+            [("--list", values.of(&flags::LIST)?), ("--signIn", values.of(&flags::SIGN_IN)?)];
+        let others = others.into_iter().chain([
+            ("--signOut", values.of(&flags::SIGN_OUT)?),
+            ("--call", values.has(&flags::CALL)),
+            ("--read", values.has(&flags::READ)),
+        ]);
+        if let Some((flag, _)) = others.into_iter().find(|(_, given)| *given) {
+            return Err(UsageError::OneErrand { flags: ["--doctor", flag] });
+        }
+        values.check_choices()?;
+        let patients = match fleet::configured(typed) {
+            Ok(Some(fleet)) => fleet.servers.into_iter().map(Patient::of).collect(),
+            Ok(None) => {
+                vec![Patient::Server(None, upstream::server(values, typed.command.clone())?)]
+            }
+            Err(UsageError::Config(reason)) => vec![Patient::File(reason)],
+            Err(error) => return Err(error),
+        };
+        let examining = Examining { patients, json: values.of(&flags::JSON)? };
+        Ok(Self { task: Task::Examine(examining), logging: logging(values)? })
     }
 
     /// What is logged meanwhile.

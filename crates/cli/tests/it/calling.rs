@@ -179,3 +179,27 @@ fn a_remote_server_is_asked_in_the_same_way() {
     drop(proxy);
     ends(&command(&call).output().unwrap(), UNREACHED);
 }
+
+#[test]
+fn a_file_of_servers_is_asked_as_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mcp.json");
+    let fixture = fixture().display().to_string();
+    let servers = serde_json::json!({ "mcpServers": {
+        "one": { "command": fixture, "args": ["echo"] },
+        "two": { "command": fixture, "args": ["exit", "3"] },
+        "three": { "command": fixture, "args": ["echo"] },
+    } });
+    std::fs::write(&file, servers.to_string()).unwrap();
+    let file = file.display().to_string();
+    let output =
+        command(&["--config", &file, "--call", "three__echo", "text=hi"]).output().unwrap();
+    ends(&output, SUCCESS);
+    assert_eq!((text(&output.stdout), text(&output.stderr)), ("hi\n", ""));
+    let output = command(&["--config", &file, "--list"]).output().unwrap();
+    ends(&output, SUCCESS);
+    for name in ["one__echo", "three__echo"] {
+        assert!(text(&output.stdout).contains(name), "{}", text(&output.stdout));
+    }
+    assert!(text(&output.stderr).contains("two: "), "{}", text(&output.stderr));
+}

@@ -94,6 +94,14 @@ impl FleetOptions {
     }
 }
 
+/// The servers that were typed, if they are many; nobody is asked for anything.
+pub(super) fn configured(typed: &Typed) -> Result<Option<FleetConfig>, UsageError> {
+    let Some(mut origin) = Origin::of(typed)? else { return Ok(None) };
+    let manifest = origin.manifest()?;
+    origin.ask(manifest.as_ref(), false)?;
+    Ok(Some(origin.meaning(manifest.as_ref())?.fleet))
+}
+
 impl Origin {
     fn of(typed: &Typed) -> Result<Option<Self>, UsageError> {
         let values = &typed.values;
