@@ -188,6 +188,14 @@ export const suites = [
     command: ["node", "__test__/compat/run.mjs"],
     count: "node",
   },
+  {
+    // Web pages in Debian's Chromium; without one it says that it is skipped.
+    name: "browser",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("browser")),
+    count: "node",
+  },
   { name: "FastMCP", lane: "node", built: true, command: nodeTest(...specs("fastmcp")), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
