@@ -234,6 +234,8 @@ export interface UpstreamOptions {
   restart?: "always" | "never" | "on-failure";
   /** Milliseconds a call waits for a server that is being restarted. Default: 10000. */
   restartWait?: number;
+  /** Milliseconds between further attempts to start the server after those; 0 makes no more. Default: 60000. */
+  retryInterval?: number;
   /** Run the command line, joined with spaces, by the system's shell. Default: false. */
   shell?: boolean;
   /** Default: `"legacy"`. */

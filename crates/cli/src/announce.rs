@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use mcp_proxy_core::config::ProxyConfig;
+use mcp_proxy_core::{config::ProxyConfig, telemetry::on_one_line};
 
 use crate::paint::Paint;
 
@@ -44,7 +44,7 @@ impl Announcement {
         let metrics = metrics.map(|address| format!("http://{}/metrics", for_people(address)));
         [
             Some(format!("{} {heading}\n", paint.green("listening on"))),
-            server.map(|server| row("serving", server)),
+            server.map(|server| row("serving", &on_one_line(server))),
             endpoint("Streamable HTTP", &self.stream_endpoint),
             endpoint("HTTP+SSE", &self.sse_endpoint),
             metrics.map(|metrics| row("metrics", &metrics)),

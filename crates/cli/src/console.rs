@@ -29,6 +29,13 @@ pub(crate) fn say(line: &str) {
     tracing::info!(target: "mcp_proxy::console", "{line}");
 }
 
+/// Lines on stdout of a proxy that runs, whose colours are ours and whose words are [`visible`].
+///
+/// [`visible`]: mcp_proxy_core::telemetry::visible
+pub(crate) fn show(lines: &str) {
+    tracing::info!(target: "mcp_proxy::console", painted = true, "{lines}");
+}
+
 /// A line on stderr of a proxy that runs.
 pub(crate) fn warn(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", "{line}");

@@ -180,6 +180,6 @@ async fn start(
         inspector: url.as_deref(),
         server: server.as_deref(),
     });
-    console::say(announced.trim_end_matches('\n'));
+    console::show(announced.trim_end_matches('\n'));
     Ok((proxy, inspector))
 }

@@ -3,7 +3,7 @@
 //! Scripts wait for some lines that the original prints, so those keep their text; a skin prints
 //! events of these two targets verbatim to stdout and stderr.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,6 +18,10 @@ pub const SERVER: &str = "mcp_proxy::server";
 /// Target of the message traffic, for debugging. An event has the fields `direction` (`->` is to
 /// the server), `session` (the beginning of its id, or `-`), `summary` and `message`.
 pub const TRAFFIC: &str = "mcp_proxy::traffic";
+
+/// Target of refusals that concern whoever watches over access. An event has the fields `peer`,
+/// `status`, `reason` and `request`, and never a secret.
+pub const AUDIT: &str = "mcp_proxy::audit";
 
 /// Target of the spans of calls, from a request to its answer. A span has the fields `method`,
 /// `target` (the tool, prompt or resource), `session`, `traceparent` (the caller's) and, at its end,
@@ -54,6 +58,40 @@ macro_rules! traffic {
             String::from_utf8_lossy($bytes)
         )
     };
+}
+
+/// A text for people, without what their terminals would obey: control characters, and those that
+/// change the direction of writing, become escapes of JSON. Line breaks and tabs stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |letter| is_obeyed(letter) && !matches!(letter, '\n' | '\t'))
+}
+
+/// The same on one line.
+pub fn on_one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_obeyed)
+}
+
+fn is_obeyed(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match letter {
+            '\n' if is_escaped(letter) => shown.push_str("\\n"),
+            _ if is_escaped(letter) => {
+                let written = write!(shown, "\\u{:04x}", u32::from(letter));
+                debug_assert!(written.is_ok(), "a string takes everything");
+            }
+            _ => shown.push(letter),
+        }
+    }
+    shown.into()
 }
 
 pub(crate) use {console, console_error, console_warn, traffic};
@@ -108,6 +146,15 @@ struct Target<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_shown_that_a_terminal_would_obey() {
+        let text = "a\u{1b}[2Jb\rc\u{9b}31m\u{202e}d\te\nf\u{7f}";
+        let shown = r"a\u001b[2Jb\u000dc\u009b31m\u202ed";
+        assert_eq!(visible(text), format!("{shown}\te\nf\\u007f"));
+        assert_eq!(on_one_line(text), format!(r"{shown}\u0009e\nf\u007f"));
+        assert!(matches!(visible("plain\n\u{e9}\u{1f600}"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn messages_are_told_apart_at_a_glance() {

@@ -1,6 +1,11 @@
 //! TLS for the front, from PEM files, and for requests of the proxy's own.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
 
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -9,8 +14,68 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{config::TlsConfig, error::Error};
 
+/// Shortest time between two looks at the files.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The front's TLS, from files that may change: whoever connects afterwards meets the new
+/// certificate. Files that cannot be used change nothing, and are told about.
+pub(crate) struct Tls {
+    config: TlsConfig,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    acceptor: TlsAcceptor,
+    stamps: Vec<Option<SystemTime>>,
+    looked: Instant,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// Loads the files.
+    pub(crate) fn new(config: TlsConfig) -> Result<Self, Error> {
+        let (stamps, looked) = (stamps(&config), Instant::now());
+        let current = Mutex::new(Current { acceptor: acceptor(&config)?, stamps, looked });
+        Ok(Self { config, current })
+    }
+
+    /// What takes the next connection.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.looked.elapsed() >= INTERVAL {
+            current.looked = Instant::now();
+            let stamps = stamps(&self.config);
+            if stamps != current.stamps {
+                current.stamps = stamps;
+                match acceptor(&self.config) {
+                    Ok(acceptor) => {
+                        current.acceptor = acceptor;
+                        tracing::info!("the certificate was read again");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the former certificate is served, as the new one cannot be");
+                    }
+                }
+            }
+        }
+        current.acceptor.clone()
+    }
+}
+
+/// When the files were written.
+fn stamps(config: &TlsConfig) -> Vec<Option<SystemTime>> {
+    let files = [&config.cert, &config.key, &config.ca];
+    let written = |path: &PathBuf| std::fs::metadata(path).ok()?.modified().ok();
+    files.map(|file| file.as_ref().and_then(written)).to_vec()
+}
+
 /// Loads certificate and key.
-pub(crate) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
+fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
     let (Some(cert), Some(key)) = (&config.cert, &config.key) else {
         return Err(Error::Tls(
             "a certificate (--sslCert) and its key (--sslKey) are both needed".to_owned(),

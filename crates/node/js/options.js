@@ -16,7 +16,7 @@ const AUTHENTICATION = { apiKey: true, oauth: OAUTH };
 const UPSTREAM = {
   ...each("args", "childIdleTimeout", "command", "connectionTimeout", "cwd", "guard", "inheritEnv", "isolation"),
   ...each("listenEarly", "maxChildren", "maxLineSize", "maxRequestTime", "maxRestarts", "pingInterval", "pingTimeout"),
-  ...each("prewarm", "requestTimeout", "restart", "restartWait", "shell", "upstreamProtocol"),
+  ...each("prewarm", "requestTimeout", "restart", "restartWait", "retryInterval", "shell", "upstreamProtocol"),
   env: MAP,
 };
 

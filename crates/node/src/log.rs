@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use mcp_proxy_core::telemetry::{CONSOLE, CONSOLE_ERROR};
+use mcp_proxy_core::telemetry::{AUDIT, CONSOLE, CONSOLE_ERROR, on_one_line, visible};
 use napi::{
     Status,
     bindgen_prelude::{FnArgs, Function},
@@ -53,7 +53,10 @@ impl Subscriber for Console {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
+        // Whoever embeds the proxy sees refusals in its own callbacks.
+        metadata.is_event()
+            && metadata.target() != AUDIT
+            && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -61,9 +64,9 @@ impl Subscriber for Console {
         let mut line = Line::default();
         event.record(&mut line);
         let text = if is_verbatim(target) {
-            line.message
+            visible(&line.message).into_owned()
         } else {
-            format!("[mcp-proxy] {}{}", line.message, line.fields)
+            format!("[mcp-proxy] {}{}", on_one_line(&line.message), on_one_line(&line.fields))
         };
         if let Some(print) = &*PRINT.lock().unwrap_or_else(PoisonError::into_inner) {
             // Nobody reads it any more while Node is exiting.

@@ -14,9 +14,9 @@ use mcp_proxy_core::config::{
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_LINE_SIZE, DEFAULT_MAX_RESTARTS,
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
     DEFAULT_PORT, DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE, DEFAULT_REQUEST_TIMEOUT,
-    DEFAULT_RESTART_WAIT, DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT,
-    DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant, RemoteTransport,
-    RestartWhen, TokenStore, UpstreamProtocol,
+    DEFAULT_RESTART_WAIT, DEFAULT_RETRY_INTERVAL, DEFAULT_SESSION_IDLE_TIMEOUT,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant,
+    RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -237,6 +237,12 @@ flags! {
         short: "Failed restarts before giving up",
         help: "Failed restarts in a row after which the proxy stops restarting the server; 0 never \
                stops",
+    }
+    RETRY_INTERVAL: Number = Upstream "retryInterval" {
+        kind: Number::millis(DEFAULT_RETRY_INTERVAL),
+        short: "Time between attempts after --maxRestarts",
+        help: "Time between further attempts to start the server after --maxRestarts; 0 makes no \
+               more, and so does --exitOnChildDeath",
     }
     EXIT_ON_CHILD_DEATH: Switch = Upstream "exitOnChildDeath" {
         kind: Switch { default: false },
@@ -696,6 +702,22 @@ flags! {
         short: "Most HTTP connections at a time",
         help: "Most HTTP connections at a time; further ones get 503. 0 turns the limit off",
     }
+    MAX_CONNECTIONS_PER_IP: Number = Limits "maxConnectionsPerIp" {
+        kind: Number::count(0),
+        short: "Most connections of one address",
+        help: "Most HTTP connections of one address at a time; 0 sets no limit",
+    }
+    MAX_CONNECTION_REQUESTS: Number = Limits "maxConnectionRequests" {
+        kind: Number::count(0),
+        short: "Most requests on one connection",
+        help: "Requests after which an HTTP connection is closed; 0 sets no limit",
+    }
+    RATE_LIMIT: Number = Limits "rateLimit" {
+        kind: Number::count(0).at_most(1_000_000),
+        short: "Most requests of one address per second",
+        help: "Most HTTP requests of one address per second, in bursts of up to ten seconds' worth; \
+               further requests get 429. 0 sets no limit",
+    }
     MAX_BUFFERED: Number = Limits "maxBuffered" {
         kind: Number::bytes(DEFAULT_MAX_BUFFERED),
         short: "Largest backlog of all clients, in bytes",
@@ -737,6 +759,12 @@ flags! {
         kind: Number::millis(DEFAULT_BODY_TIMEOUT).at_least(1),
         short: "Time limit for a request body",
         help: "Time that the body of an HTTP request may take to arrive; then the answer is 408",
+    }
+    MAX_CONNECTION_AGE: Number = Timeouts "maxConnectionAge" {
+        kind: Number::millis(Duration::ZERO),
+        short: "Time after which a connection is closed",
+        help: "Time after which an HTTP connection is closed, once its request is answered; 0 sets \
+               no limit",
     }
     WRITE_TIMEOUT: Number = Timeouts "writeTimeout" {
         kind: Number::millis(DEFAULT_WRITE_TIMEOUT),

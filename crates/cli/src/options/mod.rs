@@ -142,6 +142,12 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         max_in_flight: limit(values.of(&flags::MAX_IN_FLIGHT)?).map(size),
         header_timeout: Duration::from_millis(values.of(&flags::HEADER_TIMEOUT)?),
         body_timeout: Duration::from_millis(values.of(&flags::BODY_TIMEOUT)?),
+        max_connections_per_ip: limit(values.of(&flags::MAX_CONNECTIONS_PER_IP)?).map(size),
+        rate_limit: limit(values.of(&flags::RATE_LIMIT)?)
+            .map(|rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+        max_connection_age: limit(values.of(&flags::MAX_CONNECTION_AGE)?)
+            .map(Duration::from_millis),
+        max_connection_requests: limit(values.of(&flags::MAX_CONNECTION_REQUESTS)?),
         write_timeout: limit(values.of(&flags::WRITE_TIMEOUT)?).map(Duration::from_millis),
         max_buffered: limit(values.of(&flags::MAX_BUFFERED)?).map(size),
         trace_context: values.of(&flags::TRACE_CONTEXT)?,

@@ -101,9 +101,12 @@ fn restart(values: &Values) -> Result<RestartConfig, UsageError> {
     let given = values.of(&flags::RESTART)?;
     let left_to_others = values.of(&flags::EXIT_ON_CHILD_DEATH)? && !values.has(&flags::RESTART);
     let max_restarts = limit(values.of(&flags::MAX_RESTARTS)?);
+    let ends = values.of(&flags::EXIT_ON_CHILD_DEATH)?;
+    let retry = limit(values.of(&flags::RETRY_INTERVAL)?).filter(|_| !ends);
     Ok(RestartConfig {
         when: if left_to_others { RestartWhen::Never } else { given },
         max_restarts: max_restarts.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         wait: Duration::from_millis(values.of(&flags::RESTART_WAIT)?),
+        retry: retry.map(Duration::from_millis),
     })
 }

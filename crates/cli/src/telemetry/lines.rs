@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use mcp_proxy_core::telemetry::{on_one_line, visible};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -50,7 +51,9 @@ where
             Self::Traffic(paint) => traffic(&mut writer, event, paint)?,
             Self::Entry(paint) => {
                 beginning(&mut writer, *event.metadata().level(), paint)?;
-                context.format_fields(writer.by_ref(), event)?;
+                let mut fields = String::new();
+                context.format_fields(Writer::new(&mut fields), event)?;
+                writer.write_str(&on_one_line(&fields))?;
             }
         }
         writeln!(writer)
@@ -58,28 +61,56 @@ where
 }
 
 fn verbatim(writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
-    let mut message = Message { writer, result: Ok(()) };
+    let mut message = Message::default();
     event.record(&mut message);
-    message.result
+    let Message { text, is_painted } = message;
+    writer.write_str(&if is_painted { text.into() } else { visible(&text) })
 }
 
-/// Writes the field called `message`.
-struct Message<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    result: fmt::Result,
+/// The field called `message`, and whether it was painted here.
+#[derive(Default)]
+struct Message {
+    text: String,
+    is_painted: bool,
 }
 
-impl Visit for Message<'_, '_> {
+impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" && self.result.is_ok() {
-            self.result = write!(self.writer, "{value:?}");
+        if field.name() == "message" {
+            self.text = format!("{value:?}");
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" && self.result.is_ok() {
-            self.result = self.writer.write_str(value);
+        if field.name() == "message" {
+            value.clone_into(&mut self.text);
         }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.is_painted |= value && field.name() == "painted";
+    }
+}
+
+/// Another shape of lines, each of which is one, and holds nothing that a terminal would obey.
+pub(super) struct Clean<F>(pub(super) F);
+
+impl<S, N, F> FormatEvent<S, N> for Clean<F>
+where
+    F: FormatEvent<S, N>,
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        writer.write_str(&on_one_line(line.trim_end_matches('\n')))?;
+        writeln!(writer)
     }
 }
 
@@ -87,6 +118,7 @@ fn traffic(writer: &mut Writer<'_>, event: &Event<'_>, paint: Paint) -> fmt::Res
     let mut passing = Passing::default();
     event.record(&mut passing);
     let Passing { direction, session, summary, message } = passing;
+    let (summary, message) = (on_one_line(&summary), on_one_line(&message));
     write!(writer, "{} {} ", paint.dim(time_of_day()), paint.dim(format!("{session:8}")))?;
     match (direction.as_str(), summary.starts_with("error")) {
         ("->", _) => write!(writer, "{} {}", paint.cyan("→"), paint.bold(summary))?,

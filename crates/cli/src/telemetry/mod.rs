@@ -9,6 +9,7 @@ mod background;
 mod lines;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod sparing;
 
 use std::{env, io};
 
@@ -25,7 +26,8 @@ use tracing_subscriber::{
 
 use crate::paint::Paint;
 use background::Background;
-use lines::Line;
+use lines::{Clean, Line};
+use sparing::Sparing;
 
 /// What our own targets begin with.
 const OURS: &str = "mcp_proxy";
@@ -176,8 +178,11 @@ where
 {
     let paint = log.paint;
     let console = filter_fn(|metadata| metadata.target() == CONSOLE_ERROR);
-    let console =
-        layer().event_format(Line::Verbatim).with_writer(stderr.clone()).with_filter(console);
+    let console = layer()
+        .event_format(Line::Verbatim)
+        .with_writer(stderr.clone())
+        .with_filter(sparing(&stderr, log.logging.format))
+        .with_filter(console);
     let debug = log.logging.debug;
     let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
     let traffic =
@@ -192,19 +197,39 @@ where
     let entries = if paint.is_on() {
         layer()
             .event_format(Line::Entry(paint))
-            .with_writer(stderr)
+            .with_writer(stderr.clone())
+            .with_filter(sparing(&stderr, log.logging.format))
             .with_filter(log.filter())
             .with_filter(rest)
             .boxed()
     } else {
         layer()
             .with_ansi(false)
-            .with_writer(stderr)
+            .map_event_format(Clean)
+            .with_writer(stderr.clone())
+            .with_filter(sparing(&stderr, log.logging.format))
             .with_filter(log.filter())
             .with_filter(rest)
             .boxed()
     };
     [console.boxed(), traffic.boxed(), server.boxed(), entries]
+}
+
+/// What says to the same output how many warnings were left out.
+fn sparing<E>(stderr: &E, format: Format) -> Sparing
+where
+    E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+{
+    let stderr = stderr.clone();
+    Sparing::new(move |left_out| {
+        let text = format!("{left_out} warnings like the next one were left out");
+        let line = match format {
+            Format::Text => format!("[mcp-proxy] {text}\n"),
+            Format::Json => format!(r#"{{"level":"WARN","message":"{text}"}}{}"#, "\n"),
+        };
+        // A reader that has gone is no failure of ours.
+        drop(io::Write::write_all(&mut stderr.make_writer(), line.as_bytes()));
+    })
 }
 
 fn json<E>(log: &Log, stderr: E) -> [Part; 2]
@@ -217,12 +242,20 @@ where
         TRAFFIC => debug,
         _ => false,
     });
-    let always = layer().json().flatten_event(true).with_writer(stderr.clone()).with_filter(always);
+    let always = layer()
+        .json()
+        .flatten_event(true)
+        .map_event_format(Clean)
+        .with_writer(stderr.clone())
+        .with_filter(sparing(&stderr, log.logging.format))
+        .with_filter(always);
     let rest = filter_fn(|metadata| !is_special(metadata));
     let entries = layer()
         .json()
         .flatten_event(true)
-        .with_writer(stderr)
+        .map_event_format(Clean)
+        .with_writer(stderr.clone())
+        .with_filter(sparing(&stderr, log.logging.format))
         .with_filter(log.filter())
         .with_filter(rest);
     [always.boxed(), entries.boxed()]

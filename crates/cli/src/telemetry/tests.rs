@@ -167,3 +167,37 @@ fn every_line_of_stderr_is_an_object() {
     assert_eq!(lines[2]["session"], "0a1b2c3d");
     assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()));
 }
+
+#[test]
+fn what_peers_say_moves_no_cursor_and_makes_no_line() {
+    let evil = "a\u{1b}[2J\u{202e}b\r\nWARN forged";
+    for format in [Format::Text, Format::Json] {
+        let logging = Logging { debug: true, level: Level::Warn, format };
+        let (out, err) = written_as(logging, None, || {
+            tracing::info!(target: "mcp_proxy::console", "{evil}");
+            tracing::warn!(target: "mcp_proxy::console_error", "{evil}");
+            tracing::warn!(target: "mcp_proxy_core::session", name = evil, "{evil}");
+            tracing::debug!(target: "mcp_proxy::traffic", summary = evil, "{evil}");
+        });
+        for letter in ['\u{1b}', '\r', '\u{202e}'] {
+            assert!(!out.contains(letter) && !err.contains(letter), "{letter:?} in {out}{err}");
+        }
+        let forged = err.lines().filter(|line| line.starts_with("WARN forged")).count();
+        let console = usize::from(format == Format::Text);
+        assert_eq!(forged, console, "a line of the console may have several: {err}");
+    }
+}
+
+#[test]
+fn warnings_of_one_kind_are_counted_beyond_the_first_ones() {
+    let (_, err) = written(None, false, || {
+        for number in 0..1000 {
+            tracing::warn!(target: "mcp_proxy_core::session", "trouble {number}");
+            tracing::error!(target: "mcp_proxy_core::session", "disaster {number}");
+        }
+        tracing::warn!(target: "mcp_proxy_core::session", "another kind");
+    });
+    let count = |text: &str| err.lines().filter(|line| line.contains(text)).count();
+    assert!((100..500).contains(&count("trouble")), "{}", count("trouble"));
+    assert_eq!((count("disaster"), count("another kind")), (1000, 1));
+}

@@ -30,6 +30,8 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
 pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
 /// Restarts in a row, none of which led to a server that stays, before no more are tried.
 pub const DEFAULT_MAX_RESTARTS: u32 = 10;
+/// Time between further attempts to start a server after those.
+pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_mins(1);
 /// Time a server has to answer a ping, once pings are sent.
 pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most servers that run at a time when each client has one of its own.

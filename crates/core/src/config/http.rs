@@ -64,6 +64,15 @@ pub struct HttpConfig {
     pub header_timeout: Duration,
     /// Time a request body may take, 300 s by default.
     pub body_timeout: Duration,
+    /// Most connections of one address; `None`, the default, sets no limit.
+    pub max_connections_per_ip: Option<usize>,
+    /// Most requests of one address in a second, in bursts of those of ten seconds; `None`, the
+    /// default, sets no limit.
+    pub rate_limit: Option<u32>,
+    /// Time after which a connection takes no more requests; `None`, the default, sets no limit.
+    pub max_connection_age: Option<Duration>,
+    /// Requests after which a connection takes no more; `None`, the default, sets no limit.
+    pub max_connection_requests: Option<u64>,
     /// Time a client may take nothing of an answer that waits for it, 300 s by default; `None` lifts
     /// the limit.
     pub write_timeout: Option<Duration>,
@@ -111,6 +120,10 @@ impl Default for HttpConfig {
             max_in_flight: Some(DEFAULT_MAX_IN_FLIGHT),
             header_timeout: DEFAULT_HEADER_TIMEOUT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
+            max_connections_per_ip: None,
+            rate_limit: None,
+            max_connection_age: None,
+            max_connection_requests: None,
             write_timeout: Some(DEFAULT_WRITE_TIMEOUT),
             max_buffered: Some(DEFAULT_MAX_BUFFERED),
             trace_context: false,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     CommandConfig, DEFAULT_CONNECTION_TIMEOUT, DEFAULT_MAX_CHILDREN, DEFAULT_MAX_RESTARTS,
-    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT,
+    DEFAULT_REQUEST_TIMEOUT, DEFAULT_RESTART_WAIT, DEFAULT_RETRY_INTERVAL,
 };
 
 /// A server that is a child process, and how it is spoken to.
@@ -67,6 +67,8 @@ pub struct RestartConfig {
     pub max_restarts: Option<u32>,
     /// Time a call that arrives meanwhile waits, 10 s by default.
     pub wait: Duration,
+    /// Time between further attempts after those, 60 s by default; `None` makes no more.
+    pub retry: Option<Duration>,
 }
 
 impl Default for RestartConfig {
@@ -75,6 +77,7 @@ impl Default for RestartConfig {
             when: RestartWhen::default(),
             max_restarts: Some(DEFAULT_MAX_RESTARTS),
             wait: DEFAULT_RESTART_WAIT,
+            retry: Some(DEFAULT_RETRY_INTERVAL),
         }
     }
 }

@@ -83,6 +83,13 @@ fn needs_restart(
         ("sseEndpoint", old.sse_endpoint != new.sse_endpoint),
         ("maxConnections", old.max_connections != new.max_connections),
         ("headerTimeout", old.header_timeout != new.header_timeout),
+        (
+            "maxConnectionsPerIp, rateLimit, maxConnectionAge or maxConnectionRequests",
+            (old.max_connections_per_ip, old.rate_limit)
+                != (new.max_connections_per_ip, new.rate_limit)
+                || (old.max_connection_age, old.max_connection_requests)
+                    != (new.max_connection_age, new.max_connection_requests),
+        ),
         ("writeTimeout", old.write_timeout != new.write_timeout),
         ("maxBuffered", old.max_buffered != new.max_buffered),
         ("keepAliveTimeout", old.keep_alive_timeout != new.keep_alive_timeout),

@@ -1,7 +1,7 @@
 //! Calls by method, tool and outcome; the number of series is bounded whatever clients send.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -32,14 +32,17 @@ const METHODS: [&str; 20] = [
     "tasks/result",
     "tasks/update",
     TOOLS_CALL,
-    "tools/list",
+    TOOLS_LIST,
 ];
 
 const TOOLS_CALL: &str = "tools/call";
+const TOOLS_LIST: &str = "tools/list";
 /// Label of what has no series of its own.
 const OTHER: &str = "other";
 /// Tools with series of their own.
 const MAX_TOOLS: usize = 100;
+/// Names of tools that are remembered.
+const MAX_LISTED: usize = 10_000;
 /// Longest name of such a tool.
 const MAX_NAME_LENGTH: usize = 128;
 
@@ -72,6 +75,8 @@ pub(super) struct Calls {
     methods: [Arc<Series>; METHODS.len()],
     other_method: Arc<Series>,
     tools: RwLock<HashMap<Box<str>, Arc<Series>>>,
+    /// Names that servers have listed.
+    listed: RwLock<HashSet<Box<str>>>,
     other_tool: Arc<Series>,
 }
 
@@ -87,8 +92,9 @@ pub(super) struct Series {
 pub(crate) struct Call {
     metrics: Arc<Metrics>,
     series: Arc<Series>,
-    /// A tool without a series, which it gets if the server turns out to know it.
+    /// A tool without a series, which it gets if the server has listed it and knows it.
     unknown_tool: Option<Box<str>>,
+    lists_tools: bool,
     started: Instant,
     outcome: Outcome,
 }
@@ -111,9 +117,24 @@ impl Call {
             metrics: Arc::clone(metrics),
             series,
             unknown_tool,
+            lists_tools: method == TOOLS_LIST,
             started: Instant::now(),
             outcome: Outcome::Failed,
         }
+    }
+
+    /// Whether its answer names tools.
+    pub(crate) fn lists_tools(&self) -> bool {
+        self.lists_tools
+    }
+
+    /// Tools that were listed may have series of their own.
+    pub(crate) fn learn(&self, names: impl Iterator<Item = String>) {
+        let listed = &self.metrics.calls.listed;
+        let mut listed = listed.write().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_LISTED.saturating_sub(listed.len());
+        let short = names.filter(|name| name.len() <= MAX_NAME_LENGTH).take(room);
+        listed.extend(short.map(String::into_boxed_str));
     }
 
     /// The call has ended in this way.
@@ -126,7 +147,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         let calls = &self.metrics.calls;
         calls.in_flight.fetch_sub(1, Ordering::Relaxed);
-        // A name that the server refuses is not one of its tools.
+        // Some servers answer for names that they do not have.
         if self.outcome == Outcome::Ok
             && let Some(tool) = self.unknown_tool.take()
             && let Some(series) = calls.admit_tool(tool)
@@ -161,6 +182,11 @@ impl Calls {
     }
 
     fn admit_tool(&self, tool: Box<str>) -> Option<Arc<Series>> {
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        if !listed.contains(&tool) {
+            return None;
+        }
+        drop(listed);
         let mut tools = self.tools.write().unwrap_or_else(PoisonError::into_inner);
         let room = tools.len() < MAX_TOOLS || tools.contains_key(&tool);
         room.then(|| Arc::clone(tools.entry(tool).or_default()))
@@ -224,20 +250,28 @@ mod tests {
     }
 
     #[test]
-    fn tools_are_named_once_the_server_has_answered_for_them_and_up_to_a_limit() {
+    fn tools_are_named_once_the_server_has_listed_and_answered_for_them_and_up_to_a_limit() {
         let metrics = Arc::new(Metrics::default());
         for number in 0..10_000 {
             call(&metrics, "tools/call", &format!("refused {number}"), Outcome::Error);
         }
         assert_eq!(labels(&metrics), [("tools/call", "other".to_owned())]);
         for number in 0..10_000 {
+            call(&metrics, "tools/call", &format!("not listed {number}"), Outcome::Ok);
+        }
+        assert_eq!(labels(&metrics), [("tools/call", "other".to_owned())]);
+        let list = Call::begin(&metrics, "tools/list", || None);
+        assert!(list.lists_tools());
+        list.learn((0..20_000).map(|number| format!("served {number}")));
+        drop(list);
+        for number in 0..10_000 {
             call(&metrics, "tools/call", &format!("served {number}"), Outcome::Ok);
         }
         call(&metrics, "tools/call", &"x".repeat(MAX_NAME_LENGTH + 1), Outcome::Ok);
-        assert_eq!(labels(&metrics).len(), MAX_TOOLS + 1);
+        assert_eq!(labels(&metrics).len(), MAX_TOOLS + 2);
         let other = &metrics.calls.other_tool;
         let counts: Vec<_> = other.outcomes().map(|(_, count)| count).collect();
-        assert_eq!(counts, [10_000 - MAX_TOOLS as u64 + 1, 10_000, 0, 0]);
+        assert_eq!(counts, [20_000 - MAX_TOOLS as u64 + 1, 10_000, 0, 0]);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::{
     cluster::{Cluster, PeerPort},
     config::{ClusterConfig, HttpConfig, MetricsConfig, MetricsListenerConfig, Policy},
     downstream::http::{
-        Behind, Common, Entrance, Limits, Listener, Mount, Paths, Patience, Port, Routes, SidePort,
+        Behind, Common, Entrance, Lifetime, Limits, Listener, Mount, Paths, Patience, Port, Routes,
+        SidePort,
     },
     error::Error,
     host::Host,
@@ -23,7 +24,7 @@ use crate::{
     metrics::Metrics,
     relay::{Backend, Entitled, Readiness},
     runtime::seats::Seats,
-    tls,
+    tls::Tls,
     tunnel::{self, LocalServer, Tunnel},
 };
 
@@ -120,7 +121,7 @@ impl Ports {
         metrics: &MetricsConfig,
         served: Served,
     ) -> Result<Self, Error> {
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = config.tls.clone().map(Tls::new).transpose()?;
         let (host, port) = (config.host.clone(), config.port);
         let socket = Listener::bind(&host, port, "--port")?;
         let address = socket.local_addr().map_err(|source| Error::Listen {
@@ -140,6 +141,10 @@ impl Ports {
                 write: config.write_timeout,
             },
             connections: Arc::clone(&connections),
+            lifetime: Lifetime {
+                age: config.max_connection_age,
+                requests: config.max_connection_requests,
+            },
         };
         let behind = Behind {
             readiness: served.readiness,

@@ -57,7 +57,7 @@ impl Shared {
             state.listen_to(&server);
             self.watch(&mut state);
         }
-        if matches!(before, Link::Away { cause: Some(_), .. }) {
+        if matches!(before, Link::Away { cause: Some(_), .. } | Link::Down(_)) {
             state.restarts += 1;
             tracing::warn!("the MCP server serves again (restart {})", state.restarts);
             state.settle_again();

@@ -10,7 +10,10 @@ use super::{Denied, Outgoing, Sink, owed::Owed};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     identity::{Claims, Identity},
-    jsonrpc::{self, Code, Edit, ErrorBody, Kind, Message, Raw, spliced},
+    jsonrpc::{
+        self, Code, Edit, ErrorBody, Kind, Message, Raw, elements, find_member, spliced,
+        string_text,
+    },
     metrics::{Call, Outcome},
     runtime::seats::Seat,
     telemetry::traffic,
@@ -234,8 +237,21 @@ impl Reply {
     }
 
     fn answered(&mut self, response: &Message) {
+        self.learn(response);
         let failed = response.kind() == Kind::Error;
         self.end(if failed { Outcome::Error } else { Outcome::Ok });
+    }
+
+    /// Lets the metrics know which tools there are.
+    fn learn(&self, response: &Message) {
+        let Some(call) = self.call.as_ref().filter(|call| call.lists_tools()) else { return };
+        let bytes = response.bytes();
+        let tools = response.result().and_then(|result| find_member(bytes, result, "tools"));
+        let names = tools.into_iter().flat_map(|tools| elements(bytes, tools)).filter_map(|tool| {
+            let name = find_member(bytes, tool, "name")?;
+            string_text(response.text(name)).map(Cow::into_owned)
+        });
+        call.learn(names);
     }
 
     /// Passes the upstream's result on with these changes, and under the client's own id.
@@ -249,7 +265,7 @@ impl Reply {
         edits.push(id);
         edits.extend(patches[before..].iter().map(Patch::edit));
         write(&*sink, Outgoing::of(response, &edits, true));
-        self.end(Outcome::Ok);
+        self.answered(response);
     }
 
     /// Answers with this raw JSON result.

@@ -26,7 +26,15 @@ pub(super) struct Run {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Restart { attempt: u32, after: Duration },
+    Restart {
+        attempt: u32,
+        after: Duration,
+    },
+    /// Not for now.
+    Rest {
+        reason: String,
+        after: Duration,
+    },
     GiveUp(String),
 }
 
@@ -52,9 +60,17 @@ impl History {
             self.attempts = 0;
         }
         if let Some(limit) = config.max_restarts.filter(|limit| self.attempts >= *limit) {
-            return Verdict::GiveUp(format!(
-                "it is not started again after {limit} restarts in a row (--maxRestarts)"
-            ));
+            let restarts = format!("after {limit} restarts in a row (--maxRestarts)");
+            return match config.retry {
+                None => Verdict::GiveUp(format!("it is not started again {restarts}")),
+                Some(after) => Verdict::Rest {
+                    reason: format!(
+                        "{restarts} it is tried again only every {} ms (--retryInterval)",
+                        after.as_millis()
+                    ),
+                    after,
+                },
+            };
         }
         let after = pause(self.attempts, chance);
         self.attempts += 1;
@@ -111,7 +127,30 @@ mod tests {
             let verdict = history.judge(&config, run, 1.0);
             assert_eq!(verdict, Verdict::Restart { attempt: 1, after: FIRST_PAUSE });
         }
+        assert!(matches!(history.judge(&config, CRASH, 1.0), Verdict::Rest { .. }));
+        let config = RestartConfig { retry: None, ..config };
         assert!(matches!(history.judge(&config, CRASH, 1.0), Verdict::GiveUp(_)));
+    }
+
+    #[test]
+    fn whoever_rests_goes_on_once_it_has_served_for_a_while() {
+        let retry = Some(Duration::from_secs(7));
+        let config = RestartConfig { retry, ..config(RestartWhen::OnFailure, Some(1)) };
+        let mut history = History::default();
+        let mut judge = |served| match history.judge(&config, Run { served, succeeded: false }, 1.0)
+        {
+            Verdict::Rest { reason, after } => {
+                assert!(reason.contains("every 7000 ms"), "{reason}");
+                after.as_millis()
+            }
+            Verdict::Restart { after, .. } => after.as_millis(),
+            Verdict::GiveUp(reason) => panic!("{reason}"),
+        };
+        let none = Duration::ZERO;
+        assert_eq!(
+            [none, none, none, STABLE_AFTER, none].map(&mut judge),
+            [100, 7000, 7000, 100, 7000]
+        );
     }
 
     #[test]

@@ -48,7 +48,9 @@ impl Supervisor {
     }
 
     /// As [`Self::start`], with processes of the nursery.
-    pub(super) async fn raise(config: UpstreamConfig, nursery: Nursery) -> Result<Self, Error> {
+    /// One that has given up is replaced by another.
+    pub(super) async fn raise(mut config: UpstreamConfig, nursery: Nursery) -> Result<Self, Error> {
+        config.restart.retry = None;
         let shared = shared(&config);
         Self::supervise(config, shared, Box::new(move || nursery.take())).await
     }
@@ -182,6 +184,12 @@ impl Watch {
                 console_error!("[mcp-proxy] {reason}");
                 self.shared.closed(&cause);
                 false
+            }
+            Verdict::Rest { reason, after } => {
+                cause.message = format!("{}; {reason}", cause.message);
+                console_error!("[mcp-proxy] {reason}");
+                self.shared.closed(&cause);
+                stopped.unless(sleep(after)).await.is_ok()
             }
             Verdict::Restart { attempt, after } => {
                 let millis = after.as_millis();

@@ -81,6 +81,7 @@ fn restart(given: &Given) -> Result<RestartConfig, Wrong> {
         when: word(given, "restart", default.when)?,
         max_restarts: most.map_or(default.max_restarts, |most| Some(most).filter(|&most| most > 0)),
         wait: milliseconds(given, "restartWait")?.unwrap_or(default.wait),
+        retry: limit(given, "retryInterval", default.retry)?,
     })
 }
 

@@ -109,6 +109,45 @@ fn a_server_that_always_dies_is_given_up_and_says_so() {
     assert!(error(&answer).contains("after 1 restarts in a row (--maxRestarts)"), "{answer}");
 }
 
+#[test]
+fn a_server_that_was_given_up_is_tried_again_now_and_then() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mark = directory.path().join("broken");
+    let fixture = crate::support::fixture().display().to_string();
+    let script = format!("[ -e {} ] && exit 3; exec {fixture} echo", mark.display());
+    let flags = ["--maxRestarts", "1", "--retryInterval", "300", "--restartWait", "0"];
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&flags).start();
+    let session = proxy.session();
+    std::fs::write(&mark, "").expect("a file");
+    kill_and_notice(&proxy, pid(&session));
+    let ready = || proxy.send(&Request::get("/readyz"));
+    let told = wait_for("it was given up", || {
+        let answer = ready().text().to_owned();
+        answer.contains("every 300 ms (--retryInterval)").then_some(answer)
+    });
+    assert!(told.contains(r#""state":"stopped""#), "{told}");
+    let answer = session.call("1", "echo", "{}");
+    assert!(error(&answer).contains("--retryInterval"), "nobody waits for it: {answer}");
+    std::fs::remove_file(&mark).expect("a file");
+    wait_for("it is back", || (ready().status == 200).then_some(()));
+    session.assert_healthy();
+}
+
+#[test]
+fn where_the_proxy_ends_with_its_server_nothing_is_tried_again() {
+    let flags = ["--maxRestarts", "1", "--restart", "always", "--exitOnChildDeath"];
+    let proxy = Launch::new("exit-after 1").flags(&flags).start();
+    let call = call("1", "echo", "{}");
+    let session = proxy.session();
+    for _ in 0..2 {
+        drop(session.post(call.clone()));
+    }
+    drop(session);
+    let finished = proxy.finish();
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("--retryInterval"), "{}", finished.stderr);
+}
+
 /// A server whose second start never answers the handshake.
 fn gone_for_long(isolation: &str, restart_wait: &str) -> (Proxy, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a directory");

@@ -248,3 +248,77 @@ fn health_is_answered_however_many_connections_are_held_open() {
     }
     drop(held);
 }
+
+#[test]
+fn an_address_has_so_many_connections() {
+    let proxy = limited("echo", &["--maxConnectionsPerIp", "2"]);
+    let mut first = proxy.connect();
+    assert_eq!(first.exchange(&Request::get("/ping")).status, 200);
+    let mut second = proxy.connect();
+    assert_eq!(second.exchange(&Request::get("/ping")).status, 200);
+    let refused = proxy.send(&Request::get("/ping"));
+    assert_refused(&refused, 503, "Service Unavailable: too many connections");
+    assert!(reason(&proxy, "too_many_connections_of_address") >= Some(1.0));
+    drop(second);
+    wait_for("a connection is free", || {
+        (proxy.send(&Request::get("/ping")).status == 200).then_some(())
+    });
+    assert_eq!(first.exchange(&Request::get("/ping")).status, 200);
+}
+
+#[test]
+fn an_address_may_ask_at_a_rate() {
+    let proxy = limited("echo", &["--rateLimit", "1"]);
+    let mut connection = proxy.connect();
+    let ask = Request::get("/nowhere");
+    let asked = (0..30).map(|_| connection.exchange(&ask));
+    let refused: Vec<_> = asked.filter(|answer| answer.status != 404).collect();
+    assert!((10..=20).contains(&refused.len()), "{}", refused.len());
+    let text = "Too Many Requests: too many requests from this address; try again later";
+    for refused in &refused {
+        assert_refused(refused, 429, text);
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    assert_eq!(connection.exchange(&Request::get("/readyz")).status, 200, "health is not counted");
+    wait_for("it may ask again", || (connection.exchange(&ask).status == 404).then_some(()));
+    assert!(reason(&proxy, "rate_limited") >= Some(10.0));
+}
+
+#[test]
+fn a_connection_has_so_many_requests_and_so_much_time() {
+    let proxy = limited("echo", &["--maxConnectionRequests", "2"]);
+    let mut connection = proxy.connect();
+    assert_eq!(
+        connection.exchange(&Request::get("/ping")).header("connection"),
+        Some("keep-alive")
+    );
+    assert_eq!(connection.exchange(&Request::get("/ping")).header("connection"), Some("close"));
+    assert!(connection.rest().is_empty());
+    let proxy = limited("slow", &["--maxConnectionAge", "300"]);
+    let session = proxy.session();
+    let mut idle = proxy.connect();
+    assert_eq!(idle.exchange(&Request::get("/ping")).status, 200);
+    let mut held = session.stream(call("1", "hold", r#"{"text":"late"}"#));
+    assert!(idle.rest().is_empty(), "it ends by itself");
+    session.call("2", "wait", r#"{"ms":300}"#);
+    session.call("3", "release", "{}");
+    assert!(held.expect().contains("late"), "what is being answered goes on");
+}
+
+#[test]
+fn behind_a_trusted_proxy_the_client_counts() {
+    let flags = ["--rateLimit", "1", "--trustProxy", "loopback", "--maxConnectionsPerIp", "1"];
+    let proxy = limited("echo", &flags);
+    let mut connections = [proxy.connect(), proxy.connect()];
+    let mut ask = |number: usize, client: &str| {
+        let request = Request::get("/nowhere").header("X-Forwarded-For", client);
+        connections[number].exchange(&request).status
+    };
+    let refused = (0..30).filter(|_| ask(0, "10.0.0.1") == 429).count();
+    assert!((10..=20).contains(&refused), "{refused}");
+    assert_eq!(ask(1, "10.0.0.2"), 404, "another client");
+    assert_eq!(ask(1, "10.0.0.2, 10.0.0.1"), 429, "only what the proxy itself has seen counts");
+    drop(connections);
+    let line = proxy.stderr.line(|line| line.contains("rate_limited"));
+    assert!(line.expect("a line").contains("10.0.0.1"));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Finished, LATEST, Launch, Request, call, initialize};
+use crate::support::{self, Finished, LATEST, Launch, Request, call, initialize};
 
 const KEY: &str = "k3y-that-must-not-leak";
 const PAYLOAD: &str = "payload-that-stays-private";
@@ -65,4 +65,42 @@ fn with_json_every_line_of_stderr_is_an_object_the_servers_too() {
 fn as_text_the_servers_words_are_passed_on_as_they_are() {
     let Finished { stderr, .. } = run(Launch::new("stderr"));
     assert!(stderr.lines().any(|line| line == "fixture: hello from stderr"), "{stderr}");
+}
+
+#[test]
+fn refusals_are_logged_with_peer_and_reason_and_without_secrets() {
+    let proxy = Launch::new("echo").env("MCP_PROXY_API_KEY", KEY).start();
+    for _ in 0..100 {
+        let wrong = Request::mcp("{}").header("X-API-Key", &format!("{KEY}-wrong"));
+        assert_eq!(proxy.send(&wrong).status, 401);
+    }
+    let rebound = Request::get("/sse?token=hidden").header("Host", "evil.example");
+    assert_eq!(proxy.send(&rebound.header("Origin", "null")).status, 403);
+    let stderr = proxy.terminate().stderr;
+    let lines = |text: &str| stderr.lines().filter(|line| line.contains(text)).count();
+    assert!((1..50).contains(&lines("unauthorized")), "{stderr}");
+    let line = stderr.lines().find(|line| line.contains("unauthorized")).expect("a line");
+    for told in ["refused a request", "127.0.0.1", "401", "POST /mcp"] {
+        assert!(line.contains(told), "{told}: {line}");
+    }
+    assert_eq!(lines("foreign_host"), 1, "{stderr}");
+    assert!(!stderr.contains(KEY) && !stderr.contains("hidden"), "{stderr}");
+}
+
+#[test]
+fn nothing_that_a_peer_says_is_obeyed_by_a_terminal() {
+    let fixture = support::fixture().display().to_string();
+    let script = format!(r"printf '\033[2J\033]0;noise\007\n'; exec {fixture} echo");
+    let proxy = Launch::of(&["sh", "-c", &script]).flags(&["--debug"]).start();
+    let session = proxy.session();
+    session.call("1", r"a\u001b[2Jb\u202e\nforged line", "{}");
+    let method = r#"{"jsonrpc":"2.0","id":2,"method":"m\u009b2J\r\nforged line"}"#;
+    session.post(method);
+    drop(session);
+    let Finished { stdout, stderr, .. } = proxy.terminate();
+    let all = stdout + &stderr;
+    let obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    assert!(!all.contains(obeyed) && !all.contains('\u{202e}'), "{all:?}");
+    assert!(all.contains("noise") && all.contains(r"a\u001b[2Jb"), "{all}");
+    assert!(!all.lines().any(|line| line.starts_with("forged")), "{all}");
 }

@@ -13,6 +13,7 @@ fn counted(mode: &str) -> Proxy {
 fn known_traffic_gives_exactly_these_series() {
     let proxy = counted("echo");
     let session = proxy.session();
+    session.post(r#"{"jsonrpc":"2.0","id":0,"method":"tools/list"}"#);
     session.call("1", "echo", r#"{"text":"a"}"#);
     session.call("2", "echo", r#"{"text":"b"}"#);
     session.call("3", "no-such-tool", "{}");
@@ -28,6 +29,7 @@ fn known_traffic_gives_exactly_these_series() {
         scrape.family("mcp_proxy_calls_total"),
         [
             r#"mcp_proxy_calls_total{method="initialize",outcome="ok"} 2"#,
+            r#"mcp_proxy_calls_total{method="tools/list",outcome="ok"} 1"#,
             r#"mcp_proxy_calls_total{method="other",outcome="ok"} 2"#,
             r#"mcp_proxy_calls_total{method="tools/call",tool="echo",outcome="ok"} 3"#,
             r#"mcp_proxy_calls_total{method="tools/call",tool="other",outcome="error"} 1"#,
@@ -37,6 +39,7 @@ fn known_traffic_gives_exactly_these_series() {
         scrape.family("mcp_proxy_call_duration_seconds_count"),
         [
             r#"mcp_proxy_call_duration_seconds_count{method="initialize"} 2"#,
+            r#"mcp_proxy_call_duration_seconds_count{method="tools/list"} 1"#,
             r#"mcp_proxy_call_duration_seconds_count{method="other"} 2"#,
             r#"mcp_proxy_call_duration_seconds_count{method="tools/call",tool="echo"} 3"#,
             r#"mcp_proxy_call_duration_seconds_count{method="tools/call",tool="other"} 1"#,
@@ -45,7 +48,7 @@ fn known_traffic_gives_exactly_these_series() {
     assert_eq!(
         scrape.family("mcp_proxy_http_responses_total"),
         [
-            r#"mcp_proxy_http_responses_total{status="200"} 7"#,
+            r#"mcp_proxy_http_responses_total{status="200"} 8"#,
             r#"mcp_proxy_http_responses_total{status="202"} 4"#,
             r#"mcp_proxy_http_responses_total{status="400"} 1"#,
             r#"mcp_proxy_http_responses_total{status="404"} 1"#,
@@ -73,8 +76,8 @@ fn gauges_are_those_of_known_traffic(scrape: &Scrape) {
         ("mcp_proxy_ready", 1.0),
         ("mcp_proxy_servers", 1.0),
         ("mcp_proxy_server_restarts_total", 0.0),
-        // A priming event and an answer for each of the six POSTs with a request.
-        ("mcp_proxy_event_store_events", 12.0),
+        // A priming event and an answer for each of the seven POSTs with a request.
+        ("mcp_proxy_event_store_events", 14.0),
     ] {
         assert_eq!(scrape.value(series), Some(value), "{series}");
     }

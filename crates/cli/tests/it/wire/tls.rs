@@ -10,7 +10,7 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Connection, LATEST, Launch, Proxy, Request, initialize};
+use crate::support::{Connection, LATEST, Launch, Proxy, Request, initialize, wait_for};
 
 /// A certificate for `localhost` and its key, as files.
 struct Identity {
@@ -117,4 +117,28 @@ fn files_that_make_no_server_are_named() {
     let alone = Launch::new("echo").flag("--sslCert", identity.file("cert.pem")).run();
     assert_eq!(alone.status.code(), Some(1), "{alone:?}");
     assert!(alone.stderr.contains("--sslKey"), "{alone:?}");
+}
+
+#[test]
+fn a_certificate_that_changes_is_served_without_a_restart() {
+    let (identity, next) = (Identity::new(), Identity::new());
+    let proxy = identity.launch("cert.pem", "key.pem").start();
+    let ping = Request::get("/ping");
+    let mut old = identity.connect(&proxy);
+    assert_eq!(old.exchange(&ping).status, 200);
+    fs::write(identity.file("cert.pem"), "no certificate").expect("a file");
+    let warned = |line: &str| line.contains("the former certificate is served");
+    wait_for("the broken file was seen", || {
+        assert_eq!(identity.connect(&proxy).exchange(&ping).status, 200, "nothing changes");
+        proxy.stderr.so_far().lines().any(warned).then_some(())
+    });
+    for file in ["key.pem", "cert.pem"] {
+        fs::copy(next.file(file), identity.file(file)).expect("a file");
+    }
+    wait_for("the new one is served", || {
+        let mut connection = next.connect(&proxy);
+        connection.try_write(&ping.clone().header("Connection", "close").bytes());
+        connection.rest().starts_with(b"HTTP/1.1 200").then_some(())
+    });
+    assert_eq!(old.exchange(&ping).status, 200, "who was there before stays");
 }

@@ -5,8 +5,8 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use tracing::{Level, Span};
 
 use super::{
-    auth::Auth, backlog::Backlog, body::BodyLimits, held::MAX_KEPT_BYTES, port::Behind,
-    ticker::Ticker,
+    admission::Admission, audit::Audit, auth::Auth, backlog::Backlog, body::BodyLimits,
+    held::MAX_KEPT_BYTES, port::Behind, ticker::Ticker,
 };
 use crate::{
     cluster::Cluster,
@@ -36,6 +36,9 @@ pub(crate) struct Common {
     pub(super) metrics: Option<Arc<Metrics>>,
     /// One for each session of any mount.
     pub(super) seats: Arc<Seats>,
+    pub(super) audit: Audit,
+    /// How much one address may ask for.
+    pub(super) admission: Arc<Admission>,
     /// What waits for clients.
     pub(super) backlog: Arc<Backlog>,
     /// Room for the bytes of messages that outlive their connections.
@@ -71,6 +74,8 @@ impl Common {
             cluster,
             metrics,
             seats: Seats::new(Some(config.max_sessions)),
+            audit: Audit::default(),
+            admission: Arc::new(Admission::new(config.max_connections_per_ip, config.rate_limit)),
             backlog: Backlog::new(config.max_buffered),
             kept: Seats::new(Some(MAX_KEPT_BYTES)),
             body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },

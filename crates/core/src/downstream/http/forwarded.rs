@@ -21,7 +21,6 @@ const MAX_PREFIX: usize = 1024;
 /// address in `X-Forwarded-For` that is not one of a trusted proxy: everything to its left may have
 /// been written by the client. If all are trusted it is the left-most; a word that is no address ends
 /// the search.
-#[cfg_attr(not(test), expect(dead_code, reason = "limits for clients are to use it"))]
 pub(crate) fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,

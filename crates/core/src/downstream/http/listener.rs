@@ -1,13 +1,17 @@
 //! Sockets: bind, accept, TLS, one task per connection, and their end.
 
 use std::{
+    cell::Cell,
     fmt, io,
     net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs},
     sync::Arc,
     time::Duration,
 };
 
-use http::{HeaderMap, header::TRANSFER_ENCODING};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CONNECTION, TRANSFER_ENCODING},
+};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -17,10 +21,11 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    admission::Place,
+    audit::Refused,
     custom_route::Aborted,
     guarded::{Guarded, Patience, Phase},
     head::{Length, MAX_HEAD},
@@ -33,6 +38,7 @@ use crate::{
     error::Error,
     protocol::MODERN,
     runtime::seats::{Seat, Seats},
+    tls::Tls,
 };
 
 /// Connections waiting to be accepted, that of Node's HTTP server.
@@ -51,6 +57,14 @@ pub(crate) struct Limits {
     pub(crate) patience: Patience,
     /// One seat for each connection.
     pub(crate) connections: Arc<Seats>,
+    pub(crate) lifetime: Lifetime,
+}
+
+/// When a connection takes no more requests; nothing sets no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lifetime {
+    pub(crate) age: Option<Duration>,
+    pub(crate) requests: Option<u64>,
 }
 
 /// An open port and the connections that came through it.
@@ -84,7 +98,7 @@ impl Listener {
     /// Serves what comes through an open socket.
     pub(crate) fn start(
         socket: StdListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Tls>,
         limits: Limits,
         port: Arc<Port>,
     ) -> io::Result<Self> {
@@ -96,6 +110,7 @@ impl Listener {
             socket: TcpListener::from_std(socket)?,
             tls,
             patience,
+            lifetime: limits.lifetime,
             seats: limits.connections,
             refusals: Seats::new(Some(MAX_REFUSALS)),
             port: Arc::clone(&port),
@@ -174,8 +189,9 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
 
 struct Acceptor {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     patience: Patience,
+    lifetime: Lifetime,
     seats: Arc<Seats>,
     refusals: Arc<Seats>,
     port: Arc<Port>,
@@ -189,10 +205,18 @@ impl Acceptor {
     async fn accept(self) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, peer)) => match self.seats.take(1) {
-                    Some(seat) => self.spawn(stream, peer, seat),
-                    None => self.refuse(stream),
-                },
+                Ok((stream, peer)) => {
+                    let admission = &self.port.common.admission;
+                    let is_proxy = self.port.trusted_proxies.trusts(peer.ip());
+                    let Some(place) = admission.connection(peer.ip(), is_proxy) else {
+                        self.refuse(stream, peer, "too_many_connections_of_address");
+                        continue;
+                    };
+                    match self.seats.take(1) {
+                        Some(seat) => self.spawn(stream, peer, (seat, place)),
+                        None => self.refuse(stream, peer, "too_many_connections"),
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -202,8 +226,10 @@ impl Acceptor {
     }
 
     /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
-    fn refuse(&self, stream: TcpStream) {
-        self.port.common.count_rejection("too_many_connections");
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr, reason: &'static str) {
+        self.port.common.count_rejection(reason);
+        let peer = peer.ip();
+        self.port.common.audit.write(&Refused { peer, reason, status: 503, request: None });
         if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
             self.connections.spawn(async move {
                 refuse(stream).await;
@@ -212,7 +238,7 @@ impl Acceptor {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, seat: (Seat, Place)) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended before it was served");
         }
@@ -220,10 +246,11 @@ impl Acceptor {
             port: Arc::clone(&self.port),
             from: Origin { peer, encrypted: self.tls.is_some() },
             patience: self.patience,
+            lifetime: self.lifetime,
             keep_alive: true,
             drain: self.drain.clone(),
         };
-        let (tls, abort) = (self.tls.clone(), self.abort.clone());
+        let (tls, abort) = (self.tls.as_ref().map(Tls::acceptor), self.abort.clone());
         self.connections.spawn(async move {
             let serving = async {
                 match tls {
@@ -258,6 +285,7 @@ impl Entrance {
             // Who is at the other end only the tunnel's server knows.
             from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
             patience: self.patience,
+            lifetime: Lifetime::default(),
             keep_alive: false,
             drain: self.drain.clone(),
         };
@@ -274,13 +302,15 @@ struct Connection {
     port: Arc<Port>,
     from: Origin,
     patience: Patience,
+    lifetime: Lifetime,
     keep_alive: bool,
     drain: CancellationToken,
 }
 
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let (port, from) = (self.port, self.from);
+        let (port, from, lifetime) = (self.port, self.from, self.lifetime);
+        let requests = Cell::new(0);
         let phase = Phase::new(&port.common.backlog);
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
@@ -293,7 +323,15 @@ impl Connection {
             if names_modern(request.headers()) {
                 request.extensions_mut().insert(phase.clone());
             }
-            async move { Ok::<_, Aborted>(served.with(port.serve(request, from).await?)) }
+            requests.set(requests.get() + 1);
+            let is_last = lifetime.requests.is_some_and(|limit| requests.get() >= limit);
+            async move {
+                let mut response = port.serve(request, from).await?;
+                if is_last {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Aborted>(served.with(response))
+            }
         });
         let connection = http1::Builder::new()
             .header_read_timeout(None)
@@ -304,7 +342,14 @@ impl Connection {
             .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
-        let mut drain = Some(self.drain.cancelled_owned());
+        let drain = self.drain.cancelled_owned();
+        let mut drain = Some(async move {
+            match lifetime.age {
+                None => drain.await,
+                // Whoever is being answered is answered to the end.
+                Some(age) => drop(timeout(age, drain).await),
+            }
+        });
         let served = loop {
             let Some(draining) = drain.take() else { break connection.as_mut().await };
             tokio::pin!(draining);

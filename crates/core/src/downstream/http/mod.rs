@@ -2,6 +2,8 @@
 
 mod accept;
 mod admin;
+mod admission;
+mod audit;
 mod auth;
 mod backlog;
 mod body;
@@ -43,7 +45,7 @@ mod well_known;
 pub(crate) use common::Common;
 pub use denial::Denial;
 pub(crate) use guarded::Patience;
-pub(crate) use listener::{Entrance, Limits, Listener};
+pub(crate) use listener::{Entrance, Lifetime, Limits, Listener};
 pub(crate) use mount::{Mount, Paths};
 pub(crate) use port::{Behind, Port};
 pub(crate) use routes::{Access, Reserved, Routes};

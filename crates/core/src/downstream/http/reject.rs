@@ -38,6 +38,11 @@ pub(super) enum Rejection {
     NotFound(String),
     NoSession,
     NoSessionId(&'static str),
+    /// The address has asked for too much.
+    RateLimited {
+        /// Until it may ask for more.
+        wait: Duration,
+    },
     ReplayFailed,
     /// The replica that has what is asked for does not answer.
     ReplicaAway,
@@ -74,6 +79,7 @@ impl Rejection {
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound(_) => "not_found",
             Self::NoSession | Self::NoSessionId(_) => "no_session",
+            Self::RateLimited { .. } => "rate_limited",
             Self::ReplayFailed => "replay_failed",
             Self::ReplicaAway => "replica_away",
             Self::ReplicaLost => "replica_lost",
@@ -109,6 +115,7 @@ impl Rejection {
         let retry = match self {
             Self::TooManySessions => Some(HeaderValue::from_static("10")),
             Self::ReplicaAway | Self::TooManyCalls => Some(HeaderValue::from_static("1")),
+            Self::RateLimited { wait } => Some(HeaderValue::from(wait.as_secs().max(1))),
             _ => None,
         };
         let mut response = rpc_error(status, code, self.text(), None);
@@ -138,7 +145,9 @@ impl Rejection {
             Self::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, Code::Transport),
             Self::ReplayFailed => (StatusCode::INTERNAL_SERVER_ERROR, Code::Transport),
             Self::ReplicaLost => (StatusCode::BAD_GATEWAY, Code::Transport),
-            Self::TooManyCalls => (StatusCode::TOO_MANY_REQUESTS, Code::Transport),
+            Self::RateLimited { .. } | Self::TooManyCalls => {
+                (StatusCode::TOO_MANY_REQUESTS, Code::Transport)
+            }
             Self::ReplicaAway | Self::TooManySessions => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Transport)
             }
@@ -178,6 +187,9 @@ impl Rejection {
             }
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
             Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
+            Self::RateLimited { .. } => {
+                "Too Many Requests: too many requests from this address; try again later".to_owned()
+            }
             Self::ReplayFailed => "Error replaying events".to_owned(),
             Self::ReplicaAway => "Service Unavailable: the replica that has this session does not \
                                   answer; try again"

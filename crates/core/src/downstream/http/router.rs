@@ -1,8 +1,9 @@
 //! The order in which a request is decided on. It is the original's, and it is observable.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 use axum::body::Body;
@@ -11,9 +12,11 @@ use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
 use super::{
-    admin, body,
+    admin,
+    audit::Refused,
+    body,
     custom_route::Aborted,
-    forwarded::{FORWARDED_PROTO, Forwarded},
+    forwarded::{FORWARDED_PROTO, Forwarded, client_address},
     head::Length,
     host::{is_foreign, is_rebound},
     mount::Mount,
@@ -42,7 +45,7 @@ pub(crate) struct Origin {
 impl Origin {
     /// That of a request whose connection nobody has asked about.
     pub(super) const UNKNOWN: Self = Self {
-        peer: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
+        peer: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
         encrypted: false,
     };
 
@@ -152,6 +155,8 @@ impl Port {
         };
         let persistence = Persistence::of(&request);
         let asked = self.cors.as_ref().and_then(|_| Preflight::of(&request));
+        let asked_for = (request.method().clone(), request.uri().clone());
+        let address = self.client_address(request.headers(), from);
         let seen = Seen::of(&request);
         let routed = match &seen {
             Some(seen) => Box::pin(within(seen.exchange, self.route(request, from))).await,
@@ -170,6 +175,14 @@ impl Port {
         if let Some(metrics) = &self.common.metrics {
             metrics.answered(response.status().as_u16());
         }
+        if let Some(reason) = concern(response.status(), refused) {
+            self.common.audit.write(&Refused {
+                peer: address,
+                reason,
+                status: response.status().as_u16(),
+                request: Some((&asked_for.0, &asked_for.1)),
+            });
+        }
         let headers = response.headers_mut();
         if let (Some(cors), Some(origin), Some(allowed)) = (&self.cors, origin, allowed) {
             cors.answer(&origin, allowed, headers);
@@ -182,6 +195,11 @@ impl Port {
             seen.answered(&response, refused);
         }
         Ok(response)
+    }
+
+    /// The client that sends this, as far as proxies that are trusted say who it is.
+    fn client_address(&self, headers: &HeaderMap, from: Origin) -> IpAddr {
+        client_address(from.peer.ip(), headers, &self.trusted_proxies)
     }
 
     /// Whether the connection stays open, which an older client has to ask for, and which needs a
@@ -272,6 +290,10 @@ impl Port {
         if health && !(host.is_some() && admin::is_optional(request.uri())) {
             return Ok(self.administer(request.map(Body::new)).await);
         }
+        self.common
+            .admission
+            .request(self.client_address(request.headers(), from), Instant::now())
+            .map_err(|wait| Rejection::RateLimited { wait })?;
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
         let is_for_operator =
             self.shows_metrics && admin::is_metrics(request.method(), request.uri());
@@ -424,6 +446,24 @@ impl<'a> Found<'a> {
 
 pub(super) fn not_found(routes: &Routes) -> End {
     Rejection::NotFound(routes.listed()).into()
+}
+
+/// Why an answer concerns whoever watches over access, if it does.
+fn concern(status: StatusCode, refused: Option<&'static str>) -> Option<&'static str> {
+    match (status, refused) {
+        (StatusCode::BAD_REQUEST, refused) => refused.filter(|reason| *reason == "bad_framing"),
+        (StatusCode::UNAUTHORIZED, refused) => refused.or(Some("unauthorized")),
+        (StatusCode::FORBIDDEN, refused) => refused.or(Some("forbidden")),
+        (StatusCode::TOO_MANY_REQUESTS, refused) => refused.or(Some("too_many_requests")),
+        (
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            | StatusCode::SERVICE_UNAVAILABLE,
+            refused,
+        ) => refused,
+        _ => None,
+    }
 }
 
 /// Whether whoever is in front may have read this head in another way: by another host (RFC 9112,

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{
-    Behind, Limits, Listener, Mount, Paths, Patience, Port, Routes,
+    Behind, Lifetime, Limits, Listener, Mount, Paths, Patience, Port, Routes,
     routes::{Access, Reserved},
 };
 use crate::{
@@ -78,8 +78,11 @@ impl World {
         };
         let port = Arc::new(Port::new(&config, behind));
         let long = Duration::from_mins(1);
-        let limits =
-            Limits { patience: Patience { head: long, idle: long, write: None }, connections };
+        let limits = Limits {
+            patience: Patience { head: long, idle: long, write: None },
+            connections,
+            lifetime: Lifetime::default(),
+        };
         let socket = Listener::bind("127.0.0.1", 0, "--port").unwrap();
         let listener = Listener::start(socket, None, limits, Arc::clone(&port)).unwrap();
         Self { port, listener, config }
