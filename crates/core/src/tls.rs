@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring,
+    server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsAcceptor;
@@ -95,11 +99,27 @@ fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
     let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(failed)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients(config.client_ca.as_deref())?)
         .with_single_cert(chain, key)
         .map_err(failed)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+/// Whose certificates clients need, if they need any.
+fn clients(authorities: Option<&Path>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let Some(path) = authorities else { return Ok(Arc::new(NoClientAuth)) };
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::Tls(format!("clients cannot be verified with '{}': {why}", path.display()))
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("client CA file", path)? {
+        roots.add(certificate).map_err(|error| failed(&error))?;
+    }
+    let provider = Arc::new(ring::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| failed(&error))
 }
 
 /// What a client needs that trusts the system's certificates. On a system that trusts nobody it

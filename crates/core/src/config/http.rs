@@ -96,6 +96,14 @@ pub fn is_reference(text: &str) -> bool {
     !text.is_empty() && !text.starts_with("//") && text.bytes().all(fits)
 }
 
+impl HttpConfig {
+    /// Whether nobody gets in without credentials.
+    pub fn asks_who_calls(&self) -> bool {
+        let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        self.auth.is_on() || certificates
+    }
+}
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
@@ -180,4 +188,6 @@ pub struct TlsConfig {
     pub cert: Option<PathBuf>,
     /// The server's private key.
     pub key: Option<PathBuf>,
+    /// Authorities of clients' certificates; with them every client needs one.
+    pub client_ca: Option<PathBuf>,
 }

@@ -113,7 +113,9 @@ pub enum Isolation {
     Shared,
     /// None: each session has a server of its own, and so has each request without a session.
     Session,
-    /// The same, said by those who serve requests without sessions: only those differ in what their
+    /// Those of one identity: each has a server of its own for all its sessions and requests.
+    Identity,
+    /// As [`Self::Session`], said by those who serve requests without sessions: only those differ in what their
     /// servers may remember, and a session's requests belong together.
     Request,
 }

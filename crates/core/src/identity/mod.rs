@@ -15,6 +15,7 @@ pub(crate) mod audit;
 mod bearer;
 pub(crate) mod cache;
 mod callback;
+pub(crate) mod certificate;
 pub(crate) mod challenge;
 pub(crate) mod credential;
 mod denial;

@@ -88,7 +88,7 @@ impl Served {
     ) -> Self {
         let routes = |config: &HttpConfig, common: &Arc<Common>| {
             // Where callers are known, nobody else says who they are.
-            let backend = match config.auth.is_on() || !policy.is_empty() {
+            let backend = match config.asks_who_calls() || !policy.is_empty() {
                 true => Entitled::around(backend, policy),
                 false => backend,
             };

@@ -3,19 +3,19 @@
 //! Its futures are boxed, as those of the [`HttpServer`](crate::HttpServer) are: an `async fn` would
 //! be compiled, with most of the core below it, once more into each skin.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
 use crate::{
-    config::{InspectConfig, ProxyConfig},
+    config::{self, InspectConfig, ProxyConfig},
     error::Error,
     host::Host,
     inspect::Inspector,
     proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
     relay::guarded,
     tunnel::{self, Tunnel},
-    upstream::{Guard, Upstream, start},
+    upstream::{Guard, Upstream, claims, start},
 };
 
 /// A running proxy.
@@ -41,12 +41,16 @@ impl Proxy {
 
     /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
     pub fn connect_guarded(
-        config: ProxyConfig,
+        mut config: ProxyConfig,
         guard: Option<Guard>,
     ) -> BoxFuture<'static, Result<Connected, Error>> {
         Box::pin(async move {
-            if config.metrics.on_front && !config.http.auth.is_on() {
+            if config.metrics.on_front && !config.http.asks_who_calls() {
                 return Err(Error::OpenMetrics);
+            }
+            if let Some(tokens) = &mut config.http.auth.resource_server {
+                tokens.claims.extend(claims_of(&config.upstream));
+                tokens.claims.extend(config.policy.named_claims().map(str::to_owned));
             }
             // What cannot be served is reported before a server is started.
             drop(bearer(&config.http, config.http.port)?);
@@ -97,6 +101,14 @@ impl Proxy {
             self.ports.close(grace).await;
             self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
         })
+    }
+}
+
+/// The claims that the server's variables ask for.
+fn claims_of(upstream: &config::Upstream) -> BTreeSet<String> {
+    match upstream {
+        config::Upstream::Command(config) => claims::asked(&config.command),
+        config::Upstream::Remote(_) => BTreeSet::new(),
     }
 }
 

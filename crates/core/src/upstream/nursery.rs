@@ -157,6 +157,11 @@ impl Nursery {
         self.0.take()
     }
 
+    /// A server that is run by another command.
+    pub(super) fn run(&self, command: &CommandConfig) -> Result<Child, Error> {
+        Child::spawn(command, self.0.guard.as_ref(), &self.0.volume)
+    }
+
     /// Does something that has to be done before the nursery is closed.
     pub(super) fn spawn<T: Send + 'static>(
         &self,

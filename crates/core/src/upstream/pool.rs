@@ -17,15 +17,18 @@ use tokio::{
 };
 
 use super::{
+    Guard,
     child::{STOP_AFTER_FAILURE, failure},
+    claims,
     held_connection::HeldConnection,
     nursery::Nursery,
     promises::{Kept as Returned, Place, Promises},
     supervisor::Supervisor,
 };
 use crate::{
-    config::{Isolation, UpstreamConfig, UpstreamProtocol},
+    config::{CommandConfig, Isolation, UpstreamConfig, UpstreamProtocol},
     era::Era,
+    error::Error,
     identity::Identity,
     jsonrpc::{Code, ErrorBody},
     relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Shared, Unready},
@@ -116,6 +119,22 @@ impl Drop for Hold {
 }
 
 impl ServerPool {
+    /// A pool with a server for each identity, of whichever era it turns out to be.
+    pub(crate) async fn of_identities(
+        config: &UpstreamConfig,
+        guard: Option<Guard>,
+    ) -> Result<Self, Error> {
+        // Nobody's servers say nothing of the era, and cannot be started ahead of those they are for.
+        let nobodys = UpstreamConfig {
+            command: claims::nobodys(&config.command),
+            protocol: UpstreamProtocol::Legacy,
+            prewarm: 0,
+            ..config.clone()
+        };
+        let nursery = Nursery::start(&nobodys, guard).await?;
+        Ok(Self::holding(nursery, UpstreamConfig { listen_early: false, ..config.clone() }))
+    }
+
     /// A pool whose servers come from there.
     pub(crate) fn new(nursery: Nursery, config: &UpstreamConfig) -> Self {
         let config = UpstreamConfig {
@@ -123,6 +142,10 @@ impl ServerPool {
             listen_early: false,
             ..config.clone()
         };
+        Self::holding(nursery, config)
+    }
+
+    fn holding(nursery: Nursery, config: UpstreamConfig) -> Self {
         let state = Mutex::default();
         let patience = config.request_timeout.unwrap_or(LONGEST_ANSWER).min(LONGEST_ANSWER);
         let promises = Arc::new(Promises::new(patience, config.max_children));
@@ -214,9 +237,11 @@ impl Pool {
 
     /// A server for this client, once there is room for it.
     async fn place(self: &Arc<Self>, client: &Client) -> Result<Place, OpenError> {
-        let keeps = client.era == Era::Modern
-            && self.config.isolation == Isolation::Session
-            && client.principal.is_one_caller();
+        let keeps = match self.config.isolation {
+            Isolation::Identity => true,
+            Isolation::Session => client.era == Era::Modern && client.principal.is_one_caller(),
+            Isolation::Shared | Isolation::Request => false,
+        };
         let owner = keeps.then(|| client.principal.clone());
         let (server, hold) = match self.enter(owner.clone()) {
             Ok(entered) => entered,
@@ -239,13 +264,14 @@ impl Pool {
 
     /// A new server, used by nobody else.
     fn take(self: &Arc<Self>) -> Result<(Coming, Hold), ErrorBody> {
-        let (number, server) = self.start(&mut self.lock())?;
+        let (number, server) = self.start(&mut self.lock(), None)?;
         Ok((server, Hold { pool: Arc::clone(self), number, principal: None }))
     }
 
     /// The server of this principal.
     fn join(self: &Arc<Self>, principal: Identity) -> Result<(Coming, Hold), ErrorBody> {
-        let found = self.lock().kept(&principal, |state| self.start(state));
+        let start = |state: &mut State| self.start(state, Some(&principal));
+        let found = self.lock().kept(&principal, start);
         let (number, server, before) = found?;
         if let Some(before) = before {
             self.end(before.number);
@@ -263,7 +289,14 @@ impl Pool {
         (ended || self.leaving.taken() > 0).then(|| self.nursery.room())
     }
 
-    fn start(&self, state: &mut State) -> Result<(u64, Coming), ErrorBody> {
+    fn start(
+        &self,
+        state: &mut State,
+        principal: Option<&Identity>,
+    ) -> Result<(u64, Coming), ErrorBody> {
+        let command = principal
+            .map(|principal| claims::introduced(&self.config.command, principal))
+            .transpose()?;
         let permit = self.nursery.permit()?;
         let number = state.next;
         state.next += 1;
@@ -271,7 +304,7 @@ impl Pool {
         let pool = Weak::clone(&self.me);
         let starting = self.nursery.spawn(async move {
             let pool = pool.upgrade().ok_or_else(stopping)?;
-            pool.settle(number, permit).await
+            pool.settle(number, permit, command).await
         });
         let starting = starting.map(|started| started.unwrap_or_else(|_| Err(stopping().into())));
         Ok((number, starting.boxed().shared()))
@@ -282,8 +315,12 @@ impl Pool {
         self: Arc<Self>,
         number: u64,
         permit: OwnedSemaphorePermit,
+        command: Option<CommandConfig>,
     ) -> Result<Arc<Shared>, OpenError> {
-        let started = Supervisor::raise(self.config.clone(), self.nursery.clone()).await;
+        let mut config = self.config.clone();
+        let is_own = config.isolation == Isolation::Identity;
+        let command = command.filter(|_| is_own).inspect(|own| config.command = own.clone());
+        let started = Supervisor::raise(config, self.nursery.clone(), command).await;
         let supervisor = match started {
             Ok(supervisor) => supervisor,
             Err(error) => {

@@ -4,7 +4,7 @@ use std::{fmt, future::pending, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use super::{Guard, Nursery, Remote, ServerPool, Supervisor, late::Late};
+use super::{Guard, Nursery, Remote, ServerPool, Supervisor, claims, late::Late};
 use crate::{
     config::{self, Isolation, UpstreamConfig, UpstreamProtocol},
     era::Era,
@@ -45,6 +45,10 @@ pub(crate) async fn start(
         config::Upstream::Command(config) => config,
         config::Upstream::Remote(config) => return Ok(Box::new(Remote::new(config)?)),
     };
+    claims::check(config)?;
+    if config.isolation == Isolation::Identity {
+        return Ok(Box::new(ServerPool::of_identities(config, guard).await?));
+    }
     if config.isolation == Isolation::Shared {
         return Ok(Box::new(Supervisor::start(UpstreamConfig::clone(config), guard).await?));
     }

@@ -20,7 +20,7 @@ use super::{
     restart::{History, Run, Verdict, chance},
 };
 use crate::{
-    config::UpstreamConfig,
+    config::{CommandConfig, UpstreamConfig},
     error::Error,
     relay::{Cause, Ids, Limits, Outbox, Shared},
     runtime::task,
@@ -47,12 +47,20 @@ impl Supervisor {
         Self::supervise(config, shared, Box::new(spawn)).await
     }
 
-    /// As [`Self::start`], with processes of the nursery.
+    /// As [`Self::start`], with processes of the nursery; by this command, if it has one of its own.
     /// One that has given up is replaced by another.
-    pub(super) async fn raise(mut config: UpstreamConfig, nursery: Nursery) -> Result<Self, Error> {
+    pub(super) async fn raise(
+        mut config: UpstreamConfig,
+        nursery: Nursery,
+        command: Option<CommandConfig>,
+    ) -> Result<Self, Error> {
         config.restart.retry = None;
         let shared = shared(&config);
-        Self::supervise(config, shared, Box::new(move || nursery.take())).await
+        let spawn = move || match &command {
+            Some(command) => nursery.run(command),
+            None => nursery.take(),
+        };
+        Self::supervise(config, shared, Box::new(spawn)).await
     }
 
     async fn supervise(

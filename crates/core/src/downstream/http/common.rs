@@ -26,6 +26,8 @@ pub(crate) struct Common {
     pub(super) auth: Auth,
     /// Asked about every request but those for health.
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Nobody is served who has not shown a certificate.
+    pub(super) needs_certificate: bool,
     /// The same, if it knows of tokens.
     pub(super) bearer: Option<Arc<Bearer>>,
     /// Asked about every request to an endpoint, besides.
@@ -68,6 +70,7 @@ impl Common {
                 None => config.auth.api_key.is_some().then(key),
             },
             bearer,
+            needs_certificate: config.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()),
             auth: Auth::new(config.auth.clone()),
             callback: host.as_ref().and_then(Callback::of),
             host,

@@ -25,9 +25,14 @@ const LEGACY_SERVER: &str = "Unsupported protocol version: the server behind thi
      false` so that clients use an older revision.";
 const AUTHENTICATION_FAILED: &str = "Unauthorized: Authentication failed";
 const AUTHENTICATION_ERROR: &str = "Unauthorized: Authentication error";
+const NO_CERTIFICATE: &str = "Unauthorized: a client certificate is needed";
 const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
 const CREATE_FAILED: &str = "Error creating server";
 const CONNECT_FAILED: &str = "Error connecting to server";
+
+/// Whoever has shown a certificate.
+#[derive(Clone)]
+pub(super) struct Certified(pub(super) Identity);
 
 /// What the front was about to do when a host refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +56,16 @@ impl Common {
         head: &Parts,
         endpoint: Endpoint<'_>,
     ) -> Result<Identity, Denial> {
-        match &self.authenticator {
-            Some(authenticator) => authenticator.authenticate(head, endpoint).await,
-            None => Ok(Identity::default()),
+        let certified = head.extensions.get::<Certified>().map(|Certified(identity)| identity);
+        // What came in without a handshake of ours, through a tunnel, has shown none.
+        if self.needs_certificate && certified.is_none() {
+            return Err(Denial::plain(StatusCode::UNAUTHORIZED, NO_CERTIFICATE));
         }
+        let known = match &self.authenticator {
+            Some(authenticator) => authenticator.authenticate(head, endpoint).await?,
+            None => Identity::default(),
+        };
+        Ok(if known.is_one_caller() { known } else { certified.cloned().unwrap_or(known) })
     }
 
     /// What is known so far about the sender of a request.

@@ -21,12 +21,14 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     admission::Place,
     audit::Refused,
     custom_route::Aborted,
+    gate::Certified,
     guarded::{Guarded, Patience, Phase},
     head::{Length, MAX_HEAD},
     header::PROTOCOL_VERSION,
@@ -36,6 +38,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    identity::certificate::identity_of,
     protocol::MODERN,
     runtime::seats::{Seat, Seats},
     tls::Tls,
@@ -247,6 +250,7 @@ impl Acceptor {
             from: Origin { peer, encrypted: self.tls.is_some() },
             patience: self.patience,
             lifetime: self.lifetime,
+            certificate: None,
             keep_alive: true,
             drain: self.drain.clone(),
         };
@@ -256,7 +260,10 @@ impl Acceptor {
                 match tls {
                     None => connection.serve(stream).await,
                     Some(tls) => match timeout(TLS_HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => connection.serve(stream).await,
+                        Ok(Ok(stream)) => {
+                            let certificate = certificate(&stream);
+                            Connection { certificate, ..connection }.serve(stream).await;
+                        }
                         failed => tracing::debug!(?failed, %peer, "no TLS handshake"),
                     },
                 }
@@ -286,6 +293,7 @@ impl Entrance {
             from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
             patience: self.patience,
             lifetime: Lifetime::default(),
+            certificate: None,
             keep_alive: false,
             drain: self.drain.clone(),
         };
@@ -298,9 +306,18 @@ fn names_modern(headers: &HeaderMap) -> bool {
     headers.get(PROTOCOL_VERSION).is_some_and(|version| version.as_bytes() >= MODERN.as_bytes())
 }
 
+/// Whose certificate the client of this connection has shown; the handshake has verified it.
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<Certified> {
+    let (_, session) = stream.get_ref();
+    let first = session.peer_certificates()?.first()?;
+    identity_of(first).map(|claims| Certified(claims.into()))
+}
+
 struct Connection {
     port: Arc<Port>,
     from: Origin,
+    /// Of the certificate that the client has shown.
+    certificate: Option<Certified>,
     patience: Patience,
     lifetime: Lifetime,
     keep_alive: bool,
@@ -310,7 +327,7 @@ struct Connection {
 impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let (port, from, lifetime) = (self.port, self.from, self.lifetime);
-        let requests = Cell::new(0);
+        let (requests, certificate) = (Cell::new(0), self.certificate);
         let phase = Phase::new(&port.common.backlog);
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
@@ -322,6 +339,9 @@ impl Connection {
             }
             if names_modern(request.headers()) {
                 request.extensions_mut().insert(phase.clone());
+            }
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(certificate.clone());
             }
             requests.set(requests.get() + 1);
             let is_last = lifetime.requests.is_some_and(|limit| requests.get() >= limit);

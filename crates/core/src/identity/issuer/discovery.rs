@@ -76,7 +76,7 @@ mod tests {
             (r#"{"issuer":"https://idp/b\u001b","jwks_uri":"https://idp/keys"}"#, "\\u{1b}"),
             (r#"{"issuer":1,"jwks_uri":"https://idp/keys"}"#, "names no issuer"),
             (r#"{"issuer":"https://idp/a"}"#, "jwks_uri"),
-            (r#"{"issuer":"https://idp/a","jwks_uri":"keys"}"#, "no URL"),
+            (r#"{"issuer":"https://idp/a","jwks_uri":"keys"}"#, "not a URL"),
             (r#"{"issuer":"https://idp/b","issuer":"https://idp/a","jwks_uri":"x"}"#, "twice"),
             ("", "EOF"),
         ] {

@@ -235,8 +235,12 @@ async fn a_configuration_that_leaves_something_open_is_refused() {
         base,
         "HTTPS",
     );
-    fails(ResourceServerConfig { jwks: Some("nowhere".to_owned()), ..issuer() }, base, "no file");
-    fails(ResourceServerConfig { scopes: vec!["a\"".to_owned()], ..issuer() }, base, "no scope");
+    fails(
+        ResourceServerConfig { jwks: Some("nowhere".to_owned()), ..issuer() },
+        base,
+        "nor a file",
+    );
+    fails(ResourceServerConfig { scopes: vec!["a\"".to_owned()], ..issuer() }, base, "not a scope");
     let alone =
         ResourceServerConfig { introspection: Some("https://x".to_owned()), ..Default::default() };
     fails(alone, base, "--auth");

@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(named(&[], Some("https://b")), read("https://b/"));
         let refused = named(&["https://evil"], Some("https://b")).unwrap_err();
         assert!(refused.contains("https://evil") && refused.contains("--issuer"), "{refused}");
-        assert!(named(&["evil\u{1b}[2J"], None).unwrap_err().contains("no URL"));
+        assert!(named(&["evil\u{1b}[2J"], None).unwrap_err().contains("not a URL"));
     }
 
     #[test]
