@@ -196,12 +196,14 @@ flags! {
             choices: &[
                 ("shared", Isolation::Shared),
                 ("session", Isolation::Session),
+                ("identity", Isolation::Identity),
                 ("request", Isolation::Request),
             ],
             default: ("shared", Isolation::Shared),
         },
         short: "Who shares a server",
-        help: "One server for all clients, one for each session, or one for each stateless request",
+        help: "One server for all clients, one for each session, one for each identity (with --auth or \
+               --authTokens), or one for each stateless request",
     }
     MAX_CHILDREN: Number = Upstream "maxChildren" {
         kind: Number::count(DEFAULT_MAX_CHILDREN).at_least(1),
@@ -606,6 +608,12 @@ flags! {
         kind: PathName::File,
         short: "Authorities to send with the certificate",
         help: "Certificates of authorities to send with the chain (PEM)",
+    }
+    SSL_CLIENT_CA: PathName = Security "sslClientCa" {
+        kind: PathName::File,
+        short: "Require client certificates of these authorities",
+        help: "Serve only clients with a certificate of these authorities (PEM); with --auth or --apiKey \
+               they need both",
     }
 
     STATELESS: Switch = Sessions "stateless" {

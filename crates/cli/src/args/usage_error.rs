@@ -94,6 +94,11 @@ pub(crate) enum UsageError {
          Ask for credentials with --auth, --authTokens or --apiKey, or use --host 127.0.0.1."
     )]
     Exposed(String),
+    /// Without tokens everybody is the same.
+    #[error(
+        "Error: --isolation identity needs --auth or --authTokens, which tell identities apart."
+    )]
+    NobodyToTellApart,
     /// A new token has to be listed somewhere.
     #[error("Error: --newToken needs --authTokens, the file in which the token is listed.")]
     NewTokenWhere,

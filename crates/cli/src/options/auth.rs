@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mcp_proxy_core::config::{AuthConfig, Policy, ResourceServerConfig};
+use mcp_proxy_core::config::{AuthConfig, Isolation, Policy, ResourceServerConfig};
 
 use crate::args::{UsageError, Values, flags};
 
@@ -59,10 +59,25 @@ fn without_empty(words: Vec<String>) -> Vec<String> {
     words.into_iter().filter(|word| !word.is_empty()).collect()
 }
 
+/// Identities are told apart by tokens only.
+pub(super) fn check_isolation(values: &Values) -> Result<(), UsageError> {
+    let by_identity = values.of(&flags::ISOLATION)? == Isolation::Identity;
+    let told_apart = auth(values)?.resource_server.is_some() || values.has(&flags::SSL_CLIENT_CA);
+    if by_identity && !told_apart {
+        return Err(UsageError::NobodyToTellApart);
+    }
+    Ok(())
+}
+
+/// Whether nobody gets in without credentials.
+pub(super) fn is_on(values: &Values) -> Result<bool, UsageError> {
+    Ok(auth(values)?.is_on() || values.of(&flags::SSL_CLIENT_CA)?.is_some())
+}
+
 /// What is to be said of a proxy that everybody may use who reaches it.
 pub(super) fn exposure(values: &Values) -> Result<Option<String>, UsageError> {
     let host = values.of(&flags::HOST)?;
-    if auth(values)?.is_on() || is_local(&host) {
+    if is_on(values)? || is_local(&host) {
         return Ok(None);
     }
     if values.of(&flags::REQUIRE_AUTH)? {

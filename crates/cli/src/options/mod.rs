@@ -72,6 +72,7 @@ impl TryFrom<Typed> for Options {
         let upstream = upstream::server(values, typed.command)?;
         let stdio = matches!(upstream, Upstream::Remote(_)) && !values.has(&flags::PORT);
         let mut warnings = warnings(values, &typed.ignored);
+        auth::check_isolation(values)?;
         if !stdio {
             warnings.extend(auth::exposure(values)?);
         }
@@ -293,8 +294,10 @@ fn tls(values: &Values) -> Result<Option<TlsConfig>, UsageError> {
         ca: values.of(&flags::SSL_CA)?,
         cert: values.of(&flags::SSL_CERT)?,
         key: values.of(&flags::SSL_KEY)?,
+        client_ca: values.of(&flags::SSL_CLIENT_CA)?,
     };
-    match (&tls.ca, &tls.cert, &tls.key) {
+    let extra = tls.ca.as_ref().or(tls.client_ca.as_ref());
+    match (&extra, &tls.cert, &tls.key) {
         (None, None, None) => Ok(None),
         (_, Some(_), Some(_)) => Ok(Some(tls)),
         (_, None, Some(_)) => Err(UsageError::IncompleteTls { missing: "--sslCert" }),

@@ -135,7 +135,9 @@ fn values_that_flags_refuse_are_refused_with_their_place() {
     };
     let refused = of_server(r#"{ "isolation": "sesion" }"#);
     assert!(
-        refused.ends_with(":1:70: isolation must be one of shared, session, request (got sesion)."),
+        refused.ends_with(
+            ":1:70: isolation must be one of shared, session, identity, request (got sesion)."
+        ),
         "{refused}"
     );
     assert!(

@@ -1,7 +1,9 @@
 //! Who is let in by tokens, what everybody else is told, and whose things are whose.
 
 mod admission;
+mod certificates;
 mod hostile;
 mod introduction;
+mod isolation;
 mod metadata;
 mod start;
