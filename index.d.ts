@@ -211,7 +211,7 @@ export interface UpstreamOptions {
    * Which clients share a server: all of them, none but the requests of a session, or none but one request
    * (with `stateless`). Default: `"shared"`.
    */
-  isolation?: "request" | "session" | "shared";
+  isolation?: "identity" | "request" | "session" | "shared";
   /** Listen before the server is ready; clients get 503 until it is. Default: false. */
   listenEarly?: boolean;
   /** Servers at a time where they are not shared; further clients get 503. Default: 128. */
@@ -307,6 +307,8 @@ export interface HTTPServerOptions {
   /** PEM file of authorities to send with the certificate. */
   sslCa?: null | string;
   /** PEM file of the certificate; with `sslKey` the server speaks HTTPS. */
+  /** Authorities of client certificates; with them every client needs one. */
+  sslClientCa?: string;
   sslCert?: null | string;
   /** PEM file of the private key. */
   sslKey?: null | string;

@@ -102,8 +102,14 @@ pub(super) fn tls(given: &Given) -> Result<Option<TlsConfig>, Wrong> {
         let path = given.take(name)?.map(|Filled(path)| path);
         Ok::<_, Wrong>(path.map(Into::into))
     };
-    let tls = TlsConfig { ca: file("sslCa")?, cert: file("sslCert")?, key: file("sslKey")? };
-    let wanted = tls.ca.is_some() || tls.cert.is_some() || tls.key.is_some();
+    let tls = TlsConfig {
+        ca: file("sslCa")?,
+        cert: file("sslCert")?,
+        key: file("sslKey")?,
+        client_ca: file("sslClientCa")?,
+    };
+    let wanted =
+        tls.ca.is_some() || tls.cert.is_some() || tls.key.is_some() || tls.client_ca.is_some();
     Ok(wanted.then_some(tls))
 }
 

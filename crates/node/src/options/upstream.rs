@@ -18,8 +18,12 @@ impl Words for UpstreamProtocol {
 }
 
 impl Words for Isolation {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("shared", Self::Shared), ("session", Self::Session), ("request", Self::Request)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("shared", Self::Shared),
+        ("session", Self::Session),
+        ("identity", Self::Identity),
+        ("request", Self::Request),
+    ];
 }
 
 impl Words for RestartWhen {
