@@ -17,25 +17,26 @@ mod report;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 
 pub use codes::{CODES, Code, Severity};
 pub use progress::{Progress, Watching};
 pub use report::{Finding, Outcome, Report, Stage};
 
 use crate::{
-    config::{Upstream, UpstreamConfig},
+    config::{DEFAULT_CONNECTION_TIMEOUT, Upstream, UpstreamConfig},
     upstream::Guard,
 };
 use budget::Budget;
 use progress::Stages;
 
-/// Time that a whole examination has, unless a connection may take longer.
-pub const WHOLE: Duration = Duration::from_secs(58);
+/// Time that a whole examination has, beside a connection that may take longer than by default.
+const WHOLE: Duration = Duration::from_secs(58);
 
 /// Examines one server; `name` is what it is called among several. Needs a Tokio runtime.
 ///
-/// Takes a minute at most, or as long as `connection_timeout` if that is longer. The server is
-/// started twice. The guard ends it if this process is killed.
+/// Takes less than a minute, and as long as `connection_timeout` in addition if that is longer than
+/// its default. The server is started twice. The guard ends it if this process is killed.
 pub fn examine(
     name: Option<String>,
     config: Upstream,
@@ -44,20 +45,38 @@ pub fn examine(
 ) -> BoxFuture<'static, Report> {
     Box::pin(async move {
         let mut stages = Stages::new(name.clone(), watching);
-        let subject = match &config {
-            Upstream::Command(config) => {
-                let budget = Budget::new(WHOLE.max(config.connection_timeout));
-                command::examine(config, guard.as_ref(), budget, &mut stages).await;
-                shown(config)
-            }
-            Upstream::Remote(config) => {
-                let budget = Budget::new(WHOLE.max(config.connection_timeout));
-                remote::examine(config, budget, &mut stages).await;
-                place(&config.url)
+        let (budget, subject) = match &config {
+            Upstream::Command(config) => (whole(config.connection_timeout), shown(config)),
+            Upstream::Remote(config) => (whole(config.connection_timeout), place(&config.url)),
+        };
+        let examining = async {
+            match &config {
+                Upstream::Command(config) => {
+                    command::examine(config, guard.as_ref(), budget, &mut stages).await;
+                }
+                Upstream::Remote(config) => remote::examine(config, budget, &mut stages).await,
             }
         };
+        // Whatever runs is ended with the examination that is dropped.
+        if timeout(budget.left(), examining).await.is_err() {
+            let (mut stage, began) = stages.begin("time");
+            stage.says("the time is over; what follows is not examined");
+            stage.outcome = Outcome::Skipped;
+            stages.end((stage, began));
+        }
         Report { server: name, subject: report::line(&subject), stages: stages.done() }
     })
+}
+
+/// Time for a server whose connection may take so long.
+fn whole(connection_timeout: Duration) -> Budget {
+    let raised = if is_raised(connection_timeout) { connection_timeout } else { Duration::ZERO };
+    Budget::new(WHOLE + raised)
+}
+
+/// Whether a connection may take longer than it does by default.
+fn is_raised(connection_timeout: Duration) -> bool {
+    connection_timeout > DEFAULT_CONNECTION_TIMEOUT
 }
 
 /// The report of a server that cannot be examined: `reason` says why, as a sentence without

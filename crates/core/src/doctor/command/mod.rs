@@ -133,7 +133,7 @@ impl Exam<'_> {
 
     /// Longer where the user gives a connection longer.
     fn handshake(&self) -> Duration {
-        if self.config.connection_timeout > super::WHOLE + Duration::from_secs(2) {
+        if super::is_raised(self.config.connection_timeout) {
             self.config.connection_timeout
         } else {
             HANDSHAKE

@@ -96,7 +96,7 @@ async fn use_it(
     stages: &mut Stages,
 ) {
     // The silent stream is watched while everything else goes on.
-    let hold = if config.connection_timeout > super::WHOLE + Duration::from_secs(2) {
+    let hold = if super::is_raised(config.connection_timeout) {
         config.connection_timeout / 2
     } else {
         WATCHED
