@@ -93,6 +93,9 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The store of the replicas cannot be used.
+    #[error("cannot use the store (--store): {0}")]
+    Store(String),
     /// A certificate or key could not be read.
     #[error("Failed to read {what} '{}': {source}", .path.display())]
     TlsFile {

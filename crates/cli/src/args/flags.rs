@@ -694,6 +694,33 @@ flags! {
                them verify; --peerSecret overrides it",
     }
 
+    STORE: Secret = Replicas "store" {
+        kind: Secret {
+            placeholder: "url",
+            advice: "Leave it out to keep sessions in this process only.",
+        },
+        short: "Keep sessions in Redis or Valkey",
+        help: "Keep what it takes to go on with sessions in this Redis (6.2 or later) or Valkey, so \
+               that another replica goes on with those of one that is lost: redis://, rediss:// or \
+               redis+unix://; MCP_PROXY_STORE keeps a password out of the process list",
+    }
+    STORE_FILE: PathName = Replicas "storeFile" {
+        kind: PathName::File,
+        short: "Read the URL of the store from a file",
+        help: "Read the URL of the store from this file; --store overrides it",
+    }
+    STORE_PREFIX: Text = Replicas "storePrefix" {
+        kind: Text { placeholder: "text" },
+        short: "How the keys in the store begin",
+        help: "How the names of the keys in the store begin [default: mcp-proxy]",
+    }
+    STORE_CA: PathName = Replicas "storeCa" {
+        kind: PathName::File,
+        short: "Trust these authorities for the store",
+        help: "Trust the certificate authorities in this file (PEM) for the store, in place of those \
+               of the system",
+    }
+
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {
         kind: Number::bytes(DEFAULT_MAX_BODY_SIZE)
             .or_else("Use --maxBodySize 0 to disable the limit instead."),

@@ -184,7 +184,7 @@ pub(crate) enum UsageError {
 
     /// A replica that anybody could be.
     #[error(
-        "Error: --peers and --peerPort need a secret that all replicas share: --peerSecretFile <file>, or \
+        "Error: --peers, --peerPort and --store need a secret that all replicas share: --peerSecretFile <file>, or \
          MCP_PROXY_PEER_SECRET.\n\
          `openssl rand -hex 32` makes one."
     )]
@@ -196,6 +196,11 @@ pub(crate) enum UsageError {
         mcp_proxy_core::config::MIN_PEER_SECRET
     )]
     ShortPeerSecret,
+    /// The URL of a store is none; it is not shown, because it may hold a password.
+    #[error(
+        "Error: --store takes redis://, rediss:// or redis+unix:// and the address of the store."
+    )]
+    StoreUrl,
     /// The address of a replica is none.
     #[error(
         "Error: {flag} takes host:port (got {given:?}); an IPv6 address is written [address]:port."

@@ -1,6 +1,8 @@
 //! The other replicas, and the secret that all of them know.
 
-use mcp_proxy_core::config::{ClusterConfig, MIN_PEER_SECRET};
+use std::time::Duration;
+
+use mcp_proxy_core::config::{ClusterConfig, DEFAULT_STORE_PREFIX, MIN_PEER_SECRET, StoreConfig};
 
 use super::remote;
 use crate::args::{UsageError, Values, flags};
@@ -8,8 +10,8 @@ use crate::args::{UsageError, Values, flags};
 /// `None` unless a flag says that there are others.
 pub(super) fn cluster(values: &Values) -> Result<Option<ClusterConfig>, UsageError> {
     let port = values.of(&flags::PEER_PORT)?;
-    let peers = peers(values)?;
-    if peers.is_empty() && !values.has(&flags::PEER_PORT) {
+    let (peers, store) = (peers(values)?, store(values)?);
+    if peers.is_empty() && store.is_none() && !values.has(&flags::PEER_PORT) {
         return Ok(None);
     }
     Ok(Some(ClusterConfig {
@@ -21,6 +23,7 @@ pub(super) fn cluster(values: &Values) -> Result<Option<ClusterConfig>, UsageErr
             .map(|it| address("--peerAddress", it))
             .transpose()?,
         secret: secret(values)?,
+        store,
     }))
 }
 
@@ -29,6 +32,29 @@ fn peers(values: &Values) -> Result<Vec<String>, UsageError> {
     let words = given.iter().flat_map(|peers| peers.split(',')).map(str::trim);
     let words = words.filter(|word| !word.is_empty());
     words.map(|word| address("--peers", word.to_owned())).collect()
+}
+
+fn store(values: &Values) -> Result<Option<StoreConfig>, UsageError> {
+    let given = values.of(&flags::STORE)?;
+    let file = values.of(&flags::STORE_FILE)?.filter(|_| given.is_none());
+    let url = match (given, &file) {
+        (Some(url), _) => url,
+        (None, Some(path)) => remote::read(path, "--storeFile")?,
+        (None, None) => return Ok(None),
+    };
+    let url = url.trim().to_owned();
+    let schemes = ["redis://", "rediss://", "redis+unix://", "unix://", "valkey://", "valkeys://"];
+    if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(UsageError::StoreUrl);
+    }
+    let idle = values.of(&flags::SESSION_IDLE_TIMEOUT)?;
+    Ok(Some(StoreConfig {
+        url,
+        prefix: values.of(&flags::STORE_PREFIX)?.unwrap_or_else(|| DEFAULT_STORE_PREFIX.to_owned()),
+        ca: values.of(&flags::STORE_CA)?,
+        kept: Duration::from_millis(idle),
+        events: super::event_store(values)?.unwrap_or_default(),
+    }))
 }
 
 /// A host and a port.
@@ -70,11 +96,14 @@ pub(super) fn warnings(values: &Values) -> Option<String> {
         ("--peerSecret", values.has(&flags::PEER_SECRET)),
         ("--peerSecretFile", values.has(&flags::PEER_SECRET_FILE)),
     ];
-    if values.has(&flags::PEERS) || values.has(&flags::PEER_PORT) {
+    let is_on = [values.has(&flags::PEERS), values.has(&flags::PEER_PORT)].contains(&true)
+        || values.has(&flags::STORE)
+        || values.has(&flags::STORE_FILE);
+    if is_on {
         return None;
     }
     let (flag, _) = alone.into_iter().find(|(_, given)| *given)?;
-    Some(format!("{flag} has no effect without --peers or --peerPort"))
+    Some(format!("{flag} has no effect without --peers, --peerPort or --store"))
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     carried::{Carried, strip},
-    peers::{Link, Roster, Unreached, Unsent},
-    replica::ReplicaId,
+    peers::{Link, Unsent},
 };
 
 /// The body of a request that is handed on: as it comes, or read already.
@@ -17,8 +16,8 @@ pub(crate) type Outbound = Either<Incoming, Full<Bytes>>;
 /// Why a request has no response.
 #[derive(Debug)]
 pub(crate) enum Unforwarded {
-    /// It was not handed over.
-    Unreached(Unreached),
+    /// The connection was given up at that moment, and nothing was sent.
+    Returned(Box<Request<Outbound>>),
     /// Its replica was lost; it may have run.
     Lost(hyper::Error),
 }
@@ -50,21 +49,13 @@ pub(crate) fn addressed(
     Some(request)
 }
 
-/// Sends it; once more, if the connection was given up at that moment and nothing was sent.
+/// Sends it.
 pub(super) async fn forward(
-    roster: &Roster,
-    owner: ReplicaId,
-    link: Link,
+    link: &Link,
     request: Request<Outbound>,
 ) -> Result<Response<Incoming>, Unforwarded> {
-    let returned = match link.send(request).await {
-        Ok(response) => return Ok(response),
-        Err(Unsent::Lost(error)) => return Err(Unforwarded::Lost(error)),
-        Err(Unsent::Returned(request)) => *request,
-    };
-    let link = roster.reach(owner).await.map_err(Unforwarded::Unreached)?;
-    link.send(returned).await.map_err(|unsent| match unsent {
+    link.send(request).await.map_err(|unsent| match unsent {
         Unsent::Lost(error) => Unforwarded::Lost(error),
-        Unsent::Returned(_) => Unforwarded::Unreached(Unreached::Away),
+        Unsent::Returned(request) => Unforwarded::Returned(request),
     })
 }

@@ -1,7 +1,8 @@
 //! What the rest of the proxy has of the other replicas.
 
 use std::{
-    net::SocketAddr,
+    collections::HashMap,
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,8 @@ use std::{
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
 
 use super::{
     forwarding::{self, Outbound, Unforwarded},
@@ -20,6 +22,7 @@ use super::{
     proof::{Prover, Reachable},
     replica::ReplicaId,
     secrets::Secrets,
+    store::Store,
 };
 use crate::{config::ClusterConfig, error::Error, metrics::Replicas, runtime::lock::Mutex};
 
@@ -38,6 +41,11 @@ pub(crate) struct Cluster {
     forwarded: AtomicU64,
     received: AtomicU64,
     unreached: AtomicU64,
+    store: Option<Arc<Store>>,
+    /// Which replica had a session when the store was last asked.
+    pub(super) seen: Mutex<HashMap<Uuid, (ReplicaId, Instant)>>,
+    /// Sessions that are being taken over.
+    pub(super) taking: Mutex<HashMap<Uuid, watch::Receiver<()>>>,
     /// When it was last said that somebody is not let in.
     said: Mutex<Option<Instant>>,
 }
@@ -45,6 +53,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// This replica, which listens for others at `address`.
     pub(crate) fn new(config: &ClusterConfig, address: SocketAddr) -> Result<Arc<Self>, Error> {
+        let address_of = address;
         let failed = |problem: String| Error::Cluster(problem);
         let secrets = Secrets::parse(&config.secret)
             .map_err(|bad| failed(format!("the peer secret (--peerSecret): {bad}")))?;
@@ -52,6 +61,12 @@ impl Cluster {
         let id = ReplicaId::random().ok_or_else(nothing_random)?;
         let names = Arc::new(Names::new(id, &secrets).ok_or_else(nothing_random)?);
         let reachable = Reachable { port: address.port(), address: config.address.clone() };
+        let store = config.store.as_ref().map(|store| {
+            let address = config.address.clone();
+            let address = address.unwrap_or_else(|| seen_from(&store.url, address_of));
+            Store::open(store, id, address, &secrets)
+        });
+        let store = store.transpose()?;
         let own = Own { id, prover: Prover::new(&secrets), reachable };
         let (secure, roster) = (Secure::new().map_err(failed)?, Roster::new(id));
         let keeper = Keeper::new(own.clone(), secure.clone(), Arc::clone(&roster));
@@ -67,8 +82,37 @@ impl Cluster {
             forwarded,
             received,
             unreached,
+            store,
+            seen: Mutex::default(),
+            taking: Mutex::default(),
             said: Mutex::default(),
         }))
+    }
+
+    /// The store, if there is one.
+    pub(crate) fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
+    }
+
+    /// Fails in words if there is a store that cannot be used.
+    pub(crate) async fn check_store(&self) -> Result<(), Error> {
+        match &self.store {
+            Some(store) => store.check().await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// This replica.
+    pub(crate) fn id(&self) -> ReplicaId {
+        self.own.id
     }
 
     /// What gives names to what is here.
@@ -80,20 +124,23 @@ impl Cluster {
     pub(crate) async fn reach(&self, owner: ReplicaId) -> Result<Link, Unreached> {
         let reached = self.roster.reach(owner).await;
         if reached.is_err() {
-            self.unreached.fetch_add(1, Ordering::Relaxed);
+            self.count_unreached();
         }
         reached
+    }
+
+    pub(super) fn count_unreached(&self) {
+        self.unreached.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Hands a request over; the response, as it comes.
     pub(crate) async fn forward(
         &self,
-        owner: ReplicaId,
-        link: Link,
+        link: &Link,
         request: Request<Outbound>,
     ) -> Result<Response<Incoming>, Unforwarded> {
         self.forwarded.fetch_add(1, Ordering::Relaxed);
-        forwarding::forward(&self.roster, owner, link, request).await
+        forwarding::forward(link, request).await
     }
 
     /// Another replica has handed a request over.
@@ -110,6 +157,7 @@ impl Cluster {
             forwarded: self.forwarded.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
             unreached: self.unreached.load(Ordering::Relaxed),
+            store: self.store.as_ref().map(|store| store.levels()),
         }
     }
 
@@ -140,7 +188,45 @@ impl Cluster {
         self.keeper.introduce(id, host, reachable);
     }
 
+    /// This replica is about to end: its sessions are for the others to take.
+    pub(crate) async fn leave(&self, grace: Duration) {
+        if let Some(store) = &self.store {
+            store.close(grace).await;
+        }
+    }
+
     pub(super) async fn close(&self) {
         self.keeper.close().await;
     }
+}
+
+/// The address at which others reach what listens here: that of the interface from which the store is
+/// reached, where it listens on all of them.
+fn seen_from(store: &str, listens: SocketAddr) -> String {
+    let ip = if listens.ip().is_unspecified() {
+        outer_address(store).unwrap_or(IpAddr::from([127, 0, 0, 1]))
+    } else {
+        listens.ip()
+    };
+    SocketAddr::new(ip.to_canonical(), listens.port()).to_string()
+}
+
+fn outer_address(store: &str) -> Option<IpAddr> {
+    let rest = store.split_once("://")?.1;
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let with_port = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+        host.to_owned()
+    } else {
+        format!("{host}:6379")
+    };
+    let target = std::net::ToSocketAddrs::to_socket_addrs(&with_port).ok()?.next()?;
+    let any: IpAddr = if target.is_ipv6() {
+        std::net::Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        std::net::Ipv4Addr::UNSPECIFIED.into()
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(target).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }

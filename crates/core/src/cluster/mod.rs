@@ -6,10 +6,6 @@
 //! secrets are functions of values. Sockets are in `peers`.
 
 mod carried;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "who has a session is asked once there is a store")
-)]
 mod directory;
 mod forwarding;
 mod handle;
@@ -18,6 +14,8 @@ mod peers;
 mod proof;
 mod replica;
 mod secrets;
+mod seeking;
+mod store;
 
 pub(crate) use carried::{Carried, STANDING, strip};
 pub(crate) use forwarding::{Outbound, Unforwarded, addressed, whole};
@@ -25,3 +23,5 @@ pub(crate) use handle::Cluster;
 pub(crate) use names::Names;
 pub(crate) use peers::{Link, Local, PeerPort, Unreached};
 pub(crate) use replica::ReplicaId;
+pub(crate) use seeking::{Found as Whereabouts, Taking};
+pub(crate) use store::{Founding, Logged, Store, Taken};

@@ -1,8 +1,8 @@
 //! Replicas of one proxy that serve each other's sessions.
 
-use std::fmt;
+use std::{fmt, path::PathBuf, time::Duration};
 
-use super::DEFAULT_PEER_PORT;
+use super::{DEFAULT_PEER_PORT, EventStoreConfig};
 
 /// How replicas find each other, and how they know each other.
 #[derive(Clone, PartialEq)]
@@ -19,6 +19,29 @@ pub struct ClusterConfig {
     /// What all replicas know and nobody else; one secret for each line, of at least 16 bytes. The
     /// first one signs, all of them verify.
     pub secret: String,
+    /// Where replicas keep what it takes to go on with each other's sessions; `None` for nothing.
+    pub store: Option<StoreConfig>,
+}
+
+/// A store that all replicas reach.
+#[derive(Clone, PartialEq)]
+pub struct StoreConfig {
+    /// `redis://`, `rediss://` or `redis+unix://`, with user, password and database.
+    pub url: String,
+    /// How the names of all keys begin, `mcp-proxy` by default.
+    pub prefix: String,
+    /// Authorities to trust in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// How long a session is kept that nobody writes to.
+    pub kept: Duration,
+    /// How much of what was said in a session is kept.
+    pub events: EventStoreConfig,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 impl Default for ClusterConfig {
@@ -29,6 +52,7 @@ impl Default for ClusterConfig {
             host: None,
             address: None,
             secret: String::new(),
+            store: None,
         }
     }
 }

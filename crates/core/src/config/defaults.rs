@@ -63,6 +63,9 @@ pub const DEFAULT_RECORD_MAX_FILES: usize = 10;
 /// Port where other replicas bring requests.
 pub const DEFAULT_PEER_PORT: u16 = 8079;
 
+/// How the keys in a store begin.
+pub const DEFAULT_STORE_PREFIX: &str = "mcp-proxy";
+
 /// Fewest bytes of a secret that replicas share.
 pub const MIN_PEER_SECRET: usize = 16;
 

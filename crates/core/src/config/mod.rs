@@ -21,7 +21,7 @@ mod watch;
 
 pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
 pub use auth::{AuthPreset, ResourceServerConfig};
-pub use cluster::ClusterConfig;
+pub use cluster::{ClusterConfig, StoreConfig};
 pub use command::{ChildStderr, CommandConfig};
 pub use defaults::{
     DEFAULT_ALLOWED_HEADERS, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,
@@ -32,7 +32,8 @@ pub use defaults::{
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
     DEFAULT_PORT, DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE, DEFAULT_REQUEST_TIMEOUT,
     DEFAULT_RESTART_WAIT, DEFAULT_RETRY_INTERVAL, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, MIN_PEER_SECRET,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STORE_PREFIX, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT,
+    MIN_PEER_SECRET,
 };
 pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
 pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig, is_reference};

@@ -49,6 +49,28 @@ pub(crate) struct Replicas {
     pub(crate) received: u64,
     /// Requests whose replica could not be asked.
     pub(crate) unreached: u64,
+    /// Nothing where there is no store.
+    pub(crate) store: Option<StoreLevels>,
+}
+
+/// The store of the replicas.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StoreLevels {
+    /// Whether it answers.
+    pub(crate) up: bool,
+    /// Sessions of this replica that others can go on with.
+    pub(crate) held: u64,
+    /// Sessions that were taken over from others.
+    pub(crate) taken: u64,
+    /// Sessions that others have taken over.
+    pub(crate) lost: u64,
+    pub(crate) errors: u64,
+    /// Writes for which there was no room.
+    pub(crate) dropped: u64,
+    /// Writes that wait.
+    pub(crate) waiting: u64,
+    /// Bytes that were written.
+    pub(crate) logged_bytes: u64,
 }
 
 /// The whole text.
@@ -180,7 +202,17 @@ impl Exposition {
             "mcp_proxy_replica_unreached",
             "Requests whose replica could not be asked",
             replicas.unreached,
-        )
+        )?;
+        let Some(store) = replicas.store else { return Ok(()) };
+        page.gauge("mcp_proxy_store_up", "Whether the store answers", u64::from(store.up))?;
+        page.gauge("mcp_proxy_store_sessions", "Sessions kept in the store", store.held)?;
+        let moved = [("taken", store.taken), ("lost", store.lost)]
+            .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
+        page.counters("mcp_proxy_takeovers", "Sessions that have changed replica", &moved)?;
+        page.counter("mcp_proxy_store_errors", "Failed requests to the store", store.errors)?;
+        page.counter("mcp_proxy_store_dropped", "Writes that were dropped", store.dropped)?;
+        page.gauge("mcp_proxy_store_waiting", "Writes that wait for the store", store.waiting)?;
+        page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes)
     }
 
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {

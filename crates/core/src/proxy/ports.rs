@@ -188,6 +188,24 @@ impl Ports {
         self.metrics.as_ref().map(SidePort::address)
     }
 
+    /// Fails in words if there is a store that cannot be used.
+    pub(crate) async fn check_store(&self) -> Result<(), Error> {
+        match &self.peers {
+            Some(peers) => peers.check_store().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives what is here to other replicas, if there is a store to do it through, and waits for the
+    /// calls that are under way; all of it within `budget`.
+    pub(crate) async fn hand_over(&self, budget: Duration) {
+        if let Some(peers) = &self.peers
+            && peers.leave(budget / 2).await
+        {
+            self.port.rest(budget / 2).await;
+        }
+    }
+
     /// The address where other replicas bring requests, if there are any.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         self.peers.as_ref().map(PeerPort::address)

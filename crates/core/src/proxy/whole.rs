@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration
 
 use futures_util::future::BoxFuture;
 
+use tokio::time::Instant;
+
 use crate::{
     config::{self, InspectConfig, ProxyConfig},
     error::Error,
@@ -98,8 +100,11 @@ impl Proxy {
     pub fn close(self) -> BoxFuture<'static, ()> {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
         Box::pin(async move {
+            let begun = Instant::now();
+            self.ports.hand_over(self.shutdown_timeout / 2).await;
             self.ports.close(grace).await;
-            self.server.stop(self.shutdown_timeout.saturating_sub(grace)).await;
+            let spent = begun.elapsed().max(grace);
+            self.server.stop(self.shutdown_timeout.saturating_sub(spent)).await;
         })
     }
 }
@@ -139,7 +144,11 @@ impl Connected {
         let backend = guarded(backend, &config.rules);
         Box::pin(async move {
             let served = Served::one(backend, config.policy, readiness, host);
-            match Ports::open(&config.http, &config.metrics, served) {
+            let opened = match Ports::open(&config.http, &config.metrics, served) {
+                Ok(ports) => ports.check_store().await.map(|()| ports),
+                Err(error) => Err(error),
+            };
+            match opened {
                 Ok(ports) => Ok(Proxy { server, ports, shutdown_timeout }),
                 Err(error) => {
                     server.stop(shutdown_timeout).await;

@@ -110,6 +110,12 @@ impl Reply {
     }
 
     /// Where the answer goes.
+    pub(crate) fn name(&self, unique: String) -> String {
+        let name = self.sink.as_ref().and_then(|sink| sink.reader()?.name(&unique));
+        name.unwrap_or(unique)
+    }
+
+    /// Where it goes.
     pub(crate) fn sink(&self) -> Option<Arc<dyn Sink>> {
         self.sink.clone()
     }

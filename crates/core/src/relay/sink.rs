@@ -83,6 +83,12 @@ pub(crate) trait Reader: Send + Sync {
         None
     }
 
+    /// What something is called that waits here for the client, where there are other replicas that
+    /// it may come back to.
+    fn name(&self, _unique: &str) -> Option<String> {
+        None
+    }
+
     /// Whether log messages of this level are wanted with the call that is answered here.
     fn takes_log(&self, _level: LogLevel) -> bool {
         false

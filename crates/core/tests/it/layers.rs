@@ -11,7 +11,7 @@ use std::{
 };
 
 /// From the bottom upwards: a module and what it may use.
-const MAY_USE: [(&str, &[&[&str]]); 24] = [
+const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("config", &[]),
     ("host", &[]),
     ("telemetry", &[&["config"]]),
@@ -25,7 +25,7 @@ const MAY_USE: [(&str, &[&[&str]]); 24] = [
     ("tls", &[&["config", "error"]]),
     ("watch", &[&["config", "error", "jsonrpc", "telemetry"]]),
     ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
-    ("cluster", &[EVERYWHERE, &["identity", "metrics"]]),
+    ("cluster", &[&PURE, EVERYWHERE, &["identity", "metrics"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
     ("sdk_bridge", &[&PURE, &["relay"]]),
     ("downstream", EDGE),

@@ -1,7 +1,11 @@
 //! Several replicas of the real executable that serve each other's sessions.
 
+mod chaos;
 mod forwarding;
 mod peers;
+mod questions;
+mod redis;
+mod store;
 mod streams;
 
 use std::net::SocketAddr;

@@ -184,5 +184,5 @@ fn a_replica_needs_a_secret_and_addresses() {
     let unknown = Request::get("/ping");
     let proxy = Launch::new("echo").flags(&["--peerSecret", SECRET]).start();
     assert_eq!(proxy.send(&unknown).status, 200);
-    assert!(proxy.stderr.line(|line| line.contains("no effect without --peers")).is_some());
+    assert!(proxy.stderr.line(|line| line.contains("no effect without --peers,")).is_some());
 }

@@ -1,7 +1,7 @@
 //! Who has a session, as a store says that all replicas reach: leases, epochs, and who may take one.
 //!
-//! Functions of values. What [`found`], [`hold`] and [`take`] say, a store does in one step; what
-//! [`next`] says, a replica does that is asked for a session. A lease has no end of its own: it ends
+//! Functions of values. What `found`, `hold` and `take` say, a store does in one step, by its scripts;
+//! they are here for the simulation. What [`next`] says, a replica does that is asked for a session. A lease has no end of its own: it ends
 //! with the signs of life of its owner. An owner that is silent and comes back writes with an epoch
 //! that is over, which is refused.
 
@@ -32,6 +32,7 @@ pub(crate) enum Held {
 }
 
 /// The record of a new session, if it is new.
+#[cfg(test)]
 pub(crate) fn found(record: Option<Lease>, owner: ReplicaId, now: Epoch) -> Result<Lease, Lease> {
     match record {
         Some(lease) => Err(lease),
@@ -41,6 +42,7 @@ pub(crate) fn found(record: Option<Lease>, owner: ReplicaId, now: Epoch) -> Resu
 
 /// The record after its owner has written, and what it learns. A store that has forgotten the
 /// session, or its last owner, is told again.
+#[cfg(test)]
 pub(crate) fn hold(record: Option<Lease>, mine: Lease) -> (Lease, Held) {
     match record {
         Some(lease) if lease.epoch > mine.epoch => (lease, Held::Fenced(lease)),
@@ -53,6 +55,7 @@ pub(crate) fn hold(record: Option<Lease>, mine: Lease) -> (Lease, Held) {
 }
 
 /// The record after somebody has taken the session, if it still is as it was seen.
+#[cfg(test)]
 pub(crate) fn take(
     record: Option<Lease>,
     seen: Lease,

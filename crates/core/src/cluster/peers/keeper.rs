@@ -75,6 +75,11 @@ impl Keeper {
         }
     }
 
+    /// Keeps a connection to a replica that the store knows.
+    pub(crate) fn meet(&self, address: &str) {
+        self.add(address, false);
+    }
+
     /// Ends all connections.
     pub(crate) async fn close(&self) {
         self.end.cancel();

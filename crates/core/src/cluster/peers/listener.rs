@@ -21,7 +21,7 @@ use super::{
     CONNECTION_WINDOW, MAX_HEAD, SIGN_OF_LIFE, STREAM_WINDOW,
     hello::Unmet,
 };
-use crate::runtime::seats::Seats;
+use crate::{error::Error, runtime::seats::Seats};
 
 /// Pause after an accept that failed for want of resources.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -89,6 +89,23 @@ impl PeerPort {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Fails in words if there is a store that cannot be used.
+    pub(crate) async fn check_store(&self) -> Result<(), Error> {
+        self.cluster.check_store().await
+    }
+
+    /// Where there is a store, the other replicas go on from now on with what is here; whether there
+    /// is one.
+    pub(crate) async fn leave(&self, grace: Duration) -> bool {
+        if self.cluster.store().is_none() {
+            return false;
+        }
+        self.cluster.leave(grace).await;
+        self.accepting.abort();
+        self.drain.cancel();
+        true
     }
 
     /// Lets running requests finish for at most `grace`, and drops what is left.

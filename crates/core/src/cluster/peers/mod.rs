@@ -11,7 +11,7 @@ pub(crate) use dial::{Link, Unsent};
 pub(crate) use hello::{Own, Unmet};
 pub(crate) use keeper::Keeper;
 pub(crate) use listener::{Local, PeerPort};
-pub(crate) use roster::{Counts, Roster, Unreached};
+pub(crate) use roster::{Counts, Roster, Standing, Unreached};
 pub(crate) use secure::Secure;
 
 use std::time::Duration;

@@ -53,6 +53,7 @@ pub(super) enum State {
     /// Nobody has answered there yet.
     New {
         since: Instant,
+        refused: bool,
     },
     Up {
         id: ReplicaId,
@@ -109,7 +110,9 @@ impl Roster {
         if known.addresses.contains_key(address) || known.addresses.len() >= MAX_PEERS {
             return false;
         }
-        known.addresses.insert(Arc::clone(address), State::New { since: Instant::now() });
+        known
+            .addresses
+            .insert(Arc::clone(address), State::New { since: Instant::now(), refused: false });
         true
     }
 
@@ -137,8 +140,8 @@ impl Roster {
             State::Up { id, .. } => {
                 *state = State::Down { id: *id, since: Instant::now(), refused };
             }
-            State::Down { refused: was, .. } => *was = refused,
-            State::New { .. } | State::Own => return,
+            State::Down { refused: was, .. } | State::New { refused: was, .. } => *was = refused,
+            State::Own => return,
         }
         drop(known);
         self.changes.send_replace(());
@@ -162,6 +165,23 @@ impl Roster {
             }
             counts
         })
+    }
+
+    /// The way to a replica that the store knows, which was at this address, if that is known.
+    /// Waits a little where it may turn up: until its machine says that nobody listens there.
+    pub(crate) async fn reach_known(&self, id: ReplicaId, address: Option<&str>) -> Standing {
+        let until = Instant::now() + WAIT;
+        let mut changes = self.changes.subscribe();
+        loop {
+            let standing = self.lock().standing(id, address);
+            if !matches!(standing, Standing::Silent) || address.is_none() {
+                return standing;
+            }
+            self.wanted.notify_waiters();
+            if timeout_at(until, changes.changed()).await.is_err() {
+                return self.lock().standing(id, address);
+            }
+        }
     }
 
     /// The way to a replica, waited for a little where it may turn up.
@@ -188,7 +208,34 @@ impl Roster {
     }
 }
 
+/// How it stands with a replica that the store knows.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    Up(Link),
+    /// Nobody listens there any more.
+    Ended,
+    Silent,
+}
+
 impl Known {
+    fn standing(&self, wanted: ReplicaId, address: Option<&str>) -> Standing {
+        let mut ended = false;
+        for (known, state) in &self.addresses {
+            match state {
+                State::Up { id, link } if *id == wanted && !link.is_closed() => {
+                    return Standing::Up(link.clone());
+                }
+                State::Up { id, .. } => ended |= address == Some(known) && *id != wanted,
+                State::Down { id, refused, .. } => {
+                    ended |= *refused && (*id == wanted || address == Some(known));
+                }
+                State::New { refused, .. } => ended |= *refused && address == Some(known),
+                State::Own => ended |= address == Some(known),
+            }
+        }
+        if ended { Standing::Ended } else { Standing::Silent }
+    }
+
     fn seek(&mut self, wanted: ReplicaId, now: Instant) -> Sought {
         let mut perhaps = false;
         for state in self.addresses.values() {
@@ -205,7 +252,9 @@ impl Known {
                         return Sought::Gone;
                     }
                 }
-                State::New { since } => perhaps |= now.saturating_duration_since(*since) < GRACE,
+                State::New { since, .. } => {
+                    perhaps |= now.saturating_duration_since(*since) < GRACE
+                }
                 State::Down { .. } | State::Own => {}
             }
         }

@@ -95,8 +95,10 @@ async fn live() -> Response {
 
 /// A server can take calls, or the reason why none can.
 async fn ready(State(admin): State<Admin>) -> Response {
+    let store = admin.cluster.as_ref().and_then(|cluster| cluster.store()?.trouble());
+    let store = store.map(|trouble| format!("store: {trouble}"));
     let degraded: Vec<String> =
-        admin.readiness.degraded().iter().map(|line| escape(line)).collect();
+        admin.readiness.degraded().iter().chain(&store).map(|line| escape(line)).collect();
     let degraded = match degraded.as_slice() {
         [] => String::new(),
         lines => format!(r#","degraded":[{}]"#, lines.join(",")),

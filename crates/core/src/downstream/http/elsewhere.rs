@@ -12,15 +12,18 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use uuid::Uuid;
 
 use super::{
+    body,
     common::Common,
     custom_route::Aborted,
     guarded::{is_standing, standing},
+    mount::Mount,
     port::Port,
     reject::Rejection,
     requester::Requester,
@@ -31,8 +34,9 @@ use super::{
 use crate::{
     cluster::{
         Carried, Cluster, Link, Local, Outbound, ReplicaId, STANDING, Unforwarded, Unreached,
-        addressed, strip, whole,
+        Whereabouts, addressed, strip,
     },
+    downstream::http::session::lenient_id_in,
     host::Caller,
     identity::Identity,
 };
@@ -51,26 +55,34 @@ pub(super) struct Way {
     cluster: Arc<Cluster>,
     owner: ReplicaId,
     link: Link,
+    id: Uuid,
+    /// The store was not asked just now.
+    remembered: bool,
+}
+
+/// Where a session is.
+pub(super) enum Sought {
+    There(Way),
+    /// It is here by now, if it is at all.
+    Here,
 }
 
 impl Common {
-    fn owner_elsewhere(&self, name: &str, head: &Parts) -> Option<(&Arc<Cluster>, ReplicaId)> {
-        let cluster = self.cluster.as_ref().filter(|_| !is_handed_over(head))?;
-        Some((cluster, cluster.names().elsewhere(name)?))
-    }
-
-    /// The way to the replica that has what is called this. `None` if it is not another one's; the
-    /// future gives `None` if that one is gone, and with it what it had.
-    pub(super) fn way_to(
+    /// The way to the replica that has given this name to what waits there; the future gives `None`
+    /// if that one is gone, and with it what waited. `None` if it was given here, or by nobody.
+    pub(super) fn way_to_giver(
         &self,
         name: &str,
         head: &Parts,
     ) -> Option<BoxFuture<'static, Result<Option<Way>, Rejection>>> {
-        let (cluster, owner) = self.owner_elsewhere(name, head)?;
+        let cluster = self.cluster.as_ref().filter(|_| !is_handed_over(head))?;
+        let owner = cluster.names().elsewhere(name)?;
         let cluster = Arc::clone(cluster);
         Some(Box::pin(async move {
             match cluster.reach(owner).await {
-                Ok(link) => Ok(Some(Way { cluster, owner, link })),
+                Ok(link) => {
+                    Ok(Some(Way { cluster, owner, link, id: Uuid::nil(), remembered: false }))
+                }
                 Err(Unreached::Gone) => Ok(None),
                 Err(Unreached::Away) => Err(Rejection::ReplicaAway),
             }
@@ -78,49 +90,132 @@ impl Common {
     }
 }
 
+impl Mount {
+    /// Looks for a session that is not here. `None` if it can be nowhere else.
+    pub(super) fn seek<'a>(
+        self: &'a Arc<Self>,
+        name: &str,
+        head: &Parts,
+    ) -> Option<BoxFuture<'a, Result<Sought, Rejection>>> {
+        let cluster = Arc::clone(self.common.cluster.as_ref()?);
+        let giver = cluster.names().owner(name)?;
+        let id = lenient_id_in(name)?;
+        if cluster.store().is_none() && giver == cluster.id() {
+            return None;
+        }
+        let is_handed_over = is_handed_over(head);
+        Some(Box::pin(async move {
+            if cluster.store().is_some_and(|store| store.is_closed()) {
+                return Err(Rejection::ReplicaAway);
+            }
+            if is_handed_over {
+                // It may be on its way here.
+                cluster.wait_for_taking(id).await;
+                return Ok(Sought::Here);
+            }
+            match cluster.seek(id, giver).await {
+                Ok(Whereabouts::At { owner, link, remembered }) => {
+                    Ok(Sought::There(Way { cluster, owner, link, id, remembered }))
+                }
+                Ok(Whereabouts::Taken(taking)) => {
+                    self.revive(&cluster, *taking).await?;
+                    Ok(Sought::Here)
+                }
+                Ok(Whereabouts::Here) | Err(Unreached::Gone) => Ok(Sought::Here),
+                Err(Unreached::Away) => Err(Rejection::ReplicaAway),
+            }
+        }))
+    }
+}
+
+/// What has become of a request that was to be handed over.
+pub(super) enum Handed {
+    Answered(Response),
+    /// It is for this replica to serve.
+    Here(Parts, Outbound),
+}
+
+/// How often a request is handed over whose connection was given up at that moment.
+const ATTEMPTS: usize = 3;
+
+impl Mount {
+    /// Hands a request for a session that is not here to whoever has it. `None` if nobody else can
+    /// have it.
+    pub(super) fn hand_over<'a>(
+        self: &'a Arc<Self>,
+        name: &str,
+        head: Parts,
+        body: Outbound,
+        identity: &Identity,
+    ) -> BoxFuture<'a, Result<Handed, Rejection>> {
+        let (name, identity) = (name.to_owned(), identity.clone());
+        Box::pin(async move {
+            let (mut head, mut body) = (head, body);
+            for _ in 0..ATTEMPTS {
+                let Some(seeking) = self.seek(&name, &head) else { break };
+                let sought = match seeking.await {
+                    Ok(sought) => sought,
+                    Err(rejection) => {
+                        discard(body);
+                        return Err(rejection);
+                    }
+                };
+                let Sought::There(way) = sought else { break };
+                match way.take(head, body, &identity).await? {
+                    Handed::Here(again, whole) => (head, body) = (again, whole),
+                    answered => return Ok(answered),
+                }
+            }
+            Ok(Handed::Here(head, body))
+        })
+    }
+}
+
+fn discard(body: Outbound) {
+    if let Either::Left(body) = body {
+        body::discard(body);
+    }
+}
+
+/// A head like this one, to be handed over.
+pub(super) fn copy_of(head: &Parts) -> Parts {
+    let (mut copy, ()) = Request::new(()).into_parts();
+    copy.method = head.method.clone();
+    copy.uri = head.uri.clone();
+    copy.headers = head.headers.clone();
+    copy.extensions = head.extensions.clone();
+    copy
+}
+
 impl Way {
     /// Hands the request over for this caller.
     pub(super) fn take(
         self,
         head: Parts,
-        body: Incoming,
-        identity: Identity,
-    ) -> BoxFuture<'static, Result<Response, Rejection>> {
-        self.hand_over(head, Either::Left(body), identity)
-    }
-
-    /// Hands over a request without a body, or one whose body was read already.
-    pub(super) fn take_whole(
-        self,
-        head: &mut Parts,
-        body: Bytes,
-        identity: Identity,
-    ) -> BoxFuture<'static, Result<Response, Rejection>> {
-        let (mut copy, ()) = Request::new(()).into_parts();
-        copy.method = head.method.clone();
-        copy.uri = head.uri.clone();
-        copy.headers = std::mem::take(&mut head.headers);
-        if let Some(origin) = head.extensions.get::<Origin>() {
-            copy.extensions.insert(*origin);
-        }
-        self.hand_over(copy, whole(body), identity)
-    }
-
-    fn hand_over(
-        self,
-        head: Parts,
         body: Outbound,
-        identity: Identity,
-    ) -> BoxFuture<'static, Result<Response, Rejection>> {
+        identity: &Identity,
+    ) -> BoxFuture<'static, Result<Handed, Rejection>> {
+        let identity = identity.clone();
         Box::pin(async move {
-            let origin = head.extensions.get::<Origin>().copied().unwrap_or(Origin::UNKNOWN);
+            let extensions = head.extensions.clone();
+            let origin = extensions.get::<Origin>().copied().unwrap_or(Origin::UNKNOWN);
             let carried = Carried { identity, peer: origin.peer, encrypted: origin.encrypted };
             let request = addressed(Request::from_parts(head, body), &carried);
             let request = request.ok_or(Rejection::BadTarget)?;
-            match self.cluster.forward(self.owner, self.link, request).await {
-                Ok(response) => Ok(handed_back(response)),
-                Err(Unforwarded::Unreached(Unreached::Gone)) => Err(Rejection::UnknownSession),
-                Err(Unforwarded::Unreached(Unreached::Away)) => Err(Rejection::ReplicaAway),
+            match self.cluster.forward(&self.link, request).await {
+                // It may be that it is another one's by now.
+                Ok(response) if response.status() == StatusCode::NOT_FOUND && self.remembered => {
+                    self.cluster.forget(self.id);
+                    Err(Rejection::ReplicaAway)
+                }
+                Ok(response) => Ok(Handed::Answered(handed_back(response))),
+                Err(Unforwarded::Returned(request)) => {
+                    self.cluster.forget(self.id);
+                    let (mut head, body) = request.into_parts();
+                    strip(&mut head.headers);
+                    head.extensions = extensions;
+                    Ok(Handed::Here(head, body))
+                }
                 Err(Unforwarded::Lost(error)) => {
                     tracing::debug!(%error, replica = %self.owner, "a forwarded request was lost");
                     Err(Rejection::ReplicaLost)

@@ -1,6 +1,6 @@
 //! One port: what every request that comes through it is held to, whatever it is for.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use tokio::sync::watch;
@@ -21,6 +21,9 @@ use crate::{
     relay::Readiness,
     runtime::seats::Seats,
 };
+
+/// How often it is looked whether calls are under way.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a port shares with the rest of the proxy.
 #[derive(Clone)]
@@ -114,6 +117,16 @@ impl Port {
     /// What the proxy says about itself, for a port of its own.
     pub(crate) fn admin(&self) -> axum::Router {
         self.admin.clone()
+    }
+
+    /// Waits until no call is under way, but not for longer than this.
+    pub(crate) async fn rest(&self, grace: Duration) {
+        let resting = async {
+            while self.routes().mounts().iter().any(|mount| mount.registry.is_busy()) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        drop(tokio::time::timeout(grace, resting).await);
     }
 
     /// Ends every session of every endpoint.

@@ -7,11 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::{
     body::{self, Unread, check_coding},
+    elsewhere::Handed,
     forwarded::Forwarded,
     gate::Step,
     guarded::standing,
@@ -208,17 +210,15 @@ impl Mount {
                 return Ok(self.common.denied(denial, b"null"));
             }
         };
-        if session.is_none()
+        let mut body = body;
+        if self.common.cluster.is_some()
+            && session.is_none()
             && let Some(name) = session_id(head.uri.query())
-            && let Some(way) = self.common.way_to(&name, &head)
         {
-            match way.await {
-                Ok(Some(way)) => return way.take(head, body, identity).await,
-                Ok(None) => {}
-                Err(rejection) => {
-                    body::discard(body);
-                    return Err(rejection);
-                }
+            match self.hand_over(&name, head, Either::Left(body), &identity).await? {
+                Handed::Answered(response) => return Ok(response),
+                Handed::Here(_, Either::Right(_)) => return Ok(no_sse_session(None)),
+                Handed::Here(here, Either::Left(unread)) => (head, body) = (here, unread),
             }
         }
         let Some(session) = session.filter(|session| session.owner == identity) else {

@@ -29,7 +29,7 @@ use std::{
 use futures_util::future::{BoxFuture, join_all};
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::task::TaskTracker;
 
@@ -201,10 +201,12 @@ impl Fleet {
         let budget = self.shared.roster().config.graceful_shutdown_timeout;
         let grace = CONNECTION_GRACE.min(budget / 2);
         Box::pin(async move {
+            let begun = Instant::now();
             if let Some(ports) = self.ports {
+                ports.hand_over(budget / 2).await;
                 ports.close(grace).await;
             }
-            self.shared.stop(budget.saturating_sub(grace)).await;
+            self.shared.stop(budget.saturating_sub(begun.elapsed().max(grace))).await;
         })
     }
 }

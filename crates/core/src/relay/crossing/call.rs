@@ -124,7 +124,7 @@ impl Call {
             until: Instant::now() + self.patience,
             waits: Waits::Call(Arc::clone(self)),
         };
-        if let Some(token) = self.crossings.seal(round) {
+        if let Some(token) = self.crossings.seal(round, |token| reply.name(token)) {
             return reply.result(input_required(&requests, &token).as_bytes());
         }
         reply.error(&too_many_rounds());
@@ -238,7 +238,7 @@ impl Call {
             until: Instant::now() + self.patience,
             waits: Waits::Nothing,
         };
-        match self.crossings.seal(round) {
+        match self.crossings.seal(round, |token| reply.name(token)) {
             Some(token) => {
                 reply.result(input_required(&requests_of(questions), &token).as_bytes());
             }

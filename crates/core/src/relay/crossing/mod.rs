@@ -128,8 +128,8 @@ impl Crossings {
     }
 
     /// Keeps a round for as long as its client may take; its token, unless there are too many.
-    fn seal(self: &Arc<Self>, round: Round) -> Option<String> {
-        let token = self.rounds.seal(round)?;
+    fn seal(self: &Arc<Self>, round: Round, name: impl FnOnce(String) -> String) -> Option<String> {
+        let token = self.rounds.seal(round, name)?;
         self.watch();
         Some(token)
     }
@@ -277,7 +277,7 @@ mod tests {
             until,
             waits: Waits::Nothing,
         };
-        let token = crossings.seal(round).unwrap();
+        let token = crossings.seal(round, |token| token).unwrap();
         let state = format!("\"{token}\"");
         let found = crossings.rounds.take(state.as_bytes(), &principal, &request, Instant::now());
         let (token, round) = found.unwrap();

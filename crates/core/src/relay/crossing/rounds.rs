@@ -51,8 +51,9 @@ impl Rounds {
     }
 
     /// Keeps a round; its token, unless there are too many.
-    pub(super) fn seal(&self, round: Round) -> Option<String> {
+    pub(super) fn seal(&self, round: Round, name: impl FnOnce(String) -> String) -> Option<String> {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let token = name(token);
         let mut rounds = self.lock();
         if rounds.len() >= MAX_ROUNDS {
             rounds.retain(|_, round| round.until > Instant::now() || round.is_held());
@@ -142,7 +143,7 @@ mod tests {
             until,
             waits: Waits::Nothing,
         };
-        format!("\"{}\"", rounds.seal(round).unwrap())
+        format!("\"{}\"", rounds.seal(round, |token| token).unwrap())
     }
 
     #[test]
@@ -190,6 +191,6 @@ mod tests {
             until: now,
             waits: Waits::Nothing,
         };
-        assert!(rounds.seal(round).is_none());
+        assert!(rounds.seal(round, |token| token).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The events of one session, kept for `Last-Event-ID` (MCP 2025-11-25, "Resumability").
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt};
 
 use crate::{codec::event_stream::EventId, config::EventStoreConfig, jsonrpc::Frame};
 
@@ -11,7 +11,23 @@ pub(crate) struct EventStore {
     events: VecDeque<Event>,
     bytes: usize,
     next: u64,
+    /// Whoever else keeps the events.
+    journal: Option<Journal>,
+    /// Another replica has had the session, and may have sent more than is known.
+    is_restored: bool,
 }
+
+/// Is told of every event, in their order.
+pub(crate) struct Journal(pub(crate) Box<dyn Fn(EventId, &Frame) + Send>);
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Journal")
+    }
+}
+
+/// How many events another replica may have numbered of which nothing is known.
+const UNKNOWN: u64 = 1_000_000;
 
 #[derive(Debug)]
 struct Event {
@@ -21,7 +37,31 @@ struct Event {
 
 impl EventStore {
     pub(crate) fn new(limits: EventStoreConfig) -> Self {
-        Self { limits, events: VecDeque::new(), bytes: 0, next: 0 }
+        Self {
+            limits,
+            events: VecDeque::new(),
+            bytes: 0,
+            next: 0,
+            journal: None,
+            is_restored: false,
+        }
+    }
+
+    /// Tells somebody of every event from now on.
+    pub(crate) fn tell(&mut self, journal: Journal) {
+        self.journal = Some(journal);
+    }
+
+    /// Takes what another replica has kept, in its order; what comes twice is taken once.
+    pub(crate) fn restore(&mut self, events: impl Iterator<Item = (EventId, Frame)>) {
+        for (id, frame) in events.filter(|(id, _)| id.number < u64::MAX / 2) {
+            if id.number >= self.next {
+                self.next = id.number + 1;
+                self.keep(id, frame);
+            }
+        }
+        self.next += UNKNOWN;
+        self.is_restored = true;
     }
 
     /// Gives the event its id, keeps what `build` makes of it, and shows it to `send`.
@@ -35,6 +75,13 @@ impl EventStore {
         self.next += 1;
         let frame = build(id);
         send(&frame);
+        if let Some(Journal(tell)) = &self.journal {
+            tell(id, &frame);
+        }
+        self.keep(id, frame);
+    }
+
+    fn keep(&mut self, id: EventId, frame: Frame) {
         self.bytes += frame.len();
         self.events.push_back(Event { id, frame });
         while self.events.len() > 1
@@ -69,11 +116,13 @@ impl EventStore {
 
     /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
     pub(crate) fn after(&self, last: EventId) -> Option<impl Iterator<Item = &Frame>> {
-        let at = self.events.binary_search_by_key(&last.number, |event| event.id.number).ok()?;
-        if self.events[at].id != last {
-            return None;
-        }
-        let later = self.events.range(at + 1..);
+        let at = self.events.binary_search_by_key(&last.number, |event| event.id.number);
+        let next = match at {
+            Ok(at) if self.events[at].id == last => at + 1,
+            Err(next) if self.is_restored => next,
+            _ => return None,
+        };
+        let later = self.events.range(next..);
         Some(later.filter(move |event| event.id.stream == last.stream).map(|event| &event.frame))
     }
 }

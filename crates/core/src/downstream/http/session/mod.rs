@@ -6,6 +6,7 @@
 mod event_store;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
+mod ledger;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
 mod name;
@@ -16,6 +17,7 @@ mod state;
 mod stream;
 
 use event_store::EventStore;
+pub(crate) use ledger::Ledger;
 pub(crate) use name::{Name, lenient_id_in};
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;

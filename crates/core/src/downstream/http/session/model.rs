@@ -267,8 +267,8 @@ pub(super) fn open(session: &Arc<Session>, responses: usize) -> (Arc<Stream>, Bo
 }
 
 /// A session that keeps its events, in a registry.
-pub(super) fn session(max_events: usize, max_bytes: usize) -> (Registry, Arc<Session>) {
-    let registry = Registry::default();
+pub(super) fn session(max_events: usize, max_bytes: usize) -> (Arc<Registry>, Arc<Session>) {
+    let registry = Arc::new(Registry::default());
     let session = registry.create(
         Identity::default(),
         Events::Kept(EventStoreConfig { max_events, max_bytes }),

@@ -32,6 +32,11 @@ impl Name {
         Self { id, text: text.unwrap_or_else(|_| HeaderValue::from_static("")) }
     }
 
+    /// One that another replica has given. `None` if it has no id.
+    pub(crate) fn given(text: &str) -> Option<Self> {
+        Some(Self { id: id_in(text)?, text: HeaderValue::from_str(text).ok()? })
+    }
+
     pub(crate) fn id(&self) -> Uuid {
         self.id
     }

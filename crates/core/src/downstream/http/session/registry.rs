@@ -15,16 +15,16 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    EventStore, Reading, Stream, Unresumed,
+    EventStore, Ledger, Reading, Stream, Unresumed,
     name::{Name, id_in},
 };
 use crate::{
-    cluster::Names,
-    codec::event_stream::EventId,
+    cluster::{Logged, Names},
+    codec::event_stream::{self, EventId},
     config::EventStoreConfig,
     downstream::http::backlog::Backlog,
     identity::{Expiry, Identity},
-    jsonrpc::{Frame, Pieces},
+    jsonrpc::{Frame, Kind, Message, Pieces},
     relay::Connection,
     runtime::lock::{Mutex, MutexGuard},
     runtime::seats::{Seat, Seats},
@@ -117,13 +117,26 @@ impl Registry {
         events: Events,
         max_in_flight: Option<usize>,
     ) -> Arc<Session> {
+        self.create_as(Name::new(self.names.as_ref()), owner, events, max_in_flight)
+    }
+
+    /// The same under a name that was given before.
+    pub(crate) fn create_as(
+        &self,
+        name: Name,
+        owner: Identity,
+        events: Events,
+        max_in_flight: Option<usize>,
+    ) -> Arc<Session> {
         let backlog = Arc::clone(&self.backlog);
-        let name = Name::new(self.names.as_ref());
         Arc::new(Session::new(name, owner, events, max_in_flight, (self.epoch, backlog)))
     }
 
     /// Makes the session known under its id; its seat is free again when it is removed.
-    pub(crate) fn insert(&self, session: Arc<Session>, seat: Seat) {
+    pub(crate) fn insert(self: &Arc<Self>, session: Arc<Session>, seat: Seat) {
+        if let Some(ledger) = session.ledger() {
+            ledger.hold(self.ending(&session));
+        }
         let tag = SessionTag::opened(session.id(), "streamable_http");
         self.lock().insert(session.id(), Known { session, _seat: seat, _tag: tag });
     }
@@ -159,7 +172,11 @@ impl Registry {
     }
 
     pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<Session>> {
-        self.lock().remove(&id).map(|known| known.session)
+        let session = self.lock().remove(&id).map(|known| known.session);
+        if let Some(ledger) = session.as_ref().and_then(|session| session.ledger()) {
+            ledger.release();
+        }
+        session
     }
 
     /// Removes every session that nobody has used for longer than `timeout`.
@@ -174,6 +191,9 @@ impl Registry {
             }
             keep
         });
+        for ledger in idle.iter().filter_map(|session| session.ledger()) {
+            ledger.release();
+        }
         idle
     }
 
@@ -186,6 +206,12 @@ impl Registry {
         }
     }
 
+    /// Whether a call of any session is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().values().any(|known| known.session.calls.taken() > 0)
+    }
+
+    /// Removes all of them. What other replicas need to go on with them stays in the store.
     pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
         self.lock().drain().map(|(_, known)| known.session).collect()
     }
@@ -214,10 +240,25 @@ pub(crate) struct Session {
     streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
     /// Its client may never have learned of it.
     in_doubt: AtomicBool,
+    /// What other replicas need to go on with it, where there is a store.
+    ledger: OnceLock<Arc<Ledger>>,
 }
 
 /// How long a session is kept whose client left before it was told of it.
 const DOUBT: Duration = Duration::from_mins(1);
+
+/// How many streams another replica may have opened of which nothing is known.
+const UNKNOWN_STREAMS: u64 = 1_000_000;
+
+/// Whether an event holds the answer to the call with this raw id.
+fn answers(event: &[u8], call: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(event);
+    let data = text.lines().find_map(|line| line.strip_prefix("data: "));
+    let message = data.and_then(|data| Message::parse(Bytes::from(data.to_owned())).ok());
+    message.is_some_and(|message| {
+        matches!(message.kind(), Kind::Result | Kind::Error) && message.id() == Some(call)
+    })
+}
 
 /// Number of the stream that a GET opens.
 pub(crate) const STANDALONE: u64 = 0;
@@ -255,6 +296,54 @@ impl Session {
             backlog,
             streams: Mutex::new(Some(HashMap::new())),
             in_doubt: AtomicBool::new(false),
+            ledger: OnceLock::new(),
+        }
+    }
+
+    /// What other replicas need to go on with it is kept there.
+    pub(crate) fn keep(&self, ledger: Arc<Ledger>) {
+        if let Some(store) = &self.store {
+            store.lock().unwrap_or_else(PoisonError::into_inner).tell(ledger.journal());
+        }
+        self.ledger.get_or_init(|| ledger);
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.get()
+    }
+
+    /// Takes what another replica has sent, and answers the calls that it had under way.
+    pub(crate) fn restore(&self, logged: Vec<Logged>, answer: impl Fn(&[u8]) -> Bytes) {
+        let Some(store) = &self.store else { return };
+        let mut events = Vec::new();
+        let mut calls = Vec::new();
+        for logged in logged {
+            match logged {
+                Logged::Event { id, frame } => events.push((id, frame)),
+                Logged::Calls { stream, ids } => calls.push((stream, ids)),
+            }
+        }
+        let streams = events.iter().map(|(id, _)| id.stream);
+        let last = streams.chain(calls.iter().map(|(stream, _)| *stream)).max();
+        self.next_stream.store(last.unwrap_or(STANDALONE) + UNKNOWN_STREAMS, Ordering::Relaxed);
+        let is_answered = |stream: u64, call: &[u8]| {
+            let mut own = events.iter().filter(|(id, _)| id.stream == stream);
+            own.any(|(_, frame)| answers(&frame.runs().concat(), call))
+        };
+        let open: Vec<(u64, Bytes)> = calls
+            .into_iter()
+            .flat_map(|(stream, ids)| ids.into_iter().map(move |id| (stream, id)))
+            .filter(|(stream, id)| !is_answered(*stream, id))
+            .collect();
+        store.lock().unwrap_or_else(PoisonError::into_inner).restore(events.into_iter());
+        for (stream, call) in open {
+            let numbering = Numbering::new(stream, store);
+            let text = answer(&call);
+            let build = |id: EventId| {
+                let (before, behind) = (id.message(), event_stream::END);
+                Frame::Whole([before.as_bytes(), &text, behind].concat().into())
+            };
+            numbering.append(build, |_| {});
         }
     }
 

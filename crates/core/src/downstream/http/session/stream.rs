@@ -19,6 +19,7 @@ use super::{
     state::{MAX_QUEUED_BYTES, Owed, Reader, State},
 };
 use crate::{
+    cluster::Names,
     codec::event_stream,
     downstream::http::backlog::{Backlog, Debt, Debtor},
     jsonrpc::{Assembly, Frame, Kind, Pieces},
@@ -56,6 +57,8 @@ pub(crate) struct Stream {
     stored: bool,
     place: Option<Place>,
     owner: Option<Uuid>,
+    /// What gives names to what waits for its client, where there are other replicas.
+    names: Option<Arc<Names>>,
     /// Some of a large backlog was read, or nobody reads any more.
     drained: Notify,
     /// Itself, once it has a reader and is counted.
@@ -86,6 +89,7 @@ impl Stream {
             stored: false,
             place: None,
             owner: None,
+            names: None,
             drained: Notify::new(),
             me: OnceLock::new(),
             denied: OnceLock::new(),
@@ -126,6 +130,11 @@ impl Stream {
         let place = Some(Place { session: Arc::downgrade(session), number });
         let stored = session.is_stored_outside();
         Self { numbering, stored, place, owner: Some(session.id()), ..self }
+    }
+
+    /// Whose client may come back to other replicas.
+    pub(crate) fn named_by(self, names: Option<&Arc<Names>>) -> Self {
+        Self { names: names.map(Arc::clone), ..self }
     }
 
     /// Names the session whose client reads it.
@@ -540,6 +549,10 @@ impl crate::relay::Reader for Stream {
     fn deny(&self, denied: &Denied, body: Bytes) {
         // Of several the first one counts.
         self.denied.get_or_init(|| Box::new((denied.clone(), body)));
+    }
+
+    fn name(&self, unique: &str) -> Option<String> {
+        Some(self.names.as_ref()?.give(unique))
     }
 
     fn number(&self) -> Option<u64> {

@@ -19,7 +19,7 @@ use crate::{
     host::Caller,
     identity::Identity,
     jsonrpc::{Kind, Message},
-    relay::{Connection, Reply},
+    relay::{Connection, Reader as _, Reply},
     runtime::seats::Seat,
     telemetry::traffic,
     watch::{Frame, Payload, Point, TAP},
@@ -88,6 +88,9 @@ impl Mount {
                 let session = attachment.session();
                 let opened = session.open_stream(stream).zip(session.connection().cloned());
                 let ((stream, reading), connection) = opened.ok_or(Rejection::UnknownSession)?;
+                if let (Some(ledger), Some(number)) = (session.ledger(), stream.number()) {
+                    ledger.begin(number, ids(&messages));
+                }
                 // From here on what is owed on the stream is settled, whatever becomes of this future.
                 let owed = self.owe(messages, &stream, (Some(seats), identity));
                 if primes && stream.is_event_stream() {
@@ -200,6 +203,12 @@ impl Mount {
             }
         }
     }
+}
+
+/// The raw ids of the requests among these.
+fn ids(messages: &[Message]) -> Vec<Bytes> {
+    let requests = messages.iter().filter(|message| message.kind() == Kind::Request);
+    requests.filter_map(|request| Some(Bytes::copy_from_slice(request.id()?))).collect()
 }
 
 /// The response with all of a stream.

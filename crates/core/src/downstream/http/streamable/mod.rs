@@ -4,6 +4,7 @@ mod exchange;
 mod modern;
 mod post;
 mod refusal;
+mod revive;
 mod session;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 
 use std::{future::poll_fn, sync::Arc};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 
 use super::{
     NO_EVENTS, encoding,
@@ -15,8 +15,10 @@ use super::{
     refusal::{Refused, status_of},
 };
 use crate::{
+    cluster::whole,
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
+        elsewhere::Handed,
         gate::Step,
         guarded::{Phase, standing},
         header::{PROTOCOL_VERSION, text},
@@ -30,7 +32,7 @@ use crate::{
         classify::{Posted, PostedKind, classify, classify_batch, validate},
     },
     identity::{Expiry, Identity},
-    jsonrpc::{Body, Kind, Message, find_member},
+    jsonrpc::{Body, Kind, Message, decode_string, find_member},
     protocol::{
         header::{
             annotation::MirroredParameter,
@@ -106,6 +108,11 @@ impl Mount {
         if is_request && let Err(refused) = climb(&message, name.as_deref(), headers) {
             return Ok(self.refuse(&refused));
         }
+        if self.common.cluster.is_some()
+            && let Some(response) = Box::pin(self.hand_back(incoming, &message)).await
+        {
+            return response;
+        }
         let client = Client {
             era: Era::Modern,
             principal: self.principal(incoming),
@@ -138,6 +145,7 @@ impl Mount {
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
         let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
+        let stream = stream.named_by(self.registry.names());
         let (stream, reading) = stream.attached();
         let identity = &incoming.body().identity;
         let reply =
@@ -155,6 +163,33 @@ impl Mount {
         }
         let response = self.answer_modern(&stream, reading, closing);
         Ok(if is_subscription { standing(response) } else { response })
+    }
+
+    /// Hands a call that waits for its client at another replica to it. `None` if it waits here, or
+    /// nowhere any more.
+    async fn hand_back(
+        &self,
+        incoming: &Head,
+        message: &Message,
+    ) -> Option<Result<Response, Rejection>> {
+        let params = message.params()?;
+        let state = find_member(message.bytes(), params, "requestState")?;
+        let state = decode_string(message.text(state))?;
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = http::Method::POST;
+        head.uri = incoming.uri().clone();
+        head.headers = incoming.headers().clone();
+        head.extensions = incoming.extensions().clone();
+        let way = match self.common.way_to_giver(&state, &head)?.await {
+            Ok(way) => way?,
+            Err(rejection) => return Some(Err(rejection)),
+        };
+        let body = whole(message.bytes().clone());
+        match way.take(head, body, &incoming.body().identity).await {
+            Ok(Handed::Answered(response)) => Some(Ok(response)),
+            Ok(Handed::Here(..)) => Some(Err(Rejection::ReplicaAway)),
+            Err(rejection) => Some(Err(rejection)),
+        }
     }
 
     /// Waits for what decides the head of the response. The end of the client's side may be that of

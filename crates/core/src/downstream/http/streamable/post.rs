@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, request::Parts};
+use http_body_util::Either;
 use hyper::body::Incoming;
 
 use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted, primes};
@@ -11,6 +12,7 @@ use crate::{
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
         body::{self, Unread, check_coding},
+        elsewhere::Handed,
         gate::Step,
         header::{PROTOCOL_VERSION, session_id, text},
         mount::Mount,
@@ -43,7 +45,7 @@ impl Mount {
         }
         let named = session_id(&head.headers).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
-        let attachment = named.map(|id| self.registry.attach(id));
+        let mut attachment = named.map(|id| self.registry.attach(id));
         let Requester { identity, caller } = requester;
         let session = attachment.as_ref().and_then(|known| Some(known.as_ref()?.session()));
         let visited = session.and_then(|known| Some((&**known.connection()?, known.owner())));
@@ -51,18 +53,17 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return self.denied_post(denial, body).await,
         };
-        if matches!(attachment, Some(None))
-            && let Some(id) = session_id(&head.headers)
-            && let Some(way) = self.common.way_to(id, &head)
+        let mut body = body;
+        if self.common.cluster.is_some()
+            && matches!(attachment, Some(None))
+            && let Some(id) = session_id(&head.headers).map(str::to_owned)
         {
-            match way.await {
-                Ok(Some(way)) => return way.take(head, body, identity).await,
-                Ok(None) => {}
-                Err(rejection) => {
-                    body::discard(body);
-                    return Err(rejection);
-                }
+            match self.hand_over(&id, head, Either::Left(body), &identity).await? {
+                Handed::Answered(response) => return Ok(response),
+                Handed::Here(_, Either::Right(_)) => return Err(Rejection::UnknownSession),
+                Handed::Here(here, Either::Left(unread)) => (head, body) = (here, unread),
             }
+            attachment = Some(self.registry.attach(&id));
         }
         // Another identity's session is treated as unknown.
         let own = |known: &Attachment| known.session().is_shown(&identity);
@@ -141,6 +142,9 @@ impl Mount {
             return Err(Rejection::UnknownSession);
         }
         check_version(headers, session.connection())?;
+        if let Some(ledger) = session.ledger() {
+            messages.iter().for_each(|message| ledger.note(message));
+        }
         let (calls, bytes) = requests(&messages);
         let seats = session.admit(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let messages = self.common.all_traced(headers, messages);
@@ -192,6 +196,9 @@ impl Mount {
         let version = messages.first().and_then(requested_version);
         let primes = version.is_some_and(|version| primes_streams(&version));
         session.connect(connection, primes);
+        if let (Some(store), Some(message)) = (self.store(), messages.first()) {
+            self.record(store, session, message);
+        }
         self.registry.insert(Arc::clone(session), seat);
         if session.has_ended() {
             // Its server was closed while it was being opened.

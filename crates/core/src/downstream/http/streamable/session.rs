@@ -8,11 +8,13 @@ use tokio::sync::oneshot;
 
 use super::{check_events, check_version, primes};
 use crate::{
+    cluster::whole,
     codec::event_stream::EventId,
     downstream::http::session::{
         Attachment, Events as Kept, Name, Reading, STANDALONE, Session, Stream, Unresumed,
     },
     downstream::http::{
+        elsewhere::{Handed, copy_of},
         guarded::standing,
         header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
         mount::Mount,
@@ -150,7 +152,7 @@ impl Mount {
 
     /// `DELETE`: ends the session.
     pub(in crate::downstream::http) async fn delete(
-        &self,
+        self: &Arc<Self>,
         mut head: Parts,
         requester: Requester,
     ) -> Result<Response, Rejection> {
@@ -181,22 +183,22 @@ impl Mount {
 
     /// The session, for a caller that may use it. Whether it exists is told to nobody else.
     async fn admitted(
-        &self,
+        self: &Arc<Self>,
         head: &mut Parts,
         requester: Requester,
         id: &str,
     ) -> Result<Result<Attachment, Box<Response>>, Rejection> {
-        let attachment = self.registry.attach(id);
+        let mut attachment = self.registry.attach(id);
         let identity = match self.common.admit(head, None, requester.identity).await {
             Ok(identity) => identity,
             Err(denial) => return Ok(Err(Box::new(self.common.denied(denial, b"null")))),
         };
-        if attachment.is_none()
-            && let Some(way) = self.common.way_to(id, head)
-            && let Some(way) = way.await?
-        {
-            let response = way.take_whole(head, Bytes::new(), identity).await?;
-            return Ok(Err(Box::new(response)));
+        if self.common.cluster.is_some() && attachment.is_none() {
+            let handing = self.hand_over(id, copy_of(head), whole(Bytes::new()), &identity);
+            if let Handed::Answered(response) = handing.await? {
+                return Ok(Err(Box::new(response)));
+            }
+            attachment = self.registry.attach(id);
         }
         let own = attachment.filter(|known| known.session().is_shown(&identity));
         own.map(Ok).ok_or(Rejection::UnknownSession)

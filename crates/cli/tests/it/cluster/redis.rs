@@ -1,0 +1,87 @@
+//! A store of the tests' own: Debian's redis-server, on a socket in a directory.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::wait_for;
+
+/// A running store.
+pub(super) struct Redis {
+    process: Child,
+    directory: tempfile::TempDir,
+}
+
+impl Redis {
+    /// Starts one; `None`, and says so, where there is none to start.
+    pub(super) fn start() -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let Some(process) = launch(&directory) else {
+            eprintln!("skipped: there is no redis-server here (apt-get install redis-server)");
+            return None;
+        };
+        let redis = Self { process, directory };
+        redis.answers();
+        Some(redis)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("redis.sock")
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    fn answers(&self) {
+        wait_for("the store answers", || UnixStream::connect(self.socket()).ok());
+    }
+
+    /// What the store says to a command, as it says it.
+    pub(super) fn command(&self, words: &[&str]) -> String {
+        let mut stream = UnixStream::connect(self.socket()).expect("the store answers");
+        let mut text = format!("*{}\r\n", words.len());
+        for word in words.iter().chain([&"QUIT"]) {
+            if *word == "QUIT" {
+                text.push_str("*1\r\n");
+            }
+            text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        stream.write_all(text.as_bytes()).expect("it takes bytes");
+        let mut said = String::new();
+        stream.read_to_string(&mut said).expect("it answers");
+        said
+    }
+
+    pub(super) fn kill(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+
+    /// Starts it again after it was killed, without anything in it.
+    pub(super) fn restart(&mut self) {
+        drop(std::fs::remove_file(self.socket()));
+        self.process = launch(&self.directory).expect("it was there before");
+        self.answers();
+    }
+}
+
+fn launch(directory: &tempfile::TempDir) -> Option<Child> {
+    Command::new("redis-server")
+        .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket", "redis.sock"])
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,200 @@
+//! Sessions outlive their replica where there is a store.
+
+use serde_json::Value;
+
+use super::{Replicas, SECRET, redis::Redis};
+use crate::support::{
+    LATEST, Launch, Request, Response, call, initialize, scrape::settles, wait_for,
+};
+
+/// So many replicas with this store, which find each other in it.
+fn replicas(count: usize, mode: &str, store: &Redis) -> Replicas {
+    let launch = |_| {
+        Launch::new(mode)
+            .flags(&["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()])
+            .env("MCP_PROXY_PEER_SECRET", SECRET)
+            .start()
+    };
+    Replicas((0..count).map(launch).collect())
+}
+
+/// What is written about sessions is in the store.
+fn written(replicas: &Replicas, number: usize) {
+    settles(&replicas.0[number], "mcp_proxy_store_waiting", 0.0);
+}
+
+/// Sends a request again and again while it is refused for now.
+fn persist(replicas: &Replicas, number: usize, request: &Request) -> Response {
+    wait_for("the replica takes the session over", || {
+        let answer = replicas.send(number, request);
+        match answer.status {
+            503 => assert!(answer.header("retry-after").is_some()),
+            // It was on its way when the replica was lost.
+            502 => assert!(answer.text().contains("may have run")),
+            _ => return Some(answer),
+        }
+        None
+    })
+}
+
+#[test]
+fn a_session_goes_on_when_its_replica_is_killed() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(3, "echo", &store);
+    let session = replicas.session();
+    let (id, request) = (session.id.clone(), session.request(call("1", "echo", r#"{"text":"a"}"#)));
+    for number in 0..3 {
+        assert_eq!(replicas.send(number, &request).status, 200);
+    }
+    written(&replicas, 0);
+    let owner = replicas.0.remove(0);
+    owner.signal("KILL");
+    let answer = persist(&replicas, 0, &request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("mcp-session-id"), Some(&*id));
+    for number in 0..4 {
+        assert_eq!(replicas.send(number, &request).status, 200);
+    }
+    let taken = r#"mcp_proxy_takeovers_total{direction="taken"}"#;
+    let counts = [0, 1].map(|number| {
+        crate::support::scrape::Scrape::of(&replicas.0[number]).value(taken).unwrap_or_default()
+    });
+    assert!((counts[0] + counts[1] - 1.0).abs() < f64::EPSILON, "{counts:?}");
+    let delete = Request::new("DELETE", "/mcp").session(&id);
+    assert_eq!(replicas.send(1, &delete).status, 200);
+    for number in 0..2 {
+        assert_eq!(replicas.send(number, &request).status, 404);
+    }
+}
+
+#[test]
+fn a_resumed_stream_says_what_may_have_run() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "slow", &store);
+    let hold = r#"{"jsonrpc":"2.0","id":"h","method":"tools/call","params":{"name":"hold","arguments":{},"_meta":{"progressToken":7}}}"#;
+    let session = replicas.session();
+    let mut stream = replicas.0[0].stream(&session.request(hold));
+    let primed = stream.event().expect("a priming event").id.expect("an id");
+    assert_eq!(replicas.send(0, &session.request(call("1", "step", "{}"))).status, 200);
+    assert!(stream.expect().contains("notifications/progress"));
+    let resuming = session.listening().header("Last-Event-ID", &primed);
+    written(&replicas, 0);
+    let owner = replicas.0.remove(0);
+    owner.signal("KILL");
+    let answer = persist(&replicas, 0, &resuming);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let messages = answer.messages();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages[0].contains("notifications/progress"));
+    let told: Value = serde_json::from_str(&messages[1]).unwrap();
+    assert_eq!(told["id"], "h");
+    assert!(told["error"]["message"].as_str().unwrap().contains("may have run"), "{told}");
+    let again = replicas.send(0, &resuming);
+    assert_eq!(again.messages(), messages, "and says it again to whoever asks");
+}
+
+#[test]
+fn what_was_settled_is_settled_with_the_next_server() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "subscribe", &store);
+    let session = replicas.session();
+    let subscribe =
+        r#"{"jsonrpc":"2.0","id":2,"method":"resources/subscribe","params":{"uri":"test://a"}}"#;
+    assert_eq!(replicas.send(0, &session.request(subscribe)).status, 200);
+    let (listening, update) =
+        (session.listening(), session.request(call("3", "touch", r#"{"uri":"test://a"}"#)));
+    written(&replicas, 0);
+    let owner = replicas.0.remove(0);
+    owner.signal("KILL");
+    let mut listening = wait_for("the session is taken over", || {
+        let answer = replicas.0[0].connect().begin(&listening);
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(replicas.send(0, &update).status, 200);
+    let mut body = Vec::new();
+    while !String::from_utf8_lossy(&body).contains("notifications/resources/updated") {
+        assert!(listening.more(&mut body), "the stream goes on");
+    }
+}
+
+#[test]
+fn a_replica_that_is_told_to_stop_hands_its_sessions_over() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "slow", &store);
+    let session = replicas.session();
+    let request = session.request(call("1", "held", "{}"));
+    let waiting = session.request(call("2", "wait", r#"{"ms":300}"#));
+    let owner = replicas.0.remove(0);
+    let mut connection = owner.connect();
+    connection.write(&waiting.bytes());
+    assert_eq!(owner.send(&request).status, 200);
+    owner.signal("TERM");
+    let answer = persist(&replicas, 0, &request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(connection.response().message().contains("waited"), "a call under way is answered");
+    assert!(owner.finish().status.success());
+    assert_eq!(replicas.send(0, &request).status, 200);
+}
+
+#[test]
+fn what_is_local_goes_on_without_the_store() {
+    let Some(mut store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "echo", &store);
+    let session = replicas.session();
+    let request = session.request(call("1", "echo", r#"{"text":"a"}"#));
+    assert_eq!(replicas.send(1, &request).status, 200);
+    store.kill();
+    for _ in 0..3 {
+        assert_eq!(replicas.send(0, &request).status, 200);
+    }
+    let ready = wait_for("it is said", || {
+        let ready = replicas.send(0, &Request::get("/readyz"));
+        assert_eq!(ready.status, 200);
+        ready.text().contains("degraded").then_some(ready)
+    });
+    assert!(ready.text().contains(r#""degraded":["store: "#), "{}", ready.text());
+    let opened = replicas.send(0, &Request::mcp(initialize(LATEST)));
+    assert_eq!(opened.status, 200, "new sessions are opened");
+    // The replica that gave the name is asked without the store.
+    assert_eq!(persist(&replicas, 1, &request).status, 200);
+    store.restart();
+    wait_for("it is well again", || {
+        let ready = replicas.send(0, &Request::get("/readyz"));
+        (!ready.text().contains("degraded")).then_some(())
+    });
+    // The store is empty; owners tell it again what they have.
+    let owner = replicas.0.remove(0);
+    wait_for("the session is in the store again", || {
+        let count = crate::support::scrape::Scrape::of(&owner).value("mcp_proxy_store_waiting");
+        (count == Some(0.0) && session_is_kept(&store, &session_uuid(&request))).then_some(())
+    });
+    owner.signal("KILL");
+    assert_eq!(persist(&replicas, 0, &request).status, 200);
+}
+
+fn session_uuid(request: &Request) -> String {
+    let text = String::from_utf8(request.bytes()).expect("a head is text");
+    let line = text.lines().find_map(|line| line.strip_prefix("Mcp-Session-Id: "));
+    line.expect("a session").split('.').next().expect("an id").to_owned()
+}
+
+fn session_is_kept(store: &Redis, id: &str) -> bool {
+    let keys = store.command(&["KEYS", &format!("*{id}*:s")]);
+    keys.contains(id)
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_an_error_in_words() {
+    let refusal = |url: &str| {
+        let launch = Launch::new("echo").flags(&["--peerPort", "0", "--store", url]);
+        launch.env("MCP_PROXY_PEER_SECRET", SECRET).run()
+    };
+    let refused = refusal("redis://user:hunter2@127.0.0.1:1");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("--store"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    let refused = refusal("http://127.0.0.1:1");
+    assert!(refused.stderr.contains("redis://"), "{}", refused.stderr);
+    let without = Launch::new("echo").flags(&["--store", "redis://127.0.0.1:1"]).run();
+    assert!(without.stderr.contains("--peerSecretFile"), "{}", without.stderr);
+}

@@ -1,0 +1,164 @@
+//! Where a session is that is not here, as the store has it, and whether it is for this replica to
+//! take over.
+
+use std::{sync::PoisonError, time::Duration};
+
+use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
+
+use super::{
+    directory::{Next, Record, next},
+    handle::Cluster,
+    peers::{Link, Standing, Unreached},
+    replica::ReplicaId,
+    store::{Leased, Store, Taken},
+};
+
+/// How long it is remembered which replica has a session.
+const REMEMBERED: Duration = Duration::from_secs(5);
+/// Most sessions of which that is remembered.
+const MAX_REMEMBERED: usize = 64 * 1024;
+/// How often it is looked again after somebody else was quicker.
+const ATTEMPTS: usize = 3;
+
+/// Where a session is.
+#[derive(Debug)]
+pub(crate) enum Found {
+    At {
+        owner: ReplicaId,
+        link: Link,
+        /// The store was not asked just now.
+        remembered: bool,
+    },
+    /// It is for this replica to go on with.
+    Taken(Box<Taking>),
+    /// Somebody here has just taken it over.
+    Here,
+}
+
+/// A session that was taken over, and that others here wait for.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    pub(crate) taken: Taken,
+    /// Dropped once it is there, or was not opened.
+    #[expect(dead_code, reason = "others wait for its end")]
+    done: watch::Sender<()>,
+}
+
+impl Cluster {
+    /// Looks for the session that `named` has opened.
+    pub(crate) async fn seek(&self, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
+        let Some(store) = self.store() else {
+            let link = self.reach(named).await?;
+            return Ok(Found::At { owner: named, link, remembered: false });
+        };
+        if let Some(owner) = self.remembered(id)
+            && let Standing::Up(link) = self.roster().reach_known(owner, None).await
+        {
+            return Ok(Found::At { owner, link, remembered: true });
+        }
+        self.ask(store, id, named).await.inspect_err(|_| self.count_unreached())
+    }
+
+    async fn ask(&self, store: &Store, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
+        for _ in 0..ATTEMPTS {
+            self.wait_for_taking(id).await;
+            if store.holds(id) {
+                return Ok(Found::Here);
+            }
+            let record = store.record(id).await;
+            let (record, asked) = match record {
+                Err(_) => (Record::Unknown, self.standing(named, None).await),
+                // It may not be written yet.
+                Ok(None) => {
+                    let address = store.address_of(named).await.unwrap_or_default();
+                    let standing = self.standing(named, address.as_deref()).await;
+                    match (&standing, address) {
+                        (Standing::Silent, Some(_)) => return Err(Unreached::Away),
+                        _ => (Record::Absent, standing),
+                    }
+                }
+                Ok(Some(Leased { lease, address })) => {
+                    let standing = self.standing(lease.owner, address.as_deref()).await;
+                    let lives = address.is_some() && !matches!(standing, Standing::Ended);
+                    (Record::Leased { lease, lives }, standing)
+                }
+            };
+            let answers = matches!(asked, Standing::Up(_));
+            match (next(record, named, self.id(), |_| answers), asked) {
+                (Next::Forward(owner), Standing::Up(link)) => {
+                    self.remember(id, owner);
+                    return Ok(Found::At { owner, link, remembered: false });
+                }
+                (Next::Take(seen), _) => {
+                    let Some(done) = self.begin_taking(id) else { continue };
+                    match store.take(id, seen).await {
+                        Ok(Some(taken)) => {
+                            return Ok(Found::Taken(Box::new(Taking { taken, done })));
+                        }
+                        // Somebody was quicker.
+                        Ok(None) => {}
+                        Err(_) => return Err(Unreached::Away),
+                    }
+                }
+                (Next::Gone, _) => return Err(Unreached::Gone),
+                (Next::Later | Next::Forward(_), _) => return Err(Unreached::Away),
+            }
+        }
+        Err(Unreached::Away)
+    }
+
+    async fn standing(&self, owner: ReplicaId, address: Option<&str>) -> Standing {
+        if owner == self.id() {
+            return Standing::Ended;
+        }
+        if let Some(address) = address {
+            self.keeper().meet(address);
+        }
+        self.roster().reach_known(owner, address).await
+    }
+
+    /// Waits for somebody here who is taking the session over, if anybody is.
+    pub(crate) async fn wait_for_taking(&self, id: Uuid) {
+        let taking = {
+            let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+            taking.get(&id).cloned()
+        };
+        let Some(mut taking) = taking else { return };
+        // Nothing is ever sent: it ends with an error.
+        drop(taking.changed().await);
+    }
+
+    /// `None` if somebody here is taking the session over already.
+    fn begin_taking(&self, id: Uuid) -> Option<watch::Sender<()>> {
+        let mut taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        taking.retain(|_, other| other.has_changed().is_ok());
+        if taking.contains_key(&id) {
+            return None;
+        }
+        let (done, waiting) = watch::channel(());
+        taking.insert(id, waiting);
+        Some(done)
+    }
+
+    fn remembered(&self, id: Uuid) -> Option<ReplicaId> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (owner, since) = seen.get(&id)?;
+        (since.elapsed() < REMEMBERED).then_some(*owner)
+    }
+
+    fn remember(&self, id: Uuid, owner: ReplicaId) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MAX_REMEMBERED {
+            seen.retain(|_, (_, since)| since.elapsed() < REMEMBERED);
+        }
+        if seen.len() < MAX_REMEMBERED {
+            seen.insert(id, (owner, Instant::now()));
+        }
+    }
+
+    /// The replica that was asked does not have the session any more.
+    pub(crate) fn forget(&self, id: Uuid) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}

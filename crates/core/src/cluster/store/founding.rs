@@ -1,0 +1,111 @@
+//! What it takes to open a session anew somewhere else, sealed: the store learns neither who has it
+//! nor what the client has said.
+
+use std::{collections::BTreeMap, fmt};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use bytes::Bytes;
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    rand::{SecureRandom, SystemRandom},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::super::secrets::Secrets;
+use crate::identity::Portable;
+
+/// The version that is written; older ones are read, too, once there are any.
+const VERSION: u8 = 1;
+
+/// See the module.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Founding {
+    /// The path of the endpoint that it is of.
+    pub(crate) endpoint: String,
+    pub(crate) who: Portable,
+    /// What its client calls it.
+    pub(crate) name: String,
+    /// The client's `initialize`.
+    pub(crate) initialize: String,
+    /// The client has said that it is ready.
+    pub(crate) initialized: bool,
+    /// The last request for a log level.
+    pub(crate) level: Option<String>,
+    /// Requests for subscriptions, by their URIs.
+    pub(crate) subscriptions: BTreeMap<String, String>,
+}
+
+/// Seals and opens.
+pub(super) struct Sealer(Vec<LessSafeKey>);
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(redacted)")
+    }
+}
+
+impl Sealer {
+    /// `None` cannot happen with ring's own keys.
+    pub(super) fn new(secrets: &Secrets) -> Option<Self> {
+        let key = |secret: [u8; 32]| UnboundKey::new(&AES_256_GCM, &secret).ok();
+        let keys = secrets.derive(b"mcp-proxy store 1").into_iter().map(key);
+        Some(Self(keys.collect::<Option<Vec<_>>>()?.into_iter().map(LessSafeKey::new).collect()))
+    }
+
+    /// Empty if the system has no random numbers; what is empty cannot be opened.
+    pub(super) fn seal(&self, id: Uuid, founding: &Founding) -> Bytes {
+        let sealed = || {
+            let mut nonce = [0; NONCE_LEN];
+            SystemRandom::new().fill(&mut nonce).ok()?;
+            let mut text = serde_json::to_vec(founding).ok()?;
+            let at = Nonce::assume_unique_for_key(nonce);
+            let key = self.0.first()?;
+            key.seal_in_place_append_tag(at, Aad::from(id.as_bytes()), &mut text).ok()?;
+            let all = [&[VERSION], &nonce[..], &text].concat();
+            Some(Bytes::from(STANDARD_NO_PAD.encode(all)))
+        };
+        sealed().unwrap_or_default()
+    }
+
+    pub(super) fn open(&self, id: Uuid, sealed: &[u8]) -> Option<Founding> {
+        let all = STANDARD_NO_PAD.decode(sealed).ok()?;
+        let (&VERSION, rest) = all.split_first()? else { return None };
+        let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
+        self.0.iter().find_map(|key| {
+            let mut text = text.to_vec();
+            let at = Nonce::assume_unique_for_key(*nonce);
+            let opened = key.open_in_place(at, Aad::from(id.as_bytes()), &mut text).ok()?;
+            serde_json::from_slice(opened).ok()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Identity;
+
+    #[test]
+    fn what_is_kept_is_read_by_those_who_know_the_secret_and_for_its_session_only() {
+        let sealer = |secrets: &str| Sealer::new(&Secrets::parse(secrets).unwrap()).unwrap();
+        let founding = Founding {
+            endpoint: "/mcp".to_owned(),
+            who: Portable::from(&Identity::named("alice")),
+            name: "n".to_owned(),
+            initialize: "{}".to_owned(),
+            initialized: true,
+            level: None,
+            subscriptions: BTreeMap::new(),
+        };
+        let id = Uuid::new_v4();
+        let sealed = sealer("0123456789abcdef").seal(id, &founding);
+        assert!(sealed.len() < 1024, "{}", sealed.len());
+        let text = String::from_utf8(sealed.to_vec()).unwrap();
+        assert!(!text.contains("alice"));
+        let both = sealer("fedcba9876543210\n0123456789abcdef");
+        assert_eq!(both.open(id, &sealed).unwrap().name, "n");
+        assert!(both.open(Uuid::new_v4(), &sealed).is_none());
+        assert!(sealer("fedcba9876543210").open(id, &sealed).is_none());
+    }
+}

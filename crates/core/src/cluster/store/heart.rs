@@ -1,0 +1,47 @@
+//! Signs of life, and what is said again when the store has missed some.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Entry, LEASE, Store, StoreError};
+
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(3);
+/// Sessions are said again at least this often, so that the store does not forget them.
+const SAID_AGAIN: Duration = Duration::from_secs(20 * 60);
+
+impl Store {
+    /// One sign of life; whether the store knew the one before.
+    pub(super) async fn beat(&self) -> Result<bool, StoreError> {
+        let beating = self.scripts.beat(&self.connection, &self.keys, self.own, &self.address);
+        self.judged(beating.await)
+    }
+
+    /// Signs of life for ever. Where the store has forgotten the last one, or was not told in time,
+    /// everything that lives here is said again: an owner that others have replaced learns of it.
+    #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
+    pub(super) async fn beat_on(self: Arc<Self>) {
+        let (mut last, mut said) = (Instant::now(), Instant::now());
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let Ok(known) = self.beat().await else { continue };
+            if !known || last.elapsed() > LEASE || said.elapsed() > SAID_AGAIN {
+                self.say_again();
+                said = Instant::now();
+            }
+            last = Instant::now();
+        }
+    }
+
+    fn say_again(&self) {
+        let held: Vec<_> = {
+            let held = self.lock();
+            let entries = held.iter();
+            entries.map(|(id, it)| Entry::founded(*id, it.epoch, it.founding.clone())).collect()
+        };
+        for entry in held {
+            self.enqueue(entry);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What is written of a session.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::super::directory::Epoch;
+use crate::{codec::event_stream::EventId, jsonrpc::Frame};
+
+/// Something that was said in a session.
+#[derive(Clone, Debug)]
+pub(crate) enum Logged {
+    /// An event of one of its streams, as it is sent.
+    Event { id: EventId, frame: Frame },
+    /// Calls whose answers travel on the stream of this number: their raw ids.
+    Calls { stream: u64, ids: Vec<Bytes> },
+}
+
+impl Logged {
+    /// How many bytes it takes while it waits.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Event { frame, .. } => frame.len(),
+            Self::Calls { ids, .. } => ids.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// As the store has it: what it is, and its bytes.
+    pub(super) fn written(&self) -> (String, Vec<u8>) {
+        match self {
+            Self::Event { id, frame } => {
+                (format!("{}_{}", id.stream, id.number), frame.runs().concat())
+            }
+            Self::Calls { stream, ids } => (format!("c{stream}"), ids.join(&b'\n')),
+        }
+    }
+
+    pub(super) fn read(kind: &str, bytes: Vec<u8>) -> Option<Self> {
+        if let Some(stream) = kind.strip_prefix('c') {
+            let bytes = Bytes::from(bytes);
+            let ids = bytes.split(|byte| *byte == b'\n').map(|id| bytes.slice_ref(id)).collect();
+            return Some(Self::Calls { stream: stream.parse().ok()?, ids });
+        }
+        Some(Self::Event { id: EventId::parse(kind)?, frame: Frame::Whole(bytes.into()) })
+    }
+}
+
+/// Something that waits to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(super) id: Uuid,
+    pub(super) epoch: Epoch,
+    /// Sealed, if it is new.
+    pub(super) founding: Option<Bytes>,
+    pub(super) logged: Option<Logged>,
+    /// The session has ended.
+    pub(super) ended: bool,
+}
+
+impl Entry {
+    pub(super) fn founded(id: Uuid, epoch: Epoch, founding: Bytes) -> Self {
+        Self { id, epoch, founding: Some(founding), logged: None, ended: false }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let founding = self.founding.as_ref().map_or(0, Bytes::len);
+        size_of::<Self>() + founding + self.logged.as_ref().map_or(0, Logged::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let event = Logged::Event {
+            id: EventId { stream: 3, number: 9 },
+            frame: Frame::Whole("id: 3_9\ndata: {}\n\n".into()),
+        };
+        let (kind, bytes) = event.written();
+        assert!(matches!(
+            Logged::read(&kind, bytes),
+            Some(Logged::Event { id: EventId { stream: 3, number: 9 }, frame }) if frame.len() == 18
+        ));
+        let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
+        let (kind, bytes) = calls.written();
+        let Some(Logged::Calls { stream: 4, ids }) = Logged::read(&kind, bytes) else {
+            panic!("no calls");
+        };
+        assert_eq!(ids, ["1", "\"a b\""]);
+        assert!(Logged::read("x", Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,347 @@
+//! The store that all replicas reach: who has which session, and what it takes to go on with one.
+//!
+//! A message of a session that lives here never waits for it. What is written goes through a queue
+//! with a bound; what is read is read by whoever is asked for a session that is not here.
+
+mod connection;
+mod founding;
+mod heart;
+mod log;
+mod scripts;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use founding::Founding;
+pub(crate) use log::{Entry, Logged};
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use redis::aio::ConnectionManager;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{
+    directory::{Epoch, Lease},
+    replica::ReplicaId,
+    secrets::Secrets,
+};
+use crate::{
+    config::{EventStoreConfig, StoreConfig},
+    error::Error,
+    metrics::StoreLevels,
+    runtime::lock::Mutex,
+};
+use founding::Sealer;
+use scripts::Scripts;
+use writer::{Queue, Written};
+
+/// How long an owner may give no sign of life.
+pub(crate) const LEASE: Duration = Duration::from_secs(10);
+/// How long the store keeps a session that nobody writes to, at least.
+const MIN_KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// See the module.
+pub(crate) struct Store {
+    connection: ConnectionManager,
+    scripts: Scripts,
+    keys: Keys,
+    own: ReplicaId,
+    sealer: Sealer,
+    /// Where this replica is dialled.
+    address: String,
+    queue: Queue,
+    held: Mutex<HashMap<Uuid, Holding>>,
+    kept: Duration,
+    events: EventStoreConfig,
+    /// What is wrong with it, and since when.
+    trouble: Mutex<Option<(String, Instant)>>,
+    counts: Counts,
+    tasks: TaskTracker,
+    end: CancellationToken,
+}
+
+/// A session that lives here.
+struct Holding {
+    epoch: Epoch,
+    founding: Bytes,
+    /// Ends it, because somebody else has it.
+    end: Arc<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    taken: AtomicU64,
+    lost: AtomicU64,
+    errors: AtomicU64,
+    dropped: AtomicU64,
+    logged_bytes: AtomicU64,
+}
+
+/// Why the store has not answered.
+pub(crate) type StoreError = redis::RedisError;
+
+/// How things are called in the store. All keys of a session have one hash tag.
+#[derive(Clone, Debug)]
+struct Keys(String);
+
+impl Keys {
+    fn session(&self, id: Uuid) -> String {
+        format!("{}:{{{id}}}:s", self.0)
+    }
+
+    fn log(&self, id: Uuid) -> String {
+        format!("{}:{{{id}}}:l", self.0)
+    }
+
+    fn replica(&self, id: ReplicaId) -> String {
+        format!("{}:r:{id}", self.0)
+    }
+}
+
+/// A lease as the store has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Leased {
+    pub(crate) lease: Lease,
+    /// Where its owner is dialled, if it has given a sign of life in time.
+    pub(crate) address: Option<String>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store that is connected to when it is needed; needs a runtime.
+    pub(crate) fn open(
+        config: &StoreConfig,
+        own: ReplicaId,
+        address: String,
+        secrets: &Secrets,
+    ) -> Result<Arc<Self>, Error> {
+        let connection = connection::open(config).map_err(Error::Store)?;
+        let sealer = Sealer::new(secrets).ok_or_else(|| Error::Store("no keys".to_owned()))?;
+        let (queue, written) = writer::queue();
+        let store = Arc::new(Self {
+            connection,
+            scripts: Scripts::default(),
+            keys: Keys(config.prefix.clone()),
+            own,
+            sealer,
+            address,
+            queue,
+            held: Mutex::default(),
+            kept: config.kept.max(MIN_KEPT),
+            events: config.events,
+            trouble: Mutex::default(),
+            counts: Counts::default(),
+            tasks: TaskTracker::new(),
+            end: CancellationToken::new(),
+        });
+        store.run(written);
+        Ok(store)
+    }
+
+    /// Fails in words if it cannot be used.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        connection::check(&self.connection).await.map_err(Error::Store)?;
+        let beating = self.beat().await;
+        beating.map(drop).map_err(|error| Error::Store(connection::explain(&error)))
+    }
+
+    fn run(self: &Arc<Self>, written: Written) {
+        self.tasks.spawn(Arc::clone(self).write(written));
+        let store = Arc::clone(self);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = Arc::clone(&store).beat_on() => {}
+                () = store.end.cancelled() => {}
+            }
+        });
+    }
+
+    /// The epoch of a session that begins now.
+    pub(crate) fn now() -> Epoch {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.unwrap_or_default().as_millis().try_into().unwrap_or(Epoch::MAX)
+    }
+
+    /// A new session lives here, which `end` ends if somebody else takes it.
+    pub(crate) fn hold(
+        &self,
+        id: Uuid,
+        epoch: Epoch,
+        founding: &Founding,
+        end: Arc<dyn Fn() + Send + Sync>,
+    ) {
+        let founding = self.sealer.seal(id, founding);
+        self.lock().insert(id, Holding { epoch, founding: founding.clone(), end });
+        self.enqueue(Entry::founded(id, epoch, founding));
+    }
+
+    /// Whether a session lives here.
+    pub(crate) fn holds(&self, id: Uuid) -> bool {
+        self.lock().contains_key(&id)
+    }
+
+    /// Whether others go on with what is here.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.end.is_cancelled()
+    }
+
+    /// What is known of a session that lives here has changed.
+    pub(crate) fn update(&self, id: Uuid, founding: &Founding) {
+        let founding = self.sealer.seal(id, founding);
+        let mut held = self.lock();
+        let Some(holding) = held.get_mut(&id) else { return };
+        holding.founding = founding.clone();
+        let epoch = holding.epoch;
+        drop(held);
+        self.enqueue(Entry::founded(id, epoch, founding));
+    }
+
+    /// Something was said in a session that lives here.
+    pub(crate) fn log(&self, id: Uuid, logged: Logged) {
+        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return };
+        self.enqueue(Entry { id, epoch, founding: None, logged: Some(logged), ended: false });
+    }
+
+    /// A session that lived here has ended.
+    pub(crate) fn release(&self, id: Uuid) {
+        if let Some(holding) = self.lock().remove(&id) {
+            let epoch = holding.epoch;
+            self.enqueue(Entry { id, epoch, founding: None, logged: None, ended: true });
+        }
+    }
+
+    fn enqueue(&self, entry: Entry) {
+        if !self.queue.push(entry) {
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody else has this session.
+    fn fenced(&self, id: Uuid, epoch: Epoch) {
+        let mut held = self.lock();
+        if held.get(&id).is_none_or(|holding| holding.epoch != epoch) {
+            return;
+        }
+        let holding = held.remove(&id);
+        drop(held);
+        self.counts.lost.fetch_add(1, Ordering::Relaxed);
+        if let Some(holding) = holding {
+            tracing::warn!(session = %id, "another replica has taken over a session of this one");
+            (holding.end)();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Holding>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has a session.
+    pub(crate) async fn record(&self, id: Uuid) -> Result<Option<Leased>, StoreError> {
+        let reading = self.scripts.record(&self.connection, &self.keys, id);
+        self.judged(reading.await)
+    }
+
+    /// Where a replica is dialled that has given a sign of life in time.
+    pub(crate) async fn address_of(&self, id: ReplicaId) -> Result<Option<String>, StoreError> {
+        self.judged(self.scripts.address(&self.connection, &self.keys, id).await)
+    }
+
+    /// Takes a session over, if it still is whose it was; what it takes to go on with it.
+    pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
+        let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
+        let Some((lease, sealed)) = self.judged(taking.await)? else { return Ok(None) };
+        let Some(founding) = self.sealer.open(id, &sealed) else {
+            tracing::error!(session = %id, "what the store has of a session cannot be read");
+            return Ok(None);
+        };
+        let reading = self.scripts.log(&self.connection, &self.keys, id);
+        let logged = self.judged(reading.await)?;
+        self.counts.taken.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Taken { lease, founding, logged }))
+    }
+
+    fn judged<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &outcome {
+            Ok(_) => self.recover(),
+            Err(error) => self.fail(error),
+        }
+        outcome
+    }
+
+    fn fail(&self, error: &StoreError) {
+        self.counts.errors.fetch_add(1, Ordering::Relaxed);
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.is_none() {
+            let text = connection::explain(error);
+            tracing::error!("the store does not answer; sessions that live here go on: {text}");
+            *trouble = Some((text, Instant::now()));
+        }
+    }
+
+    fn recover(&self) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, since)) = trouble.take() {
+            tracing::warn!("the store answers again after {} ms", since.elapsed().as_millis());
+        }
+    }
+
+    /// What is wrong with the store, in words.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().map(|(text, _)| text.clone())
+    }
+
+    pub(crate) fn levels(&self) -> StoreLevels {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let up = self.trouble().is_none();
+        StoreLevels {
+            up,
+            held: self.lock().len() as u64,
+            taken: count(&self.counts.taken),
+            lost: count(&self.counts.lost),
+            errors: count(&self.counts.errors),
+            dropped: count(&self.counts.dropped),
+            waiting: self.queue.waiting() as u64,
+            logged_bytes: count(&self.counts.logged_bytes),
+        }
+    }
+
+    /// Writes what is left, within `grace`, and says that this replica is gone: whoever is asked for
+    /// its sessions takes them.
+    pub(crate) async fn close(&self, grace: Duration) {
+        self.queue.close();
+        self.end.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!("the store has not taken everything in time");
+        }
+        let leaving = self.scripts.leave(&self.connection, &self.keys, self.own);
+        drop(tokio::time::timeout(grace, leaving).await);
+    }
+}
+
+/// A session that was taken over.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) lease: Lease,
+    pub(crate) founding: Founding,
+    /// What was said in it, as far as it is kept, in its order.
+    pub(crate) logged: Vec<Logged>,
+}

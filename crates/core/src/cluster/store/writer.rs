@@ -1,0 +1,136 @@
+//! What waits to be written, and the one task that writes it: what is said of one session in its
+//! order, what is said of several side by side.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{super::directory::Held, Entry, Store, scripts::Bounds};
+
+/// Most entries that wait.
+const MAX_WAITING: usize = 16 * 1024;
+/// Most bytes that wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Most entries that are written at a time.
+const BATCH: usize = 512;
+/// Pause after a failure.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Where entries wait. What there is no room for is not written.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    sender: mpsc::Sender<Entry>,
+    bytes: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
+}
+
+/// The other end of the queue.
+#[derive(Debug)]
+pub(super) struct Written {
+    receiver: mpsc::Receiver<Entry>,
+    bytes: Arc<AtomicUsize>,
+}
+
+pub(super) fn queue() -> (Queue, Written) {
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let bytes = Arc::<AtomicUsize>::default();
+    let queue = Queue { sender, bytes: Arc::clone(&bytes), closed: Arc::default() };
+    (queue, Written { receiver, bytes })
+}
+
+impl Queue {
+    /// Whether there was room.
+    pub(super) fn push(&self, entry: Entry) -> bool {
+        let length = entry.len();
+        let before = self.bytes.fetch_add(length, Ordering::Relaxed);
+        let is_room = before + length <= MAX_BYTES && !self.closed.load(Ordering::Relaxed);
+        if is_room && self.sender.try_send(entry).is_ok() {
+            return true;
+        }
+        self.bytes.fetch_sub(length, Ordering::Relaxed);
+        false
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
+    /// Nothing more is taken; what waits is written.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Store {
+    /// Writes until the store is closed and nothing waits.
+    pub(super) async fn write(self: Arc<Self>, mut written: Written) {
+        loop {
+            let mut batch = Vec::new();
+            tokio::select! {
+                count = written.receiver.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
+                () = self.end.cancelled() => {
+                    while let Ok(entry) = written.receiver.try_recv() {
+                        batch.push(entry);
+                    }
+                    self.write_batch(&batch).await;
+                    return;
+                }
+            }
+            while !self.write_batch(&batch).await && !self.end.is_cancelled() {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let length: usize = batch.iter().map(Entry::len).sum();
+            written.bytes.fetch_sub(length, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the store has answered. After a failure some of it may be written twice, which
+    /// changes nothing: who reads the log takes each event once.
+    async fn write_batch(&self, batch: &[Entry]) -> bool {
+        let mut sessions = HashMap::<Uuid, Vec<Entry>>::new();
+        for entry in batch {
+            sessions.entry(entry.id).or_default().push(entry.clone());
+        }
+        let millis = self.kept.as_millis().try_into().unwrap_or(u64::MAX);
+        let bounds = Bounds { kept_millis: millis, events: self.events.max_events };
+        let writing = sessions.values().map(|entries| async move {
+            let holding =
+                self.scripts.hold(&self.connection, &self.keys, self.own, entries, bounds);
+            (entries, self.judged(holding.await))
+        });
+        let mut all_taken = true;
+        for (entries, outcome) in join_all(writing).await {
+            match outcome {
+                Ok(Held::Kept) => {
+                    let bytes: usize = entries.iter().map(Entry::len).sum();
+                    self.counts.logged_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                }
+                Ok(Held::Fenced(_)) => {
+                    if let Some(entry) = entries.first() {
+                        self.fenced(entry.id, entry.epoch);
+                    }
+                }
+                Err(error) => all_taken &= !is_away(&error),
+            }
+        }
+        all_taken
+    }
+}
+
+/// Whether it may be tried again; what the store refuses it will refuse once more.
+fn is_away(error: &redis::RedisError) -> bool {
+    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+}

@@ -1,0 +1,92 @@
+//! What other replicas need to go on with a session: kept up to date while it lives here.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{
+    cluster::{Founding, Logged, Store},
+    jsonrpc::{Kind, Message},
+    protocol::Method,
+    runtime::lock::Mutex,
+};
+
+/// See the module.
+pub(crate) struct Ledger {
+    store: Arc<Store>,
+    id: Uuid,
+    epoch: u64,
+    founding: Mutex<Founding>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    pub(crate) fn new(store: Arc<Store>, id: Uuid, epoch: u64, founding: Founding) -> Self {
+        Self { store, id, epoch, founding: Mutex::new(founding) }
+    }
+
+    /// The session can be found here; `end` ends it when somebody else has taken it.
+    pub(super) fn hold(&self, end: Arc<dyn Fn() + Send + Sync>) {
+        let founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store.hold(self.id, self.epoch, &founding, end);
+    }
+
+    /// The session has ended.
+    pub(super) fn release(&self) {
+        self.store.release(self.id);
+    }
+
+    /// The client may settle something with this.
+    pub(crate) fn note(&self, message: &Message) {
+        let method = message.method();
+        let kind = message.kind();
+        if kind == Kind::Notification && method == "notifications/initialized" {
+            return self.change(|founding| founding.initialized = true);
+        }
+        if kind != Kind::Request {
+            return;
+        }
+        let text = || String::from_utf8_lossy(message.bytes()).into_owned();
+        match Method::of(&method) {
+            Method::SetLevel => self.change(|founding| founding.level = Some(text())),
+            Method::Subscribe => {
+                if let Some(uri) = message.uri() {
+                    self.change(|founding| drop(founding.subscriptions.insert(uri, text())));
+                }
+            }
+            Method::Unsubscribe => {
+                if let Some(uri) = message.uri() {
+                    self.change(|founding| drop(founding.subscriptions.remove(&uri)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut Founding)) {
+        let mut founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
+        apply(&mut founding);
+        self.store.update(self.id, &founding);
+    }
+
+    /// Calls begin whose answers travel on this stream.
+    pub(crate) fn begin(&self, stream: u64, ids: Vec<Bytes>) {
+        self.store.log(self.id, Logged::Calls { stream, ids });
+    }
+
+    pub(super) fn journal(self: &Arc<Self>) -> super::event_store::Journal {
+        let ledger = Arc::clone(self);
+        super::event_store::Journal(Box::new(move |id, frame| {
+            ledger.store.log(ledger.id, Logged::Event { id, frame: frame.clone() });
+        }))
+    }
+}
