@@ -53,6 +53,12 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     assert.deepEqual(found, [], what);
   };
   const row = (page, text) => page.locator("#rows .row", { hasText: text }).last();
+  /** Opens the only message with this text. */
+  const open = async (page, text, target) => {
+    await page.locator("#filter").fill(text);
+    await page.waitForFunction(() => document.querySelectorAll("#rows .row").length === 1);
+    await row(page, target).click();
+  };
   /** The call as a client of the front makes it. */
   const client = async (name) => {
     const url = served.mcp;
@@ -82,7 +88,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
   it("shows request and answer side by side, pictures, and all of what is large", async () => {
     const page = await opened();
     await call("echo", { password: "hunter2", text: "side by side" });
-    await row(page, "echo").click();
+    await open(page, "redacted tool:echo", "echo");
     const detail = page.locator("#detail");
     await detail.getByText("side by side").first().waitFor();
     const text = await detail.textContent();
@@ -92,7 +98,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await accessible(page, "with a message");
     await shoot(page, "message");
     await call("picture");
-    await row(page, "picture").click();
+    await open(page, "tool:picture", "picture");
     await detail.locator("details").nth(1).waitFor();
     for (const summary of await detail.locator("details:not([open]) > summary").all()) {
       if (await summary.isVisible()) await summary.click();
@@ -104,7 +110,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
         .evaluate((it) => it.naturalWidth)) > 0,
     );
     await call("large");
-    await row(page, "large").click();
+    await open(page, "tool:large", "large");
     await detail.getByRole("button", { name: /^all 300/ }).waitFor();
     await closed(page);
   });
@@ -112,7 +118,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
   it("takes nothing that a peer sends for markup", async () => {
     const page = await opened();
     await call("hostile");
-    await row(page, "hostile").click();
+    await open(page, "tool:hostile", "hostile");
     await page.locator("#detail").getByText("onerror").first().waitFor();
     await page.keyboard.press("r");
     await page.locator("#detail pre", { hasText: "onerror" }).waitFor();

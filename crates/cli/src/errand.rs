@@ -13,6 +13,8 @@ pub(crate) fn run(errand: Errand) -> Ending {
     let done = match errand.task {
         Task::Examine(examining) => return examining::run(examining),
         Task::Ask(asking) => return calling::run(*asking),
+        Task::Replay(replaying) => return replaying.run(),
+        Task::Verify(verifying) => return verifying.run(),
         Task::SignIn(config) => Builder::new_current_thread()
             .enable_all()
             .build()

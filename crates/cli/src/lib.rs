@@ -15,6 +15,7 @@ mod guard;
 mod options;
 mod paint;
 mod plain;
+mod replaying;
 mod run;
 mod signal;
 mod telemetry;

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use mcp_proxy_core::{
-    Inspector, Proxy, Recording, StdioServer,
+    Inspection, Inspector, Proxy, Recording, StdioServer,
     config::{InspectConfig, ProxyConfig, RemoteConfig, Rules, Upstream},
     tunnel::{self, Tunnel},
 };
@@ -62,8 +62,9 @@ async fn serve(options: Options) -> Result<Ending, String> {
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let exit_on_child_death = options.exit_on_child_death;
     let budget = options.proxy.graceful_shutdown_timeout;
+    let inspection = options.inspection.as_ref().map(Inspection::begin);
     let (proxy, _inspector) = tokio::select! {
-        started = start(options.proxy, options.inspection.as_ref()) => started?,
+        started = start(options.proxy, inspection) => started?,
         // The child was started with the future that is dropped here, and is killed with it.
         () = signals.next() => {
             console::say(STOPPING);
@@ -106,8 +107,8 @@ async fn serve_stdio(
     let mut signals = Signals::install().map_err(|error| error.to_string())?;
     let server = StdioServer::new(config).map_err(|error| error.to_string())?;
     let server = server.with_rules(rules.clone());
-    let inspector =
-        inspection.map(Inspector::open).transpose().map_err(|error| error.to_string())?;
+    let opened = inspection.map(|config| Inspection::begin(config).open()).transpose();
+    let inspector = opened.map_err(|error| error.to_string())?;
     if let Some(inspector) = &inspector {
         console::warn(&format!("inspect {}", inspector.url()));
     }
@@ -155,7 +156,7 @@ async fn stop(
 
 async fn start(
     config: ProxyConfig,
-    inspection: Option<&InspectConfig>,
+    inspection: Option<Inspection>,
 ) -> Result<(Proxy, Option<Inspector>), String> {
     let announcement = Announcement::new(&config, Paint::for_output(&io::stdout()));
     let port = config.http.port;
@@ -164,7 +165,7 @@ async fn start(
     let server = connected.server_name();
     console::say(&format!("starting server on port {port}"));
     let proxy = connected.listen().await.map_err(|error| error.to_string())?;
-    let opened = inspection.map(|config| proxy.inspect(config)).transpose();
+    let opened = inspection.map(|inspection| proxy.inspect(inspection)).transpose();
     let inspector = match opened {
         Ok(inspector) => inspector,
         Err(error) => {

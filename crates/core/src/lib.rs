@@ -20,6 +20,7 @@ mod metrics;
 mod protocol;
 mod proxy;
 mod relay;
+mod replay;
 mod runtime;
 mod sdk_bridge;
 pub mod telemetry;
@@ -31,13 +32,14 @@ mod watch;
 pub use downstream::http::Denial;
 pub use error::Error;
 pub use identity::static_tokens::{MadeToken, make_token};
-pub use inspect::Inspector;
+pub use inspect::{Inspection, Inspector};
 pub use protocol::MODERN;
 pub use proxy::{
     Arrival, Arrivals, Arrived, Connected, Conversation, Fleet, HttpServer, Interrupted, Listening,
     Proxy, Reloaded, Servers, StdioServer, Unanswered, Unusable, sign_out, sign_out_everywhere,
 };
 pub use relay::Unsent;
+pub use replay::{Form, Player, Report, Unreadable, Verified, verify};
 #[cfg(target_os = "linux")]
 pub use runtime::orphans::reap_orphans;
 pub use sdk_bridge::{

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use mcp_proxy_core::Form;
 use mcp_proxy_core::config::{
     AuthPreset, CallbackHost, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,
     DEFAULT_EVENT_STORE_MAX_BYTES, DEFAULT_EVENT_STORE_MAX_EVENTS,
@@ -940,6 +941,39 @@ flags! {
         kind: Number::count(DEFAULT_RECORD_MAX_FILES).at_least(1),
         short: "Most parts of a recording",
         help: "Most parts of a recording that are kept; the oldest is deleted first",
+    }
+    REPLAY: PathName = Diagnostics "replay" {
+        kind: PathName::File,
+        short: "Serve what was recorded",
+        help: "Serve this recording in place of a server: what was recorded for a request is its \
+               answer again; with --stdio, over standard input and output",
+    }
+    REPLAY_SPEED: Number = Diagnostics "replaySpeed" {
+        kind: Number::count(1),
+        short: "How many times faster to replay",
+        help: "How many times faster than recorded to replay; 0 makes no pauses",
+    }
+    VERIFY: PathName = Diagnostics "verify" {
+        kind: PathName::File,
+        short: "Compare a server with a recording",
+        help: "Make the calls of this recording again and print which answers differ; exits with 1 \
+               if any do",
+    }
+    VERIFY_REPORT: Choice<Form> = Diagnostics "verifyReport" {
+        kind: Choice {
+            placeholder: "form",
+            choices: &[("text", Form::Text), ("tap", Form::Tap), ("junit", Form::Junit)],
+            default: ("text", Form::Text),
+        },
+        short: "Form of the report of --verify",
+        help: "Form of the report of --verify",
+    }
+    MAY_DIFFER: List = Diagnostics "mayDiffer" {
+        kind: List { placeholder: "name|path" },
+        short: "Value that need not be as recorded",
+        help: "Value that need not be as recorded, for --replay and --verify: a name, a path \
+               (/result/content/*/text, $.params.arguments.date), @timestamp, @uuid or @number; \
+               repeatable",
     }
     REDACT: List = Diagnostics "redact" {
         kind: List { placeholder: "name|path" },

@@ -156,6 +156,13 @@ pub(crate) enum UsageError {
     )]
     StdioAlone,
 
+    /// Two servers.
+    #[error(
+        "Error: --replay serves a recording, so it takes no command and no URL.\n\
+         To compare a server with a recording: mcp-proxy --verify <file> -- <command>."
+    )]
+    ReplayAndServer,
+
     /// Nothing to check.
     #[error("Error: --checkConfig needs --config <file>.")]
     CheckWhat,

@@ -8,12 +8,13 @@ use mcp_proxy_core::config::{RemoteConfig, Upstream};
 use super::{
     auth,
     fleet::{self, Report},
-    logging, remote, upstream,
+    logging, remote, replay, upstream,
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},
     calling::{Answering, Asking, Question, read_argument},
     examining::{Examining, Patient},
+    replaying::{Replaying, Verifying},
     telemetry::Logging,
 };
 
@@ -42,6 +43,10 @@ pub(crate) enum Task {
         /// What it is good for.
         scopes: Vec<String>,
     },
+    /// Serve a recording over standard input and output.
+    Replay(Replaying),
+    /// Compare a server with a recording.
+    Verify(Box<Verifying>),
     /// Ask a server one question.
     Ask(Box<Asking>),
     /// Print the schema of our settings.
@@ -63,6 +68,9 @@ impl Errand {
         }
         if values.of(&flags::DOCTOR)? {
             return Self::examination(typed).map(Some);
+        }
+        if let Some(task) = replay::errand(typed)? {
+            return Ok(Some(Self { task, logging: logging(values)? }));
         }
         if let Some(question) = question(values)? {
             values.check_choices()?;

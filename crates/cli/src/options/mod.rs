@@ -10,6 +10,7 @@ mod errand;
 mod expand;
 mod fleet;
 mod remote;
+mod replay;
 mod upstream;
 
 use std::{ffi::OsString, time::Duration};
@@ -69,7 +70,10 @@ impl TryFrom<Typed> for Options {
         values.of(&flags::EVENT_STORE_MAX_EVENTS)?;
         values.of(&flags::MAX_BODY_SIZE)?;
         values.of(&flags::SESSION_IDLE_TIMEOUT)?;
-        let upstream = upstream::server(values, typed.command)?;
+        let upstream = match replay::server(values, &typed.command)? {
+            Some(player) => player,
+            None => upstream::server(values, typed.command)?,
+        };
         let stdio = matches!(upstream, Upstream::Remote(_)) && !values.has(&flags::PORT);
         let mut warnings = warnings(values, &typed.ignored);
         auth::check_isolation(values)?;

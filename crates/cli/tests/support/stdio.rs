@@ -17,17 +17,20 @@ pub(crate) struct Direct {
 impl Direct {
     /// Starts the fixture in this mode and shakes hands.
     pub(crate) fn of(mode: &str) -> Self {
-        let mut process = Command::new(fixture())
-            .args(mode.split_whitespace())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the fixture starts");
-        let stdin = process.stdin.take().expect("stdin is piped");
-        let stdout = BufReader::new(process.stdout.take().expect("stdout is piped"));
-        let mut direct = Self { process, stdin, stdout };
+        let mut command = Command::new(fixture());
+        command.args(mode.split_whitespace());
+        let mut direct = Self::with(command);
         direct.ask(&initialize(LATEST));
         direct
+    }
+
+    /// Starts any other server, and says nothing to it.
+    pub(crate) fn with(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("the server starts");
+        let stdin = process.stdin.take().expect("stdin is piped");
+        let stdout = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Self { process, stdin, stdout }
     }
 
     pub(crate) fn send(&mut self, line: &str) {

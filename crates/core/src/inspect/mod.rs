@@ -25,12 +25,53 @@ use crate::{
     downstream::http::SidePort,
     error::Error,
     relay::Backend,
-    watch::{Limits, Redaction, Scribe, TAP},
+    watch::{Limits, Redaction, Scribe, TAP, Watcher},
 };
 
 /// What can be looked back at.
 const LIMITS: Limits =
     Limits { frames: 50_000, bytes: 16 * 1024 * 1024, whole: 1024 * 1024, beginning: 64 * 1024 };
+
+/// What passes is kept for a page that will be opened.
+pub struct Inspection {
+    watcher: Watcher,
+    config: InspectConfig,
+}
+
+impl fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspection").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Inspection {
+    /// Keeps everything from now on.
+    pub fn begin(config: &InspectConfig) -> Self {
+        Self { watcher: TAP.watch(LIMITS), config: config.clone() }
+    }
+
+    /// Opens the page on a port of 127.0.0.1. Without a server to ask it has no console. Needs a
+    /// Tokio runtime.
+    pub fn open(self) -> Result<Inspector, Error> {
+        self.open_with(None)
+    }
+
+    /// The same; its console is a client of this backend.
+    pub(crate) fn open_with(self, backend: Option<Arc<dyn Backend>>) -> Result<Inspector, Error> {
+        let Self { watcher, config } = self;
+        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let shown = Shown {
+            watcher,
+            scribe: Mutex::new(Scribe::new(Redaction::new(&config.redaction))),
+            consoles: backend.map(Consoles::new),
+            token: token.clone(),
+        };
+        let at = ("127.0.0.1", config.port);
+        let routes = routes::routes(Arc::new(shown));
+        let port = SidePort::open(at, "--inspectPort", routes, AllowedHosts::default())?;
+        Ok(Inspector { port, token })
+    }
+}
 
 /// The open page; closed when dropped.
 pub struct Inspector {
@@ -45,30 +86,6 @@ impl fmt::Debug for Inspector {
 }
 
 impl Inspector {
-    /// Opens the page on a port of 127.0.0.1. Without a server to ask it has no console. Needs a
-    /// Tokio runtime.
-    pub fn open(config: &InspectConfig) -> Result<Self, Error> {
-        Self::with_console(config, None)
-    }
-
-    /// The same; its console is a client of this backend.
-    pub(crate) fn with_console(
-        config: &InspectConfig,
-        backend: Option<Arc<dyn Backend>>,
-    ) -> Result<Self, Error> {
-        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let shown = Shown {
-            watcher: TAP.watch(LIMITS),
-            scribe: Mutex::new(Scribe::new(Redaction::new(&config.redaction))),
-            consoles: backend.map(Consoles::new),
-            token: token.clone(),
-        };
-        let at = ("127.0.0.1", config.port);
-        let routes = routes::routes(Arc::new(shown));
-        let port = SidePort::open(at, "--inspectPort", routes, AllowedHosts::default())?;
-        Ok(Self { port, token })
-    }
-
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.port.address()

@@ -10,10 +10,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::{
-    config::{self, InspectConfig, ProxyConfig},
+    config::{self, ProxyConfig},
     error::Error,
     host::Host,
-    inspect::Inspector,
+    inspect::{Inspection, Inspector},
     proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
     relay::guarded,
     tunnel::{self, Tunnel},
@@ -92,8 +92,8 @@ impl Proxy {
     }
 
     /// Opens the inspection page, with a console for this proxy's server.
-    pub fn inspect(&self, config: &InspectConfig) -> Result<Inspector, Error> {
-        Inspector::with_console(config, Some(self.server.backend()))
+    pub fn inspect(&self, inspection: Inspection) -> Result<Inspector, Error> {
+        inspection.open_with(Some(self.server.backend()))
     }
 
     /// Ends everything: sessions, connections, the server and whatever it has started.

@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("fleet", &[&["config"]]),
     ("proxy", ABOVE),
     ("doctor", &[&PURE, EVERYWHERE, HINGE, &["upstream", "proxy"]]),
+    ("replay", &[&["codec", "jsonrpc", "runtime", "watch", "proxy"]]),
     ("internals", &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "fleet"]]),
     ("lib", &[]),
 ];

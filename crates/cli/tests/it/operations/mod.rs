@@ -6,6 +6,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod recording;
+mod replay;
 mod trace_context;
 
 use crate::support::scrape;

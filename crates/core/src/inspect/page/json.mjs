@@ -3,7 +3,7 @@
 /** Members of an object or array that are shown at first; a button shows more. */
 const SHOWN = 200;
 /** Levels that are open at first. */
-const OPEN = 3;
+const OPEN = 6;
 const MEDIA = /^(image\/(png|jpeg|gif|webp)|audio\/(wav|mpeg|mp3|ogg|webm))$/;
 
 /** An element with a class and children; strings become text. */

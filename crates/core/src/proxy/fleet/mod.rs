@@ -39,6 +39,7 @@ use crate::{
     downstream::http::{Common, Port, Routes},
     error::Error,
     host::Host,
+    inspect::{Inspection, Inspector},
     proxy::ports::{CONNECTION_GRACE, Ports, Served},
     relay::merged::Seal,
     tunnel::{self, Tunnel},
@@ -194,6 +195,12 @@ impl Fleet {
                 None => Err(tunnel::Error::Client("no port is open".to_owned())),
             }
         })
+    }
+
+    /// Opens the inspection page, with a console for all servers as one.
+    pub fn inspect(&self, inspection: Inspection) -> Result<Inspector, Error> {
+        let whole = Arc::clone(&self.shared.roster().all.whole);
+        inspection.open_with(Some(whole))
     }
 
     /// Ends everything: sessions, connections, the servers and whatever they have started.

@@ -1,0 +1,62 @@
+//! Recordings that are played back: by this proxy for its clients, or against a server.
+
+use std::{env, ffi::OsString};
+
+use mcp_proxy_core::config::{
+    CommandConfig, Isolation, Upstream, UpstreamConfig, UpstreamProtocol,
+};
+
+use super::{errand::Task, upstream};
+use crate::{
+    args::{Typed, UsageError, Values, flags},
+    replaying::{Replaying, Verifying},
+};
+
+/// The errand that was typed, if it was one of these.
+pub(super) fn errand(typed: &Typed) -> Result<Option<Task>, UsageError> {
+    let values = &typed.values;
+    let ignored = values.of(&flags::MAY_DIFFER)?;
+    if let Some(file) = values.of(&flags::VERIFY)? {
+        values.check_choices()?;
+        let upstream = upstream::server(values, typed.command.clone())?;
+        let form = values.of(&flags::VERIFY_REPORT)?;
+        return Ok(Some(Task::Verify(Box::new(Verifying { file, upstream, ignored, form }))));
+    }
+    let Some(file) = values.of(&flags::REPLAY)?.filter(|_| values.has(&flags::STDIO)) else {
+        return Ok(None);
+    };
+    let speed = values.of(&flags::REPLAY_SPEED)?;
+    Ok(Some(Task::Replay(Replaying { file, ignored, speed })))
+}
+
+/// The server that a recording is: this program once more, on standard input and output, one for
+/// each client.
+pub(super) fn server(
+    values: &Values,
+    command: &[OsString],
+) -> Result<Option<Upstream>, UsageError> {
+    let Some(file) = values.of(&flags::REPLAY)? else { return Ok(None) };
+    if !command.is_empty() {
+        return Err(UsageError::ReplayAndServer);
+    }
+    let program = env::current_exe().map_err(|_| UsageError::NoCommand)?;
+    let speed = values.of(&flags::REPLAY_SPEED)?.to_string();
+    let mut words: Vec<OsString> = vec![
+        "--stdio".into(),
+        "--replay".into(),
+        file.into(),
+        "--replaySpeed".into(),
+        speed.into(),
+    ];
+    for word in values.of(&flags::MAY_DIFFER)? {
+        words.extend(["--mayDiffer".into(), word.into()]);
+    }
+    let command = CommandConfig { args: words, ..CommandConfig::new(program) };
+    let config = UpstreamConfig {
+        isolation: Isolation::Session,
+        protocol: UpstreamProtocol::Auto,
+        request_timeout: None,
+        ..UpstreamConfig::new(command)
+    };
+    Ok(Some(config.into()))
+}

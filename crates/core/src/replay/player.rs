@@ -1,0 +1,381 @@
+//! A recording as a server on standard input and output.
+//!
+//! A request is answered with what was recorded for one of the same method and parameters; of
+//! several, one after the other, and the last one again and again. What a client was sent before
+//! the answer comes before it, with the pauses of the recording.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Difference, Ignored, Unreadable, differences,
+    script::{Call, Script, Step, What},
+};
+use crate::{codec::line::LineBuffer, jsonrpc::Code, runtime::task};
+
+/// Longest line of a client.
+const MAX_LINE: usize = 256 * 1024 * 1024;
+/// Lines that wait to be written.
+const WAITING: usize = 64;
+/// How long the answer to a question is waited for.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// Calls that are compared to find the nearest.
+const COMPARED: usize = 2000;
+/// How long calls have that are under way when the input ends.
+const LAST_CALLS: Duration = Duration::from_secs(1);
+
+/// A recording that can be served. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Player(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    script: Script,
+    /// Calls by method and parameters.
+    exact: HashMap<String, Turn>,
+    /// Calls by method.
+    methods: HashMap<String, Vec<usize>>,
+    ignored: Ignored,
+    /// How many times faster than recorded; `None` makes no pauses.
+    speed: Option<f64>,
+    questions: AtomicU64,
+}
+
+/// Calls that are alike, and whose turn it is.
+#[derive(Debug, Default)]
+struct Turn {
+    calls: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Turn {
+    fn take(&self) -> Option<usize> {
+        let last = self.calls.len().checked_sub(1)?;
+        let next = self.next.fetch_add(1, Ordering::Relaxed).min(last);
+        self.calls.get(next).copied()
+    }
+}
+
+impl Player {
+    /// Reads a recording. Of parameters, `ignored` may differ: names, JSON Pointers, dotted paths,
+    /// `@timestamp`, `@uuid` and `@number`. A `speed` of 0 makes no pauses.
+    pub fn load(file: &Path, ignored: &[String], speed: f64) -> Result<Self, Unreadable> {
+        let script = Script::read(file)?;
+        if script.missing > 0 {
+            tracing::warn!(
+                "{} messages of {} are not whole and cannot be played back",
+                script.missing,
+                file.display()
+            );
+        }
+        let mut exact: HashMap<String, Turn> = HashMap::new();
+        let mut methods: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, call) in script.calls.iter().enumerate() {
+            exact.entry(key(&call.method, &call.params)).or_default().calls.push(index);
+            methods.entry(call.method.clone()).or_default().push(index);
+        }
+        let speed = (speed > 0.0).then_some(speed);
+        let (ignored, questions) = (Ignored::new(ignored), AtomicU64::new(1));
+        Ok(Self(Arc::new(Inner { script, exact, methods, ignored, speed, questions })))
+    }
+
+    /// Serves one client until its input ends or `stop` resolves.
+    pub async fn run(
+        &self,
+        (mut input, output): (impl AsyncRead + Unpin, impl AsyncWrite + Send + Unpin + 'static),
+        stop: impl Future<Output = ()>,
+    ) {
+        let (sender, lines) = mpsc::channel(WAITING);
+        let writing = task::spawn(write_all(output, lines));
+        let client = Arc::new(Client::new(self.clone(), sender));
+        let reading = async {
+            let mut buffer = LineBuffer::new(MAX_LINE);
+            loop {
+                while let Ok(Some(line)) = buffer.next_line() {
+                    client.take(&line).await;
+                }
+                match input.read_buf(buffer.room()).await {
+                    Ok(1..) => {}
+                    _ => break client.take(&buffer.rest()).await,
+                }
+            }
+            drop(timeout(LAST_CALLS, client.idle()).await);
+        };
+        tokio::select! {
+            () = reading => {}
+            () = stop => {}
+        }
+        client.end();
+        drop(client);
+        drop(writing.await);
+    }
+}
+
+impl Inner {
+    /// The recorded call for a request; the nearest one, and where that differs, if there is none.
+    fn find(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> Result<usize, Option<(usize, Vec<Difference>)>> {
+        if let Some(index) = self.exact.get(&key(method, params)).and_then(Turn::take) {
+            return Ok(index);
+        }
+        let all = self.methods.get(method).map(Vec::as_slice).unwrap_or_default();
+        // Whatever the client and its revision are: the recorded server answers as it did.
+        if matches!(method, "initialize" | "server/discover") {
+            return all.first().copied().ok_or(None);
+        }
+        let params = plain(params);
+        let mut nearest: Option<(usize, Vec<Difference>)> = None;
+        for &index in all.iter().take(COMPARED) {
+            let Some(call) = self.script.calls.get(index) else { continue };
+            let found = differences(&plain(&call.params), &params, &self.ignored);
+            if found.is_empty() {
+                let alike = self.exact.get(&key(method, &call.params)).and_then(Turn::take);
+                return Ok(alike.unwrap_or(index));
+            }
+            if nearest.as_ref().is_none_or(|(_, least)| found.len() < least.len()) {
+                nearest = Some((index, found));
+            }
+        }
+        Err(nearest)
+    }
+
+    fn unknown(&self, method: &str, nearest: Option<(usize, Vec<Difference>)>) -> Value {
+        let Some((index, found)) = nearest else {
+            let mut methods: Vec<_> = self.methods.keys().map(String::as_str).collect();
+            methods.sort_unstable();
+            let text =
+                format!("the recording holds no {method:?}; it holds {}", methods.join(", "));
+            return json!({ "code": Code::MethodNotFound.number(), "message": text });
+        };
+        let call = self.script.calls.get(index);
+        let first = found.first().map(|one| {
+            let nothing = || "nothing".to_owned();
+            format!(
+                ": at {} it has {}, and the request has {}",
+                if one.path.is_empty() { "/" } else { &one.path },
+                one.recorded.clone().unwrap_or_else(nothing),
+                one.actual.clone().unwrap_or_else(nothing)
+            )
+        });
+        let text = format!(
+            "the recording holds no {method:?} with these parameters; the nearest one differs{}. \
+             --mayDiffer says which parameters may differ",
+            first.unwrap_or_default()
+        );
+        let differing: Vec<_> = found.iter().map(|one| one.path.as_str()).collect();
+        json!({
+            "code": Code::InvalidParams.number(),
+            "message": text,
+            "data": { "nearest": call.map(|call| &call.params), "differences": differing },
+        })
+    }
+
+    fn pause(&self, step: &Step) -> Option<Duration> {
+        let nanos = Duration::from_nanos(step.after);
+        let pause = nanos.div_f64(self.speed?.max(0.001));
+        (pause >= Duration::from_millis(1)).then_some(pause)
+    }
+}
+
+/// One client, and what it has asked.
+struct Client {
+    player: Player,
+    output: mpsc::Sender<Vec<u8>>,
+    /// Calls under way, by their ids.
+    playing: Mutex<HashMap<String, JoinHandle<()>>>,
+    /// Questions whose answers are waited for.
+    asked: Mutex<HashMap<String, oneshot::Sender<()>>>,
+    ended: Notify,
+}
+
+impl Client {
+    fn new(player: Player, output: mpsc::Sender<Vec<u8>>) -> Self {
+        let (playing, asked) = (Mutex::default(), Mutex::default());
+        Self { player, output, playing, asked, ended: Notify::new() }
+    }
+
+    async fn take(self: &Arc<Self>, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        match serde_json::from_slice(line) {
+            Ok(Value::Array(all)) => {
+                for message in all {
+                    self.receive(message).await;
+                }
+            }
+            Ok(message) => self.receive(message).await,
+            Err(error) => {
+                let text = format!("Parse error: {error}");
+                let error = json!({ "code": Code::Parse.number(), "message": text });
+                self.write(json!({ "id": null, "error": error })).await;
+            }
+        }
+    }
+
+    async fn receive(self: &Arc<Self>, message: Value) {
+        let id = &message["id"];
+        match message["method"].as_str() {
+            None => {
+                let waiting = lock(&self.asked).remove(&id.to_string());
+                if waiting.is_none_or(|waiting| waiting.send(()).is_err()) {
+                    tracing::debug!("the client answered what it was not asked");
+                }
+            }
+            Some("notifications/cancelled") => {
+                let id = message["params"]["requestId"].to_string();
+                if let Some(playing) = lock(&self.playing).remove(&id) {
+                    playing.abort();
+                }
+            }
+            Some(_) if id.is_null() => {}
+            Some(method) => self.answer(method, id, &message["params"]).await,
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, method: &str, id: &Value, params: &Value) {
+        let inner = &self.player.0;
+        match inner.find(method, params) {
+            Ok(index) => self.play(index, id.clone(), &params["_meta"]["progressToken"]),
+            Err(None) if method == "ping" => self.write(json!({ "id": id, "result": {} })).await,
+            Err(nearest) => {
+                let error = inner.unknown(method, nearest);
+                self.write(json!({ "id": id, "error": error })).await;
+            }
+        }
+    }
+
+    fn play(self: &Arc<Self>, index: usize, id: Value, token: &Value) {
+        let (client, token, key) = (Arc::clone(self), token.clone(), id.to_string());
+        let mut playing = lock(&self.playing);
+        let done = key.clone();
+        let task = task::spawn(async move {
+            client.steps(index, &id, &token).await;
+            lock(&client.playing).remove(&done);
+            client.ended.notify_waiters();
+        });
+        playing.insert(key, task);
+    }
+
+    async fn steps(&self, index: usize, id: &Value, token: &Value) {
+        let Some(call) = self.player.0.script.calls.get(index) else { return };
+        for step in &call.steps {
+            if let Some(pause) = self.player.0.pause(step) {
+                sleep(pause).await;
+            }
+            self.step(call, &step.what, id, token).await;
+        }
+        if call.answer().is_none() {
+            let text = "the recording ends before this call was answered";
+            let error = json!({ "code": Code::Internal.number(), "message": text });
+            self.write(json!({ "id": id, "error": error })).await;
+        }
+    }
+
+    async fn step(&self, call: &Call, what: &What, id: &Value, token: &Value) {
+        match what {
+            What::Answer(answer) => {
+                let mut message = answer.clone();
+                message["id"] = id.clone();
+                self.write(message).await;
+            }
+            What::Notification(notification) => {
+                let mut message = notification.clone();
+                let reported = &message["params"]["progressToken"];
+                if !reported.is_null() && reported == call.token() {
+                    if token.is_null() {
+                        return;
+                    }
+                    message["params"]["progressToken"] = token.clone();
+                }
+                self.write(message).await;
+            }
+            What::Question(question) => self.ask(question.clone()).await,
+        }
+    }
+
+    async fn ask(&self, mut question: Value) {
+        let number = self.player.0.questions.fetch_add(1, Ordering::Relaxed);
+        let id = Value::from(format!("replay-{number}"));
+        let (answered, answer) = oneshot::channel();
+        lock(&self.asked).insert(id.to_string(), answered);
+        question["id"] = id;
+        self.write(question).await;
+        drop(timeout(PATIENCE, answer).await);
+    }
+
+    async fn write(&self, mut message: Value) {
+        message["jsonrpc"] = "2.0".into();
+        drop(self.output.send(format!("{message}\n").into_bytes()).await);
+    }
+
+    /// Waits until no call is under way.
+    async fn idle(&self) {
+        loop {
+            let ended = self.ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if lock(&self.playing).is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    fn end(&self) {
+        for (_, playing) in lock(&self.playing).drain() {
+            playing.abort();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What tells calls apart: members of an object are in the order of their names here.
+fn key(method: &str, params: &Value) -> String {
+    format!("{method} {}", plain(params))
+}
+
+/// Parameters without what concerns only the transport of this call.
+pub(super) fn plain(params: &Value) -> Value {
+    let mut params = params.clone();
+    if let Some(members) = params.as_object_mut() {
+        members.remove("_meta");
+        if members.is_empty() {
+            return Value::Null;
+        }
+    }
+    params
+}
+
+async fn write_all(mut output: impl AsyncWrite + Unpin, mut lines: mpsc::Receiver<Vec<u8>>) {
+    while let Some(line) = lines.recv().await {
+        if output.write_all(&line).await.is_err() || output.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

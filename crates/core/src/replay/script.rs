@@ -1,0 +1,188 @@
+//! What clients asked, and everything that they were sent for it.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_json::Value;
+
+use super::reading::{Messages, Seen, Unreadable, messages};
+
+/// A recording as calls.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pub(super) calls: Vec<Call>,
+    /// Messages that the recording does not have whole.
+    pub(super) missing: u64,
+}
+
+/// One request of a client.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) params: Value,
+    /// What the client was sent, up to the answer and what came behind it.
+    pub(super) steps: Vec<Step>,
+    at: u64,
+    is_answered: bool,
+}
+
+/// Something that a client was sent.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// Nanoseconds since what happened before it.
+    pub(super) after: u64,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// The answer: its `result` or `error`.
+    Answer(Value),
+    Notification(Value),
+    /// A question of the server, whose answer was waited for.
+    Question(Value),
+}
+
+/// Who a message belongs to: a session, or the stream of a client without one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Party {
+    Session(String),
+    Stream(Option<u64>),
+}
+
+/// What is being read.
+#[derive(Default)]
+struct Reader {
+    calls: Vec<Call>,
+    /// Calls without an answer, by who made them and their ids.
+    open: HashMap<(Party, String), usize>,
+    /// The last call of each party.
+    last: HashMap<Party, usize>,
+    /// The stream of each call.
+    streams: HashMap<usize, Option<u64>>,
+    /// When the last thing of a call happened.
+    times: HashMap<usize, u64>,
+    /// Calls that wait for the answer to a question.
+    questions: HashMap<(Party, String), usize>,
+}
+
+impl Script {
+    /// Reads a recording.
+    pub(super) fn read(file: &Path) -> Result<Self, Unreadable> {
+        let Messages { all, missing } = messages(file)?;
+        let mut reader = Reader::default();
+        for seen in all {
+            reader.take(seen);
+        }
+        let script = Self { calls: reader.calls, missing };
+        if script.calls.is_empty() { Err(Unreadable::Empty(file.to_owned())) } else { Ok(script) }
+    }
+}
+
+impl Call {
+    /// The token under which its progress was reported.
+    pub(super) fn token(&self) -> &Value {
+        &self.params["_meta"]["progressToken"]
+    }
+
+    /// The recorded answer, if there is one.
+    pub(super) fn answer(&self) -> Option<&Value> {
+        self.steps.iter().find_map(|step| match &step.what {
+            What::Answer(answer) => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// Whether the server asked its client something meanwhile.
+    pub(super) fn asks(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.what, What::Question(_)))
+    }
+}
+
+impl Reader {
+    fn take(&mut self, seen: Seen) {
+        let party = match &seen.session {
+            Some(session) => Party::Session(session.clone()),
+            None => Party::Stream(seen.stream),
+        };
+        let message = &seen.message;
+        let has_method = message["method"].is_string();
+        let has_id = !message["id"].is_null();
+        match (seen.is_from_client, has_method, has_id) {
+            (true, true, true) => self.begin(party, seen),
+            (true, false, true) => self.answer_of_client(&party, &seen),
+            (false, false, true) => self.end(party, seen),
+            (false, true, _) => self.meanwhile(party, seen),
+            // Notifications of clients are not answered; nothing else is a message.
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, party: Party, mut seen: Seen) {
+        let index = self.calls.len();
+        let id = seen.message["id"].take();
+        self.open.insert((party.clone(), id.to_string()), index);
+        self.last.insert(party, index);
+        self.streams.insert(index, seen.stream);
+        self.times.insert(index, seen.at);
+        self.calls.push(Call {
+            method: seen.message["method"].as_str().unwrap_or_default().to_owned(),
+            params: seen.message["params"].take(),
+            steps: Vec::new(),
+            at: seen.at,
+            is_answered: false,
+        });
+    }
+
+    /// A client has answered a question: what comes then is counted from here.
+    fn answer_of_client(&mut self, party: &Party, seen: &Seen) {
+        let key = (party.clone(), seen.message["id"].to_string());
+        if let Some(index) = self.questions.remove(&key) {
+            self.times.insert(index, seen.at);
+        }
+    }
+
+    fn end(&mut self, party: Party, mut seen: Seen) {
+        let key = (party, seen.message["id"].to_string());
+        let Some(index) = self.open.remove(&key) else { return };
+        if let Some(message) = seen.message.as_object_mut() {
+            message.remove("id");
+            message.remove("jsonrpc");
+        }
+        self.step(index, seen.at, What::Answer(seen.message));
+        if let Some(call) = self.calls.get_mut(index) {
+            call.is_answered = true;
+        }
+    }
+
+    fn meanwhile(&mut self, party: Party, seen: Seen) {
+        let Some(index) = self.call_of(&party, &seen) else { return };
+        if seen.message["id"].is_null() {
+            return self.step(index, seen.at, What::Notification(seen.message));
+        }
+        self.questions.insert((party, seen.message["id"].to_string()), index);
+        self.step(index, seen.at, What::Question(seen.message));
+    }
+
+    /// The call that a message belongs to: the one whose progress it reports, one that is open on
+    /// the same stream, or the last one of the client.
+    fn call_of(&self, party: &Party, seen: &Seen) -> Option<usize> {
+        let token = &seen.message["params"]["progressToken"];
+        let mut open = self.open.iter().filter(|((owner, _), _)| owner == party);
+        let reports = |index: usize| !token.is_null() && self.calls[index].token() == token;
+        let by_token = open.clone().find(|(_, index)| reports(**index));
+        let by_stream = || {
+            let on_stream = |index: &usize| self.streams.get(index) == Some(&seen.stream);
+            open.by_ref().map(|(_, index)| *index).filter(on_stream).max()
+        };
+        by_token
+            .map(|(_, index)| *index)
+            .or_else(by_stream)
+            .or_else(|| self.last.get(party).copied())
+    }
+
+    fn step(&mut self, index: usize, at: u64, what: What) {
+        let Some(call) = self.calls.get_mut(index) else { return };
+        let before = self.times.insert(index, at).unwrap_or(call.at);
+        call.steps.push(Step { after: at.saturating_sub(before), what });
+    }
+}
