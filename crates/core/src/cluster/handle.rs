@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{config::ClusterConfig, error::Error, metrics::Replicas, runtime::lock::Mutex};
 
-/// When it is said again that somebody is not let in.
+/// When a refused connection is logged again.
 const SAID_AGAIN: Duration = Duration::from_mins(1);
 
 /// See the module.

@@ -38,7 +38,7 @@ pub(crate) type Binding = Option<[u8; NONCE]>;
 /// Why the other side is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unproved {
-    #[error("it is no replica of this proxy")]
+    #[error("it is not a replica of this proxy")]
     Foreign,
     #[error("it speaks version {0} of the protocol between replicas")]
     Version(u8),
@@ -233,7 +233,7 @@ mod tests {
         Reachable { port: 4711, address: Some("there:1".to_owned()) }
     }
 
-    /// A whole conversation; who has met whom.
+    /// A whole conversation: both ids, and where the dialler is reached.
     fn meet(
         dialler: &Prover,
         answerer: &Prover,

@@ -40,7 +40,7 @@ impl From<&Identity> for Portable {
 }
 
 impl Portable {
-    /// `None` if it is none.
+    /// `None` if it is malformed.
     pub(crate) fn identity(self) -> Option<Identity> {
         Some(match self {
             Self::Nobody => Identity::default(),

@@ -32,7 +32,7 @@ enum Rules {
 enum Answer {
     Result,
     MayHaveRun,
-    /// It was not run, and it is said so.
+    /// It was not run, and its client knows.
     Refused,
 }
 

@@ -55,7 +55,7 @@ impl Link {
     }
 }
 
-/// A connection that was made: to whom, the way, and what drives it to its end.
+/// A connection that was made: the replica at its other end, the way, and what drives it.
 pub(super) struct Dialled {
     pub(super) id: ReplicaId,
     pub(super) link: Link,

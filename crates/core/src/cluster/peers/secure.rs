@@ -112,7 +112,7 @@ fn is_local(stream: &TcpStream) -> io::Result<bool> {
     Ok(is_loopback(stream.local_addr()?) && is_loopback(stream.peer_addr()?))
 }
 
-/// Takes any certificate; see the module. Its owner has to hold its key all the same.
+/// Takes any certificate; see the module. Its owner still has to hold its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

@@ -18,8 +18,8 @@ impl Store {
         self.judged(beating.await)
     }
 
-    /// Signs of life for ever. Where the store has forgotten the last one, or was not told in time,
-    /// everything that lives here is said again: an owner that others have replaced learns of it.
+    /// Gives signs of life until the store is closed. Where the store has forgotten the last one, or was not told in time,
+    /// everything that lives here is written again: an owner that others have replaced learns of it.
     #[expect(clippy::infinite_loop, reason = "it ends with the task that runs it")]
     pub(super) async fn beat_on(self: Arc<Self>) {
         let (mut last, mut said) = (Instant::now(), Instant::now());
