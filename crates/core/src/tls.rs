@@ -109,7 +109,7 @@ fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
 /// Whose certificates clients need, if they need any.
 fn clients(authorities: Option<&Path>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
     let Some(path) = authorities else { return Ok(Arc::new(NoClientAuth)) };
-    let failed = |why: &dyn std::fmt::Display| {
+    let failed = |why: &dyn fmt::Display| {
         Error::Tls(format!("clients cannot be verified with '{}': {why}", path.display()))
     };
     let mut roots = RootCertStore::empty();
