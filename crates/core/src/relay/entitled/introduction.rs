@@ -10,7 +10,7 @@ use crate::{
 /// The key of what is told.
 const KEY: &str = "io.github.mcp-proxy/identity";
 
-const NO_PLACE: &str = "Invalid Request: params._meta is no object";
+const NO_PLACE: &str = "Invalid Request: params._meta is not an object";
 
 /// The message without what its client says of who it is, and with what is known of that, if it is
 /// to be told.

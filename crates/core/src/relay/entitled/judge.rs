@@ -59,7 +59,7 @@ pub(super) fn judge(policy: &Policy, message: &Message, claims: Option<&Claims>)
     if covered { Verdict::Passes } else { Verdict::Denied(Denied::Scope(needed)) }
 }
 
-/// What is answered to whoever asks for what is none of theirs.
+/// What is answered to somebody who asks for what they may not see.
 pub(super) fn unknown(message: &Message) -> ErrorBody {
     let text = match &*message.method() {
         "tools/call" => format!("Unknown tool: {}", message.name().unwrap_or_default()),

@@ -54,7 +54,7 @@ impl fmt::Debug for Entitled {
 }
 
 impl Entitled {
-    /// The backend of a server, for callers whom this policy is about.
+    /// The backend of a server, with this policy for its callers.
     pub(crate) fn around(backend: Arc<dyn Backend>, policy: Policy) -> Arc<dyn Backend> {
         Arc::new(Self(Arc::new(Inner {
             backend,
