@@ -17,12 +17,15 @@ use crate::cluster::{
     replica::ReplicaId,
 };
 
-struct Redis(Child, tempfile::TempDir);
+struct Redis {
+    child: Child,
+    _directory: tempfile::TempDir,
+}
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -38,7 +41,7 @@ async fn redis() -> Option<(Redis, ConnectionManager)> {
         return None;
     };
     let url = format!("redis+unix://{}/redis.sock", directory.path().display());
-    let redis = Redis(child, directory);
+    let redis = Redis { child, _directory: directory };
     let config = ConnectionManagerConfig::new().set_min_delay(Duration::from_millis(5));
     loop {
         let client = redis::Client::open(url.as_str()).unwrap();
