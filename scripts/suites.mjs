@@ -189,6 +189,13 @@ export const suites = [
     count: "node",
   },
   {
+    // Real servers and clients, with and without the proxy; `node scripts/museum.mjs --all` is the whole matrix.
+    name: "museum",
+    lane: "node",
+    built: true,
+    command: ["node", "scripts/museum.mjs"],
+  },
+  {
     // Web pages in Debian's Chromium; without one it says that it is skipped.
     name: "browser",
     lane: "node",

@@ -71,10 +71,14 @@ function ifAbsent(error) {
 
 function outcome(scored, checks) {
   if (!checks) return { scored, passed: 0, failures: [{ check: "run", message: "The scenario did not finish" }] };
-  const failed = checks.filter(({ status }) => status === "FAILURE");
+  // A warning is a SHOULD that is not kept: it has to be in expected.json, too.
+  const failed = checks.filter(({ status }) => status === "FAILURE" || status === "WARNING");
   return {
     scored,
     passed: checks.filter(({ status }) => status === "SUCCESS").length,
-    failures: failed.map(({ id, errorMessage }) => ({ check: id, message: errorMessage ?? "" })),
+    failures: failed.map(({ errorMessage, id, status }) => ({
+      check: id,
+      message: `${status === "WARNING" ? "warning: " : ""}${errorMessage ?? ""}`,
+    })),
   };
 }
