@@ -242,6 +242,29 @@ export interface UpstreamOptions {
   upstreamProtocol?: UpstreamProtocol;
 }
 
+/** One server, in the words of the clients whose files {@link ServersConfig} is like. */
+export interface ServerEntry {
+  [member: string]: unknown;
+  args?: string[];
+  command?: string;
+  cwd?: string;
+  disabled?: boolean;
+  env?: Record<string, string>;
+  headers?: Record<string, string>;
+  /** Settings of the proxy for this server; see `docs/config.md`. */
+  "mcp-proxy"?: Record<string, unknown>;
+  type?: string;
+  url?: string;
+}
+
+/** What a file of `--config` holds; in strings, `${NAME}` is a variable of the environment. */
+export interface ServersConfig {
+  [member: string]: unknown;
+  /** Settings of the proxy: the flags of the command line by their names, and `groups`. */
+  "mcp-proxy"?: Record<string, unknown>;
+  mcpServers: Record<string, ServerEntry>;
+}
+
 /** Options of {@link startHTTPServer}, whatever is served. */
 export interface HTTPServerOptions {
   /** `Host` names trusted over loopback besides the loopback ones; `["*"]` trusts all. */
@@ -338,6 +361,7 @@ export interface HTTPServerHooks<T extends ServerLike> {
   onClose?: (server: T) => Promise<void>;
   /** Called when a created server has been connected. */
   onConnect?: (server: T) => Promise<void>;
+  config?: undefined;
   upstream?: undefined;
 }
 
@@ -356,7 +380,20 @@ export interface HTTPServer extends SSEServer {
 
 /** Serves a stdio server without JavaScript in between. Resolves when it listens. */
 export function startHTTPServer(
-  options: HTTPServerOptions & { createServer?: undefined; upstream: UpstreamOptions },
+  options: HTTPServerOptions & { config?: undefined; createServer?: undefined; upstream: UpstreamOptions },
+): Promise<HTTPServer>;
+/**
+ * Serves many servers: those of a file (its path, or the name of the client that keeps it), or these. Resolves when
+ * it listens; the servers start meanwhile. A file is followed. Other options count more than what the file says of
+ * the port, which may be left out here.
+ */
+export function startHTTPServer(
+  options: Omit<HTTPServerOptions, "port"> & {
+    config: ServersConfig | string;
+    createServer?: undefined;
+    port?: number;
+    upstream?: undefined;
+  },
 ): Promise<HTTPServer>;
 /** Serves what `createServer` makes. Resolves when it listens. */
 export function startHTTPServer<T extends ServerLike>(

@@ -16,7 +16,7 @@ describe("the tables of flags", () => {
     const { tables } = readTables();
     const rows = [...tables.matchAll(/^\| `--(\w+)[^|]*\| (?:`([^`]*)`)? ?\|/gm)];
     const documented = Object.fromEntries(rows.map(([, name, standard]) => [name, standard]));
-    const lines = help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)( <\S+>)? .*$/gm);
+    const lines = help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)( <[^>]+>)? .*$/gm);
     for (const [line, name, value] of lines) {
       assert.ok(name in documented, `--${name} is not in docs/flags.md`);
       const [, standard = value || /help|version/.test(name) ? undefined : "false"] =

@@ -40,6 +40,8 @@ const wrong = [
   [{ stateless: "yes" }, /"stateless" must be a boolean, not "yes"/],
   [{ createServer: undefined }, /"createServer" and "upstream"/],
   [{ upstream: { command: "x" } }, /"createServer" and "upstream"/],
+  [{ config: "f" }, /"createServer" and "upstream" must be given, or "config"/],
+  [{ config: 1, createServer: undefined }, /"config" must be a string that is not empty or an object, not 1/],
   [{ createServer: undefined, upstream: {} }, /"upstream.command" must be a string, not undefined/],
   [{ createServer: undefined, upstream: { args: [1], command: "x" } }, /"upstream.args" must be an array of strings/],
   [{ createServer: undefined, upstream: { command: "x", upstreamProtocol: "old" } }, /"auto" or "legacy" or "modern"/],

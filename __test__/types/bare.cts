@@ -27,6 +27,16 @@ export const main = async (): Promise<void> => {
     port,
   });
 
+  await startHTTPServer({ config: "cursor" });
+  await startHTTPServer({
+    config: { mcpServers: { a: { command: "node", "mcp-proxy": { lazy: true } }, b: { url: "https://h/mcp" } } },
+    port,
+  });
+  // @ts-expect-error: a file, or not
+  await startHTTPServer({ config: "cursor", upstream: { command: "node" } });
+  // @ts-expect-error: servers have names
+  await startHTTPServer({ config: { mcpServers: [] } });
+
   // @ts-expect-error: one of createServer and upstream is needed
   await startHTTPServer({ port });
   // @ts-expect-error: but not both

@@ -48,7 +48,16 @@ export type Values = All<
 
 /** The original's functions take our options, but for what we add to them. */
 type Added =
-  "allowedHosts" | "auth" | "gracefulShutdownTimeout" | "modern" | "normalizeCharset" | "tunnel" | "upstream";
+  | "allowedHosts"
+  | "auth"
+  | "config"
+  | "gracefulShutdownTimeout"
+  | "maxBuffered"
+  | "modern"
+  | "normalizeCharset"
+  | "tunnel"
+  | "upstream"
+  | "writeTimeout";
 type HTTPOptions = Options<typeof Original.startHTTPServer>;
 export type Taken = All<
   [

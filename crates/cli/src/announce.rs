@@ -85,7 +85,7 @@ pub(crate) struct Listening<'a> {
 }
 
 /// The address as a person on this machine would write it.
-fn for_people(address: SocketAddr) -> String {
+pub(crate) fn for_people(address: SocketAddr) -> String {
     let port = address.port();
     match address.ip() {
         ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),

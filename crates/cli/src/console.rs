@@ -36,6 +36,11 @@ pub(crate) fn show(lines: &str) {
     tracing::info!(target: "mcp_proxy::console", painted = true, "{lines}");
 }
 
+/// The beginning of a line on stdout of a proxy that runs, if that is a terminal.
+pub(crate) fn begin(text: &str) {
+    tracing::info!(target: "mcp_proxy::console_beginning", painted = true, "{text}");
+}
+
 /// A line on stderr of a proxy that runs.
 pub(crate) fn warn(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", "{line}");

@@ -8,6 +8,7 @@ mod announce;
 mod args;
 mod calling;
 mod console;
+mod embedded;
 mod errand;
 mod examining;
 mod fleet;
@@ -23,6 +24,8 @@ mod telemetry;
 use std::{env, ffi::OsString, process::ExitCode};
 
 use mcp_proxy_core::Guard;
+
+pub use embedded::Servers;
 
 use args::{Environment, Invocation, UsageError};
 use options::{Errand, FleetOptions, Options};

@@ -10,7 +10,6 @@ pub(crate) struct Paint {
 
 impl Paint {
     /// Never colours.
-    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { on: false };
 
     /// Colours if this output is a terminal that may be coloured.

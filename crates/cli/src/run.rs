@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use mcp_proxy_core::{
     Inspection, Inspector, Proxy, Recording, StdioServer,
-    config::{InspectConfig, ProxyConfig, RemoteConfig, Rules, Upstream},
+    config::{InspectConfig, ProxyConfig, RecordingConfig, RemoteConfig, Rules, Upstream},
     tunnel::{self, Tunnel},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -18,27 +18,42 @@ use crate::{
     signal::Signals,
 };
 
-const STOPPING: &str = "received shutdown signal; shutting down";
+/// What is said when the process is told to stop.
+pub(crate) const STOPPING: &str = "received shutdown signal; shutting down";
 
 /// Serves as the options say; so ends the process.
 pub(crate) fn run(options: Options) -> Ending {
     for warning in &options.warnings {
         tracing::warn!("{warning}");
     }
-    outcome_of(options).unwrap_or_else(|error| {
+    let (threads, recording) = (options.threads, options.recording.clone());
+    to_the_end(threads, recording.as_ref(), serve(options))
+}
+
+/// Runs this to its end; so ends the process.
+pub(crate) fn to_the_end(
+    threads: usize,
+    recording: Option<&RecordingConfig>,
+    serving: impl Future<Output = Result<Ending, String>>,
+) -> Ending {
+    outcome_of(threads, recording, serving).unwrap_or_else(|error| {
         console::warn(&format!("could not start the proxy: {error}"));
         Ending::Failure
     })
 }
 
-fn outcome_of(options: Options) -> Result<Ending, String> {
+fn outcome_of(
+    threads: usize,
+    recording: Option<&RecordingConfig>,
+    serving: impl Future<Output = Result<Ending, String>>,
+) -> Result<Ending, String> {
     // Dropped last: what happens at the end is recorded, too.
-    let _recording = match &options.recording {
+    let _recording = match recording {
         Some(config) => Some(Recording::start(config).map_err(|error| error.to_string())?),
         None => None,
     };
-    let runtime = runtime(options.threads).map_err(|error| error.to_string())?;
-    let outcome = runtime.block_on(serve(options));
+    let runtime = runtime(threads).map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(serving);
     // A blocking write to a stuck terminal must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome
@@ -52,10 +67,14 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     }
 }
 
-async fn serve(options: Options) -> Result<Ending, String> {
-    // The first process of a container has nobody else to do it.
+/// Reaps what servers leave behind: the first process of a container has nobody else to do it.
+pub(crate) fn reap() {
     #[cfg(target_os = "linux")]
     drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
+}
+
+async fn serve(options: Options) -> Result<Ending, String> {
+    reap();
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
         return serve_stdio(config, &options.proxy.rules, options.inspection.as_ref()).await;
     }
@@ -144,6 +163,15 @@ async fn stop(
             tunnel.close().await;
         }
     };
+    within(budget, signals, stopping).await
+}
+
+/// Waits for the end of whatever stops; not longer than `budget`, and not once a signal insists.
+pub(crate) async fn within(
+    budget: Duration,
+    signals: &mut Signals,
+    stopping: impl Future<Output = ()>,
+) -> Ending {
     tokio::select! {
         () = stopping => Ending::Success,
         () = tokio::time::sleep(budget) => {

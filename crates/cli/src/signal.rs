@@ -1,6 +1,8 @@
 //! Signals that ask the process to stop.
 
 use std::io;
+#[cfg(unix)]
+use std::io::IsTerminal as _;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +12,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     #[cfg(unix)]
     signals: [Signal; 3],
+    /// Somebody started it at a terminal.
+    #[cfg(unix)]
+    at_a_terminal: bool,
+}
+
+/// What a proxy that follows a file is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// To stop.
+    Stop,
+    /// To read its file again.
+    Reload,
 }
 
 impl Signals {
@@ -22,7 +36,25 @@ impl Signals {
                 signal(SignalKind::terminate())?,
                 signal(SignalKind::hangup())?,
             ],
+            at_a_terminal: io::stdin().is_terminal()
+                || io::stdout().is_terminal()
+                || io::stderr().is_terminal(),
         })
+    }
+
+    /// The next request. SIGHUP asks to read the file again, unless it says that the terminal is
+    /// gone, which whoever closes it expects to stop what runs there.
+    #[cfg(unix)]
+    pub(crate) async fn request(&mut self) -> Request {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => Request::Stop,
+            _ = terminate.recv() => Request::Stop,
+            _ = hangup.recv() => {
+                let is_gone = || std::fs::File::open("/dev/tty").is_err();
+                if self.at_a_terminal && is_gone() { Request::Stop } else { Request::Reload }
+            }
+        }
     }
 
     /// The next request to stop.
@@ -34,6 +66,13 @@ impl Signals {
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
+    }
+
+    /// The next request, which is one to stop.
+    #[cfg(not(unix))]
+    pub(crate) async fn request(&mut self) -> Request {
+        self.next().await;
+        Request::Stop
     }
 
     /// Takes over Ctrl-C.

@@ -15,10 +15,11 @@ const executable = () => {
   }
 };
 
-/** Options whose `upstream` names its guard. */
-const guarded = (options) =>
-  options?.upstream && typeof options.upstream === "object"
-    ? { ...options, upstream: { ...options.upstream, guard: executable() } }
-    : options;
+/** Options that name the guard of the servers that are started. */
+const guarded = (options) => {
+  if (options?.config) return { ...options, guard: executable() };
+  if (!options?.upstream || typeof options.upstream !== "object") return options;
+  return { ...options, upstream: { ...options.upstream, guard: executable() } };
+};
 
 module.exports = { guarded };

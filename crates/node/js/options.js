@@ -22,12 +22,13 @@ const UPSTREAM = {
 
 const HTTP_SERVER = {
   ...AUTHENTICATION,
-  ...each("allowedHosts", "authenticate", "createServer", "enableJsonResponse", "eventStoreMaxEvents"),
+  ...each("allowedHosts", "authenticate", "createServer", "enableJsonResponse", "eventStoreMaxEvents", "guard"),
   ...each("gracefulShutdownTimeout", "host", "keepAliveTimeout", "maxBodySize", "maxBuffered", "modern"),
   ...each("normalizeCharset", "onClose", "onConnect", "onListenSubscriptions", "onUnhandledRequest", "port"),
   ...each("sessionIdleTimeout", "sseEndpoint", "sslCa", "sslCert", "sslKey", "stateless", "streamEndpoint"),
   ...each("writeTimeout"),
   cors: each("allowedHeaders", "credentials", "exposedHeaders", "maxAge", "methods", "origin"),
+  config: OBJECT,
   eventStore: OBJECT,
   tunnel: each("host", "subdomain"),
   upstream: UPSTREAM,
@@ -66,4 +67,11 @@ const inWords = (value, part) => {
   return Object.fromEntries(entries.map(([name, member]) => [name, inWords(member, part[name])]));
 };
 
-module.exports = { AUTHENTICATION, HTTP_SERVER, OAUTH, inWords, taken };
+/** Options whose `config`, where it is an object, is the text that a file would have. */
+const configured = (options) =>
+  isObject(options?.config) ? { ...options, config: { text: JSON.stringify(options.config) } } : options;
+
+/** The same options in words: what `config` holds is for whoever reads files. */
+const IN_WORDS = { ...HTTP_SERVER, config: each("text") };
+
+module.exports = { AUTHENTICATION, HTTP_SERVER, IN_WORDS, OAUTH, configured, inWords, taken };

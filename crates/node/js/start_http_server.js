@@ -3,7 +3,7 @@
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { guarded } = require("./guard.js");
-const { HTTP_SERVER, inWords, taken } = require("./options.js");
+const { configured, HTTP_SERVER, IN_WORDS, inWords, taken } = require("./options.js");
 const { report } = require("./promises.js");
 const { refusal } = require("./refusal.js");
 const { RequestHead } = require("./request.js");
@@ -79,7 +79,7 @@ class HTTPServer {
       this.#settle = { failed: (text) => reject(listenError(text)), listening: resolve };
     });
     // The addon checks the options before it does anything.
-    const words = JSON.stringify(inWords(guarded(options), HTTP_SERVER) ?? null);
+    const words = JSON.stringify(inWords(configured(guarded(options)), IN_WORDS) ?? null);
     this.#native = addon.startHttpServer(words, (...event) => this.#dispatch(...event));
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);

@@ -5,6 +5,7 @@ pub mod authentication;
 mod bridge;
 pub mod command;
 pub mod event;
+mod fleet;
 pub mod gate;
 mod head;
 mod invalid;

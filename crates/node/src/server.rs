@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::{
     bridge::{Bridge, numbered},
     event::{Event, Kind, Listener, dispatch},
+    fleet::Followed,
     invalid::invalid,
     options::Options,
     runtime,
@@ -30,6 +31,7 @@ use crate::{
 enum Front {
     Servers(HttpServer),
     Child(Proxy),
+    Fleet(Followed),
 }
 
 impl Front {
@@ -37,6 +39,7 @@ impl Front {
         match self {
             Self::Servers(server) => server.address(),
             Self::Child(proxy) => proxy.address(),
+            Self::Fleet(fleet) => fleet.address(),
         }
     }
 
@@ -44,6 +47,7 @@ impl Front {
         match self {
             Self::Servers(server) => server.open_tunnel(config).await,
             Self::Child(proxy) => proxy.open_tunnel(config).await,
+            Self::Fleet(fleet) => fleet.open_tunnel(config).await,
         }
     }
 
@@ -51,6 +55,7 @@ impl Front {
         match self {
             Self::Servers(server) => server.close(grace).await,
             Self::Child(proxy) => proxy.close().await,
+            Self::Fleet(fleet) => fleet.close().await,
         }
     }
 }
@@ -136,6 +141,11 @@ async fn start(
 
 async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Result<Front, Error> {
     let host = Arc::clone(bridge) as Arc<dyn Host>;
+    if let Some(fleet) = &options.fleet {
+        let guard = fleet.guard.as_deref().and_then(guard);
+        let host = options.callbacks.are_asked().then_some(host);
+        return Ok(Front::Fleet(Followed::start(options.clone(), guard, host)?));
+    }
     let Some(upstream) = options.upstream.clone() else {
         return Ok(Front::Servers(HttpServer::listen(
             &options.http,

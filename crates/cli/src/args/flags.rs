@@ -107,7 +107,7 @@ flags! {
     }
 
     CONFIG: Text = Config "config" {
-        kind: Text { placeholder: "file|client" },
+        kind: Text { placeholder: "file" },
         short: "Serve all servers of a file, or of a client",
         help: "Serve all servers in this file, or those that a client on this machine uses: \
                claude-code, claude-desktop, vscode, cursor, windsurf, gemini, codex, zed, cline, \

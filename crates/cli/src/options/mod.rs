@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub(crate) use errand::{Errand, Task};
-pub(crate) use fleet::{FleetOptions, Report, schema};
+pub(crate) use fleet::{FleetOptions, Origin, Process, Reading, Report, schema, unused};
 
 /// Everything the process needs to know to run.
 #[derive(Debug)]

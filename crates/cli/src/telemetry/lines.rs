@@ -22,6 +22,8 @@ use crate::{paint::Paint, plain::plain};
 pub(super) enum Line {
     /// Its message and nothing else.
     Verbatim,
+    /// Its message and nothing else, not even the end of the line.
+    Part,
     /// A message that passes: when, which way, whose, what, and all of it.
     Traffic(Paint),
     /// A line of a server's standard error.
@@ -43,6 +45,7 @@ where
     ) -> fmt::Result {
         match *self {
             Self::Verbatim => verbatim(&mut writer, event)?,
+            Self::Part => return verbatim(&mut writer, event),
             Self::Server(paint) => {
                 let mut text = String::new();
                 verbatim(&mut Writer::new(&mut text), event)?;

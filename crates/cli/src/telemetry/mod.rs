@@ -29,6 +29,9 @@ use background::Background;
 use lines::{Clean, Line};
 use sparing::Sparing;
 
+/// Target of the beginnings of lines on standard output.
+pub(crate) const BEGINNING: &str = "mcp_proxy::console_beginning";
+
 /// What our own targets begin with.
 const OURS: &str = "mcp_proxy";
 
@@ -158,12 +161,16 @@ fn subscriber<O, E>(
     stderr: E,
 ) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
-    O: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    O: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     let console = filter_fn(|metadata| metadata.target() == CONSOLE);
-    let mut parts: Vec<Part> =
-        vec![layer().event_format(Line::Verbatim).with_writer(stdout).with_filter(console).boxed()];
+    let beginning = filter_fn(|metadata| metadata.target() == BEGINNING);
+    let output = || layer().with_writer(stdout.clone());
+    let mut parts: Vec<Part> = vec![
+        output().event_format(Line::Verbatim).with_filter(console).boxed(),
+        output().event_format(Line::Part).with_filter(beginning).boxed(),
+    ];
     match log.logging.format {
         Format::Text => parts.extend(text(log, stderr)),
         Format::Json => parts.extend(json(log, stderr)),
@@ -263,7 +270,7 @@ where
 
 /// Whether levels do not apply to it. Spans of calls say nothing to a log, and cost each call.
 fn is_special(metadata: &Metadata<'_>) -> bool {
-    matches!(metadata.target(), CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
+    matches!(metadata.target(), BEGINNING | CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }
 
 #[cfg(test)]

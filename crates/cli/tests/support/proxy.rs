@@ -34,7 +34,12 @@ impl Launch {
         Self::by(Command::new(binary()), child)
     }
 
-    /// The same; the proxy is given the orphans of its server, as the first process of a container
+    /// This command, which knows what to serve, on loopback.
+    pub(crate) fn without_child(command: Command) -> Self {
+        Self::by(command, &[])
+    }
+
+    /// As `of`; the proxy is given the orphans of its server, as the first process of a container
     /// is.
     pub(crate) fn adopting(child: &[&str]) -> Self {
         let mut command = Command::new(fixture());
@@ -78,8 +83,10 @@ impl Launch {
 
     /// Starts it without waiting for anything.
     pub(crate) fn spawn(mut self) -> Proxy {
-        let mut process =
-            self.command.arg("--").args(&self.child).spawn().expect("the binary starts");
+        if !self.child.is_empty() {
+            self.command.arg("--").args(&self.child);
+        }
+        let mut process = self.command.spawn().expect("the binary starts");
         let stdout = Printed::follow(process.stdout.take().expect("stdout is piped"));
         let stderr = Printed::follow(process.stderr.take().expect("stderr is piped"));
         Proxy { process, stdout, stderr, port: 0 }

@@ -1,6 +1,7 @@
 //! The options of the package's functions: checked, and as the core takes them.
 
 mod auth;
+mod fleet;
 mod given;
 mod parts;
 mod remote;
@@ -16,27 +17,31 @@ use mcp_proxy_core::{
     tunnel,
 };
 
+use self::{
+    fleet::fleet,
+    given::{Callback, Count, Either, Filled, Given, Off, Word, Words},
+    parts::{cors, key, tls, tunnel},
+    upstream::upstream,
+};
 pub(crate) use self::{
+    fleet::{Fleet, Place},
     given::Wrong,
     parts::{authentication, challenged},
     remote::remote,
     upstream::Upstream,
 };
-use self::{
-    given::{Callback, Count, Either, Filled, Given, Off, Word, Words},
-    parts::{cors, key, tls, tunnel},
-    upstream::upstream,
-};
 use crate::bridge::Callbacks;
 
 /// What to start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) http: HttpConfig,
     /// What callers may do.
     pub(crate) policy: Policy,
-    /// The child to serve; without it there is `createServer`.
+    /// The child to serve; without it there is `config` or `createServer`.
     pub(crate) upstream: Option<Upstream>,
+    /// The servers to serve.
+    pub(crate) fleet: Option<Fleet>,
     pub(crate) tunnel: Option<tunnel::Config>,
     pub(crate) callbacks: Callbacks,
     /// How long closing may take.
@@ -72,6 +77,7 @@ impl Options {
             http: HttpConfig { cors: cors.config, auth, ..http },
             policy,
             upstream: upstream(&given)?,
+            fleet: fleet(&given)?,
             tunnel: tunnel(&given)?,
             callbacks,
             grace: milliseconds(&given, "gracefulShutdownTimeout")?,
@@ -97,10 +103,15 @@ fn check_callbacks(given: &Given) -> Result<(), Wrong> {
         given.take::<Callback>(name)?;
     }
     let creates = given.take::<Callback>("createServer")?.is_some();
-    if creates == given.take::<Given>("upstream")?.is_some() {
-        return Err("one of the options \"createServer\" and \"upstream\" must be given".to_owned());
+    let is_fleet = given.take::<Either<Filled, Given>>("config")?.is_some();
+    let starts = given.take::<Given>("upstream")?.is_some();
+    match [creates, starts, is_fleet].into_iter().filter(|given| *given).count() {
+        1 => Ok(()),
+        _ => {
+            Err("one of the options \"createServer\" and \"upstream\" must be given, or \"config\""
+                .to_owned())
+        }
     }
-    Ok(())
 }
 
 fn http(given: &Given) -> Result<HttpConfig, Wrong> {
@@ -108,7 +119,10 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
     let keep_alive = milliseconds(given, "keepAliveTimeout")?;
     Ok(HttpConfig {
         host: given.take("host")?.map_or(default.host, |Filled(host)| host),
-        port: given.need("port")?,
+        port: match given.has("config") {
+            true => given.take("port")?.unwrap_or(default.port),
+            false => given.need("port")?,
+        },
         stream_endpoint: endpoint(given, "streamEndpoint", default.stream_endpoint)?,
         sse_endpoint: endpoint(given, "sseEndpoint", default.sse_endpoint)?,
         messages_endpoint: messages_endpoint(given)?,

@@ -53,16 +53,23 @@ pub(crate) fn check(typed: &Typed) -> Result<Report, UsageError> {
     let manifest = origin.manifest()?;
     origin.ask(manifest.as_ref(), true)?;
     let reading = origin.meaning(manifest.as_ref())?;
-    Ok(report(&origin, manifest.as_ref(), &reading))
+    report(&origin, manifest.as_ref(), &reading)
 }
 
-fn report(origin: &Origin, manifest: Option<&Manifest>, reading: &Reading) -> Report {
+fn report(
+    origin: &Origin,
+    manifest: Option<&Manifest>,
+    reading: &Reading,
+) -> Result<Report, UsageError> {
     let mut text = String::new();
     let mut line = |line: &str| {
         text.push_str(line);
         text.push('\n');
     };
-    let masked = manifest.map(|manifest| (manifest, masked(origin.variables(manifest))));
+    let masked = match manifest {
+        Some(manifest) => Some((manifest, masked(origin.variables(manifest)?))),
+        None => None,
+    };
     if let Some((manifest, variables)) = &masked {
         line(&format!("{}: {}", manifest.file(), manifest.dialect()));
         let settings = manifest.settings(variables).unwrap_or_default();
@@ -99,7 +106,7 @@ fn report(origin: &Origin, manifest: Option<&Manifest>, reading: &Reading) -> Re
     let enabled = reading.fleet.enabled().count();
     let good = reading.fleet.enabled().filter(|server| server.upstream.is_ok()).count();
     line(&format!("\n{good} of {enabled} servers can be served"));
-    Report { text, is_good: good == enabled }
+    Ok(Report { text, is_good: good == enabled })
 }
 
 /// The lines about a server.
@@ -231,22 +238,34 @@ fn masked_url(word: &str) -> String {
     format!("{scheme}://{authority}{path}")
 }
 
-/// What is not used, in lines: each with its reason, and all of the client's own in one.
+/// What is not used, in lines: what is alike together, all of the client's own in one.
 pub(crate) fn unused(unused: &[Unused]) -> Vec<String> {
-    let (plain, explained): (Vec<&Unused>, Vec<&Unused>) =
+    let mut lines: Vec<String> = Vec::new();
+    let (of_client, others): (Vec<&Unused>, Vec<&Unused>) =
         unused.iter().partition(|unused| unused.reason.is_empty() && !unused.path.contains('.'));
-    let one = |unused: &&Unused| {
-        let reason = if unused.reason.is_empty() { "" } else { ": " };
-        format!("{} ({}){reason}{}", unused.path, unused.position, unused.reason)
-    };
-    let mut lines: Vec<String> = explained.iter().map(one).collect();
-    if let Some(first) = plain.first() {
-        const SHOWN: usize = 8;
-        let names: Vec<&str> =
-            plain.iter().take(SHOWN).map(|unused| unused.path.as_str()).collect();
-        let more = plain.len().saturating_sub(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        lines.push(format!("{}{more} (from {} on)", names.join(", "), first.position));
+    let mut groups: Vec<(&str, &str, Vec<&Unused>)> = Vec::new();
+    for unused in others {
+        let name = unused.path.rsplit('.').next().unwrap_or_default();
+        match groups.iter_mut().find(|(other, why, _)| *other == name && *why == unused.reason) {
+            Some((_, _, alike)) => alike.push(unused),
+            None => groups.push((name, unused.reason, vec![unused])),
+        }
+    }
+    for (name, reason, alike) in groups {
+        let place = |unused: &&Unused| format!("{} ({})", unused.path, unused.position);
+        let what = match alike.as_slice() {
+            [one] => place(one),
+            all => {
+                let places: Vec<String> =
+                    all.iter().map(|unused| unused.position.to_string()).collect();
+                format!("{name} of {} servers ({})", all.len(), places.join(", "))
+            }
+        };
+        lines.push(if reason.is_empty() { what } else { format!("{what}: {reason}") });
+    }
+    if let Some(first) = of_client.first() {
+        let names: Vec<&str> = of_client.iter().map(|unused| unused.path.as_str()).collect();
+        lines.push(format!("{} (from {} on)", names.join(", "), first.position));
     }
     lines
 }

@@ -13,23 +13,22 @@ mod vocabulary;
 use std::{collections::BTreeMap, env, ffi::OsString, fs, path::Path, time::Duration};
 
 use mcp_proxy_core::{
-    config::{FleetConfig, GroupConfig, ServerConfig},
+    config::{FleetConfig, GroupConfig, InspectConfig, RecordingConfig, ServerConfig},
     fleet::{Dialect, Manifest, Unused, Variables, clients, printable},
     tunnel::Config as Tunnel,
 };
 
-use super::{auth, http, logging, metrics, size, tunnel, warnings};
+use super::{auth, http, inspection, logging, metrics, recording, rules, size, tunnel, warnings};
 use crate::{
     args::{Typed, UsageError, Values, flags},
     telemetry::Logging,
 };
 use inputs::Inputs;
 
-pub(crate) use check::{Report, check};
+pub(crate) use check::{Report, check, unused};
 pub(crate) use schema::schema;
 
 /// Everything the process needs to know to serve many servers.
-#[expect(dead_code, reason = "served once there is a fleet to serve")]
 pub(crate) struct FleetOptions {
     /// Where the configuration is from.
     pub(crate) origin: Origin,
@@ -54,12 +53,13 @@ pub(crate) struct Origin {
 enum From {
     /// A file, and what was typed for it.
     File(clients::Place, String),
+    /// What a file would hold.
+    Text(String),
     /// `--namedServer`.
     Line,
 }
 
 /// What a configuration says.
-#[expect(dead_code, reason = "told once there is a fleet to serve")]
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) fleet: FleetConfig,
@@ -76,8 +76,27 @@ pub(crate) struct Reading {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
     pub(crate) logging: Logging,
+    pub(crate) inspection: Option<InspectConfig>,
+    pub(crate) recording: Option<RecordingConfig>,
     pub(crate) tunnel: Option<Tunnel>,
     pub(crate) threads: usize,
+}
+
+impl Process {
+    /// What is different with another one, by the names of the flags.
+    pub(crate) fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let (ours, theirs) = (self.logging, other.logging);
+        let parts = [
+            ("debug", ours.debug != theirs.debug),
+            ("logLevel", ours.level != theirs.level),
+            ("logFormat", ours.format != theirs.format),
+            ("threads", self.threads != other.threads),
+            ("tunnel", self.tunnel != other.tunnel),
+            ("inspect", self.inspection != other.inspection),
+            ("record", self.recording != other.recording),
+        ];
+        parts.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
+    }
 }
 
 impl FleetOptions {
@@ -103,6 +122,26 @@ pub(super) fn configured(typed: &Typed) -> Result<Option<FleetConfig>, UsageErro
 }
 
 impl Origin {
+    /// A file, or the one that a client keeps; nothing is typed.
+    pub(crate) fn of_file(words: &str) -> Result<Self, UsageError> {
+        Ok(Self::alone(From::File(file::place(words)?, words.to_owned())))
+    }
+
+    /// What a file would hold; nothing is typed.
+    pub(crate) fn of_text(text: String) -> Self {
+        Self::alone(From::Text(text))
+    }
+
+    fn alone(from: From) -> Self {
+        Self {
+            values: Values::default(),
+            from,
+            inputs: Inputs::new(),
+            beside: Vec::new(),
+            ignored: Vec::new(),
+        }
+    }
+
     fn of(typed: &Typed) -> Result<Option<Self>, UsageError> {
         let values = &typed.values;
         values.check_choices()?;
@@ -142,25 +181,25 @@ impl Origin {
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.from {
             From::File(place, _) => Some(&place.file),
-            From::Line => None,
+            From::Text(_) | From::Line => None,
         }
     }
 
     /// Reads the configuration once more.
-    #[expect(dead_code, reason = "read once there is a fleet to reload")]
     pub(crate) fn read(&self) -> Result<Reading, UsageError> {
         self.meaning(self.manifest()?.as_ref())
     }
 
     fn manifest(&self) -> Result<Option<Manifest>, UsageError> {
-        let From::File(place, words) = &self.from else { return Ok(None) };
-        let bytes = file::read(&place.file, words)?;
-        let manifest = Manifest::read(
-            &file::shown(&place.file),
-            &bytes,
-            place.dialect,
-            &vocabulary::vocabulary(),
-        );
+        let vocabulary = vocabulary::vocabulary();
+        let manifest = match &self.from {
+            From::File(place, words) => {
+                let bytes = file::read(&place.file, words)?;
+                Manifest::read(&file::shown(&place.file), &bytes, place.dialect, &vocabulary)
+            }
+            From::Text(text) => Manifest::read("config", text.as_bytes(), None, &vocabulary),
+            From::Line => return Ok(None),
+        };
         manifest.map(Some).map_err(|fault| UsageError::Config(fault.to_string()))
     }
 
@@ -170,23 +209,25 @@ impl Origin {
         inputs::ask(&asked, may_ask, &mut self.inputs)
     }
 
-    fn variables(&self, manifest: &Manifest) -> Variables {
+    fn variables(&self, manifest: &Manifest) -> Result<Variables, UsageError> {
         let environment = environment();
         let home = env::home_dir();
         let working = env::current_dir().unwrap_or_default();
         let folder = match &self.from {
             From::File(place, _) => clients::workspace_folder(place, home.as_deref(), &working),
-            From::Line => working,
+            From::Text(_) | From::Line => working,
         };
         let mut inputs = self.inputs.clone();
-        // A reload may bring new ones.
-        inputs::from_environment(&manifest.inputs(), &environment, &mut inputs);
-        Variables {
+        // A reload may bring new ones, for which nobody is asked.
+        let asked = manifest.inputs();
+        inputs::from_environment(&asked, &environment, &mut inputs);
+        inputs::ask(&asked, false, &mut inputs)?;
+        Ok(Variables {
             environment,
             inputs,
             workspace_folder: folder.display().to_string(),
             user_home: home.map(|home| home.display().to_string()),
-        }
+        })
     }
 
     fn meaning(&self, manifest: Option<&Manifest>) -> Result<Reading, UsageError> {
@@ -204,6 +245,8 @@ impl Origin {
         let mut reading = Reading {
             process: Process {
                 logging: logging(values)?,
+                inspection: inspection(values)?,
+                recording: recording(values)?,
                 tunnel: tunnel(values)?,
                 threads: size(values.of(&flags::THREADS)?),
             },
@@ -226,13 +269,14 @@ impl Origin {
 
     /// What the file says, over what was typed.
     fn said(&self, manifest: &Manifest) -> Result<Said, UsageError> {
-        let variables = self.variables(manifest);
+        let variables = self.variables(manifest)?;
         let settings =
             manifest.settings(&variables).map_err(|fault| UsageError::Config(fault.to_string()))?;
         let values = self.values.over(&settings);
         let mut warnings = Vec::new();
         let (http, file) = (http(&values)?, manifest.file());
         let ours = self.file().and_then(|file| fs::canonicalize(file).ok()).unwrap_or_default();
+        let rules = rules(&values)?;
         let mut servers = Vec::new();
         for entry in manifest.entries(&variables) {
             if entry.enabled && itself::is_itself(&entry, &ours, &http, &variables) {
@@ -242,7 +286,7 @@ impl Origin {
                 ));
                 continue;
             }
-            servers.push(servers::server(&values, &file, entry));
+            servers.push(servers::server(&values, &rules, &file, entry));
         }
         let is_there = |name: &String| servers.iter().any(|server| server.name == *name);
         let group = |(name, members): (&str, &[String])| GroupConfig {
@@ -267,7 +311,7 @@ impl Origin {
                 "--namedServer has no effect beside --namedServerConfig, as in PyPI mcp-proxy"
                     .to_owned(),
             ),
-            From::File(..) => {}
+            From::File(..) | From::Text(_) => {}
         }
         if !self.beside.is_empty() {
             const NAME: &str = "default";

@@ -1,15 +1,18 @@
 //! Servers of a file as configurations: their words are read as if they had been typed.
 
 use mcp_proxy_core::{
-    config::{FleetConfig, ServerConfig, Upstream, prefix},
+    config::{Filter, FleetConfig, Rules, ServerConfig, Upstream, prefix},
     fleet::{Entry, Start},
 };
 
-use super::super::upstream;
+use super::super::{rules, upstream};
 use crate::args::{UsageError, Values, flags};
 
-/// A server; `values` are what holds for every one of them.
-pub(super) fn server(values: &Values, file: &str, entry: Entry) -> ServerConfig {
+/// A server; `values` and `rules` are what holds for every one of them.
+pub(super) fn server(values: &Values, rules: &Rules, file: &str, mut entry: Entry) -> ServerConfig {
+    let Filter { allow, deny } = &mut entry.rules.tools.filter;
+    allow.extend(rules.tools.filter.allow.iter().cloned());
+    deny.extend(rules.tools.filter.deny.iter().cloned());
     let place = format!("{file}:{}", entry.position);
     let read = |start: Start| upstream_of(values, &start).map_err(|error| sentence(&place, &error));
     ServerConfig {
@@ -65,7 +68,7 @@ pub(super) fn bare(
         name,
         upstream: Ok(upstream::server(values, words)?),
         enabled: true,
-        rules: mcp_proxy_core::config::Rules::default(),
+        rules: rules(values)?,
         required: false,
         lazy: false,
     })

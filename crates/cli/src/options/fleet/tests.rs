@@ -241,3 +241,13 @@ fn groups_hold_what_is_there() {
     let expected = GroupConfig { name: "g".to_owned(), servers: vec!["a".to_owned()] };
     assert_eq!(reading.fleet.groups, [expected]);
 }
+
+#[test]
+fn tools_that_are_typed_are_another_condition_for_every_server() {
+    let text = r#"{ "mcpServers": { "a": { "command": "c", "mcp-proxy": { "tools": { "allow": ["read_*"] } } },
+        "b": { "command": "c" } } }"#;
+    let reading = read(text, &["--allowTool", "*_a", "--ignoreTool", "no_a"], &[]).unwrap();
+    let admits = |name: &str, tool: &str| server(&reading, name).rules.tools.filter.admits(tool);
+    assert!(admits("a", "read_a") && !admits("a", "read_b") && !admits("a", "list_a"));
+    assert!(admits("b", "list_a") && !admits("b", "list_b") && !admits("b", "no_a"));
+}

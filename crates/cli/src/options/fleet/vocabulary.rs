@@ -37,10 +37,14 @@ pub(crate) fn of_the_top() -> impl Iterator<Item = &'static dyn Definition> {
     ALL.iter().copied().filter(is_setting)
 }
 
+/// What a server's block has in other words: `tools`.
+const IN_OTHER_WORDS: [&str; 2] = [flags::ALLOW_TOOL.name, flags::IGNORE_TOOL.name];
+
 /// The settings of the block of one server.
 pub(crate) fn of_a_server() -> impl Iterator<Item = &'static dyn Definition> {
     of_the_top().filter(|flag| {
-        matches!(flag.section(), Section::Upstream | Section::Remote)
+        let is_of_servers = matches!(flag.section(), Section::Upstream | Section::Remote);
+        (is_of_servers && !IN_OTHER_WORDS.contains(&flag.name()))
             || OF_A_SERVER.contains(&flag.name())
     })
 }

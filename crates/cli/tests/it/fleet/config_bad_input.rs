@@ -5,7 +5,7 @@ use std::fs;
 use super::config_file::Folder;
 
 /// A file and how the sentence about it begins.
-const BROKEN: &[(&str, &str, &str)] = &[
+pub(super) const BROKEN: &[(&str, &str, &str)] = &[
     ("empty.json", "", "empty.json: the file is empty"),
     ("cut.json", "{ \"mcpServers\": { \"a\": { \"comm", "cut.json:1:"),
     ("no.json", "{ mcpServers: {} }", "no.json:1:3: this is not valid JSON"),

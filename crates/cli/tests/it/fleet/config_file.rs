@@ -6,7 +6,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::support::{LATEST, Launch, Proxy, Request, Response, call, fixture, initialize};
 
 /// A folder that is the home of whoever runs the executable.
 #[derive(Debug)]
@@ -72,4 +75,67 @@ impl From<Output> for Ended {
             stderr: text(output.stderr),
         }
     }
+}
+
+/// The proxy on this file, in whose folder it runs.
+pub(super) fn serve(folder: &Folder, line: &[&str]) -> Proxy {
+    Launch::without_child(folder.command(line)).start()
+}
+
+/// The entry of a server that is the fixture in this mode, with these members more.
+pub(super) fn entry(name: &str, mode: &str, more: &str) -> String {
+    let fixture = fixture().display().to_string();
+    let args: Vec<&str> = mode.split_whitespace().collect();
+    let entry = json!({ "command": fixture, "args": args }).to_string();
+    let more = if more.is_empty() { String::new() } else { format!(", {more}") };
+    format!("\"{name}\": {}{more} }}", entry.trim_end_matches('}'))
+}
+
+/// A file of these servers, with this block at its top.
+pub(super) fn file(servers: &[String], top: &str) -> String {
+    let top = if top.is_empty() { String::new() } else { format!(",\n\"mcp-proxy\": {top}") };
+    format!("{{ \"mcpServers\": {{\n{}\n}}{top} }}", servers.join(",\n"))
+}
+
+/// A session at an endpoint of its own.
+#[derive(Debug)]
+pub(super) struct At {
+    path: String,
+    id: String,
+}
+
+impl At {
+    pub(super) fn open(proxy: &Proxy, path: &str) -> Self {
+        let response = proxy.send(&request(path, initialize(LATEST)));
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        let id = response.header("mcp-session-id").expect("a session id").to_owned();
+        let at = Self { path: path.to_owned(), id };
+        let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        assert_eq!(at.post(proxy, initialized).status, 202);
+        at
+    }
+
+    pub(super) fn post(&self, proxy: &Proxy, body: &str) -> Response {
+        proxy.send(&request(&self.path, body).session(&self.id))
+    }
+
+    /// The names of the tools that are listed.
+    pub(super) fn tools(&self, proxy: &Proxy) -> Vec<String> {
+        let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        let answer: Value = serde_json::from_str(&self.post(proxy, list).message()).expect("JSON");
+        let tools = answer["result"]["tools"].as_array().expect("tools");
+        tools.iter().filter_map(|tool| Some(tool["name"].as_str()?.to_owned())).collect()
+    }
+
+    /// The text that a tool answers with.
+    pub(super) fn call(&self, proxy: &Proxy, tool: &str, arguments: &str) -> String {
+        let answer = self.post(proxy, &call("7", tool, arguments)).message();
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let text = answer["result"]["content"][0]["text"].as_str();
+        text.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+}
+
+fn request(path: &str, body: impl Into<Vec<u8>>) -> Request {
+    Request::post(path, body).header("Accept", "application/json, text/event-stream")
 }

@@ -3,3 +3,5 @@
 mod config_bad_input;
 mod config_check;
 mod config_file;
+mod config_serve;
+mod reload_file;

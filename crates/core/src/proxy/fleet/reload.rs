@@ -20,6 +20,8 @@ pub struct Reloaded {
     pub replaced: Vec<String>,
     /// Servers that go on, for which other rules hold.
     pub retuned: Vec<String>,
+    /// Settings of the port have changed that hold from now on, or groups.
+    pub settings: bool,
     /// Settings that have changed and hold only after a restart, by their names.
     pub needs_restart: Vec<&'static str>,
 }
@@ -52,6 +54,8 @@ impl Shared {
         let difference = difference(&before.config, &config);
         let mut reloaded =
             Reloaded { needs_restart: difference.needs_restart, ..Reloaded::default() };
+        reloaded.settings = before.config.groups != config.groups
+            || before.config.http != kept(&before.config, &config);
         for step in difference.steps {
             let (list, name) = match step {
                 Step::Add(server) => (&mut reloaded.added, server.name),

@@ -1,0 +1,106 @@
+//! Follows a file: what it says now takes the place of what it said, by difference.
+
+use std::sync::Arc;
+
+use mcp_proxy_core::{Fleet, Reloaded, fleet::printable};
+
+use super::{screen::Screen, watch::Watch};
+use crate::options::{Origin, Process, Reading};
+
+/// What is followed, and what it has said so far.
+pub(super) struct Following {
+    origin: Arc<Origin>,
+    watch: Watch,
+    /// What the process was started with.
+    process: Process,
+    /// What was said of the last reload that nobody asked for; it is not said again.
+    said: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Following {
+    pub(super) fn new(origin: Arc<Origin>, reading: Reading) -> Self {
+        Self {
+            watch: Watch::of(origin.file()),
+            origin,
+            process: reading.process,
+            said: None,
+            warnings: reading.warnings,
+        }
+    }
+
+    /// Waits until the file has changed.
+    pub(super) async fn changed(&mut self) {
+        self.watch.changed().await;
+    }
+
+    /// Reads the file again; a file that cannot be used changes nothing. `asked` says that somebody
+    /// waits for an answer.
+    pub(super) async fn reload(&mut self, fleet: &Fleet, screen: &mut Screen, asked: bool) {
+        let file = self.origin.file().map(|file| printable(&file.display().to_string()));
+        let file = file.unwrap_or_else(|| "the command line".to_owned());
+        let origin = Arc::clone(&self.origin);
+        let read = tokio::task::spawn_blocking(move || origin.read());
+        let reading = match read.await {
+            Ok(Ok(reading)) => reading,
+            Ok(Err(error)) => return self.keep(fleet, &file, &error.to_string(), asked),
+            Err(error) => return self.keep(fleet, &file, &error.to_string(), asked),
+        };
+        for warning in reading.warnings.iter().filter(|it| !self.warnings.contains(it)) {
+            tracing::warn!("{warning}");
+        }
+        screen.follow(&reading);
+        let reloaded = fleet.reload(reading.fleet.clone());
+        let text = self.text(&reloaded, &reading);
+        self.warnings = reading.warnings;
+        let text = match text {
+            None if self.said.as_deref().is_some_and(|said| said.starts_with(UNUSABLE)) => {
+                Some("is what runs".to_owned())
+            }
+            None if asked => Some("has nothing new".to_owned()),
+            text => text,
+        };
+        if asked || text != self.said {
+            if let Some(text) = &text {
+                screen.say(&format!("{file}: {text}"));
+            }
+            self.said = text;
+        }
+    }
+
+    fn keep(&mut self, fleet: &Fleet, file: &str, problem: &str, asked: bool) {
+        let problem = printable(problem.strip_prefix("Error: ").unwrap_or(problem));
+        fleet.reload_failed(problem.clone());
+        let text = format!("{UNUSABLE}: {problem}");
+        if asked || self.said.as_ref() != Some(&text) {
+            tracing::warn!("{file} {text}");
+            self.said = Some(text);
+        }
+    }
+
+    /// What has changed, for people; nothing if nothing has.
+    fn text(&self, reloaded: &Reloaded, reading: &Reading) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut list = |what: &str, names: &[String]| {
+            if !names.is_empty() {
+                parts.push(format!("{what} {}", printable(&names.join(", "))));
+            }
+        };
+        list("added", &reloaded.added);
+        list("removed", &reloaded.removed);
+        list("restarted", &reloaded.replaced);
+        list("other rules for", &reloaded.retuned);
+        if reloaded.settings {
+            parts.push("other settings".to_owned());
+        }
+        let mut waiting: Vec<&str> = reloaded.needs_restart.clone();
+        waiting.extend(self.process.differs(&reading.process));
+        if !waiting.is_empty() {
+            parts.push(format!("needs a restart: {}", waiting.join(", ")));
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+/// How a line about a file that cannot be used begins.
+const UNUSABLE: &str = "cannot be used, so what runs goes on";

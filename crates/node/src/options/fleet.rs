@@ -1,0 +1,110 @@
+//! Servers that are listed in a file: what `--config` of the command line means.
+
+use std::path::PathBuf;
+
+use mcp_proxy_core::config::{FleetConfig, HttpConfig};
+
+use super::{
+    Options,
+    given::{Either, Filled, Given, Wrong},
+};
+
+/// Where the servers are listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Fleet {
+    pub(crate) place: Place,
+    /// The program that ends them should this process be killed.
+    pub(crate) guard: Option<PathBuf>,
+    /// The options that count more than the file, by their names.
+    given: Vec<&'static str>,
+}
+
+/// See [`Fleet`].
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// A file, or a client that keeps one.
+    File(String),
+    /// What such a file would hold.
+    Text(String),
+}
+
+/// The options that a file can say as well.
+const NAMES: [&str; 18] = [
+    "allowedHosts",
+    "apiKey",
+    "cors",
+    "enableJsonResponse",
+    "eventStore",
+    "eventStoreMaxEvents",
+    "host",
+    "keepAliveTimeout",
+    "maxBodySize",
+    "maxBuffered",
+    "modern",
+    "port",
+    "sessionIdleTimeout",
+    "sseEndpoint",
+    "sslCert",
+    "stateless",
+    "streamEndpoint",
+    "writeTimeout",
+];
+
+pub(super) fn fleet(given: &Given) -> Result<Option<Fleet>, Wrong> {
+    let place = match given.take::<Either<Filled, Given>>("config")? {
+        None => return Ok(None),
+        Some(Either::This(Filled(file))) => Place::File(file),
+        Some(Either::That(object)) => Place::Text(object.named("config.").need("text")?),
+    };
+    let given_names = NAMES.into_iter().filter(|name| given.has(name) || given.is_null(name));
+    Ok(Some(Fleet {
+        place,
+        guard: given.take::<String>("guard")?.map(Into::into),
+        given: given_names.collect(),
+    }))
+}
+
+impl Options {
+    /// What is to be served where a file says this.
+    pub(crate) fn over(&self, file: FleetConfig) -> FleetConfig {
+        let given = self.fleet.as_ref().map(|fleet| fleet.given.as_slice()).unwrap_or_default();
+        let budget = self.grace.unwrap_or(file.graceful_shutdown_timeout);
+        FleetConfig {
+            http: over(&self.http, given, file.http.clone()),
+            graceful_shutdown_timeout: budget,
+            ..file
+        }
+    }
+}
+
+/// The settings of a port: what was given, else what the file says.
+fn over(options: &HttpConfig, given: &[&str], mut http: HttpConfig) -> HttpConfig {
+    let options = options.clone();
+    for name in given {
+        match *name {
+            "allowedHosts" => http.allowed_hosts = options.allowed_hosts.clone(),
+            "apiKey" => http.auth.api_key.clone_from(&options.auth.api_key),
+            "cors" => http.cors.clone_from(&options.cors),
+            "enableJsonResponse" => http.enable_json_response = options.enable_json_response,
+            "eventStore" | "eventStoreMaxEvents" => {
+                http.event_store.clone_from(&options.event_store);
+            }
+            "host" => http.host.clone_from(&options.host),
+            "keepAliveTimeout" => http.keep_alive_timeout = options.keep_alive_timeout,
+            "maxBodySize" => http.max_body_size = options.max_body_size,
+            "maxBuffered" => http.max_buffered = options.max_buffered,
+            "modern" => http.modern = options.modern,
+            "port" => http.port = options.port,
+            "sessionIdleTimeout" => http.session_idle_timeout = options.session_idle_timeout,
+            "sseEndpoint" => http.sse_endpoint.clone_from(&options.sse_endpoint),
+            "sslCert" => http.tls.clone_from(&options.tls),
+            "stateless" => http.stateless = options.stateless,
+            "streamEndpoint" => http.stream_endpoint.clone_from(&options.stream_endpoint),
+            "writeTimeout" => http.write_timeout = options.write_timeout,
+            _ => {}
+        }
+    }
+    http.auth.oauth = options.auth.oauth;
+    http.normalize_charset = options.normalize_charset;
+    http
+}
