@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
     codec,
-    downstream::http::session,
+    downstream::{self, http::session},
     era, identity,
     jsonrpc::{self, Kind, Message, find_member},
     protocol::header::{mirror, value},
@@ -29,7 +29,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All fuzzers of this crate.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("envelope", envelope),
     ("splice", splice),
     ("line", line),
@@ -46,6 +46,7 @@ pub const TARGETS: [Target; 16] = [
     ("challenge", challenge),
     ("merged_names", merged_names),
     ("cursor", cursor),
+    ("request_head", request_head),
 ];
 
 /// Scans a message or a batch.
@@ -144,6 +145,12 @@ fn header_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 /// Names what a server has at a merged endpoint.
 pub fn merged_names(bytes: &[u8]) {
     relay::merged::oracle::check_names(bytes);
+}
+
+/// Looks at a request head; the first byte is the size of the pieces in which it arrives.
+pub fn request_head(bytes: &[u8]) {
+    let [step, head @ ..] = bytes else { return };
+    downstream::http::head::oracle::check(head, usize::from(*step));
 }
 
 /// Reads a cursor of a merged list.

@@ -63,7 +63,7 @@ pub(crate) use subscription::MAX_SUBSCRIPTIONS;
 pub(crate) use subscription::{Effect, Subscriptions};
 pub(crate) use volume::Volume;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -88,6 +88,8 @@ pub(crate) struct Client {
     pub(crate) era: Era,
     /// The identity that it acts for.
     pub(crate) principal: Identity,
+    /// The address that its requests come from.
+    pub(crate) address: Option<IpAddr>,
     /// Where messages go that do not answer a request; without it they are dropped.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
     /// The request that it came with, where the front keeps it.

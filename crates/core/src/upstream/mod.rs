@@ -18,6 +18,7 @@ mod process;
 mod program;
 mod promises;
 mod restart;
+mod shares;
 mod start;
 mod stderr;
 mod supervisor;

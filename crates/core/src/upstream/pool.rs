@@ -23,6 +23,7 @@ use super::{
     held_connection::HeldConnection,
     nursery::Nursery,
     promises::{Kept as Returned, Place, Promises},
+    shares::Shares,
     supervisor::Supervisor,
 };
 use crate::{
@@ -55,6 +56,7 @@ pub(super) struct Pool {
     /// Servers that were told to end, which takes a moment.
     leaving: Arc<Seats>,
     promises: Arc<Promises>,
+    shares: Arc<Shares>,
     state: Mutex<State>,
 }
 
@@ -149,14 +151,21 @@ impl ServerPool {
         let state = Mutex::default();
         let patience = config.request_timeout.unwrap_or(LONGEST_ANSWER).min(LONGEST_ANSWER);
         let promises = Arc::new(Promises::new(patience, config.max_children));
+        let shares = Shares::of(&config);
         Self(Arc::new_cyclic(|me| Pool {
             me: Weak::clone(me),
             nursery,
             config,
             leaving: Seats::new(None),
             promises,
+            shares,
             state,
         }))
+    }
+
+    /// How many of its servers each client has.
+    pub(super) fn shares(&self) -> Arc<Shares> {
+        Arc::clone(&self.0.shares)
     }
 
     /// Ends all servers and everything they have started, within `budget`.

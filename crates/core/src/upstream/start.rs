@@ -4,7 +4,11 @@ use std::{fmt, future::pending, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use super::{Guard, Nursery, Remote, ServerPool, Supervisor, claims, late::Late};
+use super::{
+    Guard, Nursery, Remote, ServerPool, Supervisor, claims,
+    late::Late,
+    shares::{Shared, Shares},
+};
 use crate::{
     config::{self, Isolation, UpstreamConfig, UpstreamProtocol},
     era::Era,
@@ -65,7 +69,10 @@ pub(super) async fn unshared(
 ) -> Result<Box<dyn Upstream>, Error> {
     let nursery = Nursery::start(config, guard).await?;
     Ok(match nursery.era() {
-        Era::Legacy => Box::new(Unshared { backend: nursery.backend(config), nursery }),
+        Era::Legacy => {
+            let backend = nursery.backend(config);
+            Box::new(Unshared { backend, nursery, shares: Shares::of(config) })
+        }
         Era::Modern => Box::new(ServerPool::new(nursery, config)),
     })
 }
@@ -98,11 +105,13 @@ impl Upstream for Supervisor {
 struct Unshared {
     nursery: Nursery,
     backend: Arc<Dedicated>,
+    shares: Arc<Shares>,
 }
 
 impl Upstream for Unshared {
     fn backend(&self) -> Arc<dyn Backend> {
-        Arc::<Dedicated>::clone(&self.backend)
+        let (backend, shares) = (Arc::<Dedicated>::clone(&self.backend), Arc::clone(&self.shares));
+        Arc::new(Shared { backend, shares })
     }
 
     fn readiness(&self) -> Arc<dyn Readiness> {
@@ -116,7 +125,7 @@ impl Upstream for Unshared {
 
 impl Upstream for ServerPool {
     fn backend(&self) -> Arc<dyn Backend> {
-        Arc::new(self.clone())
+        Arc::new(Shared { backend: Arc::new(self.clone()), shares: self.shares() })
     }
 
     fn readiness(&self) -> Arc<dyn Readiness> {

@@ -249,6 +249,29 @@ fn there_are_no_more_servers_than_allowed() {
 }
 
 #[test]
+fn one_client_cannot_have_all_servers() {
+    for (mode, protocol) in [("echo", "legacy"), ("modern", "modern")] {
+        let flags = ["--maxChildren", "2", "--trustProxy", "loopback"];
+        let proxy = launch(mode, protocol, "session").flags(&flags).start();
+        let open = |client: &str| {
+            let request = Request::mcp(crate::support::initialize("2025-06-18"));
+            proxy.send(&request.header("X-Forwarded-For", client))
+        };
+        let first = open("10.0.0.1");
+        assert_eq!(first.status, 200, "{}", first.text());
+        let refused = open("10.0.0.1");
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+        assert!(refused.text().contains("its share (--maxChildren)"), "{}", refused.text());
+        assert_eq!(open("10.0.0.2").status, 200);
+        let refused = open("10.0.0.3");
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+        let id = first.header("mcp-session-id").expect("a session");
+        assert_eq!(proxy.send(&Request::new("DELETE", "/mcp").session(id)).status, 200);
+        wait_for("its share is free again", || (open("10.0.0.1").status == 200).then_some(()));
+    }
+}
+
+#[test]
 fn nothing_is_left_of_them_when_the_proxy_stops() {
     let proxy = modern();
     let session = proxy.session();

@@ -105,6 +105,40 @@ impl Head {
     }
 }
 
+/// What has to hold of every head.
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod oracle {
+    use super::{Head, KEPT, Length, VERSIONS};
+
+    /// A head says the same however it arrives, and is not kept.
+    pub(crate) fn check(bytes: &[u8], step: usize) {
+        let whole = Head::default().take(bytes);
+        let mut head = Head::default();
+        let mut said = None;
+        for part in bytes.chunks(step.max(1)) {
+            said = said.or(head.take(part));
+            assert!(head.start.len() <= KEPT && head.end.len() <= KEPT);
+        }
+        assert_eq!(said, whole);
+        // What hyper may take for a length is not overlooked.
+        let lower = bytes.to_ascii_lowercase();
+        let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();
+        if whole == Some(Length::Given) {
+            assert!(has(super::LENGTH));
+        }
+        let mut lines = bytes.split(|byte| *byte == b'\n');
+        let simple = lines.next().is_some_and(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            VERSIONS.iter().any(|version| line.ends_with(version))
+        });
+        let mut head = lines.take_while(|line| !matches!(*line, b"" | b"\r"));
+        let given = head.any(|line| line.to_ascii_lowercase().starts_with(b"content-length:"));
+        if simple && given && matches!(whole, Some(Length::None)) {
+            panic!("a length was overlooked");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +161,7 @@ mod tests {
         ] {
             for step in 1..text.len() + 1 {
                 assert_eq!(said(&text, step), Some(expected), "{step} {text}");
+                oracle::check(text.as_bytes(), step);
             }
             assert_eq!(said(text.trim_end(), 7), None, "it is not whole");
         }

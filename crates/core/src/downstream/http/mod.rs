@@ -18,7 +18,10 @@ mod events;
 mod forwarded;
 mod gate;
 mod guarded;
+#[cfg(not(any(test, feature = "internals")))]
 mod head;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod head;
 mod header;
 mod held;
 mod host;

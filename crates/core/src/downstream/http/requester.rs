@@ -1,6 +1,6 @@
 //! Who sends a request: what is known of them, and the head that a host may ask for.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use crate::{host::Caller, identity::Identity};
 
@@ -8,6 +8,8 @@ use crate::{host::Caller, identity::Identity};
 #[derive(Debug)]
 pub(super) struct Requester {
     pub(super) identity: Identity,
+    /// The address of the client, as far as it is known here.
+    pub(super) address: Option<IpAddr>,
     /// Kept where there is a host.
     pub(super) caller: Option<Arc<Caller>>,
 }

@@ -340,7 +340,8 @@ impl Port {
         if self.common.cluster.is_some() {
             head.extensions.insert(from);
         }
-        let requester = Requester { identity, caller };
+        let address = Some(self.client_address(&head.headers, from));
+        let requester = Requester { identity, address, caller };
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }
 

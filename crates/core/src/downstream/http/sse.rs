@@ -135,7 +135,7 @@ impl Mount {
         mut head: Parts,
         requester: Requester,
     ) -> Result<Response, Rejection> {
-        let Requester { identity, caller } = requester;
+        let Requester { identity, address, caller } = requester;
         let owner = match self.common.admit(&mut head, None, identity).await {
             Ok(owner) => owner,
             Err(denial) => return Ok(self.common.denied(denial, b"null")),
@@ -157,6 +157,7 @@ impl Mount {
         };
         let client = Client {
             era: Era::Legacy,
+            address,
             principal: owner.clone(),
             request: None,
             unsolicited: Some(unsolicited),
@@ -200,7 +201,7 @@ impl Mount {
         requester: Requester,
     ) -> Result<Response, Rejection> {
         let bad = |text: String| Ok(plain_text(StatusCode::BAD_REQUEST, text));
-        let Requester { identity, caller } = requester;
+        let Requester { identity, caller, .. } = requester;
         let session = self.sse.named(head.uri.query());
         let visited = session.as_ref().map(|session| (&*session.connection, &session.owner));
         let identity = match self.common.admit(&mut head, visited, identity).await {

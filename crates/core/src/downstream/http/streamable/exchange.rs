@@ -79,7 +79,7 @@ impl Mount {
         incoming: &Head,
         encoding: Encoding,
     ) -> Result<Response, Rejection> {
-        let Requester { identity, caller } = incoming.body();
+        let Requester { identity, caller, .. } = incoming.body();
         let caller = caller.as_ref();
         let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
         let stream = Stream::new(encoding, requests);

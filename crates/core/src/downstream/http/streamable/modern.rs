@@ -115,6 +115,7 @@ impl Mount {
         }
         let client = Client {
             era: Era::Modern,
+            address: incoming.body().address,
             principal: self.principal(incoming),
             caller: caller.clone(),
             request: Some(message.clone()),

@@ -46,7 +46,7 @@ impl Mount {
         let named = session_id(&head.headers).filter(|_| !self.stateless);
         // Attached before the body is read, so that a slow upload keeps its session.
         let mut attachment = named.map(|id| self.registry.attach(id));
-        let Requester { identity, caller } = requester;
+        let Requester { identity, address, caller } = requester;
         let session = attachment.as_ref().and_then(|known| Some(known.as_ref()?.session()));
         let visited = session.and_then(|known| Some((&**known.connection()?, known.owner())));
         let identity = match self.common.admit(&mut head, visited, identity).await {
@@ -74,7 +74,7 @@ impl Mount {
             // Not a message, but the request is reported like any other.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
-        let incoming = Request::from_parts(head, Requester { identity, caller });
+        let incoming = Request::from_parts(head, Requester { identity, address, caller });
         check_coding(incoming.headers())?;
         let body = match self.modern_message(incoming.headers(), body) {
             Sorted::Legacy(body) => body,
@@ -181,6 +181,7 @@ impl Mount {
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             era: Era::Legacy,
+            address: incoming.body().address,
             principal: session.owner().clone(),
             request: None,
             unsolicited: Some(unsolicited),
