@@ -9,7 +9,7 @@ use std::sync::{
 #[derive(Debug)]
 pub(crate) struct Seats {
     taken: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
     /// What the takers weigh together.
     weight: AtomicUsize,
     max_weight: usize,
@@ -23,15 +23,21 @@ impl Seats {
 
     /// The same, for takers that weigh so much together, or for one that weighs more.
     pub(crate) fn bearing(limit: Option<usize>, max_weight: usize) -> Arc<Self> {
-        let limit = limit.unwrap_or(usize::MAX);
+        let limit = AtomicUsize::new(limit.unwrap_or(usize::MAX));
         let (taken, weight) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Arc::new(Self { taken, limit, weight, max_weight })
+    }
+
+    /// Gives as many from now on; what is taken stays so.
+    pub(crate) fn limit_to(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Takes seats for `count`, unless so many are not free.
     pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Seat> {
         let short = u32::try_from(count).ok()?;
-        let fits = |taken: usize| taken.checked_add(count).filter(|sum| *sum <= self.limit);
+        let limit = self.limit.load(Ordering::Relaxed);
+        let fits = |taken: usize| taken.checked_add(count).filter(|sum| *sum <= limit);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
         Some(Seat { seats: Arc::clone(self), count: short, weight: 0 })
     }

@@ -1,18 +1,23 @@
 //! What all mounts of a port share: authentication, metrics and limits.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use tracing::{Level, Span};
 
 use super::{
-    admission::Admission, audit::Audit, auth::Auth, backlog::Backlog, body::BodyLimits,
-    held::MAX_KEPT_BYTES, port::Behind, ticker::Ticker,
+    admission::Admission, audit::Audit, backlog::Backlog, held::MAX_KEPT_BYTES, port::Behind,
+    terms::Terms, ticker::Ticker,
 };
 use crate::{
     cluster::Cluster,
     config::HttpConfig,
     host::Host,
-    identity::{ApiKey, Authenticator, Bearer, Callback, Identity},
+    identity::{Callback, Identity},
     jsonrpc::{Kind, Message, decode_string, find_member},
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
@@ -23,13 +28,9 @@ use crate::{
 
 /// See the module.
 pub(crate) struct Common {
-    pub(super) auth: Auth,
-    /// Asked about every request but those for health.
-    pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+    terms: RwLock<Arc<Terms>>,
     /// Nobody is served who has not shown a certificate.
     pub(super) needs_certificate: bool,
-    /// The same, if it knows of tokens.
-    pub(super) bearer: Option<Arc<Bearer>>,
     /// Asked about every request to an endpoint, besides.
     pub(super) callback: Option<Callback>,
     pub(super) host: Option<Arc<dyn Host>>,
@@ -45,8 +46,6 @@ pub(crate) struct Common {
     pub(super) backlog: Arc<Backlog>,
     /// Room for the bytes of messages that outlive their connections.
     pub(super) kept: Arc<Seats>,
-    pub(super) body_limits: BodyLimits,
-    pub(super) trace_context: bool,
     /// How long a response head may wait for the first message, so that both travel in one packet.
     pub(super) head_delay: Ticker,
     /// How long a modern answer may take before the response begins without it.
@@ -55,23 +54,17 @@ pub(crate) struct Common {
 
 impl fmt::Debug for Common {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Common").field("auth", &self.auth).finish_non_exhaustive()
+        f.debug_struct("Common").field("terms", &self.terms).finish_non_exhaustive()
     }
 }
 
 impl Common {
     /// Whatever of a port's configuration concerns its mounts.
-    pub(super) fn new(config: &HttpConfig, behind: Behind) -> Self {
-        let Behind { host, cluster, metrics, bearer, .. } = behind;
-        let key = || Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>;
+    pub(super) fn new(config: &HttpConfig, behind: Behind, terms: Terms) -> Self {
+        let Behind { host, cluster, metrics, .. } = behind;
         Self {
-            authenticator: match bearer.clone() {
-                Some(bearer) => Some(bearer),
-                None => config.auth.api_key.is_some().then(key),
-            },
-            bearer,
+            terms: RwLock::new(Arc::new(terms)),
             needs_certificate: config.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()),
-            auth: Auth::new(config.auth.clone()),
             callback: host.as_ref().and_then(Callback::of),
             host,
             cluster,
@@ -81,11 +74,19 @@ impl Common {
             admission: Arc::new(Admission::new(config.max_connections_per_ip, config.rate_limit)),
             backlog: Backlog::new(config.max_buffered),
             kept: Seats::new(Some(MAX_KEPT_BYTES)),
-            body_limits: BodyLimits { size: config.max_body_size, time: config.body_timeout },
-            trace_context: config.trace_context,
             head_delay: Ticker::new(HEAD_DELAY),
             silence: Ticker::new(SILENCE),
         }
+    }
+
+    /// What requests are held to at the moment.
+    pub(super) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Holds requests to these terms from now on.
+    pub(super) fn adopt(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
     }
 
     /// The reply to a message from a client, if it is a request.

@@ -91,7 +91,7 @@ impl Port {
             head.headers.remove(name);
         }
         head.headers.remove("keep-alive");
-        if self.normalize_charset {
+        if self.common.terms().normalize_charset {
             charset::normalise(&mut head.headers);
         }
         let body = axum::body::Body::new(Driven { body, _guard: guard });

@@ -61,7 +61,7 @@ impl Common {
         if self.needs_certificate && certified.is_none() {
             return Err(Denial::plain(StatusCode::UNAUTHORIZED, NO_CERTIFICATE));
         }
-        let known = match &self.authenticator {
+        let known = match &self.terms().authenticator {
             Some(authenticator) => authenticator.authenticate(head, endpoint).await?,
             None => Identity::default(),
         };
@@ -91,7 +91,7 @@ impl Common {
         match denial {
             Denial::Key => {
                 self.count_rejection("unauthorized");
-                self.auth.refusal()
+                self.terms().auth.refusal()
             }
             Denial::Host(refusal) => self.refused(refusal, Step::Authenticate, id),
             Denial::Token { status, challenge, message } => {
@@ -125,7 +125,7 @@ impl Common {
                 self.count_rejection("forbidden");
                 let mut response = json(StatusCode::FORBIDDEN, body.clone());
                 let path = endpoint.unwrap_or_default().path;
-                if let Some(bearer) = &self.bearer {
+                if let Some(bearer) = &self.terms().bearer {
                     announce(&mut response, &bearer.step_up(required, headers, path));
                 }
                 response
@@ -142,7 +142,7 @@ impl Common {
 
     /// A request that should belong to a session and does not, where callers are authenticated.
     pub(super) fn no_session(&self, id: &[u8]) -> Response {
-        self.auth.unauthorized(NO_SESSION, id)
+        self.terms().auth.unauthorized(NO_SESSION, id)
     }
 
     /// The answer to a client when no connection could be opened.
@@ -158,10 +158,10 @@ impl Common {
             Refusal::Response(verbatim) => copy(*verbatim),
             Refusal::Denied(reason) => {
                 let reason = reason.as_deref().unwrap_or(AUTHENTICATION_FAILED);
-                self.auth.unauthorized(reason, id)
+                self.terms().auth.unauthorized(reason, id)
             }
             Refusal::Scope { required, description } if step != Step::OpenSse => {
-                self.auth.insufficient_scope(&required, description.as_deref(), id)
+                self.terms().auth.insufficient_scope(&required, description.as_deref(), id)
             }
             Refusal::Failed(message) => self.failed(message, step, id),
             Refusal::Legacy => legacy_server(id),
@@ -177,10 +177,10 @@ impl Common {
             Step::Authenticate => {
                 let message = message.as_deref().unwrap_or(AUTHENTICATION_ERROR);
                 console_error!("Authentication error: {message}");
-                self.auth.unauthorized(message, id)
+                self.terms().auth.unauthorized(message, id)
             }
             Step::Open => match message.filter(|message| names_authentication(message)) {
-                Some(message) => self.auth.unauthorized(&message, id),
+                Some(message) => self.terms().auth.unauthorized(&message, id),
                 None => bare_text(StatusCode::INTERNAL_SERVER_ERROR, CREATE_FAILED),
             },
             Step::OpenSse => bare_text(StatusCode::INTERNAL_SERVER_ERROR, CREATE_FAILED),

@@ -41,6 +41,7 @@ mod side_port;
 mod sse;
 mod streamable;
 mod target;
+mod terms;
 mod ticker;
 mod trace_context;
 mod well_known;

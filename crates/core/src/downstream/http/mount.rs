@@ -3,7 +3,11 @@
 //! Requests and open streams hold their mount, so one that has left the table of its port serves
 //! them to their end. Sessions that nobody is using then end with it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +92,9 @@ impl Paths {
     }
 }
 
+/// How long sessions may be idle, and the task that sees to that.
+type Reaper = (Option<Duration>, Option<JoinHandle<()>>);
+
 /// See the module.
 pub(crate) struct Mount {
     pub(super) common: Arc<Common>,
@@ -102,8 +109,7 @@ pub(crate) struct Mount {
     pub(super) modern: bool,
     pub(super) encoding: Encoding,
     pub(super) events: Events,
-    pub(super) max_in_flight: Option<usize>,
-    reaper: Option<JoinHandle<()>>,
+    reaper: Mutex<Reaper>,
     over: CancellationToken,
 }
 
@@ -123,8 +129,7 @@ impl Mount {
     ) -> Arc<Self> {
         let names = common.cluster.as_ref().map(|cluster| Arc::clone(cluster.names()));
         let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog), names));
-        let timeout = config.session_idle_timeout;
-        let reaper = timeout.map(|timeout| task::spawn(reap(Arc::clone(&registry), timeout)));
+        let reaper = Mutex::new(reaper(&registry, config.session_idle_timeout));
         let stored_outside = common.host.as_ref().is_some_and(|host| host.stores_events());
         let kept = config.event_store.map_or(Events::Forgotten, Events::Kept);
         let encodings = [Encoding::EventStream, Encoding::Json];
@@ -139,7 +144,6 @@ impl Mount {
             stateless: config.stateless,
             encoding: encodings[usize::from(config.enable_json_response)],
             events: if stored_outside { Events::StoredOutside } else { kept },
-            max_in_flight: config.max_in_flight,
             reaper,
             over: CancellationToken::new(),
         })
@@ -155,6 +159,22 @@ impl Mount {
     pub(super) fn sse_endpoint(&self) -> Option<Endpoint<'_>> {
         let path = self.paths.sse.as_deref()?;
         Some(Endpoint { path, policy: self.policy.as_deref() })
+    }
+
+    /// Holds its sessions to what this configuration says from now on.
+    pub(super) fn adopt(&self, config: &HttpConfig) {
+        let mut known = self.reaper();
+        if known.0 == config.session_idle_timeout {
+            return;
+        }
+        let other = reaper(&self.registry, config.session_idle_timeout);
+        if let (_, Some(before)) = std::mem::replace(&mut *known, other) {
+            before.abort();
+        }
+    }
+
+    fn reaper(&self) -> MutexGuard<'_, Reaper> {
+        self.reaper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The response that reads a stream; the endpoint is there as long as it is read.
@@ -200,7 +220,7 @@ impl Mount {
 
     /// Ends every session: open streams end, sessions are unknown from now on.
     pub(crate) fn close(&self) {
-        if let Some(reaper) = &self.reaper {
+        if let (_, Some(reaper)) = &*self.reaper() {
             reaper.abort();
         }
         self.sse.close_all();
@@ -209,6 +229,12 @@ impl Mount {
             session.close();
         }
     }
+}
+
+/// Closes sessions that are idle for so long.
+fn reaper(registry: &Arc<Registry>, timeout: Option<Duration>) -> Reaper {
+    let reaping = timeout.map(|timeout| task::spawn(reap(Arc::clone(registry), timeout)));
+    (timeout, reaping)
 }
 
 impl Drop for Mount {

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use super::{
     admin::{self, Admin},
     common::Common,
-    cors::Cors,
-    routes::{Reserved, Routes},
+    routes::Routes,
+    terms::Terms,
     well_known::well_known,
 };
 use crate::{
     cluster::Cluster,
-    config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig, TrustedProxies},
+    config::{HttpConfig, TrustedProxies},
     host::Host,
     identity::Bearer,
     metrics::Metrics,
@@ -50,16 +50,11 @@ impl fmt::Debug for Behind {
 pub(crate) struct Port {
     pub(super) common: Arc<Common>,
     routes: watch::Sender<Arc<Routes>>,
-    /// Where the endpoints say who grants access to them.
-    pub(super) well_known: Option<Reserved>,
     pub(super) admin: axum::Router,
     /// `/metrics` is served here too, behind the key.
     pub(super) shows_metrics: bool,
-    pub(super) cors: Option<Cors>,
-    pub(super) allowed_hosts: AllowedHosts,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) keep_alive: HeaderValue,
-    pub(super) normalize_charset: bool,
 }
 
 impl fmt::Debug for Port {
@@ -72,8 +67,8 @@ impl Port {
     /// A port that serves nothing but health yet.
     pub(crate) fn new(config: &HttpConfig, behind: Behind) -> Self {
         let routes = watch::Sender::default();
-        let well_known = behind.bearer.clone().and_then(|bearer| well_known(bearer, &routes));
-        let common = Arc::new(Common::new(config, behind.clone()));
+        let terms = terms(config, behind.bearer.clone(), &routes);
+        let common = Arc::new(Common::new(config, behind.clone(), terms));
         let admin = Admin {
             readiness: behind.readiness,
             metrics: behind.metrics,
@@ -84,17 +79,13 @@ impl Port {
         };
         let seconds = config.keep_alive_timeout.as_secs();
         Self {
-            well_known,
             common,
             routes,
             admin: admin::routes(admin),
             shows_metrics: behind.shows_metrics,
-            cors: config.cors.clone().map(|cors| Cors::new(exposing(cors, &config.auth))),
-            allowed_hosts: config.allowed_hosts.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             keep_alive: HeaderValue::try_from(format!("timeout={seconds}"))
                 .unwrap_or(HeaderValue::from_static("timeout=300")),
-            normalize_charset: config.normalize_charset,
         }
     }
 
@@ -112,6 +103,16 @@ impl Port {
     /// one only serve the requests and streams that they have, to their end.
     pub(crate) fn exchange(&self, routes: Routes) -> Arc<Routes> {
         self.routes.send_replace(Arc::new(routes))
+    }
+
+    /// Holds requests to what this configuration says from now on, so far as that can change while
+    /// the port is open.
+    pub(crate) fn adopt(&self, config: &HttpConfig, bearer: Option<Arc<Bearer>>) {
+        self.common.adopt(terms(config, bearer, &self.routes));
+        self.common.seats.limit_to(config.max_sessions);
+        for mount in self.routes().mounts() {
+            mount.adopt(config);
+        }
     }
 
     /// What the proxy says about itself, for a port of its own.
@@ -137,12 +138,11 @@ impl Port {
     }
 }
 
-/// A page that is to sign in has to see the challenge.
-fn exposing(mut cors: CorsConfig, auth: &AuthConfig) -> CorsConfig {
-    let name = "WWW-Authenticate";
-    let known = cors.exposed_headers.iter().any(|one| one.eq_ignore_ascii_case(name));
-    if auth.resource_server.is_some() && !known {
-        cors.exposed_headers.push(name.to_owned());
-    }
-    cors
+fn terms(
+    config: &HttpConfig,
+    bearer: Option<Arc<Bearer>>,
+    routes: &watch::Sender<Arc<Routes>>,
+) -> Terms {
+    let well_known = bearer.clone().and_then(|bearer| well_known(bearer, routes));
+    Terms::new(config, bearer, well_known)
 }

@@ -15,6 +15,7 @@ use super::{
     admin,
     audit::Refused,
     body,
+    cors::Cors,
     custom_route::Aborted,
     forwarded::{FORWARDED_PROTO, Forwarded, client_address},
     head::Length,
@@ -28,6 +29,7 @@ use super::{
     seen::Seen,
     sse::no_sse_session,
     target,
+    terms::Terms,
 };
 use crate::{host::Caller, identity::Endpoint, watch::within};
 
@@ -148,19 +150,23 @@ impl Port {
         request: Request<Incoming>,
         from: Origin,
     ) -> Result<Response, Aborted> {
-        let origin = request.headers().get(header::ORIGIN).filter(|_| self.cors.is_some()).cloned();
+        let terms = self.common.terms();
+        let cors = terms.cors.as_ref();
+        let origin = request.headers().get(header::ORIGIN).filter(|_| cors.is_some()).cloned();
         let allowed = match &origin {
-            Some(origin) => self.allows(origin).await,
+            Some(origin) => self.allows(origin, cors).await,
             None => None,
         };
         let persistence = Persistence::of(&request);
-        let asked = self.cors.as_ref().and_then(|_| Preflight::of(&request));
+        let asked = cors.and_then(|_| Preflight::of(&request));
         let asked_for = (request.method().clone(), request.uri().clone());
         let address = self.client_address(request.headers(), from);
         let seen = Seen::of(&request);
         let routed = match &seen {
-            Some(seen) => Box::pin(within(seen.exchange, self.route(request, from))).await,
-            None => self.route(request, from).await,
+            Some(seen) => {
+                Box::pin(within(seen.exchange, self.route(request, from, &terms))).await
+            }
+            None => self.route(request, from, &terms).await,
         };
         let mut refused = None;
         let mut response = match routed {
@@ -184,7 +190,7 @@ impl Port {
             });
         }
         let headers = response.headers_mut();
-        if let (Some(cors), Some(origin), Some(allowed)) = (&self.cors, origin, allowed) {
+        if let (Some(cors), Some(origin), Some(allowed)) = (cors, origin, allowed) {
             cors.answer(&origin, allowed, headers);
             if let Some(asked) = asked {
                 self.grant(&asked, headers);
@@ -222,7 +228,7 @@ impl Port {
     /// What a page is granted beyond the lists that are configured: without it no page could use an
     /// endpoint as it is meant to be used.
     fn grant(&self, asked: &Preflight, headers: &mut HeaderMap) {
-        let needs_key = self.common.auth.has_key();
+        let needs_key = self.common.terms().auth.has_key();
         let granted = asked
             .headers
             .iter()
@@ -236,8 +242,8 @@ impl Port {
     }
 
     /// What the host says of this origin, if it is the one to say; `None` sends no CORS headers.
-    async fn allows(&self, origin: &HeaderValue) -> Option<bool> {
-        let (Some(cors), Some(host)) = (&self.cors, &self.common.host) else { return Some(false) };
+    async fn allows(&self, origin: &HeaderValue, cors: Option<&Cors>) -> Option<bool> {
+        let (Some(cors), Some(host)) = (cors, &self.common.host) else { return Some(false) };
         if !cors.asks_host() {
             return Some(false);
         }
@@ -275,7 +281,12 @@ impl Port {
         request
     }
 
-    async fn route(&self, request: Request<Incoming>, from: Origin) -> Result<Response, End> {
+    async fn route(
+        &self,
+        request: Request<Incoming>,
+        from: Origin,
+        terms: &Terms,
+    ) -> Result<Response, End> {
         if request.extensions().get() == Some(&Length::OfTooMuch) {
             return Err(Rejection::HeadTooLarge.into());
         }
@@ -298,7 +309,7 @@ impl Port {
         let is_for_operator =
             self.shows_metrics && admin::is_metrics(request.method(), request.uri());
         let is_refused = if is_for_operator { is_foreign } else { is_rebound };
-        if from.is_loopback() && is_refused(request.headers(), &self.allowed_hosts) {
+        if from.is_loopback() && is_refused(request.headers(), &terms.allowed_hosts) {
             return Err(Rejection::ForeignHost.into());
         }
         let caller = self.caller(&request, from);
@@ -309,7 +320,7 @@ impl Port {
             messages: routes.messages(request.method(), request.uri(), &path),
         };
         if !found.is_endpoint(request.uri()) {
-            let own = self.well_known.as_ref().filter(|reserved| reserved.takes(&path));
+            let own = terms.well_known.as_ref().filter(|reserved| reserved.takes(&path));
             if let Some(reserved) = own.or_else(|| routes.reserved(&path)) {
                 return Ok(self.serve_reserved(reserved, request, routes.primary()).await);
             }

@@ -176,7 +176,8 @@ impl Mount {
         let endpoint = format!("event: endpoint\ndata: {messages}?sessionId={}\n\n", name.as_str());
         stream.push_raw(endpoint.as_bytes());
         stream.write(Outgoing::new(&Bytes::from_static(GREETING), &[], false));
-        let (calls, seat) = (Seats::bearing(self.max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
+        let max_in_flight = self.common.terms().max_in_flight;
+        let (calls, seat) = (Seats::bearing(max_in_flight, MAX_CALL_BYTES), Arc::new(seat));
         let expiry = Arc::new(Expiry::of(&owner));
         let session = SseSession {
             name,
@@ -231,7 +232,7 @@ impl Mount {
             return bad(problem);
         }
         check_coding(&head.headers)?;
-        let body = match body::read(body, self.common.body_limits).await {
+        let body = match body::read(body, self.common.terms().body_limits).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),

@@ -19,12 +19,12 @@ const MAX_BAGGAGE: usize = 8192;
 impl Common {
     /// The message with the trace of its request, if that is wanted.
     pub(super) fn traced(&self, headers: &HeaderMap, message: Message) -> Message {
-        if self.trace_context { with_trace(headers, message) } else { message }
+        if self.terms().trace_context { with_trace(headers, message) } else { message }
     }
 
     /// All messages of a request with its trace, if that is wanted.
     pub(super) fn all_traced(&self, headers: &HeaderMap, messages: Vec<Message>) -> Vec<Message> {
-        if !self.trace_context {
+        if !self.terms().trace_context {
             return messages;
         }
         messages.into_iter().map(|message| with_trace(headers, message)).collect()

@@ -39,7 +39,7 @@ impl Mount {
         body: Incoming,
         requester: Requester,
     ) -> Result<Response, Rejection> {
-        if let Some(rejection) = body::refused(&body, self.common.body_limits) {
+        if let Some(rejection) = body::refused(&body, self.common.terms().body_limits) {
             body::discard(body);
             return Err(rejection);
         }
@@ -68,7 +68,7 @@ impl Mount {
         // Another identity's session is treated as unknown.
         let own = |known: &Attachment| known.session().is_shown(&identity);
         let attachment = attachment.map(|attachment| attachment.filter(own));
-        let body = match body::read(body, self.common.body_limits).await {
+        let body = match body::read(body, self.common.terms().body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // Not a message, but the request is reported like any other.
@@ -112,7 +112,7 @@ impl Mount {
 
     /// A refusal answers the id of its request, and comes after what is wrong with the body's size.
     async fn denied_post(&self, denial: Denial, body: Incoming) -> Result<Response, Rejection> {
-        let body = match body::skim(body, self.common.body_limits).await {
+        let body = match body::skim(body, self.common.terms().body_limits).await {
             Ok(body) => body.map(parse),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => None,
@@ -173,7 +173,7 @@ impl Mount {
         let messages = self.common.all_traced(headers, messages);
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let owner = incoming.body().identity.clone();
-        let session = self.registry.create(owner, self.events, self.max_in_flight);
+        let session = self.registry.create(owner, self.events, self.common.terms().max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let (calls, bytes) = requests(&messages);
