@@ -18,6 +18,9 @@ pub enum ChildStderr {
 /// How a child process is started.
 #[derive(Clone, PartialEq)]
 pub struct CommandConfig {
+    /// What the server is called in messages, by default as its program. Where it has a name, so do
+    /// the lines that it writes to its standard error.
+    pub name: Option<String>,
     /// Program, looked up in `PATH`; with `shell`, the first word of the command line.
     pub program: OsString,
     /// Its arguments, passed byte for byte.
@@ -40,6 +43,7 @@ pub struct CommandConfig {
 impl fmt::Debug for CommandConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CommandConfig")
+            .field("name", &self.name)
             .field("program", &self.program)
             .field("args", &self.args)
             .field("shell", &self.shell)
@@ -56,6 +60,7 @@ impl CommandConfig {
     /// The defaults, for this program.
     pub fn new(program: impl Into<OsString>) -> Self {
         Self {
+            name: None,
             program: program.into(),
             args: Vec::new(),
             shell: false,

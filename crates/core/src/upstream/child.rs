@@ -115,7 +115,8 @@ impl Child {
         let (process, Pipes { stdin, stdout }) = Process::spawn(config, guard)?;
         let lines = Lines::new(stdout, config.max_line_size)
             .counted(Arc::clone(volume))
-            .of_server(process.number());
+            .of_server(process.number())
+            .named(config.name.as_deref());
         Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Lines<R> {
     has_read: bool,
     /// The server was found to write messages that are not quite right.
     has_mended: bool,
+    /// In front of what is printed about it.
+    front: String,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
@@ -51,6 +53,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             in_turn: 0,
             has_read: false,
             has_mended: false,
+            front: String::new(),
         }
     }
 
@@ -62,6 +65,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Names the server that writes them.
     pub(super) fn of_server(self, server: u32) -> Self {
         Self { server, ..self }
+    }
+
+    /// Prints what there is to say under this name.
+    pub(super) fn named(self, name: Option<&str>) -> Self {
+        let front = name.map_or_else(String::new, |name| format!("{name}: "));
+        Self { front, ..self }
     }
 
     /// Whether anything came.
@@ -120,7 +129,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         match classify(line) {
             Line::Blank => None,
             Line::Noise(text) => {
-                console_warn!("[mcp-proxy] ignoring non-JSON output [ '{}' ]", shown(&text));
+                let (front, text) = (&self.front, shown(&text));
+                console_warn!("[mcp-proxy] {front}ignoring non-JSON output [ '{text}' ]");
                 None
             }
             Line::Mixed(text) => self.search(&text),
@@ -150,11 +160,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         };
         let found = search(&line);
         for noise in &found.noise {
-            let noise = shown(noise);
+            let (front, noise) = (&self.front, shown(noise));
             if found.messages.is_empty() {
-                console_warn!("[mcp-proxy] ignoring output that is not a message [ '{noise}' ]");
+                console_warn!(
+                    "[mcp-proxy] {front}ignoring output that is not a message [ '{noise}' ]"
+                );
             } else {
-                console_warn!("[mcp-proxy] stripped non-JSON prefix from output: {noise}");
+                console_warn!("[mcp-proxy] {front}stripped non-JSON prefix from output: {noise}");
             }
         }
         if let Some(error) = found.unreadable {

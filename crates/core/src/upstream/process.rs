@@ -58,7 +58,8 @@ impl Process {
         config: &CommandConfig,
         guard: Option<&Guard>,
     ) -> Result<(Self, Pipes), Error> {
-        let name = config.program.to_string_lossy().into_owned();
+        let program = || config.program.to_string_lossy().into_owned();
+        let name = config.name.clone().unwrap_or_else(program);
         if let Some(cwd) = config.cwd.as_ref().filter(|cwd| !cwd.is_dir()) {
             return Err(Error::WorkingDirectory(cwd.clone()));
         }
@@ -68,7 +69,7 @@ impl Process {
         #[cfg(windows)]
         wrap.wrap(process_wrap::tokio::JobObject);
         wrap.wrap(KillOnDrop);
-        let failed = |source| Error::Spawn { command: name.clone(), source };
+        let failed = |source| Error::Spawn { command: program(), source };
         let (mut child, own) = own(|| wrap.spawn(), |child| child.id()).map_err(failed)?;
         let watch = child.id().and_then(|group| Some(guard?.watch(group)));
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
@@ -79,13 +80,16 @@ impl Process {
         widen(&stdout);
         let tag = TAP.server(name.clone(), child.id());
         let tail = Tail::of_server(tag.number());
-        let pass_through = task::spawn(pass_through(stderr, tail.clone(), config.stderr));
+        let pass_through = {
+            let (tail, name) = (tail.clone(), config.name.clone());
+            task::spawn(pass_through(stderr, tail, config.stderr, name))
+        };
         let hint = super::program::buffering_hint(config);
         let process = Self { child, tail, pass_through, name, hint, tag, _watch: watch, _own: own };
         Ok((process, Pipes { stdin, stdout }))
     }
 
-    /// The program, for messages.
+    /// What it is called in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }

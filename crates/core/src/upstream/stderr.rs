@@ -2,6 +2,7 @@
 //! error messages.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -87,11 +88,17 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).trim_end().to_owned()
 }
 
-/// Takes everything that comes until the pipe ends.
-pub(super) async fn pass_through(mut stderr: ChildStderr, tail: Tail, fate: Fate) {
+/// Takes everything that comes until the pipe ends. Lines of a server that has a name bear it.
+pub(super) async fn pass_through(
+    mut stderr: ChildStderr,
+    tail: Tail,
+    fate: Fate,
+    name: Option<String>,
+) {
     let mut buffer = vec![0; 8 * 1024];
     let mut own = tokio::io::stderr();
-    let mut events = Events::default();
+    let mut events = Events { line: Vec::new(), name: name.clone() };
+    let mut named = name.map(|name| Named { front: format!("[{name}] "), at_start: true });
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
         tail.remember(&buffer[..count]);
         if fate == Fate::Events {
@@ -99,16 +106,42 @@ pub(super) async fn pass_through(mut stderr: ChildStderr, tail: Tail, fate: Fate
             continue;
         }
         // A proxy without a standard error still has to keep the child's pipe empty.
-        drop(own.write_all(&buffer[..count]).await);
+        let text = match &mut named {
+            Some(named) => named.lines(&buffer[..count]).into(),
+            None => Cow::Borrowed(&buffer[..count]),
+        };
+        drop(own.write_all(&text).await);
         drop(own.flush().await);
     }
     events.end();
 }
 
+/// Puts a name in front of each line.
+#[derive(Debug)]
+struct Named {
+    front: String,
+    at_start: bool,
+}
+
+impl Named {
+    fn lines(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut text = Vec::with_capacity(bytes.len() + self.front.len());
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.at_start {
+                text.extend_from_slice(self.front.as_bytes());
+            }
+            text.extend_from_slice(piece);
+            self.at_start = piece.ends_with(b"\n");
+        }
+        text
+    }
+}
+
 /// Makes an event of each line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Events {
     line: Vec<u8>,
+    name: Option<String>,
 }
 
 impl Events {
@@ -124,7 +157,7 @@ impl Events {
     fn end(&mut self) {
         let line = text(&std::mem::take(&mut self.line));
         if !line.is_empty() {
-            tracing::info!(target: "mcp_proxy::server", "{line}");
+            tracing::info!(target: "mcp_proxy::server", server = self.name, "{line}");
         }
     }
 }
@@ -139,6 +172,13 @@ mod tests {
         tail.remember(b"one\ntw");
         tail.remember(b"o\n\nthree");
         assert_eq!(tail.lines(), ["one", "two", "three"]);
+    }
+
+    #[test]
+    fn every_line_of_a_server_with_a_name_bears_it() {
+        let mut named = Named { front: "[files] ".to_owned(), at_start: true };
+        let pieces = ["one\ntw", "o\n", "\nthree"].map(|piece| named.lines(piece.as_bytes()));
+        assert_eq!(pieces.concat(), b"[files] one\n[files] two\n[files] \n[files] three");
     }
 
     #[test]

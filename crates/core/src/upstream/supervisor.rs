@@ -189,7 +189,9 @@ impl Watch {
         match self.history.judge(&self.config.restart, run, chance()) {
             Verdict::GiveUp(reason) => {
                 cause.message = format!("{}; {reason}", cause.message);
-                console_error!("[mcp-proxy] {reason}");
+                let name = self.config.command.name.as_ref();
+                let name = name.map_or_else(String::new, |name| format!("{name}: "));
+                console_error!("[mcp-proxy] {name}{reason}");
                 self.shared.closed(&cause);
                 false
             }
@@ -201,7 +203,11 @@ impl Watch {
             }
             Verdict::Restart { attempt, after } => {
                 let millis = after.as_millis();
-                tracing::warn!("starting the MCP server again in {millis} ms (restart {attempt})");
+                let name = &self.config.command.name;
+                tracing::warn!(
+                    server = name,
+                    "starting the MCP server again in {millis} ms (restart {attempt})"
+                );
                 self.shared.lost(&cause, attempt);
                 TAP.show(|| {
                     let program = &self.config.command.program;
