@@ -25,6 +25,10 @@ pub(crate) struct Levels {
     pub(crate) stored_events: u64,
     pub(crate) stored_bytes: u64,
     pub(crate) ready: bool,
+    /// Whether another configuration is there than runs; `None` where there is only one.
+    pub(crate) config_outdated: Option<bool>,
+    /// Each of several servers that have names.
+    pub(crate) named: Vec<ServerLevel>,
     pub(crate) servers: u64,
     pub(crate) restarts: u64,
     pub(crate) written_to_servers: u64,
@@ -73,6 +77,20 @@ pub(crate) struct StoreLevels {
     pub(crate) logged_bytes: u64,
 }
 
+/// One of several servers.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerLevel {
+    pub(crate) name: String,
+    pub(crate) up: bool,
+    pub(crate) restarts: u64,
+    pub(crate) processes: u64,
+    pub(crate) written_bytes: u64,
+    pub(crate) read_bytes: u64,
+}
+
+/// Most servers that are told apart; the label of the others is `other`.
+const MAX_SERVERS: usize = 200;
+
 /// The whole text.
 pub(crate) fn expose(metrics: Arc<Metrics>, levels: Levels) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
@@ -96,6 +114,7 @@ impl Collector for Exposition {
         self.http(&mut page)?;
         self.servers(&mut page)?;
         self.replicas(&mut page)?;
+        self.named(&mut page)?;
         self.process(&mut page)
     }
 }
@@ -215,6 +234,27 @@ impl Exposition {
         page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes)
     }
 
+    /// The servers of a fleet, by their names.
+    fn named(&self, page: &mut Page<'_>) -> fmt::Result {
+        if let Some(outdated) = self.levels.config_outdated {
+            let help = "Whether the configuration that is there now could not be used";
+            page.gauge("mcp_proxy_config_failed", help, u64::from(outdated))?;
+        }
+        if self.levels.named.is_empty() {
+            return Ok(());
+        }
+        let by = |value: fn(&ServerLevel) -> u64| by_name(&self.levels.named, value);
+        let up = by(|server| u64::from(server.up));
+        page.gauges_of("mcp_proxy_named_server_up", "Whether a server can take calls", &up)?;
+        let processes = by(|server| server.processes);
+        page.gauges_of("mcp_proxy_named_server_processes", "Started processes", &processes)?;
+        let restarts = by(|server| server.restarts);
+        page.counters("mcp_proxy_named_server_restarts", "Restarts of a server", &restarts)?;
+        let (written, read) = (by(|server| server.written_bytes), by(|server| server.read_bytes));
+        page.counters("mcp_proxy_named_server_written_bytes", "Bytes written to it", &written)?;
+        page.counters("mcp_proxy_named_server_read_bytes", "Bytes read from it", &read)
+    }
+
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
         let version = [(vec![("version", crate::VERSION.to_owned())], 1)];
         page.gauges_of("mcp_proxy_build_info", "The version that runs", &version)?;
@@ -233,6 +273,16 @@ type Labels = Vec<(&'static str, String)>;
 
 /// Sum, count and buckets of a histogram.
 type Latencies = (f64, u64, Vec<(f64, u64)>);
+
+/// A number of each server, by its name; of those beyond the bound together.
+fn by_name(servers: &[ServerLevel], value: fn(&ServerLevel) -> u64) -> Vec<(Labels, u64)> {
+    let (own, others) = servers.split_at(servers.len().min(MAX_SERVERS));
+    let label = |name: &str| vec![("server", name.to_owned())];
+    let own = own.iter().map(|server| (label(&server.name), value(server)));
+    let sum = others.iter().map(value).sum();
+    let others = (!others.is_empty()).then(|| (label("other"), sum));
+    own.chain(others).collect()
+}
 
 /// A method other than `tools/call` has no tool.
 fn labels_of(method: &'static str, tool: &str) -> Labels {

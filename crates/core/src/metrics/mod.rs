@@ -10,7 +10,7 @@ mod histogram;
 mod usage;
 
 pub(crate) use calls::{Call, Outcome};
-pub(crate) use exposition::{Levels, Replicas, StoreLevels, expose};
+pub(crate) use exposition::{Levels, Replicas, ServerLevel, StoreLevels, expose};
 pub(crate) use usage::{Usage, own_usage, usage_of_groups};
 
 use std::{

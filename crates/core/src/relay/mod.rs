@@ -53,7 +53,7 @@ pub(crate) use modern::{LISTEN, failure, tell_end, unreported, untagged};
 pub(crate) use outbox::Outbox;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) use pending::Pending;
-pub(crate) use readiness::{OnDemand, Readiness, Servers, Unready};
+pub(crate) use readiness::{Named, OnDemand, Readiness, Servers, Unready};
 pub(crate) use replaceable::{Leaving, Replaceable};
 pub(crate) use reply::Reply;
 pub(crate) use shared::Shared;

@@ -12,6 +12,17 @@ pub(crate) trait Readiness: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Whether the configuration that is there now is another one than runs; `None` where there is
+    /// only one.
+    fn is_outdated(&self) -> Option<bool> {
+        None
+    }
+
+    /// Each of several servers, where they have names; as few as there are in a configuration.
+    fn named(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
     /// The servers at the moment.
     fn servers(&self) -> Servers;
 }
@@ -25,6 +36,17 @@ pub(crate) struct Unready {
     pub(crate) reason: String,
     /// When it is worth asking again, if that is known.
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// One of several servers.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// As the configuration calls it.
+    pub(crate) name: String,
+    /// It can take calls.
+    pub(crate) up: bool,
+    /// Its processes.
+    pub(crate) servers: Servers,
 }
 
 /// Running servers.

@@ -15,8 +15,8 @@ use crate::{
     cluster::Cluster,
     downstream::http::session::Holdings,
     jsonrpc::escape,
-    metrics::{Levels, Metrics, expose, own_usage, usage_of_groups},
-    relay::Readiness,
+    metrics::{Levels, Metrics, ServerLevel, expose, own_usage, usage_of_groups},
+    relay::{Named, Readiness},
     runtime::seats::Seats,
 };
 
@@ -142,6 +142,8 @@ impl Admin {
             stored_events: held.events as u64,
             stored_bytes: held.event_bytes as u64,
             ready: self.readiness.unready().is_none(),
+            config_outdated: self.readiness.is_outdated(),
+            named: self.readiness.named().iter().map(level).collect(),
             servers: servers.pids.len() as u64,
             restarts: servers.restarts,
             written_to_servers: servers.written_bytes,
@@ -150,6 +152,18 @@ impl Admin {
             own_usage: own_usage(),
             replicas: self.cluster.as_ref().map(|cluster| cluster.levels()),
         }
+    }
+}
+
+/// What is exposed of one of several servers.
+fn level(server: &Named) -> ServerLevel {
+    ServerLevel {
+        name: server.name.clone(),
+        up: server.up,
+        restarts: server.servers.restarts,
+        processes: server.servers.pids.len() as u64,
+        written_bytes: server.servers.written_bytes,
+        read_bytes: server.servers.read_bytes,
     }
 }
 
