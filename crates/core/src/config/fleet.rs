@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, HttpConfig, MetricsConfig, Rules, Upstream};
+use super::{
+    DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, HttpConfig, MetricsConfig, Policy, Rules, Upstream,
+};
 
 /// Many servers behind one port: each under a name, all of them merged, and parts of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,8 @@ pub struct ServerConfig {
     pub enabled: bool,
     /// What of it is served.
     pub rules: Rules,
+    /// What its callers may do.
+    pub policy: Policy,
     /// The proxy is not ready without it.
     pub required: bool,
     /// It is started when it is first needed.
@@ -63,6 +67,7 @@ impl Default for ServerConfig {
             upstream: Err("it has no command and no URL".to_owned()),
             enabled: true,
             rules: Rules::default(),
+            policy: Policy::default(),
             required: false,
             lazy: false,
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{FleetConfig, HttpConfig, Rules, ServerConfig};
+use crate::config::{FleetConfig, HttpConfig, Policy, Rules, ServerConfig};
 
 /// One thing to do with one server.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub enum Step {
 pub struct Tuning {
     /// What of it is served.
     pub rules: Rules,
+    /// What its callers may do.
+    pub policy: Policy,
     /// The proxy is not ready without it.
     pub required: bool,
 }
@@ -32,7 +34,11 @@ pub struct Tuning {
 impl Tuning {
     /// That of a server.
     pub fn of(server: &ServerConfig) -> Self {
-        Self { rules: server.rules.clone(), required: server.required }
+        Self {
+            rules: server.rules.clone(),
+            policy: server.policy.clone(),
+            required: server.required,
+        }
     }
 }
 
@@ -93,6 +99,10 @@ fn needs_restart(
         ("writeTimeout", old.write_timeout != new.write_timeout),
         ("maxBuffered", old.max_buffered != new.max_buffered),
         ("keepAliveTimeout", old.keep_alive_timeout != new.keep_alive_timeout),
+        ("stateless", old.stateless != new.stateless),
+        ("jsonResponse", old.enable_json_response != new.enable_json_response),
+        ("modern", old.modern != new.modern),
+        ("eventStore", old.event_store != new.event_store),
         ("metrics, metricsPort or metricsHost", before.metrics != after.metrics),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
@@ -119,7 +129,8 @@ mod tests {
                 rules.prompts = Filter { deny, ..Filter::default() };
             }
             let upstream = Ok(Upstream::from(config));
-            ServerConfig { name: format!("s{name}"), upstream, enabled, rules, required, lazy }
+            let (name, policy) = (format!("s{name}"), Policy::default());
+            ServerConfig { name, upstream, enabled, rules, policy, required, lazy }
         })
     }
 
@@ -162,6 +173,7 @@ mod tests {
                 Step::Retune(name, tuning) => {
                     let server = running.get_mut(&name).expect("a running server");
                     server.rules = tuning.rules;
+                    server.policy = tuning.policy;
                     server.required = tuning.required;
                 }
             }

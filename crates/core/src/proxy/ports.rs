@@ -5,7 +5,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -36,6 +36,7 @@ pub(crate) const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Ports {
     listener: Listener,
     port: Arc<Port>,
+    bearer: Mutex<Option<Arc<Bearer>>>,
     metrics: Option<SidePort>,
     peers: Option<PeerPort>,
 }
@@ -152,7 +153,7 @@ impl Ports {
             metrics: metrics.is_on().then(Arc::<Metrics>::default),
             shows_metrics: metrics.on_front,
             host: served.host,
-            bearer,
+            bearer: bearer.clone(),
             cluster: peers.as_ref().map(|peers| Arc::clone(&peers.cluster)),
         };
         if let Some(bearer) = &behind.bearer {
@@ -170,12 +171,27 @@ impl Ports {
         let port = Arc::clone(&through);
         let peers = peers.map(|peers| peers.serve(&port)).transpose()?;
         let listener = Listener::start(socket, tls, limits, through).map_err(failed)?;
-        Ok(Self { listener, port, metrics, peers })
+        Ok(Self { listener, port, bearer: Mutex::new(bearer), metrics, peers })
     }
 
     /// What serves the requests.
     pub(crate) fn port(&self) -> &Arc<Port> {
         &self.port
+    }
+
+    /// Holds requests to what this configuration says from now on, so far as that can change while
+    /// the port is open; an error if it cannot be done, and nothing is changed.
+    pub(crate) fn adopt(&self, before: &HttpConfig, config: &HttpConfig) -> Result<(), Error> {
+        let mut known = self.bearer.lock().unwrap_or_else(PoisonError::into_inner);
+        if before.auth != config.auth {
+            let other = bearer(config, self.address().port())?.map(Arc::new);
+            if let Some(bearer) = &other {
+                bearer.prepare();
+            }
+            *known = other;
+        }
+        self.port.adopt(config, known.clone());
+        Ok(())
     }
 
     /// The address that is listened on.

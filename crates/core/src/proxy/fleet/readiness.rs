@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Shared, running::Running};
-use crate::relay::{Readiness, Servers, Unready};
+use crate::relay::{Named, Readiness, Servers, Unready};
 
 /// See the module.
 #[derive(Debug)]
@@ -37,6 +37,20 @@ impl Readiness for FleetReadiness {
         let roster = self.0.roster();
         let down = roster.servers.iter().filter_map(|server| degraded(server));
         config.into_iter().chain(down).collect()
+    }
+
+    fn is_outdated(&self) -> Option<bool> {
+        Some(self.0.failed_reload().is_some())
+    }
+
+    fn named(&self) -> Vec<Named> {
+        let roster = self.0.roster();
+        let named = roster.servers.iter().map(|server| Named {
+            name: server.name().to_owned(),
+            up: server.unready().is_none(),
+            servers: server.late.servers(),
+        });
+        named.collect()
     }
 
     fn servers(&self) -> Servers {

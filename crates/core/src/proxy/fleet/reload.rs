@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError};
 use super::{Fleet, Shared, roster::Roster, running::Running, watch};
 use crate::{
     config::{FleetConfig, HttpConfig, ServerConfig},
+    error::Error,
     fleet::{Step, difference},
+    proxy::ports::Ports,
 };
 
 /// What a reload has changed.
@@ -36,8 +38,13 @@ impl Reloaded {
 impl Fleet {
     /// Serves what this configuration says from now on, by difference: whatever is the same goes
     /// on. Does not wait for servers that are started or stopped.
-    pub fn reload(&self, config: FleetConfig) -> Reloaded {
-        self.shared.reload(config)
+    ///
+    /// # Errors
+    /// Callers cannot be authenticated as it says; nothing is changed, and `/readyz` says so.
+    pub fn reload(&self, config: FleetConfig) -> Result<Reloaded, Error> {
+        let reloaded = self.shared.reload(self.ports.as_ref(), config);
+        self.shared.note_reload(reloaded.as_ref().err().map(ToString::to_string));
+        reloaded
     }
 
     /// The file that is there now cannot be used, for this reason, which holds no secrets; the one
@@ -48,10 +55,23 @@ impl Fleet {
 }
 
 impl Shared {
-    fn reload(self: &Arc<Self>, config: FleetConfig) -> Reloaded {
+    fn reload(
+        self: &Arc<Self>,
+        ports: Option<&Ports>,
+        config: FleetConfig,
+    ) -> Result<Reloaded, Error> {
         let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.roster();
         let difference = difference(&before.config, &config);
+        // What cannot change while it runs stays as it is.
+        let (http, metrics) = (kept(&before.config, &config), before.config.metrics.clone());
+        let config = FleetConfig { http, metrics, ..config };
+        if config.metrics.on_front && !config.http.auth.is_on() {
+            return Err(Error::OpenMetrics);
+        }
+        if let Some(ports) = ports {
+            ports.adopt(&before.config.http, &config.http)?;
+        }
         let mut reloaded =
             Reloaded { needs_restart: difference.needs_restart, ..Reloaded::default() };
         reloaded.settings = before.config.groups != config.groups
@@ -66,14 +86,11 @@ impl Shared {
             list.push(name);
         }
         self.apply(&before, config, &reloaded);
-        self.note_reload(None);
-        reloaded
+        Ok(reloaded)
     }
 
     fn apply(self: &Arc<Self>, before: &Roster, config: FleetConfig, reloaded: &Reloaded) {
         let grace = config.graceful_shutdown_timeout;
-        // What cannot change while it runs stays as it is for new endpoints, too.
-        let config = FleetConfig { http: kept(&before.config, &config), ..config };
         let mut begun = Vec::new();
         let enabled: Vec<ServerConfig> = config.enabled().cloned().collect();
         let servers = enabled.into_iter().map(|server| {
@@ -124,6 +141,10 @@ fn kept(before: &FleetConfig, after: &FleetConfig) -> HttpConfig {
         max_connections: before.max_connections,
         header_timeout: before.header_timeout,
         keep_alive_timeout: before.keep_alive_timeout,
+        stateless: before.stateless,
+        enable_json_response: before.enable_json_response,
+        modern: before.modern,
+        event_store: before.event_store,
         ..after.http.clone()
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
     downstream::http::{Mount, Paths},
     error::Error,
+    fleet::printable,
     relay::{
         Backend, Leaving, Readiness as _, Replaceable, Unready,
         merged::{Guarded, Server},
@@ -187,6 +188,7 @@ impl Running {
 
 /// What starts this server once it is its turn.
 fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
+    let prepared = |upstream| prepared(upstream, &config.name);
     let upstream = Arc::new(config.upstream.clone().map(prepared));
     let restart = match &*upstream {
         Ok(Upstream::Command(command)) => Some(command.restart),
@@ -205,13 +207,14 @@ fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
         }
         .boxed()
     };
-    Late::resting(Box::new(launch), restart, Some(config.name.clone()))
+    Late::resting(Box::new(launch), restart, Some(printable(&config.name)))
 }
 
 /// The port is open anyway: whoever starts it waits for the handshake.
-fn prepared(mut upstream: Upstream) -> Upstream {
+fn prepared(mut upstream: Upstream, name: &str) -> Upstream {
     if let Upstream::Command(command) = &mut upstream {
         command.listen_early = false;
+        command.command.name = Some(printable(name));
     }
     upstream
 }

@@ -26,7 +26,7 @@ use self::{
     tracked::Tracked,
 };
 use super::{Backend, Client, Connection, LISTEN, OpenError};
-use crate::era::Era;
+use crate::{config::Policy, era::Era};
 
 /// See the module.
 pub(crate) struct Replaceable {
@@ -162,6 +162,10 @@ impl Backend for Replaceable {
 
     fn end_subscriptions(&self) {
         self.turn().backend.end_subscriptions();
+    }
+
+    fn policy(&self) -> Option<Arc<Policy>> {
+        self.turn().backend.policy()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Many servers behind one port: real servers, a real port.
 
+mod dialogue;
+mod load;
 mod merged;
 mod named;
 mod readiness;
@@ -102,12 +104,36 @@ impl World {
         (head.to_owned(), body.to_owned())
     }
 
+    /// The whole response to a request of the newer era.
+    async fn modern(&self, path: &str, method: &str, params: Value) -> Value {
+        let mut params = params;
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let name = params["name"].as_str().map(|name| format!("Mcp-Name: {name}\r\n"));
+        let headers = format!(
+            "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\n{}",
+            name.unwrap_or_default()
+        );
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let (status, body) = self.send("POST", path, &headers, &request.to_string()).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
     /// A session at this path.
     async fn session(&self, path: &str) -> Session<'_> {
+        self.session_of(path, json!({})).await
+    }
+
+    /// A session of a client with these capabilities.
+    async fn session_of(&self, path: &str, capabilities: Value) -> Session<'_> {
         let initialize = json!({
             "jsonrpc": "2.0", "id": 0, "method": "initialize",
             "params": {
-                "protocolVersion": "2025-06-18", "capabilities": {},
+                "protocolVersion": "2025-06-18", "capabilities": capabilities,
                 "clientInfo": { "name": "t", "version": "1" },
             },
         });
@@ -160,11 +186,22 @@ impl Session<'_> {
 
     /// The stream of what answers nothing.
     async fn listen(&self) -> Listening {
+        self.stream("GET", "").await
+    }
+
+    /// The stream on which a request is answered.
+    async fn events(&self, request: &str) -> Listening {
+        self.stream("POST", request).await
+    }
+
+    async fn stream(&self, method: &str, body: &str) -> Listening {
         let stream = TcpStream::connect(self.world.address).await.expect("the port is open");
         let mut stream = BufReader::new(stream);
+        let (path, headers, length) = (&self.path, &self.headers, body.len());
+        let accept = if method == "GET" { "" } else { "application/json, " };
         let request = format!(
-            "GET {} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{}\r\n",
-            self.path, self.headers
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}text/event-stream\r\n\
+             Content-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).await.expect("a request");
         let mut line = String::new();

@@ -21,7 +21,7 @@ async fn what_is_the_same_keeps_its_process_and_its_sessions() {
     let pid = named.call("pid", json!({})).await;
     let mut heard = merged.listen().await;
     let reloaded =
-        world.fleet.reload(with(&world, vec![fixture("c", "slow"), fixture("a", "echo")]));
+        world.fleet.reload(with(&world, vec![fixture("c", "slow"), fixture("a", "echo")])).unwrap();
     assert_eq!((reloaded.added, reloaded.removed), (vec!["c".to_owned()], vec!["b".to_owned()]));
     assert!(reloaded.needs_restart.is_empty());
     heard.hears("tools/list_changed").await;
@@ -49,7 +49,7 @@ async fn a_removed_server_finishes_its_calls() {
         // Both calls are under way.
         let other = world.session("/servers/slow/mcp").await;
         other.call("echo", json!({ "text": "x" })).await;
-        world.fleet.reload(with(&world, vec![fixture("b", "echo")]));
+        world.fleet.reload(with(&world, vec![fixture("b", "echo")])).unwrap();
     };
     let (answers, ()) = tokio::join!(calls, reloading);
     assert_eq!(answers.0, answers.1);
@@ -73,8 +73,10 @@ async fn a_changed_command_is_another_process_for_the_same_sessions() {
     };
     let reloading = async {
         named.call("echo", json!({ "text": "x" })).await;
-        let reloaded =
-            world.fleet.reload(with(&world, vec![fixture("a", "subscribe"), fixture("b", "echo")]));
+        let reloaded = world
+            .fleet
+            .reload(with(&world, vec![fixture("a", "subscribe"), fixture("b", "echo")]))
+            .unwrap();
         assert_eq!(reloaded.replaced, ["a"]);
         // It waits for the calls of the other one, and for the new one.
         let touched = named.call("touch", json!({ "uri": "x:y" })).await;
@@ -98,7 +100,7 @@ async fn rules_apply_at_once() {
     let deny = vec![Pattern::Glob("ec*".to_owned())];
     other.rules = Rules::default();
     other.rules.tools.filter = Filter { deny, ..Filter::default() };
-    let reloaded = world.fleet.reload(with(&world, vec![other, fixture("b", "echo")]));
+    let reloaded = world.fleet.reload(with(&world, vec![other, fixture("b", "echo")])).unwrap();
     assert_eq!(reloaded.retuned, ["a"]);
     assert_eq!(named.tools().await, ["pid"]);
     assert_eq!(merged.tools().await, ["a__pid", "b__echo", "b__pid"]);
@@ -115,10 +117,10 @@ async fn a_second_server_brings_prefixes_to_the_sessions_of_the_first() {
     let session = world.session("/mcp").await;
     let mut heard = session.listen().await;
     let pid = session.call("pid", json!({})).await;
-    world.fleet.reload(with(&world, vec![fixture("a", "echo"), fixture("b", "echo")]));
+    world.fleet.reload(with(&world, vec![fixture("a", "echo"), fixture("b", "echo")])).unwrap();
     heard.hears("tools/list_changed").await;
     assert_eq!(session.call("a__pid", json!({})).await, pid);
-    world.fleet.reload(with(&world, vec![fixture("a", "echo")]));
+    world.fleet.reload(with(&world, vec![fixture("a", "echo")])).unwrap();
     assert_eq!(session.call("pid", json!({})).await, pid);
     world.fleet.close().await;
 }
@@ -128,6 +130,29 @@ async fn what_an_open_port_cannot_become_is_told() {
     let world = World::new(config(vec![fixture("a", "echo")]));
     let mut other = with(&world, vec![fixture("a", "echo")]);
     other.http.port = 1;
-    assert_eq!(world.fleet.reload(other).needs_restart, ["port"]);
+    assert_eq!(world.fleet.reload(other).unwrap().needs_restart, ["port"]);
+    world.fleet.close().await;
+}
+
+#[tokio::test]
+async fn keys_and_limits_apply_at_once() {
+    let mut world = World::new(config(vec![fixture("a", "echo")]));
+    world.arrived(1).await;
+    let session = world.session("/mcp").await;
+    let pid = session.call("pid", json!({})).await;
+    let mut locked = with(&world, vec![fixture("a", "echo")]);
+    locked.http.auth.api_key = Some("key".to_owned());
+    locked.http.max_body_size = Some(1000);
+    assert!(world.fleet.reload(locked.clone()).unwrap().is_nothing());
+    assert_eq!(session.post("{}").await.0, 401);
+    let key = "X-API-Key: key\r\n";
+    let large = " ".repeat(2000);
+    assert_eq!(world.send("POST", "/mcp", key, &large).await.0, 413);
+    let mut open = with(&world, vec![fixture("a", "echo")]);
+    open.http.max_sessions = 1;
+    world.fleet.reload(open).unwrap();
+    assert_eq!(session.call("pid", json!({})).await, pid);
+    let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+    assert_eq!(world.send("POST", "/mcp", "", initialize).await.0, 503);
     world.fleet.close().await;
 }
