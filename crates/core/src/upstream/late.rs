@@ -142,14 +142,17 @@ impl Late {
         }
     }
 
-    /// The server has ended for good: whoever comes next has it started anew.
-    pub(crate) fn has_ended(&self, reason: String) {
+    /// The server has ended for good: whoever comes next has it started anew. `false` if it was
+    /// told to end.
+    pub(crate) fn has_ended(&self, reason: String) -> bool {
         let mut state = self.0.lock();
-        if matches!(*state, State::Started(_)) {
+        let by_itself = matches!(*state, State::Started(_));
+        if by_itself {
             let error = ErrorBody::new(Code::Internal, reason.clone());
             *state = State::Failed(0, Arc::new(error));
             self.0.progress.send_replace(Stage::Failed(reason));
         }
+        by_itself
     }
 
     /// Ends it and whatever it has started, within `budget`.

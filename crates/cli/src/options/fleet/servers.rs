@@ -22,6 +22,7 @@ pub(super) fn server(values: &Values, rules: &Rules, file: &str, mut entry: Entr
         rules: entry.rules,
         required: entry.required,
         lazy: entry.lazy,
+        ..ServerConfig::default()
     }
 }
 
@@ -67,10 +68,8 @@ pub(super) fn bare(
     Ok(ServerConfig {
         name,
         upstream: Ok(upstream::server(values, words)?),
-        enabled: true,
         rules: rules(values)?,
-        required: false,
-        lazy: false,
+        ..ServerConfig::default()
     })
 }
 

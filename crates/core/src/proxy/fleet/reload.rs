@@ -90,7 +90,7 @@ impl Shared {
     }
 
     fn apply(self: &Arc<Self>, before: &Roster, config: FleetConfig, reloaded: &Reloaded) {
-        let grace = config.graceful_shutdown_timeout;
+        let (keyed, grace) = (config.http.auth.is_on(), config.graceful_shutdown_timeout);
         let mut begun = Vec::new();
         let enabled: Vec<ServerConfig> = config.enabled().cloned().collect();
         let servers = enabled.into_iter().map(|server| {
@@ -98,12 +98,12 @@ impl Shared {
             let is_replaced = reloaded.replaced.contains(&server.name);
             match known {
                 Some(known) if is_replaced => {
-                    let other = known.replaced(self, server, grace);
+                    let other = known.replaced(self, server, (keyed, grace));
                     begun.push(Arc::clone(&other));
                     other
                 }
-                Some(known) if reloaded.retuned.contains(&server.name) => known.retuned(server),
-                Some(known) => Arc::clone(known),
+                Some(known) if known.is(&server, keyed) => Arc::clone(known),
+                Some(known) => known.retuned(self, server, keyed),
                 None => {
                     let new = Running::new(self, &config, server);
                     begun.push(Arc::clone(&new));

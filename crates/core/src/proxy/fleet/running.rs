@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     fleet::printable,
     relay::{
-        Backend, Leaving, Readiness as _, Replaceable, Unready,
+        Backend, Entitled, Leaving, Readiness as _, Replaceable, Unready,
         merged::{Guarded, Server},
     },
     upstream::{Late, start},
@@ -37,6 +37,8 @@ pub(super) struct Running {
     /// Its own endpoint; none where there is no port.
     pub(super) mount: Option<Arc<Mount>>,
     pub(super) known: Arc<Known>,
+    /// Its callers are known.
+    keyed: bool,
 }
 
 /// What was found out about a server.
@@ -73,19 +75,39 @@ impl Running {
     /// A server that nobody has started yet.
     pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
         let late = late(shared, &config, at_once());
-        let replaceable = Replaceable::new(Arc::new(late.clone()));
+        let keyed = fleet.http.auth.is_on();
+        let replaceable = Replaceable::new(served(&late, &config, keyed));
         let guarded = Guarded::new(Arc::clone(&replaceable) as Arc<dyn Backend>, &config.rules);
         let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
         let merged = Server::new(config.name.clone(), backend(), config.lazy);
         let paths = Paths::below(&format!("/servers/{}", segment(&config.name)), &fleet.http);
         let mount = shared.common().map(|common| Mount::new(&fleet.http, paths, backend(), common));
-        Arc::new(Self { known: Arc::default(), config, late, replaceable, guarded, merged, mount })
+        let known = Arc::default();
+        Arc::new(Self { config, late, replaceable, guarded, merged, mount, known, keyed })
+    }
+
+    /// What is replaceable.
+    pub(super) fn backend(&self) -> Arc<dyn Backend> {
+        served(&self.late, &self.config, self.keyed)
     }
 
     /// The same server, of which other things hold.
-    pub(super) fn retuned(&self, config: ServerConfig) -> Arc<Self> {
-        self.guarded.retune(&config.rules);
-        Arc::new(self.with(config, self.late.clone(), Arc::clone(&self.merged)))
+    pub(super) fn retuned(&self, shared: &Shared, config: ServerConfig, keyed: bool) -> Arc<Self> {
+        if self.config.rules != config.rules {
+            self.guarded.retune(&config.rules);
+        }
+        let readmits = self.keyed != keyed || self.config.policy != config.policy;
+        let other = self.with(config, self.late.clone(), keyed);
+        if readmits {
+            let leaving = self.replaceable.replace(other.backend());
+            shared.leaving.spawn(async move { leaving.close_when_answered().await }.boxed());
+        }
+        Arc::new(other)
+    }
+
+    /// Whether it goes on as it is.
+    pub(super) fn is(&self, config: &ServerConfig, keyed: bool) -> bool {
+        self.config == *config && self.keyed == keyed
     }
 
     /// Another server under the same name, for the same clients. It is started when the one before
@@ -94,7 +116,7 @@ impl Running {
         &self,
         shared: &Shared,
         config: ServerConfig,
-        grace: Duration,
+        (keyed, grace): (bool, Duration),
     ) -> Arc<Self> {
         let (before, leaving) = (self.late.clone(), Arc::new(Mutex::new(None::<Leaving>)));
         let left = Arc::clone(&leaving);
@@ -112,23 +134,24 @@ impl Running {
         .shared();
         let late = late(shared, &config, gone.clone());
         *leaving.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(self.replaceable.replace(Arc::new(late.clone())));
+            Some(self.replaceable.replace(served(&late, &config, keyed)));
         shared.leaving.spawn(gone);
         self.merged.renew(config.lazy);
         self.guarded.retune(&config.rules);
-        let other = self.with(config, late, Arc::clone(&self.merged));
+        let other = self.with(config, late, keyed);
         Arc::new(Self { known: Arc::default(), ..other })
     }
 
-    fn with(&self, config: ServerConfig, late: Late, merged: Arc<Server>) -> Self {
+    fn with(&self, config: ServerConfig, late: Late, keyed: bool) -> Self {
         Self {
             config,
             late,
             replaceable: Arc::clone(&self.replaceable),
             guarded: Arc::clone(&self.guarded),
-            merged,
+            merged: Arc::clone(&self.merged),
             mount: self.mount.clone(),
             known: Arc::clone(&self.known),
+            keyed,
         }
     }
 
@@ -183,6 +206,16 @@ impl Running {
             Ok(Upstream::Remote(_)) => true,
             Err(_) => false,
         }
+    }
+}
+
+/// The server, for callers whom its policy is about.
+fn served(late: &Late, config: &ServerConfig, keyed: bool) -> Arc<dyn Backend> {
+    let late: Arc<dyn Backend> = Arc::new(late.clone());
+    // Where callers are known, nobody else says who they are.
+    match keyed || !config.policy.is_empty() {
+        true => Entitled::around(late, config.policy.clone()),
+        false => late,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     config::Upstream,
     fleet::printable,
     jsonrpc::Message,
-    relay::{Answer, Backend, Client, Connection, Memory, OpenError, reply_to},
+    relay::{Answer, Backend, Client, Connection, Memory, OpenError, merged::Guarded, reply_to},
     upstream::{Remote, Upstream as _},
 };
 
@@ -32,7 +32,11 @@ pub(super) async fn survey(server: &Running) -> Result<Arrived, String> {
             remote.stop(Duration::ZERO).await;
             arrived
         }
-        _ => ask_all(&*server.guarded).await,
+        _ => {
+            // As what is served to those who may do everything.
+            let late = Arc::new(server.late.clone());
+            ask_all(&*Guarded::new(late, &server.config.rules)).await
+        }
     }
 }
 

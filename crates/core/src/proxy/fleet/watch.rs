@@ -1,6 +1,9 @@
 //! Watches a server: starts it when it is its turn, asks it who it is, and notices its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
@@ -24,6 +27,7 @@ pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
     }
     let watch = Watch {
         arrived: shared.arrived.clone(),
+        shared: Arc::downgrade(shared),
         server: Arc::clone(server),
         since: Instant::now(),
         pause: FIRST_PAUSE,
@@ -40,8 +44,18 @@ async fn start(shared: Arc<Shared>, server: Arc<Running>, mut stage: Receiver<St
     drop(stage.wait_for(is_settled).await);
 }
 
+impl Shared {
+    /// The server as it is served now.
+    fn server(&self, known: &Running) -> Option<Arc<Running>> {
+        let roster = self.roster();
+        let same = |server: &&Arc<Running>| Arc::ptr_eq(&server.known, &known.known);
+        roster.servers.iter().find(same).map(Arc::clone)
+    }
+}
+
 struct Watch {
     arrived: tokio::sync::mpsc::Sender<Arrival>,
+    shared: Weak<Shared>,
     server: Arc<Running>,
     since: Instant,
     pause: Duration,
@@ -87,10 +101,12 @@ impl Watch {
                 _ = ended.clone() => {}
             }
             let reason = ended.await;
-            self.server.late.has_ended(reason);
             // Its clients have it started again with what they send next.
-            let again = Arc::new(self.server.late.clone());
-            self.server.replaceable.replace(again).close();
+            if self.server.late.has_ended(reason)
+                && let Some(server) = self.shared.upgrade().and_then(|it| it.server(&self.server))
+            {
+                server.replaceable.replace(server.backend()).close();
+            }
         }
         .boxed()
     }

@@ -187,6 +187,12 @@ impl Leaving {
         timeout(patience, self.turn.calls.wait()).await.is_ok()
     }
 
+    /// The same once it has answered its calls, however long that takes.
+    pub(crate) async fn close_when_answered(self) {
+        self.turn.calls.wait().await;
+        self.close();
+    }
+
     /// Closes what its clients had opened of it. What it has not answered gets no answer any more.
     pub(crate) fn close(self) {
         for session in self.sessions.iter().filter_map(Weak::upgrade) {

@@ -108,3 +108,18 @@ async fn a_reload_under_load_loses_no_call_and_no_session() {
     assert_ne!(replaced.call("pid", json!({})).await, pid);
     world.fleet.close().await;
 }
+
+#[tokio::test]
+async fn a_server_that_ends_for_good_is_started_again_by_who_needs_it() {
+    let mut world = World::new(config(vec![fixture("leaves", "leaves"), fixture("b", "echo")]));
+    world.arrived(2).await;
+    let session = world.session("/servers/leaves/mcp").await;
+    let pid = session.call("pid", json!({})).await;
+    let left = session.request("tools/call", json!({ "name": "leave" })).await;
+    assert!(left["error"].is_object(), "{left}");
+    while world.read("/servers").await["servers"][0]["state"] != "stopped" {}
+    assert_eq!(world.read("/readyz").await["ready"], true);
+    assert_ne!(session.call("pid", json!({})).await, pid);
+    assert_eq!(world.read("/servers").await["servers"][0]["state"], "up");
+    world.fleet.close().await;
+}
