@@ -52,6 +52,8 @@ struct Inner {
     /// What is put in front of what is printed.
     name: Option<String>,
     state: Mutex<State>,
+    /// The failure that was printed last, since the server was there.
+    printed: Mutex<Option<String>>,
     /// What has become of it, for whoever watches.
     progress: watch::Sender<Stage>,
     stop: CancellationToken,
@@ -118,7 +120,8 @@ impl Late {
         };
         let (state, stop) = (Mutex::new(State::Resting), CancellationToken::new());
         let progress = watch::Sender::default();
-        Self(Arc::new(Inner { launch, attempts, name, state, progress, stop }))
+        let printed = Mutex::default();
+        Self(Arc::new(Inner { launch, attempts, name, state, printed, progress, stop }))
     }
 
     /// Starts it, if nobody has yet.
@@ -201,6 +204,7 @@ impl Inner {
         }
         match outcome {
             Ok(upstream) => {
+                *self.printed.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 *state = State::Started(upstream);
                 self.progress.send_replace(Stage::Started);
                 Ok(())
@@ -220,8 +224,15 @@ impl Inner {
     }
 
     fn print(&self, error: &Error) {
+        let text = error.to_string();
+        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once is enough, however often it is tried.
+        if printed.as_ref() == Some(&text) {
+            return;
+        }
         let name = self.name.as_ref().map_or_else(String::new, |name| format!("{name}: "));
-        console_error!("[mcp-proxy] {name}{error}");
+        console_error!("[mcp-proxy] {name}{text}");
+        *printed = Some(text);
     }
 
     /// Tries once more after a while, unless a client has had it tried by then.
