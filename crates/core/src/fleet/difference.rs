@@ -103,6 +103,11 @@ fn needs_restart(
         ("jsonResponse", old.enable_json_response != new.enable_json_response),
         ("modern", old.modern != new.modern),
         ("eventStore", old.event_store != new.event_store),
+        ("trustedProxies", old.trusted_proxies != new.trusted_proxies),
+        ("writeTimeout", old.write_timeout != new.write_timeout),
+        ("maxBuffered", old.max_buffered != new.max_buffered),
+        ("peers, peerPort or peerSecret", old.cluster != new.cluster),
+        ("messagesEndpoint", old.messages_endpoint != new.messages_endpoint),
         ("metrics, metricsPort or metricsHost", before.metrics != after.metrics),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
