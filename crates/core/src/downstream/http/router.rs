@@ -279,6 +279,14 @@ impl Port {
         request
     }
 
+    /// Whether the `Host` of a local request is one that no local client would name.
+    fn is_foreign(&self, request: &Request<Incoming>, terms: &Terms) -> bool {
+        let is_for_operator =
+            self.shows_metrics && admin::is_metrics(request.method(), request.uri());
+        let is_refused = if is_for_operator { is_foreign } else { is_rebound };
+        is_refused(request.headers(), &terms.allowed_hosts)
+    }
+
     async fn route(
         &self,
         request: Request<Incoming>,
@@ -304,10 +312,7 @@ impl Port {
             .request(self.client_address(request.headers(), from), Instant::now())
             .map_err(|wait| Rejection::RateLimited { wait })?;
         let path = target::path(request.uri()).ok_or(Rejection::BadTarget)?.into_owned();
-        let is_for_operator =
-            self.shows_metrics && admin::is_metrics(request.method(), request.uri());
-        let is_refused = if is_for_operator { is_foreign } else { is_rebound };
-        if from.is_loopback() && is_refused(request.headers(), &terms.allowed_hosts) {
+        if from.is_loopback() && self.is_foreign(&request, terms) {
             return Err(Rejection::ForeignHost.into());
         }
         let caller = self.caller(&request, from);

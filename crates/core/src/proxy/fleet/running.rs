@@ -213,9 +213,10 @@ impl Running {
 fn served(late: &Late, config: &ServerConfig, keyed: bool) -> Arc<dyn Backend> {
     let late: Arc<dyn Backend> = Arc::new(late.clone());
     // Where callers are known, nobody else says who they are.
-    match keyed || !config.policy.is_empty() {
-        true => Entitled::around(late, config.policy.clone()),
-        false => late,
+    if keyed || !config.policy.is_empty() {
+        Entitled::around(late, config.policy.clone())
+    } else {
+        late
     }
 }
 
