@@ -209,7 +209,7 @@ impl Running {
     }
 }
 
-/// The server, for callers whom its policy is about.
+/// The server, for callers its policy is about.
 fn served(late: &Late, config: &ServerConfig, keyed: bool) -> Arc<dyn Backend> {
     let late: Arc<dyn Backend> = Arc::new(late.clone());
     // Where callers are known, nobody else says who they are.
