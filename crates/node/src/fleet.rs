@@ -79,10 +79,10 @@ async fn follow(
             _ = &mut ended => return,
         };
         match changed {
-            Ok(config) => {
-                let reloaded = fleet.reload(options.over(config));
-                tracing::debug!(?reloaded, "the configuration has changed");
-            }
+            Ok(config) => match fleet.reload(options.over(config)) {
+                Ok(reloaded) => tracing::debug!(?reloaded, "the configuration has changed"),
+                Err(error) => tracing::warn!("the configuration cannot be used: {error}"),
+            },
             Err(problem) => {
                 tracing::warn!("the configuration cannot be used, so what runs goes on: {problem}");
                 fleet.reload_failed(problem);

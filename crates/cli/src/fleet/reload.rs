@@ -49,8 +49,11 @@ impl Following {
         for warning in reading.warnings.iter().filter(|it| !self.warnings.contains(it)) {
             tracing::warn!("{warning}");
         }
+        let reloaded = match fleet.reload(reading.fleet.clone()) {
+            Ok(reloaded) => reloaded,
+            Err(error) => return self.keep(fleet, &file, &error.to_string(), asked),
+        };
         screen.follow(&reading);
-        let reloaded = fleet.reload(reading.fleet.clone());
         let text = self.text(&reloaded, &reading);
         self.warnings = reading.warnings;
         let text = match text {

@@ -143,7 +143,7 @@ async fn keys_and_limits_apply_at_once() {
     let mut locked = with(&world, vec![fixture("a", "echo")]);
     locked.http.auth.api_key = Some("key".to_owned());
     locked.http.max_body_size = Some(1000);
-    assert!(world.fleet.reload(locked.clone()).unwrap().is_nothing());
+    assert!(world.fleet.reload(locked.clone()).unwrap().settings);
     assert_eq!(session.post("{}").await.0, 401);
     let key = "X-API-Key: key\r\n";
     let large = " ".repeat(2000);
