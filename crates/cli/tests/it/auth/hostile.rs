@@ -90,7 +90,7 @@ fn what_is_no_token_is_told_from_one() {
     let huge = issuer.sign(&with("x", "y".repeat(40_000).into()));
     for (header, word) in [
         (format!("Bearer {token}.x.y"), "encrypted"),
-        ("Bearer opaque".to_owned(), "no JWT"),
+        ("Bearer opaque".to_owned(), "not a JWT"),
         (format!("Bearer {huge}"), "bytes"),
         ("Basic YTpi".to_owned(), "no Bearer token"),
         (format!("Bearer {token}, Bearer {token}"), "characters that none can have"),

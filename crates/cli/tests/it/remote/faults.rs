@@ -27,7 +27,12 @@ const HTML: &str = "<html><body>Sign in</body></html>";
 const STATUSES: &[Status] = &[
     ("200 OK", "Content-Type: text/html\r\n", HTML, &["text/html", "Sign in"]),
     ("200 OK", "", "hello", &["no content type", "hello"]),
-    ("200 OK", "Content-Type: application/json\r\n", "{\"jsonrpc\":", &["no message", "not JSON"]),
+    (
+        "200 OK",
+        "Content-Type: application/json\r\n",
+        "{\"jsonrpc\":",
+        &["not a message", "not JSON"],
+    ),
     ("202 Accepted", "", "", &["no answer"]),
     ("302 Found", "Location: /login\r\n", "", &["redirects to http://127.0.0.1"]),
     (
@@ -64,7 +69,7 @@ const BREAKS: &[(Script, &[&str])] = &[
         &["broke off its answer"],
     ),
     (|_, wire| send_event(wire, ": nothing else"), &["ended its answer without a response"]),
-    (|_, wire| send_event(wire, "data: nonsense"), &["no message", "nonsense"]),
+    (|_, wire| send_event(wire, "data: nonsense"), &["not a message", "nonsense"]),
 ];
 
 fn send_event(wire: &mut Wire, line: &str) {

@@ -122,6 +122,8 @@ async fn a_cursor_goes_on_after_its_server_was_removed() {
     assert_eq!(names(&result, "tools"), ["b__tool0", "b__tool1"]);
     let error = client.fail("tools/call", call("a__tool0")).await;
     assert_eq!(error["code"], -32602);
+    assert_eq!(endpoint.server("a").open_connections(), 1, "its calls may finish");
+    endpoint.forget("a");
     assert_eq!(endpoint.server("a").open_connections(), 0);
 }
 

@@ -333,6 +333,13 @@ impl Endpoint {
         self.merged.exchange(kept.map(|(_, server)| Arc::clone(server)).collect());
     }
 
+    /// The calls of this server have had their time.
+    pub(super) fn forget(&self, name: &str) {
+        let named = self.servers.iter().find(|(server, _)| server.name.as_str() == name);
+        let (_, server) = named.expect("a server of this name");
+        self.merged.forget(server);
+    }
+
     /// A client of the older era.
     pub(super) async fn client(&self) -> Client {
         let channel = Arc::<Inbox>::default();
