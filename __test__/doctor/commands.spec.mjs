@@ -32,7 +32,7 @@ const commands = {
     ["MCPX0106"],
   ],
   "a script with the line ends of Windows": [["--", file("windows", "#!/bin/sh\r\necho\r\n")], ["MCPX0106"]],
-  "a file that is no program": [["--", file("data", "\u0000\u0001data")], ["MCPX0107"]],
+  "a file that is not a program": [["--", file("data", "\u0000\u0001data")], ["MCPX0107"]],
   "an argument that was not filled in": [[...broken("healthy"), "--key", "${API_KEY}"], ["MCPX0108"]],
   "a variable that was not filled in": [["--env", "API_KEY=YOUR_API_KEY", ...broken("healthy")], ["MCPX0108"]],
   "a shell that does not know the command": [["--shell", "--", "no-such-command-anywhere --x"], ["MCPX0203"]],

@@ -45,7 +45,7 @@ pub(crate) enum UsageError {
     /// Not a path that clients can be told.
     #[error("Error: --messagesEndpoint must be a path, such as /messages or messages (got {0:?}).")]
     MessagesEndpoint(String),
-    /// A word that is no network.
+    /// A word that is not a network.
     #[error("Error: --trustProxy: {0}.")]
     Network(#[from] InvalidNetwork),
     /// Signing in is for one server.
@@ -203,12 +203,12 @@ pub(crate) enum UsageError {
         mcp_proxy_core::config::MIN_PEER_SECRET
     )]
     ShortPeerSecret,
-    /// The URL of a store is none; it is not shown, because it may hold a password.
+    /// The URL of a store is malformed; it is not shown, because it may hold a password.
     #[error(
         "Error: --store takes redis://, rediss:// or redis+unix:// and the address of the store."
     )]
     StoreUrl,
-    /// The address of a replica is none.
+    /// The address of a replica is malformed.
     #[error(
         "Error: {flag} takes host:port (got {given:?}); an IPv6 address is written [address]:port."
     )]

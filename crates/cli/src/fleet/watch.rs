@@ -30,7 +30,7 @@ struct Stamp {
 }
 
 impl Watch {
-    /// Watches this file; what is no file of a file system (a pipe) cannot change.
+    /// Watches this file; what is not a file of a file system (a pipe) cannot change.
     pub(crate) fn of(file: Option<&Path>) -> Self {
         let file = file.filter(|file| fs::metadata(file).is_ok_and(|metadata| metadata.is_file()));
         let Some(file) = file.map(Path::to_owned) else { return Self(None) };

@@ -234,7 +234,7 @@ where
             Format::Text => format!("[mcp-proxy] {text}\n"),
             Format::Json => format!(r#"{{"level":"WARN","message":"{text}"}}{}"#, "\n"),
         };
-        // A reader that has gone is no failure of ours.
+        // A reader that has gone is not a failure of ours.
         drop(io::Write::write_all(&mut stderr.make_writer(), line.as_bytes()));
     })
 }

@@ -33,7 +33,7 @@ impl Method {
     }
 }
 
-/// Whether results for this method say how long they stay valid, and for whom (MCP 2026-07-28,
+/// Whether results for this method say how long they stay valid, and for which callers (MCP 2026-07-28,
 /// caching): what lists or reads something does, in extensions too. What a prompt or a task is at the
 /// moment is no such thing.
 pub(crate) fn is_cacheable(method: &str) -> bool {

@@ -78,7 +78,7 @@ fn steps(path: &str) -> Vec<String> {
     path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
 }
 
-/// Where they differ, but for what is ignored and what was taken out of the recording.
+/// Where they differ, except for what is ignored and what was taken out of the recording.
 pub(crate) fn differences(recorded: &Value, actual: &Value, ignored: &Ignored) -> Vec<Difference> {
     let mut found = Search { ignored, path: Vec::new(), found: Vec::new() };
     found.compare(Some(recorded), Some(actual));

@@ -29,7 +29,7 @@ pub enum Unreadable {
         source: io::Error,
     },
     /// Its first line is not the header of a recording.
-    #[error("{} is no recording: its first line does not say \"format\":\"{FORMAT}\"", .0.display())]
+    #[error("{} is not a recording: its first line does not say \"format\":\"{FORMAT}\"", .0.display())]
     Foreign(PathBuf),
     /// It is of a version that this proxy does not know.
     #[error(
@@ -92,7 +92,7 @@ struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     pub(super) all: Vec<Seen>,
-    /// Messages that are not whole, are no JSON, or were lost.
+    /// Messages that are not whole, are not JSON, or were lost.
     pub(super) missing: u64,
 }
 

@@ -19,7 +19,7 @@ const MAX_PREFIX: usize = 1024;
 
 /// The client's address: that of the peer, unless it is a trusted proxy. Then it is the right-most
 /// address in `X-Forwarded-For` that is not one of a trusted proxy: everything to its left may have
-/// been written by the client. If all are trusted it is the left-most; a word that is no address ends
+/// been written by the client. If all are trusted it is the left-most; a word that is not an address ends
 /// the search.
 pub(crate) fn client_address(
     peer: IpAddr,
@@ -93,7 +93,7 @@ fn is_authority(host: &str) -> bool {
     authority.is_ok_and(|authority| !authority.host().is_empty() && !host.contains('@'))
 }
 
-/// The prefixes together; nothing if one of them is no path, because then none can be trusted to be
+/// The prefixes together; nothing if one of them is not a path, because then none can be trusted to be
 /// what it seems.
 fn prefix(headers: &HeaderMap) -> Option<Arc<str>> {
     let mut parts: Vec<&str> = from_the_right(headers, &FORWARDED_PREFIX).collect();

@@ -101,7 +101,7 @@ impl Mount {
             Ok(Body::One(message)) if is_initialize(&message) => {
                 self.create_session(incoming, message).await
             }
-            // A header that is no revision is what is wrong first.
+            // A header that is not a revision is what is wrong first.
             Ok(_) if names_nothing(incoming.headers()) => {
                 check_version(incoming.headers(), None).and(Err(Rejection::NoSession))
             }
