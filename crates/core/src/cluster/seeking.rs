@@ -157,6 +157,14 @@ impl Cluster {
         }
     }
 
+    /// Whether the store has the session, as far as it answers.
+    pub(crate) async fn is_kept(&self, id: Uuid) -> bool {
+        match self.store() {
+            Some(store) => store.record(id).await.is_ok_and(|record| record.is_some()),
+            None => false,
+        }
+    }
+
     /// The replica that was asked does not have the session any more.
     pub(crate) fn forget(&self, id: Uuid) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);

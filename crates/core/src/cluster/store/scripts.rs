@@ -12,13 +12,15 @@ use super::{
 };
 
 /// An owner writes. Keys: the session, its log. Arguments: owner, epoch, how long it is kept (ms),
-/// its founding or nothing, most events; then what each event is, and its bytes.
+/// its founding or nothing (then a store that has forgotten it writes nothing and returns 2), most
+/// events; then what each event is, and its bytes.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[2] then
   local is, mine = tonumber(has[2]), tonumber(ARGV[2])
   if is > mine or (is == mine and has[1] ~= ARGV[1]) then return {0, has[1], has[2]} end
 end
+if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
@@ -69,7 +71,8 @@ pub(super) struct Bounds {
 }
 
 impl Scripts {
-    /// Writes what an owner has to say of one session, in its order.
+    /// Writes what an owner has to say of one session, in its order. `None` if the store has forgotten
+    /// the session and nothing says what it is.
     pub(super) async fn hold(
         &self,
         connection: &ConnectionManager,
@@ -77,15 +80,15 @@ impl Scripts {
         own: ReplicaId,
         entries: &[Entry],
         bounds: Bounds,
-    ) -> Result<Held, StoreError> {
-        let Some(last) = entries.last() else { return Ok(Held::Kept) };
+    ) -> Result<Option<Held>, StoreError> {
+        let Some(last) = entries.last() else { return Ok(Some(Held::Kept)) };
         let (id, epoch) = (last.id, last.epoch);
         let mut connection = connection.clone();
         if last.ended {
             let mut ending = self.end.key(keys.session(id));
             ending.key(keys.log(id)).arg(own.to_string()).arg(epoch);
             let () = ending.invoke_async(&mut connection).await?;
-            return Ok(Held::Kept);
+            return Ok(Some(Held::Kept));
         }
         let founding = entries.iter().rev().find_map(|entry| entry.founding.as_deref());
         let mut holding = self.hold.key(keys.session(id));
@@ -98,11 +101,12 @@ impl Scripts {
         let said: (u8, Option<String>, Option<String>) =
             padded(holding.invoke_async(&mut connection).await?)?;
         Ok(match said {
-            (1, ..) => Held::Kept,
-            (_, owner, epoch) => Held::Fenced(lease(owner, epoch).unwrap_or(Lease {
+            (1, ..) => Some(Held::Kept),
+            (2, ..) => None,
+            (_, owner, epoch) => Some(Held::Fenced(lease(owner, epoch).unwrap_or(Lease {
                 owner: ReplicaId([0; REPLICA_ID]),
                 epoch: last.epoch.saturating_add(1),
-            })),
+            }))),
         })
     }
 

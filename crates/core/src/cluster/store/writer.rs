@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{super::directory::Held, Entry, Store, scripts::Bounds};
+use super::{super::directory::Held, Entry, Store, StoreError, scripts::Bounds};
 
 /// Most entries that wait.
 const MAX_WAITING: usize = 16 * 1024;
@@ -107,9 +107,7 @@ impl Store {
         let millis = self.kept.as_millis().try_into().unwrap_or(u64::MAX);
         let bounds = Bounds { kept_millis: millis, events: self.events.max_events };
         let writing = sessions.values().map(|entries| async move {
-            let holding =
-                self.scripts.hold(&self.connection, &self.keys, self.own, entries, bounds);
-            (entries, self.judged(holding.await))
+            (entries, self.judged(self.write_session(entries, bounds).await))
         });
         let mut all_taken = true;
         for (entries, outcome) in join_all(writing).await {
@@ -127,6 +125,25 @@ impl Store {
             }
         }
         all_taken
+    }
+}
+
+impl Store {
+    async fn write_session(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
+        let write =
+            |entries| self.scripts.hold(&self.connection, &self.keys, self.own, entries, bounds);
+        if let Some(held) = write(entries).await? {
+            return Ok(held);
+        }
+        // The store has forgotten the session: it is told again what it is.
+        let Some(first) = entries.first() else { return Ok(Held::Kept) };
+        let founding = self.lock().get(&first.id).map(|holding| holding.founding.clone());
+        let Some(founding) = founding else { return Ok(Held::Kept) };
+        let mut entries = entries.to_vec();
+        if let Some(last) = entries.last_mut() {
+            last.founding = Some(founding);
+        }
+        Ok(write(&entries).await?.unwrap_or(Held::Kept))
     }
 }
 

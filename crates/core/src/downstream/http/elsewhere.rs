@@ -206,7 +206,10 @@ impl Way {
                 // It may be that it is another one's by now.
                 Ok(response) if response.status() == StatusCode::NOT_FOUND && self.remembered => {
                     self.cluster.forget(self.id);
-                    Err(Rejection::ReplicaAway)
+                    if self.cluster.is_kept(self.id).await {
+                        return Err(Rejection::ReplicaAway);
+                    }
+                    Ok(Handed::Answered(handed_back(response)))
                 }
                 Ok(response) => Ok(Handed::Answered(handed_back(response))),
                 Err(Unforwarded::Returned(request)) => {
