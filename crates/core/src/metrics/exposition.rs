@@ -71,7 +71,7 @@ pub(crate) struct StoreLevels {
     pub(crate) errors: u64,
     /// Writes for which there was no room.
     pub(crate) dropped: u64,
-    /// Writes that wait.
+    /// Bytes that wait.
     pub(crate) waiting: u64,
     /// Bytes that were written.
     pub(crate) logged_bytes: u64,
@@ -230,7 +230,7 @@ impl Exposition {
         page.counters("mcp_proxy_takeovers", "Sessions that have changed replica", &moved)?;
         page.counter("mcp_proxy_store_errors", "Failed requests to the store", store.errors)?;
         page.counter("mcp_proxy_store_dropped", "Writes that were dropped", store.dropped)?;
-        page.gauge("mcp_proxy_store_waiting", "Writes that wait for the store", store.waiting)?;
+        page.gauge("mcp_proxy_store_waiting", "Bytes that wait for the store", store.waiting)?;
         page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes)
     }
 

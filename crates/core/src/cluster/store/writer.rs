@@ -60,8 +60,9 @@ impl Queue {
         false
     }
 
+    /// Bytes that are not written yet.
     pub(super) fn waiting(&self) -> usize {
-        self.sender.max_capacity() - self.sender.capacity()
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Nothing more is taken; what waits is written.
