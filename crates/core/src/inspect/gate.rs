@@ -30,7 +30,7 @@ pub(super) async fn with_token(
     request: Request,
     next: Next,
 ) -> Response {
-    let given = request.headers().get(&TOKEN).map(|token| token.as_bytes()).unwrap_or_default();
+    let given = request.headers().get(&TOKEN).map(http::HeaderValue::as_bytes).unwrap_or_default();
     if !bool::from(given.ct_eq(shown.token.as_bytes())) {
         let text =
             "The token is missing or of an earlier run: open the URL that the proxy prints.\n";

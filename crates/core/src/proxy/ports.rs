@@ -89,9 +89,10 @@ impl Served {
     ) -> Self {
         let routes = |config: &HttpConfig, common: &Arc<Common>| {
             // Where callers are known, nobody else says who they are.
-            let backend = match config.asks_who_calls() || !policy.is_empty() {
-                true => Entitled::around(backend, policy),
-                false => backend,
+            let backend = if config.asks_who_calls() || !policy.is_empty() {
+                Entitled::around(backend, policy)
+            } else {
+                backend
             };
             Routes::new(vec![Mount::new(config, Paths::of(config), backend, Arc::clone(common))])
         };

@@ -182,7 +182,7 @@ mod tests {
     fn shares(max_children: usize) -> Arc<Shares> {
         let command = crate::config::CommandConfig::new("c");
         let isolation = Isolation::Session;
-        Shares::of(&UpstreamConfig { max_children, isolation, ..UpstreamConfig::new(command) })
+        Shares::of(&UpstreamConfig { isolation, max_children, ..UpstreamConfig::new(command) })
     }
 
     fn client(subject: Option<&str>, address: &str) -> Client {

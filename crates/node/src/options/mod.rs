@@ -119,9 +119,10 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
     let keep_alive = milliseconds(given, "keepAliveTimeout")?;
     Ok(HttpConfig {
         host: given.take("host")?.map_or(default.host, |Filled(host)| host),
-        port: match given.has("config") {
-            true => given.take("port")?.unwrap_or(default.port),
-            false => given.need("port")?,
+        port: if given.has("config") {
+            given.take("port")?.unwrap_or(default.port)
+        } else {
+            given.need("port")?
         },
         stream_endpoint: endpoint(given, "streamEndpoint", default.stream_endpoint)?,
         sse_endpoint: endpoint(given, "sseEndpoint", default.sse_endpoint)?,

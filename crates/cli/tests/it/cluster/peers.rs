@@ -73,7 +73,7 @@ fn a_replica_that_was_killed_has_lost_its_sessions() {
     let answer = thread::scope(|scope| {
         let waiting = scope.spawn(|| replicas.send(0, &pending));
         wait_for("the call has come to its server", || {
-            owner.send(&request).message().contains("1").then_some(())
+            owner.send(&request).message().contains('1').then_some(())
         });
         owner.signal("KILL");
         waiting.join().expect("an answer")

@@ -107,7 +107,7 @@ fn a_file_that_may_not_be_read_is_refused() {
 
     let folder = Folder::new();
     let path = folder.write("mcp.json", "{ \"mcpServers\": {} }");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     // Nothing is kept from the superuser.
     if fs::read(&path).is_err() {
         let refused = refusal(&folder, "mcp.json");

@@ -26,12 +26,12 @@ fn ready(proxy: &Proxy) -> String {
 fn a_file_that_is_written_to_is_followed() {
     let folder = Folder::new();
     let (a, b) = (entry("a", "echo", ""), entry("b", "echo", ""));
-    folder.write("mcp.json", file(&[a.clone(), b.clone()], ""));
+    folder.write("mcp.json", file(&[a.clone(), b], ""));
     let proxy = serve(&folder, &["--config", "mcp.json"]);
     let session = At::open(&proxy, "/servers/a/mcp");
     let process = session.call(&proxy, "pid", "{}");
     let c = entry("c", "echo", "");
-    folder.write("mcp.json", file(&[a.clone(), c.clone()], ""));
+    folder.write("mcp.json", file(&[a, c.clone()], ""));
     assert_eq!(said(&proxy, "mcp.json: added"), "mcp.json: added c; removed b");
     At::open(&proxy, "/servers/c/mcp");
     assert_eq!(proxy.send(&Request::get("/servers/b/mcp")).status, 404);

@@ -253,7 +253,7 @@ impl Known {
                     }
                 }
                 State::New { since, .. } => {
-                    perhaps |= now.saturating_duration_since(*since) < GRACE
+                    perhaps |= now.saturating_duration_since(*since) < GRACE;
                 }
                 State::Down { .. } | State::Own => {}
             }

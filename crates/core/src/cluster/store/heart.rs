@@ -9,7 +9,7 @@ use super::{Entry, LEASE, Store, StoreError};
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(3);
 /// Sessions are said again at least this often, so that the store does not forget them.
-const SAID_AGAIN: Duration = Duration::from_secs(20 * 60);
+const SAID_AGAIN: Duration = Duration::from_mins(20);
 
 impl Store {
     /// One sign of life; whether the store knew the one before.

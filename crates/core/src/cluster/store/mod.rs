@@ -50,7 +50,7 @@ use writer::{Queue, Written};
 /// How long an owner may give no sign of life.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// How long the store keeps a session that nobody writes to, at least.
-const MIN_KEPT: Duration = Duration::from_secs(60 * 60);
+const MIN_KEPT: Duration = Duration::from_hours(1);
 
 /// See the module.
 pub(crate) struct Store {

@@ -41,7 +41,7 @@ fn may_be_of_a_page(headers: &HeaderMap, host: &str) -> bool {
     if origins.peek().is_some() {
         return host.is_empty() || origins.any(|origin| is_of(origin.as_bytes(), host));
     }
-    let agent = headers.get(header::USER_AGENT).map(|agent| agent.as_bytes());
+    let agent = headers.get(header::USER_AGENT).map(http::HeaderValue::as_bytes);
     headers.contains_key(SEC_FETCH_SITE)
         || headers.contains_key(header::REFERER)
         || agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"))

@@ -46,7 +46,7 @@ fn without_claim(message: Message) -> Message {
         }
     }
     cuts.end(&mut edits);
-    message.clone().rewritten(&edits)
+    message.rewritten(&edits)
 }
 
 #[cfg(test)]

@@ -63,9 +63,10 @@ impl State {
 
     fn settled(&mut self, uri: &str, accepted: bool) {
         for reply in self.answered(uri.to_owned(), accepted) {
-            self.owe(match accepted {
-                true => Owed::Done(reply),
-                false => Owed::Error(reply, unreported(uri)),
+            self.owe(if accepted {
+                Owed::Done(reply)
+            } else {
+                Owed::Error(reply, unreported(uri))
             });
         }
     }

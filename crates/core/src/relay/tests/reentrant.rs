@@ -48,16 +48,16 @@ fn called_back(requests: &[Value], act: impl Fn(&Upstream, &Arc<dyn Connection>)
     let sink = Arc::new(CallsBack::default());
     let unsolicited: Arc<dyn Sink> = Arc::<CallsBack>::clone(&sink);
     let client = Client { unsolicited: Some(unsolicited), ..Client::default() };
-    let connection = upstream.shared.open(client).now_or_never().unwrap().ok().expect("connected");
-    sink.connection.set(Arc::clone(&connection)).ok().expect("set once");
+    let connection = upstream.shared.open(client).now_or_never().unwrap().expect("connected");
+    sink.connection.set(Arc::clone(&connection)).expect("set once");
     for request in requests {
         let request = message(request);
         let reply = Reply::to(&request, Arc::<CallsBack>::clone(&sink));
         drop(connection.send(request, Some(reply), None));
     }
     act(&upstream, &connection);
-    let calls = *sink.calls.lock().unwrap();
-    calls
+
+    *sink.calls.lock().unwrap()
 }
 
 fn request(method: &str, params: &Value) -> Value {
