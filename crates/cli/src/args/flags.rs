@@ -969,14 +969,14 @@ flags! {
         help: "Form of the report of --verify",
     }
     MAY_DIFFER: List = Diagnostics "mayDiffer" {
-        kind: List { placeholder: "name|path" },
+        kind: List { placeholder: "path" },
         short: "Value that need not be as recorded",
         help: "Value that need not be as recorded, for --replay and --verify: a name, a path \
                (/result/content/*/text, $.params.arguments.date), @timestamp, @uuid or @number; \
                repeatable",
     }
     REDACT: List = Diagnostics "redact" {
-        kind: List { placeholder: "name|path" },
+        kind: List { placeholder: "path" },
         short: "Also hide this value",
         help: "Also hide the value of this name (ssn) or path (/params/arguments/pin, \
                $.result.content.*.text) in recordings and on the inspection page; repeatable",
