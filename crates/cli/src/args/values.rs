@@ -106,9 +106,12 @@ impl Values {
                 self.given.retain(|name, _| !RIVALS[0].contains(name));
             }
         }
-        let literal = |word: &String| match EXPANDED.contains(&setting.name) {
-            true => word.replace("${", "$${").into(),
-            false => word.into(),
+        let literal = |word: &String| {
+            if EXPANDED.contains(&setting.name) {
+                word.replace("${", "$${").into()
+            } else {
+                word.into()
+            }
         };
         words.extend(setting.words.iter().map(literal));
         let source = Source::File(format!("{}:{}", setting.file, setting.position));

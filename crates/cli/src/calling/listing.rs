@@ -29,7 +29,8 @@ pub(super) fn text(introduction: &Value, found: &Value, paint: Paint) -> String 
         if entries.is_empty() {
             continue;
         }
-        text.push_str(&format!("\n{} ({})\n", paint.bold(heading), entries.len()));
+        let heading = format!("\n{} ({})\n", paint.bold(heading), entries.len());
+        text.push_str(&heading);
         for entry in entries {
             text.push_str(&row(member, entry, paint));
         }

@@ -54,7 +54,8 @@ fn kitty(text: &str) -> String {
     for (index, piece) in pieces.iter().enumerate() {
         let head = if index == 0 { "f=100,a=T," } else { "" };
         let more = u8::from(index + 1 < pieces.len());
-        sequence.push_str(&format!("\u{1b}_G{head}m={more};"));
+        let control = format!("\u{1b}_G{head}m={more};");
+        sequence.push_str(&control);
         sequence.push_str(&String::from_utf8_lossy(piece));
         sequence.push_str("\u{1b}\\");
     }

@@ -4,7 +4,7 @@
 mod page;
 mod watch;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use mcp_proxy_core::{
     config::{ServerConfig, Upstream},
@@ -74,7 +74,7 @@ async fn all(patients: Vec<Patient>) -> Vec<Report> {
     for (index, patient) in patients.into_iter().enumerate() {
         match patient {
             Patient::Server(name, upstream) => {
-                let examined = examine(name, upstream, guard.clone(), watching.clone());
+                let examined = examine(name, upstream, guard.clone(), Arc::clone(&watching));
                 running.spawn(async move { (index, examined.await) });
             }
             Patient::Unexamined(name, reason) => {

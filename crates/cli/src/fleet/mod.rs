@@ -32,9 +32,10 @@ pub(crate) fn run(options: FleetOptions) -> Ending {
     run::to_the_end(process.threads, process.recording.as_ref(), async {
         run::reap();
         let signals = Signals::install().map_err(|error| error.to_string())?;
-        match options.stdio {
-            true => serve_stdio(options, signals).await,
-            false => serve(options, signals).await,
+        if options.stdio {
+            serve_stdio(options, signals).await
+        } else {
+            serve(options, signals).await
         }
     })
 }
@@ -50,7 +51,7 @@ async fn serve(options: FleetOptions, mut signals: Signals) -> Result<Ending, St
     let arrivals = fleet.arrivals();
     let inspector = open(inspection)?;
     if let Some(address) = fleet.address() {
-        let inspection = inspector.as_ref().map(|inspector| inspector.url());
+        let inspection = inspector.as_ref().map(Inspector::url);
         screen.begin(&Opened { address, metrics: fleet.metrics_address(), inspection });
     }
     let opened = tokio::select! {

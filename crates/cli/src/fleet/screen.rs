@@ -259,10 +259,10 @@ impl Screen {
     }
 
     fn show_awaited(&self) {
+        const SHOWN: usize = 3;
         if self.place != (Place::Output { terminal: true }) || self.counted.is_none() {
             return;
         }
-        const SHOWN: usize = 3;
         let is_awaited = |name: &&Name| name.state == State::Awaited;
         let awaited: Vec<&str> =
             self.names.iter().filter(is_awaited).map(|name| name.name.as_str()).collect();

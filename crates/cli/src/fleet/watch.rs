@@ -7,7 +7,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, SystemTime},
 };
@@ -48,12 +48,12 @@ impl Watch {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
 /// A file that is being written is left alone until it stays the same for one pause.
-fn look(file: &PathBuf, mut told: Option<Stamp>, seen: &mpsc::Sender<()>) {
+fn look(file: &Path, mut told: Option<Stamp>, seen: &mpsc::Sender<()>) {
     let mut before = told.clone();
     while !seen.is_closed() {
         thread::sleep(PAUSE);

@@ -163,6 +163,7 @@ impl Prover {
         proof
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a part of what is signed")]
     fn check(
         &self,
         role: Role,

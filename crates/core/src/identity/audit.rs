@@ -5,6 +5,7 @@ use http::{header::USER_AGENT, request::Parts};
 
 use super::{
     cache::hash,
+    hex::hex,
     token::{Because, Claims, quoted},
 };
 
@@ -45,7 +46,7 @@ pub(crate) fn refused_call(
 /// What stands for a person in the log: the same for the same one.
 fn pseudonym(claims: &Claims) -> String {
     let hash = hash(&format!("{}\0{}", claims.issuer, claims.subject));
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..8])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use ring::digest;
 
-use super::Claims;
+use super::{Claims, hex::hex};
 
 /// What comes before the name of the authority in the identities of certificates.
 const PREFIX: &str = "x509:";
@@ -40,11 +40,14 @@ pub(crate) fn identity_of(certificate: &[u8]) -> Option<Claims> {
 
 fn fingerprint(certificate: &[u8]) -> String {
     let hash = digest::digest(&digest::SHA256, certificate);
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.as_ref())
 }
 
-/// Tag and content of the first element, and what is behind it (X.690 §8.1).
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+/// Tag and content of an element, and what is behind it.
+type Element<'a> = (u8, &'a [u8], &'a [u8]);
+
+/// The first element (X.690 §8.1).
+fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (&[tag, length], mut rest) = bytes.split_first_chunk::<2>()?;
     let mut length = usize::from(length);
     if length >= 0x80 {
@@ -93,7 +96,7 @@ fn attribute(kind: &[u8]) -> String {
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1] => "emailAddress",
         [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1] => "UID",
         [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25] => "DC",
-        _ => return kind.iter().map(|byte| format!("{byte:02x}")).collect(),
+        _ => return hex(kind),
     };
     known.to_owned()
 }

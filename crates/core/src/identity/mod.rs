@@ -21,6 +21,7 @@ pub(crate) mod credential;
 mod denial;
 mod entitlement;
 mod expiry;
+mod hex;
 pub(crate) mod introspection;
 pub(crate) mod issuer;
 pub(crate) mod metadata;

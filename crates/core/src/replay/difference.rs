@@ -153,7 +153,8 @@ fn fits(recorded: &str, actual: &Value) -> bool {
 }
 
 fn pointer(path: &[String]) -> String {
-    path.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
+    let escaped = |step: &String| step.replace('~', "~0").replace('/', "~1");
+    path.iter().flat_map(|step| ["/".to_owned(), escaped(step)]).collect()
 }
 
 /// A value as JSON, no longer than can be read.

@@ -126,13 +126,12 @@ impl Player {
     }
 }
 
+/// A recorded call, and where a request differs from it.
+type Nearest = (usize, Vec<Difference>);
+
 impl Inner {
     /// The recorded call for a request; the nearest one, and where that differs, if there is none.
-    fn find(
-        &self,
-        method: &str,
-        params: &Value,
-    ) -> Result<usize, Option<(usize, Vec<Difference>)>> {
+    fn find(&self, method: &str, params: &Value) -> Result<usize, Option<Nearest>> {
         if let Some(index) = self.exact.get(&key(method, params)).and_then(Turn::take) {
             return Ok(index);
         }

@@ -16,7 +16,8 @@ fn recorded(directory: &tempfile::TempDir, messages: &[(char, Value)]) -> PathBu
             "n": number, "t": number * 1_000_000, "point": point, "session": "00000001", "stream": 1,
             "text": message.to_string(),
         });
-        text.push_str(&format!("{line}\n"));
+        text.push_str(&line.to_string());
+        text.push('\n');
     }
     let file = directory.path().join("recording.jsonl");
     fs::write(&file, text).unwrap();

@@ -97,7 +97,9 @@ fn report(
     }
     if !reading.unused.is_empty() {
         line("\nNot used");
-        unused(&reading.unused).iter().for_each(|unused| line(&format!("  {unused}")));
+        for unused in unused(&reading.unused) {
+            line(&format!("  {unused}"));
+        }
     }
     if !reading.warnings.is_empty() {
         line("\nWarnings");
@@ -201,9 +203,12 @@ fn words(words: &[String]) -> String {
             }
         });
     }
-    let quoted = |word: &String| match word.is_empty() || word.contains(char::is_whitespace) {
-        true => format!("{word:?}"),
-        false => word.clone(),
+    let quoted = |word: &String| {
+        if word.is_empty() || word.contains(char::is_whitespace) {
+            format!("{word:?}")
+        } else {
+            word.clone()
+        }
     };
     shown.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

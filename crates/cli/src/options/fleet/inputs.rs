@@ -38,9 +38,8 @@ pub(super) fn from_environment(
 }
 
 fn variable(id: &str) -> String {
-    let letter = |letter: char| match letter.is_ascii_alphanumeric() {
-        true => letter.to_ascii_uppercase(),
-        false => '_',
+    let letter = |letter: char| {
+        if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }
     };
     id.chars().map(letter).collect()
 }

@@ -58,9 +58,12 @@ fn starts(start: &Start, files: &mut Vec<PathBuf>, variables: &Variables) -> boo
 /// What stands behind every word that may be this program.
 fn after_us(start: &Start) -> Vec<Vec<String>> {
     // A shell has its whole command line in one word.
-    let of_shell = |word: &String| match word.contains("mcp-proxy") && word.contains(' ') {
-        true => shlex::split(word).unwrap_or_else(|| vec![word.clone()]),
-        false => vec![word.clone()],
+    let of_shell = |word: &String| {
+        if word.contains("mcp-proxy") && word.contains(' ') {
+            shlex::split(word).unwrap_or_else(|| vec![word.clone()])
+        } else {
+            vec![word.clone()]
+        }
     };
     let words: Vec<String> = start.words.iter().flat_map(of_shell).collect();
     let at = words.iter().enumerate().filter(|(_, word)| is_us(word)).map(|(at, _)| at + 1);
@@ -135,7 +138,7 @@ mod tests {
             &["node", "node_modules/mcp-proxy/bin/mcp-proxy.js", "--config", "f"],
         ] {
             let start = start(words);
-            let found = after_us(&start).iter().filter_map(|words| config_of(words, &start)).next();
+            let found = after_us(&start).iter().find_map(|words| config_of(words, &start));
             assert_eq!(found.map(|(path, _)| path), Some("f".into()), "{words:?}");
         }
         for words in [&["mcp-proxy", "node", "--config", "f"][..], &["node", "x", "--config", "f"]]

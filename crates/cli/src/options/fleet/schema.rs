@@ -114,6 +114,7 @@ fn filter() -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the members are made for it")]
 fn closed(description: &str, members: Map<String, Value>) -> Value {
     json!({
         "description": description,

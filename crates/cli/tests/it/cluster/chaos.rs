@@ -1,6 +1,8 @@
 //! Replicas that come and go under load. The servers write down what they run, in one file for all of
 //! them: no call may be in it twice, and none that was answered with its result may be missing.
 
+#![expect(clippy::print_stderr, reason = "says what was measured")]
+
 use std::{
     collections::HashMap,
     io::{Read as _, Write as _},

@@ -1,5 +1,7 @@
 //! How replicas know each other, and what is said when they do not.
 
+#![expect(clippy::print_stderr, reason = "says why it is skipped")]
+
 use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
@@ -115,6 +117,17 @@ fn outer_address() -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback())
 }
 
+/// Copies what comes from one side to the other, and keeps it.
+fn copy(from: &mut TcpStream, to: &mut TcpStream, tape: &Mutex<Vec<u8>>) {
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut piece) {
+        tape.lock().expect("a tape").extend_from_slice(&piece[..count]);
+        if to.write_all(&piece[..count]).is_err() {
+            return;
+        }
+    }
+}
+
 /// Carries connections to `target`, and keeps what passes.
 fn wiretap(ip: IpAddr, target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind((ip, 0)).expect("a port");
@@ -129,15 +142,7 @@ fn wiretap(ip: IpAddr, target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<u8>>>) 
                 (far, near),
             ] {
                 let tape = Arc::clone(&tape);
-                thread::spawn(move || {
-                    let mut piece = [0; 4096];
-                    while let Ok(count @ 1..) = from.read(&mut piece) {
-                        tape.lock().expect("a tape").extend_from_slice(&piece[..count]);
-                        if to.write_all(&piece[..count]).is_err() {
-                            break;
-                        }
-                    }
-                });
+                thread::spawn(move || copy(&mut from, &mut to, &tape));
             }
         }
     });

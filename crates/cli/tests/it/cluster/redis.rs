@@ -1,5 +1,7 @@
 //! A store of the tests' own: Debian's redis-server, on a socket in a directory.
 
+#![expect(clippy::print_stderr, reason = "says why it is skipped")]
+
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -48,7 +50,8 @@ impl Redis {
             if *word == "QUIT" {
                 text.push_str("*1\r\n");
             }
-            text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+            let bulk = format!("${}\r\n{word}\r\n", word.len());
+            text.push_str(&bulk);
         }
         stream.write_all(text.as_bytes()).expect("it takes bytes");
         let mut said = String::new();

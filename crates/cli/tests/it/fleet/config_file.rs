@@ -83,12 +83,12 @@ pub(super) fn serve(folder: &Folder, line: &[&str]) -> Proxy {
 }
 
 /// The entry of a server that is the fixture in this mode, with these members more.
-pub(super) fn entry(name: &str, mode: &str, more: &str) -> String {
+pub(super) fn entry(name: &str, mode: &str, members: &str) -> String {
     let fixture = fixture().display().to_string();
     let args: Vec<&str> = mode.split_whitespace().collect();
     let entry = json!({ "command": fixture, "args": args }).to_string();
-    let more = if more.is_empty() { String::new() } else { format!(", {more}") };
-    format!("\"{name}\": {}{more} }}", entry.trim_end_matches('}'))
+    let added = if members.is_empty() { String::new() } else { format!(", {members}") };
+    format!("\"{name}\": {}{added} }}", entry.trim_end_matches('}'))
 }
 
 /// A file of these servers, with this block at its top.

@@ -65,14 +65,14 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
     let session = At::open(&proxy, "/servers/a/mcp");
     let process = session.call(&proxy, "pid", "{}");
     let ruled = entry("a", "echo", r#""mcp-proxy": { "tools": { "deny": ["echo"] } }"#);
-    folder.write("mcp.json", file(&[ruled.clone()], ""));
+    folder.write("mcp.json", file(std::slice::from_ref(&ruled), ""));
     said(&proxy, "mcp.json: other rules for a");
     assert!(!session.tools(&proxy).contains(&"echo".to_owned()));
     assert_eq!(session.call(&proxy, "pid", "{}"), process);
     // What is typed counts more, so that only the rest has to wait.
     folder.write(
         "mcp.json",
-        file(&[ruled.clone()], r#"{ "port": 1, "sseEndpoint": "/x", "threads": 2 }"#),
+        file(std::slice::from_ref(&ruled), r#"{ "port": 1, "sseEndpoint": "/x", "threads": 2 }"#),
     );
     assert_eq!(said(&proxy, "needs a restart"), "mcp.json: needs a restart: sseEndpoint, threads");
     folder.write("mcp.json", file(&[ruled], r#"{ "apiKey": "${TOKEN}" }"#));

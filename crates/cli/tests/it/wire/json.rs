@@ -8,7 +8,9 @@ const DONE: &str =
     r#"{"jsonrpc":"2.0","id":"w","result":{"content":[{"type":"text","text":"done"}]}}"#;
 
 /// Flags, `Accept`, and whether the answer is JSON.
-const ASKED: [(&[&str], Option<&str>, bool); 14] = [
+type Asked = (&'static [&'static str], Option<&'static str>, bool);
+
+const ASKED: [Asked; 14] = [
     (&[], Some(BOTH), false),
     (&[], Some("*/*"), false),
     (&[], None, false),

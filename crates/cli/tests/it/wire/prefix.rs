@@ -1,5 +1,7 @@
 //! Where HTTP+SSE clients are told to post: behind path prefixes, reverse proxies, and side by side.
 
+#![expect(clippy::print_stderr, reason = "says why it is skipped")]
+
 use std::{fs, process::Command};
 
 use crate::support::{EventStream, Launch, Proxy, Request, initialize, wait_for};

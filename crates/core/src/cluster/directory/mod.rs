@@ -107,12 +107,11 @@ pub(crate) fn next(
     let ask = |owner| owner != own && answers(owner);
     match record {
         Record::Unknown | Record::Absent if ask(named) => Next::Forward(named),
-        Record::Unknown => Next::Later,
         Record::Absent => Next::Gone,
         // It was taken by this replica, which then could not open it.
         Record::Leased { lease, .. } if lease.owner == own => Next::Take(lease),
         Record::Leased { lease, .. } if ask(lease.owner) => Next::Forward(lease.owner),
-        Record::Leased { lives: true, .. } => Next::Later,
+        Record::Unknown | Record::Leased { lives: true, .. } => Next::Later,
         Record::Leased { lease, lives: false } => Next::Take(lease),
     }
 }

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_by_those_who_know_the_secret_and_for_its_session_only() {
-        let sealer = |secrets: &str| Sealer::new(&Secrets::parse(secrets).unwrap()).unwrap();
+        let keyed = |secrets: &str| Sealer::new(&Secrets::parse(secrets).unwrap()).unwrap();
         let founding = Founding {
             endpoint: "/mcp".to_owned(),
             who: Portable::from(&Identity::named("alice")),
@@ -99,13 +99,13 @@ mod tests {
             subscriptions: BTreeMap::new(),
         };
         let id = Uuid::new_v4();
-        let sealed = sealer("0123456789abcdef").seal(id, &founding);
+        let sealed = keyed("0123456789abcdef").seal(id, &founding);
         assert!(sealed.len() < 1024, "{}", sealed.len());
         let text = String::from_utf8(sealed.to_vec()).unwrap();
         assert!(!text.contains("alice"));
-        let both = sealer("fedcba9876543210\n0123456789abcdef");
+        let both = keyed("fedcba9876543210\n0123456789abcdef");
         assert_eq!(both.open(id, &sealed).unwrap().name, "n");
         assert!(both.open(Uuid::new_v4(), &sealed).is_none());
-        assert!(sealer("fedcba9876543210").open(id, &sealed).is_none());
+        assert!(keyed("fedcba9876543210").open(id, &sealed).is_none());
     }
 }

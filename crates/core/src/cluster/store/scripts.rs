@@ -73,6 +73,7 @@ pub(super) struct Bounds {
 impl Scripts {
     /// Writes what an owner has to say of one session, in its order. `None` if the store has forgotten
     /// the session and nothing says what it is.
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
     pub(super) async fn hold(
         &self,
         connection: &ConnectionManager,
@@ -110,6 +111,7 @@ impl Scripts {
         })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
     pub(super) async fn take(
         &self,
         connection: &ConnectionManager,

@@ -208,6 +208,7 @@ mod tests {
         stage.findings.iter().map(|finding| finding.code.number).collect()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "short at each of its many callers")]
     fn tool(changes: Value) -> Value {
         let mut tool = json!({ "name": "t", "description": "Does it.", "inputSchema":
             { "type": "object", "properties": { "a": { "type": "string" } } } });

@@ -53,6 +53,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "short at each of its many callers")]
     fn codes(result: Value) -> Vec<u16> {
         let mut stage = Stage::new("handshake");
         check(&result, &mut stage);

@@ -163,7 +163,7 @@ impl Mount {
                 let Sought::There(way) = sought else { break };
                 match way.take(head, body, &identity).await? {
                     Handed::Here(again, whole) => (head, body) = (again, whole),
-                    answered => return Ok(answered),
+                    answered @ Handed::Answered(_) => return Ok(answered),
                 }
             }
             Ok(Handed::Here(head, body))

@@ -35,6 +35,7 @@ impl Length {
 
 /// A head as far as it has come.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was seen, in any combination")]
 pub(super) struct Head {
     /// The beginning of the line, without more than is compared.
     start: Vec<u8>,
@@ -136,7 +137,7 @@ pub(crate) mod oracle {
         assert!(
             !(simple && given && matches!(whole, Some(Length::None))),
             "a length was overlooked"
-        )
+        );
     }
 }
 

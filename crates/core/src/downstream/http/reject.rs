@@ -159,6 +159,7 @@ impl Rejection {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     fn text(self) -> String {
         match self {
             Self::AlreadyInitialized => "Invalid Request: Server already initialized".to_owned(),

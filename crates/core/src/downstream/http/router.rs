@@ -287,6 +287,7 @@ impl Port {
         is_refused(request.headers(), &terms.allowed_hosts)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     async fn route(
         &self,
         request: Request<Incoming>,

@@ -136,19 +136,19 @@ impl Routes {
 
     /// What there is, in a sentence for whoever has asked for something else.
     pub(super) fn listed(&self) -> String {
-        let mut listed = "Not Found. The endpoints here are:".to_owned();
+        let mut listed = String::from("Not Found. The endpoints here are:");
         for mount in self.mounts.iter().take(MAX_LISTED) {
             for (path, methods) in [
                 (&mount.paths.stream, "POST, GET, DELETE (Streamable HTTP)"),
                 (&mount.paths.sse, "GET (HTTP+SSE)"),
             ] {
                 if let Some(path) = path {
-                    listed.push_str(&format!("\n{path}  {methods}"));
+                    listed.extend(["\n", path.as_str(), "  ", methods]);
                 }
             }
         }
         if let Some(left) = self.mounts.len().checked_sub(MAX_LISTED).filter(|left| *left > 0) {
-            listed.push_str(&format!("\nand those of {left} more servers"));
+            listed.extend(["\nand those of ", &left.to_string(), " more servers"]);
         }
         listed.push_str("\n/ping  GET (health)\n");
         listed

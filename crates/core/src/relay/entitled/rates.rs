@@ -71,7 +71,7 @@ impl Rates {
         let paid = state.paid.get(&key).copied().unwrap_or(now).max(now);
         let ahead = paid + each - now;
         if ahead > rate.time {
-            return Err(ahead.checked_sub(rate.time).unwrap());
+            return Err(ahead.saturating_sub(rate.time));
         }
         state.paid.insert(key, paid + each);
         Ok(())

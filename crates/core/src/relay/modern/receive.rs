@@ -94,7 +94,9 @@ impl Shared {
                 if let Some(reply) = state.exchanges.touch(id) {
                     // A client's own stream, which knows it by its own id.
                     let owed = reply.about(notification, stream);
-                    owed.into_iter().for_each(|owed| state.owe(owed));
+                    if let Some(owed) = owed {
+                        state.owe(owed);
+                    }
                 } else if kind != Notification::Acknowledged && state.bridge.listen.is_current(id) {
                     let audience = state.audience(notification);
                     state.tell(audience, notification, untagged(notification));

@@ -18,7 +18,10 @@ pub(crate) struct EventStore {
 }
 
 /// Is told of every event, in their order.
-pub(crate) struct Journal(pub(crate) Box<dyn Fn(EventId, &Frame) + Send>);
+pub(crate) struct Journal(pub(crate) Box<Told>);
+
+/// Takes an event and its id.
+pub(crate) type Told = dyn Fn(EventId, &Frame) + Send;
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

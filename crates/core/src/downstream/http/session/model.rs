@@ -60,6 +60,7 @@ pub(crate) enum Act {
 }
 
 /// One stream from both of its ends.
+#[expect(clippy::struct_excessive_bools, reason = "what happened, in any combination")]
 struct Watched {
     stream: Arc<Stream>,
     body: Option<Body>,

@@ -72,6 +72,7 @@ impl Drop for Use {
 
 impl Mount {
     /// Sends the messages upstream and answers with what comes back.
+    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     pub(super) async fn exchange(
         self: &Arc<Self>,
         route: Route,

@@ -87,6 +87,7 @@ impl Mount {
     }
 
     /// Serves one message.
+    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     pub(super) async fn post_modern(
         self: &Arc<Self>,
         incoming: &Head,

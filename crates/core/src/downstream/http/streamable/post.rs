@@ -143,7 +143,9 @@ impl Mount {
         }
         check_version(headers, session.connection())?;
         if let Some(ledger) = session.ledger() {
-            messages.iter().for_each(|message| ledger.note(message));
+            for message in &messages {
+                ledger.note(message);
+            }
         }
         let (calls, bytes) = requests(&messages);
         let seats = session.admit(calls, bytes).ok_or(Rejection::TooManyCalls)?;
