@@ -503,7 +503,9 @@ fn help_has_topics() {
     assert!(limits.contains("--maxBodySize") && !limits.contains("--sslCert"), "{limits}");
     assert_eq!(printed(&["--help", "LIMITS"]), limits);
     let flag = printed(&["--help", "isolation"]);
-    for expected in ["--isolation <scope>", "MCP_PROXY_ISOLATION", "shared, session, request"] {
+    for expected in
+        ["--isolation <scope>", "MCP_PROXY_ISOLATION", "shared, session, identity, request"]
+    {
         assert!(flag.contains(expected), "{expected}: {flag}");
     }
     for spelled in ["--isolation", "-isolation"] {
