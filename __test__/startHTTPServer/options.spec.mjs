@@ -94,7 +94,7 @@ test("options are read by name, and once, wherever they are", async (t) => {
     }
     async authenticate() {
       this.#refused += 1;
-      return false;
+      return this.#refused === 0;
     }
   }
   let reads = 0;

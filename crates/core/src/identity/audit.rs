@@ -1,4 +1,4 @@
-//! One line in the log for each refusal. What others wrote is quoted and cut; who called is a hash,
+//! One line in the log for each refusal. What others wrote is cut; who called is a hash,
 //! so that a log names nobody.
 
 use http::{header::USER_AGENT, request::Parts};
@@ -6,13 +6,16 @@ use http::{header::USER_AGENT, request::Parts};
 use super::{
     cache::hash,
     hex::hex,
-    token::{Because, Claims, quoted},
+    token::{Because, Claims},
 };
+
+/// Most characters of what others wrote.
+const MAX_WRITTEN: usize = 100;
 
 /// A request that was not let in. A client that has not signed in yet is nothing to worry about.
 pub(crate) fn refused_request(because: &Because, head: &Parts, endpoint: &str) {
     let client = head.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
-    let client = quoted(client.unwrap_or_default());
+    let client = cut(client.unwrap_or_default());
     let method = head.method.as_str();
     if *because == Because::Nothing {
         tracing::debug!(
@@ -36,11 +39,16 @@ pub(crate) fn refused_call(
 ) {
     let issuer = claims.map_or("", |claims| claims.issuer.as_str());
     let subject = claims.map(pseudonym).unwrap_or_default();
-    let (method, tool) = (quoted(method), quoted(tool));
+    let (method, tool) = (cut(method), cut(tool));
     tracing::warn!(
         target: "mcp_proxy::audit", issuer, subject, method, tool, outcome,
         "a call was refused"
     );
+}
+
+/// As much of it as a line of the log needs; the log itself escapes what is not printable.
+fn cut(text: &str) -> &str {
+    text.char_indices().nth(MAX_WRITTEN).map_or(text, |(end, _)| &text[..end])
 }
 
 /// What stands for a person in the log: the same for the same one.

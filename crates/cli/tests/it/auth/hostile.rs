@@ -92,9 +92,9 @@ fn what_is_no_token_is_told_from_one() {
         (format!("Bearer {token}.x.y"), "encrypted"),
         ("Bearer opaque".to_owned(), "not a JWT"),
         (format!("Bearer {huge}"), "bytes"),
-        ("Basic YTpi".to_owned(), "no Bearer token"),
+        ("Basic YTpi".to_owned(), "not a Bearer token"),
         (format!("Bearer {token}, Bearer {token}"), "characters that none can have"),
-        ("Bearer".to_owned(), "no Bearer token"),
+        ("Bearer".to_owned(), "not a Bearer token"),
     ] {
         refused(&proxy, &header, word);
     }
