@@ -53,8 +53,11 @@ type Added =
   | "config"
   | "gracefulShutdownTimeout"
   | "maxBuffered"
+  | "messagesEndpoint"
   | "modern"
   | "normalizeCharset"
+  | "sslClientCa"
+  | "trustProxy"
   | "tunnel"
   | "upstream"
   | "writeTimeout";
