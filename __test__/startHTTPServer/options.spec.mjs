@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { startHTTPServer } from "../../index.js";
@@ -49,7 +50,10 @@ const wrong = [
   ...[
     [{ childIdleTimeout: "1m" }, /"upstream.childIdleTimeout" must be a number, not "1m"/],
     [{ inheritEnv: 1 }, /"upstream.inheritEnv" must be a boolean/],
-    [{ isolation: "none" }, /"upstream.isolation" must be "shared" or "session" or "request", not "none"/],
+    [
+      { isolation: "none" },
+      /"upstream.isolation" must be "shared" or "session" or "identity" or "request", not "none"/,
+    ],
     [{ maxChildren: 0 }, /"upstream.maxChildren" must be an integer from 1 to 4294967295, not 0/],
     [{ maxLineSize: 1.5 }, /"upstream.maxLineSize" must be an integer/],
     [{ maxRestarts: -1 }, /"upstream.maxRestarts" must be an integer from 0 to 1000000, not -1/],
@@ -140,4 +144,22 @@ test("a port in use rejects with Node's code", async (t) => {
 test("a certificate that cannot be read rejects with its path", async () => {
   const options = { createServer, port: 0, sslCert: "/no/cert.pem", sslKey: "/no/key.pem" };
   await assert.rejects(startHTTPServer(options), /Failed to read certificate file '\/no\/cert.pem'/);
+});
+
+test("every option of the types is read", async () => {
+  const { AUTH, HTTP_SERVER, UPSTREAM } = await import("../../crates/node/js/options.js");
+  const types = readFileSync(new URL("../../index.d.ts", import.meta.url), "utf8");
+  const members = (name) => {
+    const [, body] = new RegExp(`^export interface ${name}\\b[^{]*{\\n(.*?)^}`, "ms").exec(types);
+    return [...body.matchAll(/^ {2}(\w+)\??[:(]/gm)].map(([, member]) => member);
+  };
+  for (const [known, ...interfaces] of [
+    [HTTP_SERVER, "HTTPServerOptions", "HTTPServerHooks"],
+    [UPSTREAM, "UpstreamOptions"],
+    [AUTH, "AuthOptions"],
+  ]) {
+    const declared = interfaces.flatMap(members);
+    assert.ok(declared.length > 10, interfaces.join());
+    for (const name of declared) assert.ok(name in known, `${interfaces[0]}.${name} would be ignored`);
+  }
 });

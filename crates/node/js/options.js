@@ -6,12 +6,21 @@ const each = (...names) => Object.fromEntries(names.map((name) => [name, true]))
 
 /** An object whose members are all meant. */
 const MAP = Symbol("map");
+/** Plain data, however deep. */
+const DATA = Symbol("data");
 /** An object with a life of its own. */
 const OBJECT = Symbol("object");
 
 const CHALLENGE = each("error", "error_description", "error_uri", "realm", "scope");
 const OAUTH = { ...CHALLENGE, protectedResource: each("resource") };
 const AUTHENTICATION = { apiKey: true, oauth: OAUTH };
+
+const AUTH = {
+  ...each("audience", "concurrency", "forwardIdentity", "introspect", "issuer", "jwks", "preset", "publicUrl", "rate"),
+  ...each("scopes", "tokens"),
+  claims: DATA,
+  tools: DATA,
+};
 
 const UPSTREAM = {
   ...each("args", "childIdleTimeout", "command", "connectionTimeout", "cwd", "guard", "inheritEnv", "isolation"),
@@ -23,10 +32,11 @@ const UPSTREAM = {
 const HTTP_SERVER = {
   ...AUTHENTICATION,
   ...each("allowedHosts", "authenticate", "createServer", "enableJsonResponse", "eventStoreMaxEvents", "guard"),
-  ...each("gracefulShutdownTimeout", "host", "keepAliveTimeout", "maxBodySize", "maxBuffered", "modern"),
-  ...each("normalizeCharset", "onClose", "onConnect", "onListenSubscriptions", "onUnhandledRequest", "port"),
-  ...each("sessionIdleTimeout", "sseEndpoint", "sslCa", "sslCert", "sslKey", "stateless", "streamEndpoint"),
-  ...each("writeTimeout"),
+  ...each("gracefulShutdownTimeout", "host", "keepAliveTimeout", "maxBodySize", "maxBuffered", "messagesEndpoint"),
+  ...each("modern", "normalizeCharset", "onClose", "onConnect", "onListenSubscriptions", "onUnhandledRequest", "port"),
+  ...each("sessionIdleTimeout", "sseEndpoint", "sslCa", "sslCert", "sslClientCa", "sslKey", "stateless"),
+  ...each("streamEndpoint", "trustProxy", "writeTimeout"),
+  auth: AUTH,
   cors: each("allowedHeaders", "credentials", "exposedHeaders", "maxAge", "methods", "origin"),
   config: OBJECT,
   eventStore: OBJECT,
@@ -36,16 +46,22 @@ const HTTP_SERVER = {
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** A value that was read, so that nothing of it is read again. */
+const kept = (given, value, part) => {
+  if (typeof value === "function") return value.bind(given);
+  if (!isObject(value)) return value;
+  if (part === MAP) return { ...value };
+  if (part === DATA) return JSON.parse(JSON.stringify(value));
+  return typeof part === "object" ? taken(value, part) : value;
+};
+
 /** What is given of `known`; a function is called on the object that it comes from. */
 const taken = (given, known) => {
   if (!isObject(given)) return given;
   const options = {};
   for (const [name, part] of Object.entries(known)) {
     const value = given[name];
-    if (typeof value === "function") options[name] = value.bind(given);
-    else if (typeof part === "object" && isObject(value)) options[name] = taken(value, part);
-    else if (part === MAP && isObject(value)) options[name] = { ...value };
-    else if (value !== undefined) options[name] = value;
+    if (value !== undefined) options[name] = kept(given, value, part);
   }
   return options;
 };
@@ -62,6 +78,11 @@ const inWords = (value, part) => {
   if (typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value !== "object") return { $: typeof value };
   if (Array.isArray(value)) return value.map((item) => inWords(item) ?? null);
+  return objectInWords(value, part);
+};
+
+const objectInWords = (value, part) => {
+  if (part === DATA) return value;
   if (typeof part !== "object" && part !== MAP) return { $: "object" };
   const entries = Object.entries(value);
   return Object.fromEntries(entries.map(([name, member]) => [name, inWords(member, part[name])]));
@@ -74,4 +95,4 @@ const configured = (options) =>
 /** The same options in words: what `config` holds is for whoever reads files. */
 const IN_WORDS = { ...HTTP_SERVER, config: each("text") };
 
-module.exports = { AUTHENTICATION, HTTP_SERVER, IN_WORDS, OAUTH, configured, inWords, taken };
+module.exports = { AUTH, AUTHENTICATION, HTTP_SERVER, IN_WORDS, OAUTH, configured, inWords, taken, UPSTREAM };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{super::replica::ReplicaId, dial::Link};
-use crate::runtime::lock::Mutex;
+use crate::runtime::lock::{Mutex, MutexGuard};
 
 /// How long a replica that cannot be reached may come back before its sessions count as lost.
 const GRACE: Duration = Duration::from_secs(10);

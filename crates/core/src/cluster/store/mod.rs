@@ -20,7 +20,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, MutexGuard, PoisonError,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -41,7 +41,7 @@ use crate::{
     config::{EventStoreConfig, StoreConfig},
     error::Error,
     metrics::StoreLevels,
-    runtime::lock::Mutex,
+    runtime::lock::{Mutex, MutexGuard},
 };
 use founding::Sealer;
 use scripts::Scripts;
