@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("tls", &[&["config", "error"]]),
     ("watch", &[&["config", "error", "jsonrpc", "telemetry"]]),
     ("identity", &[&PURE, EVERYWHERE, &["host", "metrics", "tls"]]),
-    ("cluster", &[&PURE, EVERYWHERE, &["identity", "metrics"]]),
+    ("cluster", &[&PURE, EVERYWHERE, &["identity", "metrics", "tls"]]),
     ("relay", &[&PURE, EVERYWHERE, &["host", "identity", "metrics"]]),
     ("sdk_bridge", &[&PURE, &["relay"]]),
     ("downstream", EDGE),

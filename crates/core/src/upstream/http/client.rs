@@ -3,12 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Proxy, Url, redirect};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring},
-};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, RootCertStore, client::danger::ServerCertVerifier, crypto::ring};
+use rustls_pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 
 use super::auth::{Reach, Resolver, Rules, TIMEOUT, bare};
@@ -123,7 +119,7 @@ pub(crate) fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(failed)?;
     let verifier: Arc<dyn ServerCertVerifier> = if config.insecure {
-        Arc::new(Anyone(provider))
+        Arc::new(tls::AnyCertificate(provider))
     } else {
         let roots = extra_roots(&config.ca_certs)?;
         match Verifier::new_with_extra_roots(roots, provider) {
@@ -144,45 +140,4 @@ fn extra_roots(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, Error>
     let read: Vec<_> =
         paths.iter().map(|path| tls::certificates("CA file", path)).collect::<Result<_, _>>()?;
     Ok(read.concat())
-}
-
-/// Accepts every certificate, for `--insecure`.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        text: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(text, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        text: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(text, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

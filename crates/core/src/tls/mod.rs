@@ -1,5 +1,9 @@
 //! TLS for the front, from PEM files, and for requests of the proxy's own.
 
+mod any_certificate;
+
+pub(crate) use any_certificate::AnyCertificate;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
