@@ -8,7 +8,7 @@ use std::{convert::Infallible, sync::Arc};
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 
-use super::routes::Shown;
+use super::shown::Shown;
 use crate::watch::Header;
 
 /// Frames that are written at a time.

@@ -11,7 +11,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use subtle::ConstantTimeEq as _;
 
-use super::routes::{Shown, plain};
+use super::shown::{Shown, plain};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-inspect-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

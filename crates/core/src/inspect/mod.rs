@@ -10,6 +10,7 @@ mod events;
 mod gate;
 mod routes;
 mod servers;
+mod shown;
 
 use std::{
     fmt,
@@ -19,7 +20,7 @@ use std::{
 
 use uuid::Uuid;
 
-use self::{console::Consoles, routes::Shown};
+use self::{console::Consoles, shown::Shown};
 use crate::{
     config::{AllowedHosts, InspectConfig},
     downstream::http::SidePort,

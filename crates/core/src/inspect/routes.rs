@@ -1,6 +1,6 @@
 //! The routes of the page.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -13,8 +13,12 @@ use axum::{
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-use super::{assets, console::Consoles, events, gate, servers};
-use crate::watch::{Scribe, Watcher};
+use super::{
+    assets,
+    console::Consoles,
+    events, gate, servers,
+    shown::{Shown, plain},
+};
 
 /// Nothing but what the program itself brings; pictures and sounds come out of messages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -30,20 +34,6 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 /// Longest message from the console.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
-
-/// What the routes look at.
-pub(super) struct Shown {
-    pub(super) watcher: Watcher,
-    pub(super) scribe: Mutex<Scribe>,
-    pub(super) consoles: Option<Consoles>,
-    pub(super) token: String,
-}
-
-impl Shown {
-    pub(super) fn scribe(&self) -> MutexGuard<'_, Scribe> {
-        self.scribe.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// All of them.
 pub(super) fn routes(shown: Arc<Shown>) -> Router {
@@ -121,14 +111,6 @@ async fn send(State(shown): State<Arc<Shown>>, Path(id): Path<u64>, message: Byt
 fn lines(body: Body) -> Response {
     let mut response = Response::new(body);
     let kind = HeaderValue::from_static("application/x-ndjson; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::routes::Shown;
+use super::shown::Shown;
 use crate::{
     metrics::{own_usage, usage_of_groups},
     watch::TAP,
