@@ -69,7 +69,12 @@ impl Errand {
         if values.of(&flags::DOCTOR)? {
             return Self::examination(typed).map(Some);
         }
-        if let Some(task) = replay::errand(typed)? {
+        if let Some(verifying) = replay::verifying(typed)? {
+            let task = Task::Verify(Box::new(verifying));
+            return Ok(Some(Self { task, logging: logging(values)? }));
+        }
+        if let Some(replaying) = replay::replaying(values)? {
+            let task = Task::Replay(replaying);
             return Ok(Some(Self { task, logging: logging(values)? }));
         }
         if let Some(question) = question(values)? {

@@ -6,27 +6,31 @@ use mcp_proxy_core::config::{
     CommandConfig, Isolation, Upstream, UpstreamConfig, UpstreamProtocol,
 };
 
-use super::{errand::Task, upstream};
+use super::upstream;
 use crate::{
     args::{Typed, UsageError, Values, flags},
     replaying::{Replaying, Verifying},
 };
 
-/// The errand that was typed, if it was one of these.
-pub(super) fn errand(typed: &Typed) -> Result<Option<Task>, UsageError> {
+/// The comparison that was typed, if it was one.
+pub(super) fn verifying(typed: &Typed) -> Result<Option<Verifying>, UsageError> {
     let values = &typed.values;
     let ignored = values.of(&flags::MAY_DIFFER)?;
-    if let Some(file) = values.of(&flags::VERIFY)? {
-        values.check_choices()?;
-        let upstream = upstream::server(values, typed.command.clone())?;
-        let form = values.of(&flags::VERIFY_REPORT)?;
-        return Ok(Some(Task::Verify(Box::new(Verifying { file, upstream, ignored, form }))));
-    }
+    let Some(file) = values.of(&flags::VERIFY)? else { return Ok(None) };
+    values.check_choices()?;
+    let upstream = upstream::server(values, typed.command.clone())?;
+    let form = values.of(&flags::VERIFY_REPORT)?;
+    Ok(Some(Verifying { file, upstream, ignored, form }))
+}
+
+/// The recording that is to be served over standard input and output, if there is one.
+pub(super) fn replaying(values: &Values) -> Result<Option<Replaying>, UsageError> {
+    let ignored = values.of(&flags::MAY_DIFFER)?;
     let Some(file) = values.of(&flags::REPLAY)?.filter(|_| values.has(&flags::STDIO)) else {
         return Ok(None);
     };
     let speed = values.of(&flags::REPLAY_SPEED)?;
-    Ok(Some(Task::Replay(Replaying { file, ignored, speed })))
+    Ok(Some(Replaying { file, ignored, speed }))
 }
 
 /// The server that a recording is: this program once more, on standard input and output, one for
