@@ -46,6 +46,14 @@ pub(crate) fn warn(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", "{line}");
 }
 
+/// Marks what is for the eyes of whoever sees the terminal, and for nobody to whom logs are sent.
+pub(crate) const SECRET: &str = "secret";
+
+/// A line on stderr of a proxy that runs, with something secret in it.
+pub(crate) fn confide(line: &str) {
+    tracing::error!(target: "mcp_proxy::console_error", secret = true, "{line}");
+}
+
 fn write(output: &mut impl Write, text: &str) {
     // A reader that has gone (`mcp-proxy --help | head -1`) is not a failure.
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));

@@ -71,12 +71,12 @@ pub fn run(words: Vec<OsString>) -> Ending {
             errand::run(*errand)
         }
         Ok(Wanted::Fleet(options)) => {
-            let _installed = telemetry::install(options.reading.process.logging);
-            fleet::run(*options)
+            let installed = telemetry::install(options.reading.process.logging);
+            fleet::run(*options, &installed)
         }
         Ok(Wanted::Proxy(options)) => {
-            let _installed = telemetry::install(options.logging);
-            run::run(*options)
+            let installed = telemetry::install(options.logging);
+            run::run(*options, &installed)
         }
         Err(error) => {
             console::complain(&error.to_string());

@@ -16,18 +16,20 @@ use crate::{
     options::Options,
     paint::Paint,
     signal::Signals,
+    telemetry::Installed,
 };
 
 /// What is said when the process is told to stop.
 pub(crate) const STOPPING: &str = "received shutdown signal; shutting down";
 
 /// Serves as the options say; so ends the process.
-pub(crate) fn run(options: Options) -> Ending {
+pub(crate) fn run(mut options: Options, installed: &Installed) -> Ending {
     for warning in &options.warnings {
         tracing::warn!("{warning}");
     }
+    options.proxy.metrics.read = installed.sends_metrics();
     let (threads, recording) = (options.threads, options.recording.clone());
-    to_the_end(threads, recording.as_ref(), serve(options))
+    to_the_end(threads, recording.as_ref(), serve(options, installed))
 }
 
 /// Runs this to its end; so ends the process.
@@ -73,7 +75,7 @@ pub(crate) fn reap() {
     drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
 }
 
-async fn serve(options: Options) -> Result<Ending, String> {
+async fn serve(options: Options, installed: &Installed) -> Result<Ending, String> {
     reap();
     if let (Upstream::Remote(config), true) = (&options.proxy.upstream, options.stdio) {
         return serve_stdio(config, &options.proxy.rules, options.inspection.as_ref()).await;
@@ -90,6 +92,7 @@ async fn serve(options: Options) -> Result<Ending, String> {
             return Ok(Ending::Success);
         }
     };
+    installed.measure(Some(proxy.meter()));
     let opened = tokio::select! {
         opened = open_tunnel(&proxy, options.tunnel) => opened,
         () = signals.next() => {
@@ -129,7 +132,7 @@ async fn serve_stdio(
     let opened = inspection.map(|config| Inspection::begin(config).open()).transpose();
     let inspector = opened.map_err(|error| error.to_string())?;
     if let Some(inspector) = &inspector {
-        console::warn(&format!("inspect {}", inspector.url()));
+        console::confide(&format!("inspect {}", inspector.url()));
     }
     match server.run_on_standard_streams(signals.next()).await {
         Ok(()) => Ok(Ending::Success),

@@ -16,7 +16,7 @@ mod inspect;
 #[doc(hidden)]
 pub mod internals;
 mod jsonrpc;
-mod metrics;
+pub mod metrics;
 mod protocol;
 mod proxy;
 mod relay;
@@ -29,7 +29,7 @@ pub mod tunnel;
 mod upstream;
 mod watch;
 
-pub use downstream::http::Denial;
+pub use downstream::http::{Denial, Meter};
 pub use error::Error;
 pub use identity::static_tokens::{MadeToken, make_token};
 pub use inspect::{Inspection, Inspector};

@@ -17,6 +17,7 @@ use crate::{
     paint::Paint,
     run::{self, STOPPING},
     signal::{Request, Signals},
+    telemetry::Installed,
 };
 pub(crate) use watch::Watch;
 
@@ -24,10 +25,11 @@ use reload::Following;
 use screen::{Opened, Screen};
 
 /// Serves as the options say; so ends the process.
-pub(crate) fn run(options: FleetOptions) -> Ending {
+pub(crate) fn run(mut options: FleetOptions, installed: &Installed) -> Ending {
     for warning in &options.reading.warnings {
         tracing::warn!("{warning}");
     }
+    options.reading.fleet.metrics.read = installed.sends_metrics();
     let process = options.reading.process.clone();
     run::to_the_end(process.threads, process.recording.as_ref(), async {
         run::reap();
@@ -35,12 +37,16 @@ pub(crate) fn run(options: FleetOptions) -> Ending {
         if options.stdio {
             serve_stdio(options, signals).await
         } else {
-            serve(options, signals).await
+            serve(options, signals, installed).await
         }
     })
 }
 
-async fn serve(options: FleetOptions, mut signals: Signals) -> Result<Ending, String> {
+async fn serve(
+    options: FleetOptions,
+    mut signals: Signals,
+    installed: &Installed,
+) -> Result<Ending, String> {
     let FleetOptions { origin, reading, .. } = options;
     let mut screen = Screen::new(&origin, &reading, Paint::for_output(&io::stdout()));
     let budget = reading.fleet.graceful_shutdown_timeout;
@@ -48,6 +54,7 @@ async fn serve(options: FleetOptions, mut signals: Signals) -> Result<Ending, St
     let inspection = inspection(&reading);
     let started = Fleet::start(reading.fleet.clone(), guard::start(), None);
     let mut fleet = started.map_err(|error| error.to_string())?;
+    installed.measure(fleet.meter());
     let arrivals = fleet.arrivals();
     let inspector = open(inspection)?;
     if let Some(address) = fleet.address() {
@@ -85,7 +92,7 @@ async fn serve_stdio(options: FleetOptions, mut signals: Signals) -> Result<Endi
     let arrivals = fleet.arrivals();
     let inspector = open(inspection)?;
     if let Some(inspector) = &inspector {
-        console::warn(&format!("inspect {}", inspector.url()));
+        console::confide(&format!("inspect {}", inspector.url()));
     }
     let mut following = Following::new(Arc::new(origin), reading);
     let stopped = follow(&fleet, arrivals, &mut screen, &mut following, &mut signals);

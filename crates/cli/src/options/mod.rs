@@ -289,7 +289,8 @@ fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
     }
     let host = values.of(&flags::METRICS_HOST)?;
     let port = values.of(&flags::METRICS_PORT)?;
-    Ok(MetricsConfig { on_front, listener: port.map(|port| MetricsListenerConfig { host, port }) })
+    let listener = port.map(|port| MetricsListenerConfig { host, port });
+    Ok(MetricsConfig { on_front, listener, read: false })
 }
 
 /// Differs from mcp-proxy: half a pair is refused at the start, where every handshake would fail.

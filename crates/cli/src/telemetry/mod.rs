@@ -13,14 +13,17 @@ mod sparing;
 
 use std::{env, io};
 
-use mcp_proxy_core::telemetry::{CALLS, CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC};
-use tracing::{Metadata, Subscriber};
+use mcp_proxy_core::{
+    Meter,
+    telemetry::{CALLS, CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC},
+};
+use tracing::Metadata;
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets, filter_fn},
     fmt::{MakeWriter, layer},
     layer::SubscriberExt,
-    registry::{LookupSpan, Registry},
+    registry::Registry,
     util::SubscriberInitExt,
 };
 
@@ -95,11 +98,38 @@ pub(crate) struct Logging {
 pub(crate) struct Installed {
     outputs: [Background; 2],
     #[cfg(feature = "otlp")]
-    _exporter: Option<otlp::Exporter>,
+    export: std::sync::Mutex<Option<otlp::Export>>,
+}
+
+impl Installed {
+    /// Whether metrics are wanted by somebody who is sent them.
+    pub(crate) fn sends_metrics(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        return self.lock().as_ref().is_some_and(otlp::Export::sends_metrics);
+        #[cfg(not(feature = "otlp"))]
+        return false;
+    }
+
+    /// Sends what this reads, if [`sends_metrics`](Self::sends_metrics).
+    pub(crate) fn measure(&self, meter: Option<Meter>) {
+        #[cfg(feature = "otlp")]
+        if let (Some(export), Some(meter)) = (&mut *self.lock(), meter) {
+            export.measure(meter);
+        }
+        #[cfg(not(feature = "otlp"))]
+        drop(meter);
+    }
+
+    #[cfg(feature = "otlp")]
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<otlp::Export>> {
+        self.export.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 impl Drop for Installed {
     fn drop(&mut self) {
+        #[cfg(feature = "otlp")]
+        drop(self.lock().take());
         self.outputs.iter().for_each(Background::flush);
     }
 }
@@ -110,18 +140,23 @@ pub(crate) fn install(logging: Logging) -> Installed {
     let log = Log { directives, logging, paint: Paint::for_output(&io::stderr()) };
     let outputs = [Background::new(io::stdout()), Background::new(io::stderr())];
     let [stdout, stderr] = outputs.clone();
-    let subscriber = subscriber(&log, stdout, stderr);
+    let parts = parts(&log, stdout, stderr);
     #[cfg(feature = "otlp")]
-    if let Some((layer, exporter)) = otlp::layer() {
-        drop(subscriber.with(layer).try_init());
-        return Installed { outputs, _exporter: Some(exporter) };
-    }
-    drop(subscriber.try_init());
-    Installed {
+    let (parts, export) = match otlp::Export::wanted(|| log.filter()) {
+        Some((export, layers)) => (parts.into_iter().chain(layers).collect(), Some(export)),
+        None => (parts, None),
+    };
+    drop(Registry::default().with(parts).try_init());
+    let installed = Installed {
         outputs,
         #[cfg(feature = "otlp")]
-        _exporter: None,
+        export: std::sync::Mutex::new(export),
+    };
+    #[cfg(feature = "otlp")]
+    if let Some(export) = &mut *installed.lock() {
+        export.complain();
     }
+    installed
 }
 
 /// How the log is written.
@@ -155,11 +190,7 @@ impl Log {
 /// A layer of the subscriber.
 type Part = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn subscriber<O, E>(
-    log: &Log,
-    stdout: O,
-    stderr: E,
-) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
+fn parts<O, E>(log: &Log, stdout: O, stderr: E) -> Vec<Part>
 where
     O: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
@@ -175,7 +206,7 @@ where
         Format::Text => parts.extend(text(log, stderr)),
         Format::Json => parts.extend(json(log, stderr)),
     }
-    Registry::default().with(parts)
+    parts
 }
 
 /// Text for people; what is not for a terminal has the date and the part of the proxy with it.

@@ -6,8 +6,9 @@ use std::{
 };
 
 use mcp_proxy_core::telemetry::CALLS;
+use tracing_subscriber::{layer::SubscriberExt as _, registry::Registry};
 
-use super::{Format, Level, Log, Logging, subscriber};
+use super::{Format, Level, Log, Logging, parts};
 use crate::paint::Paint;
 
 /// A stream that remembers what was written to it.
@@ -40,7 +41,8 @@ fn written_as(logging: Logging, directives: Option<&str>, emit: impl FnOnce()) -
     let (stdout, stderr) = (Stream::default(), Stream::default());
     let log = Log { directives: directives.map(str::to_owned), logging, paint: Paint::PLAIN };
     let (out, err) = (stdout.clone(), stderr.clone());
-    let subscriber = subscriber(&log, move || out.clone(), move || err.clone());
+    let parts = parts(&log, move || out.clone(), move || err.clone());
+    let subscriber = Registry::default().with(parts);
     tracing::subscriber::with_default(subscriber, emit);
     (stdout.text(), stderr.text())
 }

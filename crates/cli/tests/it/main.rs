@@ -22,6 +22,8 @@ mod operations;
 mod remote;
 mod rust_sdk;
 #[cfg(unix)]
+mod telemetry;
+#[cfg(unix)]
 mod torture;
 #[cfg(unix)]
 mod wire;

@@ -30,6 +30,19 @@ impl Scrape {
         self.0.lines().filter(of_family).collect()
     }
 
+    /// The names of all families that have series.
+    pub(crate) fn families(&self) -> Vec<String> {
+        let (mut names, mut last) = (Vec::new(), "");
+        for line in self.0.lines() {
+            if let Some(kind) = line.strip_prefix("# TYPE ") {
+                last = kind.split(' ').next().unwrap_or_default();
+            } else if !line.starts_with('#') && names.last().is_none_or(|name| name != last) {
+                names.push(last.to_owned());
+            }
+        }
+        names
+    }
+
     /// How many series there are.
     pub(crate) fn len(&self) -> usize {
         self.0.lines().filter(|line| !line.starts_with('#')).count()

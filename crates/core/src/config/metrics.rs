@@ -1,18 +1,20 @@
 //! Where metrics are served.
 
-/// Where Prometheus metrics are served. Without either nothing is counted.
+/// Where metrics go. Without any of them nothing is counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricsConfig {
     /// `/metrics` on the front, behind its API key, without which the start is refused.
     pub on_front: bool,
     /// `/metrics` on a port of its own, without a key.
     pub listener: Option<MetricsListenerConfig>,
+    /// Read through a [`Meter`](crate::Meter).
+    pub read: bool,
 }
 
 impl MetricsConfig {
     /// Whether anything is counted.
     pub fn is_on(&self) -> bool {
-        self.on_front || self.listener.is_some()
+        self.on_front || self.listener.is_some() || self.read
     }
 }
 

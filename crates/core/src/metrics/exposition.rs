@@ -1,361 +1,61 @@
 //! The metrics as OpenMetrics text.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, atomic::Ordering},
-};
+use std::fmt;
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet, text::encode},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
-use super::{Metrics, Usage};
-
-/// What is read at the moment of the question.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Levels {
-    pub(crate) sessions: u64,
-    pub(crate) sse_sessions: u64,
-    pub(crate) connections: u64,
-    pub(crate) queued_for_clients: u64,
-    pub(crate) queued_for_servers: u64,
-    pub(crate) stored_events: u64,
-    pub(crate) stored_bytes: u64,
-    pub(crate) ready: bool,
-    /// Whether another configuration is there than runs; `None` where there is only one.
-    pub(crate) config_outdated: Option<bool>,
-    /// Each of several servers that have names.
-    pub(crate) named: Vec<ServerLevel>,
-    pub(crate) servers: u64,
-    pub(crate) restarts: u64,
-    pub(crate) written_to_servers: u64,
-    pub(crate) read_from_servers: u64,
-    /// `None` where the system does not tell.
-    pub(crate) server_usage: Option<Usage>,
-    pub(crate) own_usage: Option<Usage>,
-    /// Nothing where there are no other replicas.
-    pub(crate) replicas: Option<Replicas>,
-}
-
-/// The other replicas, and what went to and fro.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Replicas {
-    /// That are connected.
-    pub(crate) connected: u64,
-    /// That should be and are not.
-    pub(crate) missing: u64,
-    /// Requests that were handed to them.
-    pub(crate) forwarded: u64,
-    /// Requests that they have handed over.
-    pub(crate) received: u64,
-    /// Requests whose replica could not be asked.
-    pub(crate) unreached: u64,
-    /// Nothing where there is no store.
-    pub(crate) store: Option<StoreLevels>,
-}
-
-/// The store of the replicas.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct StoreLevels {
-    /// Whether it answers.
-    pub(crate) up: bool,
-    /// Sessions of this replica that others can go on with.
-    pub(crate) held: u64,
-    /// Sessions that were taken over from others.
-    pub(crate) taken: u64,
-    /// Sessions that others have taken over.
-    pub(crate) lost: u64,
-    pub(crate) errors: u64,
-    /// Writes for which there was no room.
-    pub(crate) dropped: u64,
-    /// Bytes that wait.
-    pub(crate) waiting: u64,
-    /// Bytes that were written.
-    pub(crate) logged_bytes: u64,
-}
-
-/// One of several servers.
-#[derive(Clone, Debug)]
-pub(crate) struct ServerLevel {
-    pub(crate) name: String,
-    pub(crate) up: bool,
-    pub(crate) restarts: u64,
-    pub(crate) processes: u64,
-    pub(crate) written_bytes: u64,
-    pub(crate) read_bytes: u64,
-}
-
-/// Most servers that are told apart; the label of the others is `other`.
-const MAX_SERVERS: usize = 200;
+use super::families::{Family, Kind, Value};
 
 /// The whole text.
-pub(crate) fn expose(metrics: Arc<Metrics>, levels: Levels) -> Result<String, fmt::Error> {
+pub(crate) fn expose(families: Vec<Family>) -> Result<String, fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposition { metrics, levels }));
+    registry.register_collector(Box::new(Exposition(families)));
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
 }
 
 #[derive(Debug)]
-struct Exposition {
-    metrics: Arc<Metrics>,
-    levels: Levels,
-}
+struct Exposition(Vec<Family>);
 
 impl Collector for Exposition {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page { encoder };
-        self.clients(&mut page)?;
-        self.calls(&mut page)?;
-        self.http(&mut page)?;
-        self.servers(&mut page)?;
-        self.replicas(&mut page)?;
-        self.named(&mut page)?;
-        self.process(&mut page)
-    }
-}
-
-impl Exposition {
-    fn clients(&self, page: &mut Page<'_>) -> fmt::Result {
-        let levels = &self.levels;
-        let transports = [("streamable_http", levels.sessions), ("sse", levels.sse_sessions)];
-        page.gauges("mcp_proxy_sessions", "Open sessions", "transport", &transports)?;
-        page.gauge("mcp_proxy_connections", "Open HTTP connections", levels.connections)?;
-        let streams = self.metrics.streams.load(Ordering::Relaxed);
-        page.gauge("mcp_proxy_streams", "Event streams being sent", streams)?;
-        let queues =
-            [("clients", levels.queued_for_clients), ("servers", levels.queued_for_servers)];
-        page.gauges("mcp_proxy_queued_bytes", "Bytes waiting to be sent", "to", &queues)?;
-        let (events, bytes) = (levels.stored_events, levels.stored_bytes);
-        page.gauge("mcp_proxy_event_store_events", "Events kept for Last-Event-ID", events)?;
-        page.gauge("mcp_proxy_event_store_bytes", "Bytes kept for Last-Event-ID", bytes)?;
-        let slow = self.metrics.slow_readers.load(Ordering::Relaxed);
-        page.counter("mcp_proxy_slow_readers_cut", "Streams cut off for slow reading", slow)
-    }
-
-    fn calls(&self, page: &mut Page<'_>) -> fmt::Result {
-        let calls = &self.metrics.calls;
-        let in_flight = calls.in_flight();
-        page.gauge("mcp_proxy_calls_in_flight", "Calls without an answer yet", in_flight)?;
-        let all = calls.read();
-        let mut counts = Vec::new();
-        let mut latencies = Vec::new();
-        for (method, tool, series) in &all {
-            let labels = labels_of(method, tool);
-            for (outcome, count) in series.outcomes().filter(|(_, count)| *count > 0) {
-                let mut labels = labels.clone();
-                labels.push(("outcome", outcome.to_owned()));
-                counts.push((labels, count));
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for Family { name, help, kind, series } in &self.0 {
+            let mut family = encoder.encode_descriptor(name, help, None, metric_type(*kind))?;
+            match &series[..] {
+                [(labels, value)] if labels.is_empty() => write(*kind, value, family)?,
+                series => {
+                    for (labels, value) in series {
+                        write(*kind, value, family.encode_family(labels)?)?;
+                    }
+                }
             }
-            latencies.push((labels, series.latency().read()));
-        }
-        page.counters("mcp_proxy_calls", "Calls that have ended", &counts)?;
-        page.histograms("mcp_proxy_call_duration_seconds", "Time until a call ended", &latencies)
-    }
-
-    fn http(&self, page: &mut Page<'_>) -> fmt::Result {
-        let metrics = &self.metrics;
-        let statuses = (100_u16..).zip(&metrics.statuses);
-        let statuses: Vec<_> = statuses
-            .map(|(status, count)| (status, count.load(Ordering::Relaxed)))
-            .filter(|(_, count)| *count > 0)
-            .map(|(status, count)| (vec![("status", status.to_string())], count))
-            .collect();
-        page.counters("mcp_proxy_http_responses", "HTTP responses begun", &statuses)?;
-        let rejections = metrics.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-        let rejections: Vec<_> = rejections
-            .iter()
-            .map(|(reason, count)| (vec![("reason", (*reason).to_owned())], *count))
-            .collect();
-        page.counters("mcp_proxy_rejected_requests", "Refused requests", &rejections)?;
-        let (received, sent) = (&metrics.received, &metrics.sent);
-        let received = received.load(Ordering::Relaxed);
-        page.counter("mcp_proxy_received_bytes", "Bytes received from clients", received)?;
-        let sent = sent.load(Ordering::Relaxed);
-        page.counter("mcp_proxy_sent_bytes", "Bytes sent to clients", sent)
-    }
-
-    fn servers(&self, page: &mut Page<'_>) -> fmt::Result {
-        let levels = &self.levels;
-        page.gauge("mcp_proxy_ready", "Whether a server can take calls", u64::from(levels.ready))?;
-        page.gauge("mcp_proxy_servers", "Running servers", levels.servers)?;
-        page.counter("mcp_proxy_server_restarts", "Restarts of servers", levels.restarts)?;
-        let (written, read) = (levels.written_to_servers, levels.read_from_servers);
-        page.counter("mcp_proxy_server_written_bytes", "Bytes written to servers", written)?;
-        page.counter("mcp_proxy_server_read_bytes", "Bytes read from servers", read)?;
-        let Some(usage) = levels.server_usage else { return Ok(()) };
-        page.gauge(
-            "mcp_proxy_server_processes",
-            "Processes of the servers, with what they started",
-            usage.processes,
-        )?;
-        page.gauge(
-            "mcp_proxy_server_resident_memory_bytes",
-            "Resident memory of the servers",
-            usage.resident_bytes,
-        )?;
-        page.gauge(
-            "mcp_proxy_server_cpu_seconds",
-            "CPU time of the running servers",
-            usage.cpu_seconds,
-        )?;
-        page.gauge(
-            "mcp_proxy_server_open_fds",
-            "Open file descriptors of the servers",
-            usage.open_fds,
-        )
-    }
-
-    fn replicas(&self, page: &mut Page<'_>) -> fmt::Result {
-        let Some(replicas) = self.levels.replicas else { return Ok(()) };
-        let states = [("connected", replicas.connected), ("missing", replicas.missing)];
-        page.gauges("mcp_proxy_replicas", "Other replicas", "state", &states)?;
-        let forwarded = [("out", replicas.forwarded), ("in", replicas.received)]
-            .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
-        page.counters("mcp_proxy_forwarded", "Requests handed to another replica", &forwarded)?;
-        page.counter(
-            "mcp_proxy_replica_unreached",
-            "Requests whose replica could not be asked",
-            replicas.unreached,
-        )?;
-        let Some(store) = replicas.store else { return Ok(()) };
-        page.gauge("mcp_proxy_store_up", "Whether the store answers", u64::from(store.up))?;
-        page.gauge("mcp_proxy_store_sessions", "Sessions kept in the store", store.held)?;
-        let moved = [("taken", store.taken), ("lost", store.lost)]
-            .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
-        page.counters("mcp_proxy_takeovers", "Sessions that have changed replica", &moved)?;
-        page.counter("mcp_proxy_store_errors", "Failed requests to the store", store.errors)?;
-        page.counter("mcp_proxy_store_dropped", "Writes that were dropped", store.dropped)?;
-        page.gauge("mcp_proxy_store_waiting", "Bytes that wait for the store", store.waiting)?;
-        page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes)
-    }
-
-    /// The servers of a fleet, by their names.
-    fn named(&self, page: &mut Page<'_>) -> fmt::Result {
-        if let Some(outdated) = self.levels.config_outdated {
-            let help = "Whether the configuration that is there now could not be used";
-            page.gauge("mcp_proxy_config_failed", help, u64::from(outdated))?;
-        }
-        if self.levels.named.is_empty() {
-            return Ok(());
-        }
-        let by = |value: fn(&ServerLevel) -> u64| by_name(&self.levels.named, value);
-        let up = by(|server| u64::from(server.up));
-        page.gauges_of("mcp_proxy_named_server_up", "Whether a server can take calls", &up)?;
-        let processes = by(|server| server.processes);
-        page.gauges_of("mcp_proxy_named_server_processes", "Started processes", &processes)?;
-        let restarts = by(|server| server.restarts);
-        page.counters("mcp_proxy_named_server_restarts", "Restarts of a server", &restarts)?;
-        let (written, read) = (by(|server| server.written_bytes), by(|server| server.read_bytes));
-        page.counters("mcp_proxy_named_server_written_bytes", "Bytes written to it", &written)?;
-        page.counters("mcp_proxy_named_server_read_bytes", "Bytes read from it", &read)
-    }
-
-    fn process(&self, page: &mut Page<'_>) -> fmt::Result {
-        let version = [(vec![("version", crate::VERSION.to_owned())], 1)];
-        page.gauges_of("mcp_proxy_build_info", "The version that runs", &version)?;
-        let Some(usage) = self.levels.own_usage else { return Ok(()) };
-        page.gauge(
-            "process_resident_memory_bytes",
-            "Resident memory of the proxy",
-            usage.resident_bytes,
-        )?;
-        page.counter("process_cpu_seconds", "CPU time of the proxy", usage.cpu_seconds)?;
-        page.gauge("process_open_fds", "Open file descriptors of the proxy", usage.open_fds)
-    }
-}
-
-type Labels = Vec<(&'static str, String)>;
-
-/// Sum, count and buckets of a histogram.
-type Latencies = (f64, u64, Vec<(f64, u64)>);
-
-/// A number of each server, by its name; of those beyond the bound together.
-fn by_name(servers: &[ServerLevel], value: fn(&ServerLevel) -> u64) -> Vec<(Labels, u64)> {
-    let (own, others) = servers.split_at(servers.len().min(MAX_SERVERS));
-    let label = |name: &str| vec![("server", name.to_owned())];
-    let own = own.iter().map(|server| (label(&server.name), value(server)));
-    let sum = others.iter().map(value).sum();
-    let others = (!others.is_empty()).then(|| (label("other"), sum));
-    own.chain(others).collect()
-}
-
-/// A method other than `tools/call` has no tool.
-fn labels_of(method: &'static str, tool: &str) -> Labels {
-    let mut labels = vec![("method", method.to_owned())];
-    if !tool.is_empty() {
-        labels.push(("tool", tool.to_owned()));
-    }
-    labels
-}
-
-/// The page being written.
-struct Page<'a> {
-    encoder: DescriptorEncoder<'a>,
-}
-
-impl Page<'_> {
-    fn gauge<N>(&mut self, name: &str, help: &str, value: N) -> fmt::Result
-    where
-        ConstGauge<N>: EncodeMetric,
-    {
-        let metric = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        ConstGauge::new(value).encode(metric)
-    }
-
-    fn gauges(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &'static str,
-        values: &[(&str, u64)],
-    ) -> fmt::Result {
-        let values: Vec<_> = values
-            .iter()
-            .map(|(text, value)| (vec![(label, (*text).to_owned())], *value))
-            .collect();
-        self.gauges_of(name, help, &values)
-    }
-
-    fn gauges_of(&mut self, name: &str, help: &str, values: &[(Labels, u64)]) -> fmt::Result {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for (labels, value) in values {
-            ConstGauge::new(*value).encode(family.encode_family(labels)?)?;
         }
         Ok(())
     }
+}
 
-    fn counter<N>(&mut self, name: &str, help: &str, value: N) -> fmt::Result
-    where
-        ConstCounter<N>: EncodeMetric,
-    {
-        let metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        ConstCounter::new(value).encode(metric)
+fn metric_type(kind: Kind) -> MetricType {
+    match kind {
+        Kind::Gauge => MetricType::Gauge,
+        Kind::Counter => MetricType::Counter,
+        Kind::Histogram => MetricType::Histogram,
     }
+}
 
-    fn counters(&mut self, name: &str, help: &str, values: &[(Labels, u64)]) -> fmt::Result {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (labels, value) in values {
-            ConstCounter::new(*value).encode(family.encode_family(labels)?)?;
+fn write(kind: Kind, value: &Value, mut metric: MetricEncoder<'_>) -> fmt::Result {
+    match (kind, value) {
+        (_, Value::Histogram(sum, count, buckets)) => {
+            metric.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)
         }
-        Ok(())
-    }
-
-    fn histograms(
-        &mut self,
-        name: &str,
-        help: &str,
-        values: &[(Labels, Latencies)],
-    ) -> fmt::Result {
-        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, (sum, count, buckets)) in values {
-            let mut metric = family.encode_family(labels)?;
-            metric.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
-        }
-        Ok(())
+        (Kind::Counter, Value::Whole(number)) => ConstCounter::new(*number).encode(metric),
+        (Kind::Counter, Value::Seconds(number)) => ConstCounter::new(*number).encode(metric),
+        (_, Value::Whole(number)) => ConstGauge::new(*number).encode(metric),
+        (_, Value::Seconds(number)) => ConstGauge::new(*number).encode(metric),
     }
 }

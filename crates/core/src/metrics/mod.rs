@@ -1,4 +1,4 @@
-//! What is counted for Prometheus.
+//! What is counted, for Prometheus and for whoever takes OTLP.
 //!
 //! Whoever has something to count holds an `Option<Arc<Metrics>>`, which is `None` unless metrics
 //! were asked for. Counting is done with atomics; levels that somebody knows anyway (sessions,
@@ -6,11 +6,14 @@
 
 mod calls;
 mod exposition;
+mod families;
 mod histogram;
 mod usage;
 
 pub(crate) use calls::{Call, Outcome};
-pub(crate) use exposition::{Levels, Replicas, ServerLevel, StoreLevels, expose};
+pub(crate) use exposition::expose;
+pub use families::{Family, Kind, Labels, Value};
+pub(crate) use families::{Levels, Replicas, ServerLevel, StoreLevels, families};
 pub(crate) use usage::{Usage, own_usage, usage_of_groups};
 
 use std::{

@@ -15,8 +15,8 @@ use crate::{
     cluster::{Cluster, PeerPort},
     config::{ClusterConfig, HttpConfig, MetricsConfig, MetricsListenerConfig, Policy},
     downstream::http::{
-        Behind, Common, Entrance, Lifetime, Limits, Listener, Mount, Paths, Patience, Port, Routes,
-        SidePort,
+        Behind, Common, Entrance, Lifetime, Limits, Listener, Meter, Mount, Paths, Patience, Port,
+        Routes, SidePort,
     },
     error::Error,
     host::Host,
@@ -198,6 +198,11 @@ impl Ports {
     /// The address that is listened on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// What reads everything that is counted.
+    pub(crate) fn meter(&self) -> Meter {
+        self.port.meter()
     }
 
     /// The address of the metrics' own port, if they have one.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     config::{self, ProxyConfig},
+    downstream::http::Meter,
     error::Error,
     host::Host,
     inspect::{Inspection, Inspector},
@@ -79,6 +80,11 @@ impl Proxy {
         config: tunnel::Config,
     ) -> BoxFuture<'_, Result<Tunnel, tunnel::Error>> {
         Box::pin(self.ports.open_tunnel(config))
+    }
+
+    /// What reads everything that is counted.
+    pub fn meter(&self) -> Meter {
+        self.ports.meter()
     }
 
     /// The address of the metrics' own port, if they have one.

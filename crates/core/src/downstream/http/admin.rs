@@ -15,7 +15,7 @@ use crate::{
     cluster::Cluster,
     downstream::http::session::Holdings,
     jsonrpc::escape,
-    metrics::{Levels, Metrics, ServerLevel, expose, own_usage, usage_of_groups},
+    metrics::{Family, Levels, Metrics, ServerLevel, expose, families, own_usage, usage_of_groups},
     relay::{Named, Readiness},
     runtime::seats::Seats,
 };
@@ -120,15 +120,19 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let levels = admin.levels();
-    let text = admin.metrics.and_then(|metrics| expose(metrics, levels).ok());
-    match text {
+    match expose(admin.families()).ok() {
         Some(text) => document(StatusCode::OK, OPEN_METRICS, text),
         None => document(StatusCode::INTERNAL_SERVER_ERROR, OPEN_METRICS, String::new()),
     }
 }
 
 impl Admin {
+    /// Everything that is counted, as it is now; nothing if nothing is.
+    pub(super) fn families(&self) -> Vec<Family> {
+        let metrics = self.metrics.as_ref();
+        metrics.map(|metrics| families(metrics, &self.levels())).unwrap_or_default()
+    }
+
     fn levels(&self) -> Levels {
         let routes = Arc::clone(&self.routes.borrow());
         let held = routes.mounts().iter().map(|mount| mount.held()).sum::<Holdings>();

@@ -51,6 +51,7 @@ pub use denial::Denial;
 pub(crate) use guarded::Patience;
 pub(crate) use listener::{Entrance, Lifetime, Limits, Listener};
 pub(crate) use mount::{Mount, Paths};
+pub use port::Meter;
 pub(crate) use port::{Behind, Port};
 pub(crate) use routes::{Access, Reserved, Routes};
 pub(crate) use side_port::SidePort;

@@ -17,7 +17,7 @@ use crate::{
     config::{HttpConfig, TrustedProxies},
     host::Host,
     identity::Bearer,
-    metrics::Metrics,
+    metrics::{Family, Metrics},
     relay::Readiness,
     runtime::seats::Seats,
 };
@@ -51,6 +51,7 @@ pub(crate) struct Port {
     pub(super) common: Arc<Common>,
     routes: watch::Sender<Arc<Routes>>,
     pub(super) admin: axum::Router,
+    meter: Meter,
     /// `/metrics` is served here too, behind the key.
     pub(super) shows_metrics: bool,
     pub(super) trusted_proxies: TrustedProxies,
@@ -60,6 +61,18 @@ pub(crate) struct Port {
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Port").field("common", &self.common).finish_non_exhaustive()
+    }
+}
+
+/// Reads what a proxy counts, at any time and as long as it is kept.
+#[derive(Clone, Debug)]
+pub struct Meter(Box<Admin>);
+
+impl Meter {
+    /// Everything, as it is now, in the order of `/metrics`; nothing where
+    /// [`MetricsConfig`](crate::config::MetricsConfig) asks for no counting.
+    pub fn read(&self) -> Vec<Family> {
+        self.0.families()
     }
 }
 
@@ -81,6 +94,7 @@ impl Port {
         Self {
             common,
             routes,
+            meter: Meter(Box::new(admin.clone())),
             admin: admin::routes(admin),
             shows_metrics: behind.shows_metrics,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -113,6 +127,11 @@ impl Port {
         for mount in self.routes().mounts() {
             mount.adopt(config);
         }
+    }
+
+    /// What reads everything that is counted here.
+    pub(crate) fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     /// What the proxy says about itself, for a port of its own.

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use self::{readiness::FleetReadiness, roster::Roster};
 use crate::{
     config::FleetConfig,
-    downstream::http::{Common, Port, Routes},
+    downstream::http::{Common, Meter, Port, Routes},
     error::Error,
     host::Host,
     inspect::{Inspection, Inspector},
@@ -171,6 +171,11 @@ impl Fleet {
     /// The address that is listened on, if there is a port.
     pub fn address(&self) -> Option<SocketAddr> {
         Some(self.ports.as_ref()?.address())
+    }
+
+    /// What reads everything that is counted, if there is a port.
+    pub fn meter(&self) -> Option<Meter> {
+        Some(self.ports.as_ref()?.meter())
     }
 
     /// The address of the metrics' own port, if they have one.

@@ -1,10 +1,6 @@
-//! Spans of calls to an OpenTelemetry collector (OTLP over HTTP), in builds with the feature `otlp`.
-//!
-//! Exported is what the standard variables say: `OTEL_EXPORTER_OTLP_ENDPOINT` or
-//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` turns it on. A call whose request carries a trace is a
-//! part of that trace.
+//! Spans of calls. A call whose request carries a trace is a part of that trace.
 
-use std::{collections::HashMap, env, fmt, time::SystemTime};
+use std::{collections::HashMap, fmt, time::SystemTime};
 
 use mcp_proxy_core::telemetry::CALLS;
 use opentelemetry::{
@@ -12,6 +8,7 @@ use opentelemetry::{
     propagation::TextMapPropagator,
     trace::{Span as _, SpanKind, Status, Tracer as _, TracerProvider as _},
 };
+use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{
     Resource,
     propagation::TraceContextPropagator,
@@ -24,35 +21,22 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, filter::filter_fn, layer, registry::LookupSpan};
 
-/// Sends what is left when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Exporter(SdkTracerProvider);
+use super::{super::Part, client::Client, trouble::Noted};
 
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        // The log may be gone by now, and nothing can be done about it.
-        drop(self.0.shutdown());
-    }
-}
-
-/// The layer that exports, if it is wanted and possible.
-pub(super) fn layer<S>() -> Option<(impl Layer<S>, Exporter)>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let wanted = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-    wanted.iter().find(|name| env::var_os(name).is_some())?;
-    // The exporter's HTTP client takes the process's provider; one that is there already will do.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build().ok()?;
-    let name = env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "mcp-proxy".to_owned());
+/// The layer that exports, and what must be shut down.
+pub(super) fn layer(
+    client: &Client,
+    resource: Resource,
+) -> Result<(Part, SdkTracerProvider), String> {
+    let exporter = client.lend(SpanExporter::builder().with_http()).build();
+    let exporter = exporter.map_err(|error| format!("traces are not sent: {error}"))?;
     let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(Resource::builder().with_service_name(name).build())
+        .with_batch_exporter(Noted::new(exporter, "traces"))
+        .with_resource(resource)
         .build();
     let export = Export { tracer: provider.tracer("mcp-proxy") };
     let calls = filter_fn(|metadata| metadata.is_span() && metadata.target() == CALLS);
-    Some((export.with_filter(calls), Exporter(provider)))
+    Ok((export.with_filter(calls).boxed(), provider))
 }
 
 /// Turns spans into those of OpenTelemetry when they close.
@@ -100,9 +84,15 @@ impl Export {
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &fields);
         let (method, target) = (field("method"), field("target"));
         let name = format!("{method} {target}");
+        let kind = match method.as_str() {
+            "tools/call" => "gen_ai.tool.name",
+            "prompts/get" => "gen_ai.prompt.name",
+            _ => "mcp.resource.uri",
+        };
         let attributes = [
             ("rpc.system", "jsonrpc".to_owned()),
             ("mcp.method.name", method),
+            (kind, target.clone()),
             ("mcp.target", target),
             ("mcp.session.id", field("session")),
             ("mcp.outcome", field("outcome")),
