@@ -115,6 +115,18 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
+  it("shows the answer of a call that was chosen while it was open", async () => {
+    const page = await opened();
+    const held = call("hold");
+    await open(page, "tool:hold", "hold");
+    await page.locator("#detail").getByText("hold").first().waitFor();
+    assert.doesNotMatch(await page.locator("#detail").textContent(), /it was released/);
+    await call("release");
+    await held;
+    await page.locator("#detail").getByText("it was released").first().waitFor();
+    await closed(page);
+  });
+
   it("takes nothing that a peer sends for markup", async () => {
     const page = await opened();
     await call("hostile");

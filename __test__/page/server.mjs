@@ -8,6 +8,7 @@ const hostile = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</s
 const write = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 const asked = new Map();
 let next = 1;
+let release;
 
 const ask = (method, params) =>
   new Promise((done) => {
@@ -28,7 +29,8 @@ const tools = [
   { inputSchema: { type: "object" }, name: "picture" },
   { inputSchema: { type: "object" }, name: "hostile" },
   { inputSchema: { type: "object" }, name: "large" },
-  { inputSchema: { properties: { ms: { type: "integer" } }, type: "object" }, name: "slow" },
+  { description: "Waits for a call of release", inputSchema: { type: "object" }, name: "hold" },
+  { inputSchema: { type: "object" }, name: "release" },
   { inputSchema: { type: "object" }, name: "ask" },
 ];
 
@@ -44,7 +46,11 @@ const call = {
   hostile: () => text(hostile),
   large: () => text("x".repeat(300_000)),
   picture: () => ({ content: [{ data: PIXEL, mimeType: "image/png", type: "image" }] }),
-  slow: ({ ms }) => new Promise((done) => setTimeout(() => done(text("late")), ms)),
+  hold: () => new Promise((done) => (release = () => done(text("it was released")))),
+  release: () => {
+    release();
+    return text("done");
+  },
 };
 
 const methods = {

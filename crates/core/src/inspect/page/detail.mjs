@@ -87,11 +87,23 @@ const meanwhile = (row) => {
   return others.length > 0 ? [element("h2", "", "Meanwhile"), element("div", "sides", ...others)] : [];
 };
 
+/** All that can still come for a chosen message: its answer, what belongs to it, its HTTP exchange. */
+const arrivedFor = (row) => {
+  const messages = [row, ...during(row)].reduce((sum, one) => sum + (one.messages?.length ?? 0), 0);
+  return `${row.state} ${messages} ${view.model.details.has(row.exchange)}`;
+};
+
+/** Draws the chosen message anew if something has come for it since. */
+export const refreshDetail = (close) => {
+  if (view.chosen && view.detail !== arrivedFor(view.chosen)) drawDetail(close);
+};
+
 export const drawDetail = (close) => {
   const row = view.chosen;
   const detail = $("detail");
   detail.hidden = !row;
   if (!row) return;
+  view.detail = arrivedFor(row);
   const details = view.model.details.get(row.exchange);
   const titles = titlesOf(row);
   const sides = (row.messages ?? []).map((line, index) => side(titles[index] ?? "Message", line));

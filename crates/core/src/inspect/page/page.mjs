@@ -1,6 +1,6 @@
 // The page: draws what the model knows. What comes from messages is only ever text.
 import { askServer, drawForm, openConsole } from "./console.mjs";
-import { drawDetail } from "./detail.mjs";
+import { drawDetail, refreshDetail } from "./detail.mjs";
 import { element } from "./json.mjs";
 import { ask, follow, learn } from "./live.mjs";
 import { choose, chosenIndex, drawRows, refilter } from "./rows.mjs";
@@ -24,8 +24,11 @@ const drawCounts = () => {
   $("counts").textContent = `${view.model.messages} messages${lost}${memory}`;
 };
 
+const unchoose = () => choose(undefined);
+
 const drawView = () => {
   if (view.name === "messages") {
+    refreshDetail(unchoose);
     if (!view.paused) refilter();
     drawRows();
     if (!view.paused) drawTimeline();
@@ -65,7 +68,7 @@ const KEYS = {
     view.follow = true;
     move(view.shown.length - 1);
   },
-  Escape: () => choose(undefined),
+  Escape: unchoose,
   Home: () => move(0),
   PageDown: () => move(chosenIndex() + 20),
   PageUp: () => move(chosenIndex() - 20),
@@ -74,7 +77,7 @@ const KEYS = {
   k: previous,
   r: () => {
     view.raw = !view.raw;
-    drawDetail(() => choose(undefined));
+    drawDetail(unchoose);
   },
   z: () => setPaused(!view.paused),
 };

@@ -21,6 +21,7 @@ export const view = {
   changed: true, // something has to be drawn
   chosen: undefined,
   console: undefined,
+  detail: "", // what the detail that is shown was drawn from
   dirty: true, // the whole filter has to be applied again
   drawn: 0,
   filter: filterOf(address.get("filter") ?? ""),
