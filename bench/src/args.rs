@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::{contestant::Contestant, mode::Effort};
+use crate::{bench::Effort, contestant::Contestant};
 
 /// What was asked for.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path, process::Command};
 
 use crate::{
     contestant::{Contestant, Places},
-    notice,
+    notice::notice,
 };
 
 const PYPI_PACKAGE: &str = "mcp-proxy==0.13.0";

@@ -4,6 +4,7 @@
 
 mod answer;
 mod args;
+mod bench;
 mod contestant;
 mod events;
 mod failure;
@@ -15,6 +16,7 @@ mod load;
 mod machine;
 mod metric;
 mod mode;
+mod notice;
 mod pin;
 mod pipe;
 mod procfs;
@@ -26,17 +28,9 @@ mod session;
 mod stable;
 mod usage;
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{io, path::Path};
 
-use crate::{
-    args::Args,
-    contestant::Places,
-    machine::Machine,
-    mode::{Bench, Mode},
-};
+use crate::{args::Args, bench::Bench, contestant::Places, machine::Machine, mode::Mode};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
@@ -63,10 +57,4 @@ async fn main() -> io::Result<()> {
     machine.finish();
     let output = args.output.clone().unwrap_or_else(|| home.to_owned());
     report::write(&output, &args, &machine, &contestants, &records)
-}
-
-/// Says something to whoever watches the run.
-fn notice(line: &str) {
-    // It goes on even if nobody watches.
-    let _shown = writeln!(io::stderr(), "{line}");
 }

@@ -7,11 +7,12 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     args::Args,
+    bench::Bench,
     contestant::Contestant,
     failure::Failure,
     metric::{Metric, Values},
-    mode::{Bench, Mode},
-    notice,
+    mode::Mode,
+    notice::notice,
     stable::Stable,
 };
 

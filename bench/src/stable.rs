@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
+    bench::Bench,
     contestant::{Contestant, Setup},
     failure::Failure,
     load::{Load, Shape},
-    mode::Bench,
     proxy::Proxy,
     request::{Dialect, Tool},
 };

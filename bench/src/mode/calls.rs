@@ -1,7 +1,7 @@
 //! Calls from open connections, as fast as they are answered.
 
-use super::Effort;
 use crate::{
+    bench::Effort,
     failure::Failure,
     load::{Load, Shape, Tally},
     metric::{Metric, Values},

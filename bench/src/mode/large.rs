@@ -1,7 +1,7 @@
 //! What small calls and the event loop notice of large calls that go by at the same time.
 
-use super::Effort;
 use crate::{
+    bench::Effort,
     failure::Failure,
     http::HttpConnection,
     load::{Load, Shape},

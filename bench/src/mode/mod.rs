@@ -9,15 +9,13 @@ mod sessions;
 mod slow_reader;
 mod start;
 
-use std::time::Duration;
-
 use crate::{
-    contestant::{Contestant, Places, Setup},
+    bench::Bench,
+    contestant::{Contestant, Setup},
     failure::Failure,
     load::Shape,
     metric::Values,
     pin::Pin,
-    proxy::Proxy,
     request::{Dialect, Tool},
     stable::Stable,
 };
@@ -44,39 +42,6 @@ enum Work {
     Large,
     /// So many calls under way, from stdio to a remote server.
     Remote(usize),
-}
-
-/// How much of everything.
-#[derive(Clone, Debug)]
-pub(crate) struct Effort {
-    /// Load of the same kind before anything is measured.
-    pub(crate) warm_up: Duration,
-    /// Load that is measured.
-    pub(crate) span: Duration,
-    /// Sessions to hold.
-    pub(crate) sessions: usize,
-    /// Starts per measurement.
-    pub(crate) starts: usize,
-}
-
-/// All that a measurement needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Bench {
-    pub(crate) places: Places,
-    pub(crate) effort: Effort,
-    /// Contestants' stderr is thrown away.
-    pub(crate) quiet: bool,
-}
-
-impl Bench {
-    /// Starts a contestant as it is, cold.
-    pub(crate) async fn start(
-        &self,
-        contestant: Contestant,
-        setup: Setup,
-    ) -> Result<Proxy, Failure> {
-        Proxy::start(contestant, setup, &self.places, self.quiet).await
-    }
 }
 
 /// Every mode, in the order of the table.

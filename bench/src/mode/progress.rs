@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use tokio::time::timeout;
 
-use super::Effort;
 use crate::{
+    bench::Effort,
     failure::Failure,
     lane::Lane,
     metric::{Metric, Values},

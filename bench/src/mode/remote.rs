@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Bench, calls};
+use super::calls;
 use crate::{
+    bench::Bench,
     contestant::Contestant,
     failure::Failure,
     metric::Values,

@@ -9,8 +9,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Bench, calls};
+use super::calls;
 use crate::{
+    bench::Bench,
     contestant::{Contestant, Setup},
     failure::Failure,
     http::HttpConnection,

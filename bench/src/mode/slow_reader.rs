@@ -1,8 +1,9 @@
 //! A client asks for a flood of notifications and never reads them: what that costs in memory,
 //! and what the others notice of it.
 
-use super::{Bench, calls};
+use super::calls;
 use crate::{
+    bench::Bench,
     contestant::{Contestant, Setup},
     failure::Failure,
     lane::Lane,

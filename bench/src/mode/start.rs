@@ -8,8 +8,9 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{Bench, calls};
+use super::calls;
 use crate::{
+    bench::Bench,
     contestant::{Contestant, Places, Setup},
     failure::Failure,
     load::{Load, Shape},
