@@ -9,6 +9,7 @@ mod environment;
 mod errand;
 mod expand;
 mod fleet;
+mod ping;
 mod remote;
 mod replay;
 mod upstream;

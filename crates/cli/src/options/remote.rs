@@ -12,7 +12,7 @@ use mcp_proxy_core::config::{
     ResourceParameter, UpstreamProtocol,
 };
 
-use super::{expand::expand, limit, size};
+use super::{expand::expand, limit, ping::ping, size};
 use crate::args::{UsageError, Values, flags};
 
 /// Everything about the server at this URL.
@@ -33,7 +33,7 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
         connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
         request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
         max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
-        ping: super::upstream::ping(values)?,
+        ping: ping(values)?,
         wait: Duration::from_millis(values.of(&flags::RESTART_WAIT)?),
         max_message_size: size(values.of(&flags::MAX_LINE_SIZE)?),
         ..RemoteConfig::new(url)

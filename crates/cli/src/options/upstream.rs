@@ -3,10 +3,10 @@
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use mcp_proxy_core::config::{
-    ChildStderr, CommandConfig, PingConfig, RestartConfig, RestartWhen, Upstream, UpstreamConfig,
+    ChildStderr, CommandConfig, RestartConfig, RestartWhen, Upstream, UpstreamConfig,
 };
 
-use super::{environment, limit, remote, size};
+use super::{environment, limit, ping::ping, remote, size};
 use crate::{
     args::{UsageError, Values, flags, is_url},
     telemetry::Format,
@@ -67,13 +67,6 @@ fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, Usage
             .map(Duration::from_millis),
         ..UpstreamConfig::new(command(values, words)?)
     })
-}
-
-/// The pings to a server.
-pub(super) fn ping(values: &Values) -> Result<Option<PingConfig>, UsageError> {
-    let interval = limit(values.of(&flags::PING_INTERVAL)?).map(Duration::from_millis);
-    let timeout = Duration::from_millis(values.of(&flags::PING_TIMEOUT)?);
-    Ok(interval.map(|interval| PingConfig { interval, timeout }))
 }
 
 fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, UsageError> {
