@@ -11,7 +11,7 @@ use std::sync::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, lease::Lease, leases::Key,
+    Crossings, Leases, Legacy, Origin, Passage, Subscribed, Unsubscribed, key::Key, lease::Lease,
 };
 use crate::{
     era::modern_to_legacy::LegacyRequest,
@@ -35,7 +35,7 @@ impl Hosted {
         server: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection>,
     ) -> Arc<dyn Connection> {
         let key = Key::of(&principal, request);
-        self.passage(principal, Some(Lease::open(key, Weak::new(), server)))
+        self.passage(principal, Some(Lease::open(key, Weak::<Leases>::new(), server)))
     }
 
     /// The connection of a request that goes on with a call, if this is one.

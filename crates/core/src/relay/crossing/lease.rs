@@ -11,17 +11,14 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use super::{
-    Call, Origin,
-    leases::{Key, Leases},
-    set_level,
-};
+use super::{Call, Origin, key::Key, set_level};
 use crate::{
     era::{
         input_required::Question,
         modern_to_legacy::{Greeting, handshake},
     },
     host::Caller,
+    identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{LogLevel, Method, Notification},
     relay::{Answer, Connection, Outgoing, Reader, Reply, Sink, reply_to},
@@ -29,12 +26,21 @@ use crate::{
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
+/// Where a lease comes from.
+pub(super) trait Lessor: Send + Sync {
+    /// The lease's call is over.
+    fn give_back(&self, key: &Key, lease: &Lease);
+
+    /// Passes a notification on to the subscriptions of a principal.
+    fn publish(&self, principal: &Identity, message: &Message);
+}
+
 /// See the module.
 pub(super) struct Lease {
     pub(super) key: Key,
     server: Arc<dyn Connection>,
     /// Where it goes back to. Otherwise it ends with its call.
-    leases: Weak<Leases>,
+    leases: Weak<dyn Lessor>,
     ready: Notify,
     state: Mutex<State>,
 }
@@ -81,7 +87,7 @@ impl Lease {
     /// Takes a server and begins the handshake; `server` gets the sink of its standalone messages.
     pub(super) fn open(
         key: Key,
-        leases: Weak<Leases>,
+        leases: Weak<dyn Lessor>,
         server: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection>,
     ) -> Arc<Self> {
         let lease = Arc::new_cyclic(|me: &Weak<Self>| Self {

@@ -14,14 +14,15 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, lease::Lease};
+use super::{
+    Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed,
+    key::Key,
+    lease::{Lease, Lessor},
+};
 use crate::{
-    era::{
-        metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
-        modern_to_legacy::Greeting,
-    },
+    era::modern_to_legacy::Greeting,
     identity::Identity,
-    jsonrpc::{Code, ErrorBody, Message, find_member},
+    jsonrpc::{Code, ErrorBody, Message},
     relay::{Connection, Outgoing, Sink},
     runtime::task,
 };
@@ -61,39 +62,6 @@ impl Keep {
             Self::OneCallers => identity.is_one_caller(),
             Self::Everything => true,
         }
-    }
-}
-
-/// Which calls a server is good for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) principal: Identity,
-    capabilities: String,
-    client: Option<String>,
-}
-
-impl Key {
-    pub(super) fn of(principal: &Identity, request: &Message) -> Self {
-        let member = |name| {
-            let span = find_member(request.bytes(), request.meta()?, name)?;
-            Some(String::from_utf8_lossy(request.text(span)).into_owned())
-        };
-        Self {
-            principal: principal.clone(),
-            capabilities: member(CLIENT_CAPABILITIES).unwrap_or_else(|| "{}".to_owned()),
-            client: member(CLIENT_INFO),
-        }
-    }
-
-    pub(super) fn capabilities(&self) -> &str {
-        &self.capabilities
-    }
-
-    /// `clientInfo` for the handshake, which requires one.
-    pub(super) fn client(&self) -> String {
-        self.client
-            .clone()
-            .unwrap_or_else(|| format!(r#"{{"name":"mcp-proxy","version":"{}"}}"#, crate::VERSION))
     }
 }
 
@@ -189,7 +157,7 @@ impl Leases {
             self.give_back(&key, &lease);
         }
         let open = self.source.reserve()?;
-        let lease = Lease::open(key, Weak::clone(&self.me), open);
+        let lease = Lease::open(key, Weak::<Self>::clone(&self.me), open);
         self.lock().busy.insert(address(&lease), Arc::clone(&lease));
         self.sweep_from_now_on();
         Ok(lease)
@@ -200,23 +168,6 @@ impl Leases {
         let (lease, _) = state.idle.get_mut(key)?.pop()?;
         state.busy.insert(address(&lease), Arc::clone(&lease));
         Some(lease)
-    }
-
-    /// The server's call is over.
-    pub(super) fn give_back(&self, key: &Key, lease: &Lease) {
-        let mut state = self.lock();
-        let Some(lease) = state.busy.remove(&std::ptr::from_ref(lease).addr()) else { return };
-        if !self.keeps.keeps_for(&key.principal) || !lease.is_usable() {
-            drop(state);
-            return self.dismiss(&lease);
-        }
-        let now = Instant::now();
-        match state.idle.entry(key.clone()) {
-            Entry::Occupied(waiting) => waiting.into_mut().push((lease, now)),
-            Entry::Vacant(none) => {
-                none.insert(vec![(lease, now)]);
-            }
-        }
     }
 
     /// There are too many servers: those that wait for a call give way; what to wait for until they
@@ -236,17 +187,6 @@ impl Leases {
         let leaving = &mut self.lock().leaving;
         leaving.retain(|server| server.strong_count() > 0);
         leaving.push(lease.server());
-    }
-
-    /// Passes a notification on to the subscriptions of a principal.
-    pub(super) fn publish(&self, principal: &Identity, message: &Message) {
-        let state = self.lock();
-        let of_principal = state.listeners.iter().filter(|(owner, _)| owner == principal);
-        let sinks: Vec<_> = of_principal.filter_map(|(_, sink)| sink.upgrade()).collect();
-        drop(state);
-        for sink in sinks {
-            sink.write(Outgoing::of(message, &[], false));
-        }
     }
 
     fn sweep_from_now_on(&self) {
@@ -286,6 +226,34 @@ impl Leases {
             self.dismiss(&lease);
         }
         sweeping
+    }
+}
+
+impl Lessor for Leases {
+    fn give_back(&self, key: &Key, lease: &Lease) {
+        let mut state = self.lock();
+        let Some(lease) = state.busy.remove(&std::ptr::from_ref(lease).addr()) else { return };
+        if !self.keeps.keeps_for(&key.principal) || !lease.is_usable() {
+            drop(state);
+            return self.dismiss(&lease);
+        }
+        let now = Instant::now();
+        match state.idle.entry(key.clone()) {
+            Entry::Occupied(waiting) => waiting.into_mut().push((lease, now)),
+            Entry::Vacant(none) => {
+                none.insert(vec![(lease, now)]);
+            }
+        }
+    }
+
+    fn publish(&self, principal: &Identity, message: &Message) {
+        let state = self.lock();
+        let of_principal = state.listeners.iter().filter(|(owner, _)| owner == principal);
+        let sinks: Vec<_> = of_principal.filter_map(|(_, sink)| sink.upgrade()).collect();
+        drop(state);
+        for sink in sinks {
+            sink.write(Outgoing::of(message, &[], false));
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod call;
 mod hosted;
+mod key;
 mod lease;
 mod leases;
 mod left_out;
