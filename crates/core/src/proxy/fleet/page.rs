@@ -1,22 +1,25 @@
 //! `GET /servers`: what is served, and how it is doing. For those who may use it.
 
-use std::sync::Weak;
+use std::sync::Arc;
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Shared, roster::Roster, running::Running};
-use crate::config::{HttpConfig, segment};
+use super::running::Running;
+use crate::config::{FleetConfig, HttpConfig, segment};
+
+/// What the page says now; nothing once the fleet has been closed.
+pub(super) type Listed = Arc<dyn Fn() -> Option<Value> + Send + Sync>;
 
 /// The page itself; whatever else is below its path is nothing.
-pub(super) fn router(shared: Weak<Shared>) -> Router {
+pub(super) fn router(listed: Listed) -> Router {
     let page = get(servers);
     Router::new()
         .route("/servers", page.clone())
         .route("/servers/", page)
-        .with_state(shared)
+        .with_state(listed)
         .layer(CatchPanicLayer::new())
 }
 
@@ -25,12 +28,11 @@ pub(super) fn nothing() -> Router {
     Router::new()
 }
 
-async fn servers(State(shared): State<Weak<Shared>>) -> impl IntoResponse {
-    let Some(shared) = shared.upgrade() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, HEADERS, String::new());
-    };
-    let text = list(&shared.roster()).to_string();
-    (StatusCode::OK, HEADERS, text)
+async fn servers(State(listed): State<Listed>) -> impl IntoResponse {
+    match listed() {
+        Some(list) => (StatusCode::OK, HEADERS, list.to_string()),
+        None => (StatusCode::SERVICE_UNAVAILABLE, HEADERS, String::new()),
+    }
 }
 
 const HEADERS: [(header::HeaderName, &str); 2] = [
@@ -38,18 +40,17 @@ const HEADERS: [(header::HeaderName, &str); 2] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-fn list(roster: &Roster) -> Value {
-    let servers =
-        roster.config.servers.iter().map(|config| {
-            let running = roster.servers.iter().find(|server| server.name() == config.name);
-            running.map_or_else(
-            || json!({
-                "name": config.name, "state": "disabled", "transport": null, "endpoints": [],
+/// All servers of the file, whether they are switched on or not.
+pub(super) fn list(config: &FleetConfig, running: &[Arc<Running>]) -> Value {
+    let servers = config.servers.iter().map(|server| {
+        match running.iter().find(|running| running.name() == server.name) {
+            Some(running) => entry(running, &config.http),
+            None => json!({
+                "name": server.name, "state": "disabled", "transport": null, "endpoints": [],
                 "tools": null, "error": null,
             }),
-            |server| entry(server, &roster.config.http),
-        )
-        });
+        }
+    });
     json!({ "servers": servers.collect::<Vec<_>>() })
 }
 

@@ -144,8 +144,13 @@ impl Roster {
         let merged = endpoints.filter_map(|endpoint| endpoint.mount.clone());
         let named = self.servers.iter().filter_map(|server| server.mount.clone());
         let reserved = |prefix, router| Reserved { prefix, access: Access::Authenticated, router };
+        let shared = Arc::downgrade(shared);
+        let listed = Arc::new(move || {
+            let roster = shared.upgrade()?.roster();
+            Some(page::list(&roster.config, &roster.servers))
+        });
         Routes::new(merged.chain(named).collect())
-            .with_reserved(reserved("/servers", page::router(Arc::downgrade(shared))))
+            .with_reserved(reserved("/servers", page::router(listed)))
             .with_reserved(reserved("/groups", page::nothing()))
     }
 }
