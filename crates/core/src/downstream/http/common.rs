@@ -10,8 +10,8 @@ use std::{
 use tracing::{Level, Span};
 
 use super::{
-    admission::Admission, audit::Audit, backlog::Backlog, held::MAX_KEPT_BYTES, port::Behind,
-    terms::Terms, ticker::Ticker,
+    admission::Admission, audit::Audit, backlog::Backlog, behind::Behind, terms::Terms,
+    ticker::Ticker,
 };
 use crate::{
     cluster::Cluster,
@@ -138,6 +138,9 @@ fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
         ))
     })
 }
+
+/// Bytes of messages that may wait without their connections; those beyond it wait with them.
+const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Long enough for a local server, too short for anybody to notice.
 const HEAD_DELAY: Duration = Duration::from_millis(20);

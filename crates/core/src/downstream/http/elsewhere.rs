@@ -4,16 +4,10 @@
 //! what it is told on a connection between replicas. A request that was handed over is served where
 //! it came to, or not at all.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, OnceLock},
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, request::Parts};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use uuid::Uuid;
@@ -21,34 +15,22 @@ use uuid::Uuid;
 use super::{
     body,
     common::Common,
-    custom_route::Aborted,
-    guarded::{is_standing, standing},
+    guarded::standing,
+    handed_back::HandedBack,
+    handed_over::is_handed_over,
     mount::Mount,
-    port::Port,
+    origin::Origin,
     reject::Rejection,
-    requester::Requester,
     response::{Response, ResponseBody},
-    router::{End, Found, Origin, not_found},
-    target,
 };
 use crate::{
     cluster::{
-        Carried, Cluster, Link, Local, Outbound, ReplicaId, STANDING, Unforwarded, Unreached,
-        Whereabouts, addressed, strip,
+        Carried, Cluster, Link, Outbound, ReplicaId, STANDING, Unforwarded, Unreached, Whereabouts,
+        addressed, strip,
     },
     downstream::http::session::lenient_id_in,
-    host::Caller,
     identity::Identity,
 };
-
-/// Marks a request that another replica has handed over, and so let in.
-#[derive(Clone, Copy, Debug)]
-struct HandedOver;
-
-/// Whether another replica has let this request in.
-pub(super) fn is_handed_over(head: &Parts) -> bool {
-    head.extensions.get::<HandedOver>().is_some()
-}
 
 /// The way to another replica.
 pub(super) struct Way {
@@ -237,118 +219,7 @@ fn handed_back(response: http::Response<Incoming>) -> Response {
     head.extensions.clear();
     let kind = head.headers.get(http::header::CONTENT_TYPE);
     let events = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    let body = Box::new(HandedBack { body, events, between: true });
+    let body = Box::new(HandedBack::new(body, events));
     let response = http::Response::from_parts(head, ResponseBody::HandedBack(body));
     if stands { standing(response) } else { response }
-}
-
-/// The body of another replica's response.
-#[derive(Debug)]
-pub(crate) struct HandedBack {
-    body: Incoming,
-    events: bool,
-    /// Nothing of an event has come whose end has not.
-    between: bool,
-}
-
-impl HandedBack {
-    /// Whether something may be said between two events now.
-    pub(super) fn is_between_events(&self) -> bool {
-        self.events && self.between
-    }
-
-    pub(super) fn poll_frame(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context).map(|frame| {
-            Some(match frame? {
-                Ok(frame) => {
-                    if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
-                        self.between = data.ends_with(b"\n\n");
-                    }
-                    Ok(frame)
-                }
-                Err(error) => Err(axum::Error::new(error)),
-            })
-        })
-    }
-
-    pub(super) fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    pub(super) fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Local for Port {
-    type Body = ResponseBody;
-
-    fn serve(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        carried: Carried,
-    ) -> BoxFuture<'static, Response> {
-        Box::pin(async move {
-            let mut response = match self.serve_handed_over(request, carried).await {
-                Ok(response) => response,
-                Err(End::Rejected(rejection)) => {
-                    self.common.count_rejection(rejection.reason());
-                    rejection.into_response()
-                }
-                Err(End::Aborted(Aborted)) => Rejection::ReplayFailed.into_response(),
-            };
-            let stands = is_standing(&response);
-            let headers = response.headers_mut();
-            strip(headers);
-            if stands {
-                headers.insert(STANDING, http::HeaderValue::from_static("1"));
-            }
-            response
-        })
-    }
-
-    fn refuse(&self) -> Response {
-        Rejection::BadTarget.into_response()
-    }
-}
-
-impl Port {
-    async fn serve_handed_over(
-        &self,
-        request: Request<Incoming>,
-        carried: Carried,
-    ) -> Result<Response, End> {
-        if let Some(cluster) = &self.common.cluster {
-            cluster.count_received();
-        }
-        let (mut head, body) = request.into_parts();
-        let target = head.uri.path_and_query().cloned().ok_or(Rejection::BadTarget)?;
-        if let Some(host) = head.uri.authority().and_then(|host| host.as_str().parse().ok()) {
-            head.headers.insert(http::header::HOST, host);
-        }
-        head.uri = target.into();
-        head.version = http::Version::HTTP_11;
-        head.extensions.insert(HandedOver);
-        let caller = self.common.host.as_ref().map(|_| {
-            Arc::new(Caller {
-                method: head.method.clone(),
-                target: head.uri.clone(),
-                headers: head.headers.clone(),
-                peer: carried.peer,
-                encrypted: carried.encrypted,
-                note: OnceLock::new(),
-            })
-        });
-        if let Some(caller) = &caller {
-            head.extensions.insert(Arc::clone(caller));
-        }
-        let path = target::path(&head.uri).ok_or(Rejection::BadTarget)?.into_owned();
-        let routes = self.routes();
-        let found = Found::of(&routes, &head, &path);
-        let requester = Requester { identity: carried.identity, address: None, caller };
-        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
-    }
 }

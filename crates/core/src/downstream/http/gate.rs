@@ -8,7 +8,7 @@ use super::{
     charset,
     common::Common,
     denial::announce,
-    elsewhere::is_handed_over,
+    handed_over::is_handed_over,
     reject::{rpc_error, upstream_error},
     response::{Response, bare_text, json, with_body},
 };

@@ -11,9 +11,6 @@ use tokio::task::JoinHandle;
 use super::mount::Mount;
 use crate::runtime::task;
 
-/// Bytes of messages that may wait without their connections; those beyond it wait with them.
-pub(super) const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
-
 /// See the module.
 #[derive(Default)]
 pub(super) struct Held {

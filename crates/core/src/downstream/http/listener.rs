@@ -32,9 +32,9 @@ use super::{
     guarded::{Guarded, Patience, Phase},
     head::{Length, MAX_HEAD},
     header::PROTOCOL_VERSION,
+    origin::Origin,
     overload::{MAX_REFUSALS, refuse},
     port::Port,
-    router::Origin,
 };
 use crate::{
     error::Error,

@@ -6,6 +6,7 @@ mod admission;
 mod audit;
 mod auth;
 mod backlog;
+mod behind;
 mod body;
 mod challenge;
 mod charset;
@@ -18,6 +19,8 @@ mod events;
 mod forwarded;
 mod gate;
 mod guarded;
+mod handed_back;
+mod handed_over;
 #[cfg(not(any(test, feature = "internals")))]
 mod head;
 #[cfg(any(test, feature = "internals"))]
@@ -26,11 +29,14 @@ mod header;
 mod held;
 mod host;
 mod listener;
+mod local;
 mod mount;
+mod origin;
 mod overload;
 mod port;
 mod reject;
 mod requester;
+mod reserved;
 mod response;
 mod router;
 mod routes;
@@ -39,6 +45,7 @@ mod selection;
 pub(crate) mod session;
 mod side_port;
 mod sse;
+mod sse_sessions;
 mod streamable;
 mod target;
 mod terms;
@@ -46,14 +53,16 @@ mod ticker;
 mod trace_context;
 mod well_known;
 
+pub(crate) use behind::Behind;
 pub(crate) use common::Common;
 pub use denial::Denial;
 pub(crate) use guarded::Patience;
 pub(crate) use listener::{Entrance, Lifetime, Limits, Listener};
 pub(crate) use mount::{Mount, Paths};
 pub use port::Meter;
-pub(crate) use port::{Behind, Port};
-pub(crate) use routes::{Access, Reserved, Routes};
+pub(crate) use port::Port;
+pub(crate) use reserved::{Access, Reserved};
+pub(crate) use routes::Routes;
 pub(crate) use side_port::SidePort;
 
 #[cfg(test)]

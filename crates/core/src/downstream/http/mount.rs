@@ -16,7 +16,7 @@ use super::{
     common::Common,
     events::Events as EventBody,
     response::{Response, event_stream},
-    sse::SseSessions,
+    sse_sessions::SseSessions,
     target,
 };
 use crate::{

@@ -7,44 +7,20 @@ use tokio::sync::watch;
 
 use super::{
     admin::{self, Admin},
+    behind::Behind,
     common::Common,
     routes::Routes,
     terms::Terms,
     well_known::well_known,
 };
 use crate::{
-    cluster::Cluster,
     config::{HttpConfig, TrustedProxies},
-    host::Host,
     identity::Bearer,
     metrics::{Family, Metrics},
-    relay::Readiness,
-    runtime::seats::Seats,
 };
 
 /// How often it is looked whether calls are under way.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// What a port shares with the rest of the proxy.
-#[derive(Clone)]
-pub(crate) struct Behind {
-    pub(crate) readiness: Arc<dyn Readiness>,
-    pub(crate) connections: Arc<Seats>,
-    pub(crate) metrics: Option<Arc<Metrics>>,
-    pub(crate) shows_metrics: bool,
-    /// Asked whatever only the embedding program can answer.
-    pub(crate) host: Option<Arc<dyn Host>>,
-    /// Asked about tokens, if any are accepted.
-    pub(crate) bearer: Option<Arc<Bearer>>,
-    /// The other replicas.
-    pub(crate) cluster: Option<Arc<Cluster>>,
-}
-
-impl fmt::Debug for Behind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Behind").field("readiness", &self.readiness).finish_non_exhaustive()
-    }
-}
 
 /// See the module.
 pub(crate) struct Port {

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use http::Request;
+
 use crate::{host::Caller, identity::Identity};
 
 /// See the module.
@@ -13,3 +15,6 @@ pub(super) struct Requester {
     /// Kept where there is a host.
     pub(super) caller: Option<Arc<Caller>>,
 }
+
+/// A request without its body, and who sends it.
+pub(super) type Head = Request<Requester>;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::{elsewhere::HandedBack, events::Events};
+use super::{events::Events, handed_back::HandedBack};
 
 pub(super) type Response = http::Response<ResponseBody>;
 

@@ -1,7 +1,7 @@
 //! The order in which a request is decided on. It is the original's, and it is observable.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -21,11 +21,13 @@ use super::{
     head::Length,
     host::{is_foreign, is_rebound},
     mount::Mount,
+    origin::Origin,
     port::Port,
     reject::Rejection,
     requester::Requester,
+    reserved::{Access, Reserved},
     response::{Response, ResponseBody, empty},
-    routes::{Access, Endpoints, Reserved, Routes},
+    routes::{Endpoints, Routes},
     seen::Seen,
     sse::no_sse_session,
     target,
@@ -34,28 +36,6 @@ use super::{
 use crate::{host::Caller, identity::Endpoint, watch::within};
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
-
-/// Where a connection comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin {
-    /// The other end.
-    pub(crate) peer: SocketAddr,
-    /// Whether the connection is TLS.
-    pub(crate) encrypted: bool,
-}
-
-impl Origin {
-    /// That of a request whose connection nobody has asked about.
-    pub(super) const UNKNOWN: Self = Self {
-        peer: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0),
-        encrypted: false,
-    };
-
-    /// The peer is on this machine.
-    fn is_loopback(self) -> bool {
-        self.peer.ip().to_canonical().is_loopback()
-    }
-}
 
 /// Whether a connection may stay open, so far as the request says.
 #[derive(Clone, Copy)]

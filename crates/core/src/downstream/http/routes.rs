@@ -1,11 +1,12 @@
 //! Which path leads to which endpoint. A table never changes; the port exchanges one for another.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{Method, Uri};
 
 use super::{
     mount::{Messages, Mount},
+    reserved::Reserved,
     target,
 };
 use crate::{config::segment, identity::Endpoint};
@@ -43,22 +44,6 @@ pub(super) struct Endpoints {
     messages: Option<Arc<Mount>>,
 }
 
-/// Routes of the proxy's own that are not endpoint: `/servers`, `/.well-known/…`.
-pub(crate) struct Reserved {
-    /// Paths that begin like this belong to the router, up to a `/` or to their end.
-    pub(crate) prefix: &'static str,
-    pub(crate) access: Access,
-    pub(crate) router: axum::Router,
-}
-
-/// Who may read what is reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Everybody,
-    /// Those who may use the endpoints.
-    Authenticated,
-}
-
 impl Endpoints {
     /// The endpoint that is meant with the resource at this path.
     pub(super) fn resource(&self, path: &str) -> Option<Endpoint<'_>> {
@@ -84,18 +69,6 @@ impl Endpoints {
         } else {
             "POST, OPTIONS"
         }
-    }
-}
-
-impl fmt::Debug for Reserved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reserved").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
-
-impl Reserved {
-    pub(super) fn takes(&self, path: &str) -> bool {
-        path.strip_prefix(self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

@@ -1,15 +1,11 @@
 //! The HTTP+SSE transport (MCP 2024-11-05, transports): one stream per client, posts beside it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use uuid::Uuid;
 
 use super::{
     body::{self, Unread, check_coding},
@@ -24,15 +20,16 @@ use super::{
     requester::Requester,
     response::{Response, empty, plain_text},
     selection::selection,
+    sse_sessions::{SseSession, session_id},
 };
 use crate::{
-    downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream, lenient_id_in},
+    downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream},
     era::Era,
-    identity::{Expiry, Identity},
+    identity::Expiry,
     jsonrpc::{Kind, Message},
     protocol::Method,
-    relay::{Client, Connection, Outgoing, Sink},
-    runtime::seats::{Seat, Seats},
+    relay::{Client, Outgoing, Sink},
+    runtime::seats::Seats,
     watch::SessionTag,
 };
 
@@ -41,82 +38,6 @@ const GREETING: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/message","p
 
 /// Most of a body that is not a message which is shown to its sender.
 const MAX_ECHOED: usize = 4096;
-
-/// Open streams by session id.
-#[derive(Debug, Default)]
-pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
-
-#[derive(Clone, Debug)]
-struct SseSession {
-    name: Name,
-    /// Who opened it, and may use it.
-    owner: Identity,
-    /// Of the best credentials that its owner has shown.
-    expiry: Arc<Expiry>,
-    stream: Arc<Stream>,
-    connection: Arc<dyn Connection>,
-    calls: Arc<Seats>,
-    /// Its seat among all sessions.
-    _seat: Arc<Seat>,
-    _tag: Arc<SessionTag>,
-}
-
-impl SseSessions {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, SseSession>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn named(&self, query: Option<&str>) -> Option<SseSession> {
-        let name = session_id(query)?;
-        let known = self.lock().get(&lenient_id_in(&name)?).cloned()?;
-        known.name.has_owner_of(&name).then_some(known)
-    }
-
-    /// How many there are, and the bytes waiting for their clients.
-    pub(super) fn held(&self) -> (usize, usize) {
-        let sessions = self.lock();
-        (sessions.len(), sessions.values().map(|session| session.stream.queued_bytes()).sum())
-    }
-
-    pub(super) fn close_all(&self) {
-        let sessions: Vec<_> = self.lock().drain().map(|(_, session)| session).collect();
-        for session in sessions {
-            session.connection.close();
-            session.stream.end();
-        }
-    }
-
-    /// Ends those that have no call under way.
-    pub(super) fn close_idle(&self) {
-        let idle: Vec<_> = {
-            let sessions = self.lock();
-            let idle = sessions.values().filter(|session| session.calls.taken() == 0);
-            idle.map(|session| Arc::clone(&session.stream)).collect()
-        };
-        for stream in idle {
-            stream.end();
-        }
-    }
-
-    fn close(&self, id: Uuid) {
-        let session = self.lock().remove(&id);
-        if let Some(session) = session {
-            session.connection.close();
-        }
-    }
-}
-
-/// Ends a session with its stream.
-struct Closing {
-    sessions: Arc<SseSessions>,
-    id: Uuid,
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.sessions.close(self.id);
-    }
-}
 
 impl Mount {
     /// Whether the query names a session, of this replica or of another one.
@@ -189,8 +110,7 @@ impl Mount {
             _seat: seat,
             _tag: Arc::new(SessionTag::opened(id, "sse")),
         };
-        self.sse.lock().insert(id, session);
-        let closing = Closing { sessions: Arc::clone(&self.sse), id };
+        let closing = self.sse.open(id, session);
         Ok(standing(self.streamed_until(reading, closing, expiry)))
     }
 
@@ -268,12 +188,6 @@ pub(super) fn no_sse_session(query: Option<&str>) -> Response {
     plain_text(StatusCode::BAD_REQUEST, text)
 }
 
-fn session_id(query: Option<&str>) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let id = pairs.into_iter().find(|(name, _)| *name == "sessionId")?.1;
-    (!id.is_empty()).then(|| id.to_owned())
-}
-
 /// The texts are those of the original's body parser.
 fn check_content_type(headers: &HeaderMap) -> Result<(), String> {
     let Some(value) = text(headers, &header::CONTENT_TYPE) else {
@@ -320,12 +234,5 @@ mod tests {
             check_content_type(&HeaderMap::new()),
             Err("TypeError: argument string is required".into())
         );
-    }
-
-    #[test]
-    fn the_session_id_is_a_query_parameter() {
-        assert_eq!(session_id(Some("x=1&sessionId=abc")), Some("abc".to_owned()));
-        assert_eq!(session_id(Some("sessionId=")), None);
-        assert_eq!(session_id(None), None);
     }
 }

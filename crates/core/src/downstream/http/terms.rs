@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{auth::Auth, body::BodyLimits, cors::Cors, routes::Reserved};
+use super::{auth::Auth, body::BodyLimits, cors::Cors, reserved::Reserved};
 use crate::{
     config::{AllowedHosts, AuthConfig, CorsConfig, HttpConfig},
     identity::{ApiKey, Authenticator, Bearer},

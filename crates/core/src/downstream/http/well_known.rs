@@ -11,7 +11,10 @@ use axum::{
 use http::{HeaderMap, Response, StatusCode, header};
 use tokio::sync::watch;
 
-use super::routes::{Access, Reserved, Routes};
+use super::{
+    reserved::{Access, Reserved},
+    routes::Routes,
+};
 use crate::identity::Bearer;
 
 const PREFIX: &str = "/.well-known/oauth-protected-resource";

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::{post::Head, session::add_session_id};
+use super::session::add_session_id;
 use crate::{
     downstream::http::session::{Attachment, Encoding, Stream},
     downstream::http::{
         held::Held,
         mount::Mount,
         reject::Rejection,
-        requester::Requester,
+        requester::{Head, Requester},
         response::{Response, ResponseBody, empty_text, event_stream, json_runs},
     },
     host::Caller,

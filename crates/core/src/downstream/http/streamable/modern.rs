@@ -11,7 +11,6 @@ use super::{
     NO_EVENTS, encoding,
     exchange::Closing,
     is_json,
-    post::Head,
     refusal::{Refused, status_of},
 };
 use crate::{
@@ -24,6 +23,7 @@ use crate::{
         header::{PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
+        requester::Head,
         response::{Response, empty_text, json_runs},
         selection::selection,
     },

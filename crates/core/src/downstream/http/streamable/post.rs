@@ -17,7 +17,7 @@ use crate::{
         header::{PROTOCOL_VERSION, session_id, text},
         mount::Mount,
         reject::Rejection,
-        requester::Requester,
+        requester::{Head, Requester},
         response::{Response, empty_text},
         selection::selection,
     },
@@ -27,9 +27,6 @@ use crate::{
     protocol::{Method, is_revision, primes_streams},
     relay::{Client, Sink, requested_version},
 };
-
-/// A request without its body, and who sends it.
-pub(super) type Head = Request<Requester>;
 
 impl Mount {
     /// `POST` to the stream endpoint.

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::{
     Behind, Lifetime, Limits, Listener, Mount, Paths, Patience, Port, Routes,
-    routes::{Access, Reserved},
+    reserved::{Access, Reserved},
 };
 use crate::{
     config::{AuthConfig, HttpConfig},

@@ -1,0 +1,56 @@
+//! What another replica has answered.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// The body of another replica's response.
+#[derive(Debug)]
+pub(crate) struct HandedBack {
+    body: Incoming,
+    events: bool,
+    /// Nothing of an event has come whose end has not.
+    between: bool,
+}
+
+impl HandedBack {
+    /// This body; whether it is an event stream.
+    pub(super) fn new(body: Incoming, events: bool) -> Self {
+        Self { body, events, between: true }
+    }
+
+    /// Whether something may be said between two events now.
+    pub(super) fn is_between_events(&self) -> bool {
+        self.events && self.between
+    }
+
+    pub(super) fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context).map(|frame| {
+            Some(match frame? {
+                Ok(frame) => {
+                    if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
+                        self.between = data.ends_with(b"\n\n");
+                    }
+                    Ok(frame)
+                }
+                Err(error) => Err(axum::Error::new(error)),
+            })
+        })
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

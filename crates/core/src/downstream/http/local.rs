@@ -1,0 +1,93 @@
+//! Requests that another replica has handed over are served here.
+
+use std::sync::{Arc, OnceLock};
+
+use futures_util::future::BoxFuture;
+use http::Request;
+use hyper::body::Incoming;
+
+use super::{
+    custom_route::Aborted,
+    guarded::is_standing,
+    handed_over::HandedOver,
+    port::Port,
+    reject::Rejection,
+    requester::Requester,
+    response::{Response, ResponseBody},
+    router::{End, Found, not_found},
+    target,
+};
+use crate::{
+    cluster::{Carried, Local, STANDING, strip},
+    host::Caller,
+};
+
+impl Local for Port {
+    type Body = ResponseBody;
+
+    fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        carried: Carried,
+    ) -> BoxFuture<'static, Response> {
+        Box::pin(async move {
+            let mut response = match self.serve_handed_over(request, carried).await {
+                Ok(response) => response,
+                Err(End::Rejected(rejection)) => {
+                    self.common.count_rejection(rejection.reason());
+                    rejection.into_response()
+                }
+                Err(End::Aborted(Aborted)) => Rejection::ReplayFailed.into_response(),
+            };
+            let stands = is_standing(&response);
+            let headers = response.headers_mut();
+            strip(headers);
+            if stands {
+                headers.insert(STANDING, http::HeaderValue::from_static("1"));
+            }
+            response
+        })
+    }
+
+    fn refuse(&self) -> Response {
+        Rejection::BadTarget.into_response()
+    }
+}
+
+impl Port {
+    async fn serve_handed_over(
+        &self,
+        request: Request<Incoming>,
+        carried: Carried,
+    ) -> Result<Response, End> {
+        if let Some(cluster) = &self.common.cluster {
+            cluster.count_received();
+        }
+        let (mut head, body) = request.into_parts();
+        let target = head.uri.path_and_query().cloned().ok_or(Rejection::BadTarget)?;
+        if let Some(host) = head.uri.authority().and_then(|host| host.as_str().parse().ok()) {
+            head.headers.insert(http::header::HOST, host);
+        }
+        head.uri = target.into();
+        head.version = http::Version::HTTP_11;
+        head.extensions.insert(HandedOver);
+        let caller = self.common.host.as_ref().map(|_| {
+            Arc::new(Caller {
+                method: head.method.clone(),
+                target: head.uri.clone(),
+                headers: head.headers.clone(),
+                peer: carried.peer,
+                encrypted: carried.encrypted,
+                note: OnceLock::new(),
+            })
+        });
+        if let Some(caller) = &caller {
+            head.extensions.insert(Arc::clone(caller));
+        }
+        let path = target::path(&head.uri).ok_or(Rejection::BadTarget)?.into_owned();
+        let routes = self.routes();
+        let found = Found::of(&routes, &head, &path);
+        let requester = Requester { identity: carried.identity, address: None, caller };
+        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
+    }
+}

@@ -1,0 +1,23 @@
+//! Where a connection comes from.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// The other end.
+    pub(crate) peer: SocketAddr,
+    /// Whether the connection is TLS.
+    pub(crate) encrypted: bool,
+}
+
+impl Origin {
+    /// That of a request whose connection nobody has asked about.
+    pub(super) const UNKNOWN: Self =
+        Self { peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), encrypted: false };
+
+    /// The peer is on this machine.
+    pub(super) fn is_loopback(self) -> bool {
+        self.peer.ip().to_canonical().is_loopback()
+    }
+}
