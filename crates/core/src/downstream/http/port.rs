@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::{HttpConfig, TrustedProxies},
     identity::Bearer,
-    metrics::{Family, Metrics},
+    metrics::Family,
 };
 
 /// How often it is looked whether calls are under way.
