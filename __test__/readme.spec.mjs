@@ -1,9 +1,11 @@
 // Holds the documents to what they describe.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 
+import { blocksOf, pages, play } from "./support/sessions.mjs";
 import { flagTables, help, readTables } from "../scripts/flags.mjs";
 import { root } from "../scripts/tools.mjs";
 
@@ -77,11 +79,11 @@ describe("the command lines in the documents", () => {
 
   /** The lines of a document that start this proxy; what another proxy is started with comes after `# there`. */
   const commandLines = (text) =>
-    [...text.matchAll(/^```(?:sh|console)\n(.*?)^```/gms)].flatMap(([, block]) => {
+    [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) => {
       let ours = true;
       return block.split("\n").filter((line) => {
         if (/^# (there|here)/.test(line)) ours = line.startsWith("# here");
-        return ours && /^(\$ )?([A-Z_]+=\S+ )*(npx )?mcp-proxy /.test(line);
+        return ours && /^([A-Z_]+=\S+ )*(npx )?mcp-proxy /.test(line);
       });
     });
 
@@ -97,3 +99,41 @@ describe("the command lines in the documents", () => {
     });
   }
 });
+
+test("the flags that the pages for users of other proxies name as ours exist", () => {
+  const known = new Set([...help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)/gm)].map(([, name]) => name));
+  const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+  for (const name of pages().filter((page) => /migrating-from/.test(page))) {
+    const rows = [...readFileSync(join(root, name), "utf8").matchAll(/^\|[^|]*\|([^|]*)\|/gm)];
+    for (const [row, ours] of name.includes("npm") ? [] : rows) {
+      for (const [, flag] of ours.matchAll(/--(?:no-)?([a-zA-Z][\w-]*)/g)) {
+        assert.ok(known.has(camel(flag)), `${name}: --${flag} in ${row}`);
+      }
+    }
+  }
+});
+
+describe("the sessions in the documents", { concurrency: 2 }, () => {
+  const has = (program) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+  const missing = ["bash", "curl", "openssl"].filter((program) => !has(program));
+  const skip = missing.length > 0 && `needs ${missing.join(", ")}`;
+
+  for (const name of pages()) {
+    const text = readFileSync(join(root, name), "utf8");
+    if (blocksOf(text).length === 0) continue;
+    test(
+      `of ${name} print what it shows (\`node scripts/sessions.mjs ${name}\` writes what they print)`,
+      { skip },
+      () => play(text),
+    );
+  }
+});
+
+// Lists of words and of numbers have nothing to show.
+const withoutSession = /(?:README|SUMMARY|glossary|benchmarks|compatibility)\.md$/;
+
+for (const name of pages().filter((page) => !withoutSession.test(page))) {
+  test(`${name} shows a session`, () => {
+    assert.ok(blocksOf(readFileSync(join(root, name), "utf8")).length > 0);
+  });
+}
