@@ -113,6 +113,41 @@ test("the flags that the pages for users of other proxies name as ours exist", (
   }
 });
 
+describe("the messages that the documents quote", () => {
+  const folders = ["crates/cli/src", "crates/core/src", "crates/node/src", "crates/node/js", "npm"];
+  // Tests of the sources would keep a sentence alive that nothing else has.
+  const sources = folders
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file)))
+    .filter((file) => /\.(rs|js)$/.test(file) && !/tests?(\/|\.rs$)/.test(file));
+  const corpus = sources
+    .map((file) => readFileSync(join(root, file), "utf8"))
+    .map((text) =>
+      text
+        .replace(/#\[cfg\(test\)\]\nmod tests? \{.*$/s, "")
+        .replace(/\\\n\s*/g, "")
+        .replaceAll('\\"', '"'),
+    )
+    .join("\n");
+
+  /** The parts of a quoted message that the sources have as they are: what is between `…`, and outside of quotes. */
+  const parts = (message) => message.split(/…|"[^"]*"/).map((part) => part.trim());
+
+  for (const [name, column] of [
+    ["docs/troubleshooting.md", /^\| (.*?) \|/gm],
+    ["docs/errors.md", /^\| (?:\d{3} \| )?(.*?) \|/gm],
+  ]) {
+    test(`of ${name} are in the sources`, () => {
+      const cells = [...readFileSync(join(root, name), "utf8").matchAll(column)].map(([, cell]) => cell);
+      const messages = cells.flatMap((cell) => [...cell.matchAll(/`([^`]* [^`]*)`/g)].map(([, message]) => message));
+      assert.ok(messages.length > 15);
+      assert.deepEqual(
+        messages.flatMap(parts).filter((part) => !corpus.includes(part)),
+        [],
+      );
+    });
+  }
+});
+
 describe("the sessions in the documents", { concurrency: 2 }, () => {
   const has = (program) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
   const missing = ["bash", "curl", "openssl"].filter((program) => !has(program));
