@@ -46,7 +46,7 @@ pub(crate) fn warn(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", "{line}");
 }
 
-/// Marks what is for the eyes of whoever sees the terminal, and for nobody to whom logs are sent.
+/// Marks a line that only the terminal may show: it is never sent to a collector of logs.
 pub(crate) const SECRET: &str = "secret";
 
 /// A line on stderr of a proxy that runs, with something secret in it.
