@@ -10,6 +10,8 @@ use super::{
 /// A server that is reached over HTTP.
 #[derive(Clone, PartialEq)]
 pub struct RemoteConfig {
+    /// What the server is called where it is one of several, by default as its URL.
+    pub name: Option<String>,
     /// Its MCP endpoint.
     pub url: String,
     /// The transport it speaks, found out by default.
@@ -46,6 +48,7 @@ impl RemoteConfig {
     /// The defaults, for the server at this URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
+            name: None,
             url: url.into(),
             transport: RemoteTransport::default(),
             protocol: UpstreamProtocol::Auto,

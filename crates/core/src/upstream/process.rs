@@ -78,7 +78,7 @@ impl Process {
         };
         widen(&stdin);
         widen(&stdout);
-        let tag = TAP.server(name.clone(), child.id());
+        let tag = TAP.server(config.name.as_deref(), program(), child.id());
         let tail = Tail::of_server(tag.number());
         let pass_through = {
             let (tail, name) = (tail.clone(), config.name.clone());

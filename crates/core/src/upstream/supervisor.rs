@@ -210,8 +210,8 @@ impl Watch {
                 );
                 self.shared.lost(&cause, attempt);
                 TAP.show(|| {
-                    let program = &self.config.command.program;
-                    let name = program.to_string_lossy().into_owned();
+                    let program = || self.config.command.program.to_string_lossy().into_owned();
+                    let name = name.clone().unwrap_or_else(program);
                     let life = Life::Restarting { name, attempt, after };
                     Frame::event(Point::Server, Detail::Life(life))
                 });

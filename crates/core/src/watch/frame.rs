@@ -86,6 +86,36 @@ pub(crate) enum Life {
     Ended { name: String, outcome: String },
     /// Of a server.
     Restarting { name: String, attempt: u32, after: Duration },
+    /// Of a remote server: how a sign-in to it goes on.
+    SignIn { step: SignIn, detail: String },
+}
+
+/// A step of a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignIn {
+    /// The server wants other credentials than it was sent.
+    Required,
+    /// Somebody is asked to sign in.
+    Waiting,
+    /// A token was exchanged for a newer one.
+    Renewed,
+    /// There is a token to send.
+    Granted,
+    /// There is not, and why.
+    Failed,
+}
+
+impl SignIn {
+    /// One word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Waiting => "waiting",
+            Self::Renewed => "renewed",
+            Self::Granted => "granted",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl Frame {

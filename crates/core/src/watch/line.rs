@@ -9,10 +9,12 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
-use super::{Detail, Frame, Http, Life, Point, Redaction};
+use super::{Detail, Frame, Http, Life, Point, Redaction, TAP};
 
 /// Streams that are told apart; only those that are open matter.
 const MAX_STREAMS: usize = 65_536;
+/// Servers whose names are remembered.
+const MAX_SERVERS: usize = 4096;
 
 /// Writes frames as lines, redacted.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Scribe {
     /// Streams by where they are in memory, which is nobody's business.
     streams: HashMap<usize, u64>,
     next_stream: u64,
+    /// Names of servers by their numbers.
+    names: HashMap<u32, Option<String>>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +38,9 @@ struct Line<'a> {
     point: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<u32>,
+    /// What that server is called, if it is one of several with names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,11 +76,28 @@ struct HttpLine<'a> {
 #[derive(Serialize)]
 #[serde(tag = "what", rename_all = "lowercase")]
 enum EventLine<'a> {
-    Opened { transport: &'static str },
+    Opened {
+        transport: &'static str,
+    },
     Closed,
-    Started { name: Cow<'a, str>, pid: Option<u32> },
-    Ended { name: Cow<'a, str>, outcome: Cow<'a, str> },
-    Restarting { name: Cow<'a, str>, attempt: u32, after: u64 },
+    Started {
+        name: Cow<'a, str>,
+        pid: Option<u32>,
+    },
+    Ended {
+        name: Cow<'a, str>,
+        outcome: Cow<'a, str>,
+    },
+    Restarting {
+        name: Cow<'a, str>,
+        attempt: u32,
+        after: u64,
+    },
+    #[serde(rename = "sign-in")]
+    SignIn {
+        step: &'static str,
+        detail: Cow<'a, str>,
+    },
 }
 
 #[derive(Serialize)]
@@ -92,12 +116,18 @@ impl Scribe {
             wall: SystemTime::now(),
             streams: HashMap::new(),
             next_stream: 1,
+            names: HashMap::new(),
         }
     }
 
     /// When it began, for a person and for a program.
     pub(crate) fn started(&self) -> String {
         timestamp(self.wall)
+    }
+
+    /// When it began.
+    pub(crate) fn wall(&self) -> SystemTime {
+        self.wall
     }
 
     /// Whether secrets are taken out.
@@ -148,6 +178,7 @@ impl Scribe {
             t: self.since(frame.at),
             point: point(frame.point),
             server: frame.server,
+            name: frame.server.and_then(|number| self.name(number)),
             session: frame.session.map(|id| crate::telemetry::short(Some(id))),
             stream,
             exchange: frame.exchange,
@@ -175,6 +206,14 @@ impl Scribe {
         })
     }
 
+    /// What a server is called, if its configuration gives it a name.
+    fn name(&mut self, server: u32) -> Option<String> {
+        if self.names.len() >= MAX_SERVERS {
+            self.names.clear();
+        }
+        self.names.entry(server).or_insert_with(|| TAP.label(server)).clone()
+    }
+
     fn http<'a>(&self, http: &'a Http) -> HttpLine<'a> {
         HttpLine {
             method: http.method.as_str(),
@@ -198,6 +237,9 @@ impl Scribe {
             }
             Life::Restarting { name, attempt, after } => {
                 EventLine::Restarting { name: clean(name), attempt: *attempt, after: nanos(*after) }
+            }
+            Life::SignIn { step, detail } => {
+                EventLine::SignIn { step: step.name(), detail: clean(detail) }
             }
         }
     }

@@ -12,6 +12,7 @@
 mod exchange;
 mod frame;
 mod line;
+mod otlp;
 mod recording;
 mod redaction;
 mod ring;
@@ -19,10 +20,11 @@ mod session;
 mod tap;
 
 pub(crate) use exchange::{current as current_exchange, next as next_exchange, within};
-pub(crate) use frame::{Detail, Frame, Http, Life, Payload, Point};
+pub(crate) use frame::{Detail, Frame, Http, Life, Payload, Point, SignIn};
 pub(crate) use line::Scribe;
+pub(crate) use otlp::otlp_logs;
 pub use recording::Recording;
-pub(crate) use recording::{FORMAT, Header, VERSION};
+pub(crate) use recording::{FORMAT, Header, VERSION, numbered};
 pub(crate) use redaction::{REDACTED, Redaction};
 pub(crate) use ring::Limits;
 pub(crate) use session::SessionTag;

@@ -30,8 +30,10 @@ pub(crate) struct Tap {
 /// A server that runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
-    /// Its program, or its URL without what may be secret.
+    /// Its name, its program, or its URL without what may be secret.
     pub(crate) name: String,
+    /// Whether its configuration gives it that name.
+    pub(crate) is_named: bool,
     /// Its process, if it is one.
     pub(crate) pid: Option<u32>,
     pub(crate) since: Instant,
@@ -103,10 +105,22 @@ impl Tap {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A server has been started.
-    pub(crate) fn server(&'static self, name: String, pid: Option<u32>) -> ServerTag {
+    /// What a server that runs is called by its configuration.
+    pub(crate) fn label(&self, number: u32) -> Option<String> {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.get(&number).filter(|server| server.is_named).map(|server| server.name.clone())
+    }
+
+    /// A server has been started: under this name, or at this place.
+    pub(crate) fn server(
+        &'static self,
+        label: Option<&str>,
+        place: String,
+        pid: Option<u32>,
+    ) -> ServerTag {
         let number = self.next_server.fetch_add(1, Ordering::Relaxed);
-        let running = Running { name: name.clone(), pid, since: Instant::now() };
+        let (name, is_named) = (label.map_or(place, str::to_owned), label.is_some());
+        let running = Running { name: name.clone(), is_named, pid, since: Instant::now() };
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(number, running);
         self.show(|| life(Life::Started { name: name.clone(), pid }).of_server(number));
         ServerTag { tap: self, number, name, outcome: None }
@@ -201,7 +215,11 @@ mod tests {
     #[test]
     fn whoever_comes_later_can_ask_which_servers_run() {
         let tap = tap();
-        let tag = tap.server("node".to_owned(), Some(7));
+        let tag = tap.server(None, "node".to_owned(), Some(7));
+        assert_eq!(tap.label(tag.number()), None);
+        let named = tap.server(Some("files"), "node".to_owned(), None);
+        assert_eq!(tap.label(named.number()).as_deref(), Some("files"));
+        drop(named);
         let number = tag.number();
         assert_eq!(tap.servers()[&number].pid, Some(7));
         let watcher = tap.watch(LIMITS);

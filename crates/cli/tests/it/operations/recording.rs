@@ -99,3 +99,30 @@ fn a_recording_that_cannot_be_written_is_refused_at_the_start() {
     assert!(finished.stderr.contains("is not a recording"), "{}", finished.stderr);
     assert_eq!(fs::read_to_string(&file).expect("the file"), "print()\n");
 }
+
+#[test]
+fn servers_of_a_file_are_recorded_under_their_names() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (config, file) = (directory.path().join("mcp.json"), directory.path().join("t.jsonl"));
+    let fixture = crate::support::fixture();
+    let servers = serde_json::json!({ "mcpServers": {
+        "one": { "command": fixture, "args": ["echo"] },
+        "two": { "command": fixture, "args": ["stderr"] },
+    } });
+    fs::write(&config, servers.to_string()).expect("a file");
+    let proxy = Launch::of(&[]).flag("--config", &config).flag("--record", &file).start();
+    let opened = proxy.send(&Request::post("/servers/two/mcp", initialize(LATEST)));
+    assert_eq!(opened.status, 200, "{}", opened.text());
+    assert_eq!(proxy.terminate().status.code(), Some(0));
+    let lines = lines(&file);
+    let named = |point: &str, name: &str| {
+        lines.iter().any(|line| line["point"] == point && line["name"] == name)
+    };
+    for (point, name) in [("server", "one"), ("server", "two"), ("from-server", "two")] {
+        assert!(named(point, name), "{point} {name}: {lines:#?}");
+    }
+    let words = lines.iter().find(|line| line["point"] == "stderr").expect("standard error");
+    assert_eq!(words["name"], "two");
+    let started = lines.iter().find(|line| line["event"]["name"] == "one").expect("a start");
+    assert_eq!(started["event"]["what"], "started");
+}

@@ -246,9 +246,12 @@ fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
 
 /// The port is open anyway: whoever starts it waits for the handshake.
 fn prepared(mut upstream: Upstream, name: &str) -> Upstream {
-    if let Upstream::Command(command) = &mut upstream {
-        command.listen_early = false;
-        command.command.name = Some(printable(name));
+    match &mut upstream {
+        Upstream::Command(command) => {
+            command.listen_early = false;
+            command.command.name = Some(printable(name));
+        }
+        Upstream::Remote(remote) => remote.name = Some(printable(name)),
     }
     upstream
 }

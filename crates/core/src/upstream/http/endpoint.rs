@@ -67,13 +67,14 @@ impl Endpoint {
             .ok_or_else(|| Error::Remote("the URL is not that of an HTTP server".to_owned()))?;
         let client = client::client(config)?;
         let headers = headers(config)?;
+        let source = Source::new(config.name.as_deref(), place(&url), config.max_message_size);
         let authorizer = match &config.oauth {
             Some(oauth) => {
-                Some(Authorizer::new(oauth, client::for_others(config, oauth, &url)?, &url))
+                let reach = client::for_others(config, oauth, &url)?;
+                Some(Authorizer::new(oauth, reach, &url, source.number()))
             }
             None => None,
         };
-        let source = Source::new(place(&url), config.max_message_size);
         Ok(Self { client, url, headers, source, authorizer })
     }
 

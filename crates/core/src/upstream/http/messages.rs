@@ -47,9 +47,15 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(place: String, limit: usize) -> Arc<Self> {
-        let tag = TAP.server(place.clone(), None);
+    /// The server at this place, which may have a name.
+    pub(super) fn new(name: Option<&str>, place: String, limit: usize) -> Arc<Self> {
+        let tag = TAP.server(name, place.clone(), None);
         Arc::new(Self { place, limit, tag, noticed: AtomicBool::new(false) })
+    }
+
+    /// What marks it among the servers of this process.
+    pub(super) fn number(&self) -> u32 {
+        self.tag.number()
     }
 
     /// A message goes there.

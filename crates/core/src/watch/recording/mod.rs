@@ -6,6 +6,8 @@
 
 mod parts;
 
+pub(crate) use self::parts::numbered;
+
 use std::{io, sync::Arc, thread, time::Duration};
 
 use serde::{Deserialize, Serialize};

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config::{CallbackConfig, CallbackHost, OAuthGrant},
     telemetry::console_error,
+    watch::SignIn,
 };
 
 /// Time within which the refusal of a renewed token says nothing about its age.
@@ -91,6 +92,7 @@ impl Authorizer {
         };
         match Box::pin(endpoint.refresh(token)).await {
             Ok(grant) => {
+                self.show(SignIn::Renewed, String::new);
                 self.lock().renewed = Some((Instant::now(), grant.access_token.clone()));
                 Ok(Some(grant))
             }

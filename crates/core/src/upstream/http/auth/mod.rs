@@ -50,7 +50,10 @@ use self::{
     store::{Grant, Kept, Store},
     vault::Vault,
 };
-use crate::config::OAuthConfig;
+use crate::{
+    config::OAuthConfig,
+    watch::{Detail, Frame, Life, Point, SignIn, TAP},
+};
 
 /// Who waits for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub(super) struct Authorizer {
     reach: Reach,
     url: Url,
     store: Store,
+    /// What marks the server among those of this process.
+    server: u32,
     turn: Semaphore,
     /// What was kept of an earlier run has been looked at.
     recalled: OnceCell<()>,
@@ -155,12 +160,13 @@ pub(crate) fn sign_out_everywhere(directory: &Path) -> io::Result<usize> {
 
 impl Authorizer {
     /// `reach` asks what the server names, without any credentials.
-    pub(super) fn new(config: &OAuthConfig, reach: Reach, url: &Url) -> Self {
+    pub(super) fn new(config: &OAuthConfig, reach: Reach, url: &Url, server: u32) -> Self {
         Self {
             config: config.clone(),
             reach,
             url: url.clone(),
             store: store(config, url),
+            server,
             turn: Semaphore::new(1),
             recalled: OnceCell::new(),
             unkept: AtomicBool::new(false),
@@ -230,7 +236,15 @@ impl Authorizer {
         if let Some((_, why)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
             return Err(why.clone());
         }
+        self.show(SignIn::Required, || match &challenge.scope {
+            Some(scope) => format!("scope {scope:?}"),
+            None => String::new(),
+        });
         let authorized = Box::pin(self.authorize_now(challenge, occasion)).await;
+        match &authorized {
+            Ok(()) => self.show(SignIn::Granted, String::new),
+            Err(why) => self.show(SignIn::Failed, || why.clone()),
+        }
         if let (Err(why), Occasion::Call) = (&authorized, occasion) {
             self.lock().failed = Some((Instant::now(), why.clone()));
         }
@@ -259,6 +273,14 @@ impl Authorizer {
         self.sign_ins.subscribe()
     }
 
+    /// Shows a step to whoever watches.
+    fn show(&self, step: SignIn, detail: impl FnOnce() -> String) {
+        TAP.show(|| {
+            let life = Life::SignIn { step, detail: detail() };
+            Frame::event(Point::Server, Detail::Life(life)).of_server(self.server)
+        });
+    }
+
     /// Whether somebody is asked to sign in at the moment.
     pub(super) fn waits_for_somebody(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
@@ -266,6 +288,7 @@ impl Authorizer {
 
     /// Says that somebody is asked until it is dropped.
     fn waiting(&self) -> Waiting<'_> {
+        self.show(SignIn::Waiting, String::new);
         self.waits.store(true, Ordering::Relaxed);
         Waiting(&self.waits)
     }
