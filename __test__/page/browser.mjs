@@ -51,6 +51,15 @@ export const proxy = async (...flags) => {
   return { ...found, close };
 };
 
+/** Uses the URL of a page; what requests for its data are sent with. */
+export const enter = async (url) => {
+  const { hash, origin } = new URL(url);
+  const headers = { "x-inspect-token": hash.replace("#token=", "") };
+  const response = await fetch(`${origin}/api/session`, { headers, method: "POST" });
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json()).token;
+};
+
 let next = 1;
 
 /** Sends one message to a proxy, in a session of its own kind. */

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, describe, it } from "node:test";
 
-import { browserPath, launch, post, proxy, session } from "./browser.mjs";
+import { browserPath, enter, launch, post, proxy, session } from "./browser.mjs";
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -20,6 +20,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     browser = await launch();
     served = await proxy("--isolation", "session", "--apiKey", "page-key");
     served.key = { "x-api-key": "page-key" };
+    served.token = await enter(served.inspect);
   });
   after(async () => {
     await browser?.close();
@@ -29,11 +30,12 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
   /** A page of its own, which must not say that anything is wrong with it. */
   const opened = async (options = {}) => {
     const context = await browser.newContext({ viewport: { height: 800, width: 1280 }, ...options });
+    await context.addInitScript((token) => localStorage.setItem("mcp-proxy-session", token), served.token);
     const page = await context.newPage();
     page.problems = [];
     page.on("pageerror", (error) => page.problems.push(String(error)));
     page.on("console", (message) => message.type() === "error" && page.problems.push(message.text()));
-    await page.goto(served.inspect);
+    await page.goto(new URL(served.inspect).origin);
     await page.locator("#status.live").waitFor();
     return page;
   };
@@ -259,17 +261,32 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
-  it("shows nothing to whoever has an old token, and ten tabs what one is shown", async () => {
+  it("shows nothing to whoever has an old token", async () => {
     const context = await browser.newContext();
     const stranger = await context.newPage();
-    await stranger.goto(served.inspect.replace(/token=\w+/, `token=${"0".repeat(64)}`));
-    await stranger.getByText("The token is missing or of an earlier run").waitFor();
+    await stranger.goto(served.inspect);
+    await stranger.getByText("This URL was used already").waitFor();
     assert.equal(await stranger.locator("#rows .row").count(), 0);
     await context.close();
-    const pages = await Promise.all(Array.from({ length: 10 }, () => opened()));
-    await call("echo", { text: "for ten" });
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(new URL(served.inspect).origin);
+    await other.getByText("The token is missing or of an earlier run").waitFor();
+    assert.equal(await other.locator("#rows .row").count(), 0);
+    await other.context().close();
+  });
+
+  it("takes the URL once for ten tabs of a browser, and shows all of them the same", async () => {
+    const fresh = await proxy();
+    const context = await browser.newContext();
+    const pages = await Promise.all(Array.from({ length: 10 }, () => context.newPage()));
+    await Promise.all(pages.map((page) => page.goto(fresh.inspect)));
+    await (
+      await session(fresh.mcp)
+    )("echo", { text: "for ten" });
     await Promise.all(pages.map((page) => row(page, "echo").waitFor()));
-    await Promise.all(pages.map(closed));
+    for (const page of pages) assert.doesNotMatch(page.url(), /token/);
+    await context.close();
+    await fresh.close();
   });
 
   it("stays quick and small while many messages come", async () => {

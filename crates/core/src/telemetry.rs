@@ -43,6 +43,14 @@ macro_rules! console_warn {
     ($($text:tt)+) => { ::tracing::warn!(target: "mcp_proxy::console_error", $($text)+) };
 }
 
+/// Prints a line with something secret in it on standard error; logs that are sent elsewhere do not
+/// hold it.
+macro_rules! confide {
+    ($($text:tt)+) => {
+        ::tracing::error!(target: "mcp_proxy::console_error", secret = true, $($text)+)
+    };
+}
+
 /// Notes a message on its way, and whose it is; costs nothing unless somebody listens.
 macro_rules! traffic {
     ($direction:literal, $bytes:expr) => {
@@ -94,7 +102,7 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.into()
 }
 
-pub(crate) use {console, console_error, console_warn, traffic};
+pub(crate) use {confide, console, console_error, console_warn, traffic};
 
 /// Enough of a session's id to tell it from others.
 pub(crate) fn short(session: Option<Uuid>) -> String {

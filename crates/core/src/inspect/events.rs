@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 
 use super::shown::Shown;
-use crate::watch::Header;
+use crate::watch::{Header, otlp_logs};
 
 /// Frames that are written at a time.
 const CHUNK_FRAMES: usize = 1000;
@@ -36,6 +36,19 @@ pub(super) fn recording(shown: Arc<Shown>) -> Body {
         let next = chunk(&shown, from, usize::MAX, &mut lines);
         let place = (next > from).then_some((shown, next, false));
         Some((Ok::<_, Infallible>(Bytes::from(lines)), place))
+    }))
+}
+
+/// The same as log records of OpenTelemetry.
+pub(super) fn otlp(shown: Arc<Shown>) -> Body {
+    Body::from_stream(stream::unfold(Some((shown, 0)), async |place| {
+        let (shown, from) = place?;
+        tokio::task::yield_now().await;
+        let mut lines = Vec::new();
+        let next = chunk(&shown, from, usize::MAX, &mut lines);
+        let wall = shown.scribe().wall();
+        let request = otlp_logs(&lines, wall);
+        Some((Ok::<_, Infallible>(Bytes::from(request)), (next > from).then_some((shown, next))))
     }))
 }
 

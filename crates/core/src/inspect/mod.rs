@@ -1,13 +1,14 @@
 //! The inspection page: what passes, live, in a browser on this machine.
 //!
 //! It has a loopback port of its own. The page itself holds no data; every route that does asks for
-//! a token in a header, which no other page can send. The token is in the fragment of the URL that
-//! is printed at the start, so that it is in no log and no `Referer`.
+//! a token in a header, which no other page can send. It is got, once, for the one in the fragment of
+//! the URL that is printed at the start; a fragment is in no log and no `Referer`.
 
 mod assets;
 mod console;
 mod events;
 mod gate;
+mod keys;
 mod routes;
 mod servers;
 mod shown;
@@ -15,12 +16,10 @@ mod shown;
 use std::{
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
-use uuid::Uuid;
-
-use self::{console::Consoles, shown::Shown};
+use self::{console::Consoles, keys::Keys, shown::Shown};
 use crate::{
     config::{AllowedHosts, InspectConfig},
     downstream::http::SidePort,
@@ -60,24 +59,26 @@ impl Inspection {
     /// The same; its console is a client of this backend.
     pub(crate) fn open_with(self, backend: Option<Arc<dyn Backend>>) -> Result<Inspector, Error> {
         let Self { watcher, config } = self;
-        let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let shown = Shown {
             watcher,
             scribe: Mutex::new(Scribe::new(Redaction::new(&config.redaction))),
             consoles: backend.map(Consoles::new),
-            token: token.clone(),
+            keys: Keys::new(),
+            address: OnceLock::new(),
         };
+        let shown = Arc::new(shown);
         let at = ("127.0.0.1", config.port);
-        let routes = routes::routes(Arc::new(shown));
+        let routes = routes::routes(Arc::clone(&shown));
         let port = SidePort::open(at, "--inspectPort", routes, AllowedHosts::default())?;
-        Ok(Inspector { port, token })
+        shown.address.get_or_init(|| port.address());
+        Ok(Inspector { port, shown })
     }
 }
 
 /// The open page; closed when dropped.
 pub struct Inspector {
     port: SidePort,
-    token: String,
+    shown: Arc<Shown>,
 }
 
 impl fmt::Debug for Inspector {
@@ -92,8 +93,9 @@ impl Inspector {
         self.port.address()
     }
 
-    /// What to open in a browser: whoever has this can see everything.
+    /// What to open in a browser: whoever has this first can see everything. The token in it is good
+    /// for one use, after which this is another URL.
     pub fn url(&self) -> String {
-        format!("http://{}/#token={}", self.address(), self.token)
+        self.shown.keys.url(self.address())
     }
 }

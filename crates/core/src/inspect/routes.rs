@@ -10,7 +10,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     events, gate, servers,
     shown::{Shown, plain},
 };
+use crate::telemetry::confide;
 
 /// Nothing but what the program itself brings; pictures and sounds come out of messages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -40,14 +41,16 @@ pub(super) fn routes(shown: Arc<Shown>) -> Router {
     let data = Router::new()
         .route("/api/events/{from}", get(since))
         .route("/api/recording", get(recording))
+        .route("/api/otlp", get(otlp))
         .route("/api/frame/{number}", get(frame))
         .route("/api/state", get(state))
         .route("/api/console", post(open_console))
         .route("/api/console/{id}", post(send))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
         .layer(from_fn_with_state(Arc::clone(&shown), gate::with_token))
-        .with_state(shown);
-    let mut routes = data;
+        .with_state(Arc::clone(&shown));
+    let entrance = Router::new().route("/api/session", post(enter)).with_state(shown);
+    let mut routes = data.merge(entrance);
     for (path, kind, text) in assets::FILES {
         routes = routes.route(path, get(move || async move { assets::file(kind, text) }));
     }
@@ -59,6 +62,21 @@ pub(super) fn routes(shown: Arc<Shown>) -> Router {
     routes.layer(from_fn(gate::same_page)).layer(CatchPanicLayer::new())
 }
 
+/// Exchanges the token of the URL for one that lasts.
+async fn enter(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
+    if let Some(session) = shown.keys.exchange(gate::token(&headers)) {
+        return lines(format!("{{\"token\":\"{session}\"}}\n").into());
+    }
+    // Whoever sees the terminal may open the page once more, in another browser or tab.
+    if let Some(address) = shown.address.get().filter(|_| shown.keys.is_used()) {
+        let url = shown.keys.url(*address);
+        confide!("the URL of the inspection page was used already; the next one is {url}");
+    }
+    let text = "This URL was used already, or is of an earlier run: open the one that the proxy \
+                has printed last.\n";
+    plain(StatusCode::UNAUTHORIZED, text)
+}
+
 /// What has come since.
 async fn since(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Response {
     lines(events::since(&shown, from).into())
@@ -68,6 +86,14 @@ async fn since(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Respon
 async fn recording(State(shown): State<Arc<Shown>>) -> Response {
     let mut response = lines(events::recording(shown));
     let name = HeaderValue::from_static("attachment; filename=\"recording.jsonl\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    response
+}
+
+/// Everything that is kept, as log records of OpenTelemetry: a request of OTLP/JSON in each line.
+async fn otlp(State(shown): State<Arc<Shown>>) -> Response {
+    let mut response = lines(events::otlp(shown));
+    let name = HeaderValue::from_static("attachment; filename=\"otlp.jsonl\"");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     response
 }

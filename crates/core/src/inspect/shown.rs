@@ -1,11 +1,14 @@
 //! What the routes of the page share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::console::Consoles;
+use super::{console::Consoles, keys::Keys};
 use crate::watch::{Scribe, Watcher};
 
 /// What the routes look at.
@@ -13,7 +16,9 @@ pub(super) struct Shown {
     pub(super) watcher: Watcher,
     pub(super) scribe: Mutex<Scribe>,
     pub(super) consoles: Option<Consoles>,
-    pub(super) token: String,
+    pub(super) keys: Keys,
+    /// Where the page is, once it is open.
+    pub(super) address: OnceLock<SocketAddr>,
 }
 
 impl Shown {

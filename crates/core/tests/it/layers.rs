@@ -33,7 +33,17 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("tunnel", &[&["runtime", "telemetry"]]),
     (
         "inspect",
-        &[&["config", "error", "codec", "runtime", "relay", "metrics", "watch", "downstream"]],
+        &[&[
+            "config",
+            "error",
+            "codec",
+            "runtime",
+            "relay",
+            "metrics",
+            "telemetry",
+            "watch",
+            "downstream",
+        ]],
     ),
     ("fleet", &[&["config"]]),
     ("proxy", ABOVE),

@@ -15,7 +15,17 @@ impl Page {
         let line = proxy.stdout.line(|line| line.contains("#token=")).expect("the URL of the page");
         let (address, token) = line.split_once("/#token=").expect("a token");
         let port = address.rsplit(':').next().expect("a port").parse().expect("a number");
-        Self { port, token: token.trim().to_owned() }
+        let mut page = Self { port, token: token.trim().to_owned() };
+        let session = page.enter();
+        assert_eq!(session.status, 200, "{}", session.text());
+        let session: Value = serde_json::from_str(session.text()).expect("JSON");
+        page.token = session["token"].as_str().expect("a token").to_owned();
+        page
+    }
+
+    /// Asks for the token that lasts with the one that is there.
+    fn enter(&self) -> Response {
+        self.send(&self.request("POST", "/api/session"))
     }
 
     fn request(&self, method: &str, path: &str) -> Request {
@@ -134,6 +144,7 @@ fn nobody_else_is_shown_anything() {
     let paths = [
         ("GET", "/api/events/0"),
         ("GET", "/api/recording"),
+        ("GET", "/api/otlp"),
         ("GET", "/api/state"),
         ("GET", "/api/frame/0"),
         ("POST", "/api/console"),
@@ -161,6 +172,46 @@ fn nobody_else_is_shown_anything() {
         let request = Request::get(path).header("X-Inspect-Token", &page.token);
         assert_eq!(proxy.send(&request.header("X-API-Key", "s3cret-key")).status, 404, "{path}");
     }
+}
+
+#[test]
+fn the_token_of_the_url_is_good_for_one_use_and_the_next_is_printed() {
+    let proxy = launch().start();
+    let line = proxy.stdout.line(|line| line.contains("#token=")).expect("the URL of the page");
+    let printed = line.split_once("#token=").expect("a token").1.trim().to_owned();
+    let page = Page::of(&proxy);
+    assert_ne!(page.token, printed);
+    assert_eq!(page.get("/api/state").status, 200);
+    let used = Page { port: page.port, token: printed };
+    // It is not what data is asked for with, and it is used.
+    assert_eq!(used.get("/api/state").status, 401);
+    for _ in 0..3 {
+        let refused = used.enter();
+        assert_eq!(refused.status, 401);
+        assert!(refused.text().contains("used already"), "{}", refused.text());
+    }
+    let line = proxy.stderr.line(|line| line.contains("#token=")).expect("the next URL");
+    let next = line.split_once("#token=").expect("a token").1.trim().to_owned();
+    assert_eq!(Page { port: page.port, token: next }.enter().status, 200);
+    let stderr = proxy.terminate().stderr;
+    assert_eq!(stderr.matches("#token=").count(), 1, "{stderr}");
+}
+
+#[test]
+fn what_is_kept_can_be_had_as_records_of_opentelemetry() {
+    let proxy = launch().start();
+    let page = Page::of(&proxy);
+    called(&proxy);
+    let requests = page.lines("/api/otlp");
+    let records = &requests[0]["resourceLogs"][0]["scopeLogs"][0]["logRecords"];
+    let records = records.as_array().expect("records");
+    let is_marked = |record: &&Value| {
+        record["body"]["stringValue"].as_str().is_some_and(|text| text.contains("marker"))
+    };
+    assert_eq!(records.iter().filter(is_marked).count(), 4, "{requests:?}");
+    let time = records[0]["timeUnixNano"].as_str().and_then(|time| time.parse::<u64>().ok());
+    assert!(time > Some(1_700_000_000_000_000_000), "{time:?}");
+    assert!(!format!("{requests:?}").contains("hunter2"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // Which rows are shown, as functions of values.
 
-/** Words of a filter: `text`, `method:tools/call`, `tool:echo`, `session:1a2b`, `server:1`, `status:error`. */
+/** Words of a filter: `text`, `method:tools/call`, `tool:echo`, `session:1a2b`, `server:files`, `status:error`. */
 export const filterOf = (text) =>
   text
     .trim()
@@ -17,7 +17,6 @@ const field = (row, name) => {
   if (name === "method") return row.method;
   if (name === "tool") return row.target;
   if (name === "session") return row.session;
-  if (name === "server") return row.server === undefined ? undefined : String(row.server);
   if (name === "point") return row.point;
   if (name === "status") return row.state;
   return undefined;
@@ -36,6 +35,8 @@ export const matches = (row, filter, wire) => {
     let found;
     if (name === "text") found = says(row, value);
     else if (name === "status" && value === "error") found = FAILED.has(row.state) || Number(row.state) >= 400;
+    else if (name === "server")
+      found = String(row.server) === value || (row.serverName?.toLowerCase().includes(value) ?? false);
     else if (name === "tool" || name === "method") found = field(row, name)?.toLowerCase().includes(value) ?? false;
     else found = field(row, name)?.toLowerCase().startsWith(value) ?? false;
     return found !== not;

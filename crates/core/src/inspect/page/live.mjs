@@ -1,9 +1,23 @@
 // What comes from the proxy, and what is asked of it. The token travels in a header, never in a URL.
 import { create, know, take } from "./model.mjs";
-import { $, token, view } from "./state.mjs";
+import { $, invitation, view } from "./state.mjs";
 
-export const ask = (path, options = {}) =>
+/** Where all tabs of this page keep the token that they ask with. */
+const SESSION = "mcp-proxy-session";
+
+const askWith = (token, path, options) =>
   fetch(path, { ...options, cache: "no-store", headers: { "x-inspect-token": token } });
+
+export const ask = (path, options = {}) => askWith(localStorage.getItem(SESSION) ?? "", path, options);
+
+/** Exchanges the token of the URL for one that lasts; why that was refused. */
+const enter = async () => {
+  if (!invitation) return undefined;
+  const response = await askWith(invitation, "/api/session", { method: "POST" });
+  if (!response.ok) return response.text();
+  localStorage.setItem(SESSION, (await response.json()).token);
+  return undefined;
+};
 
 /** The lines of a body without an end, one array for each piece that arrives. */
 export async function* linesOf(response) {
@@ -56,6 +70,7 @@ const begin = () => {
 /** Asks for what has come, again and again. */
 export const follow = async () => {
   let from = 0;
+  const refused = await enter().catch(() => undefined);
   for (;;) {
     try {
       if (from === 0) begin();
@@ -64,8 +79,9 @@ export const follow = async () => {
       if (next === from) await pause(document.hidden ? SELDOM : OFTEN);
       from = next;
     } catch (error) {
-      if (error instanceof Refused) return say(error.message, "gone");
-      say("The proxy has gone. Waiting for it …", "gone");
+      // Another tab may get a token, which is good for this one, too.
+      if (error instanceof Refused) say(refused ?? error.message, "gone");
+      else say("The proxy has gone. Waiting for it …", "gone");
       from = 0;
       await pause(SELDOM);
     }

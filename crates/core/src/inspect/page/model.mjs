@@ -88,6 +88,7 @@ const side = (line) => {
     method: method ?? (error ? "error" : id === undefined ? "?" : "result"),
     point: line.point,
     server: line.server,
+    serverName: line.name,
     session: line.session,
     stream: line.stream,
     t: line.t,
@@ -205,7 +206,21 @@ const serverOf = (model, number, name) => {
 };
 
 const server = (model, line) => {
-  const { attempt, name, outcome, pid, what } = line.event ?? {};
+  const { attempt, detail, name, outcome, pid, step, what } = line.event ?? {};
+  if (what === "sign-in") {
+    const known = serverOf(model, line.server, line.name);
+    known.signIn = step;
+    const text = `${line.name ?? known.name ?? `server ${line.server}`}: sign-in ${step}`;
+    return push(model, {
+      kind: "life",
+      method: text,
+      server: line.server,
+      serverName: line.name,
+      state: step,
+      t: line.t,
+      target: detail,
+    });
+  }
   if (what === "restarting") {
     const last = [...model.servers.values()].reverse().find((known) => known.name === name);
     if (last) Object.assign(last, { restarts: attempt, state: `restarting (${attempt})` });
@@ -215,7 +230,14 @@ const server = (model, line) => {
     else Object.assign(known, { ended: line.t, state: outcome ?? "ended" });
   }
   const text = what === "ended" ? `${name} ${outcome}` : what === "started" ? `${name} started` : `${name} restarts`;
-  return push(model, { kind: "life", method: text, server: line.server, state: what, t: line.t });
+  return push(model, {
+    kind: "life",
+    method: text,
+    server: line.server,
+    serverName: line.name,
+    state: what,
+    t: line.t,
+  });
 };
 
 const stderr = (model, line) => {
@@ -230,6 +252,7 @@ const http = (model, line) => {
   model.details.set(line.exchange, line);
   if (model.details.size > MOST_ROWS) model.details.delete(model.details.keys().next().value);
   const { method, refused, status, target } = line.http;
+  attribute(model, line.exchange, target);
   if (status < 400) return undefined;
   const cause = `HTTP ${status}${refused ? `: ${refused}` : ""}`;
   blame(model, cause, line.t);
@@ -243,6 +266,27 @@ const http = (model, line) => {
     t: line.t,
     took: line.http.took,
   });
+};
+
+/** Rows that are looked at for the exchange whose head has come: it follows its message closely. */
+const RECENT = 500;
+
+/** Names the server whose own endpoint a client has used: `/servers/NAME/mcp`. */
+const attribute = (model, exchange, target) => {
+  const name = /^\/servers\/([^/?]+)\//.exec(target)?.[1];
+  if (!name) return;
+  for (let at = model.rows.length - 1; at >= Math.max(0, model.rows.length - RECENT); at -= 1) {
+    const row = model.rows[at];
+    if (row.exchange === exchange && row.kind === "call") row.serverName ??= decoded(name);
+  }
+};
+
+const decoded = (text) => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 };
 
 const push = (model, row) => {

@@ -162,11 +162,11 @@ const listenToTimeline = () => {
   $("zoom-out").addEventListener("click", () => zoom(1));
 };
 
-const download = async () => {
-  const response = await ask("/api/recording");
+const download = async (path, name) => {
+  const response = await ask(path);
   const link = element("a", "");
   link.href = URL.createObjectURL(await response.blob());
-  link.download = "recording.jsonl";
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 };
@@ -182,7 +182,8 @@ const listenToBar = () => {
   $("pause").addEventListener("click", () => setPaused(!view.paused));
   $("help").addEventListener("click", () => $("keys").showModal());
   $("theme").addEventListener("click", changeTheme);
-  $("download").addEventListener("click", download);
+  $("download").addEventListener("click", () => download("/api/recording", "recording.jsonl"));
+  $("otlp").addEventListener("click", () => download("/api/otlp", "otlp.jsonl"));
   for (const name of VIEWS) $(`tab-${name}`).addEventListener("click", () => open(name));
 };
 

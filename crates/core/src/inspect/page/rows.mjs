@@ -35,7 +35,8 @@ const rowElement = () => {
 /** How long a row has taken, or takes so far. */
 const tookOf = (row) => duration(row.state === "open" ? Math.max(0, now() - row.t) : row.took);
 
-const whoOf = (row) => row.session ?? (row.server ? `server ${row.server}` : "");
+const whoOf = (row) =>
+  [row.session, row.serverName ?? (row.server && `server ${row.server}`)].filter(Boolean).join(" · ");
 
 const fillMethod = (cell, row) => {
   const mark = element("span", "mark", MARKS[row.point] ?? "·");

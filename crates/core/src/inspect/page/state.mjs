@@ -10,12 +10,10 @@ export const VIEWS = ["messages", "sessions", "servers", "tools", "errors", "con
 export const HEIGHT = 28;
 export const MARKS = { "from-client": "→", "from-server": "⇠", "to-client": "←", "to-server": "⇢" };
 
-const TOKEN = "mcp-proxy-token";
 const address = new URLSearchParams(location.hash.slice(1));
-if (address.has("token")) sessionStorage.setItem(TOKEN, address.get("token"));
 
-/** The token of the URL; it is kept for this tab and taken out of the address. */
-export const token = sessionStorage.getItem(TOKEN) ?? "";
+/** The token of the URL, which is good for one use and is taken out of the address. */
+export const invitation = address.get("token");
 
 export const view = {
   changed: true, // something has to be drawn

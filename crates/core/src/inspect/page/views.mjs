@@ -34,13 +34,14 @@ const drawSessions = () => {
 };
 
 const factsOf = (one) => {
-  const { age, cpu, memory, pid, restarts, state } = one;
+  const { age, cpu, memory, pid, restarts, signIn, state } = one;
   const runs = state === "running" && age !== undefined;
   return [
     state,
     pid ? `process ${pid}` : "",
     runs ? `for ${duration(age * 1e6)}` : "",
     restarts ? `restarts: ${restarts}` : "",
+    signIn ? `sign-in: ${signIn}` : "",
     memory ? `memory ${size(memory)}` : "",
     Number.isFinite(cpu) ? `CPU ${cpu.toFixed(1)} s` : "",
   ].filter(Boolean);
