@@ -2,15 +2,13 @@
 
 use std::{future::pending, path::PathBuf};
 
-use mcp_proxy_core::{
-    Conversation, Form, Player, Report, Unreadable, Verified, config::Upstream, verify,
-};
+use mcp_proxy_core::{Form, Player, Report, Unreadable, Verified, verify};
 use tokio::{
     io::{stdin, stdout},
     runtime::Builder,
 };
 
-use crate::{Ending, console, guard, plain::plain};
+use crate::{Ending, calling::Answering, console, plain::plain};
 
 /// A recording that is served.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub(crate) struct Replaying {
 #[derive(Debug)]
 pub(crate) struct Verifying {
     pub(crate) file: PathBuf,
-    pub(crate) upstream: Upstream,
+    pub(crate) answering: Answering,
     pub(crate) ignored: Vec<String>,
     pub(crate) form: Form,
 }
@@ -53,9 +51,8 @@ impl Verifying {
     }
 
     async fn compare(self) -> Ending {
-        let Self { file, upstream, ignored, form } = self;
-        let opened = Conversation::open(upstream, guard::start(), Box::new(|_, _| ()));
-        let mut conversation = match opened.await {
+        let Self { file, answering, ignored, form } = self;
+        let mut conversation = match answering.open(Box::new(|_, _| ())).await {
             Ok(conversation) => conversation,
             Err(unanswered) => {
                 console::complain(&plain(&unanswered.to_string()));

@@ -50,6 +50,16 @@ pub(crate) enum Answering {
     Fleet(Box<FleetConfig>),
 }
 
+impl Answering {
+    /// Reaches them; of many servers, those that cannot be reached are left out.
+    pub(crate) async fn open(self, listening: Listening) -> Result<Conversation, Unanswered> {
+        match self {
+            Self::Server(upstream) => Conversation::open(upstream, guard::start(), listening).await,
+            Self::Fleet(fleet) => Conversation::open_fleet(*fleet, guard::start(), listening).await,
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug)]
 pub(crate) enum Question {
@@ -124,16 +134,11 @@ async fn open(
     question: &mut Question,
     listening: Listening,
 ) -> Result<Conversation, Unanswered> {
-    let mut fleet = match answering {
-        Answering::Server(upstream) => {
-            return Conversation::open(upstream, guard::start(), listening).await;
-        }
-        Answering::Fleet(fleet) => fleet,
-    };
-    if let Question::Call { name, .. } = question {
-        only_needed(&mut fleet, name);
+    let mut answering = answering;
+    if let (Answering::Fleet(fleet), Question::Call { name, .. }) = (&mut answering, question) {
+        only_needed(fleet, name);
     }
-    Conversation::open_fleet(*fleet, guard::start(), listening).await
+    answering.open(listening).await
 }
 
 /// A call needs the server that its name begins with, and no other one. Alone, the server's tools

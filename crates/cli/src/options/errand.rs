@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use mcp_proxy_core::config::{RemoteConfig, Upstream};
 
 use super::{
+    answering::answering,
     auth,
     fleet::{self, Report},
     logging, remote, replay, upstream,
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},
-    calling::{Answering, Asking, Question, read_argument},
+    calling::{Asking, Question, read_argument},
     examining::{Examining, Patient},
     replaying::{Replaying, Verifying},
     telemetry::Logging,
@@ -79,10 +80,7 @@ impl Errand {
         }
         if let Some(question) = question(values)? {
             values.check_choices()?;
-            let answering = match fleet::configured(typed)? {
-                Some(fleet) => Answering::Fleet(Box::new(fleet)),
-                None => Answering::Server(upstream::server(values, typed.command.clone())?),
-            };
+            let answering = answering(typed)?;
             let asking = Asking { answering, question, json: values.of(&flags::JSON)? };
             return Ok(Some(Self { task: Task::Ask(Box::new(asking)), logging: logging(values)? }));
         }

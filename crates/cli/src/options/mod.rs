@@ -3,6 +3,7 @@
 //! Checks come in the original's order, so that a command line with several faults is refused for
 //! the same one.
 
+mod answering;
 mod auth;
 mod cluster;
 mod environment;

@@ -6,7 +6,7 @@ use mcp_proxy_core::config::{
     CommandConfig, Isolation, Upstream, UpstreamConfig, UpstreamProtocol,
 };
 
-use super::upstream;
+use super::answering::answering;
 use crate::{
     args::{Typed, UsageError, Values, flags},
     replaying::{Replaying, Verifying},
@@ -18,9 +18,9 @@ pub(super) fn verifying(typed: &Typed) -> Result<Option<Verifying>, UsageError> 
     let ignored = values.of(&flags::MAY_DIFFER)?;
     let Some(file) = values.of(&flags::VERIFY)? else { return Ok(None) };
     values.check_choices()?;
-    let upstream = upstream::server(values, typed.command.clone())?;
+    let answering = answering(typed)?;
     let form = values.of(&flags::VERIFY_REPORT)?;
-    Ok(Some(Verifying { file, upstream, ignored, form }))
+    Ok(Some(Verifying { file, answering, ignored, form }))
 }
 
 /// The recording that is to be served over standard input and output, if there is one.

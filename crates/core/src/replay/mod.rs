@@ -10,6 +10,7 @@ mod player;
 mod reading;
 mod report;
 mod script;
+mod spelling;
 mod verify;
 
 pub use player::Player;

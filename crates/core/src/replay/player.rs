@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -25,6 +26,7 @@ use tokio::{
 use super::{
     Difference, Ignored, Unreadable, differences,
     script::{Call, Script, Step, What},
+    spelling::{with_id, with_token},
 };
 use crate::{codec::line::LineBuffer, jsonrpc::Code, runtime::task};
 
@@ -46,8 +48,8 @@ pub struct Player(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     script: Script,
-    /// Calls by method and parameters.
-    exact: HashMap<String, Turn>,
+    /// Calls by method and parameters: by the digest of both.
+    exact: HashMap<u64, Turn>,
     /// Calls by method.
     methods: HashMap<String, Vec<usize>>,
     ignored: Ignored,
@@ -83,10 +85,10 @@ impl Player {
                 file.display()
             );
         }
-        let mut exact: HashMap<String, Turn> = HashMap::new();
+        let mut exact: HashMap<u64, Turn> = HashMap::new();
         let mut methods: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, call) in script.calls.iter().enumerate() {
-            exact.entry(key(&call.method, &call.params)).or_default().calls.push(index);
+            exact.entry(key(&call.method, &call.params())).or_default().calls.push(index);
             methods.entry(call.method.clone()).or_default().push(index);
         }
         let speed = (speed > 0.0).then_some(speed);
@@ -144,9 +146,10 @@ impl Inner {
         let mut nearest: Option<(usize, Vec<Difference>)> = None;
         for &index in all.iter().take(COMPARED) {
             let Some(call) = self.script.calls.get(index) else { continue };
-            let found = differences(&plain(&call.params), &params, &self.ignored);
+            let recorded = call.params();
+            let found = differences(&plain(&recorded), &params, &self.ignored);
             if found.is_empty() {
-                let alike = self.exact.get(&key(method, &call.params)).and_then(Turn::take);
+                let alike = self.exact.get(&key(method, &recorded)).and_then(Turn::take);
                 return Ok(alike.unwrap_or(index));
             }
             if nearest.as_ref().is_none_or(|(_, least)| found.len() < least.len()) {
@@ -183,7 +186,7 @@ impl Inner {
         json!({
             "code": Code::InvalidParams.number(),
             "message": text,
-            "data": { "nearest": call.map(|call| &call.params), "differences": differing },
+            "data": { "nearest": call.map(Call::params), "differences": differing },
         })
     }
 
@@ -282,7 +285,7 @@ impl Client {
             }
             self.step(call, &step.what, id, token).await;
         }
-        if call.answer().is_none() {
+        if !call.is_answered() {
             let text = "the recording ends before this call was answered";
             let error = json!({ "code": Code::Internal.number(), "message": text });
             self.write(json!({ "id": id, "error": error })).await;
@@ -291,39 +294,33 @@ impl Client {
 
     async fn step(&self, call: &Call, what: &What, id: &Value, token: &Value) {
         match what {
-            What::Answer(answer) => {
-                let mut message = answer.clone();
-                message["id"] = id.clone();
-                self.write(message).await;
-            }
+            What::Answer(answer) => self.write_line(with_id(answer, id)).await,
             What::Notification(notification) => {
-                let mut message = notification.clone();
-                let reported = &message["params"]["progressToken"];
-                if !reported.is_null() && reported == call.token() {
-                    if token.is_null() {
-                        return;
-                    }
-                    message["params"]["progressToken"] = token.clone();
+                if let Some(line) = with_token(notification, &call.token, token) {
+                    self.write_line(line).await;
                 }
-                self.write(message).await;
             }
-            What::Question(question) => self.ask(question.clone()).await,
+            What::Question(question) => self.ask(question).await,
         }
     }
 
-    async fn ask(&self, mut question: Value) {
+    async fn ask(&self, question: &str) {
         let number = self.player.0.questions.fetch_add(1, Ordering::Relaxed);
         let id = Value::from(format!("replay-{number}"));
         let (answered, answer) = oneshot::channel();
         lock(&self.asked).insert(id.to_string(), answered);
-        question["id"] = id;
-        self.write(question).await;
+        self.write_line(with_id(question, &id)).await;
         drop(timeout(PATIENCE, answer).await);
     }
 
     async fn write(&self, mut message: Value) {
         message["jsonrpc"] = "2.0".into();
-        drop(self.output.send(format!("{message}\n").into_bytes()).await);
+        self.write_line(message.to_string().into_bytes()).await;
+    }
+
+    async fn write_line(&self, mut line: Vec<u8>) {
+        line.push(b'\n');
+        drop(self.output.send(line).await);
     }
 
     /// Waits until no call is under way.
@@ -351,8 +348,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What tells calls apart: members of an object are in the order of their names here.
-fn key(method: &str, params: &Value) -> String {
-    format!("{method} {}", plain(params))
+fn key(method: &str, params: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (method, plain(params).to_string()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Parameters without what concerns only the transport of this call.

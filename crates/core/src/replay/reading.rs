@@ -1,4 +1,4 @@
-//! A recording as it is on disk: edited, cut, of another version, or something else.
+//! A recording as it is on disk: in parts, edited, cut, of another version, or something else.
 
 use std::{
     fs::File,
@@ -7,9 +7,9 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use crate::watch::{FORMAT, Header, VERSION};
+use crate::watch::{FORMAT, Header, VERSION, numbered};
 
 /// Longest line that is read; the longest that is written holds a message of 32 MiB, escaped.
 const MAX_LINE: u64 = 256 * 1024 * 1024;
@@ -75,6 +75,8 @@ pub(super) struct Seen {
     pub(super) session: Option<String>,
     pub(super) stream: Option<u64>,
     pub(super) message: Value,
+    /// The same as it was written.
+    pub(super) text: Box<str>,
 }
 
 #[derive(Deserialize)]
@@ -86,50 +88,128 @@ struct Line {
     stream: Option<u64>,
     text: Option<String>,
     cut: Option<u64>,
+    #[serde(default)]
+    lost: u64,
 }
 
-/// What was read.
-#[derive(Debug, Default)]
-pub(super) struct Messages {
-    pub(super) all: Vec<Seen>,
-    /// Messages that are not whole, are not JSON, or were lost.
-    pub(super) missing: u64,
+/// Takes the messages of clients, in their order; how many are not whole, are not JSON, or were
+/// lost. Parts of the same recording that have a number behind their name come first. A last line
+/// that was cut off is left out.
+pub(super) fn messages(file: &Path, mut take: impl FnMut(Seen)) -> Result<u64, Unreadable> {
+    let mut reading = Reading { take: &mut take, missing: 0, bytes: 0 };
+    for (part, mut reader) in parts(file)? {
+        reading.part(file, &part, &mut reader)?;
+    }
+    Ok(reading.missing)
 }
 
-/// The messages of clients, in their order. A last line that was cut off is left out.
-pub(super) fn messages(file: &Path) -> Result<Messages, Unreadable> {
+/// A part that is being read.
+type Part = (PathBuf, BufReader<File>);
+
+/// All parts of this recording that are there, the oldest first, each behind its header.
+fn parts(file: &Path) -> Result<Vec<Part>, Unreadable> {
+    let (newest, reader) = part(file)?;
+    let mut parts = vec![(file.to_owned(), reader)];
+    let mut wanted = newest.part;
+    for number in 1.. {
+        wanted = wanted.saturating_sub(1);
+        let path = numbered(file, number);
+        let older = part(&path).ok().filter(|(header, _)| {
+            header.started == newest.started && header.part == wanted && wanted > 0
+        });
+        let Some((_, reader)) = older else { break };
+        parts.push((path, reader));
+    }
+    if wanted > 0 {
+        tracing::warn!(
+            "{} begins with part {}: older parts were removed (--recordMaxFiles)",
+            file.display(),
+            wanted + 1
+        );
+    }
+    parts.reverse();
+    Ok(parts)
+}
+
+/// Opens a part and reads its header.
+fn part(file: &Path) -> Result<(Header, BufReader<File>), Unreadable> {
     let failed = |source| Unreadable::File { file: file.to_owned(), source };
     let mut reader = BufReader::new(File::open(file).map_err(failed)?);
     let header: Option<Header> =
         line(&mut reader).map_err(failed)?.and_then(|line| serde_json::from_slice(&line).ok());
     match header {
-        Some(header) if header.format != FORMAT => {
-            return Err(Unreadable::Foreign(file.to_owned()));
-        }
+        Some(header) if header.format != FORMAT => Err(Unreadable::Foreign(file.to_owned())),
         Some(Header { version, .. }) if version != VERSION => {
-            return Err(Unreadable::Version { file: file.to_owned(), version });
+            Err(Unreadable::Version { file: file.to_owned(), version })
         }
-        Some(_) => {}
-        None => return Err(Unreadable::Foreign(file.to_owned())),
+        Some(header) => Ok((header, reader)),
+        None => Err(Unreadable::Foreign(file.to_owned())),
     }
-    let mut messages = Messages::default();
-    let mut bytes = 0;
-    for number in 2.. {
-        let Some(text) = line(&mut reader).map_err(failed)? else { break };
-        let is_last = !text.ends_with(b"\n");
-        match serde_json::from_slice::<Line>(&text) {
-            Ok(line) => bytes += messages.take(line),
-            Err(_) if is_last || text.trim_ascii().is_empty() => {}
-            Err(error) => {
-                let problem = error.to_string();
-                return Err(Unreadable::Line { file: file.to_owned(), line: number, problem });
+}
+
+struct Reading<'a> {
+    take: &'a mut dyn FnMut(Seen),
+    missing: u64,
+    /// Of messages that were taken.
+    bytes: usize,
+}
+
+impl Reading<'_> {
+    fn part(
+        &mut self,
+        whole: &Path,
+        file: &Path,
+        reader: &mut BufReader<File>,
+    ) -> Result<(), Unreadable> {
+        let failed = |source| Unreadable::File { file: file.to_owned(), source };
+        for number in 2.. {
+            let Some(text) = line(reader).map_err(failed)? else { break };
+            let is_last = !text.ends_with(b"\n");
+            match serde_json::from_slice::<Line>(&text) {
+                Ok(line) => self.line(line),
+                Err(_) if is_last || text.trim_ascii().is_empty() => {}
+                Err(error) => {
+                    let problem = error.to_string();
+                    return Err(Unreadable::Line { file: file.to_owned(), line: number, problem });
+                }
+            }
+            if self.bytes > MAX_BYTES {
+                return Err(Unreadable::TooLarge(whole.to_owned()));
             }
         }
-        if bytes > MAX_BYTES {
-            return Err(Unreadable::TooLarge(file.to_owned()));
+        Ok(())
+    }
+
+    fn line(&mut self, line: Line) {
+        if line.point == "lost" {
+            self.missing += line.lost;
+        }
+        let is_from_client = line.point == "from-client";
+        if !is_from_client && line.point != "to-client" {
+            return;
+        }
+        let Line { t: at, session, stream, text, cut, .. } = line;
+        let texts = text.filter(|_| cut.is_none()).and_then(|text| each(&text));
+        let Some(texts) = texts else {
+            self.missing += 1;
+            return;
+        };
+        for text in texts {
+            let Ok(message) = serde_json::from_str(&text) else { continue };
+            self.bytes += text.len();
+            let session = session.clone();
+            (self.take)(Seen { is_from_client, at, session, stream, message, text });
         }
     }
-    Ok(messages)
+}
+
+/// The messages of a text, of which a batch has several; nothing if it is not JSON.
+fn each(text: &str) -> Option<Vec<Box<str>>> {
+    if text.trim_start().starts_with('[') {
+        let all: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+        return Some(all.into_iter().map(|one| one.get().into()).collect());
+    }
+    serde_json::from_str::<&RawValue>(text).ok().map(|one| vec![one.get().into()])
 }
 
 /// The next line with its line feed; nothing at the end.
@@ -141,32 +221,4 @@ fn line(reader: &mut BufReader<File>) -> io::Result<Option<Vec<u8>>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
     }
     Ok((!text.is_empty()).then_some(text))
-}
-
-impl Messages {
-    /// Takes a line; how many bytes of it are kept.
-    fn take(&mut self, line: Line) -> usize {
-        let is_from_client = line.point == "from-client";
-        if !is_from_client && line.point != "to-client" {
-            return 0;
-        }
-        let parsed = line.text.as_deref().filter(|_| line.cut.is_none());
-        let Some(value) = parsed.and_then(|text| serde_json::from_str(text).ok()) else {
-            self.missing += 1;
-            return 0;
-        };
-        let all = match value {
-            Value::Array(all) => all,
-            one => vec![one],
-        };
-        let Line { t: at, session, stream, text, .. } = line;
-        self.all.extend(all.into_iter().map(|message| Seen {
-            is_from_client,
-            at,
-            session: session.clone(),
-            stream,
-            message,
-        }));
-        text.map_or(0, |text| text.len())
-    }
 }

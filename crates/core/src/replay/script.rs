@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use serde_json::Value;
 
-use super::reading::{Messages, Seen, Unreadable, messages};
+use super::reading::{Seen, Unreadable, messages};
 
 /// A recording as calls.
 #[derive(Debug, Default)]
@@ -14,15 +14,18 @@ pub(super) struct Script {
     pub(super) missing: u64,
 }
 
-/// One request of a client.
+/// One request of a client. Texts are kept as they were written: as trees they would take several
+/// times as much, and a client gets them byte for byte.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) method: String,
-    pub(super) params: Value,
+    /// What its progress was reported under.
+    pub(super) token: Value,
+    /// The whole request.
+    request: Box<str>,
     /// What the client was sent, up to the answer and what came behind it.
     pub(super) steps: Vec<Step>,
     at: u64,
-    is_answered: bool,
 }
 
 /// Something that a client was sent.
@@ -35,11 +38,10 @@ pub(super) struct Step {
 
 #[derive(Debug)]
 pub(super) enum What {
-    /// The answer: its `result` or `error`.
-    Answer(Value),
-    Notification(Value),
+    Answer(Box<str>),
+    Notification(Box<str>),
     /// A question of the server, whose answer was waited for.
-    Question(Value),
+    Question(Box<str>),
 }
 
 /// Who a message belongs to: a session, or the stream of a client without one.
@@ -68,28 +70,36 @@ struct Reader {
 impl Script {
     /// Reads a recording.
     pub(super) fn read(file: &Path) -> Result<Self, Unreadable> {
-        let Messages { all, missing } = messages(file)?;
         let mut reader = Reader::default();
-        for seen in all {
-            reader.take(seen);
-        }
+        let missing = messages(file, |seen| reader.take(seen))?;
         let script = Self { calls: reader.calls, missing };
         if script.calls.is_empty() { Err(Unreadable::Empty(file.to_owned())) } else { Ok(script) }
     }
 }
 
 impl Call {
-    /// The token under which its progress was reported.
-    pub(super) fn token(&self) -> &Value {
-        &self.params["_meta"]["progressToken"]
+    /// Its parameters.
+    pub(super) fn params(&self) -> Value {
+        let mut request: Value = serde_json::from_str(&self.request).unwrap_or_default();
+        request["params"].take()
     }
 
-    /// The recorded answer, if there is one.
-    pub(super) fn answer(&self) -> Option<&Value> {
-        self.steps.iter().find_map(|step| match &step.what {
+    /// Whether an answer was recorded.
+    pub(super) fn is_answered(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.what, What::Answer(_)))
+    }
+
+    /// The recorded `result` or `error`, if there is one.
+    pub(super) fn answer(&self) -> Option<Value> {
+        let text = self.steps.iter().find_map(|step| match &step.what {
             What::Answer(answer) => Some(answer),
             _ => None,
-        })
+        })?;
+        let mut answer: Value = serde_json::from_str(text).ok()?;
+        let members = answer.as_object_mut()?;
+        members.remove("id");
+        members.remove("jsonrpc");
+        Some(answer)
     }
 
     /// Whether the server asked its client something meanwhile.
@@ -126,10 +136,10 @@ impl Reader {
         self.times.insert(index, seen.at);
         self.calls.push(Call {
             method: seen.message["method"].as_str().unwrap_or_default().to_owned(),
-            params: seen.message["params"].take(),
+            token: seen.message["params"]["_meta"]["progressToken"].clone(),
+            request: seen.text,
             steps: Vec::new(),
             at: seen.at,
-            is_answered: false,
         });
     }
 
@@ -141,26 +151,20 @@ impl Reader {
         }
     }
 
-    fn end(&mut self, party: Party, mut seen: Seen) {
+    fn end(&mut self, party: Party, seen: Seen) {
         let key = (party, seen.message["id"].to_string());
-        let Some(index) = self.open.remove(&key) else { return };
-        if let Some(message) = seen.message.as_object_mut() {
-            message.remove("id");
-            message.remove("jsonrpc");
-        }
-        self.step(index, seen.at, What::Answer(seen.message));
-        if let Some(call) = self.calls.get_mut(index) {
-            call.is_answered = true;
+        if let Some(index) = self.open.remove(&key) {
+            self.step(index, seen.at, What::Answer(seen.text));
         }
     }
 
     fn meanwhile(&mut self, party: Party, seen: Seen) {
         let Some(index) = self.call_of(&party, &seen) else { return };
         if seen.message["id"].is_null() {
-            return self.step(index, seen.at, What::Notification(seen.message));
+            return self.step(index, seen.at, What::Notification(seen.text));
         }
         self.questions.insert((party, seen.message["id"].to_string()), index);
-        self.step(index, seen.at, What::Question(seen.message));
+        self.step(index, seen.at, What::Question(seen.text));
     }
 
     /// The call that a message belongs to: the one whose progress it reports, one that is open on
@@ -168,7 +172,9 @@ impl Reader {
     fn call_of(&self, party: &Party, seen: &Seen) -> Option<usize> {
         let token = &seen.message["params"]["progressToken"];
         let mut open = self.open.iter().filter(|((owner, _), _)| owner == party);
-        let reports = |index: usize| !token.is_null() && self.calls[index].token() == token;
+        let reports = |index: usize| {
+            !token.is_null() && self.calls.get(index).is_some_and(|call| call.token == *token)
+        };
         let by_token = open.clone().find(|(_, index)| reports(**index));
         let by_stream = || {
             let on_stream = |index: &usize| self.streams.get(index) == Some(&seen.stream);

@@ -63,10 +63,11 @@ async fn compare(
     if call.asks() {
         return Ok(Finding::Skipped("the server asks its client meanwhile"));
     }
-    if call.params.to_string().contains(crate::watch::REDACTED) {
+    let params = call.params();
+    if params.to_string().contains(crate::watch::REDACTED) {
         return Ok(Finding::Skipped("its parameters were redacted"));
     }
-    let params = match plain(&call.params) {
+    let params = match plain(&params) {
         Value::Null => json!({}),
         params => params,
     };
@@ -81,12 +82,13 @@ async fn compare(
         }
         Err(unreached) => return Err(unreached.to_string()),
     };
-    let found = differences(recorded, &actual, ignored);
+    let found = differences(&recorded, &actual, ignored);
     Ok(if found.is_empty() { Finding::Same } else { Finding::Differs(found) })
 }
 
 fn name(call: &Call) -> String {
-    let target = call.params["name"].as_str().or_else(|| call.params["uri"].as_str());
+    let params = call.params();
+    let target = params["name"].as_str().or_else(|| params["uri"].as_str());
     match target {
         Some(target) => format!("{} {target}", call.method),
         None => call.method.clone(),

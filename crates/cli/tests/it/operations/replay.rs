@@ -101,3 +101,57 @@ fn what_is_not_a_recording_is_refused() {
         assert!(!refused.stderr.is_empty(), "{words:?}");
     }
 }
+
+#[test]
+fn a_recording_of_several_parts_is_served_as_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("traffic.jsonl");
+    let proxy = Launch::new("echo")
+        .flag("--record", &file)
+        .flags(&["--recordMaxSize", "4096", "--recordMaxFiles", "50"])
+        .start();
+    let session = Session::open(&proxy);
+    for number in 0..20 {
+        session.call("1", "echo", &format!(r#"{{"text":"call {number}"}}"#));
+    }
+    assert_eq!(proxy.terminate().status.code(), Some(0));
+    assert!(directory.path().join("traffic.jsonl.3").exists(), "it was rotated");
+    let file = file.to_str().expect("a path");
+    let proxy = Launch::of(&[]).flags(&["--replay", file, "--replaySpeed", "0"]).start();
+    let session = Session::open(&proxy);
+    for number in [0, 7, 19] {
+        let text = format!("call {number}");
+        let answer = session.call("\"mine\"", "echo", &format!(r#"{{"text":"{text}"}}"#));
+        assert!(answer.contains(&text) && !answer.contains("nearest"), "{answer}");
+    }
+    // What was recorded before, by another run, is another recording.
+    drop(proxy);
+    let later = Launch::new("echo").flag("--record", Path::new(file)).start();
+    Session::open(&later).call("1", "echo", r#"{"text":"later"}"#);
+    assert_eq!(later.terminate().status.code(), Some(0));
+    let fixture = fixture();
+    let fixture = fixture.to_str().expect("a path");
+    let verified = run(&["--verify", file, "--", fixture, "echo"]);
+    let text = String::from_utf8_lossy(&verified.stdout);
+    assert!(text.contains("1 calls: 1 same"), "{text}");
+}
+
+#[test]
+fn servers_of_a_file_are_compared_as_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (config, file) = (directory.path().join("mcp.json"), directory.path().join("t.jsonl"));
+    let fixture = fixture();
+    let one = serde_json::json!({ "command": fixture, "args": ["echo"] });
+    let servers = serde_json::json!({ "mcpServers": { "one": one, "two": one } });
+    fs::write(&config, servers.to_string()).expect("a file");
+    let proxy = Launch::of(&[]).flag("--config", &config).flag("--record", &file).start();
+    let session = Session::open(&proxy);
+    let answer = session.call("1", "two__echo", r#"{"text":"x"}"#);
+    assert!(answer.contains("\"x\""), "{answer}");
+    assert_eq!(proxy.terminate().status.code(), Some(0));
+    let (config, file) = (config.to_str().expect("a path"), file.to_str().expect("a path"));
+    let same = run(&["--verify", file, "--config", config]);
+    let text = String::from_utf8_lossy(&same.stdout);
+    assert_eq!(same.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&same.stderr));
+    assert!(text.contains("same     tools/call two__echo"), "{text}");
+}
