@@ -261,34 +261,6 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
-  it("shows nothing to whoever has an old token", async () => {
-    const context = await browser.newContext();
-    const stranger = await context.newPage();
-    await stranger.goto(served.inspect);
-    await stranger.getByText("This URL was used already").waitFor();
-    assert.equal(await stranger.locator("#rows .row").count(), 0);
-    await context.close();
-    const other = await (await browser.newContext()).newPage();
-    await other.goto(new URL(served.inspect).origin);
-    await other.getByText("The token is missing or of an earlier run").waitFor();
-    assert.equal(await other.locator("#rows .row").count(), 0);
-    await other.context().close();
-  });
-
-  it("takes the URL once for ten tabs of a browser, and shows all of them the same", async () => {
-    const fresh = await proxy();
-    const context = await browser.newContext();
-    const pages = await Promise.all(Array.from({ length: 10 }, () => context.newPage()));
-    await Promise.all(pages.map((page) => page.goto(fresh.inspect)));
-    await (
-      await session(fresh.mcp)
-    )("echo", { text: "for ten" });
-    await Promise.all(pages.map((page) => row(page, "echo").waitFor()));
-    for (const page of pages) assert.doesNotMatch(page.url(), /token/);
-    await context.close();
-    await fresh.close();
-  });
-
   it("stays quick and small while many messages come", async () => {
     const page = await opened();
     const began = Date.now();
