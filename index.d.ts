@@ -564,6 +564,8 @@ export interface AuthOptions {
   issuer?: string | string[];
   /** URL or file of the only issuer's keys, in place of discovery. */
   jwks?: string;
+  /** Serve the issuer's metadata here, too, for clients of 2025-03-26. Default: false. */
+  mirror?: boolean;
   /** Where the provider differs from the standards. */
   preset?: "auth0" | "authentik" | "cognito" | "entra" | "google" | "keycloak" | "okta";
   /** The URL at which clients reach this program, without the path of the endpoint. */

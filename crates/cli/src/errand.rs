@@ -35,8 +35,9 @@ pub(crate) fn run(errand: Errand) -> Ending {
             Ok(count) => Ok(format!("signed out of {count} servers\n")),
             Err(error) => Err(format!("{}: {error}", directory.display())),
         },
-        Task::NewToken { file, name, scopes } => {
-            make_token(&file, &name, &scopes).map(|made| format!("{}\n", made.secret))
+        Task::NewToken { file, name, scopes, expires } => {
+            make_token(&file, &name, &scopes, expires.as_deref())
+                .map(|made| format!("{}\n", made.secret))
         }
         Task::Schema => Ok(schema()),
         Task::Check(Report { text, is_good: true }) => Ok(text),

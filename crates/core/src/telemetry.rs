@@ -3,6 +3,8 @@
 //! Scripts wait for some lines that the original prints, so those keep their text; a skin prints
 //! events of these two targets verbatim to stdout and stderr.
 
+pub(crate) mod audit;
+
 use std::{borrow::Cow, fmt::Write as _};
 
 use serde::Deserialize;
@@ -19,8 +21,9 @@ pub const SERVER: &str = "mcp_proxy::server";
 /// the server), `session` (the beginning of its id, or `-`), `summary` and `message`.
 pub const TRAFFIC: &str = "mcp_proxy::traffic";
 
-/// Target of refusals that concern whoever watches over access. An event has the fields `peer`,
-/// `status`, `reason` and `request`, and never a secret.
+/// Target of refusals that concern whoever watches over access. An event has the field `reason`, and
+/// as far as they are known `peer`, `status`, `request` and `client` of an HTTP request, `issuer`,
+/// `subject` (a hash), `method` and `tool` of a call, and `outcome`; never a secret.
 pub const AUDIT: &str = "mcp_proxy::audit";
 
 /// Target of the spans of calls, from a request to its answer. A span has the fields `method`,

@@ -17,7 +17,7 @@ const AUTHENTICATION = { apiKey: true, oauth: OAUTH };
 
 const AUTH = {
   ...each("audience", "concurrency", "forwardIdentity", "introspect", "issuer", "jwks", "preset", "publicUrl", "rate"),
-  ...each("scopes", "tokens"),
+  ...each("mirror", "scopes", "tokens"),
   claims: DATA,
   tools: DATA,
 };

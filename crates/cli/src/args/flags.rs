@@ -560,6 +560,12 @@ flags! {
         help: "Accept the static tokens and API keys that this file (JSON) lists by their hashes; it \
                is read again when it changes",
     }
+    AUTH_MIRROR: Switch = Security "authMirror" {
+        kind: Switch { default: false },
+        short: "Serve the issuer's metadata here, too",
+        help: "Serve the metadata of the first --auth at /.well-known/oauth-authorization-server, where \
+               clients of the revision 2025-03-26 look for it",
+    }
     FORWARD_IDENTITY: Switch = Security "forwardIdentity" {
         kind: Switch { default: false },
         short: "Tell the server who calls",
@@ -571,6 +577,12 @@ flags! {
         short: "Make a static token of this name and exit",
         help: "Make a static token of this name with the scopes of --authScopes, add its hash to the \
                file of --authTokens, print it and exit",
+    }
+    TOKEN_EXPIRES: Text = Security "tokenExpires" {
+        kind: Text { placeholder: "time" },
+        short: "When the token of --newToken ends",
+        help: "When the token of --newToken ends: 2030-12-31, 2030-12-31T23:59:59Z, or so long from now \
+               (90d, 12h, 30min). Without it the token does not end"
     }
     REQUIRE_AUTH: Switch = Security "requireAuth" {
         kind: Switch { default: false },

@@ -102,6 +102,9 @@ pub(crate) enum UsageError {
     /// A new token has to be listed somewhere.
     #[error("Error: --newToken needs --authTokens, the file in which the token is listed.")]
     NewTokenWhere,
+    /// An end of nothing.
+    #[error("Error: --tokenExpires needs --newToken, the token that ends then.")]
+    TokenExpiresAlone,
 
     /// Flags of a few words were given others; one line for each.
     #[error("Invalid values:{}", lines(.0))]

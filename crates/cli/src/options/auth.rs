@@ -25,6 +25,7 @@ fn resource_server(values: &Values) -> Result<Option<ResourceServerConfig>, Usag
         jwks: values.of(&flags::AUTH_JWKS)?,
         introspection: values.of(&flags::AUTH_INTROSPECT)?,
         tokens: values.of(&flags::AUTH_TOKENS)?,
+        mirror: values.of(&flags::AUTH_MIRROR)?,
         claims: Vec::new(),
     };
     if !config.issuers.is_empty() || config.tokens.is_some() {
@@ -37,6 +38,7 @@ fn resource_server(values: &Values) -> Result<Option<ResourceServerConfig>, Usag
         ("--authPreset", values.has(&flags::AUTH_PRESET)),
         ("--authJwks", config.jwks.is_some()),
         ("--authIntrospect", config.introspection.is_some()),
+        ("--authMirror", config.mirror),
     ];
     match needing.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) => Err(UsageError::AuthFlagAlone(flag)),

@@ -43,6 +43,8 @@ pub(crate) enum Task {
         name: String,
         /// What it is good for.
         scopes: Vec<String>,
+        /// When it ends.
+        expires: Option<String>,
     },
     /// Serve a recording over standard input and output.
     Replay(Replaying),
@@ -64,8 +66,12 @@ impl Errand {
         let values = &typed.values;
         if let Some(name) = values.of(&flags::NEW_TOKEN)? {
             let file = values.of(&flags::AUTH_TOKENS)?.ok_or(UsageError::NewTokenWhere)?;
-            let task = Task::NewToken { file, name, scopes: auth::scopes(values)? };
+            let (scopes, expires) = (auth::scopes(values)?, values.of(&flags::TOKEN_EXPIRES)?);
+            let task = Task::NewToken { file, name, scopes, expires };
             return Ok(Some(Self { task, logging: logging(values)? }));
+        }
+        if values.has(&flags::TOKEN_EXPIRES) {
+            return Err(UsageError::TokenExpiresAlone);
         }
         if values.of(&flags::DOCTOR)? {
             return Self::examination(typed).map(Some);

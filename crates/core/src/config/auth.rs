@@ -22,6 +22,8 @@ pub struct ResourceServerConfig {
     pub introspection: Option<String>,
     /// File of static tokens and API keys, by their hashes.
     pub tokens: Option<PathBuf>,
+    /// Serve the first issuer's own metadata (RFC 8414) too, for clients that look for it here.
+    pub mirror: bool,
     /// Claims that policies and variables of servers ask for, beside the usual ones.
     pub claims: Vec<String>,
 }
@@ -38,6 +40,7 @@ impl fmt::Debug for ResourceServerConfig {
             .field("jwks", &self.jwks)
             .field("introspection", &self.introspection.as_ref().map(|_| "<redacted>"))
             .field("tokens", &self.tokens)
+            .field("mirror", &self.mirror)
             .field("claims", &self.claims)
             .finish()
     }

@@ -1,11 +1,11 @@
 //! What its callers may do with one server, and how often.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use super::Pattern;
 
-/// Claim → values of which the caller's token has to name one. All claims have to hold.
-pub type Claims = BTreeMap<String, Vec<String>>;
+/// Claims, and for each the values of which the caller's token has to name one. All have to hold.
+pub type Claims = Vec<(String, Vec<String>)>;
 
 /// Rules for the callers of one server. The default lets everybody do everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,8 +50,27 @@ impl Policy {
 
     /// The claims that somebody has to be asked about.
     pub fn named_claims(&self) -> impl Iterator<Item = &str> {
-        let tools = self.tools.iter().flat_map(|rule| rule.claims.keys());
-        self.claims.keys().chain(tools).map(String::as_str)
+        let tools = self.tools.iter().flat_map(|rule| &rule.claims);
+        self.claims.iter().chain(tools).map(|(name, _)| name.as_str())
+    }
+
+    /// Both: whatever one of them asks of callers.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let further = other.scopes.into_iter().filter(|scope| !self.scopes.contains(scope));
+        let further: Vec<String> = further.collect();
+        self.scopes.extend(further);
+        self.claims.extend(other.claims);
+        self.tools.extend(other.tools);
+        self.forward_identity |= other.forward_identity;
+        self
+    }
+
+    /// Whether there is something that an unknown caller may not do.
+    pub fn needs_identity(&self) -> bool {
+        let tools = self.tools.iter();
+        let mut needs = tools.map(|rule| !rule.scopes.is_empty() || !rule.claims.is_empty());
+        !self.scopes.is_empty() || !self.claims.is_empty() || needs.any(|needs| needs)
     }
 }
 

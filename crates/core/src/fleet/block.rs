@@ -1,20 +1,21 @@
 //! Our own settings, under the key `mcp-proxy` that other clients pass by.
 
 use super::{
+    callers,
     document::{Node, Value},
     fault::{Fault, quoted},
     members::Members,
     rules,
     setting::{self, DraftSetting, Vocabulary},
 };
-use crate::config::Rules;
+use crate::config::{Policy, Rules};
 
 /// The key.
 pub(super) const KEY: &str = "mcp-proxy";
 
 /// What a server's block has besides flags.
-pub(super) const OF_SERVER: [&str; 6] =
-    ["tools", "prompts", "resources", "required", "lazy", "sandbox"];
+pub(super) const OF_SERVER: [&str; 7] =
+    ["tools", "prompts", "resources", "required", "lazy", "sandbox", callers::KEY];
 
 /// What the block at the top has besides flags.
 pub(super) const OF_TOP: [&str; 2] = ["groups", "$schema"];
@@ -24,6 +25,7 @@ pub(super) const OF_TOP: [&str; 2] = ["groups", "$schema"];
 pub(super) struct Block {
     pub(super) settings: Vec<DraftSetting>,
     pub(super) rules: Rules,
+    pub(super) policy: Policy,
     pub(super) required: bool,
     pub(super) lazy: bool,
     /// A sandbox that the client would run the server in may be left out.
@@ -37,6 +39,7 @@ pub(super) fn of_server(server: &Members<'_>, vocabulary: &Vocabulary) -> Result
     Ok(Block {
         settings: setting::read(&block, &vocabulary.server, &OF_SERVER)?,
         rules: rules::read(&block)?,
+        policy: callers::of_server(&block)?,
         required: block.boolean("required")?.unwrap_or(false),
         lazy: block.boolean("lazy")?.unwrap_or(false),
         ignores_sandbox: ignores_sandbox(&block)?,
@@ -59,6 +62,8 @@ fn ignores_sandbox(block: &Members<'_>) -> Result<bool, Fault> {
 pub(super) struct TopBlock {
     pub(super) settings: Vec<DraftSetting>,
     pub(super) groups: Vec<Group>,
+    /// For the callers of every server.
+    pub(super) policy: Policy,
 }
 
 /// A name for some of the servers.
@@ -76,10 +81,12 @@ pub(super) fn of_top(
 ) -> Result<TopBlock, Fault> {
     let Some(member) = top.get(KEY) else { return Ok(TopBlock::default()) };
     let block = Members::of(&member.node, KEY, top.source)?;
-    Ok(TopBlock {
-        settings: setting::read(&block, &vocabulary.top, &OF_TOP)?,
-        groups: groups(&block, servers)?,
-    })
+    let mut others = OF_TOP.to_vec();
+    others.extend(callers::is_object(&block).then_some(callers::KEY));
+    let mut settings = setting::read(&block, &vocabulary.top, &others)?;
+    let (further, policy) = callers::of_top(&block, vocabulary)?;
+    settings.extend(further);
+    Ok(TopBlock { settings, groups: groups(&block, servers)?, policy })
 }
 
 fn groups(block: &Members<'_>, servers: &Node) -> Result<Vec<Group>, Fault> {

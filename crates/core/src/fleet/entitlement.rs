@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::config::{Claims, Pattern, Policy, Rate, ToolPolicy};
+use crate::config::{Pattern, Policy, Rate, ToolPolicy};
+
+type Claims = BTreeMap<String, Vec<String>>;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -53,7 +55,7 @@ pub fn policy(written: &Value) -> Result<Policy, String> {
     check_scopes(&written.scopes)?;
     Ok(Policy {
         scopes: written.scopes,
-        claims: written.claims,
+        claims: written.claims.into_iter().collect(),
         tools,
         forward_identity: written.forward_identity,
     })
@@ -74,7 +76,7 @@ fn rule(name: &str, written: WholeRule) -> Result<ToolPolicy, String> {
     Ok(ToolPolicy {
         tools: tools(name.to_owned()),
         scopes: written.scopes,
-        claims: written.claims,
+        claims: written.claims.into_iter().collect(),
         rate: rate.transpose()?,
         concurrency: written.concurrency,
     })

@@ -13,7 +13,7 @@ use super::{
     setting::{DraftSetting, Setting, Vocabulary},
     variables::{Expansion, Variables},
 };
-use crate::config::{Rules, prefix};
+use crate::config::{Policy, Rules, prefix};
 
 /// A file that was read; its variables are not put in yet.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ pub struct Manifest {
     drafts: Vec<Draft>,
     settings: Vec<DraftSetting>,
     groups: Vec<Group>,
+    policy: Policy,
     inputs: Vec<Input>,
     unused: Vec<Unused>,
 }
@@ -40,6 +41,8 @@ pub struct Entry {
     pub enabled: bool,
     /// What of it is served.
     pub rules: Rules,
+    /// What its callers may do, beside what holds for all servers.
+    pub policy: Policy,
     /// The proxy is not ready without it.
     pub required: bool,
     /// It is started when it is first needed.
@@ -88,6 +91,7 @@ impl Manifest {
             unused: unused.collect(),
             settings: block.settings,
             groups: block.groups,
+            policy: block.policy,
             source: source.clone(),
             drafts,
             inputs,
@@ -130,6 +134,11 @@ impl Manifest {
         self.groups.iter().map(|group| (group.name.as_str(), group.servers.as_slice()))
     }
 
+    /// What callers may do with every server.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// What the block at the top says.
     ///
     /// # Errors
@@ -148,6 +157,7 @@ impl Manifest {
             launch: start(draft, &expansion),
             enabled: draft.enabled,
             rules: draft.rules.clone(),
+            policy: draft.policy.clone(),
             required: draft.required,
             lazy: draft.lazy,
         };
@@ -155,7 +165,7 @@ impl Manifest {
     }
 
     fn expansion<'a>(&'a self, variables: &'a Variables) -> Expansion<'a> {
-        Expansion { source: &self.source, dialect: self.dialect, variables }
+        Expansion { source: &self.source, dialect: self.dialect, variables, keeps_claims: false }
     }
 }
 

@@ -4,6 +4,7 @@
 //! line come in as a [`Vocabulary`], because the skin knows them.
 
 mod block;
+mod callers;
 pub mod clients;
 mod dialect;
 mod difference;

@@ -9,6 +9,8 @@ use super::{
 };
 use crate::config::{Filter, Pattern, Rules, ToolRules};
 
+const NO_VARIABLES: &str = "variables are not put into fixed arguments";
+
 pub(super) fn read(block: &Members<'_>) -> Result<Rules, Fault> {
     let part = |name: &str| {
         let Some(member) = block.get(name) else { return Ok(None) };
@@ -94,7 +96,7 @@ fn arguments(part: &Members<'_>) -> Result<BTreeMap<String, BTreeMap<String, Str
     let tool = |member: &super::document::Member| {
         let fixed = Members::of(&member.node, &tools.path(&member.name), part.source)?;
         let fixed = fixed.all().iter().map(|member| {
-            refuse_variables(&member.node, part)?;
+            refuse_variables(&member.node, part, NO_VARIABLES)?;
             Ok((member.name.clone(), json(&member.node)))
         });
         Ok((member.name.clone(), fixed.collect::<Result<_, Fault>>()?))
@@ -103,21 +105,24 @@ fn arguments(part: &Members<'_>) -> Result<BTreeMap<String, BTreeMap<String, Str
 }
 
 /// A server never sees the text `${…}`, and nothing is put in here.
-fn refuse_variables(node: &Node, part: &Members<'_>) -> Result<(), Fault> {
+pub(super) fn refuse_variables(
+    node: &Node,
+    part: &Members<'_>,
+    why: &'static str,
+) -> Result<(), Fault> {
     let mut parts: Box<dyn Iterator<Item = &Node>> = match &node.value {
         Value::Text(text) if text.contains("${") => {
-            let message = "variables are not put into fixed arguments".to_owned();
-            return Err(part.source.fault(node.at, message));
+            return Err(part.source.fault(node.at, why.to_owned()));
         }
         Value::List(list) => Box::new(list.iter()),
         Value::Table(members) => Box::new(members.iter().map(|member| &member.node)),
         _ => return Ok(()),
     };
-    parts.try_for_each(|node| refuse_variables(node, part))
+    parts.try_for_each(|node| refuse_variables(node, part, why))
 }
 
 /// A value as JSON without space around its parts.
-fn json(node: &Node) -> String {
+pub(super) fn json(node: &Node) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     match &node.value {
         Value::Null => "null".to_owned(),

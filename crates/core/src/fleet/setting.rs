@@ -83,6 +83,11 @@ impl DraftSetting {
         Self::one(name, Text { value: word.to_owned(), at })
     }
 
+    /// The flag.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// `NAME=value` for each pair.
     pub(super) fn pairs(name: &'static str, between: &str, pairs: Vec<(Text, Text)>) -> Vec<Self> {
         let Some(at) = pairs.first().map(|(name, _)| name.at) else { return Vec::new() };
@@ -93,6 +98,7 @@ impl DraftSetting {
 
     /// The setting with its variables put in.
     pub(super) fn expand(&self, expansion: &Expansion<'_>) -> Result<Setting, Fault> {
+        let expansion = Expansion { keeps_claims: self.name == "env", ..*expansion };
         let word = |word: &Word| Ok(format!("{}{}", word.before, expansion.expand(&word.text)?));
         Ok(Setting {
             name: self.name,
@@ -126,12 +132,17 @@ pub(super) fn read(
         if member.node.value == Value::Null {
             continue;
         }
-        settings.push(setting(block, member, flag)?);
+        settings.push(flagged(block, member, flag)?);
     }
     Ok(settings)
 }
 
-fn setting(block: &Members<'_>, member: &Member, flag: &Known) -> Result<DraftSetting, Fault> {
+/// A member that is this flag, whatever it is called here.
+pub(super) fn flagged(
+    block: &Members<'_>,
+    member: &Member,
+    flag: &Known,
+) -> Result<DraftSetting, Fault> {
     let node = &member.node;
     let plain = |value: String| Ok(DraftSetting::one(flag.name, Text { value, at: node.at }));
     let wrong = |wanted: &str| Err(block.wrong(node, &block.path(&member.name), wanted));
@@ -144,7 +155,7 @@ fn setting(block: &Members<'_>, member: &Member, flag: &Known) -> Result<DraftSe
             plain(text.clone())
         }
         (Kind::List, Value::List(_)) => {
-            let texts = block.texts(flag.name)?.unwrap_or_default();
+            let texts = block.texts(&member.name)?.unwrap_or_default();
             let words = texts.into_iter().map(|text| Word { before: String::new(), text });
             Ok(DraftSetting { name: flag.name, at: node.at, words: words.collect() })
         }

@@ -46,7 +46,7 @@ impl Authenticator for ApiKey {
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        _endpoint: Endpoint<'a>,
+        _endpoint: &'a Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>> {
         let admitted = self.admits(&head.headers);
         Box::pin(ready(if admitted { Ok(Identity::default()) } else { Err(Denial::Key) }))

@@ -1,5 +1,7 @@
-//! One line in the log for each refusal. What others wrote is cut; who called is a hash,
-//! so that a log names nobody.
+//! What the log says of refusals on account of who calls. Who called is a hash, so that a log names
+//! nobody; the line itself is written in one place (`telemetry::audit`).
+
+use std::sync::Arc;
 
 use http::{header::USER_AGENT, request::Parts};
 
@@ -8,47 +10,56 @@ use super::{
     hex::hex,
     token::{Because, Claims},
 };
+use crate::telemetry::audit::{Audit, Refused};
 
-/// Most characters of what others wrote.
-const MAX_WRITTEN: usize = 100;
-
-/// A request that was not let in. A client that has not signed in yet is nothing to worry about.
-pub(crate) fn refused_request(because: &Because, head: &Parts, endpoint: &str) {
-    let client = head.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
-    let client = cut(client.unwrap_or_default());
-    let method = head.method.as_str();
-    if *because == Because::Nothing {
-        tracing::debug!(
-            target: "mcp_proxy::audit", endpoint, method, client, outcome = "unauthorized",
-            "a request was refused: it has no credentials"
-        );
-        return;
-    }
-    tracing::warn!(
-        target: "mcp_proxy::audit", endpoint, method, client, outcome = because.outcome(),
-        "a request was refused: {}", because.explain()
-    );
+/// Why a request was not let in, for whoever writes the line about it.
+#[derive(Debug)]
+pub(crate) struct Explanation {
+    why: String,
+    outcome: &'static str,
+    client: Option<String>,
 }
 
-/// A request of somebody who was let in and may not do this, or not so often.
+impl Explanation {
+    /// The request with this head has no credentials, or none that are good here.
+    pub(crate) fn of(because: &Because, head: &Parts) -> Arc<Self> {
+        let client = head.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
+        Arc::new(Self {
+            why: because.explain(),
+            outcome: because.outcome(),
+            client: client.map(str::to_owned),
+        })
+    }
+
+    /// The line with what is known here.
+    pub(crate) fn add_to<'a>(&'a self, line: Refused<'a>) -> Refused<'a> {
+        Refused {
+            reason: self.outcome,
+            client: self.client.as_deref(),
+            outcome: Some(self.outcome),
+            why: Some(&self.why),
+            ..line
+        }
+    }
+}
+
+/// Writes the line about a request of somebody who was let in and may not do this, or not so often.
 pub(crate) fn refused_call(
+    audit: &Audit,
     claims: Option<&Claims>,
-    method: &str,
-    tool: &str,
+    (method, tool): (&str, Option<&str>),
     outcome: &'static str,
 ) {
-    let issuer = claims.map_or("", |claims| claims.issuer.as_str());
-    let subject = claims.map(pseudonym).unwrap_or_default();
-    let (method, tool) = (cut(method), cut(tool));
-    tracing::warn!(
-        target: "mcp_proxy::audit", issuer, subject, method, tool, outcome,
-        "a call was refused"
-    );
-}
-
-/// As much of it as a line of the log needs; the log itself escapes what is not printable.
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(MAX_WRITTEN).map_or(text, |(end, _)| &text[..end])
+    let subject = claims.map(pseudonym);
+    audit.write(&Refused {
+        reason: outcome,
+        outcome: Some(outcome),
+        issuer: claims.map(|claims| claims.issuer.as_str()),
+        subject: subject.as_deref(),
+        method: Some(method),
+        tool,
+        ..Refused::default()
+    });
 }
 
 /// What stands for a person in the log: the same for the same one.

@@ -1,10 +1,12 @@
 //! Tokens and keys, as a port asks about them: who is let in, and what everybody else is told.
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, StatusCode, header::HOST, request::Parts};
 
 use super::{
-    Authenticator, Claims, Denial, Endpoint, Identity, audit,
+    Authenticator, Claims, Denial, Endpoint, Identity,
+    audit::Explanation,
     challenge::{Challenge, ErrorCode},
     holds,
     resource_server::{Outside, ResourceServer},
@@ -44,11 +46,21 @@ impl Bearer {
     }
 
     /// The document about the endpoint at this path, for whoever asks for it with these headers.
-    pub(crate) fn describe(&self, endpoint: Endpoint<'_>, headers: &HeaderMap) -> Option<String> {
+    pub(crate) fn describe(&self, endpoint: &Endpoint<'_>, headers: &HeaderMap) -> Option<String> {
         let (host, scheme) = asked_for(headers);
         let resource = format!("{}{}", self.outside.seen_from(host, scheme)?, endpoint.path);
-        let scopes = self.needed(endpoint.policy.map_or(&[], |policy| &policy.scopes));
+        let scopes = self.needed(own_scopes(endpoint));
         self.server.describe(resource, &scopes)
+    }
+
+    /// Whether the issuer's own document is served here, too.
+    pub(crate) fn mirrors(&self) -> bool {
+        self.server.mirror().is_some()
+    }
+
+    /// That document, if the issuer has one.
+    pub(crate) async fn mirrored(&self) -> Option<Bytes> {
+        self.server.mirror()?.document().await
     }
 
     /// The path of the endpoint that a path below the metadata's own means: a public URL with a
@@ -59,18 +71,14 @@ impl Bearer {
     }
 
     /// Whether somebody may use this endpoint at all.
-    fn check(&self, claims: &Claims, endpoint: Endpoint<'_>) -> Result<(), Because> {
-        let policy = endpoint.policy;
-        let wanted = policy.and_then(|policy| {
-            policy.claims.iter().find(|(name, values)| {
-                let one = [((*name).clone(), (*values).clone())].into();
-                !holds(&one, Some(claims))
-            })
+    fn check(&self, claims: &Claims, endpoint: &Endpoint<'_>) -> Result<(), Because> {
+        let wanted = endpoint.policy.as_ref().and_then(|policy| {
+            policy.claims.iter().find(|wanted| !holds(std::slice::from_ref(wanted), Some(claims)))
         });
         if let Some((name, _)) = wanted {
             return Err(Because::Unentitled(name.clone()));
         }
-        let own = policy.map_or(&[][..], |policy| &policy.scopes);
+        let own = own_scopes(endpoint);
         let checked = claims.check_scopes(self.server.scopes());
         let checked = checked.and_then(|()| claims.check_scopes(own));
         checked.map_err(|because| match because {
@@ -102,23 +110,31 @@ impl Bearer {
     }
 
     /// What somebody is told who is refused for this reason. Why, is for the log only.
-    fn denial(&self, because: &Because, head: &Parts, endpoint: Endpoint<'_>) -> Denial {
-        audit::refused_request(because, head, endpoint.path);
+    fn denial(&self, because: &Because, head: &Parts, endpoint: &Endpoint<'_>) -> Denial {
         let (status, error, message) = match because {
             Because::Nothing => (StatusCode::UNAUTHORIZED, None, MISSING),
             Because::Scope { .. } => {
                 (StatusCode::FORBIDDEN, Some(ErrorCode::InsufficientScope), SCOPE)
             }
-            Because::Unentitled(_) => return Denial::plain(StatusCode::FORBIDDEN, FORBIDDEN),
-            Because::NoKeys(_) => return Denial::plain(StatusCode::SERVICE_UNAVAILABLE, AWAY),
+            Because::Unentitled(_) => (StatusCode::FORBIDDEN, None, FORBIDDEN),
+            Because::NoKeys(_) => (StatusCode::SERVICE_UNAVAILABLE, None, AWAY),
             _ => (StatusCode::UNAUTHORIZED, Some(ErrorCode::InvalidToken), INVALID),
         };
-        let metadata = self.metadata(&head.headers, endpoint.path);
-        let scopes = self.needed(endpoint.policy.map_or(&[], |policy| &policy.scopes));
-        let challenge =
-            Challenge { error, scopes: &scopes, metadata: metadata.as_deref() }.to_string();
-        Denial::Token { status, challenge: Some(challenge), message }
+        let why = Some(Explanation::of(because, head));
+        // Another token changes nothing.
+        let is_final = matches!(because, Because::Unentitled(_) | Because::NoKeys(_));
+        let challenge = (!is_final).then(|| {
+            let metadata = self.metadata(&head.headers, endpoint.path);
+            let scopes = self.needed(own_scopes(endpoint));
+            Challenge { error, scopes: &scopes, metadata: metadata.as_deref() }.to_string()
+        });
+        Denial::Token { status, challenge, message, why }
     }
+}
+
+/// What this endpoint needs beside what everything does.
+fn own_scopes<'a>(endpoint: &'a Endpoint<'_>) -> &'a [String] {
+    endpoint.policy.as_ref().map_or(&[], |policy| &policy.scopes)
 }
 
 /// The host that a request asked for, and the scheme if a trusted proxy has said it: the port lets
@@ -130,10 +146,15 @@ fn asked_for(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
 }
 
 impl Authenticator for Bearer {
+    fn recognise(&self, head: &Parts, endpoint: &Endpoint<'_>) -> Option<Identity> {
+        let claims = self.server.recognise(&head.headers, endpoint.path)?;
+        self.check(&claims, endpoint).ok().map(|()| claims.into())
+    }
+
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        endpoint: Endpoint<'a>,
+        endpoint: &'a Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>> {
         Box::pin(async move {
             let known = self.server.authenticate(&head.headers, endpoint.path).await;

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use super::token::Because;
 
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const BEARER: &str = "bearer ";
 
 /// See the module.

@@ -1,10 +1,13 @@
 //! Why a request is not let in, as far as its sender is told.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
+use super::audit::Explanation;
 use crate::host::Refusal;
 
-/// See the module. What is for the log is logged by whoever decided.
+/// See the module.
 #[derive(Clone, Debug)]
 pub(crate) enum Denial {
     /// The API key is missing or wrong (401).
@@ -19,12 +22,14 @@ pub(crate) enum Denial {
         challenge: Option<String>,
         /// One constant sentence for the body.
         message: &'static str,
+        /// For the line in the log, where there is more to say than that.
+        why: Option<Arc<Explanation>>,
     },
 }
 
 impl Denial {
     /// A refusal that no other token changes.
     pub(crate) fn plain(status: StatusCode, message: &'static str) -> Self {
-        Self::Token { status, challenge: None, message }
+        Self::Token { status, challenge: None, message, why: None }
     }
 }

@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::Claims;
-use crate::config::Claims as Wanted;
 
 /// Whether claims name one of the values of each that is wanted.
-pub(crate) fn holds(wanted: &Wanted, claims: Option<&Claims>) -> bool {
+pub(crate) fn holds(wanted: &[(String, Vec<String>)], claims: Option<&Claims>) -> bool {
     wanted.iter().all(|(name, values)| {
         let has = |value: &Value| is_one_of(value, values);
         match claims.and_then(|claims| claims.kept.get(name)) {

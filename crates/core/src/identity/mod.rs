@@ -25,9 +25,11 @@ mod hex;
 pub(crate) mod introspection;
 pub(crate) mod issuer;
 pub(crate) mod metadata;
+mod mirror;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod oracle;
 mod portable;
+mod recent;
 pub(crate) mod resource_server;
 pub(crate) mod static_tokens;
 pub(crate) mod token;
@@ -63,17 +65,22 @@ pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
     fn authenticate<'a>(
         &'a self,
         head: &'a Parts,
-        endpoint: Endpoint<'a>,
+        endpoint: &'a Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>>;
+
+    /// The same of somebody who came lately and may go on; nobody is refused by this.
+    fn recognise(&self, _head: &Parts, _endpoint: &Endpoint<'_>) -> Option<Identity> {
+        None
+    }
 }
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoint<'a> {
     /// The path, as it is configured.
     pub(crate) path: &'a str,
     /// What callers need there, beside what everybody needs.
-    pub(crate) policy: Option<&'a Policy>,
+    pub(crate) policy: Option<Arc<Policy>>,
 }
 
 /// On whose behalf a request is made; by default nobody's in particular. Cheap to clone.

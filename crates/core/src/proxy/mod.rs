@@ -1,6 +1,7 @@
 //! What the skins use: a whole proxy, a front for the servers of a program, and a remote server on
 //! standard streams.
 
+mod asked;
 mod conversation;
 mod fleet;
 mod http_server;

@@ -3,22 +3,25 @@
 //! Its futures are boxed, as those of the [`HttpServer`](crate::HttpServer) are: an `async fn` would
 //! be compiled, with most of the core below it, once more into each skin.
 
-use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
 use tokio::time::Instant;
 
 use crate::{
-    config::{self, ProxyConfig},
+    config::ProxyConfig,
     downstream::http::Meter,
     error::Error,
     host::Host,
     inspect::{Inspection, Inspector},
-    proxy::ports::{CONNECTION_GRACE, Ports, Served, bearer},
+    proxy::{
+        asked::keep_claims,
+        ports::{CONNECTION_GRACE, Ports, Served, bearer},
+    },
     relay::guarded,
     tunnel::{self, Tunnel},
-    upstream::{Guard, Upstream, claims, start},
+    upstream::{Guard, Upstream, start},
 };
 
 /// A running proxy.
@@ -51,10 +54,7 @@ impl Proxy {
             if config.metrics.on_front && !config.http.asks_who_calls() {
                 return Err(Error::OpenMetrics);
             }
-            if let Some(tokens) = &mut config.http.auth.resource_server {
-                tokens.claims.extend(claims_of(&config.upstream));
-                tokens.claims.extend(config.policy.named_claims().map(str::to_owned));
-            }
+            keep_claims(&mut config.http.auth, [(Some(&config.upstream), &config.policy)]);
             // What cannot be served is reported before a server is started.
             drop(bearer(&config.http, config.http.port)?);
             let server = start(&config.upstream, guard).await?;
@@ -112,14 +112,6 @@ impl Proxy {
             let spent = begun.elapsed().max(grace);
             self.server.stop(self.shutdown_timeout.saturating_sub(spent)).await;
         })
-    }
-}
-
-/// The claims that the server's variables ask for.
-fn claims_of(upstream: &config::Upstream) -> BTreeSet<String> {
-    match upstream {
-        config::Upstream::Command(config) => claims::asked(&config.command),
-        config::Upstream::Remote(_) => BTreeSet::new(),
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn tokens(given: &Given) -> Result<(Option<ResourceServerConfig>, Pol
         jwks: text("jwks")?,
         introspection: text("introspect")?,
         tokens: text("tokens")?.map(Into::into),
+        mirror: given.take("mirror")?.unwrap_or_default(),
         claims: policy.named_claims().map(str::to_owned).collect(),
     };
     if config.issuers.is_empty() && config.tokens.is_none() {

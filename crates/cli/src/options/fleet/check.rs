@@ -1,7 +1,7 @@
 //! `--checkConfig`: what a file says, with its secrets masked, and what is wrong with it.
 
 use mcp_proxy_core::{
-    config::{Filter, GroupConfig, Pattern, Rules, ServerConfig},
+    config::{Claims, Filter, GroupConfig, Pattern, Policy, Rules, ServerConfig},
     fleet::{Entry, Manifest, Setting, Unused, Variables, printable},
 };
 
@@ -125,6 +125,7 @@ fn said(server: &ServerConfig, entry: Option<&Entry>) -> Vec<String> {
     let mut lines = vec![printable(&words(&start.words))];
     lines.extend(start.settings.iter().flat_map(shown));
     lines.extend(rules(&server.rules));
+    lines.extend(callers(&server.policy));
     lines.extend(server.required.then(|| "required".to_owned()));
     lines.extend(server.lazy.then(|| "lazy".to_owned()));
     lines
@@ -161,6 +162,35 @@ fn rules(rules: &Rules) -> Vec<String> {
         format!("tool {name} has fixed arguments: {}", names.join(", "))
     });
     lines.extend(fixed);
+    lines.iter().map(|line| printable(line)).collect()
+}
+
+/// What callers may do, those of the top included.
+fn callers(policy: &Policy) -> Vec<String> {
+    let claims = |claims: &Claims| {
+        let one =
+            |(name, values): &(String, Vec<String>)| format!("{name} {}", values.join(" or "));
+        claims.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = Vec::new();
+    if !policy.scopes.is_empty() {
+        lines.push(format!("auth: scopes {}", policy.scopes.join(" ")));
+    }
+    if !policy.claims.is_empty() {
+        lines.push(format!("auth: claims {}", claims(&policy.claims)));
+    }
+    for rule in &policy.tools {
+        let (Pattern::Exact(tools) | Pattern::Glob(tools)) = &rule.tools;
+        let parts = [
+            (!rule.scopes.is_empty()).then(|| format!("scopes {}", rule.scopes.join(" "))),
+            (!rule.claims.is_empty()).then(|| format!("claims {}", claims(&rule.claims))),
+            rule.rate.map(|rate| format!("{} calls in {} s", rate.calls, rate.time.as_secs())),
+            rule.concurrency.map(|most| format!("{most} at a time")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        lines.push(format!("auth: tools {tools}: {}", parts.join("; ")));
+    }
+    lines.extend(policy.forward_identity.then(|| "auth: is told who calls".to_owned()));
     lines.iter().map(|line| printable(line)).collect()
 }
 

@@ -13,7 +13,7 @@ mod vocabulary;
 use std::{collections::BTreeMap, env, ffi::OsString, fs, path::Path, time::Duration};
 
 use mcp_proxy_core::{
-    config::{FleetConfig, GroupConfig, InspectConfig, RecordingConfig, ServerConfig},
+    config::{FleetConfig, GroupConfig, InspectConfig, Policy, RecordingConfig, ServerConfig},
     fleet::{Dialect, Manifest, Unused, Variables, clients, printable},
     tunnel::Config as Tunnel,
 };
@@ -24,6 +24,7 @@ use crate::{
     telemetry::Logging,
 };
 use inputs::Inputs;
+use servers::Everywhere;
 
 pub(crate) use check::{Report, check, unused};
 pub(crate) use schema::schema;
@@ -233,7 +234,11 @@ impl Origin {
     fn meaning(&self, manifest: Option<&Manifest>) -> Result<Reading, UsageError> {
         let mut said = match manifest {
             Some(manifest) => self.said(manifest)?,
-            None => Said { values: self.values.clone(), ..Said::default() },
+            None => Said {
+                values: self.values.clone(),
+                everywhere: everywhere(&self.values, Policy::default())?,
+                ..Said::default()
+            },
         };
         let values = &said.values;
         said.warnings.extend(warnings(values, &self.ignored));
@@ -241,7 +246,8 @@ impl Origin {
         if !values.of(&flags::STDIO)? {
             said.warnings.extend(auth::exposure(values)?);
         }
-        said.servers.extend(self.others(values, &said.servers, &mut said.warnings)?);
+        let others = self.others(values, &said.everywhere, &said.servers, &mut said.warnings)?;
+        said.servers.extend(others);
         let mut reading = Reading {
             process: Process {
                 logging: logging(values)?,
@@ -264,6 +270,7 @@ impl Origin {
             warnings: said.warnings,
         };
         reading.warnings.extend(servers::warnings(&reading.fleet));
+        reading.warnings.extend(servers::unusable(&reading.fleet));
         Ok(reading)
     }
 
@@ -276,7 +283,7 @@ impl Origin {
         let mut warnings = Vec::new();
         let (http, file) = (http(&values)?, manifest.file());
         let ours = self.file().and_then(|file| fs::canonicalize(file).ok()).unwrap_or_default();
-        let rules = rules(&values)?;
+        let everywhere = everywhere(&values, manifest.policy().clone())?;
         let mut servers = Vec::new();
         for entry in manifest.entries(&variables) {
             if entry.enabled && itself::is_itself(&entry, &ours, &http, &variables) {
@@ -286,7 +293,7 @@ impl Origin {
                 ));
                 continue;
             }
-            servers.push(servers::server(&values, &rules, &file, entry));
+            servers.push(servers::server(&values, &everywhere, &file, entry));
         }
         let is_there = |name: &String| servers.iter().any(|server| server.name == *name);
         let group = |(name, members): (&str, &[String])| GroupConfig {
@@ -294,19 +301,20 @@ impl Origin {
             servers: members.iter().filter(|name| is_there(name)).cloned().collect(),
         };
         let groups = manifest.groups().map(group).collect();
-        Ok(Said { values, servers, groups, warnings })
+        Ok(Said { values, everywhere, servers, groups, warnings })
     }
 
     /// The servers of the command line.
     fn others(
         &self,
         values: &Values,
+        everywhere: &Everywhere,
         servers: &[ServerConfig],
         warnings: &mut Vec<String>,
     ) -> Result<Vec<ServerConfig>, UsageError> {
         let mut others = Vec::new();
         match self.from {
-            From::Line => others.extend(servers::named(values)?),
+            From::Line => others.extend(servers::named(values, everywhere)?),
             From::File(..) if values.has(&flags::NAMED_SERVER) => warnings.push(
                 "--namedServer has no effect beside --namedServerConfig, as in PyPI mcp-proxy"
                     .to_owned(),
@@ -321,7 +329,8 @@ impl Origin {
                     problem: "the command beside it is served under this name".to_owned(),
                 });
             }
-            others.push(servers::bare(values, NAME.to_owned(), self.beside.clone())?);
+            let words = self.beside.clone();
+            others.push(servers::bare(values, everywhere, NAME.to_owned(), words)?);
         }
         Ok(others)
     }
@@ -342,9 +351,15 @@ impl Origin {
 #[derive(Default)]
 struct Said {
     values: Values,
+    everywhere: Everywhere,
     servers: Vec<ServerConfig>,
     groups: Vec<GroupConfig>,
     warnings: Vec<String>,
+}
+
+/// What holds for every server.
+fn everywhere(values: &Values, policy: Policy) -> Result<Everywhere, UsageError> {
+    Ok(Everywhere { rules: rules(values)?, policy: auth::policy(values)?.and(policy) })
 }
 
 /// What of the environment is text.

@@ -35,6 +35,16 @@ pub(crate) fn schema() -> String {
             "top": top(),
             "server": server(),
             "filter": filter(),
+            "policy": closed(
+                "What callers may do with the server, and how often",
+                policy_members()
+            ),
+            "toolPolicy": tool_policy(),
+            "claims": {
+                "description": "Claims of the caller's token, and for each the values of which it has to have one",
+                "type": "object",
+                "additionalProperties": { "type": "array", "items": { "type": "string" } }
+            },
             "names": { "type": "object", "additionalProperties": { "type": "string" } },
             "globs": { "type": "array", "items": { "type": "string" } },
             "variable": { "type": "string", "pattern": "\\$\\{" }
@@ -45,6 +55,11 @@ pub(crate) fn schema() -> String {
 
 fn top() -> Value {
     let mut members = settings(of_the_top());
+    if let Some(flag) = members.get("auth").cloned() {
+        let description = "The OAuth issuer, as the flag has it; or an object: whose access tokens let clients in, and what callers may do with every server";
+        let either = json!({ "description": description, "anyOf": [whole_auth(), flag] });
+        members.insert("auth".to_owned(), either);
+    }
     members.insert("$schema".to_owned(), json!({ "type": "string" }));
     members.insert(
         "groups".to_owned(),
@@ -85,6 +100,7 @@ fn server() -> Value {
         ("tools", tools),
         ("prompts", filter("Which prompts are served")),
         ("resources", filter("Which resources and templates are served, by their URIs")),
+        ("auth", json!({ "$ref": "#/$defs/policy" })),
         (
             "required",
             json!({ "description": "The proxy is not ready without this server", "type": "boolean" }),
@@ -101,6 +117,73 @@ fn server() -> Value {
         members.insert(name.to_owned(), value);
     }
     closed("Settings of one server", members)
+}
+
+/// The object `auth` at the top: flags by shorter names, and what callers may do.
+fn whole_auth() -> Value {
+    let mut members = policy_members();
+    let flags = settings(of_the_top());
+    for (name, flag) in [
+        ("issuer", "auth"),
+        ("publicUrl", "publicUrl"),
+        ("audience", "authAudience"),
+        ("preset", "authPreset"),
+        ("jwks", "authJwks"),
+        ("introspect", "authIntrospect"),
+        ("tokens", "authTokens"),
+        ("mirror", "authMirror"),
+    ] {
+        members.extend(flags.get(flag).map(|flag| (name.to_owned(), flag.clone())));
+    }
+    closed("Whose access tokens let clients in, and what callers may do", members)
+}
+
+fn policy_members() -> Map<String, Value> {
+    let members = json!({
+        "scopes": { "description": "Scopes that every use needs", "type": "array", "items": { "type": "string" } },
+        "claims": { "$ref": "#/$defs/claims" },
+        "tools": {
+            "description": "Names of tools as the server has them, * stands for any text and ? for one character; for each the scopes that a call needs, or all of its rules",
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{ "type": "array", "items": { "type": "string" } }, { "$ref": "#/$defs/toolPolicy" }]
+            }
+        },
+        "rate": rate(),
+        "concurrency": concurrency(),
+        "forwardIdentity": { "description": "Tell the server who calls", "type": "boolean" }
+    });
+    let Value::Object(members) = members else { return Map::new() };
+    members
+}
+
+fn tool_policy() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "scopes": { "description": "Scopes that a call needs", "type": "array", "items": { "type": "string" } },
+            "claims": { "$ref": "#/$defs/claims" },
+            "rate": rate(),
+            "concurrency": concurrency()
+        },
+        "additionalProperties": false
+    })
+}
+
+fn rate() -> Value {
+    json!({
+        "description": "How often one caller may call one tool: a number of calls, and s, min, h or d",
+        "type": "string",
+        "pattern": "^\\s*[1-9][0-9]*\\s*/\\s*(s|sec|second|m|min|minute|h|hour|d|day)\\s*$"
+    })
+}
+
+fn concurrency() -> Value {
+    json!({
+        "description": "How many calls of one tool one caller may have under way",
+        "type": "integer",
+        "minimum": 1
+    })
 }
 
 fn filter() -> Value {

@@ -1,15 +1,28 @@
 //! Servers of a file as configurations: their words are read as if they had been typed.
 
 use mcp_proxy_core::{
-    config::{Filter, FleetConfig, Rules, ServerConfig, Upstream, prefix},
-    fleet::{Entry, Start},
+    config::{Filter, FleetConfig, Policy, Rules, ServerConfig, Upstream, prefix},
+    fleet::{Entry, Start, printable},
 };
 
-use super::super::{rules, upstream};
+use super::super::{auth, upstream};
 use crate::args::{UsageError, Values, flags};
 
-/// A server; `values` and `rules` are what holds for every one of them.
-pub(super) fn server(values: &Values, rules: &Rules, file: &str, mut entry: Entry) -> ServerConfig {
+/// What holds for every server, beside the values.
+#[derive(Default)]
+pub(super) struct Everywhere {
+    pub(super) rules: Rules,
+    pub(super) policy: Policy,
+}
+
+/// A server of a file.
+pub(super) fn server(
+    values: &Values,
+    everywhere: &Everywhere,
+    file: &str,
+    mut entry: Entry,
+) -> ServerConfig {
+    let Everywhere { rules, policy } = everywhere;
     let Filter { allow, deny } = &mut entry.rules.tools.filter;
     allow.extend(rules.tools.filter.allow.iter().cloned());
     deny.extend(rules.tools.filter.deny.iter().cloned());
@@ -20,6 +33,7 @@ pub(super) fn server(values: &Values, rules: &Rules, file: &str, mut entry: Entr
         name: entry.name,
         enabled: entry.enabled,
         rules: entry.rules,
+        policy: policy.clone().and(entry.policy),
         required: entry.required,
         lazy: entry.lazy,
         ..ServerConfig::default()
@@ -28,7 +42,9 @@ pub(super) fn server(values: &Values, rules: &Rules, file: &str, mut entry: Entr
 
 fn upstream_of(values: &Values, start: &Start) -> Result<Upstream, UsageError> {
     let words = start.words.iter().map(Into::into).collect();
-    upstream::server(&values.under(&start.settings), words)
+    let values = values.under(&start.settings);
+    auth::check_isolation(&values)?;
+    upstream::server(&values, words)
 }
 
 /// What is wrong with a server in one line that begins with the place.
@@ -44,7 +60,10 @@ fn sentence(place: &str, error: &UsageError) -> String {
 }
 
 /// The servers of `--namedServer`, and the command beside them.
-pub(super) fn named(values: &Values) -> Result<Vec<ServerConfig>, UsageError> {
+pub(super) fn named(
+    values: &Values,
+    everywhere: &Everywhere,
+) -> Result<Vec<ServerConfig>, UsageError> {
     let mut servers: Vec<ServerConfig> = Vec::new();
     for (name, command) in values.of(&flags::NAMED_SERVER)? {
         let refused = |problem: String| UsageError::NamedServer { name: name.clone(), problem };
@@ -54,7 +73,8 @@ pub(super) fn named(values: &Values) -> Result<Vec<ServerConfig>, UsageError> {
         let words = shlex::split(&command)
             .filter(|words| !words.is_empty())
             .ok_or_else(|| refused("its command has a quote that is never closed".to_owned()))?;
-        servers.push(bare(values, name, words.into_iter().map(Into::into).collect())?);
+        let words = words.into_iter().map(Into::into).collect();
+        servers.push(bare(values, everywhere, name, words)?);
     }
     Ok(servers)
 }
@@ -62,13 +82,15 @@ pub(super) fn named(values: &Values) -> Result<Vec<ServerConfig>, UsageError> {
 /// A server of which only the command is known.
 pub(super) fn bare(
     values: &Values,
+    everywhere: &Everywhere,
     name: String,
     words: Vec<std::ffi::OsString>,
 ) -> Result<ServerConfig, UsageError> {
     Ok(ServerConfig {
         name,
         upstream: Ok(upstream::server(values, words)?),
-        rules: rules(values)?,
+        rules: everywhere.rules.clone(),
+        policy: everywhere.policy.clone(),
         ..ServerConfig::default()
     })
 }
@@ -85,8 +107,20 @@ pub(super) fn warnings(config: &FleetConfig) -> Vec<String> {
         format!(
             "{}: insecure: NO CERTIFICATE IS CHECKED. Whoever is between the proxy and this server \
              can read and change everything, credentials included",
-            mcp_proxy_core::fleet::printable(&server.name)
+            printable(&server.name)
         )
     };
     config.enabled().filter(insecure).map(warning).collect()
+}
+
+/// Servers with rules that need known callers, where nobody is asked who calls: nobody can use them.
+pub(super) fn unusable(config: &FleetConfig) -> Option<String> {
+    let needs = |server: &&ServerConfig| server.policy.needs_identity();
+    let mut needing = config.enabled().filter(needs).map(|server| printable(&server.name));
+    let first = needing.next().filter(|_| !config.http.asks_who_calls())?;
+    let names = needing.fold(first, |names, name| names + ", " + &name);
+    Some(format!(
+        "{names}: \"auth\" asks for scopes or claims, but nobody is asked for a token, so nobody may \
+         use what it protects; add an \"issuer\" or \"tokens\" to \"auth\" at the top"
+    ))
 }

@@ -8,13 +8,14 @@ use crate::args::{
 };
 
 /// What belongs to a command line, or to a proxy of one server.
-const NOT_IN_A_FILE: [&str; 6] = [
+const NOT_IN_A_FILE: [&str; 7] = [
     flags::CONNECT.name,
     flags::SIGN_IN.name,
     flags::SIGN_OUT.name,
     flags::EXIT_ON_CHILD_DEATH.name,
     flags::LISTEN_EARLY.name,
     flags::NEW_TOKEN.name,
+    flags::TOKEN_EXPIRES.name,
 ];
 
 /// What is said of one server outside the sections for servers.

@@ -80,6 +80,12 @@ fn a_refusal_is_explained_in_the_log_and_nowhere_else() {
     for word in ["expected is \"https://mcp.example/mcp\"", "--authAudience", "invalid_token"] {
         assert!(line.contains(word), "{line}");
     }
+    let stderr = proxy.terminate().stderr;
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.contains("refused a")).collect();
+    let [line] = lines[..] else { panic!("one line for one refusal: {stderr}") };
+    for word in ["WARN", "peer=\"127.0.0.1\"", "status=401", "POST /mcp"] {
+        assert!(line.contains(word), "{line}");
+    }
 }
 
 #[test]
@@ -150,6 +156,32 @@ fn static_tokens_are_made_listed_and_taken_back() {
     assert_eq!(proxy.send(&by(begin(), &one)).status, 200);
     let lacking = made(&issuer, "poor", "mail");
     answers(&lacking, 403);
+}
+
+#[test]
+fn a_token_that_was_made_for_some_time_ends_with_it() {
+    let issuer = Issuer::new();
+    let file = issuer.file("tokens.json");
+    let make = |expires: &str| {
+        let flags = ["--newToken", "ci", "--tokenExpires", expires];
+        Launch::new("echo").flags(&flags).flag("--authTokens", &file).run()
+    };
+    for (wrong, word) in [("2020-01-01", "has passed"), ("soon", "not a time"), ("0d", "passed")] {
+        let refused = make(wrong);
+        assert_eq!(refused.status.code(), Some(1), "{wrong}");
+        assert!(refused.stderr.contains(word), "{}", refused.stderr);
+        assert!(!file.exists(), "nothing is listed");
+    }
+    let token = make("90d").stdout.trim().to_owned();
+    let listed = std::fs::read_to_string(&file).expect("the file");
+    let expires: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let expires = expires["tokens"][0]["expires"].as_str().expect("an end").to_owned();
+    let proxy = Launch::new("echo").flag("--authTokens", &file).start();
+    assert_eq!(proxy.send(&by(begin(), &token)).status, 200);
+    std::fs::write(&file, listed.replace(&expires, "2020-01-01")).expect("a file");
+    wait_for("it has ended", || (proxy.send(&by(begin(), &token)).status == 401).then_some(()));
+    let line = proxy.stderr.line(|line| line.contains("\"ci\"")).expect("a line");
+    assert!(line.contains("invalid_token"), "{line}");
 }
 
 #[test]

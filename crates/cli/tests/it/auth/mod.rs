@@ -6,4 +6,5 @@ mod hostile;
 mod introduction;
 mod isolation;
 mod metadata;
+mod scenarios;
 mod start;

@@ -21,6 +21,8 @@ fn nothing_is_served_that_leaves_open_whom_tokens_are_for() {
         (&["--authScopes", "files"], &["--authScopes", "--auth"]),
         (&["--authTokens", "nowhere.json"], &["nowhere.json"]),
         (&["--newToken", "ci"], &["--authTokens"]),
+        (&["--tokenExpires", "90d"], &["--newToken"]),
+        (&["--authMirror"], &["--authMirror", "--auth"]),
         (&["--auth", "https://idp", "--authPreset", "azure"], &["entra"]),
     ] {
         let text = refusal(flags);

@@ -1,6 +1,7 @@
 //! End-to-end tests of many servers behind one port.
 
 mod config_bad_input;
+mod config_callers;
 mod config_check;
 mod config_file;
 mod config_serve;

@@ -9,10 +9,7 @@ use std::{
 
 use tracing::{Level, Span};
 
-use super::{
-    admission::Admission, audit::Audit, backlog::Backlog, behind::Behind, terms::Terms,
-    ticker::Ticker,
-};
+use super::{admission::Admission, backlog::Backlog, behind::Behind, terms::Terms, ticker::Ticker};
 use crate::{
     cluster::Cluster,
     config::HttpConfig,
@@ -22,7 +19,7 @@ use crate::{
     metrics::{Call, Metrics},
     relay::{Reply, Sink},
     runtime::seats::{Seat, Seats},
-    telemetry::{short, traffic},
+    telemetry::{audit::Audit, short, traffic},
     watch::{Frame, Payload, Point, TAP},
 };
 

@@ -30,6 +30,10 @@ const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
 const CREATE_FAILED: &str = "Error creating server";
 const CONNECT_FAILED: &str = "Error connecting to server";
 
+/// In the extensions of a response: the log has its line about the refusal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Logged;
+
 /// Whoever has shown a certificate.
 #[derive(Clone)]
 pub(super) struct Certified(pub(super) Identity);
@@ -54,7 +58,7 @@ impl Common {
     pub(super) async fn identify(
         &self,
         head: &Parts,
-        endpoint: Endpoint<'_>,
+        endpoint: &Endpoint<'_>,
     ) -> Result<Identity, Denial> {
         let certified = head.extensions.get::<Certified>().map(|Certified(identity)| identity);
         // What came in without a handshake of ours, through a tunnel, has shown none.
@@ -62,7 +66,10 @@ impl Common {
             return Err(Denial::plain(StatusCode::UNAUTHORIZED, NO_CERTIFICATE));
         }
         let known = match &self.terms().authenticator {
-            Some(authenticator) => authenticator.authenticate(head, endpoint).await?,
+            Some(authenticator) => match authenticator.recognise(head, endpoint) {
+                Some(known) => known,
+                None => authenticator.authenticate(head, endpoint).await?,
+            },
             None => Identity::default(),
         };
         Ok(if known.is_one_caller() { known } else { certified.cloned().unwrap_or(known) })
@@ -94,7 +101,7 @@ impl Common {
                 self.terms().auth.refusal()
             }
             Denial::Host(refusal) => self.refused(refusal, Step::Authenticate, id),
-            Denial::Token { status, challenge, message } => {
+            Denial::Token { status, challenge, message, why } => {
                 self.count_rejection(match status {
                     StatusCode::UNAUTHORIZED => "unauthorized",
                     StatusCode::FORBIDDEN => "forbidden",
@@ -103,6 +110,9 @@ impl Common {
                 let mut response = rpc_error(status, Code::Transport, message, Some(id));
                 if let Some(challenge) = challenge {
                     announce(&mut response, &challenge);
+                }
+                if let Some(why) = why {
+                    response.extensions_mut().insert(why);
                 }
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     let soon = HeaderValue::from_static("5");
@@ -120,7 +130,7 @@ impl Common {
         headers: &HeaderMap,
         endpoint: Option<Endpoint<'_>>,
     ) -> Response {
-        match denied {
+        let mut response = match denied {
             Denied::Scope(required) => {
                 self.count_rejection("forbidden");
                 let mut response = json(StatusCode::FORBIDDEN, body.clone());
@@ -137,7 +147,10 @@ impl Common {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
                 response
             }
-        }
+        };
+        // Whoever refused it has written the line.
+        response.extensions_mut().insert(Logged);
+        response
     }
 
     /// A request that should belong to a session and does not, where callers are authenticated.

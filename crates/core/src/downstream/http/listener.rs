@@ -26,7 +26,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     admission::Place,
-    audit::Refused,
     custom_route::Aborted,
     gate::Certified,
     guarded::{Guarded, Patience, Phase},
@@ -41,6 +40,7 @@ use crate::{
     identity::certificate::identity_of,
     protocol::MODERN,
     runtime::seats::{Seat, Seats},
+    telemetry::audit::Refused,
     tls::Tls,
 };
 
@@ -231,8 +231,8 @@ impl Acceptor {
     /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
     fn refuse(&self, stream: TcpStream, peer: SocketAddr, reason: &'static str) {
         self.port.common.count_rejection(reason);
-        let peer = peer.ip();
-        self.port.common.audit.write(&Refused { peer, reason, status: 503, request: None });
+        let (peer, status) = (Some(peer.ip()), Some(503));
+        self.port.common.audit.write(&Refused { peer, reason, status, ..Refused::default() });
         if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
             self.connections.spawn(async move {
                 refuse(stream).await;

@@ -3,7 +3,6 @@
 mod accept;
 mod admin;
 mod admission;
-mod audit;
 mod auth;
 mod backlog;
 mod behind;

@@ -20,7 +20,7 @@ use super::{
     target,
 };
 use crate::{
-    config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig, Policy},
+    config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig},
     downstream::http::session::{Encoding, Events, Holdings, Reading, Registry, reap},
     identity::{Endpoint, Expiry},
     relay::Backend,
@@ -102,8 +102,6 @@ pub(crate) struct Mount {
     pub(super) registry: Arc<Registry>,
     pub(super) sse: Arc<SseSessions>,
     pub(super) paths: Paths,
-    /// What its callers need, beside what everybody needs.
-    policy: Option<Arc<Policy>>,
     pub(super) stateless: bool,
     /// Messages of the modern era are served on the stream endpoint.
     pub(super) modern: bool,
@@ -135,7 +133,6 @@ impl Mount {
         let encodings = [Encoding::EventStream, Encoding::Json];
         Arc::new(Self {
             modern: config.modern && backend.serves_modern(),
-            policy: backend.policy(),
             common,
             backend,
             registry,
@@ -152,13 +149,13 @@ impl Mount {
     /// Its Streamable HTTP endpoint.
     pub(super) fn stream_endpoint(&self) -> Option<Endpoint<'_>> {
         let path = self.paths.stream.as_deref()?;
-        Some(Endpoint { path, policy: self.policy.as_deref() })
+        Some(Endpoint { path, policy: self.backend.policy() })
     }
 
     /// Its HTTP+SSE endpoint.
     pub(super) fn sse_endpoint(&self) -> Option<Endpoint<'_>> {
         let path = self.paths.sse.as_deref()?;
-        Some(Endpoint { path, policy: self.policy.as_deref() })
+        Some(Endpoint { path, policy: self.backend.policy() })
     }
 
     /// Holds its sessions to what this configuration says from now on.

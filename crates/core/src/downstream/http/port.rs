@@ -138,6 +138,7 @@ fn terms(
     bearer: Option<Arc<Bearer>>,
     routes: &watch::Sender<Arc<Routes>>,
 ) -> Terms {
-    let well_known = bearer.clone().and_then(|bearer| well_known(bearer, routes));
+    let documents = |bearer| well_known(bearer, routes);
+    let well_known = bearer.clone().map(documents).unwrap_or_default();
     Terms::new(config, bearer, well_known)
 }

@@ -12,12 +12,11 @@ use hyper::body::{Body as _, Incoming};
 use tower::ServiceExt;
 
 use super::{
-    admin,
-    audit::Refused,
-    body,
+    admin, body,
     cors::Cors,
     custom_route::Aborted,
     forwarded::{FORWARDED_PROTO, Forwarded, client_address},
+    gate::Logged,
     head::Length,
     host::{is_foreign, is_rebound},
     mount::Mount,
@@ -33,7 +32,12 @@ use super::{
     target,
     terms::Terms,
 };
-use crate::{host::Caller, identity::Endpoint, watch::within};
+use crate::{
+    host::Caller,
+    identity::{Endpoint, audit::Explanation},
+    telemetry::audit::Refused,
+    watch::within,
+};
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
 
@@ -159,14 +163,7 @@ impl Port {
         if let Some(metrics) = &self.common.metrics {
             metrics.answered(response.status().as_u16());
         }
-        if let Some(reason) = concern(response.status(), refused) {
-            self.common.audit.write(&Refused {
-                peer: address,
-                reason,
-                status: response.status().as_u16(),
-                request: Some((&asked_for.0, &asked_for.1)),
-            });
-        }
+        self.write_refusal(&mut response, refused, (&asked_for.0, &asked_for.1, address));
         let headers = response.headers_mut();
         if let (Some(cors), Some(origin), Some(allowed)) = (cors, origin, allowed) {
             cors.answer(&origin, allowed, headers);
@@ -179,6 +176,34 @@ impl Port {
             seen.answered(&response, refused);
         }
         Ok(response)
+    }
+
+    /// The line in the log about a request that was refused, if that concerns anybody.
+    fn write_refusal(
+        &self,
+        response: &mut Response,
+        refused: Option<&'static str>,
+        (method, target, peer): (&Method, &Uri, IpAddr),
+    ) {
+        let status = response.status();
+        let why = response.extensions_mut().remove::<Arc<Explanation>>();
+        if response.extensions_mut().remove::<Logged>().is_some() {
+            return;
+        }
+        let reason = concern(status, refused).or(why.is_some().then_some("refused"));
+        let Some(reason) = reason else { return };
+        let request = format!("{method} {}", target.path());
+        let line = Refused {
+            reason,
+            peer: Some(peer),
+            status: Some(status.as_u16()),
+            request: Some(&request),
+            ..Refused::default()
+        };
+        self.common.audit.write(&match &why {
+            Some(why) => why.add_to(line),
+            None => line,
+        });
     }
 
     /// The client that sends this, as far as proxies that are trusted say who it is.
@@ -304,7 +329,7 @@ impl Port {
             messages: routes.messages(request.method(), request.uri(), &path),
         };
         if !found.is_endpoint(request.uri()) {
-            let own = terms.well_known.as_ref().filter(|reserved| reserved.takes(&path));
+            let own = terms.well_known.iter().find(|reserved| reserved.takes(&path));
             if let Some(reserved) = own.or_else(|| routes.reserved(&path)) {
                 return Ok(self.serve_reserved(reserved, request, routes.primary()).await);
             }
@@ -319,7 +344,7 @@ impl Port {
         }
         let (mut head, body) = request.into_parts();
         let endpoint = found.asked(&head.method).unwrap_or_else(|| routes.primary());
-        let identity = match self.common.identify(&head, endpoint).await {
+        let identity = match self.common.identify(&head, &endpoint).await {
             Ok(identity) => identity,
             Err(denial) => {
                 body::discard(body);
@@ -348,7 +373,7 @@ impl Port {
         primary: Endpoint<'_>,
     ) -> Result<Response, End> {
         let endpoint = found.asked(&caller.method).unwrap_or(primary);
-        if let Err(denial) = self.common.identify(&head_of(caller), endpoint).await {
+        if let Err(denial) = self.common.identify(&head_of(caller), &endpoint).await {
             return Ok(self.common.denied(denial, b"null"));
         }
         match found.messages {
@@ -365,7 +390,7 @@ impl Port {
     ) -> Response {
         let (head, body) = request.into_parts();
         if reserved.access == Access::Authenticated
-            && let Err(denial) = self.common.identify(&head, primary).await
+            && let Err(denial) = self.common.identify(&head, &primary).await
         {
             body::discard(body);
             return self.common.denied(denial, b"null");

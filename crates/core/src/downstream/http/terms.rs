@@ -15,8 +15,8 @@ pub(super) struct Terms {
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
     /// The same, if it knows of tokens.
     pub(super) bearer: Option<Arc<Bearer>>,
-    /// Where the endpoints say who grants access to them.
-    pub(super) well_known: Option<Reserved>,
+    /// Where the endpoints say who grants access to them, and the issuer what it is.
+    pub(super) well_known: Vec<Reserved>,
     pub(super) cors: Option<Cors>,
     pub(super) allowed_hosts: AllowedHosts,
     pub(super) normalize_charset: bool,
@@ -37,7 +37,7 @@ impl Terms {
     pub(super) fn new(
         config: &HttpConfig,
         bearer: Option<Arc<Bearer>>,
-        well_known: Option<Reserved>,
+        well_known: Vec<Reserved>,
     ) -> Self {
         let key = || Arc::new(ApiKey::new(config.auth.clone())) as Arc<dyn Authenticator>;
         Self {

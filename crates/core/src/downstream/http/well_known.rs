@@ -18,6 +18,7 @@ use super::{
 use crate::identity::Bearer;
 
 const PREFIX: &str = "/.well-known/oauth-protected-resource";
+const ISSUER_PREFIX: &str = "/.well-known/oauth-authorization-server";
 
 #[derive(Clone)]
 struct Documents {
@@ -25,17 +26,19 @@ struct Documents {
     routes: watch::Receiver<Arc<Routes>>,
 }
 
-/// The routes of these documents, if there is anything to say in them.
-pub(super) fn well_known(
-    bearer: Arc<Bearer>,
-    table: &watch::Sender<Arc<Routes>>,
-) -> Option<Reserved> {
+/// The routes of these documents, so far as there is anything to say in them.
+pub(super) fn well_known(bearer: Arc<Bearer>, table: &watch::Sender<Arc<Routes>>) -> Vec<Reserved> {
     if !bearer.has_issuers() {
-        return None;
+        return Vec::new();
     }
+    let mirrors = bearer.mirrors();
     let state = Documents { bearer, routes: table.subscribe() };
-    let router = Router::new().fallback(document).with_state(state);
-    Some(Reserved { prefix: PREFIX, access: Access::Everybody, router })
+    let open = |prefix, router: Router| Reserved { prefix, access: Access::Everybody, router };
+    let own = Router::new().fallback(document).with_state(state.clone());
+    let issuer = Router::new().fallback(issuer_document).with_state(state);
+    let mut reserved = vec![open(PREFIX, own)];
+    reserved.extend(mirrors.then(|| open(ISSUER_PREFIX, issuer)));
+    reserved
 }
 
 async fn document(State(documents): State<Documents>, request: Request) -> Response<Body> {
@@ -49,6 +52,21 @@ async fn document(State(documents): State<Documents>, request: Request) -> Respo
     }
 }
 
+/// Older clients ask at the root; some put the path of the endpoint behind it.
+async fn issuer_document(State(documents): State<Documents>, request: Request) -> Response<Body> {
+    if !matches!(request.method().as_str(), "GET" | "HEAD") {
+        return answer(StatusCode::METHOD_NOT_ALLOWED, Body::empty());
+    }
+    let path = request.uri().path().strip_prefix(ISSUER_PREFIX).unwrap_or_default();
+    if documents.about(path, request.headers()).is_none() {
+        return answer(StatusCode::NOT_FOUND, Body::empty());
+    }
+    match documents.bearer.mirrored().await {
+        Some(text) => answer(StatusCode::OK, Body::from(text)),
+        None => answer(StatusCode::NOT_FOUND, Body::empty()),
+    }
+}
+
 impl Documents {
     fn about(&self, path: &str, headers: &HeaderMap) -> Option<String> {
         let routes = Arc::clone(&self.routes.borrow());
@@ -57,7 +75,7 @@ impl Documents {
             "" => routes.primary(),
             path => routes.at(path)?.resource(path)?,
         };
-        self.bearer.describe(endpoint, headers)
+        self.bearer.describe(&endpoint, headers)
     }
 }
 

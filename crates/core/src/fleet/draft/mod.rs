@@ -15,7 +15,7 @@ use super::{
     members::{Members, Text, Unused},
     setting::{DraftSetting, Vocabulary},
 };
-use crate::config::Rules;
+use crate::config::{Policy, Rules};
 
 /// A server before its variables are put in.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ pub(super) struct Draft {
     /// The user has not switched it off.
     pub(super) enabled: bool,
     pub(super) rules: Rules,
+    pub(super) policy: Policy,
     pub(super) required: bool,
     pub(super) lazy: bool,
     pub(super) unused: Vec<Unused>,
@@ -85,6 +86,7 @@ pub(super) fn read(
         launch: usable_name(&member.name).map_err(|why| source.fault(member.at, why)).and(launch),
         enabled,
         rules: reading.block.rules,
+        policy: reading.block.policy,
         required: reading.block.required,
         lazy: reading.block.lazy,
         unused: reading.members.unused(),

@@ -15,6 +15,10 @@ pub(super) fn vocabulary() -> Vocabulary {
             flag("apiKey", Kind::Text),
             flag("stateless", Kind::Switch),
             flag("allowedHosts", Kind::List),
+            flag("auth", Kind::List),
+            flag("authAudience", Kind::List),
+            flag("authScopes", Kind::Text),
+            flag("authIntrospect", Kind::Text),
         ],
         server: vec![
             flag("isolation", Kind::Text),

@@ -108,3 +108,84 @@ fn rules_are_read() {
     assert_eq!(tools.arguments["read"]["x"], r#"{"a":[null,"é\"",1.50]}"#);
     assert!(!entry.rules.prompts.admits("any") && entry.rules.resources.admits("any"));
 }
+
+#[test]
+fn auth_is_the_flag_or_an_object() {
+    let show = |top: &str| -> Vec<String> {
+        let manifest = read("a.json", &with_block(top, "{}")).unwrap();
+        let settings = manifest.settings(&variables()).unwrap();
+        settings.iter().map(|one| format!("{} {}", one.name, one.words.join(","))).collect()
+    };
+    assert_eq!(show(r#"{ "auth": "https://idp" }"#), ["auth https://idp"]);
+    assert_eq!(show(r#"{ "auth": ["https://a", "https://b"] }"#), ["auth https://a,https://b"]);
+    assert_eq!(
+        show(
+            r#"{ "auth": { "issuer": "https://idp", "audience": ["a", "b"], "scopes": ["x", "y"],
+            "introspect": "https://me:${TOKEN}@idp", "rate": "1/s" } }"#
+        ),
+        [
+            "auth https://idp",
+            "authAudience a,b",
+            "authIntrospect https://me:s3cret@idp",
+            "authScopes x y"
+        ]
+    );
+    assert!(show(r#"{ "auth": { "scopes": [], "issuer": null } }"#).is_empty());
+}
+
+#[test]
+fn rules_for_callers_are_of_the_top_and_of_a_server() {
+    let top =
+        r#"{ "auth": { "scopes": ["use"], "claims": { "g": ["a"] }, "tools": { "x": ["s"] } } }"#;
+    let server = r#"{ "tools": { "deny": ["y"] },
+        "auth": { "scopes": ["files"], "claims": { "g": ["b"] }, "rate": "60/min", "concurrency": 2 } }"#;
+    let manifest = read("a.json", &with_block(top, server)).unwrap();
+    assert!(manifest.policy().scopes.is_empty(), "those are what everything needs");
+    let entry = manifest.entries(&variables()).remove(0);
+    let whole = manifest.policy().clone().and(entry.policy);
+    assert_eq!(whole.scopes, ["files"]);
+    assert_eq!(whole.named_claims().collect::<Vec<_>>(), ["g", "g"], "both hold");
+    let rate = whole.tools.iter().find_map(|rule| rule.rate).unwrap();
+    assert_eq!((rate.calls, rate.time.as_secs()), (60, 60));
+    assert!(whole.tools.iter().any(|rule| rule.concurrency == Some(2)));
+    assert!(whole.tools.iter().any(|rule| rule.scopes == ["s"] && rule.tools.matches("x")));
+    assert!(!entry.rules.tools.filter.admits("y"));
+}
+
+#[test]
+fn rules_for_callers_that_would_restrict_nobody_are_refused() {
+    for (top, server, expected) in [
+        (r#"{ "auth": { "isuer": "x" } }"#, "{}", "did you mean \"issuer\"?"),
+        (r#"{ "auth": { "scopes": "use" } }"#, "{}", "it has to be an array of strings"),
+        (r#"{ "auth": 7 }"#, "{}", "it has to be an array of strings"),
+        (r#"{ "auth": { "audience": "a" }, "authAudience": "b" }"#, "{}", "is also said in"),
+        ("{}", r#"{ "auth": "https://idp" }"#, "it has to be an object"),
+        ("{}", r#"{ "auth": { "issuer": "x" } }"#, "auth.issuer\" is unknown"),
+        (
+            "{}",
+            r#"{ "auth": { "tools": { "x": { "scope": [] } } } }"#,
+            "auth.tools\" is wrong: tools.x",
+        ),
+        ("{}", r#"{ "auth": { "rate": "fast" } }"#, "a.json:1:79: \"mcpServers"),
+        ("{}", r#"{ "auth": { "claims": { "g": ["${TOKEN}"] } } }"#, "variables are not put into"),
+    ] {
+        let refusal = refusal(top, server);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+}
+
+#[test]
+fn claims_stay_in_variables_of_servers_only() {
+    let file = |server: &str| format!("{{ \"mcpServers\": {{ \"a\": {server} }} }}");
+    let entry =
+        |server: &str| read("a.json", &file(server)).unwrap().entries(&variables()).remove(0);
+    let kept = entry(r#"{ "command": "c", "env": { "WHO": "<${claim:https://x/y}> ${TOKEN}" } }"#);
+    assert_eq!(line(&kept), "c env=WHO=<${claim:https://x/y}> s3cret");
+    for server in [
+        r#"{ "command": "c", "args": ["${claim:email}"] }"#,
+        r#"{ "command": "c", "env": { "WHO": "${claim:}" } }"#,
+        r#"{ "url": "https://h/${claim:email}" }"#,
+    ] {
+        assert!(entry(server).launch.is_err(), "{server}");
+    }
+}

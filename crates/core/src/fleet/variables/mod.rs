@@ -36,6 +36,8 @@ pub(super) struct Expansion<'a> {
     pub(super) source: &'a Source,
     pub(super) dialect: Dialect,
     pub(super) variables: &'a Variables,
+    /// `${claim:NAME}` stays as it is, for whoever knows who calls.
+    pub(super) keeps_claims: bool,
 }
 
 /// What stands between `${` and `}`.
@@ -102,6 +104,10 @@ impl Expansion<'_> {
         expanded: &mut String,
     ) -> Result<(), Problem> {
         let inner = reference.inner;
+        if self.keeps_claims && inner.strip_prefix("claim:").is_some_and(is_claim) {
+            expanded.extend(["${", inner, "}"]);
+            return Ok(());
+        }
         let (name, default) = match inner.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (inner, None),
@@ -218,6 +224,10 @@ fn is_letter(letter: char) -> bool {
 }
 
 /// What a shell takes for a variable.
+fn is_claim(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['$', '{', '}'])
+}
+
 fn is_name(name: &str) -> bool {
     name.chars().all(is_letter) && name.starts_with(|first: char| !first.is_ascii_digit())
 }

@@ -4,7 +4,8 @@ use crate::fleet::{Fault, tests::variables};
 fn expand(text: &str, dialect: Dialect) -> Result<String, Fault> {
     let source = Source::new("f", serde_json::json!(text).to_string().as_bytes())?;
     let variables = variables();
-    let expansion = Expansion { source: &source, dialect, variables: &variables };
+    let expansion =
+        Expansion { source: &source, dialect, variables: &variables, keeps_claims: false };
     expansion.expand(&Text { value: text.to_owned(), at: 0 })
 }
 

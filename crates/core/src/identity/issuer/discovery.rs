@@ -1,7 +1,7 @@
 //! What an issuer says of itself (RFC 8414, OpenID Connect Discovery). Everything but the requests is pure.
 
 use reqwest::Url;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fetch::{Document, Fetcher, Reach, is_in_private_network};
 use crate::identity::{
@@ -13,15 +13,23 @@ use crate::identity::{
 ///
 /// The document has to be the issuer's own: whoever may put one beside it must not speak for it.
 pub(crate) fn jwks_uri(document: &[u8], spellings: &[String]) -> Result<Url, String> {
+    let document = speaks_for(document, spellings)?;
+    let place = document.get("jwks_uri").and_then(Value::as_str).ok_or("it names no jwks_uri")?;
+    place.parse().map_err(|_| format!("its jwks_uri is not a URL: {}", quoted(place)))
+}
+
+/// A document that is the issuer's own.
+pub(crate) fn speaks_for(
+    document: &[u8],
+    spellings: &[String],
+) -> Result<Map<String, Value>, String> {
     let document = object(document)?;
-    let text = |name: &str| document.get(name).and_then(Value::as_str);
-    let issuer = text("issuer").ok_or("it names no issuer")?;
+    let issuer = document.get("issuer").and_then(Value::as_str).ok_or("it names no issuer")?;
     if !spellings.iter().any(|spelling| spelling == issuer) {
         let seen = quoted(issuer);
         return Err(format!("it is about {seen}; write the issuer as it calls itself"));
     }
-    let place = text("jwks_uri").ok_or("it names no jwks_uri")?;
-    place.parse().map_err(|_| format!("its jwks_uri is not a URL: {}", quoted(place)))
+    Ok(document)
 }
 
 /// Asks an issuer where its keys are.
@@ -30,20 +38,24 @@ pub(crate) async fn discover(
     issuer: &Url,
     spellings: &[String],
 ) -> Result<(Url, Reach), String> {
+    let (place, document) = described(fetcher, issuer).await?;
+    let keys = jwks_uri(&document.body, spellings);
+    let keys = keys.map_err(|why| format!("cannot use {place}: {why}"))?;
+    let reach = reach(issuer, &keys).await;
+    Ok((keys, reach))
+}
+
+/// What an issuer says of itself, and where.
+pub(crate) async fn described(fetcher: &Fetcher, issuer: &Url) -> Result<(Url, Document), String> {
     let mut problem = None;
     for place in metadata_places(issuer) {
-        let document = match fetcher.get(&place, Reach::Anywhere).await {
-            Ok(Some(document)) => document,
-            Ok(None) => continue,
+        match fetcher.get(&place, Reach::Anywhere).await {
+            Ok(Some(document)) => return Ok((place, document)),
+            Ok(None) => {}
             Err(why) => {
                 problem.get_or_insert(why);
-                continue;
             }
-        };
-        let keys = jwks_uri(&document.body, spellings);
-        let keys = keys.map_err(|why| format!("cannot use {place}: {why}"))?;
-        let reach = reach(issuer, &keys).await;
-        return Ok((keys, reach));
+        }
     }
     Err(problem
         .unwrap_or_else(|| format!("{issuer} does not describe itself; --authJwks names its keys")))

@@ -8,15 +8,17 @@ pub(crate) use outside::Outside;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
     cache::{Cache, Hash, hash},
-    credential::Credential,
+    credential::{Credential, X_API_KEY},
     introspection::Introspection,
     issuer::Issuer,
     metadata::ProtectedResource,
+    mirror::Mirror,
     now,
+    recent::Recent,
     static_tokens::{Listed, Slot, TokenFile},
     token::{Audience, Because, Claims, Jws},
 };
@@ -35,6 +37,10 @@ pub(crate) struct ResourceServer {
     /// What everything needs.
     scopes: Vec<String>,
     verified: Cache<Arc<Claims>>,
+    /// Those of them that came lately.
+    recent: Recent,
+    /// Where the first issuer's own document is served, too.
+    mirror: Option<Arc<Mirror>>,
 }
 
 impl ResourceServer {
@@ -42,6 +48,9 @@ impl ResourceServer {
     pub(crate) fn prepare(&self) {
         for issuer in &self.issuers {
             issuer.prepare();
+        }
+        if let Some(mirror) = &self.mirror {
+            mirror.refresh();
         }
     }
 
@@ -54,8 +63,27 @@ impl ResourceServer {
         let listed = self.listed();
         match Credential::of(headers, listed.has_keys())? {
             Credential::ApiKey(key) => Ok(Arc::new(listed.find(Slot::ApiKey, key, now())?)),
-            Credential::Bearer(token) => self.bearer(token, &listed, path).await,
+            Credential::Bearer(token) => {
+                let claims = self.bearer(token, &listed, path).await?;
+                if let Some(header) = lone(headers).filter(|_| self.is_verified(&claims)) {
+                    self.recent.insert(header, Arc::clone(&claims));
+                }
+                Ok(claims)
+            }
         }
+    }
+
+    /// The same of somebody whose token was verified and came lately.
+    pub(crate) fn recognise(&self, headers: &HeaderMap, path: &str) -> Option<Arc<Claims>> {
+        let claims = self.recent.get(lone(headers)?, now())?;
+        self.audience.admits(path, &claims.audiences).then_some(claims)
+    }
+
+    /// Whether only time takes back what these claims say: nobody is asked again about them.
+    fn is_verified(&self, claims: &Claims) -> bool {
+        claims.expires.is_some()
+            && self.introspection.is_none()
+            && self.issuers.iter().any(|issuer| issuer.rules.issuer == claims.issuer)
     }
 
     fn listed(&self) -> Arc<Listed> {
@@ -117,6 +145,11 @@ impl ResourceServer {
         Ok(claims)
     }
 
+    /// What the first issuer says of itself, if that is mirrored.
+    pub(crate) fn mirror(&self) -> Option<&Arc<Mirror>> {
+        self.mirror.as_ref()
+    }
+
     /// What everything needs.
     pub(crate) fn scopes(&self) -> &[String] {
         &self.scopes
@@ -132,6 +165,13 @@ impl ResourceServer {
     pub(crate) fn has_issuers(&self) -> bool {
         !self.names.is_empty()
     }
+}
+
+/// The only credentials of a request, as they are.
+fn lone(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    (!headers.contains_key(X_API_KEY)).then(|| value.as_bytes())
 }
 
 #[cfg(test)]

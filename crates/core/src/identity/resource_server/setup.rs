@@ -10,6 +10,8 @@ use super::{
         challenge::is_scope,
         introspection::Introspection,
         issuer::{Issuer, Source, fetch::Fetcher},
+        mirror::Mirror,
+        recent::Recent,
         static_tokens::{Listed, TokenFile},
         token::{Audience, Rules},
         well_known::is_safe,
@@ -42,6 +44,14 @@ impl ResourceServer {
             let rules = rules(config, name, &audience);
             issuers.push(Issuer::new(rules, source(config, name)?, Arc::clone(&fetcher)));
         }
+        let mirror = match issuers.first() {
+            Some(issuer) if config.mirror => {
+                let spellings = issuer.rules.spellings.clone();
+                let place = url(&config.issuers[0], "--auth")?;
+                Some(Mirror::new(place, spellings, Arc::clone(&fetcher)))
+            }
+            _ => None,
+        };
         let introspection = match (&config.introspection, config.issuers.first()) {
             (Some(place), Some(issuer)) => {
                 let rules = rules(config, issuer, &audience);
@@ -60,6 +70,8 @@ impl ResourceServer {
             audience,
             scopes: config.scopes.clone(),
             verified: Cache::default(),
+            recent: Recent::default(),
+            mirror,
         })
     }
 }
@@ -71,6 +83,9 @@ fn check(config: &ResourceServerConfig) -> Result<(), String> {
     }
     if config.issuers.is_empty() && config.introspection.is_some() {
         return Err("--authIntrospect needs --auth, the issuer that it belongs to".to_owned());
+    }
+    if config.issuers.is_empty() && config.mirror {
+        return Err("--authMirror needs --auth, the issuer whose metadata it serves".to_owned());
     }
     match config.scopes.iter().find(|scope| !is_scope(scope)) {
         Some(scope) => Err(format!("{scope:?} in --authScopes is not a scope")),
@@ -106,11 +121,12 @@ fn rules(config: &ResourceServerConfig, issuer: &str, audience: &Audience) -> Ru
     rules
 }
 
+fn url(text: &str, flag: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is not a URL"))?;
+    if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} has to be an HTTPS URL")) }
+}
+
 fn source(config: &ResourceServerConfig, issuer: &str) -> Result<Source, String> {
-    let url = |text: &str, flag| {
-        let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is not a URL"))?;
-        if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} has to be an HTTPS URL")) }
-    };
     match &config.jwks {
         None => Ok(Source::Discovered(url(issuer, "--auth")?)),
         Some(place) if place.contains("://") => Ok(Source::At(url(place, "--authJwks")?)),

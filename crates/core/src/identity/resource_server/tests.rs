@@ -109,7 +109,7 @@ fn keys_of(signer: &Signer) -> Value {
 
 fn bearer(token: &str) -> HeaderMap {
     let value = format!("Bearer {token}").parse().unwrap();
-    HeaderMap::from_iter([(http::header::AUTHORIZATION, value)])
+    HeaderMap::from_iter([(AUTHORIZATION, value)])
 }
 
 async fn who(server: &ResourceServer, token: &str) -> Result<String, Because> {
@@ -195,7 +195,8 @@ async fn opaque_tokens_are_asked_about_and_answers_remembered() {
 async fn keys_and_static_tokens_are_let_in_beside_issuers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens.json");
-    let made = super::super::static_tokens::make_token(&path, "ci", &["a".to_owned()]).unwrap();
+    let made =
+        super::super::static_tokens::make_token(&path, "ci", &["a".to_owned()], None).unwrap();
     let signer = Signer::new(Kind::Es256);
     let provider = Provider::start(keys_of(&signer));
     let server = provider.server(|config| config.tokens = Some(path));

@@ -2,6 +2,9 @@
 
 use crate::identity::token::Seconds;
 
+/// The end of the year 9999.
+const LATEST: Seconds = 253_402_300_800;
+
 /// The seconds since 1970 of `2030-12-31` (its beginning) or `2030-12-31T23:59:59Z`.
 pub(super) fn seconds(text: &str) -> Option<Seconds> {
     let (day, time) = match text.split_once('T') {
@@ -20,6 +23,36 @@ pub(super) fn seconds(text: &str) -> Option<Seconds> {
     let years: Seconds = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum();
     let months: Seconds = (1..month).map(|month| days(year, month)).sum();
     Some((((years + months + day - 1) * 24 + hour) * 60 + minute) * 60 + second)
+}
+
+/// The same, or so long from now: `90d`, `12h`, `30min`.
+pub(super) fn from(text: &str, now: Seconds) -> Option<Seconds> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).filter(|end| *end > 0);
+    let unit: Seconds = match end.map(|end| &text[end..]) {
+        Some("d") => 86_400,
+        Some("h") => 3600,
+        Some("min") => 60,
+        _ => return seconds(text),
+    };
+    let count: Seconds = text[..end.unwrap_or_default()].parse().ok()?;
+    now.checked_add(count.checked_mul(unit)?).filter(|end| *end < LATEST)
+}
+
+/// The same as text.
+pub(super) fn text(seconds: Seconds) -> String {
+    let (mut day, time) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970;
+    while day >= if is_leap(year) { 366 } else { 365 } {
+        day -= if is_leap(year) { 366 } else { 365 };
+        year += 1;
+    }
+    let mut month = 1;
+    while day >= days(year, month) {
+        day -= days(year, month);
+        month += 1;
+    }
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", day + 1)
 }
 
 /// Numbers of exactly so many digits.
@@ -61,6 +94,35 @@ mod tests {
             ("2100-03-01", 4_107_542_400),
         ] {
             assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_they_are_read() {
+        for second in [0, 86_399, 951_868_799, 951_868_800, 1_796_009_390, 4_107_542_399] {
+            assert_eq!(seconds(&text(second)), Some(second), "{}", text(second));
+        }
+        assert_eq!(text(1_796_009_390), "2026-11-30T03:29:50Z");
+        assert_eq!(seconds(&text(LATEST - 1)), Some(LATEST - 1));
+    }
+
+    #[test]
+    fn a_time_from_now_is_a_number_and_a_unit() {
+        for (text, expected) in [
+            ("90d", Some(1000 + 90 * 86_400)),
+            ("12h", Some(1000 + 43_200)),
+            ("30min", Some(2800)),
+            ("1970-01-02", Some(86_400)),
+            ("d", None),
+            ("90", None),
+            ("90w", None),
+            ("-1d", None),
+            ("1.5d", None),
+            ("99999999999999999999d", None),
+            ("9999999999d", None),
+            ("", None),
+        ] {
+            assert_eq!(from(text, 1000), expected, "{text}");
         }
     }
 

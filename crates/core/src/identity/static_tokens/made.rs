@@ -10,8 +10,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Map, Value, json};
 
-use super::{Listed, Slot};
-use crate::identity::{cache::hash, token::object};
+use super::{Listed, Slot, date};
+use crate::identity::{
+    cache::hash,
+    now,
+    token::{Seconds, object},
+};
 
 /// So that whoever scans for leaked secrets knows one.
 const PREFIX: &str = "mcpp_";
@@ -30,9 +34,19 @@ impl std::fmt::Debug for MadeToken {
 }
 
 /// Makes a token of this name that is good for these scopes, and lists it in the file, which is
-/// made if it is not there.
-pub fn make(path: &Path, name: &str, scopes: &[String]) -> Result<MadeToken, String> {
+/// made if it is not there. It ends at `expires`: a day, a second of it (RFC 3339, UTC), or so long
+/// from now (`90d`, `12h`, `30min`).
+///
+/// # Errors
+/// The file cannot be read or written, or the end is not one, or has passed.
+pub fn make(
+    path: &Path,
+    name: &str,
+    scopes: &[String],
+    expires: Option<&str>,
+) -> Result<MadeToken, String> {
     let failed = |why: String| format!("no token can be listed in '{}': {why}", path.display());
+    let expires = expires.map(end).transpose()?;
     let mut file = match fs::read(path) {
         Ok(text) => {
             Listed::parse(&text).map_err(failed)?;
@@ -46,7 +60,10 @@ pub fn make(path: &Path, name: &str, scopes: &[String]) -> Result<MadeToken, Str
     filled.map_err(|_| failed("the system gives no random numbers".to_owned()))?;
     let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let hash = hash(&secret).map(|byte| format!("{byte:02x}")).concat();
-    let line = json!({ "name": name, "sha256": hash, "scopes": scopes });
+    let mut line = json!({ "name": name, "sha256": hash, "scopes": scopes });
+    if let Some(expires) = expires {
+        line["expires"] = date::text(expires).into();
+    }
     if let Value::Array(tokens) = file.entry("tokens").or_insert_with(|| json!([])) {
         tokens.push(line);
     }
@@ -55,6 +72,14 @@ pub fn make(path: &Path, name: &str, scopes: &[String]) -> Result<MadeToken, Str
     listed.find(Slot::Bearer, &secret, 0).map_err(|_| failed("it is not found".to_owned()))?;
     replace(path, &text).map_err(|error| failed(error.to_string()))?;
     Ok(MadeToken { secret })
+}
+
+/// When a token ends for which this was written.
+fn end(text: &str) -> Result<Seconds, String> {
+    let end = date::from(text, now()).ok_or_else(|| {
+        format!("{text:?} is not a time; write 2030-12-31, 2030-12-31T23:59:59Z, 90d, 12h or 30min")
+    })?;
+    if end > now() { Ok(end) } else { Err(format!("{text} has passed")) }
 }
 
 /// A proxy that reads the file meanwhile reads the one or the other.

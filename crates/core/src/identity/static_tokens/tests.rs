@@ -63,8 +63,8 @@ fn a_file_is_read_one_way_or_refused() {
 fn a_token_that_is_made_is_listed_and_its_secret_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens.json");
-    let first = make_token(&path, "alice", &["a".to_owned()]).unwrap();
-    let second = make_token(&path, "bob", &[]).unwrap();
+    let first = make_token(&path, "alice", &["a".to_owned()], None).unwrap();
+    let second = make_token(&path, "bob", &[], None).unwrap();
     let file = TokenFile::open(&path, Listed::default()).unwrap();
     let who = |made: &MadeToken| file.listed().find(Slot::Bearer, &made.secret, 0).unwrap().subject;
     assert_eq!((who(&first), who(&second)), ("alice".to_owned(), "bob".to_owned()));
@@ -77,8 +77,8 @@ fn a_token_that_is_made_is_listed_and_its_secret_is_not() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert!(
-        make_token(&path, "a b\n", &[]).is_err()
-            && make_token(&path, "x", &["a b".to_owned()]).is_err()
+        make_token(&path, "a b\n", &[], None).is_err()
+            && make_token(&path, "x", &["a b".to_owned()], None).is_err()
     );
 }
 
@@ -86,7 +86,7 @@ fn a_token_that_is_made_is_listed_and_its_secret_is_not() {
 fn a_file_that_has_changed_is_read_again_and_a_bad_one_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens.json");
-    let made = make_token(&path, "alice", &[]).unwrap();
+    let made = make_token(&path, "alice", &[], None).unwrap();
     let file = TokenFile::open(&path, Listed::default()).unwrap();
     let known = || file.listed().find(Slot::Bearer, &made.secret, 0).is_ok();
     let look = || file.state.lock().unwrap().looked -= Duration::from_secs(2);

@@ -40,7 +40,10 @@ use crate::{
     error::Error,
     host::Host,
     inspect::{Inspection, Inspector},
-    proxy::ports::{CONNECTION_GRACE, Ports, Served},
+    proxy::{
+        asked::keep_claims,
+        ports::{CONNECTION_GRACE, Ports, Served},
+    },
     relay::merged::Seal,
     tunnel::{self, Tunnel},
     upstream::Guard,
@@ -120,9 +123,10 @@ impl Fleet {
         guard: Option<Guard>,
         host: Option<Arc<dyn Host>>,
     ) -> Result<Self, Error> {
-        if config.metrics.on_front && !config.http.auth.is_on() {
+        if config.metrics.on_front && !config.http.asks_who_calls() {
             return Err(Error::OpenMetrics);
         }
+        let config = asking(config);
         let (http, metrics) = (config.http.clone(), config.metrics.clone());
         let mut fleet = Self::resting(guard)?;
         let shared = Arc::clone(&fleet.shared);
@@ -145,7 +149,7 @@ impl Fleet {
     /// The same without a port, for [`Self::run_on_standard_streams`].
     pub fn start_without_port(config: FleetConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let fleet = Self::resting(guard)?;
-        drop(fleet.shared.begin(config));
+        drop(fleet.shared.begin(asking(config)));
         Ok(fleet)
     }
 
@@ -240,4 +244,12 @@ impl Shared {
         }
         roster.routes(self)
     }
+}
+
+/// The configuration, by which callers are asked about whatever its servers want to know.
+fn asking(mut config: FleetConfig) -> FleetConfig {
+    let FleetConfig { http, servers, .. } = &mut config;
+    let enabled = servers.iter().filter(|server| server.enabled);
+    keep_claims(&mut http.auth, enabled.map(|it| (it.upstream.as_ref().ok(), &it.policy)));
+    config
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{Fleet, Shared, roster::Roster, running::Running, watch};
+use super::{Fleet, Shared, asking, roster::Roster, running::Running, watch};
 use crate::{
     config::{FleetConfig, HttpConfig, ServerConfig},
     error::Error,
@@ -61,12 +61,12 @@ impl Shared {
         config: FleetConfig,
     ) -> Result<Reloaded, Error> {
         let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.roster();
+        let (before, config) = (self.roster(), asking(config));
         let difference = difference(&before.config, &config);
         // What cannot change while it runs stays as it is.
         let (http, metrics) = (kept(&before.config, &config), before.config.metrics.clone());
         let config = FleetConfig { http, metrics, ..config };
-        if config.metrics.on_front && !config.http.auth.is_on() {
+        if config.metrics.on_front && !config.http.asks_who_calls() {
             return Err(Error::OpenMetrics);
         }
         if let Some(ports) = ports {
@@ -90,7 +90,7 @@ impl Shared {
     }
 
     fn apply(self: &Arc<Self>, before: &Roster, config: FleetConfig, reloaded: &Reloaded) {
-        let (keyed, grace) = (config.http.auth.is_on(), config.graceful_shutdown_timeout);
+        let (keyed, grace) = (config.http.asks_who_calls(), config.graceful_shutdown_timeout);
         let mut begun = Vec::new();
         let enabled: Vec<ServerConfig> = config.enabled().cloned().collect();
         let servers = enabled.into_iter().map(|server| {

@@ -75,7 +75,7 @@ impl Running {
     /// A server that nobody has started yet.
     pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
         let late = late(shared, &config, at_once());
-        let keyed = fleet.http.auth.is_on();
+        let keyed = fleet.http.asks_who_calls();
         let replaceable = Replaceable::new(served(&late, &config, keyed));
         let guarded = Guarded::new(Arc::clone(&replaceable) as Arc<dyn Backend>, &config.rules);
         let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
@@ -100,6 +100,7 @@ impl Running {
         let other = self.with(config, self.late.clone(), keyed);
         if readmits {
             let leaving = self.replaceable.replace(other.backend());
+            self.replaceable.tell_changes();
             shared.leaving.spawn(async move { leaving.close_when_answered().await }.boxed());
         }
         Arc::new(other)

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 
 use super::running::Running;
 use crate::{
+    config::Policy,
     host::{Refusal, Verbatim},
     relay::{
         Backend, Client, Connection, Leaving, OpenError, Replaceable,
@@ -163,6 +164,10 @@ impl Backend for Whole {
                 None => Err(OpenError::Refused(not_found())),
             }
         })
+    }
+
+    fn policy(&self) -> Option<Arc<Policy>> {
+        self.undivided.policy()
     }
 
     fn end_subscriptions(&self) {

@@ -30,8 +30,9 @@ pub(super) fn introduced(message: Message, told: Option<&Claims>) -> Result<Mess
     Ok(message.with_meta(&format!("\"{KEY}\":{person}")))
 }
 
-/// In whatever case it is spelled, and however often.
-fn without_claim(message: Message) -> Message {
+/// The same for whoever is told nothing. The claim goes in whatever case it is spelled, and however
+/// often.
+pub(super) fn without_claim(message: Message) -> Message {
     let Some(meta) = message.meta() else { return message };
     let is_claim = |name: &str| name.eq_ignore_ascii_case(KEY);
     if !members(message.bytes(), meta).any(|member| is_claim(&member.name())) {

@@ -1,8 +1,8 @@
 //! What its callers may do with one server, around its backend: one place for lists and for calls,
 //! at every endpoint that serves it. Names are the server's own.
 //!
-//! A request is held to what its sender's credentials say now; what a session sees in lists, to
-//! those that it was begun with.
+//! A request is held to what its sender's credentials say now, whatever those said with which the
+//! session was begun.
 
 mod introduction;
 mod judge;
@@ -17,12 +17,12 @@ use std::{
 use futures_util::future::BoxFuture;
 
 use self::{
-    introduction::introduced,
+    introduction::{introduced, without_claim},
     judge::{Verdict, hidden, judge, rules_for, unknown},
     rates::{Rates, Running},
 };
 use super::{
-    Backend, Client, Connection, Denied, OpenError, Outgoing, Reader, Reply, Sink, merged::Guarded,
+    Backend, Client, Connection, Denied, OpenError, Outgoing, Reader, Reply, Sink, merged::View,
 };
 use crate::{
     config::{Policy, Rules},
@@ -30,6 +30,7 @@ use crate::{
     identity::{Claims, audit},
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
+    telemetry::audit::Audit,
 };
 
 /// Most views of a server's lists that are kept for further clients.
@@ -42,9 +43,12 @@ pub(crate) struct Entitled(Arc<Inner>);
 struct Inner {
     backend: Arc<dyn Backend>,
     policy: Arc<Policy>,
+    /// The policy asks and tells nothing.
+    is_open: bool,
     rates: Arc<Rates>,
-    /// The backend as those see it who lack some claims.
-    views: Mutex<Vec<(Rules, Arc<Guarded>)>>,
+    audit: Audit,
+    /// The lists as those see them who lack some claims.
+    views: Mutex<Vec<(Rules, View)>>,
 }
 
 impl fmt::Debug for Entitled {
@@ -58,40 +62,49 @@ impl Entitled {
     pub(crate) fn around(backend: Arc<dyn Backend>, policy: Policy) -> Arc<dyn Backend> {
         Arc::new(Self(Arc::new(Inner {
             backend,
+            is_open: policy.is_empty(),
             policy: Arc::new(policy),
             rates: Arc::default(),
+            audit: Audit::default(),
             views: Mutex::default(),
         })))
     }
 }
 
 impl Inner {
-    /// The backend with what somebody sees of it.
-    fn view(&self, claims: Option<&Claims>) -> Arc<dyn Backend> {
-        let rules = hidden(&self.policy, claims);
-        if rules.is_empty() {
-            return Arc::clone(&self.backend);
+    /// The reply to this request with what somebody sees of it, if it asks for a list.
+    fn seen(&self, message: &Message, claims: Option<&Claims>, reply: Reply) -> Reply {
+        let method = message.method();
+        if !View::concerns(&method) {
+            return reply;
         }
+        let rules = hidden(&self.policy, claims);
+        if rules.is_empty() { reply } else { self.view(rules).of(&method, reply) }
+    }
+
+    fn view(&self, rules: Rules) -> View {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, view)) = views.iter().find(|(known, _)| *known == rules) {
-            return Arc::<Guarded>::clone(view);
+            return view.clone();
         }
-        let view = Guarded::new(Arc::clone(&self.backend), &rules);
+        let view = View::new(&rules);
         if views.len() == MAX_VIEWS {
             views.remove(0);
         }
-        views.push((rules, Arc::clone(&view)));
+        views.push((rules, view.clone()));
         view
     }
 
     /// Counts a request that may go on; or says what is answered instead.
     fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
-        if self.policy.is_empty() {
-            return Ok(Vec::new());
-        }
-        if message.is_ambiguous() || message.repeats_name() {
+        let names_two = !self.is_open && message.repeats_name();
+        if message.is_ambiguous() || names_two {
             let error = ErrorBody::new(Code::InvalidRequest, AMBIGUOUS);
+            audit::refused_call(&self.audit, claims, (&message.method(), None), "ambiguous");
             return Err(Refusal::Error(error));
+        }
+        if self.is_open {
+            return Ok(Vec::new());
         }
         let refused = match judge(&self.policy, message, claims) {
             Verdict::Passes => match self.count(message, claims) {
@@ -101,8 +114,8 @@ impl Inner {
             Verdict::Unknown => Refusal::Error(unknown(message)),
             Verdict::Denied(denied) => Refusal::Denied(denied),
         };
-        let tool = message.name().unwrap_or_default();
-        audit::refused_call(claims, &message.method(), &tool, refused.outcome());
+        let (method, tool) = (message.method(), message.name());
+        audit::refused_call(&self.audit, claims, (&method, tool.as_deref()), refused.outcome());
         Err(refused)
     }
 
@@ -167,7 +180,7 @@ impl Backend for Entitled {
                     Err(refusal) => return Ok(Arc::new(Refused(refusal)) as _),
                 }
             }
-            let connection = inner.view(claims.as_deref()).open(client).await?;
+            let connection = inner.backend.open(client).await?;
             let (inner, admitted) = (Arc::clone(inner), Mutex::new(admitted));
             Ok(Arc::new(Guard { connection, inner, claims, admitted }) as _)
         })
@@ -222,6 +235,7 @@ impl Connection for Guard {
         let shown = reply.as_ref().and_then(Reply::claims).or(self.claims.as_ref()).cloned();
         let claims = shown.as_deref();
         let running = match &reply {
+            None if message.is_ambiguous() => return None,
             // What asks for nothing needs nothing.
             None => Vec::new(),
             Some(_) => match self.admit(&message, claims) {
@@ -232,6 +246,10 @@ impl Connection for Guard {
                 }
             },
         };
+        if self.inner.is_open {
+            return self.connection.send(without_claim(message), reply, caller);
+        }
+        let reply = reply.map(|reply| self.inner.seen(&message, claims, reply));
         let told = claims.filter(|_| self.inner.policy.forward_identity);
         let message = match introduced(message, told) {
             Ok(message) => message,

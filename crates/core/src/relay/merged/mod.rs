@@ -32,7 +32,7 @@ mod server;
 mod shown;
 mod uris;
 
-pub(crate) use policy::{Guarded, guarded};
+pub(crate) use policy::{Guarded, View, guarded};
 pub(crate) use seal::Seal;
 pub(crate) use server::Server;
 

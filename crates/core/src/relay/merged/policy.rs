@@ -181,6 +181,32 @@ impl Connection for Guard {
     }
 }
 
+/// What somebody sees of a server in lists; calls are somebody else's to judge.
+#[derive(Clone)]
+pub(crate) struct View(Arc<Ready>);
+
+impl View {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self(Arc::new(Ready::new(rules)))
+    }
+
+    /// Whether a request with this method asks for a list.
+    pub(crate) fn concerns(method: &str) -> bool {
+        Listed::of(method).is_some()
+    }
+
+    /// The reply to a request with this method, without what is not seen.
+    pub(crate) fn of(&self, method: &str, reply: Reply) -> Reply {
+        match Listed::of(method) {
+            Some(listed) => {
+                let rules = Arc::clone(&self.0);
+                reply.through(|sink| Arc::new(Shown { sink, rules, listed }))
+            }
+            None => reply,
+        }
+    }
+}
+
 /// The connection of a request that the rules refuse.
 #[derive(Debug)]
 struct Refused(ErrorBody);

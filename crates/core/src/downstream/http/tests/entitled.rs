@@ -20,7 +20,7 @@ impl Office {
         let path = folder.path().join("tokens.json");
         let make = |(index, scopes): (usize, &&[&str])| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            make_token(&path, &format!("p{index}"), &scopes).unwrap().secret
+            make_token(&path, &format!("p{index}"), &scopes, None).unwrap().secret
         };
         let tokens = people.iter().enumerate().map(make).collect();
         let config = ResourceServerConfig { tokens: Some(path), ..Default::default() };
@@ -107,7 +107,7 @@ async fn the_newest_token_of_a_session_counts() {
     // The same person, with a token that may do more.
     let path = office.folder.path().join("tokens.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    let made = make_token(&path, "p0", &["b".to_owned()]).unwrap();
+    let made = make_token(&path, "p0", &["b".to_owned()], None).unwrap();
     assert_ne!(text, std::fs::read_to_string(&path).unwrap());
     office.tokens.push(made.secret);
     loop {

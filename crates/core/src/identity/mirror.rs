@@ -1,0 +1,108 @@
+//! What the first issuer says of itself (RFC 8414), for clients that look for it here: those of
+//! 2025-03-26 take the server for its own authorization server.
+//!
+//! It is fetched when the proxy starts, and again when somebody asks for it and it is old, at most
+//! once a minute; the last one stays while the issuer cannot be reached.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use reqwest::Url;
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    issuer::{
+        discovery::{described, speaks_for},
+        fetch::Fetcher,
+    },
+    now,
+    token::Seconds,
+};
+use crate::runtime::task;
+
+/// Shortest time between two fetches.
+const INTERVAL: Seconds = 60;
+/// How long a document is good for.
+const LIFETIME: Seconds = 3600;
+/// How long somebody waits for the first one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    issuer: Url,
+    spellings: Vec<String>,
+    fetcher: Arc<Fetcher>,
+    state: Mutex<State>,
+    /// Says that a fetch has ended; holds the newest document.
+    document: watch::Sender<Option<Bytes>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fetching: bool,
+    /// Not before this.
+    next: Seconds,
+}
+
+impl Mirror {
+    pub(crate) fn new(issuer: Url, spellings: Vec<String>, fetcher: Arc<Fetcher>) -> Arc<Self> {
+        let (state, document) = (Mutex::default(), watch::Sender::new(None));
+        Arc::new(Self { issuer, spellings, fetcher, state, document })
+    }
+
+    /// Fetches the document if it is time for that; whether one is under way. Needs a runtime.
+    pub(crate) fn refresh(self: &Arc<Self>) -> bool {
+        let mut state = self.lock();
+        if state.fetching || now() < state.next {
+            return state.fetching;
+        }
+        *state = State { fetching: true, next: now() + INTERVAL };
+        drop(state);
+        let fetch = Fetch(Arc::clone(self));
+        task::spawn(async move {
+            let Mirror { fetcher, issuer, spellings, .. } = &*fetch.0;
+            let found = described(fetcher, issuer).await;
+            let read = found.and_then(|(_, found)| {
+                speaks_for(&found.body, spellings).map(|_| Bytes::from(found.body))
+            });
+            match read {
+                Ok(document) => {
+                    fetch.0.document.send_replace(Some(document));
+                    fetch.0.lock().next = now() + LIFETIME;
+                }
+                Err(why) => tracing::warn!("the issuer's metadata cannot be mirrored: {why}"),
+            }
+        });
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The document, if the issuer has one.
+    pub(crate) async fn document(self: &Arc<Self>) -> Option<Bytes> {
+        let mut newest = self.document.subscribe();
+        let known = newest.borrow_and_update().clone();
+        if known.is_none() && self.refresh() {
+            drop(timeout(PATIENCE, newest.changed()).await);
+            return newest.borrow().clone();
+        }
+        self.refresh();
+        known
+    }
+}
+
+/// A fetch under way; it ends even if its task does not get that far.
+struct Fetch(Arc<Mirror>);
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.0.lock().fetching = false;
+        self.0.document.send_modify(|_| {});
+    }
+}
