@@ -40,11 +40,7 @@ pub(crate) enum Asked {
 impl Asked {
     pub(crate) fn of(method: &str) -> Self {
         match method {
-            "initialize"
-            | "ping"
-            | "logging/setLevel"
-            | "resources/subscribe"
-            | "resources/unsubscribe" => Self::Removed,
+            _ if is_of_sessions(method) => Self::Removed,
             "server/discover" => Self::Discover,
             "subscriptions/listen" => Self::Listen,
             "tools/call" | "prompts/get" | "resources/read" => Self::Interactive,
@@ -54,6 +50,18 @@ impl Asked {
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a method went with the handshake and with sessions, whatever extensions there are.
+pub(crate) fn is_of_sessions(method: &str) -> bool {
+    matches!(
+        method,
+        "initialize"
+            | "ping"
+            | "logging/setLevel"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+    )
 }
 
 impl LegacyRequest {

@@ -24,9 +24,9 @@ use super::{
 };
 use crate::{
     config::DEFAULT_CONNECTION_TIMEOUT,
-    era::{Era, modern_server::DISCOVER},
+    era::{Era, modern_server::DISCOVER, modern_to_legacy::is_of_sessions},
     host::Caller,
-    jsonrpc::{ErrorBody, Kind, Message},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{Client, Connection, LISTEN, Reply},
 };
@@ -81,6 +81,12 @@ impl Passage {
     }
 
     async fn reach(&self, request: &Message) -> Result<Goal, ErrorBody> {
+        let method = request.method();
+        if is_of_sessions(&method) {
+            let text = format!("Method not found: {method}");
+            return Err(ErrorBody::new(Code::MethodNotFound, text));
+        }
+        drop(method);
         let mut found = self.route(request);
         if let Err(Unrouted::Unread(unread)) = found {
             learn(self, request, unread).await;

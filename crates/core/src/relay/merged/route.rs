@@ -38,11 +38,14 @@ impl Unrouted {
     pub(super) fn into_error(self, request: &Message) -> ErrorBody {
         match self {
             Self::Refused(error) => error,
-            Self::Unread(_) => {
-                let named = request.name().map(Cow::into_owned).or_else(|| request.uri());
-                let named = named.unwrap_or_else(|| "params.ref".to_owned());
-                ErrorBody::new(Code::InvalidParams, format!("Not found: {named}"))
+            Self::Unread(Some(_)) => {
+                let name = request.name().unwrap_or_default();
+                ErrorBody::new(Code::InvalidParams, format!("Not found: {name}"))
             }
+            Self::Unread(None) => match request.uri() {
+                Some(uri) => no_resource(&uri),
+                None => ErrorBody::new(Code::InvalidParams, "Not found: params.ref"),
+            },
         }
     }
 }
@@ -134,7 +137,7 @@ fn located(roster: &Roster, span: Span, uri: &str) -> Result<Route, Unrouted> {
         return Ok(if own == uri { Route::to(server) } else { Route::with(server, span, own) });
     }
     if roster.servers.iter().all(|server| server.is_read()) {
-        return Err(refused(format!("Resource not found: {uri}")));
+        return Err(Unrouted::Refused(no_resource(uri)));
     }
     Err(Unrouted::Unread(None))
 }
@@ -197,6 +200,12 @@ fn unseal(route: &mut Route, context: &Context<'_>, request: &Message) -> Result
     route.edits.push((span, opened));
     route.edits.sort_by_key(|(span, _)| span.start);
     Ok(())
+}
+
+/// The error for a URI that nobody has.
+fn no_resource(uri: &str) -> ErrorBody {
+    let data = Some(format!(r#"{{"uri":{}}}"#, escape(uri)));
+    ErrorBody { data, ..ErrorBody::new(Code::InvalidParams, format!("Resource not found: {uri}")) }
 }
 
 fn refused(message: impl Into<String>) -> Unrouted {
