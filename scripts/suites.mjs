@@ -162,6 +162,16 @@ export const suites = [
     minutes: 15,
   },
   {
+    name: "conformance of merged servers",
+    lane: "node",
+    built: true,
+    node: 22,
+    env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
+    // One server and three, as one; servers of the older era are in the profile, too.
+    command: ["node", "__test__/conformance/run.mjs", "--profile", "merged", "--cells", "merged-1/dual,merged-3/dual"],
+    minutes: 15,
+  },
+  {
     name: "conformance of the node API",
     lane: "node",
     built: true,

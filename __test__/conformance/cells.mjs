@@ -1,11 +1,15 @@
 // What the suite is run against: every combination of how a fixture is reached, the era it is held to and the
 // revision of the client.
 import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { freePort } from "../support/port.mjs";
 import { serveLegacy, serveModern } from "./direct.mjs";
+import { unprefixed } from "./unprefixed.mjs";
 
 const LEGACY = "2025-11-25";
 const MODERN = "2026-07-28";
@@ -99,6 +103,66 @@ async function startBefore(serve, bin, flags) {
       await server.close();
     },
   };
+}
+
+/**
+ * A proxy command with a file of servers: the one that the suite calls, alone or before two others that have tools,
+ * prompts and resources of the same names.
+ *
+ * @param {string} bin
+ * @param {string[]} flags
+ * @returns {Cell[]}
+ */
+export function mergedCells(bin, flags) {
+  // The clients of a server of the older era can be asked only if it is their own.
+  const isolation = { dual: "shared", legacy: "session" };
+  const cell = (count, fixture, revision) => ({
+    id: `merged-${count}/${fixture}/${revision}`,
+    revision,
+    ceiling: ceilingOf(fixture, revision),
+    start: () =>
+      startMerged(
+        bin,
+        ["--upstreamProtocol", "auto", "--isolation", isolation[fixture], ...flags],
+        [fixture, "legacy", "dual"].slice(0, count),
+      ),
+  });
+  return [1, 3].flatMap((count) => [
+    cell(count, "dual", LEGACY),
+    cell(count, "legacy", LEGACY),
+    cell(count, "dual", MODERN),
+    cell(count, "legacy", MODERN),
+  ]);
+}
+
+async function startMerged(bin, flags, fixtures) {
+  const folder = await mkdtemp(join(tmpdir(), "conformance-"));
+  const servers = fixtures.map((fixture, place) => [
+    `s${place}`,
+    { args: [FIXTURES[fixture]], command: process.execPath },
+  ]);
+  const file = join(folder, "mcp.json");
+  await writeFile(file, JSON.stringify({ mcpServers: Object.fromEntries(servers) }));
+  const [command, ...first] = commandOf(bin);
+  const opened = [() => rm(folder, { recursive: true })];
+  const close = async () => {
+    for (const end of opened.toReversed()) await end();
+  };
+  try {
+    const proxy = await startListening(command, (port) => [
+      ...first,
+      ...["--host", "127.0.0.1", "--port", String(port), ...flags, "--config", file],
+    ]);
+    opened.push(proxy.close);
+    // The only server of a file has no prefix.
+    if (fixtures.length === 1) return { url: proxy.url, close };
+    const adapter = await unprefixed(proxy.url, "s0");
+    opened.push(adapter.close);
+    return { url: adapter.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /**
