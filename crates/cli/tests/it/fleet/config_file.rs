@@ -116,7 +116,35 @@ impl At {
     }
 
     pub(super) fn post(&self, proxy: &Proxy, body: &str) -> Response {
-        proxy.send(&request(&self.path, body).session(&self.id))
+        proxy.send(&self.request(body))
+    }
+
+    /// The same by somebody who has this key.
+    pub(super) fn post_with(&self, proxy: &Proxy, body: &str, key: &str) -> Response {
+        proxy.send(&self.request(body).header("X-API-Key", key))
+    }
+
+    pub(super) fn request(&self, body: &str) -> Request {
+        request(&self.path, body).session(&self.id)
+    }
+
+    /// The answer to this request.
+    pub(super) fn ask(&self, proxy: &Proxy, method: &str, params: &Value) -> Value {
+        let body = json!({ "jsonrpc": "2.0", "id": 9, "method": method, "params": params });
+        serde_json::from_str(&self.post(proxy, &body.to_string()).message()).expect("JSON")
+    }
+
+    /// The names of all tools, page by page.
+    pub(super) fn all_tools(&self, proxy: &Proxy) -> Vec<Vec<String>> {
+        let (mut pages, mut params) = (Vec::new(), json!({}));
+        loop {
+            let result = self.ask(proxy, "tools/list", &params)["result"].take();
+            let tools = result["tools"].as_array().expect("tools");
+            let name = |tool: &Value| tool["name"].as_str().expect("a name").to_owned();
+            pages.push(tools.iter().map(name).collect());
+            let Some(cursor) = result["nextCursor"].as_str() else { return pages };
+            params = json!({ "cursor": cursor });
+        }
     }
 
     /// The names of the tools that are listed.

@@ -6,7 +6,7 @@ use super::{
     config_bad_input::BROKEN,
     config_file::{At, Folder, entry, file, serve},
 };
-use crate::support::{Proxy, Request, wait_for};
+use crate::support::{LATEST, Proxy, Request, initialize, wait_for};
 
 /// Waits for a line of either stream that holds this.
 fn said(proxy: &Proxy, what: &str) -> String {
@@ -75,8 +75,24 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
         file(std::slice::from_ref(&ruled), r#"{ "port": 1, "sseEndpoint": "/x", "threads": 2 }"#),
     );
     assert_eq!(said(&proxy, "needs a restart"), "mcp.json: needs a restart: sseEndpoint, threads");
-    folder.write("mcp.json", file(&[ruled], r#"{ "apiKey": "${TOKEN}" }"#));
+    folder.write("mcp.json", file(std::slice::from_ref(&ruled), r#"{ "apiKey": "${TOKEN}" }"#));
     said(&proxy, "mcp.json: other settings");
+    // A key is asked for from now on, also of sessions that were opened without one.
+    let ask =
+        |key: &str| session.post_with(&proxy, r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, key);
+    assert_eq!(ask("").status, 401);
+    assert_eq!(ask("wrong").status, 401);
+    assert_eq!(proxy.send(&initializing("/mcp", "s3cr3t")).status, 200);
+    folder.write("mcp.json", file(&[ruled], r#"{ "apiKey": "another" }"#));
+    wait_for("the other key counts", || {
+        (proxy.send(&initializing("/mcp", "another")).status == 200).then_some(())
+    });
+    assert_eq!(proxy.send(&initializing("/mcp", "s3cr3t")).status, 401);
+}
+
+fn initializing(path: &str, key: &str) -> Request {
+    let request = Request::post(path, initialize(LATEST));
+    request.header("Accept", "application/json, text/event-stream").header("X-API-Key", key)
 }
 
 #[test]
