@@ -58,6 +58,14 @@ pub(crate) enum Metric {
     KilobytesPerSession,
     /// CPU of the proxy per 1,000 opened sessions, in ms.
     CpuPerThousandSessions,
+    /// CPU of the proxy per call, as a multiple of the same contestant's with one server, measured in turns.
+    CpuOverSingle,
+    /// CPU of the proxy per list, in ms.
+    CpuPerList,
+    /// Processes that a contestant has started.
+    Children,
+    /// From the signal to the first answer of the server that has changed, in ms.
+    Reload,
 }
 
 /// The values of one measurement.

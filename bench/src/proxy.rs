@@ -49,9 +49,9 @@ impl Proxy {
         }
         let target = Target {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            stream_path: contestant.stream_path(),
+            stream_path: contestant.stream_path(setup),
             sse_path: "/sse",
-            tool_prefix: contestant.tool_prefix(),
+            tool_prefix: contestant.tool_prefix(setup),
         };
         Self::launch(command, target, setup).await
     }
@@ -81,6 +81,11 @@ impl Proxy {
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Tells it that its file is another one.
+    pub(crate) fn reload(&self) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.process), Signal::HUP)?)
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -185,6 +185,11 @@ pub(crate) fn question(id: u64, tool: &str) -> String {
     )
 }
 
+/// The body of a `tools/list`.
+pub(crate) fn list(id: u64) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#)
+}
+
 /// The body that follows an `initialize`.
 pub(crate) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 

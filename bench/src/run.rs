@@ -98,6 +98,11 @@ fn describe(outcome: &Outcome) -> String {
         (Metric::KilobytesPerSession, "KB/session"),
         (Metric::ColdStart, "ms to start"),
         (Metric::UsedRss, "MB used"),
+        (Metric::CpuOverSingle, "x CPU of one"),
+        (Metric::CpuPerList, "ms/list"),
+        (Metric::FreshRss, "MB fresh"),
+        (Metric::Children, "children"),
+        (Metric::Reload, "ms to reload"),
     ] {
         if let Some(value) = values.get(&metric) {
             // Writing into a String cannot fail.

@@ -104,6 +104,18 @@ pub(crate) async fn ask(
     Ok(text)
 }
 
+/// Lists the tools; the message that answers.
+pub(crate) async fn list(
+    target: &Target,
+    route: &Route,
+    connection: &mut HttpConnection,
+) -> Result<Bytes, Failure> {
+    let body = request::list(ASK_ID);
+    connection.send(&request::post(target, &route.path, &route.headers, &body)).await?;
+    let (head, body) = answer(connection).await?;
+    message(&head, body)
+}
+
 async fn streamable(target: &Target, connection: &mut HttpConnection) -> Result<Session, Failure> {
     let path = target.stream_path;
     let body = request::initialize(INITIALIZE_ID);

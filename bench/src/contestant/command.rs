@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::{Contestant, Places, Setup, node};
+use super::{Contestant, Places, Setup, fleet, node};
 
 /// The command that serves in this setup on `port`; `None` if the contestant has no such.
 pub(crate) fn command(
@@ -20,6 +20,7 @@ pub(crate) fn command(
         (Setup::NodeV2, _) => node::served(contestant, places, "v2", port),
         // What stands in front of a stdio server is not a business of Node's.
         (Setup::NodeUpstream, Contestant::Bare) => Ok(Some(bare(places, port))),
+        (Setup::Fleet(of), _) => fleet::command(contestant, places, of, port),
         (Setup::NodeUpstream, _) => node::served(contestant, places, "upstream", port),
         (Setup::Sessions | Setup::Stateless | Setup::Sse, _) => {
             native(contestant, places, setup, port)
@@ -70,13 +71,19 @@ fn bare(places: &Places, port: u16) -> Command {
 }
 
 fn crate_config(places: &Places, port: u16, server: &Path) -> io::Result<PathBuf> {
-    let path = places.cache.join("crate.toml");
     let server = server.display();
+    let server = format!(
+        "[[backends]]\nname = \"server\"\ntransport = \"stdio\"\ncommand = \"{server}\"\n\n"
+    );
+    crate_file(&places.cache.join("crate.toml"), port, &server)
+}
+
+/// The crate's file, with these servers.
+pub(super) fn crate_file(path: &Path, port: u16, servers: &str) -> io::Result<PathBuf> {
     let config = format!(
         "[proxy]\nname = \"bench\"\n\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {port}\n\n\
-         [[backends]]\nname = \"server\"\ntransport = \"stdio\"\ncommand = \"{server}\"\n\n\
-         [observability]\nlog_level = \"warn\"\n"
+         {servers}[observability]\nlog_level = \"warn\"\n"
     );
-    fs::write(&path, config)?;
-    Ok(path)
+    fs::write(path, config)?;
+    Ok(path.to_owned())
 }

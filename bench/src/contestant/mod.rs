@@ -2,6 +2,7 @@
 //! `command`, `node` and `remote`; everything else is at its defaults.
 
 mod command;
+mod fleet;
 mod node;
 mod package;
 mod remote;
@@ -9,8 +10,14 @@ mod remote;
 use std::{path::PathBuf, process::Command};
 
 pub(crate) use self::{
-    command::command, package::command as published, remote::command as towards_remote,
+    command::command, fleet::Fleet, package::command as published,
+    remote::command as towards_remote,
 };
+
+/// The files of several servers.
+pub(crate) mod files {
+    pub(crate) use super::fleet::{file, write};
+}
 
 /// Which of its ways a contestant is started in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +28,8 @@ pub(crate) enum Setup {
     Stateless,
     /// HTTP+SSE.
     Sse,
+    /// Several servers on one port.
+    Fleet(Fleet),
     /// In Node: `startHTTPServer` with a `createServer` of the v1 SDK.
     NodeV1,
     /// In Node: the same with a server of the v2 SDK.
@@ -112,12 +121,21 @@ impl Contestant {
         }
     }
 
-    pub(crate) fn stream_path(self) -> &'static str {
-        if self == Self::Crate { "/" } else { "/mcp" }
+    pub(crate) fn stream_path(self, setup: Setup) -> &'static str {
+        match (self, setup) {
+            (Self::Crate, _) => "/",
+            (_, Setup::Fleet(fleet)) => fleet.stream_path(),
+            _ => "/mcp",
+        }
     }
 
-    pub(crate) fn tool_prefix(self) -> &'static str {
-        if self == Self::Crate { "server/" } else { "" }
+    pub(crate) fn tool_prefix(self, setup: Setup) -> &'static str {
+        match (self, setup) {
+            (Self::Crate, Setup::Fleet(_)) => "s0/",
+            (Self::Crate, _) => "server/",
+            (_, Setup::Fleet(fleet)) => fleet.tool_prefix(),
+            _ => "",
+        }
     }
 
     /// Runs the program, without arguments yet.

@@ -2,6 +2,7 @@
 //! memory or start-up starts its own, so nothing that one leaves behind is seen by the next.
 
 mod calls;
+mod fleet;
 mod large;
 mod progress;
 mod remote;
@@ -11,7 +12,7 @@ mod start;
 
 use crate::{
     bench::Bench,
-    contestant::{Contestant, Setup},
+    contestant::{Contestant, Fleet, Setup},
     failure::Failure,
     load::Shape,
     metric::Values,
@@ -42,6 +43,14 @@ enum Work {
     Large,
     /// So many calls under way, from stdio to a remote server.
     Remote(usize),
+    /// Calls to one of several servers, in turns with calls to one alone.
+    Beside(Fleet),
+    /// Lists of several servers as one.
+    Lists,
+    /// Servers that nobody needs.
+    Lazy,
+    /// One of many changes.
+    Reload,
 }
 
 /// Every mode, in the order of the table.
@@ -58,6 +67,7 @@ pub(crate) fn all() -> Vec<Mode> {
     };
     let small = || Tool::Echo(32);
     let special = |name, work| Mode { name, setup: Setup::Sessions, pinned: false, work };
+    let fleet = |name, work, fleet| Mode { setup: Setup::Fleet(fleet), ..special(name, work) };
     let node = |name, setup| Mode { setup, ..calls(name, Dialect::Streamable, 32, small()) };
     let node_v2 = |name, work| Mode { setup: Setup::NodeV2, ..special(name, work) };
     vec![
@@ -76,6 +86,12 @@ pub(crate) fn all() -> Vec<Mode> {
         special("sessions", Work::Sessions),
         special("remote-c1", Work::Remote(1)),
         special("remote-c32", Work::Remote(32)),
+        fleet("fleet-named", Work::Beside(Fleet::Named), Fleet::Named),
+        fleet("fleet-merged", Work::Beside(Fleet::Merged), Fleet::Merged),
+        fleet("fleet-list", Work::Lists, Fleet::Long),
+        fleet("fleet-lazy", Work::Lazy, Fleet::Lazy),
+        fleet("fleet-reload", Work::Reload, Fleet::Large),
+        fleet("fleet-sessions", Work::Sessions, Fleet::Merged),
         node("node-v1", Setup::NodeV1),
         node("node-v2", Setup::NodeV2),
         Mode { setup: Setup::NodeV1, ..calls("node-v1-modern", Dialect::Modern, 32, small()) },
@@ -125,6 +141,13 @@ impl Mode {
             }
             Work::Remote(under_way) => remote::measure(bench, contestant, *under_way).await,
             Work::Start => start::measure(bench, contestant).await,
+            Work::Beside(of) => fleet::beside(bench, stable, contestant, *of).await,
+            Work::Lists => {
+                let proxy = stable.lead_out(bench, contestant, self.setup).await?;
+                fleet::lists(&bench.effort, proxy, Fleet::Long.all_tools()).await
+            }
+            Work::Lazy => fleet::lazy(bench, contestant).await,
+            Work::Reload => fleet::reload(bench, contestant).await,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The rows of the table and the rows of the plot: which number of which mode, in which words.
 
 use crate::metric::Metric::{
-    self, CallsPerSecond, ChildCpuPerThousand, ColdStart, CpuPerThousand,
-    CpuPerThousandNotifications, CpuPerThousandSessions, EventLoopDelay, ForeignCpu, FreshRss,
-    GrowthRss, HeldChildMemory, HeldRss, KilobytesPerSession, LoadCpuPerThousand,
-    MegabytesPerSecond, Misdelivered, NotificationsLost, NotificationsPerSecond, P50, P99, PeakRss,
-    SessionsHeld, StartCpu, StartOverhead, UsedRss,
+    self, CallsPerSecond, ChildCpuPerThousand, Children, ColdStart, CpuOverSingle, CpuPerList,
+    CpuPerThousand, CpuPerThousandNotifications, CpuPerThousandSessions, EventLoopDelay,
+    ForeignCpu, FreshRss, GrowthRss, HeldChildMemory, HeldRss, KilobytesPerSession,
+    LoadCpuPerThousand, MegabytesPerSecond, Misdelivered, NotificationsLost,
+    NotificationsPerSecond, P50, P99, PeakRss, Reload, SessionsHeld, StartCpu, StartOverhead,
+    UsedRss,
 };
 
 /// A number worth showing.
@@ -42,6 +43,7 @@ const fn row(title: &'static str, mode: &'static str, metric: Metric) -> Row {
 pub(super) const SECTIONS: &[Section] = &[
     Section { title: "A stdio server over HTTP", rows: SERVED },
     Section { title: "A remote server over stdio", rows: REMOTE },
+    Section { title: "Several stdio servers on one port", rows: FLEET },
     Section {
         title: "A server in JavaScript, and a stdio server, from a Node program",
         rows: NODE,
@@ -97,6 +99,23 @@ const REMOTE: &[Row] = &[
     row("proxy CPU, ms per 1,000 calls, 32 under way", "remote-c32", CpuPerThousand),
     row("… one after the other", "remote-c1", CpuPerThousand),
     row("p99 ms, 32 under way", "remote-c32", P99),
+];
+
+const FLEET: &[Row] = &[
+    row(
+        "CPU for a call, against one server alone: one of 10, under its name",
+        "fleet-named",
+        CpuOverSingle,
+    ),
+    row("… all 10 merged", "fleet-merged", CpuOverSingle),
+    row("calls/s, one of 10 under its name, 32 connections", "fleet-named", CallsPerSecond),
+    row("… all 10 merged", "fleet-merged", CallsPerSecond),
+    row("CPU of a merged tools/list, 10 servers with 100 tools each, ms", "fleet-list", CpuPerList),
+    row("50 servers that nobody needs: RSS, MB", "fleet-lazy", FreshRss),
+    row("… processes started", "fleet-lazy", Children),
+    row("one of 50 servers changes, under load: ms to its first answer", "fleet-reload", Reload),
+    row("sessions held, 10 servers merged", "fleet-sessions", SessionsHeld),
+    row("… KB per session", "fleet-sessions", KilobytesPerSession),
 ];
 
 const NODE: &[Row] = &[

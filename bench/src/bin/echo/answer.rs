@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -17,6 +18,21 @@ const DRIP_TICK: Duration = Duration::from_millis(5);
 
 const TOOLS: &str = r#"{"tools":[{"name":"echo","inputSchema":{"type":"object","properties":{"text":{"type":"string"}}}},{"name":"blob","inputSchema":{"type":"object","properties":{"bytes":{"type":"integer"}}}},{"name":"progress","inputSchema":{"type":"object","properties":{"count":{"type":"integer"}}}},{"name":"drip","inputSchema":{"type":"object","properties":{"count":{"type":"integer"},"bytes":{"type":"integer"},"millis":{"type":"integer"}}}}]}"#;
 
+/// The list, if it is not the usual one.
+static LISTED: OnceLock<String> = OnceLock::new();
+
+/// Lists so many tools from now on.
+pub(crate) fn list(tools: usize) {
+    let more = (4..tools).map(|tool| {
+        format!(
+            r#"{{"name":"tool_{tool}","title":"Tool {tool}","description":"Reads what is asked for, up to the limit, and returns it as text.","inputSchema":{{"type":"object","properties":{{"path":{{"type":"string","description":"Where it is"}},"limit":{{"type":"integer","minimum":1}}}},"required":["path"]}}}}"#
+        )
+    });
+    let usual = TOOLS.trim_end_matches("]}").to_owned();
+    let all: Vec<String> = std::iter::once(usual).chain(more).collect();
+    LISTED.get_or_init(|| all.join(",") + "]}");
+}
+
 /// Answers a request; a notification has no answer.
 pub(crate) fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<()> {
     let Some(id) = message.id else { return Ok(()) };
@@ -30,7 +46,7 @@ pub(crate) fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<
             result_line(output, id.get(), &result)
         }
         "ping" => result_line(output, id.get(), "{}"),
-        "tools/list" => result_line(output, id.get(), TOOLS),
+        "tools/list" => result_line(output, id.get(), LISTED.get().map_or(TOOLS, String::as_str)),
         "tools/call" => call(id.get(), params, output),
         _ => writeln!(
             output,

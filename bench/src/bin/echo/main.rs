@@ -1,6 +1,6 @@
 //! The MCP server behind every contestant: answers at more than two million messages a second
 //! through a pipe, so that it is never what is measured. With a port it serves HTTP instead, for
-//! those that stand in for a remote server.
+//! those that stand in for a remote server; with `tools N` it lists so many of them.
 //!
 //! Tools: `echo` returns its text; `blob` returns `bytes` letters; `progress` sends `count`
 //! notifications at once and then answers; `drip` sends `count` notifications of `bytes` letters
@@ -17,10 +17,13 @@ const READ_BUFFER: usize = 256 * 1024;
 const FLUSH_ABOVE: usize = 256 * 1024;
 
 fn main() -> io::Result<()> {
-    match std::env::args().nth(1) {
-        Some(port) => http::serve(port.parse().map_err(io::Error::other)?),
-        None => serve(),
+    let mut words = std::env::args().skip(1);
+    match (words.next(), words.next()) {
+        (Some(_), Some(tools)) => answer::list(tools.parse().map_err(io::Error::other)?),
+        (Some(port), None) => return http::serve(port.parse().map_err(io::Error::other)?),
+        (None, _) => {}
     }
+    serve()
 }
 
 fn serve() -> io::Result<()> {
