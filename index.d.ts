@@ -191,6 +191,21 @@ export interface TunnelOptions {
   subdomain?: string;
 }
 
+/** Where replicas keep what it takes to go on with each other's sessions. */
+export interface StoreOptions {
+  /** PEM file of authorities to trust in place of the system's. */
+  ca?: string;
+  /**
+   * `"sync"`: a call goes to its server, and a session to its client, once the store has it. Default: `"async"`,
+   * nothing waits for the store.
+   */
+  durability?: "async" | "sync";
+  /** How the names of all keys begin. Default: `"mcp-proxy"`. */
+  prefix?: string;
+  /** `redis://`, `rediss://`, `redis+unix://`, `redis+sentinel://` or `redis+cluster://`, with user and password. */
+  url: string;
+}
+
 /** A stdio server for {@link startHTTPServer} to start and to serve. */
 export interface UpstreamOptions {
   args?: string[];
@@ -321,6 +336,19 @@ export interface HTTPServerOptions {
   onListenSubscriptions?: ListenSubscriptionsHandler;
   /** Called first for every path that is not an MCP endpoint; may answer it or leave it. */
   onUnhandledRequest?: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+  /** `host:port` where the other replicas reach this one, if that is not what they see of it. */
+  peerAddress?: string;
+  /** Address of the port for the other replicas. Default: that of `host`. */
+  peerHost?: string;
+  /** Port where the other replicas bring requests; 0 lets the system choose. Default: 8079. */
+  peerPort?: number;
+  /** `host:port` of the other replicas, so that any of them serves any session; see `docs/clusters.md`. */
+  peers?: string | string[];
+  /**
+   * Secret that all replicas share, of at least 16 bytes; required with `peers`, `peerPort` and `store`. Of several
+   * the first one signs, and all of them verify.
+   */
+  peerSecret?: string | string[];
   /** 0 lets the system choose; see {@link HTTPServer.port}. */
   port: number;
   /** Milliseconds after which a session without streams and requests is closed; 0 keeps it. Default: 1800000. */
@@ -337,6 +365,11 @@ export interface HTTPServerOptions {
   sslKey?: null | string;
   /** Serve every POST on its own, without sessions. Default: false. */
   stateless?: boolean;
+  /**
+   * Redis or Valkey where sessions are kept, so that another replica goes on with those of one that is lost. Servers
+   * of `createServer` are made anew for that.
+   */
+  store?: string | StoreOptions;
   /** Default: `"/mcp"`; `null` turns it off. */
   streamEndpoint?: null | string;
   /**
@@ -354,7 +387,9 @@ export interface HTTPServerOptions {
 export interface HTTPServerHooks<T extends ServerLike> {
   /**
    * Makes the server of a session, or of a request where there are no sessions (`stateless`, and
-   * revision 2026-07-28). What it throws refuses the request, a thrown `Response` with that response.
+   * revision 2026-07-28). What it throws refuses the request, a thrown `Response` with that response. With `store`
+   * it also makes the server of a session that another replica had, for the request that came here: the server is
+   * sent the `initialize` of its client, its log level and its subscriptions once more.
    */
   createServer: (request: IncomingMessage) => Promise<T>;
   /** Called once for every server that was created, when it is no longer needed. */

@@ -147,12 +147,8 @@ async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Res
         return Ok(Front::Fleet(Followed::start(options.clone(), guard, host)?));
     }
     let Some(upstream) = options.upstream.clone() else {
-        return Ok(Front::Servers(HttpServer::listen(
-            &options.http,
-            host,
-            servers,
-            &options.policy,
-        )?));
+        let listening = HttpServer::listen(&options.http, host, servers, &options.policy);
+        return listening.await.map(Front::Servers);
     };
     let guard = upstream.guard.as_deref().and_then(guard);
     let connected = Proxy::connect_guarded(options.proxy(upstream.config), guard).await?;

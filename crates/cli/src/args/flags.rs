@@ -16,8 +16,8 @@ use mcp_proxy_core::config::{
     DEFAULT_MAX_SESSIONS, DEFAULT_METRICS_HOST, DEFAULT_PEER_PORT, DEFAULT_PING_TIMEOUT,
     DEFAULT_PORT, DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE, DEFAULT_REQUEST_TIMEOUT,
     DEFAULT_RESTART_WAIT, DEFAULT_RETRY_INTERVAL, DEFAULT_SESSION_IDLE_TIMEOUT,
-    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Isolation, OAuthGrant,
-    RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
+    DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT, Durability, Isolation,
+    OAuthGrant, RemoteTransport, RestartWhen, TokenStore, UpstreamProtocol,
 };
 
 use crate::args::{
@@ -714,8 +714,9 @@ flags! {
         },
         short: "Keep sessions in Redis or Valkey",
         help: "Keep what it takes to go on with sessions in this Redis (6.2 or later) or Valkey, so \
-               that another replica goes on with those of one that is lost: redis://, rediss:// or \
-               redis+unix://; MCP_PROXY_STORE keeps a password out of the process list",
+               that another replica goes on with those of one that is lost: redis://, rediss://, \
+               redis+unix://, redis+sentinel:// or redis+cluster://; MCP_PROXY_STORE keeps a password \
+               out of the process list",
     }
     STORE_FILE: PathName = Replicas "storeFile" {
         kind: PathName::File,
@@ -732,6 +733,16 @@ flags! {
         short: "Trust these authorities for the store",
         help: "Trust the certificate authorities in this file (PEM) for the store, in place of those \
                of the system",
+    }
+    STORE_DURABILITY: Choice<Durability> = Replicas "storeDurability" {
+        kind: Choice {
+            placeholder: "when",
+            choices: &[("async", Durability::Async), ("sync", Durability::Sync)],
+            default: ("async", Durability::Async),
+        },
+        short: "Whether calls wait for the store",
+        help: "async: nothing waits for the store. sync: a call goes to its server, and a session to \
+               its client, once the store has it (2 seconds at most, and not while the store is away)",
     }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {

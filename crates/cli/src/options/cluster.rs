@@ -43,8 +43,7 @@ fn store(values: &Values) -> Result<Option<StoreConfig>, UsageError> {
         (None, None) => return Ok(None),
     };
     let url = url.trim().to_owned();
-    let schemes = ["redis://", "rediss://", "redis+unix://", "unix://", "valkey://", "valkeys://"];
-    if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
+    if !StoreConfig::is_url(&url) {
         return Err(UsageError::StoreUrl);
     }
     let idle = values.of(&flags::SESSION_IDLE_TIMEOUT)?;
@@ -54,16 +53,17 @@ fn store(values: &Values) -> Result<Option<StoreConfig>, UsageError> {
         ca: values.of(&flags::STORE_CA)?,
         kept: Duration::from_millis(idle),
         events: super::event_store(values)?.unwrap_or_default(),
+        durability: values.of(&flags::STORE_DURABILITY)?,
     }))
 }
 
 /// A host and a port.
 fn address(flag: &'static str, text: String) -> Result<String, UsageError> {
-    let is_one = text.rsplit_once(':').is_some_and(|(host, port)| {
-        let is_bare = !host.contains(':') || host.starts_with('[') && host.ends_with(']');
-        !host.is_empty() && is_bare && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if is_one { Ok(text) } else { Err(UsageError::PeerAddress { flag, given: text }) }
+    if ClusterConfig::is_address(&text) {
+        Ok(text)
+    } else {
+        Err(UsageError::PeerAddress { flag, given: text })
+    }
 }
 
 fn secret(values: &Values) -> Result<String, UsageError> {
@@ -95,6 +95,9 @@ pub(super) fn warnings(values: &Values) -> Option<String> {
         ("--peerAddress", values.has(&flags::PEER_ADDRESS)),
         ("--peerSecret", values.has(&flags::PEER_SECRET)),
         ("--peerSecretFile", values.has(&flags::PEER_SECRET_FILE)),
+        ("--storePrefix", values.has(&flags::STORE_PREFIX)),
+        ("--storeCa", values.has(&flags::STORE_CA)),
+        ("--storeDurability", values.has(&flags::STORE_DURABILITY)),
     ];
     let is_on = [values.has(&flags::PEERS), values.has(&flags::PEER_PORT)].contains(&true)
         || values.has(&flags::STORE)

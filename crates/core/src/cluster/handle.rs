@@ -214,7 +214,8 @@ fn seen_from(store: &str, listens: SocketAddr) -> String {
 fn outer_address(store: &str) -> Option<IpAddr> {
     let rest = store.split_once("://")?.1;
     let authority = rest.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let host = hosts.split(',').next()?;
     let with_port = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
         host.to_owned()
     } else {

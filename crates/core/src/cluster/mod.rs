@@ -24,4 +24,4 @@ pub(crate) use names::Names;
 pub(crate) use peers::{Link, Local, PeerPort, Unreached};
 pub(crate) use replica::ReplicaId;
 pub(crate) use seeking::{Found as Whereabouts, Taking};
-pub(crate) use store::{Founding, Logged, Store, Taken};
+pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken};

@@ -36,6 +36,51 @@ pub struct StoreConfig {
     pub kept: Duration,
     /// How much of what was said in a session is kept.
     pub events: EventStoreConfig,
+    /// Whether anything waits until the store has it.
+    pub durability: Durability,
+}
+
+/// When what is written to the store counts as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// At once: a replica that is killed takes its last writes with it.
+    #[default]
+    Async,
+    /// When the store has it: a session is told to its client, and a call to its server, after
+    /// that. A store that does not answer is waited for for 2 seconds at most.
+    Sync,
+}
+
+impl ClusterConfig {
+    /// Whether a text is the address of a peer port: `host:port`, IPv6 addresses in brackets.
+    pub fn is_address(text: &str) -> bool {
+        text.rsplit_once(':').is_some_and(|(host, port)| {
+            let is_bare = !host.contains(':') || host.starts_with('[') && host.ends_with(']');
+            !host.is_empty() && is_bare && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+    }
+}
+
+impl StoreConfig {
+    /// How the URLs of stores begin.
+    pub const SCHEMES: [&'static str; 10] = [
+        "redis://",
+        "rediss://",
+        "redis+unix://",
+        "redis+sentinel://",
+        "rediss+sentinel://",
+        "redis+cluster://",
+        "rediss+cluster://",
+        "unix://",
+        "valkey://",
+        "valkeys://",
+    ];
+
+    /// Whether a text may be the URL of a store.
+    pub fn is_url(text: &str) -> bool {
+        Self::SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+    }
 }
 
 impl fmt::Debug for StoreConfig {

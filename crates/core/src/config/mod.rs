@@ -21,7 +21,7 @@ mod watch;
 
 pub use access::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge};
 pub use auth::{AuthPreset, ResourceServerConfig};
-pub use cluster::{ClusterConfig, StoreConfig};
+pub use cluster::{ClusterConfig, Durability, StoreConfig};
 pub use command::{ChildStderr, CommandConfig};
 pub use defaults::{
     DEFAULT_ALLOWED_HEADERS, DEFAULT_BODY_TIMEOUT, DEFAULT_CONNECTION_TIMEOUT,

@@ -48,6 +48,11 @@ impl Policy {
         *self == Self::default()
     }
 
+    /// Whether callers may do something only so often.
+    pub fn limits_rates(&self) -> bool {
+        self.tools.iter().any(|rule| rule.rate.is_some())
+    }
+
     /// The claims that somebody has to be asked about.
     pub fn named_claims(&self) -> impl Iterator<Item = &str> {
         let tools = self.tools.iter().flat_map(|rule| &rule.claims);

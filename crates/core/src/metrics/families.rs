@@ -1,8 +1,11 @@
 //! Everything that is told of the proxy, as values: families of series, whatever they are written as.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
-use super::{Metrics, Usage};
+use super::{Histogram, Metrics, Usage};
 
 /// What is read at the moment of the question.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +34,7 @@ pub(crate) struct Levels {
 }
 
 /// The other replicas, and what went to and fro.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Replicas {
     /// That are connected.
     pub(crate) connected: u64,
@@ -48,7 +51,7 @@ pub(crate) struct Replicas {
 }
 
 /// The store of the replicas.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StoreLevels {
     /// Whether it answers.
     pub(crate) up: bool,
@@ -65,6 +68,10 @@ pub(crate) struct StoreLevels {
     pub(crate) waiting: u64,
     /// Bytes that were written.
     pub(crate) logged_bytes: u64,
+    /// How long the oldest write waits already.
+    pub(crate) lag: Duration,
+    /// Of its answers.
+    pub(crate) latency: Arc<Histogram>,
 }
 
 /// One of several servers.
@@ -240,7 +247,7 @@ impl Reading<'_> {
     }
 
     fn replicas(&self, page: &mut Page) {
-        let Some(replicas) = self.levels.replicas else { return };
+        let Some(replicas) = &self.levels.replicas else { return };
         let states = [("connected", replicas.connected), ("missing", replicas.missing)];
         page.gauges("mcp_proxy_replicas", "Other replicas", "state", &states);
         let forwarded = [("out", replicas.forwarded), ("in", replicas.received)]
@@ -251,16 +258,9 @@ impl Reading<'_> {
             "Requests whose replica could not be asked",
             replicas.unreached,
         );
-        let Some(store) = replicas.store else { return };
-        page.gauge("mcp_proxy_store_up", "Whether the store answers", u64::from(store.up));
-        page.gauge("mcp_proxy_store_sessions", "Sessions kept in the store", store.held);
-        let moved = [("taken", store.taken), ("lost", store.lost)]
-            .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
-        page.counters("mcp_proxy_takeovers", "Sessions that have changed replica", moved);
-        page.counter("mcp_proxy_store_errors", "Failed requests to the store", store.errors);
-        page.counter("mcp_proxy_store_dropped", "Writes that were dropped", store.dropped);
-        page.gauge("mcp_proxy_store_waiting", "Bytes that wait for the store", store.waiting);
-        page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes);
+        if let Some(store) = &replicas.store {
+            store_levels(store, page);
+        }
     }
 
     /// The servers of a fleet, by their names.
@@ -312,6 +312,23 @@ fn by_name(servers: &[ServerLevel], value: fn(&ServerLevel) -> u64) -> Vec<(Labe
     let sum = others.iter().map(value).sum();
     let others = (!others.is_empty()).then(|| (label("other"), sum));
     own.chain(others).collect()
+}
+
+/// What is told of the store of the replicas.
+fn store_levels(store: &StoreLevels, page: &mut Page) {
+    page.gauge("mcp_proxy_store_up", "Whether the store answers", u64::from(store.up));
+    page.gauge("mcp_proxy_store_sessions", "Sessions kept in the store", store.held);
+    let moved = [("taken", store.taken), ("lost", store.lost)]
+        .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
+    page.counters("mcp_proxy_takeovers", "Sessions that have changed replica", moved);
+    page.counter("mcp_proxy_store_errors", "Failed requests to the store", store.errors);
+    page.counter("mcp_proxy_store_dropped", "Writes that were dropped", store.dropped);
+    page.gauge("mcp_proxy_store_waiting", "Bytes that wait for the store", store.waiting);
+    page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes);
+    let lag = store.lag.as_secs_f64();
+    page.gauge("mcp_proxy_store_lag_seconds", "How long the oldest write waits", lag);
+    let latency = vec![(Labels::new(), store.latency.read())];
+    page.histograms("mcp_proxy_store_duration_seconds", "Time until the store answers", latency);
 }
 
 /// A method other than `tools/call` has no tool.

@@ -11,13 +11,13 @@ const BOUNDS: [f64; 14] =
 
 /// Counts per bucket, the last one without a bound, and the sum.
 #[derive(Debug, Default)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     buckets: [AtomicU64; BOUNDS.len() + 1],
     nanos: AtomicU64,
 }
 
 impl Histogram {
-    pub(super) fn observe(&self, elapsed: Duration) {
+    pub(crate) fn observe(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         let bucket = BOUNDS.partition_point(|bound| *bound < seconds);
         if let Some(count) = self.buckets.get(bucket) {

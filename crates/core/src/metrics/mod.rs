@@ -14,6 +14,7 @@ pub(crate) use calls::{Call, Outcome};
 pub(crate) use exposition::expose;
 pub use families::{Family, Kind, Labels, Value};
 pub(crate) use families::{Levels, Replicas, ServerLevel, StoreLevels, families};
+pub(crate) use histogram::Histogram;
 pub(crate) use usage::{Usage, own_usage, usage_of_groups};
 
 use std::{

@@ -69,16 +69,22 @@ impl Servers {
 }
 
 impl HttpServer {
-    /// Opens the port and serves; needs a runtime.
+    /// Opens the port and serves; needs a runtime. Resolves at once, unless there is a store that
+    /// is looked for first.
     pub fn listen(
         config: &HttpConfig,
         host: Arc<dyn Host>,
         servers: &Servers,
         policy: &Policy,
-    ) -> Result<Self, Error> {
+    ) -> BoxFuture<'static, Result<Self, Error>> {
         let backend = Arc::new(Arc::clone(&servers.0));
         let served = Served::one(backend, policy.clone(), Arc::new(OnDemand), Some(host));
-        Ok(Self(Ports::open(config, &MetricsConfig::default(), served)?))
+        let opened = Ports::open(config, &MetricsConfig::default(), served);
+        Box::pin(async move {
+            let ports = opened?;
+            ports.check_store().await?;
+            Ok(Self(ports))
+        })
     }
 
     /// The address that is listened on.
@@ -94,8 +100,14 @@ impl HttpServer {
         Box::pin(self.0.open_tunnel(config))
     }
 
-    /// Ends every session and connection; running requests have this long, 1 s by default.
+    /// Ends every session and connection; running requests have this long, 1 s by default. Where
+    /// there is a store, sessions go to other replicas first, and calls under way have that long
+    /// as well.
     pub fn close(self, grace: Option<Duration>) -> BoxFuture<'static, ()> {
-        Box::pin(self.0.close(grace.unwrap_or(CONNECTION_GRACE)))
+        let grace = grace.unwrap_or(CONNECTION_GRACE);
+        Box::pin(async move {
+            self.0.hand_over(grace).await;
+            self.0.close(grace).await;
+        })
     }
 }

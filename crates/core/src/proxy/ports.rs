@@ -90,7 +90,7 @@ impl Served {
         let routes = |config: &HttpConfig, common: &Arc<Common>| {
             // Where callers are known, nobody else says who they are.
             let backend = if config.asks_who_calls() || !policy.is_empty() {
-                Entitled::around(backend, policy)
+                Entitled::around(backend, policy, common.exchange(""))
             } else {
                 backend
             };

@@ -41,7 +41,7 @@ pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, 
 pub(crate) use denied::Denied;
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
-pub(crate) use entitled::Entitled;
+pub(crate) use entitled::{Entitled, Exchange};
 pub(crate) use exchange::{Ids, Limits};
 pub(crate) use expiry::{period, timed_out};
 pub(crate) use fan_out::Audience;
@@ -188,8 +188,37 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         false
     }
 
+    /// What another replica needs to go on with this at a remote server, unless that is known by
+    /// this number already. `None` where there is nothing that outlives the proxy.
+    fn continuation(&self, _known: u64) -> Option<Continuation> {
+        None
+    }
+
+    /// Goes on with what another replica had, in place of a handshake: a client has settled what is
+    /// in the memory, and listens if it has said that it is ready. `false` if that cannot be done,
+    /// and nothing was.
+    fn go_on(&self, _with: &Continuation, _memory: &Memory, _listens: bool) -> bool {
+        false
+    }
+
+    /// The client goes on with another replica: what outlives the proxy is left as it is.
+    fn hand_on(&self) {
+        self.close();
+    }
+
     /// The client has gone: cancels what it has in flight and gives up its subscriptions.
     fn close(&self);
+}
+
+/// A session with a remote server, for whoever goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Continuation {
+    /// Grows with each session that is opened in place of the one before.
+    pub(crate) number: u64,
+    /// `Mcp-Session-Id`, a secret.
+    pub(crate) id: String,
+    /// The revision that was agreed on.
+    pub(crate) version: Option<String>,
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) enum Place {
 }
 
 /// The options that a file can say as well.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 22] = [
     "allowedHosts",
     "apiKey",
     "cors",
@@ -41,11 +41,15 @@ const NAMES: [&str; 18] = [
     "maxBodySize",
     "maxBuffered",
     "modern",
+    "peerPort",
+    "peerSecret",
+    "peers",
     "port",
     "sessionIdleTimeout",
     "sseEndpoint",
     "sslCert",
     "stateless",
+    "store",
     "streamEndpoint",
     "writeTimeout",
 ];
@@ -93,6 +97,9 @@ fn over(options: &HttpConfig, given: &[&str], mut http: HttpConfig) -> HttpConfi
             "keepAliveTimeout" => http.keep_alive_timeout = options.keep_alive_timeout,
             "maxBodySize" => http.max_body_size = options.max_body_size,
             "maxBuffered" => http.max_buffered = options.max_buffered,
+            "peerPort" | "peerSecret" | "peers" | "store" => {
+                http.cluster.clone_from(&options.cluster);
+            }
             "modern" => http.modern = options.modern,
             "port" => http.port = options.port,
             "sessionIdleTimeout" => http.session_idle_timeout = options.session_idle_timeout,

@@ -1,6 +1,7 @@
 //! The options of the package's functions: checked, and as the core takes them.
 
 mod auth;
+mod cluster;
 mod fleet;
 mod given;
 mod parts;
@@ -141,6 +142,7 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
         },
         normalize_charset: given.switch("normalizeCharset", true)?,
         event_store: event_store(given)?,
+        cluster: cluster::cluster(given)?,
         keep_alive_timeout: keep_alive.unwrap_or(default.keep_alive_timeout),
         max_body_size: match given.take::<Either<Off, f64>>("maxBodySize")? {
             None => default.max_body_size,

@@ -5,6 +5,7 @@ mod forwarding;
 mod peers;
 mod questions;
 mod redis;
+mod remote;
 mod store;
 mod streams;
 

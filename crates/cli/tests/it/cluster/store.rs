@@ -19,12 +19,12 @@ fn replicas(count: usize, mode: &str, store: &Redis) -> Replicas {
 }
 
 /// What is written about sessions is in the store.
-fn written(replicas: &Replicas, number: usize) {
+pub(super) fn written(replicas: &Replicas, number: usize) {
     settles(&replicas.0[number], "mcp_proxy_store_waiting", 0.0);
 }
 
 /// Sends a request again and again while it is refused for now.
-fn persist(replicas: &Replicas, number: usize, request: &Request) -> Response {
+pub(super) fn persist(replicas: &Replicas, number: usize, request: &Request) -> Response {
     wait_for("the replica takes the session over", || {
         let answer = replicas.send(number, request);
         match answer.status {

@@ -34,6 +34,38 @@ pub(crate) struct Founding {
     pub(crate) level: Option<String>,
     /// Requests for subscriptions, by their URIs.
     pub(crate) subscriptions: BTreeMap<String, String>,
+    /// The session that it has with a remote server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) remote: Option<RemoteSession>,
+}
+
+/// A session with a remote server.
+#[derive(Clone, Deserialize, Serialize)]
+pub(crate) struct RemoteSession {
+    pub(crate) number: u64,
+    /// A secret.
+    pub(crate) id: String,
+    pub(crate) version: Option<String>,
+}
+
+impl fmt::Debug for RemoteSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteSession").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+/// Most bytes of subscriptions that are kept: each change writes all of them.
+const MAX_SUBSCRIPTIONS: usize = 256 * 1024;
+
+impl Founding {
+    /// Remembers a subscription, if there is room for it.
+    pub(crate) fn subscribe(&mut self, uri: String, request: String) {
+        let length = |(uri, request): (&String, &String)| uri.len() + request.len();
+        let kept: usize = self.subscriptions.iter().map(length).sum();
+        if kept + length((&uri, &request)) <= MAX_SUBSCRIPTIONS {
+            self.subscriptions.insert(uri, request);
+        }
+    }
 }
 
 /// Seals and opens.
@@ -97,6 +129,7 @@ mod tests {
             initialized: true,
             level: None,
             subscriptions: BTreeMap::new(),
+            remote: None,
         };
         let id = Uuid::new_v4();
         let sealed = keyed("0123456789abcdef").seal(id, &founding);

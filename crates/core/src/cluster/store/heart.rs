@@ -8,6 +8,8 @@ use super::{Entry, LEASE, Store, StoreError};
 
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(3);
+/// Pause while there is no room for more.
+const ROOM: Duration = Duration::from_millis(20);
 /// Sessions are said again at least this often, so that the store does not forget them.
 const SAID_AGAIN: Duration = Duration::from_mins(20);
 
@@ -15,7 +17,7 @@ impl Store {
     /// One sign of life; whether the store knew the one before.
     pub(super) async fn beat(&self) -> Result<bool, StoreError> {
         let beating = self.scripts.beat(&self.connection, &self.keys, self.own, &self.address);
-        self.judged(beating.await)
+        self.asked(beating).await
     }
 
     /// Gives signs of life until the store is closed. Where the store has forgotten the last one, or was not told in time,
@@ -27,21 +29,26 @@ impl Store {
             tokio::time::sleep(BEAT).await;
             let Ok(known) = self.beat().await else { continue };
             if !known || last.elapsed() > LEASE || said.elapsed() > SAID_AGAIN {
-                self.say_again();
+                self.say_again().await;
                 said = Instant::now();
             }
             last = Instant::now();
         }
     }
 
-    fn say_again(&self) {
-        let held: Vec<_> = {
-            let held = self.lock();
-            let entries = held.iter();
-            entries.map(|(id, it)| Entry::founded(*id, it.epoch, it.founding.clone())).collect()
-        };
-        for entry in held {
-            self.enqueue(entry);
+    /// Writes everything that lives here once more, however much that is: it waits for room.
+    async fn say_again(&self) {
+        let ids: Vec<_> = self.lock().keys().copied().collect();
+        for id in ids {
+            loop {
+                let known = self.lock().get(&id).map(|it| (it.epoch, it.founding.clone()));
+                // It has ended meanwhile, or nothing is taken any more.
+                let Some((epoch, founding)) = known.filter(|_| !self.is_closed()) else { break };
+                if self.queue.push(Entry::founded(id, epoch, founding)) {
+                    break;
+                }
+                tokio::time::sleep(ROOM).await;
+            }
         }
     }
 }

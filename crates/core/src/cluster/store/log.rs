@@ -13,6 +13,8 @@ pub(crate) enum Logged {
     Event { id: EventId, frame: Frame },
     /// Calls whose answers travel on the stream of this number: their raw ids.
     Calls { stream: u64, ids: Vec<Bytes> },
+    /// All of those are answered.
+    Answered { stream: u64 },
 }
 
 impl Logged {
@@ -21,6 +23,7 @@ impl Logged {
         match self {
             Self::Event { frame, .. } => frame.len(),
             Self::Calls { ids, .. } => ids.iter().map(Bytes::len).sum(),
+            Self::Answered { .. } => 0,
         }
     }
 
@@ -31,15 +34,19 @@ impl Logged {
                 (format!("{}_{}", id.stream, id.number), frame.runs().concat())
             }
             Self::Calls { stream, ids } => (format!("c{stream}"), ids.join(&b'\n')),
+            Self::Answered { stream } => (format!("d{stream}"), Vec::new()),
         }
     }
 
+    /// Calls as the store has them.
+    pub(super) fn calls(stream: u64, ids: Vec<u8>) -> Self {
+        let ids = Bytes::from(ids);
+        let ids = ids.split(|byte| *byte == b'\n').map(|id| ids.slice_ref(id)).collect();
+        Self::Calls { stream, ids }
+    }
+
+    /// An event as the store has it.
     pub(super) fn read(kind: &str, bytes: Vec<u8>) -> Option<Self> {
-        if let Some(stream) = kind.strip_prefix('c') {
-            let bytes = Bytes::from(bytes);
-            let ids = bytes.split(|byte| *byte == b'\n').map(|id| bytes.slice_ref(id)).collect();
-            return Some(Self::Calls { stream: stream.parse().ok()?, ids });
-        }
         Some(Self::Event { id: EventId::parse(kind)?, frame: Frame::Whole(bytes.into()) })
     }
 }
@@ -84,7 +91,8 @@ mod tests {
         ));
         let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
         let (kind, bytes) = calls.written();
-        let Some(Logged::Calls { stream: 4, ids }) = Logged::read(&kind, bytes) else {
+        assert_eq!(kind, "c4");
+        let Logged::Calls { stream: 4, ids } = Logged::calls(4, bytes) else {
             panic!("no calls");
         };
         assert_eq!(ids, ["1", "\"a b\""]);

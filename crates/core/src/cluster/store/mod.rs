@@ -13,7 +13,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use founding::Founding;
+pub(crate) use founding::{Founding, RemoteSession};
 pub(crate) use log::{Entry, Logged};
 
 use std::{
@@ -27,7 +27,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use redis::aio::ConnectionManager;
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -38,11 +38,12 @@ use super::{
     secrets::Secrets,
 };
 use crate::{
-    config::{EventStoreConfig, StoreConfig},
+    config::{Durability, EventStoreConfig, StoreConfig},
     error::Error,
-    metrics::StoreLevels,
+    metrics::{Histogram, StoreLevels},
     runtime::lock::{Mutex, MutexGuard},
 };
+use connection::{Connection, PATIENCE};
 use founding::Sealer;
 use scripts::Scripts;
 use writer::{Queue, Written};
@@ -51,10 +52,12 @@ use writer::{Queue, Written};
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// How long the store keeps a session that nobody writes to, at least.
 const MIN_KEPT: Duration = Duration::from_hours(1);
+/// Rates that are told in one go.
+const SPENT_AT_A_TIME: usize = 256;
 
 /// See the module.
 pub(crate) struct Store {
-    connection: ConnectionManager,
+    connection: Connection,
     scripts: Scripts,
     keys: Keys,
     own: ReplicaId,
@@ -68,6 +71,10 @@ pub(crate) struct Store {
     /// What is wrong with it, and since when.
     trouble: Mutex<Option<(String, Instant)>>,
     counts: Counts,
+    latency: Arc<Histogram>,
+    durability: Durability,
+    /// What keys for rates are made with.
+    rates: ring::hmac::Key,
     tasks: TaskTracker,
     end: CancellationToken,
 }
@@ -105,6 +112,14 @@ impl Keys {
         format!("{}:{{{id}}}:l", self.0)
     }
 
+    fn calls(&self, id: Uuid) -> String {
+        format!("{}:{{{id}}}:c", self.0)
+    }
+
+    fn rate(&self, rate: u64) -> String {
+        format!("{}:q:{rate:016x}", self.0)
+    }
+
     fn replica(&self, id: ReplicaId) -> String {
         format!("{}:r:{id}", self.0)
     }
@@ -132,8 +147,9 @@ impl Store {
         address: String,
         secrets: &Secrets,
     ) -> Result<Arc<Self>, Error> {
-        let connection = connection::open(config).map_err(Error::Store)?;
+        let connection = Connection::open(config).map_err(Error::Store)?;
         let sealer = Sealer::new(secrets).ok_or_else(|| Error::Store("no keys".to_owned()))?;
+        let rates = secrets.derive(b"mcp-proxy rates 1").first().copied().unwrap_or_default();
         let (queue, written) = writer::queue();
         let store = Arc::new(Self {
             connection,
@@ -148,6 +164,9 @@ impl Store {
             events: config.events,
             trouble: Mutex::default(),
             counts: Counts::default(),
+            latency: Arc::default(),
+            durability: config.durability,
+            rates: ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &rates),
             tasks: TaskTracker::new(),
             end: CancellationToken::new(),
         });
@@ -157,7 +176,7 @@ impl Store {
 
     /// Fails in words if it cannot be used.
     pub(crate) async fn check(&self) -> Result<(), Error> {
-        connection::check(&self.connection).await.map_err(Error::Store)?;
+        self.connection.check().await.map_err(Error::Store)?;
         let beating = self.beat().await;
         beating.map(drop).map_err(|error| Error::Store(connection::explain(&error)))
     }
@@ -233,6 +252,19 @@ impl Store {
         }
     }
 
+    /// Where calls wait for the store: resolves when it has everything that was said so far, or is
+    /// away. `None` where they do not.
+    pub(crate) fn settled(&self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        if self.durability == Durability::Async || self.trouble().is_some() {
+            return None;
+        }
+        let flushed = self.queue.flushed()?;
+        Some(async move {
+            // Nothing is ever sent: it ends with an error.
+            drop(tokio::time::timeout(PATIENCE, flushed).await);
+        })
+    }
+
     /// Somebody else has this session.
     fn fenced(&self, id: Uuid, epoch: Epoch) {
         let mut held = self.lock();
@@ -254,35 +286,63 @@ impl Store {
 
     /// Who has a session.
     pub(crate) async fn record(&self, id: Uuid) -> Result<Option<Leased>, StoreError> {
-        let reading = self.scripts.record(&self.connection, &self.keys, id);
-        self.judged(reading.await)
+        self.asked(self.scripts.record(&self.connection, &self.keys, id)).await
     }
 
     /// Where a replica is dialled that has given a sign of life in time.
     pub(crate) async fn address_of(&self, id: ReplicaId) -> Result<Option<String>, StoreError> {
-        self.judged(self.scripts.address(&self.connection, &self.keys, id).await)
+        self.asked(self.scripts.address(&self.connection, &self.keys, id)).await
     }
 
     /// Takes a session over, if it still is whose it was; what it takes to go on with it.
     pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
-        let Some((lease, sealed)) = self.judged(taking.await)? else { return Ok(None) };
+        let Some((lease, sealed)) = self.asked(taking).await? else { return Ok(None) };
         let Some(founding) = self.sealer.open(id, &sealed) else {
             tracing::error!(session = %id, "what the store has of a session cannot be read");
             return Ok(None);
         };
         let reading = self.scripts.log(&self.connection, &self.keys, id);
-        let logged = self.judged(reading.await)?;
+        let logged = self.asked(reading).await?;
         self.counts.taken.fetch_add(1, Ordering::Relaxed);
         Ok(Some(Taken { lease, founding, logged }))
     }
 
-    fn judged<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Asks the store something, and learns from it how the store is.
+    async fn asked<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let outcome = question.await;
+        self.latency.observe(began.elapsed());
         match &outcome {
             Ok(_) => self.recover(),
             Err(error) => self.fail(error),
         }
         outcome
+    }
+
+    /// A key that all replicas have for this purpose.
+    pub(crate) fn key_for(&self, purpose: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.copy_from_slice(ring::hmac::sign(&self.rates, purpose.as_bytes()).as_ref());
+        key
+    }
+
+    /// So much of these rates was used up here: how far ahead of them that is everywhere.
+    pub(crate) async fn spend(
+        &self,
+        spent: &[(u64, Duration)],
+    ) -> Result<Vec<Duration>, StoreError> {
+        let mut ahead = Vec::with_capacity(spent.len());
+        for some in spent.chunks(SPENT_AT_A_TIME) {
+            let spending = some
+                .iter()
+                .map(|(rate, time)| self.scripts.spend(&self.connection, &self.keys, *rate, *time));
+            ahead.extend(self.asked(try_join_all(spending)).await?);
+        }
+        Ok(ahead)
     }
 
     fn fail(&self, error: &StoreError) {
@@ -320,6 +380,8 @@ impl Store {
             dropped: count(&self.counts.dropped),
             waiting: self.queue.waiting() as u64,
             logged_bytes: count(&self.counts.logged_bytes),
+            lag: self.queue.lag(),
+            latency: Arc::clone(&self.latency),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the store does in one step. The rules are those of [`directory`](super::super::directory).
 
-use redis::{AsyncCommands as _, Script, aio::ConnectionManager};
+use std::time::Duration;
+
+use redis::{AsyncCommands as _, Script};
 use uuid::Uuid;
 
 use super::{
@@ -9,11 +11,15 @@ use super::{
         replica::{REPLICA_ID, ReplicaId},
     },
     Entry, Keys, LEASE, Leased, Logged, StoreError,
+    connection::Connection,
 };
 
-/// An owner writes. Keys: the session, its log. Arguments: owner, epoch, how long it is kept (ms),
-/// its founding or nothing (then a store that has forgotten it writes nothing and returns 2), most
-/// events; then what each event is, and its bytes.
+/// An owner writes. Keys: the session, its log, its calls under way. Arguments: owner, epoch, how
+/// long it is kept (ms), its founding or nothing (then a store that has forgotten it writes nothing
+/// and returns 2), most events, most bytes of events; then what each entry is, and its bytes.
+///
+/// The oldest events are dropped that are beyond the bounds, but never the newest. Those that are
+/// too old are looked for when the founding is written, which is done from time to time.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[2] then
@@ -23,11 +29,36 @@ end
 if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-for at = 6, #ARGV, 2 do
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'k', ARGV[at], 'b', ARGV[at + 1])
+local added = 0
+for at = 7, #ARGV, 2 do
+  local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
+  if kind == 'c' then
+    redis.call('HSET', KEYS[3], rest, ARGV[at + 1])
+  elseif kind == 'd' then
+    redis.call('HDEL', KEYS[3], rest)
+  else
+    redis.call('XADD', KEYS[2], '*', 'k', ARGV[at], 'b', ARGV[at + 1])
+    added = added + #ARGV[at + 1]
+  end
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if added > 0 or ARGV[4] ~= '' then
+  local count, bytes = redis.call('XLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
+  local oldest = 0
+  if ARGV[4] ~= '' then oldest = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[3]) end
+  local freed, more = 0, true
+  while more and count > 1 do
+    local ids = {}
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 16)) do
+      local over = count > tonumber(ARGV[5]) or bytes - freed > tonumber(ARGV[6])
+      if count == 1 or not (over or tonumber(string.match(entry[1], '^%d+')) < oldest) then break end
+      ids[#ids + 1], count, freed = entry[1], count - 1, freed + #entry[2][4]
+    end
+    more = #ids == 16
+    if #ids > 0 then redis.call('XDEL', KEYS[2], unpack(ids)) end
+  end
+  if freed > 0 then redis.call('HINCRBY', KEYS[1], 'b', -freed) end
+end
+for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[3]) end
 return {1}
 ";
 
@@ -46,8 +77,19 @@ return {1, epoch, has[3] or ''}
 /// A session has ended. Arguments: owner, epoch.
 const END: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
-if has[1] == ARGV[1] and has[2] == ARGV[2] then redis.call('DEL', KEYS[1], KEYS[2]) end
+if has[1] == ARGV[1] and has[2] == ARGV[2] then redis.call('DEL', KEYS[1], KEYS[2], KEYS[3]) end
 return 1
+";
+
+/// A caller has used up some of its rate (in microseconds): how far ahead of it he is now.
+const SPEND: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local paid = tonumber(redis.call('GET', KEYS[1]) or '0')
+if paid < now then paid = now end
+paid = paid + tonumber(ARGV[1])
+redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.floor((paid - now) / 1000) + 1)
+return paid - now
 ";
 
 /// See the module.
@@ -55,11 +97,17 @@ pub(super) struct Scripts {
     hold: Script,
     take: Script,
     end: Script,
+    spend: Script,
 }
 
 impl Default for Scripts {
     fn default() -> Self {
-        Self { hold: Script::new(HOLD), take: Script::new(TAKE), end: Script::new(END) }
+        Self {
+            hold: Script::new(HOLD),
+            take: Script::new(TAKE),
+            end: Script::new(END),
+            spend: Script::new(SPEND),
+        }
     }
 }
 
@@ -68,6 +116,7 @@ impl Default for Scripts {
 pub(super) struct Bounds {
     pub(super) kept_millis: u64,
     pub(super) events: usize,
+    pub(super) bytes: usize,
 }
 
 impl Scripts {
@@ -76,7 +125,7 @@ impl Scripts {
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
     pub(super) async fn hold(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         own: ReplicaId,
         entries: &[Entry],
@@ -87,14 +136,15 @@ impl Scripts {
         let mut connection = connection.clone();
         if last.ended {
             let mut ending = self.end.key(keys.session(id));
-            ending.key(keys.log(id)).arg(own.to_string()).arg(epoch);
+            ending.key(keys.log(id)).key(keys.calls(id)).arg(own.to_string()).arg(epoch);
             let () = ending.invoke_async(&mut connection).await?;
             return Ok(Some(Held::Kept));
         }
         let founding = entries.iter().rev().find_map(|entry| entry.founding.as_deref());
         let mut holding = self.hold.key(keys.session(id));
-        holding.key(keys.log(id)).arg(own.to_string()).arg(epoch).arg(bounds.kept_millis);
-        holding.arg(founding.unwrap_or_default()).arg(bounds.events);
+        holding.key(keys.log(id)).key(keys.calls(id));
+        holding.arg(own.to_string()).arg(epoch).arg(bounds.kept_millis);
+        holding.arg(founding.unwrap_or_default()).arg(bounds.events).arg(bounds.bytes);
         for logged in entries.iter().filter_map(|entry| entry.logged.as_ref()) {
             let (kind, bytes) = logged.written();
             holding.arg(kind).arg(bytes);
@@ -114,7 +164,7 @@ impl Scripts {
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
     pub(super) async fn take(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         id: Uuid,
         seen: Lease,
@@ -131,7 +181,7 @@ impl Scripts {
 
     pub(super) async fn record(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         id: Uuid,
     ) -> Result<Option<Leased>, StoreError> {
@@ -149,41 +199,41 @@ impl Scripts {
 
     pub(super) async fn address(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         id: ReplicaId,
     ) -> Result<Option<String>, StoreError> {
         connection.clone().get(keys.replica(id)).await
     }
 
-    /// Everything that is kept of what was said in a session.
+    /// The events that are kept of a session, in their order, then its calls under way.
     pub(super) async fn log(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         id: Uuid,
     ) -> Result<Vec<Logged>, StoreError> {
         type Fields = Vec<(String, Vec<u8>)>;
+        type Kept = (Vec<(String, Fields)>, Vec<(u64, Vec<u8>)>);
         let mut connection = connection.clone();
-        let said: Vec<(String, Fields)> = redis::cmd("XRANGE")
-            .arg(keys.log(id))
-            .arg("-")
-            .arg("+")
-            .query_async(&mut connection)
-            .await?;
+        let mut asking = redis::pipe();
+        asking.cmd("XRANGE").arg(keys.log(id)).arg("-").arg("+");
+        asking.cmd("HGETALL").arg(keys.calls(id));
+        let (said, calls): Kept = asking.query_async(&mut connection).await?;
+        let calls = calls.into_iter().map(|(stream, ids)| Logged::calls(stream, ids));
         let read = |(_, fields): (String, Fields)| {
             let mut fields = fields.into_iter();
             let (_, kind) = fields.next()?;
             let (_, bytes) = fields.next()?;
             Logged::read(&String::from_utf8(kind).ok()?, bytes)
         };
-        Ok(said.into_iter().filter_map(read).collect())
+        Ok(said.into_iter().filter_map(read).chain(calls).collect())
     }
 
     /// A sign of life; whether the store had the one before.
     pub(super) async fn beat(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         own: ReplicaId,
         address: &str,
@@ -194,9 +244,23 @@ impl Scripts {
         Ok(before.is_some())
     }
 
+    /// So much of a rate was used up: how far ahead of it that is everywhere.
+    pub(super) async fn spend(
+        &self,
+        connection: &Connection,
+        keys: &Keys,
+        rate: u64,
+        spent: Duration,
+    ) -> Result<Duration, StoreError> {
+        let mut spending = self.spend.key(keys.rate(rate));
+        spending.arg(u64::try_from(spent.as_micros()).unwrap_or(u64::MAX));
+        let ahead: u64 = spending.invoke_async(&mut connection.clone()).await?;
+        Ok(Duration::from_micros(ahead))
+    }
+
     pub(super) async fn leave(
         &self,
-        connection: &ConnectionManager,
+        connection: &Connection,
         keys: &Keys,
         own: ReplicaId,
     ) -> Result<(), StoreError> {
@@ -215,6 +279,6 @@ fn lease(owner: Option<String>, epoch: Option<String>) -> Option<Lease> {
     Some(Lease { owner: ReplicaId(owner.to_be_bytes()), epoch: epoch?.parse().ok()? })
 }
 
-fn millis(time: std::time::Duration) -> u64 {
+fn millis(time: Duration) -> u64 {
     time.as_millis().try_into().unwrap_or(u64::MAX)
 }

@@ -3,18 +3,25 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use uuid::Uuid;
 
-use super::{super::directory::Held, Entry, Store, StoreError, scripts::Bounds};
+use super::{
+    super::directory::Held, Entry, Store, StoreError, connection::is_away, scripts::Bounds,
+};
+use crate::{config::EventStoreConfig, runtime::lock::Mutex};
 
 /// Most entries that wait.
 const MAX_WAITING: usize = 16 * 1024;
@@ -25,26 +32,45 @@ const BATCH: usize = 512;
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// What waits.
+#[derive(Debug)]
+enum Waiting {
+    Entry(Entry),
+    /// Somebody who waits for what was queued before. Dropped, it tells him.
+    Somebody(
+        #[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<Infallible>,
+    ),
+}
+
 /// Where entries wait. What there is no room for is not written.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    sender: mpsc::Sender<Entry>,
+    sender: mpsc::Sender<Waiting>,
     bytes: Arc<AtomicUsize>,
+    /// Since when the oldest of them waits.
+    since: Arc<Mutex<Option<Instant>>>,
     closed: Arc<AtomicBool>,
 }
 
 /// The other end of the queue.
 #[derive(Debug)]
 pub(super) struct Written {
-    receiver: mpsc::Receiver<Entry>,
+    receiver: mpsc::Receiver<Waiting>,
     bytes: Arc<AtomicUsize>,
+    since: Arc<Mutex<Option<Instant>>>,
 }
 
 pub(super) fn queue() -> (Queue, Written) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
     let bytes = Arc::<AtomicUsize>::default();
-    let queue = Queue { sender, bytes: Arc::clone(&bytes), closed: Arc::default() };
-    (queue, Written { receiver, bytes })
+    let since = Arc::default();
+    let queue = Queue {
+        sender,
+        bytes: Arc::clone(&bytes),
+        since: Arc::clone(&since),
+        closed: Arc::default(),
+    };
+    (queue, Written { receiver, bytes, since })
 }
 
 impl Queue {
@@ -53,7 +79,10 @@ impl Queue {
         let length = entry.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
         let is_room = before + length <= MAX_BYTES && !self.closed.load(Ordering::Relaxed);
-        if is_room && self.sender.try_send(entry).is_ok() {
+        if is_room && self.sender.try_send(Waiting::Entry(entry)).is_ok() {
+            if before == 0 {
+                *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
             return true;
         }
         self.bytes.fetch_sub(length, Ordering::Relaxed);
@@ -63,6 +92,20 @@ impl Queue {
     /// Bytes that are not written yet.
     pub(super) fn waiting(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long the oldest of them waits already.
+    pub(super) fn lag(&self) -> Duration {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.filter(|_| self.waiting() > 0).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Resolves when everything is written that waits now, or was given up; `None` if there is no
+    /// room even for that.
+    pub(super) fn flushed(&self) -> Option<oneshot::Receiver<Infallible>> {
+        let (written, waits) = oneshot::channel();
+        self.sender.try_send(Waiting::Somebody(written)).ok()?;
+        Some(waits)
     }
 
     /// Nothing more is taken; what waits is written.
@@ -75,25 +118,30 @@ impl Store {
     /// Writes until the store is closed and nothing waits.
     pub(super) async fn write(self: Arc<Self>, mut written: Written) {
         loop {
-            let mut batch = Vec::new();
+            let mut taken = Vec::new();
             tokio::select! {
-                count = written.receiver.recv_many(&mut batch, BATCH) => {
+                count = written.receiver.recv_many(&mut taken, BATCH) => {
                     if count == 0 {
                         return;
                     }
                 }
                 () = self.end.cancelled() => {
-                    while let Ok(entry) = written.receiver.try_recv() {
-                        batch.push(entry);
+                    while let Ok(waiting) = written.receiver.try_recv() {
+                        taken.push(waiting);
                     }
-                    self.write_batch(&batch).await;
+                    self.write_batch(&sorted(taken).0).await;
                     return;
                 }
             }
+            let began = Instant::now();
+            let (batch, told) = sorted(taken);
             while !self.write_batch(&batch).await && !self.end.is_cancelled() {
                 tokio::time::sleep(PAUSE).await;
             }
+            drop(told);
             let length: usize = batch.iter().map(Entry::len).sum();
+            // What waits now came after that.
+            *written.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
             written.bytes.fetch_sub(length, Ordering::Relaxed);
         }
     }
@@ -106,9 +154,10 @@ impl Store {
             sessions.entry(entry.id).or_default().push(entry.clone());
         }
         let millis = self.kept.as_millis().try_into().unwrap_or(u64::MAX);
-        let bounds = Bounds { kept_millis: millis, events: self.events.max_events };
+        let EventStoreConfig { max_events: events, max_bytes: bytes } = self.events;
+        let bounds = Bounds { kept_millis: millis, events, bytes };
         let writing = sessions.values().map(|entries| async move {
-            (entries, self.judged(self.write_session(entries, bounds).await))
+            (entries, self.asked(self.write_session(entries, bounds)).await)
         });
         let mut all_taken = true;
         for (entries, outcome) in join_all(writing).await {
@@ -129,6 +178,19 @@ impl Store {
     }
 }
 
+/// The entries, and who waits for them.
+fn sorted(taken: Vec<Waiting>) -> (Vec<Entry>, Vec<Waiting>) {
+    let mut entries = Vec::with_capacity(taken.len());
+    let mut told = Vec::new();
+    for waiting in taken {
+        match waiting {
+            Waiting::Entry(entry) => entries.push(entry),
+            somebody @ Waiting::Somebody(_) => told.push(somebody),
+        }
+    }
+    (entries, told)
+}
+
 impl Store {
     async fn write_session(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
         let write =
@@ -146,9 +208,4 @@ impl Store {
         }
         Ok(write(&entries).await?.unwrap_or(Held::Kept))
     }
-}
-
-/// Whether it may be tried again; what the store refuses it will refuse once more.
-fn is_away(error: &redis::RedisError) -> bool {
-    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
 }

@@ -15,7 +15,10 @@ use crate::{
     cluster::Cluster,
     downstream::http::session::Holdings,
     jsonrpc::escape,
-    metrics::{Family, Levels, Metrics, ServerLevel, expose, families, own_usage, usage_of_groups},
+    metrics::{
+        Family, Levels, Metrics, Replicas, ServerLevel, expose, families, own_usage,
+        usage_of_groups,
+    },
     relay::{Named, Readiness},
     runtime::seats::Seats,
 };
@@ -103,11 +106,13 @@ async fn ready(State(admin): State<Admin>) -> Response {
         [] => String::new(),
         lines => format!(r#","degraded":[{}]"#, lines.join(",")),
     };
+    let replicas = admin.cluster.as_ref().map(|cluster| replicas(&cluster.levels()));
+    let replicas = replicas.unwrap_or_default();
     let Some(unready) = admin.readiness.unready() else {
-        return document(StatusCode::OK, JSON, format!(r#"{{"ready":true{degraded}}}"#));
+        return document(StatusCode::OK, JSON, format!(r#"{{"ready":true{degraded}{replicas}}}"#));
     };
     let text = format!(
-        r#"{{"ready":false,"state":"{}","reason":{}{degraded}}}"#,
+        r#"{{"ready":false,"state":"{}","reason":{}{degraded}{replicas}}}"#,
         unready.state,
         escape(&unready.reason)
     );
@@ -117,6 +122,14 @@ async fn ready(State(admin): State<Admin>) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
+}
+
+/// How many other replicas there are, and how many sessions of this one they could go on with.
+fn replicas(levels: &Replicas) -> String {
+    let Replicas { connected, missing, store, .. } = levels;
+    let owned = store.as_ref().map(|store| format!(r#","owned":{}"#, store.held));
+    let owned = owned.unwrap_or_default();
+    format!(r#","replicas":{{"connected":{connected},"missing":{missing}{owned}}}"#)
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

@@ -29,6 +29,7 @@ use crate::{
         addressed, strip,
     },
     downstream::http::session::lenient_id_in,
+    host::Caller,
     identity::Identity,
 };
 
@@ -86,6 +87,7 @@ impl Mount {
             return None;
         }
         let is_handed_over = is_handed_over(head);
+        let caller = head.extensions.get::<Arc<Caller>>().map(Arc::clone);
         Some(Box::pin(async move {
             if cluster.store().is_some_and(|store| store.is_closed()) {
                 return Err(Rejection::ReplicaAway);
@@ -100,7 +102,7 @@ impl Mount {
                     Ok(Sought::There(Way { cluster, owner, link, id, remembered }))
                 }
                 Ok(Whereabouts::Taken(taking)) => {
-                    self.revive(&cluster, *taking).await?;
+                    self.revive(&cluster, *taking, caller).await?;
                     Ok(Sought::Here)
                 }
                 Ok(Whereabouts::Here) | Err(Unreached::Gone) => Ok(Sought::Here),

@@ -82,9 +82,12 @@ impl Common {
         session: Option<(&dyn Connection, &Identity)>,
         known: Identity,
     ) -> Result<Identity, Denial> {
-        let callback = self.callback.as_ref().filter(|_| !is_handed_over(head));
-        let Some(callback) = callback else { return Ok(known) };
+        let Some(callback) = &self.callback else { return Ok(known) };
         let server = session.and_then(|(connection, owner)| Some((connection.server()?, owner)));
+        // Another replica has asked already. A server of the host hears from the answer who calls.
+        if is_handed_over(head) && server.is_none() {
+            return Ok(known);
+        }
         if let Some((server, owner)) = server {
             let subject = owner.claims().map(|claims| claims.subject.clone());
             head.extensions.insert(Visited { server, subject });

@@ -42,6 +42,7 @@ mod routes;
 mod seen;
 mod selection;
 pub(crate) mod session;
+mod shared_rates;
 mod side_port;
 mod sse;
 mod sse_sessions;

@@ -223,7 +223,7 @@ impl Mount {
         self.sse.close_all();
         self.backend.end_subscriptions();
         for session in self.registry.remove_all() {
-            session.close();
+            if session.ledger().is_some() { session.hand_on() } else { session.close() }
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     fleet::printable,
     relay::{
-        Backend, Entitled, Leaving, Readiness as _, Replaceable, Unready,
+        Backend, Entitled, Exchange, Leaving, Readiness as _, Replaceable, Unready,
         merged::{Guarded, Server},
     },
     upstream::{Late, start},
@@ -39,6 +39,8 @@ pub(super) struct Running {
     pub(super) known: Arc<Known>,
     /// Its callers are known.
     keyed: bool,
+    /// Where other replicas learn what its callers have used up.
+    exchange: Option<Arc<dyn Exchange>>,
 }
 
 /// What was found out about a server.
@@ -76,19 +78,20 @@ impl Running {
     pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
         let late = late(shared, &config, at_once());
         let keyed = fleet.http.asks_who_calls();
-        let replaceable = Replaceable::new(served(&late, &config, keyed));
+        let exchange = shared.common().and_then(|common| common.exchange(&config.name));
+        let replaceable = Replaceable::new(served(&late, &config, keyed, exchange.as_ref()));
         let guarded = Guarded::new(Arc::clone(&replaceable) as Arc<dyn Backend>, &config.rules);
         let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
         let merged = Server::new(config.name.clone(), backend(), config.lazy);
         let paths = Paths::below(&format!("/servers/{}", segment(&config.name)), &fleet.http);
         let mount = shared.common().map(|common| Mount::new(&fleet.http, paths, backend(), common));
         let known = Arc::default();
-        Arc::new(Self { config, late, replaceable, guarded, merged, mount, known, keyed })
+        Arc::new(Self { config, late, replaceable, guarded, merged, mount, known, keyed, exchange })
     }
 
     /// What is replaceable.
     pub(super) fn backend(&self) -> Arc<dyn Backend> {
-        served(&self.late, &self.config, self.keyed)
+        served(&self.late, &self.config, self.keyed, self.exchange.as_ref())
     }
 
     /// The same server, of which other things hold.
@@ -135,7 +138,7 @@ impl Running {
         .shared();
         let late = late(shared, &config, gone.clone());
         *leaving.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(self.replaceable.replace(served(&late, &config, keyed)));
+            Some(self.replaceable.replace(served(&late, &config, keyed, self.exchange.as_ref())));
         shared.leaving.spawn(gone);
         self.merged.renew(config.lazy);
         self.guarded.retune(&config.rules);
@@ -153,6 +156,7 @@ impl Running {
             mount: self.mount.clone(),
             known: Arc::clone(&self.known),
             keyed,
+            exchange: self.exchange.clone(),
         }
     }
 
@@ -211,11 +215,16 @@ impl Running {
 }
 
 /// The server, for callers its policy is about.
-fn served(late: &Late, config: &ServerConfig, keyed: bool) -> Arc<dyn Backend> {
+fn served(
+    late: &Late,
+    config: &ServerConfig,
+    keyed: bool,
+    exchange: Option<&Arc<dyn Exchange>>,
+) -> Arc<dyn Backend> {
     let late: Arc<dyn Backend> = Arc::new(late.clone());
     // Where callers are known, nobody else says who they are.
     if keyed || !config.policy.is_empty() {
-        Entitled::around(late, config.policy.clone())
+        Entitled::around(late, config.policy.clone(), exchange.map(Arc::clone))
     } else {
         late
     }

@@ -11,7 +11,7 @@ mod rates;
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::BoxFuture;
@@ -22,7 +22,8 @@ use self::{
     rates::{Rates, Running},
 };
 use super::{
-    Backend, Client, Connection, Denied, OpenError, Outgoing, Reader, Reply, Sink, merged::View,
+    Backend, Client, Connection, Continuation, Denied, Memory, OpenError, Outgoing, Reader, Reply,
+    Sink, merged::View,
 };
 use crate::{
     config::{Policy, Rules},
@@ -57,14 +58,30 @@ impl fmt::Debug for Entitled {
     }
 }
 
+/// Where replicas tell each other what their callers have used up of their rates.
+pub(crate) trait Exchange: fmt::Debug + Send + Sync {
+    /// What all of them make the keys with that they tell.
+    fn key(&self) -> [u8; 32];
+
+    /// Tells what was used up here; how far ahead of their rates these are everywhere, each in the
+    /// place of its key. `None` if nobody could be told.
+    fn tell<'a>(&'a self, spent: &'a [(u64, Duration)]) -> BoxFuture<'a, Option<Vec<Duration>>>;
+}
+
 impl Entitled {
-    /// The backend of a server, with this policy for its callers.
-    pub(crate) fn around(backend: Arc<dyn Backend>, policy: Policy) -> Arc<dyn Backend> {
+    /// The backend of a server, with this policy for its callers, who may have other replicas as
+    /// well. Needs a runtime if they have.
+    pub(crate) fn around(
+        backend: Arc<dyn Backend>,
+        policy: Policy,
+        exchange: Option<Arc<dyn Exchange>>,
+    ) -> Arc<dyn Backend> {
+        let exchange = exchange.filter(|_| policy.limits_rates());
         Arc::new(Self(Arc::new(Inner {
             backend,
             is_open: policy.is_empty(),
             policy: Arc::new(policy),
-            rates: Arc::default(),
+            rates: exchange.map(Rates::exchanged).unwrap_or_default(),
             audit: Audit::default(),
             views: Mutex::default(),
         })))
@@ -280,6 +297,18 @@ impl Connection for Guard {
 
     fn is_over(&self) -> bool {
         self.connection.is_over()
+    }
+
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        self.connection.continuation(known)
+    }
+
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
+        self.connection.go_on(with, memory, listens)
+    }
+
+    fn hand_on(&self) {
+        self.connection.hand_on();
     }
 
     fn close(&self) {

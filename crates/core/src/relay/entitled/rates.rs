@@ -3,6 +3,10 @@
 //! A rate is kept as the one time at which everything that was called will have been paid for
 //! (the generic cell rate algorithm). What has been paid for is forgotten, and there is never more
 //! than a bound: beyond it, callers share what is kept.
+//!
+//! Where there are other replicas that count the same callers, what was used up here is told from
+//! time to time, and what was used up everywhere is learned: a rate may be exceeded by what is
+//! called in between.
 
 use std::{
     collections::HashMap,
@@ -11,24 +15,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::config::Rate;
+use ring::hmac;
+
+use super::Exchange;
+use crate::{config::Rate, runtime::task};
 
 /// Most rates that are kept.
 const MAX_KEPT: usize = 65_536;
 /// When a call that is one too many may be tried again.
 const SOON: Duration = Duration::from_secs(1);
+/// How often replicas tell each other.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
-    hasher: RandomState,
+    names: Names,
     state: Mutex<State>,
+}
+
+/// What makes keys of callers, rules and tools.
+#[derive(Debug)]
+enum Names {
+    Own(RandomState),
+    /// Those of all replicas.
+    Shared(hmac::Key),
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::Own(RandomState::new())
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Caller, rule and tool, hashed → when all is paid for.
     paid: HashMap<u64, Instant>,
+    /// The same → what was used up since that was told. Only where somebody is told.
+    spent: Option<HashMap<u64, Duration>>,
     /// The same → calls under way.
     running: HashMap<u64, usize>,
     /// How many there may be before it is looked for what can be forgotten.
@@ -58,9 +83,68 @@ impl Rates {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Rates that are told to other replicas, and learned from them, for as long as they are used.
+    pub(super) fn exchanged(exchange: Arc<dyn Exchange>) -> Arc<Self> {
+        let names = Names::Shared(hmac::Key::new(hmac::HMAC_SHA256, &exchange.key()));
+        let state = State { spent: Some(HashMap::new()), ..State::default() };
+        let rates = Arc::new(Self { names, state: Mutex::new(state) });
+        let known = Arc::downgrade(&rates);
+        task::spawn(async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                let Some(spent) = known.upgrade().map(|rates| rates.take_spent()) else { return };
+                if spent.is_empty() {
+                    continue;
+                }
+                let learned = exchange.tell(&spent).await;
+                let Some(rates) = known.upgrade() else { return };
+                rates.learn(spent, learned, Instant::now());
+            }
+        });
+        rates
+    }
+
+    /// What was used up since it was asked last.
+    fn take_spent(&self) -> Vec<(u64, Duration)> {
+        self.lock().spent.as_mut().map(|spent| spent.drain().collect()).unwrap_or_default()
+    }
+
+    /// Learns how far ahead each of these is everywhere; nothing, if nobody could be told.
+    fn learn(&self, told: Vec<(u64, Duration)>, learned: Option<Vec<Duration>>, now: Instant) {
+        let mut state = self.lock();
+        let Some(learned) = learned else {
+            // It is told with what comes.
+            let spent = state.spent.get_or_insert_default();
+            for (key, time) in told {
+                if spent.len() < MAX_KEPT || spent.contains_key(&key) {
+                    *spent.entry(key).or_default() += time;
+                }
+            }
+            return;
+        };
+        for ((key, _), ahead) in told.into_iter().zip(learned) {
+            let since = state.spent.as_ref().and_then(|spent| spent.get(&key)).copied();
+            state.paid.insert(key, now + ahead + since.unwrap_or_default());
+        }
+    }
+
     /// What stands for a caller, one of the rules and a tool.
     pub(super) fn key(&self, caller: (&str, &str), rule: usize, tool: &str) -> u64 {
-        self.hasher.hash_one((caller, rule, tool))
+        match &self.names {
+            Names::Own(hasher) => hasher.hash_one((caller, rule, tool)),
+            Names::Shared(key) => {
+                let mut context = hmac::Context::with_key(key);
+                let (issuer, subject) = caller;
+                for part in [issuer, subject, tool] {
+                    context.update(&(part.len() as u64).to_be_bytes());
+                    context.update(part.as_bytes());
+                }
+                context.update(&(rule as u64).to_be_bytes());
+                let tag = context.sign();
+                let first = tag.as_ref().first_chunk::<8>().copied().unwrap_or_default();
+                u64::from_be_bytes(first)
+            }
+        }
     }
 
     /// Counts a call; or says when it is worth trying again.
@@ -74,6 +158,11 @@ impl Rates {
             return Err(ahead.saturating_sub(rate.time));
         }
         state.paid.insert(key, paid + each);
+        if let Some(spent) = &mut state.spent
+            && (spent.len() < MAX_KEPT || spent.contains_key(&key))
+        {
+            *spent.entry(key).or_default() += each;
+        }
         Ok(())
     }
 
@@ -128,6 +217,63 @@ mod tests {
             assert_eq!(rates.call(1, RATE, much_later), Ok(()));
         }
         assert!(rates.call(1, RATE, much_later).is_err(), "nothing is saved up");
+    }
+
+    /// A store of the tests': what is used up, by key, on a clock that stands still.
+    #[derive(Debug, Default)]
+    struct Told(Mutex<HashMap<u64, Duration>>);
+
+    impl Exchange for Told {
+        fn key(&self) -> [u8; 32] {
+            [7; 32]
+        }
+
+        fn tell<'a>(
+            &'a self,
+            spent: &'a [(u64, Duration)],
+        ) -> futures_util::future::BoxFuture<'a, Option<Vec<Duration>>> {
+            let mut all = self.0.lock().unwrap();
+            let learned = spent.iter().map(|(key, time)| {
+                let sum = all.entry(*key).or_default();
+                *sum += *time;
+                *sum
+            });
+            Box::pin(std::future::ready(Some(learned.collect())))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replicas_count_together() {
+        let store = Arc::<Told>::default();
+        let exchange = || Arc::clone(&store) as Arc<dyn Exchange>;
+        let (one, other) = (Rates::exchanged(exchange()), Rates::exchanged(exchange()));
+        let key = one.key(("issuer", "alice"), 0, "tool");
+        assert_eq!(key, other.key(("issuer", "alice"), 0, "tool"), "all replicas call it the same");
+        assert_ne!(key, one.key(("issuera", "lice"), 0, "tool"));
+        let start = Instant::now();
+        one.call(key, RATE, start).unwrap();
+        one.call(key, RATE, start).unwrap();
+        other.call(key, RATE, start).unwrap();
+        tokio::time::sleep(INTERVAL * 3).await;
+        // The one that was told last knows of all three; the other one when it tells again.
+        let now = Instant::now();
+        let full = |rates: &Rates| rates.call(key, RATE, now).is_err();
+        assert!(full(&one) || full(&other));
+    }
+
+    #[test]
+    fn what_nobody_could_be_told_is_told_later() {
+        let rates = Rates::default();
+        rates.lock().spent = Some(HashMap::new());
+        let now = Instant::now();
+        rates.call(1, RATE, now).unwrap();
+        let told = rates.take_spent();
+        assert_eq!(told, [(1, Duration::from_secs(20))]);
+        rates.call(1, RATE, now).unwrap();
+        rates.learn(told, None, now);
+        assert_eq!(rates.take_spent(), [(1, Duration::from_secs(40))]);
+        rates.learn(vec![(1, Duration::ZERO)], Some(vec![Duration::from_mins(1)]), now);
+        assert_eq!(rates.call(1, RATE, now), Err(Duration::from_secs(20)));
     }
 
     #[test]

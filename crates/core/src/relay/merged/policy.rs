@@ -19,7 +19,8 @@ use crate::{
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{
-        Backend, Client, Connection, OpenError, Outgoing, Reader, Reply, Sink, lists::tell_changes,
+        Backend, Client, Connection, Continuation, Memory, OpenError, Outgoing, Reader, Reply,
+        Sink, lists::tell_changes,
     },
 };
 
@@ -174,6 +175,18 @@ impl Connection for Guard {
 
     fn is_over(&self) -> bool {
         self.connection.is_over()
+    }
+
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        self.connection.continuation(known)
+    }
+
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
+        self.connection.go_on(with, memory, listens)
+    }
+
+    fn hand_on(&self) {
+        self.connection.hand_on();
     }
 
     fn close(&self) {

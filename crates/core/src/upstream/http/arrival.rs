@@ -25,7 +25,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Memory, OpenError, Reply, reply_to},
+    relay::{Connection, Continuation, Memory, OpenError, Reply, reply_to},
 };
 
 /// Messages that may wait.
@@ -113,19 +113,40 @@ impl Connection for Arrival {
         self.closed.is_cancelled() || self.connection().is_some_and(|open| open.is_over())
     }
 
-    fn close(&self) {
-        self.closed.cancel();
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        self.connection()?.continuation(known)
+    }
+
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
         let mut progress = self.lock();
-        let state = mem::replace(&mut progress.state, State::Closed);
-        let past = mem::take(&mut progress.past);
-        drop(progress);
-        for past in past {
-            past.close();
+        let connection = match &progress.state {
+            State::Idle => self.remote.session(&self.visitor),
+            State::Open(connection) => {
+                let connection = Arc::clone(connection);
+                drop(progress);
+                return connection.go_on(with, memory, listens);
+            }
+            State::Waiting(_) | State::Closed => return false,
+        };
+        if !connection.go_on(with, memory, listens) {
+            drop(progress);
+            connection.close();
+            return false;
         }
-        match state {
-            State::Open(connection) => connection.close(),
-            State::Waiting(queue) => queue.into_iter().for_each(|(_, reply)| forget(reply)),
-            State::Idle | State::Closed => {}
+        (progress.memory, progress.listens) = (memory.clone(), listens);
+        progress.state = State::Open(connection);
+        true
+    }
+
+    fn hand_on(&self) {
+        if let Some(connection) = self.end() {
+            connection.hand_on();
+        }
+    }
+
+    fn close(&self) {
+        if let Some(connection) = self.end() {
+            connection.close();
         }
     }
 }
@@ -186,6 +207,24 @@ impl Arrival {
         };
         let state = Mutex::new(progress);
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), remote, visitor, closed, state })
+    }
+
+    /// Ends it here; the connection that it had.
+    fn end(&self) -> Option<Arc<dyn Connection>> {
+        self.closed.cancel();
+        let mut progress = self.lock();
+        let state = mem::replace(&mut progress.state, State::Closed);
+        let past = mem::take(&mut progress.past);
+        drop(progress);
+        for past in past {
+            past.close();
+        }
+        match state {
+            State::Open(connection) => return Some(connection),
+            State::Waiting(queue) => queue.into_iter().for_each(|(_, reply)| forget(reply)),
+            State::Idle | State::Closed => {}
+        }
+        None
     }
 
     fn connection(&self) -> Option<Arc<dyn Connection>> {

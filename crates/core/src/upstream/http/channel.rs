@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use http::HeaderValue;
 use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
     time::Instant,
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{auth::Occasion, fault::Fault, remote::Shared, session::Session};
 use crate::{
+    config::RemoteTransport,
     host::Caller,
     jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
     protocol::Notification,
-    relay::{Connection, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply, Sink},
+    relay::{Connection, Continuation, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply, Sink},
     telemetry::traffic,
 };
 
@@ -150,7 +152,47 @@ impl Connection for Channel {
         self.closed.is_cancelled()
     }
 
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        let session = self.session().filter(|session| session.generation() != known)?;
+        // Over HTTP+SSE a session ends with its stream.
+        let id = session.id().filter(|_| session.messages_url().is_none())?;
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let version = session.version().and_then(text);
+        Some(Continuation { number: session.generation(), id: text(id)?, version })
+    }
+
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
+        let Ok(id) = HeaderValue::from_str(&with.id) else { return false };
+        let session = Session::nascent(with.number).agreed(Some(id), with.version.as_deref());
+        if listens {
+            session.introduced();
+        }
+        let mut state = self.lock();
+        (state.memory, state.listens) = (memory.clone(), listens);
+        state.session = Some(Arc::new(session));
+        drop(state);
+        self.remote.found(RemoteTransport::Stream);
+        if listens {
+            self.listen();
+        }
+        true
+    }
+
+    fn hand_on(&self) {
+        drop(self.end());
+    }
+
     fn close(&self) {
+        let (session, open) = self.end();
+        if let Some(session) = session {
+            self.remote.leave(session, open);
+        }
+    }
+}
+
+impl Channel {
+    /// Ends it here; the session that it had, and the raw ids of the calls under way.
+    fn end(&self) -> (Option<Arc<Session>>, Vec<Vec<u8>>) {
         self.closed.cancel();
         let mut state = self.lock();
         let calls = std::mem::take(&mut state.calls);
@@ -160,13 +202,12 @@ impl Connection for Channel {
         for call in calls.into_values() {
             call.reply.forget();
         }
-        if let Some(session) = session {
-            self.remote.leave(session, open);
+        if let Some(session) = &session {
+            session.ended().cancel();
         }
+        (session, open)
     }
-}
 
-impl Channel {
     /// Opens a channel; its messages are sent by a task of its own until it is closed.
     pub(super) fn open(remote: &Arc<Shared>, unsolicited: Option<Arc<dyn Sink>>) -> Arc<Self> {
         let (queue, queued) = mpsc::channel(QUEUE);

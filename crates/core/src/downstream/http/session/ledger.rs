@@ -1,6 +1,7 @@
 //! What other replicas need to go on with a session: kept up to date while it lives here.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, PoisonError},
 };
@@ -9,11 +10,15 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    cluster::{Founding, Logged, Store},
+    cluster::{Founding, Logged, RemoteSession, Store},
     jsonrpc::{Kind, Message},
     protocol::Method,
-    runtime::lock::Mutex,
+    relay::{Connection, Continuation},
+    runtime::lock::{Mutex, MutexGuard},
 };
+
+/// Longest request for a subscription that is remembered.
+const MAX_REMEMBERED: usize = 16 * 1024;
 
 /// See the module.
 pub(crate) struct Ledger {
@@ -21,6 +26,8 @@ pub(crate) struct Ledger {
     id: Uuid,
     epoch: u64,
     founding: Mutex<Founding>,
+    /// Calls under way: their raw ids, by their streams.
+    open: Mutex<HashMap<u64, Vec<Bytes>>>,
 }
 
 impl fmt::Debug for Ledger {
@@ -31,7 +38,7 @@ impl fmt::Debug for Ledger {
 
 impl Ledger {
     pub(crate) fn new(store: Arc<Store>, id: Uuid, epoch: u64, founding: Founding) -> Self {
-        Self { store, id, epoch, founding: Mutex::new(founding) }
+        Self { store, id, epoch, founding: Mutex::new(founding), open: Mutex::default() }
     }
 
     /// The session can be found here; `end` ends it when somebody else has taken it.
@@ -58,9 +65,9 @@ impl Ledger {
         let text = || String::from_utf8_lossy(message.bytes()).into_owned();
         match Method::of(&method) {
             Method::SetLevel => self.change(|founding| founding.level = Some(text())),
-            Method::Subscribe => {
+            Method::Subscribe if message.bytes().len() <= MAX_REMEMBERED => {
                 if let Some(uri) = message.uri() {
-                    self.change(|founding| drop(founding.subscriptions.insert(uri, text())));
+                    self.change(|founding| founding.subscribe(uri, text()));
                 }
             }
             Method::Unsubscribe => {
@@ -72,6 +79,18 @@ impl Ledger {
         }
     }
 
+    /// The client uses the server over this connection, which may have opened a session anew.
+    pub(crate) fn follow(&self, connection: &dyn Connection) {
+        let known = {
+            let founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
+            founding.remote.as_ref().map_or(0, |remote| remote.number)
+        };
+        let Some(Continuation { number, id, version }) = connection.continuation(known) else {
+            return;
+        };
+        self.change(|founding| founding.remote = Some(RemoteSession { number, id, version }));
+    }
+
     fn change(&self, apply: impl FnOnce(&mut Founding)) {
         let mut founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
         apply(&mut founding);
@@ -80,7 +99,32 @@ impl Ledger {
 
     /// Calls begin whose answers travel on this stream.
     pub(crate) fn begin(&self, stream: u64, ids: Vec<Bytes>) {
+        self.open().insert(stream, ids.clone());
         self.store.log(self.id, Logged::Calls { stream, ids });
+    }
+
+    /// All of them are answered.
+    pub(super) fn answered(&self, stream: u64) {
+        if self.open().remove(&stream).is_none() {
+            return;
+        }
+        self.store.log(self.id, Logged::Answered { stream });
+    }
+
+    /// The calls that are under way, which nobody is told of any more.
+    pub(super) fn take_open(&self) -> HashMap<u64, Vec<Bytes>> {
+        std::mem::take(&mut *self.open())
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Vec<Bytes>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where calls wait for the store: resolves when what was said so far is safe there.
+    pub(crate) async fn settled(&self) {
+        if let Some(settled) = self.store.settled() {
+            settled.await;
+        }
     }
 
     pub(super) fn journal(self: &Arc<Self>) -> super::event_store::Journal {

@@ -7,6 +7,7 @@ mod event_store;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
 mod ledger;
+mod lost;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
 mod name;
@@ -18,6 +19,7 @@ mod stream;
 
 use event_store::EventStore;
 pub(crate) use ledger::Ledger;
+pub(crate) use lost::may_have_run;
 pub(crate) use name::{Name, lenient_id_in};
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;

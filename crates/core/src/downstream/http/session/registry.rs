@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    EventStore, Ledger, Reading, Stream, Unresumed,
+    EventStore, Ledger, Reading, Stream, Unresumed, may_have_run,
     name::{Name, id_in},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     downstream::http::backlog::Backlog,
     identity::{Expiry, Identity},
     jsonrpc::{Frame, Kind, Message, Pieces},
-    relay::Connection,
+    relay::{Connection, Outgoing, Sink as _},
     runtime::lock::{Mutex, MutexGuard},
     runtime::seats::{Seat, Seats},
     watch::SessionTag,
@@ -135,7 +135,7 @@ impl Registry {
     /// Makes the session known under its id; its seat is free again when it is removed.
     pub(crate) fn insert(self: &Arc<Self>, session: Arc<Session>, seat: Seat) {
         if let Some(ledger) = session.ledger() {
-            ledger.hold(self.ending(&session));
+            ledger.hold(self.yielding(&session));
         }
         let tag = SessionTag::opened(session.id(), "streamable_http");
         self.lock().insert(session.id(), Known { session, _seat: seat, _tag: tag });
@@ -168,6 +168,18 @@ impl Registry {
             };
             registry.remove(session.id());
             session.close();
+        })
+    }
+
+    /// What ends this session because another replica has it.
+    fn yielding(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
+        let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
+        Arc::new(move || {
+            if let (Some(registry), Some(session)) = (registry.upgrade(), session.upgrade()) {
+                registry.remove(session.id());
+                session.give_up();
+                session.hand_on();
+            }
         })
     }
 
@@ -242,6 +254,11 @@ pub(crate) struct Session {
     in_doubt: AtomicBool,
     /// What other replicas need to go on with it, where there is a store.
     ledger: OnceLock<Arc<Ledger>>,
+    /// Answers to calls that another replica had under way, by their streams: raw ids and messages,
+    /// where the events are stored outside.
+    lost: Mutex<Vec<(u64, Bytes, Bytes)>>,
+    /// Another replica goes on with it.
+    is_elsewhere: AtomicBool,
 }
 
 /// How long a session is kept whose client left before it was told of it.
@@ -255,9 +272,11 @@ fn answers(event: &[u8], call: &[u8]) -> bool {
     let text = String::from_utf8_lossy(event);
     let data = text.lines().find_map(|line| line.strip_prefix("data: "));
     let message = data.and_then(|data| Message::parse(Bytes::from(data.to_owned())).ok());
-    message.is_some_and(|message| {
-        matches!(message.kind(), Kind::Result | Kind::Error) && message.id() == Some(call)
-    })
+    message.is_some_and(|message| is_answer(&message, call))
+}
+
+fn is_answer(message: &Message, call: &[u8]) -> bool {
+    matches!(message.kind(), Kind::Result | Kind::Error) && message.id() == Some(call)
 }
 
 /// Number of the stream that a GET opens.
@@ -297,6 +316,8 @@ impl Session {
             streams: Mutex::new(Some(HashMap::new())),
             in_doubt: AtomicBool::new(false),
             ledger: OnceLock::new(),
+            lost: Mutex::default(),
+            is_elsewhere: AtomicBool::new(false),
         }
     }
 
@@ -313,14 +334,14 @@ impl Session {
     }
 
     /// Takes what another replica has sent, and answers the calls that it had under way.
-    pub(crate) fn restore(&self, logged: Vec<Logged>, answer: impl Fn(&[u8]) -> Bytes) {
-        let Some(store) = &self.store else { return };
+    pub(crate) fn restore(&self, logged: Vec<Logged>) {
         let mut events = Vec::new();
         let mut calls = Vec::new();
         for logged in logged {
             match logged {
                 Logged::Event { id, frame } => events.push((id, frame)),
                 Logged::Calls { stream, ids } => calls.push((stream, ids)),
+                Logged::Answered { .. } => {}
             }
         }
         let streams = events.iter().map(|(id, _)| id.stream);
@@ -330,15 +351,23 @@ impl Session {
             let mut own = events.iter().filter(|(id, _)| id.stream == stream);
             own.any(|(_, frame)| answers(&frame.runs().concat(), call))
         };
-        let open: Vec<(u64, Bytes)> = calls
+        let open = calls
             .into_iter()
             .flat_map(|(stream, ids)| ids.into_iter().map(move |id| (stream, id)))
-            .filter(|(stream, id)| !is_answered(*stream, id))
-            .collect();
+            .filter(|(stream, id)| !is_answered(*stream, id));
+        let open: Vec<(u64, Bytes)> = open.collect();
+        let Some(store) = &self.store else {
+            let answers = open.into_iter().map(|(stream, id)| {
+                let text = may_have_run(&id);
+                (stream, id, text)
+            });
+            self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
+            return;
+        };
         store.lock().unwrap_or_else(PoisonError::into_inner).restore(events.into_iter());
         for (stream, call) in open {
             let numbering = Numbering::new(stream, store);
-            let text = answer(&call);
+            let text = may_have_run(&call);
             let build = |id: EventId| {
                 let (before, behind) = (id.message(), event_stream::END);
                 Frame::Whole([before.as_bytes(), &text, behind].concat().into())
@@ -448,7 +477,8 @@ impl Session {
     ) -> Result<Reading, Unresumed> {
         let running = self.running_stream(number);
         let has_ended = running.is_none();
-        if has_ended && missed.is_empty() {
+        let lost = if has_ended { self.lost_on(number, missed) } else { Vec::new() };
+        if has_ended && missed.is_empty() && lost.is_empty() {
             return Err(Unresumed::Over);
         }
         let stream =
@@ -457,10 +487,25 @@ impl Session {
         for (id, message) in missed {
             stream.push_stored(id, message);
         }
+        for answer in lost {
+            stream.push_raw(&[event_stream::MESSAGE, &answer, event_stream::END].concat());
+        }
         if has_ended {
             stream.end();
         }
         Ok(reading)
+    }
+
+    /// Answers to calls that another replica had under way on this stream, and had not answered.
+    fn lost_on(&self, number: u64, missed: &[(String, Bytes)]) -> Vec<Bytes> {
+        let is_answered = |call: &Bytes| {
+            missed.iter().any(|(_, text)| {
+                Message::parse(text.clone()).is_ok_and(|message| is_answer(&message, call))
+            })
+        };
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = lost.iter().filter(|(stream, call, _)| *stream == number && !is_answered(call));
+        own.map(|(_, _, answer)| answer.clone()).collect()
     }
 
     fn running_stream(&self, number: u64) -> Option<Arc<Stream>> {
@@ -490,10 +535,37 @@ impl Session {
 
     /// Ends every stream and gives the upstream connection back.
     pub(crate) fn close(&self) {
+        self.close_with(|connection| connection.close());
+    }
+
+    /// Another replica goes on with it, and answers nothing of what is under way here: that may
+    /// have run.
+    fn give_up(&self) {
+        let open = self.ledger().map(|ledger| ledger.take_open()).unwrap_or_default();
+        for (stream, ids) in open {
+            let Some(stream) = self.running_stream(stream) else { continue };
+            for id in ids {
+                stream.write(Outgoing::new(&may_have_run(&id), &[], true));
+            }
+        }
+    }
+
+    /// Whether another replica goes on with it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere.load(Ordering::Acquire)
+    }
+
+    /// The same for a session that goes on elsewhere.
+    pub(crate) fn hand_on(&self) {
+        self.is_elsewhere.store(true, Ordering::Release);
+        self.close_with(|connection| connection.hand_on());
+    }
+
+    fn close_with(&self, close: impl FnOnce(&dyn Connection)) {
         self.standalone.end();
         let streams = self.streams().take().unwrap_or_default();
         if let Some(connection) = self.connection.get() {
-            connection.close();
+            close(&**connection);
         }
         for stream in streams.into_values() {
             stream.end();

@@ -431,6 +431,7 @@ impl Stream {
             }
         }
         let finished = outgoing.response && state.settle();
+        let resumable = state.encoding != Encoding::Json;
         state.wake();
         if matches!(state.reader, Reader::Cut) {
             self.drained.notify_waiters();
@@ -441,8 +442,21 @@ impl Stream {
         if let Some(backlog) = over {
             backlog.shed();
         }
+        if finished && resumable {
+            self.answered();
+        }
         if finished && absent {
             self.leave_session();
+        }
+    }
+
+    /// Other replicas need not know of its calls any more.
+    fn answered(&self) {
+        if let Some(place) = &self.place
+            && let Some(session) = place.session.upgrade()
+            && let Some(ledger) = session.ledger()
+        {
+            ledger.answered(place.number);
         }
     }
 
@@ -534,7 +548,11 @@ impl Sink for Stream {
             state.wake();
         }
         let absent = matches!(state.reader, Reader::Absent);
+        let resumable = state.encoding != Encoding::Json;
         drop(state);
+        if finished && resumable {
+            self.answered();
+        }
         if finished && absent {
             self.leave_session();
         }

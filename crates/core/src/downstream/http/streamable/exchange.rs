@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
-use super::session::add_session_id;
+use super::{ended, session::add_session_id};
 use crate::{
     downstream::http::session::{Attachment, Encoding, Stream},
     downstream::http::{
@@ -88,12 +88,15 @@ impl Mount {
             Route::Session { attachment, primes, founded, seats } => {
                 let session = attachment.session();
                 let opened = session.open_stream(stream).zip(session.connection().cloned());
-                let ((stream, reading), connection) = opened.ok_or(Rejection::UnknownSession)?;
+                let ((stream, reading), connection) = opened.ok_or_else(|| ended(session))?;
                 if let (Some(ledger), Some(number)) = (session.ledger(), stream.number()) {
                     ledger.begin(number, ids(&messages));
                 }
                 // From here on what is owed on the stream is settled, whatever becomes of this future.
                 let owed = self.owe(messages, &stream, (Some(seats), identity));
+                if let Some(ledger) = session.ledger() {
+                    ledger.settled().await;
+                }
                 if primes && stream.is_event_stream() {
                     self.prime(session, &stream).await;
                 }
@@ -111,7 +114,10 @@ impl Mount {
                 }
                 Ok(match reading.take_whole() {
                     Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
-                        return Err(Rejection::UnknownSession);
+                        let session = attachment.session();
+                        // What has gone to its server has no answer.
+                        let lost = session.is_elsewhere().then_some(Rejection::ReplicaLost);
+                        return Err(lost.unwrap_or(Rejection::UnknownSession));
                     }
                     Some(runs) => {
                         let mut response = response(runs, encoding);

@@ -40,6 +40,11 @@ fn check_events(headers: &HeaderMap) -> Result<(), Rejection> {
     if Accepted::by(headers).events { Ok(()) } else { Err(Rejection::NotAcceptable(NO_EVENTS)) }
 }
 
+/// What a request gets for a session that has ended since it was found.
+fn ended(session: &Session) -> Rejection {
+    if session.is_elsewhere() { Rejection::ReplicaAway } else { Rejection::UnknownSession }
+}
+
 /// Whether the client understands a stream that begins with an event without a message.
 fn primes(headers: &HeaderMap, session: &Session) -> bool {
     match text(headers, &PROTOCOL_VERSION) {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, StatusCode, request::Parts};
 use http_body_util::Either;
 use hyper::body::Incoming;
 
-use super::{check_version, encoding, exchange::Route, is_json, modern::Sorted, primes};
+use super::{check_version, encoding, ended, exchange::Route, is_json, modern::Sorted, primes};
 use crate::{
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
@@ -136,10 +136,13 @@ impl Mount {
         let session = attachment.session();
         if session.has_ended() {
             // It was ended while the body arrived.
-            return Err(Rejection::UnknownSession);
+            return Err(ended(session));
         }
         check_version(headers, session.connection())?;
         if let Some(ledger) = session.ledger() {
+            if let Some(connection) = session.connection() {
+                ledger.follow(&**connection);
+            }
             for message in &messages {
                 ledger.note(message);
             }
@@ -148,6 +151,9 @@ impl Mount {
         let seats = session.admit(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let messages = self.common.all_traced(headers, messages);
         if count_requests(&messages) == 0 {
+            if let Some(ledger) = session.ledger() {
+                ledger.settled().await;
+            }
             if let Some(connection) = session.connection() {
                 self.notify(&**connection, messages, Some(session.id()), caller).await;
             }

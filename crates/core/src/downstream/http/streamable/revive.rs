@@ -1,36 +1,34 @@
 //! Sessions that outlive their replica: what is kept of them, and how another one goes on with them.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
-    cluster::{Cluster, Founding, Store, Taken, Taking},
+    cluster::{Cluster, Founding, RemoteSession, Store, Taken, Taking},
     downstream::http::{
         mount::Mount,
         reject::Rejection,
         session::{Ledger, Name, Session, Stream},
     },
     era::Era,
+    host::Caller,
     identity::{Identity, Portable},
-    jsonrpc::{Code, ErrorBody, Message},
+    jsonrpc::Message,
     protocol::primes_streams,
-    relay::{Client, Connection, Sink, reply_to, requested_version},
+    relay::{Client, Connection, Continuation, Memory, Sink, reply_to, requested_version},
 };
 
-/// What is said of a call whose replica was lost.
-const MAY_HAVE_RUN: &str = "the replica that served this call was lost; the call may have run";
 /// Time that a server has for what the client has settled with its predecessor.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What a client says when it is ready.
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Mount {
-    /// The store in which sessions of this endpoint are kept. Servers of an embedding program live
-    /// in its process only.
+    /// The store in which sessions of this endpoint are kept.
     pub(super) fn store(&self) -> Option<&Arc<Store>> {
-        self.common.cluster.as_ref().filter(|_| self.common.host.is_none())?.store()
+        self.common.cluster.as_ref()?.store()
     }
 
     /// Keeps what it takes to go on with a new session, which began with this message.
@@ -43,16 +41,19 @@ impl Mount {
             initialized: false,
             level: None,
             subscriptions: std::collections::BTreeMap::new(),
+            remote: None,
         };
         let ledger = Ledger::new(Arc::clone(store), session.id(), Store::now(), founding);
         session.keep(Arc::new(ledger));
     }
 
-    /// Goes on with a session of another replica.
+    /// Goes on with a session of another replica. An embedding program makes its server for the
+    /// request that asks for it.
     pub(in crate::downstream::http) async fn revive(
         self: &Arc<Self>,
         cluster: &Cluster,
         taking: Taking,
+        caller: Option<Arc<Caller>>,
     ) -> Result<(), Rejection> {
         let Some(store) = cluster.store() else { return Ok(()) };
         let Taken { lease, founding, logged } = taking.taken;
@@ -72,16 +73,20 @@ impl Mount {
             principal: session.owner().clone(),
             unsolicited: Some(unsolicited),
             session: Some(session.name().as_str().to_owned()),
+            hang_up: caller.is_some().then(|| self.registry.ending(&session)),
+            caller: caller.clone(),
             ..Client::default()
         };
         let opening = self.backend.open(client).await;
         let connection = opening.map_err(|_| Rejection::ReplicaAway)?;
         let initialize = Message::parse(founding.initialize.clone().into());
         let version = initialize.as_ref().ok().and_then(requested_version);
-        settle(&*connection, &founding).await;
+        if !goes_on(&*connection, &founding) {
+            settle(&*connection, &founding, caller.as_ref()).await;
+        }
         session.connect(connection, version.is_some_and(|version| primes_streams(&version)));
         let ledger = Ledger::new(Arc::clone(store), session.id(), lease.epoch, founding);
-        session.restore(logged, may_have_run);
+        session.restore(logged);
         session.keep(Arc::new(ledger));
         tracing::info!(session = %session.id(), "a session of another replica goes on here");
         self.registry.insert(session, seat);
@@ -95,26 +100,35 @@ fn owner(founding: &Founding) -> Option<Identity> {
     serde_json::from_str::<Portable>(&text).ok()?.identity()
 }
 
-fn may_have_run(id: &[u8]) -> Bytes {
-    ErrorBody::new(Code::Unavailable, MAY_HAVE_RUN).response(id)
+/// Whether the session with a remote server that another replica had is gone on with.
+fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
+    let Some(RemoteSession { number, id, version }) = founding.remote.clone() else { return false };
+    let mut memory = Memory::default();
+    let settled = founding.level.iter().chain(founding.subscriptions.values());
+    for request in iter::once(&founding.initialize).chain(settled) {
+        if let Ok(request) = Message::parse(request.clone().into()) {
+            memory.note(&request);
+        }
+    }
+    connection.go_on(&Continuation { number, id, version }, &memory, founding.initialized)
 }
 
 /// Settles with a server what the client had settled with its predecessor.
-async fn settle(connection: &dyn Connection, founding: &Founding) {
-    ask(connection, &founding.initialize).await;
+async fn settle(connection: &dyn Connection, founding: &Founding, caller: Option<&Arc<Caller>>) {
+    ask(connection, &founding.initialize, caller).await;
     if founding.initialized
         && let Ok(message) = Message::parse(Bytes::from_static(INITIALIZED))
-        && let Some(sending) = connection.send(message, None, None)
+        && let Some(sending) = connection.send(message, None, caller)
     {
         sending.await;
     }
     for request in founding.level.iter().chain(founding.subscriptions.values()) {
-        ask(connection, request).await;
+        ask(connection, request, caller).await;
     }
 }
 
 /// Sends a request of the client's once more, and waits for its answer, which nobody gets.
-async fn ask(connection: &dyn Connection, request: &str) {
+async fn ask(connection: &dyn Connection, request: &str, caller: Option<&Arc<Caller>>) {
     let Ok(message) = Message::parse(request.to_owned().into()) else { return };
     let (answered, answer) = oneshot::channel();
     let reply = reply_to(&message, move |_| {
@@ -123,7 +137,7 @@ async fn ask(connection: &dyn Connection, request: &str) {
         }
     });
     let asking = async {
-        if let Some(sending) = connection.send(message, Some(reply), None) {
+        if let Some(sending) = connection.send(message, Some(reply), caller) {
             sending.await;
         }
         drop(answer.await);

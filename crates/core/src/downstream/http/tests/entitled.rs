@@ -28,7 +28,7 @@ impl Office {
         let outside = Outside::of(Some("https://h"), ("::", 1), false).unwrap();
         let bearer = Bearer::of(&auth, outside).unwrap().map(Arc::new);
         let world = World::guarded(auth, bearer);
-        let backend = Entitled::around(Arc::new(Named("server")), policy);
+        let backend = Entitled::around(Arc::new(Named("server")), policy, None);
         let (config, common) = (&world.config, Arc::clone(world.port.common()));
         let mount = Mount::new(config, Paths::of(config), backend, common);
         world.port.exchange(Routes::new(vec![mount]));

@@ -1,0 +1,223 @@
+//! The way to Redis or Valkey, and what is wrong with it, in words.
+
+mod address;
+mod sentinels;
+
+use std::time::Duration;
+
+use redis::{
+    Client, Cmd, ErrorKind, Pipeline, RedisFuture, ServerErrorKind, TlsCertificates, Value,
+    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
+    cluster::{ClusterClientBuilder, ClusterConfig},
+    cluster_async::ClusterConnection,
+    cluster_routing::{RoutingInfo, SingleNodeRoutingInfo},
+};
+
+use self::{address::Address, sentinels::Primary};
+use crate::config::StoreConfig;
+
+/// Time for an answer, and for a connection.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest pause before the connection is made again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The oldest version whose commands suffice.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// A connection that is made when it is needed, and again when it is lost.
+#[derive(Clone)]
+pub(super) enum Connection {
+    /// To one server.
+    One(ConnectionManager),
+    /// To the server that sentinels name as the primary.
+    Primary(Primary),
+    /// To the nodes of a cluster.
+    Cluster(ClusterConnection),
+}
+
+impl Connection {
+    pub(super) fn open(config: &StoreConfig) -> Result<Self, String> {
+        let ca = config.ca.as_ref().map(|path| {
+            let pem = std::fs::read(path);
+            pem.map_err(|error| format!("--storeCa {}: {error}", path.display()))
+        });
+        let tls =
+            ca.transpose()?.map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem) });
+        let opened = match Address::parse(&config.url)? {
+            Address::One(server) => one(*server, tls),
+            Address::Sentinels { nodes, service } => {
+                Primary::new(nodes, service, tls).map(Self::Primary)
+            }
+            Address::Cluster(nodes) => cluster(nodes, tls),
+        };
+        opened.map_err(|error| explain(&error))
+    }
+
+    /// Looks whether the store will do.
+    pub(super) async fn check(&self) -> Result<(), String> {
+        let info = redis::cmd("INFO");
+        let said: redis::RedisResult<String> = match self.clone() {
+            Self::Cluster(mut nodes) => {
+                let anyone = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
+                let said = nodes.route_command(info, anyone).await;
+                said.and_then(|said| Ok(redis::from_redis_value(said)?))
+            }
+            mut one => info.query_async(&mut one).await,
+        };
+        judge(&said.map_err(|error| explain(&error))?, !matches!(self, Self::Cluster(_)))
+    }
+}
+
+fn one(
+    server: redis::ConnectionInfo,
+    tls: Option<TlsCertificates>,
+) -> redis::RedisResult<Connection> {
+    let client = match tls {
+        None => Client::open(server)?,
+        Some(tls) => Client::build_with_tls(server, tls)?,
+    };
+    let manager = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+        .set_max_delay(LONGEST_PAUSE)
+        .set_number_of_retries(1);
+    ConnectionManager::new_lazy_with_config(client, manager).map(Connection::One)
+}
+
+fn cluster(
+    nodes: Vec<redis::ConnectionInfo>,
+    tls: Option<TlsCertificates>,
+) -> redis::RedisResult<Connection> {
+    let builder =
+        ClusterClientBuilder::new(nodes).retries(1).overall_response_timeout(Some(PATIENCE));
+    let builder = match tls {
+        None => builder,
+        Some(tls) => builder.certs(tls),
+    };
+    let config =
+        ClusterConfig::new().set_connection_timeout(PATIENCE).set_response_timeout(PATIENCE);
+    Ok(Connection::Cluster(builder.build()?.get_pending_async_connection_with_config(config)))
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::One(server) => server.req_packed_command(command),
+            Self::Primary(primary) => primary.req_packed_command(command),
+            Self::Cluster(nodes) => nodes.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::One(server) => server.req_packed_commands(pipeline, offset, count),
+            Self::Primary(primary) => primary.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(nodes) => nodes.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::One(server) => server.get_db(),
+            Self::Primary(_) | Self::Cluster(_) => 0,
+        }
+    }
+}
+
+/// Whether a server that says this of itself will do; a node of a cluster may be a replica.
+fn judge(info: &str, is_primary: bool) -> Result<(), String> {
+    let value = |name: &str| {
+        let mut lines = info.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
+    };
+    if let Some(version) = value("redis_version") {
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let known = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if known < OLDEST {
+            return Err(format!("it is version {version}; Redis 6.2 or Valkey 7 is the oldest"));
+        }
+    }
+    if is_primary && value("role").is_some_and(|role| role == "slave") {
+        return Err("it is a read-only replica; name the primary".to_owned());
+    }
+    let policy = value("maxmemory_policy");
+    if let Some(policy) = policy.filter(|policy| policy != "noeviction")
+        && value("maxmemory").is_some_and(|most| most != "0")
+    {
+        tracing::warn!(
+            "the store may evict live sessions: its maxmemory-policy is {policy}; use noeviction"
+        );
+    }
+    Ok(())
+}
+
+/// What happened and what may help. Nothing of the URL is in it, which may hold a password.
+pub(super) fn explain(error: &redis::RedisError) -> String {
+    let code = error.code().unwrap_or_default();
+    match (error.kind(), code) {
+        (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH") => {
+            "it refuses the user or the password".to_owned()
+        }
+        (_, "NOPERM") => "its user may not run the commands that are needed".to_owned(),
+        (_, "OOM") => "it is full (maxmemory)".to_owned(),
+        (_, "READONLY") => "it is a read-only replica".to_owned(),
+        (_, "MISCONF") => "it cannot save to its disk, and refuses writes".to_owned(),
+        (_, "LOADING") => "it is loading its data".to_owned(),
+        (_, "CLUSTERDOWN") => "the cluster is down, or some of its slots are nobody's".to_owned(),
+        (_, "MOVED" | "CROSSSLOT") => {
+            "it is a node of a cluster; use redis+cluster:// in place of redis://".to_owned()
+        }
+        (ErrorKind::MasterNameNotFoundBySentinel, _) => {
+            "no sentinel knows a primary of this name, or none answers".to_owned()
+        }
+        (ErrorKind::ClusterConnectionNotFound, _) => "no node of the cluster answers".to_owned(),
+        _ if error.is_timeout() => format!("no answer within {} ms", PATIENCE.as_millis()),
+        _ if error.is_connection_refusal() => "nobody listens there".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether it may be tried again; what the store refuses it will refuse once more.
+pub(super) fn is_away(error: &redis::RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || is_in_transition(error)
+}
+
+/// Whether another server is about to take the place of this one, or it is about to answer.
+fn is_in_transition(error: &redis::RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::MasterNameNotFoundBySentinel
+            | ErrorKind::ClusterConnectionNotFound
+            | ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                    | ServerErrorKind::ClusterDown
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ReadOnly
+                    | ServerErrorKind::TryAgain
+            )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_versions_and_read_only_replicas_will_not_do() {
+        let info = |version: &str, role: &str| {
+            format!("# Server\r\nredis_version:{version}\r\nrole:{role}\r\n")
+        };
+        assert_eq!(judge(&info("6.2.0", "master"), true), Ok(()));
+        assert_eq!(judge(&info("7.2.4", "master"), true), Ok(()));
+        assert!(judge(&info("6.0.16", "master"), true).unwrap_err().contains("6.0.16"));
+        assert!(judge(&info("7.0.0", "slave"), true).unwrap_err().contains("read-only"));
+        assert_eq!(judge(&info("7.0.0", "slave"), false), Ok(()), "a node of a cluster");
+    }
+}

@@ -1,0 +1,40 @@
+//! Rates of callers that all replicas count together, through their store.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+use super::common::Common;
+use crate::{cluster::Store, relay::Exchange};
+
+/// See the module.
+struct SharedRates {
+    store: Arc<Store>,
+    key: [u8; 32],
+}
+
+impl fmt::Debug for SharedRates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRates").finish_non_exhaustive()
+    }
+}
+
+impl Common {
+    /// Where replicas tell each other what the callers of the server of this name have used up;
+    /// `None` without a store.
+    pub(crate) fn exchange(&self, server: &str) -> Option<Arc<dyn Exchange>> {
+        let store = Arc::clone(self.cluster.as_ref()?.store()?);
+        let key = store.key_for(server);
+        Some(Arc::new(SharedRates { store, key }))
+    }
+}
+
+impl Exchange for SharedRates {
+    fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    fn tell<'a>(&'a self, spent: &'a [(u64, Duration)]) -> BoxFuture<'a, Option<Vec<Duration>>> {
+        Box::pin(async move { self.store.spend(spent).await.ok() })
+    }
+}
