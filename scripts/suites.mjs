@@ -181,6 +181,15 @@ export const suites = [
     command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
   },
   {
+    // Replicas behind nginx, under accidents; the store as sentinels name it, and as a cluster. Skipped, and says so,
+    // where there is no nginx or redis-server. `node __test__/cluster/chaos.mjs` is the large form.
+    name: "replicas",
+    lane: "node",
+    built: true,
+    command: nodeTest(...specs("cluster")),
+    count: "node",
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,
