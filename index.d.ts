@@ -1,16 +1,20 @@
 /**
  * The public contract of `mcp-proxy`.
  *
- * It needs no MCP SDK: what the package takes from one and gives to one is described by shape, so that
- * objects of `@modelcontextprotocol/sdk` (v1) and of `@modelcontextprotocol/client` and `/server` (v2) fit.
+ * It needs no MCP SDK: everything that the package takes from an SDK or hands to one is described by its shape. Objects
+ * of `@modelcontextprotocol/sdk` (v1) and of `@modelcontextprotocol/client` and `/server` (v2) fit.
+ *
+ * Times are in milliseconds and sizes in bytes, unless a comment says otherwise. An option of the wrong type is a
+ * `TypeError` that names the option, before anything is opened.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 // ---------------------------------------------------------------- JSON-RPC and the SDK's shapes
 
+/** Id of a JSON-RPC request (MCP: never `null`). At most 1024 bytes over HTTP. */
 export type RequestId = number | string;
 
-/** The `_meta` member of a message. */
+/** The `_meta` member of a message (MCP, "General fields"). */
 export interface Meta {
   [key: string]: unknown;
   progressToken?: RequestId | undefined;
@@ -22,7 +26,7 @@ export interface ResultMeta extends Meta {
   "io.modelcontextprotocol/serverInfo"?: ServerInfo | undefined;
 }
 
-/** Name and version of a server, and how to show it. */
+/** Name and version of a server, and how to show it (MCP `Implementation`). */
 export interface ServerInfo {
   description?: string | undefined;
   icons?:
@@ -39,6 +43,7 @@ export interface ServerInfo {
   websiteUrl?: string | undefined;
 }
 
+/** A JSON-RPC 2.0 request: it gets one response with the same `id`. */
 export interface JSONRPCRequest {
   id: RequestId;
   jsonrpc: "2.0";
@@ -46,41 +51,48 @@ export interface JSONRPCRequest {
   params?: { [key: string]: unknown; _meta?: Meta | undefined } | undefined;
 }
 
+/** A JSON-RPC 2.0 notification: it gets no response. */
 export interface JSONRPCNotification {
   jsonrpc: "2.0";
   method: string;
   params?: { [key: string]: unknown; _meta?: Meta | undefined } | undefined;
 }
 
+/** The response to a request that succeeded. */
 export interface JSONRPCResultResponse {
   id: RequestId;
   jsonrpc: "2.0";
   result: { [key: string]: unknown; _meta?: ResultMeta | undefined };
 }
 
+/** The response to a request that failed. `id` is missing if the id of the request cannot be read. */
 export interface JSONRPCErrorResponse {
   error: { code: number; data?: unknown; message: string };
   id?: RequestId | undefined;
   jsonrpc: "2.0";
 }
 
+/** Any JSON-RPC message. A batch is an array of these; it never reaches an SDK in one piece. */
 export type JSONRPCMessage = JSONRPCErrorResponse | JSONRPCNotification | JSONRPCRequest | JSONRPCResultResponse;
 
-/** Who a request is authorized as, as the SDKs hand it to their handlers. */
+/** Who sent a request, as the SDKs hand it to their handlers. */
 export interface AuthInfo {
   clientId: string;
+  /** Seconds since 1970-01-01 UTC. */
   expiresAt?: number;
   extra?: Record<string, unknown>;
+  /** The resource that the token is for (RFC 8707). */
   resource?: URL;
   scopes: string[];
   token: string;
 }
 
-/** What comes with a message besides the message. */
+/** What a transport hands over along with a message. */
 export interface MessageExtraInfo {
   authInfo?: AuthInfo;
-  /** Ends the response stream of this request; its client comes back for the rest. */
+  /** Ends the response stream of this request; the client reconnects with `Last-Event-ID` and gets the rest. */
   closeSSEStream?: () => void;
+  /** The same for the session's stream of `GET`. */
   closeStandaloneSSEStream?: () => void;
   /** The HTTP request, for servers of the v2 SDK. */
   request?: Request;
@@ -88,16 +100,17 @@ export interface MessageExtraInfo {
   requestInfo?: { headers: Record<string, string | string[] | undefined>; url?: URL };
 }
 
+/** Options of {@link Transport.send}. */
 export interface TransportSendOptions {
   onRequestStreamEnd?: (() => void) | undefined;
   onresumptiontoken?: ((token: string) => void) | undefined;
-  /** The request that this message belongs to; decides on which stream it travels. */
+  /** Id of the request that this message belongs to. The message travels on the response stream of that request. */
   relatedRequestId?: RequestId | undefined;
   requestSignal?: AbortSignal | undefined;
   resumptionToken?: string | undefined;
 }
 
-/** A transport of either SDK. */
+/** A transport of either SDK: it carries messages between one client and one server. */
 export interface Transport {
   close(): Promise<void>;
   onclose?: (() => void) | undefined;
@@ -111,21 +124,26 @@ export interface Transport {
 }
 
 /**
- * A store of the events of resumable streams. Sessions may share it: a stream's id says whose it is. An event
- * that only gives a stream an id to resume from is stored as `{}`.
+ * Keeps the events of streams, so that a client that reconnects gets what it missed (MCP, "Resumability and redelivery").
+ * Sessions may share a store: the id of a stream is `<session>.<number>`. An event that only gives a stream an id to
+ * resume from is stored as the message `{}`.
  */
 export interface EventStore {
+  /** Resolves to the stream of an event, or to `undefined` if the event is unknown. */
   getStreamIdForEventId?(eventId: string): Promise<string | undefined>;
-  /** Sends what follows an event on its stream; resolves to the stream's id. */
+  /**
+   * Sends the events that follow `lastEventId` on its stream, in order, and resolves to the id of the stream. Rejects if
+   * the event is unknown; the client then gets HTTP 400.
+   */
   replayEventsAfter(
     lastEventId: string,
     target: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> },
   ): Promise<string>;
-  /** Resolves to the id of the stored event. */
+  /** Stores an event and resolves to its id, which no other event of the store may have. */
   storeEvent(streamId: string, message: JSONRPCMessage): Promise<string>;
 }
 
-/** What a server says it can do. */
+/** What a server offers (MCP `ServerCapabilities`). */
 export interface ServerCapabilities {
   completions?: object | undefined;
   experimental?: Record<string, object> | undefined;
@@ -137,7 +155,7 @@ export interface ServerCapabilities {
   tools?: { listChanged?: boolean | undefined } | undefined;
 }
 
-/** Anything that can be connected to a transport and closed, as a `Server` or `McpServer` of either SDK. */
+/** A `Server` or `McpServer` of either SDK, or anything else that can be connected to a transport and closed. */
 export interface ServerLike {
   close(): Promise<void>;
   connect(transport: Transport): Promise<void>;
@@ -161,43 +179,49 @@ export interface ServerNotifier {
 
 // ---------------------------------------------------------------- serving over HTTP
 
-/** `false` turns resumability off; left out, every session has a bounded store of its own. */
+/** A store for all sessions, or `false` for no resumability. Default: a store in memory for each session. */
 export type EventStoreOption = EventStore | false;
 
-/** Largest request body in bytes; `false` lifts the limit. */
+/** Largest request body in bytes; further ones get HTTP 413. `false` sets no limit. */
 export type MaxBodySizeOption = false | number;
 
+/** Which web pages may use the server (Fetch standard, CORS). */
 export interface CorsOptions {
-  /** Replaces {@link DEFAULT_ALLOWED_HEADERS}. */
+  /** `Access-Control-Allow-Headers`. Default: {@link DEFAULT_ALLOWED_HEADERS}. */
   allowedHeaders?: string | string[];
+  /** `Access-Control-Allow-Credentials`. */
   credentials?: boolean;
+  /** `Access-Control-Expose-Headers`. */
   exposedHeaders?: string[];
-  /** Seconds. */
+  /** How long browsers may keep the answer to a preflight request, in seconds. */
   maxAge?: number;
+  /** `Access-Control-Allow-Methods`. */
   methods?: string[];
+  /** Origins that are allowed: one, several, or a function that decides. */
   origin?: ((origin: string) => boolean) | string | string[];
 }
 
 /**
- * Called with the resource URIs that a 2026-07-28 `subscriptions/listen` asks about, before the stream
- * opens; the function it resolves to runs when the stream ends.
+ * Called with the URIs of the resources that a `subscriptions/listen` request (2026-07-28) subscribes to, before its
+ * stream opens. Resolves to a function that is called when the stream ends. If it rejects, the request fails.
  */
 export type ListenSubscriptionsHandler = (uris: string[]) => Promise<() => void>;
 
+/** How to get a public URL. */
 export interface TunnelOptions {
-  /** Address of the tunnel server, for those who run their own. */
+  /** URL of the tunnel server. Default: `"https://tunnel.gla.ma"`. */
   host?: string;
-  /** The subdomain to ask for; another one is given if it is taken. */
+  /** Subdomain to ask for; if it is taken, the tunnel server assigns another. Default: the tunnel server chooses. */
   subdomain?: string;
 }
 
-/** Where replicas keep what it takes to go on with each other's sessions. */
+/** A store for sessions, so that replicas can continue each other's. */
 export interface StoreOptions {
   /** PEM file of authorities to trust in place of the system's. */
   ca?: string;
   /**
-   * `"sync"`: a call goes to its server, and a session to its client, once the store has it. Default: `"async"`,
-   * nothing waits for the store.
+   * `"async"`: nothing waits for the store. `"sync"`: a call is sent to its server, and a session to its client, only
+   * after the store has it. Default: `"async"`.
    */
   durability?: "async" | "sync";
   /** How the names of all keys begin. Default: `"mcp-proxy"`. */
@@ -208,56 +232,59 @@ export interface StoreOptions {
 
 /** A stdio server for {@link startHTTPServer} to start and to serve. */
 export interface UpstreamOptions {
+  /** Arguments of the command. Default: none. */
   args?: string[];
   /**
-   * Milliseconds after which a server that is not shared is stopped although its session goes on; the session's
-   * next request starts another. 0, the default, keeps it as long as the session.
+   * Time in ms after which the server of a session is stopped if the session has not used it. The next request of the
+   * session starts another. 0 keeps the server as long as the session. Default: 0.
    */
   childIdleTimeout?: number;
+  /** Program to run: a path, or a name that is looked up in `PATH`. */
   command: string;
-  /** Milliseconds the server has to answer the handshake. Default: 60000. */
+  /** Time in ms that the server has to answer the handshake; then the start fails. Default: 60000. */
   connectionTimeout?: number;
+  /** Working directory of the server. Default: that of this process. */
   cwd?: string;
-  /** Variables on top of the inherited ones. */
+  /** Environment variables for the server, in addition to those it inherits. */
   env?: Record<string, string>;
-  /** Hand the environment of this process down. Default: true. */
+  /** Pass the environment of this process to the server. Default: true. */
   inheritEnv?: boolean;
   /**
-   * Which clients share a server: all of them, none but the requests of a session, or none but one request
-   * (with `stateless`). Default: `"shared"`.
+   * Who shares a server: all clients (`"shared"`), the requests of one session (`"session"`), all sessions of one
+   * person (`"identity"`, requires `auth`), or nobody (`"request"`, requires `stateless`). Default: `"shared"`.
    */
   isolation?: "identity" | "request" | "session" | "shared";
   /** Listen before the server is ready; clients get 503 until it is. Default: false. */
   listenEarly?: boolean;
-  /** Servers at a time where they are not shared; further clients get 503. Default: 128. */
+  /** Most servers running at a time if they are not shared; further clients get HTTP 503. Default: 128. */
   maxChildren?: number;
-  /** Bytes of the longest message accepted from the server. Default: 20971520 (20 MiB). */
+  /** Largest message from the server, in bytes; a server that writes a larger one is stopped. Default: 20971520 (20 MiB). */
   maxLineSize?: number;
-  /** Milliseconds a call may take whatever its progress; 0, the default, sets no limit. */
+  /** Time in ms that a call may take, with or without progress; 0 sets no limit. Default: 0. */
   maxRequestTime?: number;
-  /** Restarts in a row after which the server is given up; 0 never gives up. Default: 10. */
+  /** Failed restarts in a row after which restarts end; see `retryInterval`. 0 sets no limit. Default: 10. */
   maxRestarts?: number;
-  /** Milliseconds between pings, of which one without an answer restarts the server; 0, the default, sends none. */
+  /** Time in ms between pings. A ping that is not answered restarts the server. 0 sends no pings. Default: 0. */
   pingInterval?: number;
-  /** Milliseconds the server has to answer a ping. Default: 10000. */
+  /** Time in ms that the server has to answer a ping. Default: 10000. */
   pingTimeout?: number;
-  /** Servers started ahead of the clients that will have them, where they are not shared. Default: 0. */
+  /** Servers to start before their clients come, if they are not shared. Default: 0. */
   prewarm?: number;
-  /** Milliseconds a call may go without an answer or progress; 0 sets no limit. Default: 300000. */
+  /** Time in ms that a call may take without an answer or progress (error -32603); 0 sets no limit. Default: 300000. */
   requestTimeout?: number;
-  /** After which ends of the server it is started again; `"on-failure"` is any but exit code 0, and the default. */
+  /** When to restart the server: on any exit but code 0 (`"on-failure"`), always, or never. Default: `"on-failure"`. */
   restart?: "always" | "never" | "on-failure";
-  /** Milliseconds a call waits for a server that is being restarted. Default: 10000. */
+  /** Time in ms that a call waits for a server that is being restarted; then the call fails. Default: 10000. */
   restartWait?: number;
-  /** Milliseconds between further attempts to start the server after those; 0 makes no more. Default: 60000. */
+  /** Time in ms between attempts to start the server after `maxRestarts`; 0 makes no more. Default: 60000. */
   retryInterval?: number;
-  /** Run the command line, joined with spaces, by the system's shell. Default: false. */
+  /** Join `command` and `args` with spaces, without quotes, and run them in the system shell. Default: false. */
   shell?: boolean;
-  /** Default: `"legacy"`. */
+  /** Protocol spoken to the server. Default: `"legacy"`. */
   upstreamProtocol?: UpstreamProtocol;
 }
 
-/** One server, in the words of the clients whose files {@link ServersConfig} is like. */
+/** One server of {@link ServersConfig}: a command with arguments, or a URL. */
 export interface ServerEntry {
   [member: string]: unknown;
   args?: string[];
@@ -282,145 +309,160 @@ export interface ServersConfig {
 
 /** Options of {@link startHTTPServer}, whatever is served. */
 export interface HTTPServerOptions {
-  /** `Host` names trusted over loopback besides the loopback ones; `["*"]` trusts all. */
+  /**
+   * Host names that web pages may use to reach the server over loopback (protection against DNS rebinding), in addition
+   * to the loopback names; `["*"]` turns the check off. Others get HTTP 403. Default: none.
+   */
   allowedHosts?: string[];
-  /** Value that requests must carry in `X-API-Key`. */
+  /** Key that requests must carry in `X-API-Key`; others get HTTP 401. It must not be empty. Default: no key. */
   apiKey?: string;
-  /** Access tokens that let clients in, beside `apiKey`. */
+  /** Access tokens that let clients in; with `apiKey`, either is enough. */
   auth?: AuthOptions;
   /**
-   * Called before each request is served. What it sets on the request is seen by `createServer`; what it
-   * throws refuses the request, a thrown `Response` with that response.
+   * Called before each request to an MCP endpoint, before its body is read. A falsy result, or an object with
+   * `authenticated: false`, refuses the request with HTTP 401. A thrown `Response` refuses it with that response. Properties
+   * that it sets on the request are seen by `createServer`.
    */
   authenticate?: (request: IncomingMessage) => Promise<unknown>;
-  /** Default: true. */
+  /** Whether web pages of other origins may use the server, and which. Default: true, all of them. */
   cors?: boolean | CorsOptions;
   /**
-   * Answer calls with `application/json` instead of an event stream; what the server says meanwhile goes to the
-   * stream of GET. Default: false.
+   * Answer calls with `application/json` instead of an event stream. Messages that the server sends during the call go
+   * to the session's stream of `GET`. Default: false.
    */
   enableJsonResponse?: boolean;
+  /** Where events are kept for clients that reconnect. */
   eventStore?: EventStoreOption;
-  /** Events kept per session where `eventStore` is left out. Default: 1000. */
+  /** Most events kept for a session if there is no `eventStore`; at least 1. Default: 1000. */
   eventStoreMaxEvents?: number;
   /**
-   * Milliseconds that `close()` lets running requests go on; with `upstream` all of closing takes no longer,
-   * the end of the server included. Default: 1000, with `upstream` 5000.
+   * Time in ms that `close()` gives running requests to finish. With `upstream` it limits the whole shutdown, the end of
+   * the server included. Default: 1000; with `upstream` 5000.
    */
   gracefulShutdownTimeout?: number;
-  /** Default: `"::"`, every interface. */
+  /** Host name or address to listen on. Default: `"::"`, every interface. */
   host?: string;
-  /** Milliseconds after which an idle keep-alive connection is closed. Default: 300000. */
+  /** Time in ms that a connection stays open for another request; 0 keeps it open. Default: 300000. */
   keepAliveTimeout?: number;
-  /** Default: 10485760 (10 MiB). */
+  /** Largest request body in bytes. Default: 10485760 (10 MiB). */
   maxBodySize?: MaxBodySizeOption;
   /**
-   * Bytes that may wait for all clients together; beyond it those who are farthest behind are cut off, and
-   * `false` lifts the limit. Default: 1073741824 (1 GiB).
+   * Most bytes that wait for all clients together. Beyond it, the clients that are farthest behind are cut off. `false`
+   * sets no limit. Default: 1073741824 (1 GiB).
    */
   maxBuffered?: false | number;
   /**
-   * Where clients of HTTP+SSE are told to post: a path, or one relative to that of their stream. Default:
-   * `"/messages"` if `sseEndpoint` is `"/sse"`, else the path of the stream.
+   * Where clients of HTTP+SSE are told to post: a path, or one relative to the path of their stream (`"messages"`).
+   * Default: `"/messages"` if `sseEndpoint` is `"/sse"`, otherwise the path of the stream.
    */
   messagesEndpoint?: string;
   /**
-   * Serve revision 2026-07-28 on the stream endpoint, beside the older ones. Its requests are translated for
-   * servers that do not know it; `"strict"` refuses them where `createServer` made such a server. Default: true.
+   * Serve MCP revision 2026-07-28 on the stream endpoint, beside the older ones. Requests of that revision are translated
+   * for servers that do not know it; with `"strict"` they are refused with HTTP 400 if `createServer` returned such a
+   * server. Default: true.
    */
   modern?: "strict" | boolean;
   /** Add `charset=utf-8` to textual content types that `onUnhandledRequest` sends without one. Default: true. */
   normalizeCharset?: boolean;
-  /** Parameters of the `WWW-Authenticate` challenge. */
+  /** Parameters of the `WWW-Authenticate` header of HTTP 401 and 403 (RFC 6750, RFC 9728). */
   oauth?: AuthConfig["oauth"];
   onListenSubscriptions?: ListenSubscriptionsHandler;
-  /** Called first for every path that is not an MCP endpoint; may answer it or leave it. */
+  /** Called for every request to a path that is not an MCP endpoint. If it does not answer, the client gets HTTP 404. */
   onUnhandledRequest?: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
-  /** `host:port` where the other replicas reach this one, if that is not what they see of it. */
+  /** `host:port` where the other replicas reach this one, if that is not the address that its connections come from. */
   peerAddress?: string;
-  /** Address of the port for the other replicas. Default: that of `host`. */
+  /** Host name or address to listen on for the other replicas. Default: that of `host`. */
   peerHost?: string;
-  /** Port where the other replicas bring requests; 0 lets the system choose. Default: 8079. */
+  /** Port for requests from the other replicas; with 0 the system chooses one. Default: 8079. */
   peerPort?: number;
   /** `host:port` of the other replicas, so that any of them serves any session; see `docs/clusters.md`. */
   peers?: string | string[];
   /**
-   * Secret that all replicas share, of at least 16 bytes; required with `peers`, `peerPort` and `store`. Of several
-   * the first one signs, and all of them verify.
+   * Secret that all replicas share, of at least 16 bytes; required with `peers`, `peerPort` and `store`. If there are
+   * several, the first one signs and all of them verify.
    */
   peerSecret?: string | string[];
-  /** 0 lets the system choose; see {@link HTTPServer.port}. */
+  /** Port to listen on, 0 to 65535. With 0 the system chooses one; see {@link HTTPServer.port}. */
   port: number;
-  /** Milliseconds after which a session without streams and requests is closed; 0 keeps it. Default: 1800000. */
+  /**
+   * Time in ms after which a session without streams and requests is closed; 0 keeps it until its client deletes it.
+   * Default: 1800000 (30 minutes).
+   */
   sessionIdleTimeout?: number;
-  /** Default: `"/sse"`; `null` turns it off. */
+  /** Path of the HTTP+SSE endpoint (MCP 2024-11-05); `null` turns it off. Default: `"/sse"`. */
   sseEndpoint?: null | string;
-  /** PEM file of authorities to send with the certificate. */
+  /** PEM file with certificates of authorities to send with `sslCert`. */
   sslCa?: null | string;
-  /** PEM file of the certificate; with `sslKey` the server speaks HTTPS. */
-  /** Authorities of client certificates; with them every client needs one. */
-  sslClientCa?: string;
+  /** PEM file with the certificate chain. With `sslKey`, the server speaks HTTPS only. */
   sslCert?: null | string;
-  /** PEM file of the private key. */
+  /** PEM file with authorities. With it, only clients with a certificate of one of them are served. */
+  sslClientCa?: string;
+  /** PEM file with the private key of `sslCert`, not encrypted. */
   sslKey?: null | string;
   /** Serve every POST on its own, without sessions. Default: false. */
   stateless?: boolean;
   /**
-   * Redis or Valkey where sessions are kept, so that another replica goes on with those of one that is lost. Servers
-   * of `createServer` are made anew for that.
+   * Redis or Valkey in which sessions are kept, so that they go on at another replica if theirs is lost; with
+   * `createServer`, that replica makes another server.
    */
   store?: string | StoreOptions;
-  /** Default: `"/mcp"`; `null` turns it off. */
+  /** Path of the Streamable HTTP endpoint (MCP 2025-03-26 and later); `null` turns it off. Default: `"/mcp"`. */
   streamEndpoint?: null | string;
   /**
-   * Networks of reverse proxies in front (`"10.0.0.0/8"`, `"loopback"`, `"private"`), whose `X-Forwarded-*`
-   * headers count. Default: none.
+   * Networks of the reverse proxies in front (`"10.0.0.0/8"`, `"loopback"`, `"private"`). Their `X-Forwarded-Prefix`,
+   * `-Host`, `-Proto` and `-For` headers are believed, those of others ignored. Default: none.
    */
   trustProxy?: string[];
   /** Open a public URL to this server; see {@link HTTPServer.tunnel}. Default: false. */
   tunnel?: boolean | TunnelOptions;
-  /** Milliseconds that a client may take nothing of an answer that waits for it; 0 sets no limit. Default: 300000. */
+  /** Time in ms that a client may leave an answer unread; then its connection is closed. 0 sets no limit. Default: 300000. */
   writeTimeout?: number;
 }
 
-/** What {@link startHTTPServer} needs to serve objects of JavaScript. */
+/** Callbacks of {@link startHTTPServer} with which a program serves its own servers. */
 export interface HTTPServerHooks<T extends ServerLike> {
   /**
-   * Makes the server of a session, or of a request where there are no sessions (`stateless`, and
-   * revision 2026-07-28). What it throws refuses the request, a thrown `Response` with that response. With `store`
-   * it also makes the server of a session that another replica had, for the request that came here: the server is
+   * Makes a server: one for each session, or one for each request without a session (`stateless`, and revision
+   * 2026-07-28). If it throws, the request gets HTTP 500; a thrown `Response` is the answer. With `store` it
+   * also makes the server of a session that another replica had, for the request that came here. That server is
    * sent the `initialize` of its client, its log level and its subscriptions once more.
    */
   createServer: (request: IncomingMessage) => Promise<T>;
-  /** Called once for every server that was created, when it is no longer needed. */
+  /** Called exactly once for every server that `createServer` returned, when it is no longer needed. */
   onClose?: (server: T) => Promise<void>;
-  /** Called when a created server has been connected. */
+  /** Called after a server has been connected to its transport. */
   onConnect?: (server: T) => Promise<void>;
   config?: undefined;
   upstream?: undefined;
 }
 
+/** A running server; named as in `mcp-proxy` 6. */
 export type SSEServer = {
-  /** Stops listening, ends what is open and closes every server. A second call resolves as well. */
+  /** Stops listening, waits for running requests (`gracefulShutdownTimeout`) and closes every server. May be called twice. */
   close: () => Promise<void>;
+  /** Sends notifications to clients of revision 2026-07-28. */
   notify: ServerNotifier;
 };
 
+/** What {@link startHTTPServer} resolves to. */
 export interface HTTPServer extends SSEServer {
-  /** The port listened on. */
+  /** The port that the server listens on. */
   readonly port: number;
-  /** Where the tunnel leads to this server, if one was asked for. */
+  /** The public URL of the tunnel, if `tunnel` was set. */
   readonly tunnel?: { readonly url: string };
 }
 
-/** Serves a stdio server without JavaScript in between. Resolves when it listens. */
+/**
+ * Serves a stdio server over HTTP; no message passes through JavaScript. Resolves once the port is open. Rejects if an option
+ * is wrong, the port cannot be opened, or the server does not start.
+ */
 export function startHTTPServer(
   options: HTTPServerOptions & { config?: undefined; createServer?: undefined; upstream: UpstreamOptions },
 ): Promise<HTTPServer>;
 /**
- * Serves many servers: those of a file (its path, or the name of the client that keeps it), or these. Resolves when
- * it listens; the servers start meanwhile. A file is followed. Other options count more than what the file says of
- * the port, which may be left out here.
+ * Serves many servers: those of a file (its path, or the name of a client), or those of an object. Resolves once the port
+ * is open; the servers start meanwhile. A file is read again when it changes. Options override the settings in the file;
+ * `port` can be left to the file.
  */
 export function startHTTPServer(
   options: Omit<HTTPServerOptions, "port"> & {
@@ -430,30 +472,31 @@ export function startHTTPServer(
     upstream?: undefined;
   },
 ): Promise<HTTPServer>;
-/** Serves what `createServer` makes. Resolves when it listens. */
+/** Serves the servers that `createServer` returns. Resolves once the port is open. */
 export function startHTTPServer<T extends ServerLike>(
   options: HTTPServerHooks<T> & HTTPServerOptions,
 ): Promise<HTTPServer>;
 
 // ---------------------------------------------------------------- serving over stdio
 
+/** Transport of a remote server, for {@link startStdioServer}: Streamable HTTP, or HTTP+SSE (MCP 2024-11-05). */
 export declare enum ServerType {
   HTTPStream = "HTTPStream",
   SSE = "SSE",
 }
 
 /**
- * Which revision is spoken to the server behind the proxy: the 2025 handshake (`legacy`), 2026-07-28
- * (`modern`), or the newest that it answers to (`auto`).
+ * Protocol spoken to the server behind the proxy: `"legacy"` (up to 2025-11-25), `"auto"` (2026-07-28 if the server
+ * supports it) or `"modern"` (2026-07-28 only).
  */
 export type UpstreamProtocol = "auto" | "legacy" | "modern";
 
-/** The value of the SDK client's `versionNegotiation` that means the same. */
+/** Translates an {@link UpstreamProtocol} to the option `versionNegotiation` of the v2 SDK's client. */
 export function resolveVersionNegotiation(
   upstreamProtocol?: UpstreamProtocol,
 ): { mode: "auto" } | { mode: { pin: string } } | undefined;
 
-/** The options of both of the SDKs' HTTP client transports. */
+/** Options of the SDKs' HTTP client transports; each goes to the SDK as it is. */
 export interface ClientTransportOptions {
   // The providers of the two SDKs have no type in common.
   authProvider?: any;
@@ -476,27 +519,34 @@ export interface ClientTransportOptions {
 }
 
 /**
- * Serves a remote server on this process's standard input and output. With hooks, or transport options beyond
- * the headers of `requestInit`, an SDK does it, and the result is its server object, or that of
- * `initStdioServer`. Otherwise nothing needs an SDK: every message crosses as it is, and the result has
- * `close()`, `onclose` and `onerror`.
+ * Serves a remote server on standard input and output of this process. Resolves once the remote server has answered,
+ * to an object with `close()`, `onclose` and `onerror`; messages pass as they are, and no SDK is needed. With hooks, or
+ * transport options other than `requestInit.headers`, an SDK is required, and the result is its server object, or that
+ * of `initStdioServer`.
  */
 export function startStdioServer<S = any>(options: {
+  /** Makes the SDK server that answers on standard input and output. */
   initStdioServer?: () => Promise<S>;
-  /** The client to use; it chooses the revision by its own options, not by `upstreamProtocol`. */
+  /** Makes the SDK client to use. Its own options choose the revision, not `upstreamProtocol`. */
   initStreamClient?: () => Promise<ClientLike>;
+  /** Transport of the remote server. */
   serverType: ServerType;
   transportOptions?: ClientTransportOptions;
   upstreamProtocol?: UpstreamProtocol;
+  /** URL of the remote server, `http:` or `https:`. */
   url: string;
 }): Promise<S>;
 
 // ---------------------------------------------------------------- building blocks
 
-/** Makes `server` answer by asking `client`: what `serverCapabilities` names, and nothing else. */
+/**
+ * Connects an SDK server to an SDK client: the server answers requests by asking the client. Only what
+ * `serverCapabilities` names is offered. Params, results, pages and errors pass as they were sent.
+ */
 export function proxyServer(options: {
+  /** A client that is connected to the server behind. */
   client: ClientLike;
-  /** Milliseconds a forwarded request may take. */
+  /** Time in ms that a forwarded request may take without progress. */
   requestTimeout?: number;
   server: ServerLike;
   serverCapabilities: ServerCapabilities;
@@ -511,9 +561,10 @@ export type TransportEvent =
   | { type: "onclose" }
   | { type: "start" };
 
-/** Tells `eventHandler` what passes through `transport`, which it changes in place and returns. */
+/** Calls `eventHandler` for everything that passes through `transport`. Changes `transport` in place and returns it. */
 export function tapTransport<T extends Transport>(transport: T, eventHandler: (event: TransportEvent) => void): T;
 
+/** Severity of a log message (RFC 5424), as in MCP `logging/setLevel`. */
 export type LoggingLevel = "alert" | "critical" | "debug" | "emergency" | "error" | "info" | "notice" | "warning";
 
 /** Params of `notifications/message`. */
@@ -530,7 +581,7 @@ export interface ResourceUpdatedNotificationParams {
   uri: string;
 }
 
-/** Receives the notifications of the server behind the proxy, those that it has a function for. */
+/** Functions that are called for notifications of the server behind the proxy; each may be left out. */
 export type UpstreamNotificationSink = {
   loggingMessage?: (params: LoggingMessageNotificationParams) => void;
   promptsListChanged?: () => void;
@@ -539,26 +590,30 @@ export type UpstreamNotificationSink = {
   toolsListChanged?: () => void;
 };
 
-/** One holder's share of the upstream's notifications and resource subscriptions. */
+/** What one subscriber of an {@link UpstreamBridge} holds: its notifications and up to 1024 resource subscriptions. */
 export type UpstreamLease = {
+  /** Subscribes to a resource. Rejects if the server refuses, or the lease holds 1024 already. */
   addResourceSubscription: (uri: string) => Promise<void>;
   /** Whether this lease subscribed to `uri`. */
   owns: (uri: string) => boolean;
-  /** Gives up the sink and every subscription. */
+  /** Ends the notifications and every subscription of this lease. */
   release: () => void;
+  /** Ends a subscription. The server is told when no other lease has it. */
   removeResourceSubscription: (uri: string) => Promise<void>;
 };
 
-/** The notifications of one client, shared by all who ask for them. */
+/** Shares the notifications and subscriptions of one client between several subscribers. */
 export type UpstreamBridge = {
+  /** Ends every lease. */
   close: () => Promise<void>;
+  /** Begins to call the functions of `sink`. */
   subscribe: (sink: UpstreamNotificationSink) => UpstreamLease;
 };
 
-/** The bridge of `client`, one per client; the first call's `requestTimeout` holds. */
+/** Returns the bridge of `client`; there is one for each client. `requestTimeout` (ms) is that of the first call. */
 export function getUpstreamBridge(options: { client: ClientLike; requestTimeout?: number }): UpstreamBridge;
 
-/** Subscribes to all of `uris` or to none; resolves to the function that gives them up again. */
+/** Subscribes to all of `uris`, or rejects and subscribes to none. Resolves to a function that ends the subscriptions. */
 export function acquireListenSubscriptions(options: {
   client: ClientLike;
   requestTimeout?: number;
@@ -566,7 +621,7 @@ export function acquireListenSubscriptions(options: {
 }): Promise<() => void>;
 
 export interface InMemoryEventStoreOptions {
-  /** Events kept over all streams, the oldest of which go first. Default: 1000. */
+  /** Most events kept, of all streams together; the oldest are dropped first. Default: 1000. */
   maxEvents?: number;
 }
 
@@ -583,50 +638,55 @@ export declare class InMemoryEventStore implements EventStore {
   storeEvent(streamId: string, message: JSONRPCMessage): Promise<string>;
 }
 
-/** An OAuth resource server: whose access tokens let clients in, and what for. */
+/** Which access tokens let clients in, and what each may do; see `docs/authentication.md`. */
 export interface AuthOptions {
-  /** What tokens must be for, in place of the endpoint's URL; any of these. */
+  /** Audience that tokens must name (`aud`), in place of the endpoint's URL; one of several is enough. */
   audience?: string | string[];
-  /** Claim → values, of which a token has to have one; callers without them see nothing. */
+  /** For each claim the values of which a token must have one. Others are refused with HTTP 403. */
   claims?: Record<string, string[]>;
-  /** Calls of one tool that one caller may have under way. */
+  /** Most calls of one tool that one caller may have under way; further calls get HTTP 429. At least 1. */
   concurrency?: number;
   /** Tell the server who calls, in `_meta["io.github.mcp-proxy/identity"]`. Default: false. */
   forwardIdentity?: boolean;
-  /** URL at which the issuer is asked about opaque tokens, with the client's id and secret in it. */
+  /** URL at which the issuer is asked about opaque tokens (RFC 7662): `https://id:secret@host/path`. */
   introspect?: string;
-  /** Issuers of the tokens, as tokens name them. This or `tokens` is needed. */
+  /** Issuers of the tokens, as tokens name them (`iss`). `issuer`, `tokens` or both are required. */
   issuer?: string | string[];
-  /** URL or file of the only issuer's keys, in place of discovery. */
+  /** URL or file of the issuer's keys (JWKS). Requires exactly one `issuer`. Default: the keys that the issuer names. */
   jwks?: string;
-  /** Serve the issuer's metadata here, too, for clients of 2025-03-26. Default: false. */
+  /** Serve the issuer's metadata on this server too, for clients of revision 2025-03-26. Default: false. */
   mirror?: boolean;
-  /** Where the provider differs from the standards. */
+  /** Provider whose tokens differ from the standards. Default: none. */
   preset?: "auth0" | "authentik" | "cognito" | "entra" | "google" | "keycloak" | "okta";
-  /** The URL at which clients reach this program, without the path of the endpoint. */
+  /** URL at which clients reach this program, without the path of the endpoint. Required if it listens on every address. */
   publicUrl?: string;
-  /** How often one caller may call one tool: `"60/min"`; `s`, `min`, `h` or `d`. */
+  /** How often one caller may call one tool, for example `"60/min"`. Units: `s`, `min`, `h`, `d`. Further calls get HTTP 429. */
   rate?: string;
-  /** Scopes that everything needs. */
+  /** Scopes that every request needs; without them HTTP 403. */
   scopes?: string[];
-  /** File of static tokens and API keys, by their hashes. */
+  /** JSON file that lists static tokens and API keys by their SHA-256 hashes; it is read again when it changes. */
   tokens?: string;
-  /** Name or pattern of tools → the scopes that a call needs, or more rules. */
+  /** Rules for tools, by name or pattern (`*`, `?`). An array lists the scopes that a call needs. */
   tools?: Record<string, string[] | ToolRules>;
 }
 
-/** What callers of some tools need. */
+/** Who may call the tools of a pattern. */
 export interface ToolRules {
-  /** Callers without these do not see the tools. */
+  /** Callers without these claims do not see the tools. */
   claims?: Record<string, string[]>;
+  /** As in {@link AuthOptions}. */
   concurrency?: number;
+  /** As in {@link AuthOptions}. */
   rate?: string;
-  /** Callers without these see the tools, and are told what to ask for. */
+  /** Callers without these scopes see the tools. Their calls get HTTP 403 with the scopes to ask for. */
   scopes?: string[];
 }
 
+/** Options of {@link AuthenticationMiddleware}. */
 export interface AuthConfig {
+  /** Key that requests must carry in `X-API-Key`. Default: none; every request is valid. */
   apiKey?: string;
+  /** Parameters of the `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728). */
   oauth?: {
     error?: string;
     error_description?: string;
@@ -639,14 +699,16 @@ export interface AuthConfig {
   };
 }
 
-/** Checks the API key of requests, and makes the answers to those who lack it or a scope. */
+/** Checks the API key of requests, and makes the responses for requests without it or without a scope. */
 export declare class AuthenticationMiddleware {
   constructor(config?: AuthConfig);
+  /** The response for a token that lacks scopes: status 403, and the scopes in header and body (RFC 6750 section 3.1). */
   getScopeChallengeResponse(
     requiredScopes: string[],
     errorDescription?: string,
     requestId?: unknown,
   ): { body: string; headers: Record<string, string>; statusCode: number };
+  /** Headers and body of the response with status 401. */
   getUnauthorizedResponse(options?: {
     error?: string;
     error_description?: string;
@@ -656,10 +718,11 @@ export declare class AuthenticationMiddleware {
     body: string;
     headers: Record<string, string>;
   };
+  /** Whether the request carries the key, or none is configured. Compares in constant time. */
   validateRequest(req: IncomingMessage): boolean;
 }
 
-/** `Access-Control-Allow-Headers` where `cors` does not say otherwise. */
+/** Default of `Access-Control-Allow-Headers`. */
 export declare const DEFAULT_ALLOWED_HEADERS: string[];
 
 export {};

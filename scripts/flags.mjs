@@ -14,7 +14,7 @@ const { nativePath } = createRequire(import.meta.url)("../npm/platform.js");
 const START = "<!-- flags:start -->\n";
 const END = "<!-- flags:end -->";
 
-/** What the executable that was built last says of itself, one line for each flag. */
+/** What the executable that was built last says about itself, one line for each flag. */
 export const help = () => {
   const text = execFileSync(nativePath("executable"), ["--help"], { encoding: "utf8" });
   return text.replaceAll("\r", "").replace(/\n {8,}/g, " ");

@@ -25,6 +25,15 @@ export const phrases = [
   [/\bgiven up by\b/i, "“ended by”"],
   [/\bof its own wish\b/i, "“it exited with code 0”"],
   [/\blest\b/i, "“so that … not”"],
+  [/\bwhat (?:becomes|has become|comes) of\b/i, "“what happens to”"],
+  [/\bsays? of (?:itself|themselves)\b/i, "“says about itself”"],
+  [/\bone too many\b/i, "“beyond the limit”, “further …”"],
+  [/\b(?:is|are|was|were) there twice\b/i, "“appears twice”"],
+  [/\blifts? the limit\b/i, "“sets no limit”, “turns the limit off”"],
+  [/\b(?:fails?|refused) in words\b/i, "“fails with a sentence”, “refused with a sentence”"],
+  [/\bstands? open\b/i, "“stays open”"],
+  [/\b(?:begins?|starts?|made|counted|opened) anew\b/i, "“again”, “starts over”"],
+  [/\b(?:has|have) to be there\b/i, "“is required”"],
 ];
 
 /** What people read: documents, sources with their comments and texts, the page of types. */

@@ -132,7 +132,7 @@ withKeyring("the key is in the keyring, and no file opens what is kept", async (
   const other = start(environment, "file");
   await signsIn(other);
   assert.equal(server.counts.authorize, 2);
-  assert.match(other.stderr.entries.join("\n"), /its key is in the keyring, which is not to be used/);
+  assert.match(other.stderr.entries.join("\n"), /its key is in the keyring, which --tokenStore file does not use/);
 });
 
 withKeyring("what was kept with a key in a file is found, and moves when it is renewed", async () => {

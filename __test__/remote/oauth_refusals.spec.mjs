@@ -1,4 +1,4 @@
-// What becomes of a token that cannot be renewed: a refusal is one in any words, and what is no
+// What happens to a token that cannot be renewed: a refusal is one in any words, and what is no
 // refusal signs nobody out.
 
 import assert from "node:assert/strict";
@@ -90,7 +90,7 @@ test("a sign-in is forgotten on demand, for one server or for all", async () => 
   const [one, other] = [await stage.server(), await stage.server()];
   for (const server of [one, other]) assert.match(await stage.proxy(server).greet(), /serverInfo/);
   assert.equal(await stage.run(["--signOut", one.url]), "signed out\n");
-  assert.equal(await stage.run(["--signOut", one.url]), "there was no sign-in to this server\n");
+  assert.equal(await stage.run(["--signOut", one.url]), "this server has no sign-in to forget\n");
   assert.match(await stage.proxy(one).greet(), /serverInfo/);
   assert.match(await stage.proxy(other).greet(), /serverInfo/);
   assert.deepEqual([one.counts.authorize, other.counts.authorize], [2, 1]);

@@ -107,7 +107,7 @@ export const modernRequest = (url, method, { clientCapabilities = {}, headers, i
   });
 };
 
-/** Counts what becomes of the servers that `make` makes. */
+/** Counts what happens to the servers that `make` makes. */
 export const counted = (make) => {
   const counts = { closed: 0, created: 0, ended: 0 };
   const createServer = async () => {

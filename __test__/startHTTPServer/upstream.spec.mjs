@@ -23,7 +23,7 @@ const serveTelling = (t, upstream) => serve(t, { createServer: undefined, upstre
 const call = (url, headers, name, given = {}) =>
   post(url, { id: 9, jsonrpc: "2.0", method: "tools/call", params: { arguments: given, name } }, { headers });
 
-/** What the server of this session says of itself. */
+/** What the server of this session says about itself. */
 const told = async (url, headers, given) => {
   const { messages } = await call(url, headers, "tell", given);
   return JSON.parse(messages.at(-1).result.content[0].text);

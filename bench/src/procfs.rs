@@ -37,7 +37,7 @@ pub(crate) fn peak_rss(pid: u32) -> u64 {
     field(pid, "status", "VmHWM:")
 }
 
-/// Begins the peak anew.
+/// Resets the peak.
 pub(crate) fn forget_peak_rss(pid: u32) {
     // Where the kernel does not offer it the peak is that of the process's life.
     let _forgotten = fs::write(format!("/proc/{pid}/clear_refs"), "5");

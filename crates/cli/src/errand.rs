@@ -28,7 +28,7 @@ pub(crate) fn run(errand: Errand) -> Ending {
             .map(|()| "signed in\n".to_owned()),
         Task::Forget(config) => match sign_out(&config) {
             Ok(true) => Ok("signed out\n".to_owned()),
-            Ok(false) => Ok("there was no sign-in to this server\n".to_owned()),
+            Ok(false) => Ok("this server has no sign-in to forget\n".to_owned()),
             Err(error) => Err(error.to_string()),
         },
         Task::ForgetAll(directory) => match sign_out_everywhere(&directory) {

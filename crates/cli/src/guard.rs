@@ -14,7 +14,7 @@ pub(crate) fn start() -> Option<Guard> {
     match Guard::start(&program) {
         Ok(guard) => Some(guard),
         Err(error) => {
-            tracing::warn!(%error, "the servers are not guarded: they may outlive a killed proxy");
+            tracing::warn!(%error, "servers may keep running if the proxy is killed");
             None
         }
     }

@@ -1,7 +1,7 @@
 //! What a program that embeds the front has to say: servers of its own, and questions about
 //! requests that only it can answer.
 //!
-//! The front decides when each question is asked and what becomes of the answer. A front without a
+//! The front decides when each question is asked and what happens to the answer. A front without a
 //! host asks nothing and keeps no request heads.
 
 use std::{any::Any, fmt, net::SocketAddr, sync::OnceLock};

@@ -56,7 +56,7 @@ class Bridge {
     const lease = shares.attach();
     this.#sinks.set(lease, sink);
     this.#carryOut();
-    // The client may have been connected anew since the last attempt.
+    // The client may have been connected again since the last attempt.
     this.#retryNow();
     return {
       addResourceSubscription: (uri) => this.#wish((wish) => shares.want(lease, uri, wish)),

@@ -67,7 +67,7 @@ fn admission(answer: Option<String>) -> Result<(), Refusal> {
     match serde_json::from_str::<No>(&text) {
         Ok(no) => Err(no.into()),
         Err(error) => {
-            tracing::error!(%error, "JavaScript gave an answer that cannot be read");
+            tracing::error!(%error, "JavaScript returned an answer that cannot be read");
             Err(Refusal::Unusable)
         }
     }

@@ -84,7 +84,9 @@ async fn follow(
                 Err(error) => tracing::warn!("the configuration cannot be used: {error}"),
             },
             Err(problem) => {
-                tracing::warn!("the configuration cannot be used, so what runs goes on: {problem}");
+                tracing::warn!(
+                    "the configuration cannot be used, so the servers go on as before: {problem}"
+                );
                 fleet.reload_failed(problem);
             }
         }

@@ -23,7 +23,7 @@ impl NativeGate {
         self.0.methods().collect()
     }
 
-    /// What becomes of a request: the name of what is done with it.
+    /// What happens to a request: the name of what is done with it.
     #[napi]
     pub fn request(&self, method: String, names_resource: bool) -> &'static str {
         match self.0.request(&method, names_resource) {

@@ -160,7 +160,9 @@ async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Res
 /// What ends the child if this process is killed; without it the child may live on.
 fn guard(program: &Path) -> Option<Guard> {
     Guard::start(program)
-        .inspect_err(|error| tracing::warn!(%error, "the server may outlive a killed process"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "the server may keep running if this process is killed"),
+        )
         .ok()
 }
 

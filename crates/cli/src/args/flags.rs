@@ -96,8 +96,8 @@ flags! {
         kind: Text { placeholder: "path" },
         short: "Where HTTP+SSE clients post",
         help: "Where HTTP+SSE clients are told to post: a path, or one relative to that of their \
-               stream (\"messages\"), which stays right behind a path prefix. Without it, /messages \
-               if the stream is at /sse, and the path of the stream elsewhere",
+               stream (\"messages\"), which also works behind a path prefix. Without it, \
+               /messages if the stream is at /sse, and the path of the stream elsewhere",
     }
     MODERN: Switch = Serving "modern" {
         kind: Switch { default: true },
@@ -121,8 +121,8 @@ flags! {
     INPUT: List = Config "input" {
         kind: List { placeholder: "id=value" },
         short: "Value for ${input:id} in the file (repeatable)",
-        help: "Value for ${input:id} in the file; without it, the environment is asked, then \
-               whoever sits at the terminal; repeatable",
+        help: "Value for ${input:id} in the file; without it, the environment variable of that \
+               name is used, then the terminal asks; repeatable",
     }
     CHECK_CONFIG: Switch = Config "checkConfig" {
         kind: Switch { default: false },
@@ -144,8 +144,8 @@ flags! {
     NAMED_SERVER_CONFIG: Text = Config "namedServerConfig" {
         kind: Text { placeholder: "file" },
         short: "--config as PyPI mcp-proxy calls it",
-        help: "As --config FILE, under the name that PyPI mcp-proxy has for it: a command may \
-               stand beside it, and is served under the name default",
+        help: "The same as --config FILE, as PyPI mcp-proxy calls it; a command can be given too, \
+               and is served under the name default",
     }
 
     UPSTREAM_PROTOCOL: Choice<UpstreamProtocol> = Upstream "upstreamProtocol" {
@@ -219,8 +219,8 @@ flags! {
     CHILD_IDLE_TIMEOUT: Number = Upstream "childIdleTimeout" {
         kind: Number::millis(Duration::ZERO),
         short: "Stop a session's server when it is idle",
-        help: "Stop the server of a session that has not used it for this long; the session's next \
-               request starts another. 0 keeps it as long as the session",
+        help: "Stop the server of a session that has not used it for this long; the next request \
+               of the session starts another. 0 keeps it as long as the session",
     }
     RESTART: Choice<RestartWhen> = Upstream "restart" {
         kind: Choice {
@@ -678,8 +678,8 @@ flags! {
     PEER_PORT: Number = Replicas "peerPort" {
         kind: Number::count(DEFAULT_PEER_PORT as usize).at_most(65_535),
         short: "Port for the other replicas",
-        help: "Port where the other replicas bring requests; with 0 the system chooses one. Given \
-               without --peers, it waits for others to name this one",
+        help: "Port for requests from the other replicas; with 0 the system chooses one. Without \
+               --peers, this replica waits until others name it in theirs",
     }
     PEER_HOST: Text = Replicas "peerHost" {
         kind: Text { placeholder: "host" },
@@ -689,7 +689,8 @@ flags! {
     PEER_ADDRESS: Text = Replicas "peerAddress" {
         kind: Text { placeholder: "host:port" },
         short: "Where the others reach this replica",
-        help: "Where the other replicas reach this one, if that is not what they see of it",
+        help: "Where the other replicas reach this one, if that is not the address that its \
+               connections come from",
     }
     PEER_SECRET: Secret = Replicas "peerSecret" {
         kind: Secret {
@@ -713,10 +714,10 @@ flags! {
             advice: "Leave it out to keep sessions in this process only.",
         },
         short: "Keep sessions in Redis or Valkey",
-        help: "Keep what it takes to go on with sessions in this Redis (6.2 or later) or Valkey, so \
-               that another replica goes on with those of one that is lost: redis://, rediss://, \
-               redis+unix://, redis+sentinel:// or redis+cluster://; MCP_PROXY_STORE keeps a password \
-               out of the process list",
+        help: "Keep sessions in this Redis (6.2 or later) or Valkey (7 or later), so that they go \
+               on at another replica if theirs is lost: redis://, rediss://, redis+unix://, \
+               redis+sentinel:// or redis+cluster://; MCP_PROXY_STORE keeps a password out of the \
+               process list",
     }
     STORE_FILE: PathName = Replicas "storeFile" {
         kind: PathName::File,
@@ -828,8 +829,8 @@ flags! {
     WRITE_TIMEOUT: Number = Timeouts "writeTimeout" {
         kind: Number::millis(DEFAULT_WRITE_TIMEOUT),
         short: "Time limit for a client that takes nothing",
-        help: "Time that a client may take nothing of an answer that waits for it; then its \
-               connection ends; 0 turns the limit off",
+        help: "Time that a client may leave an answer unread; then its connection is closed; 0 \
+               turns the limit off",
     }
     MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
         kind: Number::millis(Duration::ZERO),
@@ -951,8 +952,8 @@ flags! {
     RECORD: PathName = Diagnostics "record" {
         kind: PathName::File,
         short: "Record all messages in this file",
-        help: "Record in this file every message that passes, without the secrets that can be told \
-               (docs/recording.md)",
+        help: "Record in this file every message that passes, without the secrets that are \
+               recognised (docs/recording.md)",
     }
     RECORD_MAX_SIZE: Number = Diagnostics "recordMaxSize" {
         kind: Number::bytes(DEFAULT_RECORD_MAX_SIZE).at_least(1024),
@@ -963,7 +964,7 @@ flags! {
     RECORD_MAX_FILES: Number = Diagnostics "recordMaxFiles" {
         kind: Number::count(DEFAULT_RECORD_MAX_FILES).at_least(1),
         short: "Most parts of a recording",
-        help: "Most parts of a recording that are kept; the oldest is deleted first",
+        help: "Parts of a recording to keep; the oldest is deleted first",
     }
     REPLAY: PathName = Diagnostics "replay" {
         kind: PathName::File,
@@ -994,9 +995,9 @@ flags! {
     MAY_DIFFER: List = Diagnostics "mayDiffer" {
         kind: List { placeholder: "path" },
         short: "Value that need not be as recorded",
-        help: "Value that need not be as recorded, for --replay and --verify: a name, a path \
-               (/result/content/*/text, $.params.arguments.date), @timestamp, @uuid or @number; \
-               repeatable",
+        help: "Value that may differ from the recording, for --replay and --verify: a name, a \
+               path (/result/content/*/text, $.params.arguments.date), @timestamp, @uuid or \
+               @number; repeatable",
     }
     REDACT: List = Diagnostics "redact" {
         kind: List { placeholder: "path" },

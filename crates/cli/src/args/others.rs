@@ -35,7 +35,10 @@ const OTHERS: &[(&str, &str)] = &[
     ),
     ("healthendpoint", "supergateway's --healthEndpoint is /ping, /livez and /readyz here"),
     ("oauth2bearer", "that is --bearerToken here"),
-    ("stateful", "supergateway's --stateful is the default here; --stateless turns it off"),
+    (
+        "stateful",
+        "supergateway's --stateful, a server for each session, is --isolation session here",
+    ),
     ("sessiontimeout", "that is --sessionIdleTimeout here"),
     (
         "cors",

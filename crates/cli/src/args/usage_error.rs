@@ -24,13 +24,13 @@ pub(crate) enum UsageError {
     NoCommand,
     /// A remote server is a URL and nothing else.
     #[error(
-        "Error: nothing goes with the URL of a remote server but flags (got {0:?}).\n\
+        "Error: the URL of a remote server takes no arguments, only flags (got {0:?}).\n\
          Usage: mcp-proxy [options] <url>"
     )]
     BesideUrl(String),
     /// A header came apart at its spaces, which clients do that have no quotes.
     #[error(
-        "Error: --header \"{name}:\" is without its value, which came as words of its own.\n\
+        "Error: --header \"{name}:\" has no value; the value came as separate words.\n\
          Write the header as one word, --header=\"{name}: ...\", or give the token with --bearerToken."
     )]
     SplitHeader { name: String },
@@ -84,9 +84,7 @@ pub(crate) enum UsageError {
     SecretFile { flag: &'static str, path: String, problem: String },
 
     /// A flag about tokens, where none are accepted.
-    #[error(
-        "Error: {0} has no effect without --auth or --authTokens, so nobody would be kept out."
-    )]
+    #[error("Error: {0} has no effect without --auth or --authTokens: everybody would be let in.")]
     AuthFlagAlone(&'static str),
     /// Everybody may use what everybody can reach.
     #[error(

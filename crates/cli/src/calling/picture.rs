@@ -35,7 +35,7 @@ impl Protocol {
 
     /// What makes the terminal show the image; `None` if it cannot.
     pub(super) fn sequence(self, mime: &str, bytes: &[u8]) -> Option<String> {
-        // Encoded anew, so that nothing of the peer's own text gets there.
+        // Encoded again, so that nothing of the peer's own text gets there.
         let text = STANDARD.encode(bytes);
         match self {
             Self::Iterm => {

@@ -25,7 +25,7 @@ impl<'a> Schema<'a> {
         properties.into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
-    /// The names of the properties that have to be there.
+    /// The names of the properties that are required.
     pub(super) fn required(self) -> Vec<&'a str> {
         let names = self.schema["required"].as_array();
         names.into_iter().flatten().filter_map(Value::as_str).collect()

@@ -107,7 +107,7 @@ async fn serve_stdio(options: FleetOptions, mut signals: Signals) -> Result<Endi
     }
 }
 
-/// Shows what becomes of the servers and follows the file, until the process is told to stop.
+/// Shows what happens to the servers and follows the file, until the process is told to stop.
 async fn follow(
     fleet: &Fleet,
     mut arrivals: Arrivals,

@@ -58,9 +58,9 @@ impl Following {
         self.warnings = reading.warnings;
         let text = match text {
             None if self.said.as_deref().is_some_and(|said| said.starts_with(UNUSABLE)) => {
-                Some("is what runs".to_owned())
+                Some("can be used again, and nothing has changed".to_owned())
             }
-            None if asked => Some("has nothing new".to_owned()),
+            None if asked => Some("is unchanged".to_owned()),
             text => text,
         };
         if asked || text != self.said {
@@ -92,9 +92,9 @@ impl Following {
         list("added", &reloaded.added);
         list("removed", &reloaded.removed);
         list("restarted", &reloaded.replaced);
-        list("other rules for", &reloaded.retuned);
+        list("the rules have changed for", &reloaded.retuned);
         if reloaded.settings {
-            parts.push("other settings".to_owned());
+            parts.push("the settings have changed".to_owned());
         }
         let mut waiting: Vec<&str> = reloaded.needs_restart.clone();
         waiting.extend(self.process.differs(&reading.process));
@@ -106,4 +106,4 @@ impl Following {
 }
 
 /// How a line about a file that cannot be used begins.
-const UNUSABLE: &str = "cannot be used, so what runs goes on";
+const UNUSABLE: &str = "cannot be used, so the servers go on as before";

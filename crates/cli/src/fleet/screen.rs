@@ -168,7 +168,7 @@ impl Screen {
         Some(format!("claude mcp add --transport {transport} all {base}{path}{key}"))
     }
 
-    /// Says what has become of a server.
+    /// Says what has happened to a server.
     pub(super) fn arrived(&mut self, arrival: &Arrival) {
         let line = self.line(arrival);
         match (self.place, &arrival.outcome) {

@@ -71,7 +71,7 @@ pub(super) fn check_isolation(values: &Values) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Whether nobody gets in without credentials.
+/// Whether every client needs credentials.
 pub(super) fn is_on(values: &Values) -> Result<bool, UsageError> {
     Ok(auth(values)?.is_on() || values.of(&flags::SSL_CLIENT_CA)?.is_some())
 }

@@ -503,7 +503,10 @@ fn nothing_but_flags_goes_with_a_url() {
         &["--", "https://host/mcp", "--port", "1"],
     ] {
         let refusal = attempt(words, &[]).map(|_| ()).unwrap_err();
-        assert!(refusal.contains("nothing goes with the URL"), "{words:?}: {refusal}");
+        assert!(
+            refusal.contains("the URL of a remote server takes no arguments"),
+            "{words:?}: {refusal}"
+        );
     }
 }
 

@@ -115,7 +115,10 @@ fn write_all(entries: &Receiver<Entry>, mut output: impl Write, taken: impl Fn(u
                 drop(output.write_all(&line).and_then(|()| output.flush()));
                 let dropped = taken(line.len());
                 if dropped > 0 {
-                    drop(writeln!(output, "[mcp-proxy] {dropped} lines were dropped: nobody read"));
+                    drop(writeln!(
+                        output,
+                        "[mcp-proxy] {dropped} lines were dropped because nobody read them"
+                    ));
                 }
             }
             Entry::Flush(told) => drop(told.send(())),

@@ -57,7 +57,7 @@ impl Cluster {
         let failed = |problem: String| Error::Cluster(problem);
         let secrets = Secrets::parse(&config.secret)
             .map_err(|bad| failed(format!("the peer secret (--peerSecret): {bad}")))?;
-        let nothing_random = || failed("the system has no random numbers".to_owned());
+        let nothing_random = || failed("the system provides no random numbers".to_owned());
         let id = ReplicaId::random().ok_or_else(nothing_random)?;
         let names = Arc::new(Names::new(id, &secrets).ok_or_else(nothing_random)?);
         let reachable = Reachable { port: address.port(), address: config.address.clone() };
@@ -94,7 +94,7 @@ impl Cluster {
         self.store.as_ref()
     }
 
-    /// Fails in words if there is a store that cannot be used.
+    /// Fails with a sentence if there is a store that cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         match &self.store {
             Some(store) => store.check().await,

@@ -49,7 +49,7 @@ pub(crate) enum Unproved {
     Own,
 }
 
-/// What a side says of itself.
+/// What a side says about itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side {
     pub(crate) id: ReplicaId,

@@ -13,7 +13,7 @@ pub(crate) const REPLICA_ID: usize = 8;
 pub(crate) struct ReplicaId(pub(crate) [u8; REPLICA_ID]);
 
 impl ReplicaId {
-    /// `None` if the system has no random numbers.
+    /// `None` if the system provides no random numbers.
     pub(crate) fn random() -> Option<Self> {
         let mut id = [0; REPLICA_ID];
         SystemRandom::new().fill(&mut id).ok()?;

@@ -18,7 +18,7 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
-    /// Whether nobody gets in without credentials.
+    /// Whether every client needs credentials.
     pub fn is_on(&self) -> bool {
         self.api_key.is_some() || self.resource_server.is_some()
     }

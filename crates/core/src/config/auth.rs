@@ -14,7 +14,7 @@ pub struct ResourceServerConfig {
     /// The proxy as it is seen from outside: scheme, host, and a path in front of its own paths if
     /// there is one.
     pub public_url: Option<String>,
-    /// Scopes that everything needs.
+    /// Scopes that every request needs.
     pub scopes: Vec<String>,
     /// URL or file of the only issuer's keys, in place of discovery.
     pub jwks: Option<String>,

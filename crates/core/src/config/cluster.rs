@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{DEFAULT_PEER_PORT, EventStoreConfig};
 
-/// How replicas find each other, and how they know each other.
+/// How replicas find each other, and how they prove who they are.
 #[derive(Clone, PartialEq)]
 pub struct ClusterConfig {
     /// The other replicas' peer ports: `host:port`. A name that has several addresses stands for
@@ -14,12 +14,12 @@ pub struct ClusterConfig {
     pub port: u16,
     /// Host name or address to listen on for other replicas; `None` takes that of the front.
     pub host: Option<String>,
-    /// Where other replicas reach this one, if that is not what they see of it: `host:port`.
+    /// Where other replicas reach this one, if that is not the address that its connections come from: `host:port`.
     pub address: Option<String>,
     /// What all replicas know and nobody else; one secret for each line, of at least 16 bytes. The
     /// first one signs, all of them verify.
     pub secret: String,
-    /// Where replicas keep what it takes to go on with each other's sessions; `None` for nothing.
+    /// Store for sessions, so that replicas can continue each other's; `None` keeps none.
     pub store: Option<StoreConfig>,
 }
 
@@ -32,9 +32,9 @@ pub struct StoreConfig {
     pub prefix: String,
     /// Authorities to trust in place of the system's.
     pub ca: Option<PathBuf>,
-    /// How long a session is kept that nobody writes to.
+    /// How long a session is kept after the last write.
     pub kept: Duration,
-    /// How much of what was said in a session is kept.
+    /// How many events of a session are kept.
     pub events: EventStoreConfig,
     /// Whether anything waits until the store has it.
     pub durability: Durability,

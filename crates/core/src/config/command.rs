@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use super::DEFAULT_MAX_LINE_SIZE;
 
-/// What becomes of a child's standard error.
+/// What happens to a child's standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildStderr {
@@ -31,11 +31,11 @@ pub struct CommandConfig {
     pub cwd: Option<PathBuf>,
     /// Variables set for the child on top of what it inherits.
     pub env: BTreeMap<OsString, OsString>,
-    /// Hand the proxy's own environment down. On by default.
+    /// Pass the proxy's own environment to the child. On by default.
     pub inherit_env: bool,
     /// Longest line accepted from it in bytes, 20 MiB by default.
     pub max_line_size: usize,
-    /// What becomes of its standard error, passed through by default.
+    /// What happens to its standard error, passed through by default.
     pub stderr: ChildStderr,
 }
 

@@ -24,13 +24,13 @@ pub const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_mins(5);
 pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 /// Time the upstream has to answer the handshake.
 pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
-/// Time a call may go without an answer or a sign of progress.
+/// Time that a call may take without an answer or progress.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
 /// Time a call that arrives while the server is being restarted waits for it.
 pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
-/// Restarts in a row, none of which led to a server that stays, before no more are tried.
+/// Failed restarts in a row after which the proxy stops restarting a server.
 pub const DEFAULT_MAX_RESTARTS: u32 = 10;
-/// Time between further attempts to start a server after those.
+/// Time between further attempts after that.
 pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_mins(1);
 /// Time a server has to answer a ping, once pings are sent.
 pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ pub const DEFAULT_MAX_IN_FLIGHT: usize = 1024;
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time a request body may take to arrive, that of Node's HTTP server.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
-/// Time a client may take nothing of an answer that waits for it.
+/// Time that a client may leave an answer unread.
 pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Bytes that may wait for all clients together: 1 GiB.
 pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
@@ -60,7 +60,7 @@ pub const DEFAULT_RECORD_MAX_SIZE: usize = 100 * 1024 * 1024;
 /// Parts of a recording that are kept.
 pub const DEFAULT_RECORD_MAX_FILES: usize = 10;
 
-/// Port where other replicas bring requests.
+/// Port for requests from other replicas.
 pub const DEFAULT_PEER_PORT: u16 = 8079;
 
 /// How the keys in a store begin.

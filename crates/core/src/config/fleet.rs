@@ -16,9 +16,9 @@ pub struct FleetConfig {
     /// Budget of a shutdown, and the time that calls of a server have that is removed or replaced;
     /// 5 s by default.
     pub graceful_shutdown_timeout: Duration,
-    /// In the order of the file; no name is there twice.
+    /// In the order of the file; no name appears twice.
     pub servers: Vec<ServerConfig>,
-    /// Names for parts of the servers.
+    /// Groups of servers, each with a name.
     pub groups: Vec<GroupConfig>,
 }
 
@@ -46,17 +46,17 @@ impl FleetConfig {
 pub struct ServerConfig {
     /// What it is called in paths, logs and metrics.
     pub name: String,
-    /// Where it is; or a sentence that says why that is not known.
+    /// The server itself, or a sentence that says why it cannot be served.
     pub upstream: Result<Upstream, String>,
-    /// It is served.
+    /// Whether it is served.
     pub enabled: bool,
-    /// What of it is served.
+    /// Which of its tools, prompts and resources are served.
     pub rules: Rules,
     /// What its callers may do.
     pub policy: Policy,
-    /// The proxy is not ready without it.
+    /// Whether the proxy is ready only while this server is up.
     pub required: bool,
-    /// It is started when it is first needed.
+    /// Whether it is started only when it is first needed.
     pub lazy: bool,
 }
 

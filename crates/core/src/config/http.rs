@@ -51,13 +51,13 @@ pub struct HttpConfig {
     pub event_store: Option<EventStoreConfig>,
     /// Idle time after which a keep-alive connection is closed, 300 s by default.
     pub keep_alive_timeout: Duration,
-    /// Largest request body in bytes, 10 MiB by default; `None` lifts the limit.
+    /// Largest request body in bytes, 10 MiB by default; `None` sets no limit.
     pub max_body_size: Option<usize>,
     /// Most sessions of both transports together, 65,536 by default.
     pub max_sessions: usize,
-    /// Most connections, 65,536 by default; `None` lifts the limit.
+    /// Most connections, 65,536 by default; `None` sets no limit.
     pub max_connections: Option<usize>,
-    /// Most calls that one session may have under way, 1,024 by default; `None` lifts the limit.
+    /// Most calls that one session may have under way, 1,024 by default; `None` sets no limit.
     pub max_in_flight: Option<usize>,
     /// Time a request head may take, counted from its first byte or, on a new connection, from
     /// its start; 60 s by default.
@@ -66,17 +66,17 @@ pub struct HttpConfig {
     pub body_timeout: Duration,
     /// Most connections of one address; `None`, the default, sets no limit.
     pub max_connections_per_ip: Option<usize>,
-    /// Most requests of one address in a second, in bursts of those of ten seconds; `None`, the
+    /// Most requests of one address per second, in bursts of up to ten seconds' worth; `None`, the
     /// default, sets no limit.
     pub rate_limit: Option<u32>,
     /// Time after which a connection takes no more requests; `None`, the default, sets no limit.
     pub max_connection_age: Option<Duration>,
     /// Requests after which a connection takes no more; `None`, the default, sets no limit.
     pub max_connection_requests: Option<u64>,
-    /// Time a client may take nothing of an answer that waits for it, 300 s by default; `None` lifts
+    /// Time that a client may leave an answer unread, 300 s by default; `None` lifts
     /// the limit.
     pub write_timeout: Option<Duration>,
-    /// Most bytes that wait for all clients together, 1 GiB by default; `None` lifts the limit.
+    /// Most bytes that wait for all clients together, 1 GiB by default; `None` sets no limit.
     pub max_buffered: Option<usize>,
     /// Put the W3C trace context of the HTTP headers into messages that have none. Off by default.
     pub trace_context: bool,
@@ -85,7 +85,7 @@ pub struct HttpConfig {
     pub session_idle_timeout: Option<Duration>,
     /// Serve HTTPS; `None` serves HTTP.
     pub tls: Option<TlsConfig>,
-    /// Other replicas that serve the same clients; `None` knows of none.
+    /// Other replicas that serve the same clients; `None` for a single replica.
     pub cluster: Option<ClusterConfig>,
 }
 
@@ -97,7 +97,7 @@ pub fn is_reference(text: &str) -> bool {
 }
 
 impl HttpConfig {
-    /// Whether nobody gets in without credentials.
+    /// Whether every client needs credentials.
     pub fn asks_who_calls(&self) -> bool {
         let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
         self.auth.is_on() || certificates

@@ -151,7 +151,7 @@ pub enum OAuthGrant {
 }
 
 impl OAuthGrant {
-    /// Whether somebody has to be there.
+    /// Whether a person is needed.
     pub fn needs_somebody(self) -> bool {
         matches!(self, Self::AuthorizationCode | Self::DeviceCode)
     }

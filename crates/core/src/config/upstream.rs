@@ -1,4 +1,4 @@
-//! A server that is a child process: who shares it, how long it has, what becomes of its end.
+//! A server that is a child process: who shares it, how long it has, what happens to its end.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub struct RestartConfig {
     /// After which ends.
     pub when: RestartWhen,
     /// Restarts in a row before no more are tried, 10 by default; a server that has served for a
-    /// while starts the count anew. `None` never gives up.
+    /// while starts the count from zero. `None` never gives up.
     pub max_restarts: Option<u32>,
     /// Time a call that arrives meanwhile waits, 10 s by default.
     pub wait: Duration,

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Opening(Option<Era>);
 
-/// What becomes of a message.
+/// What happens to a message.
 #[derive(Debug)]
 pub(crate) enum Sorted {
     Of(Era),

@@ -23,11 +23,11 @@ pub enum Step {
 /// What may change while a server goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// What of it is served.
+    /// Which of its tools, prompts and resources are served.
     pub rules: Rules,
     /// What its callers may do.
     pub policy: Policy,
-    /// The proxy is not ready without it.
+    /// Whether the proxy is ready only while this server is up.
     pub required: bool,
 }
 

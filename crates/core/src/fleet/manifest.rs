@@ -39,13 +39,13 @@ pub struct Entry {
     pub launch: Result<Start, Fault>,
     /// The user has not switched it off.
     pub enabled: bool,
-    /// What of it is served.
+    /// Which of its tools, prompts and resources are served.
     pub rules: Rules,
     /// What its callers may do, beside what holds for all servers.
     pub policy: Policy,
-    /// The proxy is not ready without it.
+    /// Whether the proxy is ready only while this server is up.
     pub required: bool,
-    /// It is started when it is first needed.
+    /// Whether it is started only when it is first needed.
     pub lazy: bool,
 }
 

@@ -30,7 +30,7 @@ impl<'a> Credential<'a> {
         }
         let token = value[BEARER.len()..].trim_matches(' ');
         if token.is_empty() || !token.bytes().all(is_token) {
-            return Err(Because::Ambiguous("a Bearer token with characters that none can have"));
+            return Err(Because::Ambiguous("a Bearer token with characters that are not allowed"));
         }
         Ok(Self::Bearer(token))
     }

@@ -1,4 +1,4 @@
-//! What the first issuer says of itself (RFC 8414), for clients that look for it here: those of
+//! What the first issuer says about itself (RFC 8414), for clients that look for it here: those of
 //! 2025-03-26 take the server for its own authorization server.
 //!
 //! It is fetched when the proxy starts, and again when somebody asks for it and it is old, at most

@@ -18,7 +18,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Refuses what another page sends, under whatever name it reaches this machine.
 pub(super) async fn same_page(request: Request, next: Next) -> Response {
     if is_foreign(request.headers()) {
-        return plain(StatusCode::FORBIDDEN, "This page can only be used from itself.\n");
+        return plain(StatusCode::FORBIDDEN, "Requests from other pages are refused.\n");
     }
     next.run(request).await
 }
@@ -32,7 +32,7 @@ pub(super) async fn with_token(
     if shown.keys.admit(token(request.headers())) {
         return next.run(request).await;
     }
-    let text = "The token is missing or of an earlier run: open the URL that the proxy prints.\n";
+    let text = "The token is missing, used, or from an earlier start: open the URL that the proxy prints.\n";
     plain(StatusCode::UNAUTHORIZED, text)
 }
 

@@ -102,7 +102,7 @@ async fn otlp(State(shown): State<Arc<Shown>>) -> Response {
 async fn frame(State(shown): State<Arc<Shown>>, Path(number): Path<u64>) -> Response {
     match events::frame(&shown, number) {
         Some(line) => lines(Body::from(line)),
-        None => plain(StatusCode::NOT_FOUND, "This message is not kept any more.\n"),
+        None => plain(StatusCode::NOT_FOUND, "This message is no longer kept.\n"),
     }
 }
 
@@ -113,7 +113,7 @@ async fn state(State(shown): State<Arc<Shown>>) -> Response {
 /// Opens a client of the page's own; the answer is what it is sent.
 async fn open_console(State(shown): State<Arc<Shown>>) -> Response {
     match shown.consoles.as_ref().map(Consoles::open) {
-        None => plain(StatusCode::NOT_FOUND, "There is no server that the page could ask.\n"),
+        None => plain(StatusCode::NOT_FOUND, "No server can be asked from this page.\n"),
         Some(None) => plain(StatusCode::SERVICE_UNAVAILABLE, "Too many consoles are open.\n"),
         Some(Some(body)) => lines(body),
     }
@@ -126,7 +126,7 @@ async fn send(State(shown): State<Arc<Shown>>, Path(id): Path<u64>, message: Byt
         return plain(StatusCode::NOT_FOUND, "This console is closed.\n");
     };
     if memchr::memchr(b'\n', &message).is_some() {
-        return plain(StatusCode::BAD_REQUEST, "A message is one line.\n");
+        return plain(StatusCode::BAD_REQUEST, "The message must be on one line.\n");
     }
     match sender.send(message).await {
         Ok(()) => plain(StatusCode::ACCEPTED, ""),

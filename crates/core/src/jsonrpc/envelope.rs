@@ -279,7 +279,7 @@ impl Message {
 
     /// Whether another reader of JSON may find another message in these bytes: a member of the
     /// envelope, of `params` or of `params._meta` has the name of one that matters, except for case,
-    /// or one by which a server chooses what to do is there twice.
+    /// or one by which a server chooses what to do appears twice.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.parts.ambiguous
     }

@@ -210,7 +210,7 @@ impl Ports {
         self.metrics.as_ref().map(SidePort::address)
     }
 
-    /// Fails in words if there is a store that cannot be used.
+    /// Fails with a sentence if there is a store that cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         match &self.peers {
             Some(peers) => peers.check_store().await,

@@ -109,7 +109,7 @@ pub(super) enum Purpose {
     Housekeeping,
 }
 
-/// What becomes of the answer to a client's call on its way.
+/// What happens to the answer to a client's call on its way.
 #[derive(Debug)]
 pub(super) enum Leg {
     /// It passes: client and server understand each other.

@@ -69,7 +69,9 @@ impl State {
         let caller =
             if kind.may_belong_to_a_call() { self.exchanges.callers() } else { Callers::None };
         if caller == Callers::Several {
-            tracing::debug!("a notification is withheld: it could be of several clients' calls");
+            tracing::debug!(
+                "a notification is withheld because it could belong to any of several clients' calls"
+            );
             return Vec::new();
         }
         let audience = Audience::of(

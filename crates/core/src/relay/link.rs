@@ -1,6 +1,6 @@
 //! The way to a shared upstream: up, away for the moment, or down for good.
 //!
-//! Whoever supervises the upstream reports what becomes of it. Calls in flight fail when it goes;
+//! Whoever supervises the upstream reports what happens to it. Calls in flight fail when it goes;
 //! calls that arrive while it is away wait, and everything the clients have settled with it is
 //! settled again with its successor.
 

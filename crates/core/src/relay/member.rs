@@ -361,7 +361,7 @@ impl Member {
                 drop(state);
                 match pushed {
                     Pushed::Full => Err(Held::Full(outbox, request, reply)),
-                    // It is being stopped; what becomes of it is about to be known.
+                    // It is being stopped; what happens to it is about to be known.
                     _ => Err(Held::Away(request, reply)),
                 }
             }
@@ -425,7 +425,7 @@ fn long_uri() -> ErrorBody {
 fn ambiguous() -> ErrorBody {
     ErrorBody::new(
         Code::InvalidRequest,
-        "a member has the name of one that matters except for case, or is there twice, and not every \
+        "a member has the name of one that matters except for case, or appears twice, and not every \
          server reads that alike. Spell each name as it is specified and give it once, or run \
          mcp-proxy with --isolation session",
     )

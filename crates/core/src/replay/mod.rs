@@ -2,7 +2,7 @@
 //!
 //! A recording is read into a [`Script`]: what clients asked, and everything they were sent for it.
 //! As a server, the script is looked through for a call with the same method and parameters; ids,
-//! progress tokens and the ids of questions are given anew. As a client, its calls are made again
+//! progress tokens and the ids of questions are given again. As a client, its calls are made again
 //! and the answers are compared.
 
 mod difference;

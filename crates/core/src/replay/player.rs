@@ -239,7 +239,7 @@ impl Client {
             None => {
                 let waiting = lock(&self.asked).remove(&id.to_string());
                 if waiting.is_none_or(|waiting| waiting.send(()).is_err()) {
-                    tracing::debug!("the client answered what it was not asked");
+                    tracing::debug!("the client answered a question that it was not asked");
                 }
             }
             Some("notifications/cancelled") => {

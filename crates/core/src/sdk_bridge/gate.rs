@@ -27,7 +27,7 @@ const GATED: [(&str, &[&str]); 14] = [
     ("subscriptions/listen", &[]),
 ];
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
     /// The server does not serve it.
@@ -59,7 +59,7 @@ impl Gate {
         GATED.iter().map(|(method, _)| *method).filter(|method| self.serves(method))
     }
 
-    /// What becomes of a request of this method, which names a resource or does not.
+    /// What happens to a request of this method, which names a resource or does not.
     pub fn request(&self, method: &str, names_resource: bool) -> Passage {
         if !self.serves(method) {
             return Passage::Refused;

@@ -63,10 +63,10 @@ impl Tls {
                 match acceptor(&self.config) {
                     Ok(acceptor) => {
                         current.acceptor = acceptor;
-                        tracing::info!("the certificate was read again");
+                        tracing::info!("the certificate was reloaded");
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "the former certificate is served, as the new one cannot be");
+                        tracing::warn!(%error, "the new certificate cannot be used, so the former one is still served");
                     }
                 }
             }

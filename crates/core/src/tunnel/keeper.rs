@@ -91,7 +91,7 @@ impl<L: LocalServer> Keeper<L> {
                     let delay = backoff.next_delay();
                     let name = self.registrar.name();
                     error!(
-                        "{name} refuses to register the tunnel again: {refusal}; again in {:.1} s",
+                        "{name} refuses to register the tunnel again: {refusal}; trying again in {:.1} s",
                         delay.as_secs_f64()
                     );
                     sleep(delay).await;

@@ -89,7 +89,7 @@ impl Registrar {
                     let delay = backoff.next_delay();
                     let name = self.name();
                     warn!(
-                        "{name} does not register the tunnel: {reason}; again in {:.1} s",
+                        "{name} does not register the tunnel: {reason}; trying again in {:.1} s",
                         delay.as_secs_f64()
                     );
                     tokio::time::sleep(delay).await;

@@ -54,12 +54,12 @@ struct Inner {
     state: Mutex<State>,
     /// The failure that was printed last, since the server was there.
     printed: Mutex<Option<String>>,
-    /// What has become of it, for whoever watches.
+    /// What has happened to it, for whoever watches.
     progress: watch::Sender<Stage>,
     stop: CancellationToken,
 }
 
-/// What has become of a server.
+/// What has happened to a server.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Stage {
     /// Nobody has needed it.
@@ -132,7 +132,7 @@ impl Late {
         }
     }
 
-    /// What becomes of it.
+    /// What happens to it.
     pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
         self.0.progress.subscribe()
     }
@@ -145,7 +145,7 @@ impl Late {
         }
     }
 
-    /// The server has ended for good: whoever comes next has it started anew. `false` if it was
+    /// The server has ended for good: whoever comes next has it started again. `false` if it was
     /// told to end.
     pub(crate) fn has_ended(&self, reason: String) -> bool {
         let mut state = self.0.lock();

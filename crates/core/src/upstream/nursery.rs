@@ -137,8 +137,7 @@ impl Nursery {
     pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, ErrorBody> {
         Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| {
             let limit = self.0.max_children;
-            let message =
-                format!("{limit} servers are running, which is the limit (--maxChildren)");
+            let message = format!("too many servers are running ({limit}; --maxChildren)");
             ErrorBody::new(Code::Unavailable, message)
         })
     }
@@ -301,7 +300,7 @@ impl Inner {
         // Not at the client's expense.
         let refilling = async move {
             if let Err(error) = nursery.refill() {
-                tracing::warn!(%error, "no server could be started ahead");
+                tracing::warn!(%error, "no server could be started in advance");
                 nursery.failed(failure(&error).message);
             }
         };

@@ -143,7 +143,7 @@ impl Process {
             status = timeout(budget / 2, self.exited()).await.ok().and_then(Result::ok);
         }
         if let Err(error) = self.child.start_kill() {
-            tracing::debug!(%error, "nothing of the child's process group was left to kill");
+            tracing::debug!(%error, "the server's process group had ended already");
         }
         if status.is_none() {
             status = self.exited().await.ok();
@@ -157,7 +157,7 @@ impl Process {
     fn terminate(&self) {
         const SIGTERM: i32 = 15;
         if let Err(error) = self.child.signal(SIGTERM) {
-            tracing::debug!(%error, "the child could not be asked to stop");
+            tracing::debug!(%error, "the server could not be asked to stop");
         }
     }
 
@@ -171,7 +171,7 @@ impl Process {
 #[cfg(target_os = "linux")]
 fn widen(pipe: impl std::os::fd::AsFd) {
     if let Err(error) = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_SIZE) {
-        tracing::debug!(%error, "the pipe to the child keeps its size");
+        tracing::debug!(%error, "the pipe to the server keeps its size");
     }
 }
 

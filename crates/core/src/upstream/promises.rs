@@ -29,7 +29,7 @@ type Ticket = [u8; 16];
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Promises {
-    /// None where the system has no random numbers: then no server waits.
+    /// None where the system provides no random numbers: then no server waits.
     seal: Option<Seal>,
     patience: Duration,
     /// Most servers that have nothing else to do.

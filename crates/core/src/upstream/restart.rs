@@ -49,11 +49,11 @@ impl History {
     /// proxies, ended by one cause, from starting in step.
     pub(super) fn judge(&mut self, config: &RestartConfig, run: Run, chance: f64) -> Verdict {
         if config.when == RestartWhen::Never {
-            return Verdict::GiveUp("it is not started again (--restart never)".to_owned());
+            return Verdict::GiveUp("it is not restarted (--restart never)".to_owned());
         }
         if run.succeeded && config.when == RestartWhen::OnFailure {
-            let reason = "it ended by its own wish and is not started again \
-                          (--restart always would)";
+            let reason =
+                "it exited with code 0 and is not restarted (--restart always would restart it)";
             return Verdict::GiveUp(reason.to_owned());
         }
         if run.served >= STABLE_AFTER {
@@ -62,10 +62,10 @@ impl History {
         if let Some(limit) = config.max_restarts.filter(|limit| self.attempts >= *limit) {
             let restarts = format!("after {limit} restarts in a row (--maxRestarts)");
             return match config.retry {
-                None => Verdict::GiveUp(format!("it is not started again {restarts}")),
+                None => Verdict::GiveUp(format!("it is not restarted {restarts}")),
                 Some(after) => Verdict::Rest {
                     reason: format!(
-                        "{restarts} it is tried again only every {} ms (--retryInterval)",
+                        "{restarts} the proxy tries again only every {} ms (--retryInterval)",
                         after.as_millis()
                     ),
                     after,

@@ -89,8 +89,7 @@ impl Shares {
         if *count >= limit {
             let all = self.max_children;
             let message = format!(
-                "this client has {limit} servers of the {all} that may run, which is its share \
-                 (--maxChildren)"
+                "this client has {limit} of the {all} servers that may run, its share (--maxChildren)"
             );
             return Err(ErrorBody::new(Code::Unavailable, message));
         }

@@ -206,7 +206,7 @@ impl Watch {
                 let name = &self.config.command.name;
                 tracing::warn!(
                     server = name,
-                    "starting the MCP server again in {millis} ms (restart {attempt})"
+                    "restarting the MCP server in {millis} ms (restart {attempt})"
                 );
                 self.shared.lost(&cause, attempt);
                 TAP.show(|| {
@@ -238,7 +238,7 @@ impl Stopped {
         budget
     }
 
-    /// What comes of `work`, or the wish if that comes first.
+    /// The result of `work`, or the wish if that comes first.
     async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Duration> {
         tokio::select! {
             budget = self.asked() => Err(budget),

@@ -72,7 +72,7 @@ impl Given {
         }
     }
 
-    /// An option that has to be there.
+    /// A required option.
     pub(super) fn need<K: Kind>(&self, name: &str) -> Result<K, Wrong> {
         self.take(name)?.ok_or_else(|| self.wrong::<K>(name, "undefined"))
     }

@@ -74,7 +74,7 @@ fn typed(input: &Input) -> Result<String, UsageError> {
         output.and_then(|()| io::stdin().lock().read_line(&mut line)).map(|_| line)
     };
     let refused = |error: io::Error| {
-        UsageError::Config(format!("nobody could be asked for an input: {error}"))
+        UsageError::Config(format!("the terminal could not be asked for an input: {error}"))
     };
     Ok(line.map_err(refused)?.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -23,7 +23,7 @@ impl Signal {
         }
     }
 
-    /// Whether it is sent; an error in words if what is asked for cannot be done.
+    /// Whether it is sent; an error with a sentence if what is asked for cannot be done.
     pub(super) fn wanted(self) -> Result<bool, String> {
         self.wanted_by(|name| env::var(name).ok())
     }

@@ -1,4 +1,4 @@
-//! What becomes of clients when servers die, hang, babble or multiply.
+//! What happens to clients when servers die, hang, babble or multiply.
 
 mod isolation;
 mod leaks;

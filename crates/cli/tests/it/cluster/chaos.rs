@@ -22,7 +22,7 @@ use crate::support::{DEADLINE, LATEST, Launch, Proxy, Request, call, initialize,
 /// Clients that call all the time.
 const CLIENTS: usize = 4;
 
-/// What has become of a call.
+/// What has happened to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outcome {
     Result,
@@ -147,7 +147,7 @@ impl World {
         wait_for("calls are answered", || (count() >= until).then_some(()));
     }
 
-    /// Runs clients while something happens; what has become of their calls.
+    /// Runs clients while something happens; what has happened to their calls.
     fn under_load(&self, happens: impl FnOnce()) -> HashMap<Outcome, usize> {
         thread::scope(|scope| {
             for client in 0..CLIENTS {

@@ -115,7 +115,7 @@ fn a_file_that_may_not_be_read_is_refused() {
     }
 }
 
-/// What each server of a file that is read says of itself in the report.
+/// What each server of a file that is read says about itself in the report.
 fn servers(folder: &Folder, file: &str) -> Vec<String> {
     let ended = folder.run(&["--checkConfig", file]);
     let (_, rest) = ended.stdout.split_once("\nServers\n").unwrap_or_else(|| panic!("{ended:?}"));

@@ -66,7 +66,7 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
     let process = session.call(&proxy, "pid", "{}");
     let ruled = entry("a", "echo", r#""mcp-proxy": { "tools": { "deny": ["echo"] } }"#);
     folder.write("mcp.json", file(std::slice::from_ref(&ruled), ""));
-    said(&proxy, "mcp.json: other rules for a");
+    said(&proxy, "mcp.json: the rules have changed for a");
     assert!(!session.tools(&proxy).contains(&"echo".to_owned()));
     assert_eq!(session.call(&proxy, "pid", "{}"), process);
     // What is typed counts more, so that only the rest has to wait.
@@ -76,7 +76,7 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
     );
     assert_eq!(said(&proxy, "needs a restart"), "mcp.json: needs a restart: sseEndpoint, threads");
     folder.write("mcp.json", file(std::slice::from_ref(&ruled), r#"{ "apiKey": "${TOKEN}" }"#));
-    said(&proxy, "mcp.json: other settings");
+    said(&proxy, "mcp.json: the settings have changed");
     // A key is asked for from now on, also of sessions that were opened without one.
     let ask =
         |key: &str| session.post_with(&proxy, r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, key);
@@ -101,7 +101,7 @@ fn a_signal_reads_the_file_again_and_is_answered() {
     folder.write("mcp.json", file(&[entry("a", "echo", "")], ""));
     let proxy = serve(&folder, &["--config", "mcp.json"]);
     proxy.signal("HUP");
-    said(&proxy, "mcp.json: has nothing new");
+    said(&proxy, "mcp.json: is unchanged");
     At::open(&proxy, "/servers/a/mcp");
     assert!(proxy.terminate().status.success());
 }
@@ -120,7 +120,9 @@ fn a_file_that_cannot_be_used_changes_nothing() {
         folder.write("mcp.json", text);
         proxy.signal("HUP");
         let expected = match expected.split_once(".json:") {
-            Some((_, rest)) => format!("cannot be used, so what runs goes on: mcp.json:{rest}"),
+            Some((_, rest)) => {
+                format!("cannot be used, so the servers go on as before: mcp.json:{rest}")
+            }
             None => panic!("{name}"),
         };
         let line = said(&proxy, &expected);
@@ -134,7 +136,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     said(&proxy, "mcp.json: this is a directory");
     fs::remove_dir(folder.path("mcp.json")).unwrap();
     folder.write("mcp.json", &good);
-    said(&proxy, "mcp.json: is what runs");
+    said(&proxy, "mcp.json: can be used again");
     assert!(!ready(&proxy).contains("config"), "{}", ready(&proxy));
     assert_eq!(session.call(&proxy, "pid", "{}"), process);
 }

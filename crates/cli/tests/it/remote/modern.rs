@@ -10,7 +10,7 @@ use super::{
 
 pub(super) const MODERN: [&str; 2] = ["--upstreamProtocol", "modern"];
 
-/// What the server says of itself.
+/// What the server says about itself.
 const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"logging":{},"resources":{"subscribe":true}},"ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"scripted","version":"2"}}}"#;
 
 /// What a server of 2026-07-28 does; of older clients it knows nothing.

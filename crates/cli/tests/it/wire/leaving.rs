@@ -1,4 +1,4 @@
-//! What becomes of a request whose client cancels it, ends its session, or makes room for another.
+//! What happens to a request whose client cancels it, ends its session, or makes room for another.
 
 use crate::support::{Connection, Launch, Modern, Proxy, Request, Session, call, fixture};
 

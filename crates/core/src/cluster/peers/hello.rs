@@ -44,7 +44,7 @@ impl Own {
     fn side(&self) -> io::Result<Side> {
         let mut nonce = [0; NONCE];
         let filled = SystemRandom::new().fill(&mut nonce);
-        filled.map_err(|_| io::Error::other("the system has no random numbers"))?;
+        filled.map_err(|_| io::Error::other("the system provides no random numbers"))?;
         Ok(Side { id: self.id, nonce })
     }
 

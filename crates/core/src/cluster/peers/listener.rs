@@ -91,7 +91,7 @@ impl PeerPort {
         self.address
     }
 
-    /// Fails in words if there is a store that cannot be used.
+    /// Fails with a sentence if there is a store that cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         self.cluster.check_store().await
     }

@@ -1,4 +1,4 @@
-//! What it takes to open a session anew somewhere else, sealed: the store learns neither who has it
+//! What it takes to open a session again somewhere else, sealed: the store learns neither who has it
 //! nor what the client has said.
 
 use std::{collections::BTreeMap, fmt};
@@ -85,7 +85,7 @@ impl Sealer {
         Some(Self(keys.collect::<Option<Vec<_>>>()?.into_iter().map(LessSafeKey::new).collect()))
     }
 
-    /// Empty if the system has no random numbers; what is empty cannot be opened.
+    /// Empty if the system provides no random numbers; what is empty cannot be opened.
     pub(super) fn seal(&self, id: Uuid, founding: &Founding) -> Bytes {
         let sealed = || {
             let mut nonce = [0; NONCE_LEN];

@@ -174,7 +174,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Fails in words if it cannot be used.
+    /// Fails with a sentence if it cannot be used.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         self.connection.check().await.map_err(Error::Store)?;
         let beating = self.beat().await;
@@ -362,7 +362,7 @@ impl Store {
         }
     }
 
-    /// What is wrong with the store, in words.
+    /// What is wrong with the store, as a sentence.
     pub(crate) fn trouble(&self) -> Option<String> {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         trouble.as_ref().map(|(text, _)| text.clone())

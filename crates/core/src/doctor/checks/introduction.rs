@@ -1,4 +1,4 @@
-//! What a server says of itself in the handshake.
+//! What a server says about itself in the handshake.
 
 use serde_json::Value;
 

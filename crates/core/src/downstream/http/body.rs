@@ -57,7 +57,7 @@ pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes
     }
 }
 
-/// Bodies are taken as they are, so one with a coding is refused in words.
+/// Bodies are taken as they are, so one with a coding is refused with a sentence.
 pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
     let is_plain = |value: &HeaderValue| {
         value.to_str().is_ok_and(|coding| {

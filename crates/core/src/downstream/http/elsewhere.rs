@@ -112,7 +112,7 @@ impl Mount {
     }
 }
 
-/// What has become of a request that was to be handed over.
+/// What has happened to a request that was to be handed over.
 pub(super) enum Handed {
     Answered(Response),
     /// It is for this replica to serve.

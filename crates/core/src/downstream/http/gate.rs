@@ -1,4 +1,4 @@
-//! The questions that a host is asked about a request, and what becomes of its refusals.
+//! The questions that a host is asked about a request, and what happens to its refusals.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -21,7 +21,7 @@ use crate::{
 };
 
 const LEGACY_SERVER: &str = "Unsupported protocol version: the server behind this endpoint cannot \
-     serve the 2026-07-28 protocol revision. Make it with version 2 of the MCP SDK, or set `modern: \
+     serve the 2026-07-28 protocol revision. Create it with version 2 of the MCP SDK, or set `modern: \
      false` so that clients use an older revision.";
 const AUTHENTICATION_FAILED: &str = "Unauthorized: Authentication failed";
 const AUTHENTICATION_ERROR: &str = "Unauthorized: Authentication error";

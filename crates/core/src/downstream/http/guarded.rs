@@ -335,7 +335,7 @@ impl<S> Guarded<S> {
             self.phase.set(HEAD);
             self.head = Head::default();
             if let Some(clock) = &mut self.clock {
-                // Whatever is timed next is timed anew.
+                // Whatever is timed next is timed from its beginning.
                 clock.phase = SERVING;
             }
         }
@@ -415,7 +415,7 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
         if Pin::new(&mut self.stream).poll_write(context, HEAD_TOO_SLOW).is_pending()
             || Pin::new(&mut self.stream).poll_flush(context).is_pending()
         {
-            tracing::debug!("a client that was too slow does not read either");
+            tracing::debug!("a client that was too slow still does not read");
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the head did not arrive")))
     }

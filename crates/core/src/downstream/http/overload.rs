@@ -14,7 +14,7 @@ pub(super) const HEAD_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":\
     \"Request Timeout: the request head did not arrive in time\"}}";
 
-/// To a client that is one too many.
+/// To a client beyond the limit of connections.
 const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/json; charset=utf-8\r\nretry-after: 10\r\nconnection: close\r\n\
     content-length: 105\r\n\r\n\
@@ -26,7 +26,7 @@ pub(super) const MAX_REFUSALS: usize = 128;
 /// Time for a refused client to take its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Tells a client that it is one too many. Its request is read away, because a connection that is
+/// Refuses a client beyond the limit. Its request is read and dropped, because a connection that is
 /// closed over unread bytes is reset, and the answer lost.
 pub(super) async fn refuse(mut stream: TcpStream) {
     let refusing = async {

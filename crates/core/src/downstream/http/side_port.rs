@@ -88,7 +88,7 @@ async fn accept(socket: TcpListener, service: Arc<Service>) {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a connection to a port apart from the clients' could not be accepted");
+                tracing::warn!(%error, "a connection to the metrics or inspection port could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -131,7 +131,7 @@ async fn serve(stream: TcpStream, service: Arc<Service>, loopback: bool, is_busy
         .serve_connection(TokioIo::new(stream), answering)
         .await;
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection to a port apart from the clients' ended early");
+        tracing::debug!(%error, "a connection to the metrics or inspection port ended early");
     }
 }
 

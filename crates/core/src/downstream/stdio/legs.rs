@@ -53,7 +53,7 @@ impl Legs {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request; what becomes of it does not hold up the next message.
+    /// Takes a request; what happens to it does not hold up the next message.
     pub(super) async fn request(self: &Arc<Self>, request: Message) {
         let Ok(seat) = Arc::clone(&self.seats).acquire_owned().await else { return };
         self.output.owe();

@@ -190,7 +190,7 @@ impl Dialogue {
 }
 
 /// The answers to what was asked, in its order; nothing if they are not object of objects, or one of
-/// them is there twice. Others are passed by.
+/// them appears twice. Others are passed by.
 fn answers<'a, 'k>(
     responses: &'a [u8],
     asked: impl Iterator<Item = &'k str>,

@@ -61,7 +61,7 @@ pub(crate) enum Verdict {
     Unknown(String),
 }
 
-/// What becomes of a result on its way to a handshake client.
+/// What happens to a result on its way to a handshake client.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
     cuts: Vec<Edit<'static>>,

@@ -5,7 +5,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Message, Raw, Span, elements, find_member},
 };
 
-/// What becomes of an error.
+/// What happens to an error.
 #[derive(Debug)]
 pub(crate) enum Translated {
     AsItIs,

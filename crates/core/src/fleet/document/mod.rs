@@ -27,7 +27,7 @@ pub(super) enum Value {
     Number(String),
     Text(String),
     List(Vec<Node>),
-    /// In the order of the file; no name is there twice.
+    /// In the order of the file; no name appears twice.
     Table(Vec<Member>),
 }
 
@@ -71,7 +71,7 @@ fn is_toml(source: &Source) -> bool {
     named("toml") || !(named("json") || named("jsonc") || matches!(first, None | Some(b'{' | b'/')))
 }
 
-/// A member that is there twice means two things, so the file is refused.
+/// A member that appears twice means two things, so the file is refused.
 fn refuse_twins(members: &[Member], source: &Source) -> Result<(), Fault> {
     let mut sorted: Vec<&Member> = members.iter().collect();
     sorted.sort_by(|one, other| one.name.cmp(&other.name).then(one.at.cmp(&other.at)));

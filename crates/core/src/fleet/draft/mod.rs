@@ -113,7 +113,7 @@ impl Reading<'_> {
     /// Who need not be asked before a call is a matter of the client.
     fn client_consent(&self) {
         for name in ["autoApprove", "alwaysAllow", "trust"] {
-            self.members.ignore(name, "what needs nobody's consent is decided by each client");
+            self.members.ignore(name, "each client decides which calls need consent");
         }
     }
 
@@ -121,7 +121,7 @@ impl Reading<'_> {
         let members = &self.members;
         // A description for people; clients show it.
         for name in ["title", "description"] {
-            members.ignore(name, "it is for people");
+            members.ignore(name, "it is a note for people");
         }
         self.refuse_two_transports()?;
         if let Some(sandboxed) = members.get("sandboxEnabled")
@@ -139,10 +139,7 @@ impl Reading<'_> {
         } else if let Some(url) = self.url()? {
             remote::launch(self, url)?
         } else {
-            return Err(self.server(
-                members.at,
-                "neither a command nor a URL says how this server is reached",
-            ));
+            return Err(self.server(members.at, "the server has neither a command nor a URL"));
         };
         launch.settings.extend(limits::times(members, self.dialect)?);
         launch.settings.append(&mut self.block.settings);

@@ -43,7 +43,10 @@ pub(super) fn launch(
     }
     settings.extend(headers(members)?);
     settings.extend(credentials(reading)?);
-    members.ignore("headersHelper", "the proxy runs no program for headers; give them in headers");
+    members.ignore(
+        "headersHelper",
+        "the proxy runs no program to get headers; write them into headers",
+    );
     Ok(Launch { words: vec![url], settings })
 }
 

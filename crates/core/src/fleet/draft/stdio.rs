@@ -16,7 +16,7 @@ pub(super) fn launch(members: &Members<'_>) -> Result<Launch, super::Refusal> {
     }
     for (name, why) in [
         ("sandbox", "the proxy starts servers without a sandbox"),
-        ("dev", "it is for whoever writes the server"),
+        ("dev", "it is for developers of the server"),
         ("watchPaths", "the proxy does not watch the files of a server"),
     ] {
         members.ignore(name, why);

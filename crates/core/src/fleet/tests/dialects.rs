@@ -90,7 +90,7 @@ const CASES: &[Case] = &[
             "a: c d",
             "b: p q env=E=1",
             "c: off: https://h/mcp",
-            "d: ! settings.json:6:18: neither a command nor a URL says how this server is reached",
+            "d: ! settings.json:6:18: the server has neither a command nor a URL",
         ],
         unused: &[
             "theme",

@@ -1,4 +1,4 @@
-//! What an issuer says of itself (RFC 8414, OpenID Connect Discovery). Everything but the requests is pure.
+//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery). Everything but the requests is pure.
 
 use reqwest::Url;
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ pub(crate) async fn discover(
     Ok((keys, reach))
 }
 
-/// What an issuer says of itself, and where.
+/// What an issuer says about itself, and where.
 pub(crate) async fn described(fetcher: &Fetcher, issuer: &Url) -> Result<(Url, Document), String> {
     let mut problem = None;
     for place in metadata_places(issuer) {

@@ -68,7 +68,7 @@ impl Fetcher {
             Reach::Public => &self.public,
         };
         if !is_safe(url) {
-            return Err(format!("{url} is not asked, as it is not an HTTPS URL"));
+            return Err(format!("{url} is not used, because it is not an HTTPS URL"));
         }
         if reach == Reach::Public && literal(url).is_some_and(is_private) {
             return Err(private(url.host_str().unwrap_or_default()));

@@ -83,7 +83,7 @@ impl Issuer {
             // The sender is ours, so it is not gone.
             drop(ended.changed().await);
         }
-        Err(Because::NoKeys("they were fetched and are of no use".to_owned()))
+        Err(Because::NoKeys("they were fetched, but none of them can be used".to_owned()))
     }
 
     /// Fetches the keys before anybody asks for them; needs a runtime.
@@ -156,7 +156,7 @@ impl Fetch {
 impl Drop for Fetch {
     fn drop(&mut self) {
         if !self.done {
-            self.settle(Err("the fetch was given up".to_owned()));
+            self.settle(Err("the fetch was cancelled".to_owned()));
         }
     }
 }

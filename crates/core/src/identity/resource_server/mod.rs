@@ -145,7 +145,7 @@ impl ResourceServer {
         Ok(claims)
     }
 
-    /// What the first issuer says of itself, if that is mirrored.
+    /// What the first issuer says about itself, if that is mirrored.
     pub(crate) fn mirror(&self) -> Option<&Arc<Mirror>> {
         self.mirror.as_ref()
     }
@@ -155,7 +155,7 @@ impl ResourceServer {
         &self.scopes
     }
 
-    /// What the endpoint of this URL says of itself; nothing where no issuer could be named.
+    /// What the endpoint of this URL says about itself; nothing where no issuer could be named.
     pub(crate) fn describe(&self, resource: String, scopes: &[String]) -> Option<String> {
         let document = ProtectedResource::new(resource, &self.names, scopes);
         (!self.names.is_empty()).then(|| document.to_json())

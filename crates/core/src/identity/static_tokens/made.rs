@@ -57,7 +57,7 @@ pub fn make(
     };
     let mut random = [0; 32];
     let filled = SystemRandom::new().fill(&mut random);
-    filled.map_err(|_| failed("the system gives no random numbers".to_owned()))?;
+    filled.map_err(|_| failed("the system provides no random numbers".to_owned()))?;
     let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random));
     let hash = hash(&secret).map(|byte| format!("{byte:02x}")).concat();
     let mut line = json!({ "name": name, "sha256": hash, "scopes": scopes });

@@ -84,7 +84,7 @@ impl Listed {
         for (slot, line) in tokens.chain(keys) {
             let (hash, entry) = line.read(slot)?;
             if let Some(entry) = listed.0.insert((slot, hash), entry) {
-                return Err(format!("the hash of {:?} is there twice", entry.name));
+                return Err(format!("the hash of {:?} appears twice", entry.name));
             }
         }
         Ok(listed)
@@ -223,7 +223,7 @@ impl TokenFile {
         state.version = version;
         match read(&self.path) {
             Ok((listed, version)) => {
-                tracing::info!("{} was read again", self.path.display());
+                tracing::info!("{} was reloaded", self.path.display());
                 (state.listed, state.version) = (Arc::new(listed.with(&self.own)), Some(version));
             }
             Err(why) => tracing::error!("{why}; the tokens that were read before stay valid"),

@@ -38,7 +38,7 @@ pub(crate) enum Because {
     NoKeys(String),
     /// The signature is not the key's.
     Signature,
-    /// A claim that has to be there is not, or is of another type.
+    /// A required claim is missing, or has another type.
     Claim(&'static str),
     /// The token is of another issuer.
     Issuer { expected: Vec<String>, seen: String },
@@ -167,7 +167,7 @@ impl Because {
                 )
             }
             Self::Inactive => "the issuer says that the token is not valid".to_owned(),
-            Self::UnknownSecret => "no static token or API key is like this".to_owned(),
+            Self::UnknownSecret => "no static token or API key matches".to_owned(),
             Self::Lapsed(name) => format!("the static token {name:?} has expired"),
             // `explain` says the others.
             _ => String::new(),

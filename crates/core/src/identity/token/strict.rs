@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for Values {
         let mut members = Map::new();
         while let Some((name, Strict(value))) = all.next_entry::<String, Strict>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
+                return Err(A::Error::custom(format_args!("the member {name:?} appears twice")));
             }
             members.insert(name, value);
         }

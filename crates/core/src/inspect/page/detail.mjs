@@ -93,7 +93,7 @@ const arrivedFor = (row) => {
   return `${row.state} ${messages} ${view.model.details.has(row.exchange)}`;
 };
 
-/** Draws the chosen message anew if something has come for it since. */
+/** Redraws the chosen message if something has come for it since. */
 export const refreshDetail = (close) => {
   if (view.chosen && view.detail !== arrivedFor(view.chosen)) drawDetail(close);
 };

@@ -30,7 +30,7 @@ const parse = (text) => {
   }
 };
 
-/** What a message says of itself; what was cut off cannot be parsed, but mostly begins with it. */
+/** What a message says about itself; what was cut off cannot be parsed, but mostly begins with it. */
 export const envelope = (text) => {
   const value = parse(text);
   if (value !== undefined) return { value, ...heads(Array.isArray(value) ? value[0] : value) };

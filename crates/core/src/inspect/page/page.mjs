@@ -9,7 +9,7 @@ import { drawTimeline, rowAt, zoom } from "./timeline.mjs";
 import { DRAW } from "./views.mjs";
 import { curl, size } from "./words.mjs";
 
-/** Open calls count up this often, and the other views are drawn anew. */
+/** Open calls count up this often, and the other views are redrawn. */
 const OFTEN = 500;
 
 const isDue = (at) => {

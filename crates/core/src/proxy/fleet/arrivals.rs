@@ -1,4 +1,4 @@
-//! What has become of servers at their starts, for whoever shows it.
+//! What has happened to servers at their starts, for whoever shows it.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ pub struct Arrival {
     pub name: String,
     /// `stdio`, `http` or `sse`.
     pub transport: &'static str,
-    /// What it says of itself; or why it could not be started, in a sentence. It is tried again.
+    /// What it says about itself; or why it could not be started, in a sentence. It is tried again.
     pub outcome: Result<Arrived, String>,
     /// Time since its start began.
     pub took: Duration,
 }
 
-/// What a server that has started says of itself. Without control characters.
+/// What a server that has started says about itself. Without control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrived {

@@ -3,7 +3,7 @@
 //! A server is a chain of backends (`running`): what starts it (`Late`), what it may be exchanged
 //! behind (`Replaceable`), its rules (`Guarded`). The endpoints are made of the last of these, so
 //! that whatever changes behind it changes for all of them (`roster`, `whole`). One task watches
-//! each server (`watch`) and says what has become of it (`arrivals`).
+//! each server (`watch`) and says what has happened to it (`arrivals`).
 
 mod arrivals;
 mod page;
@@ -154,7 +154,7 @@ impl Fleet {
     }
 
     fn resting(guard: Option<Guard>) -> Result<Self, Error> {
-        let no_numbers = || Error::Server("the system has no random numbers".to_owned());
+        let no_numbers = || Error::Server("the system provides no random numbers".to_owned());
         let (arrived, arrivals) = arrivals::channel();
         let seal = Arc::new(Seal::random().ok_or_else(no_numbers)?);
         let shared = Arc::new(Shared {
@@ -187,7 +187,7 @@ impl Fleet {
         self.ports.as_ref()?.metrics_address()
     }
 
-    /// What becomes of each server when it is started; nothing is missed. For one reader: there is
+    /// What happens to each server when it is started; nothing is missed. For one reader: there is
     /// nothing for a second one.
     pub fn arrivals(&mut self) -> Arrivals {
         self.arrivals.take().unwrap_or_else(|| arrivals::channel().1)

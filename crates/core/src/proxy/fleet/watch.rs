@@ -130,7 +130,7 @@ impl Watch {
         }
     }
 
-    /// Notes what has become of the server; says so if it is another thing than before.
+    /// Notes what has happened to the server; says so if it is another thing than before.
     fn tell(&self, outcome: Result<Arrived, String>) {
         let outcome = outcome.map_err(|reason| printable(&reason));
         if self.server.known.replace(outcome.clone()).is_some_and(|before| before == outcome) {
@@ -143,7 +143,7 @@ impl Watch {
             took: self.since.elapsed(),
         };
         if self.arrived.try_send(arrival).is_err() {
-            tracing::debug!("nobody reads what becomes of servers");
+            tracing::debug!("nobody reads what happens to servers");
         }
     }
 }

@@ -318,7 +318,7 @@ fn unmet(mut needs: impl Iterator<Item = Need>, request: &Message) -> Option<Nee
 fn missing(need: Need) -> ErrorBody {
     let mut error = ErrorBody::new(
         Code::MissingCapability,
-        "the server asks something that the client does not declare to answer",
+        "the server has a question that needs a capability that the client did not declare",
     );
     error.data = Some(format!(r#"{{"requiredCapabilities":{}}}"#, need.capabilities()));
     error

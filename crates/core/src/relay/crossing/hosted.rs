@@ -93,7 +93,7 @@ struct Visit {
 
 impl Visit {
     fn lease(&self) -> Result<Arc<Lease>, ErrorBody> {
-        let over = || ErrorBody::new(Code::InvalidParams, "the call is over");
+        let over = || ErrorBody::new(Code::InvalidParams, "the call has ended");
         self.lease.clone().ok_or_else(over)
     }
 }

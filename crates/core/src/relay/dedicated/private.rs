@@ -57,7 +57,7 @@ pub(super) struct State {
     pub(super) behind: Option<Arc<dyn Sink>>,
 }
 
-/// What has become of the server.
+/// What has happened to the server.
 pub(super) enum Phase {
     /// Nothing was sent yet, so nothing was started.
     Unused(Box<dyn Slot>),
@@ -230,7 +230,7 @@ impl Private {
         let greets = !begins && (self.unsolicited.is_none() || state.memory.is_initialized());
         let launched = match self.me.upgrade() {
             Some(client) => slot.launch(client),
-            None => Err(Cause { message: "the session is over".to_owned(), data: None }),
+            None => Err(Cause { message: "the session has ended".to_owned(), data: None }),
         };
         match launched {
             Ok(server) => {

@@ -62,7 +62,7 @@ impl fmt::Debug for Server {
 /// Settles what is settled once.
 fn settle<T>(place: &OnceLock<T>, value: T, what: &str) {
     if place.set(value).is_err() {
-        tracing::debug!("{what} was said twice");
+        tracing::debug!("{what} was reported twice");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     relay::Denied,
 };
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     Passes,

@@ -36,7 +36,7 @@ use crate::{
 
 /// Most views of a server's lists that are kept for further clients.
 const MAX_VIEWS: usize = 64;
-const AMBIGUOUS: &str = "Invalid Request: a member is there twice, or also in another case";
+const AMBIGUOUS: &str = "Invalid Request: a member appears twice, or also in another case";
 
 /// See the module.
 pub(crate) struct Entitled(Arc<Inner>);

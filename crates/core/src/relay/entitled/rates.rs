@@ -22,7 +22,7 @@ use crate::{config::Rate, runtime::task};
 
 /// Most rates that are kept.
 const MAX_KEPT: usize = 65_536;
-/// When a call that is one too many may be tried again.
+/// When a call beyond the limit may be tried again.
 const SOON: Duration = Duration::from_secs(1);
 /// How often replicas tell each other.
 const INTERVAL: Duration = Duration::from_secs(1);

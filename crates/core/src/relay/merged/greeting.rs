@@ -1,4 +1,4 @@
-//! What all servers say of themselves as one, to clients of both eras. Once for each session, so
+//! What all servers say about themselves as one, to clients of both eras. Once for each session, so
 //! these are read as trees.
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! One server's connection for one client, and what has become of it.
+//! One server's connection for one client, and what has happened to it.
 
 use std::{mem, sync::Arc};
 
@@ -42,7 +42,7 @@ pub(super) struct Open {
     pub(super) said: Option<Bytes>,
 }
 
-/// What becomes of a message for a leg.
+/// What happens to a message for a leg.
 #[expect(clippy::large_enum_variant, reason = "it is moved on at once; boxing it would cost more")]
 pub(super) enum Taken {
     /// It goes over this connection.

@@ -269,7 +269,7 @@ fn part(
     Some((request.replaced(span, list.as_bytes()), has_own))
 }
 
-/// What has become of one server's stream.
+/// What has happened to one server's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Opening,

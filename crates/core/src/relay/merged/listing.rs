@@ -164,7 +164,7 @@ async fn gather(
             match asking.ask(server, paged(request, cursor.as_deref())).await {
                 Answer::Result(response) => {
                     if !pages.take(response, cursor) {
-                        tracing::warn!("the server {:?} listed nothing readable", server.name);
+                        tracing::warn!("the list of the server {:?} cannot be read", server.name);
                         return Ended::Failed;
                     }
                 }

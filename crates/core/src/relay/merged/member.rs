@@ -252,7 +252,7 @@ impl Member {
             let left = state.left(server);
             drop(state);
             if let Some(reply) = reply {
-                reply.error(&unavailable(server, "it is not served any more"));
+                reply.error(&unavailable(server, "it is no longer served"));
                 return None;
             }
             return left?.send(message, None, caller);

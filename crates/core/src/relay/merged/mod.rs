@@ -91,7 +91,7 @@ impl Merged {
         for member in members {
             member.follow(&roster);
         }
-        // Their clients listen anew, to the others.
+        // Their clients listen again, to the others.
         listening.iter().filter_map(Weak::upgrade).for_each(|listening| listening.end());
     }
 

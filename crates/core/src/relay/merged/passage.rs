@@ -130,12 +130,12 @@ impl Passage {
                 let message = route.message(request);
                 connection.send(message, reply.map(returning), self.caller.as_ref())
             }
-            Ok(_) => refuse(reply, &unavailable(&server, "it is not served any more")),
+            Ok(_) => refuse(reply, &unavailable(&server, "it is no longer served")),
             Err(unrouted) => refuse(reply, &unrouted.into_error(&request)),
         }
     }
 
-    /// What all servers say of themselves.
+    /// What all servers say about themselves.
     async fn discover(&self, request: Message, reply: Reply) {
         let roster = self.party.merged.roster();
         let said = join_all(roster.servers.iter().map(|server| async {

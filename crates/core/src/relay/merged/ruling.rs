@@ -1,6 +1,6 @@
 //! What the rules of a server say of one request: pure.
 //!
-//! What decides is read one way or refused: a member that is there twice, or also in another case,
+//! What decides is read one way or refused: a member that appears twice, or also in another case,
 //! is another one to another reader.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub(super) struct Ready {
     own: HashMap<String, String>,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug)]
 pub(super) enum Ruling {
     Passes,

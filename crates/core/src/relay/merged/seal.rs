@@ -38,7 +38,7 @@ impl Seal {
         Some(Self { key: LessSafeKey::new(key), nonces })
     }
 
-    /// Seals that this process alone can open; `None` if the system has no random numbers.
+    /// Seals that this process alone can open; `None` if the system provides no random numbers.
     pub(crate) fn random() -> Option<Self> {
         let mut secret = [0; SECRET];
         SystemRandom::new().fill(&mut secret).ok()?;

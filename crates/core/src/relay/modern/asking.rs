@@ -129,7 +129,7 @@ impl Member {
     /// An answer of the client's to something that it was asked, if it was.
     pub(in crate::relay) fn answered(&self, response: &Message) -> Option<BoxFuture<'static, ()>> {
         if response.is_ambiguous() {
-            tracing::debug!("a client's answer is dropped: another reader may read another one");
+            tracing::debug!("a client's answer is dropped because it can be read in two ways");
             return None;
         }
         let question = response.id().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());

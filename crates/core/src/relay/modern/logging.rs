@@ -57,7 +57,9 @@ impl State {
         let mut only = true;
         for (other, _) in calls {
             if other != member {
-                tracing::debug!("a log message is dropped: it could be for several clients");
+                tracing::debug!(
+                    "a log message is dropped because it could be for any of several clients"
+                );
                 return None;
             }
             only = false;

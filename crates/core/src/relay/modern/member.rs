@@ -82,7 +82,7 @@ impl Member {
         self.forward(request, reply, list)
     }
 
-    /// Keeps what a client says of itself for all its requests.
+    /// Keeps what a client says about itself for all its requests.
     fn introduce(&self, initialize: &Message) {
         let mut state = self.shared().lock();
         let own = Envelope::clone(&state.bridge.own);
@@ -225,7 +225,7 @@ impl Member {
             match outbox.push(&Assembly { before: b"", source, edits: &edits, behind: b"\n" }) {
                 Pushed::Queued => None,
                 Pushed::Full => Some(Delay::Full(outbox)),
-                // It is being stopped; what becomes of it is about to be known.
+                // It is being stopped; what happens to it is about to be known.
                 Pushed::Closed => Some(Delay::Away),
             };
         if let Some(delay) = delay {

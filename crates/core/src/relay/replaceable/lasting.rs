@@ -90,7 +90,7 @@ enum Phase {
     Closed,
 }
 
-/// What becomes of a message.
+/// What happens to a message.
 #[expect(clippy::large_enum_variant, reason = "it is moved on at once; boxing it would cost more")]
 enum Taken {
     Over(Arc<dyn Connection>, Message, Option<Reply>),

@@ -128,7 +128,7 @@ impl Connection for Channel {
         if let Some(reply) = reply
             && let Err(reply) = self.note(&message, reply)
         {
-            let text = format!("{MAX_CALLS} calls are under way, which is the limit");
+            let text = format!("too many calls are under way ({MAX_CALLS})");
             reply.error(&ErrorBody::new(Code::Unavailable, text));
             return None;
         }
@@ -267,7 +267,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Begins the work on a call: resolves when the call is over. None if it is over already.
+    /// Begins the work on a call: resolves when the call has ended. None if it is over already.
     pub(super) fn take_up(&self, key: &IdKey) -> Option<oneshot::Receiver<Infallible>> {
         self.lock().calls.get_mut(key)?.ended.take()
     }

@@ -144,7 +144,7 @@ impl Channel {
                 self.renew(generation, occasion).await?;
             }
         }
-        self.session().ok_or_else(|| Fault::new(Kind::Final, "the session is over"))
+        self.session().ok_or_else(|| Fault::new(Kind::Final, "the session has ended"))
     }
 
     #[expect(clippy::infinite_loop, reason = "it runs as long as the channel is open")]

@@ -7,7 +7,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use http::StatusCode;
 
-use super::auth::Challenge;
+use super::{auth::Challenge, distrust};
 use crate::jsonrpc::{Code, ErrorBody, Message, escape};
 
 /// Longest part of a server's own words that is shown.
@@ -75,8 +75,7 @@ impl Fault {
         let connecting = error.is_connect();
         let error = error.without_url();
         if let Some(problem) = tls_problem(&error) {
-            let text =
-                format!("{place} is not trusted: {problem}; --caCert trusts a further authority");
+            let text = format!("{place} is not trusted: {problem}");
             return Self::new(Kind::Final, text);
         }
         let cause = chain(&error);
@@ -232,7 +231,7 @@ fn tls_problem(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls.to_string());
+            return Some(distrust::sentence(tls));
         }
         // What an I/O error is made of is not its source.
         let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

@@ -218,7 +218,7 @@ impl Channel {
                 Err(fault) => return Err(first.unwrap_or(fault)),
             }
         }
-        Err(first.unwrap_or_else(|| Fault::new(Kind::Final, "there is no transport to try")))
+        Err(first.unwrap_or_else(|| Fault::new(Kind::Final, "no transport is left to try")))
     }
 
     pub(super) fn next_session(&self) -> Session {
@@ -280,7 +280,7 @@ impl Opened {
 }
 
 fn gone() -> Fault {
-    Fault::new(Kind::Final, "the session is over")
+    Fault::new(Kind::Final, "the session has ended")
 }
 
 /// `protocolVersion` of an initialize result.

@@ -125,7 +125,7 @@ impl Channel {
     }
 
     /// Shakes hands over HTTP+SSE: opens the event stream, learns where messages go, and keeps
-    /// reading the stream until the session is over.
+    /// reading the stream until the session has ended.
     pub(super) async fn shake_hands_over_sse(&self, request: &Message) -> Result<Shaken, Fault> {
         let nascent = self.next_session();
         let mut messages = self.remote.endpoint.listen(&nascent, None).await?;

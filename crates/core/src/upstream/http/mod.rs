@@ -13,6 +13,7 @@ mod client;
 mod cookies;
 mod detour;
 mod dispatch;
+mod distrust;
 mod endpoint;
 mod exchange;
 mod fault;

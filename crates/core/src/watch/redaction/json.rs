@@ -1,4 +1,4 @@
-//! Secrets in JSON, found in its bytes: there is no tree, and nothing is written anew.
+//! Secrets in JSON, found in its bytes: there is no tree, and nothing is rewritten.
 //!
 //! Text that is not quite JSON is walked anyway; what looks like a string is one.
 

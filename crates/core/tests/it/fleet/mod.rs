@@ -53,7 +53,7 @@ impl World {
         Self { fleet, arrivals, address }
     }
 
-    /// What has become of the next server.
+    /// What has happened to the next server.
     async fn arrival(&mut self) -> Arrival {
         self.arrivals.next().await.expect("the fleet runs")
     }

@@ -35,10 +35,10 @@ use crate::{
 /// until they are answered, with the ids and tokens by which the answers find their way.
 pub(crate) const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 
-/// Longest `initialize`: what a client says of itself is kept for as long as it has a session.
+/// Longest `initialize`: what a client says about itself is kept for as long as it has a session.
 pub(crate) const MAX_INITIALIZE: usize = 256 * 1024;
 
-/// What becomes of the events on a session's streams.
+/// What happens to the events on a session's streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Events {
     /// Kept for `Last-Event-ID`, within these bounds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Attempts in a row, after which there is a long pause.
 const MAX_ATTEMPTS: u32 = 6;
-/// The long pause; after as much time without a failure the attempts are counted anew.
+/// The long pause; after as much time without a failure the attempts are counted from zero.
 const LONG_PAUSE: Duration = Duration::from_mins(1);
 /// A stream that was open for so long did not fail for the reason of the one before.
 const STABLE_AFTER: Duration = Duration::from_secs(30);

@@ -130,7 +130,7 @@ fn a_broken_stream_is_opened_again_with_growing_pauses() {
     }
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 60_000]);
     listen.ended(8, Ending::Broken, now);
-    assert_eq!(listen.due(), Some(now + FIRST_PAUSE), "and then it begins anew");
+    assert_eq!(listen.due(), Some(now + FIRST_PAUSE), "and then it starts over");
 }
 
 #[test]

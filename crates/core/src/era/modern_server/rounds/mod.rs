@@ -141,7 +141,7 @@ impl Call {
         &self.answers
     }
 
-    /// Whether the client may be told of this progress: a server counts anew in every round, except for
+    /// Whether the client may be told of this progress: a server counts from zero in every round, except for
     /// the client it is one call, whose progress only grows (MCP 2025-11-25, progress).
     pub(crate) fn advances(&mut self, notification: &Message) -> bool {
         let value = notification
@@ -161,12 +161,13 @@ impl Call {
         match read(response, self.family) {
             Verdict::Complete(rewrite) => Step::Complete(rewrite),
             Verdict::Unknown(kind) => Step::Fail(Failure::error(format!(
-                "the MCP server answered with a result of type {kind}, which this client cannot \
-                 be given"
+                "the MCP server answered with a result of type {kind}, which cannot be translated for this client"
             ))),
             Verdict::InputRequired { .. } if !self.family.may_ask() => {
                 let method = self.request.method();
-                let message = format!("the MCP server asked for input, which {method} cannot get");
+                let message = format!(
+                    "the MCP server asked for input during {method}, where the protocol does not allow it"
+                );
                 Step::Fail(Failure::error(message))
             }
             Verdict::InputRequired { requests, state } => self.ask(response, requests, state, ids),
@@ -338,7 +339,7 @@ fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result
         "sampling/createMessage" => (answers.sampling, "sampling"),
         "roots/list" => (answers.roots, "roots"),
         _ => {
-            return Err(format!("the MCP server asked for input by {method}, which is unknown"));
+            return Err(format!("the MCP server asked for input with the unknown method {method}"));
         }
     };
     if !able {

@@ -61,7 +61,7 @@ pub(crate) struct InvalidAnnotation {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
-    #[error("the schema is deeper or longer than is read, or no JSON that every reader can read")]
+    #[error("the schema is too deep or too long, or is JSON that readers disagree about")]
     Unreadable,
     #[error("not reachable from the root through `properties` alone")]
     Unreachable,

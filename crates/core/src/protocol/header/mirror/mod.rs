@@ -27,7 +27,7 @@ pub(crate) enum Mismatch {
     Malformed { header: String, problem: InvalidValue },
     #[error("{header} says {said:?} but the body says {body:?}")]
     Different { header: String, said: String, body: String },
-    #[error("{header} cannot be held against what the body says: that {problem}")]
+    #[error("{header} cannot be compared with the body: that {problem}")]
     Incomparable { header: String, problem: Incomparable },
 }
 

@@ -1,4 +1,4 @@
-//! How a grant is got: from another process, by renewal, or anew in the way that is configured.
+//! How a grant is got: from another process, by renewal, or again in the way that is configured.
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ impl Authorizer {
             }
         }
         if self.config.grant.needs_somebody() && occasion == Occasion::Background {
-            return Err("somebody has to sign in again, which the next call asks for".to_owned());
+            return Err("the next call asks somebody to sign in again".to_owned());
         }
         let known = known.filter(|_| challenge.insufficient_scope);
         let grantor = Box::pin(discover(&self.reach, &self.config, &self.url, challenge)).await?;
@@ -70,7 +70,7 @@ impl Authorizer {
         }
     }
 
-    /// The grant's successor; none if it has to be asked for anew, because there cannot be one. A
+    /// The grant's successor; none if it has to be asked for again, because there cannot be one. A
     /// server that cannot be asked now does not make anybody sign in again; a token that is refused as
     /// soon as it was renewed is one, since its server may want another's by now.
     async fn renewed(&self, known: &Grant) -> Result<Option<Grant>, String> {
@@ -155,8 +155,12 @@ impl Authorizer {
 
     async fn by_device(&self, asked: Asked<'_>) -> Result<Grant, String> {
         let place = asked.grantor.server.device_authorization_endpoint.as_deref();
-        let place = place
-            .ok_or_else(|| format!("{} gives no codes for devices", asked.grantor.server.issuer))?;
+        let place = place.ok_or_else(|| {
+            format!(
+                "{} does not support signing in with a device code",
+                asked.grantor.server.issuer
+            )
+        })?;
         let client = grant::client(&self.reach, &self.config, asked.grantor, None).await?;
         let key = new_key(asked.grantor)?;
         self.endpoint(asked, &client, key.as_ref()).by_device(place).await
@@ -201,7 +205,7 @@ impl Authorizer {
         granted.map_err(|refusal| refusal.to_string())
     }
 
-    /// Opens the port, and carries on what was begun or begins anew.
+    /// Opens the port, and carries on what was begun or starts over.
     async fn begin(
         &self,
         wish: &Wish<'_>,

@@ -50,7 +50,9 @@ impl Callback {
         config: &CallbackConfig,
         preferred: Option<u16>,
     ) -> Result<Self, String> {
-        let failed = |error: io::Error| format!("no port for the browser to come back to: {error}");
+        let failed = |error: io::Error| {
+            format!("cannot open a port for the browser to come back to: {error}")
+        };
         let (first, second) = if config.port == 0 {
             let preferred = match preferred {
                 Some(port) => listeners(config.host, port).await.ok(),

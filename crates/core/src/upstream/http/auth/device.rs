@@ -77,7 +77,7 @@ impl TokenEndpoint<'_> {
         let (status, body) = answered.map_err(|refusal| refusal.to_string())?;
         let unusable = |why: &str| {
             let said = excerpt(&body);
-            format!("the authorization server gives no code for a device ({status}{why}): {said}")
+            format!("the authorization server issued no device code ({status}{why}): {said}")
         };
         if !status.is_success() {
             return Err(unusable(""));

@@ -131,7 +131,7 @@ fn canonical(url: &Url) -> String {
     // Only URLs that cannot have a host refuse this, and this one has a server.
     let cleared = canonical.set_username("").and_then(|()| canonical.set_password(None));
     if cleared.is_err() {
-        tracing::debug!("the server's address has no place for a user");
+        tracing::debug!("the server's URL takes no user name");
     }
     let text = canonical.as_str();
     let text = if canonical.path() == "/" { text.trim_end_matches('/') } else { text };

@@ -68,7 +68,7 @@ pub(super) async fn client(
     register(reach, server, place, &metadata(config.grant, server, redirect)).await
 }
 
-/// What a client says of itself. A program on somebody's machine keeps no secret, unless the server
+/// What a client says about itself. A program on somebody's machine keeps no secret, unless the server
 /// insists on one.
 fn metadata(
     grant: OAuthGrant,

@@ -81,7 +81,8 @@ impl Attempt {
     /// The address to sign in at.
     pub(super) fn address(&self, wish: &Wish<'_>) -> Result<Url, String> {
         let place = wish.server.authorization_endpoint.as_deref();
-        let place = place.ok_or("the authorization server lets nobody sign in")?;
+        let place = place
+            .ok_or("the authorization server names no authorization_endpoint to sign in at")?;
         let mut url = grant::url(place)?;
         if !is_safe(&url) {
             return Err(format!("{:?} is not an HTTPS URL", excerpt(place.as_bytes())));
@@ -142,7 +143,7 @@ impl Attempt {
             let said = format!("{error}{}", described.unwrap_or_default());
             return Some(Err(format!("{}{hint}", excerpt(said.as_bytes()))));
         }
-        Some(value("code").ok_or_else(|| "there is no code in the answer".to_owned()))
+        Some(value("code").ok_or_else(|| "the answer holds no authorization code".to_owned()))
     }
 
     /// Waits until the browser is back; the code that it brought.

@@ -1,7 +1,7 @@
 //! Files and directories that are for their owner only.
 //!
 //! What is opened is looked at, not its name: a link, somebody else's file or one that others can
-//! read is refused, and what is made is made anew.
+//! read is refused, and what is made is always created.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -32,7 +32,7 @@ impl Vault {
 
     /// What was sealed under this name.
     pub(super) async fn open(&self, name: &str, sealed: &[u8]) -> io::Result<Vec<u8>> {
-        let foreign = || io::Error::other("it was kept with another key");
+        let foreign = || io::Error::other("it was encrypted with another key");
         let (home, sealed) = sealed.split_first().ok_or_else(foreign)?;
         let home = Home::of(*home).ok_or_else(foreign)?;
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or_else(foreign)?;

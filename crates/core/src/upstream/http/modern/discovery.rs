@@ -38,7 +38,7 @@ pub(in crate::upstream::http) enum Found {
 pub(in crate::upstream::http) async fn discover(remote: &Shared) -> Result<Found, Fault> {
     let failed = |text: String| Fault::new(Kind::Final, text);
     let request = Message::parse(discover_request())
-        .map_err(|invalid| failed(format!("no question can be made: {invalid}")))?;
+        .map_err(|invalid| failed(format!("cannot make the request: {invalid}")))?;
     let mut attempts = Attempts::at(&request, remote.wait);
     let (began, mut agreed) = (Instant::now(), false);
     loop {

@@ -120,7 +120,9 @@ impl Carrier {
                 let carrier = Arc::clone(self);
                 self.spawn(async move { carrier.tell(&message).await });
             }
-            Kind::Result | Kind::Error => tracing::debug!("servers of this era ask nothing"),
+            Kind::Result | Kind::Error => {
+                tracing::debug!("servers of this revision ask no questions")
+            }
         }
     }
 
@@ -130,7 +132,7 @@ impl Carrier {
         let mut calls = self.lock();
         if calls.len() >= MAX_CALLS {
             drop(calls);
-            let text = format!("{MAX_CALLS} calls are under way, which is the limit");
+            let text = format!("too many calls are under way ({MAX_CALLS})");
             return self.refuse(id, &ErrorBody::new(Code::Unavailable, text));
         }
         let key = IdKey::of(id);

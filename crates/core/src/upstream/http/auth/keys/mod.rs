@@ -88,9 +88,9 @@ impl Keys {
     pub(super) async fn for_opening(&self, home: Home) -> io::Result<Key> {
         match home {
             Home::File => file::key(&self.file),
-            Home::Keyring if self.wanted == TokenStore::File => {
-                Err(io::Error::other("its key is in the keyring, which is not to be used"))
-            }
+            Home::Keyring if self.wanted == TokenStore::File => Err(io::Error::other(
+                "its key is in the keyring, which --tokenStore file does not use",
+            )),
             Home::Keyring => Box::pin(self.in_keyring(false)).await.map_err(io::Error::other),
         }
     }
@@ -137,6 +137,6 @@ impl Keys {
 
 /// Fills it with random numbers.
 pub(super) fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    let failed = |_| io::Error::other("the system gives no random numbers");
+    let failed = |_| io::Error::other("the system provides no random numbers");
     SystemRandom::new().fill(bytes).map_err(failed)
 }

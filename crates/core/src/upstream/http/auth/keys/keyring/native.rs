@@ -47,6 +47,6 @@ async fn aside<T: Send + 'static>(
     match timeout(PATIENCE, told).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| error.to_string()),
         Ok(Err(_)) => Err("it failed".to_owned()),
-        Err(_) => Err("nobody let the proxy in".to_owned()),
+        Err(_) => Err("nobody unlocked it in time".to_owned()),
     }
 }
