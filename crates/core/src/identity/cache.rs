@@ -1,6 +1,6 @@
 //! Verified tokens, so that one that comes again costs a look-up.
 //!
-//! A token is known by its SHA-256 hash, so that neither memory nor a dump of it holds any. What
+//! A token is known by half of its SHA-256 hash, so that neither memory nor a dump of it holds any. What
 //! the cache holds is bounded in bytes: entries are in two halves, and when the younger is full
 //! it becomes the older and what was there is forgotten. What is used moves to the younger.
 
@@ -17,10 +17,12 @@ use super::token::Seconds;
 /// Most bytes of both halves together.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What an entry takes beside its value: hash, length, time and the table's own room.
-const OVERHEAD: usize = 128;
+const OVERHEAD: usize = 96;
 
 /// The hash of a token.
 pub(crate) type Hash = [u8; 32];
+/// As much of it as tells tokens apart.
+type Key = [u8; 16];
 
 /// The hash that a token is known by.
 pub(crate) fn hash(token: &str) -> Hash {
@@ -46,7 +48,7 @@ struct Halves<V> {
 
 #[derive(Debug)]
 struct Half<V> {
-    entries: HashMap<Hash, Entry<V>>,
+    entries: HashMap<Key, Entry<V>>,
     bytes: usize,
 }
 
@@ -82,30 +84,36 @@ impl<V> Cache<V> {
     /// Remembers a value of this many bytes until then.
     pub(crate) fn insert(&self, hash: Hash, value: V, bytes: usize, until: Seconds) {
         let entry = Entry { value, until, bytes: bytes + OVERHEAD };
-        self.lock().insert(hash, entry, self.room);
+        self.lock().insert(key(&hash), entry, self.room);
     }
 }
 
 impl<V: Clone> Cache<V> {
     /// What was remembered of this token.
     pub(crate) fn get(&self, hash: &Hash, now: Seconds) -> Option<V> {
-        let mut halves = self.lock();
-        if let Some(entry) = halves.young.entries.get(hash) {
+        let (key, mut halves) = (key(hash), self.lock());
+        if let Some(entry) = halves.young.entries.get(&key) {
             return Some(entry.value.clone()).filter(|_| now < entry.until);
         }
-        let entry = halves.old.entries.remove(hash)?;
+        let entry = halves.old.entries.remove(&key)?;
         halves.old.bytes -= entry.bytes;
         if now >= entry.until {
             return None;
         }
         let value = entry.value.clone();
-        halves.insert(*hash, entry, self.room);
+        halves.insert(key, entry, self.room);
         Some(value)
     }
 }
 
+fn key(hash: &Hash) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(&hash[..size_of::<Key>()]);
+    key
+}
+
 impl<V> Halves<V> {
-    fn insert(&mut self, hash: Hash, entry: Entry<V>, room: usize) {
+    fn insert(&mut self, key: Key, entry: Entry<V>, room: usize) {
         if entry.bytes > room {
             return;
         }
@@ -113,7 +121,7 @@ impl<V> Halves<V> {
             self.old = mem::take(&mut self.young);
         }
         self.young.bytes += entry.bytes;
-        if let Some(before) = self.young.entries.insert(hash, entry) {
+        if let Some(before) = self.young.entries.insert(key, entry) {
             self.young.bytes -= before.bytes;
         }
     }
@@ -123,44 +131,44 @@ impl<V> Halves<V> {
 mod tests {
     use super::*;
 
-    fn key(number: u32) -> Hash {
+    fn token(number: u32) -> Hash {
         hash(&number.to_string())
     }
 
     #[test]
     fn what_was_verified_is_known_until_it_ends() {
         let cache = Cache::default();
-        cache.insert(key(1), "alice", 100, 50);
-        assert_eq!(cache.get(&key(1), 49), Some("alice"));
-        assert_eq!(cache.get(&key(1), 50), None);
-        assert_eq!(cache.get(&key(2), 0), None);
+        cache.insert(token(1), "alice", 100, 50);
+        assert_eq!(cache.get(&token(1), 49), Some("alice"));
+        assert_eq!(cache.get(&token(1), 50), None);
+        assert_eq!(cache.get(&token(2), 0), None);
     }
 
     #[test]
     fn it_is_bounded_and_keeps_what_is_used() {
         let cache = Cache::new(100 * 2 * (100 + OVERHEAD));
-        cache.insert(key(0), 0, 100, 10);
+        cache.insert(token(0), 0, 100, 10);
         for number in 1..10_000 {
-            cache.insert(key(number), number, 100, 10);
-            assert_eq!(cache.get(&key(0), 0), Some(0), "{number}");
+            cache.insert(token(number), number, 100, 10);
+            assert_eq!(cache.get(&token(0), 0), Some(0), "{number}");
         }
         let halves = cache.lock();
         assert!(halves.young.entries.len() + halves.old.entries.len() <= 200);
         assert!(halves.young.bytes + halves.old.bytes <= 200 * (100 + OVERHEAD));
         drop(halves);
-        assert_eq!(cache.get(&key(1), 0), None);
-        assert_eq!(cache.get(&key(9_999), 0), Some(9_999));
+        assert_eq!(cache.get(&token(1), 0), None);
+        assert_eq!(cache.get(&token(9_999), 0), Some(9_999));
     }
 
     #[test]
     fn what_is_replaced_or_too_large_takes_no_room() {
         let cache = Cache::new(2 * (1000 + OVERHEAD));
         for _ in 0..100 {
-            cache.insert(key(1), 1, 1000, 10);
+            cache.insert(token(1), 1, 1000, 10);
         }
         assert!(cache.lock().young.bytes <= 1000 + OVERHEAD);
-        cache.insert(key(2), 2, 1001, 10);
-        assert_eq!(cache.get(&key(2), 0), None);
-        assert_eq!(cache.get(&key(1), 0), Some(1));
+        cache.insert(token(2), 2, 1001, 10);
+        assert_eq!(cache.get(&token(2), 0), None);
+        assert_eq!(cache.get(&token(1), 0), Some(1));
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod metadata;
 mod mirror;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod oracle;
+mod packed;
 mod portable;
 mod recent;
 pub(crate) mod resource_server;

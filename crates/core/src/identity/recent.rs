@@ -14,7 +14,7 @@ use std::{
 use super::token::{Claims, Seconds};
 
 /// How many are known; each has one place.
-const PLACES: usize = 1024;
+const PLACES: usize = 512;
 
 /// See the module.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use super::{
     metadata::ProtectedResource,
     mirror::Mirror,
     now,
+    packed::Packed,
     recent::Recent,
     static_tokens::{Listed, Slot, TokenFile},
     token::{Audience, Because, Claims, Jws},
@@ -36,7 +37,7 @@ pub(crate) struct ResourceServer {
     audience: Audience,
     /// What everything needs.
     scopes: Vec<String>,
-    verified: Cache<Arc<Claims>>,
+    verified: Cache<Packed>,
     /// Those of them that came lately.
     recent: Recent,
     /// Where the first issuer's own document is served, too.
@@ -101,7 +102,7 @@ impl ResourceServer {
             let expected = self.audience.expected(path);
             Because::Audience { expected, seen: seen.to_vec() }
         };
-        let claims = match self.verified.get(&hash, now()) {
+        let claims = match self.known(&hash) {
             Some(claims) => claims,
             None => match listed.find_hash(Slot::Bearer, hash, now()) {
                 Ok(claims) => return Ok(Arc::new(claims)),
@@ -129,9 +130,9 @@ impl ResourceServer {
         }
         let read = Jws::parse(token)?;
         let claimed = read.claimed_issuer().ok_or(Because::Claim("iss"))?.to_owned();
-        let is_named = |issuer: &&Arc<Issuer>| issuer.rules.spellings.contains(&claimed);
-        let issuer = self.issuers.iter().find(is_named);
-        let issuer = issuer.ok_or_else(|| Because::Issuer {
+        let is_named = |issuer: &Arc<Issuer>| issuer.rules.spellings.contains(&claimed);
+        let place = self.issuers.iter().position(is_named);
+        let place = place.ok_or_else(|| Because::Issuer {
             expected: self
                 .issuers
                 .iter()
@@ -139,10 +140,21 @@ impl ResourceServer {
                 .collect(),
             seen: claimed.clone(),
         })?;
-        let claims = Arc::new(issuer.verify(&read).await?);
-        let until = claims.valid_until();
-        self.verified.insert(hash, Arc::clone(&claims), claims.bytes(), until);
-        Ok(claims)
+        let mut claims = self.issuers[place].verify(&read).await?;
+        // What is for others is of no use here.
+        claims.audiences.retain(|audience| self.audience.covers(audience));
+        if let Some(packed) = Packed::of(place, &claims) {
+            let (bytes, until) = (packed.bytes(), claims.valid_until());
+            self.verified.insert(hash, packed, bytes, until);
+        }
+        Ok(Arc::new(claims))
+    }
+
+    /// What was verified of this token.
+    fn known(&self, hash: &Hash) -> Option<Arc<Claims>> {
+        let packed = self.verified.get(hash, now())?;
+        let issuer = self.issuers.get(packed.issuer())?;
+        packed.claims(&issuer.rules.issuer).map(Arc::new)
     }
 
     /// What the first issuer says about itself, if that is mirrored.

@@ -54,16 +54,6 @@ impl Claims {
     pub(crate) fn valid_until(&self) -> Seconds {
         self.expires.map_or(Seconds::MAX, |expires| expires.saturating_add(super::SKEW))
     }
-
-    /// How much memory it takes, roughly.
-    pub(crate) fn bytes(&self) -> usize {
-        let texts = self.audiences.iter().chain(&self.scopes).map(|text| text.len() + 24);
-        let kept = self.kept.iter().map(|(name, value)| name.len() + 64 + value.to_string().len());
-        size_of::<Self>()
-            + self.issuer.len()
-            + self.subject.len()
-            + texts.chain(kept).sum::<usize>()
-    }
 }
 
 /// Claims by their names and types; there is one way to read each.

@@ -22,7 +22,7 @@ pub(crate) enum Audience {
 
 impl Audience {
     /// Whether any token for this could be used here.
-    pub(super) fn covers(&self, seen: &str) -> bool {
+    pub(crate) fn covers(&self, seen: &str) -> bool {
         match self {
             Self::Named(names) => names.iter().any(|name| name == seen),
             Self::Endpoint { base } => {
