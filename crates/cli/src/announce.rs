@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 
 use mcp_proxy_core::{config::ProxyConfig, telemetry::on_one_line};
 
-use crate::paint::Paint;
+use crate::{
+    paint::Paint,
+    reached::{Reached, for_people},
+};
 
 /// The parts of the announcement that are known before the port is.
 #[derive(Debug)]
 pub(crate) struct Announcement {
-    scheme: &'static str,
+    reached: Reached,
     stream_endpoint: Option<String>,
     sse_endpoint: Option<String>,
     protected: bool,
@@ -21,7 +24,7 @@ pub(crate) struct Announcement {
 impl Announcement {
     pub(crate) fn new(config: &ProxyConfig, paint: Paint) -> Self {
         Self {
-            scheme: if config.http.tls.is_some() { "https" } else { "http" },
+            reached: Reached::of(&config.http),
             stream_endpoint: config.http.stream_endpoint.clone(),
             sse_endpoint: config.http.sse_endpoint.clone(),
             protected: config.http.auth.api_key.is_some(),
@@ -32,9 +35,9 @@ impl Announcement {
 
     /// The whole text.
     pub(crate) fn text(&self, listening: &Listening<'_>) -> String {
-        let (scheme, paint) = (self.scheme, self.paint);
+        let (scheme, paint) = (self.reached.scheme(), self.paint);
         let Listening { address, metrics, inspector, peers, server } = *listening;
-        let base = format!("{scheme}://{}", for_people(address));
+        let base = self.reached.base(address);
         let row =
             |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
         let endpoint = |label: &str, path: &Option<String>| {
@@ -47,6 +50,7 @@ impl Announcement {
             server.map(|server| row("serving", &on_one_line(server))),
             endpoint("Streamable HTTP", &self.stream_endpoint),
             endpoint("HTTP+SSE", &self.sse_endpoint),
+            self.reached.tokens().map(|tokens| row("tokens", &on_one_line(&tokens))),
             metrics.map(|metrics| row("metrics", &metrics)),
             peers.map(|peers| row("other replicas", &peers.to_string())),
             inspector.map(|url| row("inspect", url)),
@@ -84,16 +88,6 @@ pub(crate) struct Listening<'a> {
     pub(crate) server: Option<&'a str>,
 }
 
-/// The address as a person on this machine would write it.
-pub(crate) fn for_people(address: SocketAddr) -> String {
-    let port = address.port();
-    match address.ip() {
-        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{port}"),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]:{port}"),
-        std::net::IpAddr::V4(ip) => format!("{ip}:{port}"),
-    }
-}
-
 /// A name that needs no quotes, made from the server's own.
 fn name_for(server: Option<&str>) -> String {
     let first = server.and_then(|server| server.split_whitespace().next()).unwrap_or_default();
@@ -114,7 +108,7 @@ mod tests {
 
     fn announcement() -> Announcement {
         Announcement {
-            scheme: "http",
+            reached: Reached::default(),
             stream_endpoint: Some("/mcp".to_owned()),
             sse_endpoint: Some("/sse".to_owned()),
             protected: false,

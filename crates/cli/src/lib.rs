@@ -16,6 +16,7 @@ mod guard;
 mod options;
 mod paint;
 mod plain;
+mod reached;
 mod replaying;
 mod run;
 mod signal;

@@ -13,11 +13,11 @@ use mcp_proxy_core::{
 };
 
 use crate::{
-    announce::for_people,
     console,
     options::{Origin, Reading, unused},
     paint::Paint,
     plain::one_line,
+    reached::{Reached, for_people},
 };
 
 /// Longest name that others are aligned with.
@@ -30,7 +30,7 @@ pub(super) struct Screen {
     paint: Paint,
     /// The file and what is said about it.
     file: Vec<(&'static str, String)>,
-    scheme: &'static str,
+    reached: Reached,
     endpoints: [(&'static str, Option<String>); 2],
     groups: Vec<String>,
     protected: bool,
@@ -95,7 +95,7 @@ impl Screen {
             place: Place::Log,
             paint: Paint::PLAIN,
             file: Vec::new(),
-            scheme: if http.tls.is_some() { "https" } else { "http" },
+            reached: Reached::of(http),
             endpoints: [
                 ("Streamable HTTP", http.stream_endpoint.clone()),
                 ("HTTP+SSE", http.sse_endpoint.clone()),
@@ -125,8 +125,8 @@ impl Screen {
     }
 
     fn beginning(&self, opened: &Opened) -> String {
-        let (scheme, paint) = (self.scheme, self.paint);
-        let base = format!("{scheme}://{}", for_people(opened.address));
+        let (scheme, paint) = (self.reached.scheme(), self.paint);
+        let base = self.reached.base(opened.address);
         let row =
             |label: &str, value: &str| format!("  {}{value}\n", paint.dim(format!("{label:<17}")));
         let heading = paint.bold(format!("{scheme}://{}", opened.address));
@@ -144,6 +144,9 @@ impl Screen {
         }
         for group in &self.groups {
             text.push_str(&row("group", &format!("{base}/groups/{}/mcp", segment(group))));
+        }
+        if let Some(tokens) = self.reached.tokens() {
+            text.push_str(&row("tokens", &printable(&tokens)));
         }
         if let Some(address) = opened.metrics {
             text.push_str(&row("metrics", &format!("http://{}/metrics", for_people(address))));

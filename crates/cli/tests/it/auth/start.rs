@@ -33,6 +33,27 @@ fn nothing_is_served_that_leaves_open_whom_tokens_are_for() {
 }
 
 #[test]
+fn the_start_says_whose_tokens_let_in_and_where() {
+    let issuer = Issuer::new();
+    let keys = issuer.file("keys.json").display().to_string();
+    let flags = ["--auth", Issuer::NAME, "--authJwks", &keys];
+    for (further, url, audience) in [
+        (&[][..], "http://127.0.0.1:", "the endpoint's URL"),
+        (&["--publicUrl", "https://mcp.example/a/"], "https://mcp.example/a/mcp", "the endpoint's"),
+        (&["--authAudience", "app"], "http://127.0.0.1:", "app"),
+    ] {
+        let proxy = Launch::new("echo").flags(&flags).flags(further).start();
+        let line = |label: &str| {
+            let line = proxy.stdout.line(|line| line.trim_start().starts_with(label));
+            line.unwrap_or_else(|| panic!("{label}: {further:?}"))
+        };
+        assert!(line("Streamable HTTP").contains(url), "{}", line("Streamable HTTP"));
+        let tokens = line("tokens");
+        assert!(tokens.contains(Issuer::NAME) && tokens.contains(audience), "{tokens}");
+    }
+}
+
+#[test]
 fn an_open_proxy_is_warned_of_or_refused() {
     let warning = "without authentication";
     let open = Launch::new("echo").flags(&["--host", "0.0.0.0"]).start();
