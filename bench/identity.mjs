@@ -2,7 +2,7 @@
 //
 //   node bench/identity.mjs [--proxy PATH] [--server PATH] [--rounds 30] [--calls 2000]
 //
-// Defaults are a release build of the proxy and of the bench's `echo`. The first table compares two
+// A server is a command with its words. Defaults are a release build of the proxy and of the bench's `echo`. The first table compares two
 // proxies that get the same requests with the same header, one of which verifies it. They are called
 // in turns, and CPU is the kernel's count for the proxy's threads, so that whatever else runs counts
 // little; ratios are those of a round, and the middle one is shown.
@@ -62,7 +62,7 @@ class Proxy {
 
   static async start(flags) {
     const proxy = new Proxy();
-    const words = ["--host", "127.0.0.1", "--port", "0", ...flags, "--", options.server];
+    const words = ["--host", "127.0.0.1", "--port", "0", ...flags, "--", ...options.server.split(" ")];
     proxy.#child = spawn(options.proxy, words, { stdio: ["ignore", "pipe", "ignore"] });
     for await (const line of createInterface({ input: proxy.#child.stdout })) {
       const [, port] = /:(\d+)\/mcp/.exec(line) ?? [];

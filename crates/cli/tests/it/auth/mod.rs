@@ -2,6 +2,7 @@
 
 mod admission;
 mod certificates;
+mod expiry;
 mod hostile;
 mod introduction;
 mod isolation;
