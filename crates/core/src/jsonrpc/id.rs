@@ -90,8 +90,20 @@ pub(crate) fn echoes(answered: &[u8], asked: &[u8]) -> bool {
 
 /// The number that a peer gives back for one of ours, however it spells it: `7`, `7.0`, `"7"`.
 pub(crate) fn own_number(raw: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(raw).ok()?;
-    text.parse().ok().or_else(|| respelled(raw))
+    as_written(raw).or_else(|| respelled(raw))
+}
+
+/// The number if it is written as the proxy writes it.
+fn as_written(raw: &[u8]) -> Option<u64> {
+    /// So many digits are always a number.
+    const MOST: usize = 19;
+    if raw.is_empty() || raw.len() > MOST {
+        return None;
+    }
+    raw.iter().try_fold(0, |number: u64, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| 10 * number + u64::from(digit))
+    })
 }
 
 #[cold]
