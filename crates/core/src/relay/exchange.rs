@@ -1,16 +1,13 @@
 //! Requests under way to an upstream, by the id the proxy gave them.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Reply, Sink, ids::Unguessable};
+use super::{
+    Reply, Sink,
+    ids::{ById, Unguessable},
+};
 use crate::{
     era::modern_server::Call,
     identity::Identity,
@@ -141,7 +138,7 @@ pub(super) struct Exchanges {
     begun: u64,
     /// What the ids are made with, unless they ascend.
     numbers: Option<Unguessable>,
-    table: HashMap<u64, Exchange, BuildHasherDefault<Unhashed>>,
+    table: ById<Exchange>,
 }
 
 impl Exchanges {
@@ -379,25 +376,4 @@ pub(super) enum Callers {
     None,
     One(MemberId),
     Several,
-}
-
-/// Our own ids spread well enough as they are.
-#[derive(Debug, Default)]
-struct Unhashed(u64);
-
-impl Hasher for Unhashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        // hashbrown takes the top seven bits for its tags.
-        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
 }

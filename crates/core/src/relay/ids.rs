@@ -1,28 +1,78 @@
 //! Numbers for requests that nobody can guess who has not been told.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState},
+};
+
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// The smallest of them. All have as many digits, and none is so large that a peer which reads
 /// numbers as floating-point ones takes it for another.
 const FIRST: u64 = 1 << 52;
 
-/// Draws the numbers. Each is the `SipHash` of a count, with a key of this value's own, which
-/// nobody can continue from the numbers that it has seen.
-#[derive(Debug, Default)]
+/// How many are asked of the system at a time.
+const BATCH: usize = 64;
+
+/// Draws the numbers from what the system calls random.
+#[derive(Default)]
 pub(crate) struct Unguessable {
-    secret: RandomState,
-    drawn: u64,
+    /// Not used yet.
+    random: Vec<u64>,
+}
+
+impl fmt::Debug for Unguessable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unguessable")
+    }
 }
 
 impl Unguessable {
     /// A number that is not taken.
     pub(crate) fn draw(&mut self, is_taken: impl Fn(u64) -> bool) -> u64 {
         loop {
-            self.drawn += 1;
-            let number = FIRST | (self.secret.hash_one(self.drawn) % FIRST);
+            let random = self.random.pop().unwrap_or_else(|| self.refill());
+            let number = FIRST | (random % FIRST);
             if !is_taken(number) {
                 return number;
             }
         }
+    }
+
+    #[cold]
+    fn refill(&mut self) -> u64 {
+        let mut bytes = [0; 8 * BATCH];
+        if SystemRandom::new().fill(&mut bytes).is_err() {
+            // A `SipHash` with a key that nobody knows is as good.
+            return RandomState::new().hash_one(());
+        }
+        let (eights, _) = bytes.as_chunks();
+        self.random.extend(eights.iter().map(|eight| u64::from_le_bytes(*eight)));
+        self.random.pop().unwrap_or_default()
+    }
+}
+
+/// A table by numbers of the proxy's own.
+pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Unhashed>>;
+
+/// Our own numbers spread well enough as they are.
+#[derive(Debug, Default)]
+pub(super) struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // hashbrown takes the top seven bits for its tags.
+        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

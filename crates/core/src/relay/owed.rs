@@ -87,6 +87,14 @@ impl Debts {
         self.owed.push(owed);
     }
 
+    /// Whether what follows from a change can be done at once. If it can, nobody else does
+    /// anything until it is done.
+    fn begin(&mut self) -> bool {
+        let begins = !self.performing && self.owed.is_empty();
+        self.performing |= begins;
+        begins
+    }
+
     /// What is owed so far, for whoever does it; nothing if somebody is at it.
     fn take(&mut self) -> Vec<Owed> {
         if self.performing || self.owed.is_empty() {
@@ -100,7 +108,9 @@ impl Debts {
     fn go_on(&mut self, done: Vec<Owed>) -> Vec<Owed> {
         if self.owed.is_empty() {
             self.performing = false;
-            self.owed = done;
+            if done.capacity() > 0 {
+                self.owed = done;
+            }
             return Vec::new();
         }
         mem::replace(&mut self.owed, done)
@@ -123,8 +133,18 @@ pub(super) struct Locked<'a> {
 
 impl<'a> Locked<'a> {
     pub(super) fn new(shared: &'a Shared) -> Self {
-        let performer = Performer { shared, owed: Vec::new() };
-        Self { state: shared.state(), performer }
+        Self { state: shared.state(), performer: Performer::idle(shared) }
+    }
+
+    /// Unlocks the state for whoever does at once what follows from the change, while this is
+    /// kept; itself again if it has to be owed, because something else is.
+    pub(super) fn at_once(mut self) -> Result<Performer<'a>, Self> {
+        if !self.state.debts.begin() {
+            return Err(self);
+        }
+        let shared = self.performer.shared;
+        drop(self);
+        Ok(Performer { shared, performs: true, owed: Vec::new() })
     }
 }
 
@@ -144,24 +164,39 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        self.performer.owed = self.state.debts.take();
+        let owed = self.state.debts.take();
+        self.performer.performs = !owed.is_empty();
+        self.performer.owed = owed;
     }
 }
 
-/// Does what is owed, and what is owed because of that.
-struct Performer<'a> {
+/// Does what is owed, and what is owed because of that, when it is dropped.
+pub(super) struct Performer<'a> {
     shared: &'a Shared,
+    performs: bool,
     owed: Vec<Owed>,
+}
+
+impl<'a> Performer<'a> {
+    fn idle(shared: &'a Shared) -> Self {
+        Self { shared, performs: false, owed: Vec::new() }
+    }
 }
 
 impl Drop for Performer<'_> {
     fn drop(&mut self) {
+        if !self.performs {
+            return;
+        }
         let mut batch = mem::take(&mut self.owed);
-        while !batch.is_empty() {
+        loop {
             for owed in batch.drain(..) {
                 owed.perform(self.shared);
             }
             batch = self.shared.state().debts.go_on(batch);
+            if batch.is_empty() {
+                return;
+            }
         }
     }
 }

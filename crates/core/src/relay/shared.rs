@@ -6,7 +6,6 @@
 //! because nothing on the wire says which client it concerns.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,6 +21,8 @@ use super::{
     Volume,
     crossing::{Crossings, open_member},
     exchange::{Exchange, Exchanges, Ids, MemberId, Purpose},
+    fan_out::deliver_message,
+    ids::ById,
     link::Link,
     lists::Lists,
     member::Member,
@@ -64,7 +65,7 @@ pub(crate) struct Shared {
 pub(super) struct State {
     pub(super) link: Link,
     pub(super) exchanges: Exchanges,
-    pub(super) members: HashMap<MemberId, Attached>,
+    pub(super) members: ById<Attached>,
     pub(super) subscriptions: Subscriptions<super::Reply>,
     /// Calls that cannot be handed over for the moment.
     pub(super) waiting: Waiting,
@@ -128,7 +129,7 @@ impl Shared {
             state: Mutex::new(State {
                 link: Link::Away { cause: None, attempt: 0 },
                 exchanges: Exchanges::with(ids),
-                members: HashMap::new(),
+                members: ById::default(),
                 subscriptions: Subscriptions::default(),
                 waiting: Waiting::default(),
                 level: INITIAL_LEVEL,
@@ -229,8 +230,13 @@ impl Shared {
                 if let Some(list) = list {
                     state.lists.learn(list, response);
                 }
-                let response = response.clone();
-                state.owe(Owed::Answer { leg, member, reply, response });
+                match state.at_once() {
+                    Ok(_performer) => leg.answer(self, member, reply, response),
+                    Err(mut state) => {
+                        let response = response.clone();
+                        state.owe(Owed::Answer { leg, member, reply, response });
+                    }
+                }
             }
             Purpose::Listen => {
                 traffic!("<-", response.bytes());
@@ -283,8 +289,12 @@ impl Shared {
             return self.receive_modern(state, notification, on);
         }
         let audience = state.audience(notification);
-        if !audience.is_empty() {
-            state.owe(Owed::Notification(audience, notification.clone()));
+        if audience.is_empty() {
+            return;
+        }
+        match state.at_once() {
+            Ok(_performer) => deliver_message(&audience, notification),
+            Err(mut state) => state.owe(Owed::Notification(audience, notification.clone())),
         }
     }
 
