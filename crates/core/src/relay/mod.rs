@@ -168,24 +168,29 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>>;
 
-    /// The revisions that a server of the host takes, if it has said so.
-    fn versions(&self) -> Option<&[String]> {
+    /// The connection that this one stands in front of, and that answers the questions below.
+    fn inner(&self) -> Option<&dyn Connection> {
         None
     }
 
+    /// The revisions that a server of the host takes, if it has said so.
+    fn versions(&self) -> Option<&[String]> {
+        self.inner()?.versions()
+    }
+
     /// The parameters of a tool that its callers mirror in headers, if the tool is known.
-    fn mirrored(&self, _tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        None
+    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.inner()?.mirrored(tool)
     }
 
     /// The host's server at the other end, if that is what it is.
     fn server(&self) -> Option<ServerId> {
-        None
+        self.inner()?.server()
     }
 
     /// Whether its server has ended for good, or its client has gone; not every kind knows.
     fn is_over(&self) -> bool {
-        false
+        self.inner().is_some_and(|inner| inner.is_over())
     }
 
     /// What another replica needs to go on with this at a remote server, unless that is known by

@@ -15,10 +15,9 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     config::{Isolation, Policy, UpstreamConfig},
-    host::{Caller, ServerId},
+    host::Caller,
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
-    protocol::header::annotation::MirroredParameter,
     relay::{Backend, Client, Connection, OpenError, Reply},
 };
 
@@ -151,20 +150,8 @@ impl Connection for Sharing {
         self.connection.send(message, reply, caller)
     }
 
-    fn versions(&self) -> Option<&[String]> {
-        self.connection.versions()
-    }
-
-    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.connection.mirrored(tool)
-    }
-
-    fn server(&self) -> Option<ServerId> {
-        self.connection.server()
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_over()
+    fn inner(&self) -> Option<&dyn Connection> {
+        Some(&*self.connection)
     }
 
     fn close(&self) {

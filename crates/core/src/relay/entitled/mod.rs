@@ -27,10 +27,9 @@ use super::{
 };
 use crate::{
     config::{Policy, Rules},
-    host::{Caller, ServerId},
+    host::Caller,
     identity::{Claims, audit},
     jsonrpc::{Code, ErrorBody, Kind, Message},
-    protocol::header::annotation::MirroredParameter,
     telemetry::audit::Audit,
 };
 
@@ -283,20 +282,8 @@ impl Connection for Guard {
         self.connection.send(message, reply, caller)
     }
 
-    fn versions(&self) -> Option<&[String]> {
-        self.connection.versions()
-    }
-
-    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.connection.mirrored(tool)
-    }
-
-    fn server(&self) -> Option<ServerId> {
-        self.connection.server()
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_over()
+    fn inner(&self) -> Option<&dyn Connection> {
+        Some(&*self.connection)
     }
 
     fn continuation(&self, known: u64) -> Option<Continuation> {

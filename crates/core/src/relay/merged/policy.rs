@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Policy, Rules},
-    host::{Caller, ServerId},
+    host::Caller,
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{
@@ -161,20 +161,12 @@ impl Connection for Guard {
         self.connection.send(message, reply, caller)
     }
 
-    fn versions(&self) -> Option<&[String]> {
-        self.connection.versions()
-    }
-
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         self.connection.mirrored(self.guarded.rules().own_tool(tool)?)
     }
 
-    fn server(&self) -> Option<ServerId> {
-        self.connection.server()
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_over()
+    fn inner(&self) -> Option<&dyn Connection> {
+        Some(&*self.connection)
     }
 
     fn continuation(&self, known: u64) -> Option<Continuation> {

@@ -6,9 +6,8 @@ use futures_util::future::BoxFuture;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::{
-    host::{Caller, ServerId},
+    host::Caller,
     jsonrpc::Message,
-    protocol::header::annotation::MirroredParameter,
     relay::{Connection, Reply},
 };
 
@@ -29,20 +28,8 @@ impl Connection for Tracked {
         self.connection.send(message, reply, caller)
     }
 
-    fn versions(&self) -> Option<&[String]> {
-        self.connection.versions()
-    }
-
-    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.connection.mirrored(tool)
-    }
-
-    fn server(&self) -> Option<ServerId> {
-        self.connection.server()
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_over()
+    fn inner(&self) -> Option<&dyn Connection> {
+        Some(&*self.connection)
     }
 
     fn close(&self) {
