@@ -21,6 +21,7 @@ use super::{
     lists::Listed,
     opening::unavailable,
     party::Party,
+    returned::Returned,
     route::{Unrouted, route},
     server::{Roster, Server},
 };
@@ -159,7 +160,8 @@ impl Member {
         Client {
             era: Era::Legacy,
             principal: self.party.principal.clone(),
-            unsolicited: unsolicited.map(|sink| self.party.returned(server, Arc::clone(sink))),
+            unsolicited: unsolicited
+                .map(|sink| Returned::sink(&self.party, server, Arc::clone(sink))),
             caller: self.caller.clone(),
             session: self.session.clone(),
             ..Client::default()
@@ -236,7 +238,7 @@ impl Member {
     }
 
     fn returning(&self, server: &Arc<Server>, reply: Reply) -> Reply {
-        reply.through(|sink| self.party.returned(server, sink))
+        reply.through(|sink| Returned::sink(&self.party, server, sink))
     }
 
     /// Gives a message to a server, as soon as there is a connection.

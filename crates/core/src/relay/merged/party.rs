@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Merged, asked::Questions, context::Context, returned::Returned, server::Server};
-use crate::{identity::Identity, relay::Sink};
+use super::{Merged, asked::Questions, context::Context};
+use crate::identity::Identity;
 
 /// See the module.
 pub(super) struct Party {
@@ -25,14 +25,5 @@ impl Party {
     pub(super) fn context(&self) -> Context<'_> {
         let Merged { seal, endpoint, .. } = &*self.merged;
         Context { seal, endpoint, principal: &self.principal }
-    }
-
-    /// A sink for what this server sends to that one.
-    pub(super) fn returned(
-        self: &Arc<Self>,
-        server: &Arc<Server>,
-        sink: Arc<dyn Sink>,
-    ) -> Arc<dyn Sink> {
-        Arc::new(Returned::new(sink, Arc::clone(server), Arc::clone(self)))
     }
 }

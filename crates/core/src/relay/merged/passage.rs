@@ -19,6 +19,7 @@ use super::{
     member::GREETING_PATIENCE,
     opening::{Opened, open, unavailable},
     party::Party,
+    returned::Returned,
     route::{Route, Unrouted, route},
     server::Server,
 };
@@ -126,7 +127,7 @@ impl Passage {
         match self.route(&request) {
             Ok(route) if Arc::ptr_eq(&route.server, &server) => {
                 let returning =
-                    |reply: Reply| reply.through(|sink| self.party.returned(&server, sink));
+                    |reply: Reply| reply.through(|sink| Returned::sink(&self.party, &server, sink));
                 let message = route.message(request);
                 connection.send(message, reply.map(returning), self.caller.as_ref())
             }

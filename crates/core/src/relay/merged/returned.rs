@@ -29,8 +29,13 @@ pub(super) struct Returned {
 type Changes = Vec<(Span, Vec<u8>)>;
 
 impl Returned {
-    pub(super) fn new(sink: Arc<dyn Sink>, server: Arc<Server>, party: Arc<Party>) -> Self {
-        Self { sink, server, party }
+    /// A sink for what this server sends to that one, of this client.
+    pub(super) fn sink(
+        party: &Arc<Party>,
+        server: &Arc<Server>,
+        sink: Arc<dyn Sink>,
+    ) -> Arc<dyn Sink> {
+        Arc::new(Self { sink, server: Arc::clone(server), party: Arc::clone(party) })
     }
 
     /// Whether a response passes without a look at its members.
