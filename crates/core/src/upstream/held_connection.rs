@@ -7,14 +7,13 @@ use futures_util::future::BoxFuture;
 use memchr::memmem::Finder;
 
 use super::{
-    pool::{Coming, Hold},
+    hold::{Coming, Hold},
     promises::{Place, Promises, state_of},
 };
 use crate::{
     host::Caller,
     identity::Identity,
     jsonrpc::{Edit, Message, escape, find_member},
-    protocol::header::annotation::MirroredParameter,
     relay::{Connection, Outgoing, Reader, Reply, Sink},
 };
 
@@ -87,8 +86,8 @@ impl Connection for HeldConnection {
         self.connection.send(message, reply.map(|reply| reply.through(asking)), caller)
     }
 
-    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        self.connection.mirrored(tool)
+    fn inner(&self) -> Option<&dyn Connection> {
+        Some(&*self.connection)
     }
 
     fn close(&self) {
@@ -114,7 +113,7 @@ impl Answers {
             return None;
         }
         let hold = self.stay.end()?;
-        let pool = hold.pool();
+        let source = hold.source();
         let place = Place { server: self.stay.server.clone(), hold };
         let given = self.promises.give(&self.stay.principal, response.text(span), place);
         // Without a state to give, the server is over with its call.
@@ -125,7 +124,7 @@ impl Answers {
         edits.sort_by_key(Edit::place);
         self.sink.write(Outgoing::of(response, &edits, true).stored_as(outgoing.event));
         drop(gone);
-        pool.sweep_from_now_on();
+        source.sweep_from_now_on();
         Some(())
     }
 }

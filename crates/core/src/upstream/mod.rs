@@ -6,6 +6,7 @@ mod guard;
 mod handshake;
 mod hang;
 mod held_connection;
+mod hold;
 mod http;
 mod late;
 mod lines;

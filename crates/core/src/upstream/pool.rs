@@ -21,6 +21,7 @@ use super::{
     child::{STOP_AFTER_FAILURE, failure},
     claims,
     held_connection::HeldConnection,
+    hold::{Coming, Hold, Source},
     nursery::Nursery,
     promises::{Kept as Returned, Place, Promises},
     shares::Shares,
@@ -75,9 +76,6 @@ struct Running {
     permit: OwnedSemaphorePermit,
 }
 
-/// A server that is being started, for everybody who waits for it.
-pub(super) type Coming = future::Shared<future::BoxFuture<'static, Result<Arc<Shared>, OpenError>>>;
-
 /// The server of a principal.
 #[derive(Debug)]
 struct Kept {
@@ -87,36 +85,38 @@ struct Kept {
     idle_since: Instant,
 }
 
-/// Somebody's use of a server; ends when dropped.
-#[derive(Debug)]
-pub(super) struct Hold {
-    pool: Arc<Pool>,
-    number: u64,
-    /// Whose server it is, if it is to be kept.
-    principal: Option<Identity>,
-}
-
-impl Hold {
-    /// Where its server is from.
-    pub(super) fn pool(&self) -> Arc<Pool> {
-        Arc::clone(&self.pool)
-    }
-
-    /// Whether its server ends with it.
-    pub(super) fn is_sole(&self) -> bool {
-        self.principal.is_none()
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        let Some(principal) = &self.principal else { return self.pool.end(self.number) };
-        let mut state = self.pool.lock();
-        let kept = state.principals.get_mut(principal).filter(|kept| kept.number == self.number);
+impl Source for Pool {
+    fn release(&self, number: u64, principal: Option<&Identity>) {
+        let Some(principal) = principal else { return self.end(number) };
+        let mut state = self.lock();
+        let kept = state.principals.get_mut(principal).filter(|kept| kept.number == number);
         if let Some(kept) = kept {
             kept.holds -= 1;
             kept.idle_since = Instant::now();
         }
+    }
+
+    fn sweep_from_now_on(&self) {
+        if std::mem::replace(&mut self.lock().sweeping, true) {
+            return;
+        }
+        let pool = Weak::clone(&self.me);
+        let stop = self.nursery.stopping();
+        self.nursery.spawn(async move {
+            while stop.run_until_cancelled(sleep(SWEEP)).await.is_some() {
+                let Some(pool) = pool.upgrade() else { return };
+                let now = Instant::now();
+                pool.end_where(|kept| {
+                    kept.is_over() || kept.holds == 0 && now - kept.idle_since >= IDLE
+                });
+                drop(pool.promises.expired(now));
+                let mut state = pool.lock();
+                state.sweeping = !state.principals.is_empty() || !pool.promises.is_empty();
+                if !state.sweeping {
+                    return;
+                }
+            }
+        });
     }
 }
 
@@ -274,7 +274,7 @@ impl Pool {
     /// A new server, used by nobody else.
     fn take(self: &Arc<Self>) -> Result<(Coming, Hold), ErrorBody> {
         let (number, server) = self.start(&mut self.lock(), None)?;
-        Ok((server, Hold { pool: Arc::clone(self), number, principal: None }))
+        Ok((server, Hold::new(Arc::<Self>::clone(self), number, None)))
     }
 
     /// The server of this principal.
@@ -286,7 +286,7 @@ impl Pool {
             self.end(before.number);
         }
         self.sweep_from_now_on();
-        Ok((server, Hold { pool: Arc::clone(self), number, principal: Some(principal) }))
+        Ok((server, Hold::new(Arc::<Self>::clone(self), number, Some(principal))))
     }
 
     /// There are too many servers: those that wait for a request give way, or else the one that has
@@ -384,30 +384,6 @@ impl Pool {
             self.end(kept.number);
         }
         any
-    }
-
-    /// Ends what waits for too long, as long as anything waits.
-    pub(super) fn sweep_from_now_on(&self) {
-        if std::mem::replace(&mut self.lock().sweeping, true) {
-            return;
-        }
-        let pool = Weak::clone(&self.me);
-        let stop = self.nursery.stopping();
-        self.nursery.spawn(async move {
-            while stop.run_until_cancelled(sleep(SWEEP)).await.is_some() {
-                let Some(pool) = pool.upgrade() else { return };
-                let now = Instant::now();
-                pool.end_where(|kept| {
-                    kept.is_over() || kept.holds == 0 && now - kept.idle_since >= IDLE
-                });
-                drop(pool.promises.expired(now));
-                let mut state = pool.lock();
-                state.sweeping = !state.principals.is_empty() || !pool.promises.is_empty();
-                if !state.sweeping {
-                    return;
-                }
-            }
-        });
     }
 }
 

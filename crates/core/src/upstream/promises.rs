@@ -13,7 +13,7 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::pool::{Coming, Hold};
+use super::hold::{Coming, Hold};
 use crate::{
     identity::Identity,
     jsonrpc::{Message, find_member, string_text},

@@ -79,7 +79,7 @@ impl Connection for Arrival {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let reply = match reply {
-            Some(reply) => match self.remote.shared().endpoint.answer_meanwhile(&message, reply) {
+            Some(reply) => match self.remote.site().endpoint.answer_meanwhile(&message, reply) {
                 Some(reply) => Some(reply),
                 None => return None,
             },
@@ -197,7 +197,7 @@ impl Arrival {
         visitor: Visitor,
         connection: Option<Arc<dyn Connection>>,
     ) -> Arc<Self> {
-        let closed = remote.shared().stop.child_token();
+        let closed = remote.site().stop.child_token();
         let progress = Progress {
             state: connection.map_or(State::Idle, State::Open),
             turns: 0,
@@ -240,7 +240,7 @@ impl Arrival {
 
     fn begin(&self) {
         let Some(arrival) = self.me.upgrade() else { return };
-        self.remote.shared().spawn(self.closed.clone(), async move {
+        self.remote.site().spawn(self.closed.clone(), async move {
             let turns = arrival.lock().turns;
             let connected = if turns == 0 {
                 Box::pin(arrival.connect()).await
@@ -288,13 +288,13 @@ impl Arrival {
 
     fn send_later(&self, connection: &Arc<dyn Connection>, (message, reply): Queued) {
         if let Some(sending) = connection.send(message, reply, None) {
-            self.remote.shared().spawn(self.closed.clone(), sending);
+            self.remote.site().spawn(self.closed.clone(), sending);
         }
     }
 
     /// Finds out in which era the server speaks now, and settles with it what was settled before.
     async fn reconnect(&self) -> Result<Arc<dyn Connection>, ErrorBody> {
-        self.remote.shared().doubt();
+        self.remote.site().doubt();
         let way = self.remote.find_way(Era::Modern).await.map_err(|fault| fault.body())?;
         if self.visitor.era == Era::Modern {
             return self.remote.enter(way, &self.visitor).await.map_err(body);
@@ -371,7 +371,7 @@ impl Arrival {
                 Err(fault) => tracing::debug!("{}", fault.sentence()),
             }
         }
-        self.remote.shared().not_found(refusal.sentence());
+        self.remote.site().not_found(refusal.sentence());
         match refusal.response(reply.id()) {
             Some(response) => answer(reply, &response),
             None => drop(reply),

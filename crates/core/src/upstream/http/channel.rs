@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{auth::Occasion, fault::Fault, remote::Shared, session::Session};
+use super::{auth::Occasion, fault::Fault, session::Session, site::Site};
 use crate::{
     config::RemoteTransport,
     host::Caller,
@@ -39,7 +39,7 @@ const MAX_CALLS: usize = 16 * 1024;
 /// See the module.
 pub(super) struct Channel {
     me: Weak<Self>,
-    pub(super) remote: Arc<Shared>,
+    pub(super) remote: Arc<Site>,
     pub(super) unsolicited: Option<Arc<dyn Sink>>,
     queue: mpsc::Sender<Message>,
     /// One handshake at a time.
@@ -209,7 +209,7 @@ impl Channel {
     }
 
     /// Opens a channel; its messages are sent by a task of its own until it is closed.
-    pub(super) fn open(remote: &Arc<Shared>, unsolicited: Option<Arc<dyn Sink>>) -> Arc<Self> {
+    pub(super) fn open(remote: &Arc<Site>, unsolicited: Option<Arc<dyn Sink>>) -> Arc<Self> {
         let (queue, queued) = mpsc::channel(QUEUE);
         let channel = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),

@@ -7,7 +7,10 @@ use rustls::{ClientConfig, RootCertStore, client::danger::ServerCertVerifier, cr
 use rustls_pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 
-use super::auth::{Reach, Resolver, Rules, TIMEOUT, bare};
+use super::{
+    auth::{Reach, Resolver, Rules, TIMEOUT, bare},
+    origin::same_origin,
+};
 use crate::{
     config::{OAuthConfig, RemoteConfig},
     error::Error,
@@ -106,10 +109,6 @@ fn redirects() -> redirect::Policy {
             attempt.stop()
         }
     })
-}
-
-pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
-    one.origin() == other.origin()
 }
 
 pub(crate) fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {

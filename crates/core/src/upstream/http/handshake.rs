@@ -15,8 +15,8 @@ use super::{
     exchange::chance,
     fault::{Fault, Kind},
     messages::Messages,
-    remote::Shared,
     session::Session,
+    site::Site,
 };
 use crate::{
     config::RemoteTransport,
@@ -30,7 +30,7 @@ pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications
 
 /// A session that the server has opened and nobody uses yet. One that nobody takes is ended.
 pub(super) struct Opened {
-    remote: Arc<Shared>,
+    remote: Arc<Site>,
     session: Option<Arc<Session>>,
     /// What the session is read from, over HTTP+SSE.
     stream: Option<Messages>,

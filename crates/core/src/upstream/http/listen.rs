@@ -8,11 +8,11 @@ use super::{
     attempts::pause,
     auth::Occasion,
     channel::Channel,
-    client::same_origin,
     exchange::chance,
     fault::{Fault, Kind},
     handshake::Shaken,
     messages::Messages,
+    origin::same_origin,
     session::Session,
 };
 use crate::{

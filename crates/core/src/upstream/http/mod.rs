@@ -21,9 +21,11 @@ mod handshake;
 mod listen;
 mod messages;
 mod modern;
+mod origin;
 mod pings;
 mod remote;
 mod session;
+mod site;
 
 pub(crate) use auth::{sign_out, sign_out_everywhere};
 pub(crate) use client::tls_config;

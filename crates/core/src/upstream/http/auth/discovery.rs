@@ -9,8 +9,8 @@ use crate::{
     config::{OAuthConfig, ResourceParameter},
     identity::well_known::{PROTECTED_RESOURCE, is_safe, root},
     upstream::http::{
-        client::same_origin,
         fault::{chain, excerpt, without_mark},
+        origin::same_origin,
     },
 };
 

@@ -1,20 +1,8 @@
 //! Who is sent a secret: the authorization server that the operator has named, or the one that the
 //! remote server named first.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Authorizer, discovery::same_issuer, store::Kept};
+use super::{Authorizer, discovery::same_issuer, store::Remembered};
 use crate::upstream::http::fault::excerpt;
-
-/// The authorization server that was sent a secret first.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Remembered {
-    issuer: String,
-}
-
-impl Kept for Remembered {
-    const ENDING: &'static str = "issuer";
-}
 
 impl Authorizer {
     /// Refuses an authorization server that is another than before where a secret would go to it. A

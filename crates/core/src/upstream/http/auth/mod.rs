@@ -16,6 +16,7 @@ mod foreign;
 mod grant;
 mod issuer;
 mod keys;
+mod lock;
 mod login;
 mod private;
 mod reach;
@@ -45,9 +46,8 @@ use tokio::{
 
 use self::{
     dpop::{Claim, Key},
-    issuer::Remembered,
     login::Attempt,
-    store::{Grant, Kept, Store},
+    store::{Grant, Kept, Remembered, Store},
     vault::Vault,
 };
 use crate::{

@@ -4,7 +4,7 @@
 //! Names of files are hashes, since URLs may hold passwords.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +14,11 @@ use std::{
 use ring::digest;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{private, vault::Vault};
+use super::{
+    lock::{Lock, wait_for},
+    private,
+    vault::Vault,
+};
 
 /// Time before its end from which on a token counts as over.
 const SLACK: Duration = Duration::from_secs(30);
@@ -29,6 +33,16 @@ pub(super) trait Kept: Serialize + DeserializeOwned {
 
 impl Kept for Grant {
     const ENDING: &'static str = "sealed";
+}
+
+/// The authorization server that was sent a secret first.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Remembered {
+    pub(super) issuer: String,
+}
+
+impl Kept for Remembered {
+    const ENDING: &'static str = "issuer";
 }
 
 /// What is kept of a grant.
@@ -82,13 +96,6 @@ pub(super) struct Store {
     path: PathBuf,
     key: String,
     vault: Arc<Vault>,
-}
-
-/// Held while one process asks for a grant.
-#[derive(Debug)]
-pub(super) struct Lock {
-    #[expect(dead_code, reason = "closing it gives the lock up")]
-    file: File,
 }
 
 impl Store {
@@ -168,17 +175,6 @@ impl Drop for Unfinished {
         // After it was renamed there is nothing under this name.
         drop(fs::remove_file(&self.0));
     }
-}
-
-/// Waits until no other process holds the lock that is this file.
-pub(super) async fn wait_for(path: PathBuf) -> io::Result<Lock> {
-    path.parent().map_or(Ok(()), private::directory)?;
-    let locking = tokio::task::spawn_blocking(move || {
-        let file = private::open_or_create(&path)?;
-        file.lock()?;
-        Ok(Lock { file })
-    });
-    locking.await.map_err(io::Error::other)?
 }
 
 /// A name for a file that says nothing of what it is named after.

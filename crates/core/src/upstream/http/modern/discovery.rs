@@ -20,8 +20,8 @@ use crate::{
             endpoint::Answer,
             exchange::{answers, chance},
             fault::{Fault, Kind},
-            remote::Shared,
             session::Session,
+            site::Site,
         },
     },
 };
@@ -35,7 +35,7 @@ pub(in crate::upstream::http) enum Found {
 }
 
 /// Asks the server, for as long as that is of use.
-pub(in crate::upstream::http) async fn discover(remote: &Shared) -> Result<Found, Fault> {
+pub(in crate::upstream::http) async fn discover(remote: &Site) -> Result<Found, Fault> {
     let failed = |text: String| Fault::new(Kind::Final, text);
     let request = Message::parse(discover_request())
         .map_err(|invalid| failed(format!("cannot make the request: {invalid}")))?;
@@ -80,7 +80,7 @@ pub(in crate::upstream::http) async fn discover(remote: &Shared) -> Result<Found
 }
 
 /// Asks it once.
-async fn ask(remote: &Shared, request: &Message) -> Result<Message, Fault> {
+async fn ask(remote: &Site, request: &Message) -> Result<Message, Fault> {
     traffic!("->", request.bytes());
     let headers = super::headers::standard(request);
     let text = request.bytes().clone();

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{remote::Shared, session::Session};
+use super::{session::Session, site::Site};
 use crate::{
     jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
     protocol::Notification,
@@ -38,7 +38,7 @@ const MAX_CALLS: usize = 16 * 1024;
 
 /// See the module.
 pub(super) struct Carrier {
-    remote: Arc<Shared>,
+    remote: Arc<Site>,
     clients: Arc<relay::Shared>,
     /// What every request says in its headers.
     session: Session,
@@ -58,7 +58,7 @@ impl fmt::Debug for Carrier {
 
 impl Carrier {
     /// Carries messages to the server that has introduced itself so, until the proxy stops.
-    pub(super) fn start(remote: &Arc<Shared>, introduction: InitializeResult) -> Arc<Self> {
+    pub(super) fn start(remote: &Arc<Site>, introduction: InitializeResult) -> Arc<Self> {
         let clients = relay::Shared::new(relay::Ids::Unguessable, remote.limits, remote.wait);
         let outbox = Arc::new(Outbox::default());
         clients.connected(Arc::clone(&outbox), introduction, None);

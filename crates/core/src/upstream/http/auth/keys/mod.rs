@@ -124,7 +124,7 @@ impl Keys {
     /// A new key; the first process that needs one makes it while the others wait.
     async fn made(&self, place: &str) -> Result<Option<Vec<u8>>, String> {
         let lock = self.file.with_extension("key.lock");
-        let _lock = super::store::wait_for(lock).await.map_err(|error| error.to_string())?;
+        let _lock = super::lock::wait_for(lock).await.map_err(|error| error.to_string())?;
         if let Some(key) = keyring::find(place).await? {
             return Ok(Some(key));
         }

@@ -1,0 +1,8 @@
+//! Whether two URLs are of one server.
+
+use reqwest::Url;
+
+/// Whether scheme, host and port are the same.
+pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin()
+}

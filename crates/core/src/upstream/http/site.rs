@@ -1,0 +1,173 @@
+//! What all clients of a remote server have in common.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{endpoint::Endpoint, fault::Fault, session::Session};
+use crate::{
+    config::{PingConfig, RemoteConfig, RemoteTransport},
+    error::Error,
+    relay::Limits,
+};
+
+/// Time the end of a session may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) endpoint: Endpoint,
+    pub(super) limits: Limits,
+    /// Pings of sessions that are idle.
+    pub(super) ping: Option<PingConfig>,
+    /// Time a handshake or an acknowledgement may take.
+    pub(super) patience: Duration,
+    /// Time a call may wait for a server that cannot be reached.
+    pub(super) wait: Duration,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+    transport: RemoteTransport,
+    outcome: Mutex<Outcome>,
+    /// The server has answered as if it spoke another era than was found out.
+    doubtful: AtomicBool,
+}
+
+/// What is known of the server.
+#[derive(Debug, Default)]
+struct Outcome {
+    found: Option<RemoteTransport>,
+    /// Why the last handshake failed.
+    failure: Option<String>,
+}
+
+impl Site {
+    /// Nothing is sent to it yet.
+    pub(super) fn new(config: &RemoteConfig) -> Result<Self, Error> {
+        Ok(Self {
+            endpoint: Endpoint::new(config)?,
+            limits: Limits { silence: config.request_timeout, total: config.max_request_time },
+            ping: config.ping,
+            patience: config.connection_timeout,
+            wait: config.wait,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            transport: config.transport,
+            outcome: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+        })
+    }
+
+    /// Why the last handshake failed, if it did.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.outcome().failure.clone()
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the last handshake succeeded.
+    pub(super) fn has_shaken_hands(&self) -> bool {
+        self.outcome().found.is_some()
+    }
+
+    /// Runs a task until this is cancelled.
+    pub(super) fn spawn(
+        &self,
+        until: CancellationToken,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let task = async move {
+            tokio::select! {
+                () = until.cancelled() => {}
+                () = task => {}
+            }
+        };
+        self.tasks.spawn(task.boxed());
+    }
+
+    /// The transports to try, in this order.
+    pub(super) fn transports(&self) -> &'static [RemoteTransport] {
+        match (self.transport, self.outcome().found) {
+            (RemoteTransport::Stream, _) => &[RemoteTransport::Stream],
+            (RemoteTransport::Sse, _) => &[RemoteTransport::Sse],
+            (RemoteTransport::Auto, Some(RemoteTransport::Sse)) => {
+                &[RemoteTransport::Sse, RemoteTransport::Stream]
+            }
+            (RemoteTransport::Auto, _) => &[RemoteTransport::Stream, RemoteTransport::Sse],
+        }
+    }
+
+    /// The server has answered as if it spoke another era than was found out.
+    pub(super) fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Relaxed)
+    }
+
+    /// It is known again which era the server speaks.
+    pub(super) fn settled(&self) {
+        self.doubtful.store(false, Ordering::Relaxed);
+        self.outcome().failure = None;
+    }
+
+    /// A handshake has succeeded over this transport.
+    pub(super) fn found(&self, transport: RemoteTransport) {
+        self.doubtful.store(false, Ordering::Relaxed);
+        *self.outcome() = Outcome { found: Some(transport), failure: None };
+    }
+
+    /// A handshake has failed.
+    pub(super) fn not_found(&self, failure: String) {
+        *self.outcome() = Outcome { found: None, failure: Some(failure) };
+    }
+
+    /// The server did not say who it is.
+    pub(super) fn not_reached(&self, failure: String) {
+        self.outcome().failure = Some(failure);
+    }
+
+    /// Ends a session whose client has gone, and the calls that it had under way.
+    pub(super) fn leave(self: &Arc<Self>, session: Arc<Session>, open: Vec<Vec<u8>>) {
+        session.ended().cancel();
+        if session.id().is_none() && open.is_empty() {
+            return;
+        }
+        let site = Arc::clone(self);
+        let farewell = async move {
+            match timeout(FAREWELL, site.farewell(&session, open)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => {
+                    tracing::debug!("the session was not ended: {}", fault.sentence());
+                }
+                Err(_) => tracing::debug!("the server did not answer the end of the session"),
+            }
+        };
+        self.tasks.spawn(farewell.boxed());
+    }
+
+    async fn farewell(&self, session: &Session, open: Vec<Vec<u8>>) -> Result<(), Fault> {
+        for id in open {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"Connection closed"}}}}"#,
+                String::from_utf8_lossy(&id)
+            );
+            self.endpoint.post(session, text.into()).await?;
+        }
+        if session.id().is_none() {
+            return Ok(());
+        }
+        self.endpoint.delete(session).await
+    }
+}
