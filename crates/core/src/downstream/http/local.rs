@@ -86,7 +86,7 @@ impl Port {
         }
         let path = target::path(&head.uri).ok_or(Rejection::BadTarget)?.into_owned();
         let routes = self.routes();
-        let found = Found::of(&routes, &head, &path);
+        let found = Found::of(&routes, &head.method, &head.uri, &path);
         let requester = Requester { identity: carried.identity, address: None, caller };
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }

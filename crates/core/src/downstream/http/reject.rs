@@ -1,6 +1,6 @@
 //! Requests that end before they reach a server: every such answer of the front, once.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -159,69 +159,79 @@ impl Rejection {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "one step after the other")]
-    fn text(self) -> String {
+    fn text(self) -> Cow<'static, str> {
         match self {
-            Self::AlreadyInitialized => "Invalid Request: Server already initialized".to_owned(),
             Self::BatchTooLong => {
-                format!("Invalid Request: Batch must not exceed {MAX_BATCH} messages")
+                format!("Invalid Request: Batch must not exceed {MAX_BATCH} messages").into()
             }
             Self::BodyTooLarge { limit } => {
-                format!("Payload Too Large: request body exceeds {limit} bytes")
+                format!("Payload Too Large: request body exceeds {limit} bytes").into()
             }
-            Self::BodyTooSlow { limit } => format!(
-                "Request Timeout: the request body did not arrive within {} ms",
-                limit.as_millis()
-            ),
-            Self::ForeignHost => "Forbidden: this Host is not served to web pages over loopback; \
-                                  --allowedHosts lists further ones"
-                .to_owned(),
-            Self::InitializeInBatch => {
-                "Invalid Request: Only one initialization request is allowed".to_owned()
+            Self::BodyTooSlow { limit } => {
+                let limit = limit.as_millis();
+                format!("Request Timeout: the request body did not arrive within {limit} ms").into()
             }
-            Self::InvalidEventId => "Invalid event ID format".to_owned(),
-            Self::InvalidMessage | Self::NoMessage => {
-                "Parse error: Invalid JSON-RPC message".to_owned()
-            }
-            Self::LongId => {
-                format!("Invalid Request: ids and progress tokens may have at most {MAX_ID} bytes")
-            }
-            Self::NotAcceptable(text) => format!("Not Acceptable: {text}"),
-            Self::NoSession => "Bad Request: No valid session ID provided".to_owned(),
-            Self::RateLimited { .. } => {
-                "Too Many Requests: too many requests from this address; try again later".to_owned()
-            }
-            Self::ReplayFailed => "Error replaying events".to_owned(),
-            Self::ReplicaAway => "Service Unavailable: the replica that has this session does not \
-                                  answer; try again"
-                .to_owned(),
-            Self::ReplicaLost => {
-                "Bad Gateway: the replica that has this session was lost while it \
-                                  served this request, which may have run"
-                    .to_owned()
-            }
-            Self::TooManyCalls => "Too Many Requests: too many calls of this session are under \
-                                   way; wait for some or cancel them"
-                .to_owned(),
-            Self::TooManySessions => {
-                "Service Unavailable: too many sessions; end some with DELETE".to_owned()
-            }
-            Self::UnknownSession => "Session not found".to_owned(),
-            Self::UnsupportedCoding => "Unsupported Media Type: the body has a Content-Encoding; \
-                                        send it without"
-                .to_owned(),
-            Self::UnsupportedMediaType => {
-                "Unsupported Media Type: Content-Type must be application/json".to_owned()
-            }
+            Self::LongId => format!(
+                "Invalid Request: ids and progress tokens may have at most {MAX_ID} bytes"
+            )
+            .into(),
+            Self::NotAcceptable(text) => format!("Not Acceptable: {text}").into(),
             Self::UnsupportedVersion { version, served } => format!(
                 "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
-            ),
+            )
+            .into(),
+            other => other.fixed_text().into(),
+        }
+    }
+
+    fn fixed_text(&self) -> &'static str {
+        match self {
+            Self::AlreadyInitialized => "Invalid Request: Server already initialized",
+            Self::ForeignHost => {
+                "Forbidden: this Host is not served to web pages over loopback; \
+                 --allowedHosts lists further ones"
+            }
+            Self::InitializeInBatch => {
+                "Invalid Request: Only one initialization request is allowed"
+            }
+            Self::InvalidEventId => "Invalid event ID format",
+            Self::InvalidMessage | Self::NoMessage => "Parse error: Invalid JSON-RPC message",
+            Self::NoSession => "Bad Request: No valid session ID provided",
+            Self::RateLimited { .. } => {
+                "Too Many Requests: too many requests from this address; try again later"
+            }
+            Self::ReplayFailed => "Error replaying events",
+            Self::ReplicaAway => {
+                "Service Unavailable: the replica that has this session does not answer; try again"
+            }
+            Self::ReplicaLost => {
+                "Bad Gateway: the replica that has this session was lost while it served this \
+                 request, which may have run"
+            }
+            Self::TooManyCalls => {
+                "Too Many Requests: too many calls of this session are under way; wait for some or \
+                 cancel them"
+            }
+            Self::TooManySessions => "Service Unavailable: too many sessions; end some with DELETE",
+            Self::UnknownSession => "Session not found",
+            Self::UnsupportedCoding => {
+                "Unsupported Media Type: the body has a Content-Encoding; send it without"
+            }
+            Self::UnsupportedMediaType => {
+                "Unsupported Media Type: Content-Type must be application/json"
+            }
             Self::BadFraming
             | Self::BadTarget
+            | Self::BatchTooLong
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow { .. }
             | Self::HeadTooLarge
+            | Self::LongId
             | Self::MethodNotAllowed(_)
+            | Self::NotAcceptable(_)
             | Self::NotFound(_)
-            | Self::NoSessionId(_) => String::new(),
+            | Self::NoSessionId(_)
+            | Self::UnsupportedVersion { .. } => "",
         }
     }
 }

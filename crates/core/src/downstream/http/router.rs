@@ -33,7 +33,7 @@ use super::{
     terms::Terms,
 };
 use crate::{
-    host::Caller,
+    host::{Caller, Host},
     identity::{Endpoint, audit::Explanation},
     telemetry::audit::Refused,
     watch::within,
@@ -292,7 +292,6 @@ impl Port {
         is_refused(request.headers(), &terms.allowed_hosts)
     }
 
-    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     async fn route(
         &self,
         request: Request<Incoming>,
@@ -308,9 +307,9 @@ impl Port {
         if request.method() == Method::OPTIONS {
             return Ok(empty(StatusCode::NO_CONTENT));
         }
-        let health = admin::is_health(request.method(), request.uri());
         let host = self.common.host.as_ref().filter(|host| host.routes());
-        if health && !(host.is_some() && admin::is_optional(request.uri())) {
+        let may_be_hosts = host.is_some() && admin::is_optional(request.uri());
+        if admin::is_health(request.method(), request.uri()) && !may_be_hosts {
             return Ok(self.administer(request.map(Body::new)).await);
         }
         self.common
@@ -324,24 +323,44 @@ impl Port {
         let caller = self.caller(&request, from);
         let request = self.as_sent(request, from);
         let routes = self.routes();
-        let found = Found {
-            endpoints: routes.at(&path),
-            messages: routes.messages(request.method(), request.uri(), &path),
-        };
+        let found = Found::of(&routes, request.method(), request.uri(), &path);
         if !found.is_endpoint(request.uri()) {
             let own = terms.well_known.iter().find(|reserved| reserved.takes(&path));
             if let Some(reserved) = own.or_else(|| routes.reserved(&path)) {
                 return Ok(self.serve_reserved(reserved, request, routes.primary()).await);
             }
             if let (Some(host), Some(caller)) = (host, &caller) {
-                let head = (request.method().clone(), request.uri().clone());
-                return match self.serve_custom(host.as_ref(), caller, request).await? {
-                    Some(response) => Ok(response),
-                    None if health => Ok(self.administer(bodiless(head)).await),
-                    None => self.left_over(caller, &found, routes.primary()).await,
-                };
+                return self.offer(&**host, caller, request, (&found, routes.primary())).await;
             }
         }
+        self.serve_found(request, from, caller, &found, &routes).await
+    }
+
+    /// What is not an endpoint is the host's to serve, or else the proxy's.
+    async fn offer(
+        &self,
+        host: &dyn Host,
+        caller: &Arc<Caller>,
+        request: Request<Incoming>,
+        (found, primary): (&Found<'_>, Endpoint<'_>),
+    ) -> Result<Response, End> {
+        let head = (request.method().clone(), request.uri().clone());
+        match self.serve_custom(host, caller, request).await? {
+            Some(response) => Ok(response),
+            None if admin::is_health(&head.0, &head.1) => Ok(self.administer(bodiless(head)).await),
+            None => self.left_over(caller, found, primary).await,
+        }
+    }
+
+    /// Lets the request in and serves it at its endpoint.
+    async fn serve_found(
+        &self,
+        request: Request<Incoming>,
+        from: Origin,
+        caller: Option<Arc<Caller>>,
+        found: &Found<'_>,
+        routes: &Routes,
+    ) -> Result<Response, End> {
         let (mut head, body) = request.into_parts();
         let endpoint = found.asked(&head.method).unwrap_or_else(|| routes.primary());
         let identity = match self.common.identify(&head, &endpoint).await {
@@ -362,7 +381,7 @@ impl Port {
         }
         let address = Some(self.client_address(&head.headers, from));
         let requester = Requester { identity, address, caller };
-        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
+        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(routes)))
     }
 
     /// The answer to a request that the host was asked to serve and did not.
@@ -413,12 +432,9 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// What is served where this head says.
-    pub(super) fn of(routes: &'a Routes, head: &Parts, path: &str) -> Self {
-        Self {
-            endpoints: routes.at(path),
-            messages: routes.messages(&head.method, &head.uri, path),
-        }
+    /// What is served where this target says.
+    pub(super) fn of(routes: &'a Routes, method: &Method, target: &Uri, path: &str) -> Self {
+        Self { endpoints: routes.at(path), messages: routes.messages(method, target, path) }
     }
 
     /// The endpoint that a request with this method asks.

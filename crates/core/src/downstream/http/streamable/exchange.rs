@@ -27,16 +27,24 @@ use crate::{
 
 /// Whose messages these are.
 pub(super) enum Route {
-    Session {
-        attachment: Attachment,
-        primes: bool,
-        /// It has begun with these messages.
-        founded: bool,
-        /// One for each request.
-        seats: Seat,
-    },
+    Session(Visit),
     /// Messages without a session have a connection to themselves.
     Alone(Arc<dyn Connection>),
+}
+
+/// Messages of a session.
+pub(super) struct Visit {
+    pub(super) attachment: Attachment,
+    pub(super) primes: bool,
+    /// It has begun with these messages.
+    pub(super) founded: bool,
+    /// One for each request.
+    pub(super) seats: Seat,
+}
+
+/// How many of them are requests.
+fn requests(messages: &[Message]) -> usize {
+    messages.iter().filter(|message| message.kind() == Kind::Request).count()
 }
 
 /// Where messages go, and the request that carried them.
@@ -72,7 +80,6 @@ impl Drop for Use {
 
 impl Mount {
     /// Sends the messages upstream and answers with what comes back.
-    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     pub(super) async fn exchange(
         self: &Arc<Self>,
         route: Route,
@@ -80,75 +87,95 @@ impl Mount {
         incoming: &Head,
         encoding: Encoding,
     ) -> Result<Response, Rejection> {
-        let Requester { identity, caller, .. } = incoming.body();
-        let caller = caller.as_ref();
-        let requests = messages.iter().filter(|message| message.kind() == Kind::Request).count();
-        let stream = Stream::new(encoding, requests);
         match route {
-            Route::Session { attachment, primes, founded, seats } => {
-                let session = attachment.session();
-                let opened = session.open_stream(stream).zip(session.connection().cloned());
-                let ((stream, reading), connection) = opened.ok_or_else(|| ended(session))?;
-                if let (Some(ledger), Some(number)) = (session.ledger(), stream.number()) {
-                    ledger.begin(number, ids(&messages));
-                }
-                // From here on what is owed on the stream is settled, whatever becomes of this future.
-                let owed = self.owe(messages, &stream, (Some(seats), identity));
-                if let Some(ledger) = session.ledger() {
-                    ledger.settled().await;
-                }
-                if primes && stream.is_event_stream() {
-                    self.prime(session, &stream).await;
-                }
-                let held = send_all(Way { connection: &*connection, caller }, owed);
-                if stream.is_event_stream() && !held.is_empty() {
-                    // The head is not held up: with its first event the client can come back for
-                    // the answers, whatever becomes of this connection.
-                    drop(self.keep(held).await);
-                } else {
-                    held.sent().await;
-                }
-                self.await_beginning(&stream).await;
-                if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
-                    return Ok(refused);
-                }
-                Ok(match reading.take_whole() {
-                    Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
-                        let session = attachment.session();
-                        // What has gone to its server has no answer.
-                        let lost = session.is_elsewhere().then_some(Rejection::ReplicaLost);
-                        return Err(lost.unwrap_or(Rejection::UnknownSession));
-                    }
-                    Some(runs) => {
-                        let mut response = response(runs, encoding);
-                        add_session_id(&mut response, attachment.session().name());
-                        response
-                    }
-                    None => {
-                        let name = attachment.session().name().clone();
-                        let founded = founded.then_some(stream);
-                        self.stream_response(reading, &name, Use { founded, attachment })
-                    }
-                })
+            Route::Session(visit) => {
+                self.exchange_in_session(visit, messages, incoming, encoding).await
             }
             Route::Alone(connection) => {
                 let closing = Closing(connection);
-                let (stream, reading) = stream.attached();
-                let way = Way { connection: &*closing.0, caller };
-                let owed = self.owe(messages, &stream, (None, identity));
-                send_all(way, owed).sent().await;
-                if requests == 0 {
-                    return Ok(empty_text(StatusCode::ACCEPTED));
-                }
-                self.await_beginning(&stream).await;
-                if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
-                    return Ok(refused);
-                }
-                Ok(match reading.take_whole() {
-                    Some(runs) => response(runs, encoding),
-                    None => self.streamed(reading, closing),
-                })
+                Ok(self.exchange_alone(closing, messages, incoming, encoding).await)
             }
+        }
+    }
+
+    async fn exchange_in_session(
+        self: &Arc<Self>,
+        visit: Visit,
+        messages: Vec<Message>,
+        incoming: &Head,
+        encoding: Encoding,
+    ) -> Result<Response, Rejection> {
+        let Visit { attachment, primes, founded, seats } = visit;
+        let Requester { identity, caller, .. } = incoming.body();
+        let (requests, session) = (requests(&messages), attachment.session());
+        let opened = session.open_stream(Stream::new(encoding, requests));
+        let opened = opened.zip(session.connection().cloned());
+        let ((stream, reading), connection) = opened.ok_or_else(|| ended(session))?;
+        if let (Some(ledger), Some(number)) = (session.ledger(), stream.number()) {
+            ledger.begin(number, ids(&messages));
+        }
+        // From here on what is owed on the stream is settled, whatever becomes of this future.
+        let owed = self.owe(messages, &stream, (Some(seats), identity));
+        if let Some(ledger) = session.ledger() {
+            ledger.settled().await;
+        }
+        if primes && stream.is_event_stream() {
+            self.prime(session, &stream).await;
+        }
+        let held = send_all(Way { connection: &*connection, caller: caller.as_ref() }, owed);
+        if stream.is_event_stream() && !held.is_empty() {
+            // The head is not held up: with its first event the client can come back for the
+            // answers, whatever becomes of this connection.
+            drop(self.keep(held).await);
+        } else {
+            held.sent().await;
+        }
+        self.await_beginning(&stream).await;
+        if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
+            return Ok(refused);
+        }
+        let name = attachment.session().name().clone();
+        match reading.take_whole() {
+            Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
+                // What has gone to its server has no answer.
+                let lost = attachment.session().is_elsewhere().then_some(Rejection::ReplicaLost);
+                Err(lost.unwrap_or(Rejection::UnknownSession))
+            }
+            Some(runs) => {
+                let mut response = response(runs, encoding);
+                add_session_id(&mut response, &name);
+                Ok(response)
+            }
+            None => {
+                let founded = founded.then_some(stream);
+                Ok(self.stream_response(reading, &name, Use { founded, attachment }))
+            }
+        }
+    }
+
+    async fn exchange_alone(
+        self: &Arc<Self>,
+        closing: Closing,
+        messages: Vec<Message>,
+        incoming: &Head,
+        encoding: Encoding,
+    ) -> Response {
+        let Requester { identity, caller, .. } = incoming.body();
+        let requests = requests(&messages);
+        let (stream, reading) = Stream::new(encoding, requests).attached();
+        let way = Way { connection: &*closing.0, caller: caller.as_ref() };
+        let owed = self.owe(messages, &stream, (None, identity));
+        send_all(way, owed).sent().await;
+        if requests == 0 {
+            return empty_text(StatusCode::ACCEPTED);
+        }
+        self.await_beginning(&stream).await;
+        if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
+            return refused;
+        }
+        match reading.take_whole() {
+            Some(runs) => response(runs, encoding),
+            None => self.streamed(reading, closing),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
         header::{PROTOCOL_VERSION, text},
         mount::Mount,
         reject::Rejection,
-        requester::Head,
+        requester::{Head, Requester},
         response::{Response, empty_text, json_runs},
         selection::selection,
     },
@@ -87,7 +87,6 @@ impl Mount {
     }
 
     /// Serves one message.
-    #[expect(clippy::too_many_lines, reason = "one step after the other")]
     pub(super) async fn post_modern(
         self: &Arc<Self>,
         incoming: &Head,
@@ -98,13 +97,7 @@ impl Mount {
             return Ok(self.refuse(&Refused::media_type(message.id())));
         }
         let is_request = message.kind() == Kind::Request;
-        let is_subscription = message.method() == LISTEN;
-        let usual = if self.encoding == Encoding::Json { Encoding::Json } else { Encoding::Lazy };
-        let usual = if is_subscription { Encoding::Lazy } else { usual };
-        let encoding = encoding(headers, usual)?;
-        if is_subscription && encoding == Encoding::Json {
-            return Err(Rejection::NotAcceptable(NO_EVENTS));
-        }
+        let encoding = self.modern_encoding(headers, &message)?;
         let name = mirrored_name(&message);
         if is_request && let Err(refused) = climb(&message, name.as_deref(), headers) {
             return Ok(self.refuse(&refused));
@@ -146,25 +139,52 @@ impl Mount {
             self.notify(&*closing.0, vec![message], None, caller.as_ref()).await;
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
+        Ok(self.call_modern(incoming, message, encoding, closing).await)
+    }
+
+    /// How the answer to this message is written.
+    fn modern_encoding(
+        &self,
+        headers: &HeaderMap,
+        message: &Message,
+    ) -> Result<Encoding, Rejection> {
+        let is_subscription = message.method() == LISTEN;
+        let json = self.encoding == Encoding::Json && !is_subscription;
+        let encoding = encoding(headers, if json { Encoding::Json } else { Encoding::Lazy })?;
+        if is_subscription && encoding == Encoding::Json {
+            return Err(Rejection::NotAcceptable(NO_EVENTS));
+        }
+        Ok(encoding)
+    }
+
+    /// Sends a request and answers with what comes back.
+    async fn call_modern(
+        self: &Arc<Self>,
+        incoming: &Head,
+        message: Message,
+        encoding: Encoding,
+        closing: Closing,
+    ) -> Response {
+        let is_subscription = message.method() == LISTEN;
+        let Requester { identity, caller, .. } = incoming.body();
         let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
         let stream = stream.named_by(self.registry.names());
         let (stream, reading) = stream.attached();
-        let identity = &incoming.body().identity;
         let reply =
             self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, (None, identity));
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
         self.await_answer(&stream, encoding, incoming.extensions().get()).await;
-        if let Some(refused) = self.denied_call(&stream, 1, headers) {
-            return Ok(refused);
+        if let Some(refused) = self.denied_call(&stream, 1, incoming.headers()) {
+            return refused;
         }
         if is_subscription && stream.begin_events() {
             let expiry = Arc::new(Expiry::of(identity));
-            return Ok(standing(self.streamed_until(reading, closing, expiry)));
+            return standing(self.streamed_until(reading, closing, expiry));
         }
         let response = self.answer_modern(&stream, reading, closing);
-        Ok(if is_subscription { standing(response) } else { response })
+        if is_subscription { standing(response) } else { response }
     }
 
     /// Hands a call that waits for its client at another replica to it. `None` if it waits here, or

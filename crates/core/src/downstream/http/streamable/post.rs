@@ -7,7 +7,13 @@ use http::{HeaderMap, Request, StatusCode, request::Parts};
 use http_body_util::Either;
 use hyper::body::Incoming;
 
-use super::{check_version, encoding, ended, exchange::Route, is_json, modern::Sorted, primes};
+use super::{
+    check_version, encoding, ended,
+    exchange::{Route, Visit},
+    is_json,
+    modern::Sorted,
+    primes,
+};
 use crate::{
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
@@ -160,7 +166,7 @@ impl Mount {
             return Ok(empty_text(StatusCode::ACCEPTED));
         }
         let primes = primes(headers, attachment.session());
-        let route = Route::Session { attachment, primes, founded: false, seats };
+        let route = Route::Session(Visit { attachment, primes, founded: false, seats });
         self.exchange(route, messages, incoming, encoding).await
     }
 
@@ -213,7 +219,7 @@ impl Mount {
             return Err(Rejection::UnknownSession);
         }
         let founding = Founding { registry: &self.registry, session: Some(Arc::clone(session)) };
-        let route = Route::Session { attachment, primes, founded: true, seats };
+        let route = Route::Session(Visit { attachment, primes, founded: true, seats });
         let response = self.exchange(route, messages, incoming, encoding).await?;
         founding.told();
         Ok(response)
