@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_proxy_core::config::{ClusterConfig, DEFAULT_STORE_PREFIX, MIN_PEER_SECRET, StoreConfig};
 
-use super::remote;
+use super::{events::event_store, remote};
 use crate::args::{UsageError, Values, flags};
 
 /// `None` unless a flag says that there are others.
@@ -52,7 +52,7 @@ fn store(values: &Values) -> Result<Option<StoreConfig>, UsageError> {
         prefix: values.of(&flags::STORE_PREFIX)?.unwrap_or_else(|| DEFAULT_STORE_PREFIX.to_owned()),
         ca: values.of(&flags::STORE_CA)?,
         kept: Duration::from_millis(idle),
-        events: super::event_store(values)?.unwrap_or_default(),
+        events: event_store(values)?.unwrap_or_default(),
         durability: values.of(&flags::STORE_DURABILITY)?,
     }))
 }

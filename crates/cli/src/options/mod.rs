@@ -8,25 +8,30 @@ mod auth;
 mod cluster;
 mod environment;
 mod errand;
+mod events;
 mod expand;
 mod fleet;
 mod ping;
 mod remote;
 mod replay;
+mod units;
 mod upstream;
 
 use std::{ffi::OsString, time::Duration};
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, CommandConfig, CorsConfig, EventStoreConfig, Filter, HttpConfig,
-        InspectConfig, Isolation, MetricsConfig, MetricsListenerConfig, Pattern, ProxyConfig,
-        RecordingConfig, RedactionConfig, Rules, TlsConfig, ToolRules, TrustedProxies, Upstream,
-        is_reference,
+        AllowedHosts, CommandConfig, CorsConfig, Filter, HttpConfig, InspectConfig, Isolation,
+        MetricsConfig, MetricsListenerConfig, Pattern, ProxyConfig, RecordingConfig,
+        RedactionConfig, Rules, TlsConfig, ToolRules, TrustedProxies, Upstream, is_reference,
     },
     tunnel,
 };
 
+use self::{
+    events::event_store,
+    units::{limit, size},
+};
 use crate::{
     args::{
         Typed, UsageError, Values,
@@ -251,13 +256,6 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn event_store(values: &Values) -> Result<Option<EventStoreConfig>, UsageError> {
-    let max_events = size(values.of(&flags::EVENT_STORE_MAX_EVENTS)?);
-    let max_bytes = size(values.of(&flags::EVENT_STORE_MAX_BYTES)?);
-    let store = EventStoreConfig { max_events, max_bytes };
-    Ok(values.of(&flags::EVENT_STORE)?.then_some(store))
-}
-
 fn logging(values: &Values) -> Result<Logging, UsageError> {
     Ok(Logging {
         debug: values.of(&flags::DEBUG)?,
@@ -372,15 +370,6 @@ fn shell_warning(command: &CommandConfig) -> Option<String> {
          the shell will see it as several words"
             .to_owned()
     })
-}
-
-/// Zero lifts a limit.
-fn limit(number: u64) -> Option<u64> {
-    (number != 0).then_some(number)
-}
-
-fn size(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_proxy_core::config::PingConfig;
 
-use super::limit;
+use super::units::limit;
 use crate::args::{UsageError, Values, flags};
 
 /// See the module; none by default.

@@ -12,7 +12,11 @@ use mcp_proxy_core::config::{
     ResourceParameter, UpstreamProtocol,
 };
 
-use super::{expand::expand, limit, ping::ping, size};
+use super::{
+    expand::expand,
+    ping::ping,
+    units::{limit, size},
+};
 use crate::args::{UsageError, Values, flags};
 
 /// Everything about the server at this URL.

@@ -6,7 +6,12 @@ use mcp_proxy_core::config::{
     ChildStderr, CommandConfig, RestartConfig, RestartWhen, Upstream, UpstreamConfig,
 };
 
-use super::{environment, limit, ping::ping, remote, size};
+use super::{
+    environment,
+    ping::ping,
+    remote,
+    units::{limit, size},
+};
 use crate::{
     args::{UsageError, Values, flags, is_url},
     telemetry::Format,

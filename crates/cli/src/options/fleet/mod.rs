@@ -18,7 +18,9 @@ use mcp_proxy_core::{
     tunnel::Config as Tunnel,
 };
 
-use super::{auth, http, inspection, logging, metrics, recording, rules, size, tunnel, warnings};
+use super::{
+    auth, http, inspection, logging, metrics, recording, rules, tunnel, units::size, warnings,
+};
 use crate::{
     args::{Typed, UsageError, Values, flags},
     telemetry::Logging,
