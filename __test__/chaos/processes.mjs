@@ -31,7 +31,7 @@ export async function start({ command: [program, ...words], isOurs }, server, ow
   const child = spawn(program, [...words, ...flags, "--", ...server], { stdio: "ignore" });
   const exited = once(child, "exit");
   const proxy = { url: `http://127.0.0.1:${port}`, pid: child.pid, child, exited };
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 1200; attempt += 1) {
     const answer = await fetch(`${proxy.url}/ping`).catch(() => undefined);
     if (answer?.ok) return proxy;
     await sleep(50);
@@ -40,15 +40,18 @@ export async function start({ command: [program, ...words], isOurs }, server, ow
   throw new Error(`${program} does not serve`);
 }
 
-/** Ends a proxy; how many of its descendants are alive a moment later. */
+/** Ends a proxy; how many of its descendants are alive when they have had ten seconds to end. */
 export async function end({ child, exited, pid }, signal = "SIGTERM") {
   const family = descendants(pid);
   child.kill(signal);
   await Promise.race([exited, sleep(10_000)]);
   const stuck = child.exitCode === null && child.signalCode === null;
   child.kill("SIGKILL");
-  await sleep(2_000);
-  const left = family.filter(isAlive);
+  let left = family.filter(isAlive);
+  for (let attempt = 0; left.length > 0 && attempt < 200; attempt += 1) {
+    await sleep(50);
+    left = left.filter(isAlive);
+  }
   for (const survivor of left) process.kill(survivor, "SIGKILL");
   return { left: left.length, stuck };
 }

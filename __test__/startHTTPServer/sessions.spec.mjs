@@ -31,7 +31,7 @@ test("a server whose connect waits for its client gets initialize at once", asyn
 
 test("onConnect is over before a server gets initialize", async (t) => {
   const order = [];
-  const { url } = await serve(t, {
+  const own = await serve(t, {
     createServer: async () => {
       const server = serverV2();
       return {
@@ -47,11 +47,12 @@ test("onConnect is over before a server gets initialize", async (t) => {
       };
     },
     onConnect: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // A whole request takes its way through the proxy meanwhile.
+      await fetch(`${own.url}/ping`);
       order.push("onConnect");
     },
   });
-  await openSession(url);
+  await openSession(own.url);
   assert.deepEqual(order, ["onConnect", "initialize"]);
 });
 

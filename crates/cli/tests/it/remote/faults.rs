@@ -244,8 +244,9 @@ fn progress_keeps_a_slow_call_alive() {
             return false;
         }
         wire.events();
-        for step in 0..8 {
-            thread::sleep(Duration::from_millis(100));
+        // Together more than the limit, each a tenth of it.
+        for step in 0..12 {
+            thread::sleep(Duration::from_millis(250));
             wire.event(&format!(
                 r#"data: {{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":"t","progress":{step}}}}}"#
             ));
@@ -253,11 +254,11 @@ fn progress_keeps_a_slow_call_alive() {
         wire.event(&format!("data: {}", result(request, "{}")));
         true
     });
-    let mut client = Client::greeted(&server.url(), &["--requestTimeout", "500"]);
+    let mut client = Client::greeted(&server.url(), &["--requestTimeout", "2500"]);
     client.send(
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":"t"}}}"#,
     );
-    for step in 0..8 {
+    for step in 0..12 {
         assert_eq!(client.message()["params"]["progress"], step);
     }
     assert_eq!(client.message()["id"], 1);
