@@ -307,6 +307,18 @@ export interface ServersConfig {
   mcpServers: Record<string, ServerEntry>;
 }
 
+/** A file that everything that passes in this process is written to, without secrets. */
+export interface RecordOptions {
+  /** The file; a recording that is there already is kept as `FILE.1`. */
+  file: string;
+  /** Most parts that are kept. Default: 10. */
+  maxFiles?: number;
+  /** Bytes at which another part begins. Default: 100000000. */
+  maxSize?: number;
+  /** Members, JSON Pointers or dotted paths that are hidden besides what is hidden always. */
+  redact?: string[];
+}
+
 /** Options of {@link startHTTPServer}, whatever is served. */
 export interface HTTPServerOptions {
   /**
@@ -384,6 +396,8 @@ export interface HTTPServerOptions {
   peerSecret?: string | string[];
   /** Port to listen on, 0 to 65535. With 0 the system chooses one; see {@link HTTPServer.port}. */
   port: number;
+  /** Write everything that passes in this process to a file, until `close()`. Default: nothing is written. */
+  record?: RecordOptions | string;
   /**
    * Time in ms after which a session without streams and requests is closed; 0 keeps it until its client deletes it.
    * Default: 1800000 (30 minutes).
@@ -525,6 +539,8 @@ export interface ClientTransportOptions {
  * of `initStdioServer`.
  */
 export function startStdioServer<S = any>(options: {
+  /** Records what passes; not with hooks. */
+  record?: RecordOptions | string;
   /** Makes the SDK server that answers on standard input and output. */
   initStdioServer?: () => Promise<S>;
   /** Makes the SDK client to use. Its own options choose the revision, not `upstreamProtocol`. */
@@ -536,6 +552,26 @@ export function startStdioServer<S = any>(options: {
   /** URL of the remote server, `http:` or `https:`. */
   url: string;
 }): Promise<S>;
+
+// ---------------------------------------------------------------- recordings
+
+/** How a recording is played. */
+export interface ReplayOptions {
+  /**
+   * Parameters of requests that need not be as recorded: names, JSON Pointers, dotted paths, `@timestamp`, `@uuid`
+   * and `@number`.
+   */
+  mayDiffer?: string[];
+  /** How many times faster than recorded; 0, the default, makes no pauses. */
+  speed?: number;
+}
+
+/**
+ * A recording (of `record`, or of `--record`) in place of a server: `client.connect(replayTransport(file))`. A request
+ * is answered as one of the same method and parameters was; one that was not recorded gets an error that shows the
+ * nearest. `start()` fails if the file is not a recording.
+ */
+export function replayTransport(file: string, options?: ReplayOptions): Transport;
 
 // ---------------------------------------------------------------- building blocks
 

@@ -5,6 +5,7 @@ const { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation } = requi
 const { InMemoryEventStore } = require("./crates/node/js/event_store.js");
 const { acquireListenSubscriptions, getUpstreamBridge } = require("./crates/node/js/upstream_bridge.js");
 const { proxyServer } = require("./crates/node/js/proxy_server.js");
+const { replayTransport } = require("./crates/node/js/replay_transport.js");
 const { startHTTPServer } = require("./crates/node/js/start_http_server.js");
 const { startStdioServer } = require("./crates/node/js/stdio_server.js");
 const { tapTransport } = require("./crates/node/js/tap_transport.js");
@@ -17,6 +18,7 @@ module.exports = {
   acquireListenSubscriptions,
   getUpstreamBridge,
   proxyServer,
+  replayTransport,
   resolveVersionNegotiation,
   startHTTPServer,
   startStdioServer,

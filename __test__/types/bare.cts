@@ -1,7 +1,7 @@
 // No SDK is installed here. What the package adds, and what its types refuse.
 import mcpProxy = require("mcp-proxy");
 
-const { ServerType, startHTTPServer, startStdioServer } = mcpProxy;
+const { replayTransport, ServerType, startHTTPServer, startStdioServer } = mcpProxy;
 
 export const main = async (): Promise<void> => {
   const server = await startHTTPServer({
@@ -26,6 +26,14 @@ export const main = async (): Promise<void> => {
     }),
     port,
   });
+
+  await startHTTPServer({ port, record: "traffic.jsonl", upstream: { command: "node" } });
+  await startHTTPServer({ port, record: { file: "t", maxFiles: 2, redact: ["pin"] }, upstream: { command: "node" } });
+  // @ts-expect-error: a recording has a file
+  await startHTTPServer({ port, record: { maxFiles: 2 }, upstream: { command: "node" } });
+  const replay = replayTransport("traffic.jsonl", { mayDiffer: ["@timestamp"], speed: 1 });
+  replay.onmessage = (message) => console.log(message);
+  await replay.start();
 
   await startHTTPServer({ config: "cursor" });
   await startHTTPServer({

@@ -56,6 +56,7 @@ type Added =
   | "messagesEndpoint"
   | "modern"
   | "normalizeCharset"
+  | "record"
   | "sslClientCa"
   | "trustProxy"
   | "tunnel"
@@ -66,6 +67,6 @@ export type Taken = All<
   [
     Assignable<Omit<Options<typeof Ours.startHTTPServer>, Added>, Omit<HTTPOptions, Added>>,
     Both<keyof Options<typeof Ours.startHTTPServer>, keyof HTTPOptions | Added>,
-    Both<keyof Options<typeof Ours.startStdioServer>, keyof Options<typeof Original.startStdioServer>>,
+    Both<keyof Options<typeof Ours.startStdioServer>, keyof Options<typeof Original.startStdioServer> | "record">,
   ]
 >;

@@ -29,6 +29,8 @@ const UPSTREAM = {
   env: MAP,
 };
 
+const RECORD = each("file", "maxFiles", "maxSize", "redact");
+
 const HTTP_SERVER = {
   ...AUTHENTICATION,
   ...each("allowedHosts", "authenticate", "createServer", "enableJsonResponse", "eventStoreMaxEvents", "guard"),
@@ -41,6 +43,7 @@ const HTTP_SERVER = {
   cors: each("allowedHeaders", "credentials", "exposedHeaders", "maxAge", "methods", "origin"),
   config: OBJECT,
   eventStore: OBJECT,
+  record: RECORD,
   store: each("ca", "durability", "prefix", "url"),
   tunnel: each("host", "subdomain"),
   upstream: UPSTREAM,

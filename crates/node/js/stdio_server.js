@@ -19,8 +19,9 @@ const isNative = ({ initStdioServer, initStreamClient, transportOptions }) =>
   hasOnly(transportOptions?.requestInit, "headers");
 
 /** What the addon starts. */
-const wanted = ({ serverType, transportOptions, upstreamProtocol, url }) => ({
+const wanted = ({ record, serverType, transportOptions, upstreamProtocol, url }) => ({
   headers: Object.fromEntries(new Headers(transportOptions?.requestInit?.headers)),
+  record,
   sse: serverType === ServerType.SSE,
   upstreamProtocol,
   url: new URL(url).href,
@@ -75,7 +76,13 @@ const failure = (text) => {
   return reached ? Object.assign(error, status && { code: status }) : new TypeError("fetch failed", { cause: error });
 };
 
-const startStdioServer = async (options) =>
-  isNative(options) ? new StdioServer().start(options) : startSdkStdioServer(options);
+const startStdioServer = async (options) => {
+  if (isNative(options)) return new StdioServer().start(options);
+  if (options.record !== undefined) {
+    const text = 'option "record" cannot be used with hooks, nor with transport options beyond requestInit.headers';
+    throw new TypeError(`startStdioServer: ${text}`);
+  }
+  return startSdkStdioServer(options);
+};
 
 module.exports = { startStdioServer };

@@ -11,6 +11,7 @@ mod head;
 mod invalid;
 pub mod log;
 mod options;
+pub mod replay;
 mod route;
 mod runtime;
 pub mod server;

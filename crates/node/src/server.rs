@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use mcp_proxy_core::{
-    Error, Guard, HttpServer, Proxy, Servers, Unsent,
+    Error, Guard, HttpServer, Proxy, Recording, Servers, Unsent,
     host::{Change, Host},
     tunnel::{self, Tunnel},
 };
@@ -66,6 +66,8 @@ struct Running {
     tunnel: Option<Tunnel>,
     /// How long closing may take.
     grace: Option<Duration>,
+    /// Ended last: what happens at the end is recorded, too.
+    recording: Option<Recording>,
 }
 
 impl Running {
@@ -74,6 +76,7 @@ impl Running {
         if let Some(tunnel) = self.tunnel {
             tunnel.close().await;
         }
+        drop(self.recording);
     }
 }
 
@@ -126,11 +129,15 @@ async fn start(
     servers: &Servers,
 ) -> Result<Running, String> {
     let grace = options.grace;
+    let recording = options.recording.as_ref().map(Recording::start).transpose();
+    let recording = recording.map_err(|error| describe(&error))?;
     let opening = open(&options, bridge, servers);
     let front = opening.await.map_err(|error| describe(&error))?;
-    let Some(config) = options.tunnel else { return Ok(Running { front, tunnel: None, grace }) };
+    let Some(config) = options.tunnel else {
+        return Ok(Running { front, tunnel: None, grace, recording });
+    };
     match front.open_tunnel(config).await {
-        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel), grace }),
+        Ok(tunnel) => Ok(Running { front, tunnel: Some(tunnel), grace, recording }),
         Err(error) => {
             front.close(None).await;
             let message = format!("the tunnel could not be opened: {error}");

@@ -5,7 +5,9 @@ mod cluster;
 mod fleet;
 mod given;
 mod parts;
+mod recording;
 mod remote;
+mod replay;
 mod upstream;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use mcp_proxy_core::{
     config::{
         AllowedHosts, AuthConfig, EventStoreConfig, HttpConfig, InvalidNetwork, MetricsConfig,
-        Policy, ProxyConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
+        Policy, ProxyConfig, RecordingConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
     },
     tunnel,
 };
@@ -28,7 +30,8 @@ pub(crate) use self::{
     fleet::{Fleet, Place},
     given::Wrong,
     parts::{authentication, challenged},
-    remote::remote,
+    remote::{Remote, remote},
+    replay::{Played, played},
     upstream::Upstream,
 };
 use crate::bridge::Callbacks;
@@ -47,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) callbacks: Callbacks,
     /// How long closing may take.
     pub(crate) grace: Option<Duration>,
+    /// Where what passes is written.
+    pub(crate) recording: Option<RecordingConfig>,
 }
 
 /// How revision 2026-07-28 is served where only translation could.
@@ -82,6 +87,7 @@ impl Options {
             tunnel: tunnel(&given)?,
             callbacks,
             grace: milliseconds(&given, "gracefulShutdownTimeout")?,
+            recording: recording::recording(&given)?,
         })
     }
 

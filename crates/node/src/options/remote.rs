@@ -2,22 +2,33 @@
 
 use std::{collections::BTreeMap, env::var_os, path::PathBuf};
 
-use mcp_proxy_core::config::{RemoteConfig, RemoteTransport, UpstreamProtocol};
+use mcp_proxy_core::config::{RecordingConfig, RemoteConfig, RemoteTransport, UpstreamProtocol};
 
 use super::{
     given::{Given, Wrong},
+    recording::recording,
     upstream::word,
 };
 
+/// A remote server to serve, and where what passes is written.
+pub(crate) struct Remote {
+    pub(crate) server: RemoteConfig,
+    pub(crate) recording: Option<RecordingConfig>,
+}
+
 /// The remote server to serve, with the trusted certificates of Node's own client.
-pub(crate) fn remote(json: &str) -> Result<RemoteConfig, Wrong> {
+pub(crate) fn remote(json: &str) -> Result<Remote, Wrong> {
     let given = Given::parse(json)?;
+    Ok(Remote { server: server(&given)?, recording: recording(&given)? })
+}
+
+fn server(given: &Given) -> Result<RemoteConfig, Wrong> {
     let headers = given.take::<BTreeMap<String, String>>("headers")?.unwrap_or_default();
     let transport =
         if given.switch("sse", false)? { RemoteTransport::Sse } else { RemoteTransport::Stream };
     Ok(RemoteConfig {
         transport,
-        protocol: word(&given, "upstreamProtocol", UpstreamProtocol::Legacy)?,
+        protocol: word(given, "upstreamProtocol", UpstreamProtocol::Legacy)?,
         headers: headers.into_iter().collect(),
         ca_certs: extra_authorities(),
         insecure: var_os("NODE_TLS_REJECT_UNAUTHORIZED").is_some_and(|value| value == "0"),

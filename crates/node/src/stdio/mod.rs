@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mcp_proxy_core::{StdioServer, Unusable, config::RemoteConfig};
+use mcp_proxy_core::{Recording, StdioServer, Unusable, config::RemoteConfig};
 use napi::Env;
 use napi_derive::napi;
 use serde_json::json;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::{
     event::{Dispatch, Event, Kind, Listener, dispatch, tell},
     invalid::invalid,
-    options::remote,
+    options::{Remote, remote},
     runtime,
 };
 
@@ -37,8 +37,15 @@ pub fn start_stdio_server(
 }
 
 /// Carries the server to its end; the event loop is kept alive so long.
-async fn run(config: RemoteConfig, dispatch: Dispatch, stop: Arc<Notify>) {
-    let server = match start(&config).await {
+async fn run(config: Remote, dispatch: Dispatch, stop: Arc<Notify>) {
+    let recording = match config.recording.as_ref().map(Recording::start).transpose() {
+        Ok(recording) => recording,
+        Err(error) => {
+            let described = json!({ "message": error.to_string(), "reached": true }).to_string();
+            return tell(&dispatch, Event::new(Kind::Failed, 0).with_text(described));
+        }
+    };
+    let server = match start(&config.server).await {
         Ok(server) => server,
         Err(described) => {
             return tell(&dispatch, Event::new(Kind::Failed, 0).with_text(described));
@@ -46,6 +53,7 @@ async fn run(config: RemoteConfig, dispatch: Dispatch, stop: Arc<Notify>) {
     };
     tell(&dispatch, Event::new(Kind::Listening, 0));
     let ended = server.run_on_standard_streams(stop.notified()).await;
+    drop(recording);
     let closed = Event::new(Kind::Closed, 0);
     tell(
         &dispatch,
