@@ -1,7 +1,7 @@
 // When somebody is asked to sign in: once, for a call of theirs, and never by the proxy itself.
 
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { once } from "node:events";
@@ -257,4 +257,39 @@ test("somebody signs in ahead, and pastes the address that a browser elsewhere e
   assert.equal(printed, "signed in\n");
   assert.match(await stage.proxy(server).greet(), /serverInfo/);
   assert.equal(server.counts.authorize, 1);
+});
+
+describe("an examination", () => {
+  const examine = async (server) => {
+    const stdout = await stage.run(["--doctor", "--json", server.url]).catch((error) => error.stdout);
+    const [{ stages }] = JSON.parse(stdout).servers;
+    const endpoint = stages.find(({ stage: name }) => name === "endpoint");
+    return { codes: endpoint.findings.map(({ code }) => code), done: stages.map(({ stage: name }) => name) };
+  };
+
+  test("uses the sign-in that is kept, and asks nobody for one", async () => {
+    const server = await stage.server({});
+    const without = await examine(server);
+    assert.ok(without.codes.includes("MCPX0814"), JSON.stringify(without));
+    assert.equal(server.counts.authorize ?? 0, 0);
+    const peer = stage.proxy(server);
+    await peer.greet();
+    const asked = server.counts.authorize;
+    const within = await examine(server);
+    assert.deepEqual([within.codes, server.counts.authorize], [[], asked], JSON.stringify(within));
+    assert.ok(within.done.includes("sign-in") && within.done.includes("lists"), within.done);
+  });
+});
+
+describe("a recording of a sign-in", () => {
+  test("has its steps, and no token", async () => {
+    const server = await stage.server({});
+    const file = join(stage.directory, "traffic.jsonl");
+    const peer = stage.proxy(server, ["--record", file]);
+    await peer.greet();
+    await until(async () => (await readFile(file, "utf8")).includes('"granted"'), "the steps");
+    const lines = (await readFile(file, "utf8")).trim().split("\n").map(JSON.parse);
+    const steps = lines.filter(({ event }) => event?.what === "sign-in").map(({ event }) => event.step);
+    assert.deepEqual(steps, ["required", "waiting", "granted"]);
+  });
 });

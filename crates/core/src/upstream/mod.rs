@@ -26,7 +26,9 @@ mod supervisor;
 mod tenancy;
 
 pub use guard::{Guard, groups_left};
-pub(crate) use http::{Remote, error_chain, probe, sign_out, sign_out_everywhere, tls_config};
+pub(crate) use http::{
+    Remote, error_chain, probe, sign_out, sign_out_everywhere, stored_token, tls_config,
+};
 pub(crate) use late::{Late, Stage};
 use nursery::Nursery;
 use pool::ServerPool;

@@ -22,6 +22,7 @@ use crate::{
     config::{RemoteConfig, Upstream},
     proxy::{Conversation, Unanswered},
     runtime::environment::turns_proxies_off,
+    upstream::stored_token,
 };
 use endpoint::{Endpoint, Met};
 use probe::Probe;
@@ -52,6 +53,7 @@ pub(super) async fn examine(config: &RemoteConfig, budget: Budget, stages: &mut 
     if !by_proxy && !reach(config, &url, &addresses, stages).await {
         return;
     }
+    let config = &with_sign_in(config, stages).await;
     let (mut stage, began) = stages.begin("endpoint");
     let probe = match Probe::new(config) {
         Ok(probe) => probe,
@@ -67,6 +69,15 @@ pub(super) async fn examine(config: &RemoteConfig, budget: Budget, stages: &mut 
         return;
     }
     use_it(config, &endpoint, met, budget, stages).await;
+}
+
+/// The same with the sign-in that is kept, if there is one. Nobody signs in for an examination.
+async fn with_sign_in(config: &RemoteConfig, stages: &mut Stages) -> RemoteConfig {
+    let Some(token) = stored_token(config).await else { return config.clone() };
+    let (mut stage, began) = stages.begin("sign-in");
+    stage.says("the one that is kept is used");
+    stages.end((stage, began));
+    RemoteConfig { bearer_token: Some(token), oauth: None, ..config.clone() }
 }
 
 /// The port and the certificate; whether it goes on.

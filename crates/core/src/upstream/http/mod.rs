@@ -27,7 +27,7 @@ mod remote;
 mod session;
 mod site;
 
-pub(crate) use auth::{sign_out, sign_out_everywhere};
+pub(crate) use auth::{sign_out, sign_out_everywhere, stored_token};
 pub(crate) use client::tls_config;
 pub(crate) use endpoint::probe;
 pub(crate) use fault::chain as error_chain;

@@ -21,12 +21,14 @@ mod login;
 mod private;
 mod reach;
 mod store;
+mod stored;
 mod token;
 mod vault;
 
 pub(super) use challenge::Challenge;
 pub(super) use grant::TIMEOUT;
 pub(super) use reach::{Reach, Resolver, Rules, bare};
+pub(crate) use stored::stored_token;
 
 use std::{
     fmt, fs, io,
