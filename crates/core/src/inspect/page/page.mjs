@@ -4,7 +4,7 @@ import { drawDetail, refreshDetail } from "./detail.mjs";
 import { element } from "./json.mjs";
 import { ask, follow, learn } from "./live.mjs";
 import { choose, chosenIndex, drawRows, refilter } from "./rows.mjs";
-import { $, copy, HEIGHT, now, open, setFilter, view, VIEWS } from "./state.mjs";
+import { $, copy, HEIGHT, isDark, now, open, setFilter, view, VIEWS } from "./state.mjs";
 import { drawTimeline, rowAt, zoom } from "./timeline.mjs";
 import { DRAW } from "./views.mjs";
 import { curl, size } from "./words.mjs";
@@ -173,7 +173,7 @@ const download = async (path, name) => {
 
 const changeTheme = () => {
   const root = document.documentElement;
-  root.dataset.theme = getComputedStyle(root).colorScheme === "dark" ? "light" : "dark";
+  root.dataset.theme = isDark() ? "light" : "dark";
   localStorage.setItem("theme", root.dataset.theme);
   view.changed = true;
 };

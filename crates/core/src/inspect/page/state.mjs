@@ -39,6 +39,14 @@ export const view = {
 /** Nanoseconds since the start, on this clock. */
 export const now = () => (Date.now() - Date.parse(view.model.started ?? new Date().toISOString())) * 1e6;
 
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+
+/** Whether the page is dark: as the reader chose, else as the system is. */
+export const isDark = () => {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : scheme.matches;
+};
+
 export const button = (text, act) => {
   const made = element("button", "", text);
   made.type = "button";

@@ -1,5 +1,5 @@
 // Calls over time, drawn from the newest on, and no more than can be told apart.
-import { $, now, view } from "./state.mjs";
+import { $, isDark, now, view } from "./state.mjs";
 
 /** Seconds that can be shown. */
 const SPANS = [5, 15, 60, 300, 900, 3600];
@@ -47,17 +47,31 @@ const prepared = (canvas) => {
   return context;
 };
 
+let known = {};
+
+/** The colours of the style sheet, as a canvas takes them. */
+const palette = () => {
+  const dark = isDark();
+  if (known.dark !== dark) {
+    const canvas = $("timeline");
+    const colors = ["--bad", "--accent", "--open", "--text", "--line"].map((name) => {
+      canvas.style.color = `var(${name})`;
+      return getComputedStyle(canvas).color;
+    });
+    known = { colors, dark };
+  }
+  return known.colors;
+};
+
 export const drawTimeline = () => {
   const canvas = $("timeline");
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const context = prepared(canvas);
-  const style = getComputedStyle(document.documentElement);
-  const color = (name) => style.getPropertyValue(name).trim();
-  const [bad, good, open, text] = ["--bad", "--accent", "--open", "--text"].map(color);
+  const [bad, good, open, text, line] = palette();
   const colors = { error: bad, failed: bad, ok: good, open };
   const until = Math.max(now(), view.model.rows.at(-1)?.t ?? 0);
   const from = until - view.span * 1e9;
-  context.fillStyle = color("--line");
+  context.fillStyle = line;
   for (let tick = 0; tick <= 6; tick += 1) context.fillRect((tick * width) / 6, height - 10, 1, 10);
   const x = (t) => ((t - from) / (view.span * 1e9)) * width;
   const lanes = Math.max(1, Math.floor((height - TOP - 4) / LANE));
