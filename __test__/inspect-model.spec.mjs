@@ -123,6 +123,23 @@ describe("the model", () => {
     const { id, method, target } = envelope(cut);
     assert.deepEqual({ id, method, target }, { id: "7", method: "tools/call", target: "echo" });
   });
+
+  it("knows an answer that was cut by its end, where servers write the id last", () => {
+    const text = `{"result":{"content":[{"id":"other","text":"${"x".repeat(50)}`;
+    for (const [tail, id, failed] of [
+      ['xx"}]},"jsonrpc":"2.0","id":7}', "7", false],
+      ['xx"}],"isError":true},"id":"a" , "jsonrpc":"2.0" }\n', '"a"', true],
+      ['xx"}]}}', '"other"', false],
+    ]) {
+      const head = envelope(text, tail);
+      assert.deepEqual([head.id, head.failed, head.method], [id, failed, undefined], tail);
+    }
+    const model = create();
+    take(model, { n: 0, point: "from-client", session: "s", stream: 1, t: 1, text: '{"id":7,"method":"tools/call"}' });
+    const answer = { cut: 9000, n: 1, point: "to-client", session: "s", stream: 1, t: 5, tail: '"}]},"id":7}', text };
+    assert.equal(take(model, answer).state, "ok");
+    assert.equal(model.rows.length, 1);
+  });
 });
 
 describe("the filter", () => {

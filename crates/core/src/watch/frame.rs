@@ -10,6 +10,8 @@ use crate::jsonrpc;
 
 /// Texts shorter than this are copied: a reference would keep the read buffer that they are in.
 const COPY_BELOW: usize = 8 * 1024;
+/// How much of the end of a message is kept where it is cut.
+pub(super) const TAIL: usize = 256;
 /// What a frame takes in memory besides its text, roughly.
 const OVERHEAD: usize = 256;
 
@@ -175,6 +177,8 @@ pub(crate) struct Payload {
     runs: Vec<Bytes>,
     /// Length before anything was cut off.
     length: usize,
+    /// The end of a message that was cut, which mostly says whose answer it is.
+    tail: Bytes,
 }
 
 impl Payload {
@@ -182,12 +186,12 @@ impl Payload {
     pub(crate) fn of(bytes: &Bytes) -> Self {
         let kept =
             if bytes.len() < COPY_BELOW { Bytes::copy_from_slice(bytes) } else { bytes.clone() };
-        Self { length: bytes.len(), runs: vec![kept] }
+        Self { length: bytes.len(), runs: vec![kept], ..Self::default() }
     }
 
     /// Bytes that nobody else holds.
     pub(crate) fn copied(bytes: &[u8]) -> Self {
-        Self { length: bytes.len(), runs: vec![Bytes::copy_from_slice(bytes)] }
+        Self { length: bytes.len(), runs: vec![Bytes::copy_from_slice(bytes)], ..Self::default() }
     }
 
     /// A message with its edits.
@@ -197,16 +201,20 @@ impl Payload {
         }
         let assembly = jsonrpc::Assembly { before: b"", source, edits, behind: b"" };
         match assembly.frame() {
-            jsonrpc::Frame::Whole(bytes) => Self { length: bytes.len(), runs: vec![bytes] },
-            jsonrpc::Frame::Runs(runs) => {
-                Self { length: runs.iter().map(Bytes::len).sum(), runs: runs.to_vec() }
+            jsonrpc::Frame::Whole(bytes) => {
+                Self { length: bytes.len(), runs: vec![bytes], ..Self::default() }
             }
+            jsonrpc::Frame::Runs(runs) => Self {
+                length: runs.iter().map(Bytes::len).sum(),
+                runs: runs.to_vec(),
+                ..Self::default()
+            },
         }
     }
 
     /// A message that is in pieces.
     pub(crate) fn together(pieces: Vec<Bytes>) -> Self {
-        Self { length: pieces.iter().map(Bytes::len).sum(), runs: pieces }
+        Self { length: pieces.iter().map(Bytes::len).sum(), runs: pieces, ..Self::default() }
     }
 
     /// The messages of a batch of lines, which may be in pieces.
@@ -230,7 +238,7 @@ impl Payload {
     }
 
     fn push(&mut self, part: &Bytes) {
-        let Self { runs, length } = Self::of(part);
+        let Self { runs, length, .. } = Self::of(part);
         self.length += length;
         self.runs.extend(runs.into_iter().filter(|run| !run.is_empty()));
     }
@@ -250,12 +258,22 @@ impl Payload {
         if self.length <= whole {
             return None;
         }
+        let mut end = Vec::new();
+        for run in self.runs.iter().rev() {
+            let room = TAIL - end.len();
+            end.splice(0..0, run[run.len().saturating_sub(room)..].iter().copied());
+        }
         let mut first = Vec::with_capacity(beginning);
         for run in &self.runs {
             let room = beginning - first.len();
             first.extend_from_slice(&run[..run.len().min(room)]);
         }
-        Some(Self { length: self.length, runs: vec![first.into()] })
+        Some(Self { length: self.length, runs: vec![first.into()], tail: end.into() })
+    }
+
+    /// The last bytes of a message that was cut.
+    pub(super) fn tail(&self) -> &Bytes {
+        &self.tail
     }
 
     /// The bytes in one piece.
@@ -302,6 +320,10 @@ mod tests {
         let payload = Payload::of(&Bytes::from(vec![b'x'; 100]));
         assert!(payload.cut(100, 10).is_none());
         let cut = payload.cut(99, 10).unwrap();
+        assert_eq!(cut.tail().len(), 100);
+        let pieces = Payload::together((0..100_u8).map(|n| Bytes::from(vec![n; 5])).collect());
+        let end = pieces.cut(10, 3).unwrap();
+        assert_eq!((end.tail().len(), end.tail()[0], end.tail()[255]), (TAIL, 48, 99));
         assert_eq!((cut.kept(), cut.length()), (10, 100));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
 
-use super::{Detail, Frame, Http, Life, Point, Redaction, TAP};
+use super::{Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
 
 /// Streams that are told apart; only those that are open matter.
 const MAX_STREAMS: usize = 65_536;
@@ -54,6 +54,9 @@ struct Line<'a> {
     /// Length of a message of which only the beginning is here.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<usize>,
+    /// The end of such a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<HttpLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +159,7 @@ impl Scribe {
         let payload = &frame.payload;
         let mut bytes = self.redaction.text(&payload.whole());
         let is_cut = payload.kept() < payload.length() || bytes.len() > most;
+        let tail = is_cut.then(|| self.tail(payload, &bytes));
         bytes.truncate(most);
         let (text, base64) = match payload.length() {
             0 => (None, None),
@@ -185,6 +189,7 @@ impl Scribe {
             text,
             base64,
             cut: is_cut.then(|| payload.length()),
+            tail,
             http,
             event,
         };
@@ -204,6 +209,15 @@ impl Scribe {
             self.next_stream += 1;
             self.next_stream - 1
         })
+    }
+
+    /// The end of a message of which the beginning is written.
+    fn tail(&self, payload: &Payload, redacted: &[u8]) -> String {
+        if payload.kept() < payload.length() {
+            return String::from_utf8_lossy(&self.redaction.text(payload.tail())).into_owned();
+        }
+        let from = redacted.len().saturating_sub(TAIL);
+        String::from_utf8_lossy(&redacted[from..]).into_owned()
     }
 
     /// What a server is called, if its configuration gives it a name.
@@ -334,6 +348,7 @@ mod tests {
         let frame = Frame::new(Point::FromServer, whole.cut(10, 3).unwrap());
         let line = line(&frame);
         assert_eq!((&line["text"], &line["cut"]), (&json!("ä"), &json!(200)));
+        assert_eq!(line["tail"], "ä".repeat(100));
     }
 
     #[test]

@@ -30,14 +30,19 @@ const parse = (text) => {
   }
 };
 
-/** What a message says about itself; what was cut off cannot be parsed, but mostly begins with it. */
-export const envelope = (text) => {
-  const value = parse(text);
+/** An id as the last member of a message, or before its version. */
+const LAST_ID = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
+const ANY_ID = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/;
+
+/** What a message says about itself; what was cut off cannot be parsed, but mostly begins or ends with it. */
+export const envelope = (text, tail = "") => {
+  const value = tail ? undefined : parse(text);
   if (value !== undefined) return { value, ...heads(Array.isArray(value) ? value[0] : value) };
-  const method = /"method"\s*:\s*"([^"\\]*)"/.exec(text)?.[1];
-  const id = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/.exec(text)?.[1];
+  const method = /^\s*\{[^{]*"method"\s*:\s*"([^"\\]*)"/.exec(text)?.[1];
+  const id = (LAST_ID.exec(tail) ?? ANY_ID.exec(text))?.[1];
+  const failed = /"isError"\s*:\s*true/.test(tail);
   const name = /"(?:name|uri)"\s*:\s*"([^"\\]*)"/.exec(text)?.[1];
-  return { error: /^\s*\{[^{]*"error"\s*:/.test(text) ? {} : undefined, id, method, target: method && name };
+  return { error: /^\s*\{[^{]*"error"\s*:/.test(text) ? {} : undefined, failed, id, method, target: method && name };
 };
 
 const heads = (value) => {
@@ -75,7 +80,7 @@ export const take = (model, line) => {
 };
 
 const side = (line) => {
-  const head = envelope(line.text ?? "");
+  const head = envelope(line.text ?? "", line.tail);
   const { error, failed, id, method, target } = head;
   return {
     bytes: line.cut ?? line.text?.length ?? 0,
