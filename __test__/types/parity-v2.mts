@@ -58,6 +58,7 @@ type Added =
   | "normalizeCharset"
   | "record"
   | "sslClientCa"
+  | "store"
   | "trustProxy"
   | "tunnel"
   | "upstream"
