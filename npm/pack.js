@@ -32,7 +32,7 @@ const platformOf = (target) => {
 const hostTarget = () => {
   const name = packageName();
   const target = manifest.napi.targets.find((candidate) => platformOf(candidate).name === name);
-  if (!target) throw new Error(`there is no package for this platform, which would be ${name}`);
+  if (!target) throw new Error(`there is no package for this platform (it would be ${name})`);
   return target;
 };
 

@@ -52,7 +52,7 @@ const fromPackage = (part) => {
       `mcp-proxy has no native part here: the package ${name} is not installed. ` +
         "Install without --omit=optional / --no-optional, on the platform that will run it " +
         "(a node_modules copied from another system does not work). " +
-        "If there is no such package, this platform is not supported; `cargo install` still may be.",
+        "If there is no such package, this platform is not supported; `cargo install` may still work.",
       { cause },
     );
   }

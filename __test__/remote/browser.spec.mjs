@@ -11,7 +11,7 @@ import { Stdio } from "../support/stdio.mjs";
 import { Guarded } from "./guarded.mjs";
 
 const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
-const NONE = /no browser could be opened here; the URL above can be opened in any/;
+const NONE = /no browser could be opened here; open the URL above in any browser/;
 
 describe("signing in", { skip: process.platform !== "linux" && "for Linux only" }, () => {
   let directory, peer, server;

@@ -189,7 +189,7 @@ withoutKeyring("without a keyring, a file has the key", async () => {
 withoutKeyring("nothing is kept where only the keyring may have the key", async () => {
   const peer = start(nowhere(), "keyring");
   assert.match(await peer.greet(), /serverInfo/);
-  assert.match(peer.stderr.entries.join("\n"), /the tokens cannot be kept.*the keyring cannot be used: /);
+  assert.match(peer.stderr.entries.join("\n"), /the tokens cannot be stored.*the keyring cannot be used: /);
   assert.deepEqual(await kept(), { hasKey: false, home: undefined });
 });
 

@@ -176,7 +176,7 @@ describe("a client's secret", () => {
     const other = await stage.server();
     const server = await stage.server({ description: description(other) });
     const peer = stage.proxy(server, [...CLIENT, "--issuer", "https://login.example"]);
-    assert.match(await peer.greet(), /which is not --issuer https:\/\/login\.example/);
+    assert.match(await peer.greet(), /but --issuer is https:\/\/login\.example/);
     assert.equal(other.requests.length, 0);
   });
 });

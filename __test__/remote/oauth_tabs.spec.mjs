@@ -197,7 +197,7 @@ test("where nothing can be kept, that is said and somebody signs in all the same
   server.revoke();
   assert.match(await peer.call("x"), /"result"/);
   assert.deepEqual([server.counts.authorize, server.counts.refresh], [1, 1]);
-  const warnings = peer.stderr.entries.filter((line) => line.includes("cannot be kept"));
+  const warnings = peer.stderr.entries.filter((line) => line.includes("cannot be stored"));
   assert.equal(warnings.length, 1, peer.stderr.entries.join("\n"));
 });
 

@@ -580,9 +580,9 @@ flags! {
     }
     TOKEN_EXPIRES: Text = Security "tokenExpires" {
         kind: Text { placeholder: "time" },
-        short: "When the token of --newToken ends",
-        help: "When the token of --newToken ends: 2030-12-31, 2030-12-31T23:59:59Z, or so long from now \
-               (90d, 12h, 30min). Without it the token does not end"
+        short: "When the token of --newToken expires",
+        help: "When the token of --newToken expires: 2030-12-31, 2030-12-31T23:59:59Z, or a time from \
+               now (90d, 12h, 30min). Without it, the token does not expire"
     }
     REQUIRE_AUTH: Switch = Security "requireAuth" {
         kind: Switch { default: false },

@@ -12,11 +12,14 @@ const OTHERS: &[(&str, &str)] = &[
         "staticoauthclientmetadata",
         "--static-oauth-client-metadata of mcp-remote is --scope and --clientId here",
     ),
-    ("authtimeout", "--auth-timeout of mcp-remote is not needed: a sign-in has five minutes"),
+    (
+        "authtimeout",
+        "--auth-timeout of mcp-remote is not needed: a sign-in is waited for five minutes",
+    ),
     ("authorizeresource", "that is --resource here"),
     (
         "enableproxy",
-        "--enable-proxy of mcp-remote is not needed: HTTPS_PROXY is obeyed, and --proxy names another",
+        "--enable-proxy of mcp-remote is not needed: HTTPS_PROXY is used, and --proxy names another",
     ),
     ("silent", "that is --logLevel error here"),
     // supergateway
@@ -31,7 +34,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("messagepath", "that is --messagesEndpoint here"),
     (
         "baseurl",
-        "supergateway's --baseUrl is not needed: the address is a relative one, and --messagesEndpoint or --trustProxy name a prefix",
+        "supergateway's --baseUrl is not needed: clients are told a path, and --messagesEndpoint or --trustProxy add a prefix",
     ),
     ("healthendpoint", "supergateway's --healthEndpoint is /ping, /livez and /readyz here"),
     ("oauth2bearer", "that is --bearerToken here"),

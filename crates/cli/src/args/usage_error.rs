@@ -101,7 +101,7 @@ pub(crate) enum UsageError {
     #[error("Error: --newToken needs --authTokens, the file in which the token is listed.")]
     NewTokenWhere,
     /// An end of nothing.
-    #[error("Error: --tokenExpires needs --newToken, the token that ends then.")]
+    #[error("Error: --tokenExpires needs --newToken: it sets when that token expires.")]
     TokenExpiresAlone,
 
     /// Flags of a few words were given others; one line for each.

@@ -31,7 +31,7 @@ pub struct ToolPolicy {
     pub claims: Claims,
     /// How often one caller may call one of the tools.
     pub rate: Option<Rate>,
-    /// How many calls of one tool one caller may have under way.
+    /// Most calls of one tool that one caller may have under way.
     pub concurrency: Option<usize>,
 }
 

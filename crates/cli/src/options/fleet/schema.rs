@@ -41,7 +41,7 @@ pub(crate) fn schema() -> String {
             ),
             "toolPolicy": tool_policy(),
             "claims": {
-                "description": "Claims of the caller's token, and for each the values of which it has to have one",
+                "description": "For each claim of the caller's token, the values of which it must have one",
                 "type": "object",
                 "additionalProperties": { "type": "array", "items": { "type": "string" } }
             },
@@ -56,7 +56,7 @@ pub(crate) fn schema() -> String {
 fn top() -> Value {
     let mut members = settings(of_the_top());
     if let Some(flag) = members.get("auth").cloned() {
-        let description = "The OAuth issuer, as the flag has it; or an object: whose access tokens let clients in, and what callers may do with every server";
+        let description = "The OAuth issuer, as for the flag; or an object that says whose access tokens let clients in, and what callers may do with every server";
         let either = json!({ "description": description, "anyOf": [whole_auth(), flag] });
         members.insert("auth".to_owned(), either);
     }
@@ -140,10 +140,10 @@ fn whole_auth() -> Value {
 
 fn policy_members() -> Map<String, Value> {
     let members = json!({
-        "scopes": { "description": "Scopes that every use needs", "type": "array", "items": { "type": "string" } },
+        "scopes": { "description": "Scopes that every request needs", "type": "array", "items": { "type": "string" } },
         "claims": { "$ref": "#/$defs/claims" },
         "tools": {
-            "description": "Names of tools as the server has them, * stands for any text and ? for one character; for each the scopes that a call needs, or all of its rules",
+            "description": "For each tool, by the server's own name (* stands for any text, ? for one character), the scopes that a call needs, or all of its rules",
             "type": "object",
             "additionalProperties": {
                 "anyOf": [{ "type": "array", "items": { "type": "string" } }, { "$ref": "#/$defs/toolPolicy" }]
@@ -172,7 +172,7 @@ fn tool_policy() -> Value {
 
 fn rate() -> Value {
     json!({
-        "description": "How often one caller may call one tool: a number of calls, and s, min, h or d",
+        "description": "How often one caller may call one tool, such as 60/min; units are s, min, h and d",
         "type": "string",
         "pattern": "^\\s*[1-9][0-9]*\\s*/\\s*(s|sec|second|m|min|minute|h|hour|d|day)\\s*$"
     })
@@ -180,7 +180,7 @@ fn rate() -> Value {
 
 fn concurrency() -> Value {
     json!({
-        "description": "How many calls of one tool one caller may have under way",
+        "description": "Most calls of one tool that one caller may have under way",
         "type": "integer",
         "minimum": 1
     })

@@ -51,22 +51,19 @@ const STATUSES: &[Status] = &[
     ("403 Forbidden", "", "", &["403 Forbidden"]),
     ("429 Too Many Requests", "Retry-After: 4000\r\n", "", &["429"]),
     ("500 Internal Server Error", "", "oops", &["500", "oops"]),
-    ("502 Bad Gateway", "", "", &["502", "not known whether the call was run"]),
+    ("502 Bad Gateway", "", "", &["502", "not known whether the call ran"]),
     ("503 Service Unavailable", "", "", &["503"]),
 ];
 
 /// The same for answers that are none.
 const BREAKS: &[(Script, &[&str])] = &[
-    (
-        |_, wire| wire.half_close(),
-        &["broke off the connection", "not known whether the call was run"],
-    ),
+    (|_, wire| wire.half_close(), &["closed the connection", "not known whether the call ran"]),
     (
         |_, wire| {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
             wire.raw(&format!("{head}Content-Length: 900\r\n\r\n{{"));
         },
-        &["broke off its answer"],
+        &["during its answer"],
     ),
     (|_, wire| send_event(wire, ": nothing else"), &["ended its answer without a response"]),
     (|_, wire| send_event(wire, "data: nonsense"), &["not a message", "nonsense"]),

@@ -93,7 +93,7 @@ fn what_may_have_run_is_not_sent_again_and_what_changes_nothing_is_under_another
     let mut client = Client::greeted(&server.url(), &MODERN);
     let failed = client.ask(&call("1", "x", "{}"));
     let message = failed["error"]["message"].as_str().expect("an error");
-    assert!(message.contains("not known whether the call was run"), "{message}");
+    assert!(message.contains("not known whether the call ran"), "{message}");
     assert_eq!(server.count("tools/call"), 1);
     let list = client.ask(r#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#);
     assert_eq!((&list["id"], list["result"]["tools"].is_array()), (&"l".into(), true), "{list}");

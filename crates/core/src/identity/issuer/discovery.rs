@@ -27,7 +27,7 @@ pub(crate) fn speaks_for(
     let issuer = document.get("issuer").and_then(Value::as_str).ok_or("it names no issuer")?;
     if !spellings.iter().any(|spelling| spelling == issuer) {
         let seen = quoted(issuer);
-        return Err(format!("it is about {seen}; write the issuer as it calls itself"));
+        return Err(format!("it is for {seen}; write the issuer as its metadata does"));
     }
     Ok(document)
 }
@@ -58,7 +58,7 @@ pub(crate) async fn described(fetcher: &Fetcher, issuer: &Url) -> Result<(Url, D
         }
     }
     Err(problem
-        .unwrap_or_else(|| format!("{issuer} does not describe itself; --authJwks names its keys")))
+        .unwrap_or_else(|| format!("{issuer} serves no metadata; --authJwks names its keys")))
 }
 
 /// How far a document of this issuer may send us.

@@ -138,7 +138,7 @@ pub(crate) fn tell_end(how: Ending, pause: Option<Duration>) {
             "the MCP server's {LISTEN} stream broke; it is opened again in {} ms",
             pause.as_millis()
         ),
-        (Ending::Broken, None) => tracing::warn!("another {LISTEN} stream was not begun"),
+        (Ending::Broken, None) => tracing::warn!("another {LISTEN} stream could not be opened"),
         (Ending::Graceful, _) => tracing::warn!(
             "the MCP server ended its {LISTEN} stream; clients are not told of changes until \
              another one comes or one of them subscribes to a resource"

@@ -108,7 +108,7 @@ impl Channel {
             }
             Answer::Accepted => Err(Fault::new(
                 Kind::Final,
-                format!("{} took the call and gave no answer", self.remote.endpoint.place()),
+                format!("{} accepted the call and sent no answer", self.remote.endpoint.place()),
             )
             .after_sending()),
             Answer::Messages(messages, _) => {

@@ -82,13 +82,13 @@ impl Fault {
         if connecting {
             return Self::new(Kind::Unreachable, format!("cannot connect to {place}: {cause}"));
         }
-        Self::new(Kind::Broken, format!("{place} broke off the connection: {cause}"))
+        Self::new(Kind::Broken, format!("{place} closed the connection: {cause}"))
     }
 
     /// An answer that broke off.
     pub(super) fn of_answer(place: &str, error: reqwest::Error) -> Self {
         let cause = chain(&error.without_url());
-        Self::new(Kind::Broken, format!("{place} broke off its answer: {cause}"))
+        Self::new(Kind::Broken, format!("{place} closed the connection during its answer: {cause}"))
     }
 
     /// An answer with a status that is not a success.
@@ -177,7 +177,7 @@ impl Fault {
     /// The fault in one sentence.
     pub(super) fn sentence(&self) -> String {
         let hint = match self.kind {
-            Kind::Broken => "; it is not known whether the call was run",
+            Kind::Broken => "; it is not known whether the call ran",
             Kind::Unauthorized => "; --bearerToken, --header and --headerFile give credentials",
             _ => "",
         };

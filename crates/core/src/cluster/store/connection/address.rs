@@ -5,7 +5,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo as _};
 /// What a URL has to begin with.
 const SCHEMES: &str = "its URL is not redis://, rediss://, redis+unix://, redis+sentinel:// or \
                        redis+cluster:// with a host, and without anything unknown";
-const NO_SERVICE: &str = "its URL does not say which primary the sentinels are asked for: \
+const NO_SERVICE: &str = "its URL does not name the primary to ask the sentinels for: \
                           redis+sentinel://HOST:PORT,…/NAME";
 
 /// See the module.

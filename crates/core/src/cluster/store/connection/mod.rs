@@ -167,7 +167,7 @@ pub(super) fn explain(error: &redis::RedisError) -> String {
         (_, "READONLY") => "it is a read-only replica".to_owned(),
         (_, "MISCONF") => "it cannot save to its disk, and refuses writes".to_owned(),
         (_, "LOADING") => "it is loading its data".to_owned(),
-        (_, "CLUSTERDOWN") => "the cluster is down, or some of its slots are nobody's".to_owned(),
+        (_, "CLUSTERDOWN") => "the cluster is down, or some of its slots have no node".to_owned(),
         (_, "MOVED" | "CROSSSLOT") => {
             "it is a node of a cluster; use redis+cluster:// in place of redis://".to_owned()
         }

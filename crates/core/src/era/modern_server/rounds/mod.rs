@@ -215,7 +215,7 @@ impl Call {
             .take(MAX_QUESTIONS + 1)
             .collect();
         if entries.is_empty() && state.is_none() {
-            let message = "the MCP server asked for input without saying which";
+            let message = "the MCP server asked for input, but named no question";
             return Step::Fail(Failure::error(message));
         }
         if entries.len() > MAX_QUESTIONS {

@@ -192,7 +192,9 @@ impl Authorizer {
         let url = attempt.address(&wish)?;
         console_error!("sign in to use the server:\n  {url}");
         if self.config.pasted {
-            console_error!("if the browser is elsewhere, paste the address that it ends at here");
+            console_error!(
+                "if the browser runs elsewhere, paste the address at which it ends here"
+            );
         }
         if !self.config.headless {
             browser::open(&url);

@@ -44,7 +44,7 @@ async fn watch(mut child: Child, _own: Own) {
 }
 
 fn say_that_none_opened() {
-    console_error!("no browser could be opened here; the URL above can be opened in any");
+    console_error!("no browser could be opened here; open the URL above in any browser");
 }
 
 /// The commands to try, in this order, each as its words.

@@ -72,7 +72,7 @@ pub(super) async fn discover(
         && !covers(resource, url)
     {
         let resource = excerpt(resource.as_bytes());
-        return Err(format!("the server describes itself as another resource, {resource}"));
+        return Err(format!("the server's metadata is for another resource, {resource}"));
     }
     let named = described.as_ref().and_then(|described| described.authorization_servers.as_deref());
     let named = named.unwrap_or_default();
@@ -111,9 +111,7 @@ fn issuer(named: &[String], wanted: Option<&str>) -> Result<Option<Url>, String>
     };
     if !named.is_empty() && !named.iter().any(|named| same_issuer(named, wanted)) {
         let named = excerpt(named.join(", ").as_bytes());
-        return Err(format!(
-            "the server names {named} to sign in at, which is not --issuer {wanted}"
-        ));
+        return Err(format!("the server names {named} to sign in at, but --issuer is {wanted}"));
     }
     read(wanted).map(Some)
 }
@@ -147,9 +145,9 @@ async fn protected_resource(
     if let Some(place) = named {
         match fetch(reach, place).await {
             Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => tracing::debug!("the server does not describe itself where it says"),
+            Ok(None) => tracing::debug!("the server has no metadata where it says"),
             Err(problem) => {
-                tracing::debug!("the server's description is not where it says: {problem}");
+                tracing::debug!("the server's metadata is not where it says: {problem}");
             }
         }
     }

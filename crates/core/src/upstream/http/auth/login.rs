@@ -129,10 +129,14 @@ impl Attempt {
         match value("iss") {
             Some(issuer) if issuer != server.issuer => {
                 let issuer = excerpt(issuer.as_bytes());
-                return Some(Err(format!("the answer is from another server, {issuer}")));
+                return Some(Err(format!(
+                    "the answer is from another authorization server, {issuer}"
+                )));
             }
             None if server.authorization_response_iss_parameter_supported == Some(true) => {
-                return Some(Err("the answer does not say which server it is from".to_owned()));
+                return Some(Err(
+                    "the answer does not say which authorization server it is from".to_owned()
+                ));
             }
             _ => {}
         }

@@ -298,7 +298,7 @@ impl Authorizer {
     fn warn_unkept(&self, error: &io::Error) {
         if !self.unkept.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "the tokens cannot be kept, so the next start will have to sign in again: {error}"
+                "the tokens cannot be stored, so the next start asks to sign in again: {error}"
             );
         }
     }

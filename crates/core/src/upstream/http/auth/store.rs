@@ -120,7 +120,7 @@ impl Store {
         match read {
             Ok(text) => serde_json::from_slice(&text?).ok(),
             Err(error) => {
-                tracing::warn!("what was kept of a sign-in cannot be read: {error}");
+                tracing::warn!("the stored sign-in cannot be read: {error}");
                 None
             }
         }
@@ -155,7 +155,7 @@ impl Store {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             Err(error) => {
-                tracing::warn!(%error, "what was kept of a sign-in could not be removed");
+                tracing::warn!(%error, "the stored sign-in could not be removed");
                 false
             }
         }

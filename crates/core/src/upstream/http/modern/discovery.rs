@@ -88,7 +88,7 @@ async fn ask(remote: &Site, request: &Message) -> Result<Message, Fault> {
     let mut messages = match remote.endpoint.post_with(&Session::modern(), text, headers).await {
         Ok(Answer::Messages(messages, _)) => *messages,
         Ok(Answer::Accepted) => {
-            let text = format!("{place} took {DISCOVER} and gave no answer");
+            let text = format!("{place} accepted {DISCOVER} and sent no answer");
             return Err(Fault::new(Kind::NoEndpoint, text));
         }
         Err(Fault { kind: Kind::NoEndpoint | Kind::Final, error: Some(error), .. }) => {

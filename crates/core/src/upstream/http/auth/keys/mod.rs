@@ -109,7 +109,7 @@ impl Keys {
         };
         let key = known.and_then(|known| {
             let key = known.as_deref().and_then(|known| Key::try_from(known).ok());
-            key.ok_or_else(|| "what the keyring holds is not a key".to_owned())
+            key.ok_or_else(|| "the keyring holds something that is not a key".to_owned())
         });
         *self.lock() = match &key {
             Ok(key) => Keyring::Holds(*key),
