@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { difference } from "../scripts/museum/difference.mjs";
 
-test("differences are found, and what belongs to the revision is none", () => {
+test("differences are found, except for those that belong to the revision", () => {
   for (const [one, other, found] of [
     [1, 1, undefined],
     [1, 2, ".: 1 directly, 2 through the proxy"],

@@ -119,7 +119,7 @@ describe("startStdioServer", () => {
       assert.equal(result.serverInfo.name, names.includes("initStdioServer") ? "mine" : "remote");
       assert.equal((await asked).message.params.clientInfo.name, "mine");
       const listed = request(1, "tools/list");
-      // What was asked before the end of stdin is answered all the same.
+      // What was asked before the end of stdin is answered anyway.
       child.stdin.end();
       assert.deepEqual((await listed).result, results["tools/list"]);
       assert.deepEqual(await closed, [0, null]);

@@ -13,7 +13,7 @@ export const phrases = [
     /(?<!\b(?:there|and|or|but|so|where|then|if|as|since|for) )\b(?:is|are|was|were) no (?!longer|more|other|such|use|need|good)\w/i,
     "“is not a …”",
   ],
-  [/(?<!\bthere )\b(?:is|are|was|were) none\b/i, "what it is: “is malformed”, “is missing”, “is not a flag”"],
+  [/(?<!\b[Tt]here )\b(?:is|are|was|were) none\b/, "what it is: “is malformed”, “is missing”, “is not a flag”"],
   [/(?<!\b(?:and|or|know|says) )\bwhom\b/i, "“who”, “which client”, or the noun"],
   [/\bone['’]s own\b/i, "“your own” or “its own”"],
   [/(?<!\bwhat )\bis said\b/i, "“is printed”, “is logged”, “is reported”"],
@@ -37,11 +37,11 @@ export const phrases = [
 ];
 
 /** What people read: documents, sources with their comments and texts, the page of types. */
-const texts = ["*.md", "docs", "crates/*/src/*", "crates/node/js", "npm", "scripts", "bench", "index.d.ts"];
+const texts = ["*.md", "docs", "crates", "npm", "scripts", "bench", "__test__/*.mjs", "index.d.ts"];
 
 /** Not ours to change, or about the phrases themselves. */
 const exempt =
-  /(?:^|\/)(?:package-lock\.json|vocabulary\.mjs|LICENSE)$|\/tests?(?:\/|\.rs$)|\.(?:png|webp|svg|json|toml|bin)$/;
+  /(?:^|\/)(?:package-lock\.json|vocabulary\.mjs|LICENSE|requirements\.md)$|\/(?:corpus|seeds)\/|\.(?:png|webp|svg|json|jsonl|toml|bin|lock|txt|pem)$/;
 
 /** The lines of a text that hold one of the phrases; the table in CONTRIBUTING.md quotes some. */
 export const findings = (text, file) =>

@@ -89,7 +89,7 @@ function configuration({ audience, claims, lifetime = 300, opaque = false }) {
   };
 }
 
-/** Signs in as whom the client hints at, and grants what it asks for. */
+/** Signs in as the user that the client hints at, and grants what it asks for. */
 async function agree(provider, request, response) {
   const details = await provider.interactionDetails(request, response);
   const { params, prompt, session } = details;

@@ -1,4 +1,4 @@
-// Clients that call all the time, and what becomes of each call: exactly one answer, whatever happens meanwhile.
+// Clients that call all the time, and what happens to each call: exactly one answer, whatever happens meanwhile.
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -46,7 +46,7 @@ const lastEventId = (text) => [...text.matchAll(/^id: ?(.+)$/gm)].at(-1)?.[1];
 
 /** See the module. */
 export class Load {
-  /** What has become of each call, by its text. */
+  /** What has happened to each call, by its text. */
   outcomes = new Map();
   /** Requests that were refused for now. */
   refused = 0;

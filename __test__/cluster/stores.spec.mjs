@@ -152,7 +152,7 @@ test("sentinels name the primary, and the next one", { skip }, async (t) => {
   await goesOn(first, second);
 });
 
-test("what a URL lacks is said in words", { skip }, async (t) => {
+test("what a URL lacks is printed as a sentence", { skip }, async (t) => {
   const refused = async (store) => {
     const started = replica(t, store);
     return started.then(

@@ -67,7 +67,7 @@ function prefixedHeader(value, server) {
   return `=?base64?${Buffer.from(name).toString("base64")}?=`;
 }
 
-/** What is no request that names something passes byte for byte. */
+/** Everything but a request that names something passes byte for byte. */
 function inbound(body, server) {
   const message = parsed(body.toString());
   const { method, params } = message ?? {};

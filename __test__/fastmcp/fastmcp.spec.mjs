@@ -136,7 +136,7 @@ describe("FastMCP on this package", () => {
     assert.ok(Math.min(...times) < 100, `the fastest of ${times.map(Math.round)} ms`);
   });
 
-  test("health, readiness, OAuth metadata and routes of one's own", async (t) => {
+  test("health, readiness, OAuth metadata and custom routes", async (t) => {
     const { reported, url } = await start(t);
     const { client } = await connect(t, url);
     await reported("connect");

@@ -34,11 +34,11 @@ describe("a server is signed in to whose", () => {
     },
     "description is named without an origin": { challenge: () => `Bearer resource_metadata="${PLACE}"` },
     "description is not where it says": { challenge: () => 'Bearer resource_metadata="http://127.0.0.1:1/"' },
-    "description is said to be at an address without TLS": {
+    "metadata are named at an address without TLS": {
       challenge: () => 'Bearer resource_metadata="http://other.invalid/"',
     },
-    "description is said to be no URL": { challenge: () => 'Bearer resource_metadata="http://["' },
-    "description is said to be where there is none": { challenge: () => 'Bearer resource_metadata="/nowhere"' },
+    "metadata are named by something that is not a URL": { challenge: () => 'Bearer resource_metadata="http://["' },
+    "metadata are named where there are none": { challenge: () => 'Bearer resource_metadata="/nowhere"' },
     "lists are null": {
       metadata: () => ({ scopes_supported: null, token_endpoint_auth_methods_supported: null }),
     },
@@ -116,7 +116,7 @@ describe("the resource", () => {
     assert.deepEqual(asked(await signsIn({}, ["--resource", "api://mine"])), ["api://mine", "api://mine"]);
   });
 
-  test("is none with --resource none, which a refusal names", async () => {
+  test("is left out with --resource none, which a refusal suggests", async () => {
     const authorize = (parameters) => (parameters.has("resource") ? { error: "invalid_target" } : undefined);
     const peer = stage.proxy(await stage.server({ authorize }));
     assert.match(await peer.greet(), /invalid_target; --resource none names no resource/);

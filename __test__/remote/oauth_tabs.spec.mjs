@@ -189,7 +189,7 @@ describe("the address that the browser comes back to", () => {
   });
 });
 
-test("where nothing can be kept, that is said and somebody signs in all the same", async () => {
+test("where nothing can be stored, that is logged and signing in works anyway", async () => {
   const server = await stage.server();
   await writeFile(join(stage.directory, "file"), "");
   const peer = stage.proxy(server, ["--tokenDir", join(stage.directory, "file", "below")]);

@@ -142,7 +142,7 @@ class Cases:
 
 
 def corpus(folder: Path) -> Iterator[Case]:
-    """The fuzzers' inputs that are messages; most of them are none by any schema."""
+    """The fuzzers' inputs that are messages; most of them fit no schema."""
     for crossings, name in [
         (("request to legacy", "result to modern", "error to modern"), "modern_to_legacy"),
         (("request to modern", "result to legacy"), "modern_server"),

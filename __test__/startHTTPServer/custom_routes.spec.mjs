@@ -85,7 +85,7 @@ test("MCP endpoints are not custom routes", async (t) => {
   assert.deepEqual(seen, ["/other"]);
 });
 
-test("health of one's own comes before the front's, which answers what is left to it", async (t) => {
+test("a custom health route comes before the front's, which answers the rest", async (t) => {
   const { url } = await routes(t, async ({ url }, response) => {
     if (url === "/readyz") response.end("mine");
   });

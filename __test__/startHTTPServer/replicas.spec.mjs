@@ -56,7 +56,7 @@ const persist = async (send) => {
   for (;;) {
     const answer = await send();
     if (answer.status !== 503 && answer.status !== 502) return answer;
-    assert.ok(Date.now() < deadline, "it is refused for ever");
+    assert.ok(Date.now() < deadline, "it is still refused");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 };
@@ -99,7 +99,7 @@ test("who calls is found out where the client is, and the server hears of it whe
   assert.equal(said(await persist(() => post(second.url, CALL, { headers }))).caller, "alice");
 });
 
-test("a call that a killed replica had is said to have run perhaps, and runs once", { skip }, async (t) => {
+test("a call of a killed replica is reported as one that may have run, and runs once", { skip }, async (t) => {
   const ledger = join(temporary(t), "ledger");
   const options = { ledger, store: { durability: "sync", url: await store(t) } };
   const [first, second] = [await replica(t, options), await replica(t, options)];

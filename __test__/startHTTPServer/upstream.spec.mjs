@@ -90,7 +90,7 @@ describe("an upstream", () => {
     assert.equal(await pids({ isolation: "request" }, { stateless: true }), 3);
   });
 
-  test("is refused to a client too many", async (t) => {
+  test("is refused to further clients", async (t) => {
     const { url } = await serveTelling(t, { isolation: "session", maxChildren: 1 });
     await openSession(url);
     assert.equal((await post(url, INITIALIZE)).status, 503);

@@ -75,7 +75,7 @@ describe("--tunnel", () => {
     await public_.proxy.stop();
   });
 
-  test("a taken subdomain is said plainly, and the URL is the one that works", async (t) => {
+  test("a taken subdomain is reported, and the URL is the one that works", async (t) => {
     const server = await startServer(t, { maxTcpSockets: 3 });
     const first = await start(t, server, ["--tunnelSubdomain", "wanted"]);
     const second = await start(t, server, ["--tunnelSubdomain", "wanted"]);

@@ -107,7 +107,7 @@ pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> 
         if let Some(answer) = answer() {
             return answer;
         }
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "waited without success until {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -28,7 +28,7 @@ fn a_replica_with_another_secret_is_not_let_in() {
     let known = peer_address(&one).to_string();
     let other = replica("echo", "a secret of somebody else").flag("--peers", known).start();
     let said = other.stderr.line(|line| line.contains("is not let in"));
-    let said = said.expect("it is said");
+    let said = said.expect("it is logged");
     assert!(said.contains("all replicas need the same --peerSecret"), "{said}");
     let session = one.session();
     assert_eq!(other.send(&session.request(call("1", "echo", "{}"))).status, 404);

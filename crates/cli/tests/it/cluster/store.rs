@@ -147,7 +147,7 @@ fn what_is_local_goes_on_without_the_store() {
     for _ in 0..3 {
         assert_eq!(replicas.send(0, &request).status, 200);
     }
-    let ready = wait_for("it is said", || {
+    let ready = wait_for("it is reported", || {
         let ready = replicas.send(0, &Request::get("/readyz"));
         assert_eq!(ready.status, 200);
         ready.text().contains("degraded").then_some(ready)

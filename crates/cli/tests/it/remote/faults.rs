@@ -55,7 +55,7 @@ const STATUSES: &[Status] = &[
     ("503 Service Unavailable", "", "", &["503"]),
 ];
 
-/// The same for answers that are none.
+/// The same for what is not an answer.
 const BREAKS: &[(Script, &[&str])] = &[
     (|_, wire| wire.half_close(), &["closed the connection", "not known whether the call ran"]),
     (

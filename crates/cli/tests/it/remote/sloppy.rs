@@ -45,7 +45,7 @@ fn events_that_are_no_messages_are_skipped_on_the_stream_of_a_call() {
         let (status, stderr) = client.finish();
         assert!(status.success(), "{stderr}");
         let told = stderr.lines().filter(|line| line.contains("not messages")).count();
-        assert!(told <= 1, "{junk:?}: it is said once: {stderr}");
+        assert!(told <= 1, "{junk:?}: it is logged once: {stderr}");
         let plain = |letter: char| letter == '\n' || !letter.is_control();
         assert!(stderr.chars().all(plain), "{junk:?}: {stderr:?}");
     }

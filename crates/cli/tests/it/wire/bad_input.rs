@@ -72,7 +72,7 @@ const BODIES: [(&str, &[u8]); 42] = [
     ("batch in a batch", b"[[]]"),
     ("batch of an empty object", b"[{}]"),
     ("open batch", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}"#),
-    ("batch with a comma too many", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},]"#),
+    ("batch with an extra comma", br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},]"#),
     ("batch with a bad id", br#"[{"jsonrpc":"2.0","id":null,"method":"ping"}]"#),
 ];
 

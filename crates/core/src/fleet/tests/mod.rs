@@ -43,7 +43,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Manifest, Fault> {
     Manifest::read(file, text.as_bytes(), None, &vocabulary())
 }
 
-/// What a server is, in one line: words, then settings; or why it is none.
+/// What a server is, in one line: words, then settings; or why it cannot be served.
 pub(super) fn line(entry: &Entry) -> String {
     let off = if entry.enabled { "" } else { "off: " };
     match &entry.launch {

@@ -9,7 +9,7 @@ use super::{
 fn many(text: impl Into<Bytes>) -> Vec<Message> {
     match split(text.into(), MAX_BATCH).unwrap() {
         Body::Many(messages) => messages,
-        Body::One(message) => panic!("{message:?} is no batch"),
+        Body::One(message) => panic!("{message:?} is not a batch"),
     }
 }
 

@@ -138,7 +138,7 @@ async fn a_reader_that_takes_nothing_is_waited_for_only_so_long() {
     source.client().pause().expect("a pause").await;
     assert_eq!(started.elapsed(), Duration::from_secs(30));
     source.says(&noise());
-    assert!(source.client().pause().is_none(), "it was waited for in vain");
+    assert!(source.client().pause().is_none(), "it was not waited for");
     reader.leave(0);
     source.says(&noise());
     reader.leave(2 * PAUSE_ABOVE);

@@ -30,7 +30,7 @@ impl Ledger {
 }
 
 /// Polls a future so many times, in a world of its own, with a turn of everybody else's after each;
-/// drops it, and lets everybody else come to an end. For ever more polls, until it is ready.
+/// drops it, and lets everybody else come to an end. For more and more polls, until it is ready.
 fn dropped_everywhere<W>(
     world: impl Fn() -> W,
     run: impl Fn(&W) -> BoxFuture<'static, ()>,

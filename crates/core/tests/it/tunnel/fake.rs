@@ -56,7 +56,7 @@ struct State {
 }
 
 impl Fake {
-    /// Serves `script`, then `otherwise` for ever.
+    /// Serves `script`, then `otherwise` until it is stopped.
     pub(crate) async fn start(script: &[Answer], otherwise: Assign) -> Self {
         let control = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shared = TcpListener::bind("127.0.0.1:0").await.unwrap();

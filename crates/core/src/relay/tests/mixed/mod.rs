@@ -84,7 +84,7 @@ impl World {
             self.check();
         }
         for call in &self.calls {
-            assert!(!call.running, "it waits for ever");
+            assert!(!call.running, "it still waits");
             assert_eq!(call.reader.responses, usize::from(!call.given_up));
         }
     }

@@ -179,7 +179,7 @@ impl World {
         match &call.client {
             Caller::Alone(connection, _) => connection.close(),
             Caller::Visitor(visitor) => {
-                // A cancellation of one's own later call with this id would be another's.
+                // A cancellation of the same client's later call with this id would be another's.
                 if !call.running {
                     return;
                 }
@@ -265,7 +265,7 @@ impl World {
     fn ask(&mut self, number: usize) {
         let Some(index) = pick(&self.calls, number) else { return };
         if self.era == Era::Legacy {
-            // It does not say whom it asks.
+            // It does not say which client it asks.
             return self.says(&json!({"jsonrpc": "2.0", "id": "up", "method": "roots/list"}));
         }
         let call = &mut self.calls[index];

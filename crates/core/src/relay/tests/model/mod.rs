@@ -118,7 +118,7 @@ impl World {
         for wish in &self.wishes {
             let forgotten = *wish.sink.forgotten.lock().unwrap() == 1;
             let gone = !self.visitors[wish.visitor].open;
-            assert!(wish.answered || gone && forgotten, "{wish:?} is waiting for ever");
+            assert!(wish.answered || gone && forgotten, "{wish:?} is still waiting");
         }
     }
 }
