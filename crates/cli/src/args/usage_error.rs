@@ -52,10 +52,10 @@ pub(crate) enum UsageError {
     #[error("Error: --signIn needs the URL of the server to sign in to.")]
     SignInWhere,
     /// Signing in and out at once.
-    #[error("Error: --signIn and --signOut do not go together.")]
+    #[error("Error: --signIn and --signOut cannot be used together.")]
     SignInAndOut,
     /// What is done in place of serving is one thing.
-    #[error("Error: {} and {} do not go together.", .flags[0], .flags[1])]
+    #[error("Error: {} and {} cannot be used together.", .flags[0], .flags[1])]
     OneErrand { flags: [&'static str; 2] },
     /// A word after `--call` is not an argument.
     #[error(
@@ -71,7 +71,7 @@ pub(crate) enum UsageError {
     #[error("Error: --grant jwt-bearer needs --clientId and --assertion.")]
     JwtBearer,
     /// Half of what an exchange needs.
-    #[error("Error: --idpTokenEndpoint and --idpClientId go together.")]
+    #[error("Error: --idpTokenEndpoint and --idpClientId must be used together.")]
     IdentityProvider,
     /// A parameter is not a name and a value.
     #[error("Error: --authorizeParam takes name=value (got {0:?} for the name)")]
@@ -145,7 +145,7 @@ pub(crate) enum UsageError {
 
     /// Two places for what is served.
     #[error(
-        "Error: --config and {0} do not go together: the file says which servers there are.\n\
+        "Error: --config and {0} cannot be used together: the file says which servers there are.\n\
          Put the server into the file, or leave --config out."
     )]
     TwoSources(String),

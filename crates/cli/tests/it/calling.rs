@@ -118,8 +118,8 @@ fn errors_of_the_server_and_of_the_command_line_are_told_apart() {
     for (flags, said) in [
         (&["--call", "ecko"][..], "Error: the server has no tool \"ecko\"; did you mean echo?\n"),
         (&["--call", "echo", "word"], "Error: --call: \"word\" is not an argument"),
-        (&["--call", "echo", "--list"], "Error: --list and --call do not go together.\n"),
-        (&["--read", "x:y", "--signOut"], "Error: --read and --signOut do not go together.\n"),
+        (&["--call", "echo", "--list"], "Error: --list and --call cannot be used together.\n"),
+        (&["--read", "x:y", "--signOut"], "Error: --read and --signOut cannot be used together.\n"),
         (&["--call"], "Error: --call needs a value\n"),
     ] {
         let output = ask(flags, &["echo"]);

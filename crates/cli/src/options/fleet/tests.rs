@@ -181,7 +181,7 @@ fn named_servers_are_those_of_the_line() {
         (&["--namedServer", "default", "c", "d"], "the command beside it"),
         (
             &["--namedServer", "a", "c", "--config", "f"],
-            "--config and --namedServer do not go together",
+            "--config and --namedServer cannot be used together",
         ),
     ] {
         let refused = typed(line, &[]).unwrap_err();
@@ -193,7 +193,7 @@ fn named_servers_are_those_of_the_line() {
 fn a_file_and_a_command_do_not_go_together() {
     let refused = read(TWO, &["node", "x.js"], &[]).unwrap_err();
     assert!(
-        refused.starts_with("Error: --config and a command (node) do not go together"),
+        refused.starts_with("Error: --config and a command (node) cannot be used together"),
         "{refused}"
     );
     let refused = read(TWO, &["--connect", "https://h"], &[]).unwrap_err();
