@@ -197,7 +197,7 @@ fn a_file_and_a_command_do_not_go_together() {
         "{refused}"
     );
     let refused = read(TWO, &["--connect", "https://h"], &[]).unwrap_err();
-    assert!(refused.starts_with("Error: --config and --connect do not"), "{refused}");
+    assert!(refused.starts_with("Error: --config and --connect cannot"), "{refused}");
     // The command of the environment is for whoever types none.
     assert!(read(TWO, &[], &[("MCP_PROXY_COMMAND", "node")]).is_ok());
 }
