@@ -93,7 +93,7 @@ fn what_is_no_token_is_told_from_one() {
         ("Bearer opaque".to_owned(), "not a JWT"),
         (format!("Bearer {huge}"), "bytes"),
         ("Basic YTpi".to_owned(), "not a Bearer token"),
-        (format!("Bearer {token}, Bearer {token}"), "characters that none can have"),
+        (format!("Bearer {token}, Bearer {token}"), "characters that are not allowed"),
         ("Bearer".to_owned(), "not a Bearer token"),
     ] {
         refused(&proxy, &header, word);

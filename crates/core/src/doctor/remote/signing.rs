@@ -36,7 +36,7 @@ pub(super) async fn examine(probe: &Probe, url: &Url, refusal: &Reply, stage: &m
         return stage.find(BAD_METADATA, "", format!("{place}: {issuer:?} is not a URL"));
     };
     match authorization_server(probe, &issuer_url).await {
-        None => stage.find(BAD_METADATA, "", format!("{issuer} does not describe itself")),
+        None => stage.find(BAD_METADATA, "", format!("{issuer} serves no metadata")),
         Some(document) => judge(issuer, &document, stage),
     }
 }

@@ -84,7 +84,7 @@ mod tests {
         let good = r#"{"issuer":"https://idp/a","jwks_uri":"https://idp/keys"}"#;
         assert_eq!(found(good).unwrap(), "https://idp/keys");
         for (bad, reason) in [
-            (r#"{"issuer":"https://idp/a/","jwks_uri":"https://idp/keys"}"#, "it is about"),
+            (r#"{"issuer":"https://idp/a/","jwks_uri":"https://idp/keys"}"#, "it is for"),
             (r#"{"issuer":"https://idp/b\u001b","jwks_uri":"https://idp/keys"}"#, "\\u{1b}"),
             (r#"{"issuer":1,"jwks_uri":"https://idp/keys"}"#, "names no issuer"),
             (r#"{"issuer":"https://idp/a"}"#, "jwks_uri"),

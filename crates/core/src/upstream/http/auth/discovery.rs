@@ -81,7 +81,7 @@ pub(super) async fn discover(
     let server = match Box::pin(metadata(reach, issuer.as_ref().unwrap_or(&itself))).await? {
         Some(server) => server,
         None if issuer.as_ref().is_none_or(|issuer| *issuer == itself) => assumed(&itself)?,
-        None => return Err(format!("{} does not describe itself", issuer.unwrap_or(itself))),
+        None => return Err(format!("{} serves no metadata", issuer.unwrap_or(itself))),
     };
     let requires = |described: &ProtectedResource| described.dpop_bound_access_tokens_required;
     Ok(Grantor {
