@@ -1,4 +1,4 @@
-//! What stands open ends with the credentials of its reader; a call goes on to its answer.
+//! What stays open ends with the credentials of its reader; a call goes on to its answer.
 
 use serde_json::Value;
 
