@@ -123,7 +123,7 @@ pub(super) enum Leg {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ids {
     /// One after the other, from this one.
-    #[cfg_attr(not(any(test, feature = "internals")), expect(dead_code, reason = "for tests"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     Ascending(u64),
     /// So that no client can guess that of another's call, although it may have seen its own: a
     /// server that finds an id where this proxy sees none must have no answer for it.
