@@ -525,8 +525,12 @@ impl Parts {
         if self.version.map(|span| span.of(bytes)) != Some(b"\"2.0\"") {
             return Err(Invalid::Shape("\"jsonrpc\" is not \"2.0\""));
         }
-        let kept = [self.id, self.meta_token, self.token, self.request_id];
-        if kept.into_iter().flatten().any(|span| span.range().len() > MAX_ID) {
+        let is_long = |kept: Option<Span>| kept.is_some_and(|span| span.range().len() > MAX_ID);
+        if is_long(self.id)
+            || is_long(self.meta_token)
+            || is_long(self.token)
+            || is_long(self.request_id)
+        {
             return Err(Invalid::LongId);
         }
         let id = self.id.map(|span| span.of(bytes));

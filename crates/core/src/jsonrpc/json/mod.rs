@@ -314,12 +314,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> usize {
-        let rest = &self.text[self.at..];
-        let (eights, _) = rest.as_chunks::<8>();
-        let even = 8 * eights.iter().take_while(|eight| are_digits(**eight)).count();
-        let odd = rest[even..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += even + odd;
-        even + odd
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.text.get(self.at) {
+            self.at += 1;
+        }
+        self.at - start
     }
 
     /// Skips an object or array with an explicit stack: one bit per open level.
@@ -495,16 +494,6 @@ pub(crate) fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> 
         let comma = first && scanner.peek() == Some(b',');
         return Some(Span::new(start, if comma { scanner.at() + 1 } else { end }));
     }
-}
-
-/// Whether all of them are decimal digits: the upper half of each is that of `0`, and stays so when
-/// six is added.
-fn are_digits(eight: [u8; 8]) -> bool {
-    const UPPER: u64 = 0xf0f0_f0f0_f0f0_f0f0;
-    const ZEROES: u64 = 0x3030_3030_3030_3030;
-    const SIXES: u64 = 0x0606_0606_0606_0606;
-    let word = u64::from_le_bytes(eight);
-    word & UPPER == ZEROES && word.wrapping_add(SIXES) & UPPER == ZEROES
 }
 
 #[cfg(test)]
