@@ -17,7 +17,8 @@ const NGINX = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(pa
 /** Why none of this can be tested here; undefined if it can. */
 export const missing = async () => (NGINX ? noStore() : "there is no nginx here (apt-get install nginx-light)");
 
-const binary = () => (process.env.MCP_PROXY_BIN ?? "target/debug/mcp-proxy").split(" ");
+/** `MCP_PROXY_BIN` may be three.mjs, which starts what this says. */
+const binary = () => process.env.MCP_PROXY_REPLICA_BIN ?? "target/debug/mcp-proxy";
 
 /** A replica, whose ways to the store and from the others can be cut. */
 class Replica {
@@ -33,12 +34,11 @@ class Replica {
     this.toStore ??= await Link.start(store.url.slice("redis+unix://".length));
     this.fromPeers ??= await Link.start();
     this.port ??= await freePort();
-    const [program, ...words] = binary();
     const own = [
       ...["--port", String(this.port), "--host", "127.0.0.1", "--peerPort", "0"],
       ...["--peerAddress", `127.0.0.1:${this.fromPeers.port}`, "--store", `redis://127.0.0.1:${this.toStore.port}`],
     ];
-    this.#child = spawn(program, [...words, ...own, ...flags, "--", ...command], {
+    this.#child = spawn(binary(), [...own, ...flags, "--", ...command], {
       env: { ...process.env, MCP_PROXY_PEER_SECRET: "a secret of the tests, and of nobody else" },
       stdio: ["ignore", "pipe", this.world.loud ? "inherit" : "ignore"],
     });
@@ -121,9 +121,10 @@ export class World {
     );
     writeFileSync(
       join(this.directory, "nginx.conf"),
-      `daemon off; worker_processes 1; pid ${this.directory}/nginx.pid; error_log ${this.directory}/error.log;
+      `${process.getuid?.() === 0 ? "user root;" : ""} daemon off; worker_processes 1; pid ${this.directory}/nginx.pid; error_log ${this.directory}/error.log;
        worker_shutdown_timeout 30s;
-       events { worker_connections 512; }
+       worker_rlimit_nofile 16384;
+       events { worker_connections 8192; }
        http {
          access_log off;
          client_body_temp_path ${this.directory}/body; proxy_temp_path ${this.directory}/proxy;
@@ -132,7 +133,7 @@ export class World {
          server {
            listen 127.0.0.1:${this.port};
            location / {
-             proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
+             proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host;
              proxy_buffering off; proxy_connect_timeout 1s; proxy_read_timeout 20s; client_max_body_size 0;
            }
          }

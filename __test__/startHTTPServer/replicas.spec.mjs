@@ -1,6 +1,6 @@
 // Several programs with servers of their own that serve each other's sessions.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -128,6 +128,28 @@ test("a call of a killed replica is reported as one that may have run, and runs 
   const { body } = await persist(resume);
   assert.match(body, /"id":"c".*may have run/);
   assert.equal(readFileSync(ledger, "utf8"), "forever\n");
+});
+
+test("callers have one rate at all replicas", { skip }, async (t) => {
+  const tokens = join(temporary(t), "tokens.json");
+  const binary = process.env.MCP_PROXY_BIN ?? "target/debug/mcp-proxy";
+  const token = execFileSync(binary, ["--newToken", "laptop", "--authTokens", tokens], { encoding: "utf8" }).trim();
+  const options = { auth: { rate: "3/h", tokens }, store: await store(t) };
+  const [first, second] = [await replica(t, options), await replica(t, options)];
+  const known = { authorization: `Bearer ${token.split("\n").at(-1)}` };
+  const headers = await openSession(first.url, known);
+  for (const expected of [200, 200, 200, 429]) {
+    assert.equal((await post(first.url, CALL, { headers })).status, expected);
+  }
+  // The other one learns of it by telling of its own calls, once a second; by itself it would let three pass.
+  const own = await openSession(second.url, known);
+  const statuses = [];
+  while (statuses.at(-1) !== 429 && statuses.length < 4) {
+    statuses.push((await post(second.url, CALL, { headers: own })).status);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+  }
+  assert.equal(statuses.at(-1), 429);
+  assert.ok(statuses.length < 4, `it let ${statuses} pass`);
 });
 
 test("replicas without a store serve each other's sessions", async (t) => {

@@ -27,8 +27,8 @@ pub(crate) enum Found {
     At {
         owner: ReplicaId,
         link: Link,
-        /// The store was not asked just now.
-        remembered: bool,
+        /// The store has not said so just now.
+        unsure: bool,
     },
     /// It is for this replica to go on with.
     Taken(Box<Taking>),
@@ -50,12 +50,12 @@ impl Cluster {
     pub(crate) async fn seek(&self, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
         let Some(store) = self.store() else {
             let link = self.reach(named).await?;
-            return Ok(Found::At { owner: named, link, remembered: false });
+            return Ok(Found::At { owner: named, link, unsure: false });
         };
         if let Some(owner) = self.remembered(id)
             && let Standing::Up(link) = self.roster().reach_known(owner, None).await
         {
-            return Ok(Found::At { owner, link, remembered: true });
+            return Ok(Found::At { owner, link, unsure: true });
         }
         self.ask(store, id, named).await.inspect_err(|_| self.count_unreached())
     }
@@ -66,11 +66,15 @@ impl Cluster {
             if store.holds(id) {
                 return Ok(Found::Here);
             }
-            let record = store.record(id).await;
+            if store.is_ending(id) {
+                return Err(Unreached::Gone);
+            }
+            // One that is known to be away is not waited for by every request.
+            let record = if store.trouble().is_some() { None } else { store.record(id).await.ok() };
             let (record, asked) = match record {
-                Err(_) => (Record::Unknown, self.standing(named, None).await),
+                None => (Record::Unknown, self.standing(named, None).await),
                 // It may not be written yet.
-                Ok(None) => {
+                Some(None) => {
                     let address = store.address_of(named).await.unwrap_or_default();
                     let standing = self.standing(named, address.as_deref()).await;
                     match (&standing, address) {
@@ -78,7 +82,7 @@ impl Cluster {
                         _ => (Record::Absent, standing),
                     }
                 }
-                Ok(Some(Leased { lease, address })) => {
+                Some(Some(Leased { lease, address })) => {
                     let standing = self.standing(lease.owner, address.as_deref()).await;
                     let lives = address.is_some() && !matches!(standing, Standing::Ended);
                     (Record::Leased { lease, lives }, standing)
@@ -87,8 +91,11 @@ impl Cluster {
             let answers = matches!(asked, Standing::Up(_));
             match (next(record, named, self.id(), |_| answers), asked) {
                 (Next::Forward(owner), Standing::Up(link)) => {
-                    self.remember(id, owner);
-                    return Ok(Found::At { owner, link, remembered: false });
+                    let unsure = matches!(record, Record::Unknown);
+                    if !unsure {
+                        self.remember(id, owner);
+                    }
+                    return Ok(Found::At { owner, link, unsure });
                 }
                 (Next::Take(seen), _) => {
                     let Some(done) = self.begin_taking(id) else { continue };
@@ -157,12 +164,23 @@ impl Cluster {
         }
     }
 
-    /// Whether the store has the session, as far as it answers.
-    pub(crate) async fn is_kept(&self, id: Uuid) -> bool {
-        match self.store() {
-            Some(store) => store.record(id).await.is_ok_and(|record| record.is_some()),
-            None => false,
+    /// Whether a session that `asked` does not have may be another replica's.
+    pub(crate) async fn may_be_elsewhere(&self, id: Uuid, asked: ReplicaId) -> bool {
+        let Some(store) = self.store() else { return false };
+        let record = store.record(id).await;
+        record.map_or(true, |record| record.is_some_and(|known| known.lease.owner != asked))
+    }
+
+    /// Takes a session once more that this replica has taken and then could not open.
+    pub(crate) async fn retake(&self, id: Uuid) -> Option<Box<Taking>> {
+        let store = self.store().filter(|store| !store.holds(id) && !store.is_ending(id))?;
+        let known = store.record(id).await.ok()??;
+        if known.lease.owner != self.id() {
+            return None;
         }
+        let done = self.begin_taking(id)?;
+        let taken = store.take(id, known.lease).await.ok()??;
+        Some(Box::new(Taking { taken, done }))
     }
 
     /// The replica that was asked does not have the session any more.

@@ -198,3 +198,26 @@ fn a_store_that_cannot_be_used_is_an_error_in_words() {
     let without = Launch::new("echo").flags(&["--store", "redis://127.0.0.1:1"]).run();
     assert!(without.stderr.contains("--peerSecretFile"), "{}", without.stderr);
 }
+
+#[test]
+fn a_session_that_was_ended_is_not_taken_up_again() {
+    let Some(store) = Redis::start() else { return };
+    let replicas = replicas(2, "echo", &store);
+    let session = replicas.session();
+    let (id, request) = (session.id.clone(), session.request(call("1", "echo", r#"{"text":"a"}"#)));
+    for number in 0..2 {
+        assert_eq!(persist(&replicas, number, &request).status, 200);
+    }
+    written(&replicas, 0);
+    // The store is not told of the end for a while, and says meanwhile that there is a session.
+    store.command(&["CLIENT", "PAUSE", "5000", "WRITE"]);
+    let delete = Request::new("DELETE", "/mcp").session(&id);
+    assert_eq!(replicas.send(0, &delete).status, 200);
+    for number in [0, 1, 0, 1] {
+        let answer = replicas.send(number, &request);
+        assert_eq!(answer.status, 404, "replica {number}: {}", answer.text());
+    }
+    store.command(&["CLIENT", "UNPAUSE"]);
+    written(&replicas, 0);
+    assert!(!session_is_kept(&store, &session_uuid(&request)));
+}

@@ -45,9 +45,16 @@ impl Logged {
         Self::Calls { stream, ids }
     }
 
-    /// An event as the store has it.
-    pub(super) fn read(kind: &str, bytes: Vec<u8>) -> Option<Self> {
-        Some(Self::Event { id: EventId::parse(kind)?, frame: Frame::Whole(bytes.into()) })
+    /// An event as the store has it: what it is, `@` and when it was written, then its bytes on
+    /// lines of their own.
+    pub(super) fn read(element: Vec<u8>) -> Option<Self> {
+        let element = Bytes::from(element);
+        let end = element.iter().position(|byte| *byte == b'\n')?;
+        let (kind, _) = std::str::from_utf8(element.get(..end)?).ok()?.split_once('@')?;
+        Some(Self::Event {
+            id: EventId::parse(kind)?,
+            frame: Frame::Whole(element.slice(end + 1..)),
+        })
     }
 }
 
@@ -85,8 +92,9 @@ mod tests {
             frame: Frame::Whole("id: 3_9\ndata: {}\n\n".into()),
         };
         let (kind, bytes) = event.written();
+        let element = [kind.as_bytes(), b"@1790000000\n", &bytes].concat();
         assert!(matches!(
-            Logged::read(&kind, bytes),
+            Logged::read(element),
             Some(Logged::Event { id: EventId { stream: 3, number: 9 }, frame }) if frame.len() == 18
         ));
         let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
@@ -96,6 +104,7 @@ mod tests {
             panic!("no calls");
         };
         assert_eq!(ids, ["1", "\"a b\""]);
-        assert!(Logged::read("x", Vec::new()).is_none());
+        assert!(Logged::read(b"x@1\n".to_vec()).is_none());
+        assert!(Logged::read(b"3_9".to_vec()).is_none());
     }
 }

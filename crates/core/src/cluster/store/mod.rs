@@ -17,7 +17,7 @@ pub(crate) use founding::{Founding, RemoteSession};
 pub(crate) use log::{Entry, Logged};
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc, PoisonError,
@@ -66,6 +66,8 @@ pub(crate) struct Store {
     address: String,
     queue: Queue,
     held: Mutex<HashMap<Uuid, Holding>>,
+    /// Sessions that have ended here, of which the store does not know that yet.
+    ending: Mutex<HashSet<Uuid>>,
     kept: Duration,
     events: EventStoreConfig,
     /// What is wrong with it, and since when.
@@ -160,6 +162,7 @@ impl Store {
             address,
             queue,
             held: Mutex::default(),
+            ending: Mutex::default(),
             kept: config.kept.max(MIN_KEPT),
             events: config.events,
             trouble: Mutex::default(),
@@ -242,14 +245,30 @@ impl Store {
     pub(crate) fn release(&self, id: Uuid) {
         if let Some(holding) = self.lock().remove(&id) {
             let epoch = holding.epoch;
-            self.enqueue(Entry { id, epoch, founding: None, logged: None, ended: true });
+            self.ending().insert(id);
+            let entry = Entry { id, epoch, founding: None, logged: None, ended: true };
+            if !self.enqueue(entry) {
+                self.ending().remove(&id);
+            }
         }
     }
 
-    fn enqueue(&self, entry: Entry) {
-        if !self.queue.push(entry) {
+    /// Whether a session has ended here, whatever the store says of it.
+    pub(crate) fn is_ending(&self, id: Uuid) -> bool {
+        self.ending().contains(&id)
+    }
+
+    fn ending(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there was room for it.
+    fn enqueue(&self, entry: Entry) -> bool {
+        let is_room = self.queue.push(entry);
+        if !is_room {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        is_room
     }
 
     /// Where calls wait for the store: resolves when it has everything that was said so far, or is

@@ -18,7 +18,8 @@ use super::{
 /// long it is kept (ms), its founding or nothing (then a store that has forgotten it writes nothing
 /// and returns 2), most events, most bytes of events; then what each entry is, and its bytes.
 ///
-/// The oldest events are dropped that are beyond the bounds, but never the newest. Those that are
+/// The log is a list, whose elements are `what@seconds`, a line feed, and the bytes: a stream would
+/// take 4 KiB before anything is in it. The oldest events are dropped that are beyond the bounds, but never the newest. Those that are
 /// too old are looked for when the founding is written, which is done from time to time.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
@@ -29,7 +30,7 @@ end
 if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
-local added = 0
+local added, now = 0, redis.call('TIME')[1]
 for at = 7, #ARGV, 2 do
   local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
   if kind == 'c' then
@@ -37,24 +38,25 @@ for at = 7, #ARGV, 2 do
   elseif kind == 'd' then
     redis.call('HDEL', KEYS[3], rest)
   else
-    redis.call('XADD', KEYS[2], '*', 'k', ARGV[at], 'b', ARGV[at + 1])
+    redis.call('RPUSH', KEYS[2], ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1])
     added = added + #ARGV[at + 1]
   end
 end
 if added > 0 or ARGV[4] ~= '' then
-  local count, bytes = redis.call('XLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
+  local count, bytes = redis.call('LLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
   local oldest = 0
-  if ARGV[4] ~= '' then oldest = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[3]) end
+  if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end
   local freed, more = 0, true
   while more and count > 1 do
-    local ids = {}
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 16)) do
+    local gone = 0
+    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
       local over = count > tonumber(ARGV[5]) or bytes - freed > tonumber(ARGV[6])
-      if count == 1 or not (over or tonumber(string.match(entry[1], '^%d+')) < oldest) then break end
-      ids[#ids + 1], count, freed = entry[1], count - 1, freed + #entry[2][4]
+      local _, head, since = string.find(entry, '^[^\n]*@(%d+)\n')
+      if count == 1 or not (over or tonumber(since) < oldest) then break end
+      gone, count, freed = gone + 1, count - 1, freed + #entry - head
     end
-    more = #ids == 16
-    if #ids > 0 then redis.call('XDEL', KEYS[2], unpack(ids)) end
+    more = gone == 16
+    if gone > 0 then redis.call('LPOP', KEYS[2], gone) end
   end
   if freed > 0 then redis.call('HINCRBY', KEYS[1], 'b', -freed) end
 end
@@ -213,21 +215,14 @@ impl Scripts {
         keys: &Keys,
         id: Uuid,
     ) -> Result<Vec<Logged>, StoreError> {
-        type Fields = Vec<(String, Vec<u8>)>;
-        type Kept = (Vec<(String, Fields)>, Vec<(u64, Vec<u8>)>);
+        type Kept = (Vec<Vec<u8>>, Vec<(u64, Vec<u8>)>);
         let mut connection = connection.clone();
         let mut asking = redis::pipe();
-        asking.cmd("XRANGE").arg(keys.log(id)).arg("-").arg("+");
+        asking.cmd("LRANGE").arg(keys.log(id)).arg(0).arg(-1);
         asking.cmd("HGETALL").arg(keys.calls(id));
         let (said, calls): Kept = asking.query_async(&mut connection).await?;
         let calls = calls.into_iter().map(|(stream, ids)| Logged::calls(stream, ids));
-        let read = |(_, fields): (String, Fields)| {
-            let mut fields = fields.into_iter();
-            let (_, kind) = fields.next()?;
-            let (_, bytes) = fields.next()?;
-            Logged::read(&String::from_utf8(kind).ok()?, bytes)
-        };
-        Ok(said.into_iter().filter_map(read).chain(calls).collect())
+        Ok(said.into_iter().filter_map(Logged::read).chain(calls).collect())
     }
 
     /// A sign of life; whether the store had the one before.

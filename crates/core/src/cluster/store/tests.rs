@@ -174,7 +174,7 @@ async fn what_is_older_than_sessions_are_kept_for_goes_with_the_next_founding() 
     let owner = Owner { connection, scripts: Scripts::default(), keys: Keys("t".to_owned()), id };
     let bounds = Bounds { kept_millis: 60_000, events: 10, bytes: 1000 };
     let log = owner.keys.log(id);
-    let _: String = owner.ask(&["XADD", &log, "1-1", "k", "1_0", "b", "old"]).await;
+    let _: i64 = owner.ask(&["RPUSH", &log, "1_0@1000\nold"]).await;
     let written = owner.write(vec![event(1, 1, 5)], false, bounds).await;
     assert_eq!(written, None, "the store does not know the session");
     owner.write(vec![event(1, 2, 5)], true, bounds).await;

@@ -139,6 +139,7 @@ impl Store {
                 tokio::time::sleep(PAUSE).await;
             }
             drop(told);
+            self.have_ended(&batch);
             let length: usize = batch.iter().map(Entry::len).sum();
             // What waits now came after that.
             *written.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
@@ -175,6 +176,19 @@ impl Store {
             }
         }
         all_taken
+    }
+}
+
+impl Store {
+    /// The store knows which of these have ended.
+    fn have_ended(&self, batch: &[Entry]) {
+        let mut ended = batch.iter().filter(|entry| entry.ended).peekable();
+        if ended.peek().is_some() {
+            let mut ending = self.ending();
+            ended.for_each(|entry| {
+                ending.remove(&entry.id);
+            });
+        }
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Way {
     owner: ReplicaId,
     link: Link,
     id: Uuid,
-    /// The store was not asked just now.
-    remembered: bool,
+    /// The store has not said so just now.
+    unsure: bool,
 }
 
 /// Where a session is.
@@ -63,9 +63,7 @@ impl Common {
         let cluster = Arc::clone(cluster);
         Some(Box::pin(async move {
             match cluster.reach(owner).await {
-                Ok(link) => {
-                    Ok(Some(Way { cluster, owner, link, id: Uuid::nil(), remembered: false }))
-                }
+                Ok(link) => Ok(Some(Way { cluster, owner, link, id: Uuid::nil(), unsure: false })),
                 Err(Unreached::Gone) => Ok(None),
                 Err(Unreached::Away) => Err(Rejection::ReplicaAway),
             }
@@ -95,11 +93,14 @@ impl Mount {
             if is_handed_over {
                 // It may be on its way here.
                 cluster.wait_for_taking(id).await;
+                if let Some(taking) = cluster.retake(id).await {
+                    self.revive(&cluster, *taking, caller).await?;
+                }
                 return Ok(Sought::Here);
             }
             match cluster.seek(id, giver).await {
-                Ok(Whereabouts::At { owner, link, remembered }) => {
-                    Ok(Sought::There(Way { cluster, owner, link, id, remembered }))
+                Ok(Whereabouts::At { owner, link, unsure }) => {
+                    Ok(Sought::There(Way { cluster, owner, link, id, unsure }))
                 }
                 Ok(Whereabouts::Taken(taking)) => {
                     self.revive(&cluster, *taking, caller).await?;
@@ -188,9 +189,9 @@ impl Way {
             let request = request.ok_or(Rejection::BadTarget)?;
             match self.cluster.forward(&self.link, request).await {
                 // It may be that it is another one's by now.
-                Ok(response) if response.status() == StatusCode::NOT_FOUND && self.remembered => {
+                Ok(response) if response.status() == StatusCode::NOT_FOUND && self.unsure => {
                     self.cluster.forget(self.id);
-                    if self.cluster.is_kept(self.id).await {
+                    if self.cluster.may_be_elsewhere(self.id, self.owner).await {
                         return Err(Rejection::ReplicaAway);
                     }
                     Ok(Handed::Answered(handed_back(response)))
