@@ -190,6 +190,33 @@ export const suites = [
     count: "node",
   },
   {
+    // The SDKs' clients before three replicas, of which nginx gives every request to the next one. After the clients,
+    // whose Python it uses.
+    name: "clients of replicas",
+    lane: "node",
+    built: true,
+    command: [
+      "node",
+      "__test__/cluster/behind.mjs",
+      ...nodeTest("__test__/clients/typescript.spec.mjs", "__test__/clients/python.spec.mjs").slice(1),
+    ],
+  },
+  {
+    name: "conformance of replicas",
+    lane: "node",
+    built: true,
+    node: 22,
+    command: [
+      "node",
+      "__test__/cluster/behind.mjs",
+      "__test__/conformance/run.mjs",
+      "--profile",
+      "session",
+      "--cells",
+      "proxy/dual-legacy/2025-11-25,proxy/legacy-legacy/2025-11-25",
+    ],
+  },
+  {
     name: "tests of the original",
     lane: "node",
     built: true,
