@@ -54,9 +54,10 @@ impl Redis {
             text.push_str(&bulk);
         }
         stream.write_all(text.as_bytes()).expect("it takes bytes");
-        let mut said = String::new();
-        stream.read_to_string(&mut said).expect("it answers");
-        said
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).expect("it answers");
+        // What is encrypted is not text.
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     pub(super) fn kill(&mut self) {
