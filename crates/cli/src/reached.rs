@@ -88,13 +88,13 @@ mod tests {
         Reached::of(&http)
     }
 
-    fn of(public_url: Option<&str>, audiences: &[&str]) -> Option<ResourceServerConfig> {
-        Some(ResourceServerConfig {
+    fn of(public_url: Option<&str>, audiences: &[&str]) -> ResourceServerConfig {
+        ResourceServerConfig {
             issuers: vec!["https://idp".to_owned()],
             public_url: public_url.map(str::to_owned),
             audiences: audiences.iter().map(|&audience| audience.to_owned()).collect(),
             ..ResourceServerConfig::default()
-        })
+        }
     }
 
     #[test]
@@ -103,11 +103,11 @@ mod tests {
         for (host, tokens, expected) in [
             ("::", None, "http://localhost:81"),
             ("127.0.0.1", None, "http://localhost:81"),
-            ("127.0.0.1", of(None, &[]), "http://127.0.0.1:81"),
-            ("::1", of(None, &[]), "http://[::1]:81"),
-            ("box", of(None, &["app"]), "http://box:81"),
-            ("::", of(None, &["app"]), "http://localhost:81"),
-            ("::", of(Some("https://mcp.example/a/"), &[]), "https://mcp.example/a"),
+            ("127.0.0.1", Some(of(None, &[])), "http://127.0.0.1:81"),
+            ("::1", Some(of(None, &[])), "http://[::1]:81"),
+            ("box", Some(of(None, &["app"])), "http://box:81"),
+            ("::", Some(of(None, &["app"])), "http://localhost:81"),
+            ("::", Some(of(Some("https://mcp.example/a/"), &[])), "https://mcp.example/a"),
         ] {
             assert_eq!(reached(host, tokens).base(address), expected, "{host}");
         }
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn whose_tokens_let_in_is_said() {
         assert_eq!(reached("::", None).tokens(), None);
-        let said = reached("::1", of(None, &[])).tokens();
+        let said = reached("::1", Some(of(None, &[]))).tokens();
         assert_eq!(said.as_deref(), Some("of https://idp, for the endpoint's URL"));
-        let said = reached("::1", of(None, &["a", "b"])).tokens();
+        let said = reached("::1", Some(of(None, &["a", "b"]))).tokens();
         assert_eq!(said.as_deref(), Some("of https://idp, for a or b"));
     }
 }

@@ -64,7 +64,7 @@ impl Mirror {
         drop(state);
         let fetch = Fetch(Arc::clone(self));
         task::spawn(async move {
-            let Mirror { fetcher, issuer, spellings, .. } = &*fetch.0;
+            let Self { fetcher, issuer, spellings, .. } = &*fetch.0;
             let found = described(fetcher, issuer).await;
             let read = found.and_then(|(_, found)| {
                 speaks_for(&found.body, spellings).map(|_| Bytes::from(found.body))

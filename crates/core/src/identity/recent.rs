@@ -55,7 +55,6 @@ impl Recent {
     }
 
     fn place(&self, print: u128) -> &Mutex<Option<Known>> {
-        #[expect(clippy::cast_possible_truncation, reason = "a few bits are enough")]
         let index = print as usize % PLACES;
         &self.places[index]
     }

@@ -36,7 +36,6 @@ pub(super) fn server(
         policy: policy.clone().and(entry.policy),
         required: entry.required,
         lazy: entry.lazy,
-        ..ServerConfig::default()
     }
 }
 

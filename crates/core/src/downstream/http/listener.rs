@@ -232,7 +232,7 @@ impl Acceptor {
     fn refuse(&self, stream: TcpStream, peer: SocketAddr, reason: &'static str) {
         self.port.common.count_rejection(reason);
         let (peer, status) = (Some(peer.ip()), Some(503));
-        self.port.common.audit.write(&Refused { peer, reason, status, ..Refused::default() });
+        self.port.common.audit.write(&Refused { reason, peer, status, ..Refused::default() });
         if let Some(seat) = self.refusals.take(1).filter(|_| self.tls.is_none()) {
             self.connections.spawn(async move {
                 refuse(stream).await;

@@ -121,7 +121,7 @@ impl Carrier {
                 self.spawn(async move { carrier.tell(&message).await });
             }
             Kind::Result | Kind::Error => {
-                tracing::debug!("servers of this revision ask no questions")
+                tracing::debug!("servers of this revision ask no questions");
             }
         }
     }
