@@ -54,7 +54,7 @@ impl Code {
 }
 
 /// The error object of a response.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ErrorBody {
     pub(crate) code: Code,
     pub(crate) message: String,

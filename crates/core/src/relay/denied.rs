@@ -1,4 +1,4 @@
-//! Why a request is refused on account of who sends it: what HTTP has a status for.
+//! Why a request is refused before it reaches a server: what HTTP has a status for.
 
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub(crate) enum Denied {
         /// When it is worth trying again.
         retry_after: Duration,
     },
+    /// No server can take it now (503).
+    Unavailable(ErrorBody),
 }
 
 impl Denied {
@@ -42,6 +44,7 @@ impl Denied {
                 error.data = Some(format!(r#"{{"retryAfterSeconds":{seconds}}}"#));
                 error
             }
+            Self::Unavailable(error) => error.clone(),
         }
     }
 }

@@ -289,6 +289,14 @@ impl Reply {
         self.fail(error);
     }
 
+    /// Answers that no server could be had; the front learns of it if one may be had later.
+    pub(crate) fn not_served(self, error: &ErrorBody) {
+        match error.code {
+            Code::Unavailable => self.deny(&Denied::Unavailable(error.clone())),
+            _ => self.error(error),
+        }
+    }
+
     /// Refuses the request on account of who sends it; the front learns of it, too.
     pub(crate) fn deny(mut self, denied: &Denied) {
         let error = denied.error();

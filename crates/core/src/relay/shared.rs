@@ -177,6 +177,15 @@ impl Shared {
         *self.greeting.lock().unwrap_or_else(PoisonError::into_inner) = Some(greeting);
     }
 
+    /// Nobody waits for this task of a client's call any more.
+    pub(super) fn end_task(&self, id: &str) {
+        let mut state = self.lock();
+        if matches!(state.link, Link::Up { .. }) {
+            let params = format!("\"taskId\":{}", escape(id));
+            state.request("tasks/cancel", &params, Purpose::Housekeeping);
+        }
+    }
+
     /// The state, to change it; what that owes is done when it is dropped.
     pub(super) fn lock(&self) -> Locked<'_> {
         Locked::new(self)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{kill, pid};
-use crate::support::{Launch, Request, Sse, call, initialize, is_gone, wait_for};
+use crate::support::{Launch, Modern, Request, Sse, call, initialize, is_gone, wait_for};
 
 /// Reads messages until the question, answers it in a POST of its own, and returns the call's end.
 fn answered(proxy: &crate::support::Proxy, method: &str) -> (Value, Value) {
@@ -106,6 +106,31 @@ fn one_client_too_many_is_told_to_come_again() {
         let answer = proxy.send(&Request::mcp(initialize("2025-11-25")));
         (answer.status == 200).then_some(())
     });
+}
+
+#[test]
+fn a_request_without_a_session_is_told_to_come_again_too() {
+    for (mode, protocol) in [("echo", "legacy"), ("modern", "modern")] {
+        let flags =
+            ["--isolation", "session", "--maxChildren", "1", "--upstreamProtocol", protocol];
+        let proxy = Launch::new(mode).flags(&flags).start();
+        let _session = proxy.session();
+        for request in [
+            Modern::call("echo", "{}"),
+            Modern::call("echo", "{}").id("\"a\""),
+            Modern::new("tools/list"),
+            Modern::new("server/discover"),
+            Modern::new("subscriptions/listen")
+                .params(r#""notifications":{"toolsListChanged":true}"#),
+        ] {
+            let refused = request.send(&proxy);
+            let told = (refused.status, refused.header("retry-after"));
+            assert_eq!(told, (503, Some("1")), "{mode}: {request:?} {}", refused.text());
+            let error = &refused.json()["error"];
+            assert_eq!(error["code"], -32000, "{mode}: {}", refused.text());
+            assert!(error["message"].as_str().expect("words").contains("--maxChildren"));
+        }
+    }
 }
 
 #[test]

@@ -28,5 +28,6 @@ mod sse;
 mod stateless;
 mod streamable;
 mod takeover;
+mod task_tools;
 mod tls;
 mod tools;

@@ -74,25 +74,6 @@ fn modern_call(proxy: &Proxy, name: &str) -> String {
 }
 
 #[test]
-fn a_tool_that_newer_clients_are_not_offered_is_named_once_in_the_log() {
-    let task = SERVER.replace(
-        r#"{"type": "object"}}"#,
-        r#"{"type": "object"}, "execution": {"taskSupport": "required" if n == "delete" else "optional"}}"#,
-    );
-    let proxy = Launch::of(&["python3", "-c", &task]).start();
-    for _ in 0..3 {
-        let shown = names(&Modern::new("tools/list").send(&proxy).message());
-        assert_eq!(
-            shown,
-            ALL.iter().filter(|name| **name != "delete").copied().collect::<Vec<_>>()
-        );
-    }
-    let log = proxy.terminate().stderr;
-    assert_eq!(log.matches("is not offered to clients of 2026-07-28").count(), 1, "{log}");
-    assert!(log.contains("\"delete\""), "{log}");
-}
-
-#[test]
 fn results_that_can_be_cached_say_so_in_extensions_too() {
     let proxy = Launch::of(&["python3", "-c", SERVER]).start();
     for (method, hinted) in [

@@ -9,7 +9,7 @@ use super::{
     common::Common,
     denial::announce,
     handed_over::is_handed_over,
-    reject::{rpc_error, upstream_error},
+    reject::{rpc_error, unavailable, upstream_error},
     response::{Response, bare_text, json, with_body},
 };
 use crate::{
@@ -150,6 +150,7 @@ impl Common {
                 response.headers_mut().insert(header::RETRY_AFTER, seconds);
                 response
             }
+            Denied::Unavailable(_) => return unavailable(body.clone()),
         };
         // Whoever refused it has written the line.
         response.extensions_mut().insert(Logged);

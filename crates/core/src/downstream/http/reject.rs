@@ -259,7 +259,12 @@ pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
     if error.code != Code::Unavailable {
         return json(StatusCode::OK, text);
     }
-    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, text);
+    unavailable(text)
+}
+
+/// There is no server for a request now; there may be one in a moment.
+pub(super) fn unavailable(body: Bytes) -> Response {
+    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, body);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

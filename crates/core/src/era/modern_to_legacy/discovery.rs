@@ -40,6 +40,11 @@ impl Greeting {
         self.capability(&["logging"]).is_some()
     }
 
+    /// Whether tools can be called as tasks.
+    pub(crate) fn runs_tools_as_tasks(&self) -> bool {
+        self.capability(&["tasks", "requests", "tools", "call"]).is_some()
+    }
+
     /// Whether it says when this list changes.
     pub(crate) fn notifies_of(&self, list: List) -> bool {
         self.is_true(&[list.capability(), "listChanged"])

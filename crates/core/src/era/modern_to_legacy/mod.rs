@@ -8,12 +8,13 @@ mod error;
 mod filter;
 mod request;
 mod result;
+pub(crate) mod tool_task;
 
 pub(crate) use discovery::{Greeting, handshake};
 pub(crate) use error::{Translated, translate_error};
 pub(crate) use filter::Filter;
 pub(crate) use request::{Asked, LegacyRequest, is_of_sessions};
-pub(crate) use result::{Answer, Patch, left_out, stamps};
+pub(crate) use result::{Answer, Patch, stamps};
 
 pub(crate) use super::metadata::{SERVER_INFO, SUBSCRIPTION_ID};
 

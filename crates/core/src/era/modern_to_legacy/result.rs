@@ -2,7 +2,7 @@
 
 use super::SERVER_INFO;
 use crate::{
-    jsonrpc::{Cuts, Edit, Message, Span, decode_string, elements, escape, find_member, members},
+    jsonrpc::{Cuts, Edit, Message, Span, elements, escape, find_member, members},
     protocol::is_cacheable,
 };
 
@@ -168,42 +168,18 @@ fn at_start(text: &[u8], object: Span, mut member: Vec<u8>) -> Patch {
     Patch { span: Span::new(start, start), with: member }
 }
 
-/// The names of the tools of an answer that [`stamps`] leaves out.
-pub(crate) fn left_out(response: &Message) -> Vec<String> {
-    let text = response.bytes();
-    let tools = response.result().and_then(|result| find_member(text, result, "tools"));
-    let Some(tools) = tools.filter(|tools| mentions_execution(text, *tools)) else {
-        return Vec::new();
-    };
-    let needing = elements(text, tools).filter(|tool| needs_task(text, *tool));
-    let names = needing.filter_map(|tool| find_member(text, tool, "name"));
-    names.filter_map(|name| decode_string(name.of(text))).collect()
-}
-
 fn mentions_execution(text: &[u8], tools: Span) -> bool {
     memchr::memmem::find(tools.of(text), b"\"execution\"").is_some()
 }
 
-/// Whether a tool can only be called as a task.
-fn needs_task(text: &[u8], tool: Span) -> bool {
-    let execution = find_member(text, tool, "execution");
-    let support = execution.and_then(|execution| find_member(text, execution, "taskSupport"));
-    support.is_some_and(|support| support.of(text) == b"\"required\"")
-}
-
-/// Core tasks do not cross: a tool that cannot be called without one is not offered, and no tool
-/// says what it does with them.
+/// Core tasks do not cross, so no tool says what it does with them: one that needs them gets them from the
+/// proxy.
 fn without_tasks(text: &[u8], tools: Span) -> Vec<Edit<'static>> {
     if !mentions_execution(text, tools) {
         return Vec::new();
     }
-    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
+    let mut edits = Vec::new();
     for tool in elements(text, tools) {
-        if needs_task(text, tool) {
-            cuts.goes(tool);
-            continue;
-        }
-        cuts.stays(tool, &mut edits);
         let mut inner = Cuts::default();
         for entry in members(text, tool) {
             if entry.is("execution") {
@@ -214,6 +190,5 @@ fn without_tasks(text: &[u8], tools: Span) -> Vec<Edit<'static>> {
         }
         inner.end(&mut edits);
     }
-    cuts.end(&mut edits);
     edits
 }

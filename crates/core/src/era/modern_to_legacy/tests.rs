@@ -127,7 +127,7 @@ fn tools_say_nothing_of_tasks() {
     let tools = r#"{"tools":[{"name":"a","execution":{"taskSupport":"required"}},{"execution":{"taskSupport":"optional"},"name":"b"},{"name":"c"}]}"#;
     assert_eq!(
         stamped(tools, Answer::Tools, None),
-        r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","tools":[{"name":"b"},{"name":"c"}]}"#
+        r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","tools":[{"name":"a"},{"name":"b"},{"name":"c"}]}"#
     );
 }
 

@@ -57,7 +57,7 @@ impl Hosted {
 
     /// Remembers the tools of this result, for those who saw it.
     pub(in crate::relay) fn learn_tools(&self, principal: &Identity, response: &Message) {
-        self.0.schemas.learn(principal, response);
+        self.0.learn(principal, response);
     }
 
     /// What callers mirror in headers of this tool's arguments.

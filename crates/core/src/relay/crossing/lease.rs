@@ -15,7 +15,7 @@ use super::{Call, Origin, key::Key, set_level};
 use crate::{
     era::{
         input_required::Question,
-        modern_to_legacy::{Greeting, handshake},
+        modern_to_legacy::{Greeting, handshake, tool_task},
     },
     host::Caller,
     identity::Identity,
@@ -356,6 +356,13 @@ impl Origin for Lease {
             if let Ok(response) = Message::parse(response.into()) {
                 self.pass(response, None);
             }
+        }
+    }
+
+    fn end_task(&self, id: &str) {
+        if let Some(request) = tool_task::about("tasks/cancel", id) {
+            let nobody = reply_to(&request, drop);
+            self.pass(request, Some(nobody));
         }
     }
 

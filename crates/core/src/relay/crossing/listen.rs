@@ -81,7 +81,7 @@ pub(super) async fn open(server: Arc<dyn Legacy>, request: Message, reply: Reply
     let (connection, greeting) = match server.subscribe(&request, sink).await {
         Ok(subscribed) => subscribed,
         Err(Unsubscribed::NotOpened(OpenError::Upstream(error))) => {
-            reply.error(&error);
+            reply.not_served(&error);
             return None;
         }
         Err(Unsubscribed::NotOpened(OpenError::Refused(_))) => return None,

@@ -11,7 +11,7 @@ use crate::{
     era::modern_to_legacy::{Greeting, handshake},
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
-    protocol::LogLevel,
+    protocol::{LogLevel, Method},
     relay::{Answer, Backend, Client, Connection, Reply, Sink, member::Member, reply_to},
     runtime::task,
 };
@@ -67,7 +67,15 @@ impl Origin for Member {
     }
 
     fn send(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        self.request(request, reply)
+        // The task is that of its call: a client cannot name one.
+        match Method::of(&request.method()) {
+            Method::Tasks => self.forward(request, reply, None),
+            _ => self.request(request, reply),
+        }
+    }
+
+    fn end_task(&self, id: &str) {
+        self.shared().end_task(id);
     }
 
     fn log_from(&self, level: LogLevel) {

@@ -6,16 +6,17 @@
 //! client's. What outlives the request (a held call, a subscription) is kept in [`Crossings`].
 
 mod call;
+mod errand;
 mod hosted;
 mod key;
 mod lease;
 mod leases;
-mod left_out;
 mod listen;
 mod member;
 mod passage;
 mod rounds;
 mod schemas;
+mod task_tools;
 
 pub(super) use hosted::Hosted;
 pub(crate) use leases::{Keep, Leases, OpenServer, ServerSource};
@@ -35,11 +36,11 @@ use tokio::time::Instant;
 
 use self::{
     call::Call,
-    left_out::LeftOut,
     listen::Subscription,
     passage::Passage,
     rounds::{Round, Rounds, Waits},
     schemas::Schemas,
+    task_tools::TaskTools,
 };
 use super::{Connection, OpenError, Reply, Sink};
 use crate::{
@@ -63,7 +64,7 @@ pub(super) struct Crossings {
     /// Whether it is looked for clients that do not come back.
     watches: AtomicBool,
     schemas: Schemas,
-    left_out: LeftOut,
+    task_tools: TaskTools,
     seats: Arc<Seats>,
     subscriptions: Mutex<Vec<Weak<Subscription>>>,
 }
@@ -74,7 +75,7 @@ impl Default for Crossings {
             rounds: Rounds::default(),
             watches: AtomicBool::new(false),
             schemas: Schemas::default(),
-            left_out: LeftOut::default(),
+            task_tools: TaskTools::default(),
             seats: Seats::new(Some(MAX_SUBSCRIPTIONS)),
             subscriptions: Mutex::default(),
         }
@@ -88,10 +89,10 @@ impl Crossings {
         subscriptions.push(Arc::downgrade(subscription));
     }
 
-    /// Remembers what this principal's callers of the tools listed here mirror in headers.
+    /// Remembers what this principal's callers of the tools listed here mirror in headers, and how they are run.
     pub(super) fn learn(&self, principal: &Identity, tools: &Message) {
         self.schemas.learn(principal, tools);
-        self.left_out.report(tools);
+        self.task_tools.learn(principal, tools);
     }
 
     /// What is mirrored of this tool's arguments.
@@ -254,6 +255,9 @@ trait Origin: fmt::Debug + Send + Sync {
 
     /// A client has answered its questions.
     fn answer(&self, _responses: Vec<Vec<u8>>) {}
+
+    /// Nobody waits for this task of its call any more.
+    fn end_task(&self, _id: &str) {}
 
     /// It has answered its call.
     fn finished(&self) {}

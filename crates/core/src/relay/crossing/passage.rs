@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     Legacy, Origin,
     call::{Call, FIRST_TURN, Waiting},
+    errand::{Attempt, Errand},
     listen,
     rounds::{Round, Waits},
 };
@@ -166,9 +167,11 @@ impl Passage {
         };
         let log_level = waiting.log_level;
         let crossings = Arc::clone(self.server.crossings());
+        // A tool may have to be called as a task.
+        let errand = may_be_task(&origin, &message).then(|| Errand::new(Arc::clone(&origin)));
         let call = Call::new(
-            crossings,
-            Arc::clone(&origin),
+            Arc::clone(&crossings),
+            errand.clone().map_or_else(|| Arc::clone(&origin), |errand| errand as _),
             self.principal.clone(),
             self.patience,
             waiting,
@@ -178,8 +181,13 @@ impl Passage {
         if let Some(level) = log_level {
             origin.log_from(level);
         }
-        let reply = Reply::to(&message, Arc::<Call>::clone(&call) as _);
-        let sending = origin.send(message, reply);
+        let sending = if let Some(errand) = errand {
+            let (call, principal) = (Arc::clone(&call), self.principal.clone());
+            Attempt { crossings, errand, call, principal, message, as_task: false }.send()
+        } else {
+            let reply = Reply::to(&message, Arc::<Call>::clone(&call) as _);
+            origin.send(message, reply)
+        };
         self.occupy(Part::Call(call, FIRST_TURN));
         sending
     }
@@ -193,7 +201,7 @@ impl Passage {
         again: impl FnOnce(&Self, Reply) -> Option<BoxFuture<'static, ()>> + Send + 'static,
     ) -> Option<BoxFuture<'static, ()>> {
         let Some(room) = self.server.room().filter(|_| may) else {
-            reply.error(error);
+            reply.not_served(error);
             return None;
         };
         let passage = self.clone();
@@ -254,6 +262,12 @@ impl Passage {
             occupy(&part, Part::Subscription(open));
         })
     }
+}
+
+/// Whether this calls a tool of a server that runs tools as tasks, or may do so: it has not said what it can.
+fn may_be_task(origin: &Arc<dyn Origin>, message: &Message) -> bool {
+    message.method() == "tools/call"
+        && origin.greeting().is_none_or(|greeting| greeting.runs_tools_as_tasks())
 }
 
 /// See [`Passage::occupy`].

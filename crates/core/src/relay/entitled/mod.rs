@@ -170,6 +170,7 @@ impl Refusal {
         match self {
             Self::Denied(Denied::Scope(_)) => "insufficient_scope",
             Self::Denied(Denied::TooOften { .. }) => "rate_limited",
+            Self::Denied(Denied::Unavailable(_)) => "unavailable",
             Self::Error(_) => "unknown",
         }
     }
