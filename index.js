@@ -1,5 +1,6 @@
 "use strict";
 // The public entry. index.d.ts is its contract. Names are listed one by one, so that `import` finds them too.
+require("./crates/node/js/bundled.js");
 const { AuthenticationMiddleware } = require("./crates/node/js/authentication.js");
 const { DEFAULT_ALLOWED_HEADERS, ServerType, resolveVersionNegotiation } = require("./crates/node/js/vocabulary.js");
 const { InMemoryEventStore } = require("./crates/node/js/event_store.js");

@@ -1,9 +1,13 @@
 "use strict";
 // Where the native parts are: in a checkout what cargo built last, else this platform's package.
 const { existsSync, statSync } = require("node:fs");
+const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 
-const root = dirname(__dirname);
+/** A bundler has put this file into another one. */
+const isBundled = typeof __filename !== "string" || !__filename.endsWith(join("npm", "platform.js"));
+
+const root = isBundled ? undefined : dirname(__dirname);
 
 const libc = () => {
   // Without this a report looks up the name of every peer of every socket.
@@ -43,11 +47,32 @@ const fromCargo = (part) => {
   return file;
 };
 
+/** Where packages are looked for: beside this file, or beside the bundle and where it was started. */
+const places = () => {
+  if (!isBundled) return [__filename];
+  const program = process.argv[1] ?? "";
+  return [program, join(process.cwd(), "index.js")].filter((place) => place.startsWith("/") || place.includes(":"));
+};
+
+/** Full path of a package's manifest; a bundler does not see what is asked for. */
+const manifestOf = (name) => {
+  let missing;
+  for (const place of places()) {
+    try {
+      return createRequire(place).resolve(`${name}/package.json`);
+    } catch (error) {
+      missing ??= error;
+    }
+  }
+  throw missing;
+};
+
 const fromPackage = (part) => {
   const name = exports.packageName();
   try {
-    return join(dirname(require.resolve(`${name}/package.json`)), exports.fileNames()[part]);
+    return join(dirname(manifestOf(name)), exports.fileNames()[part]);
   } catch (cause) {
+    if (isBundled) throw new Error(require("../crates/node/js/bundled.js").BUNDLED, { cause });
     throw new Error(
       `mcp-proxy has no native part here: the package ${name} is not installed. ` +
         "Install without --omit=optional / --no-optional, on the platform that will run it " +
@@ -58,7 +83,7 @@ const fromPackage = (part) => {
   }
 };
 
-const find = existsSync(join(root, "Cargo.toml")) ? fromCargo : fromPackage;
+const find = root && existsSync(join(root, "Cargo.toml")) ? fromCargo : fromPackage;
 
 /** Full path of this platform's `"addon"` or `"executable"`; throws if it is not there. */
 exports.nativePath = (part) => find(part);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { test } from "node:test";
 
-import { CALL, INITIALIZE, openSession, post, serve, serverV1, serverV2 } from "./support.mjs";
+import { CALL, INITIALIZE, openSession, post, serve, serverV1, serverV2, until } from "./support.mjs";
 
 const refused = [
   [() => null, "Unauthorized: Authentication failed"],
@@ -51,9 +53,46 @@ test("authenticate and createServer are given one IncomingMessage, and its auth 
   assert.ok(given[0] instanceof IncomingMessage);
   assert.equal(given[0].method, "POST");
   assert.equal(given[0].url, "/mcp");
-  assert.equal(given[0].socket.remoteAddress, "127.0.0.1");
+  const { localAddress, localFamily, localPort, remoteAddress, remotePort } = given[0].socket;
+  assert.deepEqual([localAddress, localFamily, remoteAddress], ["127.0.0.1", "IPv4", "127.0.0.1"]);
+  assert.equal(localPort, Number(new URL(url).port));
+  assert.ok(remotePort > 0 && remotePort !== localPort);
   const { messages } = await post(url, CALL, { headers: { ...session, "x-user": "bob" } });
   assert.equal(JSON.parse(messages[0].result.content[0].text).authInfo.clientId, "bob");
+});
+
+test("callbacks are given the names of fields as they were spelled", async (t) => {
+  const given = [];
+  const { url } = await serve(t, {
+    authenticate: async ({ rawHeaders }) => {
+      given.push(rawHeaders);
+      return true;
+    },
+    onUnhandledRequest: async ({ rawHeaders }, response) => {
+      given.push(rawHeaders);
+      response.end();
+    },
+  });
+  const { hostname, port } = new URL(url);
+  const body = JSON.stringify(INITIALIZE);
+  const spelled = ["X-Mixed", "one", "x-MIXED", "two", "ACCEPT", "application/json, text/event-stream"];
+  const socket = connect(Number(port), hostname);
+  const ask = async (line, fields, content) => {
+    const head = [line, `Host: ${hostname}`, "content-TYPE: application/json", `Content-length: ${content.length}`];
+    for (let at = 0; at < fields.length; at += 2) head.push(`${fields[at]}: ${fields[at + 1]}`);
+    socket.write(`${head.join("\r\n")}\r\n\r\n${content}`);
+    await once(socket, "data");
+  };
+  // The same connection, with another spelling each time.
+  await ask("POST /mcp HTTP/1.1", spelled, body);
+  await until(() => given.length === 1);
+  await ask("GET /custom HTTP/1.1", ["X-Mixed", "one", "aCCept", "*/*"], "");
+  await until(() => given.length === 2);
+  socket.destroy();
+  const names = given.map((raw) => raw.filter((_, at) => at % 2 === 0));
+  for (const name of ["Host", "content-TYPE", "Content-length", "X-Mixed", "x-MIXED", "ACCEPT"])
+    assert.ok(names[0].includes(name), `${name} in ${names[0]}`);
+  for (const name of ["Host", "X-Mixed", "aCCept"]) assert.ok(names[1].includes(name), `${name} in ${names[1]}`);
 });
 
 test("updateAuth is told who calls a session by now, and may refuse for want of scopes", async (t) => {

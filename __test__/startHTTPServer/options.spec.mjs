@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import inOptionsModule from "../../crates/node/js/in_options.js";
 import { startHTTPServer } from "../../index.js";
 import { serve, serverV2 } from "./support.mjs";
 
+const { inOptions } = inOptionsModule;
 const createServer = async () => serverV2();
 
 const wrong = [
@@ -138,7 +140,25 @@ test("null, undefined and numbers without an end are defaults or no limit", asyn
 
 test("a port in use rejects with Node's code", async (t) => {
   const { port } = await serve(t);
-  await assert.rejects(startHTTPServer({ createServer, host: "127.0.0.1", port }), { code: "EADDRINUSE" });
+  await assert.rejects(startHTTPServer({ createServer, host: "127.0.0.1", port }), (error) => {
+    assert.equal(error.code, "EADDRINUSE");
+    assert.doesNotMatch(error.message, /--/);
+    return true;
+  });
+});
+
+test("errors name options in place of flags", () => {
+  for (const [flags, options] of [
+    ["the port (--port) is taken", "the port (port) is taken"],
+    ["it is the limit (--maxChildren)", "it is the limit (upstream.maxChildren)"],
+    ["expected is x (--authAudience)", "expected is x (auth.audience)"],
+    ["--publicUrl is not a URL; --auth", "auth.publicUrl is not a URL; auth.issuer"],
+    ["a certificate (--sslCert) and its key (--sslKey)", "a certificate (sslCert) and its key (sslKey)"],
+    ["what has no option: --frobnicate", "what has no option: --frobnicate"],
+    ["no flags: a--port, x---host", "no flags: a--port, x---host"],
+  ]) {
+    assert.equal(inOptions(flags), options);
+  }
 });
 
 test("a certificate that cannot be read rejects with its path", async () => {

@@ -24,6 +24,10 @@ pub struct Caller {
     pub headers: HeaderMap,
     /// The other end of the connection.
     pub peer: SocketAddr,
+    /// This end of it; nothing is known of that of a tunnel or of another replica.
+    pub local: SocketAddr,
+    /// The names of its header fields as they were spelled, each ended by a line break; empty if they were not kept.
+    pub spelled: Vec<u8>,
     /// Whether the connection is TLS.
     pub encrypted: bool,
     /// What the host keeps about the request; dropped with it.

@@ -4,7 +4,7 @@
 const { createServer } = require("node:http");
 
 const { report } = require("./promises.js");
-const { PeerSocket } = require("./request.js");
+const { PeerSocket, respelled } = require("./request.js");
 
 /** One request's connection. */
 class RouteSocket extends PeerSocket {
@@ -14,6 +14,7 @@ class RouteSocket extends PeerSocket {
 
   constructor(native, key, head, question) {
     super(head);
+    this.spelled = head.rawHeaders;
     this.#key = key;
     this.#native = native;
     this.question = question;
@@ -82,7 +83,8 @@ class CustomRoutes {
   }
 
   async #run(onUnhandledRequest, request, response) {
-    const { question } = request.socket;
+    const { question, spelled } = request.socket;
+    request.rawHeaders = respelled(request.rawHeaders, spelled);
     // An answer that has begun is passed on although the callback is still at work.
     let answer;
     try {

@@ -3,13 +3,18 @@
 const { IncomingMessage } = require("node:http");
 const { Duplex } = require("node:stream");
 
+const familyOf = (address) => (address.includes(":") ? "IPv6" : "IPv4");
+
 /** Stands for the connection of a request whose bytes JavaScript never sees. */
 class PeerSocket extends Duplex {
-  constructor({ encrypted, remoteAddress, remotePort }) {
+  constructor({ encrypted, localAddress, localPort, remoteAddress, remotePort }) {
     super();
     this.encrypted = encrypted;
+    this.localAddress = localAddress;
+    this.localFamily = familyOf(localAddress);
+    this.localPort = localPort;
     this.remoteAddress = remoteAddress;
-    this.remoteFamily = remoteAddress.includes(":") ? "IPv6" : "IPv4";
+    this.remoteFamily = familyOf(remoteAddress);
     this.remotePort = remotePort;
   }
   _read() {}
@@ -39,8 +44,11 @@ class RequestHead {
   #webRequest;
 
   constructor(text) {
-    const [method, target, remoteAddress, remotePort, encrypted, ...rawHeaders] = text.split("\0");
+    const [method, target, remoteAddress, remotePort, localAddress, localPort, encrypted, ...rawHeaders] =
+      text.split("\0");
     this.encrypted = encrypted === "1";
+    this.localAddress = localAddress;
+    this.localPort = Number(localPort);
     this.method = method;
     this.rawHeaders = rawHeaders;
     this.remoteAddress = remoteAddress;
@@ -91,4 +99,11 @@ class RequestHead {
   }
 }
 
-module.exports = { PeerSocket, RequestHead };
+/** The fields of a request with the names spelled as they are in `like`, where they are there. */
+const respelled = (rawHeaders, like) => {
+  const spelled = new Map();
+  for (let at = 0; at < like.length; at += 2) spelled.set(like[at].toLowerCase(), like[at]);
+  return rawHeaders.map((text, at) => (at % 2 === 0 ? (spelled.get(text.toLowerCase()) ?? text) : text));
+};
+
+module.exports = { PeerSocket, RequestHead, respelled };

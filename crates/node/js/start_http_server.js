@@ -1,8 +1,12 @@
 "use strict";
 // `startHTTPServer`: hands the options to the addon and answers what it asks.
+const { isWorker } = require("node:cluster");
+const { isMainThread } = require("node:worker_threads");
+
 const addon = require("./addon.js");
 const { CustomRoutes } = require("./custom_route.js");
 const { guarded } = require("./guard.js");
+const { inOptions } = require("./in_options.js");
 const { configured, HTTP_SERVER, IN_WORDS, inWords, taken } = require("./options.js");
 const { report } = require("./promises.js");
 const { refusal } = require("./refusal.js");
@@ -80,7 +84,7 @@ class HTTPServer {
     });
     // The addon checks the options before it does anything.
     const words = JSON.stringify(inWords(configured(guarded(options)), IN_WORDS) ?? null);
-    this.#native = addon.startHttpServer(words, (...event) => this.#dispatch(...event));
+    this.#native = addon.startHttpServer(words, (...event) => this.#dispatch(...event), !isMainThread, isWorker);
     this.#sessions = new Sessions(this.#native, options);
     if (options.onUnhandledRequest) this.#routes = new CustomRoutes(this.#native, options.onUnhandledRequest);
     this.port = await listening;
@@ -195,7 +199,7 @@ const reasonOf = (result) => {
 
 const listenError = (text) => {
   const { message, properties } = JSON.parse(text);
-  return Object.assign(new Error(message), properties);
+  return Object.assign(new Error(inOptions(message)), properties);
 };
 
 const startHTTPServer = async (options) => new HTTPServer().start(options);

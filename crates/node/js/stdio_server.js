@@ -1,7 +1,10 @@
 "use strict";
 // `startStdioServer`: a remote MCP server on this process's stdin and stdout. It needs no JavaScript for its
 // messages, and no SDK, unless the caller brings objects of one.
+const { isMainThread } = require("node:worker_threads");
+
 const addon = require("./addon.js");
+const { inOptions } = require("./in_options.js");
 const { startSdkStdioServer } = require("./sdk_stdio_server.js");
 const { ServerType } = require("./vocabulary.js");
 
@@ -49,7 +52,7 @@ class StdioServer {
         listening: resolve,
       };
       const hear = (kind, _id, _server, _stream, _caller, text) => heard[KINDS[kind]](text);
-      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), hear);
+      this.#native = addon.startStdioServer(JSON.stringify(wanted(options)), hear, !isMainThread);
     });
     return this;
   }
@@ -72,7 +75,7 @@ class StdioServer {
 /** A server that cannot be reached fails as it does with `fetch`. */
 const failure = (text) => {
   const { message, reached, status } = JSON.parse(text);
-  const error = new Error(message);
+  const error = new Error(inOptions(message));
   return reached ? Object.assign(error, status && { code: status }) : new TypeError("fetch failed", { cause: error });
 };
 

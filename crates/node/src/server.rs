@@ -2,9 +2,10 @@
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::{
+    mem,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -80,32 +81,88 @@ impl Running {
     }
 }
 
+/// A front from its start to its end.
+enum Life {
+    Starting,
+    Running(Box<Running>),
+    Ended,
+}
+
+impl Life {
+    /// Ends it; what is running is the caller's to close.
+    fn end(life: &Mutex<Self>) -> Option<Running> {
+        let mut life = life.lock().unwrap_or_else(PoisonError::into_inner);
+        match mem::replace(&mut *life, Self::Ended) {
+            Self::Running(running) => Some(*running),
+            Self::Starting | Self::Ended => None,
+        }
+    }
+
+    /// It runs from now on; given back if it was ended meanwhile.
+    fn begin(life: &Mutex<Self>, running: Running) -> Result<(), Running> {
+        let mut life = life.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*life, Self::Ended) {
+            return Err(running);
+        }
+        *life = Self::Running(Box::new(running));
+        Ok(())
+    }
+}
+
+/// How long the end of a worker waits for its ports to be free.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A worker that is terminated leaves its thread's servers behind: they end with its environment.
+fn end_with(env: Env, bridge: &Arc<Bridge>, life: &Arc<Mutex<Life>>) -> napi::Result<()> {
+    let left = (Arc::clone(bridge), Arc::clone(life));
+    env.add_env_cleanup_hook(left, |(bridge, life)| {
+        bridge.finish(Event::new(Kind::Closed, 0));
+        let (Some(running), Ok(runtime)) = (Life::end(&life), runtime::handle()) else { return };
+        let (closed, wait) = mpsc::channel();
+        runtime.spawn(async move {
+            let running = Running { grace: Some(Duration::ZERO), ..running };
+            running.close().await;
+            drop(closed);
+        });
+        // It is closed when the other end is dropped.
+        let _: Result<(), _> = wait.recv_timeout(FAREWELL);
+    })?;
+    Ok(())
+}
+
 /// A front that JavaScript has started.
 #[napi]
 pub struct NativeServer {
     bridge: Arc<Bridge>,
     servers: Servers,
-    running: Arc<Mutex<Option<Running>>>,
+    life: Arc<Mutex<Life>>,
     /// Where the tunnel led from last.
     tunnel_url: Mutex<Option<String>>,
 }
 
-/// Starts a front; `listener` hears how it went and everything after.
+/// Starts a front; `listener` hears how it went and everything after. It ends with a worker's environment, and shares
+/// its port with the other workers of a cluster.
 #[napi]
 pub fn start_http_server(
     env: Env,
     options: String,
     listener: Listener<'_>,
+    is_worker: bool,
+    in_cluster: bool,
 ) -> napi::Result<NativeServer> {
-    let options =
+    let mut options =
         Options::parse(&options).map_err(|wrong| invalid(env, "startHTTPServer", &wrong))?;
+    options.http.shares_port = in_cluster;
     let bridge = Bridge::new(dispatch(&listener)?, options.callbacks);
     let servers = Servers::new(Arc::clone(&bridge) as Arc<dyn Host>);
-    let running = Arc::new(Mutex::new(None));
+    let life = Arc::new(Mutex::new(Life::Starting));
+    if is_worker {
+        end_with(env, &bridge, &life)?;
+    }
     let server = NativeServer {
         bridge: Arc::clone(&bridge),
         servers: servers.clone(),
-        running: Arc::clone(&running),
+        life: Arc::clone(&life),
         tunnel_url: Mutex::default(),
     };
     let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
@@ -113,8 +170,10 @@ pub fn start_http_server(
         match start(options, &bridge, &servers).await {
             Ok(started) => {
                 let port = u32::from(started.front.address().port());
-                *running.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
-                bridge.tell(Event::new(Kind::Listening, port));
+                match Life::begin(&life, started) {
+                    Ok(()) => bridge.tell(Event::new(Kind::Listening, port)),
+                    Err(late) => late.close().await,
+                }
             }
             Err(described) => bridge.finish(Event::new(Kind::Failed, 0).with_text(described)),
         }
@@ -196,8 +255,12 @@ impl NativeServer {
     /// The public URL, or what it was at last. It may change when the tunnel server is restarted.
     #[napi]
     pub fn tunnel_url(&self) -> Option<String> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = running.as_ref().and_then(|running| running.tunnel.as_ref()).map(Tunnel::url);
+        let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = match &*life {
+            Life::Running(running) => running.tunnel.as_ref().map(Tunnel::url),
+            Life::Starting | Life::Ended => None,
+        };
+        drop(life);
         let mut last = self.tunnel_url.lock().unwrap_or_else(PoisonError::into_inner);
         *last = now.or_else(|| last.take());
         last.clone()
@@ -297,7 +360,7 @@ impl NativeServer {
     #[napi]
     pub fn close(&self) -> napi::Result<()> {
         self.tunnel_url();
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = Life::end(&self.life);
         let bridge = Arc::clone(&self.bridge);
         runtime::handle().map_err(napi::Error::from_reason)?.spawn(async move {
             if let Some(running) = running {

@@ -22,6 +22,9 @@ pub struct HttpConfig {
     pub host: String,
     /// Port to listen on, 8080 by default; 0 lets the system choose.
     pub port: u16,
+    /// Let other processes of this user, which say the same, listen on the port, too: workers of Node's cluster. Off by
+    /// default, and without effect on Windows.
+    pub shares_port: bool,
     /// Path of the Streamable HTTP endpoint, `/mcp` by default; `None` turns it off.
     pub stream_endpoint: Option<String>,
     /// Path of the HTTP+SSE event stream, `/sse` by default; `None` turns it off.
@@ -109,6 +112,7 @@ impl Default for HttpConfig {
         Self {
             host: DEFAULT_HOST.to_owned(),
             port: DEFAULT_PORT,
+            shares_port: false,
             stream_endpoint: Some(DEFAULT_STREAM_ENDPOINT.to_owned()),
             sse_endpoint: Some(DEFAULT_SSE_ENDPOINT.to_owned()),
             messages_endpoint: None,

@@ -16,7 +16,7 @@ use crate::{
     config::{ClusterConfig, HttpConfig, MetricsConfig, MetricsListenerConfig, Policy},
     downstream::http::{
         Behind, Common, Entrance, Lifetime, Limits, Listener, Meter, Mount, Paths, Patience, Port,
-        Routes, SidePort,
+        Routes, Sharing, SidePort,
     },
     error::Error,
     host::Host,
@@ -125,7 +125,8 @@ impl Ports {
     ) -> Result<Self, Error> {
         let tls = config.tls.clone().map(Tls::new).transpose()?;
         let (host, port) = (config.host.clone(), config.port);
-        let socket = Listener::bind(&host, port, "--port")?;
+        let sharing = if config.shares_port { Sharing::Shared } else { Sharing::Alone };
+        let socket = Listener::bind_as(&host, port, "--port", sharing)?;
         let address = socket.local_addr().map_err(|source| Error::Listen {
             host: host.clone(),
             port,

@@ -113,5 +113,6 @@ fn over(options: &HttpConfig, given: &[&str], mut http: HttpConfig) -> HttpConfi
     }
     http.auth.oauth = options.auth.oauth;
     http.normalize_charset = options.normalize_charset;
+    http.shares_port = options.shares_port;
     http
 }

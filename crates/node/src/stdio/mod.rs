@@ -28,9 +28,14 @@ pub fn start_stdio_server(
     env: Env,
     options: String,
     listener: Listener<'_>,
+    is_worker: bool,
 ) -> napi::Result<NativeStdioServer> {
     let config = remote(&options).map_err(|wrong| invalid(env, "startStdioServer", &wrong))?;
     let (dispatch, stop) = (dispatch(&listener)?, Arc::<Notify>::default());
+    if is_worker {
+        // What a worker has started ends with it.
+        env.add_env_cleanup_hook(Arc::clone(&stop), |stop| stop.notify_one())?;
+    }
     let runtime = runtime::handle().map_err(napi::Error::from_reason)?;
     runtime.spawn(run(config, dispatch, Arc::clone(&stop)));
     Ok(NativeStdioServer { stop })

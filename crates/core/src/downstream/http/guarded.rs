@@ -60,6 +60,8 @@ struct State {
     has_ended: AtomicBool,
     /// What the head of the next request says of a length.
     length: AtomicU8,
+    /// How that head spells the names of its fields, if that is wanted.
+    spelled: Mutex<Option<Vec<u8>>>,
     /// Bytes of answers that are on their way to the socket.
     unsent: Mutex<Unsent>,
     /// It is to end, because too much waits for its client.
@@ -99,6 +101,7 @@ impl Phase {
             now: AtomicU8::new(HEAD),
             has_ended: AtomicBool::new(false),
             length: AtomicU8::default(),
+            spelled: Mutex::default(),
             unsent: Mutex::new(Unsent { bytes: 0, debt: Debt::new(Arc::clone(backlog)) }),
             is_shed: AtomicBool::new(false),
             writer: AtomicWaker::new(),
@@ -108,6 +111,11 @@ impl Phase {
     /// What the head of the request that begins says of a length.
     pub(super) fn length(&self) -> Length {
         Length::of(self.0.length.swap(Length::default() as u8, Ordering::Relaxed))
+    }
+
+    /// How the head of the request that begins spells the names of its fields, if that was wanted.
+    pub(super) fn spelled(&self) -> Option<Vec<u8>> {
+        self.0.spelled.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn says(&self, length: Length) {
@@ -329,11 +337,17 @@ impl<S> Guarded<S> {
         Self { stream, phase, patience, clock: None, metrics, ahead, head, stall: None }
     }
 
+    /// The same, and how heads spell the names of their fields is kept.
+    pub(super) fn spelling(mut self) -> Self {
+        self.head = Head::spelling();
+        self
+    }
+
     /// The first bytes of a request end the wait for it.
     fn begins(&mut self, received: usize) {
         if received > 0 && self.phase.now() == IDLE {
             self.phase.set(HEAD);
-            self.head = Head::default();
+            self.head = self.head.next();
             if let Some(clock) = &mut self.clock {
                 // Whatever is timed next is timed from its beginning.
                 clock.phase = SERVING;
@@ -347,6 +361,10 @@ impl<S> Guarded<S> {
             && let Some(length) = self.head.take(bytes)
         {
             self.phase.says(length);
+            if let Some(names) = self.head.names() {
+                let spelled = &self.phase.0.spelled;
+                *spelled.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+            }
         }
     }
 

@@ -46,9 +46,32 @@ pub(super) struct Head {
     is_request: bool,
     has_length: bool,
     is_over: bool,
+    /// The names of the fields, each ended by a line break, if they are wanted.
+    names: Option<Vec<u8>>,
+    /// The name of the line has ended.
+    is_named: bool,
 }
 
+/// The names of a request's header fields as they were spelled, each ended by a line break.
+#[derive(Clone, Debug)]
+pub(super) struct Spelled(pub(super) Vec<u8>);
+
 impl Head {
+    /// A head whose names are kept.
+    pub(super) fn spelling() -> Self {
+        Self { names: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// The same for the request that comes next.
+    pub(super) fn next(&self) -> Self {
+        if self.names.is_some() { Self::spelling() } else { Self::default() }
+    }
+
+    /// The names, once the head is whole.
+    pub(super) fn names(&mut self) -> Option<Vec<u8>> {
+        self.names.as_mut().map(std::mem::take)
+    }
+
     /// Takes what has come; what the head says once it is whole.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<Length> {
         while !self.is_over {
@@ -78,6 +101,7 @@ impl Head {
 
     fn extend(&mut self, part: &[u8]) {
         self.size += part.len();
+        self.spell(part);
         let room = KEPT - self.start.len();
         self.start.extend_from_slice(part.get(..room).unwrap_or(part));
         if !self.is_begun {
@@ -88,8 +112,25 @@ impl Head {
         }
     }
 
+    /// Keeps what belongs to the name of a field.
+    fn spell(&mut self, part: &[u8]) {
+        let Some(names) = self.names.as_mut().filter(|_| self.is_begun && !self.is_named) else {
+            return;
+        };
+        let end = memchr(b':', part);
+        self.is_named = end.is_some();
+        // What is longer is refused.
+        if names.len() + part.len() <= MAX_HEAD {
+            names.extend_from_slice(part.get(..end.unwrap_or(part.len())).unwrap_or_default());
+        }
+    }
+
     fn end_line(&mut self) {
         self.size += 1;
+        if let Some(names) = self.names.as_mut().filter(|_| self.is_named) {
+            names.push(b'\n');
+        }
+        self.is_named = false;
         let is_empty = matches!(&self.start[..], b"" | b"\r");
         if !self.is_begun {
             // Empty lines in front are passed over.

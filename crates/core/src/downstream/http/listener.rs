@@ -29,7 +29,7 @@ use super::{
     custom_route::Aborted,
     gate::Certified,
     guarded::{Guarded, Patience, Phase},
-    head::{Length, MAX_HEAD},
+    head::{Length, MAX_HEAD, Spelled},
     header::PROTOCOL_VERSION,
     origin::Origin,
     overload::{MAX_REFUSALS, refuse},
@@ -90,7 +90,17 @@ impl fmt::Debug for Listener {
 impl Listener {
     /// Opens the port; nothing is accepted yet.
     pub(crate) fn bind(host: &str, port: u16, flag: &'static str) -> Result<StdListener, Error> {
-        listen(host, port).map_err(|source| Error::Listen {
+        Self::bind_as(host, port, flag, Sharing::Alone)
+    }
+
+    /// The same, for a port that others may have, too.
+    pub(crate) fn bind_as(
+        host: &str,
+        port: u16,
+        flag: &'static str,
+        sharing: Sharing,
+    ) -> Result<StdListener, Error> {
+        listen_as(host, port, sharing).map_err(|source| Error::Listen {
             host: host.to_owned(),
             port,
             flag,
@@ -157,11 +167,23 @@ impl Listener {
     }
 }
 
+/// Whether a port has one listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    Alone,
+    /// Other processes listen on it, too, and the system deals out connections.
+    Shared,
+}
+
 /// Opens a port.
 pub(super) fn listen(host: &str, port: u16) -> io::Result<StdListener> {
+    listen_as(host, port, Sharing::Alone)
+}
+
+fn listen_as(host: &str, port: u16, sharing: Sharing) -> io::Result<StdListener> {
     let mut last = None;
     for address in (host, port).to_socket_addrs()? {
-        match bind(address) {
+        match bind(address, sharing) {
             Ok(listener) => return Ok(listener),
             Err(error) => last = Some(error),
         }
@@ -169,14 +191,14 @@ pub(super) fn listen(host: &str, port: u16) -> io::Result<StdListener> {
     // Without IPv6 every interface means every IPv4 interface.
     if host == "::"
         && last.as_ref().is_some_and(|error| error.kind() != io::ErrorKind::AddrInUse)
-        && let Ok(listener) = bind(SocketAddr::from(([0, 0, 0, 0], port)))
+        && let Ok(listener) = bind(SocketAddr::from(([0, 0, 0, 0], port)), sharing)
     {
         return Ok(listener);
     }
     Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "host not found")))
 }
 
-fn bind(address: SocketAddr) -> io::Result<StdListener> {
+fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.ip().is_unspecified() && address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -184,6 +206,12 @@ fn bind(address: SocketAddr) -> io::Result<StdListener> {
     if cfg!(unix) {
         socket.set_reuse_address(true)?;
     }
+    #[cfg(unix)]
+    if sharing == Sharing::Shared {
+        socket.set_reuse_port(true)?;
+    }
+    #[cfg(not(unix))]
+    let _ = sharing;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -247,7 +275,11 @@ impl Acceptor {
         }
         let connection = Connection {
             port: Arc::clone(&self.port),
-            from: Origin { peer, encrypted: self.tls.is_some() },
+            from: Origin {
+                peer,
+                local: stream.local_addr().unwrap_or(Origin::UNKNOWN.local),
+                encrypted: self.tls.is_some(),
+            },
             patience: self.patience,
             lifetime: self.lifetime,
             certificate: None,
@@ -290,7 +322,7 @@ impl Entrance {
         let connection = Connection {
             port: Arc::clone(&self.port),
             // Who is at the other end only the tunnel's server knows.
-            from: Origin { peer: SocketAddr::from(([0, 0, 0, 0], 0)), encrypted: false },
+            from: Origin::UNKNOWN,
             patience: self.patience,
             lifetime: Lifetime::default(),
             certificate: None,
@@ -331,11 +363,16 @@ impl Connection {
         let phase = Phase::new(&port.common.backlog);
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
+        // Programs are shown requests as they were sent.
+        let stream = if port.common.host.is_some() { stream.spelling() } else { stream };
         let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
             let length = phase.length();
             if length == Length::OfTooMuch || request.headers().contains_key(TRANSFER_ENCODING) {
                 request.extensions_mut().insert(length);
+            }
+            if let Some(names) = phase.spelled() {
+                request.extensions_mut().insert(Spelled(names));
             }
             if names_modern(request.headers()) {
                 request.extensions_mut().insert(phase.clone());

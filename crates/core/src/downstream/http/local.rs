@@ -10,6 +10,7 @@ use super::{
     custom_route::Aborted,
     guarded::is_standing,
     handed_over::HandedOver,
+    origin::Origin,
     port::Port,
     reject::Rejection,
     requester::Requester,
@@ -77,6 +78,8 @@ impl Port {
                 target: head.uri.clone(),
                 headers: head.headers.clone(),
                 peer: carried.peer,
+                local: Origin::UNKNOWN.local,
+                spelled: Vec::new(),
                 encrypted: carried.encrypted,
                 note: OnceLock::new(),
             })

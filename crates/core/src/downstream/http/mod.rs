@@ -57,7 +57,7 @@ pub(crate) use behind::Behind;
 pub(crate) use common::Common;
 pub use denial::Denial;
 pub(crate) use guarded::Patience;
-pub(crate) use listener::{Entrance, Lifetime, Limits, Listener};
+pub(crate) use listener::{Entrance, Lifetime, Limits, Listener, Sharing};
 pub(crate) use mount::{Mount, Paths};
 pub use port::Meter;
 pub(crate) use port::Port;

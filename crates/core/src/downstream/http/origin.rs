@@ -2,19 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     /// The other end.
     pub(crate) peer: SocketAddr,
+    /// This end.
+    pub(crate) local: SocketAddr,
     /// Whether the connection is TLS.
     pub(crate) encrypted: bool,
 }
 
 impl Origin {
     /// That of a request whose connection nobody has asked about.
-    pub(super) const UNKNOWN: Self =
-        Self { peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), encrypted: false };
+    pub(super) const UNKNOWN: Self = Self { peer: NOWHERE, local: NOWHERE, encrypted: false };
 
     /// The peer is on this machine.
     pub(super) fn is_loopback(self) -> bool {

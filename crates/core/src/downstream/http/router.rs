@@ -17,7 +17,7 @@ use super::{
     custom_route::Aborted,
     forwarded::{FORWARDED_PROTO, Forwarded, client_address},
     gate::Logged,
-    head::Length,
+    head::{Length, Spelled},
     host::{is_foreign, is_rebound},
     mount::Mount,
     origin::Origin,
@@ -261,6 +261,12 @@ impl Port {
             target: request.uri().clone(),
             headers: request.headers().clone(),
             peer: from.peer,
+            local: from.local,
+            spelled: request
+                .extensions()
+                .get()
+                .map(|Spelled(names)| names.clone())
+                .unwrap_or_default(),
             encrypted: from.encrypted,
             note: OnceLock::new(),
         }))

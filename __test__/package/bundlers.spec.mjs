@@ -1,0 +1,83 @@
+// Programs that a bundler has put into one file, with the package or without it.
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { spawnSync } from "node:child_process";
+
+import { build } from "esbuild";
+
+import { cleanEnvironment, installIn, packDevelopmentBuild, temporaryDirectory } from "./support.mjs";
+
+const PROGRAM = `
+import { startHTTPServer } from "mcp-proxy";
+const createServer = async () => ({ close: async () => {}, connect: async () => {} });
+const server = await startHTTPServer({ createServer, host: "127.0.0.1", port: 0 });
+const { status } = await fetch("http://127.0.0.1:" + server.port + "/ping");
+console.log("served " + status);
+await server.close();
+`;
+/** What `require` is in ES modules, for those who know. */
+const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+const SENTENCE = /a native part, which a bundle cannot hold.*--external:mcp-proxy.*serverExternalPackages/;
+
+describe("a bundle", () => {
+  const directory = temporaryDirectory({ after });
+  const [project, elsewhere] = [join(directory, "project"), join(directory, "elsewhere")];
+
+  before(() => {
+    installIn(project, Object.values(packDevelopmentBuild(join(directory, "out"))));
+    mkdirSync(elsewhere);
+    // The command line of a user is not a module with `await` outside of functions, where CommonJS is wanted.
+    writeFileSync(join(project, "in.mjs"), PROGRAM);
+    writeFileSync(
+      join(project, "in.cjs.mjs"),
+      PROGRAM.replace("\nconst createServer", "\n(async () => {\nconst createServer") + "})();",
+    );
+  });
+
+  const bundle = async (name, options) => {
+    const outfile = join(project, "dist", name);
+    const entry = options.format === "cjs" ? "in.cjs.mjs" : "in.mjs";
+    const given = { bundle: true, entryPoints: [join(project, entry)], logLevel: "silent", platform: "node" };
+    await build({ ...given, outfile, ...options });
+    return outfile;
+  };
+
+  const run = (file, cwd) => {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [file], {
+      cwd,
+      encoding: "utf8",
+      env: cleanEnvironment(),
+    });
+    return { printed: stdout.trim(), status, stderr };
+  };
+
+  for (const [name, options] of [
+    ["external.mjs", { external: ["mcp-proxy"], format: "esm" }],
+    ["external.cjs", { external: ["mcp-proxy"], format: "cjs" }],
+    ["inside.cjs", { format: "cjs" }],
+    ["minified.cjs", { format: "cjs", minify: true }],
+    ["banner.mjs", { banner: { js: BANNER }, format: "esm" }],
+  ]) {
+    test(`${name} works where the package is installed`, async () => {
+      const file = await bundle(name, options);
+      for (const cwd of [project, elsewhere]) {
+        const { printed, stderr } = run(file, cwd);
+        assert.equal(printed, "served 200", stderr);
+      }
+    });
+  }
+
+  test("one that cannot work says what to write", async () => {
+    const modules = await bundle("inside.mjs", { format: "esm" });
+    const common = await bundle("moved.cjs", { format: "cjs" });
+    const moved = join(elsewhere, "moved.cjs");
+    copyFileSync(common, moved);
+    for (const file of [modules, moved]) {
+      const { status, stderr } = run(file, elsewhere);
+      assert.equal(status, 1);
+      assert.match(stderr, SENTENCE);
+    }
+  });
+});
