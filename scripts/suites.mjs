@@ -116,7 +116,7 @@ export const suites = [
     lane: "node",
     built: true,
     node: 22,
-    command: nodeTest("__test__/conformance/clients.spec.mjs"),
+    command: nodeTest("__test__/conformance/clients.spec.mjs", "__test__/conformance/skills.spec.mjs"),
     count: "node",
   },
   {

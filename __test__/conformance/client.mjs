@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { repositoryRoot } from "../support/proxy.mjs";
 import { Stdio } from "../support/stdio.mjs";
+import { load } from "./skill-host.mjs";
 
 const url = process.argv[2];
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? "";
@@ -47,6 +48,12 @@ const peer = new Stdio([binary, url, ...flags], { answers, complain });
 const ask = async (method, params = {}) => JSON.parse(await peer.request(method, params)).result;
 
 await peer.greet();
+if (scenario.startsWith("sep-2640")) {
+  const { skills } = await ask("skills/list");
+  // What is not loaded is not read.
+  if (scenario.includes("verify")) await load(ask, skills[0]);
+  process.exit(await peer.close());
+}
 const { tools = [] } = (await ask("tools/list")) ?? {};
 // One scenario wants to be shown the schema that the client has read.
 const value = (key) => (key === "schema" ? tools[0].inputSchema : 1);

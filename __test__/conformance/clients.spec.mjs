@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +14,8 @@ const execute = promisify(execFile);
 const manifest = createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json");
 const suite = join(dirname(manifest), "dist/index.js");
 const client = fileURLToPath(new URL("client.mjs", import.meta.url));
+
+const expected = JSON.parse(await readFile(new URL("expected.json", import.meta.url), "utf8"));
 
 const SCENARIOS = {
   "2025-03-26": ["auth/2025-03-26-oauth-endpoint-fallback", "auth/2025-03-26-oauth-metadata-backcompat"],
@@ -49,6 +51,7 @@ const SCENARIOS = {
     "auth/offline-access-not-supported",
     "auth/offline-access-scope",
     "auth/resource-mismatch",
+    "auth/scope-step-up",
   ],
   extension: [
     "auth/client-credentials-basic",
@@ -57,6 +60,10 @@ const SCENARIOS = {
     "auth/dpop-nonce",
     "auth/enterprise-managed-authorization",
     "auth/wif-jwt-bearer",
+    "sep-2640-client-no-prefetch",
+    "sep-2640-client-verify-digest",
+    "sep-2640-client-verify-frontmatter",
+    "sep-2640-client-verify-size",
   ],
 };
 
@@ -78,14 +85,29 @@ for (const [revision, scenarios] of Object.entries(SCENARIOS)) {
 run("auth/basic-cimd", "2026-07-28", { MCP_PROXY_CLIENT_ID: "https://conformance-test.local/client-metadata.json" });
 for (const scenario of CROSSING) run(scenario, "2026-07-28", { MCP_PROXY_UPSTREAM_PROTOCOL: "modern" });
 
+/** The checks of a run that warn: a SHOULD that is not kept is listed, with its reason, or kept. */
+async function warnings(directory) {
+  const entries = await readdir(directory, { recursive: true });
+  const files = entries.filter((name) => name.endsWith("checks.json"));
+  const checks = await Promise.all(
+    files.map(async (name) => JSON.parse(await readFile(join(directory, name), "utf8"))),
+  );
+  const found = checks.flat().filter(({ status }) => status === "WARNING");
+  return [...new Set(found.map(({ id }) => id))].sort();
+}
+
 function run(scenario, revision, environment) {
   test(`${scenario}, ${revision}`, async (t) => {
     const tokens = await mkdtemp(join(tmpdir(), "mcp-proxy-tokens-"));
-    t.after(() => rm(tokens, { force: true, recursive: true }));
+    const checks = await mkdtemp(join(tmpdir(), "mcp-proxy-checks-"));
+    t.after(() => Promise.all([tokens, checks].map((folder) => rm(folder, { force: true, recursive: true }))));
     const words = ["client", "--command", `${process.execPath} ${client}`, "--scenario", scenario];
+    words.push("--output-dir", checks);
     if (revision !== "extension") words.push("--spec-version", revision);
     const env = { ...process.env, ...environment, MCP_PROXY_TEST_TOKENS: tokens };
     const outcome = await execute(process.execPath, [suite, ...words], { env }).catch((error) => error);
     assert.equal(outcome.code ?? 0, 0, `${outcome.stdout}${outcome.stderr}`);
+    const known = expected.clients.warnings[`${scenario}, ${revision}`] ?? {};
+    assert.deepEqual(await warnings(checks), Object.keys(known).sort(), outcome.stdout);
   });
 }
