@@ -6,24 +6,28 @@
 //   node scripts/museum.mjs time git     servers whose names contain one of these words
 //   … --markdown                         the table for docs/compatibility.md
 //
-// MCP_PROXY_BIN names another executable than target/debug/mcp-proxy. Exit code 1 if any pair differs.
+// MCP_PROXY_BIN names another executable than target/debug/mcp-proxy. Exit code 1 if any pair differs. A server that
+// cannot be installed here, or does not start even directly, is a row that says so.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs, promisify } from "node:util";
 
+import { end, output } from "./museum/bounded.mjs";
 import { clients } from "./museum/clients.mjs";
 import { difference } from "./museum/difference.mjs";
+import { commandOf, programOf } from "./museum/installed.mjs";
 import { servers } from "./museum/servers.mjs";
 import { root } from "./tools.mjs";
 
 const execute = promisify(execFile);
-const CELL_MS = 120_000;
-const place = join(root, "target/museum");
+/** For what one client does with one server. */
+const LOOK_MS = 60_000;
+/** For all clients with one server; those that are left are not tried. */
+const SERVER_MS = 10 * 60_000;
 const binary = process.env.MCP_PROXY_BIN ?? join(root, "target/debug/mcp-proxy");
 const { positionals: words, values: options } = parseArgs({
   allowPositionals: true,
@@ -31,32 +35,6 @@ const { positionals: words, values: options } = parseArgs({
 });
 
 const isWanted = ({ ci, name }) => (words.length > 0 ? words.some((word) => name.includes(word)) : options.all || ci);
-
-/** The words that start a server; installs it first where it is not there. */
-async function commandOf({ command = [], from, package: name, program, version }) {
-  const own = join(root, "node_modules/.bin", program);
-  if (existsSync(own)) return [own, ...command];
-  if (from === "npm") {
-    const folder = join(place, "npm", name.replaceAll("/", "+"));
-    await mkdir(folder, { recursive: true });
-    const found = join(folder, "node_modules/.bin", program);
-    const wanted = version ? `${name}@${version}` : name;
-    if (!existsSync(found)) await execute("npm", ["install", "--no-audit", "--no-fund", "--prefix", folder, wanted]);
-    return [found, ...command];
-  }
-  return [join(await environment([name]), "bin", program), ...command];
-}
-
-/** A Python environment with these packages. */
-async function environment(packages) {
-  const folder = join(place, "python", packages.join("+").replaceAll(/[^\w.+-]/g, "_"));
-  if (!existsSync(join(folder, "ready"))) {
-    await execute("python3", ["-m", "venv", folder]);
-    await execute(join(folder, "bin/pip"), ["install", "--quiet", ...packages], { timeout: 10 * CELL_MS });
-    await writeFile(join(folder, "ready"), "");
-  }
-  return folder;
-}
 
 async function workshop() {
   const folder = await mkdtemp(join(tmpdir(), "mcp-proxy-museum-"));
@@ -67,13 +45,15 @@ async function workshop() {
 
 async function startProxy(command) {
   const child = spawn(binary, ["--host", "127.0.0.1", "--port", "0", "--", ...command], {
+    detached: true,
     stdio: ["ignore", "pipe", "ignore"],
   });
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`the proxy ended with ${code}`);
   });
   ended.catch(() => {});
-  const listening = new Promise((resolve) => {
+  const listening = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("the proxy does not listen")), LOOK_MS).unref();
     createInterface({ input: child.stdout }).on("line", (line) => {
       const [, port] = /listening on http:\/\/\S*?:(\d+)/.exec(line) ?? [];
       if (port) resolve(`http://127.0.0.1:${port}/mcp`);
@@ -81,80 +61,118 @@ async function startProxy(command) {
   });
   const stop = async () => {
     child.kill();
+    const forced = setTimeout(() => end(child), 10_000);
     await ended.catch(() => {});
+    clearTimeout(forced);
   };
-  return { stop, url: await Promise.race([listening, ended]) };
+  try {
+    return { stop, url: await Promise.race([listening, ended]) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** What a client sees. */
-async function look(program, { call }, folder, way) {
+async function look([file, ...rest], { call }, folder, way) {
   const [tool = "", given = {}] = call ?? [];
   const text = JSON.stringify(given).replaceAll("FOLDER", folder);
-  const [file, ...rest] = program;
-  const { stdout } = await execute(file, [...rest, tool, text, ...way], {
-    maxBuffer: 1 << 28,
-    timeout: CELL_MS,
-  });
-  return JSON.parse(stdout.trim().split("\n").at(-1));
+  const printed = await output(file, [...rest, tool, text, ...way], { milliseconds: LOOK_MS });
+  return JSON.parse(printed.trim().split("\n").at(-1));
 }
 
-/** One pair: nothing, or what is different. */
-async function compare(server, client, command) {
+/** One pair: nothing, or what is different; `alone` if even the client alone does not get on with the server. */
+async function compare(server, program, command) {
   const folder = await workshop();
   const words = command.map((word) => word.replaceAll("FOLDER", folder));
   try {
-    const python = client.needs && join(await environment(client.needs), "bin/python");
-    const program = client.program(python, process.execPath);
-    const direct = await look(program, server, folder, ["stdio", ...words]);
+    let direct;
+    try {
+      direct = await look(program, server, folder, ["stdio", ...words]);
+    } catch (error) {
+      return { alone: error.message };
+    }
     const proxy = await startProxy(words);
     try {
-      return difference(direct, await look(program, server, folder, ["http", proxy.url]));
+      return { differs: difference(direct, await look(program, server, folder, ["http", proxy.url])) };
     } finally {
       await proxy.stop();
     }
+  } catch (error) {
+    return { differs: `fails: ${error.message}` };
   } finally {
     await rm(folder, { force: true, recursive: true });
   }
 }
 
-const tested = words.length > 0 || options.all ? clients : clients.filter(({ ci }) => ci);
-process.env.PATH = [join(place, "npm"), process.env.PATH].join(delimiter);
-let failed = false;
-const rows = [];
-for (const server of servers.filter(isWanted)) {
-  const cells = [];
+const WORDS = {
+  alone: "not even directly",
+  known: "known difference",
+  late: "not tried",
+  other: "differs",
+  same: "same",
+};
+
+/** What a cell of the table is, and what is printed about it. */
+function verdict({ alone, differs }, known) {
+  if (alone) return ["alone", alone];
+  if (!differs) return ["same"];
+  return [known !== undefined && differs.startsWith(known) ? "known" : "other", differs];
+}
+
+const firstLine = (error) => error.message.split("\n")[0].slice(0, 160);
+
+/** The programs of all clients that can be had here. */
+async function programs(wanted) {
+  const found = [];
+  for (const client of wanted) {
+    try {
+      found.push({ ...client, words: await programOf(client) });
+    } catch (error) {
+      console.error(`- ${client.name}: cannot be installed here: ${firstLine(error)}`);
+    }
+  }
+  return found;
+}
+
+/** The row of a server: its cells, or why there are none. */
+async function row(server, tested) {
   let command;
   try {
     command = await commandOf(server);
   } catch (error) {
-    console.error(`- ${server.name}: cannot be installed here: ${error.message.split("\n")[0]}`);
-    continue;
+    console.error(`- ${server.name}: cannot be installed here: ${firstLine(error)}`);
+    return tested.map(() => "not installed");
   }
+  const last = Date.now() + SERVER_MS;
+  const cells = [];
   for (const client of tested) {
-    let found;
-    try {
-      found = await compare(server, client, command);
-    } catch (error) {
-      found = `fails: ${error.message.trim().split("\n").at(-1)}`;
-    }
-    const known = server.known?.[client.name];
-    const isKnown = known !== undefined && found?.startsWith(known);
-    cells.push(found === undefined ? "same" : isKnown ? "known difference" : "differs");
-    failed ||= found !== undefined && !isKnown;
-    if (!options.markdown || found)
-      console.error(`${found ? "✗" : "✓"} ${server.name}, ${client.name}${found ? `: ${found}` : ""}`);
+    const isLate = Date.now() > last;
+    const compared = isLate ? undefined : await compare(server, client.words, command);
+    const [cell, why] = isLate ? ["late"] : verdict(compared, server.known?.[client.name]);
+    cells.push(WORDS[cell]);
+    const mark = { other: "✗", same: "✓" }[cell] ?? "-";
+    if (!options.markdown || cell !== "same")
+      console.error(`${mark} ${server.name}, ${client.name}: ${[WORDS[cell], why].filter(Boolean).join(": ")}`);
   }
-  rows.push([server.name, ...cells]);
+  return cells;
 }
+
+const all = words.length > 0 || options.all;
+const tested = await programs(all ? clients : clients.filter(({ ci }) => ci));
+const rows = [];
+for (const server of servers.filter(isWanted)) rows.push([server.name, ...(await row(server, tested))]);
+
 if (options.markdown) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  console.log(
-    [
-      line(["Server", ...tested.map(({ name }) => name)]),
-      `|---|${tested.map(() => "---").join("|")}|`,
-      ...rows.map(line),
-    ].join("\n"),
-  );
+  const names = tested.map(({ name }) => name);
+  console.log([line(["Server", ...names]), `|${"---|".repeat(names.length + 1)}`, ...rows.map(line)].join("\n"));
 }
-console.log(`${rows.length} servers, ${tested.length} clients: ${failed ? "differences" : "no difference"}`);
-process.exitCode = failed || rows.length === 0 ? 1 : 0;
+const cells = rows.flatMap(([, ...cells]) => cells);
+const failed = cells.includes(WORDS.other);
+const same = cells.filter((cell) => cell === WORDS.same).length;
+console.log(
+  `${rows.length} servers, ${tested.length} clients, ${same} of ${cells.length} pairs the same: ` +
+    (failed ? "differences" : "no difference"),
+);
+process.exitCode = failed || same === 0 ? 1 : 0;

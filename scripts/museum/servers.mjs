@@ -10,8 +10,6 @@ export const servers = [
     call: ["echo", { message: "hello" }],
     ci: true,
     from: "npm",
-    // A tool that can only be called as a task of 2025-11-25, which clients of 2026-07-28 cannot.
-    known: { "Python fastmcp": '.tools.12: {"name":"simulate-research-query"' },
     name: "everything",
     package: "@modelcontextprotocol/server-everything",
     program: "mcp-server-everything",

@@ -1,0 +1,42 @@
+"""A client of the OpenAI agents SDK; see clients.mjs."""
+
+import asyncio
+import json
+import os
+import sys
+
+from agents.mcp import MCPServerStdio, MCPServerStreamableHttp
+
+TOOL, GIVEN, WAY, *WHERE = sys.argv[1:]
+
+
+def plain(value):
+    return json.loads(value.model_dump_json(by_alias=True, exclude_none=True))
+
+
+async def seen(answer):
+    try:
+        found = await answer
+    except Exception as error:  # whatever a client makes of a refusal
+        return {"failed": type(error).__name__}
+    return [plain(one) for one in found] if isinstance(found, list) else plain(found)
+
+
+async def main():
+    if WAY == "http":
+        server = MCPServerStreamableHttp({"url": WHERE[0]}, client_session_timeout_seconds=40)
+    else:
+        way = {"command": WHERE[0], "args": WHERE[1:], "env": dict(os.environ)}
+        server = MCPServerStdio(way, client_session_timeout_seconds=40)
+    async with server:
+        report = {
+            "tools": await seen(server.list_tools()),
+            "prompts": await seen(server.list_prompts()),
+            "resources": await seen(server.list_resources()),
+        }
+        if TOOL:
+            report["call"] = await seen(server.call_tool(TOOL, json.loads(GIVEN)))
+        print(json.dumps(report), flush=True)
+
+
+asyncio.run(main())
