@@ -36,6 +36,7 @@ const words = Object.entries(JSON.parse(given)).flatMap(([name, value]) => [
   `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
 ]);
 const report = { tools: await seen("tools/list") };
+if (report.tools.failed) throw new Error("the server does not list its tools");
 if (tool) report.call = await seen("tools/call", "--tool-name", tool, ...words);
 await rm(folder, { force: true, recursive: true });
 console.log(JSON.stringify(report));

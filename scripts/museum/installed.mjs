@@ -17,7 +17,8 @@ async function npmFolder(name, version) {
   if (!existsSync(join(folder, "ready"))) {
     await mkdir(folder, { recursive: true });
     const wanted = version ? `${name}@${version}` : name;
-    await install("npm", ["install", "--no-audit", "--no-fund", "--prefix", folder, wanted]);
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder];
+    await install("npm", ["install", ...flags, wanted]);
     await writeFile(join(folder, "ready"), "");
   }
   return join(folder, "node_modules");

@@ -2,6 +2,7 @@
 //
 //   from     "npm" or "pypi": where `package` is installed from, at `version`
 //   command  words after the program; FOLDER stands for an empty folder with a file `note.txt`, a git repository
+//   with     further packages of its environment
 //   known    beginnings of differences that have a reason, by client
 //   call     a tool and its arguments, whose answer does not depend on the moment
 //   ci       part of the small matrix, which needs nothing but this repository's development dependencies
@@ -68,6 +69,8 @@ export const servers = [
     name: "sqlite",
     package: "mcp-server-sqlite",
     program: "mcp-server-sqlite",
+    // It does not say that it needs the SDK of then.
+    with: ["mcp<2"],
   },
   { from: "pypi", name: "calculator", package: "mcp-server-calculator", program: "mcp-server-calculator" },
   { from: "pypi", name: "duckduckgo", package: "duckduckgo-mcp-server", program: "duckduckgo-mcp-server" },
