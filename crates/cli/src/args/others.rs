@@ -22,6 +22,10 @@ const OTHERS: &[(&str, &str)] = &[
         "--enable-proxy of mcp-remote is not needed: HTTPS_PROXY is used, and --proxy names another",
     ),
     ("silent", "that is --logLevel error here"),
+    (
+        "apikeyfile",
+        "keys in a file are apiKeys in the file of --authTokens here, which is read again when it changes",
+    ),
     // supergateway
     ("sse", "supergateway's --sse <url> is mcp-proxy <url> --transport sse here"),
     ("streamablehttp", "supergateway's --streamableHttp <url> is mcp-proxy <url> here"),
