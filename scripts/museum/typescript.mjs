@@ -55,6 +55,7 @@ if (tool) {
   await abandoned;
   report.afterwards = await seen(used.call(client, call));
 }
-console.log(JSON.stringify(report));
+// All of it is written before the end.
+await new Promise((resolve) => process.stdout.write(`${JSON.stringify(report)}\n`, resolve));
 await client.close();
 process.exit();
