@@ -3,6 +3,7 @@
 //! What is measured is the whole process as Linux sees it: the most that it has ever held, less
 //! what it held before the first input.
 
+mod documents;
 mod shapes;
 
 use std::{

@@ -98,6 +98,26 @@ pub(super) fn meta(before: &str, end: &str) -> Vec<Shape> {
     ]
 }
 
+/// Documents: JSON in which `before` ends within an object.
+pub(super) fn documents(before: &str, end: &str) -> Vec<Shape> {
+    let within = |open: &str, unit: &str, close: &str| {
+        numbered(&format!("{before}{open}"), unit, &format!("{close}{end}"))
+    };
+    let last = r#""z":1"#;
+    let mut all = texts();
+    all.extend([
+        ("many members", within("", r#""a#":1,"#, last)),
+        ("one member again and again", within("", r#""a":1,"#, last)),
+        ("members with escaped names", within("", r#""\u0061#":1,"#, last)),
+        ("many empty objects", within("", r#""a#":{},"#, last)),
+        ("many empty arrays", within("", r#""a#":[],"#, last)),
+        ("many empty strings", within(r#""a":["#, r#""","#, r#"""]"#)),
+        ("numbers", within(r#""a":["#, "1,", "1]")),
+        ("a long member", within(r#""a":""#, "x", r#"""#)),
+    ]);
+    all
+}
+
 /// What an event stream may be made of.
 pub(super) fn streams() -> Vec<Shape> {
     vec![
