@@ -99,13 +99,13 @@ impl Life {
     }
 
     /// It runs from now on; given back if it was ended meanwhile.
-    fn begin(life: &Mutex<Self>, running: Running) -> Result<(), Running> {
+    fn begin(life: &Mutex<Self>, running: Running) -> Option<Running> {
         let mut life = life.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*life, Self::Ended) {
-            return Err(running);
+            return Some(running);
         }
         *life = Self::Running(Box::new(running));
-        Ok(())
+        None
     }
 }
 
@@ -171,8 +171,8 @@ pub fn start_http_server(
             Ok(started) => {
                 let port = u32::from(started.front.address().port());
                 match Life::begin(&life, started) {
-                    Ok(()) => bridge.tell(Event::new(Kind::Listening, port)),
-                    Err(late) => late.close().await,
+                    None => bridge.tell(Event::new(Kind::Listening, port)),
+                    Some(late) => late.close().await,
                 }
             }
             Err(described) => bridge.finish(Event::new(Kind::Failed, 0).with_text(described)),

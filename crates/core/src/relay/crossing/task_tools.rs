@@ -43,32 +43,12 @@ impl TaskTools {
         if !mentions && !known.contains_key(principal) {
             return;
         }
-        self.insert(&mut known, principal, page);
+        insert(&mut known, principal, page);
     }
 
     /// Remembers a page that was asked for on account of one tool.
     pub(super) fn learn_all(&self, principal: &Identity, page: &Message) {
-        self.insert(&mut self.lock(), principal, page);
-    }
-
-    #[expect(clippy::unused_self, reason = "it belongs to the lock")]
-    fn insert(&self, known: &mut HashMap<Identity, Known>, principal: &Identity, page: &Message) {
-        if known.len() >= MAX && !known.contains_key(principal) {
-            known.clear();
-        }
-        let known = known.entry(principal.clone()).or_default();
-        for (name, needs) in tool_task::tools(page) {
-            if known.required.len() + known.plain.len() >= MAX {
-                *known = Known::default();
-            }
-            let (is, is_not) = if needs {
-                (&mut known.required, &mut known.plain)
-            } else {
-                (&mut known.plain, &mut known.required)
-            };
-            is_not.remove(&name);
-            is.insert(name);
-        }
+        insert(&mut self.lock(), principal, page);
     }
 
     pub(super) fn support(&self, principal: &Identity, tool: &str) -> Support {
@@ -93,6 +73,25 @@ impl TaskTools {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Identity, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn insert(known: &mut HashMap<Identity, Known>, principal: &Identity, page: &Message) {
+    if known.len() >= MAX && !known.contains_key(principal) {
+        known.clear();
+    }
+    let known = known.entry(principal.clone()).or_default();
+    for (name, needs) in tool_task::tools(page) {
+        if known.required.len() + known.plain.len() >= MAX {
+            *known = Known::default();
+        }
+        let (is, is_not) = if needs {
+            (&mut known.required, &mut known.plain)
+        } else {
+            (&mut known.plain, &mut known.required)
+        };
+        is_not.remove(&name);
+        is.insert(name);
     }
 }
 
