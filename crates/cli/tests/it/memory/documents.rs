@@ -1,4 +1,4 @@
-//! Documents that are not messages: what remote servers and issuers say of themselves, and the tunnel server's reply.
+//! Documents that are not messages: metadata of remote servers and of issuers, and the reply of a tunnel server.
 
 use std::sync::{
     Arc, Mutex,
