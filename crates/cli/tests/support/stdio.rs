@@ -33,6 +33,10 @@ impl Direct {
         Self { process, stdin, stdout }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn send(&mut self, line: &str) {
         self.stdin.write_all(line.as_bytes()).expect("the fixture reads");
         self.stdin.write_all(b"\n").expect("the fixture reads");

@@ -126,3 +126,29 @@ fn servers_of_a_file_are_recorded_under_their_names() {
     let started = lines.iter().find(|line| line["event"]["name"] == "one").expect("a start");
     assert_eq!(started["event"]["what"], "started");
 }
+
+/// A limit on the size of files stands for a disk that is full.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_stops_the_recording_and_not_the_proxy() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("traffic.jsonl");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"]);
+    shell.args([env!("CARGO_BIN_EXE_mcp-proxy"), "--record"]).arg(&file);
+    let fixture = crate::support::fixture();
+    let words = ["--", fixture.to_str().expect("a path"), "echo"];
+    let proxy = Launch::without_child(shell).flags(&words).start();
+    let session = crate::support::Session::open(&proxy);
+    for number in 0..100 {
+        let text = "x".repeat(200);
+        let answer = session.call("1", "echo", &format!(r#"{{"text":"{text}{number}"}}"#));
+        assert!(answer.contains(&format!("{text}{number}")), "{answer}");
+    }
+    let stderr = proxy.terminate().stderr;
+    assert_eq!(stderr.matches("cannot be written").count(), 1, "{stderr}");
+    assert!(stderr.contains("the proxy goes on without it"), "{stderr}");
+    let text = fs::read_to_string(&file).expect("the recording");
+    assert!(text.len() <= 16 * 512 && text.ends_with('\n'), "{} bytes", text.len());
+    assert!(lines(&file).len() > 3, "{text}");
+}
