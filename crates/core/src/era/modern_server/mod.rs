@@ -19,4 +19,4 @@ pub(crate) use request::Additions;
 pub(crate) use rounds::{Call, Failure, Progress, Round, Step};
 
 /// The tasks extension, which has no counterpart in the handshake era that could be offered.
-const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+pub(crate) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";

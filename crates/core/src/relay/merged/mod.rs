@@ -24,6 +24,7 @@ pub(crate) mod oracle;
 mod party;
 mod passage;
 mod policy;
+mod refusal;
 mod returned;
 mod route;
 mod ruling;

@@ -19,15 +19,16 @@ use super::{
     member::GREETING_PATIENCE,
     opening::{Opened, open, unavailable},
     party::Party,
+    refusal::refusal,
     returned::Returned,
     route::{Route, Unrouted, route},
     server::Server,
 };
 use crate::{
     config::DEFAULT_CONNECTION_TIMEOUT,
-    era::{Era, modern_server::DISCOVER, modern_to_legacy::is_of_sessions},
+    era::{Era, modern_server::DISCOVER},
     host::Caller,
-    jsonrpc::{Code, ErrorBody, Kind, Message},
+    jsonrpc::{ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{Client, Connection, LISTEN, Reply},
 };
@@ -82,12 +83,9 @@ impl Passage {
     }
 
     async fn reach(&self, request: &Message) -> Result<Goal, ErrorBody> {
-        let method = request.method();
-        if is_of_sessions(&method) {
-            let text = format!("Method not found: {method}");
-            return Err(ErrorBody::new(Code::MethodNotFound, text));
+        if let Some(refused) = refusal(request) {
+            return Err(refused);
         }
-        drop(method);
         let mut found = self.route(request);
         if let Err(Unrouted::Unread(unread)) = found {
             learn(self, request, unread).await;
@@ -166,7 +164,8 @@ fn refuse(reply: Option<Reply>, error: &ErrorBody) -> Option<BoxFuture<'static, 
 /// Whether the answer is made of those of all servers.
 fn is_answered_here(request: &Message) -> bool {
     let method = request.method();
-    matches!(&*method, DISCOVER | LISTEN) || Listed::of(&method).is_some()
+    matches!(&*method, DISCOVER | LISTEN)
+        || (Listed::of(&method).is_some() && refusal(request).is_none())
 }
 
 impl Connection for Passage {

@@ -339,6 +339,17 @@ async fn a_modern_client_is_served_the_same() {
         assert_eq!(endpoint.result(method, params).await["code"], -32602);
     }
     assert_eq!(endpoint.result("vendor/do", json!({})).await["code"], -32601);
+    // What went with sessions, whatever it names.
+    for method in ["resources/subscribe", "resources/unsubscribe", "ping", "tasks/list"] {
+        let error = endpoint.result(method, json!({"uri": "r://x"})).await;
+        assert_eq!(error["code"], -32601, "{method}");
+    }
+    let error = endpoint.result("tasks/get", json!({"taskId": "t1"})).await;
+    assert_eq!(error["code"], -32021);
+    let missing = &error["data"]["requiredCapabilities"]["extensions"];
+    assert_eq!(missing, &json!({"io.modelcontextprotocol/tasks": {}}));
+    let error = endpoint.result("resources/read", json!({"uri": "r://\"y"})).await;
+    assert_eq!(error["data"], json!({"uri": "r://\"y"}));
     for server in ["a", "b"] {
         assert_eq!(endpoint.server(server).open_connections(), 0);
     }
