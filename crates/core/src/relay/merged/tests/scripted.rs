@@ -117,6 +117,15 @@ impl Server {
         }
     }
 
+    /// It ends, and what it was asked meanwhile is answered with errors.
+    pub(super) fn die(&self) {
+        self.hangs.store(false, Ordering::Relaxed);
+        let held = std::mem::take(&mut *self.held.lock().unwrap());
+        for (_, reply) in held {
+            reply.error(&ErrorBody::new(Code::Internal, "it has died"));
+        }
+    }
+
     /// It has other tools, and says so.
     pub(super) fn offer(&self, tools: usize) {
         *self.tools.lock().unwrap() = (0..tools).map(|tool| format!("tool{tool}")).collect();
@@ -331,6 +340,13 @@ impl Endpoint {
     pub(super) fn keep(&self, names: &[&str]) {
         let kept = self.servers.iter().filter(|(server, _)| names.contains(&server.name.as_str()));
         self.merged.exchange(kept.map(|(_, server)| Arc::clone(server)).collect());
+    }
+
+    /// Another server has taken the place of this one.
+    pub(super) fn renew(&self, name: &str) {
+        let named = self.servers.iter().find(|(server, _)| server.name.as_str() == name);
+        let (_, server) = named.expect("a server of this name");
+        server.renew(false);
     }
 
     /// The calls of this server have had their time.
