@@ -54,6 +54,10 @@ async fn serve(
     let inspection = inspection(&reading);
     let started = Fleet::start(reading.fleet.clone(), guard::start(), None);
     let mut fleet = started.map_err(|error| error.to_string())?;
+    if let Err(error) = fleet.check_store().await {
+        stop(fleet, None, &mut signals, budget).await;
+        return Err(error.to_string());
+    }
     installed.measure(fleet.meter());
     let arrivals = fleet.arrivals();
     let inspector = open(inspection)?;

@@ -23,5 +23,6 @@ pub(crate) use handle::Cluster;
 pub(crate) use names::Names;
 pub(crate) use peers::{Link, Local, PeerPort, Unreached};
 pub(crate) use replica::ReplicaId;
+pub(crate) use secrets::Secrets;
 pub(crate) use seeking::{Found as Whereabouts, Taking};
 pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken};

@@ -35,7 +35,8 @@ use tokio_util::task::TaskTracker;
 
 use self::{readiness::FleetReadiness, roster::Roster};
 use crate::{
-    config::FleetConfig,
+    cluster::Secrets,
+    config::{ClusterConfig, FleetConfig},
     downstream::http::{Common, Meter, Port, Routes},
     error::Error,
     host::Host,
@@ -128,7 +129,7 @@ impl Fleet {
         }
         let config = asking(config);
         let (http, metrics) = (config.http.clone(), config.metrics.clone());
-        let mut fleet = Self::resting(guard)?;
+        let mut fleet = Self::resting(guard, http.cluster.as_ref())?;
         let shared = Arc::clone(&fleet.shared);
         let routes = move |_: &_, common: &Arc<Common>| {
             let common = shared.common.get_or_init(|| Arc::clone(common));
@@ -148,15 +149,16 @@ impl Fleet {
 
     /// The same without a port, for [`Self::run_on_standard_streams`].
     pub fn start_without_port(config: FleetConfig, guard: Option<Guard>) -> Result<Self, Error> {
-        let fleet = Self::resting(guard)?;
+        let fleet = Self::resting(guard, None)?;
         drop(fleet.shared.begin(asking(config)));
         Ok(fleet)
     }
 
-    fn resting(guard: Option<Guard>) -> Result<Self, Error> {
+    fn resting(guard: Option<Guard>, cluster: Option<&ClusterConfig>) -> Result<Self, Error> {
         let no_numbers = || Error::Server("the system provides no random numbers".to_owned());
         let (arrived, arrivals) = arrivals::channel();
-        let seal = Arc::new(Seal::random().ok_or_else(no_numbers)?);
+        let seal = cluster.and_then(common_seal).or_else(Seal::random);
+        let seal = Arc::new(seal.ok_or_else(no_numbers)?);
         let shared = Arc::new(Shared {
             guard,
             roster: Mutex::new(Arc::new(Roster::nothing(&seal))),
@@ -170,6 +172,19 @@ impl Fleet {
             reloading: Mutex::default(),
         });
         Ok(Self { shared, ports: None, arrivals: Some(arrivals) })
+    }
+
+    /// Waits for the store that replicas share, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be used, in words.
+    pub fn check_store(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            match &self.ports {
+                Some(ports) => ports.check_store().await,
+                None => Ok(()),
+            }
+        })
     }
 
     /// The address that is listened on, if there is a port.
@@ -225,6 +240,12 @@ impl Fleet {
             self.shared.stop(budget.saturating_sub(begun.elapsed().max(grace))).await;
         })
     }
+}
+
+/// What all replicas seal with. Secrets that cannot be used are refused when the port is opened.
+fn common_seal(cluster: &ClusterConfig) -> Option<Seal> {
+    let secrets = Secrets::parse(&cluster.secret).ok()?;
+    Seal::of(&secrets.derive(b"mcp-proxy seals of a fleet"))
 }
 
 impl Shared {

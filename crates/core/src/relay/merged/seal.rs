@@ -18,6 +18,8 @@ pub(crate) const SECRET: usize = 32;
 /// See the module.
 pub(crate) struct Seal {
     key: LessSafeKey,
+    /// Of secrets that are being given up: they open.
+    older: Vec<LessSafeKey>,
     /// What nonces are derived with: from the context and the text, so that none serves two texts.
     nonces: hmac::Key,
 }
@@ -31,11 +33,18 @@ impl fmt::Debug for Seal {
 impl Seal {
     /// Seals that everybody with this secret can open. `None` cannot happen with ring's own keys.
     pub(crate) fn new(secret: &[u8; SECRET]) -> Option<Self> {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let derived = |purpose: &[u8]| hmac::sign(&secret, purpose);
-        let key = UnboundKey::new(&AES_256_GCM, derived(b"mcp-proxy seal").as_ref()).ok()?;
-        let nonces = hmac::Key::new(hmac::HMAC_SHA256, derived(b"mcp-proxy nonce").as_ref());
-        Some(Self { key: LessSafeKey::new(key), nonces })
+        Self::of(std::slice::from_ref(secret))
+    }
+
+    /// The same with several secrets: the first one seals, all of them open. `None` without any.
+    pub(crate) fn of(secrets: &[[u8; SECRET]]) -> Option<Self> {
+        let (first, older) = secrets.split_first()?;
+        let nonces = derived(first, b"mcp-proxy nonce");
+        Some(Self {
+            key: key(first)?,
+            older: older.iter().map(key).collect::<Option<_>>()?,
+            nonces: hmac::Key::new(hmac::HMAC_SHA256, nonces.as_ref()),
+        })
     }
 
     /// Seals that this process alone can open; `None` if the system provides no random numbers.
@@ -66,12 +75,26 @@ impl Seal {
 
     /// What was sealed in this context.
     pub(crate) fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.key.open_in_place(nonce, Aad::from(context), text).ok()?;
-        Some(text.to_vec())
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
+        let open = |key: &LessSafeKey| {
+            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+            let mut text = sealed.to_vec();
+            let length = key.open_in_place(nonce, Aad::from(context), &mut text).ok()?.len();
+            text.truncate(length);
+            Some(text)
+        };
+        std::iter::once(&self.key).chain(&self.older).find_map(open)
     }
+}
+
+fn derived(secret: &[u8; SECRET], purpose: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), purpose)
+}
+
+fn key(secret: &[u8; SECRET]) -> Option<LessSafeKey> {
+    let key = UnboundKey::new(&AES_256_GCM, derived(secret, b"mcp-proxy seal").as_ref());
+    key.ok().map(LessSafeKey::new)
 }
 
 #[cfg(test)]
@@ -87,6 +110,16 @@ mod tests {
         assert_eq!(one.open(b"here", &sealed).as_deref(), Some(&b"text"[..]));
         assert_eq!(Seal::new(&[1; SECRET]).unwrap().close(b"here", b"text"), sealed);
         assert_eq!(other.open(b"here", &sealed), None);
+    }
+
+    #[test]
+    fn an_older_secret_opens_and_the_first_one_seals() {
+        let both = Seal::of(&[[2; SECRET], [1; SECRET]]).unwrap();
+        let (old, new) = (Seal::new(&[1; SECRET]).unwrap(), Seal::new(&[2; SECRET]).unwrap());
+        let sealed = old.close(b"here", b"text");
+        assert_eq!(both.open(b"here", &sealed).as_deref(), Some(&b"text"[..]));
+        assert_eq!(both.close(b"here", b"text"), new.close(b"here", b"text"));
+        assert!(Seal::of(&[]).is_none());
     }
 
     proptest! {
