@@ -54,6 +54,21 @@ describe("startHTTPServer({ tunnel })", () => {
     assert.ok((await client.listTools()).tools.length > 0);
   });
 
+  test("a file asks for a tunnel, and the option counts more", async (t) => {
+    const tunnelServer = await startServer(t, { maxTcpSockets: 3 });
+    const fixture = fileURLToPath(new URL("../fixtures/everything-legacy.mjs", import.meta.url));
+    const config = {
+      "mcp-proxy": { apiKey: "secret", tunnel: true, tunnelHost: tunnelServer.host, tunnelSubdomain: "filed" },
+      mcpServers: { one: { args: [fixture], command: process.execPath } },
+    };
+    const { tunnel } = await serve(t, { config, createServer: undefined });
+    assert.equal(tunnel.url, `http://filed.localhost:${tunnelServer.port}`);
+    const client = await connect(t, tunnel.url, { "X-API-Key": "secret" });
+    assert.ok((await client.listTools()).tools.length > 0);
+    const without = await serve(t, { config, createServer: undefined, tunnel: false });
+    assert.equal(without.tunnel, undefined);
+  });
+
   test("a tunnel server that refuses rejects the start, and the port is free again", async (t) => {
     const { host } = await startServer(t);
     const port = await freePort();

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use mcp_proxy_core::config::FleetConfig;
+use mcp_proxy_core::{config::FleetConfig, tunnel};
 
 use crate::{
     fleet::Watch,
@@ -14,6 +14,7 @@ use crate::{
 pub struct Servers {
     origin: Arc<Origin>,
     watch: Watch,
+    tunnel: Option<tunnel::Config>,
 }
 
 impl Servers {
@@ -34,8 +35,15 @@ impl Servers {
     }
 
     fn of(origin: Origin) -> Result<(Self, FleetConfig), String> {
-        let fleet = told(origin.read().map_err(|error| sentence(&error.to_string()))?);
-        Ok((Self { watch: Watch::of(origin.file()), origin: Arc::new(origin) }, fleet))
+        let reading = origin.read().map_err(|error| sentence(&error.to_string()))?;
+        let tunnel = reading.process.tunnel.clone();
+        let watch = Watch::of(origin.file());
+        Ok((Self { watch, origin: Arc::new(origin), tunnel }, told(reading)))
+    }
+
+    /// The tunnel that the file asks for.
+    pub fn tunnel(&self) -> Option<&tunnel::Config> {
+        self.tunnel.as_ref()
     }
 
     /// Waits until the file has changed, and says what it says now.

@@ -94,7 +94,7 @@ class HTTPServer {
         return native.tunnelUrl();
       },
     };
-    return { close: () => this.close(), notify: this.notify, port: this.port, ...(options.tunnel && { tunnel }) };
+    return { close: () => this.close(), notify: this.notify, port: this.port, ...(native.tunnelUrl() && { tunnel }) };
   }
 
   close() {

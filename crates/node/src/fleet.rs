@@ -22,20 +22,33 @@ pub(crate) struct Followed {
     /// Dropped to end the following.
     following: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
+    /// What the file says of a tunnel.
+    tunnel: Option<tunnel::Config>,
 }
 
 impl Followed {
     /// Opens the port and begins to start the servers.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         options: Options,
         guard: Option<Guard>,
         host: Option<Arc<dyn Host>>,
     ) -> Result<Self, Error> {
         let (servers, config) = read(&options).map_err(Error::Server)?;
-        let fleet = Arc::new(Fleet::start(options.over(config), guard, host)?);
+        let fleet = Fleet::start(options.over(config), guard, host)?;
+        if let Err(error) = fleet.check_store().await {
+            fleet.close().await;
+            return Err(error);
+        }
+        let fleet = Arc::new(fleet);
+        let tunnel = options.or_tunnel(servers.tunnel());
         let (following, ended) = oneshot::channel();
         let task = tokio::spawn(follow(Arc::clone(&fleet), servers, options, ended));
-        Ok(Self { fleet, following, task })
+        Ok(Self { fleet, following, task, tunnel })
+    }
+
+    /// The tunnel that is asked for.
+    pub(crate) fn tunnel(&self) -> Option<tunnel::Config> {
+        self.tunnel.clone()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use mcp_proxy_core::telemetry::{AUDIT, CONSOLE, CONSOLE_ERROR, on_one_line, visible};
+use mcp_proxy_core::telemetry::{AUDIT, CONSOLE, CONSOLE_ERROR, on_one_line, server, visible};
 use napi::{
     Status,
     bindgen_prelude::{FnArgs, Function},
@@ -66,6 +66,9 @@ impl Subscriber for Console {
         let text = if is_verbatim(target) {
             visible(&line.message).into_owned()
         } else {
+            if let Some(server) = server() {
+                line.field("server", &server);
+            }
             format!("[mcp-proxy] {}{}", on_one_line(&line.message), on_one_line(&line.fields))
         };
         if let Some(print) = &*PRINT.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -94,13 +97,20 @@ struct Line {
     fields: String,
 }
 
+impl Line {
+    fn field(&mut self, name: &str, value: &dyn fmt::Debug) {
+        let written = write!(self.fields, " {name}={value:?}");
+        debug_assert!(written.is_ok(), "a string takes everything");
+    }
+}
+
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let written = if field.name() == "message" {
-            write!(self.message, "{value:?}")
+        if field.name() == "message" {
+            let written = write!(self.message, "{value:?}");
+            debug_assert!(written.is_ok(), "a string takes everything");
         } else {
-            write!(self.fields, " {}={value:?}", field.name())
-        };
-        debug_assert!(written.is_ok(), "a string takes everything");
+            self.field(field.name(), value);
+        }
     }
 }

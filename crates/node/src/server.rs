@@ -192,7 +192,11 @@ async fn start(
     let recording = recording.map_err(|error| describe(&error))?;
     let opening = open(&options, bridge, servers);
     let front = opening.await.map_err(|error| describe(&error))?;
-    let Some(config) = options.tunnel else {
+    let wanted = match &front {
+        Front::Fleet(fleet) => fleet.tunnel(),
+        Front::Servers(_) | Front::Child(_) => options.tunnel,
+    };
+    let Some(config) = wanted else {
         return Ok(Running { front, tunnel: None, grace, recording });
     };
     match front.open_tunnel(config).await {
@@ -210,7 +214,7 @@ async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Res
     if let Some(fleet) = &options.fleet {
         let guard = fleet.guard.as_deref().and_then(guard);
         let host = options.callbacks.are_asked().then_some(host);
-        return Ok(Front::Fleet(Followed::start(options.clone(), guard, host)?));
+        return Ok(Front::Fleet(Followed::start(options.clone(), guard, host).await?));
     }
     let Some(upstream) = options.upstream.clone() else {
         let listening = HttpServer::listen(&options.http, host, servers, &options.policy);

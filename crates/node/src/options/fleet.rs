@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use mcp_proxy_core::config::{FleetConfig, HttpConfig};
+use mcp_proxy_core::{
+    config::{FleetConfig, HttpConfig},
+    tunnel,
+};
 
 use super::{
     Options,
@@ -29,7 +32,7 @@ pub(crate) enum Place {
 }
 
 /// The options that a file can say as well.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 23] = [
     "allowedHosts",
     "apiKey",
     "cors",
@@ -51,6 +54,7 @@ const NAMES: [&str; 22] = [
     "stateless",
     "store",
     "streamEndpoint",
+    "tunnel",
     "writeTimeout",
 ];
 
@@ -69,6 +73,12 @@ pub(super) fn fleet(given: &Given) -> Result<Option<Fleet>, Wrong> {
 }
 
 impl Options {
+    /// The tunnel that was asked for, else the one of the file.
+    pub(crate) fn or_tunnel(&self, file: Option<&tunnel::Config>) -> Option<tunnel::Config> {
+        let given = self.fleet.as_ref().is_some_and(|fleet| fleet.given.contains(&"tunnel"));
+        if given { self.tunnel.clone() } else { file.cloned() }
+    }
+
     /// What is to be served where a file says this.
     pub(crate) fn over(&self, file: FleetConfig) -> FleetConfig {
         let given = self.fleet.as_ref().map(|fleet| fleet.given.as_slice()).unwrap_or_default();
