@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Histogram, Metrics, Usage};
+use super::{Histogram, Metrics, Usage, calls::Labelled, whose::MAX_SERVERS};
 
 /// What is read at the moment of the question.
 #[derive(Clone, Debug, Default)]
@@ -84,9 +84,6 @@ pub(crate) struct ServerLevel {
     pub(crate) written_bytes: u64,
     pub(crate) read_bytes: u64,
 }
-
-/// Most servers that are told apart; the label of the others is `other`.
-const MAX_SERVERS: usize = 200;
 
 /// What is counted in a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,8 +177,8 @@ impl Reading<'_> {
         let all = calls.read();
         let mut counts = Vec::new();
         let mut latencies = Vec::new();
-        for (method, tool, series) in &all {
-            let labels = labels_of(method, tool);
+        for Labelled { server, method, tool, series } in &all {
+            let labels = labels_of([("server", server), ("method", method), ("tool", tool)]);
             for (outcome, count) in series.outcomes().filter(|(_, count)| *count > 0) {
                 let mut labels = labels.clone();
                 labels.push(("outcome", outcome.to_owned()));
@@ -331,13 +328,10 @@ fn store_levels(store: &StoreLevels, page: &mut Page) {
     page.histograms("mcp_proxy_store_duration_seconds", "Time until the store answers", latency);
 }
 
-/// A method other than `tools/call` has no tool.
-fn labels_of(method: &'static str, tool: &str) -> Labels {
-    let mut labels = vec![("method", method.to_owned())];
-    if !tool.is_empty() {
-        labels.push(("tool", tool.to_owned()));
-    }
-    labels
+/// A method other than `tools/call` has no tool, and the only server needs no name.
+fn labels_of(labels: [(&'static str, &str); 3]) -> Labels {
+    let said = labels.into_iter().filter(|(_, value)| !value.is_empty());
+    said.map(|(name, value)| (name, value.to_owned())).collect()
 }
 
 /// The families so far.

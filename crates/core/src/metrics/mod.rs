@@ -9,6 +9,7 @@ mod exposition;
 mod families;
 mod histogram;
 mod usage;
+mod whose;
 
 pub(crate) use calls::{Call, Outcome};
 pub(crate) use exposition::expose;
@@ -16,6 +17,7 @@ pub use families::{Family, Kind, Labels, Value};
 pub(crate) use families::{Levels, Replicas, ServerLevel, StoreLevels, families};
 pub(crate) use histogram::Histogram;
 pub(crate) use usage::{Usage, own_usage, usage_of_groups};
+pub(crate) use whose::Whose;
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +60,16 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Whose the calls are of an endpoint of the server with this name.
+    pub(crate) fn of_server(&self, name: &str) -> Whose {
+        Whose::Server(self.calls.of_server(name))
+    }
+
+    /// These servers are merged from now on: their names and prefixes.
+    pub(crate) fn merge(&self, servers: &[(String, String)]) {
+        self.calls.merge(servers);
+    }
+
     /// A request was answered with this status.
     pub(crate) fn answered(&self, status: u16) {
         if let Some(count) = self.statuses.get(usize::from(status).wrapping_sub(100)) {

@@ -11,3 +11,4 @@ mod odd_servers;
 mod parts;
 mod reload_file;
 mod reload_load;
+mod telling;

@@ -16,7 +16,7 @@ use crate::{
     host::Host,
     identity::{Callback, Identity},
     jsonrpc::{Kind, Message, decode_string, find_member},
-    metrics::{Call, Metrics},
+    metrics::{Call, Metrics, Whose},
     relay::{Reply, Sink},
     runtime::seats::{Seat, Seats},
     telemetry::{audit::Audit, short, traffic},
@@ -92,6 +92,7 @@ impl Common {
         message: &Message,
         sink: Arc<dyn Sink>,
         (seat, identity): (Option<Seat>, &Identity),
+        whose: &Whose,
     ) -> Option<Reply> {
         traffic!("->", message.bytes(), sink.session());
         TAP.show(|| {
@@ -104,11 +105,23 @@ impl Common {
             return None;
         }
         let call = self.metrics.as_ref().map(|metrics| {
-            let tool = || message.name().map(Cow::into_owned);
-            Box::new(Call::begin(metrics, &message.method(), tool))
+            let name = || message.name().map(Cow::into_owned);
+            Box::new(Call::begin(metrics, whose, &message.method(), name))
         });
         let span = span_of(message, &*sink);
         Some(Reply::to(message, sink).by(identity).seated(seat).counted(call).traced(span))
+    }
+
+    /// These servers are merged from now on: their names and prefixes.
+    pub(crate) fn merge(&self, servers: &[(String, String)]) {
+        if let Some(metrics) = &self.metrics {
+            metrics.merge(servers);
+        }
+    }
+
+    /// Whose the calls of an endpoint are that serves the server with this name.
+    pub(crate) fn whose(&self, name: &str) -> Whose {
+        self.metrics.as_ref().map_or(Whose::Anybody, |metrics| metrics.of_server(name))
     }
 
     pub(super) fn count_rejection(&self, reason: &'static str) {

@@ -23,6 +23,7 @@ use crate::{
     config::{DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT, HttpConfig},
     downstream::http::session::{Encoding, Events, Holdings, Reading, Registry, reap},
     identity::{Endpoint, Expiry},
+    metrics::Whose,
     relay::Backend,
     runtime::task,
 };
@@ -107,6 +108,8 @@ pub(crate) struct Mount {
     pub(super) modern: bool,
     pub(super) encoding: Encoding,
     pub(super) events: Events,
+    /// Whose its calls are.
+    pub(super) whose: Whose,
     reaper: Mutex<Reaper>,
     over: CancellationToken,
 }
@@ -125,6 +128,17 @@ impl Mount {
         backend: Arc<dyn Backend>,
         common: Arc<Common>,
     ) -> Arc<Self> {
+        Self::counted(config, paths, backend, common, Whose::Anybody)
+    }
+
+    /// The same, whose calls are counted as those of a server among several.
+    pub(crate) fn counted(
+        config: &HttpConfig,
+        paths: Paths,
+        backend: Arc<dyn Backend>,
+        common: Arc<Common>,
+        whose: Whose,
+    ) -> Arc<Self> {
         let names = common.cluster.as_ref().map(|cluster| Arc::clone(cluster.names()));
         let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog), names));
         let reaper = Mutex::new(reaper(&registry, config.session_idle_timeout));
@@ -141,6 +155,7 @@ impl Mount {
             stateless: config.stateless,
             encoding: encodings[usize::from(config.enable_json_response)],
             events: if stored_outside { Events::StoredOutside } else { kept },
+            whose,
             reaper,
             over: CancellationToken::new(),
         })

@@ -168,8 +168,12 @@ impl Mount {
         let bytes = if calls > 0 { message.bytes().len() } else { 0 };
         let seat = session.calls.take_for(calls, bytes).ok_or(Rejection::TooManyCalls)?;
         let message = self.common.traced(&head.headers, message);
-        let reply =
-            self.common.reply(&message, Arc::clone(&session.stream) as _, (Some(seat), &identity));
+        let reply = self.common.reply(
+            &message,
+            Arc::clone(&session.stream) as _,
+            (Some(seat), &identity),
+            &self.whose,
+        );
         let (mut waiting, bytes) = (Held::default(), message.bytes().len());
         waiting.add(bytes, session.connection.send(message, reply, caller.as_ref()));
         if !waiting.is_empty()

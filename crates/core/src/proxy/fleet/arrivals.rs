@@ -13,7 +13,7 @@ const MOST: usize = 1024;
 pub struct Arrival {
     /// What the file calls it.
     pub name: String,
-    /// `stdio`, `http` or `sse`.
+    /// `stdio`, `http` or `sse`; empty if it could not be found out.
     pub transport: &'static str,
     /// What it says about itself; or why it could not be started, in a sentence. It is tried again.
     pub outcome: Result<Arrived, String>,

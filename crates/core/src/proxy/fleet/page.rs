@@ -67,7 +67,7 @@ fn entry(server: &Running, http: &HttpConfig) -> Value {
     json!({
         "name": server.name(),
         "state": state,
-        "transport": server.transport(),
+        "transport": Some(server.transport()).filter(|transport| !transport.is_empty()),
         "endpoints": endpoints(server.name(), http),
         "server": arrived.as_ref().and_then(|arrived| arrived.server.clone()),
         "tools": arrived.and_then(|arrived| arrived.tools),

@@ -46,7 +46,7 @@ impl Readiness for FleetReadiness {
     fn named(&self) -> Vec<Named> {
         let roster = self.0.roster();
         let named = roster.servers.iter().map(|server| Named {
-            name: server.name().to_owned(),
+            name: server.label(),
             up: server.unready().is_none(),
             servers: server.late.servers(),
         });

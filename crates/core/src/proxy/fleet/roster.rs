@@ -6,8 +6,9 @@ use futures_util::FutureExt as _;
 
 use super::{Shared, page, running::Running, whole::Whole};
 use crate::{
-    config::{FleetConfig, GroupConfig, segment},
+    config::{FleetConfig, GroupConfig, prefix, segment},
     downstream::http::{Access, Mount, Paths, Reserved, Routes},
+    metrics::Whose,
     relay::{Backend, merged::Seal},
 };
 
@@ -45,8 +46,9 @@ impl Endpoint {
         };
         let whole = Whole::new(endpoint, Arc::clone(&shared.seal));
         let backend = || Arc::clone(&whole) as Arc<dyn Backend>;
-        let mount =
-            shared.common().map(|common| Mount::new(&config.http, paths, backend(), common));
+        let mount = shared
+            .common()
+            .map(|common| Mount::counted(&config.http, paths, backend(), common, Whose::Prefixed));
         Arc::new(Self { group, whole, mount })
     }
 
@@ -117,6 +119,10 @@ impl Roster {
     }
 
     fn follow(&self, shared: &Shared) {
+        if let Some(common) = shared.common() {
+            let named = |server: &Arc<Running>| (server.label(), prefix(server.name()));
+            common.merge(&self.servers.iter().map(named).collect::<Vec<_>>());
+        }
         for endpoint in std::iter::once(&self.all).chain(&self.groups) {
             endpoint.follow(shared, &self.config, &self.servers);
         }

@@ -10,6 +10,8 @@ use futures_util::{
     future::{BoxFuture, Shared as SharedFuture, ready},
 };
 
+use tokio::sync::Notify;
+
 use super::{Arrived, Shared};
 use crate::{
     config::{
@@ -45,11 +47,24 @@ pub(super) struct Running {
 
 /// What was found out about a server.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<Result<Arrived, String>>>);
+pub(super) struct Known {
+    outcome: Mutex<Option<Result<Arrived, String>>>,
+    changed: Notify,
+}
 
 impl Known {
     fn lock(&self) -> MutexGuard<'_, Option<Result<Arrived, String>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found out may not be so any more.
+    pub(super) fn is_old(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until that is so.
+    pub(super) async fn grows_old(&self) {
+        self.changed.notified().await;
     }
 
     /// Notes this; what was known before.
@@ -84,7 +99,10 @@ impl Running {
         let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
         let merged = Server::new(config.name.clone(), backend(), config.lazy);
         let paths = Paths::below(&format!("/servers/{}", segment(&config.name)), &fleet.http);
-        let mount = shared.common().map(|common| Mount::new(&fleet.http, paths, backend(), common));
+        let mount = shared.common().map(|common| {
+            let whose = common.whose(&printable(&config.name));
+            Mount::counted(&fleet.http, paths, backend(), common, whose)
+        });
         let known = Arc::default();
         Arc::new(Self { config, late, replaceable, guarded, merged, mount, known, keyed, exchange })
     }
@@ -98,6 +116,7 @@ impl Running {
     pub(super) fn retuned(&self, shared: &Shared, config: ServerConfig, keyed: bool) -> Arc<Self> {
         if self.config.rules != config.rules {
             self.guarded.retune(&config.rules);
+            self.known.is_old();
         }
         let readmits = self.keyed != keyed || self.config.policy != config.policy;
         let other = self.with(config, self.late.clone(), keyed);
@@ -186,6 +205,11 @@ impl Running {
         &self.config.name
     }
 
+    /// The same, for metrics and logs.
+    pub(super) fn label(&self) -> String {
+        printable(self.name())
+    }
+
     /// Why it cannot take a call; `None` while it can.
     pub(super) fn unready(&self) -> Option<Unready> {
         self.late.unready().or_else(|| {
@@ -195,12 +219,13 @@ impl Running {
         })
     }
 
-    /// How it is spoken to, in one word.
+    /// How it is spoken to, in one word; empty if that is not known.
     pub(super) fn transport(&self) -> &'static str {
         match &self.config.upstream {
             Ok(Upstream::Remote(remote)) if remote.transport == RemoteTransport::Sse => "sse",
             Ok(Upstream::Remote(_)) => "http",
-            Ok(Upstream::Command(_)) | Err(_) => "stdio",
+            Ok(Upstream::Command(_)) => "stdio",
+            Err(_) => "",
         }
     }
 

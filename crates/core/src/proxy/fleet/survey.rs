@@ -5,12 +5,18 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Arrived, running::Running};
+use super::{
+    Arrived,
+    running::{Known, Running},
+};
 use crate::{
     config::Upstream,
     fleet::printable,
     jsonrpc::Message,
-    relay::{Answer, Backend, Client, Connection, Memory, OpenError, merged::Guarded, reply_to},
+    relay::{
+        Answer, Backend, Client, Connection, Memory, OpenError, Outgoing, Sink, merged::Guarded,
+        reply_to,
+    },
     upstream::{Remote, Upstream as _},
 };
 
@@ -21,27 +27,52 @@ const MAX_PAGES: usize = 1000;
 /// Longest text that is shown.
 const LONGEST: usize = 200;
 
+/// What is known of a server, and the connection that hears of its changes, if there is one.
+pub(super) type Survey = (Arrived, Option<Asking>);
+
 /// Asks; an error if the server cannot be used at the moment, in a sentence.
-pub(super) async fn survey(server: &Running) -> Result<Arrived, String> {
+pub(super) async fn survey(server: &Running) -> Result<Survey, String> {
     match &server.config.upstream {
         Ok(Upstream::Remote(config)) if config.oauth.is_some() => {
             // Without its sign-in, which is for clients to begin.
             let config = crate::config::RemoteConfig { oauth: None, ..(**config).clone() };
             let remote = Remote::new(&config).map_err(|error| error.to_string())?;
-            let arrived = ask_all(&*remote.backend()).await;
+            let arrived = ask_all(&*remote.backend(), Client::default()).await;
             remote.stop(Duration::ZERO).await;
-            arrived
+            arrived.map(|(arrived, _)| (arrived, None))
         }
-        _ => {
+        upstream => {
             // As what is served to those who may do everything.
             let late = Arc::new(server.late.clone());
-            ask_all(&*Guarded::new(late, &server.config.rules)).await
+            let guarded = Guarded::new(late, &server.config.rules);
+            // A remote server would hold a stream for it.
+            let hears = matches!(upstream, Ok(Upstream::Command(_)));
+            let ear = || Arc::new(Ear(Arc::clone(&server.known))) as Arc<dyn Sink>;
+            let client = Client { unsolicited: hears.then(ear), ..Client::default() };
+            let (arrived, asking) = ask_all(&*guarded, client).await?;
+            Ok((arrived, Some(asking).filter(|_| hears)))
         }
     }
 }
 
-async fn ask_all(backend: &dyn Backend) -> Result<Arrived, String> {
-    let connection = backend.open(Client::default()).await.map_err(|error| match error {
+/// Hears that a server has other tools.
+struct Ear(Arc<Known>);
+
+impl Sink for Ear {
+    fn write(&self, outgoing: Outgoing<'_>) {
+        let message = outgoing.message();
+        if message.is_some_and(|message| *message.method() == *TOOLS_CHANGED) {
+            self.0.is_old();
+        }
+    }
+
+    fn forget(&self) {}
+}
+
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+
+async fn ask_all(backend: &dyn Backend, client: Client) -> Result<(Arrived, Asking), String> {
+    let connection = backend.open(client).await.map_err(|error| match error {
         OpenError::Upstream(error) => error.message,
         OpenError::Refused(_) => "the proxy is refused".to_owned(),
     })?;
@@ -49,7 +80,7 @@ async fn ask_all(backend: &dyn Backend) -> Result<Arrived, String> {
     let said = match asking.greet().await {
         Ok(said) => said,
         Err(error) if signs_in(&error) => {
-            return Ok(Arrived { signs_in: true, ..Arrived::default() });
+            return Ok((Arrived { signs_in: true, ..Arrived::default() }, asking));
         }
         Err(error) => return Err(text(&error["message"]).unwrap_or_else(unanswered)),
     };
@@ -60,7 +91,8 @@ async fn ask_all(backend: &dyn Backend) -> Result<Arrived, String> {
         Some(_) => timeout(PATIENCE, asking.count_tools()).await.ok().flatten(),
         None => Some(0),
     };
-    Ok(Arrived { server: (!server.is_empty()).then_some(server), tools, signs_in: false })
+    let server = (!server.is_empty()).then_some(server);
+    Ok((Arrived { server, tools, signs_in: false }, asking))
 }
 
 fn unanswered() -> String {
@@ -79,7 +111,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// The connection of the proxy's own; closed when it is dropped.
-struct Asking(Arc<dyn Connection>);
+pub(super) struct Asking(Arc<dyn Connection>);
 
 impl Drop for Asking {
     fn drop(&mut self) {

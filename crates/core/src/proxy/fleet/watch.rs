@@ -18,6 +18,8 @@ use crate::{fleet::printable, runtime::task, upstream::Stage};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Time between a change of a server's tools and when they are counted again.
+const SETTLING: Duration = Duration::from_millis(200);
 
 /// Starts a server, unless that is left to whoever needs it, and watches it to its end.
 pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
@@ -111,22 +113,44 @@ impl Watch {
         .boxed()
     }
 
-    /// Asks it until it answers.
+    /// Asks it until it answers, and again when its tools have changed.
     async fn meet(&mut self) {
         if !self.server.may_be_asked() {
             let server = self.server.late.ask(|upstream| upstream.name()).flatten();
             return self.tell(Ok(Arrived { server, ..Arrived::default() }));
         }
+        let mut met = false;
         loop {
-            let outcome = survey(&self.server).await;
-            let met = outcome.is_ok();
-            self.tell(outcome);
-            if met {
-                self.pause = FIRST_PAUSE;
-                return;
+            // With the rules of the moment.
+            let now = self.shared.upgrade().and_then(|shared| shared.server(&self.server));
+            let outcome = survey(&now.unwrap_or_else(|| Arc::clone(&self.server))).await;
+            let failed = outcome.is_err();
+            let hearing = match outcome {
+                Ok((arrived, hearing)) if met => {
+                    self.server.known.replace(Ok(arrived));
+                    hearing
+                }
+                Ok((arrived, hearing)) => {
+                    self.tell(Ok(arrived));
+                    met = true;
+                    hearing
+                }
+                Err(_) if met => None,
+                Err(reason) => {
+                    self.tell(Err(reason));
+                    None
+                }
+            };
+            if failed {
+                sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                continue;
             }
-            sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.pause = FIRST_PAUSE;
+            self.server.known.grows_old().await;
+            drop(hearing);
+            // Whoever changes its tools may do so several times in a row.
+            sleep(SETTLING).await;
         }
     }
 

@@ -211,7 +211,8 @@ impl Mount {
             let request = message.kind() == Kind::Request;
             let bytes = message.bytes().len();
             let seat = seats.as_mut().filter(|_| request).and_then(|seats| seats.split(bytes));
-            let reply = self.common.reply(&message, Arc::clone(stream) as _, (seat, identity));
+            let reply =
+                self.common.reply(&message, Arc::clone(stream) as _, (seat, identity), &self.whose);
             (message, reply)
         };
         messages.into_iter().map(owe).collect()

@@ -170,8 +170,12 @@ impl Mount {
         let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
         let stream = stream.named_by(self.registry.names());
         let (stream, reading) = stream.attached();
-        let reply =
-            self.common.reply(&message, Arc::clone(&stream) as Arc<dyn Sink>, (None, identity));
+        let reply = self.common.reply(
+            &message,
+            Arc::clone(&stream) as Arc<dyn Sink>,
+            (None, identity),
+            &self.whose,
+        );
         if let Some(sending) = closing.0.send(message, reply, caller.as_ref()) {
             sending.await;
         }
