@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use mcp_proxy_core::telemetry::{on_one_line, visible};
+use mcp_proxy_core::telemetry::{on_one_line, server, visible};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -57,6 +57,9 @@ where
                 let mut fields = String::new();
                 context.format_fields(Writer::new(&mut fields), event)?;
                 writer.write_str(&on_one_line(&fields))?;
+                if let Some(server) = server() {
+                    write!(writer, " {}", paint.dim(format!("server={server:?}")))?;
+                }
             }
         }
         writeln!(writer)
@@ -95,10 +98,11 @@ impl Visit for Message {
     }
 }
 
-/// Another shape of lines, each of which is one, and holds nothing that a terminal would obey.
-pub(super) struct Clean<F>(pub(super) F);
+/// Another shape of lines, each of which is one, holds nothing that a terminal would obey, and says
+/// which of several servers it is about; an object of JSON, or a text.
+pub(super) struct Clean<F, const JSON: bool>(pub(super) F);
 
-impl<S, N, F> FormatEvent<S, N> for Clean<F>
+impl<S, N, F, const JSON: bool> FormatEvent<S, N> for Clean<F, JSON>
 where
     F: FormatEvent<S, N>,
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -112,7 +116,17 @@ where
     ) -> fmt::Result {
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
-        writer.write_str(&on_one_line(line.trim_end_matches('\n')))?;
+        let line = line.trim_end_matches('\n');
+        match (server(), line.strip_suffix('}').filter(|_| JSON)) {
+            (Some(server), Some(open)) => {
+                let server = serde_json::Value::from(&*server);
+                writer.write_str(&on_one_line(&format!(r#"{open},"server":{server}}}"#)))?;
+            }
+            (Some(server), None) => {
+                writer.write_str(&on_one_line(&format!("{line} server={server:?}")))?;
+            }
+            (None, _) => writer.write_str(&on_one_line(line))?,
+        }
         writeln!(writer)
     }
 }

@@ -243,7 +243,7 @@ where
     } else {
         layer()
             .with_ansi(false)
-            .map_event_format(Clean)
+            .map_event_format(Clean::<_, false>)
             .with_writer(stderr.clone())
             .with_filter(sparing(&stderr, log.logging.format))
             .with_filter(log.filter())
@@ -283,7 +283,7 @@ where
     let always = layer()
         .json()
         .flatten_event(true)
-        .map_event_format(Clean)
+        .map_event_format(Clean::<_, true>)
         .with_writer(stderr.clone())
         .with_filter(sparing(&stderr, log.logging.format))
         .with_filter(always);
@@ -291,7 +291,7 @@ where
     let entries = layer()
         .json()
         .flatten_event(true)
-        .map_event_format(Clean)
+        .map_event_format(Clean::<_, true>)
         .with_writer(stderr.clone())
         .with_filter(sparing(&stderr, log.logging.format))
         .with_filter(log.filter())

@@ -5,11 +5,13 @@
 
 pub(crate) mod audit;
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+use crate::runtime::task;
 
 /// Target of lines that belong on standard output, word for word.
 pub const CONSOLE: &str = "mcp_proxy::console";
@@ -30,6 +32,12 @@ pub const AUDIT: &str = "mcp_proxy::audit";
 /// `target` (the tool, prompt or resource), `session`, `traceparent` (the caller's) and, at its end,
 /// `outcome`.
 pub const CALLS: &str = "mcp_proxy::calls";
+
+/// The name of the server that an event is about, where there are several; asked while the event is
+/// told. What is printed is made of it by whoever writes events.
+pub fn server() -> Option<Arc<str>> {
+    task::server()
+}
 
 /// Prints a line on standard output.
 macro_rules! console {

@@ -28,6 +28,7 @@ use crate::{
     error::Error,
     jsonrpc::escape,
     relay::{Cause, InitializeResult, Listener, Outbox, Volume},
+    runtime::task,
     watch::{Frame, Payload, Point, TAP},
 };
 
@@ -192,8 +193,10 @@ impl Child {
         let Self { mut process, stdin, lines, volume } = self;
         let ending = CancellationToken::new();
         let server = process.number();
-        let mut writer = tokio::spawn(write_all(stdin, server, Arc::clone(&outbox), volume));
-        let mut reader = tokio::spawn(read_all(lines, listener, ending.clone()));
+        let writing = write_all(stdin, server, Arc::clone(&outbox), volume);
+        let mut writer = tokio::spawn(task::inherited(writing));
+        let reading = read_all(lines, listener, ending.clone());
+        let mut reader = tokio::spawn(task::inherited(reading));
         let mut end = tokio::select! {
             stop = told => End::Told(stop),
             _ = process.exited() => End::Exited,

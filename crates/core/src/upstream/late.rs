@@ -179,6 +179,7 @@ impl Inner {
     /// Begins an attempt, which ends whoever waits for it.
     fn attempt(self: &Arc<Self>, state: &mut State, failed: u32) -> Coming {
         let me = Arc::clone(self);
+        let server = self.name.as_deref().map(Arc::from);
         let attempt = async move {
             let starting = (me.launch)();
             match me.stop.run_until_cancelled(starting).await {
@@ -186,7 +187,7 @@ impl Inner {
                 None => Ok(()),
             }
         };
-        let coming: Coming = attempt.boxed().shared();
+        let coming: Coming = task::on_behalf(server, attempt).boxed().shared();
         *state = State::Coming(failed, coming.clone());
         self.progress.send_replace(Stage::Starting);
         task::spawn(coming.clone());
@@ -270,7 +271,9 @@ impl Inner {
 
 impl Backend for Late {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        Box::pin(async move { self.0.backend().await?.open(client).await })
+        let server = self.0.name.as_deref().map(Arc::from);
+        let opening = async move { self.0.backend().await?.open(client).await };
+        Box::pin(task::on_behalf(server, opening))
     }
 
     fn end_subscriptions(&self) {

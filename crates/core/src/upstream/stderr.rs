@@ -97,7 +97,7 @@ pub(super) async fn pass_through(
 ) {
     let mut buffer = vec![0; 8 * 1024];
     let mut own = tokio::io::stderr();
-    let mut events = Events { line: Vec::new(), name: name.clone() };
+    let mut events = Events { line: Vec::new() };
     let mut named = name.map(|name| Named { front: format!("[{name}] "), at_start: true });
     while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
         tail.remember(&buffer[..count]);
@@ -141,7 +141,6 @@ impl Named {
 #[derive(Debug)]
 struct Events {
     line: Vec<u8>,
-    name: Option<String>,
 }
 
 impl Events {
@@ -157,7 +156,7 @@ impl Events {
     fn end(&mut self) {
         let line = text(&std::mem::take(&mut self.line));
         if !line.is_empty() {
-            tracing::info!(target: "mcp_proxy::server", server = self.name, "{line}");
+            tracing::info!(target: "mcp_proxy::server", "{line}");
         }
     }
 }

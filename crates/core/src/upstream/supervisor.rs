@@ -185,33 +185,29 @@ impl Watch {
 
     /// Reports an end and waits until it is time for the next start; `false` if there is none.
     async fn pause(&mut self, mut cause: Cause, run: Run, stopped: &mut Stopped) -> bool {
-        console_error!("[mcp-proxy] {}", cause.message);
+        let whose = self.config.command.name.as_ref();
+        let whose = whose.map_or_else(String::new, |name| format!("{name}: "));
+        console_error!("[mcp-proxy] {whose}{}", cause.message);
         match self.history.judge(&self.config.restart, run, chance()) {
             Verdict::GiveUp(reason) => {
                 cause.message = format!("{}; {reason}", cause.message);
-                let name = self.config.command.name.as_ref();
-                let name = name.map_or_else(String::new, |name| format!("{name}: "));
-                console_error!("[mcp-proxy] {name}{reason}");
+                console_error!("[mcp-proxy] {whose}{reason}");
                 self.shared.closed(&cause);
                 false
             }
             Verdict::Rest { reason, after } => {
                 cause.message = format!("{}; {reason}", cause.message);
-                console_error!("[mcp-proxy] {reason}");
+                console_error!("[mcp-proxy] {whose}{reason}");
                 self.shared.closed(&cause);
                 stopped.unless(sleep(after)).await.is_ok()
             }
             Verdict::Restart { attempt, after } => {
                 let millis = after.as_millis();
-                let name = &self.config.command.name;
-                tracing::warn!(
-                    server = name,
-                    "restarting the MCP server in {millis} ms (restart {attempt})"
-                );
+                tracing::warn!("restarting the MCP server in {millis} ms (restart {attempt})");
                 self.shared.lost(&cause, attempt);
                 TAP.show(|| {
                     let program = || self.config.command.program.to_string_lossy().into_owned();
-                    let name = name.clone().unwrap_or_else(program);
+                    let name = self.config.command.name.clone().unwrap_or_else(program);
                     let life = Life::Restarting { name, attempt, after };
                     Frame::event(Point::Server, Detail::Life(life))
                 });

@@ -14,9 +14,9 @@ use std::{
 const MAY_USE: &[(&str, &[&[&str]])] = &[
     ("config", &[]),
     ("host", &[]),
-    ("telemetry", &[&["config"]]),
-    ("metrics", &[]),
     ("runtime", &[]),
+    ("telemetry", &[&["config", "runtime"]]),
+    ("metrics", &[]),
     ("jsonrpc", &[]),
     ("codec", &[]),
     ("protocol", &[&["jsonrpc", "codec"]]),
