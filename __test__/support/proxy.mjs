@@ -22,8 +22,17 @@ export const repositoryRoot = fileURLToPath(new URL("../..", import.meta.url));
  * The caller owns the process and must call `stop()`.
  */
 export async function startProxy({ command, environment = {}, flags = [] }) {
+  return start([...flags, "--", ...command], environment);
+}
+
+/** The same for the servers of a file: `mcp-proxy --port 0 --config <file>`. */
+export async function startServers(file, { environment = {}, flags = [] } = {}) {
+  return start([...flags, "--config", file], environment);
+}
+
+async function start(line, environment) {
   const [program, ...words] = binary();
-  const child = spawn(program, [...words, "--port", "0", ...flags, "--", ...command], {
+  const child = spawn(program, [...words, "--port", "0", ...line], {
     cwd: repositoryRoot,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -37,6 +46,8 @@ class ProxyProcess {
   stderr = new Journal();
   stdout = new Journal();
   url;
+  /** The words that start the program. */
+  words = binary();
   #child;
   #exit;
 
