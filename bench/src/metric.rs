@@ -62,7 +62,7 @@ pub(crate) enum Metric {
     CpuOverSingle,
     /// CPU of the proxy per list, in ms.
     CpuPerList,
-    /// Processes that a contestant has started.
+    /// Servers that a contestant has started.
     Children,
     /// From the signal to the first answer of the server that has changed, in ms.
     Reload,

@@ -1,7 +1,7 @@
 //! What the operating system says of a process: CPU, memory, children. The contestant's own
 //! process is counted; its children are counted apart.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, fs, path::PathBuf, time::Duration};
 
 /// Length of a clock tick of `/proc/<pid>/stat`; 100 a second on every Linux we measure on.
 const TICK: Duration = Duration::from_millis(10);
@@ -91,6 +91,11 @@ fn field(pid: u32, file: &str, name: &str) -> u64 {
 pub(crate) fn threads(pid: u32) -> Vec<u32> {
     let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The program that a process runs.
+pub(crate) fn program(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
 /// Everything below a process.

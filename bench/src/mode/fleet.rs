@@ -101,11 +101,13 @@ pub(super) async fn lists(effort: &Effort, proxy: &Proxy, tools: usize) -> Resul
     Ok(Values::from([(Metric::CpuPerList, used.proxy.as_secs_f64() * 1e3 / made)]))
 }
 
-/// What servers cost that nobody needs.
+/// What servers cost that nobody needs; the guard of the proxy is not one.
 pub(super) async fn lazy(bench: &Bench, contestant: Contestant) -> Result<Values, Failure> {
     let proxy = bench.start(contestant, Setup::Fleet(Fleet::Lazy)).await?;
     sleep(SETTLE).await;
-    let children = procfs::descendants(proxy.pid()).len();
+    let echo = bench.places.echo();
+    let is_server = |pid: &u32| procfs::program(*pid).is_some_and(|program| program == echo);
+    let children = procfs::descendants(proxy.pid()).into_iter().filter(is_server).count();
     let resident = procfs::rss(proxy.pid());
     proxy.stop().await?;
     #[expect(clippy::cast_precision_loss, reason = "a few")]

@@ -112,7 +112,7 @@ const FLEET: &[Row] = &[
     row("… all 10 merged", "fleet-merged", CallsPerSecond),
     row("CPU of a merged tools/list, 10 servers with 100 tools each, ms", "fleet-list", CpuPerList),
     row("50 servers that nobody needs: RSS, MB", "fleet-lazy", FreshRss),
-    row("… processes started", "fleet-lazy", Children),
+    row("… servers started", "fleet-lazy", Children),
     row("one of 50 servers changes, under load: ms to its first answer", "fleet-reload", Reload),
     row("sessions held, 10 servers merged", "fleet-sessions", SessionsHeld),
     row("… KB per session", "fleet-sessions", KilobytesPerSession),
