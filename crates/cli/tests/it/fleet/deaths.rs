@@ -29,10 +29,11 @@ fn body(proxy: &Proxy, path: &str) -> (u16, Value) {
     (response.status, serde_json::from_str(response.text()).expect("JSON"))
 }
 
+const SERVERS: [&str; 3] = ["a", "b", "c"];
+
 #[test]
 fn whichever_server_is_killed_under_load_the_others_lose_nothing() {
     let folder = Folder::new();
-    const SERVERS: [&str; 3] = ["a", "b", "c"];
     let own = r#""mcp-proxy": { "maxRestarts": 0 }"#;
     let servers = SERVERS.map(|name| entry(name, "echo", own));
     folder.write("mcp.json", file(&servers, ""));

@@ -47,7 +47,8 @@ fn lazy_servers_start_with_what_needs_them_and_no_sooner() {
     folder.write("mcp.json", file(&[lazy("a"), lazy("b")], ""));
     let proxy = serve(&folder, &["--config", "mcp.json"]);
     let states = |proxy: &Proxy| {
-        ["0", "1"].map(|n| state(proxy)["servers"][n.parse::<usize>().unwrap()]["state"].clone())
+        let all = state(proxy);
+        [0, 1].map(|place| all["servers"][place]["state"].clone())
     };
     let session = At::open(&proxy, "/mcp");
     assert_eq!(session.ask(&proxy, "ping", &json!({}))["result"], json!({}));

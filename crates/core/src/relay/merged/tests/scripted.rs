@@ -56,7 +56,9 @@ pub(super) struct Server {
     refuses: AtomicBool,
     connections: AtomicUsize,
     heard: Mutex<Vec<Value>>,
-    held: Mutex<Vec<(Message, Reply)>>,
+    /// What waits, with the number of its connection.
+    held: Mutex<Vec<(usize, Message, Reply)>>,
+    opened: AtomicUsize,
     listening: Mutex<Vec<Reply>>,
     clients: Mutex<Vec<Arc<dyn Sink>>>,
 }
@@ -80,6 +82,7 @@ impl Server {
             connections: AtomicUsize::default(),
             heard: Mutex::default(),
             held: Mutex::default(),
+            opened: AtomicUsize::default(),
             listening: Mutex::default(),
             clients: Mutex::default(),
         }
@@ -112,7 +115,7 @@ impl Server {
     pub(super) fn wake(&self) {
         self.hangs.store(false, Ordering::Relaxed);
         let held = std::mem::take(&mut *self.held.lock().unwrap());
-        for (request, reply) in held {
+        for (_, request, reply) in held {
             self.answer(&request, reply);
         }
     }
@@ -121,7 +124,7 @@ impl Server {
     pub(super) fn die(&self) {
         self.hangs.store(false, Ordering::Relaxed);
         let held = std::mem::take(&mut *self.held.lock().unwrap());
-        for (_, reply) in held {
+        for (_, _, reply) in held {
             reply.error(&ErrorBody::new(Code::Internal, "it has died"));
         }
     }
@@ -250,7 +253,8 @@ impl Backend for Scripted {
         }
         self.0.connections.fetch_add(1, Ordering::Relaxed);
         self.0.clients.lock().unwrap().extend(client.unsolicited);
-        let line = Line { server: Arc::clone(&self.0), open: AtomicBool::new(true) };
+        let number = self.0.opened.fetch_add(1, Ordering::Relaxed);
+        let line = Line { server: Arc::clone(&self.0), number, open: AtomicBool::new(true) };
         let connection: Arc<dyn Connection> = Arc::new(line);
         Box::pin(ready(Ok(connection)))
     }
@@ -259,6 +263,7 @@ impl Backend for Scripted {
 #[derive(Debug)]
 struct Line {
     server: Arc<Server>,
+    number: usize,
     open: AtomicBool,
 }
 
@@ -273,15 +278,16 @@ impl Connection for Line {
         let value: Value = serde_json::from_slice(message.bytes()).unwrap();
         let mut held = self.server.held.lock().unwrap();
         if value["method"] == "notifications/cancelled" {
-            let named = |(_, reply): &mut (Message, Reply)| {
-                reply.id() == value["params"]["requestId"].to_string().as_bytes()
+            let id = value["params"]["requestId"].to_string();
+            let named = |(number, _, reply): &mut (usize, Message, Reply)| {
+                *number == self.number && reply.id() == id.as_bytes()
             };
-            held.extract_if(.., named).for_each(|(_, reply)| reply.forget());
+            held.extract_if(.., named).for_each(|(_, _, reply)| reply.forget());
         }
         self.server.heard.lock().unwrap().push(value);
         let reply = reply?;
         if self.server.hangs.load(Ordering::Relaxed) {
-            held.push((message, reply));
+            held.push((self.number, message, reply));
             return None;
         }
         drop(held);
@@ -292,10 +298,11 @@ impl Connection for Line {
     fn close(&self) {
         if self.open.swap(false, Ordering::Relaxed) {
             self.server.connections.fetch_sub(1, Ordering::Relaxed);
-            let held = std::mem::take(&mut *self.server.held.lock().unwrap());
-            for (_, reply) in held {
-                reply.forget();
-            }
+            let mut held = self.server.held.lock().unwrap();
+            let own = |(number, ..): &mut (usize, Message, Reply)| *number == self.number;
+            let own: Vec<_> = held.extract_if(.., own).collect();
+            drop(held);
+            own.into_iter().for_each(|(_, _, reply)| reply.forget());
         }
     }
 }
