@@ -279,7 +279,12 @@ impl Reply {
         let Some(sink) = self.sink.take() else { return };
         let text =
             [br#"{"jsonrpc":"2.0","id":"#, self.id.as_bytes(), b",\"result\":", result, b"}"];
-        let text = text.concat().into();
+        let text: Bytes = text.concat().into();
+        if self.call.as_ref().is_some_and(|call| call.lists_tools())
+            && let Ok(response) = Message::parse(text.clone())
+        {
+            self.learn(&response);
+        }
         write(&*sink, Outgoing::new(&text, &[], true));
         self.end(Outcome::Ok);
     }
