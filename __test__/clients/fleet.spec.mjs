@@ -1,7 +1,7 @@
 // Real servers side by side behind one port, as one server: the TypeScript SDKs and the Python SDK over HTTP, and a
 // client that knows only standard input and output.
 //
-// Of the servers, those that are no development dependencies are installed into target/museum; one that cannot be
+// Of the servers, those that are not development dependencies are installed into target/museum; one that cannot be
 // installed is left out, and the test that needs it says so.
 
 import assert from "node:assert/strict";
