@@ -120,6 +120,13 @@ impl Connection for Member {
     }
 }
 
+/// Answers what waits for a server that is not served any more, and never came up.
+fn refuse(mut leg: Leg) {
+    for reply in leg.held().into_iter().filter_map(|(_, reply)| reply) {
+        reply.error(&unavailable(&leg.server, "it is not served any more"));
+    }
+}
+
 /// Ends a leg that is not needed any more.
 fn end(mut leg: Leg) {
     for reply in leg.held().into_iter().filter_map(|(_, reply)| reply) {
@@ -462,7 +469,7 @@ impl Member {
             }
         }
         drop(state);
-        others.into_iter().for_each(end);
+        others.into_iter().for_each(refuse);
         self.changed.notify_waiters();
         self.tell_changes();
     }
