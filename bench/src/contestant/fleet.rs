@@ -102,12 +102,13 @@ pub(crate) fn write(places: &Places, file: &Path, fleet: Fleet, first: usize) ->
 
 fn crate_config(places: &Places, port: u16, fleet: Fleet) -> io::Result<PathBuf> {
     let (echo, tools) = (places.echo(), fleet.tools());
+    let echo = echo.display();
     let mut servers = String::new();
     for number in 0..fleet.servers() {
         // Writing into a String cannot fail.
         let _written = writeln!(
             servers,
-            "[[backends]]\nname = \"s{number}\"\ntransport = \"stdio\"\ncommand = {echo:?}\n\
+            "[[backends]]\nname = \"s{number}\"\ntransport = \"stdio\"\ncommand = \"{echo}\"\n\
              args = [\"tools\", \"{tools}\"]\n"
         );
     }

@@ -190,7 +190,8 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
 
     /// Whether its server has ended for good, or its client has gone; not every kind knows.
     fn is_over(&self) -> bool {
-        self.inner().is_some_and(|inner| inner.is_over())
+        let Some(inner) = self.inner() else { return false };
+        inner.is_over()
     }
 
     /// What another replica needs to go on with this at a remote server, unless that is known by

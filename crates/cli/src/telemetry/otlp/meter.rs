@@ -28,7 +28,7 @@ use prost::Message as _;
 use super::{client::Client, trouble::Trouble, wanted::Signal};
 
 /// How often they are sent, unless `OTEL_METRIC_EXPORT_INTERVAL` says otherwise.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// A thread that sends; dropped, it sends once more and ends.
 pub(super) struct Measuring {

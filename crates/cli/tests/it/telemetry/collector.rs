@@ -30,6 +30,9 @@ impl Span {
     }
 }
 
+/// The names and values of the labels of a series.
+type Labels = Vec<(String, String)>;
+
 /// A metric as it arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metric {
@@ -38,7 +41,7 @@ pub(crate) struct Metric {
     pub(crate) is_monotonic: bool,
     /// Bounds of the buckets of a histogram.
     pub(crate) bounds: usize,
-    numbers: Vec<(Vec<(String, String)>, f64)>,
+    numbers: Vec<(Labels, f64)>,
 }
 
 impl Metric {

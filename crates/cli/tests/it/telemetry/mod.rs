@@ -135,8 +135,8 @@ fn metrics_are_counted_and_sent_though_nobody_serves_them() {
     proxy.session().assert_healthy();
     wait_for("a call that was counted", || {
         let sent = collector.metrics();
-        let calls = sent.into_iter().filter(|metric| metric.name == "mcp_proxy_calls");
-        calls.last().filter(|metric| {
+        let calls = sent.into_iter().rfind(|metric| metric.name == "mcp_proxy_calls");
+        calls.filter(|metric| {
             metric.number(&[("method", "initialize"), ("outcome", "ok")]) == Some(1.0)
         })
     });

@@ -339,7 +339,7 @@ impl Port {
                 return self.offer(&**host, caller, request, (&found, routes.primary())).await;
             }
         }
-        self.serve_found(request, from, caller, &found, &routes).await
+        self.serve_found(request, from, caller, (&found, &routes)).await
     }
 
     /// What is not an endpoint is the host's to serve, or else the proxy's.
@@ -364,8 +364,7 @@ impl Port {
         request: Request<Incoming>,
         from: Origin,
         caller: Option<Arc<Caller>>,
-        found: &Found<'_>,
-        routes: &Routes,
+        (found, routes): (&Found<'_>, &Routes),
     ) -> Result<Response, End> {
         let (mut head, body) = request.into_parts();
         let endpoint = found.asked(&head.method).unwrap_or_else(|| routes.primary());

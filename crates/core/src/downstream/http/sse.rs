@@ -25,7 +25,8 @@ use super::{
 use crate::{
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream},
     era::Era,
-    identity::Expiry,
+    host::Caller,
+    identity::{Expiry, Identity},
     jsonrpc::{Kind, Message},
     protocol::Method,
     relay::{Client, Outgoing, Sink},
@@ -164,6 +165,16 @@ impl Mount {
         if Method::of(&message.method()) == Method::Initialize && body.len() > MAX_INITIALIZE {
             return Err(Rejection::BodyTooLarge { limit: MAX_INITIALIZE });
         }
+        self.send_sse_message(&session, &head, message, (&identity, caller)).await
+    }
+
+    async fn send_sse_message(
+        self: &Arc<Self>,
+        session: &SseSession,
+        head: &Parts,
+        message: Message,
+        (identity, caller): (&Identity, Option<Arc<Caller>>),
+    ) -> Result<Response, Rejection> {
         let calls = usize::from(message.kind() == Kind::Request);
         let bytes = if calls > 0 { message.bytes().len() } else { 0 };
         let seat = session.calls.take_for(calls, bytes).ok_or(Rejection::TooManyCalls)?;
@@ -171,7 +182,7 @@ impl Mount {
         let reply = self.common.reply(
             &message,
             Arc::clone(&session.stream) as _,
-            (Some(seat), &identity),
+            (Some(seat), identity),
             &self.whose,
         );
         let (mut waiting, bytes) = (Held::default(), message.bytes().len());

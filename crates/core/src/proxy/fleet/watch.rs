@@ -120,10 +120,11 @@ impl Watch {
             return self.tell(Ok(Arrived { server, ..Arrived::default() }));
         }
         let mut met = false;
-        loop {
+        while let Some(shared) = self.shared.upgrade() {
             // With the rules of the moment.
-            let now = self.shared.upgrade().and_then(|shared| shared.server(&self.server));
-            let outcome = survey(&now.unwrap_or_else(|| Arc::clone(&self.server))).await;
+            let now = shared.server(&self.server).unwrap_or_else(|| Arc::clone(&self.server));
+            drop(shared);
+            let outcome = survey(&now).await;
             let failed = outcome.is_err();
             let hearing = match outcome {
                 Ok((arrived, hearing)) if met => {

@@ -302,7 +302,9 @@ impl Connection for Line {
             let own = |(number, ..): &mut (usize, Message, Reply)| *number == self.number;
             let own: Vec<_> = held.extract_if(.., own).collect();
             drop(held);
-            own.into_iter().for_each(|(_, _, reply)| reply.forget());
+            for (_, _, reply) in own {
+                reply.forget();
+            }
         }
     }
 }
