@@ -82,12 +82,12 @@ fn cache_hints_are_on_the_lists_and_on_resources_only() {
 }
 
 #[test]
-fn tasks_are_hidden() {
+fn a_tool_that_needs_a_task_is_listed_like_any_other() {
     let answer = Modern::new("tools/list").send(&Proxy::of("eras"));
     let tools = answer.json()["result"]["tools"].clone();
     let names: Vec<&str> =
         tools.as_array().expect("tools").iter().filter_map(|tool| tool["name"].as_str()).collect();
-    assert_eq!(names, ["mirrored", "plain"]);
+    assert_eq!(names, ["mirrored", "tasks-only", "plain"]);
     assert!(!answer.text().contains("execution"));
 }
 
