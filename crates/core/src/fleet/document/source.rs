@@ -7,19 +7,22 @@ use crate::fleet::fault::{Fault, Position, printable};
 /// Largest file that is read: 16 MiB. Files that clients keep their whole state in have a few.
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// How many lines are between two marks: a place is found without an index as large as the file.
+const APART: usize = 64;
+
 /// A text with the name of its file.
 #[derive(Clone, Debug)]
 pub(in crate::fleet) struct Source {
     file: Arc<str>,
     text: Arc<str>,
-    /// Where each line begins.
-    lines: Arc<[usize]>,
+    /// Where every so many lines begin, see [`APART`].
+    marks: Arc<[usize]>,
 }
 
 impl Source {
     /// The text of these bytes; a byte order mark is left out.
     pub(in crate::fleet) fn new(file: &str, bytes: &[u8]) -> Result<Self, Fault> {
-        let mut source = Self { file: file.into(), text: "".into(), lines: [0].into() };
+        let mut source = Self { file: file.into(), text: "".into(), marks: [0].into() };
         if bytes.len() > LARGEST {
             return Err(source.whole(format!(
                 "the file has {} bytes; a configuration may have {LARGEST}",
@@ -46,8 +49,9 @@ impl Source {
 
     fn set(&mut self, text: &str) {
         self.text = text.into();
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        self.lines = [0].into_iter().chain(breaks.map(|(at, _)| at + 1)).collect();
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes());
+        let later = breaks.skip(APART - 1).step_by(APART).map(|at| at + 1);
+        self.marks = [0].into_iter().chain(later).collect();
     }
 
     pub(in crate::fleet) fn text(&self) -> &str {
@@ -69,9 +73,11 @@ impl Source {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let line = self.lines.partition_point(|start| *start <= end);
-        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let column = self.text.get(start..end).unwrap_or_default().chars().count() + 1;
+        let before = self.marks.partition_point(|start| *start <= end).saturating_sub(1);
+        let mark = self.marks.get(before).copied().unwrap_or_default();
+        let since = self.text.get(mark..end).unwrap_or_default();
+        let line = APART * before + memchr::memchr_iter(b'\n', since.as_bytes()).count() + 1;
+        let column = since.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         Position { line, column }
     }
 
@@ -93,4 +99,28 @@ impl Source {
 /// A name in a sentence may hold what a terminal obeys.
 fn clean(message: String) -> String {
     if message.contains(char::is_control) { printable(&message) } else { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_found_by_its_line_and_column() {
+        let text: String = (0..1000).map(|number| format!("{number}ä\n")).collect();
+        let source = Source::new("f", text.as_bytes()).unwrap();
+        for (at, line) in text.split_inclusive('\n').scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, line))
+        }) {
+            let number: usize = line.trim_end_matches(['ä', '\n']).parse().unwrap();
+            let digits = number.to_string().len();
+            let expected = Position { line: number + 1, column: digits + 2 };
+            assert_eq!(source.position(at + line.len() - 1), expected, "{number}");
+            assert_eq!(source.position(at), Position { line: number + 1, column: 1 });
+        }
+        assert_eq!(source.position(text.len()), Position { line: 1001, column: 1 });
+        assert_eq!(source.marks.len(), 1 + 1000 / APART);
+    }
 }
