@@ -65,7 +65,7 @@ describe("auth", () => {
     [{ issuer: ISSUER, preset: "azure" }, /"auth.preset" must be/],
     [{ issuer: ISSUER, publicUrl: "https://h", tools: { x: "a" } }, /"auth" is wrong/],
     [{ issuer: ISSUER, publicUrl: "https://h", rate: "fast" }, /60\/min/],
-    [{ issuer: "idp", publicUrl: "https://h" }, /--auth/],
+    [{ issuer: "idp", publicUrl: "https://h" }, /auth\.issuer "idp" is not a URL/],
   ]) {
     test(`refuses ${JSON.stringify(wrong)}`, async (t) => {
       await assert.rejects(serve(t, { auth: wrong }), message);
