@@ -39,7 +39,7 @@ pub use proxy::{
     Proxy, Reloaded, Servers, StdioServer, Unanswered, Unusable, sign_out, sign_out_everywhere,
 };
 pub use relay::Unsent;
-pub use replay::{Form, Player, Report, Unreadable, Verified, verify};
+pub use replay::{Form, Player, Report, Unreadable, Verified, look_at_recording, verify};
 #[cfg(target_os = "linux")]
 pub use runtime::orphans::reap_orphans;
 pub use sdk_bridge::{

@@ -164,6 +164,10 @@ pub(crate) enum UsageError {
     )]
     ReplayAndServer,
 
+    /// The file is not there, or is not a recording.
+    #[error("Error: --replay: {0}.")]
+    Recording(String),
+
     /// Nothing to check.
     #[error("Error: --checkConfig needs --config <file>.")]
     CheckWhat,

@@ -2,13 +2,15 @@
 
 use std::{env, ffi::OsString};
 
-use mcp_proxy_core::config::{
-    CommandConfig, Isolation, Upstream, UpstreamConfig, UpstreamProtocol,
+use mcp_proxy_core::{
+    config::{CommandConfig, Isolation, Upstream, UpstreamConfig, UpstreamProtocol},
+    look_at_recording,
 };
 
 use super::answering::answering;
 use crate::{
     args::{Typed, UsageError, Values, flags},
+    plain::plain,
     replaying::{Replaying, Verifying},
 };
 
@@ -43,6 +45,9 @@ pub(super) fn server(
     if !command.is_empty() {
         return Err(UsageError::ReplayAndServer);
     }
+    // Each client's server reads it; what is wrong with it is said before there is one.
+    look_at_recording(&file)
+        .map_err(|error| UsageError::Recording(plain(&error.to_string()).into_owned()))?;
     let program = env::current_exe().map_err(|_| UsageError::NoCommand)?;
     let speed = values.of(&flags::REPLAY_SPEED)?.to_string();
     let mut words: Vec<OsString> = vec![

@@ -14,7 +14,7 @@ mod spelling;
 mod verify;
 
 pub use player::Player;
-pub use reading::Unreadable;
+pub use reading::{Unreadable, look_at_recording};
 pub use report::{Form, Report};
 pub use verify::{Verified, verify};
 

@@ -131,6 +131,11 @@ fn parts(file: &Path) -> Result<Vec<Part>, Unreadable> {
     Ok(parts)
 }
 
+/// Whether this is a recording that can be played back, so far as its first line says.
+pub fn look_at_recording(file: &Path) -> Result<(), Unreadable> {
+    part(file).map(drop)
+}
+
 /// Opens a part and reads its header.
 fn part(file: &Path) -> Result<(Header, BufReader<File>), Unreadable> {
     let failed = |source| Unreadable::File { file: file.to_owned(), source };

@@ -101,6 +101,7 @@ fn what_is_not_a_recording_is_refused() {
     for words in [
         &["--verify", file, "--", "true"][..],
         &["--stdio", "--replay", file],
+        &["--port", "0", "--replay", file],
         &["--replay", file, "--", "node"],
     ] {
         let refused = run(words);
