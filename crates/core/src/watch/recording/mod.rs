@@ -8,7 +8,12 @@ mod parts;
 
 pub(crate) use self::parts::numbered;
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +41,8 @@ const LIMITS: Limits = Limits {
 };
 /// Frames are collected for so long, so that a busy proxy does not wake the thread for each.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long it is not said again that the disk takes nothing.
+const SILENCE: Duration = Duration::from_mins(10);
 /// How long the thread sleeps when there is nothing.
 const IDLE: Duration = Duration::from_mins(1);
 /// Lines are handed to the system in pieces of about this size.
@@ -89,7 +96,7 @@ impl Recording {
         let parts = Parts::open(config, header).map_err(failed)?;
         let watcher = TAP.watch(LIMITS);
         let writer =
-            Writer { ring: Arc::clone(watcher.ring()), scribe, parts, untold: 0, said: false };
+            Writer { ring: Arc::clone(watcher.ring()), scribe, parts, untold: 0, said: None };
         let thread = thread::Builder::new().name("recording".to_owned());
         let thread = thread.spawn(move || writer.run()).map_err(failed)?;
         Ok(Self { watcher: Some(watcher), thread: Some(thread) })
@@ -114,8 +121,8 @@ struct Writer {
     parts: Parts,
     /// Frames that are lost, which the file does not say yet.
     untold: u64,
-    /// The disk's refusal was said.
-    said: bool,
+    /// When it was said that nothing can be written.
+    said: Option<Instant>,
 }
 
 impl Writer {
@@ -152,19 +159,18 @@ impl Writer {
         if piece.is_empty() {
             return;
         }
-        match self.parts.append(piece) {
-            Ok(()) => self.said = false,
-            Err(error) => {
-                self.untold += *count;
-                self.say(&error);
-            }
+        if let Err(error) = self.parts.append(piece) {
+            self.untold += *count;
+            self.say(&error);
         }
         piece.clear();
         *count = 0;
     }
 
+    /// A disk that is nearly full takes some lines and not others, which is one trouble.
     fn say(&mut self, error: &io::Error) {
-        if !std::mem::replace(&mut self.said, true) {
+        if self.said.is_none_or(|said| said.elapsed() >= SILENCE) {
+            self.said = Some(Instant::now());
             tracing::error!(
                 "the recording {} cannot be written: {error}; the proxy goes on without it, and \
                  records again as soon as it can",
