@@ -1,7 +1,7 @@
 //! The tap itself: whether anybody watches, and who.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -24,8 +24,13 @@ pub(crate) struct Tap {
     rings: RwLock<Vec<Arc<Ring>>>,
     /// The servers that run, for whoever begins to watch later.
     servers: Mutex<BTreeMap<u32, Running>>,
+    /// Named servers that have ended, for whoever writes later what they have said.
+    former: Mutex<VecDeque<(u32, String)>>,
     next_server: AtomicU32,
 }
+
+/// How many servers that have ended are still known by their names.
+const MAX_FORMER: usize = 1000;
 
 /// A server that runs.
 #[derive(Clone, Debug)]
@@ -45,6 +50,7 @@ impl Tap {
             watched: AtomicBool::new(false),
             rings: RwLock::new(Vec::new()),
             servers: Mutex::new(BTreeMap::new()),
+            former: Mutex::new(VecDeque::new()),
             next_server: AtomicU32::new(1),
         }
     }
@@ -105,10 +111,23 @@ impl Tap {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a server that runs is called by its configuration.
+    /// What a server that runs, or has ended not long ago, is called by its configuration.
     pub(crate) fn label(&self, number: u32) -> Option<String> {
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.get(&number).filter(|server| server.is_named).map(|server| server.name.clone())
+        if let Some(server) = servers.get(&number) {
+            return server.is_named.then(|| server.name.clone());
+        }
+        drop(servers);
+        let former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        former.iter().rev().find(|(known, _)| *known == number).map(|(_, name)| name.clone())
+    }
+
+    fn remember(&self, number: u32, name: String) {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        if former.len() >= MAX_FORMER {
+            former.pop_front();
+        }
+        former.push_back((number, name));
     }
 
     /// A server has been started: under this name, or at this place.
@@ -175,8 +194,11 @@ impl ServerTag {
 impl Drop for ServerTag {
     fn drop(&mut self) {
         let mut servers = self.tap.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        servers.remove(&self.number);
+        let server = servers.remove(&self.number);
         drop(servers);
+        if let Some(server) = server.filter(|server| server.is_named) {
+            self.tap.remember(self.number, server.name);
+        }
         let outcome = self.outcome.take().unwrap_or_else(|| "ended".to_owned());
         let name = self.name.clone();
         self.tap.show(|| life(Life::Ended { name, outcome }).of_server(self.number));
@@ -219,7 +241,9 @@ mod tests {
         assert_eq!(tap.label(tag.number()), None);
         let named = tap.server(Some("files"), "node".to_owned(), None);
         assert_eq!(tap.label(named.number()).as_deref(), Some("files"));
+        let former = named.number();
         drop(named);
+        assert_eq!(tap.label(former).as_deref(), Some("files"));
         let number = tag.number();
         assert_eq!(tap.servers()[&number].pid, Some(7));
         let watcher = tap.watch(LIMITS);
