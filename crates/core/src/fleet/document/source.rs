@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_place_is_found_by_its_line_and_column() {
-        let text: String = (0..1000).map(|number| format!("{number}ä\n")).collect();
+        let lines: Vec<String> = (0..1000).map(|number| format!("{number}ä\n")).collect();
+        let text = lines.concat();
         let source = Source::new("f", text.as_bytes()).unwrap();
         for (at, line) in text.split_inclusive('\n').scan(0, |at, line| {
             let start = *at;
