@@ -16,6 +16,7 @@ const exported = [
   "acquireListenSubscriptions",
   "getUpstreamBridge",
   "proxyServer",
+  "replayTransport",
   "resolveVersionNegotiation",
   "startHTTPServer",
   "startStdioServer",
