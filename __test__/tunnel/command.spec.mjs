@@ -30,6 +30,7 @@ const start = async (t, server, flags = []) => {
     environment: { NO_PROXY: "localhost" },
     flags: ["--host", "127.0.0.1", "--tunnel", "--tunnelHost", server.host, ...flags],
   });
+  t.after(() => proxy.kill());
   const line = await proxy.stdout.first((one) => one.startsWith("tunnel established at "), "the tunnel's line");
   return { proxy, url: line.split(" ").at(-1) };
 };
@@ -71,7 +72,7 @@ describe("--tunnel", () => {
     await guarded.proxy.stop();
 
     const public_ = await start(t, server, ["--tunnelSubdomain", "public"]);
-    assert.ok(public_.proxy.stderr.entries.some((line) => line.includes("--tunnel without --auth or --apiKey")));
+    await public_.proxy.stderr.first((line) => line.includes("--tunnel without --auth or --apiKey"), "the warning");
     await public_.proxy.stop();
   });
 
@@ -80,7 +81,7 @@ describe("--tunnel", () => {
     const first = await start(t, server, ["--tunnelSubdomain", "wanted"]);
     const second = await start(t, server, ["--tunnelSubdomain", "wanted"]);
     assert.notEqual(second.url, first.url);
-    assert.ok(second.proxy.stderr.entries.some((line) => line.includes("wanted")));
+    await second.proxy.stderr.first((line) => line.includes("wanted"), "the taken subdomain");
     assert.ok((await (await connect(t, second.url)).listTools()).tools.length > 0);
     await Promise.all([first.proxy.stop(), second.proxy.stop()]);
   });
