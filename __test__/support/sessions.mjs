@@ -3,7 +3,7 @@
 // A line that begins with `$ ` is a command, and goes on in the next line after a `\`. The lines below it are what is
 // printed: `…` stands for any text, times, dates and ids may differ, and white space is not compared. A command that
 // ends with `&` runs until the end of the page; what it prints later is shown below a command that is a comment, or not
-// at all. Ports of the page are exchanged for free ones. `cat FILE` writes the file first, if there is none yet.
+// at all. Free ports take the place of those on the page. `cat FILE` first writes the file, unless it exists.
 import { spawn } from "node:child_process";
 import {
   chmodSync,

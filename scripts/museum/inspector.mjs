@@ -20,7 +20,7 @@ async function server() {
 
 const asked = await server();
 
-/** The answer, or that there is none. */
+/** The answer, or the error in its place. */
 async function seen(method, ...words) {
   const line = [inspector, "--cli", ...asked, "--method", method, ...words];
   try {

@@ -28,7 +28,7 @@ await client.connect(
     : new used.Stdio({ args, command, env: process.env, stderr: "ignore" }),
 );
 
-/** The answer, or that there is none. */
+/** The answer, or the error in its place. */
 const seen = (answer) => answer.catch(({ code, message }) => ({ failed: code ?? message }));
 const capabilities = client.getServerCapabilities() ?? {};
 const report = {

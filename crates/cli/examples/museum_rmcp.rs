@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 type Client = RunningService<RoleClient, ClientConfig>;
 
-/// An answer, or that there is none.
+/// The answer, or the error in its place.
 fn seen<E: ToString>(answer: Result<Value, E>) -> Value {
     match answer {
         Ok(answer) => answer,

@@ -45,7 +45,7 @@ pub(super) fn server(
     if !command.is_empty() {
         return Err(UsageError::ReplayAndServer);
     }
-    // Each client's server reads it; what is wrong with it is said before there is one.
+    // Each client's server reads it; a fault in it is reported before the first one starts.
     look_at_recording(&file)
         .map_err(|error| UsageError::Recording(plain(&error.to_string()).into_owned()))?;
     let program = env::current_exe().map_err(|_| UsageError::NoCommand)?;

@@ -7,7 +7,7 @@ use crate::jsonrpc::{
     Edit, Message, Span, decode_string, elements, escape, find_member, find_removal, spliced,
 };
 
-/// How often it is looked where the server does not say.
+/// How often a task is polled if the server names no interval.
 const POLL: Duration = Duration::from_secs(1);
 /// No server is asked more often, or more rarely.
 const POLLS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));

@@ -50,7 +50,7 @@ impl Errand {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to a request of the proxy's own; nothing if there is none, or the call is given up.
+    /// The answer to one of the proxy's own requests; `None` if none came or the call was given up.
     async fn ask(&self, request: Message) -> Option<Message> {
         let (told, answer) = oneshot::channel();
         let reply = reply_to(&request, move |answer| drop(told.send(answer)));

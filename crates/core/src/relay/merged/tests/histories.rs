@@ -200,7 +200,7 @@ fn merged(place: usize, tool: usize) -> String {
     format!("{}__tool{tool}", SERVERS[place])
 }
 
-/// The answer is of the server that the name says, or an error that says why there is none.
+/// The answer came from the server that the name names, or is an error that says why not.
 fn is_of(result: &Value, error: &Value, place: usize, tool: usize) -> Result<(), TestCaseError> {
     let by = &result["by"];
     let found = *by == json!([SERVERS[place], format!("tool{tool}")]);

@@ -5,7 +5,7 @@ use reqwest::Url;
 use super::{Authorizer, Challenge, Occasion};
 use crate::{config::RemoteConfig, upstream::http::client};
 
-/// The token that is kept for this server, renewed if it is over; `None` if there is none that can be
+/// The stored token for this server, renewed if it has expired. `None` if no stored token can be
 /// sent by itself, or if other credentials are configured.
 pub(crate) async fn stored_token(config: &RemoteConfig) -> Option<String> {
     let oauth = config.oauth.as_ref().filter(|_| config.bearer_token.is_none())?;
