@@ -1,8 +1,8 @@
-//! Why a proxy could not be started.
+//! Why a proxy could not start.
 
 use std::{io, path::PathBuf, time::Duration};
 
-/// A start-up failure. Each says what happened, to what, and what may help.
+/// A start-up failure. Each text says what happened, to what, and what may help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -41,12 +41,12 @@ pub enum Error {
         command: String,
         /// The request that opened the exchange.
         request: &'static str,
-        /// The limit that passed.
+        /// The time limit that was exceeded.
         limit: Duration,
         /// What may help.
         hint: Option<&'static str>,
     },
-    /// The server answered the handshake with an error or with nonsense.
+    /// The server answered the handshake with an error or with something invalid.
     #[error("the MCP server {command:?} refused {request:?}: {reason}")]
     HandshakeRefused {
         /// The program, as configured.
@@ -56,10 +56,10 @@ pub enum Error {
         /// What it answered.
         reason: String,
     },
-    /// The remote server cannot be used as it is configured.
+    /// The configuration of the remote server cannot be used.
     #[error("cannot use the remote server: {0}")]
     Remote(String),
-    /// The server cannot be started as it is configured.
+    /// The configuration of the server cannot be used.
     #[error("{0}")]
     Server(String),
     /// The port could not be opened.
@@ -74,15 +74,15 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// Metrics would be open to everybody who can reach the front.
+    /// Metrics would be readable by everybody who can reach the front.
     #[error(
         "/metrics on the public port needs an API key (--apiKey); --metricsPort serves it on a port of its own"
     )]
     OpenMetrics,
-    /// Callers cannot be authenticated as it is configured.
+    /// The configuration of authentication cannot be used.
     #[error("cannot authenticate callers: {0}")]
     Auth(String),
-    /// This replica cannot work with others as it is configured.
+    /// The configuration of replicas cannot be used.
     #[error("cannot work with other replicas: {0}")]
     Cluster(String),
     /// The recording cannot be written.
@@ -106,7 +106,7 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// Certificate and key do not make a TLS server.
+    /// Certificate and key do not belong together, or cannot serve TLS.
     #[error("TLS cannot be served: {0}")]
     Tls(String),
 }

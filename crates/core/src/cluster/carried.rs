@@ -1,7 +1,8 @@
-//! What a forwarded request and its response carry besides what the client and the server wrote.
+//! What replicas add to a forwarded request and its response, besides what the client and the
+//! server wrote.
 //!
-//! The header fields of this module are believed only on a connection between replicas, and taken
-//! out of whatever comes from elsewhere.
+//! The header fields of this module are trusted only on a connection between replicas; they are
+//! removed from requests and responses of anybody else.
 
 use std::net::SocketAddr;
 
@@ -11,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, Portable};
 
-/// Who sends the request.
+/// The client that sent the request.
 const CALLER: HeaderName = HeaderName::from_static("mcp-proxy-peer-caller");
-/// On a response: it is a stream that answers no call.
+/// On a response: the stream answers no call.
 pub(crate) const STANDING: HeaderName = HeaderName::from_static("mcp-proxy-peer-standing");
-/// How our own fields begin.
+/// Prefix of our own header fields.
 const OWN: &str = "mcp-proxy-peer-";
 
-/// Who has sent a request to the replica that forwards it.
+/// Who sent a request to the replica that forwards it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Carried {
     pub(crate) identity: Identity,
@@ -36,7 +37,7 @@ struct Text {
 }
 
 impl Carried {
-    /// Puts it into the head of a request, in place of whatever says the same.
+    /// Adds it to the head of a request, replacing an older value.
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
         let text = Text {
             who: Portable::from(&self.identity),
@@ -50,7 +51,7 @@ impl Carried {
         }
     }
 
-    /// Takes it out of the head of a request that came from a replica.
+    /// Removes it from the head of a request that came from a replica.
     pub(crate) fn take(headers: &mut HeaderMap) -> Option<Self> {
         let value = headers.remove(CALLER);
         strip(headers);
@@ -60,7 +61,7 @@ impl Carried {
     }
 }
 
-/// Fields that are between two ends of one connection (RFC 9110, 7.6.1; RFC 9113, 8.2.2), and ours.
+/// Removes hop-by-hop fields (RFC 9110, 7.6.1; RFC 9113, 8.2.2) and our own.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

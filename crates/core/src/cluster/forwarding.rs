@@ -10,15 +10,15 @@ use super::{
     peers::{Link, Unsent},
 };
 
-/// The body of a request that is handed on: as it comes, or read already.
+/// The body of a forwarded request: streamed, or already read.
 pub(crate) type Outbound = Either<Incoming, Full<Bytes>>;
 
 /// Why a request has no response.
 #[derive(Debug)]
 pub(crate) enum Unforwarded {
-    /// The connection was given up at that moment, and nothing was sent.
+    /// The connection closed at that moment, and nothing was sent.
     Returned(Box<Request<Outbound>>),
-    /// Its replica was lost; it may have run.
+    /// The replica was lost; the request may have run.
     Lost(hyper::Error),
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn whole(body: Bytes) -> Outbound {
     Either::Right(Full::new(body))
 }
 
-/// The request in the form in which it is handed on. `None` if it has no such form.
+/// The request in the form in which it is forwarded; `None` if it cannot be put into that form.
 pub(crate) fn addressed(
     mut request: Request<Outbound>,
     carried: &Carried,

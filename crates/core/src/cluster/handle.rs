@@ -1,4 +1,4 @@
-//! What the rest of the proxy has of the other replicas.
+//! What the rest of the proxy uses to reach the other replicas.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{config::ClusterConfig, error::Error, metrics::Replicas, runtime::lock::Mutex};
 
-/// When a refused connection is logged again.
+/// Interval between two warnings about refused connections.
 const SAID_AGAIN: Duration = Duration::from_mins(1);
 
 /// See the module.
@@ -46,7 +46,7 @@ pub(crate) struct Cluster {
     pub(super) seen: Mutex<HashMap<Uuid, (ReplicaId, Instant)>>,
     /// Sessions that are being taken over.
     pub(super) taking: Mutex<HashMap<Uuid, watch::Receiver<()>>>,
-    /// When it was last said that somebody is not let in.
+    /// When a refused connection was last logged.
     said: Mutex<Option<Instant>>,
 }
 
@@ -89,12 +89,12 @@ impl Cluster {
         }))
     }
 
-    /// The store, if there is one.
+    /// The store, if one is configured.
     pub(crate) fn store(&self) -> Option<&Arc<Store>> {
         self.store.as_ref()
     }
 
-    /// Fails with a sentence if there is a store that cannot be used.
+    /// Fails with a sentence if a store is configured and cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         match &self.store {
             Some(store) => store.check().await,
@@ -115,7 +115,7 @@ impl Cluster {
         self.own.id
     }
 
-    /// What gives names to what is here.
+    /// Gives names to the sessions and calls of this replica.
     pub(crate) fn names(&self) -> &Arc<Names> {
         &self.names
     }
@@ -133,7 +133,7 @@ impl Cluster {
         self.unreached.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Hands a request over; the response, as it comes.
+    /// Forwards a request; returns the response, which streams.
     pub(crate) async fn forward(
         &self,
         link: &Link,
@@ -143,12 +143,12 @@ impl Cluster {
         forwarding::forward(link, request).await
     }
 
-    /// Another replica has handed a request over.
+    /// Another replica has forwarded a request to this one.
     pub(crate) fn count_received(&self) {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was counted, and what there is.
+    /// The counters, and how many replicas are connected and missing.
     pub(crate) fn levels(&self) -> Replicas {
         let Counts { connected, missing } = self.roster.counts();
         Replicas {
@@ -161,7 +161,7 @@ impl Cluster {
         }
     }
 
-    /// Somebody was not let in; he will come again, and not everything has to be said.
+    /// A connection was refused. Its other end will retry, so not each refusal is a warning.
     pub(super) fn say_refused(&self, peer: SocketAddr, unmet: &Unmet) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_some_and(|said| said.elapsed() < SAID_AGAIN) {
@@ -188,7 +188,7 @@ impl Cluster {
         self.keeper.introduce(id, host, reachable);
     }
 
-    /// This replica is about to end: its sessions are for the others to take.
+    /// This replica is about to end: the others may take its sessions.
     pub(crate) async fn leave(&self, grace: Duration) {
         if let Some(store) = &self.store {
             store.close(grace).await;
@@ -200,8 +200,8 @@ impl Cluster {
     }
 }
 
-/// The address at which others reach what listens here: that of the interface from which the store is
-/// reached, where it listens on all of them.
+/// The address at which others reach a port of this replica. If it listens on all interfaces, the
+/// address of the one that reaches the store.
 fn seen_from(store: &str, listens: SocketAddr) -> String {
     let ip = if listens.ip().is_unspecified() {
         outer_address(store).unwrap_or(IpAddr::from([127, 0, 0, 1]))

@@ -1,9 +1,9 @@
 //! Several replicas of one proxy that serve each other's sessions.
 //!
-//! The id of a session names the replica that has it ([`names`]). A request for somebody else's
-//! session is handed to its owner over a connection that both have proved to know the secret on
-//! ([`proof`]), streaming both ways; it is never handed on. What decides is pure: names, proofs and
-//! secrets are functions of values. Sockets are in `peers`.
+//! The id of a session names the replica that has it ([`names`]). A request for another replica's
+//! session is forwarded to its owner, over a connection on which both have proved that they know
+//! the secret ([`proof`]), streaming both ways; it is forwarded only once. Decisions are pure:
+//! names, proofs and secrets are functions of values. Sockets are in `peers`.
 
 mod carried;
 mod directory;

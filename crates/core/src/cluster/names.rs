@@ -1,8 +1,8 @@
-//! Names of what lives at one replica: sessions, and calls that wait for their clients.
+//! Names of things that live at one replica: sessions, and calls that wait for their clients.
 //!
-//! A name is a unique part and, behind a dot, its owner: encrypted, so that nobody learns how many
-//! replicas there are, and authenticated, so that nobody can ask for what was never given. A name
-//! that opens with none of the secrets is one that no replica has given.
+//! A name is a unique part, a dot, and its owner. The owner is encrypted, so that nobody learns how
+//! many replicas there are, and authenticated, so that nobody can make up a name. If none of the
+//! secrets opens a name, no replica has given it.
 
 use std::fmt;
 
@@ -17,17 +17,17 @@ use super::{
     secrets::Secrets,
 };
 
-/// What an owner is sealed as; others are refused.
+/// The version of a sealed owner; others are refused.
 const VERSION: u8 = 1;
-/// Longest name that is looked at.
+/// Names longer than this are not looked at.
 const MAX_NAME: usize = 256;
-/// Between the unique part and the owner.
+/// Separates the unique part and the owner.
 const DOT: char = '.';
 
 /// Gives names and reads them.
 pub(crate) struct Names {
     own: ReplicaId,
-    /// The first seals, all of them open.
+    /// The first one seals, all of them open.
     keys: Vec<LessSafeKey>,
 }
 
@@ -38,7 +38,8 @@ impl fmt::Debug for Names {
 }
 
 impl Names {
-    /// Names of this replica's own. `None` cannot happen with ring's own keys.
+    /// The namer of this replica. Returns `None` only if ring refuses its own keys, which cannot
+    /// happen.
     pub(crate) fn new(own: ReplicaId, secrets: &Secrets) -> Option<Self> {
         let key = |secret: [u8; 32]| UnboundKey::new(&AES_256_GCM, &secret).ok();
         let keys = secrets.derive(b"mcp-proxy names 1").into_iter().map(key);
@@ -46,21 +47,21 @@ impl Names {
         Some(Self { own, keys: keys?.into_iter().map(LessSafeKey::new).collect() })
     }
 
-    /// The name of what is ours and has this part for itself alone.
+    /// A name for something of this replica; `unique` must differ for each.
     pub(crate) fn give(&self, unique: &str) -> String {
         let Some(key) = self.keys.first() else { return unique.to_owned() };
         let mut sealed = vec![VERSION];
         sealed.extend_from_slice(&self.own.0);
-        // The text is the same for every name, so even a nonce that came twice would tell nothing.
+        // The text is the same for every name, so even a repeated nonce would reveal nothing.
         let sealing = key.seal_in_place_append_tag(nonce(unique), aad(unique), &mut sealed);
-        // It fails for texts of 64 GiB only.
+        // Sealing fails only for texts of 64 GiB.
         if sealing.is_err() {
             return unique.to_owned();
         }
         format!("{unique}{DOT}{}", URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// Whose this is, unless nobody has given it.
+    /// The replica that gave this name; `None` if no replica did.
     pub(crate) fn owner(&self, name: &str) -> Option<ReplicaId> {
         if name.len() > MAX_NAME {
             return None;
@@ -70,7 +71,7 @@ impl Names {
         self.keys.iter().find_map(|key| open(key, unique, sealed.clone()))
     }
 
-    /// Whose this is, if it is another replica's.
+    /// The replica that gave this name, if it is another one.
     pub(crate) fn elsewhere(&self, name: &str) -> Option<ReplicaId> {
         self.owner(name).filter(|owner| *owner != self.own)
     }
@@ -86,7 +87,7 @@ fn aad(unique: &str) -> Aad<&[u8]> {
     Aad::from(unique.as_bytes())
 }
 
-/// Unique parts are random, so what they hash to is, too.
+/// Unique parts are random, so their hashes are, too.
 fn nonce(unique: &str) -> Nonce {
     let mut nonce = [0; NONCE_LEN];
     let hash = digest::digest(&digest::SHA256, unique.as_bytes());

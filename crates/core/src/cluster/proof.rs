@@ -6,9 +6,9 @@
 //! dialler  → answerer   proof
 //! ```
 //!
-//! A proof is an HMAC over everything that both have said, over which side it is, and over what only
-//! this TLS connection can export, so that it is good for nothing but this connection. All numbers
-//! are big-endian. Nothing here reads a socket.
+//! A proof is an HMAC over everything that both sides have sent, over the side that makes it, and
+//! over a value that only this TLS connection can export, so it is valid for this connection only.
+//! All numbers are big-endian. Nothing here reads a socket.
 
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
@@ -19,7 +19,7 @@ use super::{
 };
 
 const MAGIC: [u8; 4] = *b"MCPR";
-/// The version that is spoken; the previous one is understood, too, once there is one.
+/// The version that is spoken. Once there is a newer one, the previous one is still understood.
 pub(crate) const VERSION: u8 = 1;
 const OLDEST: u8 = 1;
 
@@ -27,15 +27,15 @@ const OLDEST: u8 = 1;
 pub(crate) const NONCE: usize = 32;
 /// Bytes of a proof.
 pub(crate) const PROOF: usize = 32;
-/// Bytes of what the dialler says first, without its address; the last one is the address's length.
+/// Bytes of the dialler's greeting without its address; the last one is the address's length.
 pub(crate) const GREETING: usize = MAGIC.len() + 1 + REPLICA_ID + NONCE + 3;
-/// Bytes of what the answerer says.
+/// Bytes of the answer.
 pub(crate) const ANSWER: usize = MAGIC.len() + 1 + REPLICA_ID + NONCE + PROOF;
 
 /// What ties a proof to its connection: exported by TLS, or nothing over loopback.
 pub(crate) type Binding = Option<[u8; NONCE]>;
 
-/// Why the other side is not let in.
+/// Why the other side is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unproved {
     #[error("it is not a replica of this proxy")]
@@ -44,7 +44,7 @@ pub(crate) enum Unproved {
     Version(u8),
     #[error("it does not know the peer secret")]
     Secret,
-    /// It has dialled itself.
+    /// This replica has dialled itself.
     #[error("it is this replica itself")]
     Own,
 }
@@ -59,9 +59,9 @@ pub(crate) struct Side {
 /// Where a replica can be dialled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reachable {
-    /// At whatever address it is seen; 0 if nowhere.
+    /// Its port, at the address from which it connects; 0 if it cannot be dialled.
     pub(crate) port: u16,
-    /// The `host:port` that it has been told to give.
+    /// The `host:port` that it is configured to announce.
     pub(crate) address: Option<String>,
 }
 
@@ -87,8 +87,8 @@ impl Prover {
         Self(keys.map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key)).collect())
     }
 
-    /// The dialler's first words, and where it can be dialled itself. An address of more than 255
-    /// bytes is not said.
+    /// The dialler's greeting, with the address where it can be dialled. An address of more than
+    /// 255 bytes is left out.
     pub(crate) fn greet(side: Side, own: &Reachable) -> Vec<u8> {
         let address = own.address.as_deref().filter(|address| address.len() <= 255);
         let address = address.unwrap_or_default().as_bytes();
@@ -100,14 +100,15 @@ impl Prover {
         words
     }
 
-    /// How many bytes of address follow the beginning of a greeting, if it is one of a replica.
+    /// The number of address bytes that follow the beginning of a greeting, if it is a replica's
+    /// greeting.
     pub(crate) fn rest(greeting: &[u8; GREETING]) -> Result<usize, Unproved> {
         introduced(greeting)?;
         let [.., length] = *greeting;
         Ok(length.into())
     }
 
-    /// The answerer's words to a greeting, with who greets and where it can be dialled.
+    /// The answer to a greeting, with the dialler's identity and address.
     pub(crate) fn answer(
         &self,
         side: Side,
@@ -127,7 +128,7 @@ impl Prover {
         Ok((words, greeter, Reachable { port, address }))
     }
 
-    /// The dialler's proof, if the answer has proved itself; with who has answered.
+    /// The dialler's proof and who has answered, if the proof in the answer is right.
     pub(crate) fn confirm(
         &self,
         greeting: &[u8],
@@ -143,7 +144,7 @@ impl Prover {
         Ok((self.prove(Role::Dialler, greeting, start, binding), answerer))
     }
 
-    /// Whether the dialler has proved itself.
+    /// Whether the dialler's proof is right.
     pub(crate) fn accept(
         &self,
         greeting: &[u8],
@@ -195,7 +196,7 @@ fn sign(
     context.sign()
 }
 
-/// Both sides' words begin alike.
+/// The common beginning of both sides' messages.
 fn introduce(words: &mut [u8], side: Side) {
     let (magic, rest) = words.split_at_mut(MAGIC.len());
     magic.copy_from_slice(&MAGIC);
@@ -234,7 +235,7 @@ mod tests {
         Reachable { port: 4711, address: Some("there:1".to_owned()) }
     }
 
-    /// A whole conversation: both ids, and where the dialler is reached.
+    /// A whole handshake: both ids, and where the dialler can be reached.
     fn meet(
         dialler: &Prover,
         answerer: &Prover,

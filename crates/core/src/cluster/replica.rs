@@ -1,4 +1,4 @@
-//! Who is who among replicas.
+//! Identities of replicas.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// Bytes of a replica's id.
 pub(crate) const REPLICA_ID: usize = 8;
 
-/// One run of one replica: random, so that a replica that was restarted is another one, which has
-/// none of the sessions of its predecessor.
+/// One run of one replica. It is random, so a restarted replica is another one and has none of the
+/// sessions of its predecessor.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ReplicaId(pub(crate) [u8; REPLICA_ID]);
 

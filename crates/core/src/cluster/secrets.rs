@@ -6,14 +6,14 @@ use ring::hmac;
 
 use crate::config::MIN_PEER_SECRET;
 
-/// Most secrets that are tried.
+/// Most secrets that are used.
 const MAX_SECRETS: usize = 8;
 
-/// Secrets, of which there is at least one.
+/// At least one secret.
 #[derive(Clone)]
 pub(crate) struct Secrets(Vec<hmac::Key>);
 
-/// Why a text holds no secrets.
+/// Why a text contains no usable secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadSecret {
     #[error("it is empty")]

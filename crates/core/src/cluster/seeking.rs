@@ -1,5 +1,5 @@
-//! Where a session is that is not here, as the store has it, and whether it is for this replica to
-//! take over.
+//! Finds a session that this replica does not have, by asking the store, and decides whether this
+//! replica may take it over.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -14,11 +14,11 @@ use super::{
     store::{Leased, Store, Taken},
 };
 
-/// How long it is remembered which replica has a session.
+/// How long the owner of a session is remembered.
 const REMEMBERED: Duration = Duration::from_secs(5);
-/// Most sessions of which that is remembered.
+/// Most sessions whose owner is remembered.
 const MAX_REMEMBERED: usize = 64 * 1024;
-/// How often it is looked again after somebody else was quicker.
+/// How often the search starts over after another replica was quicker.
 const ATTEMPTS: usize = 3;
 
 /// Where a session is.
@@ -27,26 +27,26 @@ pub(crate) enum Found {
     At {
         owner: ReplicaId,
         link: Link,
-        /// The store has not said so just now.
+        /// The store has not answered.
         unsure: bool,
     },
-    /// It is for this replica to go on with.
+    /// This replica may continue it.
     Taken(Box<Taking>),
-    /// Somebody here has just taken it over.
+    /// Another request of this replica has just taken it over.
     Here,
 }
 
-/// A session that was taken over, and that others here wait for.
+/// A session that was taken over. Other requests here wait for it.
 #[derive(Debug)]
 pub(crate) struct Taking {
     pub(crate) taken: Taken,
-    /// Dropped once it is there, or was not opened.
+    /// Dropped once the session is open, or could not be opened.
     #[expect(dead_code, reason = "others wait for its end")]
     done: watch::Sender<()>,
 }
 
 impl Cluster {
-    /// Looks for the session that `named` has opened.
+    /// Looks for the session that `named` opened.
     pub(crate) async fn seek(&self, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
         let Some(store) = self.store() else {
             let link = self.reach(named).await?;
@@ -69,11 +69,11 @@ impl Cluster {
             if store.is_ending(id) {
                 return Err(Unreached::Gone);
             }
-            // One that is known to be away is not waited for by every request.
+            // If the owner is known to be unreachable, not every request waits for it.
             let record = if store.trouble().is_some() { None } else { store.record(id).await.ok() };
             let (record, asked) = match record {
                 None => (Record::Unknown, self.standing(named, None).await),
-                // It may not be written yet.
+                // The session may not be in the store yet.
                 Some(None) => {
                     let address = store.address_of(named).await.unwrap_or_default();
                     let standing = self.standing(named, address.as_deref()).await;
@@ -103,7 +103,7 @@ impl Cluster {
                         Ok(Some(taken)) => {
                             return Ok(Found::Taken(Box::new(Taking { taken, done })));
                         }
-                        // Somebody was quicker.
+                        // Another replica was quicker.
                         Ok(None) => {}
                         Err(_) => return Err(Unreached::Away),
                     }
@@ -125,18 +125,18 @@ impl Cluster {
         self.roster().reach_known(owner, address).await
     }
 
-    /// Waits for somebody here who is taking the session over, if anybody is.
+    /// Waits for another request of this replica that is taking the session over, if there is one.
     pub(crate) async fn wait_for_taking(&self, id: Uuid) {
         let taking = {
             let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
             taking.get(&id).cloned()
         };
         let Some(mut taking) = taking else { return };
-        // Nothing is ever sent: it ends with an error.
+        // Nothing is ever sent: the channel ends with an error.
         drop(taking.changed().await);
     }
 
-    /// `None` if somebody here is taking the session over already.
+    /// `None` if another request of this replica is already taking the session over.
     fn begin_taking(&self, id: Uuid) -> Option<watch::Sender<()>> {
         let mut taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         taking.retain(|_, other| other.has_changed().is_ok());
@@ -164,14 +164,14 @@ impl Cluster {
         }
     }
 
-    /// Whether a session that `asked` does not have may be another replica's.
+    /// Whether another replica may have a session that `asked` does not have.
     pub(crate) async fn may_be_elsewhere(&self, id: Uuid, asked: ReplicaId) -> bool {
         let Some(store) = self.store() else { return false };
         let record = store.record(id).await;
         record.map_or(true, |record| record.is_some_and(|known| known.lease.owner != asked))
     }
 
-    /// Takes a session once more that this replica has taken and then could not open.
+    /// Takes a session again that this replica took before and then could not open.
     pub(crate) async fn retake(&self, id: Uuid) -> Option<Box<Taking>> {
         let store = self.store().filter(|store| !store.holds(id) && !store.is_ending(id))?;
         let known = store.record(id).await.ok()??;
@@ -183,7 +183,7 @@ impl Cluster {
         Some(Box::new(Taking { taken, done }))
     }
 
-    /// The replica that was asked does not have the session any more.
+    /// Forgets the owner of a session: the replica that was asked does not have it any more.
     pub(crate) fn forget(&self, id: Uuid) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }

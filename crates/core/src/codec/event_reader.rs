@@ -1,6 +1,6 @@
-//! Decoding of `text/event-stream` (WHATWG HTML, server-sent events), however it is cut into reads.
+//! Decodes `text/event-stream` (WHATWG HTML, server-sent events), wherever reads cut it.
 //!
-//! Data that stands on one line, as every MCP server writes it, is handed out without a copy.
+//! Data on a single line, which is what every MCP server writes, is returned without a copy.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::line::TooLong;
 
-/// Longest event id that is kept, to resume a stream with.
+/// Longest event id that is kept for resuming a stream.
 const MAX_ID: usize = 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -63,7 +63,7 @@ pub(crate) struct EventReader {
     searched: usize,
     limit: usize,
     begun: bool,
-    /// The last line ended with a carriage return, whose line feed may still come.
+    /// The last line ended with a carriage return; its line feed may still come.
     after_return: bool,
     name: Bytes,
     data: Data,
@@ -90,7 +90,7 @@ impl EventReader {
         }
     }
 
-    /// The reader of the rest of a stream, which is told what was known of its beginning.
+    /// A reader for the rest of a stream. Gets what is known from its beginning.
     pub(crate) fn resuming(mut self, last_id: String, retry: Option<Duration>) -> Self {
         self.last_id = Some(last_id);
         self.retry = retry;
@@ -114,17 +114,17 @@ impl EventReader {
         Ok(None)
     }
 
-    /// Where the stream can be resumed: the id of its last event that had one.
+    /// Where the stream can be resumed: its last event id.
     pub(crate) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
 
-    /// How long to wait before coming back, if the server has said so.
+    /// How long to wait before reconnecting, if the server has set it.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// Whether the stream has begun: its byte order mark, if there is one, is behind us.
+    /// Whether the beginning of the stream, with its optional byte order mark, was read.
     fn has_begun(&mut self) -> bool {
         if self.begun {
             return true;
@@ -173,12 +173,12 @@ impl EventReader {
         let value = if value.first() == Some(&b' ') { value.slice(1..) } else { value };
         match name {
             b"data" => {
-                // The whole line counts: an empty one costs as much time, and a byte of the event.
+                // The whole line counts: even an empty one takes time and adds a byte to the event.
                 self.held += line.len() + 1;
                 self.data.push(value);
             }
             b"event" => self.name = value,
-            // A stream with an id that is too long to come back with cannot be resumed.
+            // An id that is too long to send back means that the stream cannot be resumed.
             b"id" if value.len() > MAX_ID => self.last_id = Some(String::new()),
             b"id" if !value.contains(&0) => {
                 self.last_id = String::from_utf8(value.into()).ok().or(self.last_id.take());

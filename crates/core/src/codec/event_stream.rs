@@ -4,14 +4,15 @@
 pub(crate) const END: &[u8] = b"\n\n";
 /// Starts a message that has no id.
 pub(crate) const MESSAGE: &[u8] = b"event: message\ndata: ";
-/// A comment: keeps proxies and clients from taking a silent stream for a dead one.
+/// A comment: keeps proxies and clients from treating a silent stream as dead.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
 
-/// How soon a client comes back whose stream is closed for that (MCP 2025-11-25, transports,
-/// "Sending Messages" 6): in a second.
+/// How soon a client reconnects after its stream was closed for that purpose (MCP 2025-11-25,
+/// transports, "Sending Messages" 6): after a second.
 pub(crate) const RETRY: &[u8] = b"retry: 1000\n\n";
 
-/// Starts a message with an id of somebody else's; one that would break the frame is left out.
+/// Starts a message with an id that another party has chosen; an id that would break the frame is
+/// left out.
 pub(crate) fn message_as(id: &str) -> String {
     if !is_usable(id) {
         return String::from_utf8_lossy(MESSAGE).into_owned();
@@ -19,7 +20,7 @@ pub(crate) fn message_as(id: &str) -> String {
     format!("event: message\nid: {id}\ndata: ")
 }
 
-/// A priming event with an id of somebody else's; none if that would break the frame.
+/// A priming event with an id that another party has chosen; empty if the id would break the frame.
 pub(crate) fn priming_as(id: &str) -> Option<String> {
     is_usable(id).then(|| format!("id: {id}\ndata: \n\n"))
 }

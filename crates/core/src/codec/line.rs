@@ -1,13 +1,13 @@
-//! Newline framing of stdio, and what counts as a message among a server's other output.
+//! Newline framing of stdio, and how messages are told from a server's other output.
 
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Room offered to each read.
 const READ_SIZE: usize = 64 * 1024;
-/// A buffer that a long line has grown is given back above this size.
+/// Above this size, a buffer that grew for a long line is freed.
 const KEEP_BELOW: usize = 512 * 1024;
 
-/// A line went past the limit without ending.
+/// A line exceeded the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
@@ -17,7 +17,7 @@ pub(crate) struct LineBuffer {
     buffer: BytesMut,
     searched: usize,
     limit: usize,
-    /// Length of the last line that did not fit into one read: the next long one is often alike.
+    /// Length of the last line that needed several reads: the next long one is often similar.
     long: usize,
 }
 
@@ -55,26 +55,26 @@ impl LineBuffer {
         if end > self.limit { Err(TooLong) } else { Ok(Some(line)) }
     }
 
-    /// What is left when the pipe has ended.
+    /// The rest after the pipe has ended.
     pub(crate) fn rest(&mut self) -> Bytes {
         self.searched = 0;
         self.buffer.split().freeze()
     }
 }
 
-/// What a line of a server's stdout is.
+/// What a line of a server's stdout contains.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Starts like a message; white space around it is cut.
+    /// Starts like a message; surrounding white space is removed.
     Candidate(Bytes),
-    /// May hold a message among other text; white space around it is cut.
+    /// May contain a message among other text; surrounding white space is removed.
     Mixed(Bytes),
-    /// Holds no message.
+    /// Contains no message.
     Noise(Bytes),
     Blank,
 }
 
-/// Tells messages from the other output that servers let slip onto stdout.
+/// Tells messages from other output that servers write to stdout by mistake.
 pub(crate) fn classify(mut text: Bytes) -> Line {
     text.truncate(text.trim_ascii_end().len());
     text.advance(text.len() - text.trim_ascii_start().len());

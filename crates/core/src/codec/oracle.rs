@@ -1,4 +1,4 @@
-//! What must hold however the bytes arrive.
+//! Properties that must hold wherever reads cut the bytes.
 //!
 //! For the tests of this module and for the fuzzers; a check that fails panics.
 
@@ -11,8 +11,8 @@ use super::{
     line::{Line, LineBuffer, TooLong, classify},
 };
 
-/// Lines out of a buffer that the text reaches in chunks of these lengths, and what is left at the
-/// end; nothing is left where a line was too long.
+/// The lines of a text that arrives in chunks of these lengths, and the rest at the end; the rest
+/// is empty if a line was too long.
 pub(super) fn lines(text: &[u8], chunks: &[usize], limit: usize) -> (Vec<Bytes>, Option<Bytes>) {
     let (mut buffer, mut lines, mut from) = (LineBuffer::new(limit), Vec::new(), 0);
     for chunk in chunks.iter().copied().chain([text.len()]) {
@@ -43,7 +43,7 @@ pub(crate) fn check_lines(text: &[u8], chunks: &[usize], limit: usize) {
     }
 }
 
-/// No byte of a line is lost when it is told what it is.
+/// Classifying a line loses none of its bytes.
 fn check_line(line: Bytes) {
     let whole = line.clone();
     let text = whole.trim_ascii();
@@ -95,7 +95,7 @@ pub(crate) fn read(stream: &str) -> (Vec<Read>, String) {
     (events, last_id)
 }
 
-/// Whatever its id, a message is one event with the message's text; an id that was given out is
+/// Whatever its id, a message is one event with the message's text; an id that was given out can be
 /// read back.
 pub(crate) fn check_event(id: &str, payload: &str) {
     let payload = payload.replace(['\r', '\n'], " ");

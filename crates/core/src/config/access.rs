@@ -6,12 +6,13 @@ use subtle::ConstantTimeEq;
 
 use super::{DEFAULT_ALLOWED_HEADERS, ResourceServerConfig};
 
-/// Who is let in: whoever has the API key, or a token that the resource server accepts.
+/// Who is let in: clients with the API key, or with a token that the resource server accepts.
 #[derive(Clone, Default, PartialEq)]
 pub struct AuthConfig {
     /// Value that `X-API-Key` must have; `None` lets everybody in. Never empty.
     pub api_key: Option<String>,
-    /// Parameters of the challenge for a missing or wrong key (RFC 6750, RFC 9728); `None` is not the same as empty: without it no `resource_metadata`.
+    /// Parameters of the challenge for a missing or wrong key (RFC 6750, RFC 9728). `None` differs
+    /// from an empty value: without it, the challenge has no `resource_metadata`.
     pub oauth: Option<OAuthChallenge>,
     /// Tokens of issuers and static ones; `None` accepts none.
     pub resource_server: Option<ResourceServerConfig>,
@@ -23,7 +24,7 @@ impl AuthConfig {
         self.api_key.is_some() || self.resource_server.is_some()
     }
 
-    /// Whether somebody who presents this key is let in; compared in constant time.
+    /// Whether a client that presents this key is let in; compared in constant time.
     pub fn admits(&self, key: Option<&[u8]>) -> bool {
         let Some(wanted) = &self.api_key else { return true };
         key.is_some_and(|key| key.ct_eq(wanted.as_bytes()).into())
@@ -94,9 +95,9 @@ impl Default for CorsConfig {
 pub enum CorsOrigin {
     /// Every origin, answered with `*`.
     Any,
-    /// This value, whatever the request says.
+    /// This value, whatever the request's origin is.
     Fixed(String),
-    /// Whatever the embedding program says of each origin.
+    /// The embedding program decides for each origin.
     Host,
     /// The request's origin if it is one of these.
     List(Vec<String>),

@@ -1,4 +1,4 @@
-//! Whose tokens are accepted, and what for (OAuth resource server).
+//! Which tokens are accepted, from which issuers, and for what (OAuth resource server).
 
 use std::{fmt, path::PathBuf};
 
@@ -7,24 +7,24 @@ use std::{fmt, path::PathBuf};
 pub struct ResourceServerConfig {
     /// Issuers, as their tokens name them; all have the same preset.
     pub issuers: Vec<String>,
-    /// Where the issuers differ from the standards.
+    /// How the issuers deviate from the standards.
     pub preset: AuthPreset,
     /// Accepted audiences, any of these; empty means the endpoint's own public URL.
     pub audiences: Vec<String>,
-    /// The proxy as it is seen from outside: scheme, host, and a path in front of its own paths if
-    /// there is one.
+    /// The URL of the proxy as clients see it: scheme, host, and a path prefix if there is one.
     pub public_url: Option<String>,
     /// Scopes that every request needs.
     pub scopes: Vec<String>,
-    /// URL or file of the only issuer's keys, in place of discovery.
+    /// URL or file of the keys of the issuer, in place of discovery. Only for a single issuer.
     pub jwks: Option<String>,
-    /// Where opaque tokens are asked about (RFC 7662); user and password in it are the client's.
+    /// Introspection endpoint for opaque tokens (RFC 7662); user and password in the URL are the
+    /// client's credentials.
     pub introspection: Option<String>,
-    /// File of static tokens and API keys, by their hashes.
+    /// File of static tokens and API keys, stored as hashes.
     pub tokens: Option<PathBuf>,
-    /// Serve the first issuer's own metadata (RFC 8414) too, for clients that look for it here.
+    /// Also serve the first issuer's own metadata (RFC 8414), for clients that look for it here.
     pub mirror: bool,
-    /// Claims that policies and variables of servers ask for, beside the usual ones.
+    /// Claims that policies and variables of servers use, besides the usual ones.
     pub claims: Vec<String>,
 }
 
@@ -46,21 +46,21 @@ impl fmt::Debug for ResourceServerConfig {
     }
 }
 
-/// Where identity providers differ from the standards, and what to hold them to instead.
+/// How identity providers deviate from the standards, and which checks apply instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthPreset {
-    /// RFC 9068, as far as it decides anything.
+    /// RFC 9068, without the checks that decide nothing.
     #[default]
     Standard,
     /// Microsoft Entra ID: tokens of both versions of one tenant; the audience is the app's id.
     Entra,
     /// Auth0: the issuer ends with a slash; permissions count as scopes.
     Auth0,
-    /// Okta: the audience is that of the authorization server.
+    /// Okta: the audience is the one of the authorization server.
     Okta,
     /// Keycloak: access tokens are of the type `Bearer`.
     Keycloak,
-    /// Amazon Cognito: access tokens have no audience, but the id of their client.
+    /// Amazon Cognito: access tokens have a client id in place of an audience.
     Cognito,
     /// Authentik: the audience is the client's id; the issuer ends with a slash.
     Authentik,
@@ -80,8 +80,8 @@ impl AuthPreset {
         ("google", Self::Google),
     ];
 
-    /// Whether its tokens can be for the URL of an endpoint; those of the others are for an id
-    /// that the provider gives.
+    /// Whether its tokens can be issued for the URL of an endpoint. Tokens of the other presets are
+    /// for an id that the provider assigns.
     pub fn knows_resources(self) -> bool {
         matches!(self, Self::Standard | Self::Auth0 | Self::Okta | Self::Keycloak)
     }

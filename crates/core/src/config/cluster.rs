@@ -7,17 +7,18 @@ use super::{DEFAULT_PEER_PORT, EventStoreConfig};
 /// How replicas find each other, and how they prove who they are.
 #[derive(Clone, PartialEq)]
 pub struct ClusterConfig {
-    /// The other replicas' peer ports: `host:port`. A name that has several addresses stands for
-    /// all of them, this replica's own included.
+    /// The other replicas' peer ports: `host:port`. A name with several addresses stands for all of
+    /// them; this replica's own may be among them.
     pub peers: Vec<String>,
     /// Port for other replicas, 8079 by default; 0 lets the system choose.
     pub port: u16,
-    /// Host name or address to listen on for other replicas; `None` takes that of the front.
+    /// Host name or address to listen on for other replicas; `None` uses that of the front.
     pub host: Option<String>,
-    /// Where other replicas reach this one, if that is not the address that its connections come from: `host:port`.
+    /// `host:port` where other replicas reach this one, if it differs from the address of its
+    /// connections.
     pub address: Option<String>,
-    /// What all replicas know and nobody else; one secret for each line, of at least 16 bytes. The
-    /// first one signs, all of them verify.
+    /// Secrets that only the replicas know: one on each line, of at least 16 bytes. The first one
+    /// signs, all of them verify.
     pub secret: String,
     /// Store for sessions, so that replicas can continue each other's; `None` keeps none.
     pub store: Option<StoreConfig>,
@@ -28,7 +29,7 @@ pub struct ClusterConfig {
 pub struct StoreConfig {
     /// `redis://`, `rediss://` or `redis+unix://`, with user, password and database.
     pub url: String,
-    /// How the names of all keys begin, `mcp-proxy` by default.
+    /// Prefix of all keys, `mcp-proxy` by default.
     pub prefix: String,
     /// Authorities to trust in place of the system's.
     pub ca: Option<PathBuf>,
@@ -36,19 +37,19 @@ pub struct StoreConfig {
     pub kept: Duration,
     /// How many events of a session are kept.
     pub events: EventStoreConfig,
-    /// Whether anything waits until the store has it.
+    /// Whether requests wait until the store has their writes.
     pub durability: Durability,
 }
 
-/// When what is written to the store counts as written.
+/// When a write to the store counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// At once: a replica that is killed takes its last writes with it.
+    /// At once: if a replica is killed, its last writes are lost.
     #[default]
     Async,
-    /// When the store has it: a session is told to its client, and a call to its server, after
-    /// that. A store that does not answer is waited for for 2 seconds at most.
+    /// When the store has it: a client gets its session, and a server its call, only after that. If
+    /// the store does not answer, requests wait for 2 seconds at most.
     Sync,
 }
 
@@ -63,7 +64,7 @@ impl ClusterConfig {
 }
 
 impl StoreConfig {
-    /// How the URLs of stores begin.
+    /// Schemes of a store's URL.
     pub const SCHEMES: [&'static str; 10] = [
         "redis://",
         "rediss://",

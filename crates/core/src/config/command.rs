@@ -8,7 +8,7 @@ use super::DEFAULT_MAX_LINE_SIZE;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChildStderr {
-    /// Byte for byte to the proxy's own.
+    /// Passed byte for byte to the proxy's own.
     #[default]
     PassThrough,
     /// Each line becomes an event of the target [`SERVER`](crate::telemetry::SERVER).
@@ -18,8 +18,8 @@ pub enum ChildStderr {
 /// How a child process is started.
 #[derive(Clone, PartialEq)]
 pub struct CommandConfig {
-    /// What the server is called in messages, by default as its program. Where it has a name, so do
-    /// the lines that it writes to its standard error.
+    /// The server's name in messages, by default that of its program. If a name is set, lines that
+    /// it writes to its standard error carry it, too.
     pub name: Option<String>,
     /// Program, looked up in `PATH`; with `shell`, the first word of the command line.
     pub program: OsString,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Port of the HTTP front when none is given.
 pub const DEFAULT_PORT: u16 = 8080;
-/// Address of the HTTP front: every interface, both families, as the original.
+/// Address of the HTTP front: every interface, IPv4 and IPv6, as in the original.
 pub const DEFAULT_HOST: &str = "::";
 /// Path of the Streamable HTTP endpoint.
 pub const DEFAULT_STREAM_ENDPOINT: &str = "/mcp";
@@ -26,36 +26,36 @@ pub const DEFAULT_SESSION_IDLE_TIMEOUT: Duration = Duration::from_mins(30);
 pub const DEFAULT_CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time that a call may take without an answer or progress.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(5);
-/// Time a call that arrives while the server is being restarted waits for it.
+/// Time that a call waits if it arrives while the server restarts.
 pub const DEFAULT_RESTART_WAIT: Duration = Duration::from_secs(10);
 /// Failed restarts in a row after which the proxy stops restarting a server.
 pub const DEFAULT_MAX_RESTARTS: u32 = 10;
-/// Time between further attempts after that.
+/// Time between attempts after that.
 pub const DEFAULT_RETRY_INTERVAL: Duration = Duration::from_mins(1);
-/// Time a server has to answer a ping, once pings are sent.
+/// Time that a server has to answer a ping, if pings are enabled.
 pub const DEFAULT_PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most servers that run at a time when each client has one of its own.
+/// Most servers that run at a time if each client has its own.
 pub const DEFAULT_MAX_CHILDREN: usize = 128;
 /// Budget of a graceful shutdown.
 pub const DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sessions of a front, of both transports together.
+/// Most sessions of a front, over both transports together.
 pub const DEFAULT_MAX_SESSIONS: usize = 65_536;
 /// Connections of a front at a time.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 65_536;
-/// Calls that one session may have under way.
+/// Most calls that one session may have under way.
 pub const DEFAULT_MAX_IN_FLIGHT: usize = 1024;
-/// Time a request head may take to arrive, that of Node's HTTP server.
+/// Time that a request head may take to arrive, as in Node's HTTP server.
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
-/// Time a request body may take to arrive, that of Node's HTTP server.
+/// Time that a request body may take to arrive, as in Node's HTTP server.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
-/// Time that a client may leave an answer unread.
+/// Time that a client may leave a response unread.
 pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Bytes that may wait for all clients together: 1 GiB.
 pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
-/// Address of the metrics listener: what it shows is for the operator only.
+/// Address of the metrics listener: loopback, as metrics are meant for the operator only.
 pub const DEFAULT_METRICS_HOST: &str = "127.0.0.1";
-/// Bytes in one part of a recording.
+/// Size of one part of a recording, in bytes.
 pub const DEFAULT_RECORD_MAX_SIZE: usize = 100 * 1024 * 1024;
 /// Parts of a recording that are kept.
 pub const DEFAULT_RECORD_MAX_FILES: usize = 10;
@@ -63,7 +63,7 @@ pub const DEFAULT_RECORD_MAX_FILES: usize = 10;
 /// Port for requests from other replicas.
 pub const DEFAULT_PEER_PORT: u16 = 8079;
 
-/// How the keys in a store begin.
+/// Prefix of the keys in a store.
 pub const DEFAULT_STORE_PREFIX: &str = "mcp-proxy";
 
 /// Fewest bytes of a secret that replicas share.

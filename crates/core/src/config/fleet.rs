@@ -6,15 +6,15 @@ use super::{
     DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT, HttpConfig, MetricsConfig, Policy, Rules, Upstream,
 };
 
-/// Many servers behind one port: each under a name, all of them merged, and parts of them.
+/// Many servers behind one port: each at a path of its own, all of them merged, and groups of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FleetConfig {
     /// The port, and the paths of the merged endpoint.
     pub http: HttpConfig,
-    /// Prometheus metrics; nothing is counted by default.
+    /// Prometheus metrics; off by default.
     pub metrics: MetricsConfig,
-    /// Budget of a shutdown, and the time that calls of a server have that is removed or replaced;
-    /// 5 s by default.
+    /// Time limit of a shutdown, and of the calls of a server that is removed or replaced; 5 s by
+    /// default.
     pub graceful_shutdown_timeout: Duration,
     /// In the order of the file; no name appears twice.
     pub servers: Vec<ServerConfig>,
@@ -44,7 +44,7 @@ impl FleetConfig {
 /// One of many servers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerConfig {
-    /// What it is called in paths, logs and metrics.
+    /// Its name in paths, logs and metrics.
     pub name: String,
     /// The server itself, or a sentence that says why it cannot be served.
     pub upstream: Result<Upstream, String>,
@@ -52,11 +52,11 @@ pub struct ServerConfig {
     pub enabled: bool,
     /// Which of its tools, prompts and resources are served.
     pub rules: Rules,
-    /// What its callers may do.
+    /// Rules for its callers.
     pub policy: Policy,
     /// Whether the proxy is ready only while this server is up.
     pub required: bool,
-    /// Whether it is started only when it is first needed.
+    /// Whether it is started only when a client first needs it.
     pub lazy: bool,
 }
 
@@ -77,7 +77,7 @@ impl Default for ServerConfig {
 /// A name for some of the servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
-    /// What it is called in paths.
+    /// Its name in paths.
     pub name: String,
     /// Names of servers, in the order of the file.
     pub servers: Vec<String>,

@@ -22,18 +22,18 @@ pub struct HttpConfig {
     pub host: String,
     /// Port to listen on, 8080 by default; 0 lets the system choose.
     pub port: u16,
-    /// Let other processes of this user, which say the same, listen on the port, too: workers of Node's cluster. Off by
-    /// default, and without effect on Windows.
+    /// Let other processes of this user, with the same setting, listen on the same port: workers of
+    /// Node's cluster. Off by default, and without effect on Windows.
     pub shares_port: bool,
     /// Path of the Streamable HTTP endpoint, `/mcp` by default; `None` turns it off.
     pub stream_endpoint: Option<String>,
     /// Path of the HTTP+SSE event stream, `/sse` by default; `None` turns it off.
     pub sse_endpoint: Option<String>,
-    /// Where HTTP+SSE clients post, as the first event of their stream says it: a path, or a
-    /// reference that is relative to the path of the stream. By default `/messages` if the stream is
-    /// at `/sse`, and the path of the stream itself elsewhere. `/messages` is always served, too.
+    /// Where HTTP+SSE clients post; sent in the first event of their stream: a path, or a reference
+    /// relative to the path of the stream. The default is `/messages` if the stream is at `/sse`,
+    /// else the path of the stream itself. `/messages` is always served, too.
     pub messages_endpoint: Option<String>,
-    /// Reverse proxies in front, whose `X-Forwarded-*` headers count. None by default.
+    /// Reverse proxies in front, whose `X-Forwarded-*` headers are trusted. None by default.
     pub trusted_proxies: TrustedProxies,
     /// Serve every POST on its own, without sessions. Off by default.
     pub stateless: bool,
@@ -41,13 +41,13 @@ pub struct HttpConfig {
     pub enable_json_response: bool,
     /// Serve the 2026-07-28 revision on the stream endpoint. On by default.
     pub modern: bool,
-    /// Who may use the proxy, and what a refused client is told.
+    /// Who may use the proxy, and what refused clients are told.
     pub auth: AuthConfig,
     /// Cross-origin answers; `None` sends no CORS header at all.
     pub cors: Option<CorsConfig>,
-    /// `Host` values that are trusted although the request came over loopback.
+    /// `Host` values that are trusted on requests that came over loopback.
     pub allowed_hosts: AllowedHosts,
-    /// Add `charset=utf-8` to JSON and event streams of custom routes that name no charset. On by
+    /// Add `charset=utf-8` to JSON and event streams of custom routes without a charset. On by
     /// default.
     pub normalize_charset: bool,
     /// Resumability of 2025-era streams; `None` turns it off.
@@ -72,16 +72,15 @@ pub struct HttpConfig {
     /// Most requests of one address per second, in bursts of up to ten seconds' worth; `None`, the
     /// default, sets no limit.
     pub rate_limit: Option<u32>,
-    /// Time after which a connection takes no more requests; `None`, the default, sets no limit.
+    /// Time after which a connection accepts no more requests; `None`, the default, sets no limit.
     pub max_connection_age: Option<Duration>,
-    /// Requests after which a connection takes no more; `None`, the default, sets no limit.
+    /// Requests after which a connection accepts no more; `None`, the default, sets no limit.
     pub max_connection_requests: Option<u64>,
-    /// Time that a client may leave an answer unread, 300 s by default; `None` lifts
-    /// the limit.
+    /// Time that a client may leave a response unread, 300 s by default; `None` sets no limit.
     pub write_timeout: Option<Duration>,
     /// Most bytes that wait for all clients together, 1 GiB by default; `None` sets no limit.
     pub max_buffered: Option<usize>,
-    /// Put the W3C trace context of the HTTP headers into messages that have none. Off by default.
+    /// Copy the W3C trace context of the HTTP headers into messages that have none. Off by default.
     pub trace_context: bool,
     /// Idle time after which a session is closed, 30 min by default; `None` keeps sessions until
     /// their client ends them.
@@ -92,8 +91,8 @@ pub struct HttpConfig {
     pub cluster: Option<ClusterConfig>,
 }
 
-/// Whether this can name where HTTP+SSE clients post: a path, or a reference that is relative to one,
-/// of what may be in a path (RFC 3986, 3.3).
+/// Whether this can be where HTTP+SSE clients post: a path, or a relative reference, made of
+/// characters that a path may contain (RFC 3986, 3.3).
 pub fn is_reference(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=@%".contains(&byte);
     !text.is_empty() && !text.starts_with("//") && text.bytes().all(fits)
@@ -149,7 +148,7 @@ impl Default for HttpConfig {
 /// `Host` names trusted besides the loopback ones.
 ///
 /// A request that arrives over loopback with a foreign `Host`, and that a browser may have sent for
-/// a page of that name, is refused unless its host is listed here.
+/// a page of that host, is refused unless the host is listed here.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AllowedHosts {
@@ -165,7 +164,7 @@ impl Default for AllowedHosts {
     }
 }
 
-/// Bounds of one session's event store; whichever is reached first evicts the oldest event.
+/// Limits of one session's event store; if either is exceeded, the oldest event is dropped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EventStoreConfig {
     /// Most events kept, 1000 by default, at least 1.
@@ -186,12 +185,12 @@ impl Default for EventStoreConfig {
 /// PEM files of an HTTPS front.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsConfig {
-    /// Certificate authorities appended to the chain that is sent.
+    /// PEM file of certificate authorities, appended to the chain that is sent.
     pub ca: Option<PathBuf>,
     /// The server's certificate chain.
     pub cert: Option<PathBuf>,
     /// The server's private key.
     pub key: Option<PathBuf>,
-    /// Authorities of clients' certificates; with them every client needs one.
+    /// Authorities of clients' certificates; if set, every client needs a certificate.
     pub client_ca: Option<PathBuf>,
 }

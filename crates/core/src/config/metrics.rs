@@ -1,9 +1,9 @@
 //! Where metrics are served.
 
-/// Where metrics go. Without any of them nothing is counted.
+/// Where metrics go. If no target is set, nothing is counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricsConfig {
-    /// `/metrics` on the front, behind its API key, without which the start is refused.
+    /// `/metrics` on the front. Requires its API key; without one the start fails.
     pub on_front: bool,
     /// `/metrics` on a port of its own, without a key.
     pub listener: Option<MetricsListenerConfig>,

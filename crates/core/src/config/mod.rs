@@ -1,7 +1,7 @@
-//! Typed configuration: what is meant, not what was typed.
+//! Typed configuration: options after they were parsed and validated.
 //!
-//! The skins (command line, Node addon) parse and validate what their users write and fill these
-//! structs; the core moves each part into whatever uses it. Every default lives here, once.
+//! The skins (command line, Node addon) parse and validate what users write and fill these structs;
+//! the core moves each part to the code that uses it. Every default is defined here, once.
 
 mod access;
 mod auth;
@@ -60,17 +60,17 @@ pub struct ProxyConfig {
     pub http: HttpConfig,
     /// The server that is proxied.
     pub upstream: Upstream,
-    /// Budget of a graceful shutdown, 5 s by default; afterwards what is left is aborted.
+    /// Time limit of a graceful shutdown, 5 s by default; then the rest is aborted.
     pub graceful_shutdown_timeout: Duration,
-    /// Prometheus metrics; nothing is counted by default.
+    /// Prometheus metrics; off by default.
     pub metrics: MetricsConfig,
     /// What callers may do with the server. Everything by default.
     pub policy: Policy,
-    /// What of the server is served; everything by default.
+    /// Which tools, prompts and resources of the server are served; all of them by default.
     pub rules: Rules,
 }
 
-/// Where the server is that is proxied.
+/// The server behind the proxy.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Upstream {

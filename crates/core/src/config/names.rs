@@ -1,17 +1,17 @@
-//! Names of servers: in front of what is theirs where servers are merged, and in paths.
+//! Names of servers as prefixes of merged names, and in paths.
 
 use ring::digest::{SHA256, digest};
 
-/// Longest prefix, so that something is left for the name behind it.
+/// Longest prefix, so that some characters remain for the name after it.
 const LONGEST_PREFIX: usize = 32;
 
-/// Characters of the digest that closes what was cut.
+/// Characters of the digest at the end of a shortened name.
 pub(crate) const TAG: usize = 6;
 
 /// The characters of that digest.
 pub(crate) const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// The beginning of a text, closed with a digest of what it stands for.
+/// The beginning of a text, with a digest of the whole at the end.
 pub(crate) fn cut(text: &str, longest: usize, whole: &str) -> String {
     let kept = text.floor_char_boundary(longest - TAG - 1);
     let digest = digest(&SHA256, whole.as_bytes());
@@ -23,11 +23,11 @@ pub(crate) fn cut(text: &str, longest: usize, whole: &str) -> String {
     cut
 }
 
-/// What the names of a server begin with when it is merged with others: its name, with each run of
-/// characters outside `[A-Za-z0-9-]` as one `_`, none at the end, and cut at 32 bytes.
+/// Prefix of a server's names when it is merged with others: its name, with each run of characters
+/// outside `[A-Za-z0-9-]` replaced by one `_`, without `_` at the end, and cut at 32 bytes.
 ///
-/// It holds no `__` and does not end in `_`, so the first `__` of a merged name ends it. Two
-/// servers whose prefixes differ in case only cannot be merged.
+/// It contains no `__` and does not end in `_`, so the first `__` of a merged name ends the prefix.
+/// Two servers whose prefixes differ only in case cannot be merged.
 pub fn prefix(server: &str) -> String {
     let mut prefix = String::with_capacity(server.len());
     for character in server.chars() {
@@ -41,7 +41,8 @@ pub fn prefix(server: &str) -> String {
     if prefix.len() > LONGEST_PREFIX { cut(&prefix, LONGEST_PREFIX, server) } else { prefix }
 }
 
-/// A name as one segment of a path: what is unreserved stays (RFC 3986), the rest is encoded.
+/// A name as one segment of a path: unreserved characters stay (RFC 3986), the rest is
+/// percent-encoded.
 pub fn segment(name: &str) -> String {
     let mut segment = String::with_capacity(name.len());
     for byte in name.bytes() {

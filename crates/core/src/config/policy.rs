@@ -1,22 +1,23 @@
-//! What its callers may do with one server, and how often.
+//! What callers may do with one server, and how often.
 
 use std::time::Duration;
 
 use super::Pattern;
 
-/// Claims, and for each the values of which the caller's token has to name one. All have to hold.
+/// Claims, each with its accepted values; the caller's token must have one of them for every claim.
 pub type Claims = Vec<(String, Vec<String>)>;
 
-/// Rules for the callers of one server. The default lets everybody do everything.
+/// Rules for the callers of one server. By default everybody may do everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Scopes that every use of the server needs, beside those of the whole proxy.
+    /// Scopes that every use of the server requires, besides those of the whole proxy.
     pub scopes: Vec<String>,
-    /// Whoever lacks one of these sees nothing of the server.
+    /// Callers who lack one of these see nothing of the server.
     pub claims: Claims,
-    /// For its tools, by the server's own names. All rules that match a tool hold.
+    /// Rules for its tools, by the server's own names. All rules that match a tool apply.
     pub tools: Vec<ToolPolicy>,
-    /// Tell the server who calls, in `_meta["io.github.mcp-proxy/identity"]` of every request.
+    /// Send the caller's identity to the server, in `_meta["io.github.mcp-proxy/identity"]` of
+    /// every request.
     pub forward_identity: bool,
 }
 
@@ -25,9 +26,10 @@ pub struct Policy {
 pub struct ToolPolicy {
     /// Which tools.
     pub tools: Pattern,
-    /// Scopes that a call needs. A caller who lacks one sees the tool, and is told what to ask for.
+    /// Scopes that a call requires. A caller who lacks one still sees the tool; a call is refused
+    /// with the scope to ask for.
     pub scopes: Vec<String>,
-    /// Whoever lacks one of these does not see the tool, and cannot call it.
+    /// Callers who lack one of these neither see the tool nor can call it.
     pub claims: Claims,
     /// How often one caller may call one of the tools.
     pub rate: Option<Rate>,
@@ -43,23 +45,23 @@ impl ToolPolicy {
 }
 
 impl Policy {
-    /// Whether everybody may do everything, and the server is told nothing.
+    /// Whether everybody may do everything and the server does not get the caller's identity.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether callers may do something only so often.
+    /// Whether the number of calls is limited.
     pub fn limits_rates(&self) -> bool {
         self.tools.iter().any(|rule| rule.rate.is_some())
     }
 
-    /// The claims that somebody has to be asked about.
+    /// The claims that must be known about a caller.
     pub fn named_claims(&self) -> impl Iterator<Item = &str> {
         let tools = self.tools.iter().flat_map(|rule| &rule.claims);
         self.claims.iter().chain(tools).map(|(name, _)| name.as_str())
     }
 
-    /// Both: whatever one of them asks of callers.
+    /// Both policies together: the requirements of each apply.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         let further = other.scopes.into_iter().filter(|scope| !self.scopes.contains(scope));
@@ -71,7 +73,7 @@ impl Policy {
         self
     }
 
-    /// Whether there is something that an unknown caller may not do.
+    /// Whether the policy forbids an unknown caller anything.
     pub fn needs_identity(&self) -> bool {
         let tools = self.tools.iter();
         let mut needs = tools.map(|rule| !rule.scopes.is_empty() || !rule.claims.is_empty());
@@ -79,17 +81,17 @@ impl Policy {
     }
 }
 
-/// So many calls in so much time: all of them at once, or one after the other.
+/// A number of calls per period: at once, or spread over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many calls, at least 1.
+    /// The number of calls, at least 1.
     pub calls: u32,
-    /// In which time, never zero.
+    /// The period, never zero.
     pub time: Duration,
 }
 
 impl Rate {
-    /// Reads `60/min`: a number, and `s`, `min`, `h` or `d`.
+    /// Parses `60/min`: a number, and `s`, `min`, `h` or `d`.
     pub fn parse(text: &str) -> Option<Self> {
         let (calls, unit) = text.split_once('/')?;
         let seconds = match unit.trim() {

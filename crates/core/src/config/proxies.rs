@@ -1,18 +1,18 @@
-//! The reverse proxies in front, whose word about the client counts.
+//! The reverse proxies in front whose `X-Forwarded-*` headers are trusted.
 
 use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-/// Networks of the reverse proxies in front. What such a peer says in `X-Forwarded-*` headers is
-/// believed; of everybody else those headers say nothing. None by default.
+/// Networks of the reverse proxies in front. The `X-Forwarded-*` headers of such a peer are
+/// trusted; those of everybody else are ignored. None by default.
 ///
-/// Parsed from a list with commas: networks (`10.0.0.0/8`), addresses, and the words `loopback` and
-/// `private` (RFC 1918, RFC 4193 and link-local addresses).
+/// Parsed from a comma-separated list of networks (`10.0.0.0/8`), addresses, and the words
+/// `loopback` and `private` (RFC 1918, RFC 4193 and link-local addresses).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// A word that is not a network.
+/// An entry that is neither a network nor one of the words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither an address nor a network such as 10.0.0.0/8, nor loopback or private")]
 pub struct InvalidNetwork(String);
@@ -22,14 +22,14 @@ const PRIVATE: [&str; 6] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"];
 
 impl TrustedProxies {
-    /// Whether a peer with this address is one of them. An IPv4 address that is written as an IPv6
-    /// one is the same address.
+    /// Whether a peer with this address is one of them. An IPv4 address and its IPv4-mapped IPv6
+    /// form are the same address.
     pub fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! A server that is reached over HTTP, and signing in to it.
+//! A server that is reached over HTTP, and how to sign in to it.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -10,35 +10,37 @@ use super::{
 /// A server that is reached over HTTP.
 #[derive(Clone, PartialEq)]
 pub struct RemoteConfig {
-    /// What the server is called where it is one of several, by default as its URL.
+    /// Its name, if it is one of several servers; by default its URL.
     pub name: Option<String>,
     /// Its MCP endpoint.
     pub url: String,
-    /// The transport it speaks, found out by default.
+    /// The transport it speaks, detected by default.
     pub transport: RemoteTransport,
-    /// Era of the protocol spoken to it: by default the client's own, the other if it has to be.
+    /// Protocol era spoken to it: by default the client's own, or the other one if the server
+    /// requires it.
     pub protocol: UpstreamProtocol,
     /// Headers sent with every request.
     pub headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
     pub bearer_token: Option<String>,
-    /// How to get a token if the server wants one; `None` gets none.
+    /// How to get a token if the server requires one; `None` gets none.
     pub oauth: Option<OAuthConfig>,
     /// Certificate authorities trusted besides those of the system (PEM); none by default.
     pub ca_certs: Vec<PathBuf>,
     /// Accept every certificate. Off by default.
     pub insecure: bool,
-    /// URL of the HTTP or SOCKS proxy to go through, by default what the usual variables say.
+    /// URL of the HTTP or SOCKS proxy to go through, by default that of the usual environment
+    /// variables.
     pub proxy: Option<String>,
-    /// How often a session that is idle is pinged; `None`, the default, sends no pings.
+    /// How often an idle session is pinged; `None`, the default, sends no pings.
     pub ping: Option<PingConfig>,
-    /// Time it has to answer a connection, the handshake or an acknowledgement, 60 s by default.
+    /// Time limit for connecting, the handshake and acknowledgements, 60 s by default.
     pub connection_timeout: Duration,
     /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
     pub request_timeout: Option<Duration>,
-    /// Time a call may take whatever its progress; `None`, the default, sets no limit.
+    /// Time a call may take regardless of progress; `None`, the default, sets no limit.
     pub max_request_time: Option<Duration>,
-    /// Time a call waits for a server that cannot be reached, 10 s by default.
+    /// Time a call waits for an unreachable server, 10 s by default.
     pub wait: Duration,
     /// Longest message accepted from it in bytes, 20 MiB by default.
     pub max_message_size: usize,
@@ -86,41 +88,43 @@ impl fmt::Debug for RemoteConfig {
 pub struct OAuthConfig {
     /// Who signs in.
     pub grant: OAuthGrant,
-    /// The client to sign in as; without it one is registered.
+    /// The client to sign in as; if it is not set, one is registered.
     pub client_id: Option<String>,
     /// The secret of that client.
     pub client_secret: Option<String>,
-    /// A key with which that client signs for itself (PEM, PKCS #8), in place of a secret.
+    /// A private key (PEM, PKCS #8) with which that client authenticates, in place of a secret.
     pub client_key: Option<String>,
-    /// File with what is presented for a token: somebody else's word for who asks.
+    /// File with the assertion that is exchanged for a token: another party's statement about the
+    /// user.
     pub assertion: Option<PathBuf>,
-    /// Who turns that word into one for the server's own authorization server.
+    /// The authorization server that turns this assertion into one for the server's own
+    /// authorization server.
     pub identity_provider: Option<IdentityProvider>,
-    /// Scopes to ask for, separated by spaces, in place of those that the server names.
+    /// Scopes to request, separated by spaces, in place of those that the server names.
     pub scope: Option<String>,
-    /// The only authorization server that is asked, by its issuer; without it, the first that the
-    /// server names is remembered where secrets are sent, and no other gets them.
+    /// The issuer of the only authorization server that is used. If it is not set and credentials
+    /// are sent, the first server that was named is remembered, and no other gets them.
     pub issuer: Option<String>,
     /// The resource that tokens are asked for (RFC 8707).
     pub resource: ResourceParameter,
-    /// Further parameters of the address to sign in at.
+    /// Further parameters of the authorization URL.
     pub authorize_params: Vec<(String, String)>,
-    /// Sign in where the authorization server does not say that it supports PKCE. Off by default.
+    /// Sign in even if the authorization server does not announce support for PKCE. Off by default.
     pub assume_pkce: bool,
-    /// Which token of an answer is presented to the server.
+    /// Which token of a token response is sent to the server.
     pub presented: PresentedToken,
-    /// Print the URL to sign in at, and open no browser.
+    /// Print the authorization URL, and open no browser.
     pub headless: bool,
-    /// Read the address that a browser elsewhere ended at from standard input.
+    /// Read from standard input the address at which a browser on another machine ended.
     pub pasted: bool,
-    /// Where the browser comes back to.
+    /// Where the browser is redirected after signing in.
     pub callback: CallbackConfig,
-    /// Where the key is kept that tokens are encrypted with.
+    /// Where the key is kept that encrypts tokens.
     pub store: TokenStore,
     /// Directory for the files that hold tokens.
     pub directory: PathBuf,
-    /// File with the key that they are encrypted with, made when it is needed; the key in the
-    /// keyring is the one of this name.
+    /// File with the key that encrypts them, created when it is needed; a key in the keyring has
+    /// the name of this file.
     pub key_file: PathBuf,
 }
 
@@ -135,18 +139,18 @@ impl fmt::Debug for OAuthConfig {
     }
 }
 
-/// Who signs in to a remote server.
+/// How the proxy signs in to a remote server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OAuthGrant {
-    /// Somebody with a browser.
+    /// A user with a browser.
     #[default]
     AuthorizationCode,
-    /// The client itself, with its secret.
+    /// The client itself, with its secret (client credentials).
     ClientCredentials,
-    /// Whoever somebody else has vouched for, in a JWT.
+    /// A user for whom another party vouches, in a JWT.
     JwtBearer,
-    /// Somebody with a browser on another device, who types a code there (RFC 8628).
+    /// A user with a browser on another device, who types a code there (RFC 8628).
     DeviceCode,
 }
 
@@ -157,34 +161,34 @@ impl OAuthGrant {
     }
 }
 
-/// One of the tokens of an answer.
+/// One of the tokens of a token response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PresentedToken {
     /// The access token.
     #[default]
     Access,
-    /// The ID token (OpenID Connect), which some servers want in its place.
+    /// The ID token (OpenID Connect), which some servers require instead.
     Id,
 }
 
-/// The resource that tokens are asked for.
+/// The resource for which tokens are requested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResourceParameter {
-    /// What the server calls itself, or its URL.
+    /// The name that the server gives itself, or its URL.
     #[default]
     Described,
-    /// None is named.
+    /// No resource is named.
     Absent,
     /// This one.
     Uri(String),
 }
 
-/// The address on this machine that the browser comes back to after signing in.
+/// The address on this machine to which the browser is redirected after signing in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackConfig {
-    /// What this machine is called in it, `127.0.0.1` by default.
+    /// This machine's name in it, `127.0.0.1` by default.
     pub host: CallbackHost,
     /// 0, the default, lets the system choose.
     pub port: u16,
@@ -198,7 +202,7 @@ impl Default for CallbackConfig {
     }
 }
 
-/// A name of this machine. Connections are taken on loopback only, whichever it is.
+/// A name of this machine. Whichever it is, only loopback connections are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallbackHost {
@@ -222,25 +226,25 @@ impl CallbackHost {
     }
 }
 
-/// The authorization server of an organisation, which knows its people.
+/// The authorization server of an organisation, which knows its users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IdentityProvider {
     /// Where tokens are exchanged.
     pub token_endpoint: String,
-    /// What the proxy is called there.
+    /// The proxy's client id there.
     pub client_id: String,
 }
 
-/// Where the key to tokens is kept.
+/// Where the key for tokens is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenStore {
-    /// In the system's keyring, or in a file if that cannot be used.
+    /// In the system's keyring, or in a file if the keyring cannot be used.
     #[default]
     Auto,
-    /// In the system's keyring; nothing is kept if that cannot be used.
+    /// In the system's keyring; if it cannot be used, nothing is kept.
     Keyring,
-    /// In a file for its owner only.
+    /// In a file that only its owner can read.
     File,
 }
 
@@ -248,7 +252,7 @@ pub enum TokenStore {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteTransport {
-    /// Streamable HTTP, and HTTP+SSE where the server refuses that.
+    /// Streamable HTTP, or HTTP+SSE if the server refuses that.
     #[default]
     Auto,
     /// Streamable HTTP.

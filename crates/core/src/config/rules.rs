@@ -1,10 +1,10 @@
-//! What of one server is served, under which names, and with which fixed arguments.
+//! Which parts of one server are served, under which names, and with which fixed arguments.
 //!
-//! One place answers for lists and for calls, so that what is hidden cannot be called.
+//! The same rules apply to lists and calls, so what is hidden cannot be called.
 
 use std::collections::BTreeMap;
 
-/// Rules for everything that a server lists. The default serves all of it as it is.
+/// Rules for everything that a server lists. By default everything is served unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// Of tools, by name.
@@ -16,7 +16,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether everything is served as it is, so that bytes may pass.
+    /// Whether everything is served unchanged, so that bytes may pass through.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -27,11 +27,12 @@ impl Rules {
 pub struct ToolRules {
     /// Which tools are served, by the server's own names.
     pub filter: Filter,
-    /// The server's own name → the name that clients see. The old name is then unknown.
+    /// The server's own name → the name that clients see. The server's name is then unknown to
+    /// clients.
     pub rename: BTreeMap<String, String>,
     /// The name that clients see → the description in place of the server's.
     pub describe: BTreeMap<String, String>,
-    /// The name that clients see → arguments that every call is given, whatever the client says:
+    /// The name that clients see → arguments that are set in every call, whatever the client sends:
     /// name → the JSON text of the value. They are left out of the tool's schema.
     pub arguments: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -39,14 +40,14 @@ pub struct ToolRules {
 /// Which names or URIs are served; `deny` wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Every one of these lists has to hold a pattern that matches; none serves all.
+    /// In each of these lists a pattern must match; without lists, everything matches.
     pub allow: Vec<Vec<Pattern>>,
     /// None of these may match.
     pub deny: Vec<Pattern>,
 }
 
 impl Filter {
-    /// Whether what the server calls by this name or URI is served.
+    /// Whether the entry with this name or URI, as the server calls it, is served.
     pub fn admits(&self, name: &str) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
         !any(&self.deny) && self.allow.iter().all(|list| any(list))
@@ -56,14 +57,14 @@ impl Filter {
 /// A name, or a pattern for names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pattern {
-    /// This name and no other.
+    /// Exactly this name.
     Exact(String),
     /// `*` stands for any text, `?` for one character, and everything else for itself.
     Glob(String),
 }
 
 impl Pattern {
-    /// Whether it matches the whole of a name. Takes at most the product of both lengths.
+    /// Whether it matches the whole name. Takes at most the product of both lengths.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
@@ -72,7 +73,7 @@ impl Pattern {
     }
 }
 
-/// Goes back to the last `*` only, which is enough and never takes exponential time.
+/// Backtracks to the last `*` only, which is enough and never takes exponential time.
 fn matches(glob: &str, name: &str) -> bool {
     let (mut glob, mut name) = (glob.chars(), name.chars());
     let mut again = None;

@@ -1,4 +1,4 @@
-//! A server that is a child process: who shares it, how long it has, what happens to its end.
+//! A server that is a child process: who shares it, its time limits, what happens when it ends.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::{
 pub struct UpstreamConfig {
     /// The child process.
     pub command: CommandConfig,
-    /// Era of the protocol spoken to it.
+    /// Protocol era spoken to it.
     pub protocol: UpstreamProtocol,
     /// Time it has to answer the handshake, 60 s by default.
     pub connection_timeout: Duration,
     /// Time a call may go without an answer or progress, 300 s by default; `None` sets no limit.
     pub request_timeout: Option<Duration>,
-    /// Time a call may take whatever its progress; `None`, the default, sets no limit.
+    /// Time a call may take regardless of progress; `None`, the default, sets no limit.
     pub max_request_time: Option<Duration>,
     /// What happens when the server ends.
     pub restart: RestartConfig,
@@ -28,11 +28,11 @@ pub struct UpstreamConfig {
     pub listen_early: bool,
     /// Which clients share a server.
     pub isolation: Isolation,
-    /// Most servers at a time when they are not shared, 128 by default.
+    /// Most servers that run at a time if they are not shared, 128 by default.
     pub max_children: usize,
-    /// Servers started ahead of the clients that will have them, none by default.
+    /// Servers that are started before clients need them, none by default.
     pub prewarm: usize,
-    /// Idle time after which a server that is not shared is stopped although its session goes on;
+    /// Idle time after which a server that is not shared is stopped while its session continues;
     /// `None`, the default, keeps it as long as the session.
     pub child_idle_timeout: Option<Duration>,
 }
@@ -60,14 +60,14 @@ impl UpstreamConfig {
 /// Whether and how a server that has ended is started again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RestartConfig {
-    /// After which ends.
+    /// Which ends lead to a restart.
     pub when: RestartWhen,
-    /// Restarts in a row before no more are tried, 10 by default; a server that has served for a
-    /// while starts the count from zero. `None` never gives up.
+    /// Failed restarts in a row after which the proxy stops restarting, 10 by default; the count
+    /// starts over once a server has served for a while. `None` never stops.
     pub max_restarts: Option<u32>,
-    /// Time a call that arrives meanwhile waits, 10 s by default.
+    /// Time a call waits if it arrives meanwhile, 10 s by default.
     pub wait: Duration,
-    /// Time between further attempts after those, 60 s by default; `None` makes no more.
+    /// Time between attempts after those, 60 s by default; `None` makes no more.
     pub retry: Option<Duration>,
 }
 
@@ -91,7 +91,7 @@ pub enum RestartWhen {
     OnFailure,
     /// After every end.
     Always,
-    /// After none.
+    /// Never.
     Never,
 }
 
@@ -108,19 +108,20 @@ pub struct PingConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isolation {
-    /// All of them.
+    /// All clients.
     #[default]
     Shared,
-    /// None: each session has a server of its own, and so has each request without a session.
+    /// No client: each session has a server of its own, and so has each request without a session.
     Session,
-    /// Those of one identity: each has a server of its own for all its sessions and requests.
+    /// Clients of one identity: each identity has a server of its own for all its sessions and
+    /// requests.
     Identity,
-    /// As [`Self::Session`], said by those who serve requests without sessions: only those differ in what their
-    /// servers may remember, and a session's requests belong together.
+    /// As [`Self::Session`], except that a request without a session never reuses the server of an
+    /// earlier one. The requests of a session still share one server.
     Request,
 }
 
-/// Which revisions the proxy offers its upstream.
+/// Which revisions the proxy offers to its server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpstreamProtocol {

@@ -1,4 +1,4 @@
-//! What is recorded of the traffic, and what is left out.
+//! What is recorded of the traffic, and which parts are left out.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use super::{DEFAULT_RECORD_MAX_FILES, DEFAULT_RECORD_MAX_SIZE};
 /// A recording of all traffic in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordingConfig {
-    /// The file; older parts have `.1`, `.2` … behind its name.
+    /// The file; older parts have `.1`, `.2` … appended to its name.
     pub file: PathBuf,
     /// Size in bytes at which a part is full, 100 MB by default.
     pub max_size: u64,
     /// Most parts that are kept, 10 by default; at least 1.
     pub max_files: usize,
-    /// What is left out.
+    /// Which secrets are left out.
     pub redaction: RedactionConfig,
 }
 
@@ -34,14 +34,14 @@ impl RecordingConfig {
 pub struct InspectConfig {
     /// Its port on 127.0.0.1; with 0, the default, the system chooses one.
     pub port: u16,
-    /// What is left out.
+    /// Which secrets are left out.
     pub redaction: RedactionConfig,
 }
 
-/// Which secrets are taken out of what is shown or recorded, besides those that can be told.
+/// Secrets that are removed from what is shown or recorded, besides those that are recognised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RedactionConfig {
-    /// Take nothing out. Off by default.
+    /// Remove nothing. Off by default.
     pub off: bool,
     /// Names of members (`ssn`), JSON Pointers (`/params/arguments/pin`) and dotted paths
     /// (`$.result.content.*.text`).

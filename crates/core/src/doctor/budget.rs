@@ -1,4 +1,4 @@
-//! The time that an examination has, and the parts of it that its steps may take.
+//! The time limit of an examination, and the shares that its steps get.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ impl Budget {
         Self { end: Instant::now() + whole }
     }
 
-    /// What a step may take that wants this long, if there is so much left.
+    /// The time for a step that asks for this much, at most what is left.
     pub(super) fn at_most(self, wanted: Duration) -> Duration {
         wanted.min(self.left())
     }

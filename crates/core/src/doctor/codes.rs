@@ -1,4 +1,4 @@
-//! Everything that can be found, each under a number that never changes its meaning.
+//! Everything that can be found; each finding has a number that never changes its meaning.
 //!
 //! The first two digits are the stage: 01 resolve, 02 start, 03 standard output, 04 handshake,
 //! 05 lists, 06 calls, 07 end, 08 URL, 09 file.
@@ -34,7 +34,7 @@ pub struct Code {
     pub number: u16,
     /// How bad it is.
     pub severity: Severity,
-    /// What it is called, without a full stop.
+    /// A short description, without a full stop.
     pub title: &'static str,
     /// What to do about it, on one line.
     pub remedy: &'static str,

@@ -1,4 +1,4 @@
-//! The lists and calls of a server that answers, however it is reached.
+//! The lists and calls of a server that answers, over any transport.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use super::{
     report::Stage,
 };
 
-/// Time that an answer may take.
+/// Time limit of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Time that an answer may take which need not be there.
+/// Time limit of an optional answer.
 const SHORT: Duration = Duration::from_secs(3);
-/// An answer from which on it is slow.
+/// Time from which on an answer counts as slow.
 const SLOW: Duration = Duration::from_secs(5);
 /// Most pages that are read.
 const MOST_PAGES: usize = 200;
-/// The number of an error about a method that is not known.
+/// The JSON-RPC error code for an unknown method.
 const METHOD_NOT_FOUND: i64 = -32601;
 
 /// A list: the capability that offers it, its method, its member of the result.
@@ -35,7 +35,7 @@ const LISTS: [(&str, &str, &str); 4] = [
     ("resources", "resources/templates/list", "resourceTemplates"),
 ];
 
-/// Who is asked, in the time there is; `meta` goes with every request.
+/// The peer, the time budget, and the `_meta` of every request.
 pub(super) struct Asked<'a> {
     pub(super) peer: &'a mut dyn Peer,
     pub(super) budget: Budget,
@@ -55,7 +55,7 @@ impl Asked<'_> {
         self.peer.ask(method, params, self.budget.at_most(limit)).await
     }
 
-    /// Reads every list that is offered; the URI of a resource that can be read.
+    /// Reads every list that the server offers; returns the URI of a resource that can be read.
     pub(super) async fn lists(
         &mut self,
         capabilities: &Value,
@@ -91,7 +91,7 @@ impl Asked<'_> {
         uri
     }
 
-    /// A list, page after page; nothing if it fails, which is told.
+    /// Reads all pages of a list; returns nothing and reports it if that fails.
     async fn list(&mut self, method: &str, member: &str, stage: &mut Stage) -> Option<Vec<Value>> {
         let mut entries = Vec::new();
         let mut cursors: Vec<Value> = Vec::new();
@@ -101,7 +101,7 @@ impl Asked<'_> {
             let mut page = match self.ask(method, params, PATIENCE).await {
                 Ok(page) => page,
                 Err(Silence::Error(error)) => {
-                    // Templates are part of what need not be there.
+                    // Templates are optional.
                     let is_optional =
                         method == "resources/templates/list" && error["code"] == METHOD_NOT_FOUND;
                     if !is_optional {
@@ -135,7 +135,7 @@ impl Asked<'_> {
         }
     }
 
-    /// Whether there are tools that nobody would ask for.
+    /// Looks for tools of a server that does not declare the capability.
     async fn undeclared(&mut self, stage: &mut Stage) {
         if let Ok(result) = self.ask("tools/list", json!({}), SHORT).await
             && let Some(tools) = result["tools"].as_array().filter(|tools| !tools.is_empty())
@@ -144,7 +144,7 @@ impl Asked<'_> {
         }
     }
 
-    /// A ping, a read that changes nothing, and a method that nobody knows.
+    /// A ping, a read that changes nothing, and an unknown method.
     pub(super) async fn calls(&mut self, uri: Option<&str>, pings: bool, stage: &mut Stage) {
         let mut done = Vec::new();
         if pings {

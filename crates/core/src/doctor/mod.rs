@@ -1,8 +1,8 @@
 //! Examines a server stage by stage, exactly as it is configured, and says what is wrong with it.
 //!
-//! What is said by a server is judged by functions of values (`checks`); what is tried with it is in
-//! `command` for processes, which are read byte by byte, and in `remote` for URLs. Nothing here is on
-//! the road of a message.
+//! What a server says is judged by functions of values (`checks`). The examination itself is in
+//! `command` for processes, which are read byte by byte, and in `remote` for URLs. No message of a
+//! client passes through this module.
 
 mod budget;
 mod checks;
@@ -30,13 +30,13 @@ use crate::{
 use budget::Budget;
 use progress::Stages;
 
-/// Time that a whole examination has, beside a connection that may take longer than by default.
+/// Time limit of a whole examination, not counting a longer time limit for connections.
 const WHOLE: Duration = Duration::from_secs(58);
 
-/// Examines one server; `name` is what it is called among several. Needs a Tokio runtime.
+/// Examines one server; `name` tells it apart from others in the report. Needs a Tokio runtime.
 ///
-/// Takes less than a minute, and as long as `connection_timeout` in addition if that is longer than
-/// its default. The server is started twice. The guard ends it if this process is killed.
+/// Takes less than a minute; if `connection_timeout` is longer than its default, that much longer.
+/// The server is started twice. The guard ends it if this process is killed.
 pub fn examine(
     name: Option<String>,
     config: Upstream,
@@ -57,7 +57,7 @@ pub fn examine(
                 Upstream::Remote(config) => remote::examine(config, budget, &mut stages).await,
             }
         };
-        // Whatever runs is ended with the examination that is dropped.
+        // If the examination is dropped, everything that it runs ends with it.
         if timeout(budget.left(), examining).await.is_err() {
             let (mut stage, began) = stages.begin("time");
             stage.says("the time is over; what follows is not examined");
@@ -68,19 +68,19 @@ pub fn examine(
     })
 }
 
-/// Time for a server whose connection may take so long.
+/// Time limit for a server whose connections may take this long.
 fn whole(connection_timeout: Duration) -> Budget {
     let raised = if is_raised(connection_timeout) { connection_timeout } else { Duration::ZERO };
     Budget::new(WHOLE + raised)
 }
 
-/// Whether a connection may take longer than it does by default.
+/// Whether a connection may take longer than by default.
 fn is_raised(connection_timeout: Duration) -> bool {
     connection_timeout > DEFAULT_CONNECTION_TIMEOUT
 }
 
-/// The report of a server that cannot be examined: `reason` says why, as a sentence without
-/// secrets; without one, it is switched off.
+/// The report of a server that cannot be examined. `reason` says why, as a sentence without
+/// secrets; without a reason, the server is switched off.
 pub fn unexamined(name: String, reason: Option<&str>) -> Report {
     let mut stage = Stage::new("file");
     if let Some(reason) = reason {
@@ -99,7 +99,7 @@ pub fn unusable(reason: &str) -> Report {
     Report { server: None, subject: "the file".to_owned(), stages: vec![stage] }
 }
 
-/// The command as it is shown; values of arguments that are called secrets are left out.
+/// The command as it is shown; secret values of arguments are left out.
 fn shown(config: &UpstreamConfig) -> String {
     let command = &config.command;
     let args = command.args.iter().map(|word| word.to_string_lossy());
@@ -123,10 +123,10 @@ fn name_of_secret(name: &str) -> bool {
     ["key", "token", "secret", "password", "auth"].iter().any(|word| name.contains(word))
 }
 
-/// A URL without what may be a secret: user, password and query.
+/// A URL without its possibly secret parts: user, password and query.
 fn place(url: &str) -> String {
     let Ok(mut url) = reqwest::Url::parse(url) else { return "the URL".to_owned() };
-    // A URL that has no host has no user either.
+    // A URL without a host has no user either.
     if url.set_username("").is_err() || url.set_password(None).is_err() {
         return "the URL".to_owned();
     }

@@ -1,4 +1,5 @@
-//! Whoever can be asked: a process by its pipes, or a remote server through the proxy's own client.
+//! Something that answers requests: a process by its pipes, or a remote server through the proxy's
+//! own client.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub(super) enum Silence {
     Timeout,
     /// It has ended, or closed its output.
     Ended,
-    /// What it writes cannot be told apart.
+    /// Its output cannot be split into messages.
     Unreadable,
     /// It answered with this error.
     Error(Value),
@@ -23,7 +24,7 @@ pub(super) enum Silence {
 
 /// See the module.
 pub(super) trait Peer: Send {
-    /// Asks, and waits this long.
+    /// Sends a request and waits this long for the answer.
     fn ask<'a>(
         &'a mut self,
         method: &'a str,
@@ -52,7 +53,7 @@ impl Peer for Conversation {
     }
 }
 
-/// An error of a server in a sentence.
+/// A server's error as a sentence.
 pub(super) fn said(error: &Value) -> String {
     let message = error["message"].as_str().unwrap_or("no message");
     format!("{message} (error {})", error["code"])

@@ -1,4 +1,4 @@
-//! Who is told while an examination goes on, and the stages that are done.
+//! Reports the progress of an examination, and collects its stages.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +15,7 @@ pub enum Progress<'a> {
     Ended(&'a Stage),
 }
 
-/// Is told what happens: to which of several servers, and what.
+/// Called with each event: the server's name if there are several, and what happened.
 pub type Watching = Arc<dyn Fn(Option<&str>, Progress<'_>) + Send + Sync>;
 
 /// The stages of one server.
@@ -42,7 +42,7 @@ impl Stages {
         (Stage::new(name), Instant::now())
     }
 
-    /// A stage has ended; whether what follows can be tried.
+    /// A stage ends; returns whether the next ones can be tried.
     pub(super) fn end(&mut self, (mut stage, began): (Stage, Instant)) -> bool {
         stage.took = began.elapsed();
         (self.watching)(self.server.as_deref(), Progress::Ended(&stage));

@@ -9,12 +9,12 @@ use super::codes::{Code, Severity};
 /// Longest text of a finding or a stage.
 const LONGEST: usize = 500;
 
-/// Something that was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What it is.
+    /// The kind of finding.
     pub code: Code,
-    /// What it concerns: `tool add`, `standard output`; empty for the server as a whole.
+    /// The part that it is about: `tool add`, `standard output`; empty for the server as a whole.
     pub subject: String,
     /// What was seen, in a sentence without a full stop.
     pub text: String,
@@ -29,9 +29,9 @@ impl Finding {
 /// How a stage ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It went through, whatever was found.
+    /// It was completed, whatever was found.
     Done,
-    /// What follows cannot be tried.
+    /// The next stages cannot be tried.
     Failed,
     /// It was not tried.
     Skipped,
@@ -40,7 +40,7 @@ pub enum Outcome {
 /// One of the things that were looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
-    /// What it is called: `resolve`, `handshake`.
+    /// Its name: `resolve`, `handshake`.
     pub name: &'static str,
     /// How it ended.
     pub outcome: Outcome,
@@ -55,11 +55,11 @@ pub struct Stage {
 /// Everything about one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What it is called, if it is one of many.
+    /// Its name, if it is one of several.
     pub server: Option<String>,
     /// The command or the URL, without secrets.
     pub subject: String,
-    /// In the order in which they were looked at.
+    /// In the order in which they were done.
     pub stages: Vec<Stage>,
 }
 
@@ -134,7 +134,7 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-/// A text on one line, without control characters, cut where it is long.
+/// A text on one line, without control characters, and cut if it is long.
 pub(super) fn line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let hostile = |letter: char| letter.is_control() || super::checks::text::is_unseen(letter);

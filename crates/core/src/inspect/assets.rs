@@ -1,4 +1,4 @@
-//! The files of the page, which are in the program.
+//! The files of the page, embedded in the program.
 
 use axum::{
     body::{Body, Bytes},
@@ -27,7 +27,7 @@ pub(super) const FILES: [(&str, &str, &str); 15] = [
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// One of them.
+/// The file with this name.
 pub(super) fn file(kind: &'static str, text: &'static str) -> Response {
     let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = StatusCode::OK;

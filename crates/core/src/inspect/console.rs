@@ -1,5 +1,5 @@
-//! Clients of the page's own, each over a pair of streams in memory, as one of standard input and
-//! output would be.
+//! Clients that the page opens itself. Each uses a pair of in-memory streams, like a client on
+//! standard input and output.
 
 use std::{
     collections::HashMap,
@@ -21,9 +21,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{codec::line::LineBuffer, downstream::stdio, relay::Backend, runtime::task};
 use tokio::io::AsyncReadExt as _;
 
-/// Clients at a time. Each keeps one of the six connections that a browser has.
+/// Most clients at a time. Each occupies one of the six connections that a browser makes.
 const MOST: usize = 4;
-/// Messages that may wait to be sent.
+/// Most messages that may wait to be sent.
 const WAITING: usize = 16;
 /// Longest message.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -44,7 +44,7 @@ impl Open {
     }
 }
 
-/// Closes a client when the page does not read it any more.
+/// Closes a client when the page stops reading from it.
 struct Seat {
     open: Arc<Open>,
     id: u64,
@@ -69,7 +69,8 @@ impl Consoles {
         Self { backend, open: Arc::default(), next: AtomicU64::new(1) }
     }
 
-    /// Opens a client; what it is sent, after a line with its number. `None` if there are too many.
+    /// Opens a client; returns a line with its number, then the messages for it. `None` if there
+    /// are too many.
     pub(super) fn open(&self) -> Option<Body> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, messages) = mpsc::channel(WAITING);
@@ -95,7 +96,7 @@ impl Consoles {
         })))
     }
 
-    /// The way to the client with this number.
+    /// The client with this number.
     pub(super) fn sender(&self, id: u64) -> Option<mpsc::Sender<Bytes>> {
         self.open.lock().get(&id).cloned()
     }

@@ -1,7 +1,7 @@
-//! Frames as lines: what has come since, all as a recording, and one alone.
+//! Frames as lines of JSON: the new ones, all of them as a recording, or a single one.
 //!
-//! The page asks again and again rather than reading one answer without an end: a browser has six
-//! connections for all its tabs.
+//! The page polls instead of reading one endless answer, because a browser has only six connections
+//! for all its tabs.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -11,27 +11,28 @@ use futures_util::stream;
 use super::shown::Shown;
 use crate::watch::{Header, otlp_logs};
 
-/// Frames that are written at a time.
+/// Most frames in one answer.
 const CHUNK_FRAMES: usize = 1000;
-/// Bytes of messages that are written at a time, unless it is one message.
+/// Most bytes of messages in one answer, unless it is a single message.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// What the page gets of a message; it asks for the rest if that is looked at.
+/// Bytes of a message that the page gets at first; it asks for the rest when somebody looks at it.
 const PREVIEW: usize = 2 * 1024;
 
-/// Some of the frames from this number on, from 0 with a header; no lines if there are none.
+/// Some of the frames from this number on, after a header if the number is 0; empty if there are
+/// none.
 pub(super) fn since(shown: &Shown, from: u64) -> Bytes {
     let mut lines = if from == 0 { header(shown) } else { Vec::new() };
     chunk(shown, from, PREVIEW, &mut lines);
     lines.into()
 }
 
-/// Everything that is kept.
+/// All frames that are kept.
 pub(super) fn recording(shown: Arc<Shown>) -> Body {
     let first = Some((shown, 0, true));
     Body::from_stream(stream::unfold(first, async |place| {
         let (shown, from, begins) = place?;
         let mut lines = if begins { header(&shown) } else { Vec::new() };
-        // Others get their turn between two chunks.
+        // Lets other tasks run between two chunks.
         tokio::task::yield_now().await;
         let next = chunk(&shown, from, usize::MAX, &mut lines);
         let place = (next > from).then_some((shown, next, false));
@@ -58,11 +59,11 @@ fn header(shown: &Shown) -> Vec<u8> {
     line
 }
 
-/// Appends some of the frames from this number on; where to go on.
+/// Appends some of the frames from this number on; returns the number to continue with.
 fn chunk(shown: &Shown, from: u64, most: usize, lines: &mut Vec<u8>) -> u64 {
     let taken = shown.watcher.ring().read(from, CHUNK_FRAMES);
     let mut scribe = shown.scribe();
-    // A reader that has just come has lost nothing.
+    // A new reader has missed nothing.
     if taken.lost > 0 && from > 0 {
         scribe.lost(taken.lost, lines);
     }
@@ -80,7 +81,7 @@ fn chunk(shown: &Shown, from: u64, most: usize, lines: &mut Vec<u8>) -> u64 {
     if taken.frames.is_empty() { from } else { next }
 }
 
-/// All of the frame with this number, if it is kept.
+/// The whole frame with this number, if it is still kept.
 pub(super) fn frame(shown: &Shown, number: u64) -> Option<Bytes> {
     let taken = shown.watcher.ring().read(number, 1);
     let frame = taken.frames.first().filter(|_| taken.first == number)?;

@@ -1,5 +1,5 @@
-//! Who may use the page: a browser on this machine that was not sent by another page, and, where
-//! there is data, whoever has the token.
+//! Who may use the page: a browser on this machine, unless another page sent the request; for data,
+//! only with the token.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::shown::{Shown, plain};
 const TOKEN: HeaderName = HeaderName::from_static("x-inspect-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses what another page sends, under whatever name it reaches this machine.
+/// Refuses requests that another page sends, under whatever name it reaches this machine.
 pub(super) async fn same_page(request: Request, next: Next) -> Response {
     if is_foreign(request.headers()) {
         return plain(StatusCode::FORBIDDEN, "Requests from other pages are refused.\n");
@@ -23,7 +23,7 @@ pub(super) async fn same_page(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Refuses whoever has not got the token.
+/// Refuses requests without the token.
 pub(super) async fn with_token(
     State(shown): State<Arc<Shown>>,
     request: Request,
@@ -36,7 +36,7 @@ pub(super) async fn with_token(
     plain(StatusCode::UNAUTHORIZED, text)
 }
 
-/// What a request is sent with; nothing is nobody's token.
+/// The token of a request; an empty one is never valid.
 pub(super) fn token(headers: &HeaderMap) -> &[u8] {
     headers.get(&TOKEN).map(http::HeaderValue::as_bytes).unwrap_or_default()
 }

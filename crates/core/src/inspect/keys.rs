@@ -1,8 +1,9 @@
-//! Who may see data: whoever opens the URL that was printed, once, and what they get for it.
+//! Who may see data: the first browser that opens the printed URL, with a token that it gets in
+//! exchange.
 //!
-//! The token of the URL is good for one use. It is exchanged for another one that lasts as long as
-//! the page is open, so that what stays in the scrollback of a terminal, or in the history of a
-//! shell, opens nothing.
+//! The token in the URL can be used once. It is exchanged for another one that lasts as long as the
+//! page is open, so the URL in a terminal's scrollback or in a shell's history is worthless
+//! afterwards.
 
 use std::{
     net::SocketAddr,
@@ -15,9 +16,9 @@ use uuid::Uuid;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// What requests for data are sent with.
+    /// The token that requests for data carry.
     session: String,
-    /// What was printed and not used yet.
+    /// Printed tokens that were not used yet.
     invitation: Mutex<Option<String>>,
 }
 
@@ -30,19 +31,19 @@ impl Keys {
         self.invitation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to open in a browser on this machine.
+    /// The URL to open in a browser on this machine.
     pub(super) fn url(&self, address: SocketAddr) -> String {
         let mut invitation = self.lock();
         let token = invitation.get_or_insert_with(random);
         format!("http://{address}/#token={token}")
     }
 
-    /// Whether this lets its sender see data.
+    /// Whether the holder of this token may see data.
     pub(super) fn admit(&self, given: &[u8]) -> bool {
         self.session.as_bytes().ct_eq(given).into()
     }
 
-    /// The lasting token for one that was printed and not used yet.
+    /// Exchanges a printed token that was not used yet for the lasting one.
     pub(super) fn exchange(&self, given: &[u8]) -> Option<&str> {
         let mut invitation = self.lock();
         let fits = invitation.as_ref().is_some_and(|known| known.as_bytes().ct_eq(given).into());
@@ -53,7 +54,7 @@ impl Keys {
         Some(&self.session)
     }
 
-    /// Whether what was printed last was used: a further one is printed for whoever asks again.
+    /// Whether the last printed token was used, so that a new URL has to be printed.
     pub(super) fn is_used(&self) -> bool {
         self.lock().is_none()
     }

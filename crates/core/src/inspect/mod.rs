@@ -1,8 +1,9 @@
-//! The inspection page: what passes, live, in a browser on this machine.
+//! The inspection page: shows the traffic live in a browser on this machine.
 //!
-//! It has a loopback port of its own. The page itself holds no data; every route that does asks for
-//! a token in a header, which no other page can send. It is got, once, for the one in the fragment of
-//! the URL that is printed at the start; a fragment is in no log and no `Referer`.
+//! It has a loopback port of its own. The page itself contains no data; every route with data
+//! requires a token in a header, which other pages cannot send. The page gets it, once, for the
+//! token in the fragment of the URL that is printed at the start; fragments appear in no log and no
+//! `Referer`.
 
 mod assets;
 mod console;
@@ -28,11 +29,11 @@ use crate::{
     watch::{Limits, Redaction, Scribe, TAP, Watcher},
 };
 
-/// What can be looked back at.
+/// The frames that are kept.
 const LIMITS: Limits =
     Limits { frames: 50_000, bytes: 16 * 1024 * 1024, whole: 1024 * 1024, beginning: 64 * 1024 };
 
-/// What passes is kept for a page that will be opened.
+/// The frames for a page that will be opened.
 pub struct Inspection {
     watcher: Watcher,
     config: InspectConfig,
@@ -45,13 +46,13 @@ impl fmt::Debug for Inspection {
 }
 
 impl Inspection {
-    /// Keeps everything from now on.
+    /// Keeps all frames from now on.
     pub fn begin(config: &InspectConfig) -> Self {
         Self { watcher: TAP.watch(LIMITS), config: config.clone() }
     }
 
-    /// Opens the page on a port of 127.0.0.1. Without a server to ask it has no console. Needs a
-    /// Tokio runtime.
+    /// Opens the page on a port of 127.0.0.1. It has no console, as there is no server to ask.
+    /// Needs a Tokio runtime.
     pub fn open(self) -> Result<Inspector, Error> {
         self.open_with(None)
     }
@@ -93,8 +94,8 @@ impl Inspector {
         self.port.address()
     }
 
-    /// What to open in a browser: whoever has this first can see everything. The token in it is good
-    /// for one use, after which this is another URL.
+    /// The URL to open in a browser. The first who opens it can see everything. Its token can be
+    /// used once; after that, this returns another URL.
     pub fn url(&self) -> String {
         self.shown.keys.url(self.address())
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::telemetry::confide;
 
-/// Nothing but what the program itself brings; pictures and sounds come out of messages.
+/// Only the program's own files may be loaded; pictures and sounds come out of messages.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data: blob:; media-src data: blob:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
@@ -62,12 +62,12 @@ pub(super) fn routes(shown: Arc<Shown>) -> Router {
     routes.layer(from_fn(gate::same_page)).layer(CatchPanicLayer::new())
 }
 
-/// Exchanges the token of the URL for one that lasts.
+/// Exchanges the token of the URL for a lasting one.
 async fn enter(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
     if let Some(session) = shown.keys.exchange(gate::token(&headers)) {
         return lines(format!("{{\"token\":\"{session}\"}}\n").into());
     }
-    // Whoever sees the terminal may open the page once more, in another browser or tab.
+    // Prints another URL, so that the user can open the page in a further browser or tab.
     if let Some(address) = shown.address.get().filter(|_| shown.keys.is_used()) {
         let url = shown.keys.url(*address);
         confide!("the URL of the inspection page was used already; the next one is {url}");
@@ -77,12 +77,12 @@ async fn enter(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response 
     plain(StatusCode::UNAUTHORIZED, text)
 }
 
-/// What has come since.
+/// The new frames.
 async fn since(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Response {
     lines(events::since(&shown, from).into())
 }
 
-/// Everything that is kept, as a recording.
+/// All frames that are kept, as a recording.
 async fn recording(State(shown): State<Arc<Shown>>) -> Response {
     let mut response = lines(events::recording(shown));
     let name = HeaderValue::from_static("attachment; filename=\"recording.jsonl\"");
@@ -90,7 +90,7 @@ async fn recording(State(shown): State<Arc<Shown>>) -> Response {
     response
 }
 
-/// Everything that is kept, as log records of OpenTelemetry: a request of OTLP/JSON in each line.
+/// All frames that are kept, as log records of OpenTelemetry: an OTLP/JSON request in each line.
 async fn otlp(State(shown): State<Arc<Shown>>) -> Response {
     let mut response = lines(events::otlp(shown));
     let name = HeaderValue::from_static("attachment; filename=\"otlp.jsonl\"");
@@ -110,7 +110,7 @@ async fn state(State(shown): State<Arc<Shown>>) -> Response {
     lines(serde_json::to_vec(&servers::state(&shown)).unwrap_or_default().into())
 }
 
-/// Opens a client of the page's own; the answer is what it is sent.
+/// Opens a client for the page; the answer streams the messages for it.
 async fn open_console(State(shown): State<Arc<Shown>>) -> Response {
     match shown.consoles.as_ref().map(Consoles::open) {
         None => plain(StatusCode::NOT_FOUND, "No server can be asked from this page.\n"),
@@ -119,7 +119,7 @@ async fn open_console(State(shown): State<Arc<Shown>>) -> Response {
     }
 }
 
-/// A message from that client.
+/// Sends a message from that client.
 async fn send(State(shown): State<Arc<Shown>>, Path(id): Path<u64>, message: Bytes) -> Response {
     let sender = shown.consoles.as_ref().and_then(|consoles| consoles.sender(id));
     let Some(sender) = sender else {

@@ -1,4 +1,4 @@
-//! The servers that run, at the moment of the question.
+//! The servers that are running now.
 
 use serde::Serialize;
 
@@ -8,14 +8,14 @@ use crate::{
     watch::TAP,
 };
 
-/// What the page asks for every few seconds.
+/// The state for which the page polls every few seconds.
 #[derive(Serialize)]
 pub(super) struct State {
     version: &'static str,
     /// Whether the page may open a client of its own.
     console: bool,
     redacted: bool,
-    /// Memory of the proxy in bytes, where the system tells.
+    /// Memory of the proxy in bytes, if the system reports it.
     memory: Option<u64>,
     servers: Vec<Server>,
 }
@@ -27,7 +27,7 @@ struct Server {
     pid: Option<u32>,
     /// Milliseconds since its start.
     age: u128,
-    /// Resident bytes, with what it has started.
+    /// Resident bytes, including the processes that it has started.
     memory: Option<u64>,
     cpu: Option<f64>,
     processes: Option<u64>,

@@ -1,4 +1,4 @@
-//! What the routes of the page share.
+//! State that the routes of the page share.
 
 use std::{
     net::SocketAddr,
@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::{console::Consoles, keys::Keys};
 use crate::watch::{Scribe, Watcher};
 
-/// What the routes look at.
+/// The state that the routes use.
 pub(super) struct Shown {
     pub(super) watcher: Watcher,
     pub(super) scribe: Mutex<Scribe>,
@@ -27,7 +27,7 @@ impl Shown {
     }
 }
 
-/// An answer of one sentence.
+/// An answer that is one sentence.
 pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;

@@ -1,18 +1,19 @@
-//! Who has a session, as a store says that all replicas reach: leases, epochs, and who may take one.
+//! Which replica has a session, according to the store that all replicas reach: leases, epochs, and
+//! who may take one.
 //!
-//! Functions of values. What `found`, `hold` and `take` say, a store does in one step, by its scripts;
-//! they are here for the simulation. What [`next`] says, a replica does that is asked for a session. A lease has no end of its own: it ends
-//! with the signs of life of its owner. An owner that is silent and comes back writes with an epoch
-//! that is over, which is refused.
+//! Pure functions. `found`, `hold` and `take` are done by the store's scripts, each in one step;
+//! here they serve the simulation. [`next`] decides what a replica does when it is asked for a
+//! session. A lease has no expiry of its own: it ends when its owner stops giving signs of life. If
+//! a silent owner comes back, it writes with an outdated epoch, and the write is refused.
 
 #[cfg(test)]
 mod simulation;
 
 use super::replica::ReplicaId;
 
-/// Orders the owners of a session: the time at which its lease was given, in milliseconds of the
-/// store's clock, or one more than the epoch before, if the clock has gone back. So a store that has
-/// forgotten an owner does not give its epoch once more.
+/// Orders the owners of a session: the time at which the lease was given, in milliseconds of the
+/// store's clock, or the previous epoch plus one if the clock has gone back. So a store that has
+/// forgotten an owner does not give its epoch again.
 pub(crate) type Epoch = u64;
 
 /// Who has a session.
@@ -27,7 +28,7 @@ pub(crate) struct Lease {
 pub(crate) enum Held {
     /// It is the owner; the store has what it should, or has it again.
     Kept,
-    /// Somebody has taken the session: nothing was written.
+    /// Another replica has taken the session: nothing was written.
     Fenced(Lease),
 }
 
@@ -40,13 +41,13 @@ pub(crate) fn found(record: Option<Lease>, owner: ReplicaId, now: Epoch) -> Resu
     }
 }
 
-/// The record after its owner has written, and what it learns. A store that has forgotten the
-/// session, or its last owner, is told again.
+/// The record after its owner has written, and what the owner learns. If the store has forgotten
+/// the session or its last owner, the record is restored.
 #[cfg(test)]
 pub(crate) fn hold(record: Option<Lease>, mine: Lease) -> (Lease, Held) {
     match record {
         Some(lease) if lease.epoch > mine.epoch => (lease, Held::Fenced(lease)),
-        // With a clock that went back while the store forgot, an epoch may be given twice.
+        // If the clock went back while the store forgot, an epoch may be given twice.
         Some(lease) if lease.epoch == mine.epoch && lease.owner != mine.owner => {
             (lease, Held::Fenced(lease))
         }
@@ -54,7 +55,7 @@ pub(crate) fn hold(record: Option<Lease>, mine: Lease) -> (Lease, Held) {
     }
 }
 
-/// The record after somebody has taken the session, if it still is as it was seen.
+/// The record after a replica has taken the session, if the record is still as that replica saw it.
 #[cfg(test)]
 pub(crate) fn take(
     record: Option<Lease>,
@@ -69,12 +70,12 @@ pub(crate) fn take(
     }
 }
 
-/// What the store says of a session.
+/// What the store knows about a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
     /// Nothing: it does not answer.
     Unknown,
-    /// There is none.
+    /// No replica has it.
     Absent,
     Leased {
         lease: Lease,
@@ -83,7 +84,7 @@ pub(crate) enum Record {
     },
 }
 
-/// What to do with a request for a session that is not here.
+/// What to do with a request for a session that this replica does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Hand it to this replica.
@@ -96,8 +97,8 @@ pub(crate) enum Next {
     Gone,
 }
 
-/// What to do with a request for a session that was opened by `named`; `answers` says whether a
-/// replica's peer port answers. An owner that answers keeps the session, whatever the store says.
+/// What to do with a request for a session that `named` opened; `answers` says whether a replica's
+/// peer port answers. An owner that answers keeps the session, whatever the store says.
 pub(crate) fn next(
     record: Record,
     named: ReplicaId,
@@ -108,7 +109,7 @@ pub(crate) fn next(
     match record {
         Record::Unknown | Record::Absent if ask(named) => Next::Forward(named),
         Record::Absent => Next::Gone,
-        // It was taken by this replica, which then could not open it.
+        // This replica took it and then could not open it.
         Record::Leased { lease, .. } if lease.owner == own => Next::Take(lease),
         Record::Leased { lease, .. } if ask(lease.owner) => Next::Forward(lease.owner),
         Record::Unknown | Record::Leased { lives: true, .. } => Next::Later,

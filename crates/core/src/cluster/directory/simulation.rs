@@ -1,9 +1,10 @@
-//! Replicas, a store and a network that fail in every order, from one number each.
+//! Replicas, a store and a network that fail in every order, each run from one seed.
 //!
-//! A world is made of messages that are under way; which of them arrives next, and what breaks in
-//! between, a generator of random numbers says, so that every run can be had again. What has to hold:
-//! no call runs twice, every call is answered once, nobody replaces an owner that he has not looked
-//! for, no two replicas have a session in the same epoch, and the store takes nothing from somebody whose epoch is over.
+//! A world consists of messages under way. A generator of random numbers decides which one arrives
+//! next and what breaks in between, so every run can be repeated. What must hold: no call runs
+//! twice, every call is answered once, no replica replaces an owner without having tried to reach
+//! it, no two replicas have a session in the same epoch, and the store accepts no write with an
+//! outdated epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +14,18 @@ use crate::cluster::replica::ReplicaId;
 const REPLICAS: usize = 3;
 const SESSIONS: usize = 2;
 const CALLS: usize = 24;
-/// Steps for which a sign of life counts.
+/// Steps for which a sign of life is valid.
 const LIFE: u64 = 12;
 
-/// Which rules a world goes by: the right ones, or one of those that are not.
+/// The rules of a world: the right ones, or one of several wrong ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rules {
     Right,
-    /// Whoever finds no sign of life takes the session, whatever has become of its lease.
+    /// A replica that finds no sign of life takes the session, even if its lease has changed since.
     BlindTaking,
     /// A call whose replica was lost is sent again.
     SendsAgain,
-    /// Everybody may write.
+    /// Every replica may write.
     NoFence,
 }
 
@@ -58,7 +59,7 @@ enum Message {
         seen: Lease,
         lost: bool,
     },
-    /// What the store said arrives.
+    /// The store's answer arrives.
     Told {
         call: Call,
         by: Place,
@@ -77,7 +78,7 @@ enum Message {
         from: Place,
         at: Place,
     },
-    /// Its answer arrives where it was forwarded from.
+    /// Its answer arrives at the replica that forwarded it.
     Back {
         call: Call,
         to: Place,
@@ -113,7 +114,7 @@ struct World {
     now: u64,
     under_way: Vec<Message>,
     replicas: Vec<Replica>,
-    /// Pairs that cannot reach each other; the store is the one after the last replica.
+    /// Pairs that cannot reach each other; the store has the index after the last replica.
     apart: BTreeSet<(Place, Place)>,
     records: BTreeMap<usize, Lease>,
     beats: BTreeMap<Place, u64>,
@@ -169,7 +170,7 @@ impl World {
         usize::try_from(self.random >> 33).expect("31 bits") % bound
     }
 
-    /// Whether something that one says reaches the other.
+    /// Whether a message from one reaches the other.
     fn reaches(&self, one: Place, other: Place) -> bool {
         let up = |place: Place| place == STORE || self.replicas[place].lives;
         up(one) && up(other) && !self.apart.contains(&(one.min(other), one.max(other)))
@@ -290,7 +291,7 @@ impl World {
         }
         if self.reaches(by, STORE) {
             self.beats.insert(by, self.now + LIFE);
-            // With its signs of life an owner says again what it has.
+            // With its sign of life, an owner writes again what it has.
             for (session, epoch) in self.replicas[by].sessions.clone() {
                 let mine = Lease { owner: id(by), epoch };
                 self.under_way.push(Message::Append { session, by, mine });
@@ -341,7 +342,7 @@ impl World {
             self.reaches(by, place) && !self.replicas[place].paused
         };
         match next(record, id(call % SESSIONS), id(by), answers) {
-            // A call that may have run is not sent to anybody.
+            // A call that may have run is not sent again.
             _ if lost && self.rules != Rules::SendsAgain => match record {
                 Record::Leased { lease, lives: false } if !answers(lease.owner) => {
                     self.under_way.push(Message::Take { call, by, seen: lease, lost });
@@ -443,7 +444,7 @@ impl World {
         self.under_way.push(Message::Appended { session, to: by, mine, held });
     }
 
-    /// The store has taken something of this epoch.
+    /// The store has accepted a write of this epoch.
     fn note(&mut self, session: usize, epoch: Epoch) {
         let seen = self.seen.entry(session).or_default();
         if epoch < *seen {
@@ -463,7 +464,7 @@ impl World {
         self.answered.entry(call).or_default().push(answer);
     }
 
-    /// Two owners in different epochs there may be, while they cannot hear of each other.
+    /// Two owners in different epochs are possible while they cannot reach each other.
     fn look(&mut self) {
         let mut owners = BTreeSet::new();
         for replica in &self.replicas {
@@ -476,7 +477,7 @@ impl World {
         }
     }
 
-    /// Once everything is well again, every owner writes, and whoever was replaced learns of it.
+    /// Once everything works again, every owner writes, and replaced owners learn of it.
     fn settle(&mut self) {
         for _ in 0..2 {
             for by in 0..REPLICAS {

@@ -15,7 +15,7 @@ use super::{
     secure::Secure,
 };
 
-/// Time for a connection to be made.
+/// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The way to another replica. Cheap to clone; all clones share one connection.
@@ -28,10 +28,10 @@ impl fmt::Debug for Link {
     }
 }
 
-/// What became of a request.
+/// What happened to a request.
 #[derive(Debug)]
 pub(crate) enum Unsent {
-    /// It was not sent at all.
+    /// It was not sent.
     Returned(Box<Request<Outbound>>),
     /// The other side may have seen it.
     Lost(hyper::Error),
@@ -42,7 +42,8 @@ impl Link {
         self.0.is_closed()
     }
 
-    /// Sends a request; the head of its response. Dropping the future cancels the request there.
+    /// Sends a request and returns the head of its response. Dropping the future cancels the
+    /// request at the other replica.
     pub(crate) async fn send(
         &self,
         request: Request<Outbound>,
@@ -55,14 +56,14 @@ impl Link {
     }
 }
 
-/// A connection that was made: the replica at its other end, the way, and what drives it.
+/// An open connection: the replica at its other end, the way to it, and the future that drives it.
 pub(super) struct Dialled {
     pub(super) id: ReplicaId,
     pub(super) link: Link,
     pub(super) driver: BoxFuture<'static, ()>,
 }
 
-/// Makes a connection to this address (`host:port`).
+/// Connects to this address (`host:port`).
 pub(super) async fn dial(own: &Own, secure: &Secure, address: &str) -> Result<Dialled, Unmet> {
     let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
     let stream = connecting.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

@@ -1,4 +1,4 @@
-//! The words of [`proof`](super::super::proof), said over a connection.
+//! The handshake of [`proof`](super::super::proof), over a connection.
 
 use std::{io, time::Duration};
 
@@ -16,12 +16,12 @@ use super::{
     secure::Wire,
 };
 
-/// Time for all of it.
+/// Time limit for the whole handshake.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// Says that the dialler's proof was good.
+/// Tells the dialler that its proof was good.
 const WELCOME: u8 = 1;
 
-/// Why two replicas have not met.
+/// Why the handshake between two replicas failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unmet {
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub(crate) enum Unmet {
     Silent,
 }
 
-/// Who a replica is, and how it proves that it is one.
+/// A replica's identity, and how it proves that it is a replica of this proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     pub(crate) id: ReplicaId,
@@ -48,7 +48,7 @@ impl Own {
         Ok(Side { id: self.id, nonce })
     }
 
-    /// Speaks first; who has answered.
+    /// Speaks first; returns who has answered.
     pub(super) async fn meet(
         &self,
         wire: &mut dyn Wire,
@@ -63,14 +63,14 @@ impl Own {
             let (proof, met) = self.prover.confirm(&greeting, &answer, binding)?;
             wire.write_all(&proof).await?;
             wire.flush().await?;
-            // A replica that ends the connection here does not know the secret that signs.
+            // If the other end closes the connection here, it does not know the secret that signs.
             let welcome = wire.read_u8().await.map_err(|_| Unproved::Secret)?;
             if welcome == WELCOME { Ok(met) } else { Err(Unproved::Secret.into()) }
         };
         timeout(HELLO_TIMEOUT, meeting).await.unwrap_or(Err(Unmet::Silent))
     }
 
-    /// Answers; who has spoken first, and where it can be dialled.
+    /// Answers; returns who has spoken first, and where it can be dialled.
     pub(super) async fn be_met(
         &self,
         wire: &mut dyn Wire,
@@ -86,7 +86,7 @@ impl Own {
             wire.write_all(&answer).await?;
             wire.flush().await?;
             let mut proof = [0; PROOF];
-            // Whoever ends the connection here has not believed the answer.
+            // If the other end closes the connection here, it did not accept the answer.
             wire.read_exact(&mut proof).await.map_err(|_| Unproved::Secret)?;
             self.prover.accept(&greeting, &answer, binding, &proof)?;
             wire.write_u8(WELCOME).await?;

@@ -1,7 +1,7 @@
-//! Keeps a connection to every replica that is known, and finds those that are not.
+//! Keeps a connection to every known replica, and finds those that are not known yet.
 //!
-//! An entry of `--peers` stands for all addresses that its name has, which are looked up again and
-//! again. A replica that was dialled dials back, so it is enough that one of two knows the other.
+//! An entry of `--peers` stands for all addresses of its name, which is looked up again and again.
+//! A replica that was dialled dials back, so it is enough that one of two replicas knows the other.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -22,15 +22,15 @@ use super::{
     secure::Secure,
 };
 
-/// Pause after the first failure; it doubles with each.
+/// Pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
-/// Shortest pause, however much somebody waits.
+/// Shortest pause, even if a request waits.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// How often names are looked up.
 const LOOK_UP: Duration = Duration::from_secs(5);
-/// When an address that nobody answers at is forgotten, if nobody has configured it.
+/// How long an address is kept that nobody has configured and where nobody answers.
 const FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// See the module. Cheap to clone.
@@ -55,7 +55,7 @@ impl Keeper {
         Self { own, secure, roster, tasks, end }
     }
 
-    /// Finds whoever these entries stand for; needs a runtime.
+    /// Finds the replicas that these entries stand for; needs a runtime.
     pub(crate) fn look_for(&self, peers: &[String]) {
         for peer in peers {
             let (keeper, peer) = (self.clone(), peer.clone());
@@ -63,7 +63,7 @@ impl Keeper {
         }
     }
 
-    /// Somebody has dialled from this machine, and can be dialled there.
+    /// A replica has dialled from this machine, and can be dialled there.
     pub(crate) fn introduce(&self, id: ReplicaId, host: &str, reachable: Reachable) {
         let address = match reachable {
             Reachable { address: Some(address), .. } => address,
@@ -158,14 +158,14 @@ impl Keeper {
         }
     }
 
-    /// Waits for so long, or until somebody waits for a replica.
+    /// Waits for this long, or until a request needs a replica.
     async fn pause(&self, pause: Duration) {
         tokio::time::sleep(SHORTEST_PAUSE.min(pause)).await;
         drop(timeout(pause, self.roster.wanted.notified()).await);
     }
 }
 
-/// Whether nobody listens there, as its machine says.
+/// Whether the machine refuses the connection: nothing listens on that port.
 fn is_refused(unmet: &Unmet) -> bool {
     matches!(unmet, Unmet::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
 }

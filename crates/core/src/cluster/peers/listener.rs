@@ -1,4 +1,4 @@
-//! The port where other replicas bring requests for sessions that are here.
+//! The port to which other replicas forward requests for sessions of this one.
 
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -23,26 +23,26 @@ use super::{
 };
 use crate::{error::Error, runtime::seats::Seats};
 
-/// Pause after an accept that failed for want of resources.
+/// Pause after an accept that failed because resources ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time for a TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most connections whose other end has not proved itself yet.
+/// Most connections on which the other end has not proved itself yet.
 const MAX_STRANGERS: usize = 64;
 
-/// What serves requests that were forwarded.
+/// Serves forwarded requests.
 pub(crate) trait Local: Send + Sync + 'static {
     /// The body of its responses.
     type Body: Body<Data = Bytes, Error = BodyError> + Send + Unpin + 'static;
 
-    /// Answers a request that another replica has let in, for whoever it says.
+    /// Answers a forwarded request on behalf of the caller that it carries.
     fn serve(
         self: Arc<Self>,
         request: Request<Incoming>,
         carried: Carried,
     ) -> BoxFuture<'static, Response<Self::Body>>;
 
-    /// The answer to a request that says nobody.
+    /// The answer to a request that names no caller.
     fn refuse(&self) -> Response<Self::Body>;
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for PeerPort {
 }
 
 impl PeerPort {
-    /// Serves what comes through an open socket, and looks for the other replicas.
+    /// Serves connections of an open socket, and looks for the other replicas.
     pub(crate) fn start<L: Local>(
         socket: std::net::TcpListener,
         cluster: &Arc<Cluster>,
@@ -91,13 +91,13 @@ impl PeerPort {
         self.address
     }
 
-    /// Fails with a sentence if there is a store that cannot be used.
+    /// Fails with a sentence if a store is configured and cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         self.cluster.check_store().await
     }
 
-    /// Where there is a store, the other replicas go on from now on with what is here; whether there
-    /// is one.
+    /// If there is a store, gives the sessions of this replica to the others from now on; returns
+    /// whether there is a store.
     pub(crate) async fn leave(&self, grace: Duration) -> bool {
         if self.cluster.store().is_none() {
             return false;
@@ -108,7 +108,7 @@ impl PeerPort {
         true
     }
 
-    /// Lets running requests finish for at most `grace`, and drops what is left.
+    /// Lets running requests finish for at most `grace`, then drops the rest.
     pub(crate) async fn close(self, grace: Duration) {
         self.accepting.abort();
         self.drain.cancel();

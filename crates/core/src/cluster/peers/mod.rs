@@ -1,4 +1,5 @@
-//! Connections between replicas: one to each, kept, with all requests side by side on it (HTTP/2).
+//! Connections between replicas: one to each, kept open, with all requests multiplexed on it
+//! (HTTP/2).
 
 mod dial;
 mod hello;
@@ -16,12 +17,13 @@ pub(crate) use secure::Secure;
 
 use std::time::Duration;
 
-/// Bytes that a response may be ahead of its reader here. A stream that nobody reads holds as much.
+/// Bytes of a response that may wait for its reader here. A stream that nobody reads holds this
+/// much.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// The same for all streams of a connection together: as much as HTTP/2 knows, so that streams that
-/// are not read hold up nobody else.
+/// The same for all streams of a connection together: the largest window of HTTP/2, so that unread
+/// streams do not delay other streams.
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// Longest head of a request or a response.
 const MAX_HEAD: u32 = 1024 * 1024;
-/// How often the other side is asked for a sign of life, and how long it may take to give one.
+/// Interval of HTTP/2 pings, and time limit for their answers.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! Which replicas there are, as far as this one knows.
+//! The replicas that this one knows.
 
 use std::{
     collections::HashMap,
@@ -14,17 +14,17 @@ use tokio::{
 use super::{super::replica::ReplicaId, dial::Link};
 use crate::runtime::lock::{Mutex, MutexGuard};
 
-/// How long a replica that cannot be reached may come back before its sessions count as lost.
+/// How long an unreachable replica may take to come back before its sessions count as lost.
 const GRACE: Duration = Duration::from_secs(10);
-/// The same, where its machine says that nobody listens there.
+/// The same if its machine refuses the connection.
 const REFUSED_GRACE: Duration = Duration::from_secs(1);
 /// How long a request waits for a connection that is being made.
 const WAIT: Duration = Duration::from_millis(1500);
-/// How long a replica of which nothing is known may take to turn up.
+/// How long an unknown replica may take to appear.
 const TURN_UP: Duration = Duration::from_secs(1);
-/// How long it is remembered that one did not.
+/// How long the roster remembers that a replica did not appear.
 const REMEMBERED: Duration = Duration::from_mins(1);
-/// Most replicas of which that is remembered.
+/// Most replicas that are remembered so.
 const MAX_MISSING: usize = 1024;
 /// Most addresses.
 pub(super) const MAX_PEERS: usize = 256;
@@ -32,7 +32,7 @@ pub(super) const MAX_PEERS: usize = 256;
 /// Why a replica cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreached {
-    /// There is no such replica any more.
+    /// This replica has ended.
     Gone,
     /// It does not answer now.
     Away,
@@ -41,13 +41,13 @@ pub(crate) enum Unreached {
 /// How many replicas there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// That are connected.
+    /// Replicas that are connected.
     pub(crate) connected: usize,
-    /// That should be and are not.
+    /// Replicas that should be connected and are not.
     pub(crate) missing: usize,
 }
 
-/// What is known of an address.
+/// The state of an address.
 #[derive(Clone, Debug)]
 pub(super) enum State {
     /// Nobody has answered there yet.
@@ -64,7 +64,7 @@ pub(super) enum State {
         since: Instant,
         refused: bool,
     },
-    /// It is our own.
+    /// The address of this replica.
     Own,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Roster {
 #[derive(Debug, Default)]
 struct Known {
     addresses: HashMap<Arc<str>, State>,
-    /// Replicas that nobody knows, and since when they are asked for.
+    /// Unknown replicas, and since when they are asked for.
     missing: HashMap<ReplicaId, Instant>,
 }
 
@@ -89,7 +89,7 @@ struct Known {
 #[derive(Debug)]
 enum Sought {
     Found(Link),
-    /// It may turn up.
+    /// It is not known, but may still appear.
     Perhaps,
     Gone,
 }
@@ -104,7 +104,7 @@ impl Roster {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an address; whether it is new and somebody has to keep a connection to it.
+    /// Adds an address; returns whether it is new and needs a task that keeps it connected.
     pub(super) fn add(&self, address: &Arc<str>) -> bool {
         let mut known = self.lock();
         if known.addresses.contains_key(address) || known.addresses.len() >= MAX_PEERS {
@@ -121,7 +121,7 @@ impl Roster {
         id == self.own || matches!(self.lock().seek(id, Instant::now()), Sought::Found(_))
     }
 
-    /// Learns something of an address.
+    /// Sets the state of an address.
     pub(super) fn learn(&self, address: &Arc<str>, state: State) {
         let mut known = self.lock();
         if let State::Up { id, .. } = &state {
@@ -147,7 +147,7 @@ impl Roster {
         self.changes.send_replace(());
     }
 
-    /// Forgets an address, unless somebody answers there.
+    /// Forgets an address, unless a replica answers there.
     pub(super) fn forget(&self, address: &Arc<str>) -> bool {
         let mut known = self.lock();
         let is_up = matches!(known.addresses.get(address), Some(State::Up { .. }));
@@ -167,8 +167,8 @@ impl Roster {
         })
     }
 
-    /// The way to a replica that the store knows, which was at this address, if that is known.
-    /// Waits a little where it may turn up: until its machine says that nobody listens there.
+    /// The way to a replica that the store knows, which was last at this address, if that is known.
+    /// If the replica may still appear, waits a little: until its machine refuses the connection.
     pub(crate) async fn reach_known(&self, id: ReplicaId, address: Option<&str>) -> Standing {
         let until = Instant::now() + WAIT;
         let mut changes = self.changes.subscribe();
@@ -184,7 +184,7 @@ impl Roster {
         }
     }
 
-    /// The way to a replica, waited for a little where it may turn up.
+    /// The way to a replica; waits a little if it may still appear.
     pub(crate) async fn reach(&self, id: ReplicaId) -> Result<Link, Unreached> {
         let until = Instant::now() + WAIT;
         let mut changes = self.changes.subscribe();
@@ -208,11 +208,11 @@ impl Roster {
     }
 }
 
-/// How it stands with a replica that the store knows.
+/// The state of a replica that the store knows.
 #[derive(Debug)]
 pub(crate) enum Standing {
     Up(Link),
-    /// Nobody listens there any more.
+    /// Nothing listens there any more.
     Ended,
     Silent,
 }
@@ -243,7 +243,7 @@ impl Known {
                 State::Up { id, link } if *id == wanted && !link.is_closed() => {
                     return Sought::Found(link.clone());
                 }
-                // The connection is being given up; it will be known in a moment.
+                // The connection is closing; that will be known in a moment.
                 State::Up { id, .. } => perhaps |= *id == wanted,
                 State::Down { id, since, refused } if *id == wanted => {
                     let grace = if *refused { REFUSED_GRACE } else { GRACE };
@@ -261,7 +261,7 @@ impl Known {
         if perhaps || self.may_turn_up(wanted, now) { Sought::Perhaps } else { Sought::Gone }
     }
 
-    /// Whether a replica of which nothing is known has only been asked for since a moment ago.
+    /// Whether an unknown replica has been asked for only recently.
     fn may_turn_up(&mut self, wanted: ReplicaId, now: Instant) -> bool {
         let age = |since: &Instant| now.saturating_duration_since(*since);
         if let Some(since) = self.missing.get(&wanted).filter(|since| age(since) < REMEMBERED) {

@@ -1,8 +1,9 @@
-//! What a connection between replicas is carried by: TLS 1.3 with a certificate of its own run, or
-//! plain TCP where both ends are on this machine.
+//! What carries a connection between replicas: TLS 1.3 with a new certificate for each run, or
+//! plain TCP if both ends are on this machine.
 //!
-//! Nobody vouches for the certificates, and nobody looks at them: both sides prove the secret over
-//! what only this connection can export, so somebody in between is noticed there.
+//! No authority signs these certificates, and neither side checks them: both prove that they know
+//! the secret over a value that only this TLS connection can export, so an attacker in between is
+//! noticed.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -17,7 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::super::proof::{Binding, NONCE};
 use crate::tls::AnyCertificate;
 
-/// The name in every certificate; nobody looks at it.
+/// The name in every certificate; it is not checked.
 const NAME: &str = "mcp-proxy-replica";
 /// What the exported bytes are for (RFC 8446, 7.5).
 const LABEL: &[u8] = b"EXPORTER-mcp-proxy-replica";
@@ -68,7 +69,7 @@ impl Secure {
         })
     }
 
-    /// The connection that was dialled, ready to be proved.
+    /// The dialled connection, ready for the proof.
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<(Box<dyn Wire>, Binding)> {
         if is_local(&stream)? {
             return Ok((Box::new(stream), None));
@@ -81,7 +82,7 @@ impl Secure {
         Ok((Box::new(stream), Some(exported)))
     }
 
-    /// The connection that was accepted, ready to be proved.
+    /// The accepted connection, ready for the proof.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(Box<dyn Wire>, Binding)> {
         let mut first = [0];
         stream.peek(&mut first).await?;

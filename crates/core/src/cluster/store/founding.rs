@@ -1,5 +1,5 @@
-//! What it takes to open a session again somewhere else, sealed: the store learns neither who has it
-//! nor what the client has said.
+//! Everything that is needed to open a session at another replica, sealed: the store learns neither
+//! who has the session nor what the client has sent.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,26 +14,26 @@ use uuid::Uuid;
 use super::super::secrets::Secrets;
 use crate::identity::Portable;
 
-/// The version that is written; older ones are read, too, once there are any.
+/// The version that is written. Older ones, once there are any, are still read.
 const VERSION: u8 = 1;
 
 /// See the module.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Founding {
-    /// The path of the endpoint that it is of.
+    /// The path of the session's endpoint.
     pub(crate) endpoint: String,
     pub(crate) who: Portable,
-    /// What its client calls it.
+    /// The client's name for it.
     pub(crate) name: String,
     /// The client's `initialize`.
     pub(crate) initialize: String,
-    /// The client has said that it is ready.
+    /// Whether the client has sent `notifications/initialized`.
     pub(crate) initialized: bool,
-    /// The last request for a log level.
+    /// The last request that set a log level.
     pub(crate) level: Option<String>,
     /// Requests for subscriptions, by their URIs.
     pub(crate) subscriptions: BTreeMap<String, String>,
-    /// The session that it has with a remote server.
+    /// The session with a remote server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remote: Option<RemoteSession>,
 }
@@ -53,11 +53,11 @@ impl fmt::Debug for RemoteSession {
     }
 }
 
-/// Most bytes of subscriptions that are kept: each change writes all of them.
+/// Most bytes of subscriptions that are kept, since each change writes all of them.
 const MAX_SUBSCRIPTIONS: usize = 256 * 1024;
 
 impl Founding {
-    /// Remembers a subscription, if there is room for it.
+    /// Remembers a subscription if there is room for it.
     pub(crate) fn subscribe(&mut self, uri: String, request: String) {
         let length = |(uri, request): (&String, &String)| uri.len() + request.len();
         let kept: usize = self.subscriptions.iter().map(length).sum();
@@ -77,14 +77,14 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// `None` cannot happen with ring's own keys.
+    /// Returns `None` only if ring refuses its own keys, which cannot happen.
     pub(super) fn new(secrets: &Secrets) -> Option<Self> {
         let key = |secret: [u8; 32]| UnboundKey::new(&AES_256_GCM, &secret).ok();
         let keys = secrets.derive(b"mcp-proxy store 1").into_iter().map(key);
         Some(Self(keys.collect::<Option<Vec<_>>>()?.into_iter().map(LessSafeKey::new).collect()))
     }
 
-    /// Empty if the system provides no random numbers; what is empty cannot be opened.
+    /// Empty if the system provides no random numbers; an empty text cannot be opened.
     pub(super) fn seal(&self, id: Uuid, founding: &Founding) -> Bytes {
         let sealed = || {
             let mut nonce = [0; NONCE_LEN];

@@ -1,4 +1,4 @@
-//! What is written of a session.
+//! The entries that are written about a session.
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -6,19 +6,19 @@ use uuid::Uuid;
 use super::super::directory::Epoch;
 use crate::{codec::event_stream::EventId, jsonrpc::Frame};
 
-/// Something that was said in a session.
+/// Something that happened in a session.
 #[derive(Clone, Debug)]
 pub(crate) enum Logged {
     /// An event of one of its streams, as it is sent.
     Event { id: EventId, frame: Frame },
-    /// Calls whose answers travel on the stream of this number: their raw ids.
+    /// Calls that are answered on the stream of this number: their raw ids.
     Calls { stream: u64, ids: Vec<Bytes> },
-    /// All of those are answered.
+    /// All of those calls are answered.
     Answered { stream: u64 },
 }
 
 impl Logged {
-    /// How many bytes it takes while it waits.
+    /// How many bytes it takes while it waits in the queue.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Event { frame, .. } => frame.len(),
@@ -27,7 +27,7 @@ impl Logged {
         }
     }
 
-    /// As the store has it: what it is, and its bytes.
+    /// The stored form: its kind, and its bytes.
     pub(super) fn written(&self) -> (String, Vec<u8>) {
         match self {
             Self::Event { id, frame } => {
@@ -38,15 +38,15 @@ impl Logged {
         }
     }
 
-    /// Calls as the store has them.
+    /// The stored form of calls.
     pub(super) fn calls(stream: u64, ids: Vec<u8>) -> Self {
         let ids = Bytes::from(ids);
         let ids = ids.split(|byte| *byte == b'\n').map(|id| ids.slice_ref(id)).collect();
         Self::Calls { stream, ids }
     }
 
-    /// An event as the store has it: what it is, `@` and when it was written, then its bytes on
-    /// lines of their own.
+    /// The stored form of an event: its kind, `@` and the time of writing, then its bytes on lines
+    /// of their own.
     pub(super) fn read(element: Vec<u8>) -> Option<Self> {
         let element = Bytes::from(element);
         let end = element.iter().position(|byte| *byte == b'\n')?;
@@ -58,12 +58,12 @@ impl Logged {
     }
 }
 
-/// Something that waits to be written.
+/// An entry that waits to be written.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(super) id: Uuid,
     pub(super) epoch: Epoch,
-    /// Sealed, if it is new.
+    /// Sealed, if it has changed.
     pub(super) founding: Option<Bytes>,
     pub(super) logged: Option<Logged>,
     /// The session has ended.

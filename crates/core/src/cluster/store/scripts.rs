@@ -1,4 +1,5 @@
-//! What the store does in one step. The rules are those of [`directory`](super::super::directory).
+//! The steps of the store, each done atomically by a script. The rules are those of
+//! [`directory`](super::super::directory).
 
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ use super::{
 };
 
 /// An owner writes. Keys: the session, its log, its calls under way. Arguments: owner, epoch, how
-/// long it is kept (ms), its founding or nothing (then a store that has forgotten it writes nothing
-/// and returns 2), most events, most bytes of events; then what each entry is, and its bytes.
+/// long it is kept (ms), its founding or an empty text (then a store that has forgotten it writes
+/// nothing and returns 2), most events, most bytes of events; then the kind and the bytes of each
+/// entry.
 ///
-/// The log is a list, whose elements are `what@seconds`, a line feed, and the bytes: a stream would
-/// take 4 KiB before anything is in it. The oldest events are dropped that are beyond the bounds, but never the newest. Those that are
-/// too old are looked for when the founding is written, which is done from time to time.
+/// The log is a list; its elements are `kind@seconds`, a line feed, and the bytes. A stream would
+/// take 4 KiB even while it is empty. Beyond the limits the oldest events are dropped, but never
+/// the newest one. Expired events are looked for when the founding is written, which happens from
+/// time to time.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[2] then
@@ -64,7 +67,7 @@ for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[3]) end
 return {1}
 ";
 
-/// Somebody takes a session. Arguments: the owner and the epoch that were seen, who takes it.
+/// A replica takes a session. Arguments: the owner and the epoch that were seen, who takes it.
 const TAKE: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e', 'v')
 if has[1] ~= ARGV[1] or has[2] ~= ARGV[2] then return {0} end
@@ -83,7 +86,8 @@ if has[1] == ARGV[1] and has[2] == ARGV[2] then redis.call('DEL', KEYS[1], KEYS[
 return 1
 ";
 
-/// A caller has used up some of its rate (in microseconds): how far ahead of it he is now.
+/// A caller has used some of its rate (in microseconds); returns how far ahead of the rate it is
+/// now.
 const SPEND: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -122,8 +126,8 @@ pub(super) struct Bounds {
 }
 
 impl Scripts {
-    /// Writes what an owner has to say of one session, in its order. `None` if the store has forgotten
-    /// the session and nothing says what it is.
+    /// Writes an owner's entries about one session, in their order. `None` if the store has
+    /// forgotten the session and the entries do not contain its founding.
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
     pub(super) async fn hold(
         &self,
@@ -208,7 +212,7 @@ impl Scripts {
         connection.clone().get(keys.replica(id)).await
     }
 
-    /// The events that are kept of a session, in their order, then its calls under way.
+    /// The stored events of a session, in their order, then its calls under way.
     pub(super) async fn log(
         &self,
         connection: &Connection,
@@ -239,7 +243,7 @@ impl Scripts {
         Ok(before.is_some())
     }
 
-    /// So much of a rate was used up: how far ahead of it that is everywhere.
+    /// Adds the use of a rate; returns how far ahead of it the caller is over all replicas.
     pub(super) async fn spend(
         &self,
         connection: &Connection,
@@ -263,7 +267,7 @@ impl Scripts {
     }
 }
 
-/// An answer that may be shorter than it could be.
+/// Reads an answer whose last elements may be missing.
 fn padded<T: redis::FromRedisValue>(mut said: Vec<redis::Value>) -> Result<T, StoreError> {
     said.resize(3, redis::Value::Nil);
     Ok(redis::from_redis_value(redis::Value::Array(said))?)

@@ -1,4 +1,4 @@
-//! The scripts against the rules that the simulation goes by, at a real store.
+//! The scripts at a real store, against the rules that the simulation follows.
 
 #![expect(clippy::print_stderr, reason = "says why it is skipped")]
 
@@ -195,7 +195,7 @@ async fn an_event_takes_its_bytes_and_little_more() {
         let after: i64 = owner.ask(&["MEMORY", "USAGE", &owner.keys.log(id), "SAMPLES", "0"]).await;
         let each = (after - before.unwrap_or_default()) / 1000;
         eprintln!("an event of {bytes} bytes takes {each}");
-        // Large ones are rounded up by the store's allocator, by an eighth at most.
+        // The store's allocator rounds large ones up, by an eighth at most.
         let rounding = if bytes < 1024 { 0 } else { bytes / 8 };
         assert!(each <= i64::try_from(bytes + rounding + 100).unwrap(), "{bytes}: {each}");
     }

@@ -1,5 +1,5 @@
-//! What waits to be written, and the one task that writes it: what is said of one session in its
-//! order, what is said of several side by side.
+//! The queue of writes, and the one task that performs them: in order for each session, side by
+//! side for several.
 
 use std::{
     collections::HashMap,
@@ -23,36 +23,36 @@ use super::{
 };
 use crate::{config::EventStoreConfig, runtime::lock::Mutex};
 
-/// Most entries that wait.
+/// Most entries that may wait.
 const MAX_WAITING: usize = 16 * 1024;
-/// Most bytes that wait.
+/// Most bytes that may wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Most entries that are written at a time.
 const BATCH: usize = 512;
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What waits.
+/// An element of the queue.
 #[derive(Debug)]
 enum Waiting {
     Entry(Entry),
-    /// Somebody who waits for what was queued before. Dropped, it tells him.
+    /// Waits for everything that was queued before. Dropping it wakes the waiting end.
     Somebody(
         #[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<Infallible>,
     ),
 }
 
-/// Where entries wait. What there is no room for is not written.
+/// The queue of entries. If there is no room, an entry is not written.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     sender: mpsc::Sender<Waiting>,
     bytes: Arc<AtomicUsize>,
-    /// Since when the oldest of them waits.
+    /// Since when the oldest entry waits.
     since: Arc<Mutex<Option<Instant>>>,
     closed: Arc<AtomicBool>,
 }
 
-/// The other end of the queue.
+/// The receiving end of the queue.
 #[derive(Debug)]
 pub(super) struct Written {
     receiver: mpsc::Receiver<Waiting>,
@@ -94,28 +94,28 @@ impl Queue {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// How long the oldest of them waits already.
+    /// How long the oldest entry has been waiting.
     pub(super) fn lag(&self) -> Duration {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         since.filter(|_| self.waiting() > 0).map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Resolves when everything is written that waits now, or was given up; `None` if there is no
-    /// room even for that.
+    /// Resolves when everything that is queued now was written or dropped; `None` if the queue has
+    /// no room even for that.
     pub(super) fn flushed(&self) -> Option<oneshot::Receiver<Infallible>> {
         let (written, waits) = oneshot::channel();
         self.sender.try_send(Waiting::Somebody(written)).ok()?;
         Some(waits)
     }
 
-    /// Nothing more is taken; what waits is written.
+    /// Accepts no more entries; what is queued is still written.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
 }
 
 impl Store {
-    /// Writes until the store is closed and nothing waits.
+    /// Writes until the store is closed and the queue is empty.
     pub(super) async fn write(self: Arc<Self>, mut written: Written) {
         loop {
             let mut taken = Vec::new();
@@ -147,8 +147,8 @@ impl Store {
         }
     }
 
-    /// Whether the store has answered. After a failure some of it may be written twice, which
-    /// changes nothing: who reads the log takes each event once.
+    /// Whether the store has answered. After a failure some entries may be written twice, which is
+    /// harmless: the reader of the log uses each event once.
     async fn write_batch(&self, batch: &[Entry]) -> bool {
         let mut sessions = HashMap::<Uuid, Vec<Entry>>::new();
         for entry in batch {
@@ -180,7 +180,7 @@ impl Store {
 }
 
 impl Store {
-    /// The store knows which of these have ended.
+    /// The ended sessions that the store knows about now.
     fn have_ended(&self, batch: &[Entry]) {
         let mut ended = batch.iter().filter(|entry| entry.ended).peekable();
         if ended.peek().is_some() {
@@ -192,7 +192,7 @@ impl Store {
     }
 }
 
-/// The entries, and who waits for them.
+/// The entries, and the ends that wait for them.
 fn sorted(taken: Vec<Waiting>) -> (Vec<Entry>, Vec<Waiting>) {
     let mut entries = Vec::with_capacity(taken.len());
     let mut told = Vec::new();
@@ -212,7 +212,7 @@ impl Store {
         if let Some(held) = write(entries).await? {
             return Ok(held);
         }
-        // The store has forgotten the session: it is told again what it is.
+        // The store has forgotten the session, so its founding is written again.
         let Some(first) = entries.first() else { return Ok(Held::Kept) };
         let founding = self.lock().get(&first.id).map(|holding| holding.founding.clone());
         let Some(founding) = founding else { return Ok(Held::Kept) };

@@ -17,15 +17,15 @@ use crate::doctor::{
     report::Stage,
 };
 
-/// Longest name that clients take.
+/// Longest name that clients accept.
 const LONGEST_NAME: usize = 64;
-/// A description from which on it is very long, in characters.
+/// Characters from which on a description counts as very long.
 const LONGEST_DESCRIPTION: usize = 8 * 1024;
-/// Most tools that clients take.
+/// Most tools that clients accept.
 const MOST_TOOLS: usize = 128;
-/// A list of tools from which on it is very large, in bytes.
+/// Bytes from which on a list of tools counts as very large.
 const LARGEST_LIST: usize = 200 * 1024;
-/// Most findings of one code; the rest is counted.
+/// Most findings of one code; further ones are only counted.
 const MOST_ALIKE: usize = 5;
 
 /// Looks at a list: `tools`, `prompts`, `resources` or `resourceTemplates`.
@@ -48,7 +48,7 @@ impl Found {
         self.0.push((code, subject.to_owned(), text.into()));
     }
 
-    /// Tells the first of each code, and how many more there are.
+    /// Reports the first findings of each code, and how many more there are.
     fn tell(self, stage: &mut Stage) {
         let codes: BTreeSet<u16> = self.0.iter().map(|(code, ..)| code.number).collect();
         for number in codes {
@@ -125,7 +125,7 @@ fn object(value: &Value, member: &str, subject: &str, found: &mut Found) {
     }
 }
 
-/// What has a name by which it is called.
+/// Checks an entry that is called by its name.
 fn named(kind: &str, entries: &[Value], found: &mut Found) {
     let mut names = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -175,7 +175,7 @@ fn resources(entries: &[Value], found: &mut Found) {
     }
 }
 
-/// Texts that everything may have.
+/// Texts that every kind of entry may have.
 fn described(entry: &Value, subject: &str, found: &mut Found) {
     for member in ["name", "title", "description"] {
         let Some(text) = entry[member].as_str() else { continue };

@@ -1,4 +1,4 @@
-//! What is wrong with what a server has said, as functions of values.
+//! Finds what is wrong with a server's messages; functions of values.
 
 pub(super) mod entries;
 pub(super) mod introduction;

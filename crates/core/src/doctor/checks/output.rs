@@ -34,14 +34,14 @@ pub(crate) struct Output {
     spread: bool,
     /// A message without a line end was read.
     pub(crate) unended: bool,
-    /// An answer has spelled its id otherwise.
+    /// An answer has its id in another JSON type.
     pub(crate) other_id: Option<String>,
     /// The beginning of a message over several lines.
     begun: Vec<u8>,
 }
 
 impl Output {
-    /// Whether messages are framed, so that they cannot be told apart by lines.
+    /// Whether messages are framed by a length header, so that lines do not separate them.
     pub(crate) fn is_framed(&self) -> bool {
         self.framed
     }
@@ -51,7 +51,7 @@ impl Output {
         &self.noise
     }
 
-    /// Takes a line without its end; the messages in it.
+    /// Takes a line without its line end; returns the messages in it.
     pub(crate) fn take(&mut self, line: &[u8]) -> Vec<Value> {
         let line = self.decoded(line);
         if line.trim_ascii().is_empty() {
@@ -176,7 +176,7 @@ impl Output {
         self.strange.get_or_insert(format!("{why}: {shown}"));
     }
 
-    /// Says what was found.
+    /// Reports what was found.
     pub(crate) fn tell(&self, stage: &mut Stage) {
         let subject = "standard output";
         if self.noise_lines > 0 {

@@ -1,8 +1,8 @@
-//! Whether a schema is one: the shape of JSON Schema, as far as clients look at it.
+//! Checks the shape of a JSON Schema, as far as clients look at it.
 
 use serde_json::Value;
 
-/// What is wrong with a schema, and where in it.
+/// What is wrong with a schema, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     /// JSON Pointer; empty for the whole.
@@ -10,20 +10,20 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
 }
 
-/// Sorts of faults.
+/// Kinds of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It is not a schema; says why.
+    /// It is not a schema; the text says why.
     Invalid(String),
-    /// An array without items.
+    /// An array without `items`.
     NoItems,
     /// A reference to another document.
     Remote(String),
 }
 
-/// Most faults that are looked for.
+/// Most faults that are collected.
 const MOST: usize = 20;
-/// How deep schemas are followed.
+/// Nesting depth up to which schemas are checked.
 const DEEPEST: usize = 64;
 
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integer", "string"];
@@ -71,7 +71,7 @@ impl Walk<'_> {
         self.values(schema, at);
         for name in ONE {
             match members.get(name) {
-                // Drafts up to 2019-09 have lists of items.
+                // In drafts up to 2019-09, `items` may be a list.
                 Some(Value::Array(all)) if name == "items" => self.all(all, at, name, depth),
                 Some(inner) => self.schema(inner, &join(at, name), depth),
                 None => {}

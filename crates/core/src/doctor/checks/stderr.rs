@@ -1,11 +1,11 @@
-//! What the last words of a server say about its end.
+//! Finds the cause of a server's end in its last lines of standard error.
 
 use crate::doctor::codes::{
     Code, EXITED_EARLY, MODULE_MISSING, NO_INTERPRETER, NO_RUNTIME, PACKAGE_MISSING, PORT_IN_USE,
     SHELL_NOT_FOUND, VARIABLE_MISSING,
 };
 
-/// What programs say, and what it means; the first that fits counts.
+/// What programs print, and what it means; the first match counts.
 const SAYINGS: &[(&[&str], Code)] = &[
     (&["eaddrinuse", "address already in use"], PORT_IN_USE),
     (
@@ -43,7 +43,7 @@ const SAYINGS: &[(&[&str], Code)] = &[
     ),
 ];
 
-/// The code for a server that has exited with this status before it answered.
+/// The code for a server that exited with this status before it answered.
 pub(crate) fn cause(status: Option<i32>, shell: bool, lines: &[String]) -> Code {
     let text = lines.join("\n").to_lowercase();
     if text.starts_with("env: ") && text.contains("no such file") {

@@ -1,6 +1,6 @@
-//! The words of a command, and the values that it is given, without looking at the machine.
+//! Checks the words of a command and the values of its variables, without looking at the machine.
 
-/// A name that stands where its value should: `${API_KEY}`, `$API_KEY`, `%API_KEY%`,
+/// A placeholder that was not replaced by a value: `${API_KEY}`, `$API_KEY`, `%API_KEY%`,
 /// `<your-api-key>`, `YOUR_API_KEY`.
 pub(crate) fn placeholder(text: &str) -> Option<&str> {
     if let Some((_, rest)) = text.split_once("${")
@@ -31,7 +31,7 @@ fn is_name(word: &str) -> bool {
     word.len() > 1 && word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().all(usual)
 }
 
-/// The script that an interpreter is given, if it is one.
+/// The script that an interpreter is to run, if the program is an interpreter.
 pub(crate) fn script<'a>(program: &str, args: &'a [String]) -> Option<&'a str> {
     let endings: &[&str] = match stem(program).as_str() {
         "node" | "bun" | "deno" | "tsx" | "ts-node" => &[".js", ".mjs", ".cjs", ".ts", ".mts"],
@@ -57,7 +57,7 @@ pub(crate) fn script<'a>(program: &str, args: &'a [String]) -> Option<&'a str> {
     None
 }
 
-/// What is wrong with a container that is started so.
+/// What is wrong with a command that starts a container.
 pub(crate) fn container(program: &str, args: &[String]) -> Option<&'static str> {
     if !matches!(stem(program).as_str(), "docker" | "podman" | "nerdctl") {
         return None;
@@ -88,7 +88,7 @@ pub(crate) fn container(program: &str, args: &[String]) -> Option<&'static str> 
         .then_some("it has a terminal (-t), which echoes messages and ends lines otherwise")
 }
 
-/// The name of a program without its folder and ending.
+/// The name of a program without its folder and extension.
 fn stem(program: &str) -> String {
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program).to_lowercase();
     let ended = [".exe", ".cmd", ".bat"].iter().find_map(|ending| name.strip_suffix(ending));

@@ -1,4 +1,4 @@
-//! The first question to a server, in either era.
+//! The first request to a server, in either era.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use crate::{
 
 pub(super) use modern_server::DISCOVER;
 
-/// Time that a server has for an older revision, once it has refused the newest.
+/// Time that a server has for an older revision after it refused the newest one.
 const OLDER: Duration = Duration::from_secs(5);
 
-/// Shakes hands as a client without capabilities, in an older revision where the newest is refused.
+/// Shakes hands as a client without capabilities; if the newest revision is refused, in an older
+/// one.
 pub(super) async fn initialize(talk: &mut Talk, limit: Duration) -> Result<Value, Silence> {
     let first = talk.ask("initialize", params(LATEST_LEGACY), limit).await;
     let answer = match first {
@@ -52,12 +53,12 @@ fn params(version: &str) -> Value {
     })
 }
 
-/// Asks a server of 2026-07-28 who it is.
+/// Asks a 2026-07-28 server who it is.
 pub(super) async fn discover(talk: &mut Talk, limit: Duration) -> Result<Value, Silence> {
     talk.ask(DISCOVER, json!({ "_meta": meta() }), limit).await
 }
 
-/// What goes with every request of that revision.
+/// The `_meta` that every request of that revision carries.
 pub(super) fn meta() -> Value {
     let members = format!("{{{}}}", Envelope::of_proxy(crate::VERSION).members());
     serde_json::from_str(&members).unwrap_or_default()

@@ -28,13 +28,13 @@ use crate::{
 use introduce::{DISCOVER, discover, initialize, meta};
 use talk::Talk;
 
-/// Start from which on clients may have given up.
+/// Start-up time from which on some clients give up.
 const SLOW: Duration = Duration::from_secs(15);
-/// Most of the handshake's time where nothing else is set.
+/// Longest time for the handshake, unless a longer one is configured.
 const HANDSHAKE: Duration = Duration::from_secs(35);
-/// Time for the question of the newer era.
+/// Time for the request of the newer era.
 const PROBE: Duration = Duration::from_secs(5);
-/// The same, for a server that has not answered the older one.
+/// The same if the server did not answer the older one.
 const LAST_PROBE: Duration = Duration::from_secs(10);
 
 /// Examines a command.
@@ -71,14 +71,14 @@ struct Exam<'a> {
     budget: Budget,
 }
 
-/// What came of asking a server who it is.
+/// The outcome of asking a server who it is.
 struct Greeted {
     talk: Talk,
     answer: Result<Value, Silence>,
 }
 
 impl Exam<'_> {
-    /// Starts the server and shakes hands, in the newer era where the older one fails.
+    /// Starts the server and shakes hands; if the older era fails, in the newer one.
     async fn greet(&self, stages: &mut Stages) -> Option<(Talk, Value)> {
         let started = stages.begin("start");
         let (mut stage, began) = started;
@@ -131,7 +131,7 @@ impl Exam<'_> {
         }
     }
 
-    /// Longer where the user gives a connection longer.
+    /// Longer if the user allows connections more time.
     fn handshake(&self) -> Duration {
         if super::is_raised(self.config.connection_timeout) {
             self.config.connection_timeout
@@ -140,7 +140,7 @@ impl Exam<'_> {
         }
     }
 
-    /// Asks a new process in the newer era.
+    /// Starts a new process and asks it in the newer era.
     async fn modern_instead(&self, silence: &Silence) -> Option<(Talk, Value)> {
         if matches!(silence, Silence::Unreadable) {
             return None;
@@ -199,7 +199,7 @@ impl Exam<'_> {
         stage.findings.dedup_by(|one, other| one.code == other.code && one.code == NOT_UTF8);
     }
 
-    /// Lists, calls, the end of the input, and what was seen on standard output meanwhile.
+    /// Lists, calls, the end of the input, and what appeared on standard output meanwhile.
     async fn use_it(&self, mut talk: Talk, result: &Value, era: Era, stages: &mut Stages) {
         let meta = (era == Era::Modern).then(meta);
         let (mut stage, began) = stages.begin("lists");
@@ -226,7 +226,8 @@ impl Exam<'_> {
         stages.end((stage, began));
     }
 
-    /// Whether a server of the older era speaks the newer one, too, and what the question does.
+    /// Whether a server of the older era also speaks the newer one, and how it reacts to the
+    /// question.
     async fn probe(&self, stages: &mut Stages) {
         let (mut stage, began) = stages.begin("eras");
         let Ok(mut talk) = Talk::start(&self.config.command, self.guard) else {

@@ -1,4 +1,4 @@
-//! Whether the command can be run at all: where it is, and whether it is a program.
+//! Whether the command can be run: where it is, and whether it is a program.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ use crate::{
     upstream::find_program,
 };
 
-/// Folders in which version managers keep their stand-ins.
+/// Folders in which version managers keep their shims.
 const SHIMS: [&str; 8] = [
     ".nvm/",
     "fnm_multishells",
@@ -34,7 +34,7 @@ const SHIMS: [&str; 8] = [
     ".nodenv/shims",
 ];
 
-/// The number of "exec format error".
+/// The error number of "exec format error".
 const ENOEXEC: i32 = 8;
 
 /// See the module.
@@ -82,7 +82,7 @@ fn placeholders(config: &CommandConfig, args: &[String], stage: &mut Stage) {
     for (variable, value) in &config.env {
         let value = value.to_string_lossy();
         if words::placeholder(&value).is_some() {
-            // The value may hold a secret, too.
+            // The value may also hold a secret.
             let variable = variable.to_string_lossy();
             stage.find(PLACEHOLDER, format!("variable {variable}"), "its value is a placeholder");
         }

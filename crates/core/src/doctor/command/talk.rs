@@ -1,5 +1,5 @@
-//! A process that is spoken to byte by byte: what it writes is seen as it is, and nothing is mended
-//! in silence.
+//! A process, read byte by byte: its output is seen exactly as it is, and no fault is silently
+//! repaired.
 
 use std::time::Duration;
 
@@ -25,15 +25,15 @@ use crate::{
     upstream::{Guard, Pipes, Process, outcome},
 };
 
-/// A pause after which a message without a line end is one.
+/// After a pause of this length, text without a line end counts as a message.
 const QUIET: Duration = Duration::from_secs(1);
-/// Time that a server has to exit once its input has ended.
+/// Time that a server has to exit after its input has ended.
 const EXIT: Duration = Duration::from_secs(5);
-/// Time that is left for the end of everything, whatever the budget.
+/// Time that is reserved for ending everything, whatever the budget.
 const LEAST: Duration = Duration::from_secs(1);
-/// Time that what a server has started may take to follow it.
+/// Time that processes which a server has started have to end after it.
 const FOLLOW: Duration = Duration::from_millis(700);
-/// Most of the output that is read after the end of the input.
+/// Most output that is read after the end of the input.
 const MOST_REST: usize = 4 * 1024 * 1024;
 
 /// See the module.
@@ -55,18 +55,18 @@ pub(super) struct Talk {
     last: u64,
 }
 
-/// How a server has ended.
+/// How a server ended.
 #[expect(clippy::struct_excessive_bools, reason = "any of them may be there without the others")]
 pub(super) struct End {
-    /// As the end of "it …".
+    /// As the end of a sentence that begins with "it".
     pub(super) outcome: String,
     /// Its exit code.
     pub(super) code: Option<i32>,
     /// The last lines of its standard error.
     pub(super) words: Vec<String>,
-    /// It wrote messages once its input was closed.
+    /// It wrote messages after its input was closed.
     pub(super) answered_late: bool,
-    /// How long it had been up.
+    /// How long it had run.
     pub(super) waited: Duration,
     exited_itself: bool,
     was_killed: bool,
@@ -107,22 +107,22 @@ impl Talk {
         &self.output
     }
 
-    /// Messages before the handshake that have no place there.
+    /// Messages before the handshake, where none are allowed.
     pub(super) fn early(&self) -> usize {
         self.early
     }
 
-    /// What it has asked the client for.
+    /// What it has requested from the client.
     pub(super) fn unasked(&self) -> Option<&str> {
         self.unasked.as_deref()
     }
 
-    /// What may help if it writes nothing.
+    /// A hint for a server that writes nothing.
     pub(super) fn hint(&self) -> Option<&'static str> {
         self.process.hint()
     }
 
-    /// Ends the handshake.
+    /// Completes the handshake.
     pub(super) async fn initialized(&mut self) {
         self.shaken = true;
         self.write(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
@@ -131,7 +131,7 @@ impl Talk {
     async fn write(&mut self, message: &Value) {
         let Some(stdin) = &mut self.stdin else { return };
         let line = format!("{message}\n");
-        // A server that does not read is found out by its silence.
+        // If a server does not read, its silence shows that.
         let written = timeout(Duration::from_secs(5), stdin.write_all(line.as_bytes())).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::debug!("the server does not read its input");
@@ -162,7 +162,7 @@ impl Talk {
         }
     }
 
-    /// Takes a request or a notification of the server.
+    /// Takes a request or a notification from the server.
     async fn asked(&mut self, method: &str, message: &Value) {
         let is_request = !message["id"].is_null();
         let may_be_early = matches!(method, "ping" | "notifications/message");
@@ -183,12 +183,12 @@ impl Talk {
         self.write(&answer).await;
     }
 
-    /// Whether a response is that to a request, however its id is spelled.
+    /// Whether a response answers a request, even if its id has another JSON type.
     fn answers(&mut self, response: &Value, id: u64) -> bool {
         match &response["id"] {
             Value::Number(number) if number.as_u64() == Some(id) => true,
             Value::Null => response["error"].is_object(),
-            // `1.0` for 1.
+            // `1.0` in place of 1.
             Value::Number(number) if number.to_string() == format!("{id}.0") => {
                 self.output.other_id.get_or_insert(format!("{number} for {id}"));
                 true
@@ -232,7 +232,7 @@ impl Talk {
         }
     }
 
-    /// Takes what has no line end and is a complete message anyway.
+    /// Takes text that has no line end but is a complete message.
     fn take_unended(&mut self) {
         if serde_json::from_slice::<Value>(&self.buffer).is_ok_and(|value| value.is_object()) {
             let line = self.buffer.split();
@@ -241,7 +241,7 @@ impl Talk {
         }
     }
 
-    /// Closes its input, and waits for its end; whatever is left is ended then.
+    /// Closes its input and waits for its end; then ends whatever is left.
     pub(super) async fn end(&mut self, budget: Budget) -> End {
         let waited = self.started.elapsed();
         let before = self.queue.len();
@@ -293,7 +293,7 @@ impl Talk {
         }
     }
 
-    /// Whether something of its process group lives on after it.
+    /// Whether a process of its group still runs after its end.
     async fn leaves_something(&self) -> bool {
         let end = Instant::now() + FOLLOW;
         while Instant::now() < end {

@@ -1,6 +1,6 @@
-//! When a certificate ends: as much of X.509 as it takes to read that.
+//! Reads when a certificate expires, with only as much X.509 as that needs.
 
-/// The day after which it is not valid any more, in days since 1970; `None` if it cannot be read.
+/// The last day on which it is valid, in days since 1970; `None` if it cannot be read.
 pub(super) fn last_day(certificate: &[u8]) -> Option<i64> {
     let (_, certificate, _) = element(certificate)?;
     let (_, body, _) = element(certificate)?;
@@ -19,10 +19,10 @@ pub(super) fn last_day(certificate: &[u8]) -> Option<i64> {
     day(tag, std::str::from_utf8(text).ok()?)
 }
 
-/// A tag, the content, and what follows it.
+/// A tag, the content, and the rest after it.
 type Element<'a> = (u8, &'a [u8], &'a [u8]);
 
-/// The first element: its tag, its content, and what follows it.
+/// The first element: its tag, its content, and the rest after it.
 fn element(bytes: &[u8]) -> Option<Element<'_>> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;

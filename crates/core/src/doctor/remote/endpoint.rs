@@ -1,4 +1,4 @@
-//! What answers at the URL, and how: the transport, streams, browsers, eras.
+//! What answers at the URL, and how: transport, streams, browsers, eras.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ use crate::{
     protocol::{LATEST_LEGACY, MODERN},
 };
 
-/// Time that the head of an event stream may take.
+/// Time limit for the head of an event stream.
 const HEAD: Duration = Duration::from_secs(8);
 /// A stream that ends sooner was ended by the server itself.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// Paths that servers have.
+/// Usual paths of MCP servers.
 const PATHS: [&str; 4] = ["/mcp", "/sse", "/", "/mcp/"];
 /// Most redirects that are followed.
 const REDIRECTS: usize = 3;
@@ -55,7 +55,7 @@ pub(super) enum Met {
 }
 
 impl Endpoint {
-    /// Sends the handshake, and judges what comes back.
+    /// Sends the handshake and judges the answer.
     pub(super) async fn meet(&mut self, config: &RemoteConfig, stage: &mut Stage) -> Met {
         for _ in 0..=REDIRECTS {
             let reply = match self.probe.post(&self.url, &initialize(), &[]).await {
@@ -76,7 +76,7 @@ impl Endpoint {
         Met::Session
     }
 
-    /// Goes where a redirect leads, as the proxy would.
+    /// Follows redirects, as the proxy would.
     fn follow(&mut self, reply: &Reply, stage: &mut Stage) -> bool {
         let to = self.url.join(reply.header("location")).ok();
         let Some(to) = to else {
@@ -147,7 +147,7 @@ impl Endpoint {
         Met::Session
     }
 
-    /// An answer that is not one of a server of the 2025 era: what else it may be.
+    /// The answer is not that of a 2025-era server: finds out what it is instead.
     async fn other(
         &mut self,
         config: &RemoteConfig,
@@ -188,7 +188,7 @@ impl Endpoint {
             && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
     }
 
-    /// Another path of the same host that an MCP server is at.
+    /// Another path of the same host where an MCP server answers.
     async fn elsewhere(&self) -> Option<String> {
         for path in PATHS {
             let mut url = self.url.clone();
@@ -224,7 +224,7 @@ impl Endpoint {
         versions.is_some_and(|versions| versions.iter().any(|version| version == MODERN))
     }
 
-    /// Which eras it speaks.
+    /// Which eras the server speaks.
     pub(super) async fn eras(&self, config: &RemoteConfig, met: Met, stage: &mut Stage) {
         let modern = met == Met::Modern || self.speaks_modern().await;
         stage.says(match (met, modern) {
@@ -267,7 +267,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether a page in a browser could use it.
+    /// Whether a web page could use the server.
     pub(super) async fn browsers(&self, stage: &mut Stage) {
         const ORIGIN: &str = "https://mcp-client.example";
         const WANTED: [&str; 3] = ["content-type", "mcp-session-id", "mcp-protocol-version"];
@@ -299,13 +299,13 @@ impl Endpoint {
     /// Ends the session.
     pub(super) async fn leave(&self) {
         if self.probe.session.is_some() {
-            // A server that keeps its sessions is not ill.
+            // A server that keeps its sessions is not faulty.
             drop(self.probe.send(Method::DELETE, &self.url, &[], true).await);
         }
     }
 }
 
-/// A stream has ended while it was watched.
+/// A stream ended while it was watched.
 fn cut(lasted: Duration, broke: bool, stage: &mut Stage) {
     if !broke && lasted <= AT_ONCE {
         return stage.says("the server ends it at once");

@@ -27,7 +27,7 @@ use crate::{
 use endpoint::{Endpoint, Met};
 use probe::Probe;
 
-/// Time that a silent stream is watched, where nothing else is set.
+/// How long a silent stream is watched, by default.
 const WATCHED: Duration = Duration::from_secs(10);
 
 /// Examines a URL.
@@ -71,7 +71,7 @@ pub(super) async fn examine(config: &RemoteConfig, budget: Budget, stages: &mut 
     use_it(config, &endpoint, met, budget, stages).await;
 }
 
-/// The same with the sign-in that is kept, if there is one. Nobody signs in for an examination.
+/// The same with the stored sign-in, if there is one. An examination never opens a sign-in.
 async fn with_sign_in(config: &RemoteConfig, stages: &mut Stages) -> RemoteConfig {
     let Some(token) = stored_token(config).await else { return config.clone() };
     let (mut stage, began) = stages.begin("sign-in");
@@ -80,7 +80,7 @@ async fn with_sign_in(config: &RemoteConfig, stages: &mut Stages) -> RemoteConfi
     RemoteConfig { bearer_token: Some(token), oauth: None, ..config.clone() }
 }
 
-/// The port and the certificate; whether it goes on.
+/// Checks the port and the certificate; returns whether the examination goes on.
 async fn reach(
     config: &RemoteConfig,
     url: &Url,
@@ -98,7 +98,7 @@ async fn reach(
     stages.end((stage, began))
 }
 
-/// Streams, browsers, lists and calls of an endpoint that answers.
+/// Checks streams, browsers, lists and calls of an endpoint that answers.
 async fn use_it(
     config: &RemoteConfig,
     endpoint: &Endpoint,
@@ -141,7 +141,7 @@ async fn use_it(
 /// Lists and calls, through the proxy's own client.
 async fn converse(config: &RemoteConfig, budget: Budget, stages: &mut Stages) {
     let (mut stage, began) = stages.begin("lists");
-    // Nobody signs in during an examination.
+    // An examination never opens a sign-in.
     let quiet = RemoteConfig { oauth: None, ..config.clone() };
     let open = Conversation::open(Upstream::from(quiet), None, Box::new(|_, _| {}));
     let patience = budget.at_most(Duration::from_secs(20));

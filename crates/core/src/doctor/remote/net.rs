@@ -1,4 +1,4 @@
-//! The way to a host: its name, its port, its certificate.
+//! The connection to a host: its name, its port, its certificate.
 
 use std::{
     io,
@@ -29,12 +29,12 @@ use crate::{
     upstream::tls_config,
 };
 
-/// Time for a name, and for each address.
+/// Time limit for resolving a name, and for each address.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Days before its end from which on a certificate should have been renewed.
+/// Days before its expiry from which on a certificate should have been renewed.
 const SOON: i64 = 14;
 
-/// Looks the host up.
+/// Resolves the host.
 pub(super) async fn resolve(url: &Url, stage: &mut Stage) -> Vec<SocketAddr> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or_default();

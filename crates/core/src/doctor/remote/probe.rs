@@ -1,5 +1,5 @@
-//! Single HTTP requests to the endpoint, seen as they are: no redirect is followed, nothing is
-//! tried again.
+//! Single HTTP requests to the endpoint. Answers are seen as they are: no redirect is followed, and
+//! nothing is retried.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{config::RemoteConfig, error::Error, upstream};
 
-/// Most that is read of an answer.
+/// Most bytes that are read of an answer.
 const MOST: usize = 2 * 1024 * 1024;
 
 /// See the module.
@@ -23,7 +23,7 @@ pub(super) struct Probe {
     limit: Duration,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
@@ -43,7 +43,7 @@ impl Probe {
         Self { session: None, revision: None, ..self.clone() }
     }
 
-    /// Posts a message; reads until its answer is there.
+    /// Posts a message; reads until its answer has arrived.
     pub(super) async fn post(
         &self,
         url: &Url,
@@ -67,7 +67,7 @@ impl Probe {
         self.within(answered).await
     }
 
-    /// Asks for anything else.
+    /// Sends any other request.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -89,7 +89,7 @@ impl Probe {
         self.within(answered).await
     }
 
-    /// Opens an event stream; its head, or nothing if it does not come in time.
+    /// Opens an event stream; returns its head, or nothing if it does not come in time.
     pub(super) async fn stream(
         &self,
         url: &Url,
@@ -146,7 +146,7 @@ impl Reply {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The JSON-RPC message in the body, whichever form that has.
+    /// The JSON-RPC message in the body, in either form.
     pub(super) fn message(&self) -> Option<Value> {
         let whole: Option<Value> = serde_json::from_slice(&self.body).ok();
         whole.filter(is_message).or_else(|| answer_in(&self.body))
@@ -172,7 +172,7 @@ fn answer_in(body: &[u8]) -> Option<Value> {
     })
 }
 
-/// Reads the body; of an event stream only as far as the answer.
+/// Reads the body; of an event stream, only up to the answer.
 async fn read(mut response: Response) -> Result<Reply, String> {
     let (status, headers) = (response.status(), response.headers().clone());
     let is_stream = headers
@@ -181,7 +181,7 @@ async fn read(mut response: Response) -> Result<Reply, String> {
     let mut body = Vec::new();
     let began = Instant::now();
     while body.len() < MOST {
-        // A stream without an answer is read for a while only.
+        // A stream without an answer is read for a limited time.
         let patience = Duration::from_secs(10).saturating_sub(began.elapsed());
         match timeout(patience, response.chunk()).await {
             Ok(Ok(Some(chunk))) => body.extend_from_slice(&chunk),

@@ -1,4 +1,4 @@
-//! What a server that wants credentials says about how to get them (RFC 9728, RFC 8414).
+//! What a server that requires credentials says about how to get them (RFC 9728, RFC 8414).
 
 use http::Method;
 use reqwest::Url;
@@ -10,7 +10,7 @@ use crate::doctor::{
     report::Stage,
 };
 
-/// Follows the documents from the refusal to the authorization server.
+/// Follows the metadata documents from the refusal to the authorization server.
 pub(super) async fn examine(probe: &Probe, url: &Url, refusal: &Reply, stage: &mut Stage) {
     let challenge = refusal.header("www-authenticate").to_owned();
     if challenge.is_empty() {
@@ -95,7 +95,7 @@ async fn authorization_server(probe: &Probe, issuer: &Url) -> Option<Value> {
     None
 }
 
-/// A JSON document. Credentials are not sent there.
+/// Fetches a JSON document. No credentials are sent there.
 async fn document(probe: &Probe, url: &Url) -> Option<Value> {
     let reply =
         probe.send(Method::GET, url, &[("accept", "application/json")], false).await.ok()?;
@@ -114,7 +114,7 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
     }
 }
 
-/// Whether a resource is the server at this URL, or what it is part of.
+/// Whether a resource is the server at this URL, or contains it.
 fn covers(resource: &str, url: &Url) -> bool {
     Url::parse(resource).is_ok_and(|resource| {
         let path = resource.path().trim_end_matches('/');

@@ -1,4 +1,4 @@
-// The console: a client of the page's own.
+// The console: a client that the page opens itself.
 import { fieldElement, fieldsOf, valuesOf } from "./form.mjs";
 import { element, tree } from "./json.mjs";
 import { ask, linesOf } from "./live.mjs";
@@ -152,7 +152,7 @@ export const askServer = async () => {
   }
 };
 
-/** Something that the server wants to know of its client. */
+/** A request from the server to its client. */
 const question = (console, { id, method, params }) => {
   if (method === "ping") return post(console, { id, result: {} });
   const answers = { "elicitation/create": elicit, "sampling/createMessage": sample }[method];

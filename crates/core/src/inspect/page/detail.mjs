@@ -87,13 +87,13 @@ const meanwhile = (row) => {
   return others.length > 0 ? [element("h2", "", "Meanwhile"), element("div", "sides", ...others)] : [];
 };
 
-/** All that can still come for a chosen message: its answer, what belongs to it, its HTTP exchange. */
+/** Everything that can still arrive for the selected message: its answer, related messages, its HTTP exchange. */
 const arrivedFor = (row) => {
   const messages = [row, ...during(row)].reduce((sum, one) => sum + (one.messages?.length ?? 0), 0);
   return `${row.state} ${messages} ${view.model.details.has(row.exchange)}`;
 };
 
-/** Redraws the chosen message if something has come for it since. */
+/** Redraws the selected message if something new has arrived for it. */
 export const refreshDetail = (close) => {
   if (view.chosen && view.detail !== arrivedFor(view.chosen)) drawDetail(close);
 };

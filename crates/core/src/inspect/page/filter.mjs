@@ -1,6 +1,6 @@
-// Which rows are shown, as functions of values.
+// Decides which rows are shown; functions of values.
 
-/** Words of a filter: `text`, `method:tools/call`, `tool:echo`, `session:1a2b`, `server:files`, `status:error`. */
+/** The terms of a filter: `text`, `method:tools/call`, `tool:echo`, `session:1a2b`, `server:files`, `status:error`. */
 export const filterOf = (text) =>
   text
     .trim()
@@ -28,7 +28,7 @@ const says = (row, value) =>
 
 const FAILED = new Set(["error", "failed"]);
 
-/** Whether a row is shown; rows of the wire only if they are asked for. */
+/** Whether a row is shown; rows of the wire only on request. */
 export const matches = (row, filter, wire) => {
   if (row.kind === "wire" && !wire) return false;
   return filter.every(({ name, not, value }) => {
@@ -43,7 +43,7 @@ export const matches = (row, filter, wire) => {
   });
 };
 
-/** Which of `count` rows of this height are drawn, from an even one on, so that stripes stay. */
+/** Which of `count` rows of this height are drawn; starts with an even one, so that stripes do not move. */
 export const visible = (count, height, top, room) => {
   const first = Math.max(0, Math.floor(top / height) - 10);
   const start = first - (first % 2);

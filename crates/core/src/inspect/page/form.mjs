@@ -1,9 +1,9 @@
-// Forms that are made from a schema.
+// Forms that are generated from a schema.
 import { element } from "./json.mjs";
 
 const schemaType = ({ type }) => (Array.isArray(type) ? type.find((each) => each !== "null") : type);
 
-/** The arguments that a form made of this schema has fields for. */
+/** The arguments for which the form of this schema has fields. */
 export const fieldsOf = (schema) => {
   const required = new Set(Array.isArray(schema?.required) ? schema.required : []);
   return Object.entries(schema?.properties ?? {}).map(([name, given]) => {
@@ -33,7 +33,7 @@ const jsonOf = (name, text) => {
   }
 };
 
-/** What was typed into a field, as its schema wants it; throws if it cannot be. */
+/** The value of a field, converted to the schema's type; throws if that is impossible. */
 export const valueOf = ({ choices, name, type }, text) => {
   if (choices) return choices.find((choice) => String(choice) === text) ?? text;
   if (type === "string" || type === undefined) return text;
@@ -61,7 +61,7 @@ export const fieldElement = (one) => {
   return element("label", "", title, input, description ? element("small", "", description) : "");
 };
 
-/** What was typed into the fields of this schema. */
+/** The values of all fields of this schema. */
 export const valuesOf = (form, schema) => {
   const values = {};
   const inputs = [...form.querySelectorAll("[data-name]")];

@@ -1,4 +1,4 @@
-// JSON as a tree of elements that folds. Text of messages enters the document as text only.
+// JSON as a tree that can be folded. Texts from messages are only ever added to the document as text.
 
 /** Members of an object or array that are shown at first; a button shows more. */
 const SHOWN = 200;

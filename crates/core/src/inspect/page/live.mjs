@@ -1,8 +1,8 @@
-// What comes from the proxy, and what is asked of it. The token travels in a header, never in a URL.
+// Requests to the proxy, and what arrives from it. The token is sent in a header, never in a URL.
 import { create, know, take } from "./model.mjs";
 import { $, invitation, view } from "./state.mjs";
 
-/** Where all tabs of this page keep the token that they ask with. */
+/** Where all tabs of this page store the token for their requests. */
 const SESSION = "mcp-proxy-session";
 
 const askWith = (token, path, options) =>
@@ -10,7 +10,7 @@ const askWith = (token, path, options) =>
 
 export const ask = (path, options = {}) => askWith(localStorage.getItem(SESSION) ?? "", path, options);
 
-/** Exchanges the token of the URL for one that lasts; why that was refused. */
+/** Exchanges the token of the URL for a lasting one; returns why that was refused. */
 const enter = async () => {
   if (!invitation) return undefined;
   const response = await askWith(invitation, "/api/session", { method: "POST" });
@@ -19,7 +19,7 @@ const enter = async () => {
   return undefined;
 };
 
-/** The lines of a body without an end, one array for each piece that arrives. */
+/** The lines of an endless body, one array for each piece that arrives. */
 export async function* linesOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -37,13 +37,13 @@ export const say = (text, className) => {
   $("status").className = className;
 };
 
-/** Milliseconds between two questions while nothing comes, and while nobody looks. */
+/** Milliseconds between two polls while nothing arrives, and while the tab is hidden. */
 const OFTEN = 150;
 const SELDOM = 2000;
 
 const pause = (millis) => new Promise((done) => setTimeout(done, millis));
 
-/** Takes what has come since; where to go on. */
+/** Takes the new lines; returns where to continue. */
 const takeSince = async (from) => {
   const response = await ask(`/api/events/${from}`);
   if (response.status === 401) throw new Refused(await response.text());
@@ -67,7 +67,7 @@ const begin = () => {
   $("detail").hidden = true;
 };
 
-/** Asks for what has come, again and again. */
+/** Polls for new lines. */
 export const follow = async () => {
   let from = 0;
   const refused = await enter().catch(() => undefined);
@@ -79,7 +79,7 @@ export const follow = async () => {
       if (next === from) await pause(document.hidden ? SELDOM : OFTEN);
       from = next;
     } catch (error) {
-      // Another tab may get a token, which is good for this one, too.
+      // Another tab may get a token, which this tab can use, too.
       if (error instanceof Refused) say(refused ?? error.message, "gone");
       else say("The proxy has gone. Waiting for it …", "gone");
       from = 0;
@@ -88,7 +88,7 @@ export const follow = async () => {
   }
 };
 
-/** A row that is there already may have come to match, or not to. */
+/** A row that already exists may match now, or no longer match. */
 const note = (row) => {
   if (row && row.number < view.model.trimmed + view.seen && view.filter.length > 0) view.dirty = true;
 };

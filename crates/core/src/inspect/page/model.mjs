@@ -1,4 +1,4 @@
-// What the page knows, as functions of values: no document, no network. Tested with `node --test`.
+// Everything that the page knows; functions of values, without document and network. Tested with `node --test`.
 
 /** Exchanges that are kept; the oldest go first. */
 export const MOST_ROWS = 20_000;
@@ -34,7 +34,7 @@ const parse = (text) => {
 const LAST_ID = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/;
 const ANY_ID = /"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+)/;
 
-/** What a message says about itself; what was cut off cannot be parsed, but mostly begins or ends with it. */
+/** Reads a message. A truncated one cannot be parsed, but the id is usually at its beginning or end. */
 export const envelope = (text, tail = "") => {
   const value = tail ? undefined : parse(text);
   if (value !== undefined) return { value, ...heads(Array.isArray(value) ? value[0] : value) };
@@ -60,7 +60,7 @@ const heads = (value) => {
 
 const CLIENT = { "from-client": "request", "to-client": "answer" };
 
-/** Takes one line of the live stream; the row that it concerns, if it concerns one. */
+/** Takes one line of the live stream; returns the row that it concerns, if there is one. */
 export const take = (model, line) => {
   if (line.format) {
     model.started = line.started;
@@ -103,7 +103,7 @@ const side = (line) => {
 
 const key = (line, id) => `${line.session ?? ""}/${line.session ? "" : (line.stream ?? "")}/${id}`;
 
-/** A message between a client and the proxy: a row of its own, or the answer of one. */
+/** A message between a client and the proxy: a new row, or the answer for an existing one. */
 const message = (model, line) => {
   const seen = side(line);
   const answers = seen.id !== undefined && (seen.method === "result" || seen.method === "error");
@@ -126,7 +126,7 @@ const message = (model, line) => {
   return push(model, row);
 };
 
-/** What is sent while a call is open, and on its stream, is shown with it. */
+/** Messages that are sent during a call, and on its stream, are shown with the call. */
 const note = (model, row, line) => {
   if (line.stream === undefined) return;
   for (const open of model.open.values()) {
@@ -155,7 +155,7 @@ const answered = (model, row, line, seen) => {
   return row;
 };
 
-/** What a row is about: its method, and the tool, prompt or resource. */
+/** The subject of a row: its method, and the tool, prompt or resource. */
 export const nameOf = (row) => (row.target ? `${row.method} ${row.target}` : row.method);
 
 const causeOf = ({ error, failed, value }) => {
@@ -252,7 +252,7 @@ const stderr = (model, line) => {
   return undefined;
 };
 
-/** The head of an exchange: details for its rows, and a row of its own where it was refused. */
+/** The head of an exchange: details for its rows, or a new row if it was refused. */
 const http = (model, line) => {
   model.details.set(line.exchange, line);
   if (model.details.size > MOST_ROWS) model.details.delete(model.details.keys().next().value);
@@ -273,10 +273,10 @@ const http = (model, line) => {
   });
 };
 
-/** Rows that are looked at for the exchange whose head has come: it follows its message closely. */
+/** Rows among which the message of an exchange is looked for; its head follows it closely. */
 const RECENT = 500;
 
-/** Names the server whose own endpoint a client has used: `/servers/NAME/mcp`. */
+/** Remembers the name of the server whose own endpoint a client has used: `/servers/NAME/mcp`. */
 const attribute = (model, exchange, target) => {
   const name = /^\/servers\/([^/?]+)\//.exec(target)?.[1];
   if (!name) return;
@@ -306,7 +306,7 @@ const push = (model, row) => {
   return row;
 };
 
-/** Marks what servers that run are, from the answer of `/api/state`. */
+/** Updates the running servers from the answer of `/api/state`. */
 export const know = (model, state) => {
   const running = new Set(state.servers.map(({ number }) => number));
   for (const one of state.servers) {

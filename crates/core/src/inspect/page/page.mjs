@@ -1,4 +1,4 @@
-// The page: draws what the model knows. What comes from messages is only ever text.
+// The page: draws what the model contains. Content of messages is only ever added as text.
 import { askServer, drawForm, openConsole } from "./console.mjs";
 import { drawDetail, refreshDetail } from "./detail.mjs";
 import { element } from "./json.mjs";
@@ -9,7 +9,7 @@ import { drawTimeline, rowAt, zoom } from "./timeline.mjs";
 import { DRAW } from "./views.mjs";
 import { curl, size } from "./words.mjs";
 
-/** Open calls count up this often, and the other views are redrawn. */
+/** Interval at which open calls count up and the other views are redrawn. */
 const OFTEN = 500;
 
 const isDue = (at) => {
@@ -101,7 +101,7 @@ const inTabs = ({ key, target }) => {
   return true;
 };
 
-/** Keys with names scroll whatever has the focus, except in the table. */
+/** Named keys scroll the element that has the focus, except in the table. */
 const isFor = ({ key, target }) =>
   key.length === 1 || key === "Escape" || (view.name === "messages" && !target.closest("#detail"));
 

@@ -1,4 +1,4 @@
-// The table of messages: only the rows that can be seen are elements.
+// The table of messages: only visible rows are elements.
 import { drawDetail } from "./detail.mjs";
 import { matches, visible } from "./filter.mjs";
 import { element } from "./json.mjs";
@@ -32,7 +32,7 @@ const rowElement = () => {
   return made;
 };
 
-/** How long a row has taken, or takes so far. */
+/** The duration of a row, or its time so far. */
 const tookOf = (row) => duration(row.state === "open" ? Math.max(0, now() - row.t) : row.took);
 
 const whoOf = (row) =>

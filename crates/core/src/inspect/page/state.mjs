@@ -1,4 +1,4 @@
-// What the parts of the page share.
+// State that the parts of the page share.
 import { filterOf } from "./filter.mjs";
 import { element } from "./json.mjs";
 import { create } from "./model.mjs";
@@ -12,14 +12,14 @@ export const MARKS = { "from-client": "→", "from-server": "⇠", "to-client": 
 
 const address = new URLSearchParams(location.hash.slice(1));
 
-/** The token of the URL, which is good for one use and is taken out of the address. */
+/** The token of the URL, which can be used once and is removed from the address. */
 export const invitation = address.get("token");
 
 export const view = {
   changed: true, // something has to be drawn
   chosen: undefined,
   console: undefined,
-  detail: "", // what the detail that is shown was drawn from
+  detail: "", // what the visible detail was drawn from
   dirty: true, // the whole filter has to be applied again
   drawn: 0,
   filter: filterOf(address.get("filter") ?? ""),

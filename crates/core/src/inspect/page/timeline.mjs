@@ -1,11 +1,11 @@
-// Calls over time, drawn from the newest on, and no more than can be told apart.
+// Calls over time. Drawn from the newest on, and only as many as can be told apart.
 import { $, isDark, now, view } from "./state.mjs";
 
-/** Seconds that can be shown. */
+/** Seconds that can be selected. */
 const SPANS = [5, 15, 60, 300, 900, 3600];
-/** Bars that are drawn. */
+/** Most bars that are drawn. */
 const MOST_BARS = 4000;
-/** A call that is older than what is shown by this many nanoseconds is not looked for. */
+/** Calls that are older than the visible range by this many nanoseconds are not looked for. */
 const LONGEST = 600e9;
 const TOP = 18;
 const LANE = 6;
@@ -23,7 +23,7 @@ const barsIn = (from, until) => {
   return bars.reverse();
 };
 
-/** Where bars go, so that those of one time are below each other. */
+/** Assigns bars to lanes, so that simultaneous ones are below each other. */
 const placed = (bars, x, until, lanes) => {
   const ends = new Array(lanes).fill(-1);
   return bars.map((row) => {
@@ -49,7 +49,7 @@ const prepared = (canvas) => {
 
 let known = {};
 
-/** The colours of the style sheet, as a canvas takes them. */
+/** The colours of the style sheet for the canvas. */
 const palette = () => {
   const dark = isDark();
   if (known.dark !== dark) {
@@ -83,7 +83,7 @@ export const drawTimeline = () => {
   $("span").textContent = view.span < 60 ? `${view.span} s` : `${view.span / 60} min`;
 };
 
-/** The row whose bar is near this place. */
+/** The row whose bar is closest to this point. */
 export const rowAt = (x, y) => {
   const near = ({ end, start, top }) => x >= start - 2 && x <= end + 2 && Math.abs(y - top - 2) < 5;
   return [...(view.bars ?? [])].reverse().find(near)?.row;

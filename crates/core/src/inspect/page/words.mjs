@@ -1,13 +1,13 @@
-// Numbers as people read them, and a message as a command line.
+// Formats numbers for people, and a message as a command line.
 
-/** The value below which this part of sorted numbers is. */
+/** A quantile of sorted numbers. */
 export const percentile = (durations, part) => {
   if (durations.length === 0) return undefined;
   const sorted = [...durations].sort((one, other) => one - other);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * part) - 1))];
 };
 
-/** How long, for people: from nanoseconds. */
+/** Formats nanoseconds. */
 export const duration = (nanos) => {
   if (nanos === undefined) return "";
   const millis = nanos / 1e6;
@@ -19,7 +19,7 @@ export const duration = (nanos) => {
   return `${(millis / 3.6e6).toFixed(1)} h`;
 };
 
-/** How much, for people: from bytes. */
+/** Formats bytes. */
 export const size = (bytes) => {
   if (bytes === undefined || bytes === null) return "";
   if (bytes < 1000) return `${bytes} B`;
@@ -27,7 +27,7 @@ export const size = (bytes) => {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 };
 
-/** When, on the clock of the reader. */
+/** Formats a time of day on the reader's clock. */
 export const clock = (model, t) => {
   const at = new Date(Date.parse(model.started ?? "1970-01-01T00:00:00Z") + t / 1e6);
   const two = (number, width = 2) => String(number).padStart(width, "0");
@@ -36,7 +36,7 @@ export const clock = (model, t) => {
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** A command line that sends the message of a row again. */
+/** A command line that repeats the message of a row. */
 export const curl = (row, details) => {
   const http = details?.http;
   const pairs = http?.request ?? [

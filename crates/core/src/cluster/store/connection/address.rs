@@ -1,8 +1,8 @@
-//! What a URL of a store says: one server, sentinels that know one, or nodes of a cluster.
+//! Parses the URL of a store: one server, sentinels that know the server, or nodes of a cluster.
 
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
-/// What a URL has to begin with.
+/// Allowed schemes of a URL.
 const SCHEMES: &str = "its URL is not redis://, rediss://, redis+unix://, redis+sentinel:// or \
                        redis+cluster:// with a host, and without anything unknown";
 const NO_SERVICE: &str = "its URL does not name the primary to ask the sentinels for: \
@@ -11,7 +11,7 @@ const NO_SERVICE: &str = "its URL does not name the primary to ask the sentinels
 /// See the module.
 pub(super) enum Address {
     One(Box<ConnectionInfo>),
-    /// Sentinels, and what they call the primary. User, password and database are those of the
+    /// Sentinels, and their name for the primary. User, password and database are those of the
     /// primary.
     Sentinels {
         nodes: Vec<ConnectionInfo>,

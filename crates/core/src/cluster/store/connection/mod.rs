@@ -1,4 +1,4 @@
-//! The way to Redis or Valkey, and what is wrong with it, in words.
+//! The connection to Redis or Valkey, and its errors as sentences.
 
 mod address;
 mod sentinels;
@@ -18,12 +18,12 @@ use crate::config::StoreConfig;
 
 /// Time for an answer, and for a connection.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-/// Longest pause before the connection is made again.
+/// Longest pause before reconnecting.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The oldest version whose commands suffice.
+/// The oldest version that has all commands that are used.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// A connection that is made when it is needed, and again when it is lost.
+/// A connection that is opened when it is needed, and reopened when it is lost.
 #[derive(Clone)]
 pub(super) enum Connection {
     /// To one server.
@@ -52,7 +52,7 @@ impl Connection {
         opened.map_err(|error| explain(&error))
     }
 
-    /// Looks whether the store will do.
+    /// Checks that the store can be used.
     pub(super) async fn check(&self) -> Result<(), String> {
         let info = redis::cmd("INFO");
         let said: redis::RedisResult<String> = match self.clone() {
@@ -128,7 +128,8 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// Whether a server that says this of itself will do; a node of a cluster may be a replica.
+/// Whether a server that reports this about itself can be used; a node of a cluster may be a
+/// replica.
 fn judge(info: &str, is_primary: bool) -> Result<(), String> {
     let value = |name: &str| {
         let mut lines = info.lines();
@@ -155,7 +156,7 @@ fn judge(info: &str, is_primary: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// What happened and what may help. Nothing of the URL is in it, which may hold a password.
+/// What happened and what may help. Contains nothing of the URL, which may hold a password.
 pub(super) fn explain(error: &redis::RedisError) -> String {
     let code = error.code().unwrap_or_default();
     match (error.kind(), code) {
@@ -181,7 +182,7 @@ pub(super) fn explain(error: &redis::RedisError) -> String {
     }
 }
 
-/// Whether it may be tried again; what the store refuses it will refuse once more.
+/// Whether a retry makes sense; if the store refused the request, it will refuse it again.
 pub(super) fn is_away(error: &redis::RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()
@@ -189,7 +190,7 @@ pub(super) fn is_away(error: &redis::RedisError) -> bool {
         || is_in_transition(error)
 }
 
-/// Whether another server is about to take the place of this one, or it is about to answer.
+/// Whether the server is about to be replaced, or is about to be ready.
 fn is_in_transition(error: &redis::RedisError) -> bool {
     matches!(
         error.kind(),

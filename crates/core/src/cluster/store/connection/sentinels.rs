@@ -1,5 +1,5 @@
-//! A server that sentinels name: asked for again when the connection to it is lost, or it is not
-//! the primary any more.
+//! The server that sentinels name as the primary. They are asked again if the connection to it is
+//! lost, or if it stops being the primary.
 
 use std::{
     fmt,
@@ -25,7 +25,7 @@ struct Inner {
     sentinels: Vec<ConnectionInfo>,
     service: String,
     tls: Option<TlsCertificates>,
-    /// Who asks the sentinels.
+    /// The connection to the sentinels.
     turn: Semaphore,
     now: Mutex<Option<MultiplexedConnection>>,
 }
@@ -57,7 +57,7 @@ impl Primary {
         timeout(PATIENCE, inner.connect()).await.map_err(late)?
     }
 
-    /// Sends something; a connection that has failed is not used again.
+    /// Sends a command; a connection that has failed is not used again.
     async fn send<T>(
         &self,
         sending: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
