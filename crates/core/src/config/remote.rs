@@ -148,7 +148,7 @@ pub enum OAuthGrant {
     AuthorizationCode,
     /// The client itself, with its secret (client credentials).
     ClientCredentials,
-    /// A user for whom another party vouches, in a JWT.
+    /// A user, by a JWT in which another party vouches for that user.
     JwtBearer,
     /// A user with a browser on another device, who types a code there (RFC 8628).
     DeviceCode,

@@ -1,4 +1,4 @@
-//! What a client accepts (RFC 9110, 12.5.1).
+//! Which types of answer a client accepts (RFC 9110, 12.5.1).
 
 use http::{HeaderMap, header};
 
@@ -10,7 +10,7 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// Everything is accepted unless a range says which types are.
+    /// Without media ranges, everything is accepted.
     pub(super) fn by(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter();
         let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
@@ -33,12 +33,12 @@ impl Accepted {
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
-    /// Its weight is not zero.
+    /// Whether its weight is above zero.
     is_wanted: bool,
 }
 
 impl<'a> Range<'a> {
-    /// `None` for what is not a range.
+    /// `None` if the text is not a media range.
     fn of(text: &'a str) -> Option<Self> {
         let mut parts = pieces(text, ';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
@@ -53,7 +53,7 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, is_wanted })
     }
 
-    /// How precisely it names this type, if it covers it.
+    /// How precisely it names this type; `None` if it does not cover it.
     fn precision(&self, kind: &str, subtype: &str) -> Option<u8> {
         if self.kind == "*" {
             return Some(0);
@@ -68,7 +68,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// The parts of a field between these separators, as far as those are not inside of quotes.
+/// The parts of a field between these separators; separators inside of quotes do not count.
 fn pieces(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |c| {

@@ -1,7 +1,7 @@
 //! Routes that concern the proxy itself, not a server behind it: health and metrics.
 //!
-//! Health is told to everybody, so it holds no secrets. The front asks for the API key before it
-//! lets anybody see the metrics here; on a port of their own they are open.
+//! Health is served to everybody, so it contains no secrets. On the front, metrics require the API
+//! key; on a port of their own they are open.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What the routes look at.
+/// The state that the routes use.
 #[derive(Clone, Debug)]
 pub(super) struct Admin {
     pub(super) readiness: Arc<dyn Readiness>,
@@ -44,7 +44,7 @@ pub(super) struct Admin {
     pub(super) cluster: Option<Arc<Cluster>>,
 }
 
-/// Whether a request asks for health; `/ping` only in the way the original answers it.
+/// Whether a request asks for health; `/ping` only if the original would answer it.
 pub(super) fn is_health(method: &Method, uri: &Uri) -> bool {
     match *method {
         Method::GET | Method::HEAD => [PING, LIVE, READY].iter().any(|path| is_at(uri, path)),
@@ -57,7 +57,7 @@ fn is_at(uri: &Uri, path: &str) -> bool {
     uri == path || (uri.query().is_none() && uri.path().trim_end_matches('/') == path)
 }
 
-/// The target without slashes at its end, as the routes know it.
+/// The target without slashes at its end, as in the routes.
 pub(super) fn plain(uri: &Uri) -> Option<Uri> {
     let trimmed = uri.path().trim_end_matches('/');
     if trimmed == uri.path() || trimmed.is_empty() {
@@ -66,7 +66,8 @@ pub(super) fn plain(uri: &Uri) -> Option<Uri> {
     trimmed.parse().ok()
 }
 
-/// Whether a host's own route of this name comes first: the original knows `/ping` only.
+/// Whether a route of the embedding program comes before this one: with the original, that is so
+/// for `/ping` only.
 pub(super) fn is_optional(uri: &Uri) -> bool {
     !is_at(uri, PING)
 }
@@ -76,7 +77,7 @@ pub(super) fn is_metrics(method: &Method, uri: &Uri) -> bool {
     matches!(*method, Method::GET | Method::HEAD) && is_at(uri, METRICS)
 }
 
-/// All of them; who may reach which is for the caller to say.
+/// All routes; the caller restricts who may reach them.
 pub(super) fn routes(admin: Admin) -> Router {
     let mut routes =
         Router::new().route(PING, get(ping)).route(LIVE, get(live)).route(READY, get(ready));
@@ -91,12 +92,12 @@ async fn ping() -> Response {
     Response::new(Body::from("pong"))
 }
 
-/// The process answers.
+/// The process runs.
 async fn live() -> Response {
     document(StatusCode::OK, JSON, r#"{"live":true}"#.to_owned())
 }
 
-/// A server can take calls, or the reason why none can.
+/// Whether a server can take calls, or why none can.
 async fn ready(State(admin): State<Admin>) -> Response {
     let store = admin.cluster.as_ref().and_then(|cluster| cluster.store()?.trouble());
     let store = store.map(|trouble| format!("store: {trouble}"));
@@ -124,7 +125,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
     response
 }
 
-/// How many other replicas there are, and how many sessions of this one they could go on with.
+/// How many other replicas there are, and how many sessions of this one they could continue.
 fn replicas(levels: &Replicas) -> String {
     let Replicas { connected, missing, store, .. } = levels;
     let owned = store.as_ref().map(|store| format!(r#","owned":{}"#, store.held));
@@ -140,7 +141,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 impl Admin {
-    /// Everything that is counted, as it is now; nothing if nothing is.
+    /// All metrics, as they are now; empty if nothing is counted.
     pub(super) fn families(&self) -> Vec<Family> {
         let metrics = self.metrics.as_ref();
         metrics.map(|metrics| families(metrics, &self.levels())).unwrap_or_default()
@@ -172,7 +173,7 @@ impl Admin {
     }
 }
 
-/// What is exposed of one of several servers.
+/// The health of one of several servers.
 fn level(server: &Named) -> ServerLevel {
     ServerLevel {
         name: server.name.clone(),

@@ -1,7 +1,7 @@
-//! How much one address may ask for: connections at a time, and requests in a second.
+//! Limits for one address: connections at a time, and requests per second.
 //!
-//! Off by default: behind a proxy all clients have one address. An IPv6 address counts by its
-//! network of 64 bits, which is what one host has.
+//! Off by default, because behind a proxy all clients have one address. An IPv6 address counts by
+//! its network of 64 bits, which is what one host usually has.
 
 use std::{
     collections::HashMap,
@@ -10,10 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An address may ask at once for what it may ask for in so many seconds: a client begins with
-/// several requests.
+/// Seconds for which an address may spend its requests at once: a client starts with several
+/// requests.
 const BURST: f64 = 10.0;
-/// Addresses that are told apart; all further ones share what one may have.
+/// Addresses that are counted separately; all further ones share one allowance.
 const MAX_ADDRESSES: usize = 100_000;
 
 /// See the module.
@@ -28,7 +28,7 @@ pub(super) struct Admission {
 #[derive(Debug, Default)]
 struct Addresses {
     all: HashMap<IpAddr, Usage>,
-    /// When those are looked for that have asked for nothing.
+    /// When unused entries are looked for next.
     sweep_at: usize,
 }
 
@@ -40,7 +40,7 @@ struct Usage {
     since: Instant,
 }
 
-/// A connection of an address; over when dropped.
+/// One connection of an address; ends when dropped.
 #[derive(Debug)]
 pub(super) struct Place(Option<(Arc<Admission>, IpAddr)>);
 
@@ -62,8 +62,8 @@ impl Admission {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more connection, unless the address has too many. A trusted proxy has them
-    /// for many clients.
+    /// Room for one more connection, unless the address has too many. A trusted proxy is exempt, as
+    /// it connects for many clients.
     pub(super) fn connection(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Option<Place> {
         let limit = self.max_connections.filter(|_| !is_proxy);
         let Some(limit) = limit else { return Some(Place(None)) };
@@ -76,7 +76,7 @@ impl Admission {
         Some(Place(Some((Arc::clone(self), address))))
     }
 
-    /// Counts one more request, or says how long to wait until there may be one.
+    /// Counts one more request, or returns how long to wait before the next one is allowed.
     pub(super) fn request(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let Some(rate) = self.rate else { return Ok(()) };
         let mut addresses = self.lock();
@@ -110,7 +110,7 @@ impl Addresses {
         (address, usage.or_insert_with(begun))
     }
 
-    /// Forgets those who have nothing open and would have everything left after a while.
+    /// Forgets addresses that have no connection and whose allowance is full again.
     fn sweep(&mut self, now: Instant) {
         let rested = Duration::from_secs_f64(BURST);
         self.all.retain(|_, usage| {
@@ -120,7 +120,7 @@ impl Addresses {
     }
 }
 
-/// What an address is counted by.
+/// The address or network that is counted.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! What callers are told who are not let in, as it is configured.
+//! The answers to callers who are not let in, as configured.
 
 use http::StatusCode;
 
@@ -27,7 +27,7 @@ impl Auth {
         self.config.api_key.is_some() || listed
     }
 
-    /// 401 for a caller that the host does not know or want.
+    /// 401 for a caller that the host does not accept.
     pub(super) fn unauthorized(&self, text: &str, id: &[u8]) -> Response {
         let mut response = rpc_error(StatusCode::UNAUTHORIZED, Code::Transport, text, Some(id));
         announce(&mut response, &Challenge::refused(&self.config, text).to_string());

@@ -1,22 +1,22 @@
-//! Bytes that wait for clients, all of them together.
+//! Counts the bytes that wait for all clients together.
 //!
-//! Each stream bounds what waits in it; this bounds the sum. When it is too large, whoever has the
-//! most waiting is shed: its stream is cut, or its connection ended.
+//! Each stream limits what waits in it; this limits the sum. If it is too large, the client with
+//! the most waiting bytes is cut off: its stream or its connection ends.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, Weak,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// Somebody is known by name from so many waiting bytes on.
+/// From this many waiting bytes on, a client is listed separately.
 const LARGE: usize = 16 * 1024;
 
-/// A client or a connection that bytes wait for.
+/// A client or a connection for which bytes wait.
 pub(crate) trait Debtor: Send + Sync {
-    /// How many.
+    /// How many bytes wait.
     fn waiting(&self) -> usize;
 
-    /// Gives them up.
+    /// Drops them and cuts the client off.
     fn shed(&self);
 }
 
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Backlog {
 }
 
 impl Backlog {
-    /// At most so many bytes.
+    /// A backlog of at most `limit` bytes.
     pub(crate) fn new(limit: Option<usize>) -> Arc<Self> {
         Arc::new(Self { limit, ..Self::default() })
     }
@@ -49,8 +49,8 @@ impl Backlog {
         self.limit.is_some_and(|limit| self.total() > limit)
     }
 
-    /// Cuts those off that the most bytes wait for, until the rest is few enough. Not to be called
-    /// with the lock of one of them.
+    /// Cuts off the clients with the most waiting bytes, until the sum is within the limit. Must
+    /// not be called while the lock of one of them is held.
     pub(crate) fn shed(&self) {
         while self.is_over() {
             let Some(largest) = self.largest() else { return };
@@ -63,10 +63,10 @@ impl Backlog {
         }
     }
 
-    /// Takes whoever has the most waiting.
+    /// Removes the client with the most waiting bytes from the list.
     fn largest(&self) -> Option<Arc<dyn Debtor>> {
         let all: Vec<_> = self.large().iter().filter_map(Weak::upgrade).collect();
-        // They are asked without the lock: who lists himself holds his own.
+        // They are asked without the lock: a client that lists itself holds its own.
         let largest = all.into_iter().max_by_key(|debtor| debtor.waiting())?;
         let is_it =
             |debtor: &Weak<dyn Debtor>| std::ptr::addr_eq(debtor.as_ptr(), Arc::as_ptr(&largest));
@@ -87,7 +87,7 @@ impl Backlog {
     }
 }
 
-/// What one debtor is counted with; given back when dropped.
+/// One client's share of the backlog; returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Debt {
     backlog: Arc<Backlog>,
@@ -100,7 +100,7 @@ impl Debt {
         Self { backlog, counted: 0, is_listed: false }
     }
 
-    /// Counts so many bytes from now on. What to shed with if that is too much.
+    /// Sets its share. Returns the backlog if it is above its limit, for [`Backlog::shed`].
     pub(crate) fn is(
         &mut self,
         waiting: usize,
@@ -123,7 +123,7 @@ impl Debt {
         self.backlog.is_over().then(|| Arc::clone(&self.backlog))
     }
 
-    /// It was taken from those that are large.
+    /// It was cut off and removed from the list.
     pub(crate) fn is_shed(&mut self) {
         self.is_listed = false;
         self.backlog.total.fetch_sub(self.counted, Ordering::Relaxed);

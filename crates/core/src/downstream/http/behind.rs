@@ -1,4 +1,4 @@
-//! What a port shares with the rest of the proxy.
+//! The parts of the proxy that a port uses.
 
 use std::{fmt, sync::Arc};
 
@@ -14,9 +14,9 @@ pub(crate) struct Behind {
     pub(crate) connections: Arc<Seats>,
     pub(crate) metrics: Option<Arc<Metrics>>,
     pub(crate) shows_metrics: bool,
-    /// Asked whatever only the embedding program can answer.
+    /// Answers what only the embedding program knows.
     pub(crate) host: Option<Arc<dyn Host>>,
-    /// Asked about tokens, if any are accepted.
+    /// Checks tokens, if any are accepted.
     pub(crate) bearer: Option<Arc<Bearer>>,
     /// The other replicas.
     pub(crate) cluster: Option<Arc<Cluster>>,

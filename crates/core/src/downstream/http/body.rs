@@ -1,4 +1,4 @@
-//! Reading request bodies within their limit.
+//! Reads request bodies within their limits.
 
 use std::time::Duration;
 
@@ -11,35 +11,36 @@ use hyper::body::Incoming;
 use super::reject::Rejection;
 use crate::{runtime::task, telemetry::console_error};
 
-/// What a request body is held to.
+/// The limits of a request body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BodyLimits {
-    /// Most bytes.
+    /// Most bytes of a body.
     pub(super) size: Option<usize>,
     /// Time for the whole body to arrive.
     pub(super) time: Duration,
 }
 
-/// Room made at once for a body whose length is announced; what is announced need not come.
+/// Most bytes allocated in advance for an announced length, since the body need not come.
 const MAX_RESERVED: usize = 1024 * 1024;
 
-/// Most bytes kept of the body of somebody who is not let in.
+/// Most bytes kept of the body of a caller who is not let in.
 const MAX_SKIMMED: usize = 64 * 1024;
 
-/// Most bytes read and thrown away after a request was refused.
+/// Most bytes that are read and dropped after a request was refused.
 const MAX_DISCARDED: usize = 32 * 1024 * 1024;
-/// Longest time for which that is done.
+/// Longest time for reading them.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there is no body.
+/// Why no body could be read.
 #[derive(Debug)]
 pub(super) enum Unread {
     Rejected(Rejection),
-    /// The client has gone; nobody is left to answer.
+    /// The client has disconnected; nobody is left to answer.
     Aborted,
 }
 
-/// The whole body; refused beyond its limits, unread where its announced length is too large.
+/// The whole body. It is refused beyond its limits, and unread if its announced length is too
+/// large.
 pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes, Unread> {
     if let Some(rejection) = refused(&body, limits) {
         discard(body);
@@ -57,7 +58,7 @@ pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes
     }
 }
 
-/// Bodies are taken as they are, so one with a coding is refused with a sentence.
+/// Bodies are not decoded, so one with a content coding is refused with a sentence.
 pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
     let is_plain = |value: &HeaderValue| {
         value.to_str().is_ok_and(|coding| {
@@ -68,7 +69,7 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
     if codings.all(is_plain) { Ok(()) } else { Err(Rejection::UnsupportedCoding) }
 }
 
-/// Why a body is refused unread.
+/// Why a body is refused before it is read.
 pub(super) fn refused(body: &Incoming, limits: BodyLimits) -> Option<Rejection> {
     let limit = limits.size.unwrap_or(usize::MAX);
     let announced = body.size_hint().lower();
@@ -78,8 +79,8 @@ pub(super) fn refused(body: &Incoming, limits: BodyLimits) -> Option<Rejection> 
     })
 }
 
-/// The body of somebody who is not let in, read for the id that the refusal answers: the same
-/// limits apply, but little of it is kept. Nothing of a longer one.
+/// The body of a caller who is not let in, read for the id that the refusal answers: the same
+/// limits apply, but little of it is kept. Empty if it is longer.
 pub(super) async fn skim(mut body: Incoming, limits: BodyLimits) -> Result<Option<Bytes>, Unread> {
     let limit = limits.size.unwrap_or(usize::MAX);
     let skimming = async {
@@ -106,8 +107,8 @@ pub(super) async fn skim(mut body: Incoming, limits: BodyLimits) -> Result<Optio
     }
 }
 
-/// Lets the rest of a body run out while its request is answered: closing a connection with unread
-/// bytes resets it, and a reset can overtake the answer.
+/// Reads the rest of a body while its request is answered: closing a connection with unread bytes
+/// resets it, and the reset can overtake the answer.
 pub(super) fn discard(mut body: Incoming) {
     if body.is_end_stream() {
         return;

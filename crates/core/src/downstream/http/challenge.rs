@@ -21,13 +21,13 @@ impl Challenge {
         Self::new(oauth, error, description)
     }
 
-    /// For a caller that was refused for this reason; a configured `error` is about the key only.
+    /// For a caller who was refused for this reason; a configured `error` applies to the key only.
     pub(super) fn refused(config: &AuthConfig, description: &str) -> Self {
         let oauth = config.oauth.clone().unwrap_or_default();
         Self::new(oauth, "invalid_token".to_owned(), description)
     }
 
-    /// For a caller whose scopes do not suffice; nothing without a protected resource.
+    /// For a caller whose scopes do not suffice; `None` if no protected resource is configured.
     pub(super) fn scope(
         config: &AuthConfig,
         required: &[String],
@@ -70,7 +70,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', r"\\").replace('"', "\\\"")
 }
 
-/// Where the metadata of a protected resource is published.
+/// The URL of a protected resource's metadata.
 fn metadata_url(resource: &str) -> String {
     let Ok(uri) = resource.parse::<Uri>() else { return format!("{resource}{WELL_KNOWN}") };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {

@@ -26,20 +26,20 @@ use crate::{
 /// See the module.
 pub(crate) struct Common {
     terms: RwLock<Arc<Terms>>,
-    /// Nobody is served who has not shown a certificate.
+    /// Clients without a certificate are refused.
     pub(super) needs_certificate: bool,
-    /// Asked about every request to an endpoint, besides.
+    /// The host's callback, asked about every request to an endpoint in addition.
     pub(super) callback: Option<Callback>,
     pub(super) host: Option<Arc<dyn Host>>,
     /// The other replicas, where there are any.
     pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) metrics: Option<Arc<Metrics>>,
-    /// One for each session of any mount.
+    /// One seat for each session of any mount.
     pub(super) seats: Arc<Seats>,
     pub(super) audit: Audit,
-    /// How much one address may ask for.
+    /// The limits for one address.
     pub(super) admission: Arc<Admission>,
-    /// What waits for clients.
+    /// The bytes that wait for clients.
     pub(super) backlog: Arc<Backlog>,
     /// Room for the bytes of messages that outlive their connections.
     pub(super) kept: Arc<Seats>,
@@ -56,7 +56,7 @@ impl fmt::Debug for Common {
 }
 
 impl Common {
-    /// Whatever of a port's configuration concerns its mounts.
+    /// The parts of a port's configuration that concern its mounts.
     pub(super) fn new(config: &HttpConfig, behind: Behind, terms: Terms) -> Self {
         let Behind { host, cluster, metrics, .. } = behind;
         Self {
@@ -76,17 +76,17 @@ impl Common {
         }
     }
 
-    /// What requests are held to at the moment.
+    /// The terms that currently apply to requests.
     pub(super) fn terms(&self) -> Arc<Terms> {
         Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Holds requests to these terms from now on.
+    /// Applies these terms to requests from now on.
     pub(super) fn adopt(&self, terms: Terms) {
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
     }
 
-    /// The reply to a message from a client, if it is a request.
+    /// The reply for a client's message, if it is a request.
     pub(super) fn reply(
         &self,
         message: &Message,
@@ -112,14 +112,14 @@ impl Common {
         Some(Reply::to(message, sink).by(identity).seated(seat).counted(call).traced(span))
     }
 
-    /// These servers are merged from now on: their names and prefixes.
+    /// Sets the servers that are merged: their names and prefixes.
     pub(crate) fn merge(&self, servers: &[(String, String)]) {
         if let Some(metrics) = &self.metrics {
             metrics.merge(servers);
         }
     }
 
-    /// Whose the calls of an endpoint are that serves the server with this name.
+    /// The owner of the calls of an endpoint that serves the server with this name.
     pub(crate) fn whose(&self, name: &str) -> Whose {
         self.metrics.as_ref().map_or(Whose::Anybody, |metrics| metrics.of_server(name))
     }
@@ -131,7 +131,7 @@ impl Common {
     }
 }
 
-/// The span of a call, if spans of calls are wanted.
+/// The span of a call, if spans are enabled for calls.
 fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
     tracing::span_enabled!(target: "mcp_proxy::calls", Level::INFO).then(|| {
         let parent = request.meta().and_then(|meta| {
@@ -149,11 +149,12 @@ fn span_of(request: &Message, sink: &dyn Sink) -> Option<Box<Span>> {
     })
 }
 
-/// Bytes of messages that may wait without their connections; those beyond it wait with them.
+/// Bytes of messages that may wait after their connections have ended; further ones wait only as
+/// long as their connections.
 const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Long enough for a local server, too short for anybody to notice.
+/// Long enough for a local server, too short to be noticed.
 const HEAD_DELAY: Duration = Duration::from_millis(20);
 
-/// Short enough for whoever carries the answer to see signs of life.
+/// Short enough that proxies on the way see signs of life.
 const SILENCE: Duration = Duration::from_secs(12);

@@ -1,4 +1,4 @@
-//! Cross-origin answers, exactly as the original gives them.
+//! CORS headers, exactly as the original sends them.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
@@ -7,7 +7,7 @@ use crate::{
     telemetry::console_error,
 };
 
-/// The headers of every answer to a request with an `Origin`.
+/// The headers of an answer to a request with an `Origin`.
 #[derive(Debug)]
 pub(super) struct Cors {
     config: CorsConfig,
@@ -30,12 +30,12 @@ impl Cors {
         Self { fixed: fixed.into_iter().filter_map(valid).collect(), config }
     }
 
-    /// Whether the host says which origins are answered.
+    /// Whether the host decides which origins are allowed.
     pub(super) fn asks_host(&self) -> bool {
         matches!(self.config.origin, CorsOrigin::Host)
     }
 
-    /// Adds what the answer to this origin carries; `allowed` is what the host says of it.
+    /// Adds the headers for this origin; `allowed` is the host's decision.
     pub(super) fn answer(&self, origin: &HeaderValue, allowed: bool, headers: &mut HeaderMap) {
         let Some(serialised) = serialise(origin) else {
             console_error!("[mcp-proxy] error parsing origin {origin:?}");

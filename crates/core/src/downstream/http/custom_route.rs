@@ -1,7 +1,7 @@
-//! Requests for paths that are not MCP endpoint, served by the host.
+//! Requests for paths that are not MCP endpoints, served by the embedding program (the host).
 //!
 //! The host gets a connection of its own and speaks HTTP/1.1 on it, so that bodies stream in both
-//! directions and a slow side holds back the other.
+//! directions and a slow side slows the other one down.
 
 use std::{
     pin::Pin,
@@ -27,15 +27,15 @@ use crate::{
     telemetry::console_error,
 };
 
-/// Bytes in flight in either direction between the front and the host.
+/// Bytes in flight between the front and the host, in each direction.
 const WINDOW: usize = 64 * 1024;
 
-/// The client's connection has to be closed without an answer.
+/// The client's connection must be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the route ended the connection")]
 pub(crate) struct Aborted;
 
-/// The host's connection, given up when nobody reads from it any more.
+/// The host's connection; closed when nobody reads from it any more.
 struct Driver(JoinHandle<()>);
 
 impl Drop for Driver {
@@ -99,7 +99,7 @@ impl Port {
     }
 }
 
-/// The request as it goes to the host: what concerned the client's connection is left out.
+/// The request as it is sent to the host: without the fields of the client's connection.
 fn forwarded(request: Request<Incoming>) -> Request<Incoming> {
     let (mut head, body) = request.into_parts();
     let framed: Vec<_> = head
@@ -118,7 +118,7 @@ fn forwarded(request: Request<Incoming>) -> Request<Incoming> {
     Request::from_parts(head, body)
 }
 
-/// What ends with the response: the connection, and what the host keeps of the request.
+/// The connection, and the host's copy of the request; both end with the response.
 type Guard = (Driver, Arc<Caller>);
 
 struct Driven {

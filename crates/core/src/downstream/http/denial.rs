@@ -1,5 +1,5 @@
-//! What callers are told who lack a key or a scope, by the front and by programs that refuse
-//! requests themselves.
+//! Answers for callers without the right key or scope, sent by the front and by programs that
+//! refuse requests themselves.
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -20,12 +20,12 @@ const MISSING_KEY: &str = "Unauthorized: Invalid or missing API key";
 pub struct Denial {
     /// The body, a JSON-RPC error.
     pub body: Bytes,
-    /// `WWW-Authenticate`, where there is something to announce.
+    /// `WWW-Authenticate`, if a challenge is configured.
     pub challenge: Option<String>,
 }
 
 impl Denial {
-    /// For a missing or wrong key (401), with this message if there is one.
+    /// For a missing or wrong key (401), with this message if given.
     pub fn unauthorized(config: &AuthConfig, message: Option<&str>) -> Self {
         let described = config.oauth.as_ref().and_then(|oauth| oauth.error_description.as_deref());
         let challenge = Challenge::api_key(config, described.unwrap_or(MISSING_KEY));
@@ -52,7 +52,7 @@ impl Denial {
         Self { body: error.response(id), challenge: challenge.map(|all| all.to_string()) }
     }
 
-    /// The response that says so.
+    /// The response for this denial.
     pub(super) fn into_response(self, status: StatusCode) -> Response {
         let mut response = json(status, self.body);
         if let Some(challenge) = self.challenge {
@@ -64,7 +64,7 @@ impl Denial {
 
 /// Adds a challenge to a response.
 pub(super) fn announce(response: &mut Response, challenge: &str) {
-    // A line break in a message would end the field.
+    // A line break in a message would end the header field.
     let text = challenge.replace(['\r', '\n'], " ");
     if let Ok(text) = HeaderValue::try_from(text) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, text);

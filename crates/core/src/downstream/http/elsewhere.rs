@@ -1,8 +1,8 @@
-//! Requests for what another replica has: they are handed to it, and its answer is handed back.
+//! Requests for another replica: they are forwarded to it, and its answer is returned.
 //!
-//! Who sends a request is found out here, where the client is; the replica that serves it believes
-//! what it is told on a connection between replicas. A request that was handed over is served where
-//! it came to, or not at all.
+//! This replica, which the client has reached, finds out who sends a request. The replica that
+//! serves it trusts that, on a connection between replicas. A forwarded request is served where it
+//! arrives, or not at all.
 
 use std::sync::Arc;
 
@@ -39,20 +39,20 @@ pub(super) struct Way {
     owner: ReplicaId,
     link: Link,
     id: Uuid,
-    /// The store has not said so just now.
+    /// The store has not confirmed it just now.
     unsure: bool,
 }
 
-/// Where a session is.
+/// The place of a session.
 pub(super) enum Sought {
     There(Way),
-    /// It is here by now, if it is at all.
+    /// If the session exists, it is on this replica by now.
     Here,
 }
 
 impl Common {
-    /// The way to the replica that has given this name to what waits there; the future gives `None`
-    /// if that one is gone, and with it what waited. `None` if it was given here, or by nobody.
+    /// The way to the replica that gave this name; the future yields `None` if that replica has
+    /// ended. `None` if this replica gave the name, or nobody did.
     pub(super) fn way_to_giver(
         &self,
         name: &str,
@@ -72,7 +72,7 @@ impl Common {
 }
 
 impl Mount {
-    /// Looks for a session that is not here. `None` if it can be nowhere else.
+    /// Looks for a session that is not here. `None` if no other replica can have it.
     pub(super) fn seek<'a>(
         self: &'a Arc<Self>,
         name: &str,
@@ -91,7 +91,7 @@ impl Mount {
                 return Err(Rejection::ReplicaAway);
             }
             if is_handed_over {
-                // It may be on its way here.
+                // The session may be on its way here.
                 cluster.wait_for_taking(id).await;
                 if let Some(taking) = cluster.retake(id).await {
                     self.revive(&cluster, *taking, caller).await?;
@@ -113,19 +113,19 @@ impl Mount {
     }
 }
 
-/// What has happened to a request that was to be handed over.
+/// The outcome of forwarding a request.
 pub(super) enum Handed {
     Answered(Response),
-    /// It is for this replica to serve.
+    /// This replica must serve it.
     Here(Parts, Outbound),
 }
 
-/// How often a request is handed over whose connection was given up at that moment.
+/// How often a request is sent if its connection closes at that moment.
 const ATTEMPTS: usize = 3;
 
 impl Mount {
-    /// Hands a request for a session that is not here to whoever has it. `None` if nobody else can
-    /// have it.
+    /// Forwards a request for a session that is not here to the replica that has it. `None` if no
+    /// other replica can have it.
     pub(super) fn hand_over<'a>(
         self: &'a Arc<Self>,
         name: &str,
@@ -162,7 +162,7 @@ fn discard(body: Outbound) {
     }
 }
 
-/// A head like this one, to be handed over.
+/// A copy of this head, to be forwarded.
 pub(super) fn copy_of(head: &Parts) -> Parts {
     let (mut copy, ()) = Request::new(()).into_parts();
     copy.method = head.method.clone();
@@ -173,7 +173,7 @@ pub(super) fn copy_of(head: &Parts) -> Parts {
 }
 
 impl Way {
-    /// Hands the request over for this caller.
+    /// Forwards the request on behalf of this caller.
     pub(super) fn take(
         self,
         head: Parts,
@@ -188,7 +188,7 @@ impl Way {
             let request = addressed(Request::from_parts(head, body), &carried);
             let request = request.ok_or(Rejection::BadTarget)?;
             match self.cluster.forward(&self.link, request).await {
-                // It may be that it is another one's by now.
+                // Another replica may have it by now.
                 Ok(response) if response.status() == StatusCode::NOT_FOUND && self.unsure => {
                     self.cluster.forget(self.id);
                     if self.cluster.may_be_elsewhere(self.id, self.owner).await {
@@ -213,7 +213,7 @@ impl Way {
     }
 }
 
-/// The response of another replica as one of ours.
+/// Turns another replica's response into one of this front.
 fn handed_back(response: http::Response<Incoming>) -> Response {
     let (mut head, body) = response.into_parts();
     let stands = head.headers.contains_key(STANDING);

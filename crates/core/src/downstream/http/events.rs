@@ -20,27 +20,28 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Longest silence on an open stream; proxies and load balancers cut what is silent for longer.
+/// Longest silence on an open stream; proxies and load balancers cut streams that are silent for
+/// longer.
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
 
-/// The last words of a stream whose reader's credentials have ended.
+/// The last bytes of a stream whose reader's credentials have expired.
 const EXPIRED: &[u8] = b": the access token has expired; open this stream again with a new one\n\n";
 
-/// How long is waited where there is no end any more.
+/// The timer's length while credentials have no expiry.
 const LONG: Duration = Duration::from_hours(24);
 
-/// Reads a stream into a response. Dropping it ends the reading and releases its guard.
+/// Streams messages into a response. Dropping it ends the reading and releases its guard.
 pub(crate) struct Events {
     reading: Reading,
     keep_alive: Option<Pin<Box<Sleep>>>,
     metrics: Option<Arc<Metrics>>,
-    /// When the stream ends whatever there is to say.
+    /// When the stream ends, even if messages are waiting.
     limit: Option<Limit>,
-    /// What lives as long as the response does.
+    /// Lives as long as the response.
     _guard: Box<dyn Send + Sync>,
 }
 
-/// The end of the credentials of whoever reads.
+/// The expiry of the reader's credentials.
 struct Limit {
     expiry: Arc<Expiry>,
     timer: Pin<Box<Sleep>>,
@@ -48,12 +49,12 @@ struct Limit {
 }
 
 impl Limit {
-    /// Ready once it has come.
+    /// Ready once they have expired.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while self.timer.as_mut().poll(context).is_ready() {
             match self.expiry.left() {
                 Some(Duration::ZERO) => return Poll::Ready(()),
-                // Better credentials were shown since.
+                // The client has presented newer credentials since.
                 left => self.timer.as_mut().reset(Instant::now() + left.unwrap_or(LONG)),
             }
         }
@@ -80,7 +81,7 @@ impl Events {
         Self { reading, keep_alive: None, metrics, limit: None, _guard: Box::new(guard) }
     }
 
-    /// The same, ended with these credentials.
+    /// The same, but ends when these credentials expire.
     pub(super) fn until(mut self, expiry: Arc<Expiry>) -> Self {
         self.limit =
             expiry.left().map(|left| Limit { expiry, timer: Box::pin(sleep(left)), over: false });
@@ -118,7 +119,7 @@ impl Events {
         if timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        // The new deadline is registered with the task when the response asks for more.
+        // The timer registers the task when the response polls again.
         timer.as_mut().reset(Instant::now() + KEEP_ALIVE_PERIOD);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(KEEP_ALIVE)))))
     }
@@ -192,7 +193,7 @@ mod tests {
         let (_stream, events) = opened();
         let mut endless = events.until(Arc::new(Expiry::of(&until(None))));
         assert_eq!(next(&mut endless).await.unwrap(), KEEP_ALIVE);
-        // Its end is put off by better credentials before it comes.
+        // Newer credentials postpone the end before it comes.
         let expiry = Arc::new(Expiry::of(&until(Some(crate::identity::now()))));
         let (_stream, events) = opened();
         let mut events = events.until(Arc::clone(&expiry));

@@ -1,5 +1,5 @@
-//! What the reverse proxies in front say of a request: who sends it, and what it was before they
-//! passed it on. Functions of values; nothing but the word of a trusted peer counts.
+//! What reverse proxies in front report about a request: who sent it, and what it was before they
+//! forwarded it. Functions of values; only trusted peers count.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,15 +12,15 @@ static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 pub(super) static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Most addresses that are looked at: more proxies are in front of nobody.
+/// Most addresses that are looked at; no deployment has more proxies in front.
 const MAX_HOPS: usize = 32;
-/// Longest path in front of the proxy's own.
+/// Longest path prefix.
 const MAX_PREFIX: usize = 1024;
 
 /// The client's address: that of the peer, unless it is a trusted proxy. Then it is the right-most
-/// address in `X-Forwarded-For` that is not one of a trusted proxy: everything to its left may have
-/// been written by the client. If all are trusted it is the left-most; a word that is not an address ends
-/// the search.
+/// address in `X-Forwarded-For` that is not a trusted proxy's, because the client may have written
+/// everything to its left. If all are trusted it is the left-most; an entry that is not an address
+/// ends the search.
 pub(crate) fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,
@@ -37,20 +37,20 @@ pub(crate) fn client_address(
     client
 }
 
-/// What a request was before trusted proxies passed it on, so far as they say.
+/// What a request was before trusted proxies forwarded it, as far as they report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Forwarded {
-    /// The path that was cut off in front; begins with one slash and ends with none.
+    /// The path prefix that was removed; begins with a slash and does not end with one.
     pub(super) prefix: Option<Arc<str>>,
-    /// The `Host` that the client asked for.
+    /// The `Host` that the client requested.
     pub(super) host: Option<HeaderValue>,
     /// The scheme of the client's connection.
     pub(super) scheme: Option<&'static str>,
 }
 
 impl Forwarded {
-    /// What this peer says. Of several values the right-most counts, which the nearest proxy has
-    /// written; prefixes are put one after the other.
+    /// What this peer reports. If there are several values, the right-most one counts, since the
+    /// nearest proxy has written it; prefixes are concatenated.
     pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
         if trusted.is_empty() || !trusted.trusts(peer) {
             return Self::default();
@@ -69,7 +69,7 @@ impl Forwarded {
     }
 }
 
-/// The words of a list that may be spread over several headers, the last one first.
+/// The entries of a list that may be spread over several header lines, the last one first.
 fn from_the_right<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines: Vec<&HeaderValue> = headers.get_all(name).iter().collect();
     let texts = lines.into_iter().rev().map(|line| line.to_str().unwrap_or("?"));
@@ -81,7 +81,7 @@ fn address(word: &str) -> Option<IpAddr> {
     let word = word.trim_matches('"');
     let bare = match word.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
-        // One colon is that of a port.
+        // A single colon precedes a port.
         None if word.matches(':').count() == 1 => word.split_once(':')?.0,
         None => word,
     };
@@ -93,8 +93,8 @@ fn is_authority(host: &str) -> bool {
     authority.is_ok_and(|authority| !authority.host().is_empty() && !host.contains('@'))
 }
 
-/// The prefixes together; nothing if one of them is not a path, because then none can be trusted to be
-/// what it seems.
+/// The prefixes together; empty if one of them is not a path, because then none of them can be
+/// trusted.
 fn prefix(headers: &HeaderMap) -> Option<Arc<str>> {
     let mut parts: Vec<&str> = from_the_right(headers, &FORWARDED_PREFIX).collect();
     parts.reverse();

@@ -1,4 +1,4 @@
-//! The questions that a host is asked about a request, and what happens to its refusals.
+//! What a host (the embedding program) is asked about a request, and the answers for its refusals.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -30,11 +30,11 @@ const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
 const CREATE_FAILED: &str = "Error creating server";
 const CONNECT_FAILED: &str = "Error connecting to server";
 
-/// In the extensions of a response: the log has its line about the refusal.
+/// In the extensions of a response: the refusal has been logged already.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Logged;
 
-/// Whoever has shown a certificate.
+/// The identity in a client's certificate.
 #[derive(Clone)]
 pub(super) struct Certified(pub(super) Identity);
 
@@ -49,19 +49,19 @@ pub(super) enum Step {
 }
 
 impl Common {
-    /// Whether callers are told apart by the host.
+    /// Whether the host tells callers apart.
     pub(super) fn authenticates(&self) -> bool {
         self.callback.is_some()
     }
 
-    /// Who sends a request, whatever it is for.
+    /// The sender of a request, whatever it is for.
     pub(super) async fn identify(
         &self,
         head: &Parts,
         endpoint: &Endpoint<'_>,
     ) -> Result<Identity, Denial> {
         let certified = head.extensions.get::<Certified>().map(|Certified(identity)| identity);
-        // What came in without a handshake of ours, through a tunnel, has shown none.
+        // A connection without our handshake, through a tunnel, has shown no certificate.
         if self.needs_certificate && certified.is_none() {
             return Err(Denial::plain(StatusCode::UNAUTHORIZED, NO_CERTIFICATE));
         }
@@ -84,7 +84,8 @@ impl Common {
     ) -> Result<Identity, Denial> {
         let Some(callback) = &self.callback else { return Ok(known) };
         let server = session.and_then(|(connection, owner)| Some((connection.server()?, owner)));
-        // Another replica has asked already. A server of the host hears from the answer who calls.
+        // Another replica has asked already. If the host has a server, that server learns the
+        // caller from the answer.
         if is_handed_over(head) && server.is_none() {
             return Ok(known);
         }
@@ -96,7 +97,7 @@ impl Common {
         Ok(if told.is_one_caller() { told } else { known })
     }
 
-    /// The answer to somebody who is not let in; `id` is that of the request body.
+    /// The answer to a caller who is not let in; `id` is that of the request body.
     pub(super) fn denied(&self, denial: Denial, id: &[u8]) -> Response {
         match denial {
             Denial::Key => {
@@ -126,7 +127,7 @@ impl Common {
         }
     }
 
-    /// The answer to a request that was refused on account of who sends it.
+    /// The answer to a request that was refused because of its sender.
     pub(super) fn denied_call(
         &self,
         (denied, body): &(Denied, Bytes),
@@ -152,12 +153,12 @@ impl Common {
             }
             Denied::Unavailable(_) => return unavailable(body.clone()),
         };
-        // Whoever refused it has written the line.
+        // The refusing code has logged it.
         response.extensions_mut().insert(Logged);
         response
     }
 
-    /// A request that should belong to a session and does not, where callers are authenticated.
+    /// A request without the session that it needs, if callers are authenticated.
     pub(super) fn no_session(&self, id: &[u8]) -> Response {
         self.terms().auth.unauthorized(NO_SESSION, id)
     }
@@ -205,26 +206,26 @@ impl Common {
     }
 }
 
-/// The original takes a failure of `createServer` for one of authentication by these words.
+/// The original recognises a failure of `createServer` as an authentication failure by these words.
 fn names_authentication(message: &str) -> bool {
     ["Authentication", "Invalid JWT", "Token", "Unauthorized"]
         .iter()
         .any(|word| message.contains(word))
 }
 
-/// The answer to a request of a revision that the host's server does not know.
+/// The answer to a request of a revision that the host's server does not support.
 fn legacy_server(id: &[u8]) -> Response {
     let mut error = ErrorBody::new(Code::Transport, LEGACY_SERVER);
     error.data = Some(r#"{"reason":"server_missing_modern_protocol_support"}"#.to_owned());
     json(StatusCode::BAD_REQUEST, error.response(id))
 }
 
-/// What went wrong is told by whoever has seen it.
+/// The code that saw the error has logged it.
 fn internal_error() -> Response {
     rpc_error(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "Internal Server Error", None)
 }
 
-/// A response of the host's, as it is.
+/// A response of the host, unchanged.
 fn copy(verbatim: Verbatim) -> Response {
     let Ok(status) = StatusCode::from_u16(verbatim.status) else {
         console_error!("[mcp-proxy] error handling request: {} is not a status", verbatim.status);
@@ -249,7 +250,7 @@ fn copy(verbatim: Verbatim) -> Response {
     response
 }
 
-/// Fields that describe the connection or the length of a body, which are the listener's.
+/// Fields that describe the connection or the length of a body; the listener sets them.
 pub(super) fn is_framing(name: &HeaderName) -> bool {
     *name == header::CONNECTION
         || *name == header::TRANSFER_ENCODING

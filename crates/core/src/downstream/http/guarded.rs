@@ -1,10 +1,10 @@
-//! A client's connection under watch: how long it waits and for what, and how many bytes pass.
+//! A client's connection with time limits for each phase, and counters of its bytes.
 //!
-//! hyper has one clock for a request head and for the wait before it. Here the head has its own,
-//! which runs from its first byte (on a new connection from the start) until the request is served.
+//! hyper has one timer for a request head and the wait before it. Here the head has its own, which
+//! runs from its first byte (on a new connection from the start) until the request is served.
 //!
-//! A client that ends its side after a request still gets its answer. Whether it has closed the
-//! connection looks the same from here until something is sent, so an event stream gets a comment.
+//! A client that closes its sending side after a request still gets its answer. Whether it closed
+//! the whole connection shows only when something is sent, so an event stream sends it a comment.
 
 use std::{
     future::{Future, poll_fn},
@@ -39,34 +39,35 @@ const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 const IDLE: u8 = 2;
 
-/// Most bytes that are read while nobody asks for them, to see the end of the client's side.
+/// Most bytes that are read ahead while a request is served, to detect the end of the client's
+/// side.
 const MOST_AHEAD: usize = 512;
-/// When a client that has ended its side is first looked for again.
+/// When a comment is first sent to a client that has closed its sending side.
 const FIRST_PROBE: Duration = Duration::from_millis(10);
-/// How often it is looked for at last.
+/// Longest pause between two such comments.
 const LAST_PROBE: Duration = Duration::from_secs(15);
 
-/// How long a custom route may be silent towards a client that has ended its side.
+/// How long a custom route may be silent if the client has closed its sending side.
 const ROUTE_SILENCE: Duration = Duration::from_secs(2);
 
-/// What a connection is busy with; shared by its socket and its requests.
+/// The phase of a connection; shared by its socket and its requests.
 #[derive(Clone, Debug)]
 pub(super) struct Phase(Arc<State>);
 
 #[derive(Debug)]
 struct State {
     now: AtomicU8,
-    /// The client sends nothing any more.
+    /// The client has closed its sending side.
     has_ended: AtomicBool,
-    /// What the head of the next request says of a length.
+    /// Whether the head of the next request gives a length.
     length: AtomicU8,
-    /// How that head spells the names of its fields, if that is wanted.
+    /// The names of its header fields as the client spelled them, if they are wanted.
     spelled: Mutex<Option<Vec<u8>>>,
-    /// Bytes of answers that are on their way to the socket.
+    /// Bytes of answers that the socket has not taken yet.
     unsent: Mutex<Unsent>,
-    /// It is to end, because too much waits for its client.
+    /// The connection must end, because too much waits for its client.
     is_shed: AtomicBool,
-    /// Whoever waits for the socket.
+    /// The task that waits for the socket.
     writer: AtomicWaker,
 }
 
@@ -95,7 +96,7 @@ impl State {
 }
 
 impl Phase {
-    /// The phase of a new connection, whose answers are counted there.
+    /// The phase of a new connection; its answers are counted there.
     pub(super) fn new(backlog: &Arc<Backlog>) -> Self {
         Self(Arc::new(State {
             now: AtomicU8::new(HEAD),
@@ -108,12 +109,12 @@ impl Phase {
         }))
     }
 
-    /// What the head of the request that begins says of a length.
+    /// Whether the head of the current request gives a length.
     pub(super) fn length(&self) -> Length {
         Length::of(self.0.length.swap(Length::default() as u8, Ordering::Relaxed))
     }
 
-    /// How the head of the request that begins spells the names of its fields, if that was wanted.
+    /// The names of its header fields as the client spelled them, if they were wanted.
     pub(super) fn spelled(&self) -> Option<Vec<u8>> {
         self.0.spelled.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -122,7 +123,7 @@ impl Phase {
         self.0.length.store(length as u8, Ordering::Relaxed);
     }
 
-    /// A part of an answer is on its way.
+    /// A part of an answer was given to hyper.
     fn sends(&self, bytes: usize) {
         let mut unsent = self.0.unsent();
         unsent.bytes += bytes;
@@ -138,7 +139,7 @@ impl Phase {
         }
     }
 
-    /// The socket has taken so much. Heads and the framing of bodies are not counted in.
+    /// The socket has taken this many bytes. Heads and chunk framing are not counted.
     fn sent(&self, bytes: usize) {
         let mut unsent = self.0.unsent();
         if unsent.bytes > 0 {
@@ -148,13 +149,14 @@ impl Phase {
         }
     }
 
-    /// A head is complete; until the answer is sent nothing is timed here.
+    /// A head is complete; no timer runs here until its answer is sent.
     pub(super) fn serve(&self) -> Served {
         self.set(SERVING);
         Served(self.clone())
     }
 
-    /// Waits until the client has ended its side. Only for futures of the connection's own task.
+    /// Waits until the client closes its sending side. Only for futures of the connection's own
+    /// task.
     pub(super) async fn ended(&self) {
         poll_fn(|_| if self.has_ended() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
@@ -172,12 +174,12 @@ impl Phase {
     }
 }
 
-/// A request being served, until its answer is sent.
+/// A request that is being served, until its answer is sent.
 #[derive(Debug)]
 pub(super) struct Served(Phase);
 
 impl Served {
-    /// Lasts as long as the answer's body does.
+    /// Lives as long as the body of the answer.
     pub(super) fn with(self, mut response: Response) -> http::Response<Answer> {
         let is_standing = response.extensions_mut().remove::<Standing>().is_some();
         response.map(|body| Answer { body, probe: None, is_standing, served: self })
@@ -188,13 +190,14 @@ impl Served {
 #[derive(Clone, Copy)]
 struct Standing;
 
-/// The response as one that nothing is owed on, so that the end of the client's side ends it.
+/// Marks a response as a stream that answers no call, so it ends when the client closes its sending
+/// side.
 pub(super) fn standing(mut response: Response) -> Response {
     response.extensions_mut().insert(Standing);
     response
 }
 
-/// Whether a response is marked like that.
+/// Whether a response is marked so.
 pub(super) fn is_standing(response: &Response) -> bool {
     response.extensions().get::<Standing>().is_some()
 }
@@ -208,7 +211,7 @@ pub(super) struct Answer {
     served: Served,
 }
 
-/// When a client that has ended its side is looked for again.
+/// The time of the next comment for a client that has closed its sending side.
 #[derive(Debug)]
 struct Probe {
     pause: Duration,
@@ -216,8 +219,8 @@ struct Probe {
 }
 
 impl Answer {
-    /// A comment is lost on a client that has only ended its side; one that is gone resets the
-    /// connection, and the next comment finds that.
+    /// A client that has only closed its sending side ignores the comment. If it has disconnected,
+    /// the connection is reset, and the next comment fails.
     fn poll_probe(&mut self, context: &mut Context<'_>) -> Poll<Frame<Bytes>> {
         match &mut self.probe {
             None => {
@@ -292,14 +295,14 @@ impl Drop for Served {
     }
 }
 
-/// How long a client may take.
+/// Time limits for a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     /// For a request head.
     pub(crate) head: Duration,
     /// Between two requests.
     pub(crate) idle: Duration,
-    /// Until it takes more of an answer.
+    /// Until it takes more bytes of an answer.
     pub(crate) write: Option<Duration>,
 }
 
@@ -311,11 +314,11 @@ pub(super) struct Guarded<S> {
     patience: Patience,
     clock: Option<Clock>,
     metrics: Option<Arc<Metrics>>,
-    /// What was read while a request was served.
+    /// Bytes that were read while a request was served.
     ahead: BytesMut,
     /// The head that is arriving.
     head: Head,
-    /// Runs while the client takes nothing.
+    /// Runs while the client takes no bytes.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
@@ -337,7 +340,7 @@ impl<S> Guarded<S> {
         Self { stream, phase, patience, clock: None, metrics, ahead, head, stall: None }
     }
 
-    /// The same, and how heads spell the names of their fields is kept.
+    /// The same; also keeps the header names as the client spells them.
     pub(super) fn spelling(mut self) -> Self {
         self.head = Head::spelling();
         self
@@ -349,13 +352,13 @@ impl<S> Guarded<S> {
             self.phase.set(HEAD);
             self.head = self.head.next();
             if let Some(clock) = &mut self.clock {
-                // Whatever is timed next is timed from its beginning.
+                // The next time limit starts now.
                 clock.phase = SERVING;
             }
         }
     }
 
-    /// Looks at what is given to hyper, if it is of a head.
+    /// Scans bytes that hyper gets, if they belong to a head.
     fn look_at(&mut self, bytes: &[u8]) {
         if self.phase.now() == HEAD
             && let Some(length) = self.head.take(bytes)
@@ -368,8 +371,8 @@ impl<S> Guarded<S> {
         }
     }
 
-    /// The client takes nothing at the moment: ends the connection if that goes on for too long, or
-    /// if too much waits for too many.
+    /// The client takes no bytes at the moment: ends the connection after a time limit, or if too
+    /// much waits for all clients.
     fn poll_stall<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.phase.0.writer.register(context.waker());
         if self.phase.0.is_shed.load(Ordering::Acquire) {
@@ -407,7 +410,7 @@ impl<S> Guarded<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Guarded<S> {
-    /// Ends the connection when it has waited for too long: quietly between two requests.
+    /// Ends the connection after its time limit; without an answer if it is between two requests.
     fn poll_clock(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let phase = self.phase.now();
         let limit = match phase {
@@ -428,8 +431,8 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
         if let Some(metrics) = &self.metrics {
             metrics.rejected("head_too_slow");
         }
-        // Nothing else is being sent while a head is awaited; a client that takes none of this
-        // learns from the end of the connection.
+        // Nothing else is being sent while a head is awaited. A client that does not take this
+        // answer sees the connection end.
         if Pin::new(&mut self.stream).poll_write(context, HEAD_TOO_SLOW).is_pending()
             || Pin::new(&mut self.stream).poll_flush(context).is_pending()
         {
@@ -440,8 +443,8 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
 }
 
 impl<S: AsyncRead + Unpin> Guarded<S> {
-    /// Reads a little while a request is served, when hyper does not read: a client that resets the
-    /// connection is noticed, and one that ends its side.
+    /// Reads a little while a request is served and hyper does not read, to notice a client that
+    /// resets the connection or closes its sending side.
     fn look_ahead(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         while self.phase.now() == SERVING
             && !self.phase.has_ended()
@@ -458,7 +461,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
                 self.phase.0.has_ended.store(true, Ordering::Relaxed);
             }
             self.ahead.extend_from_slice(buffer.filled());
-            // Whoever waits for that is polled with the connection.
+            // The future that waits for that is polled with the connection.
             context.waker().wake_by_ref();
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What another replica has answered.
+//! Responses of other replicas.
 
 use std::{
     pin::Pin,
@@ -14,17 +14,17 @@ use hyper::body::Incoming;
 pub(crate) struct HandedBack {
     body: Incoming,
     events: bool,
-    /// Nothing of an event has come whose end has not.
+    /// The bytes so far end with a complete event.
     between: bool,
 }
 
 impl HandedBack {
-    /// This body; whether it is an event stream.
+    /// Wraps this body; `events` says whether it is an event stream.
     pub(super) fn new(body: Incoming, events: bool) -> Self {
         Self { body, events, between: true }
     }
 
-    /// Whether something may be said between two events now.
+    /// Whether a comment may be inserted now.
     pub(super) fn is_between_events(&self) -> bool {
         self.events && self.between
     }

@@ -1,43 +1,44 @@
-//! What is lost of a request head when it is parsed: that a length stood beside a coding.
+//! Finds out something that is lost when a request head is parsed: that it has a length besides a
+//! transfer coding.
 //!
 //! hyper reads such a request by its coding and forgets the length (RFC 9112, 6.3, allows that). A
-//! proxy in front may have read it by the length. So heads are looked at on their way to hyper.
+//! proxy in front may have read it by the length. So heads are scanned on their way to hyper.
 
 use memchr::memchr;
 
 const LENGTH: &[u8] = b"content-length";
 const VERSIONS: [&[u8]; 2] = [b"HTTP/1.1", b"HTTP/1.0"];
-/// What is kept of a line, from its beginning and from its end.
+/// Bytes that are kept of a line, from its beginning and from its end.
 const KEPT: usize = 16;
 
-/// Most bytes of a head.
+/// Longest head, in bytes.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
-/// What a head says of a length.
+/// Whether a head gives a length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Length {
-    /// Nobody knows: it was not seen from its beginning.
+    /// Unknown: the head was not seen from its beginning.
     #[default]
     Unseen,
     None,
     Given,
-    /// Whatever it says, it is too long itself.
+    /// The head itself is too long.
     OfTooMuch,
 }
 
 impl Length {
-    /// The one that was made a number by `as u8`.
+    /// The value from which `as u8` made this number.
     pub(super) fn of(number: u8) -> Self {
         let all = [Self::Unseen, Self::None, Self::Given, Self::OfTooMuch];
         all.get(usize::from(number)).copied().unwrap_or_default()
     }
 }
 
-/// A head as far as it has come.
+/// A head, as far as it has arrived.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "what was seen, in any combination")]
 pub(super) struct Head {
-    /// The beginning of the line, without more than is compared.
+    /// The beginning of the line, only as long as the names that it is compared with.
     start: Vec<u8>,
     /// The end of the first line.
     end: Vec<u8>,
@@ -46,33 +47,33 @@ pub(super) struct Head {
     is_request: bool,
     has_length: bool,
     is_over: bool,
-    /// The names of the fields, each ended by a line break, if they are wanted.
+    /// The names of the fields, each followed by a line break, if they are wanted.
     names: Option<Vec<u8>>,
-    /// The name of the line has ended.
+    /// The name on this line is complete.
     is_named: bool,
 }
 
-/// The names of a request's header fields as they were spelled, each ended by a line break.
+/// The names of a request's header fields as they were spelled, each followed by a line break.
 #[derive(Clone, Debug)]
 pub(super) struct Spelled(pub(super) Vec<u8>);
 
 impl Head {
-    /// A head whose names are kept.
+    /// A head that keeps the names.
     pub(super) fn spelling() -> Self {
         Self { names: Some(Vec::new()), ..Self::default() }
     }
 
-    /// The same for the request that comes next.
+    /// An empty one with the same setting, for the next request.
     pub(super) fn next(&self) -> Self {
         if self.names.is_some() { Self::spelling() } else { Self::default() }
     }
 
-    /// The names, once the head is whole.
+    /// The names, once the head is complete.
     pub(super) fn names(&mut self) -> Option<Vec<u8>> {
         self.names.as_mut().map(std::mem::take)
     }
 
-    /// Takes what has come; what the head says once it is whole.
+    /// Takes the next bytes; returns the result once the head is complete.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<Length> {
         while !self.is_over {
             let Some(at) = memchr(b'\n', bytes) else {
@@ -112,14 +113,14 @@ impl Head {
         }
     }
 
-    /// Keeps what belongs to the name of a field.
+    /// Keeps the bytes that belong to a field name.
     fn spell(&mut self, part: &[u8]) {
         let Some(names) = self.names.as_mut().filter(|_| self.is_begun && !self.is_named) else {
             return;
         };
         let end = memchr(b':', part);
         self.is_named = end.is_some();
-        // What is longer is refused.
+        // Longer names are refused.
         if names.len() + part.len() <= MAX_HEAD {
             names.extend_from_slice(part.get(..end.unwrap_or(part.len())).unwrap_or_default());
         }
@@ -133,7 +134,7 @@ impl Head {
         self.is_named = false;
         let is_empty = matches!(&self.start[..], b"" | b"\r");
         if !self.is_begun {
-            // Empty lines in front are passed over.
+            // Empty lines before the request are skipped.
             self.is_begun = !is_empty;
             let version = self.end.strip_suffix(b"\r").unwrap_or(&self.end);
             self.is_request = VERSIONS.iter().any(|known| version.ends_with(known));
@@ -147,12 +148,12 @@ impl Head {
     }
 }
 
-/// What has to hold of every head.
+/// Properties of every head.
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod oracle {
     use super::{Head, KEPT, Length, VERSIONS};
 
-    /// A head says the same however it arrives, and is not kept.
+    /// The result does not depend on where reads cut a head, and the head is not kept.
     pub(crate) fn check(bytes: &[u8], step: usize) {
         let whole = Head::default().take(bytes);
         let mut head = Head::default();
@@ -162,7 +163,7 @@ pub(crate) mod oracle {
             assert!(head.start.len() <= KEPT && head.end.len() <= KEPT);
         }
         assert_eq!(said, whole);
-        // What hyper may take for a length is not overlooked.
+        // Whatever hyper may take for a length was seen.
         let lower = bytes.to_ascii_lowercase();
         let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();
         if whole == Some(Length::Given) {

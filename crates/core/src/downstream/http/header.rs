@@ -6,7 +6,7 @@ pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The session that a request names; an empty name counts as none.
+/// The session that a request names; an empty name counts as missing.
 pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(&SESSION_ID).iter();
     let is_empty = |value: &HeaderValue| value.as_bytes().trim_ascii().is_empty();
@@ -16,7 +16,7 @@ pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     text(headers, &SESSION_ID)
 }
 
-/// A header's text; an unreadable one counts as empty, which names nothing.
+/// A header's text; an unreadable one counts as empty, which names no session.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;

@@ -1,7 +1,7 @@
-//! Messages that the server cannot take yet, because it is busy or being restarted.
+//! Messages that the server cannot take yet, because it is busy or restarting.
 //!
-//! A call whose answer its client can fetch elsewhere outlives the connection it came on, as one
-//! that was sent already does. What waits without a connection is bounded.
+//! A call whose answer the client can fetch later outlives its connection, like a call that was
+//! already sent. The bytes that wait without a connection are limited.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Adds a message of this many bytes, if it has to wait.
+    /// Adds a message of this many bytes; waits if it must.
     pub(super) fn add(&mut self, bytes: usize, sending: Option<BoxFuture<'static, ()>>) {
         if let Some(sending) = sending {
             self.sending.push(sending);
@@ -31,16 +31,16 @@ impl Held {
         self.sending.is_empty()
     }
 
-    /// Waits until everything is sent. What has to wait waits together: a batch takes no longer
-    /// than one of its messages.
+    /// Waits until everything is sent. Waiting messages wait together: a batch takes no longer than
+    /// one of its messages.
     pub(super) async fn sent(self) {
         join_all(self.sending).await;
     }
 }
 
 impl Mount {
-    /// Sends the messages whether or not their connection lasts; the task that does so, unless it
-    /// was done at once because too many bytes wait like this.
+    /// Sends the messages even if their connection ends. Returns the task that does so, or `None`
+    /// if it was done at once because too many bytes wait already.
     pub(super) async fn keep(self: &Arc<Self>, held: Held) -> Option<JoinHandle<()>> {
         let Some(room) = self.common.kept.take(held.bytes) else {
             held.sent().await;

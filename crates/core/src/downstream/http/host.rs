@@ -1,9 +1,9 @@
-//! The DNS-rebinding rule: a web page that was rebound to loopback is not served.
+//! Protection against DNS rebinding: web pages that were rebound to loopback are not served.
 //!
-//! Such a page has a name that leads to this machine, and a browser sends that name as `Host`. On a
-//! port for the operator alone a foreign `Host` is enough to refuse a request. Elsewhere it has to
-//! look as if a browser had sent it, so that reverse proxies and tunnels on this machine are served.
-//! Pages from elsewhere, which send a `Host` of loopback, are a matter of CORS and of the key.
+//! Such a page has a name that resolves to this machine, and the browser sends that name as `Host`.
+//! On a port for the operator alone, a foreign `Host` is enough to refuse a request. On others the
+//! request must also look like a browser's, so that reverse proxies and tunnels on this machine
+//! work. Pages from elsewhere, which send a loopback `Host`, are covered by CORS and the key.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ pub(super) fn is_rebound(headers: &HeaderMap, allowed: &AllowedHosts) -> bool {
     foreign(headers, allowed).is_some_and(|host| may_be_of_a_page(headers, &host))
 }
 
-/// Whether a request that arrived over loopback has a `Host` that is not meant.
+/// Whether a request that arrived over loopback has a `Host` that is not allowed.
 pub(super) fn is_foreign(headers: &HeaderMap, allowed: &AllowedHosts) -> bool {
     foreign(headers, allowed).is_some()
 }
@@ -35,7 +35,7 @@ fn foreign(headers: &HeaderMap, allowed: &AllowedHosts) -> Option<String> {
     (!is_meant).then(|| name.to_owned())
 }
 
-/// Whether a browser may have sent this for a page of that name.
+/// Whether a browser may have sent this for a page of that host.
 fn may_be_of_a_page(headers: &HeaderMap, host: &str) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
     if origins.peek().is_some() {
@@ -47,7 +47,7 @@ fn may_be_of_a_page(headers: &HeaderMap, host: &str) -> bool {
         || agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"))
 }
 
-/// Whether an origin hides whose it is, or is that of the name.
+/// Whether an origin is hidden (`null`), or belongs to this host.
 fn is_of(origin: &[u8], host: &str) -> bool {
     if origin == b"null" {
         return true;

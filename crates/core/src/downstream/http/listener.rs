@@ -1,4 +1,4 @@
-//! Sockets: bind, accept, TLS, one task per connection, and their end.
+//! Sockets: bind, accept, TLS, one task per connection, and shutdown.
 
 use std::{
     cell::Cell,
@@ -44,33 +44,33 @@ use crate::{
     tls::Tls,
 };
 
-/// Connections waiting to be accepted, that of Node's HTTP server.
+/// Backlog of connections to be accepted, as in Node's HTTP server.
 const BACKLOG: i32 = 511;
 /// Time for a TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Shortest time for a request head, and between two of them.
+/// Shortest time limit for a request head, and between two requests.
 const MIN_PATIENCE: Duration = Duration::from_millis(10);
-/// Pause after an accept that failed for want of resources.
+/// Pause after an accept that failed because resources ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What connections are held to.
+/// The limits of connections.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    /// How long a client may take for a request.
+    /// Time limits for a client.
     pub(crate) patience: Patience,
     /// One seat for each connection.
     pub(crate) connections: Arc<Seats>,
     pub(crate) lifetime: Lifetime,
 }
 
-/// When a connection takes no more requests; nothing sets no limit.
+/// When a connection accepts no more requests; `None` sets no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lifetime {
     pub(crate) age: Option<Duration>,
     pub(crate) requests: Option<u64>,
 }
 
-/// An open port and the connections that came through it.
+/// An open port and its connections.
 pub(crate) struct Listener {
     address: SocketAddr,
     port: Arc<Port>,
@@ -88,12 +88,12 @@ impl fmt::Debug for Listener {
 }
 
 impl Listener {
-    /// Opens the port; nothing is accepted yet.
+    /// Opens the port; accepts nothing yet.
     pub(crate) fn bind(host: &str, port: u16, flag: &'static str) -> Result<StdListener, Error> {
         Self::bind_as(host, port, flag, Sharing::Alone)
     }
 
-    /// The same, for a port that others may have, too.
+    /// The same, for a port that other processes may share.
     pub(crate) fn bind_as(
         host: &str,
         port: u16,
@@ -108,7 +108,7 @@ impl Listener {
         })
     }
 
-    /// Serves what comes through an open socket.
+    /// Serves connections of an open socket.
     pub(crate) fn start(
         socket: StdListener,
         tls: Option<Tls>,
@@ -137,9 +137,9 @@ impl Listener {
         Ok(Self { address, port, patience, accepting, connections, drain, abort })
     }
 
-    /// Serves a connection that came in another way, for one request.
+    /// Serves one request of a connection that came in another way.
     ///
-    /// Whoever is behind it is not on this machine, whatever the peer's address says.
+    /// Its client is not on this machine, whatever the peer's address is.
     pub(crate) fn entrance(&self) -> Entrance {
         Entrance {
             port: Arc::clone(&self.port),
@@ -148,13 +148,13 @@ impl Listener {
         }
     }
 
-    /// The address that is listened on.
+    /// The address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends sessions and streams, lets running requests finish for at most `grace`, and drops what
-    /// is left.
+    /// Ends sessions and streams, lets running requests finish for at most `grace`, and drops the
+    /// rest.
     pub(crate) async fn close(self, grace: Duration) {
         self.port.close();
         self.accepting.abort();
@@ -167,11 +167,11 @@ impl Listener {
     }
 }
 
-/// Whether a port has one listener.
+/// Whether a port is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sharing {
     Alone,
-    /// Other processes listen on it, too, and the system deals out connections.
+    /// Other processes may listen on it, too; the system distributes the connections.
     Shared,
 }
 
@@ -188,7 +188,7 @@ fn listen_as(host: &str, port: u16, sharing: Sharing) -> io::Result<StdListener>
             Err(error) => last = Some(error),
         }
     }
-    // Without IPv6 every interface means every IPv4 interface.
+    // Without IPv6, "every interface" means every IPv4 interface.
     if host == "::"
         && last.as_ref().is_some_and(|error| error.kind() != io::ErrorKind::AddrInUse)
         && let Ok(listener) = bind(SocketAddr::from(([0, 0, 0, 0], port)), sharing)
@@ -256,7 +256,7 @@ impl Acceptor {
         }
     }
 
-    /// A refusal is worth a few words, but not many of them at a time nor a TLS handshake.
+    /// A refusal gets a short answer, but only a few at a time and no TLS handshake.
     fn refuse(&self, stream: TcpStream, peer: SocketAddr, reason: &'static str) {
         self.port.common.count_rejection(reason);
         let (peer, status) = (Some(peer.ip()), Some(503));
@@ -321,7 +321,7 @@ impl Entrance {
     pub(crate) async fn serve_one(&self, stream: TcpStream) {
         let connection = Connection {
             port: Arc::clone(&self.port),
-            // Who is at the other end only the tunnel's server knows.
+            // Only the tunnel's server knows who is at the other end.
             from: Origin::UNKNOWN,
             patience: self.patience,
             lifetime: Lifetime::default(),
@@ -333,12 +333,12 @@ impl Entrance {
     }
 }
 
-/// Whether a request may be one that the end of its connection cancels.
+/// Whether closing the connection may cancel this request.
 fn names_modern(headers: &HeaderMap) -> bool {
     headers.get(PROTOCOL_VERSION).is_some_and(|version| version.as_bytes() >= MODERN.as_bytes())
 }
 
-/// Whose certificate the client of this connection has shown; the handshake has verified it.
+/// The identity in the client's certificate, which the handshake has verified.
 fn certificate(stream: &TlsStream<TcpStream>) -> Option<Certified> {
     let (_, session) = stream.get_ref();
     let first = session.peer_certificates()?.first()?;
@@ -348,7 +348,7 @@ fn certificate(stream: &TlsStream<TcpStream>) -> Option<Certified> {
 struct Connection {
     port: Arc<Port>,
     from: Origin,
-    /// Of the certificate that the client has shown.
+    /// The claims of the client's certificate.
     certificate: Option<Certified>,
     patience: Patience,
     lifetime: Lifetime,
@@ -363,7 +363,7 @@ impl Connection {
         let phase = Phase::new(&port.common.backlog);
         let stream =
             Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
-        // Programs are shown requests as they were sent.
+        // Embedding programs see requests as they were sent.
         let stream = if port.common.host.is_some() { stream.spelling() } else { stream };
         let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
@@ -393,8 +393,8 @@ impl Connection {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .half_close(true)
-            // Whoever sends a longer head is not read any further; what was read of it already is
-            // looked at there, too. As much may wait for the socket.
+            // A longer head is not read any further; this limit is also applied by the scanner of
+            // heads. The same number of bytes may wait for the socket.
             .max_buf_size(MAX_HEAD)
             .keep_alive(self.keep_alive)
             .serve_connection(TokioIo::new(stream), service);
@@ -403,7 +403,7 @@ impl Connection {
         let mut drain = Some(async move {
             match lifetime.age {
                 None => drain.await,
-                // Whoever is being answered is answered to the end.
+                // A running answer is completed.
                 Some(age) => drop(timeout(age, drain).await),
             }
         });

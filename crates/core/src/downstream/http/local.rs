@@ -1,4 +1,4 @@
-//! Requests that another replica has handed over are served here.
+//! Serves requests that another replica has forwarded.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,7 +1,7 @@
 //! One endpoint: a backend, its sessions, their events, and the paths under which it is served.
 //!
-//! Requests and open streams hold their mount, so one that has left the table of its port serves
-//! them to their end. Sessions that nobody is using then end with it.
+//! Requests and open streams hold their mount. A mount that was removed from its port's table
+//! serves them to their end; then its unused sessions end, too.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ use crate::{
 /// Where HTTP+SSE clients of the only endpoint, or of the first of several, post.
 const MESSAGES: &str = "/messages";
 
-/// Under which paths an endpoint is served.
+/// The paths of an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
     /// Streamable HTTP.
@@ -40,27 +40,27 @@ pub(crate) struct Paths {
     pub(crate) sse: Option<String>,
     /// Where clients of HTTP+SSE post.
     pub(crate) messages: Messages,
-    /// Where they are told to post: a path, or a reference relative to that of the event stream.
+    /// Where they are told to post: a path, or a reference relative to the event stream.
     announced: String,
-    /// The path that this means, if it is another one.
+    /// The path that this resolves to, if it is another one.
     posts: Option<String>,
 }
 
-/// How the requests are recognised with which HTTP+SSE clients post.
+/// How POSTs of HTTP+SSE clients are recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Messages {
-    /// Raw targets that begin like this, which is how the original matches them.
+    /// By this prefix of the raw target, which is how the original matches them.
     Prefix(String),
-    /// This path.
+    /// By this path.
     Path(String),
 }
 
 impl Paths {
-    /// Those of a proxy that has one endpoint.
+    /// The paths of a proxy with one endpoint.
     pub(crate) fn of(config: &HttpConfig) -> Self {
         let (stream, sse) = (config.stream_endpoint.clone(), config.sse_endpoint.clone());
         let own = |path: &String| path != DEFAULT_SSE_ENDPOINT && sse.as_ref() != stream.as_ref();
-        // Proxies with streams at different paths of one host are told apart by those alone.
+        // Several proxies on one host can be told apart only by the paths of their streams.
         let own = sse.clone().filter(own);
         let announced = config.messages_endpoint.clone().or(own);
         let announced = announced.unwrap_or_else(|| MESSAGES.to_owned());
@@ -69,7 +69,7 @@ impl Paths {
         Self { stream, sse, messages: Messages::Prefix(MESSAGES.to_owned()), announced, posts }
     }
 
-    /// What the endpoint event names, behind whatever was cut off in front of the path.
+    /// The value of the `endpoint` event, after the removed path prefix.
     pub(super) fn announced(&self, prefix: &str) -> String {
         let prefix = if self.announced.starts_with('/') { prefix } else { "" };
         format!("{prefix}{}", self.announced)
@@ -80,7 +80,7 @@ impl Paths {
         self.posts.as_deref()
     }
 
-    /// Those below a prefix, `/servers/NAME` for example: always the usual ones.
+    /// Paths below a prefix, for example `/servers/NAME`: always the usual ones.
     pub(crate) fn below(prefix: &str, config: &HttpConfig) -> Self {
         let join = |path: &str| format!("{prefix}{path}");
         Self {
@@ -93,7 +93,7 @@ impl Paths {
     }
 }
 
-/// How long sessions may be idle, and the task that sees to that.
+/// How long sessions may be idle, and the task that closes idle ones.
 type Reaper = (Option<Duration>, Option<JoinHandle<()>>);
 
 /// See the module.
@@ -104,11 +104,11 @@ pub(crate) struct Mount {
     pub(super) sse: Arc<SseSessions>,
     pub(super) paths: Paths,
     pub(super) stateless: bool,
-    /// Messages of the modern era are served on the stream endpoint.
+    /// Whether 2026-07-28 messages are served on the stream endpoint.
     pub(super) modern: bool,
     pub(super) encoding: Encoding,
     pub(super) events: Events,
-    /// Whose its calls are.
+    /// The owner of its calls.
     pub(super) whose: Whose,
     reaper: Mutex<Reaper>,
     over: CancellationToken,
@@ -131,7 +131,7 @@ impl Mount {
         Self::counted(config, paths, backend, common, Whose::Anybody)
     }
 
-    /// The same, whose calls are counted as those of a server among several.
+    /// The same; its calls are counted for one of several servers.
     pub(crate) fn counted(
         config: &HttpConfig,
         paths: Paths,
@@ -173,7 +173,7 @@ impl Mount {
         Some(Endpoint { path, policy: self.backend.policy() })
     }
 
-    /// Holds its sessions to what this configuration says from now on.
+    /// Applies this configuration to its sessions from now on.
     pub(super) fn adopt(&self, config: &HttpConfig) {
         let mut known = self.reaper();
         if known.0 == config.session_idle_timeout {
@@ -189,7 +189,7 @@ impl Mount {
         self.reaper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The response that reads a stream; the endpoint is there as long as it is read.
+    /// The response that streams this; the mount lives at least as long.
     pub(super) fn streamed(
         self: &Arc<Self>,
         reading: Reading,
@@ -199,7 +199,7 @@ impl Mount {
         event_stream(EventBody::new(reading, metrics, (guard, Arc::clone(self))))
     }
 
-    /// The same, for a stream that goes on by itself: it ends with the credentials of its reader.
+    /// The same, for a stream that answers no call: it ends when its reader's credentials expire.
     pub(super) fn streamed_until(
         self: &Arc<Self>,
         reading: Reading,
@@ -211,26 +211,27 @@ impl Mount {
         event_stream(events.until(expiry))
     }
 
-    /// What its sessions hold in memory.
+    /// The memory that its sessions use.
     pub(super) fn held(&self) -> Holdings {
         let held = self.registry.held();
         let (sse_sessions, sse_queued) = self.sse.held();
         Holdings { sse_sessions, queued_bytes: held.queued_bytes + sse_queued, ..held }
     }
 
-    /// Ends standing streams once the endpoint has left the table; calls go on.
+    /// Ends streams that answer no call, after the endpoint was removed from the table; calls
+    /// continue.
     pub(crate) fn retire(&self) {
         self.registry.end_standalone();
         self.sse.close_idle();
     }
 
-    /// Cancelled when the last request and the last stream have left.
+    /// Cancelled when the last request and the last stream have ended.
     #[cfg_attr(not(test), expect(dead_code, reason = "servers know when they have answered"))]
     pub(crate) fn over(&self) -> CancellationToken {
         self.over.clone()
     }
 
-    /// Ends every session: open streams end, sessions are unknown from now on.
+    /// Ends every session: open streams end, and their ids become unknown.
     pub(crate) fn close(&self) {
         if let (_, Some(reaper)) = &*self.reaper() {
             reaper.abort();
@@ -243,7 +244,7 @@ impl Mount {
     }
 }
 
-/// Closes sessions that are idle for so long.
+/// Closes sessions that have been idle for this long.
 fn reaper(registry: &Arc<Registry>, timeout: Option<Duration>) -> Reaper {
     let reaping = timeout.map(|timeout| task::spawn(reap(Arc::clone(registry), timeout)));
     (timeout, reaping)

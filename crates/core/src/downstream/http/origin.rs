@@ -16,10 +16,10 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// That of a request whose connection nobody has asked about.
+    /// An unknown origin, for requests whose connection was not examined.
     pub(super) const UNKNOWN: Self = Self { peer: NOWHERE, local: NOWHERE, encrypted: false };
 
-    /// The peer is on this machine.
+    /// Whether the peer is on this machine.
     pub(super) fn is_loopback(self) -> bool {
         self.peer.ip().to_canonical().is_loopback()
     }

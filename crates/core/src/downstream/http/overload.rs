@@ -1,4 +1,4 @@
-//! Answers to connections that get no further than the socket.
+//! Answers to connections that are refused before a request is read.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":\
     \"Service Unavailable: too many connections\"}}";
 
-/// Refused connections that are told so at a time; further ones are just closed.
+/// Most refused connections that get an answer at a time; further ones are only closed.
 pub(super) const MAX_REFUSALS: usize = 128;
 /// Time for a refused client to take its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Refuses a client beyond the limit. Its request is read and dropped, because a connection that is
-/// closed over unread bytes is reset, and the answer lost.
+/// Refuses a client beyond the limit. Its request is read and dropped, because closing a connection
+/// with unread bytes resets it, and the answer is lost.
 pub(super) async fn refuse(mut stream: TcpStream) {
     let refusing = async {
         stream.write_all(TOO_MANY_CONNECTIONS).await?;

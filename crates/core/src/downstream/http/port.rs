@@ -1,4 +1,4 @@
-//! One port: what every request that comes through it is held to, whatever it is for.
+//! One port: limits and settings that apply to every request on it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     metrics::Family,
 };
 
-/// How often it is looked whether calls are under way.
+/// How often running calls are checked for.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// See the module.
@@ -28,7 +28,7 @@ pub(crate) struct Port {
     routes: watch::Sender<Arc<Routes>>,
     pub(super) admin: axum::Router,
     meter: Meter,
-    /// `/metrics` is served here too, behind the key.
+    /// Whether `/metrics` is served here too, behind the key.
     pub(super) shows_metrics: bool,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) keep_alive: HeaderValue,
@@ -40,20 +40,20 @@ impl fmt::Debug for Port {
     }
 }
 
-/// Reads what a proxy counts, at any time and as long as it is kept.
+/// Reads a proxy's metrics, at any time, and even after the proxy has ended.
 #[derive(Clone, Debug)]
 pub struct Meter(Box<Admin>);
 
 impl Meter {
-    /// Everything, as it is now, in the order of `/metrics`; nothing where
-    /// [`MetricsConfig`](crate::config::MetricsConfig) asks for no counting.
+    /// All metrics as they are now, in the order of `/metrics`; empty if
+    /// [`MetricsConfig`](crate::config::MetricsConfig) does not enable any.
     pub fn read(&self) -> Vec<Family> {
         self.0.families()
     }
 }
 
 impl Port {
-    /// A port that serves nothing but health yet.
+    /// A port that serves only health so far.
     pub(crate) fn new(config: &HttpConfig, behind: Behind) -> Self {
         let routes = watch::Sender::default();
         let terms = terms(config, behind.bearer.clone(), &routes);
@@ -79,24 +79,24 @@ impl Port {
         }
     }
 
-    /// What endpoints of this port are made with.
+    /// What mounts of this port are built with.
     pub(crate) fn common(&self) -> &Arc<Common> {
         &self.common
     }
 
-    /// The table by which requests are served now.
+    /// The current table of routes.
     pub(crate) fn routes(&self) -> Arc<Routes> {
         Arc::clone(&self.routes.borrow())
     }
 
-    /// Serves requests by this table from now on; the one before it. Endpoints that are in the old
-    /// one only serve the requests and streams that they have, to their end.
+    /// Exchanges the table of routes; returns the previous one. Mounts that are only in the old
+    /// table serve their requests and streams to their end.
     pub(crate) fn exchange(&self, routes: Routes) -> Arc<Routes> {
         self.routes.send_replace(Arc::new(routes))
     }
 
-    /// Holds requests to what this configuration says from now on, so far as that can change while
-    /// the port is open.
+    /// Applies this configuration to requests from now on, except for what cannot change while the
+    /// port is open.
     pub(crate) fn adopt(&self, config: &HttpConfig, bearer: Option<Arc<Bearer>>) {
         self.common.adopt(terms(config, bearer, &self.routes));
         self.common.seats.limit_to(config.max_sessions);
@@ -105,17 +105,17 @@ impl Port {
         }
     }
 
-    /// What reads everything that is counted here.
+    /// Reads everything that is counted here.
     pub(crate) fn meter(&self) -> Meter {
         self.meter.clone()
     }
 
-    /// What the proxy says about itself, for a port of its own.
+    /// Health and metrics, for a port of their own.
     pub(crate) fn admin(&self) -> axum::Router {
         self.admin.clone()
     }
 
-    /// Waits until no call is under way, but not for longer than this.
+    /// Waits until no call is running, at most this long.
     pub(crate) async fn rest(&self, grace: Duration) {
         let resting = async {
             while self.routes().mounts().iter().any(|mount| mount.registry.is_busy()) {

@@ -1,4 +1,4 @@
-//! Requests that end before they reach a server: every such answer of the front, once.
+//! Requests that end before they reach a server: all such answers of the front, in one place.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::jsonrpc::{Code, ErrorBody, MAX_BATCH, MAX_ID};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
     AlreadyInitialized,
-    /// Two readers may read two requests.
+    /// Another program might read a different request from the same bytes.
     BadFraming,
     BadTarget,
     BatchTooLong,
@@ -29,22 +29,22 @@ pub(super) enum Rejection {
     InvalidMessage,
     /// An id or a progress token is too long to be kept.
     LongId,
-    /// JSON, but no message.
+    /// The body is JSON, but not a message.
     NoMessage,
-    /// The methods that are.
+    /// The allowed methods.
     MethodNotAllowed(&'static str),
     NotAcceptable(&'static str),
-    /// What is served instead.
+    /// The paths that are served.
     NotFound(String),
     NoSession,
     NoSessionId(&'static str),
-    /// The address has asked for too much.
+    /// The address has sent too many requests.
     RateLimited {
-        /// Until it may ask for more.
+        /// How long it has to wait.
         wait: Duration,
     },
     ReplayFailed,
-    /// The replica that has what is asked for does not answer.
+    /// The replica that has the session does not answer.
     ReplicaAway,
     /// The replica that served the request was lost.
     ReplicaLost,
@@ -55,13 +55,13 @@ pub(super) enum Rejection {
     UnsupportedMediaType,
     UnsupportedVersion {
         version: String,
-        /// What is served instead.
+        /// The supported versions.
         served: String,
     },
 }
 
 impl Rejection {
-    /// One word for the metrics.
+    /// The reason as one word, for the metrics.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::AlreadyInitialized => "already_initialized",
@@ -236,7 +236,7 @@ impl Rejection {
     }
 }
 
-/// The last answer on its connection.
+/// The last answer on this connection.
 fn closing(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
@@ -253,7 +253,7 @@ pub(super) fn rpc_error(
     json(status, ErrorBody::new(code, message).response(id.unwrap_or(b"null")))
 }
 
-/// A JSON-RPC error of the upstream's, as the answer to a request.
+/// The server's JSON-RPC error, as the answer to a request.
 pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
     let text: Bytes = error.response(id);
     if error.code != Code::Unavailable {
@@ -262,7 +262,7 @@ pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
     unavailable(text)
 }
 
-/// There is no server for a request now; there may be one in a moment.
+/// No server can take the request now; that may change in a moment.
 pub(super) fn unavailable(body: Bytes) -> Response {
     let mut response = json(StatusCode::SERVICE_UNAVAILABLE, body);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

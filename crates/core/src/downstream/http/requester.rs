@@ -1,4 +1,4 @@
-//! Who sends a request: what is known of them, and the head that a host may ask for.
+//! The sender of a request: what is known about it, and the head that a host may ask for.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,9 +10,9 @@ use crate::{host::Caller, identity::Identity};
 #[derive(Debug)]
 pub(super) struct Requester {
     pub(super) identity: Identity,
-    /// The address of the client, as far as it is known here.
+    /// The client's address, as far as it is known.
     pub(super) address: Option<IpAddr>,
-    /// Kept where there is a host.
+    /// Kept only for a host (an embedding program).
     pub(super) caller: Option<Arc<Caller>>,
 }
 

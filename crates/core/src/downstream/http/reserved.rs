@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// Routes of the proxy's own that are not endpoint: `/servers`, `/.well-known/…`.
+/// The proxy's own routes that are not endpoints: `/servers`, `/.well-known/…`.
 pub(crate) struct Reserved {
-    /// Paths that begin like this belong to the router, up to a `/` or to their end.
+    /// Prefix of the router's paths; it must end at a `/` or at the end of the path.
     pub(crate) prefix: &'static str,
     pub(crate) access: Access,
     pub(crate) router: axum::Router,
 }
 
-/// Who may read what is reserved.
+/// Who may read reserved paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Everybody,
-    /// Those who may use the endpoints.
+    /// Callers who may use the endpoints.
     Authenticated,
 }
 

@@ -1,4 +1,4 @@
-//! Response bodies, and the few shapes of response that the front sends.
+//! Response bodies, and the few kinds of response that the front sends.
 
 use std::{
     fmt,
@@ -23,9 +23,9 @@ const X_ACCEL_BUFFERING: header::HeaderName = header::HeaderName::from_static("x
 
 /// What is sent after the head.
 pub(crate) enum ResponseBody {
-    /// Everything is there already, in order.
+    /// Complete, in pieces.
     Whole(std::vec::IntoIter<Bytes>),
-    /// Messages as they come.
+    /// Messages, streamed.
     Events(Box<Events>),
     /// An answer of the administrative routes.
     Other(axum::body::Body),
@@ -105,7 +105,7 @@ fn with(status: StatusCode, body: ResponseBody) -> Response {
     response
 }
 
-/// This body, whatever it is.
+/// This body as a boxed one.
 pub(super) fn with_body(status: StatusCode, body: Bytes) -> Response {
     with(status, body.into())
 }
@@ -120,7 +120,7 @@ pub(super) fn bare_text(status: StatusCode, text: impl Into<Bytes>) -> Response 
     with(status, text.into().into())
 }
 
-/// A text that repeats what a client wrote, and that no browser may take for anything else.
+/// A text that repeats the client's words, sent so that no browser interprets it as HTML.
 pub(super) fn plain_text(status: StatusCode, text: impl Into<Bytes>) -> Response {
     let mut response = bare_text(status, text);
     let headers = response.headers_mut();
@@ -129,7 +129,7 @@ pub(super) fn plain_text(status: StatusCode, text: impl Into<Bytes>) -> Response
     response
 }
 
-/// An empty answer in the way the original's transport gives it.
+/// An empty answer, as the original's transport sends it.
 pub(super) fn empty_text(status: StatusCode) -> Response {
     let mut response = empty(status);
     response.headers_mut().insert(header::CONTENT_TYPE, TEXT);
@@ -148,7 +148,7 @@ pub(super) fn json_runs(status: StatusCode, runs: Vec<Bytes>) -> Response {
     response
 }
 
-/// An event stream that is complete already, or one that is being written.
+/// An event stream, complete or still being written.
 pub(super) fn event_stream(body: impl Into<ResponseBody>) -> Response {
     let mut response = with(StatusCode::OK, body.into());
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! The order in which a request is decided on. It is the original's, and it is observable.
+//! The order of the checks of a request. It is the original's, and clients can observe it.
 
 use std::{
     net::IpAddr,
@@ -41,7 +41,7 @@ use crate::{
 
 const KEEP_ALIVE: header::HeaderName = header::HeaderName::from_static("keep-alive");
 
-/// Whether a connection may stay open, so far as the request says.
+/// Whether the request allows the connection to stay open.
 #[derive(Clone, Copy)]
 enum Persistence {
     Stays,
@@ -91,7 +91,7 @@ impl Preflight {
     }
 }
 
-/// Adds to a header that is a list what is not in it.
+/// Adds the missing names to a header that is a list.
 fn add_to_list<'a>(
     headers: &mut HeaderMap,
     name: &header::HeaderName,
@@ -109,7 +109,7 @@ fn add_to_list<'a>(
     }
 }
 
-/// A way to end a request other than by an answer of the front.
+/// A request that ends without an answer of an endpoint.
 pub(super) enum End {
     Rejected(Rejection),
     Aborted(Aborted),
@@ -178,7 +178,7 @@ impl Port {
         Ok(response)
     }
 
-    /// The line in the log about a request that was refused, if that concerns anybody.
+    /// Logs a refused request, if the refusal concerns security.
     fn write_refusal(
         &self,
         response: &mut Response,
@@ -206,13 +206,13 @@ impl Port {
         });
     }
 
-    /// The client that sends this, as far as proxies that are trusted say who it is.
+    /// The client's address, as reported by trusted proxies.
     fn client_address(&self, headers: &HeaderMap, from: Origin) -> IpAddr {
         client_address(from.peer.ip(), headers, &self.trusted_proxies)
     }
 
-    /// Whether the connection stays open, which an older client has to ask for, and which needs a
-    /// length there (RFC 9112, 9.3).
+    /// Whether the connection stays open. An HTTP/1.0 client must ask for that and needs a length
+    /// (RFC 9112, 9.3).
     fn say_persistence(&self, persistence: Persistence, response: &mut Response) {
         let stays = match persistence {
             Persistence::Ends => false,
@@ -228,8 +228,8 @@ impl Port {
         }
     }
 
-    /// What a page is granted beyond the lists that are configured: without it no page could use an
-    /// endpoint as it is meant to be used.
+    /// Adds to a preflight answer what every page needs to use an endpoint, even if it is not
+    /// configured.
     fn grant(&self, asked: &Preflight, headers: &mut HeaderMap) {
         let needs_key = self.common.terms().auth.has_key();
         let granted = asked
@@ -244,7 +244,7 @@ impl Port {
         add_to_list(headers, &header::ACCESS_CONTROL_ALLOW_METHODS, granted.iter());
     }
 
-    /// What the host says of this origin, if it is the one to say; `None` sends no CORS headers.
+    /// The host's decision about this origin, if the host decides; `None` sends no CORS headers.
     async fn allows(&self, origin: &HeaderValue, cors: Option<&Cors>) -> Option<bool> {
         let (Some(cors), Some(host)) = (cors, &self.common.host) else { return Some(false) };
         if !cors.asks_host() {
@@ -253,7 +253,7 @@ impl Port {
         host.allows_origin(origin.to_str().ok()?).await
     }
 
-    /// The head of a request, kept where a host may ask for it.
+    /// The head of a request, kept if there is a host that may ask for it.
     fn caller(&self, request: &Request<Incoming>, from: Origin) -> Option<Arc<Caller>> {
         self.common.host.as_ref()?;
         Some(Arc::new(Caller {
@@ -272,8 +272,8 @@ impl Port {
         }))
     }
 
-    /// The request as it was before trusted proxies passed it on, so far as the proxy itself has use
-    /// for that. What `X-Forwarded-Proto` says afterwards can be believed.
+    /// The request as it was before trusted proxies forwarded it, as far as the proxy needs that.
+    /// Afterwards `X-Forwarded-Proto` can be trusted.
     fn as_sent(&self, mut request: Request<Incoming>, from: Origin) -> Request<Incoming> {
         let said = Forwarded::of(from.peer.ip(), request.headers(), &self.trusted_proxies);
         if let Some(host) = &said.host {
@@ -290,7 +290,7 @@ impl Port {
         request
     }
 
-    /// Whether the `Host` of a local request is one that no local client would name.
+    /// Whether the `Host` of a local request is one that no local client would send.
     fn is_foreign(&self, request: &Request<Incoming>, terms: &Terms) -> bool {
         let is_for_operator =
             self.shows_metrics && admin::is_metrics(request.method(), request.uri());
@@ -342,7 +342,7 @@ impl Port {
         self.serve_found(request, from, caller, (&found, &routes)).await
     }
 
-    /// What is not an endpoint is the host's to serve, or else the proxy's.
+    /// Paths that are not endpoints are served by the host, or else by the proxy itself.
     async fn offer(
         &self,
         host: &dyn Host,
@@ -358,7 +358,7 @@ impl Port {
         }
     }
 
-    /// Lets the request in and serves it at its endpoint.
+    /// Checks the caller and serves the request at its endpoint.
     async fn serve_found(
         &self,
         request: Request<Incoming>,
@@ -389,7 +389,7 @@ impl Port {
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(routes)))
     }
 
-    /// The answer to a request that the host was asked to serve and did not.
+    /// The answer if the host was asked to serve a request and did not.
     async fn left_over(
         &self,
         caller: &Caller,
@@ -430,32 +430,33 @@ impl Port {
     }
 }
 
-/// What the table has for a request.
+/// The entries of the table for a request.
 pub(super) struct Found<'a> {
     endpoints: Option<&'a Endpoints>,
     messages: Option<&'a Arc<Mount>>,
 }
 
 impl<'a> Found<'a> {
-    /// What is served where this target says.
+    /// The entries for this target.
     pub(super) fn of(routes: &'a Routes, method: &Method, target: &Uri, path: &str) -> Self {
         Self { endpoints: routes.at(path), messages: routes.messages(method, target, path) }
     }
 
-    /// The endpoint that a request with this method asks.
+    /// The endpoint for a request with this method.
     fn asked(&self, method: &Method) -> Option<Endpoint<'_>> {
         let messages = self.messages.and_then(|mount| mount.sse_endpoint());
         messages.or_else(|| self.endpoints?.asked(method))
     }
 
-    /// Whether the proxy answers this itself; an HTTP+SSE message only while its session lives.
+    /// Whether the proxy answers this itself; for an HTTP+SSE message, only while its session
+    /// exists.
     fn is_endpoint(&self, target: &Uri) -> bool {
         let named = |endpoints: &Endpoints| endpoints.stream.is_some() || endpoints.sse.is_some();
         self.endpoints.is_some_and(named)
             || self.messages.is_some_and(|mount| mount.has_sse_session(target.query()))
     }
 
-    /// The answer; `None` where nothing is served.
+    /// The answer; `None` if nothing is served there.
     pub(super) async fn serve(
         &self,
         head: Parts,
@@ -490,7 +491,7 @@ pub(super) fn not_found(routes: &Routes) -> End {
     Rejection::NotFound(routes.listed()).into()
 }
 
-/// Why an answer concerns whoever watches over access, if it does.
+/// Why this answer is logged as a matter of access, if it is.
 fn concern(status: StatusCode, refused: Option<&'static str>) -> Option<&'static str> {
     match (status, refused) {
         (StatusCode::BAD_REQUEST, refused) => refused.filter(|reason| *reason == "bad_framing"),
@@ -508,8 +509,8 @@ fn concern(status: StatusCode, refused: Option<&'static str>) -> Option<&'static
     }
 }
 
-/// Whether whoever is in front may have read this head in another way: by another host (RFC 9112,
-/// 3.2), or with another end of the body (6.3).
+/// Whether a proxy in front may have read this head differently: with another host (RFC 9112, 3.2),
+/// or with another end of the body (6.3).
 fn is_read_in_two_ways(request: &Request<Incoming>) -> bool {
     let headers = request.headers();
     if headers.get_all(header::HOST).iter().nth(1).is_some() {
@@ -523,7 +524,7 @@ fn is_read_in_two_ways(request: &Request<Incoming>) -> bool {
         || length.is_some_and(|length| *length != Length::None)
 }
 
-/// The head of a request that was kept.
+/// The head of a request, from the kept copy.
 fn head_of(caller: &Caller) -> Parts {
     let mut request = bodiless((caller.method.clone(), caller.target.clone()));
     *request.headers_mut() = caller.headers.clone();
@@ -537,7 +538,7 @@ async fn through(routes: axum::Router, request: Request<Body>) -> Response {
     }
 }
 
-/// A request without its body, which the host may have read.
+/// A request without its body, since the host may have read that.
 fn bodiless((method, target): (Method, Uri)) -> Request<Body> {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = method;

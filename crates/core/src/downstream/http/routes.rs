@@ -1,4 +1,4 @@
-//! Which path leads to which endpoint. A table never changes; the port exchanges one for another.
+//! The table from paths to endpoints. A table never changes; the port exchanges it for another.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,12 +14,12 @@ use crate::{config::segment, identity::Endpoint};
 /// Most endpoints that are listed.
 const MAX_LISTED: usize = 16;
 
-/// A path without slashes at its end, with which many clients write it.
+/// A path without slashes at its end, which many clients add.
 fn plain(path: &str) -> &str {
     path.trim_end_matches('/')
 }
 
-/// A path whose segments are encoded as those are that lead to endpoints.
+/// A path with its segments encoded as in the paths of endpoints.
 fn normal(path: &str) -> String {
     let segments = path.split('/').map(|part| segment(&target::decoded(part)));
     segments.collect::<Vec<_>>().join("/")
@@ -31,7 +31,7 @@ pub(crate) struct Routes {
     mounts: Vec<Arc<Mount>>,
     /// Sorted by their paths.
     endpoints: Vec<(String, Endpoints)>,
-    /// Those whose messages are recognised by the beginning of the raw target.
+    /// Mounts whose messages are recognised by a prefix of the raw target.
     prefixed: Vec<Arc<Mount>>,
     reserved: Vec<Reserved>,
 }
@@ -45,14 +45,14 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    /// The endpoint that is meant with the resource at this path.
+    /// The endpoint that is the resource at this path.
     pub(super) fn resource(&self, path: &str) -> Option<Endpoint<'_>> {
         let is_it = |one: &Endpoint<'_>| plain(one.path) == plain(path);
         let stream = self.stream.as_deref().and_then(Mount::stream_endpoint).filter(is_it);
         stream.or_else(|| self.sse.as_deref().and_then(Mount::sse_endpoint).filter(is_it))
     }
 
-    /// The same, for a request with this method. Messages are for the endpoint whose stream
+    /// The endpoint for a request with this method. Messages belong to the endpoint whose stream
     /// answers them.
     pub(super) fn asked(&self, method: &Method) -> Option<Endpoint<'_>> {
         let stream = self.stream.as_deref().and_then(Mount::stream_endpoint);
@@ -60,7 +60,7 @@ impl Endpoints {
         if *method == Method::GET { sse.or(stream) } else { stream.or(sse) }
     }
 
-    /// The methods that are answered here.
+    /// The allowed methods.
     pub(super) fn methods(&self) -> &'static str {
         if self.stream.is_some() {
             "GET, POST, DELETE, OPTIONS"
@@ -73,7 +73,7 @@ impl Endpoints {
 }
 
 impl Routes {
-    /// Serves these endpoints; of two under one path the first is served.
+    /// Adds these endpoints; if two have the same path, the first one is served.
     pub(crate) fn new(mounts: Vec<Arc<Mount>>) -> Self {
         let mut endpoints = BTreeMap::<String, Endpoints>::new();
         let mut prefixed = Vec::new();
@@ -100,14 +100,14 @@ impl Routes {
         Self { mounts, endpoints: endpoints.into_iter().collect(), prefixed, reserved: Vec::new() }
     }
 
-    /// Serves these routes, too, where no endpoint is in their place.
+    /// Adds these routes, except at paths of endpoints.
     #[must_use]
     pub(crate) fn with_reserved(mut self, reserved: Reserved) -> Self {
         self.reserved.push(reserved);
         self
     }
 
-    /// What there is, in a sentence for whoever has asked for something else.
+    /// The list of served paths, in a sentence for clients that asked for another one.
     pub(super) fn listed(&self) -> String {
         let mut listed = String::from("Not Found. The endpoints here are:");
         for mount in self.mounts.iter().take(MAX_LISTED) {
@@ -132,7 +132,7 @@ impl Routes {
         &self.mounts
     }
 
-    /// The endpoint that stands for all other paths.
+    /// The endpoint that represents paths which are not listed.
     pub(super) fn primary(&self) -> Endpoint<'_> {
         let first = self.mounts.first();
         let endpoint =
@@ -140,10 +140,10 @@ impl Routes {
         endpoint.unwrap_or_default()
     }
 
-    /// What is served under a path.
+    /// The endpoints at a path.
     pub(super) fn at(&self, path: &str) -> Option<&Endpoints> {
         let found = self.find(plain(path)).or_else(|| {
-            // Names are encoded in more than one way.
+            // Names may be encoded in more than one way.
             self.reserved(path)?;
             self.find(&normal(plain(path)))
         })?;
@@ -154,7 +154,7 @@ impl Routes {
         self.endpoints.binary_search_by(|(known, _)| known.as_str().cmp(path)).ok()
     }
 
-    /// The endpoint to whose HTTP+SSE sessions this request brings a message.
+    /// The endpoint whose HTTP+SSE sessions this message may belong to.
     pub(super) fn messages(
         &self,
         method: &Method,
@@ -171,7 +171,8 @@ impl Routes {
         });
         let Some(first) = named.next() else {
             let known = self.at(path)?;
-            // At the path of an event stream, only what names a session is meant for one.
+            // At the path of an event stream, a POST belongs to HTTP+SSE only if it names a
+            // session.
             let is_meant =
                 |mount: &&Arc<Mount>| known.sse.is_none() || mount.has_sse_session(target.query());
             return known.messages.as_ref().filter(is_meant);
@@ -180,7 +181,7 @@ impl Routes {
         named.find(theirs).or(Some(first))
     }
 
-    /// The reserved routes that this path is one of.
+    /// The reserved routes that contain this path.
     pub(super) fn reserved(&self, path: &str) -> Option<&Reserved> {
         self.reserved.iter().find(|reserved| reserved.takes(path))
     }

@@ -1,4 +1,4 @@
-//! A request as whoever watches sees it: its head, and that of its response.
+//! Shows a request's head and its response's head to the tap (recordings and the inspection page).
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// This request, if anybody watches.
+    /// This request, if the tap is open.
     pub(super) fn of<B>(request: &Request<B>) -> Option<Box<Self>> {
         TAP.is_watched().then(|| Box::new(Self::new(request)))
     }
@@ -34,7 +34,7 @@ impl Seen {
         }
     }
 
-    /// The head of its response is there; `refused` says in one word why it was refused.
+    /// The head of its response is ready; `refused` is the reason for a refusal, as one word.
     pub(super) fn answered(self, response: &Response, refused: Option<&'static str>) {
         let http = Http {
             method: self.method,

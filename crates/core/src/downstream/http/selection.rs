@@ -1,8 +1,8 @@
-//! The servers that a client of several asks for: `?servers=a,b`.
+//! The servers that a client selects on a merged endpoint: `?servers=a,b`.
 
 use http::Uri;
 
-/// Their names; `None` if it asks for all of them.
+/// Their names; `None` selects all of them.
 pub(super) fn selection(uri: &Uri) -> Option<Vec<String>> {
     let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let mut lists = pairs.filter(|(name, _)| *name == "servers").map(|(_, list)| list).peekable();
@@ -11,7 +11,7 @@ pub(super) fn selection(uri: &Uri) -> Option<Vec<String>> {
     Some(names.filter(|name| !name.is_empty()).collect())
 }
 
-/// A comma of a name is encoded, so that those between names are not.
+/// A comma within a name is percent-encoded, so plain commas separate names.
 fn decoded(name: &str) -> String {
     form_urlencoded::parse(format!("={name}").as_bytes()).map(|(_, name)| name).collect()
 }

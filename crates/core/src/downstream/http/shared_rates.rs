@@ -1,4 +1,4 @@
-//! Rates of callers that all replicas count together, through their store.
+//! Rates of callers, counted over all replicas through their store.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ impl fmt::Debug for SharedRates {
 }
 
 impl Common {
-    /// Where replicas tell each other what the callers of the server of this name have used up;
-    /// `None` without a store.
+    /// Exchanges with other replicas what the callers of the server with this name have used;
+    /// `None` if there is no store.
     pub(crate) fn exchange(&self, server: &str) -> Option<Arc<dyn Exchange>> {
         let store = Arc::clone(self.cluster.as_ref()?.store()?);
         let key = store.key_for(server);

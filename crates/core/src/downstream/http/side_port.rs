@@ -1,4 +1,4 @@
-//! A port of its own for what clients have no business with: health and metrics, the inspection page.
+//! A separate port that is not for clients: health and metrics, or the inspection page.
 
 use std::{
     collections::VecDeque,
@@ -24,11 +24,11 @@ use tower::ServiceExt;
 use super::{head::MAX_HEAD, host::is_foreign, listener::listen};
 use crate::{config::AllowedHosts, error::Error, runtime::task};
 
-/// Connections at a time: a few scrapers.
+/// Most connections at a time: a few scrapers.
 const MAX_CONNECTIONS: usize = 64;
-/// Time for a request head, and of an idle connection.
+/// Time limit for a request head, and for an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
-/// Pause after an accept that failed for want of resources.
+/// Pause after an accept that failed because resources ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// An open port; closed when dropped.
@@ -39,7 +39,7 @@ pub(crate) struct SidePort {
 }
 
 impl SidePort {
-    /// Opens the port and serves these routes on it, over loopback under these names only.
+    /// Opens the port and serves these routes on it; over loopback only under these host names.
     pub(crate) fn open(
         (host, port): (&str, u16),
         flag: &'static str,
@@ -54,7 +54,7 @@ impl SidePort {
         Ok(Self { address, accepting: task::spawn(accept(socket, service)) })
     }
 
-    /// The address that is listened on.
+    /// The address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -66,16 +66,16 @@ impl Drop for SidePort {
     }
 }
 
-/// What is served, and under which names.
+/// The routes, and the allowed host names.
 struct Service {
     routes: Router,
     allowed: AllowedHosts,
 }
 
-/// A connection that can be ended to make room for another.
+/// A connection that can be closed to make room for another.
 struct Guest {
     task: AbortHandle,
-    /// A request of it is being answered.
+    /// Whether one of its requests is being answered.
     is_busy: Arc<AtomicBool>,
 }
 
@@ -105,8 +105,8 @@ async fn accept(socket: TcpListener, service: Arc<Service>) {
     }
 }
 
-/// Ends the connection that has been there the longest and is not being answered, so that whoever
-/// holds connections open does not keep health from being asked for.
+/// Closes the oldest connection that is not being answered, so that idle connections cannot keep
+/// health checks out.
 fn make_room(guests: &mut VecDeque<Guest>) -> bool {
     let idle = guests.iter().position(|guest| !guest.is_busy.load(Ordering::Relaxed));
     let Some(guest) = idle.and_then(|at| guests.remove(at)) else { return false };
@@ -136,7 +136,7 @@ async fn serve(stream: TcpStream, service: Arc<Service>, loopback: bool, is_busy
 }
 
 impl Service {
-    /// No web page may read what is there over loopback: under a name that is not meant nobody may.
+    /// Protects against web pages: over loopback, requests under a foreign host name are refused.
     async fn answer(&self, request: Request<Incoming>, loopback: bool) -> Response {
         if loopback && is_foreign(request.headers(), &self.allowed) {
             let mut response = Response::new(Body::empty());

@@ -1,4 +1,4 @@
-//! The HTTP+SSE transport (MCP 2024-11-05, transports): one stream per client, posts beside it.
+//! The HTTP+SSE transport (MCP 2024-11-05, transports): one stream per client, and separate POSTs.
 
 use std::sync::Arc;
 
@@ -34,10 +34,10 @@ use crate::{
     watch::SessionTag,
 };
 
-/// The first message of every stream, which the original sends before anything is asked.
+/// The first message of every stream; the original sends it before any request.
 const GREETING: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"SSE Connection established","level":"info"}}"#;
 
-/// Most of a body that is not a message which is shown to its sender.
+/// Most bytes of a malformed body that are quoted in the answer.
 const MAX_ECHOED: usize = 4096;
 
 impl Mount {
@@ -115,7 +115,7 @@ impl Mount {
         Ok(standing(self.streamed_until(reading, closing, expiry)))
     }
 
-    /// `POST /messages`: one message of a session; its answer travels on the session's stream.
+    /// `POST /messages`: one message of a session; the answer is sent on the session's stream.
     pub(super) async fn post_sse_message(
         self: &Arc<Self>,
         mut head: Parts,
@@ -190,7 +190,7 @@ impl Mount {
         if !waiting.is_empty()
             && let Some(sending) = self.keep(waiting).await
         {
-            // Only then is it accepted: a client that sends on and on has to wait.
+            // The 202 is sent only then, so that a client cannot send faster than the server reads.
             drop(sending.await);
         }
         Ok(plain_text(StatusCode::ACCEPTED, "Accepted"))
@@ -203,7 +203,7 @@ pub(super) fn no_sse_session(query: Option<&str>) -> Response {
     plain_text(StatusCode::BAD_REQUEST, text)
 }
 
-/// The texts are those of the original's body parser.
+/// The texts of the original's body parser.
 fn check_content_type(headers: &HeaderMap) -> Result<(), String> {
     let Some(value) = text(headers, &header::CONTENT_TYPE) else {
         return Err("TypeError: argument string is required".to_owned());

@@ -19,13 +19,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct SseSessions(Mutex<HashMap<Uuid, SseSession>>);
 
-/// One of them.
+/// One session.
 #[derive(Clone, Debug)]
 pub(super) struct SseSession {
     pub(super) name: Name,
-    /// Who opened it, and may use it.
+    /// The identity that opened it; only that one may use it.
     pub(super) owner: Identity,
-    /// Of the best credentials that its owner has shown.
+    /// The expiry of the newest credentials that its owner has presented.
     pub(super) expiry: Arc<Expiry>,
     pub(super) stream: Arc<Stream>,
     pub(super) connection: Arc<dyn Connection>,
@@ -40,20 +40,20 @@ impl SseSessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The one that the query names.
+    /// The session that the query names.
     pub(super) fn named(&self, query: Option<&str>) -> Option<SseSession> {
         let name = session_id(query)?;
         let known = self.lock().get(&lenient_id_in(&name)?).cloned()?;
         known.name.has_owner_of(&name).then_some(known)
     }
 
-    /// Keeps a session until its guard is dropped.
+    /// Keeps a session in the map until its guard is dropped.
     pub(super) fn open(self: &Arc<Self>, id: Uuid, session: SseSession) -> Closing {
         self.lock().insert(id, session);
         Closing { sessions: Arc::clone(self), id }
     }
 
-    /// How many there are, and the bytes waiting for their clients.
+    /// How many there are, and the bytes that wait for their clients.
     pub(super) fn held(&self) -> (usize, usize) {
         let sessions = self.lock();
         (sessions.len(), sessions.values().map(|session| session.stream.queued_bytes()).sum())
@@ -67,7 +67,7 @@ impl SseSessions {
         }
     }
 
-    /// Ends those that have no call under way.
+    /// Ends sessions without a running call.
     pub(super) fn close_idle(&self) {
         let idle: Vec<_> = {
             let sessions = self.lock();

@@ -17,7 +17,7 @@ pub(super) fn path(uri: &Uri) -> Option<Cow<'_, str>> {
     Some(without_dots(path).into())
 }
 
-/// A segment without percent-encoding; what does not decode stays as it is.
+/// A segment without percent-encoding; invalid encoding stays as it is.
 pub(super) fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
@@ -31,7 +31,7 @@ pub(super) fn decoded(segment: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| segment.to_owned())
 }
 
-/// What two hexadecimal digits stand for.
+/// The value of two hexadecimal digits.
 fn byte(digits: &[u8]) -> Option<u8> {
     let digits = std::str::from_utf8(digits).ok()?;
     let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -47,7 +47,7 @@ fn without_authority(rest: &str) -> Option<Cow<'_, str>> {
     Some(if path.is_empty() { "/".into() } else { without_dots(path).into() })
 }
 
-/// The path that a reference means in a document at `base`; both are without query.
+/// The path to which a reference in a document at `base` resolves; both are without a query.
 pub(super) fn resolved(base: &str, reference: &str) -> String {
     if reference.starts_with('/') {
         return without_dots(reference);

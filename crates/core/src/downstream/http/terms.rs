@@ -1,4 +1,4 @@
-//! What requests of a port are held to, so far as that may change while it is open.
+//! Settings for the requests of a port that may change while it is open.
 
 use std::{fmt, sync::Arc};
 
@@ -11,18 +11,18 @@ use crate::{
 /// See the module. They are exchanged as a whole.
 pub(super) struct Terms {
     pub(super) auth: Auth,
-    /// Asked about every request but those for health.
+    /// Decides about every request except for health.
     pub(super) authenticator: Option<Arc<dyn Authenticator>>,
-    /// The same, if it knows of tokens.
+    /// The same, if it checks tokens.
     pub(super) bearer: Option<Arc<Bearer>>,
-    /// Where the endpoints say who grants access to them, and the issuer what it is.
+    /// The documents about access to the endpoints, and the issuer's own metadata.
     pub(super) well_known: Vec<Reserved>,
     pub(super) cors: Option<Cors>,
     pub(super) allowed_hosts: AllowedHosts,
     pub(super) normalize_charset: bool,
     pub(super) body_limits: BodyLimits,
     pub(super) trace_context: bool,
-    /// Of a session.
+    /// Most calls of a session.
     pub(super) max_in_flight: Option<usize>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Debug for Terms {
 }
 
 impl Terms {
-    /// Those of this configuration; tokens are judged by the bearer, if there are any.
+    /// The terms of this configuration; the bearer checks tokens, if there are any.
     pub(super) fn new(
         config: &HttpConfig,
         bearer: Option<Arc<Bearer>>,
@@ -58,7 +58,7 @@ impl Terms {
     }
 }
 
-/// A page that is to sign in has to see the challenge.
+/// A page that signs in must be able to read the challenge.
 fn exposing(mut cors: CorsConfig, auth: &AuthConfig) -> CorsConfig {
     let name = "WWW-Authenticate";
     let known = cors.exposed_headers.iter().any(|one| one.eq_ignore_ascii_case(name));

@@ -1,8 +1,8 @@
 //! One timer for many waits of the same length.
 //!
-//! A timer that is the next to fire costs a wake-up of the event loop when it is set, and most
-//! answers come long before it would fire. Waits count the ticks of a common timer instead, which
-//! runs while somebody waits.
+//! Setting a timer that is the next to fire wakes up the event loop, and most answers come long
+//! before it would fire. Instead, waits count the ticks of one common timer, which runs only while
+//! something waits.
 
 use std::{
     sync::{
@@ -31,7 +31,7 @@ struct Ticks {
     wanted: Notify,
 }
 
-/// Somebody waits for as long as this lives.
+/// One wait, for as long as this lives.
 struct Waiting<'a>(&'a Ticks);
 
 impl Ticker {
@@ -42,8 +42,7 @@ impl Ticker {
         Self { ticks, task }
     }
 
-    /// Waits for the future no longer than the limit and a quarter of it, and no shorter than the
-    /// limit.
+    /// Waits for the future at least as long as the limit, and at most a quarter longer.
     pub(super) async fn limit<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -73,7 +72,7 @@ impl Ticks {
 
     async fn elapse(&self) {
         let _waiting = Waiting::new(self);
-        // The first may come at once.
+        // The first tick may come at once.
         for _ in 0..=PARTS {
             self.tick.notified().await;
         }
@@ -104,7 +103,7 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_millis(100);
-    /// The runtime's timers are that coarse.
+    /// The resolution of the runtime's timers.
     const GRAIN: Duration = Duration::from_millis(2);
 
     #[tokio::test(start_paused = true)]
@@ -138,7 +137,7 @@ mod tests {
         let ticker = Ticker::new(LIMIT);
         assert_eq!(ticker.limit(sleep(LIMIT / 2)).await, Some(()));
         sleep(LIMIT).await;
-        // A paused clock runs to the next timer: there is none before this one.
+        // A paused clock advances to the next timer: there is none before this one.
         let started = Instant::now();
         let waited = tokio::time::timeout(LIMIT * 100, ticker.ticks.tick.notified()).await;
         assert!(waited.is_err() && started.elapsed() >= LIMIT * 100);

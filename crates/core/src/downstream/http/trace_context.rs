@@ -1,6 +1,7 @@
-//! W3C Trace Context from HTTP headers into messages, for servers that HTTP does not reach.
+//! Copies the W3C Trace Context of HTTP headers into messages, for servers that do not see the
+//! headers.
 //!
-//! The keys are those that MCP reserves in `_meta`. A message that carries a trace keeps it.
+//! The keys are those that MCP reserves in `_meta`. A message that has a trace keeps its own.
 
 use http::{HeaderMap, HeaderName};
 
@@ -11,18 +12,18 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
-/// Longest `tracestate` that every party has to pass on (Trace Context, 3.3.1.5).
+/// Longest `tracestate` that must be passed on (Trace Context, 3.3.1.5).
 const MAX_TRACESTATE: usize = 512;
-/// Longest `baggage` that every party has to pass on (Baggage, 3.3.2).
+/// Longest `baggage` that must be passed on (Baggage, 3.3.2).
 const MAX_BAGGAGE: usize = 8192;
 
 impl Common {
-    /// The message with the trace of its request, if that is wanted.
+    /// The message with its request's trace, if that is enabled.
     pub(super) fn traced(&self, headers: &HeaderMap, message: Message) -> Message {
         if self.terms().trace_context { with_trace(headers, message) } else { message }
     }
 
-    /// All messages of a request with its trace, if that is wanted.
+    /// All messages of a request with its trace, if that is enabled.
     pub(super) fn all_traced(&self, headers: &HeaderMap, messages: Vec<Message>) -> Vec<Message> {
         if !self.terms().trace_context {
             return messages;
@@ -55,7 +56,7 @@ fn with_trace(headers: &HeaderMap, message: Message) -> Message {
     if members.is_empty() { message } else { message.with_meta(&members.join(",")) }
 }
 
-/// The values of a header that may come in several lines.
+/// The values of a header that may have several lines.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let text = values.map(str::trim).collect::<Vec<_>>().join(",");
@@ -93,7 +94,7 @@ mod tests {
         }
         let message = Message::parse(message.to_owned().into()).unwrap();
         let traced = with_trace(&map, message);
-        // Each range still holds what its name says.
+        // Each range still covers what its name says.
         let again = Message::parse(traced.bytes().clone()).unwrap();
         assert_eq!(format!("{traced:?}"), format!("{again:?}"));
         String::from_utf8(traced.bytes().to_vec()).unwrap()

@@ -1,5 +1,5 @@
-//! Where endpoints say who grants access to them (RFC 9728 §3): below the name of the document the
-//! path of the endpoint follows; without a path it is about the first one.
+//! The documents that say who grants access to an endpoint (RFC 9728 §3). The path of the endpoint
+//! follows the document's name; without a path, the document is about the first endpoint.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct Documents {
     routes: watch::Receiver<Arc<Routes>>,
 }
 
-/// The routes of these documents, so far as there is anything to say in them.
+/// The routes of these documents, if there is anything to publish.
 pub(super) fn well_known(bearer: Arc<Bearer>, table: &watch::Sender<Arc<Routes>>) -> Vec<Reserved> {
     if !bearer.has_issuers() {
         return Vec::new();
@@ -52,7 +52,7 @@ async fn document(State(documents): State<Documents>, request: Request) -> Respo
     }
 }
 
-/// Older clients ask at the root; some put the path of the endpoint behind it.
+/// Older clients ask at the root; some append the path of the endpoint.
 async fn issuer_document(State(documents): State<Documents>, request: Request) -> Response<Body> {
     if !matches!(request.method().as_str(), "GET" | "HEAD") {
         return answer(StatusCode::METHOD_NOT_ALLOWED, Body::empty());
@@ -79,7 +79,7 @@ impl Documents {
     }
 }
 
-/// What is said may depend on the host that was asked for, so nobody keeps it for others.
+/// The content may depend on the requested host, so caches must not keep it for others.
 fn answer(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;

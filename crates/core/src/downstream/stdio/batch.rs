@@ -1,5 +1,5 @@
-//! An array of messages on one line: its requests are answered with one array (JSON-RPC 2.0
-//! section 6, MCP 2025-03-26). What belongs to them without answering one goes out at once.
+//! An array of messages on one line: its requests are answered with one array (JSON-RPC 2.0 section
+//! 6, MCP 2025-03-26). Related messages that are not answers are sent at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use crate::{
     relay::{Outgoing, Reader, Sink},
 };
 
-/// Why an array of messages of the older era cannot be taken.
+/// Why an array of messages of the older era is refused.
 pub(super) fn fault(messages: &[Message]) -> Option<String> {
     let initializes = |message: &Message| {
         message.kind() == Kind::Request && Method::of(&message.method()) == Method::Initialize
@@ -24,7 +24,7 @@ pub(super) fn fault(messages: &[Message]) -> Option<String> {
     }
 }
 
-/// The answers to one array, until all of them are there.
+/// Collects the answers to one array until it has all of them.
 pub(super) struct Batch {
     output: Arc<Output>,
     state: Mutex<State>,
@@ -32,7 +32,7 @@ pub(super) struct Batch {
 
 struct State {
     answers: Pieces,
-    /// Requests without an answer, and one more while the array is still being read.
+    /// Requests without an answer, plus one while the array is still being read.
     missing: usize,
 }
 
@@ -47,12 +47,12 @@ impl Batch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more answer is owed.
+    /// One more answer is expected.
     pub(super) fn owe(&self) {
         self.lock().missing += 1;
     }
 
-    /// All of the array was read.
+    /// The whole array was read.
     pub(super) fn close(&self) {
         self.settle(None);
     }

@@ -17,7 +17,7 @@ use crate::{
     runtime::task,
 };
 
-/// Most requests under way; while there are so many the input is not read.
+/// Most requests under way; at this number, the input is not read.
 const MAX_UNDER_WAY: usize = 1024;
 
 /// See the module.
@@ -36,9 +36,9 @@ struct UnderWay {
 
 /// One request under way.
 struct Leg {
-    /// As written.
+    /// The raw id.
     id: Vec<u8>,
-    /// Nothing while it is being opened.
+    /// `None` while it is being opened.
     connection: Option<Arc<dyn Connection>>,
     _seat: OwnedSemaphorePermit,
 }
@@ -53,7 +53,7 @@ impl Legs {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request; what happens to it does not hold up the next message.
+    /// Takes a request; serving it does not delay the next message.
     pub(super) async fn request(self: &Arc<Self>, request: Message) {
         let Ok(seat) = Arc::clone(&self.seats).acquire_owned().await else { return };
         self.output.owe();
@@ -70,7 +70,7 @@ impl Legs {
             let connection = match legs.open(Some(&request)).await {
                 Ok(connection) => connection,
                 Err(OpenError::Upstream(error)) => return reply.error(&error),
-                // The reply says so when it is dropped.
+                // When it is dropped, the reply reports that.
                 Err(OpenError::Refused(_)) => return,
             };
             if !legs.opened(number, &connection) {
@@ -95,7 +95,7 @@ impl Legs {
         connection.close();
     }
 
-    /// The client has gone.
+    /// The client has disconnected.
     pub(super) fn close(&self) {
         let legs = std::mem::take(&mut self.lock().legs);
         for connection in legs.into_values().filter_map(|leg| leg.connection) {
@@ -134,7 +134,7 @@ impl Legs {
         self.lock().legs.contains_key(&number)
     }
 
-    /// Ends a request. Its connection is closed from elsewhere: whoever answers may hold a lock.
+    /// Ends a request. Another task closes its connection, since the caller may hold a lock.
     fn end(&self, number: u64) {
         let Some(leg) = self.lock().legs.remove(&number) else { return };
         self.output.forget();
@@ -144,7 +144,7 @@ impl Legs {
     }
 }
 
-/// Where the messages of one request go.
+/// Where the messages of one request are written.
 struct Answer {
     legs: Arc<Legs>,
     number: u64,

@@ -1,8 +1,8 @@
-//! The front of one client that speaks over standard input and output.
+//! The front of a single client that uses standard input and output.
 //!
-//! Every line of the input is a message, and nothing but messages is written to the output. What
-//! cannot be sent on yet keeps the input from being read. The era is that of the client's opening
-//! message; one of 2026-07-28 has a connection for each request, as over HTTP.
+//! Every line of the input is a message, and only messages are written to the output. While a
+//! message cannot be sent on, the input is not read. The client's opening message decides the era;
+//! with 2026-07-28, each request has a connection of its own, as over HTTP.
 
 mod batch;
 mod legs;
@@ -32,18 +32,18 @@ use crate::{
     watch::{Frame, Payload, Point, TAP},
 };
 
-/// Time that calls under way have once the input has ended: a client that only closes its end
-/// waits no longer for the process, and one whose input is a file still gets its answers.
+/// Time that running calls have after the input has ended: a client that only closes its end does
+/// not wait longer for the process, and a client whose input is a file still gets its answers.
 const LAST_CALLS: Duration = Duration::from_secs(1);
-/// Time that the last words may take to be written.
+/// Time limit for writing the last messages.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How the service to the client ended.
+/// How serving the client ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// The input has ended, the output was closed, or the front was told to stop.
     Cleanly,
-    /// Why it could not go on.
+    /// It failed, for this reason.
     Failed(String),
 }
 
@@ -93,14 +93,14 @@ pub(crate) async fn serve(
 struct Front {
     backend: Arc<dyn Backend>,
     opening: Opening,
-    /// The connection of a client of the older era, once it has said something.
+    /// The connection of a client of the older era, after its first message.
     legacy: Option<Arc<dyn Connection>>,
     legs: Arc<Legs>,
     output: Arc<Output>,
 }
 
 impl Front {
-    /// Reads to the end of the input; an error if the client cannot be served any longer.
+    /// Reads to the end of the input; fails if the client cannot be served any longer.
     async fn read_all(
         &mut self,
         mut input: impl AsyncRead + Unpin,
@@ -123,7 +123,7 @@ impl Front {
         self.take(lines.rest()).await
     }
 
-    /// Takes a line; an error if the client cannot be served.
+    /// Takes a line; fails if the client cannot be served.
     async fn take(&mut self, line: Bytes) -> Result<(), String> {
         let text = line.slice_ref(line.trim_ascii());
         if text.is_empty() {
@@ -164,7 +164,7 @@ impl Front {
         Ok(())
     }
 
-    /// Sends a message on, which may be one of several on a line.
+    /// Forwards a message, which may be one of several on a line.
     async fn send(&mut self, message: Message, batch: Option<&Arc<Batch>>) -> Result<(), String> {
         match self.opening.sort(&message) {
             Sorted::Of(Era::Legacy) => return self.send_legacy(message, batch).await,
@@ -184,7 +184,7 @@ impl Front {
         Ok(())
     }
 
-    /// Where one answer more goes.
+    /// The place for one more answer.
     fn owed(&self, batch: Option<&Arc<Batch>>) -> Arc<dyn Sink> {
         if let Some(batch) = batch {
             batch.owe();
@@ -245,9 +245,9 @@ impl Front {
         });
     }
 
-    /// Says what is wrong with a line.
+    /// Reports what is wrong with a line.
     fn say(&self, error: &ErrorBody) {
-        // Only the older era has a word for an id that is not known.
+        // Only the older era defines an answer for an unknown id.
         let source = match self.opening.era() {
             Some(Era::Modern) => error.response_to_nobody(),
             _ => error.response(b"null"),

@@ -1,4 +1,4 @@
-//! What is on its way to the one client of standard input and output.
+//! Messages on their way to the client on standard input and output.
 
 use std::{
     fmt,
@@ -18,8 +18,8 @@ use crate::{
     watch::{Frame, Payload, Point, TAP},
 };
 
-/// Bytes queued beyond which the client is given up: it does not read. One message of any size is
-/// always accepted.
+/// If more bytes are queued, the client is disconnected, as it does not read. One message of any
+/// size is always accepted.
 const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 
 /// See the module. One message is one line.
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl State {
-    /// Whether more can be queued; a client that has read too little is given up.
+    /// Whether more can be queued; a client that is too far behind is disconnected.
     fn has_room(&mut self, drained: &Notify) -> bool {
         if self.end.is_none() && self.queue.len() > MAX_QUEUED_BYTES {
             self.end = Some(End::Unread);
@@ -52,9 +52,9 @@ impl State {
 /// Why nothing more is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Everything was said.
+    /// Everything was written.
     Said,
-    /// The client does not read what it is sent.
+    /// The client does not read.
     Unread,
     /// The client has closed its end.
     Closed,
@@ -80,12 +80,12 @@ impl Output {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A response is owed from now on.
+    /// Expects one more response.
     pub(super) fn owe(&self) {
         self.lock().owed += 1;
     }
 
-    /// Waits until no response is owed.
+    /// Waits until all expected responses were queued.
     pub(super) async fn answered(&self) {
         loop {
             let answered = self.answered.notified();
@@ -98,14 +98,14 @@ impl Output {
         }
     }
 
-    /// Nothing more will be queued; what is queued is still written.
+    /// Accepts nothing more; what is queued is still written.
     pub(super) fn finish(&self) {
         self.lock().end.get_or_insert(End::Said);
         self.filled.notify_one();
         self.drained.notify_waiters();
     }
 
-    /// Writes everything that is queued, until it is finished.
+    /// Writes everything that is queued, until it is closed.
     pub(super) async fn write_to(&self, mut output: impl AsyncWrite + Unpin) -> End {
         loop {
             let (batch, end) = self.take();
@@ -138,7 +138,7 @@ impl Output {
         (batch, end)
     }
 
-    /// Queues a line that holds all the answers of one array, which counts as one response.
+    /// Queues a line with all the answers of one array, which counts as one response.
     pub(super) fn write_answers(&self, answers: &mut Pieces) {
         let mut state = self.lock();
         if state.has_room(&self.drained) {

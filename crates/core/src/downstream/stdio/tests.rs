@@ -1,4 +1,4 @@
-//! One client over a pair of streams, before a scripted server of either era.
+//! One client over a pair of streams, with a scripted server of either era.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ impl Scene {
             .receive(&message(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result})));
     }
 
-    /// The client's input ends; how its service does.
+    /// Ends the client's input; returns how serving it ended.
     async fn end(mut self) -> Ended {
         drop(self.input.take());
         self.serving.await.unwrap()
@@ -144,7 +144,7 @@ async fn a_client_of_either_era_uses_a_server_of_either() {
     }
 }
 
-/// The handshake of a client of the older era, and a server that has heard all of it.
+/// The handshake of a client of the older era; the server has received all of it.
 async fn greeted(server: Era) -> Scene {
     let mut scene = Scene::before(server);
     scene.write(&legacy("0", "initialize")).await;

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{codec::event_stream::EventId, relay::Reader as _};
 
-/// Orders tried.
+/// Orders that are tried.
 const ORDERS: usize = 2000;
 const EVENTS: usize = 5;
 
-/// What a client has of a stream.
+/// What a client has received of a stream.
 #[derive(Default)]
 struct Read {
     last: Option<EventId>,
@@ -42,7 +42,7 @@ fn write_all(stream: &Stream) {
     }
 }
 
-/// Reads, loses its connection and comes back, until everything is there.
+/// Reads, loses its connection and returns, until it has everything.
 fn read_all(session: &Session, first: Body) -> Vec<String> {
     let (mut read, mut body) = (Read::default(), Some(first));
     while read.texts.len() < EVENTS {
@@ -53,7 +53,7 @@ fn read_all(session: &Session, first: Body) -> Vec<String> {
         let last = read.last.expect("a stream begins with an id");
         match resume(session, last) {
             Ok(resumed) => body = Some(resumed),
-            // The last event has come, and the stream is gone.
+            // The last event has arrived, and the stream has ended.
             Err(error) => assert!(error == Unresumed::Over && read.texts.len() == EVENTS),
         }
     }

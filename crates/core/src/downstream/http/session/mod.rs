@@ -1,7 +1,7 @@
 //! 2025-era HTTP sessions: what outlives a single request of a client.
 //!
-//! A session owns its streams and, if it is resumable, the events on them. It is ended by whoever
-//! removes it from the [`Registry`].
+//! A session owns its streams and, if it is resumable, the events on them. The code that removes it
+//! from the [`Registry`] closes it.
 
 mod event_store;
 #[cfg(all(test, feature = "shuttle"))]

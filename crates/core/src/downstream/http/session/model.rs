@@ -1,4 +1,4 @@
-//! Resumption against a model: whatever is written, lost and asked for again in whatever order, a
+//! Resumption against a model: in whatever order things are written, lost and requested again, a
 //! client reads every event of a stream once and in order, or is told that it cannot.
 //!
 //! For the tests of this module and for the fuzzers; a check that fails panics.
@@ -33,16 +33,16 @@ pub(crate) enum Act {
     Finish {
         on: usize,
     },
-    /// The client reads what is there.
+    /// The client reads everything that is there.
     Read {
         on: usize,
     },
-    /// The connection breaks; of what was on its way, a part arrives.
+    /// The connection breaks; only a part of the bytes on their way arrives.
     Break {
         on: usize,
         percent: usize,
     },
-    /// The connection is dead, and the proxy does not know yet.
+    /// The connection is dead, and the proxy has not noticed.
     Stall {
         on: usize,
     },
@@ -50,7 +50,7 @@ pub(crate) enum Act {
     Notice {
         on: usize,
     },
-    /// The proxy asks the reader to come back.
+    /// The proxy asks the reader to reconnect.
     Dismiss {
         on: usize,
     },
@@ -59,12 +59,12 @@ pub(crate) enum Act {
     },
 }
 
-/// One stream from both of its ends.
+/// Both ends of one stream.
 #[expect(clippy::struct_excessive_bools, reason = "what happened, in any combination")]
 struct Watched {
     stream: Arc<Stream>,
     body: Option<Body>,
-    /// Dead connections that the proxy still takes for alive.
+    /// Dead connections that the proxy believes to be alive.
     dead: Vec<Body>,
     written: Vec<String>,
     finished: bool,
@@ -73,11 +73,11 @@ struct Watched {
     read: Vec<String>,
     last: Option<EventId>,
     is_standalone: bool,
-    /// Not everything is kept.
+    /// Some events are no longer kept.
     evicts: bool,
     /// Bytes that were handed out have not arrived.
     is_cut: bool,
-    /// The proxy has said that it cannot resume, or the client had nothing to resume from.
+    /// The proxy has refused to resume, or the client had no id to resume from.
     gap: bool,
 }
 
@@ -107,7 +107,7 @@ impl Watched {
         }
     }
 
-    /// The client gets these bytes.
+    /// The client receives these bytes.
     fn arrive(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
         let (events, whole) = events(&self.partial);
@@ -127,7 +127,7 @@ impl Watched {
         }
         self.partial.clear();
         let Some(last) = self.last else {
-            // Without an id nobody can be told that something is not kept any more.
+            // A client without an id cannot be told that events are no longer kept.
             self.gap |= self.is_cut || self.evicts;
             if self.is_standalone {
                 self.body = Some(attach(&self.stream));
@@ -153,7 +153,7 @@ impl Watched {
             Act::Write { length, .. } => {
                 self.write(format!("{number}{}", "-".repeat(*length)), false);
             }
-            // The standalone stream ends with its session only.
+            // The standalone stream ends only with its session.
             Act::Finish { on } if *on > 0 => self.write(number.to_string(), true),
             Act::Finish { .. } => {}
             Act::Read { .. } => {
@@ -175,7 +175,8 @@ impl Watched {
         self.check();
     }
 
-    /// What was read is what was written, up to some point; with a gap, in order and none twice.
+    /// What was read is a prefix of what was written; after a gap, still in order and without
+    /// repetition.
     fn check(&self) {
         if !self.gap {
             assert!(self.written.starts_with(&self.read), "{:?} {:?}", self.written, self.read);
@@ -184,7 +185,7 @@ impl Watched {
         assert!(self.read.iter().all(|read| written.any(|text| text == read)), "out of order");
     }
 
-    /// The client insists until it has everything.
+    /// The client reconnects until it has everything.
     fn settle(&mut self, session: &Session) {
         self.dead.clear();
         let read = self.body.as_ref().map(Body::read).unwrap_or_default();
@@ -198,7 +199,7 @@ impl Watched {
     }
 }
 
-/// Runs the acts and says whether all clients got everything.
+/// Runs the acts; returns whether all clients got everything.
 pub(crate) fn run(acts: &[Act], max_events: usize, max_bytes: usize) -> bool {
     let (registry, session) = session(max_events, max_bytes);
     let standalone = Arc::clone(session.standalone());
@@ -232,17 +233,17 @@ pub(crate) fn run(acts: &[Act], max_events: usize, max_bytes: usize) -> bool {
     streams.iter().all(|stream| !stream.gap)
 }
 
-/// A response that is being read; dropped, its connection is gone.
+/// A response that is being read; dropping it closes its connection.
 #[derive(Debug)]
 pub(super) struct Body(pub(super) Reading);
 
 impl Body {
-    /// What can be read now.
+    /// The next readable bytes.
     pub(super) fn step(&self) -> Poll<Step> {
         self.0.poll_next(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Everything that can be read now.
+    /// All readable bytes.
     pub(super) fn read(&self) -> Vec<u8> {
         let mut read = Vec::new();
         while let Poll::Ready(Step::Bytes(bytes)) = self.step() {

@@ -1,5 +1,5 @@
-//! What a session is called by its client: its id and, where there are several replicas, which of
-//! them has it.
+//! The name of a session as clients see it: its id and, if there are several replicas, its
+//! encrypted owner.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// A name that was never given before.
+    /// A new name.
     pub(crate) fn new(names: Option<&Arc<Names>>) -> Self {
         let id = Uuid::new_v4();
         let mut buffer = Uuid::encode_buffer();
@@ -28,11 +28,11 @@ impl Name {
             Some(names) => HeaderValue::from_str(&names.give(unique)),
             None => HeaderValue::from_str(unique),
         };
-        // Names are made of characters that every header takes.
+        // Names contain only characters that are valid in a header.
         Self { id, text: text.unwrap_or_else(|_| HeaderValue::from_static("")) }
     }
 
-    /// One that another replica has given. `None` if it has no id.
+    /// A name from another replica. `None` if it has no id.
     pub(crate) fn given(text: &str) -> Option<Self> {
         Some(Self { id: id_in(text)?, text: HeaderValue::from_str(text).ok()? })
     }
@@ -49,13 +49,13 @@ impl Name {
         &self.text
     }
 
-    /// Whether what is behind the id is the same, which has one spelling.
+    /// Whether the part after the id is the same; it has only one spelling.
     pub(crate) fn has_owner_of(&self, text: &str) -> bool {
         owner(self.as_str()) == owner(text)
     }
 }
 
-/// The id in a name, in its one spelling.
+/// The id in a name, in its only valid spelling.
 pub(crate) fn id_in(name: &str) -> Option<Uuid> {
     let id = name.get(..ID)?;
     let parsed = Uuid::try_parse(id).ok()?;

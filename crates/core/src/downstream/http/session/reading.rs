@@ -1,7 +1,7 @@
 //! The right to read a stream.
 //!
-//! A stream has one reader at a time. Whoever was cut or sent away keeps a right that is worth
-//! nothing: it reads nothing more, and giving it back does not disturb its successor.
+//! A stream has one reader at a time. A reader that was cut off or replaced keeps a `Reading`
+//! without effect: it reads nothing more, and dropping it does not disturb its successor.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{Step, Stream};
 
-/// See the module. Dropped, the reader has gone.
+/// See the module. Dropping it ends the reading.
 pub(crate) struct Reading {
     stream: Arc<Stream>,
     turn: u64,
@@ -30,12 +30,12 @@ impl Reading {
         Self { stream: Arc::clone(stream), turn }
     }
 
-    /// What comes next.
+    /// The next step.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Step> {
         self.stream.poll_next(self.turn, context)
     }
 
-    /// Everything queued, for a response that is sent at once; `None` while more is to come.
+    /// Everything queued, for a response that is sent at once; `None` if more will come.
     pub(crate) fn take_whole(&self) -> Option<Vec<Bytes>> {
         self.stream.take_whole(self.turn)
     }

@@ -1,4 +1,4 @@
-//! What a stream holds at a moment: what is queued, who reads it, what is still to come.
+//! The state of a stream: its queue, its reader, and the responses still to come.
 
 use std::task::{Context, Waker};
 
@@ -9,8 +9,8 @@ use crate::{
     relay::Outgoing,
 };
 
-/// Bytes queued for a reader that does not keep up, beyond which its stream is cut. One message of
-/// any size is always accepted.
+/// If more bytes wait for a slow reader, its stream is cut. One message of any size is always
+/// accepted.
 pub(crate) const MAX_QUEUED_BYTES: usize = 16 * 1024 * 1024;
 
 /// See the module.
@@ -21,20 +21,20 @@ pub(super) struct State {
     pub(super) reader: Reader,
     /// The response has begun to be sent to this reader.
     pub(super) is_read: bool,
-    /// Counts the readers, so that the last one is told from those before it.
+    /// Counts the readers, to tell the current one from earlier ones.
     pub(super) turn: u64,
-    /// Bytes that may be queued: the common limit, on top of what the reader has missed.
+    /// Bytes that may be queued: the usual limit, plus what the reader has missed.
     pub(super) limit: usize,
     /// Responses still to come.
     pub(super) owed: Owed,
     pub(super) wrote: bool,
-    /// A reader has got everything up to the end.
+    /// Whether a reader has received everything up to the end.
     pub(super) is_delivered: bool,
-    /// Bytes of the newest numbered events that no reader was given.
+    /// Bytes of the newest numbered events that were given to no reader.
     pub(super) unseen: usize,
     /// The code of the error that was the answer.
     pub(super) error: Option<i64>,
-    /// What its queue is counted with.
+    /// Its share of the backlog.
     pub(super) debt: Option<Debt>,
 }
 
@@ -43,27 +43,27 @@ pub(super) struct State {
 pub(super) enum Reader {
     Absent,
     Present(Option<Waker>),
-    /// Told to come back later; how soon, is still to be said or has been.
+    /// Asked to reconnect; whether the delay was sent already.
     Dismissed {
         is_told: bool,
     },
     Cut,
 }
 
-/// When a stream is complete.
+/// What a stream still has to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Owed {
     Responses {
         left: usize,
         array: bool,
     },
-    /// A stream without requests of its own: open until its session ends.
+    /// A stream that answers no call: open until its session ends.
     Unlimited,
     Ended,
 }
 
 impl State {
-    /// The reader changes; one that is still there learns of it.
+    /// Begins the turn of a new reader; wakes an earlier one, so that it ends.
     pub(super) fn begin_turn(&mut self) -> u64 {
         self.wake();
         self.reader = Reader::Present(None);
@@ -73,13 +73,13 @@ impl State {
         self.turn
     }
 
-    /// Nobody will read what is queued.
+    /// Nobody will read the queue.
     pub(super) fn drop_queue(&mut self) {
         self.unseen = self.unseen.saturating_add(self.queue.len());
         self.queue = Pieces::default();
     }
 
-    /// Counts a response; `true` when it was the last.
+    /// Counts a response; returns `true` if it was the last one.
     pub(super) fn settle(&mut self) -> bool {
         match &mut self.owed {
             Owed::Responses { left, .. } if *left > 1 => *left -= 1,
@@ -110,7 +110,7 @@ impl State {
         });
     }
 
-    /// Whether a message may be queued; cuts a reader that has fallen too far behind.
+    /// Whether a message may be queued; cuts off a reader that is too far behind.
     pub(super) fn makes_room(&mut self, length: usize) -> bool {
         if !matches!(self.reader, Reader::Present(_)) {
             return false;
@@ -123,7 +123,7 @@ impl State {
         false
     }
 
-    /// Gives up what is queued, and its reader.
+    /// Drops the queue and the reader.
     pub(super) fn cut(&mut self) {
         self.drop_queue();
         self.wake();

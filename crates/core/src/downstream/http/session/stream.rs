@@ -1,7 +1,7 @@
-//! One HTTP response's worth of messages, in upstream order.
+//! The messages of one HTTP response, in the server's order.
 //!
-//! Writers are the exchanges on it, the reader is the response body. A stream of a resumable
-//! session outlives its body: while nobody reads, messages go to the event store only.
+//! Exchanges write to it, and the response body reads from it. A stream of a resumable session
+//! outlives its response: while it has no reader, messages go only to the event store.
 
 use std::{
     fmt,
@@ -31,20 +31,20 @@ use crate::{
 /// How messages are written into the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// `application/json`: responses only, as an array if there are several. Whatever else comes
-    /// goes to the standalone stream of the session, if there is one.
+    /// `application/json`: responses only, as an array if there are several. Other messages go to
+    /// the session's standalone stream, if there is one.
     Json,
     /// `text/event-stream`.
     EventStream,
-    /// JSON for an answer that comes first, an event stream for anything else.
+    /// JSON if the answer comes first, an event stream if anything else does.
     Lazy,
 }
 
-/// What a reader gets.
+/// The next step of a reader.
 #[derive(Debug)]
 pub(crate) enum Step {
     Bytes(Bytes),
-    /// All responses were sent, or another reader has taken its place.
+    /// All responses were sent, or another reader has replaced this one.
     End,
     /// The reader was too slow.
     Cut,
@@ -53,17 +53,17 @@ pub(crate) enum Step {
 /// See the module.
 pub(crate) struct Stream {
     numbering: Option<Numbering>,
-    /// The events are stored outside, so the stream can be resumed anyway.
+    /// The host stores the events, so the stream can be resumed anyway.
     stored: bool,
     place: Option<Place>,
     owner: Option<Uuid>,
-    /// What gives names to what waits for its client, where there are other replicas.
+    /// Gives names to calls that wait for their clients, if there are several replicas.
     names: Option<Arc<Names>>,
-    /// Some of a large backlog was read, or nobody reads any more.
+    /// Notified when some of a large backlog was read, or nobody reads any more.
     drained: Notify,
-    /// Itself, once it has a reader and is counted.
+    /// A reference to itself, once it has a reader and is counted.
     me: OnceLock<Weak<Self>>,
-    /// Why its request was refused on account of who sends it, with the answer.
+    /// Why its request was refused because of its sender, with the answer.
     denied: OnceLock<Box<(Denied, Bytes)>>,
     state: Mutex<State>,
 }
@@ -110,7 +110,7 @@ impl Stream {
         }
     }
 
-    /// A stream for messages that answer nothing, without a reader yet.
+    /// A stream that answers no call, without a reader yet.
     pub(crate) fn standalone(numbering: Option<Numbering>) -> Self {
         let stream = Self::new(Encoding::EventStream, 0);
         let mut state = stream.lock();
@@ -119,8 +119,8 @@ impl Stream {
         Self { numbering, ..stream }
     }
 
-    /// Makes it the stream of this number in this session; its events are numbered too if the
-    /// session is resumable.
+    /// Makes it this session's stream with this number; its events are numbered too if the session
+    /// is resumable.
     pub(crate) fn in_session(
         self,
         session: &Arc<Session>,
@@ -132,23 +132,24 @@ impl Stream {
         Self { numbering, stored, place, owner: Some(session.id()), ..self }
     }
 
-    /// Whose client may come back to other replicas.
+    /// Its client may return to other replicas.
     pub(crate) fn named_by(self, names: Option<&Arc<Names>>) -> Self {
         Self { names: names.map(Arc::clone), ..self }
     }
 
-    /// Names the session whose client reads it.
+    /// Names the session of the client that reads it.
     pub(crate) fn owned_by(self, session: Uuid) -> Self {
         Self { owner: Some(session), ..self }
     }
 
-    /// Counts what waits in it there, too.
+    /// Counts its queue in this backlog, too.
     pub(crate) fn counted_in(self, backlog: &Arc<Backlog>) -> Self {
         self.lock().debt = Some(Debt::new(Arc::clone(backlog)));
         self
     }
 
-    /// Counts what is queued now; what to shed with, once the stream is unlocked, if it is too much.
+    /// Counts the queue; returns the backlog if that is above its limit. Call its `shed` after
+    /// unlocking the stream.
     fn count(&self, state: &mut State) -> Option<Arc<Backlog>> {
         let waiting = state.queue.len();
         let me = || {
@@ -158,14 +159,14 @@ impl Stream {
         state.debt.as_mut()?.is(waiting, me)
     }
 
-    /// Lets whoever sheds find it.
+    /// Lists it in the backlog, so that it can be cut off.
     fn introduce(self: &Arc<Self>, state: &State) {
         if state.debt.is_some() {
             self.me.get_or_init(|| Arc::downgrade(self));
         }
     }
 
-    /// Bytes waiting for the reader.
+    /// Bytes that wait for the reader.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.lock().queue.len()
     }
@@ -178,7 +179,7 @@ impl Stream {
         self.lock().encoding == Encoding::EventStream
     }
 
-    /// Makes it an event stream if that is open; `false` if the answer is there as JSON.
+    /// Makes it an event stream if that is undecided; `false` if a JSON answer is already there.
     pub(crate) fn begin_events(&self) -> bool {
         let mut state = self.lock();
         if state.encoding == Encoding::Lazy && state.owed != Owed::Ended {
@@ -187,18 +188,18 @@ impl Stream {
         state.encoding == Encoding::EventStream
     }
 
-    /// Why its request was refused on account of who sends it, with the answer.
+    /// Why its request was refused because of its sender, with the answer.
     pub(crate) fn denied(&self) -> Option<&(Denied, Bytes)> {
         self.denied.get().map(|denied| &**denied)
     }
 
-    /// The code of the error that is the whole answer.
+    /// The error code, if an error is the whole answer.
     pub(crate) fn error_code(&self) -> Option<i64> {
         self.lock().error
     }
 
     /// Starts a numbered stream with an event that carries only an id, unless it begins with a
-    /// message, which has one.
+    /// message, which has an id.
     pub(crate) fn prime(&self) {
         let Some(numbering) = &self.numbering else { return };
         let mut state = self.lock();
@@ -211,14 +212,14 @@ impl Stream {
         );
     }
 
-    /// The same, with an id that was given outside.
+    /// The same, with an id that the host has given.
     pub(crate) fn prime_as(&self, event_id: &str) {
         if let Some(event) = event_stream::priming_as(event_id) {
             self.lock().queue.push_slice(event.as_bytes());
         }
     }
 
-    /// Queues bytes that are not a message of the server.
+    /// Queues bytes that are not a message from the server.
     pub(crate) fn push_raw(&self, bytes: &[u8]) {
         let mut state = self.lock();
         state.queue.push_slice(bytes);
@@ -226,10 +227,10 @@ impl Stream {
         state.wake();
     }
 
-    /// Lets a reader in, which gets whatever is kept and was given to nobody.
+    /// Adds a reader, which gets everything that is kept and was given to no reader.
     ///
-    /// A reader that is there has to leave: it is a former connection of the same client, which
-    /// somebody in between still holds.
+    /// An existing reader ends: it is an earlier connection of the same client, kept open by a
+    /// proxy in between.
     pub(crate) fn attach(self: &Arc<Self>) -> Reading {
         let mut state = self.lock();
         if let Some(numbering) = &self.numbering {
@@ -237,13 +238,13 @@ impl Stream {
             let unseen = std::mem::take(&mut state.unseen);
             numbering.replay_newest(unseen, &mut state.queue);
         } else if state.is_read {
-            // It may begin in the middle of an event.
+            // What is kept may begin in the middle of an event.
             state.queue = Pieces::default();
         }
         self.admit(state)
     }
 
-    /// The same, without what was given to nobody.
+    /// The same, without what was given to no reader.
     pub(super) fn attach_anew(self: &Arc<Self>) -> Reading {
         let mut state = self.lock();
         state.queue = Pieces::default();
@@ -258,7 +259,7 @@ impl Stream {
         Reading::new(self, turn)
     }
 
-    /// Whether something waits for a reader.
+    /// Whether bytes wait for a reader.
     pub(crate) fn has_backlog(&self) -> bool {
         !self.lock().queue.is_empty()
     }
@@ -274,14 +275,14 @@ impl Stream {
         (stream, reading)
     }
 
-    /// Lets a reader in that has missed everything after `last`; one that is there has to leave.
+    /// Adds a reader that has everything up to `last`; an existing reader ends.
     pub(crate) fn resume(
         self: &Arc<Self>,
         last: event_stream::EventId,
     ) -> Result<Reading, Unresumed> {
         let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
         let mut state = self.lock();
-        // What a reader before has left is among what was missed.
+        // What an earlier reader left unread is among the missed events.
         let mut missed = Pieces::default();
         if !numbering.replay(last, &mut missed) {
             return Err(Unresumed::Unknown);
@@ -294,7 +295,8 @@ impl Stream {
         Ok(self.admit(state))
     }
 
-    /// The reader of this turn has gone. What was queued for it stays in the event store, if there
+    /// The reader of this turn has disconnected. What was queued for it stays in the event store,
+    /// if there is one.
     /// is one.
     pub(super) fn detach(&self, turn: u64) {
         let mut state = self.lock();
@@ -314,7 +316,7 @@ impl Stream {
         }
     }
 
-    /// Ends the stream whatever it still owes.
+    /// Ends the stream even if responses are missing.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.owed = Owed::Ended;
@@ -326,7 +328,7 @@ impl Stream {
         self.lock().owed == Owed::Ended
     }
 
-    /// What the reader of this turn gets next.
+    /// The next step for the reader of this turn.
     pub(super) fn poll_next(&self, turn: u64, context: &mut Context<'_>) -> Poll<Step> {
         let mut state = self.lock();
         match state.reader {
@@ -358,12 +360,12 @@ impl Stream {
         Poll::Pending
     }
 
-    /// Whether a reader has got everything up to the end.
+    /// Whether a reader has received everything up to the end.
     pub(crate) fn is_delivered(&self) -> bool {
         self.lock().is_delivered
     }
 
-    /// Ready once every response is there: nothing more will be queued.
+    /// Ready once every response has arrived: nothing more will be queued.
     pub(crate) fn poll_ended(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.owed == Owed::Ended || matches!(state.reader, Reader::Cut) {
@@ -386,7 +388,7 @@ impl Stream {
         Poll::Pending
     }
 
-    /// Everything queued for the reader of this turn; `None` while more is to come.
+    /// Everything queued for the reader of this turn; `None` if more will come.
     pub(super) fn take_whole(&self, turn: u64) -> Option<Vec<Bytes>> {
         let mut state = self.lock();
         if state.owed != Owed::Ended || state.turn != turn {
@@ -450,7 +452,7 @@ impl Stream {
         }
     }
 
-    /// Other replicas need not know of its calls any more.
+    /// Other replicas no longer need to know about its calls.
     fn answered(&self) {
         if let Some(place) = &self.place
             && let Some(session) = place.session.upgrade()
@@ -460,7 +462,7 @@ impl Stream {
         }
     }
 
-    /// A message that has no place in the answer goes to the session's standalone stream.
+    /// A message that cannot be part of the answer goes to the session's standalone stream.
     fn pass_on(&self, outgoing: Outgoing<'_>) {
         let session = self.place.as_ref().and_then(|place| place.session.upgrade());
         if let Some(session) = session {
@@ -468,7 +470,7 @@ impl Stream {
         }
     }
 
-    /// Queues an event whose id was given outside.
+    /// Queues an event whose id the host has given.
     pub(crate) fn push_stored(&self, event_id: &str, source: &Bytes) {
         let mut state = self.lock();
         let outgoing = Outgoing::new(source, &[], false).stored_as(Some(event_id));
@@ -526,7 +528,7 @@ impl Debtor for Stream {
 }
 
 impl Sink for Stream {
-    /// What decides its own response head looks at the answer before the head is sent.
+    /// A stream that decides its own response head looks at the answer before the head is sent.
     fn write(&self, outgoing: Outgoing<'_>) {
         let parsed = outgoing.parsed().filter(|it| it.kind() == Kind::Error);
         if let Some(message) = parsed.filter(|_| outgoing.response) {
@@ -538,9 +540,9 @@ impl Sink for Stream {
         self.put(outgoing);
     }
 
-    /// Cancelled requests get no response (MCP, "Cancellation"): a stream that owes nothing else
-    /// ends. A client that takes that for a lost connection learns when it comes back that there is
-    /// nothing more ([`Unresumed::Over`]).
+    /// Cancelled requests get no response (MCP, "Cancellation"): a stream with no other response to
+    /// send ends. If the client takes that for a lost connection and returns, it learns that there
+    /// is nothing more ([`Unresumed::Over`]).
     fn forget(&self) {
         let mut state = self.lock();
         let finished = state.settle();
@@ -565,7 +567,7 @@ impl Sink for Stream {
 
 impl crate::relay::Reader for Stream {
     fn deny(&self, denied: &Denied, body: Bytes) {
-        // Of several the first one counts.
+        // If there are several, the first one counts.
         self.denied.get_or_init(|| Box::new((denied.clone(), body)));
     }
 
@@ -574,7 +576,7 @@ impl crate::relay::Reader for Stream {
     }
 
     fn number(&self) -> Option<u64> {
-        // What an answer in JSON has no place for is on the standalone stream.
+        // Messages that cannot be part of a JSON answer are on the standalone stream.
         let place = self.place.as_ref().filter(|_| self.lock().encoding != Encoding::Json);
         place.map(|place| place.number)
     }
@@ -583,7 +585,7 @@ impl crate::relay::Reader for Stream {
         self.owner
     }
 
-    /// Only a numbered stream can be resumed; any other goes on.
+    /// Only a numbered stream can be resumed; any other continues.
     fn interrupt(&self) {
         let mut state = self.lock();
         if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {

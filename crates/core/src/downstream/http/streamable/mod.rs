@@ -22,7 +22,7 @@ use crate::{
     relay::Connection,
 };
 
-/// How the answer is written for this client: as usual, unless it accepts one way only.
+/// The form of the answer for this client: as usual, unless it accepts only one form.
 fn encoding(headers: &HeaderMap, usual: Encoding) -> Result<Encoding, Rejection> {
     match Accepted::by(headers) {
         Accepted { json: true, events: true } => Ok(usual),
@@ -35,12 +35,12 @@ fn encoding(headers: &HeaderMap, usual: Encoding) -> Result<Encoding, Rejection>
 const NO_TYPE: &str = "Client must accept application/json or text/event-stream";
 const NO_EVENTS: &str = "Client must accept text/event-stream";
 
-/// Whether the client accepts a stream, where nothing else can be given.
+/// Whether the client accepts an event stream, for answers that have no other form.
 fn check_events(headers: &HeaderMap) -> Result<(), Rejection> {
     if Accepted::by(headers).events { Ok(()) } else { Err(Rejection::NotAcceptable(NO_EVENTS)) }
 }
 
-/// What a request gets for a session that has ended since it was found.
+/// The answer to a request whose session has ended since it was found.
 fn ended(session: &Session) -> Rejection {
     if session.is_elsewhere() { Rejection::ReplicaAway } else { Rejection::UnknownSession }
 }
@@ -53,15 +53,15 @@ fn primes(headers: &HeaderMap, session: &Session) -> bool {
     }
 }
 
-/// Whether the body is declared to be JSON, with whatever parameters.
+/// Whether the body's content type is JSON, with any parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = text(headers, &header::CONTENT_TYPE) else { return false };
     let essence = value.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// A version header, where there is one, names a revision that is served: by the server itself,
-/// where it has a say.
+/// Whether a version header names a revision that is supported; if the server itself decides, it is
+/// asked.
 fn check_version(
     headers: &HeaderMap,
     server: Option<&Arc<dyn Connection>>,

@@ -1,7 +1,8 @@
-//! POST of the 2026-07-28 revision: every request stands for itself.
+//! POST of the 2026-07-28 revision: every request is independent.
 //!
-//! Each has a connection of its own, which is closed with the response: a client that leaves has
-//! cancelled. The response is JSON if the answer comes first, an event stream otherwise.
+//! Each request has a connection of its own, which closes with the response: a client that
+//! disconnects has cancelled. The response is JSON if the answer comes first, otherwise an event
+//! stream.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -43,9 +44,9 @@ use crate::{
     relay::{Client, LISTEN, Sink},
 };
 
-/// What a body turns out to be.
+/// The kind of a body.
 pub(super) enum Sorted {
-    /// For the sessions of the older era, which refuses bodies that are nothing, too.
+    /// It goes to the code of the older era, which also refuses invalid bodies.
     Legacy(Result<Body, Rejection>),
     Modern(Message),
     Refused(Refused),
@@ -142,7 +143,7 @@ impl Mount {
         Ok(self.call_modern(incoming, message, encoding, closing).await)
     }
 
-    /// How the answer to this message is written.
+    /// The form of the answer to this message.
     fn modern_encoding(
         &self,
         headers: &HeaderMap,
@@ -157,7 +158,7 @@ impl Mount {
         Ok(encoding)
     }
 
-    /// Sends a request and answers with what comes back.
+    /// Sends a request and returns its answer.
     async fn call_modern(
         self: &Arc<Self>,
         incoming: &Head,
@@ -191,8 +192,8 @@ impl Mount {
         if is_subscription { standing(response) } else { response }
     }
 
-    /// Hands a call that waits for its client at another replica to it. `None` if it waits here, or
-    /// nowhere any more.
+    /// Forwards a call that waits for its client at another replica. `None` if the call waits here,
+    /// or does not exist any more.
     async fn hand_back(
         &self,
         incoming: &Head,
@@ -218,8 +219,8 @@ impl Mount {
         }
     }
 
-    /// Waits for what decides the head of the response. The end of the client's side may be that of
-    /// the client, which cancels the call: that shows once something is sent.
+    /// Waits for what decides the head of the response. If the client has closed its sending side,
+    /// it may have disconnected, which cancels the call; that shows only when something is sent.
     async fn await_answer(&self, stream: &Stream, encoding: Encoding, phase: Option<&Phase>) {
         if encoding == Encoding::Json {
             return poll_fn(|context| stream.poll_ended(context)).await;
@@ -247,7 +248,7 @@ impl Mount {
         identity.or_presented(incoming.headers())
     }
 
-    /// The response with what comes back: JSON if that is the answer and comes in time.
+    /// The response: JSON if the answer arrives first and in time, otherwise an event stream.
     fn answer_modern(
         self: &Arc<Self>,
         stream: &Stream,
@@ -273,7 +274,7 @@ fn sort(message: Message, headers: &HeaderMap) -> Sorted {
     }
 }
 
-/// Holds a request against its headers, rung by rung.
+/// Checks a request against its headers, step by step.
 fn climb(message: &Message, name: Option<&str>, headers: &HeaderMap) -> Result<(), Refused> {
     let method = message.method();
     let posted = Posted { name, ..posted(message, &method) };
@@ -281,7 +282,7 @@ fn climb(message: &Message, name: Option<&str>, headers: &HeaderMap) -> Result<(
     validate(&posted, headers).map(drop).map_err(refused)
 }
 
-/// Holds the mirrored parameters of a tool against its arguments.
+/// Checks the mirrored parameters of a tool against its arguments.
 fn mirrors(
     mirrored: &[MirroredParameter],
     message: &Message,

@@ -1,4 +1,4 @@
-//! POST: messages from a client, in the order of checks that the original has.
+//! POST: messages from a client, checked in the original's order.
 
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ impl Mount {
             return Err(rejection);
         }
         let named = session_id(&head.headers).filter(|_| !self.stateless);
-        // Attached before the body is read, so that a slow upload keeps its session.
+        // The session is attached before the body is read, so that it does not end during a slow
+        // upload.
         let mut attachment = named.map(|id| self.registry.attach(id));
         let Requester { identity, address, caller } = requester;
         let session = attachment.as_ref().and_then(|known| Some(known.as_ref()?.session()));
@@ -68,13 +69,13 @@ impl Mount {
             }
             attachment = Some(self.registry.attach(&id));
         }
-        // Another identity's session is treated as unknown.
+        // A session of another identity is treated as unknown.
         let own = |known: &Attachment| known.session().is_shown(&identity);
         let attachment = attachment.map(|attachment| attachment.filter(own));
         let body = match body::read(body, self.common.terms().body_limits).await {
             Ok(body) => parse(body),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
-            // Not a message, but the request is reported like any other.
+            // It is not a message, but the request is reported like any other.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
         };
         let incoming = Request::from_parts(head, Requester { identity, address, caller });
@@ -85,7 +86,7 @@ impl Mount {
             Sorted::Refused(refused) => return Ok(self.refuse(&refused)),
         };
         match attachment {
-            // A client that has kept its session over a restart begins again.
+            // A client that still has the session of an earlier run starts over.
             Some(None) if begins(&body) => self.begin_session(&incoming, body).await,
             Some(None) => Err(Rejection::UnknownSession),
             Some(Some(attachment)) => self.post_to_session(&incoming, attachment, body).await,
@@ -94,7 +95,7 @@ impl Mount {
         }
     }
 
-    /// A POST that names no session of ours, which has to begin one.
+    /// A POST without one of our sessions must open one.
     async fn begin_session(
         self: &Arc<Self>,
         incoming: &Head,
@@ -104,7 +105,7 @@ impl Mount {
             Ok(Body::One(message)) if is_initialize(&message) => {
                 self.create_session(incoming, message).await
             }
-            // A header that is not a revision is what is wrong first.
+            // A version header that is not a revision is reported first.
             Ok(_) if names_nothing(incoming.headers()) => {
                 check_version(incoming.headers(), None).and(Err(Rejection::NoSession))
             }
@@ -113,7 +114,7 @@ impl Mount {
         }
     }
 
-    /// A refusal answers the id of its request, and comes after what is wrong with the body's size.
+    /// A refusal answers the id of its request; a body that is too large is reported first.
     async fn denied_post(&self, denial: Denial, body: Incoming) -> Result<Response, Rejection> {
         let body = match body::skim(body, self.common.terms().body_limits).await {
             Ok(body) => body.map(parse),
@@ -141,7 +142,7 @@ impl Mount {
         }
         let session = attachment.session();
         if session.has_ended() {
-            // It was ended while the body arrived.
+            // The session ended while the body arrived.
             return Err(ended(session));
         }
         check_version(headers, session.connection())?;
@@ -213,7 +214,7 @@ impl Mount {
         }
         self.registry.insert(Arc::clone(session), seat);
         if session.has_ended() {
-            // Its server was closed while it was being opened.
+            // The server was closed while the connection was being opened.
             self.registry.remove(session.id());
             session.close();
             return Err(Rejection::UnknownSession);
@@ -225,7 +226,7 @@ impl Mount {
         Ok(response)
     }
 
-    /// A POST without a session, served on its own.
+    /// Serves a POST without a session, on a connection of its own.
     async fn post_alone(
         self: &Arc<Self>,
         incoming: &Head,
@@ -263,14 +264,15 @@ impl Mount {
     }
 }
 
-/// A session that its client has not been told of. Dropped, it is closed: nobody can ever use it.
+/// A session whose client does not know it yet. Dropping this closes it, since nobody can ever use
+/// it.
 struct Founding<'a> {
     registry: &'a Registry,
     session: Option<Arc<Session>>,
 }
 
 impl Founding<'_> {
-    /// The head of the response is on its way.
+    /// The head of the response is being sent.
     fn told(mut self) {
         self.session = None;
     }
@@ -284,7 +286,7 @@ impl Drop for Founding<'_> {
     }
 }
 
-/// Whether the version header is there and names no revision.
+/// Whether there is a version header that is not a revision.
 fn names_nothing(headers: &HeaderMap) -> bool {
     let version = text(headers, &PROTOCOL_VERSION).map(str::trim);
     version.is_some_and(|version| !version.is_empty() && !is_revision(version))
@@ -294,7 +296,7 @@ fn begins(body: &Result<Body, Rejection>) -> bool {
     matches!(body, Ok(Body::One(message)) if is_initialize(message))
 }
 
-/// The id that a refusal of the whole body answers.
+/// The id to which a refusal of the whole body replies.
 fn body_id(body: &Result<Body, Rejection>) -> &[u8] {
     match body {
         Ok(Body::One(message)) => message.id().unwrap_or(b"null"),
@@ -314,7 +316,7 @@ fn parse(body: Bytes) -> Result<Body, Rejection> {
     })
 }
 
-/// The messages of a body that the transport can take.
+/// The messages of a body, checked for this transport.
 fn acceptable(
     headers: &HeaderMap,
     body: Result<Body, Rejection>,
@@ -332,7 +334,7 @@ fn is_initialize(message: &Message) -> bool {
     message.kind() == Kind::Request && Method::of(&message.method()) == Method::Initialize
 }
 
-/// How many requests there are among the messages, and of how many bytes.
+/// The number of requests among the messages, and their bytes.
 fn requests(messages: &[Message]) -> (usize, usize) {
     let requests = messages.iter().filter(|message| message.kind() == Kind::Request);
     requests.fold((0, 0), |(count, bytes), request| (count + 1, bytes + request.bytes().len()))

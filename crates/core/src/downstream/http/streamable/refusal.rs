@@ -1,4 +1,4 @@
-//! Modern messages that end before they reach a server, and the status of errors.
+//! Modern messages that are refused before they reach a server, and the status of errors.
 
 use http::StatusCode;
 
@@ -13,13 +13,13 @@ use crate::{
     protocol::{MODERN, header::mirror::Mismatch},
 };
 
-/// A message that is answered with an error of the front's.
+/// A message that the front answers with an error.
 #[derive(Debug)]
 pub(super) struct Refused {
     status: StatusCode,
     reason: &'static str,
     error: ErrorBody,
-    /// As written; without one the error has none.
+    /// The raw id; if it is missing, the error has none.
     id: Option<Vec<u8>>,
 }
 
@@ -38,7 +38,7 @@ impl Mount {
 }
 
 impl Refused {
-    /// The rung of the ladder that the message with this id failed on.
+    /// The check that the message with this id failed.
     pub(super) fn ladder(refusal: &Refusal, id: Option<&[u8]>) -> Self {
         let (code, reason) = match refusal {
             Refusal::Batch => (Code::InvalidRequest, "modern_batch"),
@@ -56,12 +56,12 @@ impl Refused {
         Self { status: StatusCode::BAD_REQUEST, reason, error, id: id.map(<[u8]>::to_vec) }
     }
 
-    /// A mirrored parameter that is not what the arguments say.
+    /// A mirrored parameter that differs from the arguments.
     pub(super) fn mismatch(mismatch: &Mismatch, id: Option<&[u8]>) -> Self {
         Self::ladder(&Refusal::Name(mismatch.clone()), id)
     }
 
-    /// A body that is not a message, of a client that speaks the modern era.
+    /// A body that is not a message, from a client of the modern era.
     pub(super) fn invalid(rejection: &Rejection) -> Self {
         let (code, text) = match rejection {
             Rejection::NoMessage => (Code::InvalidRequest, "Invalid Request"),
@@ -71,7 +71,7 @@ impl Refused {
         Self { status: StatusCode::BAD_REQUEST, reason: "invalid_message", error, id: None }
     }
 
-    /// A body that is not declared to be JSON.
+    /// A body whose content type is not JSON.
     pub(super) fn media_type(id: Option<&[u8]>) -> Self {
         let text = "Unsupported Media Type: Content-Type must be application/json";
         Self {
@@ -101,7 +101,7 @@ fn details(refusal: &Refusal) -> Option<String> {
     })
 }
 
-/// The status of an error that is a response's whole body (MCP 2026-07-28, Streamable HTTP).
+/// The HTTP status if an error is the whole response (MCP 2026-07-28, Streamable HTTP).
 pub(super) fn status_of(code: i64) -> StatusCode {
     match code {
         -32601 => StatusCode::NOT_FOUND,

@@ -1,4 +1,5 @@
-//! Sessions that outlive their replica: what is kept of them, and how another one goes on with them.
+//! Sessions that outlive their replica: what is stored about them, and how another replica
+//! continues them.
 
 use std::{iter, sync::Arc, time::Duration};
 
@@ -20,9 +21,9 @@ use crate::{
     relay::{Client, Connection, Continuation, Memory, Sink, reply_to, requested_version},
 };
 
-/// Time that a server has for what the client has settled with its predecessor.
+/// Time limit for setting a new server up as the client had set up its predecessor.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a client says when it is ready.
+/// The client's notification that it is ready.
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Mount {
@@ -31,7 +32,7 @@ impl Mount {
         self.common.cluster.as_ref()?.store()
     }
 
-    /// Keeps what it takes to go on with a new session, which began with this message.
+    /// Stores everything that is needed to continue a new session, which began with this message.
     pub(super) fn record(&self, store: &Arc<Store>, session: &Session, initialize: &Message) {
         let founding = Founding {
             endpoint: self.paths.stream.clone().unwrap_or_default(),
@@ -47,8 +48,8 @@ impl Mount {
         session.keep(Arc::new(ledger));
     }
 
-    /// Goes on with a session of another replica. An embedding program makes its server for the
-    /// request that asks for it.
+    /// Continues a session of another replica. An embedding program creates its server for the
+    /// request that asks for the session.
     pub(in crate::downstream::http) async fn revive(
         self: &Arc<Self>,
         cluster: &Cluster,
@@ -95,12 +96,12 @@ impl Mount {
 }
 
 fn owner(founding: &Founding) -> Option<Identity> {
-    // It is read once more, because an identity is not made twice of one text.
+    // It is parsed once more, because the same text must not be turned into an identity twice.
     let text = serde_json::to_string(&founding.who).ok()?;
     serde_json::from_str::<Portable>(&text).ok()?.identity()
 }
 
-/// Whether the session with a remote server that another replica had is gone on with.
+/// Whether another replica's session with a remote server is continued.
 fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
     let Some(RemoteSession { number, id, version }) = founding.remote.clone() else { return false };
     let mut memory = Memory::default();
@@ -113,7 +114,7 @@ fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
     connection.go_on(&Continuation { number, id, version }, &memory, founding.initialized)
 }
 
-/// Settles with a server what the client had settled with its predecessor.
+/// Sets a server up as the client had set up its predecessor.
 async fn settle(connection: &dyn Connection, founding: &Founding, caller: Option<&Arc<Caller>>) {
     ask(connection, &founding.initialize, caller).await;
     if founding.initialized
@@ -127,7 +128,7 @@ async fn settle(connection: &dyn Connection, founding: &Founding, caller: Option
     }
 }
 
-/// Sends a request of the client's once more, and waits for its answer, which nobody gets.
+/// Sends a client's earlier request again, and waits for its answer, which is dropped.
 async fn ask(connection: &dyn Connection, request: &str, caller: Option<&Arc<Caller>>) {
     let Ok(message) = Message::parse(request.to_owned().into()) else { return };
     let (answered, answer) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! GET: the stream of messages that answer nothing, and resumption. DELETE: the end of a session.
+//! GET: the stream that answers no call, and resumption. DELETE: the end of a session.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ use crate::{
     telemetry::console,
 };
 
-/// Most bytes of a client's own words that are printed.
+/// Most bytes of a client's text that are logged.
 const MAX_SHOWN: usize = 100;
 
 impl Mount {
-    /// `GET`: opens the standalone stream or resumes any.
+    /// `GET`: opens the standalone stream or resumes another one.
     pub(in crate::downstream::http) async fn open_standalone(
         self: &Arc<Self>,
         mut head: Parts,
@@ -76,8 +76,8 @@ impl Mount {
         self.resumed(Ok(reading), attachment)
     }
 
-    /// The response to a client that has come back for the rest of a stream. `204 No Content` tells
-    /// it not to come again (WHATWG HTML, server-sent events).
+    /// The response to a client that returns for the rest of a stream. `204 No Content` tells it
+    /// not to return again (WHATWG HTML, server-sent events).
     fn resumed(
         self: &Arc<Self>,
         resumed: Result<Reading, Unresumed>,
@@ -96,7 +96,7 @@ impl Mount {
         }
     }
 
-    /// An event stream of a session; the guard lives as long as it does.
+    /// An event stream of a session; the guard lives as long as the stream.
     pub(super) fn stream_response(
         self: &Arc<Self>,
         reading: Reading,
@@ -108,7 +108,7 @@ impl Mount {
         response
     }
 
-    /// What the host has kept after an event, then whatever comes on the same stream.
+    /// The events that the host has stored after this one, then new ones of the same stream.
     async fn replay(
         &self,
         session: &Arc<Session>,
@@ -126,7 +126,7 @@ impl Mount {
                 Err(Unreplayed::Unknown) => Ok(Err(Unresumed::Unknown)),
                 Err(Unreplayed::Failed) => Err(Rejection::ReplayFailed),
             };
-            // A client that has gone leaves its stream again.
+            // If the client disconnects, it detaches from its stream.
             drop(told.send(resumed));
         };
         host.replay(server, last, Box::new(resume));
@@ -181,7 +181,7 @@ impl Mount {
         Err(Rejection::NoSessionId(text))
     }
 
-    /// The session, for a caller that may use it. Whether it exists is told to nobody else.
+    /// The session, if the caller may use it. Other callers do not learn whether it exists.
     async fn admitted(
         self: &Arc<Self>,
         head: &mut Parts,

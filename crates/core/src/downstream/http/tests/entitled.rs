@@ -1,4 +1,4 @@
-//! What a policy is to clients of HTTP: status, challenge and body.
+//! How a policy looks to HTTP clients: status, challenge and body.
 
 use super::*;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     relay::Entitled,
 };
 
-/// A port for people whose tokens have these scopes, in front of a server with this policy.
+/// A port for callers whose tokens have these scopes, in front of a server with this policy.
 struct Office {
     world: World,
     tokens: Vec<String>,
@@ -104,7 +104,7 @@ async fn the_newest_token_of_a_session_counts() {
     let session = office.session(0).await;
     let (head, _) = office.post(0, Some(&session), &call("x")).await;
     assert_eq!(head.status(), StatusCode::FORBIDDEN);
-    // The same person, with a token that may do more.
+    // The same person, with a token that allows more.
     let path = office.folder.path().join("tokens.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let made = make_token(&path, "p0", &["b".to_owned()], None).unwrap();

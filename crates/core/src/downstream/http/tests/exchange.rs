@@ -1,4 +1,4 @@
-//! What of an endpoint goes on when it has left the table.
+//! What continues at an endpoint that was removed from the table.
 
 use axum::routing::get;
 

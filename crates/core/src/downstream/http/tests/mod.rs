@@ -125,7 +125,7 @@ impl World {
         self.send(request, body).await
     }
 
-    /// Opens a session; its id.
+    /// Opens a session and returns its id.
     async fn initialize(&self, path: &str) -> String {
         let response = self.post(path, None, INITIALIZE).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -142,7 +142,7 @@ async fn whole(response: Response<Incoming>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
-/// What has come up to this text.
+/// What has arrived up to this text.
 async fn until(response: &mut Response<Incoming>, text: &str) -> String {
     let mut read = String::new();
     while !read.contains(text) {

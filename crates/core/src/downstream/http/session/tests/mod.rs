@@ -1,4 +1,4 @@
-//! Sessions with clients that leave, come back, read slowly or not at all.
+//! Sessions whose clients leave, return, read slowly or do not read at all.
 
 mod json;
 mod reaper;

@@ -5,7 +5,7 @@ use tokio::time::{advance, sleep};
 use super::*;
 
 const IDLE: Duration = Duration::from_mins(30);
-/// The reaper looks once a minute.
+/// The reaper checks once a minute.
 const LOOK: Duration = Duration::from_mins(1);
 
 fn reaped(sessions: usize) -> (Arc<Registry>, Vec<Arc<Session>>) {
