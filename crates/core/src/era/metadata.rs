@@ -1,37 +1,37 @@
-//! The request metadata of the 2026-07-28 revision: the keys of `params._meta` that every request
-//! carries in place of a handshake.
+//! The request metadata of the 2026-07-28 revision: the keys of `params._meta` in every request,
+//! which replace the handshake.
 
 use std::borrow::Cow;
 
 use crate::jsonrpc::{Span, members, string_text};
 
-/// What all keys of the specification's own begin with.
+/// Prefix of the keys that the specification defines.
 pub(crate) const RESERVED_PREFIX: &str = "io.modelcontextprotocol/";
 pub(crate) const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-/// In the metadata of what belongs to a `subscriptions/listen` request: the request's id.
+/// In the metadata of messages of a `subscriptions/listen` request: the request's id.
 pub(crate) const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 /// In the metadata of results.
 pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 pub(crate) const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 pub(crate) const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
-/// The keys that a request has in place of a handshake.
+/// The keys that replace a handshake.
 pub(crate) const ENVELOPE: [&str; 4] =
     [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL];
 
-/// What a request says of its sender. Nothing of it is verified.
+/// What a request says about its sender. Nothing of it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestMetadata<'a> {
     pub(crate) version: Cow<'a, str>,
-    /// An object, as written.
+    /// A raw object.
     pub(crate) capabilities: &'a str,
-    /// An object with a name and a version, as written.
+    /// A raw object with a name and a version.
     pub(crate) client: Option<&'a str>,
-    /// As written: whether it is a level is for whoever filters by it.
+    /// Raw: the code that filters by it checks whether it is a level.
     pub(crate) log_level: Option<&'a str>,
 }
 
-/// Metadata that no request can be served with (-32602).
+/// Metadata with which a request cannot be served (-32602).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidMetadata {
     #[error("invalid request metadata: {0}: missing")]

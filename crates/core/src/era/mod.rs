@@ -1,4 +1,4 @@
-//! What tells the eras apart and translates between them. Pure: nothing here awaits.
+//! Tells the eras apart and translates between them. Pure: nothing here awaits.
 
 pub(crate) mod classify;
 pub(crate) mod input_required;
@@ -14,6 +14,6 @@ pub(crate) enum Era {
     /// With a handshake and sessions.
     #[default]
     Legacy,
-    /// Every request stands for itself.
+    /// Every request is independent.
     Modern,
 }

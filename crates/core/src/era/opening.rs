@@ -1,7 +1,7 @@
-//! In which era the one client of a pair of streams speaks: it shows with what it opens.
+//! The era of the client on a pair of streams: its first messages decide it.
 //!
-//! Who asks `server/discover` may still go either way; whatever else comes first settles it.
-//! (MCP 2026-07-28, stdio, "Backward Compatibility".)
+//! After `server/discover` both are still possible; any other message decides. (MCP 2026-07-28,
+//! stdio, "Backward Compatibility".)
 
 use super::{
     Era,
@@ -17,18 +17,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Opening(Option<Era>);
 
-/// What happens to a message.
+/// What to do with a message.
 #[derive(Debug)]
 pub(crate) enum Sorted {
     Of(Era),
-    /// A request that is answered with this.
+    /// Answer the request with this.
     Refused(ErrorBody),
-    /// It answers nothing that was asked.
+    /// A response to nothing that was asked.
     Dropped,
 }
 
 impl Opening {
-    /// The era that is settled.
+    /// The era, once it is decided.
     pub(crate) fn era(self) -> Option<Era> {
         self.0
     }
@@ -52,7 +52,7 @@ impl Opening {
     fn request(&mut self, request: &Message) -> Sorted {
         let method = request.method();
         let metadata = metadata(request);
-        // A handshake has to mean it, to be taken for a request of the era that has none.
+        // An `initialize` with faulty metadata is not a request of the newer era.
         let initializes = Method::of(&method) == Method::Initialize;
         let claimed = if initializes {
             matches!(&metadata, Ok(metadata) if metadata.version.as_ref() >= MODERN)
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(code(&mut opening, &request("tools/list", "")), -32602);
         let response = Message::parse(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into()).unwrap();
         assert!(matches!(opening.sort(&response), Sorted::Dropped));
-        // The era does not have it, which its server says.
+        // The era does not have this method; its server says so.
         assert_eq!(era(&mut opening, &request("initialize", ENVELOPE)), Era::Modern);
     }
 
@@ -177,7 +177,7 @@ mod tests {
         for known in [None, Some(Era::Modern)] {
             assert_eq!(code(&mut Opening(known), &request("tools/list", unsound)), -32602);
         }
-        // A handshake that only looks like one of the newer era is a handshake.
+        // An `initialize` that only resembles a request of the newer era is a handshake.
         assert_eq!(era(&mut Opening::default(), &request("initialize", unsound)), Era::Legacy);
     }
 }

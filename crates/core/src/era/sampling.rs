@@ -1,10 +1,10 @@
-//! Tool results in sampling messages, for the side that speaks an earlier revision: 2026-07-28 lets
-//! their structured content be anything, earlier ones want an object. It is wrapped as that of a
-//! call's result is (`modern_server::result`).
+//! Tool results in sampling messages, for the side with an earlier revision: 2026-07-28 allows any
+//! structured content, earlier revisions require an object. It is wrapped like that of a call's
+//! result (`modern_server::result`).
 
 use crate::jsonrpc::{Span, elements, find_member};
 
-/// The raw params of `sampling/createMessage`, or its raw result, as earlier revisions have them.
+/// The raw params or raw result of `sampling/createMessage`, in the form of earlier revisions.
 pub(super) fn with_objects(raw: String) -> String {
     let text = raw.as_bytes();
     let whole = Span::new(0, raw.len());
@@ -28,7 +28,7 @@ pub(super) fn with_objects(raw: String) -> String {
     with + &raw[from..]
 }
 
-/// The structured contents in a message that are not objects.
+/// The structured contents of a message that are not objects.
 fn unstructured(text: &[u8], message: Span) -> Vec<Span> {
     let Some(content) = find_member(text, message, "content") else { return Vec::new() };
     let single = (content.of(text).first() == Some(&b'{')).then_some(content);

@@ -1,8 +1,8 @@
 //! Which era a posted message belongs to, and whether a 2026-07-28 one may be dispatched.
 //!
-//! The body decides; a header alone never lifts a message into the newer era. The checks run in
-//! a fixed order and the first that fails answers, so that every peer sees the same error for the
-//! same fault. (MCP 2026-07-28, Streamable HTTP, "Protocol Version Header" and "Server
+//! The body decides; a header alone never makes a message one of the newer era. The checks run in a
+//! fixed order and the first that fails gives the answer, so that every client sees the same error
+//! for the same fault. (MCP 2026-07-28, Streamable HTTP, "Protocol Version Header" and "Server
 //! Validation"; the order is the official SDK's.)
 
 use std::borrow::Cow;
@@ -27,13 +27,13 @@ const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD_HEADER: &str = "Mcp-Method";
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
-/// What of a scanned message decides its era.
+/// The parts of a scanned message that decide its era.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Posted<'a> {
     pub(crate) kind: PostedKind,
     /// Empty for a response.
     pub(crate) method: &'a str,
-    /// `params._meta` as written.
+    /// `params._meta`, raw.
     pub(crate) meta: Option<&'a [u8]>,
     /// Whether `params._meta` has a protocol version, of whatever type.
     pub(crate) claims_version: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Posted<'a> {
     pub(crate) name: Option<&'a str>,
 }
 
-/// What a posted message is.
+/// The kind of a posted message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PostedKind {
     Request,
@@ -77,7 +77,7 @@ pub(crate) enum Refusal {
     UnsupportedVersion { requested: String },
 }
 
-/// The era of one message that was posted alone.
+/// The era of a message that was posted alone.
 pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
     let names_modern = header(headers, &VERSION).is_some_and(|version| names_modern(&version));
     match posted.kind {
@@ -93,8 +93,8 @@ pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, 
     }
 }
 
-/// The era of a batch: only the older one has them. That the batch is not empty and made of
-/// messages is the caller's to check.
+/// The era of a batch: only the older one has them. The caller checks that the batch is not empty
+/// and contains only messages.
 pub(crate) fn classify_batch<'a>(
     batch: impl IntoIterator<Item = Posted<'a>>,
 ) -> Result<Era, Refusal> {
@@ -104,7 +104,7 @@ pub(crate) fn classify_batch<'a>(
     Ok(Era::Legacy)
 }
 
-/// Holds a request of the newer era against its headers, up to the point where the method is
+/// Checks a request of the newer era against its headers, up to the point where the method is
 /// looked up.
 pub(crate) fn validate<'a>(
     posted: &Posted<'a>,
@@ -130,8 +130,8 @@ pub(crate) fn validate<'a>(
     Ok(metadata)
 }
 
-/// Whether a request belongs to the newer era by its body. `initialize` has to mean it: only
-/// sound metadata makes it a request for a method that the era does not have.
+/// Whether the body makes this a request of the newer era. An `initialize` with faulty metadata
+/// does not count: the newer era does not have that method.
 fn is_claimed(posted: &Posted<'_>) -> bool {
     if posted.method != "initialize" || !posted.claims_version {
         return posted.claims_version;
@@ -139,14 +139,14 @@ fn is_claimed(posted: &Posted<'_>) -> bool {
     metadata(posted).is_ok_and(|metadata| metadata.version.as_ref() >= MODERN)
 }
 
-/// Of metadata that is not an object nothing can be read.
+/// Metadata that is not an object cannot be read.
 fn metadata<'a>(posted: &Posted<'a>) -> Result<RequestMetadata<'a>, InvalidMetadata> {
     let meta = posted.meta.filter(|meta| meta.starts_with(b"{"));
     RequestMetadata::parse(meta.and_then(|meta| str::from_utf8(meta).ok()).unwrap_or("{}"))
 }
 
-/// A header's value without the white space around it. One that is repeated, or is not text,
-/// reads as something that no body can agree with.
+/// A header's value without surrounding white space. If it is repeated or is not text, the result
+/// matches no body.
 fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
     let mut values =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(trim(value.as_bytes())));

@@ -1,8 +1,9 @@
-//! A legacy server's questions during a call, put to a modern client as `input_required` results.
+//! A legacy server's requests to its client during a call, sent to a modern client as
+//! `input_required` results.
 //!
-//! One machine for one call: every step takes it by value and gives the next one with what has to
-//! be done. It knows nothing of tokens, sockets or time; whoever drives it does. (MCP 2026-07-28,
-//! multi round-trip requests.)
+//! A state machine for one call: each step consumes it and returns the next state with what must be
+//! done. It knows nothing of tokens, sockets or time; its driver does. (MCP 2026-07-28, multi
+//! round-trip requests.)
 
 mod question;
 
@@ -10,32 +11,32 @@ pub(crate) use question::{Need, Question};
 
 use crate::jsonrpc::{Message, Span, members};
 
-/// Where a call is.
+/// The state of a call.
 #[derive(Debug, Default)]
 pub(crate) enum Dialogue {
     /// The client waits for the server.
     #[default]
     Working,
-    /// The client waits; the server has asked and may ask more within a moment.
+    /// The client waits; the server has asked, and may ask more within a moment.
     Gathering(Vec<Question>),
-    /// The client has been asked. Nobody waits.
+    /// The client has been asked. No request is open.
     Held(Box<Held>),
-    /// The client has its answer, or the call was given up.
+    /// The client has its answer, or the call was ended.
     Over,
 }
 
 /// A call between two requests of its client.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// What the client was asked, by the keys it was told. A question that was withdrawn has none.
+    /// The questions that the client has, by the keys that it was given. A withdrawn one is empty.
     asked: Vec<(String, Option<Question>)>,
-    /// What was asked since.
+    /// Questions that came since.
     later: Vec<Question>,
     /// The server's response, if it did not wait for the answers.
     outcome: Option<Message>,
 }
 
-/// What follows a question.
+/// What to do after a question.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     /// Call [`Dialogue::due`] after a moment.
@@ -43,29 +44,29 @@ pub(crate) enum Then {
     Nothing,
 }
 
-/// What follows the server's response.
+/// What to do after the server's response.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// It is the client's.
+    /// Send it to the client.
     Deliver,
-    /// It is kept until the client comes back.
+    /// Keep it until the client returns.
     Kept,
-    /// Nobody wants it.
+    /// Drop it.
     Dropped,
 }
 
-/// What follows a client's return with answers.
+/// What to do after a client has returned with answers.
 #[derive(Debug, Default)]
 pub(crate) struct Resumed {
-    /// Responses for the server.
+    /// Send these responses to the server.
     pub(crate) answers: Vec<Vec<u8>>,
-    /// The client has to be asked again at once: call [`Dialogue::due`].
+    /// Ask the client again at once: call [`Dialogue::due`].
     pub(crate) asks_again: bool,
-    /// The server's response, which is there already.
+    /// Send the client the server's response, which is already there.
     pub(crate) outcome: Option<Message>,
 }
 
-/// Malformed answers (-32602).
+/// The answers are malformed (-32602).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidAnswers {
     #[error("params.inputResponses: must be an object of results")]
@@ -75,7 +76,7 @@ pub(crate) enum InvalidAnswers {
 }
 
 impl Dialogue {
-    /// The server asks.
+    /// The server asks a question.
     pub(crate) fn asked(self, question: Question) -> (Self, Then) {
         match self {
             Self::Working => (Self::Gathering(vec![question]), Then::Gather),
@@ -91,7 +92,7 @@ impl Dialogue {
         }
     }
 
-    /// The server takes back the question with this raw id.
+    /// The server withdraws the question with this raw id.
     pub(crate) fn withdrawn(self, id: &[u8]) -> Self {
         let is_other = |question: &Question| question.id.as_bytes() != id;
         match self {
@@ -110,7 +111,7 @@ impl Dialogue {
         }
     }
 
-    /// What the client has to be able to do for the questions that are gathered.
+    /// The capabilities that the client needs for the collected questions.
     pub(crate) fn needs(&self) -> impl Iterator<Item = Need> {
         let gathered = match self {
             Self::Gathering(questions) => questions.as_slice(),
@@ -119,7 +120,7 @@ impl Dialogue {
         gathered.iter().map(|question| question.need)
     }
 
-    /// The moment has passed: the `inputRequests` for the client, if there are any.
+    /// The moment has passed: returns the `inputRequests` for the client, if there are any.
     pub(crate) fn due(self) -> (Self, Option<String>) {
         let Self::Gathering(questions) = self else { return (self, None) };
         let asked: Vec<(String, Option<Question>)> = (1..)
@@ -130,8 +131,8 @@ impl Dialogue {
         (Self::Held(Box::new(Held { asked, ..Held::default() })), Some(requests))
     }
 
-    /// The client comes back with this raw object of answers. Unknown keys are ignored; what is
-    /// not answered is asked again.
+    /// The client returns with this raw object of answers. Unknown keys are ignored; questions
+    /// without an answer are asked again.
     pub(crate) fn resumed(
         self,
         responses: Option<&[u8]>,
@@ -172,8 +173,7 @@ impl Dialogue {
         }
     }
 
-    /// The call is given up: what the server has to be told of its questions, and whether it is
-    /// still at work.
+    /// Ends the call: returns the server's open questions, and whether the server is still working.
     pub(crate) fn abandoned(self) -> (Self, Vec<Vec<u8>>, bool) {
         let (questions, works) = match self {
             Self::Working => (Vec::new(), true),
@@ -189,8 +189,8 @@ impl Dialogue {
     }
 }
 
-/// The answers to what was asked, in its order; nothing if they are not object of objects, or one of
-/// them appears twice. Others are passed by.
+/// The answers, in the order of the questions; `None` if the text is not an object of objects, or a
+/// key appears twice. Unknown keys are skipped.
 fn answers<'a, 'k>(
     responses: &'a [u8],
     asked: impl Iterator<Item = &'k str>,
@@ -210,14 +210,14 @@ fn answers<'a, 'k>(
     Some(answers)
 }
 
-/// The result that asks a client; it comes back with the state.
+/// The result that asks a client; the client sends the state back.
 pub(crate) fn input_required(requests: &str, state: &str) -> String {
     format!(
         r#"{{"resultType":"input_required","inputRequests":{requests},"requestState":"{state}"}}"#
     )
 }
 
-/// Questions that no server waits for the answers of, as `inputRequests`.
+/// Questions whose answers no server waits for, as `inputRequests`.
 pub(crate) fn requests_of(questions: Vec<Question>) -> String {
     let (_, requests) = Dialogue::Gathering(questions).due();
     requests.unwrap_or_default()

@@ -1,11 +1,11 @@
-//! What a legacy server asks its client, and what a client has to declare to be asked that.
+//! Requests of a legacy server to its client, and the capabilities that they require.
 
 use crate::{
     era::sampling::with_objects,
     jsonrpc::{Cuts, Message, Raw, Span, find_member, members},
 };
 
-/// What a question needs of the client.
+/// The capability that a question requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Form,
@@ -15,10 +15,10 @@ pub(crate) enum Need {
     Roots,
 }
 
-/// One request of the server's to the client.
+/// One request from the server to the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// The server's id for it.
+    /// The server's raw id for it.
     pub(super) id: Raw,
     pub(crate) need: Need,
     /// The embedded request, as JSON.
@@ -26,7 +26,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// The question in this request; `None` if it asks what no client can be asked.
+    /// The question in this request; `None` if modern clients cannot be asked that.
     pub(crate) fn of(request: &Message) -> Option<Self> {
         let method = request.method();
         let text = request.bytes();
@@ -55,7 +55,7 @@ impl Question {
         Self { id, need: Need::Url, request }
     }
 
-    /// The answer in place of a client that gives none.
+    /// The server's response if the client gives no answer.
     pub(super) fn declined(&self) -> Vec<u8> {
         match self.need {
             Need::Form | Need::Url => response(&self.id, "result", r#"{"action":"cancel"}"#),
@@ -67,7 +67,7 @@ impl Question {
         }
     }
 
-    /// The server's response from a client's bare result.
+    /// The server's response from a client's raw result.
     pub(super) fn answered(&self, answer: &str) -> Vec<u8> {
         let answer = answer.to_owned();
         let answer = if self.need.is_sampling() { with_objects(answer) } else { answer };
@@ -99,7 +99,7 @@ impl Need {
         }
     }
 
-    /// The `ClientCapabilities` that would meet it.
+    /// The smallest `ClientCapabilities` that suffice.
     pub(crate) fn capabilities(self) -> &'static str {
         match self {
             Self::Form => r#"{"elicitation":{}}"#,
@@ -111,7 +111,7 @@ impl Need {
     }
 }
 
-/// Params without what only requests of the older era have.
+/// Params without the members that exist only in the older era.
 fn embedded(request: &Message, params: Span) -> String {
     let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
     for entry in members(request.bytes(), params) {

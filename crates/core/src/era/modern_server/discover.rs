@@ -1,4 +1,5 @@
-//! What a server answers to `server/discover`, and what that makes it for handshake clients.
+//! A server's answer to `server/discover`, and the handshake that clients of the older era get from
+//! it.
 
 use super::TASKS_EXTENSION;
 use crate::{
@@ -10,23 +11,23 @@ use crate::{
 /// The request.
 pub(crate) const DISCOVER: &str = "server/discover";
 
-/// How a server that does not name itself is called: handshake clients expect a name.
+/// The name of a server that gives none, since handshake clients require one.
 const NAMELESS: &str = r#"{"name":"MCP server","version":"unknown"}"#;
 
-/// What an answer to the request tells of its sender.
+/// What the answer says about its sender.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Discovery {
     /// It serves 2026-07-28; handshake clients get this `InitializeResult`.
     Serves(String),
-    /// It is of that era, but serves other revisions of it only.
+    /// It is of that era, but supports only other revisions of it.
     Other(String),
     /// It does not know the request.
     Unknown,
 }
 
 impl Discovery {
-    /// Reads the answer. Errors count only where they name revisions: which one an older server
-    /// answers with says nothing (MCP 2026-07-28, stdio, "Backward Compatibility").
+    /// Reads the answer. An error counts only if it names revisions: older servers may answer with
+    /// any error code (MCP 2026-07-28, stdio, "Backward Compatibility").
     pub(crate) fn of(response: &Message) -> Self {
         if let Some(result) = response.result() {
             let versions = versions(response, result, "supportedVersions");
@@ -59,7 +60,7 @@ fn versions(message: &Message, object: Span, name: &str) -> Vec<String> {
     spans.filter_map(|span| decode_string(message.text(span))).collect()
 }
 
-/// The `InitializeResult` of a server that has none.
+/// The `InitializeResult` for a server that has no handshake.
 fn introduction(message: &Message, result: Span) -> Option<String> {
     let bytes = message.bytes();
     let text = |span: Span| String::from_utf8_lossy(span.of(bytes)).into_owned();
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn a_server_may_be_nameless_and_wordless() {
         let expected = r#"{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"MCP server","version":"unknown"}}"#;
-        // Handshake clients refuse a server that does not say who it is.
+        // Handshake clients refuse a server without a name and version.
         for server in ["{}", r#"{"name":"s"}"#, r#"["s"]"#, r#""s""#, "null"] {
             let meta = format!(r#","_meta":{{"io.modelcontextprotocol/serverInfo":{server}}}"#);
             for meta in ["", &meta] {

@@ -1,4 +1,4 @@
-//! The request metadata that stands for a client of the handshake era.
+//! The request metadata that represents a client of the handshake era.
 
 use super::TASKS_EXTENSION;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     protocol::{LogLevel, MODERN},
 };
 
-/// Who asks, and what the one who asks can be asked in turn.
+/// A client's identity, and the requests that it can answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     client: String,
@@ -17,11 +17,11 @@ pub(crate) struct Envelope {
     answers: Answers,
     level: Option<LogLevel>,
     members: String,
-    /// The same for a call during which nothing can be asked.
+    /// The same for a call during which the client cannot be asked.
     members_unasked: String,
 }
 
-/// What a client has said it can answer.
+/// The requests that a client has declared it can answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "any of them may be there without the others")]
 pub(crate) struct Answers {
@@ -34,13 +34,13 @@ pub(crate) struct Answers {
 }
 
 impl Envelope {
-    /// The proxy itself, for requests of its own and for clients that have not shaken hands.
+    /// The proxy itself, for requests of its own and for clients without a handshake.
     pub(crate) fn of_proxy(version: &str) -> Self {
         let client = format!(r#"{{"name":"mcp-proxy","version":"{version}"}}"#);
         Self::new(client, "{}".to_owned(), Answers::default(), None)
     }
 
-    /// The client that sent this `initialize`; what it does not say is taken from `other`.
+    /// The client that sent this `initialize`; members that are missing are taken from `other`.
     pub(crate) fn of_client(initialize: &Message, other: Self) -> Self {
         let bytes = initialize.bytes();
         let object = |name| {
@@ -48,7 +48,7 @@ impl Envelope {
             (initialize.text(span).first() == Some(&b'{')).then_some(span)
         };
         let text = |span: Span| String::from_utf8_lossy(initialize.text(span)).into_owned();
-        // The newer era refuses every request of a client that does not say who it is.
+        // The newer era refuses every request from a client without a name and version.
         let client = object("clientInfo").map(text).filter(|client| is_implementation(client));
         let client = client.unwrap_or(other.client);
         let Some(declared) = object("capabilities") else {
@@ -76,7 +76,7 @@ impl Envelope {
         Self { client, capabilities, answers, level, members, members_unasked }
     }
 
-    /// The same client, from now on interested in what is logged at this level.
+    /// The same client, with this log level from now on.
     pub(crate) fn with_level(self, level: LogLevel) -> Self {
         Self::new(self.client, self.capabilities, self.answers, Some(level))
     }
@@ -86,12 +86,12 @@ impl Envelope {
         self.answers
     }
 
-    /// The members of `params._meta`, the first without a comma before it.
+    /// The members of `params._meta`; each except for the first has a comma before it.
     pub(crate) fn members(&self) -> &str {
         &self.members
     }
 
-    /// The same for a call that leaves no way to ask the client anything.
+    /// The same for a call during which the client cannot be asked.
     pub(crate) fn members_unasked(&self) -> &str {
         &self.members_unasked
     }
@@ -105,7 +105,7 @@ impl Answers {
         let has = |names: &[&str]| path(names).is_some_and(|span| span.of(text) != b"null");
         let url = has(&["elicitation", "url"]);
         Self {
-            // An object that names no mode means forms (MCP 2025-11-25, elicitation).
+            // An object without modes means forms (MCP 2025-11-25, elicitation).
             form: has(&["elicitation", "form"]) || (has(&["elicitation"]) && !url),
             url,
             sampling: has(&["sampling"]),
@@ -114,13 +114,13 @@ impl Answers {
         }
     }
 
-    /// Whether there is anything to ask it.
+    /// Whether the client can be asked anything.
     pub(crate) fn any(self) -> bool {
         self.form || self.url || self.sampling || self.roots
     }
 }
 
-/// Capabilities as written, less what 2026-07-28 has no place for.
+/// Raw capabilities without those that 2026-07-28 does not have.
 fn offered(text: &[u8], capabilities: Span) -> String {
     let cut = |path: &[&str], entry: &Entry<'_>| match path {
         [] => entry.is("tasks"),
@@ -139,7 +139,7 @@ fn without_questions(capabilities: &str) -> String {
     trimmed(capabilities.as_bytes(), Span::new(0, capabilities.len()), cut)
 }
 
-/// The object without members that are `cut`, on its own level or one below.
+/// The object without the members in `cut`, at its own level or one below.
 fn trimmed(text: &[u8], object: Span, cut: impl Fn(&[&str], &Entry<'_>) -> bool) -> String {
     let source = bytes::Bytes::copy_from_slice(object.of(text));
     let object = Span::new(0, source.len());

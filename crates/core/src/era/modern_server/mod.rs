@@ -1,8 +1,8 @@
 //! A client of the handshake era in front of a server of 2026-07-28.
 //!
-//! The server gets the client's own identity and capabilities with every request, the client gets
-//! answers without the words of an era it does not know. Bytes in, edits out: nothing is parsed
-//! into a tree, nothing waits, nothing is kept.
+//! The server gets the client's own identity and capabilities with every request; the client gets
+//! answers without the vocabulary of an era that it does not know. Bytes in, edits out: nothing is
+//! parsed into a tree, nothing waits, nothing is kept.
 
 mod discover;
 mod envelope;
@@ -18,5 +18,5 @@ pub(crate) use listen::{Effect as ListenEffect, Ending, Filter, Listen};
 pub(crate) use request::Additions;
 pub(crate) use rounds::{Call, Failure, Progress, Round, Step};
 
-/// The tasks extension, which has no counterpart in the handshake era that could be offered.
+/// The tasks extension; the handshake era has no counterpart that could be offered.
 pub(crate) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";

@@ -1,22 +1,22 @@
-//! What is added to a request on its way to a server of 2026-07-28, and what is taken from it.
+//! What is added to a request for a 2026-07-28 server, and what is removed from it.
 
 use crate::{
     era::metadata::RESERVED_PREFIX,
     jsonrpc::{Cuts, Edit, Message, Span, members},
 };
 
-/// Members of `params` that mean something else, or nothing, to such a server: a client of the
-/// handshake era has no rounds to answer, and its tasks are not those of the newer era.
+/// Members of `params` that have another meaning, or none, in the newer era: a handshake client has
+/// no rounds to answer, and its tasks are different.
 const FOREIGN: [&str; 3] = ["task", "inputResponses", "requestState"];
 
-/// What a request is given.
+/// What a request gets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Additions<'a> {
     /// Id and progress token.
     pub(crate) id: &'a [u8],
     /// Members of `params._meta`.
     pub(crate) metadata: &'a str,
-    /// Members of `params`, each with a comma behind it.
+    /// Members of `params`, each followed by a comma.
     pub(crate) answers: &'a str,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Additions<'a> {
                 [id, open, insert(at, answers), meta, insert(at, metadata), close, nothing]
             }
         };
-        // Stable, so that insertions at one place keep their order.
+        // The sort is stable, so insertions at one place keep their order.
         edits.sort_by_key(Edit::place);
         edits
     }
@@ -80,8 +80,8 @@ fn is_empty(request: &Message, object: Span) -> bool {
     members(request.bytes(), object).next().is_none()
 }
 
-/// The request without what a client of the handshake era cannot mean: see [`FOREIGN`], and the
-/// metadata that the proxy writes in its name.
+/// The request without members that a handshake client cannot mean: see [`FOREIGN`], and the
+/// metadata that the proxy writes on its behalf.
 pub(crate) fn cleansed(request: Message) -> Message {
     let is_foreign = request.has_reserved_members() || request.has_reserved_meta();
     let Some(params) = request.params().filter(|_| is_foreign) else { return request };
@@ -198,7 +198,7 @@ mod tests {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{{name}:{name}{meta}}}}}"#
             );
-            // A name that the envelope knows makes another message of it.
+            // A name that the envelope knows makes it a different message.
             if let Ok(request) = Message::parse(text.clone().into()) {
                 let sent = with(Additions { answers: "\"a\":{},", ..ADDED }, &text);
                 let sent = Message::parse(sent.into()).unwrap();

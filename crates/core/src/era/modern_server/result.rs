@@ -1,4 +1,4 @@
-//! What a result of a 2026-07-28 server says, and what of it a handshake client is not told.
+//! What a 2026-07-28 server's result says, and which parts a handshake client does not get.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use crate::{
     protocol::is_cacheable,
 };
 
-/// What kind of request a result answers, as far as it matters here.
+/// The kinds of requests whose results are treated differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
-    /// `tools/call`; whether the tool's result is one whose structure clients know as wrapped.
+    /// `tools/call`; whether clients know the tool's structured result in wrapped form.
     Call {
         wrapped: bool,
     },
@@ -22,7 +22,7 @@ pub(crate) enum Family {
     Read,
     /// `tools/list`.
     Tools,
-    /// Whatever else lists or reads something.
+    /// Other requests that list or read something.
     List,
     Other,
 }
@@ -49,7 +49,7 @@ impl Family {
     }
 }
 
-/// A result that was looked at.
+/// A result that was examined.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Complete(Rewrite),
@@ -57,23 +57,23 @@ pub(crate) enum Verdict {
         requests: Option<Span>,
         state: Option<Span>,
     },
-    /// A type that no handshake client could be given; the raw value.
+    /// A result type that a handshake client cannot be given; the raw value.
     Unknown(String),
 }
 
-/// What happens to a result on its way to a handshake client.
+/// What to do with a result for a handshake client.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
     cuts: Vec<Edit<'static>>,
     texts: Vec<(Span, Cow<'static, str>)>,
-    /// Tools whose output schema was wrapped, by their names as written.
+    /// Tools whose output schema was wrapped, by their raw names.
     pub(crate) wrapped_tools: Vec<Vec<u8>>,
 }
 
 impl Rewrite {
-    /// The edits, in no particular order but of those at one place.
+    /// The edits, in any order; only those at one place are ordered.
     pub(crate) fn edits(&self) -> Vec<Edit<'_>> {
-        // Room for the one of the id.
+        // Leaves room for the edit of the id.
         let mut edits = Vec::with_capacity(1 + self.cuts.len() + self.texts.len());
         edits.extend_from_slice(&self.cuts);
         edits.extend(
@@ -93,7 +93,7 @@ impl Rewrite {
     }
 }
 
-/// Looks at a result, whose walk also finds what has to be changed.
+/// Examines a result; the same pass finds what must be changed.
 pub(crate) fn read(response: &Message, family: Family) -> Verdict {
     let mut rewrite = Rewrite::default();
     let Some(result) = response.result() else { return Verdict::Complete(rewrite) };
@@ -128,7 +128,7 @@ pub(crate) fn read(response: &Message, family: Family) -> Verdict {
     cuts.end(&mut rewrite.cuts);
     match kind.map(|kind| kind.of(bytes)) {
         Some(b"\"input_required\"") => return Verdict::InputRequired { requests, state },
-        // Without a type it is one of an earlier revision, which is complete.
+        // A result without a type is one of an earlier revision, which is complete.
         None | Some(b"\"complete\"") => {}
         Some(other) => return Verdict::Unknown(String::from_utf8_lossy(other).into_owned()),
     }
@@ -138,8 +138,8 @@ pub(crate) fn read(response: &Message, family: Family) -> Verdict {
     Verdict::Complete(rewrite)
 }
 
-/// Whether a member of a result means nothing to the client. Metadata goes as a whole if it names
-/// the server and says nothing else.
+/// Whether a member of a result means nothing to the client. Metadata is removed as a whole if it
+/// contains only the server's name.
 fn is_foreign(bytes: &[u8], entry: &Entry<'_>, family: Family) -> bool {
     let hint = || family.has_cache_hints() && (entry.is("ttlMs") || entry.is("cacheScope"));
     let empty = || {
@@ -162,8 +162,8 @@ fn cut_server_info(bytes: &[u8], meta: Span, edits: &mut Vec<Edit<'static>>) {
     cuts.end(edits);
 }
 
-/// Structured content is an object for a handshake client, and is repeated as text if it was
-/// none and nothing else says it.
+/// A handshake client requires structured content to be an object. If it was not, it is repeated as
+/// text, unless the result contains text already.
 fn wrap_structured(
     bytes: &[u8],
     structured: Span,
@@ -189,7 +189,7 @@ fn wrap_structured(
     }
 }
 
-/// Output schemas describe objects for a handshake client.
+/// A handshake client requires output schemas to describe objects.
 fn wrap_schemas(bytes: &[u8], tools: Span, rewrite: &mut Rewrite) {
     for tool in elements(bytes, tools) {
         let Some(output) = find_member(bytes, tool, "outputSchema") else { continue };

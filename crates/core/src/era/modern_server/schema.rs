@@ -1,11 +1,11 @@
-//! Output schemas whose root is not an object, as a property of one that is.
+//! Wraps output schemas whose root is not an object: they become a property of one.
 
 use crate::jsonrpc::{Span, elements, find_member, members};
 
-/// What is put around a schema.
+/// The text around a wrapped schema.
 pub(super) const BEFORE: &str = r#"{"type":"object","properties":{"result":"#;
 pub(super) const BEHIND: &str = r#"},"required":["result"]}"#;
-/// Where the schema is then, seen from the root that its references mean.
+/// Where the wrapped schema is, as seen from the root that its references mean.
 pub(super) const PLACE: &str = "/properties/result";
 
 /// Keywords whose values are data, not schemas.
@@ -16,12 +16,12 @@ pub(super) fn is_of_object(text: &[u8], schema: Span) -> bool {
     find_member(text, schema, "type").is_some_and(|kind| kind.of(text) == b"\"object\"")
 }
 
-/// Keywords whose values are schemas by names, which may be those of keywords.
+/// Keywords whose values map names to schemas; the names may equal keywords.
 const MAPS: [&str; 5] =
     ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
-/// Calls `found` with the place, behind its `#`, of every reference to the schema's own root. A
-/// schema with an `$id` is the root of its references itself. Nesting is bounded by the scanner.
+/// Calls `found` with the position, after its `#`, of every reference to the schema's own root. A
+/// schema with an `$id` is itself the root of its references. The scanner limits nesting.
 pub(super) fn references(text: &[u8], schema: Span, found: &mut dyn FnMut(usize)) {
     for element in elements(text, schema) {
         references(text, element, found);

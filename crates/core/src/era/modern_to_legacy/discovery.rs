@@ -1,4 +1,4 @@
-//! The handshake in place of a client that makes none, and `server/discover` from its answer.
+//! The handshake on behalf of a client that makes none, and `server/discover` from its answer.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use crate::{
     protocol::{LATEST_LEGACY, List, MODERN},
 };
 
-/// `initialize` for a client with these raw capabilities that calls itself this.
+/// `initialize` for a client with this name and these raw capabilities.
 pub(crate) fn handshake(capabilities: &str, client: &str) -> Option<Message> {
     let text = format!(
         r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LATEST_LEGACY}","capabilities":{capabilities},"clientInfo":{client}}}}}"#
@@ -16,22 +16,22 @@ pub(crate) fn handshake(capabilities: &str, client: &str) -> Option<Message> {
     Message::parse(text.into()).ok()
 }
 
-/// What a legacy server said of itself in the handshake.
+/// What a legacy server said about itself in the handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct Greeting(Bytes);
 
 impl Greeting {
-    /// Takes an `InitializeResult`, as written.
+    /// Reads a raw `InitializeResult`.
     pub(crate) fn new(result: Bytes) -> Self {
         Self(result)
     }
 
-    /// The result of this response.
+    /// Reads the result in this response.
     pub(crate) fn of(response: &Message) -> Option<Self> {
         Some(Self(response.bytes().slice(response.result()?.range())))
     }
 
-    /// `serverInfo`, as written.
+    /// The raw `serverInfo`.
     pub(crate) fn server(&self) -> Option<&[u8]> {
         self.member("serverInfo").map(|span| span.of(&self.0)).filter(|raw| raw.starts_with(b"{"))
     }
@@ -45,12 +45,12 @@ impl Greeting {
         self.capability(&["tasks", "requests", "tools", "call"]).is_some()
     }
 
-    /// Whether it says when this list changes.
+    /// Whether it reports changes of this list.
     pub(crate) fn notifies_of(&self, list: List) -> bool {
         self.is_true(&[list.capability(), "listChanged"])
     }
 
-    /// Whether it takes subscriptions to resources.
+    /// Whether it accepts subscriptions to resources.
     pub(crate) fn takes_subscriptions(&self) -> bool {
         self.is_true(&["resources", "subscribe"])
     }

@@ -5,12 +5,12 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Message, Raw, Span, elements, find_member},
 };
 
-/// What happens to an error.
+/// What to do with an error.
 #[derive(Debug)]
 pub(crate) enum Translated {
     AsItIs,
     Instead(ErrorBody),
-    /// The client has to visit these URLs and to try again (-32042 of 2025-11-25).
+    /// The client must visit these URLs and retry (-32042 of 2025-11-25).
     Ask(Vec<Question>),
 }
 
@@ -21,7 +21,7 @@ const RESERVED: std::ops::RangeInclusive<i64> = -32099..=-32020;
 const MISSING_CAPABILITY: i64 = -32021;
 const DEFINED: [i64; 2] = [-32020, -32022];
 
-/// Looks at the error in this response.
+/// Examines the error in this response.
 pub(crate) fn translate_error(response: &Message) -> Translated {
     let Some(error) = response.error() else { return Translated::AsItIs };
     let member = |name| find_member(response.bytes(), error, name);
@@ -63,10 +63,10 @@ fn undefined(response: &Message, code: i64, data: Option<Span>) -> ErrorBody {
     error
 }
 
-/// Most questions of one error.
+/// Most questions in one error.
 const MAX_QUESTIONS: usize = 100;
 
-/// The URLs of `data.elicitations`; nothing unless all of them are sound.
+/// The URLs of `data.elicitations`; empty unless all of them are valid.
 fn questions(response: &Message, data: Span) -> Option<Vec<Question>> {
     let span = find_member(response.bytes(), data, "elicitations")?;
     let text = response.bytes();

@@ -1,4 +1,4 @@
-//! What a `subscriptions/listen` asks for.
+//! What a `subscriptions/listen` request asks for.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::{
 /// Most resources of one subscription.
 const MAX_RESOURCES: usize = 1024;
 
-/// `SubscriptionFilter`. What is not known of it is not honoured.
+/// `SubscriptionFilter`. Unknown members are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Filter {
@@ -25,7 +25,7 @@ pub(crate) struct Filter {
     pub(crate) resource_subscriptions: Vec<String>,
 }
 
-/// A filter that no subscription can have (-32602).
+/// An invalid filter (-32602).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidFilter {
     #[error("params.notifications: missing")]
@@ -46,7 +46,7 @@ fn span_kind(text: &[u8], span: Span) -> Option<u8> {
     span.of(text).first().copied()
 }
 
-/// The URIs of a list, each once and in order. No more are read than may be.
+/// The URIs of a list, each once and in order. Stops reading above the limit.
 fn uris(text: &[u8], list: Span) -> Result<Vec<String>, InvalidFilter> {
     if span_kind(text, list) != Some(b'[') {
         return Err(InvalidFilter::Malformed);
@@ -104,7 +104,7 @@ impl Filter {
         Ok(read)
     }
 
-    /// What of it this server can honour.
+    /// The part of it that this server supports.
     pub(crate) fn narrowed(self, server: &Greeting) -> Self {
         let resources = server.takes_subscriptions();
         Self {
@@ -116,7 +116,7 @@ impl Filter {
         }
     }
 
-    /// Whether it lets a notification through.
+    /// Whether a notification passes it.
     pub(crate) fn admits(&self, notification: &Message) -> bool {
         match &*notification.method() {
             "notifications/tools/list_changed" => self.tools_list_changed,
@@ -131,7 +131,7 @@ impl Filter {
         }
     }
 
-    /// The first message of the subscription of the request with this raw id.
+    /// The first message of a subscription; the raw id is that of its request.
     pub(crate) fn acknowledgement(&self, id: &str) -> String {
         let filter = serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned());
         format!(

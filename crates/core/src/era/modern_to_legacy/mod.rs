@@ -1,7 +1,7 @@
-//! A client of the 2026-07-28 revision in front of a server with a handshake: its requests in the
-//! server's words, and the server's answers in its own.
+//! A 2026-07-28 client in front of a server with a handshake: translates its requests for the
+//! server, and the server's answers for the client.
 //!
-//! Everything is a splice into the bytes that came; what no rule names crosses as it is.
+//! Everything is a splice into the original bytes; what no rule names passes unchanged.
 
 mod discovery;
 mod error;

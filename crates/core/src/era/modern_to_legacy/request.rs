@@ -1,4 +1,4 @@
-//! A modern request without what only its era knows.
+//! Removes from a modern request what only its era has.
 
 use crate::{
     era::metadata::{ENVELOPE, LOG_LEVEL},
@@ -10,9 +10,9 @@ use crate::{
 pub(crate) struct LegacyRequest {
     /// Without the request metadata and the members of a retry.
     pub(crate) message: Message,
-    /// What of a retry the original has, as ranges of it.
+    /// The parts of the original that belong to a retry, as ranges.
     pub(crate) retry: Option<Retry>,
-    /// Where the original says from which level on it wants log messages.
+    /// Where the original sets the lowest level of log messages.
     pub(crate) log_level: Option<Span>,
 }
 
@@ -25,14 +25,14 @@ pub(crate) struct Retry {
     pub(crate) responses: Option<Span>,
 }
 
-/// What a request asks for, as far as that decides whether its client can be asked back.
+/// The kind of a request, as far as it decides whether its client can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The era does not have it: it belongs to the handshake, to sessions or to core tasks.
     Removed,
     Discover,
     Listen,
-    /// `tools/call`, `prompts/get`, `resources/read`: may be answered with a question.
+    /// `tools/call`, `prompts/get`, `resources/read`: the answer may be a question.
     Interactive,
     Other,
 }
@@ -52,7 +52,7 @@ impl Asked {
     }
 }
 
-/// Whether a method went with the handshake and with sessions, whatever extensions there are.
+/// Whether a method was removed with the handshake and sessions, whatever extensions exist.
 pub(crate) fn is_of_sessions(method: &str) -> bool {
     matches!(
         method,
@@ -65,7 +65,7 @@ pub(crate) fn is_of_sessions(method: &str) -> bool {
 }
 
 impl LegacyRequest {
-    /// Where a request says what it continues.
+    /// Where a request refers to an earlier one.
     pub(crate) fn state_of(modern: &Message) -> Option<Span> {
         find_member(modern.bytes(), modern.params()?, "requestState")
     }
@@ -77,7 +77,7 @@ impl LegacyRequest {
         if modern.has_reserved_members() {
             return Self::without_retry(modern, params);
         }
-        // Only the metadata can have to go, so nothing else is looked at again.
+        // Only metadata may be removed from a notification, so nothing else is examined again.
         let Some(meta) = modern.meta().filter(|_| modern.has_reserved_meta()) else {
             return whole();
         };
@@ -101,7 +101,7 @@ impl LegacyRequest {
                     retry.responses = Some(entry.value);
                     cuts.goes(entry.whole());
                 }
-                // Core tasks do not cross, and the modern era ignores their parameter.
+                // Core tasks are not translated, and the modern era ignores their parameter.
                 "task" => cuts.goes(entry.whole()),
                 "_meta" => match meta_cuts(text, entry.value, &mut log_level) {
                     Some(mut inner) => {
@@ -119,8 +119,8 @@ impl LegacyRequest {
     }
 }
 
-/// What takes a member out of its object, comma included, found from its value. The key has no
-/// quotes of its own.
+/// The range that removes a member from its object, with a comma, found from its value. The key
+/// contains no quotes.
 fn member_cut(text: &[u8], value: Span) -> Edit<'static> {
     let before = |end: usize| text[..end].trim_ascii_end();
     let key = before(before(value.range().start).len().saturating_sub(1));
@@ -134,7 +134,7 @@ fn member_cut(text: &[u8], value: Span) -> Edit<'static> {
     Edit { span: Span::new(start, end), with: b"" }
 }
 
-/// What goes out of `_meta`; `None` if nothing would be left of it.
+/// The edits for `_meta`; `None` if nothing would be left of it.
 fn meta_cuts(text: &[u8], meta: Span, log_level: &mut Option<Span>) -> Option<Vec<Edit<'static>>> {
     if meta.of(text).first() != Some(&b'{') {
         return Some(Vec::new());

@@ -1,4 +1,4 @@
-//! A legacy result with what every modern one has.
+//! Adds to a legacy result what every modern one must have.
 
 use super::SERVER_INFO;
 use crate::{
@@ -28,12 +28,12 @@ impl From<&Edit<'_>> for Patch {
     }
 }
 
-/// The result of which request this is.
+/// Which request this answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     ToolCall,
     Tools,
-    /// One of the other results that carry cache hints.
+    /// Another result that carries cache hints.
     Cacheable,
     Other,
 }
@@ -49,8 +49,8 @@ impl Answer {
         }
     }
 
-    /// A legacy server does not say how long its answers stay valid, or for which clients (MCP 2026-07-28,
-    /// caching).
+    /// A legacy server does not say how long its answers stay valid, or for which clients (MCP
+    /// 2026-07-28, caching).
     fn hints(self) -> &'static [u8] {
         match self {
             Self::Tools | Self::Cacheable => br#""ttlMs":0,"cacheScope":"private","#,
@@ -59,8 +59,8 @@ impl Answer {
     }
 }
 
-/// The changes that make a legacy result a modern one, in ascending order; `None` if it is no
-/// object, which no modern result can be.
+/// The edits that turn a legacy result into a modern one, in ascending order; `None` if it is not
+/// an object, as every modern result must be.
 pub(crate) fn stamps(
     response: &Message,
     answer: Answer,
@@ -93,11 +93,11 @@ pub(crate) fn stamps(
     Some(found.patches(text, result, answer, server))
 }
 
-/// What of a result's members matters.
+/// The members of a result that matter here.
 #[derive(Default)]
 struct Found {
     cuts: Vec<Edit<'static>>,
-    /// Nothing else is left of it.
+    /// Everything else was removed.
     is_empty: bool,
     meta: Option<Span>,
     content: bool,
@@ -132,7 +132,7 @@ impl Found {
                     }
                     first.extend_from_slice(b"},");
                 }
-                // The server's own word counts.
+                // The server's own value takes precedence.
                 Some(meta) if find_member(text, meta, SERVER_INFO).is_some() => {}
                 Some(meta) => patches.push(at_start(text, meta, member.concat())),
             }
@@ -152,7 +152,7 @@ impl Found {
         patches
     }
 
-    /// `content` is required; the revision 2024-10-07 has `toolResult` in its place.
+    /// `content` is required; the revision 2024-10-07 has `toolResult` instead.
     fn missing_content(&self, text: &[u8]) -> Vec<u8> {
         let Some(result) = self.tool_result else { return br#""content":[],"#.to_vec() };
         let result = escape(&String::from_utf8_lossy(result.of(text)));
@@ -172,8 +172,8 @@ fn mentions_execution(text: &[u8], tools: Span) -> bool {
     memchr::memmem::find(tools.of(text), b"\"execution\"").is_some()
 }
 
-/// Core tasks do not cross, so no tool says what it does with them: one that needs them gets them from the
-/// proxy.
+/// Core tasks are not translated, so no tool mentions them. If a tool requires them, the proxy runs
+/// the task.
 fn without_tasks(text: &[u8], tools: Span) -> Vec<Edit<'static>> {
     if !mentions_execution(text, tools) {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Tools that a legacy server runs only as tasks (MCP 2025-11-25, tasks): what is said for a client that knows no
-//! such tasks.
+//! Tools that a legacy server runs only as tasks (MCP 2025-11-25, tasks): the messages that the
+//! proxy sends for a client without such tasks.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::jsonrpc::{
 
 /// How often a task is polled if the server names no interval.
 const POLL: Duration = Duration::from_secs(1);
-/// No server is asked more often, or more rarely.
+/// Bounds of the polling interval.
 const POLLS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
 const RELATED: &str = "io.modelcontextprotocol/related-task";
 
-/// Where a task is.
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// It runs; when to look again.
+    /// It runs; when to poll again.
     Working(Duration),
-    /// It has ended, or asks for something: the request for its result is due.
+    /// It has ended or needs input: request its result now.
     Due,
 }
 
@@ -33,14 +33,14 @@ pub(crate) fn as_task(call: &Message) -> Message {
     Message::parse(made).unwrap_or_else(|_| call.clone())
 }
 
-/// The task that the server has made of a call: its id, and where it is.
+/// The task that the server created for a call: its id and its state.
 pub(crate) fn created(response: &Message) -> Option<(String, Progress)> {
     let task = find_member(response.bytes(), response.result()?, "task")?;
     let id = find_member(response.bytes(), task, "taskId")?;
     Some((decode_string(response.text(id))?, progress(response, task)?))
 }
 
-/// Where a task is, by the answer to `tasks/get`.
+/// The state of a task in the answer to `tasks/get`.
 pub(crate) fn looked_at(response: &Message) -> Option<Progress> {
     progress(response, response.result()?)
 }
@@ -69,7 +69,7 @@ pub(crate) fn about(method: &str, id: &str) -> Option<Message> {
     Message::parse(text.into()).ok()
 }
 
-/// The result of a task without a word of the task.
+/// The result of a task, without task metadata.
 pub(crate) fn plain(response: Message) -> Message {
     let text = response.bytes();
     let meta = response.result().and_then(|result| find_member(text, result, "_meta"));
@@ -83,7 +83,7 @@ pub(crate) fn plain(response: Message) -> Message {
     }
 }
 
-/// The tools of a page, each with whether it can only be called as a task.
+/// The tools of a page, each with whether it can be called only as a task.
 pub(crate) fn tools(response: &Message) -> Vec<(String, bool)> {
     let text = response.bytes();
     let tools = response.result().and_then(|result| find_member(text, result, "tools"));

@@ -1,10 +1,10 @@
-//! The one `subscriptions/listen` stream of a shared server, as a pure state machine.
+//! The single `subscriptions/listen` stream of a shared server, as a pure state machine.
 //!
-//! A server of 2026-07-28 says that something changed only to who listens. For handshake clients,
-//! who need not ask for that, the proxy listens: to every list whose changes the server announces,
-//! and to the resources that somebody has subscribed to. Another set of resources needs another
-//! stream, and the former one ends when that is acknowledged, so that no change is missed and none
-//! is told twice. Time is handed in, as what has passed since some moment.
+//! A 2026-07-28 server reports changes only to listeners. Handshake clients need not ask for that,
+//! so the proxy listens for them: to every list whose changes the server announces, and to the
+//! resources that somebody has subscribed to. Another set of resources needs another stream; the
+//! earlier one ends when the new one is acknowledged, so that no change is missed or reported
+//! twice. Time is passed in, as the duration since some moment.
 
 mod retries;
 
@@ -21,14 +21,14 @@ pub(crate) struct Filter {
     pub(crate) resources: bool,
 }
 
-/// What has to be done.
+/// What the caller must do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Send the request with these params; its id is for [`Listen::opened`].
     Open(String),
     /// Cancel the request with this id.
     Close(u64),
-    /// What was wanted of this resource is so, or was refused.
+    /// Answer this resource's waiting subscribe requests: it is done, or was refused.
     Settled { uri: String, accepted: bool },
 }
 
@@ -37,9 +37,9 @@ pub(crate) enum Effect {
 pub(crate) enum Ending {
     /// The server ended it on purpose.
     Graceful,
-    /// The server will not have such a request.
+    /// The server refuses such requests.
     Refused,
-    /// Anything else; it is worth another attempt.
+    /// For another reason; worth another attempt.
     Broken,
 }
 
@@ -47,10 +47,10 @@ pub(crate) enum Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Listen {
     lists: Filter,
-    /// There is somebody to tell.
+    /// Whether any client is there to be told.
     audience: bool,
     wanted: BTreeSet<String>,
-    /// Resources about which somebody waits to hear.
+    /// Resources whose subscribe requests wait for an answer.
     pending: BTreeSet<String>,
     stream: Stream,
     retries: Retries,
@@ -66,9 +66,9 @@ enum Stream {
     Open(Open),
     /// To be opened again at this time.
     Broken(Duration),
-    /// Ended by the server on purpose; opened again when somebody comes or asks for more.
+    /// Ended by the server on purpose; opened again when a client comes or asks for more.
     Ended,
-    /// Refused by the server; asked for again when somebody asks for more.
+    /// Refused by the server; requested again when a client asks for more.
     Refused,
 }
 
@@ -86,14 +86,14 @@ struct Open {
 }
 
 impl Listen {
-    /// There is a server, which announces changes of these lists.
+    /// A server is there; it announces changes of these lists.
     pub(crate) fn connected(&mut self, lists: Filter, audience: bool) -> Vec<Effect> {
         self.lists = lists;
         self.audience |= audience;
         self.settle()
     }
 
-    /// There is somebody to tell, or one more.
+    /// A client has come.
     pub(crate) fn attend(&mut self) -> Vec<Effect> {
         self.audience = true;
         if matches!(self.stream, Stream::Ended) {
@@ -102,7 +102,7 @@ impl Listen {
         self.settle()
     }
 
-    /// The server has gone, and with it every stream.
+    /// The server has ended, and every stream with it.
     pub(crate) fn lost(&mut self) {
         let Self { audience, .. } = *self;
         *self = Self { audience, ..Self::default() };
@@ -114,7 +114,7 @@ impl Listen {
         self.change(uri)
     }
 
-    /// Updates of this resource are wanted no longer.
+    /// Updates of this resource are no longer wanted.
     pub(crate) fn unwant(&mut self, uri: &str) -> Vec<Effect> {
         self.wanted.remove(uri);
         self.change(uri)
@@ -128,7 +128,7 @@ impl Listen {
         self.settle()
     }
 
-    /// The request that was to be sent was sent under this id.
+    /// The request was sent with this id.
     pub(crate) fn opened(&mut self, id: u64) {
         self.stream = match mem::take(&mut self.stream) {
             Stream::Asked(opening) => Stream::Opening(id, opening),
@@ -136,7 +136,7 @@ impl Listen {
         };
     }
 
-    /// Whether this is the stream that counts: messages of a former one are told by its successor.
+    /// Whether this is the current stream: messages of an earlier one also come on the current one.
     pub(crate) fn is_current(&self, id: u64) -> bool {
         match &self.stream {
             Stream::Open(open) | Stream::Opening(_, Opening { former: Some(open), .. }) => {
@@ -146,7 +146,7 @@ impl Listen {
         }
     }
 
-    /// The server has begun a stream that carries these resources.
+    /// The server has opened a stream that carries these resources.
     pub(crate) fn acknowledged(
         &mut self,
         id: u64,
@@ -176,7 +176,7 @@ impl Listen {
         effects
     }
 
-    /// A stream has ended, or was not begun.
+    /// A stream has ended, or could not be opened.
     pub(crate) fn ended(&mut self, id: u64, how: Ending, now: Duration) -> Vec<Effect> {
         let former = match mem::take(&mut self.stream) {
             Stream::Opening(opening, Opening { former, .. }) if opening == id => former,
@@ -196,14 +196,14 @@ impl Listen {
         };
         let effects = self.refuse_pending();
         self.stream = match former {
-            // The former stream goes on; what it carries beyond what is wanted is not passed on.
+            // The earlier stream continues; updates of unwanted resources are not passed on.
             Some(open) => Stream::Open(Open { uris: self.wanted.clone(), ..open }),
             None => self.after(how, Duration::ZERO, now),
         };
         effects
     }
 
-    /// Nobody gets what was asked for last.
+    /// Refuses the waiting subscribe requests of the latest attempt.
     fn refuse_pending(&mut self) -> Vec<Effect> {
         let pending = mem::take(&mut self.pending);
         let settled = pending.into_iter().map(|uri| {
@@ -221,7 +221,7 @@ impl Listen {
         }
     }
 
-    /// When [`Self::retry`] is due.
+    /// When [`Self::retry`] should be called.
     pub(crate) fn due(&self) -> Option<Duration> {
         match self.stream {
             Stream::Broken(due) => Some(due),
@@ -238,7 +238,7 @@ impl Listen {
         self.settle()
     }
 
-    /// Opens a stream if there is none that carries what is wanted.
+    /// Opens a stream if none carries what is wanted.
     fn settle(&mut self) -> Vec<Effect> {
         let former = match mem::take(&mut self.stream) {
             Stream::Closed => None,
@@ -270,7 +270,7 @@ impl Listen {
         self.audience && self.lists != Filter::default()
     }
 
-    /// Members of the request's params.
+    /// The members of the request's params.
     fn params(&self) -> String {
         let Filter { tools, prompts, resources } =
             if self.audience { self.lists } else { Filter::default() };

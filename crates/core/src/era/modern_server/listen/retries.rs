@@ -1,17 +1,17 @@
-//! When a stream of changes that broke is opened again.
+//! When a broken stream of changes is opened again.
 
 use std::time::Duration;
 
-/// Pause before the first attempt to open a broken stream again; each further one is twice as long.
+/// Pause before the first attempt to reopen a broken stream; each further pause is twice as long.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Attempts in a row, after which there is a long pause.
+/// Attempts in a row before the long pause.
 const MAX_ATTEMPTS: u32 = 6;
-/// The long pause; after as much time without a failure the attempts are counted from zero.
+/// The long pause; after this time without a failure, the count of attempts starts over.
 const LONG_PAUSE: Duration = Duration::from_mins(1);
-/// A stream that was open for so long did not fail for the reason of the one before.
+/// If a stream was open for this long, its failure is unrelated to the one before.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// The attempts so far. Time is handed in, as what has passed since some moment.
+/// The attempts so far. Time is passed in, as the duration since some moment.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     attempts: u32,
@@ -19,7 +19,7 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// A stream that had lived for so long has failed: how long to wait before the next attempt.
+    /// A stream that was open this long has failed: returns the pause before the next attempt.
     pub(super) fn failed(&mut self, lived: Duration, now: Duration) -> Duration {
         let quiet = now.saturating_sub(self.last_attempt) >= LONG_PAUSE;
         if lived >= STABLE_AFTER || quiet {

@@ -186,7 +186,7 @@ fn a_new_server_is_listened_to_anew() {
     assert_eq!(listen.connected(LISTS, false), [open(LIST_PARAMS)], "the audience has stayed");
 }
 
-/// A server that grants everything, and what those who wait have heard.
+/// A server that grants everything, and the notifications of its listeners.
 #[derive(Default)]
 struct Server {
     next: u64,

@@ -1,11 +1,10 @@
 //! A call of a handshake client that its server completes in several rounds.
 //!
-//! A 2026-07-28 server does not ask its client in the middle of a call; it answers that input is
-//! required, and the call is made again with that input (MCP 2026-07-28, "Multi Round-Trip
-//! Requests"). A handshake client is asked instead, as servers of its own era would ask it.
+//! A 2026-07-28 server does not ask its client during a call. It answers that input is required,
+//! and the call is sent again with that input (MCP 2026-07-28, "Multi Round-Trip Requests"). The
+//! proxy asks a handshake client instead, as servers of its own era would.
 //!
-//! Each state is used up by what happens in it: a [`Call`] by its answer, a [`Round`] by the answer
-//! of the client.
+//! Each event consumes a state: the answer consumes a [`Call`], the client's answers a [`Round`].
 
 use std::sync::Arc;
 
@@ -22,12 +21,12 @@ use crate::{
     },
 };
 
-/// Rounds of one call after which it is given up.
+/// Most rounds of one call; then it fails.
 const MAX_ROUNDS: u32 = 10;
-/// Questions of one round.
+/// Most questions in one round.
 const MAX_QUESTIONS: usize = 64;
 
-/// A call that the server owes an answer.
+/// A call that the server has not answered.
 #[derive(Debug)]
 pub(crate) struct Call {
     request: Message,
@@ -35,39 +34,39 @@ pub(crate) struct Call {
     envelope: Arc<Envelope>,
     /// Whether the client can be asked while the call runs.
     askable: bool,
-    /// What it said in the last round, as members of `params`.
+    /// The client's answers in the last round, as members of `params`.
     answers: String,
     rounds: u32,
-    /// The progress that the client was told in all rounds, and in those before this one.
+    /// The progress that was reported to the client in all rounds, and in those before this one.
     told: Option<f64>,
     told_before: Option<f64>,
 }
 
-/// What the server's answer to a call makes of it.
+/// What to do after the server's answer to a call.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The answer is the client's, with these changes.
+    /// Give the answer to the client, with these changes.
     Complete(Rewrite),
-    /// The client has to be asked this.
+    /// Ask the client this.
     Ask(Box<Round>, Vec<Message>),
-    /// The server needs the call once more, a little later.
+    /// Send the call to the server again, a little later.
     Again(Box<Call>),
-    /// The client gets this in place of the answer.
+    /// Give this to the client in place of the answer.
     Fail(Failure),
 }
 
-/// What the client's answer to a question makes of the round.
+/// What to do after the client's answer to a question.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// Others are still to be answered.
+    /// Wait for the other answers.
     Open(Box<Round>),
-    /// The call is to be made again.
+    /// Send the call again.
     Again(Box<Call>),
-    /// The client gets this; the questions that are still open are withdrawn.
+    /// Give this to the client, and withdraw the open questions.
     Fail(Failure, Vec<u64>),
 }
 
-/// Questions that the client owes answers.
+/// Questions that the client has not answered.
 #[derive(Debug)]
 pub(crate) struct Round {
     call: Call,
@@ -84,10 +83,10 @@ struct Slot {
     answer: Option<String>,
 }
 
-/// How a call ends whose answer the client cannot be given.
+/// The end of a call whose answer the client cannot be given.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// As a tool says that it failed: this raw result.
+    /// A failure of the tool: this raw result.
     Result(String),
     Error {
         message: String,
@@ -95,7 +94,7 @@ pub(crate) enum Failure {
 }
 
 impl Call {
-    /// The call of a client with this envelope, which can be asked or not.
+    /// The call of a client with this envelope; `can_ask` says whether it can be asked.
     pub(crate) fn new(request: Message, envelope: Arc<Envelope>, askable: bool) -> Self {
         let family = Family::of(&request.method());
         let request = cleansed(request);
@@ -111,7 +110,7 @@ impl Call {
         }
     }
 
-    /// Says that clients know the tool's structured content as wrapped.
+    /// Notes that clients know the tool's structured content in wrapped form.
     pub(crate) fn wrapped(mut self, wrapped: bool) -> Self {
         if wrapped {
             self.family = Family::Call { wrapped };
@@ -124,7 +123,7 @@ impl Call {
         &self.request
     }
 
-    /// The raw name of the tool that is called, if one is.
+    /// The raw name of the tool, if a tool is called.
     pub(crate) fn tool(&self) -> Option<&[u8]> {
         matches!(self.family, Family::Call { .. }).then_some(())?;
         let name = find_member(self.request.bytes(), self.request.params()?, "name")?;
@@ -136,13 +135,13 @@ impl Call {
         if self.askable { self.envelope.members() } else { self.envelope.members_unasked() }
     }
 
-    /// Members of `params`, each with a comma behind it.
+    /// Members of `params`, each followed by a comma.
     pub(crate) fn answers(&self) -> &str {
         &self.answers
     }
 
-    /// Whether the client may be told of this progress: a server counts from zero in every round, except for
-    /// the client it is one call, whose progress only grows (MCP 2025-11-25, progress).
+    /// Whether the client may be told of this progress: a server starts from zero in every round,
+    /// but for the client it is one call, whose progress must grow (MCP 2025-11-25, progress).
     pub(crate) fn advances(&mut self, notification: &Message) -> bool {
         let value = notification
             .params()
@@ -174,7 +173,7 @@ impl Call {
         }
     }
 
-    /// What a client is told of an error that its era does not know: nothing, if it does.
+    /// The error for the client if its era does not know the server's; `None` if it does.
     pub(crate) fn refused(&self, response: &Message) -> Option<Failure> {
         let member = |object, name| {
             find_member(response.bytes(), object, name).map(|span| response.text(span))
@@ -187,7 +186,7 @@ impl Call {
                 "the MCP server needs what this client does not offer: {said} {needed}"
             )));
         }
-        // These are about what the proxy wrote in the client's name.
+        // These are about members that the proxy wrote on the client's behalf.
         let own = [Code::HeaderMismatch, Code::UnsupportedProtocolVersion];
         own.iter()
             .any(|own| i64::from(own.number()) == code)
@@ -240,7 +239,7 @@ impl Call {
         Step::Ask(Box::new(round), questions)
     }
 
-    /// The end of a call for a reason that is nobody's mistake on the wire.
+    /// The end of a call although nobody has violated the protocol.
     fn fail(&self, reason: &str) -> Failure {
         if !matches!(self.family, Family::Call { .. }) {
             return Failure::error(reason);
@@ -272,12 +271,12 @@ impl Round {
         Progress::Again(self.again())
     }
 
-    /// The client does not answer any more.
+    /// The client can no longer answer.
     pub(crate) fn expire(self) -> Progress {
         self.give_up(u64::MAX, "the client did not answer in time")
     }
 
-    /// The questions that are not answered.
+    /// The unanswered questions.
     pub(crate) fn open(&self) -> Vec<u64> {
         self.slots.iter().filter(|slot| slot.answer.is_none()).map(|slot| slot.id).collect()
     }
@@ -312,7 +311,7 @@ impl Failure {
         Self::Error { message: message.into() }
     }
 
-    /// What the client gets: a raw result or an error.
+    /// The client's response: a raw result or an error.
     pub(crate) fn outcome(self) -> Result<String, ErrorBody> {
         match self {
             Self::Result(result) => Ok(result),
@@ -321,7 +320,7 @@ impl Failure {
     }
 }
 
-/// What a server asks, as a request to the client, in the form of its era.
+/// A server's question as a request to the client, in the form of its era.
 fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result<Message, String> {
     let bytes = message.bytes();
     let member = |object, name| find_member(bytes, object, name);
@@ -350,7 +349,7 @@ fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result
         |span| String::from_utf8_lossy(span.of(bytes)).into_owned(),
     );
     if is_url && of_params("elicitationId").is_none() {
-        // Required of older servers; nothing will refer to it (MCP 2026-07-28, changelog).
+        // Required of older servers; nothing refers to it (MCP 2026-07-28, changelog).
         params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
     }
     if method == "sampling/createMessage" {
@@ -362,7 +361,7 @@ fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result
     })
 }
 
-/// What a client said in place of an answer.
+/// What a client sent instead of an answer.
 fn refusal(response: &Message, error: Span) -> String {
     let message = find_member(response.bytes(), error, "message")
         .and_then(|span| decode_string(response.text(span)))
