@@ -1,22 +1,22 @@
-//! Requests of the proxy's own: whoever asks gets one answer, and nothing else.
+//! The proxy's own requests: each gets one answer, and nothing else.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Outgoing, Reply, Sink};
 use crate::jsonrpc::{Kind, Message};
 
-/// What has come of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Result(Message),
     /// The server, or the proxy in its place, answered with an error.
     Error(Message),
-    /// There will be none: the connection was closed.
+    /// There will be no answer: the connection was closed.
     None,
 }
 
 impl Answer {
-    /// Whether the request was granted.
+    /// Whether the request succeeded.
     pub(crate) fn is_result(&self) -> bool {
         matches!(self, Self::Result(_))
     }
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-/// The reply to a request whose answer goes to this function, once.
+/// The reply for a request whose answer is passed to this function, once.
 pub(crate) fn reply_to(request: &Message, then: impl FnOnce(Answer) + Send + 'static) -> Reply {
     Reply::to(request, Arc::new(Told(Mutex::new(Some(then)))))
 }

@@ -1,13 +1,13 @@
-//! Why an upstream is gone.
+//! Why an upstream has ended.
 
 use crate::jsonrpc::{Code, ErrorBody};
 
-/// What is told to every client whose call an upstream's end has cut short.
+/// The reason that is sent to every client whose call failed with the upstream's end.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     /// One sentence.
     pub(crate) message: String,
-    /// Raw JSON object with the particulars.
+    /// Raw JSON object with details.
     pub(crate) data: Option<String>,
 }
 

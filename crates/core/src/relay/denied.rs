@@ -1,4 +1,4 @@
-//! Why a request is refused before it reaches a server: what HTTP has a status for.
+//! Why a request is refused before it reaches a server, for reasons that have an HTTP status.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ const TOO_OFTEN: &str = "Too many calls of this tool; try again later";
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// The credentials lack scopes; these are needed, all of them (403).
+    /// The credentials lack scopes; all of these are required (403).
     Scope(Vec<String>),
-    /// The caller calls too often, or too much at a time (429).
+    /// The caller calls too often, or has too many calls at a time (429).
     TooOften {
-        /// When it is worth trying again.
+        /// When a retry makes sense.
         retry_after: Duration,
     },
     /// No server can take it now (503).
@@ -21,12 +21,12 @@ pub(crate) enum Denied {
 }
 
 impl Denied {
-    /// Whole seconds after which it is worth trying again, at least one.
+    /// Whole seconds until a retry makes sense, at least one.
     pub(crate) fn seconds(retry_after: Duration) -> u64 {
         retry_after.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
     }
 
-    /// What is answered to the request.
+    /// The answer to the request.
     pub(crate) fn error(&self) -> ErrorBody {
         match self {
             Self::Scope(required) => {

@@ -18,17 +18,17 @@ use crate::{
 /// One client's connection to the shared upstream.
 pub(super) type MemberId = u64;
 
-/// A request that the upstream owes an answer.
+/// A request that the upstream has not answered.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     started: Instant,
     last_sign: Instant,
-    /// The server was heard of since the time was last looked at.
+    /// Whether the server has sent something since the time limits were last checked.
     heard: bool,
-    /// Since when the server waits for its client, whose time is another.
+    /// Since when the server waits for its client; that time has a limit of its own.
     asked: Option<Instant>,
-    /// Whether its time is limited.
+    /// Whether it has time limits.
     watched: bool,
     /// How many began before it.
     place: u64,
@@ -43,20 +43,20 @@ impl Exchange {
     }
 }
 
-/// How long a client may take to answer what it is asked during its call: people are asked.
+/// How long a client may take to answer a question during its call; people may be asked.
 pub(super) const LONGEST_ANSWER: Duration = Duration::from_mins(10);
 
-/// How long an exchange may take.
+/// Time limits of an exchange.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
-    /// Time without an answer or a sign of life.
+    /// Longest time without an answer or a sign of life.
     pub(crate) silence: Option<Duration>,
-    /// Time in all.
+    /// Longest time in total.
     pub(crate) total: Option<Duration>,
 }
 
 impl Limits {
-    /// Which limit an exchange has gone past, if any.
+    /// The limit that an exchange has exceeded, if any.
     fn exceeded_by(&self, exchange: &Exchange, now: Instant) -> Option<Duration> {
         if !exchange.watched {
             return None;
@@ -69,7 +69,7 @@ impl Limits {
         unanswered.then_some(LONGEST_ANSWER).or(total)
     }
 
-    /// Which limit has passed for what began and last showed a sign of life then, if any.
+    /// The limit that is exceeded for this start and this last sign of life, if any.
     pub(crate) fn passed(
         &self,
         started: Instant,
@@ -81,13 +81,13 @@ impl Limits {
         silence.or_else(|| self.total.filter(|limit| past(limit, started)))
     }
 
-    /// The shortest limit; `None` when there is nothing to watch.
+    /// The shortest limit; `None` if nothing is limited.
     pub(crate) fn shortest(&self) -> Option<Duration> {
         self.silence.into_iter().chain(self.total).min()
     }
 }
 
-/// What the answer is for.
+/// The purpose of a request.
 #[derive(Debug)]
 pub(super) enum Purpose {
     /// A client's call; the first page of a list is remembered.
@@ -96,7 +96,7 @@ pub(super) enum Purpose {
     Subscription { uri: String },
     /// The proxy's own `subscriptions/listen`.
     Listen,
-    /// The proxy's own look whether a list has changed.
+    /// The proxy's own check whether a list has changed.
     Relist(List),
     /// The proxy's own handshake.
     Greeting,
@@ -106,14 +106,14 @@ pub(super) enum Purpose {
     Housekeeping,
 }
 
-/// What happens to the answer to a client's call on its way.
+/// How the answer to a client's call is treated.
 #[derive(Debug)]
 pub(super) enum Leg {
-    /// It passes: client and server understand each other.
+    /// Passed on: client and server speak the same era.
     Plain,
     /// It is translated for a client of the handshake era.
     Bridged(Box<Call>),
-    /// It passes, and says what this principal's callers of the tools mirror in headers.
+    /// Passed on; it also says which arguments of the tools this principal mirrors in headers.
     Tools(Identity),
     /// It ends a stream that the client listens to.
     Listening,
@@ -122,21 +122,21 @@ pub(super) enum Leg {
 /// How the ids of requests are chosen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ids {
-    /// One after the other, from this one.
+    /// Ascending, from this one.
     #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     Ascending(u64),
-    /// So that no client can guess that of another's call, although it may have seen its own: a
-    /// server that finds an id where this proxy sees none must have no answer for it.
+    /// Random, so that no client can guess the id of another client's call from its own: if a
+    /// server sees an id in a message where the proxy sees none, it must not match any call.
     Unguessable,
 }
 
-/// The table of exchanges. No id is given to two of them at a time.
+/// The table of exchanges. No two running ones have the same id.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     next: u64,
-    /// Exchanges so far, and those that were passed over.
+    /// Exchanges so far, including those that were skipped.
     begun: u64,
-    /// What the ids are made with, unless they ascend.
+    /// Generates the ids, unless they ascend.
     numbers: Option<Unguessable>,
     table: ById<Exchange>,
 }
@@ -165,14 +165,14 @@ impl Exchanges {
         };
     }
 
-    /// The id that the next exchange will get.
+    /// The id of the next exchange.
     pub(super) fn next_id(&self) -> u64 {
         self.next
     }
 
     pub(super) fn insert(&mut self, purpose: Purpose) {
         let now = Instant::now();
-        // Whoever pings has a limit of its own.
+        // The sender of pings has a limit of its own.
         let watched = !matches!(purpose, Purpose::Ping(_));
         let exchange = Exchange {
             purpose,
@@ -200,19 +200,19 @@ impl Exchanges {
         self.table.values().all(|exchange| !exchange.watched)
     }
 
-    /// Lifts the limits of what has become a stream, which may last.
+    /// Removes the time limits of an exchange that has become a stream.
     pub(super) fn unwatch(&mut self, id: u64) {
         if let Some(exchange) = self.table.get_mut(&id) {
             exchange.watched = false;
         }
     }
 
-    /// Whether an exchange is under way for such a purpose.
+    /// Whether an exchange with this purpose is running.
     pub(super) fn is(&self, id: u64, such: impl FnOnce(&Purpose) -> bool) -> bool {
         self.table.get(&id).is_some_and(|exchange| such(&exchange.purpose))
     }
 
-    /// The clients that have calls under way, once for each.
+    /// The clients with running calls, each once.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = (MemberId, &Reply)> {
         self.table.values().filter_map(|exchange| match &exchange.purpose {
             Purpose::Call { member, reply, .. } => Some((*member, reply)),
@@ -239,7 +239,7 @@ impl Exchanges {
         exchange.reply()
     }
 
-    /// The server has begun, or ceased, to wait for its client.
+    /// The server starts, or stops, waiting for its client.
     pub(super) fn ask(&mut self, asks: bool) {
         let now = Instant::now();
         for exchange in self.table.values_mut() {
@@ -248,9 +248,9 @@ impl Exchanges {
         }
     }
 
-    /// The exchange that a response belongs to, if it can be told: an error without an id is for the
-    /// one exchange under way. A server that does not know a method of a notification may say so,
-    /// too, and that is nobody's failure.
+    /// The exchange to which a response belongs, if that can be told: an error without an id
+    /// belongs to the only running exchange. A server may also report an unknown notification
+    /// method so, which is not a failure of any call.
     pub(super) fn answered_by(&self, response: &Message) -> Option<u64> {
         let id = response.id().filter(|id| *id != b"null");
         if id.is_some() || response.kind() != Kind::Error {
@@ -272,7 +272,7 @@ impl Exchanges {
         }
     }
 
-    /// Where the messages of a call go.
+    /// The sink of a call.
     pub(super) fn sink(&self, id: u64) -> Option<Arc<dyn Sink>> {
         self.table.get(&id).and_then(Exchange::reply).and_then(Reply::sink)
     }
@@ -291,14 +291,14 @@ impl Exchanges {
         self.calls().find(|(_, reply)| reply.token() == Some(token)).map(|(id, _)| id)
     }
 
-    /// The call under way, if there is exactly one.
+    /// The running call, if there is exactly one.
     pub(super) fn only(&self) -> Option<u64> {
         let mut calls = self.calls();
         let first = calls.next().map(|(id, _)| id);
         first.filter(|_| calls.next().is_none())
     }
 
-    /// Whether a call is to be answered on another sink than this one.
+    /// Whether a call will be answered on another sink than this one.
     pub(super) fn go_past(&self, sink: &Arc<dyn Sink>) -> bool {
         self.calls().any(|(_, reply)| reply.goes_past(sink))
     }
@@ -309,7 +309,7 @@ impl Exchanges {
         calls.max_by_key(|(_, exchange)| exchange.place).map(|(id, _)| *id)
     }
 
-    /// Whose calls are under way; a subscription does not count as a call.
+    /// The clients with running calls; subscriptions do not count.
     pub(super) fn callers(&self) -> Callers {
         let mut members = self.table.values().filter_map(|exchange| match &exchange.purpose {
             Purpose::Call { leg: Leg::Listening, .. } => None,
@@ -340,7 +340,7 @@ impl Exchanges {
         })
     }
 
-    /// Removes what has gone past a limit, and says which.
+    /// Removes the exchanges that have exceeded a limit; returns them with the limit.
     pub(super) fn remove_overdue(&mut self, limits: Limits) -> Vec<(u64, Exchange, Duration)> {
         let now = Instant::now();
         for exchange in self.table.values_mut() {
@@ -370,7 +370,7 @@ impl Exchanges {
     }
 }
 
-/// Whose calls are under way.
+/// The clients with running calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Callers {
     None,

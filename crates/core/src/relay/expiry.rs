@@ -1,4 +1,4 @@
-//! The time of calls: what has gone past its limit fails, and the upstream is told.
+//! Time limits of calls: an overdue call fails, and the upstream is told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Shared {
-    /// Makes sure that the time of running exchanges is watched.
+    /// Starts watching the time limits of running exchanges, if that is not done yet.
     pub(super) fn watch(&self, state: &mut State) {
         if !state.sweeping && self.limits().shortest().is_some() {
             state.sweeping = true;
@@ -22,7 +22,7 @@ impl Shared {
         }
     }
 
-    /// Watches the time of the exchanges; ends with the task that runs it.
+    /// Watches the time limits; ends with the task that runs it.
     #[expect(clippy::infinite_loop, reason = "the task that runs it is aborted")]
     pub(crate) async fn expire_calls(self: Arc<Self>) {
         let limits = self.limits();
@@ -36,7 +36,7 @@ impl Shared {
         }
     }
 
-    /// Fails what is overdue; `false` when nothing is left to watch.
+    /// Fails overdue exchanges; `false` if none are left to watch.
     pub(super) fn sweep(&self, limits: Limits) -> bool {
         let mut state = self.lock();
         let mut unheard = false;
@@ -69,12 +69,12 @@ impl Shared {
     }
 }
 
-/// How often to look.
+/// How often to check.
 pub(crate) fn period(shortest: Duration) -> Duration {
     (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(1))
 }
 
-/// What the client of an overdue call is told.
+/// The error for the client of an overdue call.
 pub(crate) fn timed_out(limit: Duration) -> ErrorBody {
     let mut error = ErrorBody::new(Code::Internal, "Request timed out");
     error.data = Some(format!("{{\"timeout\":{}}}", limit.as_millis()));

@@ -1,4 +1,4 @@
-//! Messages of a shared upstream that answer nobody: who gets them.
+//! Which clients get the messages of a shared upstream that are not answers.
 
 use bytes::Bytes;
 
@@ -15,16 +15,16 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Who is entitled to a notification of a shared server.
+/// The recipients of a notification of a shared server.
 #[derive(Debug)]
 pub(crate) enum Audience {
-    /// Those who are told of changes of any kind.
+    /// All clients: it reports a change.
     Everybody,
-    /// Those who did not ask for more severe messages only.
+    /// Clients whose log level includes it.
     OfLevel(Option<LogLevel>),
-    /// Those who subscribed to what it is about.
+    /// Clients that are subscribed to its resource.
     Holders(Vec<Holder>),
-    /// It belongs to one client, and the server does not say to which.
+    /// A single client, but the server does not say which.
     Nobody,
 }
 
@@ -48,7 +48,7 @@ impl Audience {
         }
     }
 
-    /// Whether this client belongs to it, which wants log messages from this level on.
+    /// Whether this client, with this log level, is among them.
     pub(crate) fn includes(&self, member: MemberId, wanted: Option<LogLevel>) -> bool {
         match self {
             Self::Everybody => true,
@@ -63,7 +63,7 @@ impl Audience {
 }
 
 impl State {
-    /// The sinks entitled to a notification of the upstream.
+    /// The sinks that get a notification of the upstream.
     pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
         let kind = Notification::of(&notification.method());
         let caller =
@@ -93,7 +93,7 @@ impl State {
         sinks
     }
 
-    /// Tells these of a notification with changes.
+    /// Writes a changed notification to these sinks.
     pub(super) fn tell(
         &mut self,
         audience: Vec<Arc<dyn Sink>>,
@@ -110,8 +110,8 @@ impl State {
         self.sinks(|_, _| true)
     }
 
-    /// Who made the only call under way, if log messages are to come with its answer: whose they
-    /// are cannot be told while there are others (MCP 2026-07-28, logging).
+    /// The client of the only running call, if log messages are wanted with its answer. With
+    /// several calls, the owner of a message cannot be told (MCP 2026-07-28, logging).
     fn caller_for_log(&self, level: Option<LogLevel>) -> Option<Arc<dyn Sink>> {
         let sink = self.exchanges.sink(self.exchanges.only()?)?;
         sink.takes_log(level?).then_some(sink)
@@ -130,7 +130,7 @@ pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<
     }
 }
 
-/// The same, for a message that was looked at.
+/// The same, for a message that was parsed already.
 pub(super) fn deliver_message(audience: &[Arc<dyn Sink>], message: &Message) {
     for sink in audience {
         sink.write(Outgoing::of(message, &[], false));

@@ -1,4 +1,4 @@
-//! Numbers for requests that nobody can guess who has not been told.
+//! Request numbers that nobody can guess.
 
 use std::{
     collections::HashMap,
@@ -8,17 +8,17 @@ use std::{
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// The smallest of them. All have as many digits, and none is so large that a peer which reads
-/// numbers as floating-point ones takes it for another.
+/// The smallest number. All have the same number of digits, and none exceeds what peers that read
+/// numbers as floating-point values can represent.
 const FIRST: u64 = 1 << 52;
 
-/// How many are asked of the system at a time.
+/// How many are drawn from the system at a time.
 const BATCH: usize = 64;
 
-/// Draws the numbers from what the system calls random.
+/// Draws numbers from the system's random source.
 #[derive(Default)]
 pub(crate) struct Unguessable {
-    /// Not used yet.
+    /// Drawn and not used yet.
     random: Vec<u64>,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Debug for Unguessable {
 }
 
 impl Unguessable {
-    /// A number that is not taken.
+    /// A number that is not in use.
     pub(crate) fn draw(&mut self, is_taken: impl Fn(u64) -> bool) -> u64 {
         loop {
             let random = self.random.pop().unwrap_or_else(|| self.refill());
@@ -44,7 +44,7 @@ impl Unguessable {
     fn refill(&mut self) -> u64 {
         let mut bytes = [0; 8 * BATCH];
         if SystemRandom::new().fill(&mut bytes).is_err() {
-            // A `SipHash` with a key that nobody knows is as good.
+            // If that fails, a `SipHash` with a secret key is as good.
             return RandomState::new().hash_one(());
         }
         let (eights, _) = bytes.as_chunks();
@@ -53,10 +53,10 @@ impl Unguessable {
     }
 }
 
-/// A table by numbers of the proxy's own.
+/// A map keyed by the proxy's own numbers.
 pub(super) type ById<V> = HashMap<u64, V, BuildHasherDefault<Unhashed>>;
 
-/// Our own numbers spread well enough as they are.
+/// Our own numbers are distributed well enough without hashing.
 #[derive(Debug, Default)]
 pub(super) struct Unhashed(u64);
 
@@ -72,7 +72,7 @@ impl Hasher for Unhashed {
     }
 
     fn write_u64(&mut self, value: u64) {
-        // hashbrown takes the top seven bits for its tags.
+        // hashbrown uses the top seven bits for its tags.
         self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -1,5 +1,5 @@
-//! Answering `initialize` for a server that was initialized once for everybody, or that belongs to
-//! an era without that handshake.
+//! Answers `initialize` for a server that was initialized once for everybody, or that belongs to an
+//! era without that handshake.
 
 use bytes::Bytes;
 
@@ -9,8 +9,7 @@ use crate::{
     protocol::{LATEST_LEGACY, List, is_legacy},
 };
 
-/// The server's own `InitializeResult`, kept as it was written; for a server without one, what it
-/// would be.
+/// The server's own raw `InitializeResult`; for a server without one, an equivalent one.
 #[derive(Clone, Debug)]
 pub(crate) struct InitializeResult {
     bytes: Bytes,
@@ -21,12 +20,12 @@ pub(crate) struct InitializeResult {
 }
 
 impl InitializeResult {
-    /// Takes the result out of the server's response; `None` if that is an error or not an object.
+    /// Takes the result from the server's response; `None` if that is an error or not an object.
     pub(crate) fn of(response: &Message) -> Option<Self> {
         Self::new(response.bytes().slice(response.result()?.range()), Era::Legacy)
     }
 
-    /// What a server that was discovered would have answered; `None` if it was not.
+    /// The equivalent for a server that was discovered; `None` if it was not.
     pub(crate) fn of_discovery(discovery: Discovery) -> Option<Self> {
         match discovery {
             Discovery::Serves(text) => Self::new(text.into(), Era::Modern),
@@ -46,12 +45,12 @@ impl InitializeResult {
         Some(Self { bytes, era, version, tasks, logging })
     }
 
-    /// The era in which the server is spoken to.
+    /// The era in which the proxy speaks to the server.
     pub(crate) fn era(&self) -> Era {
         self.era
     }
 
-    /// The same for what speaks of the server in the modern era.
+    /// The same, in the form that the modern era uses.
     pub(crate) fn greeting(&self) -> Greeting {
         Greeting::new(self.bytes.clone())
     }
@@ -66,17 +65,17 @@ impl InitializeResult {
         Some([text("name"), text("version")].into_iter().flatten().collect::<Vec<_>>().join(" "))
     }
 
-    /// Whether the server takes `logging/setLevel`.
+    /// Whether the server supports `logging/setLevel`.
     pub(crate) fn has_logging(&self) -> bool {
         self.logging
     }
 
-    /// Whether the server says when this list changes.
+    /// Whether the server reports changes of this list.
     pub(crate) fn notifies_of(&self, list: List) -> bool {
         self.offers(list.capability(), "listChanged")
     }
 
-    /// Whether the server says when a resource changes, if it is asked to.
+    /// Whether the server reports changes of resources to subscribers.
     pub(crate) fn has_subscriptions(&self) -> bool {
         self.offers(List::Resources.capability(), "subscribe")
     }
@@ -88,8 +87,8 @@ impl InitializeResult {
         found.is_some_and(|span| span.of(&self.bytes) == b"true")
     }
 
-    /// The server's answer for a client that asks for this revision: the client's own if it is a
-    /// handshake revision, else the newest one (MCP 2025-11-25, lifecycle, "Version Negotiation").
+    /// The answer to a client that asks for this revision: the client's own if it is a handshake
+    /// revision, else the newest one (MCP 2025-11-25, lifecycle, "Version Negotiation").
     ///
     /// Core tasks of a shared server would be visible to every client, so they are not offered.
     pub(crate) fn for_client(&self, requested: Option<&str>) -> Bytes {

@@ -1,8 +1,8 @@
-//! The way to a shared upstream: up, away for the moment, or down for good.
+//! The state of a shared upstream: up, away for the moment, or ended for good.
 //!
-//! Whoever supervises the upstream reports what happens to it. Calls in flight fail when it goes;
-//! calls that arrive while it is away wait, and everything the clients have settled with it is
-//! settled again with its successor.
+//! The supervisor of the upstream reports its changes. When it ends, running calls fail. While it
+//! is away, new calls wait. Everything that clients have set at it (subscriptions, log levels) is
+//! set again at its successor.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ pub(super) enum Link {
         /// Process id, if it is a process.
         pid: Option<u32>,
     },
-    /// Without a cause it has not been there yet.
+    /// `None` if it has not started yet.
     Away {
         cause: Option<Cause>,
         attempt: u32,
@@ -67,12 +67,12 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// The upstream has gone and will be back: every call in flight fails.
+    /// The upstream has ended and will be restarted: every running call fails.
     pub(crate) fn lost(&self, cause: &Cause, attempt: u32) {
         self.gone(Link::Away { cause: Some(cause.clone()), attempt }, cause);
     }
 
-    /// The upstream has gone for good: every call in flight fails, and later ones do.
+    /// The upstream has ended for good: every running call fails, and so do later ones.
     pub(crate) fn closed(&self, cause: &Cause) {
         self.gone(Link::Down(cause.clone()), cause);
         self.crossings().end_subscriptions();
@@ -94,7 +94,7 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the upstream is there or has gone for good.
+    /// Waits until the upstream is up or has ended for good.
     pub(crate) async fn settled(&self) {
         loop {
             let changed = self.changed.notified();
@@ -107,13 +107,13 @@ impl Shared {
         }
     }
 
-    /// Waits until the upstream is back, within the limit that is set.
+    /// Waits until the upstream is up, within the configured limit.
     pub(super) async fn back(self: Arc<Self>) -> Result<(), ErrorBody> {
         let limit = self.restart_wait();
         timeout(limit, self.settled()).await.map_err(|_| self.still_away(limit))
     }
 
-    /// Waits until the upstream has gone for good; says why.
+    /// Waits until the upstream has ended for good; returns why.
     pub(crate) async fn ended(&self) -> Cause {
         loop {
             let changed = self.changed.notified();
@@ -126,16 +126,16 @@ impl Shared {
         }
     }
 
-    /// Whether the upstream has gone for good.
+    /// Whether the upstream has ended for good.
     pub(crate) fn is_down(&self) -> bool {
         matches!(self.lock().link, Link::Down(_))
     }
 
-    /// Asks the upstream for a sign of life; the receiver gets it, or an error if it goes.
+    /// Pings the upstream; the receiver gets the answer, or an error if the upstream ends.
     pub(crate) fn ping(&self) -> oneshot::Receiver<()> {
         let (answered, answer) = oneshot::channel();
         let mut state = self.lock();
-        // The newer era has no ping, but a question that every server answers.
+        // The newer era has no ping, but a request that every server answers.
         let method = if self.is_modern() { DISCOVER } else { "ping" };
         state.request(method, "", Purpose::Ping(answered));
         drop(state);
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    /// Compares a list of the upstream with what its predecessor offered.
+    /// Compares a list of the upstream with that of its predecessor.
     pub(super) fn relisted(&mut self, list: List, response: &Message) {
         if !self.lists.learn(list, response) {
             return;
@@ -178,7 +178,8 @@ impl State {
         self.owe(Owed::Told(audience, text.into(), Vec::new()));
     }
 
-    /// Tells a new upstream what its predecessor was told, and asks what may have changed.
+    /// Sets at a new upstream what was set at its predecessor, and asks for lists that may have
+    /// changed.
     fn settle_again(&mut self) {
         let Link::Up { initialize, .. } = &self.link else { return };
         let stale: Vec<List> =
@@ -197,7 +198,7 @@ impl State {
 }
 
 impl Member {
-    /// Holds a request until the upstream is back, within the limit that is set for it.
+    /// Holds a request until the upstream is up, within the configured limit.
     pub(super) fn wait(&self, request: Message, reply: Reply) -> BoxFuture<'static, ()> {
         let back = Arc::clone(self.shared()).back();
         self.hold(reply, back, |member, reply| member.request(request, reply))

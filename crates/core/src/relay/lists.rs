@@ -1,6 +1,6 @@
-//! What clients last saw of the lists a server offers, to notice that a new one offers others.
+//! What clients last saw of a server's lists, to notice that a new server offers different ones.
 //!
-//! A list that nobody has read is not remembered: nobody has a stale copy of it.
+//! A list that no client has read is not remembered: no client has a stale copy of it.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,10 +10,10 @@ use crate::{
     protocol::List,
 };
 
-/// The lists that are other ones when a server comes or goes.
+/// The lists that may differ when a server comes or goes.
 pub(super) const CHANGING: [&str; 3] = ["tools", "prompts", "resources"];
 
-/// Tells a client that all of its lists are other ones.
+/// Tells a client that all its lists have changed.
 pub(super) fn tell_changes(sink: &dyn Sink) {
     for list in CHANGING {
         let text = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
@@ -35,8 +35,8 @@ impl Lists {
         request.params().and_then(cursor).is_none()
     }
 
-    /// Remembers a first page; `true` if another one was known. A list of several pages counts as
-    /// another one each time, because its later pages are not looked at.
+    /// Remembers a first page; `true` if it differs from the known one. A list of several pages
+    /// always counts as different, because its later pages are not examined.
     pub(super) fn learn(&mut self, list: List, response: &Message) -> bool {
         let Some(span) = response.result() else { return false };
         let digest = self.hasher.hash_one(response.text(span));
@@ -45,7 +45,7 @@ impl Lists {
         before.is_some_and(|before| before != digest || continued)
     }
 
-    /// The lists somebody has read.
+    /// The lists that a client has read.
     pub(super) fn read(&self) -> Vec<List> {
         List::ALL.into_iter().filter(|list| self.known[*list as usize].is_some()).collect()
     }

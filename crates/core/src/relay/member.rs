@@ -32,7 +32,7 @@ use crate::{
 pub(super) struct Member {
     id: MemberId,
     era: Era,
-    /// The identity that a client of the newer era acts for.
+    /// The identity for which a client of the newer era acts.
     principal: Identity,
     shared: Arc<Shared>,
 }
@@ -48,7 +48,7 @@ impl Connection for Member {
             (Kind::Request, Some(reply)) => self.request(message, reply),
             (Kind::Notification, _) => self.notification(message),
             (Kind::Result | Kind::Error, _) if self.shared.is_modern() => self.answered(&message),
-            // The upstream has asked this client nothing, so there is nothing to answer.
+            // The upstream has asked this client nothing, so this answers nothing.
             _ => None,
         }
     }
@@ -77,15 +77,15 @@ impl Connection for Member {
     }
 }
 
-/// What is left of a request for which there is no upstream: a wait for one, or nothing, because it
-/// has failed.
+/// The rest of a request that has no upstream: a future that waits for one, or `None` if the
+/// request has failed.
 pub(super) type Unreached = Option<BoxFuture<'static, ()>>;
 
-/// A request that cannot be handed over yet.
+/// A request that cannot be sent yet.
 enum Held {
     /// The upstream has too much to read.
     Full(Arc<Outbox>, Message, Reply),
-    /// There is no upstream for the moment.
+    /// The upstream is away for the moment.
     Away(Message, Reply),
 }
 
@@ -94,7 +94,7 @@ impl Member {
         Self { id, era, principal: Identity::default(), shared }
     }
 
-    /// The same, acting for somebody.
+    /// The same, acting for this identity.
     pub(super) fn acting_for(self, principal: Identity) -> Self {
         Self { principal, ..self }
     }
@@ -138,7 +138,7 @@ impl Member {
         None
     }
 
-    /// Answers what the proxy knows itself, as long as there is an upstream.
+    /// Answers what the proxy knows itself, while there is an upstream.
     pub(super) fn answer(&self, request: &Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let (state, reply) = match self.reachable(request, reply) {
             Ok(reached) => reached,
@@ -155,8 +155,8 @@ impl Member {
         None
     }
 
-    /// The level is the client's own; the upstream is asked for the most verbose one of all. One
-    /// that was told nothing is taken to log from `info` up.
+    /// The level is the client's own; the upstream is set to the most verbose one of all. Without
+    /// any setting, it is assumed to log from `info` up.
     fn set_level(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let mut state = self.shared.lock();
         if !matches!(&state.link, Link::Up { initialize, .. } if initialize.has_logging()) {
@@ -188,7 +188,7 @@ impl Member {
         None
     }
 
-    /// The state while there is an upstream; else the request waits for one, or has failed.
+    /// The state while there is an upstream; otherwise the request waits for one, or has failed.
     pub(super) fn reachable(
         &self,
         request: &Message,
@@ -240,7 +240,7 @@ impl Member {
         })
     }
 
-    /// Decides what a request about a resource comes to, as long as there is an upstream.
+    /// Decides about a subscribe or unsubscribe request, while there is an upstream.
     fn about_resource(
         &self,
         request: Message,
@@ -304,7 +304,7 @@ impl Member {
         }
     }
 
-    /// Sends a call upstream under an id of the proxy's own.
+    /// Sends a call to the upstream under one of the proxy's own ids.
     pub(super) fn forward(
         &self,
         request: Message,
@@ -361,7 +361,7 @@ impl Member {
                 drop(state);
                 match pushed {
                     Pushed::Full => Err(Held::Full(outbox, request, reply)),
-                    // It is being stopped; what happens to it is about to be known.
+                    // It is being stopped; its end will be reported in a moment.
                     _ => Err(Held::Away(request, reply)),
                 }
             }
@@ -420,8 +420,8 @@ fn long_uri() -> ErrorBody {
     ErrorBody::new(Code::InvalidParams, message)
 }
 
-/// The error for a message that the server may read otherwise than this proxy does, and so answer
-/// or change what is another client's.
+/// The error for a message that the server may parse differently than this proxy, and could thereby
+/// affect another client's calls.
 fn ambiguous() -> ErrorBody {
     ErrorBody::new(
         Code::InvalidRequest,
@@ -431,7 +431,7 @@ fn ambiguous() -> ErrorBody {
     )
 }
 
-/// The progress token is the id: both have to be unique among running calls.
+/// The progress token equals the id: both must be unique among running calls.
 fn push(state: &State, outbox: &Outbox, request: &Message) -> Pushed {
     let mut buffer = itoa::Buffer::new();
     let own = buffer.format(state.exchanges.next_id()).as_bytes();

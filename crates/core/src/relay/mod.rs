@@ -1,7 +1,7 @@
-//! The hinge between clients and servers.
+//! The connection between clients and servers.
 //!
 //! A front opens a [`Connection`] of a [`Backend`] for each of its clients and sends messages into
-//! it; answers come back through the [`Reply`] that went with the request, everything else
+//! it. Answers come back through the [`Reply`] that was sent with the request, everything else
 //! through the client's [`Sink`]. Neither side knows the other.
 
 mod ask;
@@ -76,40 +76,40 @@ use crate::{
     protocol::header::annotation::MirroredParameter,
 };
 
-/// A backlog from which on the server that feeds it is paused, if it feeds nobody else.
+/// From this backlog on, a server is paused if it feeds only one client.
 pub(crate) const PAUSE_ABOVE: usize = 1024 * 1024;
-/// The backlog at which a paused server goes on.
+/// At this backlog, a paused server continues.
 pub(crate) const RESUME_BELOW: usize = 256 * 1024;
 
 /// The client of a new connection.
 #[derive(Default)]
 pub(crate) struct Client {
-    /// The era in which it speaks, and is spoken to.
+    /// The era of its messages.
     pub(crate) era: Era,
-    /// The identity that it acts for.
+    /// The identity for which it acts.
     pub(crate) principal: Identity,
-    /// The address that its requests come from.
+    /// The address from which its requests come.
     pub(crate) address: Option<IpAddr>,
-    /// Where messages go that do not answer a request; without it they are dropped.
+    /// Gets messages that do not answer a request; without it they are dropped.
     pub(crate) unsolicited: Option<Arc<dyn Sink>>,
-    /// The request that it came with, where the front keeps it.
+    /// The request with which it came, if the front keeps it.
     pub(crate) caller: Option<Arc<Caller>>,
-    /// The modern request that is all it has to say.
+    /// The only request of the connection, for a client of the modern era.
     pub(crate) request: Option<Message>,
     /// The id of its session.
     pub(crate) session: Option<String>,
-    /// Ends its session from the server's side.
+    /// Ends its session when the server has ended.
     pub(crate) hang_up: Option<Arc<dyn Fn() + Send + Sync>>,
-    /// The names of the servers that it asks for, where several are served as one.
+    /// The names of the servers that it selects, if several are served as one.
     pub(crate) selection: Option<Vec<String>>,
 }
 
 /// Why there is no connection.
 #[derive(Clone, Debug)]
 pub(crate) enum OpenError {
-    /// The server answers with this.
+    /// The server's answer.
     Upstream(ErrorBody),
-    /// The host does not serve the client.
+    /// The host refuses the client.
     Refused(Refusal),
 }
 
@@ -125,26 +125,26 @@ impl OpenError {
     }
 }
 
-/// What a front serves.
+/// What a front serves: a server, or something that stands for servers.
 pub(crate) trait Backend: Send + Sync {
     /// Opens a connection for one client.
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>>;
 
-    /// Whether clients of the modern era are served.
+    /// Whether it serves clients of the modern era.
     fn serves_modern(&self) -> bool {
         true
     }
 
-    /// The front closes: ends what has no end of its own.
+    /// The front closes: ends everything that does not end by itself.
     fn end_subscriptions(&self) {}
 
-    /// What callers of an endpoint need that serves this and nothing else.
+    /// What callers of an endpoint need that serves only this backend.
     fn policy(&self) -> Option<Arc<Policy>> {
         None
     }
 }
 
-/// What a server says to the proxy.
+/// A message from a server to the proxy.
 pub(crate) trait Listener: Send + Sync {
     /// A message from the server.
     fn receive(&self, message: &Message);
@@ -159,8 +159,8 @@ pub(crate) trait Listener: Send + Sync {
 pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// Takes a message from the client; a request comes with its reply.
     ///
-    /// Returns nothing when the message was taken, or, while the upstream is busy, a future that
-    /// has to be awaited to hand it over.
+    /// Returns `None` if the message was taken. While the upstream is busy, returns a future that
+    /// must be awaited to send it.
     fn send(
         &self,
         message: Message,
@@ -168,62 +168,62 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>>;
 
-    /// The connection that this one stands in front of, and that answers the questions below.
+    /// The connection behind this one, which answers the questions below.
     fn inner(&self) -> Option<&dyn Connection> {
         None
     }
 
-    /// The revisions that a server of the host takes, if it has said so.
+    /// The revisions that a server of the host supports, if it has said so.
     fn versions(&self) -> Option<&[String]> {
         self.inner()?.versions()
     }
 
-    /// The parameters of a tool that its callers mirror in headers, if the tool is known.
+    /// The arguments of a tool that its callers mirror in headers, if the tool is known.
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         self.inner()?.mirrored(tool)
     }
 
-    /// The host's server at the other end, if that is what it is.
+    /// The host's server at the other end, if it is one.
     fn server(&self) -> Option<ServerId> {
         self.inner()?.server()
     }
 
-    /// Whether its server has ended for good, or its client has gone; not every kind knows.
+    /// Whether its server has ended for good, or its client has disconnected; not every kind knows.
     fn is_over(&self) -> bool {
         let Some(inner) = self.inner() else { return false };
         inner.is_over()
     }
 
-    /// What another replica needs to go on with this at a remote server, unless that is known by
-    /// this number already. `None` where there is nothing that outlives the proxy.
+    /// What another replica needs to continue this session with a remote server, unless it has the
+    /// version `known` already. `None` if nothing outlives the proxy.
     fn continuation(&self, _known: u64) -> Option<Continuation> {
         None
     }
 
-    /// Goes on with what another replica had, in place of a handshake: a client has settled what is
-    /// in the memory, and listens if it has said that it is ready. `false` if that cannot be done,
-    /// and nothing was.
+    /// Continues another replica's session, without a handshake. `memory` is what the client has
+    /// set there; it `listens` if it has sent `notifications/initialized`. `false` if this is
+    /// impossible; then nothing was changed.
     fn go_on(&self, _with: &Continuation, _memory: &Memory, _listens: bool) -> bool {
         false
     }
 
-    /// The client goes on with another replica: what outlives the proxy is left as it is.
+    /// The client continues at another replica: what outlives the proxy stays as it is.
     fn hand_on(&self) {
         self.close();
     }
 
-    /// The client has gone: cancels what it has in flight and gives up its subscriptions.
+    /// The client has disconnected: cancels its running calls and ends its subscriptions.
     fn close(&self);
 }
 
-/// A session with a remote server, for whoever goes on with it.
+/// A session with a remote server, for the replica that continues it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Continuation {
-    /// Grows with each session that is opened in place of the one before.
+    /// Grows with each session that replaces an earlier one.
     pub(crate) number: u64,
     /// `Mcp-Session-Id`, a secret.
     pub(crate) id: String,
-    /// The revision that was agreed on.
+    /// The negotiated revision.
     pub(crate) version: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Messages waiting to be written to an upstream.
+//! Messages that wait to be written to an upstream.
 
 use std::sync::PoisonError;
 
@@ -10,11 +10,11 @@ use crate::{
     runtime::lock::{Mutex, MutexGuard},
 };
 
-/// Bytes queued for an upstream before senders have to wait. One message of any size is always
+/// If more bytes are queued for an upstream, senders must wait. One message of any size is always
 /// accepted.
 const MAX_QUEUED_BYTES: usize = 4 * 1024 * 1024;
 
-/// A bounded queue with one consumer, the upstream's writer.
+/// A bounded queue with one consumer: the upstream's writer.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
@@ -25,7 +25,7 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     pieces: Pieces,
-    /// Somebody waits for room.
+    /// Whether a sender waits for room.
     waiting: bool,
     closed: bool,
 }
@@ -56,8 +56,8 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Queues one of the messages that the proxy itself sends, which cannot wait. Only an upstream
-    /// that asks and asks without reading the answers can fill the queue with them; it gets no more.
+    /// Queues one of the proxy's own messages, which cannot wait. Only an upstream that sends
+    /// requests without reading the answers can fill the queue with them; then it gets no more.
     pub(crate) fn push_anyway(&self, assembly: &Assembly<'_>) {
         let queue = self.lock();
         if queue.pieces.len() > 2 * MAX_QUEUED_BYTES {
@@ -91,7 +91,7 @@ impl Outbox {
         self.lock().pieces.len()
     }
 
-    /// Whether a sender has to wait; if so it is told of the next room.
+    /// Whether a sender must wait; if so, it will be notified of room.
     fn wants_room(&self) -> bool {
         let mut queue = self.lock();
         let full = !queue.closed && queue.pieces.len() > MAX_QUEUED_BYTES;
@@ -103,7 +103,7 @@ impl Outbox {
         self.lock().closed
     }
 
-    /// Everything queued, once there is something; `None` when the queue is closed.
+    /// Everything queued, as soon as there is something; `None` once the queue is closed.
     pub(crate) async fn next(&self) -> Option<Vec<Bytes>> {
         loop {
             let (batch, closed) = self.take();
@@ -126,7 +126,7 @@ impl Outbox {
         (batch, queue.closed)
     }
 
-    /// Refuses further messages; what is queued is still handed out.
+    /// Refuses further messages; queued ones are still returned.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
         queue.closed = true;

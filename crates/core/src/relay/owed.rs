@@ -1,6 +1,6 @@
-//! What changes of the shared state owe to clients.
+//! Writes to clients that follow from changes of the shared state.
 //!
-//! A change is made under the lock and only notes what follows from it; what it noted is done
+//! A change happens under the lock and only notes what follows from it; the notes are carried out
 //! without the lock, in the order of the changes. So a sink may call back, and one thread's
 //! cancellation cannot overtake another's call. Messages to the server are not noted but appended
 //! to its outbox at once: that is a queue, and calls nobody.
@@ -25,15 +25,15 @@ use crate::{
     runtime::lock::MutexGuard,
 };
 
-/// Something to do for clients.
+/// A note: something to do for clients.
 pub(super) enum Owed {
     /// The server has answered a call.
     Answer { leg: Leg, member: MemberId, reply: Reply, response: Message },
-    /// A server of another era has refused a call, which may have another way.
+    /// A server of another era has refused a call, which can perhaps be sent another way.
     Refusal { leg: Leg, member: MemberId, reply: Reply, refusal: Message },
-    /// The server has answered for several, or for the proxy.
+    /// The server has answered for several requests, or for the proxy.
     Response(Reply, Message),
-    /// There is nothing to say but that it is done.
+    /// An empty result.
     Done(Reply),
     /// The request fails.
     Error(Reply, ErrorBody),
@@ -41,11 +41,11 @@ pub(super) enum Owed {
     Forgotten(Reply),
     /// A stream of changes ends.
     StreamEnded(Reply),
-    /// A notification about one request, with this in place of the span.
+    /// A notification about one request, with this text at the span.
     About { sink: Arc<dyn Sink>, notification: Message, span: Span, own: Raw },
     /// A notification as the server sent it.
     Notification(Vec<Arc<dyn Sink>>, Message),
-    /// A notification with changes, or one of the proxy's own.
+    /// A changed notification, or one of the proxy's own.
     Told(Vec<Arc<dyn Sink>>, Bytes, Vec<Edit<'static>>),
 }
 
@@ -75,7 +75,7 @@ impl Owed {
     }
 }
 
-/// What is owed, and whether somebody is at it.
+/// The notes, and whether a thread is carrying them out.
 #[derive(Default)]
 pub(super) struct Debts {
     owed: Vec<Owed>,
@@ -87,15 +87,15 @@ impl Debts {
         self.owed.push(owed);
     }
 
-    /// Whether what follows from a change can be done at once. If it can, nobody else does
-    /// anything until it is done.
+    /// Whether a change's consequences can be carried out at once. If so, no other thread carries
+    /// out anything until that is done.
     fn begin(&mut self) -> bool {
         let begins = !self.performing && self.owed.is_empty();
         self.performing |= begins;
         begins
     }
 
-    /// What is owed so far, for whoever does it; nothing if somebody is at it.
+    /// The notes so far, for the caller to carry out; empty if another thread is doing that.
     fn take(&mut self) -> Vec<Owed> {
         if self.performing || self.owed.is_empty() {
             return Vec::new();
@@ -104,7 +104,7 @@ impl Debts {
         mem::take(&mut self.owed)
     }
 
-    /// What has been added since, or the end: then the empty list is kept for the next time.
+    /// The notes that were added since, or the end: then the empty list is kept for reuse.
     fn go_on(&mut self, done: Vec<Owed>) -> Vec<Owed> {
         if self.owed.is_empty() {
             self.performing = false;
@@ -123,10 +123,10 @@ impl fmt::Debug for Debts {
     }
 }
 
-/// The shared state while it is locked. What its changes owe is done once this is dropped, unless
-/// somebody else is at it, who then does this too.
+/// The shared state while it is locked. Dropping this carries out the notes, unless another thread
+/// is doing that, which then does these, too.
 pub(super) struct Locked<'a> {
-    // Unlocked before the performer is dropped, which is why it comes first.
+    // First, because it must be unlocked before the performer is dropped.
     state: MutexGuard<'a, State>,
     performer: Performer<'a>,
 }
@@ -136,8 +136,8 @@ impl<'a> Locked<'a> {
         Self { state: shared.state(), performer: Performer::idle(shared) }
     }
 
-    /// Unlocks the state for whoever does at once what follows from the change, while this is
-    /// kept; itself again if it has to be owed, because something else is.
+    /// Unlocks the state for a caller that carries out the consequence at once, while the performer
+    /// lives; returns itself if something else comes first.
     pub(super) fn at_once(mut self) -> Result<Performer<'a>, Self> {
         if !self.state.debts.begin() {
             return Err(self);
@@ -170,7 +170,7 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Does what is owed, and what is owed because of that, when it is dropped.
+/// When dropped, carries out the notes and those that follow from them.
 pub(super) struct Performer<'a> {
     shared: &'a Shared,
     performs: bool,

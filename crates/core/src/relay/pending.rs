@@ -2,12 +2,12 @@
 
 use super::exchange::{Exchanges, Ids, Purpose};
 
-/// A table with exchanges under way.
+/// A table with running exchanges.
 #[derive(Debug)]
 pub(crate) struct Pending(Exchanges);
 
 impl Pending {
-    /// With so many.
+    /// With this many.
     pub(crate) fn new(under_way: usize) -> Self {
         let mut exchanges = Exchanges::with(Ids::Unguessable);
         for _ in 0..under_way {

@@ -1,24 +1,26 @@
-//! Whether there is a server to send calls to, and what can be said about it.
+//! Whether calls can be served, and details about the servers.
 
 use std::{fmt, time::Duration};
 
-/// Asked by the health routes and the metrics; answered by whoever supervises the servers.
+/// Asked by the health routes and the metrics; implemented by the supervisors of servers.
 pub(crate) trait Readiness: fmt::Debug + Send + Sync {
-    /// Why no server can take a call at the moment; `None` while one can.
+    /// Why no server can take a call at the moment; `None` if one can.
     fn unready(&self) -> Option<Unready>;
 
-    /// What does not work although calls can be taken, a line each; no secrets, as in [`Unready`].
+    /// What does not work although calls can be taken, one line each; no secrets, as in
+    /// [`Unready`].
     fn degraded(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Whether the configuration that is there now is another one than runs; `None` where there is
+    /// Whether the current configuration file differs from the one that runs; `None` without a
+    /// file.
     /// only one.
     fn is_outdated(&self) -> Option<bool> {
         None
     }
 
-    /// Each of several servers, where they have names; as few as there are in a configuration.
+    /// Each of several servers that have names; empty otherwise.
     fn named(&self) -> Vec<Named> {
         Vec::new()
     }
@@ -27,23 +29,24 @@ pub(crate) trait Readiness: fmt::Debug + Send + Sync {
     fn servers(&self) -> Servers;
 }
 
-/// Why no server can take a call. Everybody may read it, so it holds nothing that a server wrote.
+/// Why no server can take a call. Everybody may read it, so it contains nothing that a server
+/// wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unready {
     /// One word for programs: `starting`, `restarting`, `stopped`, `failing`.
     pub(crate) state: &'static str,
     /// One sentence for people.
     pub(crate) reason: String,
-    /// When it is worth asking again, if that is known.
+    /// When asking again makes sense, if that is known.
     pub(crate) retry_after: Option<Duration>,
 }
 
 /// One of several servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
-    /// As the configuration calls it.
+    /// Its name in the configuration.
     pub(crate) name: String,
-    /// It can take calls.
+    /// Whether it can take calls.
     pub(crate) up: bool,
     /// Its processes.
     pub(crate) servers: Servers,
@@ -52,11 +55,11 @@ pub(crate) struct Named {
 /// Running servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Servers {
-    /// The processes that were started for them, each the leader of its group.
+    /// Their processes; each is the leader of its process group.
     pub(crate) pids: Vec<u32>,
-    /// Restarts so far, of all of them.
+    /// Restarts so far, of all servers.
     pub(crate) restarts: u64,
-    /// Bytes waiting to be written to them.
+    /// Bytes that wait to be written to them.
     pub(crate) queued_bytes: usize,
     /// Bytes written to them so far.
     pub(crate) written_bytes: u64,
@@ -65,7 +68,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// These and others.
+    /// The sum of both.
     pub(crate) fn with(mut self, others: Self) -> Self {
         self.pids.extend(others.pids);
         Self {
@@ -78,7 +81,7 @@ impl Servers {
     }
 }
 
-/// Servers that are started for their clients, and so are as ready as they can be.
+/// Servers that are started for their clients, and so are always ready.
 #[derive(Debug)]
 pub(crate) struct OnDemand;
 

@@ -19,29 +19,29 @@ use crate::{
     telemetry::traffic,
 };
 
-/// Sends a request another way; its reply again if there is none.
+/// Sends a request in another way; returns its reply if there is no other way.
 pub(crate) type Detour = Box<dyn FnOnce(Reply) -> Option<Reply> + Send + Sync>;
 
-/// Where one request's answer goes. Consumed by the answer; dropped unanswered, it says so to the
-/// client, so that no call hangs.
+/// Where the answer to one request goes. Consumed by the answer; if it is dropped without one, the
+/// client is told so, so that no call hangs.
 pub(crate) struct Reply {
     sink: Option<Arc<dyn Sink>>,
     id: Raw,
     token: Option<Raw>,
     /// Counts the call, if metrics are on.
     call: Option<Box<Call>>,
-    /// Traces the call, if somebody listens.
+    /// Traces the call, if tracing is on.
     span: Option<Box<Span>>,
-    /// The call's place among those of its session.
+    /// The call's seat among those of its session.
     seat: Option<Seat>,
-    /// Keeps the backend waited for that is to answer.
+    /// Makes the backend wait for the answer.
     turn: Option<Box<Awaited>>,
     detour: Option<Box<Detour>>,
-    /// Of whoever asks, if they are somebody in particular.
+    /// The caller's identity, if it has one.
     claims: Option<Arc<Claims>>,
 }
 
-/// Whoever waits for the answer; one in front of a backend may be in front of another.
+/// What must be held until the answer; wrappers of a backend may be nested.
 struct Awaited {
     _turn: TaskTrackerToken,
     _outer: Option<Box<Self>>,
@@ -54,7 +54,7 @@ impl fmt::Debug for Reply {
 }
 
 impl Reply {
-    /// The reply to this request.
+    /// The reply for this request.
     pub(crate) fn to(request: &Message, sink: Arc<dyn Sink>) -> Self {
         Self {
             sink: Some(sink),
@@ -82,29 +82,29 @@ impl Reply {
         self
     }
 
-    /// The reply to a request of somebody.
+    /// The reply for a caller's request.
     pub(crate) fn by(mut self, identity: &Identity) -> Self {
         self.claims = identity.claims().cloned();
         self
     }
 
-    /// Of whoever asks, if they are somebody in particular.
+    /// The caller's identity, if it has one.
     pub(crate) fn claims(&self) -> Option<&Arc<Claims>> {
         self.claims.as_ref()
     }
 
-    /// Counts the call with its outcome.
+    /// Counts the call by its outcome.
     pub(crate) fn counted(mut self, call: Option<Box<Call>>) -> Self {
         self.call = call;
         self
     }
 
-    /// The client's id, as written.
+    /// The client's raw id.
     pub(crate) fn id(&self) -> &[u8] {
         self.id.as_bytes()
     }
 
-    /// The client's progress token, as written.
+    /// The client's raw progress token.
     pub(crate) fn token(&self) -> Option<&[u8]> {
         self.token.as_ref().map(Raw::as_bytes)
     }
@@ -120,21 +120,21 @@ impl Reply {
         self.sink.clone()
     }
 
-    /// The same reply, whose messages go through this on their way.
+    /// The same reply; its messages pass through this sink.
     pub(crate) fn through(mut self, wrap: impl FnOnce(Arc<dyn Sink>) -> Arc<dyn Sink>) -> Self {
         self.sink = self.sink.take().map(wrap);
         self
     }
 
-    /// The same reply for a request that can be sent another way, should a server of another era
-    /// refuse it.
+    /// The same reply for a request that can be sent in another way if a server of another era
+    /// refuses it.
     pub(crate) fn by_detour(mut self, detour: Detour) -> Self {
         self.detour = Some(Box::new(detour));
         self
     }
 
-    /// The request was refused by a server of another era: gives it to whoever can send it another
-    /// way; the reply again if nobody can.
+    /// A server of another era refused the request: sends it in the other way; returns the reply if
+    /// there is none.
     pub(crate) fn astray(mut self) -> Option<Self> {
         self.sink.as_ref()?;
         match self.detour.take() {
@@ -143,17 +143,17 @@ impl Reply {
         }
     }
 
-    /// The number of the stream that the answer goes to.
+    /// The number of the stream on which the answer is sent.
     pub(super) fn stream(&self) -> Option<u64> {
         self.sink.as_ref()?.reader()?.number()
     }
 
-    /// Whether the answer goes to another sink than this one.
+    /// Whether the answer is sent to another sink than this one.
     pub(super) fn goes_past(&self, sink: &Arc<dyn Sink>) -> bool {
         self.sink.as_ref().is_some_and(|own| !Arc::ptr_eq(own, sink))
     }
 
-    /// Passes a progress notification on under the client's own token.
+    /// Passes on a progress notification under the client's own token.
     pub(crate) fn progress(&self, notification: &Message) {
         let (Some(sink), Some(token), Some(span)) =
             (&self.sink, &self.token, notification.reported_token())
@@ -164,21 +164,20 @@ impl Reply {
         write(&**sink, Outgoing::of(notification, &edits, false));
     }
 
-    /// What is owed for a progress notification: the same under the client's own token.
+    /// The note for a progress notification under the client's own token.
     pub(super) fn progress_of(&self, notification: &Message) -> Option<Owed> {
         let (sink, own) = (self.sink.clone()?, self.token.clone()?);
         let span = notification.reported_token()?;
         Some(Owed::About { sink, notification: notification.clone(), span, own })
     }
 
-    /// What is owed for a notification that names the request at this span: the same under the
-    /// client's own id.
+    /// The note for a notification that names the request at this span, under the client's own id.
     pub(super) fn about(&self, notification: &Message, span: jsonrpc::Span) -> Option<Owed> {
         let (sink, own) = (self.sink.clone()?, self.id.clone());
         Some(Owed::About { sink, notification: notification.clone(), span, own })
     }
 
-    /// The client's id, to outlive the reply.
+    /// A copy of the client's id that outlives the reply.
     pub(super) fn raw_id(&self) -> Raw {
         self.id.clone()
     }
@@ -188,7 +187,7 @@ impl Reply {
         self.sink.as_ref().is_some_and(|sink| sink.is_heard())
     }
 
-    /// Passes on a message that belongs to the request and does not answer it.
+    /// Passes on a message that belongs to the request and is not its answer.
     pub(crate) fn related(&self, message: &Message, event_id: Option<&str>) {
         if let Some(sink) = &self.sink {
             write(&**sink, Outgoing::of(message, &[], false).stored_as(event_id));
@@ -214,7 +213,7 @@ impl Reply {
         self.stored_response(response, None);
     }
 
-    /// The same, for a response that is stored elsewhere as this event.
+    /// The same, for a response that the host stores as this event.
     pub(crate) fn stored_response(mut self, response: &Message, event_id: Option<&str>) {
         let Some(sink) = self.sink.take() else { return };
         let (span, id) = place_of_id(response, &self.id);
@@ -223,7 +222,7 @@ impl Reply {
         self.answered(response);
     }
 
-    /// Passes the upstream's response on under the client's own id, with other changes too.
+    /// The same, with further changes.
     pub(super) fn rewritten(mut self, response: &Message, changes: Vec<Edit<'_>>) {
         let Some(sink) = self.sink.take() else { return };
         let own = self.id.clone();
@@ -235,7 +234,7 @@ impl Reply {
         self.answered(response);
     }
 
-    /// Ends a stream of changes as a server of 2026-07-28 does.
+    /// Ends a stream of changes as a 2026-07-28 server does.
     pub(super) fn stream_ended(self) {
         let id = String::from_utf8_lossy(self.id.as_bytes()).into_owned();
         let result = format!(r#"{{"resultType":"complete","_meta":{{"{SUBSCRIPTION_ID}":{id}}}}}"#);
@@ -248,7 +247,7 @@ impl Reply {
         self.end(if failed { Outcome::Error } else { Outcome::Ok });
     }
 
-    /// Lets the metrics know which tools there are.
+    /// Tells the metrics which tools exist.
     fn learn(&self, response: &Message) {
         let Some(call) = self.call.as_ref().filter(|call| call.lists_tools()) else { return };
         let bytes = response.bytes();
@@ -289,12 +288,12 @@ impl Reply {
         self.end(Outcome::Ok);
     }
 
-    /// Answers with an error of the proxy's own.
+    /// Answers with one of the proxy's own errors.
     pub(crate) fn error(mut self, error: &ErrorBody) {
         self.fail(error);
     }
 
-    /// Answers that no server could be had; the front learns of it if one may be had later.
+    /// Answers that no server is available; the front is told if one may be available later.
     pub(crate) fn not_served(self, error: &ErrorBody) {
         match error.code {
             Code::Unavailable => self.deny(&Denied::Unavailable(error.clone())),
@@ -302,7 +301,7 @@ impl Reply {
         }
     }
 
-    /// Refuses the request on account of who sends it; the front learns of it, too.
+    /// Refuses the request because of its sender; the front is told, too.
     pub(crate) fn deny(mut self, denied: &Denied) {
         let error = denied.error();
         if let Some(sink) = &self.sink {
@@ -322,7 +321,7 @@ impl Reply {
     fn fail(&mut self, error: &ErrorBody) {
         if let Some(sink) = self.sink.take() {
             let text = error.response(self.id.as_bytes());
-            // Errors are rare enough to be looked at, for sinks that go by their code.
+            // Errors are rare, so they can be parsed for sinks that use their code.
             if let Ok(message) = Message::parse(text) {
                 write(&*sink, Outgoing::of(&message, &[], true));
             }
@@ -348,7 +347,7 @@ impl Reply {
     }
 }
 
-/// Where the client's id goes in a response, and what is written there: an error may have none.
+/// Where the client's id belongs in a response, and what is written there: an error may have none.
 fn place_of_id<'a>(response: &Message, id: &'a Raw) -> (jsonrpc::Span, Cow<'a, [u8]>) {
     if let Some(span) = response.id_span() {
         return (span, id.as_bytes().into());
@@ -363,7 +362,7 @@ pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {
     sink.write(outgoing);
 }
 
-/// The message as its client reads it.
+/// The message, as its client reads it.
 #[cold]
 fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
     spliced(outgoing.source, outgoing.edits)

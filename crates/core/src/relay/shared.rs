@@ -1,9 +1,9 @@
 //! One upstream connection for many clients.
 //!
 //! Ids and progress tokens are replaced by the proxy's own and restored on the way back;
-//! subscriptions are counted, log levels kept per client. The upstream was told that its client
-//! has no capabilities, so it should not ask anything; if it does, the request is refused,
-//! because nothing on the wire says which client it concerns.
+//! subscriptions are counted, log levels kept per client. The proxy told the upstream that its
+//! client has no capabilities, so it should ask nothing. If it does, the request is refused,
+//! because nothing in it says which client it concerns.
 
 use std::{
     sync::{
@@ -46,15 +46,15 @@ pub(crate) struct Shared {
     limits: Limits,
     restart_wait: Duration,
     pub(super) busy: Notify,
-    /// The link is another one.
+    /// The state of the link has changed.
     pub(super) changed: Notify,
     crossings: Arc<Crossings>,
-    /// What the upstream said of itself last.
+    /// What the upstream last said about itself.
     greeting: Mutex<Option<Greeting>>,
     volume: Arc<Volume>,
-    /// Something has to happen at another time.
+    /// Something is due at another time.
     pub(super) due: Notify,
-    /// Whether the server is of 2026-07-28; what is sent to it is decided again under the lock.
+    /// Whether the server speaks 2026-07-28; checked again under the lock before sending.
     modern: AtomicBool,
     next_question: AtomicU64,
     state: Mutex<State>,
@@ -67,13 +67,13 @@ pub(super) struct State {
     pub(super) exchanges: Exchanges,
     pub(super) members: ById<Attached>,
     pub(super) subscriptions: Subscriptions<super::Reply>,
-    /// Calls that cannot be handed over for the moment.
+    /// Calls that cannot be sent for the moment.
     pub(super) waiting: Waiting,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
-    /// What clients saw of the upstream's lists.
+    /// What clients have seen of the upstream's lists.
     pub(super) lists: Lists,
-    /// How often the upstream has come back.
+    /// How often the upstream was restarted.
     pub(super) restarts: u32,
     pub(super) sweeping: bool,
     pub(super) bridge: Bridge,
@@ -81,10 +81,10 @@ pub(super) struct State {
     next_member: MemberId,
 }
 
-/// When it is worth asking again for a server that is on its way.
+/// When to ask again for a server that is starting.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What a server that was told nothing is taken to log from.
+/// The log level that is assumed of a server without a setting.
 pub(super) const INITIAL_LEVEL: LogLevel = LogLevel::Info;
 
 /// What the upstream knows of one client.
@@ -92,7 +92,7 @@ pub(super) struct Attached {
     pub(super) unsolicited: Option<Arc<dyn Sink>>,
     pub(super) level: Option<LogLevel>,
     pub(super) in_flight: usize,
-    /// What stands for the client before a server of 2026-07-28.
+    /// Represents the client at a 2026-07-28 server.
     pub(super) envelope: Option<Arc<Envelope>>,
 }
 
@@ -109,10 +109,10 @@ impl std::fmt::Debug for Attached {
 }
 
 impl Shared {
-    /// Shares an upstream that is yet to come; its requests get these ids.
+    /// Shares an upstream that will start later; its requests get these ids.
     ///
-    /// Calls that go past `limits` are cancelled and fail; those that arrive while the upstream is
-    /// away wait for it at most `restart_wait`.
+    /// Calls that exceed `limits` are cancelled and fail; calls that arrive while the upstream is
+    /// away wait at most `restart_wait`.
     pub(crate) fn new(ids: Ids, limits: Limits, restart_wait: Duration) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
@@ -143,7 +143,7 @@ impl Shared {
         })
     }
 
-    /// Where what crosses to and from the upstream is counted.
+    /// Counts the bytes that cross to and from the upstream.
     pub(crate) fn volume(&self) -> &Arc<Volume> {
         &self.volume
     }
@@ -168,7 +168,7 @@ impl Shared {
         &self.crossings
     }
 
-    /// What the upstream said of itself in its last handshake.
+    /// What the upstream said about itself in its last handshake.
     pub(super) fn greeting(&self) -> Option<Greeting> {
         self.greeting.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -186,17 +186,17 @@ impl Shared {
         }
     }
 
-    /// The state, to change it; what that owes is done when it is dropped.
+    /// The locked state; its notes are carried out when it is dropped.
     pub(super) fn lock(&self) -> Locked<'_> {
         Locked::new(self)
     }
 
-    /// The bare state.
+    /// The locked state, without notes.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the server is spoken to in the newer era.
+    /// Whether the server speaks the newer era.
     pub(super) fn is_modern(&self) -> bool {
         self.modern.load(Ordering::Relaxed)
     }
@@ -209,7 +209,7 @@ impl Shared {
         self.next_question.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// One more client.
+    /// Adds a client.
     fn enter(&self, unsolicited: Option<Arc<dyn Sink>>) -> MemberId {
         let mut state = self.lock();
         let id = state.next_member;
@@ -258,13 +258,13 @@ impl Shared {
                 }
             }
             Purpose::Relist(list) => state.relisted(list, response),
-            // Nobody waits any more if the receiver has gone.
+            // If the receiver was dropped, nobody waits any more.
             Purpose::Ping(answered) => drop(answered.send(())),
             Purpose::Greeting | Purpose::Housekeeping => traffic!("<-", response.bytes()),
         }
     }
 
-    /// Takes the refusal of a request that a server of another era did not understand.
+    /// Takes the refusal of a request by a server of another era.
     pub(crate) fn refused(&self, refusal: &Message) {
         let id = refusal.id().and_then(own_number);
         let mut state = self.lock();
@@ -281,7 +281,7 @@ impl Shared {
         }
     }
 
-    /// `on` is the request on whose stream it came, where each has its own.
+    /// `on` is the request on whose stream it came, if each has its own.
     pub(super) fn receive_notification(&self, notification: &Message, on: Option<u64>) {
         let mut state = self.lock();
         if Notification::of(&notification.method()) == Notification::Progress {
@@ -311,7 +311,7 @@ impl Shared {
         traffic!("<-", request.bytes());
         let (Some(id), method) = (request.id(), request.method()) else { return };
         if self.is_modern() {
-            // Servers of that era have no requests, and must not be answered any.
+            // Servers of that era send no requests, and must not be answered.
             tracing::warn!("the MCP server sent a request ({method}), which is dropped");
             return;
         }
@@ -386,7 +386,7 @@ impl Backend for Shared {
             let patience = shared.limits.silence;
             let id = shared.enter(unsolicited);
             Ok(match era {
-                // The server speaks as the client does.
+                // The server speaks the client's era.
                 Era::Modern if !shared.is_modern() => {
                     open_member(Member::new(id, Era::Legacy, shared), principal, patience)
                 }
@@ -401,26 +401,26 @@ impl Backend for Shared {
 }
 
 impl State {
-    /// Notes what is to be done for clients once the state is unlocked.
+    /// Notes what to do for clients once the state is unlocked.
     pub(super) fn owe(&mut self, owed: Owed) {
         self.debts.push(owed);
     }
 
-    /// A call of this client begins; `false` if the client has gone.
+    /// A client's call begins; `false` if the client has disconnected.
     pub(super) fn begun(&mut self, member: MemberId) -> bool {
         let Some(attached) = self.members.get_mut(&member) else { return false };
         attached.in_flight += 1;
         true
     }
 
-    /// A call of this client is over.
+    /// A client's call has ended.
     pub(super) fn ended(&mut self, member: MemberId) {
         if let Some(attached) = self.members.get_mut(&member) {
             attached.in_flight = attached.in_flight.saturating_sub(1);
         }
     }
 
-    /// Sends a message of the proxy's own.
+    /// Sends one of the proxy's own messages.
     pub(super) fn send_line(&self, message: &bytes::Bytes) {
         if let Link::Up { outbox, .. } = &self.link {
             traffic!("->", message);
@@ -442,7 +442,7 @@ impl State {
         self.send_line(&message.into());
     }
 
-    /// Sends a request of the proxy's own; `params` are its members, without metadata.
+    /// Sends one of the proxy's own requests; `params` are its members, without metadata.
     pub(super) fn request(&mut self, method: &str, params: &str, purpose: Purpose) {
         let id = self.exchanges.next_id();
         let metadata = match &self.link {
@@ -459,7 +459,7 @@ impl State {
         self.send_line(&message.into());
     }
 
-    /// Does what the subscriptions ask for.
+    /// Carries out what subscriptions require.
     pub(super) fn apply(&mut self, effect: Effect<super::Reply>, uri: String) {
         if matches!(&self.link, Link::Up { initialize, .. } if initialize.era() == Era::Modern) {
             return self.carry(effect, &uri);
@@ -473,8 +473,8 @@ impl State {
         self.request(method, &params, Purpose::Subscription { uri });
     }
 
-    /// The upstream has answered for a resource, or will not; who waited for that. What comes next
-    /// is done.
+    /// The upstream has granted or refused a resource. Returns who waited for that; the next step
+    /// is carried out.
     pub(super) fn answered(&mut self, uri: String, accepted: bool) -> Vec<super::Reply> {
         let (waiting, next) = self.subscriptions.answered(&uri, accepted);
         if let Some(effect) = next {
@@ -483,12 +483,12 @@ impl State {
         waiting
     }
 
-    /// Whether this client has not gone yet. Nothing is begun for one that has.
+    /// Whether this client is still connected. Nothing is started for others.
     pub(super) fn is_open(&self, member: MemberId) -> bool {
         self.members.contains_key(&member)
     }
 
-    /// Removes the exchanges of a client that has gone.
+    /// Removes the exchanges of a disconnected client.
     pub(super) fn abandon(&mut self, member: MemberId) -> Vec<(u64, Exchange)> {
         self.exchanges.remove_member(member)
     }

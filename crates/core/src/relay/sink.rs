@@ -1,4 +1,4 @@
-//! Where messages for a client go, and what is known of whoever reads them.
+//! Where messages for a client go, and what is known about their reader.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -18,9 +18,9 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) edits: &'a [Edit<'a>],
     /// Whether this is the response that ends an exchange.
     pub(crate) response: bool,
-    /// The message without the edits, if somebody has looked at it already.
+    /// The message without the edits, if it was parsed already.
     parsed: Option<&'a Message>,
-    /// The id of the event as which it is stored elsewhere.
+    /// The id of the event as which the host stores it.
     pub(crate) event: Option<&'a str>,
 }
 
@@ -30,23 +30,23 @@ impl<'a> Outgoing<'a> {
         Self { source, edits, response, parsed: None, event: None }
     }
 
-    /// A message that was looked at, with these changes.
+    /// A message that was parsed already, with these changes.
     pub(crate) fn of(message: &'a Message, edits: &'a [Edit<'a>], response: bool) -> Self {
         Self { parsed: Some(message), ..Self::new(message.bytes(), edits, response) }
     }
 
-    /// The same, stored elsewhere as this event.
+    /// The same, stored by the host as this event.
     pub(crate) fn stored_as(self, event: Option<&'a str>) -> Self {
         Self { event, ..self }
     }
 
-    /// The message, if it was looked at already.
+    /// The message, if it was parsed already.
     pub(crate) fn parsed(&self) -> Option<&'a Message> {
         self.parsed
     }
 
-    /// The message for whoever has to look at it. One that was looked at comes without the edits,
-    /// which only give the client its own id and token back.
+    /// The message, parsed if necessary. One that was parsed already comes without the edits, which
+    /// only restore the client's own id and token.
     pub(crate) fn message(&self) -> Option<Cow<'a, Message>> {
         match self.parsed {
             Some(message) => Some(Cow::Borrowed(message)),
@@ -55,20 +55,20 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// Where messages for a client go. Never blocks: what does not fit is the sink's to settle.
+/// Where messages for a client go. Never blocks: the sink itself handles what does not fit.
 pub(crate) trait Sink: Send + Sync {
     fn write(&self, outgoing: Outgoing<'_>);
 
-    /// An exchange on this sink will get no response.
+    /// An exchange on this sink gets no response.
     fn forget(&self);
 
-    /// Who reads it; nobody does where the proxy itself takes the answer.
+    /// Its reader; `None` if the proxy itself takes the answer.
     fn reader(&self) -> Option<&dyn Reader> {
         None
     }
 }
 
-/// Who reads what is written into a sink.
+/// What is known about the reader of a sink.
 pub(crate) trait Reader: Send + Sync {
     /// Whether a message that is not a response would reach its client now.
     fn is_heard(&self) -> bool;
@@ -83,8 +83,8 @@ pub(crate) trait Reader: Send + Sync {
         None
     }
 
-    /// What something is called that waits here for the client, where there are other replicas that
-    /// it may come back to.
+    /// The name for something that waits here for the client, if there are other replicas to which
+    /// the client may return.
     fn name(&self, _unique: &str) -> Option<String> {
         None
     }
@@ -94,21 +94,21 @@ pub(crate) trait Reader: Send + Sync {
         false
     }
 
-    /// Ends what is being sent; the client comes back for the rest if it can.
+    /// Ends the current response; the client returns for the rest if it can.
     fn interrupt(&self) {}
 
-    /// A request that is answered here is refused on account of who sends it. Nothing was sent yet
-    /// if the whole answer can say so: this is its body.
+    /// A request that is answered here is refused because of its sender. `body` is the whole
+    /// answer; it is used only if nothing was sent yet.
     fn deny(&self, _denied: &Denied, _body: Bytes) {}
 
-    /// Bytes that wait for a reader who is reading; none if nobody is, or if nothing can be read
-    /// before everything is there.
+    /// Bytes that wait for the reader; 0 if nobody is reading, or if nothing can be read before the
+    /// answer is complete.
     fn backlog(&self) -> usize {
         0
     }
 
-    /// Waits, from the moment of the call, until some of a large backlog was read or its reader
-    /// has gone.
+    /// Waits, from the moment of the call, until some of a large backlog was read or its reader has
+    /// disconnected.
     fn drained(&self) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
     }
@@ -130,7 +130,7 @@ impl dyn Sink + '_ {
         self.reader().is_some_and(|reader| reader.takes_log(level))
     }
 
-    /// Bytes that wait for a reader who is reading.
+    /// Bytes that wait for the reader.
     pub(crate) fn backlog(&self) -> usize {
         self.reader().map_or(0, Reader::backlog)
     }

@@ -1,8 +1,8 @@
-//! Who wants updates of which resource, as a pure state machine.
+//! Which clients want updates of which resources, as a pure state machine.
 //!
-//! The upstream is subscribed once per resource, whoever asks; it is unsubscribed when the last
-//! holder lets go. Per resource one request is under way at a time, and a wish that changes
-//! meanwhile is settled when the answer is there.
+//! The upstream is subscribed once per resource, for all clients, and unsubscribed when the last
+//! holder leaves. Per resource only one request is running at a time; wishes that change meanwhile
+//! are handled after its answer.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
@@ -11,30 +11,30 @@ use std::{
 
 use crate::protocol::covers;
 
-/// Most resources one client may be subscribed to.
+/// Most resources to which one client may be subscribed.
 pub(crate) const MAX_SUBSCRIPTIONS: usize = 1024;
 /// Most bytes of their URIs.
 const MAX_SUBSCRIBED_BYTES: usize = 1024 * 1024;
 
-/// A connection of the shared upstream.
+/// A client's connection to the shared upstream.
 pub(crate) type Holder = u64;
 
-/// What has to be done.
+/// What the caller must do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Effect<W> {
     /// Send `resources/subscribe` and report the answer.
     Subscribe,
     /// Send `resources/unsubscribe` and report the answer.
     Unsubscribe,
-    /// The wish of this waiter is fulfilled already.
+    /// Tell this waiter that its wish is fulfilled already.
     Fulfilled(W),
 }
 
-/// All resources somebody wants.
+/// All resources that are wanted.
 #[derive(Debug)]
 pub(crate) struct Subscriptions<W> {
     resources: HashMap<Arc<str>, Resource<W>>,
-    /// The same by who wants them: nobody pays for what others hold.
+    /// The same by holder, so that operations on one do not depend on the others.
     held: Holdings,
     /// How many answers each holder waits for.
     wishes: HashMap<Holder, usize>,
@@ -44,7 +44,7 @@ pub(crate) struct Subscriptions<W> {
 struct Resource<W> {
     holders: BTreeSet<Holder>,
     phase: Phase,
-    /// Wishes that the answer under way will settle, and whose they are.
+    /// Wishes that the running request decides, and their holders.
     waiting: Vec<(Holder, W)>,
 }
 
@@ -84,9 +84,9 @@ enum Phase {
     Subscribing,
     Subscribed,
     Unsubscribing,
-    /// Was subscribed with an upstream that has gone.
+    /// It was subscribed at an upstream that has ended.
     Lost,
-    /// Is being subscribed with its successor.
+    /// It is being subscribed at the successor.
     Renewing,
 }
 
@@ -112,7 +112,7 @@ impl<W> Default for Subscriptions<W> {
 }
 
 impl<W> Subscriptions<W> {
-    /// `holder` wants updates of `uri`; `waiter` is told when it gets them.
+    /// `holder` wants updates of `uri`; `waiter` is told when that is so.
     pub(crate) fn want(&mut self, uri: &str, holder: Holder, waiter: W) -> Option<Effect<W>> {
         let uri: Arc<str> = match self.resources.get_key_value(uri) {
             Some((uri, _)) => Arc::clone(uri),
@@ -148,7 +148,7 @@ impl<W> Subscriptions<W> {
         self.let_go(uri, holder).then_some(Effect::Unsubscribe)
     }
 
-    /// `holder` has gone: the resources that have to be unsubscribed now.
+    /// `holder` has disconnected: returns the resources to unsubscribe now.
     pub(crate) fn release_all(&mut self, holder: Holder) -> Vec<String> {
         let Some(held) = self.held.0.remove(&holder) else { return Vec::new() };
         let gone = held.uris.into_iter().filter(|uri| self.let_go(uri, holder));
@@ -157,7 +157,7 @@ impl<W> Subscriptions<W> {
         orphans
     }
 
-    /// `holder` has gone: its wishes that nobody has to be told of any more.
+    /// `holder` has disconnected: removes its wishes, whose waiters need no answer.
     pub(crate) fn forget(&mut self, holder: Holder) -> Vec<W> {
         if self.wishes.remove(&holder).is_none() {
             return Vec::new();
@@ -167,7 +167,7 @@ impl<W> Subscriptions<W> {
         own.map(|(_, waiter)| waiter).collect()
     }
 
-    /// Takes a holder from a resource; whether that has to be unsubscribed now.
+    /// Removes a holder from a resource; returns whether it must be unsubscribed now.
     fn let_go(&mut self, uri: &str, holder: Holder) -> bool {
         let Some(resource) = self.resources.get_mut(uri) else { return false };
         let last = resource.holders.remove(&holder) && resource.holders.is_empty();
@@ -178,7 +178,7 @@ impl<W> Subscriptions<W> {
         true
     }
 
-    /// Nobody holds the resource any longer.
+    /// The resource has no holder any more.
     fn remove(&mut self, uri: &str) {
         let Some(resource) = self.resources.remove(uri) else { return };
         for holder in resource.holders {
@@ -186,7 +186,7 @@ impl<W> Subscriptions<W> {
         }
     }
 
-    /// The upstream has answered: who was waiting for it, and what comes next.
+    /// The upstream has answered: returns who waited for it, and what to do next.
     pub(crate) fn answered(&mut self, uri: &str, accepted: bool) -> (Vec<W>, Option<Effect<W>>) {
         let Some(resource) = self.resources.get_mut(uri) else { return (Vec::new(), None) };
         match resource.phase {
@@ -215,8 +215,8 @@ impl<W> Subscriptions<W> {
         }
     }
 
-    /// The upstream has gone: whoever waited for an answer will not get one and holds nothing;
-    /// what was confirmed is kept for [`Self::renew`].
+    /// The upstream has ended: waiters get no answer and hold nothing; confirmed subscriptions are
+    /// kept for [`Self::renew`].
     pub(crate) fn lost(&mut self) -> Vec<W> {
         let (mut waiting, held) = (Vec::new(), &mut self.held);
         self.resources.retain(|uri, resource| {
@@ -232,7 +232,7 @@ impl<W> Subscriptions<W> {
         waiting
     }
 
-    /// There is a new upstream: the resources to subscribe with it.
+    /// There is a new upstream: returns the resources to subscribe.
     pub(crate) fn renew(&mut self) -> Vec<String> {
         self.resources.retain(|_, resource| !resource.holders.is_empty());
         for resource in self.resources.values_mut() {
@@ -241,7 +241,7 @@ impl<W> Subscriptions<W> {
         self.wanted()
     }
 
-    /// Whether `holder` may want one resource more.
+    /// Whether `holder` may have one more resource.
     pub(crate) fn has_room(&self, holder: Holder, uri: &str) -> bool {
         self.held.0.get(&holder).is_none_or(|held| {
             held.uris.len() < MAX_SUBSCRIPTIONS && held.bytes + uri.len() <= MAX_SUBSCRIBED_BYTES
@@ -253,19 +253,19 @@ impl<W> Subscriptions<W> {
         self.resources.get(uri).is_some_and(|resource| resource.holders.contains(&holder))
     }
 
-    /// The resources that somebody wants, or lets go of.
+    /// The resources that are wanted, or are being unsubscribed.
     pub(crate) fn wanted(&self) -> Vec<String> {
         self.resources.keys().map(ToString::to_string).collect()
     }
 
-    /// Nobody wants anything any more: who was waiting for an answer.
+    /// All wishes end: returns who waited for an answer.
     pub(crate) fn end(self) -> Vec<W> {
         let all = self.resources.into_values().flat_map(|resource| resource.waiting);
         all.map(|(_, waiter)| waiter).collect()
     }
 
     /// Who wants updates of `uri`. An update may be for a part of a subscribed resource (MCP
-    /// 2025-11-25, `ResourceUpdatedNotification`), so holders of its ancestors want it too.
+    /// 2025-11-25, `ResourceUpdatedNotification`), so holders of its ancestors get it, too.
     pub(crate) fn holders(&self, uri: &str) -> Vec<Holder> {
         let covering = self.resources.iter().filter(|(wanted, _)| covers(wanted, uri));
         covering.flat_map(|(_, resource)| resource.holders.iter().copied()).collect()
@@ -372,7 +372,7 @@ mod tests {
         assert!(!wants.has_room(A, "x:") && wants.has_room(B, "x:"));
         wants.release("x:7", A);
         assert!(wants.has_room(A, "x:") && !wants.is_held("x:7", A));
-        // Refused, lost before they were confirmed, and given up: nothing of them is left.
+        // Refused, lost before they were confirmed, or given up: nothing of them remains.
         wants.answered("x:8", false);
         wants.answered("x:9", true);
         wants.lost();

@@ -1,4 +1,4 @@
-//! Bytes that have crossed to and from servers, for the metrics.
+//! Bytes exchanged with servers, for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

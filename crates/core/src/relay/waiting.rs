@@ -1,4 +1,4 @@
-//! Calls that cannot be handed to the upstream yet. They can be cancelled meanwhile.
+//! Calls that cannot be sent to the upstream yet. They can be cancelled meanwhile.
 
 use std::{collections::HashMap, future, sync::Arc};
 
@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::{Reply, Shared, exchange::MemberId, member::Member};
 use crate::jsonrpc::{ErrorBody, Message, Raw};
 
-/// Which calls wait.
+/// The calls that wait.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     next: u64,
@@ -42,19 +42,19 @@ impl Waiting {
         self.end(|call| call.member == member && call.id.as_bytes() == id)
     }
 
-    /// Ends the wait of all calls of a client that has gone.
+    /// Ends the wait of all calls of a disconnected client.
     pub(super) fn abandon(&mut self, member: MemberId) {
         self.end(|call| call.member == member);
     }
 
     fn end(&mut self, mut matching: impl FnMut(&Call) -> bool) -> bool {
         let ended = self.calls.extract_if(|_, call| matching(call));
-        // Nobody listens any more where a call is dropped at this moment.
+        // If the call is dropped at this moment, nobody listens any more.
         ended.map(|(_, call)| call.cancelled.send(()).is_ok()).fold(false, |_, _| true)
     }
 }
 
-/// A call's place among those that wait, given up when dropped.
+/// A call's place among those that wait; released when dropped.
 struct Place {
     shared: Arc<Shared>,
     number: u64,
@@ -67,8 +67,8 @@ impl Drop for Place {
 }
 
 impl Member {
-    /// Holds a request until it can be sent, or until it is clear that it cannot, unless its
-    /// client cancels it.
+    /// Holds a request until it can be sent, or until it is clear that it cannot, or its client
+    /// cancels it.
     pub(super) fn hold(
         &self,
         reply: Reply,
@@ -97,7 +97,7 @@ impl Member {
             let id = reply.raw_id();
             let sending = send(&member, reply);
             drop(place);
-            // What was cancelled on the way out of here is under way now, or waits again.
+            // A cancellation that came at this moment finds the call running now, or waiting again.
             if cancelled.try_recv().is_ok() {
                 member.cancel_call(id.as_bytes());
             }

@@ -1,4 +1,4 @@
-//! One call of a modern client at a legacy server: where what comes back is put in its words.
+//! One call of a modern client at a legacy server: translates everything that comes back.
 
 use std::{
     fmt, mem,
@@ -27,7 +27,7 @@ use crate::{
     runtime::task,
 };
 
-/// How long a server's further questions are waited for, so that they are one round.
+/// How long a server's further questions are waited for, so that they form one round.
 const GATHERING: Duration = Duration::from_millis(20);
 
 /// See the module.
@@ -36,7 +36,7 @@ pub(super) struct Call {
     pub(super) origin: Arc<dyn Origin>,
     principal: Identity,
     answer: Answer,
-    /// How long its client may take to come back with answers.
+    /// How long its client may take to return with answers.
     patience: Duration,
     state: Mutex<State>,
 }
@@ -45,11 +45,11 @@ pub(super) struct Call {
 struct State {
     dialogue: Dialogue,
     waiting: Option<Waiting>,
-    /// How many requests have waited for it: a connection gives up only its own.
+    /// How many requests have waited for it: a connection ends only its own.
     turn: u64,
 }
 
-/// A client's request that is not answered yet.
+/// A client's request that was not answered yet.
 pub(super) struct Waiting {
     pub(super) reply: Reply,
     /// As sent: it says what its client can be asked.
@@ -63,7 +63,7 @@ impl fmt::Debug for Call {
     }
 }
 
-/// The first turn at a call.
+/// The first turn of a call.
 pub(super) const FIRST_TURN: u64 = 0;
 
 impl Call {
@@ -83,7 +83,7 @@ impl Call {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server asks the client.
+    /// The server asks the client a question.
     pub(super) fn asked(self: &Arc<Self>, question: Question) {
         let mut state = self.lock();
         let (dialogue, then) = mem::take(&mut state.dialogue).asked(question);
@@ -98,13 +98,13 @@ impl Call {
         }
     }
 
-    /// The server takes a question back.
+    /// The server withdraws a question.
     pub(super) fn withdrawn(&self, id: &[u8]) {
         let mut state = self.lock();
         state.dialogue = mem::take(&mut state.dialogue).withdrawn(id);
     }
 
-    /// Asks the client what was gathered.
+    /// Asks the client the collected questions.
     fn due(self: &Arc<Self>) {
         let mut state = self.lock();
         let Some(waiting) = &state.waiting else { return };
@@ -131,7 +131,7 @@ impl Call {
         self.expire();
     }
 
-    /// The client comes back; the turn that it has now, or the reply for a refusal.
+    /// The client returns; yields its new turn, or the reply for a refusal.
     pub(super) fn resume(
         self: &Arc<Self>,
         waiting: Waiting,
@@ -167,7 +167,7 @@ impl Call {
         }
     }
 
-    /// The client has not come back in time.
+    /// The client has not returned in time.
     pub(super) fn expire(&self) {
         let mut state = self.lock();
         let (dialogue, responses, works) = mem::take(&mut state.dialogue).abandoned();
@@ -246,7 +246,7 @@ impl Call {
         }
     }
 
-    /// A notification of the server's that belongs to the call.
+    /// A notification from the server that belongs to the call.
     pub(super) fn notified(&self, message: &Message) {
         let state = self.lock();
         let Some(waiting) = &state.waiting else { return };
@@ -269,7 +269,7 @@ impl Waiting {
 
 impl Sink for Call {
     fn write(&self, outgoing: Outgoing<'_>) {
-        // The proxy's own messages were not checked before; they are rare.
+        // The proxy's own messages were not parsed before; they are rare.
         let Some(message) = outgoing.message() else { return };
         if outgoing.response {
             return self.finish(&message);
@@ -305,7 +305,7 @@ impl Reader for Call {
     }
 }
 
-/// The first need that the request's client does not meet.
+/// The first requirement that the request's client does not meet.
 fn unmet(mut needs: impl Iterator<Item = Need>, request: &Message) -> Option<Need> {
     let capabilities = request
         .meta()

@@ -1,5 +1,6 @@
-//! A call of a tool that can only be called as a task of 2025-11-25, for a client of a revision without these tasks:
-//! the proxy makes the task, waits for its end, and gives the client the plain result.
+//! A call of a tool that can be called only as a 2025-11-25 task, for a client of a revision
+//! without these tasks: the proxy creates the task, waits for its end, and gives the client the
+//! plain result.
 
 use std::{
     fmt,
@@ -23,13 +24,13 @@ use crate::{
     runtime::task,
 };
 
-/// Most pages of a list that are looked through for one tool.
+/// Most pages of a list that are searched for one tool.
 const MAX_PAGES: usize = 64;
 
 /// The server of one call that may have to become a task. It is the call's origin.
 pub(super) struct Errand {
     origin: Arc<dyn Origin>,
-    /// The task, once the server has made it.
+    /// The task, once the server has created it.
     task: Mutex<Option<String>>,
     /// Nobody waits for the call any more.
     given_up: CancellationToken,
@@ -50,7 +51,7 @@ impl Errand {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answer to one of the proxy's own requests; `None` if none came or the call was given up.
+    /// The answer to one of the proxy's own requests; `None` if none came or the call was ended.
     async fn ask(&self, request: Message) -> Option<Message> {
         let (told, answer) = oneshot::channel();
         let reply = reply_to(&request, move |answer| drop(told.send(answer)));
@@ -66,7 +67,7 @@ impl Errand {
         self.given_up.run_until_cancelled(answered).await.flatten()
     }
 
-    /// The server has made this task; `false` if nobody waits for it any more.
+    /// The server has created this task; `false` if nobody waits for it any more.
     fn has(&self, id: &str) -> bool {
         let mut task = self.lock();
         if self.given_up.is_cancelled() {
@@ -133,20 +134,20 @@ impl Origin for Errand {
     }
 }
 
-/// The call of a tool, until it is known whether it has to be a task.
+/// A tool call, until it is known whether it must be a task.
 pub(super) struct Attempt {
     pub(super) crossings: Arc<Crossings>,
     pub(super) errand: Arc<Errand>,
     pub(super) call: Arc<Call>,
     pub(super) principal: Identity,
-    /// In the server's words.
+    /// Translated for the server.
     pub(super) message: Message,
-    /// Whether it was made as a task.
+    /// Whether it was sent as a task.
     pub(super) as_task: bool,
 }
 
 impl Attempt {
-    /// Sends the call; as a task if the tool is known to need one.
+    /// Sends the call; as a task if the tool is known to require one.
     pub(super) fn send(mut self) -> Option<BoxFuture<'static, ()>> {
         let tool = tool_of(&self.message);
         let support = self.crossings.task_tools.support(&self.principal, &tool);
@@ -182,7 +183,8 @@ impl Attempt {
         }
     }
 
-    /// The server has refused a tool that no list is known of: it may need a task. What needs one has not run.
+    /// The server has refused a tool that is in no known list: it may require a task. A tool that
+    /// requires one has not run.
     async fn look_up(mut self, refusal: Message) {
         let tool = tool_of(&self.message);
         let mut cursor = None;
@@ -301,7 +303,7 @@ impl Reader for First {
     }
 }
 
-/// Servers refuse by an error, or by a result that says so.
+/// Servers refuse with an error, or with a result that reports one.
 fn is_refusal(response: &Message) -> bool {
     if response.kind() == Kind::Error {
         return true;
@@ -316,7 +318,7 @@ fn tool_of(call: &Message) -> String {
     name.and_then(|name| decode_string(call.text(name))).unwrap_or_default()
 }
 
-/// Asks for a page of tools.
+/// Requests a page of tools.
 fn list(cursor: Option<&str>) -> Option<Message> {
     let params = cursor.map(|cursor| format!(r#","params":{{"cursor":{}}}"#, escape(cursor)));
     let params = params.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Legacy servers of an embedding program for modern clients.
 //!
-//! Each was made for one request and is gone with its answer. While the client is asked something
-//! it stays, and the request that brings the answers finds it.
+//! Each was created for one request and ends with its answer. While its client is asked something
+//! it stays, and the request with the answers finds it.
 
 use std::sync::{
     Arc, Weak,
@@ -21,13 +21,13 @@ use crate::{
     relay::{Connection, Sink},
 };
 
-/// What their clients share.
+/// State that their clients share.
 #[derive(Debug, Default)]
 pub(in crate::relay) struct Hosted(Arc<Crossings>);
 
 impl Hosted {
-    /// The connection of the request that this server was made for; `server` gets the sink of its standalone
-    /// messages go to.
+    /// The connection of the request for which this server was created; `server` gets the sink for
+    /// its standalone messages.
     pub(in crate::relay) fn open(
         &self,
         principal: Identity,
@@ -38,7 +38,7 @@ impl Hosted {
         self.passage(principal, Some(Lease::open(key, Weak::<Leases>::new(), server)))
     }
 
-    /// The connection of a request that goes on with a call, if this is one.
+    /// The connection of a request that continues a call; `None` if this request does not.
     pub(in crate::relay) fn returning(
         &self,
         principal: &Identity,
@@ -55,12 +55,12 @@ impl Hosted {
         Arc::new(Passage::new(Arc::new(visit), principal, None))
     }
 
-    /// Remembers the tools of this result, for those who saw it.
+    /// Remembers the tools of this result, for this principal.
     pub(in crate::relay) fn learn_tools(&self, principal: &Identity, response: &Message) {
         self.0.learn(principal, response);
     }
 
-    /// What callers mirror in headers of this tool's arguments.
+    /// The arguments of this tool that callers mirror in headers.
     pub(in crate::relay) fn mirrored(
         &self,
         principal: &Identity,
@@ -76,14 +76,14 @@ impl Hosted {
         }
     }
 
-    /// Ends every subscription with its result, and gives up the calls whose clients are asked.
+    /// Ends every subscription with its result, and ends the calls whose clients are being asked.
     pub(in crate::relay) fn end(&self) {
         self.0.end_subscriptions();
         self.0.give_up_held();
     }
 }
 
-/// One request and the server that was made for it, if it needed one.
+/// One request and the server that was created for it, if it needed one.
 struct Visit {
     crossings: Arc<Crossings>,
     lease: Option<Arc<Lease>>,

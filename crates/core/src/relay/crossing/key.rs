@@ -1,4 +1,4 @@
-//! Which calls a leased server is good for.
+//! The calls that a leased server can take.
 
 use crate::{
     era::metadata::{CLIENT_CAPABILITIES, CLIENT_INFO},
@@ -31,7 +31,7 @@ impl Key {
         &self.capabilities
     }
 
-    /// `clientInfo` for the handshake, which requires one.
+    /// `clientInfo` for the handshake, which must have one.
     pub(super) fn client(&self) -> String {
         self.client
             .clone()

@@ -1,7 +1,7 @@
 //! A legacy server that serves one modern call at a time.
 //!
-//! The proxy is its client, with the capabilities of the modern client it serves, and shakes hands
-//! in its place. Whatever the server says meanwhile belongs to the call that it has.
+//! The proxy is its client. It makes the handshake with the capabilities of the modern client.
+//! Everything that the server sends belongs to its current call.
 
 use std::{
     fmt, mem,
@@ -26,7 +26,7 @@ use crate::{
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// Where a lease comes from.
+/// Takes leases back.
 pub(super) trait Lessor: Send + Sync {
     /// The lease's call is over.
     fn give_back(&self, key: &Key, lease: &Lease);
@@ -39,7 +39,7 @@ pub(super) trait Lessor: Send + Sync {
 pub(super) struct Lease {
     pub(super) key: Key,
     server: Arc<dyn Connection>,
-    /// Where it goes back to. Otherwise it ends with its call.
+    /// Takes it back after its call. Without one, it ends with its call.
     leases: Weak<dyn Lessor>,
     ready: Notify,
     state: Mutex<State>,
@@ -48,7 +48,7 @@ pub(super) struct Lease {
 struct State {
     phase: Phase,
     call: Weak<Call>,
-    /// Gets the messages that belong to no call, in place of everybody who has leases.
+    /// Gets the messages that belong to no call, instead of everybody who has leases.
     listener: Option<Weak<dyn Sink>>,
     /// The id under which the server knows the call.
     id: Vec<u8>,
@@ -58,18 +58,18 @@ enum Phase {
     /// Requests wait until the handshake is answered.
     Greeting(Vec<Pending>),
     Open(Greeting),
-    /// The server did not shake hands; what it answered, or the proxy in its place.
+    /// The handshake failed; the answer of the server, or of the proxy on its behalf.
     Failed(Option<Message>),
 }
 
 enum Pending {
     Request(Message, Reply),
     Discover(Reply),
-    /// The level of the first call, for a server that logs.
+    /// The log level of the first call, for a server that logs.
     Level(Message),
 }
 
-/// Answers a request as a handshake was answered that has failed.
+/// Answers a request with the answer to a failed handshake.
 pub(super) fn fail(reply: Reply, response: Option<&Message>) {
     match response {
         Some(response) => reply.response(response),
@@ -84,7 +84,8 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// Takes a server and begins the handshake; `server` gets the sink of its standalone messages.
+    /// Starts using a server, with the handshake; `server` gets the sink for its standalone
+    /// messages.
     pub(super) fn open(
         key: Key,
         leases: Weak<dyn Lessor>,
@@ -118,19 +119,20 @@ impl Lease {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what cannot wait; the first messages of a server and answers to it are few.
+    /// Sends messages that cannot wait: the first ones to a server, and answers to it, of which
+    /// there are few.
     fn pass(&self, message: Message, reply: Option<Reply>) {
         if let Some(sending) = self.server.send(message, reply, None) {
             tokio::spawn(sending);
         }
     }
 
-    /// Whether another call can have it.
+    /// Whether another call can use it.
     pub(super) fn is_usable(&self) -> bool {
         !self.server.is_over() && !matches!(self.lock().phase, Phase::Failed(_))
     }
 
-    /// Waits for the answer to the handshake; the error, if it is one.
+    /// Waits for the answer to the handshake; returns the error if it failed.
     pub(super) async fn greeted(&self) -> Result<Greeting, Option<Message>> {
         loop {
             let ready = self.ready.notified();
@@ -145,7 +147,7 @@ impl Lease {
         }
     }
 
-    /// Messages that belong to no call go there.
+    /// Sets where messages that belong to no call are sent.
     pub(super) fn heard_by(&self, sink: &Arc<dyn Sink>) {
         self.lock().listener = Some(Arc::downgrade(sink));
     }
@@ -159,7 +161,7 @@ impl Lease {
         self.server.close();
     }
 
-    /// What is there until the server has ended.
+    /// The connection, until the server has ended.
     pub(super) fn server(&self) -> Weak<dyn Connection> {
         Arc::downgrade(&self.server)
     }
@@ -190,7 +192,7 @@ impl Lease {
         }
     }
 
-    /// Does what has waited for the handshake.
+    /// Sends what has waited for the handshake.
     fn begin(&self, pending: Pending, greeting: &Greeting) {
         match pending {
             Pending::Request(message, reply) => self.pass(message, Some(reply)),
@@ -202,7 +204,7 @@ impl Lease {
         }
     }
 
-    /// Ends what has waited for a handshake that has failed.
+    /// Fails what has waited for a failed handshake.
     fn refuse(&self, pending: Pending, response: Option<&Message>) {
         match pending {
             Pending::Request(_, reply) => fail(reply, response),
@@ -221,7 +223,7 @@ impl Lease {
         }
     }
 
-    /// The server says something that answers nothing.
+    /// The server sends something that is not an answer.
     fn receive(&self, message: &Message) {
         let call = self.lock().call.upgrade();
         match message.kind() {
@@ -375,7 +377,7 @@ impl Origin for Lease {
     }
 
     /// What a server does after a cancellation cannot be told from what it does for the next call,
-    /// so there is no next one.
+    /// so it gets no next call.
     fn give_up(&self, responses: Vec<Vec<u8>>) {
         self.answer(responses);
         let id = String::from_utf8_lossy(&self.lock().id).into_owned();
@@ -404,7 +406,7 @@ impl Connection for Lease {
     }
 }
 
-/// What a server says to its client and not in answer to a call.
+/// Messages of a server that do not answer a call.
 struct Unasked(Weak<Lease>);
 
 impl Sink for Unasked {
@@ -414,7 +416,7 @@ impl Sink for Unasked {
         }
     }
 
-    /// There will be no more.
+    /// No more messages will come.
     fn forget(&self) {
         if let Some(listener) = self.0.upgrade().and_then(|lease| lease.listener()) {
             listener.forget();

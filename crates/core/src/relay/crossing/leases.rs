@@ -1,8 +1,8 @@
-//! Legacy servers for modern clients where servers, or the sessions with one, are not shared.
+//! Legacy servers for modern clients, if servers, or sessions with one, are not shared.
 //!
-//! A call has a server to itself, so that what the server asks meanwhile is known to be for its
-//! client. Afterwards the server waits a while for another call of the same principal whose client
-//! declares the same.
+//! A call has a server to itself, so that what the server asks meanwhile must be for its client.
+//! Afterwards the server waits a while for another call of the same principal with the same
+//! capabilities.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -27,21 +27,21 @@ use crate::{
     runtime::task,
 };
 
-/// Where legacy servers come from, each for one client.
+/// Provides legacy servers, each for one client.
 pub(crate) trait ServerSource: fmt::Debug + Send + Sync {
-    /// The right to one server; refused when there are too many.
+    /// Reserves one server; refused if there are too many.
     fn reserve(&self) -> Result<OpenServer, ErrorBody>;
 
-    /// Waits until there may be room for one more, but not for long.
+    /// Waits, for a limited time, until there may be room for one more.
     fn room(&self) -> BoxFuture<'static, ()>;
 }
 
-/// Takes the server for the client that is told through this sink what it did not ask for.
+/// Takes the server; this sink gets the messages that its client did not ask for.
 pub(crate) type OpenServer = Box<dyn FnOnce(Arc<dyn Sink>) -> Arc<dyn Connection> + Send>;
 
 /// How long a server waits for its next call.
 const IDLE: Duration = Duration::from_mins(1);
-/// How often it is looked for what has waited too long.
+/// How often servers that have waited too long are looked for.
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// Which servers wait for another call.
@@ -49,7 +49,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 pub(crate) enum Keep {
     /// None.
     Nothing,
-    /// Those of callers who can be told from all others.
+    /// Those of callers who can be told apart from all others.
     OneCallers,
     /// All, each for those of the same identity.
     Everything,
@@ -84,7 +84,7 @@ struct State {
     /// Servers with a call, by their address.
     busy: HashMap<usize, Arc<Lease>>,
     idle: HashMap<Key, Waiting>,
-    /// Servers that were told to end.
+    /// Servers that are ending.
     leaving: Vec<Weak<dyn Connection>>,
     listeners: Vec<(Identity, Weak<dyn Sink>)>,
     sweeping: bool,
@@ -97,8 +97,8 @@ impl fmt::Debug for Leases {
 }
 
 impl Leases {
-    /// Leases servers that come from there, and `keeps` them for their next call. A client that
-    /// is asked something has at most `patience` to answer.
+    /// Leases servers from this source; `keeps` says which of them wait for another call. A client
+    /// that is asked something has at most `patience` to answer.
     pub(crate) fn new(
         source: Arc<dyn ServerSource>,
         patience: Option<Duration>,
@@ -148,7 +148,7 @@ impl Leases {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A server for a call of this kind: one that waits, or a new one.
+    /// A server for this kind of call: a waiting one, or a new one.
     fn take(&self, key: Key) -> Result<Arc<Lease>, ErrorBody> {
         while let Some(lease) = self.take_idle(&key) {
             if lease.is_usable() {
@@ -170,8 +170,8 @@ impl Leases {
         Some(lease)
     }
 
-    /// There are too many servers: those that wait for a call give way; what to wait for until they
-    /// have, or those that leave already, if there are any.
+    /// There are too many servers: ends those that wait for a call. Returns what to wait for until
+    /// they have ended, or those that are ending already, if there are any.
     pub(crate) fn make_room(&self) -> Option<BoxFuture<'static, ()>> {
         let idle: Vec<_> = mem::take(&mut self.lock().idle).into_values().flatten().collect();
         for (lease, _) in &idle {
@@ -181,7 +181,7 @@ impl Leases {
         leaves.then(|| self.source.room())
     }
 
-    /// Ends a server, which needs a moment for it.
+    /// Ends a server, which takes it a moment.
     fn dismiss(&self, lease: &Lease) {
         lease.end();
         let leaving = &mut self.lock().leaving;
@@ -205,7 +205,7 @@ impl Leases {
         });
     }
 
-    /// Ends what has waited too long; `false` when nothing is left that could.
+    /// Ends servers that have waited too long; `false` if no more are left that could.
     fn sweep(&self, now: Instant) -> bool {
         let mut state = self.lock();
         let mut ended = Vec::new();
@@ -261,7 +261,8 @@ fn address(lease: &Arc<Lease>) -> usize {
     Arc::as_ptr(lease).addr()
 }
 
-/// A server that was taken and has nothing to do yet. Dropped, it is ended: nobody else knows of it.
+/// A server that was taken and has nothing to do yet. Dropping this ends it, since nobody else
+/// knows about it.
 struct Taken(Option<Arc<Lease>>);
 
 impl Taken {
@@ -272,7 +273,7 @@ impl Taken {
         }
     }
 
-    /// Somebody else ends it from now on.
+    /// The caller ends it from now on.
     fn keep(mut self) -> Option<Arc<Lease>> {
         self.0.take()
     }
@@ -286,7 +287,7 @@ impl Drop for Taken {
     }
 }
 
-/// Where the requests of one principal find their servers.
+/// Where the requests of one principal get their servers.
 struct Tenant {
     leases: Arc<Leases>,
     principal: Identity,
@@ -301,7 +302,8 @@ impl Legacy for Tenant {
         Ok(self.leases.take(Key::of(&self.principal, request))?)
     }
 
-    /// The subscription has a server of its own; lists change at all servers of its principal.
+    /// The subscription has a server of its own; changed lists are reported by all servers of its
+    /// principal.
     fn subscribe(
         self: Arc<Self>,
         request: &Message,

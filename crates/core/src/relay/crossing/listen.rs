@@ -1,8 +1,8 @@
 //! `subscriptions/listen` at a legacy server.
 //!
-//! The subscription is a legacy client that subscribes to the resources it wants and passes on
-//! what its filter admits, each message with the subscription's id. It says what it honours once
-//! the server has answered for every resource.
+//! The subscription is a legacy client that subscribes to the resources it wants and passes on what
+//! its filter admits, each message with the subscription's id. It acknowledges once the server has
+//! answered for every resource.
 
 use std::{
     fmt,
@@ -32,13 +32,13 @@ struct State {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// So many resources are not answered for yet, one more than that until all are asked for.
+    /// This many resources are unanswered; one more until all were requested.
     Opening(usize),
     Open,
 }
 
-/// A subscription and its connection to the server, which are closed when it is dropped: the client
-/// has gone.
+/// A subscription and its connection to the server. Dropping this closes both: the client has
+/// disconnected.
 pub(super) struct Open {
     connection: Arc<dyn Connection>,
     subscription: Arc<Subscription>,
@@ -60,7 +60,7 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// Opens the subscription that this request asks for; refusals are answered.
+/// Opens the subscription for this request; answers it if it is refused.
 pub(super) async fn open(server: Arc<dyn Legacy>, request: Message, reply: Reply) -> Option<Open> {
     let filter = match Filter::of(&request) {
         Ok(filter) => filter,
@@ -109,7 +109,7 @@ impl Subscription {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Subscribes to a resource, the one at this place of the filter.
+    /// Subscribes to one resource; `place` is its index in the filter.
     async fn want(self: &Arc<Self>, connection: &dyn Connection, place: usize, uri: String) {
         let text = format!(
             r#"{{"jsonrpc":"2.0","id":{place},"method":"resources/subscribe","params":{{"uri":{}}}}}"#,
@@ -126,7 +126,7 @@ impl Subscription {
     }
 
     /// The server has answered for one resource, or has been asked for all; `refused` is one that
-    /// it does not give.
+    /// it does not grant.
     fn answered(&self, refused: Option<&str>) {
         let mut state = self.lock();
         let Phase::Opening(left) = state.phase else { return };
@@ -145,7 +145,7 @@ impl Subscription {
         }
     }
 
-    /// Ends it from the server's side.
+    /// Ends it because the server ended.
     pub(super) fn end(&self) {
         let Some(reply) = self.lock().reply.take() else { return };
         let id = String::from_utf8_lossy(self.id.as_bytes());
@@ -174,7 +174,7 @@ impl Sink for Subscription {
         }
     }
 
-    /// The server says no more.
+    /// The server sends no more.
     fn forget(&self) {
         self.end();
     }

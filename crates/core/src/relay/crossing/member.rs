@@ -1,6 +1,6 @@
-//! Modern requests at a server that all clients share: each is a member of its own.
+//! Modern requests at a server that all clients share: each one is a separate member.
 //!
-//! Such a server was told of no client's capabilities, so it asks nobody.
+//! Such a server does not know any client's capabilities, so it asks nothing.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     runtime::task,
 };
 
-/// The connection of one modern request that is this member.
+/// The connection of one modern request, as a member.
 pub(in crate::relay) fn open(
     member: Member,
     principal: Identity,
@@ -67,7 +67,7 @@ impl Origin for Member {
     }
 
     fn send(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        // The task is that of its call: a client cannot name one.
+        // The task is that of its call: a client cannot name another.
         match Method::of(&request.method()) {
             Method::Tasks => self.forward(request, reply, None),
             _ => self.request(request, reply),
@@ -89,7 +89,8 @@ impl Origin for Member {
         }
     }
 
-    /// The handshake of a legacy client is answered for the server, too, or says why not.
+    /// The handshake of a legacy client is answered on the server's behalf, too, or with the reason
+    /// why there is no server.
     fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let request = handshake("{}", "{}")?;
         let told = reply_to(&request, move |answer| match answer {

@@ -1,9 +1,9 @@
 //! Modern clients of legacy servers.
 //!
-//! A front opens one connection for each modern request, and drops it with the response. Here it
-//! is a [`Passage`]: it puts the request in the server's words, sends it over a legacy connection
-//! like any other client would, and the [`Call`] that waits for the answer puts that in the
-//! client's. What outlives the request (a held call, a subscription) is kept in [`Crossings`].
+//! A front opens one connection for each modern request, and drops it with the response. Here that
+//! connection is a [`Passage`]: it translates the request and sends it over a legacy connection
+//! like any other client, and the [`Call`] that waits for the answer translates that. What outlives
+//! the request (a waiting call, a subscription) is kept in [`Crossings`].
 
 mod call;
 mod errand;
@@ -52,16 +52,16 @@ use crate::{
     runtime::task,
 };
 
-/// Most subscriptions at a time, as the official server has it.
+/// Most subscriptions at a time, as in the official server.
 const MAX_SUBSCRIPTIONS: usize = 1024;
-/// How often it is looked for clients that do not come back.
+/// How often clients that did not return are looked for.
 const WATCH: Duration = Duration::from_millis(500);
 
-/// What the modern clients of one upstream share.
+/// State that the modern clients of one upstream share.
 #[derive(Debug)]
 pub(super) struct Crossings {
     rounds: Rounds,
-    /// Whether it is looked for clients that do not come back.
+    /// Whether a task looks for clients that did not return.
     watches: AtomicBool,
     schemas: Schemas,
     task_tools: TaskTools,
@@ -89,13 +89,14 @@ impl Crossings {
         subscriptions.push(Arc::downgrade(subscription));
     }
 
-    /// Remembers what this principal's callers of the tools listed here mirror in headers, and how they are run.
+    /// Remembers which arguments of the tools listed here this principal mirrors in headers, and
+    /// how these tools are run.
     pub(super) fn learn(&self, principal: &Identity, tools: &Message) {
         self.schemas.learn(principal, tools);
         self.task_tools.learn(principal, tools);
     }
 
-    /// What is mirrored of this tool's arguments.
+    /// The arguments of this tool that are mirrored.
     pub(super) fn mirrored(
         &self,
         principal: &Identity,
@@ -104,13 +105,13 @@ impl Crossings {
         self.schemas.of(principal, tool)
     }
 
-    /// How many subscriptions have a seat.
+    /// How many subscriptions are open.
     #[cfg(test)]
     pub(super) fn subscribed(&self) -> usize {
         self.seats.taken()
     }
 
-    /// Puts a round back whose answers were malformed.
+    /// Restores a round whose answers were malformed.
     fn restore(self: &Arc<Self>, token: String, round: Round) {
         self.rounds.restore(token, round);
         self.watch();
@@ -129,7 +130,8 @@ impl Crossings {
         }
     }
 
-    /// Keeps a round for as long as its client may take; its token, unless there are too many.
+    /// Keeps a round for as long as its client may take; returns its token, unless there are too
+    /// many rounds.
     fn seal(self: &Arc<Self>, round: Round, name: impl FnOnce(String) -> String) -> Option<String> {
         let token = self.rounds.seal(round, name)?;
         self.watch();
@@ -142,15 +144,15 @@ impl Crossings {
         }
     }
 
-    /// Gives up the calls whose clients have not come back in time; `false` when there are none
-    /// left to watch, or somebody else does.
+    /// Ends the calls whose clients have not returned in time; `false` if there are none left, or
+    /// another task watches them.
     fn expire(&self, now: Instant) -> bool {
         give_up(self.rounds.expired(now));
         self.watches.store(false, Ordering::Relaxed);
         !self.rounds.is_empty() && !self.watches.swap(true, Ordering::Relaxed)
     }
 
-    /// Gives up the calls whose clients are asked.
+    /// Ends the calls whose clients are being asked.
     fn give_up_held(&self) {
         give_up(self.rounds.all());
     }
@@ -174,10 +176,10 @@ fn give_up(rounds: Vec<Round>) {
     }
 }
 
-/// A legacy connection, and what its server said of itself.
+/// A legacy connection, and what its server said about itself.
 pub(super) type Subscribed = Result<(Arc<dyn Connection>, Greeting), Unsubscribed>;
 
-/// Why there is no connection for a subscription.
+/// Why a subscription has no connection.
 #[derive(Debug)]
 pub(super) enum Unsubscribed {
     NotOpened(OpenError),
@@ -200,38 +202,38 @@ fn set_level(level: LogLevel) -> Option<Message> {
     Message::parse(text.into()).ok()
 }
 
-/// Where modern requests find a legacy server.
+/// Provides the legacy server for modern requests.
 trait Legacy: Send + Sync {
     fn crossings(&self) -> &Arc<Crossings>;
 
     /// The server for this request.
     fn origin(self: Arc<Self>, request: &Message) -> Result<Arc<dyn Origin>, ErrorBody>;
 
-    /// A legacy connection whose standalone messages go to this sink, and what its server said of
-    /// itself.
+    /// A legacy connection that sends standalone messages to this sink, and what its server said
+    /// about itself.
     fn subscribe(
         self: Arc<Self>,
         request: &Message,
         sink: Arc<dyn Sink>,
     ) -> BoxFuture<'static, Subscribed>;
 
-    /// Passes a notification on, where that makes sense.
+    /// Passes a notification on, if that makes sense.
     fn notify(&self, _notification: Message) -> Option<BoxFuture<'static, ()>> {
         None
     }
 
-    /// After a refusal for want of room: what to wait for before one more try.
+    /// After a refusal because of missing room: what to wait for before one more attempt.
     fn room(&self) -> Option<BoxFuture<'static, ()>> {
         None
     }
 
-    /// The request is over, in whichever way.
+    /// The request has ended, in any way.
     fn close(&self);
 }
 
 /// The legacy server that serves one request.
 trait Origin: fmt::Debug + Send + Sync {
-    /// What it said of itself, if it has said so yet.
+    /// What it said about itself, if it has done so.
     fn greeting(&self) -> Option<Greeting>;
 
     /// Sends it a request; see [`Connection::send`].
@@ -240,20 +242,19 @@ trait Origin: fmt::Debug + Send + Sync {
     /// Answers a `server/discover`.
     fn discover(&self, reply: Reply) -> Option<BoxFuture<'static, ()>>;
 
-    /// Its next request wants log messages from this level on; its other clients get no more than
-    /// before.
+    /// Sets the log level of its next request; its other clients get no more than before.
     fn log_from(&self, level: LogLevel);
 
-    /// The client of a discovery has gone.
+    /// The client of a discovery has disconnected.
     fn leave(&self) {}
 
-    /// Its next request is this call's.
+    /// Its next request belongs to this call.
     fn serves(&self, _call: &Arc<Call>) {}
 
-    /// It wrote something that belongs to its call and does not answer it.
+    /// It sent something that belongs to its call and is not the answer.
     fn unasked(&self, _message: &Message) {}
 
-    /// A client has answered its questions.
+    /// The client has answered its questions.
     fn answer(&self, _responses: Vec<Vec<u8>>) {}
 
     /// Nobody waits for this task of its call any more.
@@ -262,7 +263,7 @@ trait Origin: fmt::Debug + Send + Sync {
     /// It has answered its call.
     fn finished(&self) {}
 
-    /// Nobody waits for its call any more; the rest are its questions' answers.
+    /// Nobody waits for its call any more; `responses` answer its open questions.
     fn give_up(&self, _responses: Vec<Vec<u8>>) {}
 }
 
@@ -286,7 +287,7 @@ mod tests {
         let state = format!("\"{token}\"");
         let found = crossings.rounds.take(state.as_bytes(), &principal, &request, Instant::now());
         let (token, round) = found.unwrap();
-        // Meanwhile nothing is left to watch.
+        // The list may have become empty meanwhile.
         tokio::time::sleep(2 * WATCH).await;
         crossings.restore(token, round);
         tokio::time::sleep(10 * WATCH).await;

@@ -35,22 +35,22 @@ pub(super) struct Passage {
     part: Arc<Mutex<Part>>,
 }
 
-/// What the connection has to do with.
+/// What the connection is used for.
 #[derive(Default)]
 enum Part {
     #[default]
     Nothing,
-    /// A question who the server is.
+    /// `server/discover`.
     Discovery(Arc<dyn Origin>),
-    /// This turn at a call.
+    /// This turn of a call.
     Call(Arc<Call>, u64),
     Subscription(listen::Open),
-    /// The client has gone.
+    /// The client has disconnected.
     Closed,
 }
 
 impl Part {
-    /// The client has gone.
+    /// The client has disconnected.
     fn leave(self) {
         match self {
             Self::Discovery(origin) => origin.leave(),
@@ -75,7 +75,7 @@ impl Connection for Passage {
         _: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         let (Kind::Request, Some(reply)) = (message.kind(), reply) else {
-            // The others belong to the handshake, or to a connection that they came over.
+            // The others belong to the handshake, or to the connection on which they came.
             let unknown = Notification::of(&message.method()) == Notification::Other;
             let passes = unknown && message.kind() == Kind::Notification;
             return passes.then(|| self.server.notify(LegacyRequest::of(&message).message))?;
@@ -104,7 +104,7 @@ impl Connection for Passage {
 }
 
 impl Passage {
-    /// A passage to this server; a client that is asked back has at most `patience` to answer.
+    /// A passage to this server; a client that is asked something has at most `patience` to answer.
     pub(super) fn new(
         server: Arc<dyn Legacy>,
         principal: Identity,
@@ -130,7 +130,7 @@ impl Passage {
         }
     }
 
-    /// Asks the server who it is; waits for a place for one, if it `may`.
+    /// Sends the server a discovery; waits for room if it `may`.
     fn discover(
         &self,
         message: Message,
@@ -148,7 +148,7 @@ impl Passage {
         self.unless_room(may, &error, reply, again)
     }
 
-    /// Calls the server; waits for a place for one, if it `may`.
+    /// Sends the server a call; waits for room if it `may`.
     fn begin(
         &self,
         message: Message,
@@ -167,7 +167,7 @@ impl Passage {
         };
         let log_level = waiting.log_level;
         let crossings = Arc::clone(self.server.crossings());
-        // A tool may have to be called as a task.
+        // The tool may have to be called as a task.
         let errand = may_be_task(&origin, &message).then(|| Errand::new(Arc::clone(&origin)));
         let call = Call::new(
             Arc::clone(&crossings),
@@ -192,7 +192,7 @@ impl Passage {
         sending
     }
 
-    /// There is no server: refuses the request, unless one has just been told to make room.
+    /// There is no server: refuses the request, unless a server is about to make room.
     fn unless_room(
         &self,
         may: bool,
@@ -213,13 +213,13 @@ impl Passage {
         }))
     }
 
-    /// From now on the connection has to do with this, unless its client has gone meanwhile.
+    /// Sets what the connection is used for, unless its client has disconnected meanwhile.
     fn occupy(&self, part: Part) {
         occupy(&self.part, part);
     }
 
-    /// Continues an earlier call, or makes one again that had failed; nothing else, whatever the
-    /// client says: a tool must not run twice.
+    /// Continues an earlier call, or repeats one that failed; never anything else, whatever the
+    /// client sends, because a tool must not run twice.
     fn resume(
         &self,
         message: Message,
@@ -264,7 +264,8 @@ impl Passage {
     }
 }
 
-/// Whether this calls a tool of a server that runs tools as tasks, or may do so: it has not said what it can.
+/// Whether this calls a tool at a server that runs tools as tasks, or may do so because it has not
+/// declared its capabilities.
 fn may_be_task(origin: &Arc<dyn Origin>, message: &Message) -> bool {
     message.method() == "tools/call"
         && origin.greeting().is_none_or(|greeting| greeting.runs_tools_as_tasks())

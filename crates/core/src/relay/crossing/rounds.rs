@@ -1,4 +1,5 @@
-//! What a client brings back with its answers: sealed, for one use, for its owner, for a while.
+//! The state that a client sends back with its answers: sealed, valid once, for its owner, and for
+//! a limited time.
 
 use std::{
     collections::HashMap,
@@ -17,12 +18,12 @@ use crate::{
 /// Most rounds that wait for their clients.
 const MAX_ROUNDS: usize = 4096;
 
-/// A question that a client has been asked.
+/// A question to a client.
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) principal: Identity,
-    /// The call whose request was answered with it. The request itself is not kept: a client may
-    /// never come back.
+    /// The call whose request was answered with the question. The request itself is not kept,
+    /// because a client may never return.
     pub(super) call: Fingerprint,
     pub(super) until: Instant,
     pub(super) waits: Waits,
@@ -31,13 +32,13 @@ pub(super) struct Round {
 /// What waits for the answer.
 #[derive(Debug)]
 pub(super) enum Waits {
-    /// A call at its server.
+    /// A call that runs at its server.
     Call(Arc<Call>),
-    /// Nothing: the call has failed, and is made again.
+    /// Nothing: the call has failed, and is repeated.
     Nothing,
 }
 
-/// Rounds by their tokens. A token is random, so nobody can make one or learn from one.
+/// Rounds by their tokens. A token is random, so nobody can make one up or learn anything from it.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
     open: Mutex<HashMap<String, Round>>,
@@ -45,12 +46,12 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    /// What is kept of a request: a state that was given for one call is not good for another.
+    /// The part of a request that is kept: the state of one call is not valid for another.
     pub(super) fn fingerprint(&self, request: &Message) -> Fingerprint {
         self.fingerprints.of(request, &["name", "uri", "arguments"])
     }
 
-    /// Keeps a round; its token, unless there are too many.
+    /// Keeps a round; returns its token, unless there are too many rounds.
     pub(super) fn seal(&self, round: Round, name: impl FnOnce(String) -> String) -> Option<String> {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let token = name(token);
@@ -65,8 +66,8 @@ impl Rounds {
         Some(token)
     }
 
-    /// Takes the round that a retry continues, if it is its owner's, for the same call, in time.
-    /// Whoever gets it has used the token up.
+    /// Takes the round that a retry continues, if it belongs to this owner and this call, and has
+    /// not expired. This uses the token up.
     pub(super) fn take(
         &self,
         state: &[u8],
@@ -87,7 +88,7 @@ impl Rounds {
         rounds.remove_entry(&token)
     }
 
-    /// Whether a call waits for what comes with this state.
+    /// Whether a call waits for a request with this state.
     pub(super) fn holds(&self, state: &[u8]) -> bool {
         let Some(token) = decode_string(state) else { return false };
         self.lock().get(&token).is_some_and(Round::is_held)
@@ -98,12 +99,12 @@ impl Rounds {
         self.lock().drain().map(|(_, round)| round).collect()
     }
 
-    /// Puts a round back whose answers were malformed.
+    /// Restores a round whose answers were malformed.
     pub(super) fn restore(&self, token: String, round: Round) {
         self.lock().insert(token, round);
     }
 
-    /// Takes the rounds whose time is over.
+    /// Takes the rounds that have expired.
     pub(super) fn expired(&self, now: Instant) -> Vec<Round> {
         let mut rounds = self.lock();
         rounds.extract_if(|_, round| round.until <= now).map(|(_, round)| round).collect()

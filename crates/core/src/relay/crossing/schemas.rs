@@ -1,4 +1,4 @@
-//! The tools whose parameters are mirrored in headers, as far as their lists were seen.
+//! The tools whose arguments are mirrored in headers, as far as their lists were seen.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,8 @@ use crate::{
     protocol::header::annotation::{MirroredParameter, parameters_of},
 };
 
-/// Most tools remembered; with more the earlier ones are forgotten, and their headers not checked.
+/// Most tools that are remembered; beyond that the earlier ones are forgotten, and their headers
+/// not checked.
 const MAX_TOOLS: usize = 10_000;
 
 type Known = HashMap<(Identity, String), Arc<[MirroredParameter]>>;
@@ -50,7 +51,7 @@ impl Schemas {
         }
     }
 
-    /// What is mirrored of this tool's arguments.
+    /// The arguments of this tool that are mirrored.
     pub(super) fn of(&self, principal: &Identity, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         let known = self.lock();
         if known.is_empty() {

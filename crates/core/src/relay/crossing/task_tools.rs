@@ -12,22 +12,22 @@ use crate::{era::modern_to_legacy::tool_task, identity::Identity, jsonrpc::Messa
 /// Most principals, and most tools of each, that are remembered.
 const MAX: usize = 1000;
 
-/// What is known of a tool.
+/// What is known about a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Support {
     /// It can only be called as a task.
     Required,
-    /// It can be called.
+    /// It can be called directly.
     Plain,
-    /// No list was seen that has it.
+    /// It was in no list so far.
     Unknown,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Those that need tasks.
+    /// Tools that require tasks.
     required: HashSet<String>,
-    /// Those that do not, where the list that has them mentions tasks at all.
+    /// Tools that do not, from lists that mention tasks.
     plain: HashSet<String>,
 }
 
@@ -36,7 +36,7 @@ struct Known {
 pub(super) struct TaskTools(Mutex<HashMap<Identity, Known>>);
 
 impl TaskTools {
-    /// Remembers a page of tools, if it or one before mentions how tools are run.
+    /// Remembers a page of tools, if it or an earlier one mentions how tools are run.
     pub(super) fn learn(&self, principal: &Identity, page: &Message) {
         let mut known = self.lock();
         let mentions = memmem::find(page.bytes(), b"\"execution\"").is_some();
@@ -46,7 +46,7 @@ impl TaskTools {
         insert(&mut known, principal, page);
     }
 
-    /// Remembers a page that was asked for on account of one tool.
+    /// Remembers a page that was requested because of one tool.
     pub(super) fn learn_all(&self, principal: &Identity, page: &Message) {
         insert(&mut self.lock(), principal, page);
     }
@@ -60,7 +60,8 @@ impl TaskTools {
         }
     }
 
-    /// The same once all lists were looked through: what none of them has is not looked for again.
+    /// The same after all lists were searched: a tool that is in none of them is not searched for
+    /// again.
     pub(super) fn looked_up(&self, principal: &Identity, tool: &str) -> Support {
         let support = self.support(principal, tool);
         if support == Support::Unknown

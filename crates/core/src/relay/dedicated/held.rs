@@ -1,4 +1,4 @@
-//! What a client sends while the proxy shakes hands in its place.
+//! A client's messages while the proxy makes the handshake on its behalf.
 
 use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message},
@@ -6,20 +6,20 @@ use crate::{
     relay::Reply,
 };
 
-/// Bytes held for one client, beyond which its messages are refused. One message of any size is
+/// If more bytes are held for one client, its messages are refused. One message of any size is
 /// always accepted.
 const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// A request that is not held.
 pub(in crate::relay) enum Unheld {
-    /// Its client has taken it back.
+    /// Its client has cancelled it.
     Cancelled(Reply),
-    /// Too much is held already.
+    /// Too many bytes are held already.
     TooMuch(Reply),
 }
 
 impl Unheld {
-    /// Answers it. Not under a lock: whoever is answered may come back at once.
+    /// Answers it. Must not be called under a lock: its sink may call back at once.
     pub(in crate::relay) fn settle(self) {
         match self {
             Self::Cancelled(reply) => reply.forget(),
@@ -39,7 +39,7 @@ pub(in crate::relay) struct Held {
 }
 
 impl Held {
-    /// Takes a message; a cancellation takes a request away instead.
+    /// Takes a message; a cancellation removes the held request.
     pub(in crate::relay) fn take(
         &mut self,
         message: Message,
@@ -78,18 +78,18 @@ impl Held {
         reply
     }
 
-    /// All of them, for the server.
+    /// All held messages, for the server.
     pub(in crate::relay) fn into_messages(self) -> Vec<(Message, Option<Reply>)> {
         self.messages
     }
 
-    /// The replies that are owed.
+    /// The replies of the held requests.
     pub(in crate::relay) fn into_replies(self) -> impl Iterator<Item = Reply> {
         self.messages.into_iter().filter_map(|(_, reply)| reply)
     }
 }
 
-/// Whether a message takes a request back.
+/// Whether a message cancels a request.
 pub(super) fn is_cancellation(message: &Message) -> bool {
     message.kind() == Kind::Notification
         && Notification::of(&message.method()) == Notification::Cancelled

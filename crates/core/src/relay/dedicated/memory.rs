@@ -1,4 +1,5 @@
-//! What a client has settled with its server, to settle it again with another one.
+//! What a client has set at its server (handshake, log level, subscriptions), to repeat it at
+//! another one.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +10,11 @@ use crate::{
 
 /// Most subscriptions remembered for one client.
 const MAX_SUBSCRIPTIONS: usize = 1024;
-/// Longest request that is remembered, apart from the handshake; together they have at most 1 MiB.
+/// Longest request that is remembered, not counting the handshake; together at most 1 MiB.
 const MAX_REMEMBERED: usize = 16 * 1024;
 const MAX_REMEMBERED_IN_ALL: usize = 1024 * 1024;
 
-/// Requests of the client, as it sent them.
+/// The client's requests, as it sent them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     initialize: Option<Message>,
@@ -24,7 +25,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Remembers a request if it settles something.
+    /// Remembers a request if it sets something.
     pub(crate) fn note(&mut self, request: &Message) {
         let length = request.bytes().len();
         match Method::of(&request.method()) {
@@ -59,17 +60,17 @@ impl Memory {
         }
     }
 
-    /// Whether the client has shaken hands itself.
+    /// Whether the client has made a handshake itself.
     pub(crate) fn is_initialized(&self) -> bool {
         self.initialize.is_some()
     }
 
-    /// Whether the client is subscribed to anything.
+    /// Whether the client has a subscription.
     pub(crate) fn has_subscriptions(&self) -> bool {
         !self.subscriptions.is_empty()
     }
 
-    /// The handshake to begin with: the client's own, or that of a client without capabilities.
+    /// The handshake to start with: the client's own, or that of a client without capabilities.
     pub(crate) fn greeting(&self) -> Option<Message> {
         self.initialize.clone().or_else(|| {
             let text = format!(
@@ -80,7 +81,7 @@ impl Memory {
         })
     }
 
-    /// What follows the handshake.
+    /// The requests after the handshake.
     pub(crate) fn settled(&self) -> Vec<Message> {
         self.level.iter().chain(self.subscriptions.values()).cloned().collect()
     }

@@ -1,7 +1,7 @@
 //! A server of its own for each client.
 //!
-//! The client's own handshake is forwarded, and everything crosses in both directions as it is;
-//! only the ids of the client's requests are the proxy's, because a client may repeat its own.
+//! The client's own handshake is forwarded, and messages pass unchanged in both directions. Only
+//! the ids of the client's requests are replaced, because a client may repeat its own.
 
 mod held;
 mod memory;
@@ -26,19 +26,19 @@ use super::{
 };
 use crate::{era::Era, jsonrpc::ErrorBody};
 
-/// Where servers come from.
+/// Starts servers.
 pub(crate) trait Nursery: fmt::Debug + Send + Sync {
-    /// The right to start one server; refused when there are too many.
+    /// Reserves one server; refused if there are too many.
     fn reserve(&self) -> Result<Box<dyn Slot>, ErrorBody>;
 
-    /// Waits until there may be room for one more, but not for long.
+    /// Waits, for a limited time, until there may be room for one more.
     fn room(&self) -> BoxFuture<'static, ()>;
 
-    /// A server was started in place of one that had ended.
+    /// A server was started in place of one that ended.
     fn restarted(&self) {}
 }
 
-/// The right to start one server, given up when dropped.
+/// Room for one server; freed when dropped.
 pub(crate) trait Slot: Send {
     /// Starts it for this client.
     fn launch(self: Box<Self>, client: Arc<Private>) -> Result<Launched, Cause>;
@@ -53,16 +53,16 @@ pub(crate) struct Launched {
     pub(crate) stop: oneshot::Sender<()>,
 }
 
-/// Where a client's further servers come from.
+/// Where a client gets further servers.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) nursery: Arc<dyn Nursery>,
-    /// There is another server when one has ended by itself.
+    /// Whether a server that ended by itself is replaced.
     pub(super) revives: bool,
 }
 
 impl Source {
-    /// The right to start another server.
+    /// Reserves another server.
     fn another(&self) -> Result<Box<dyn Slot>, Cause> {
         self.nursery.reserve().map_err(|error| Cause { message: error.message, data: error.data })
     }
@@ -73,14 +73,15 @@ impl Source {
 pub(crate) struct Dedicated {
     nursery: Arc<dyn Nursery>,
     limits: Limits,
-    /// Start another server for a client whose server has ended.
+    /// Where a client gets another server after its server has ended.
     revives: bool,
-    /// Where clients without sessions have theirs from.
+    /// Where clients without sessions get theirs.
     leases: Arc<Leases>,
 }
 
 impl Dedicated {
-    /// Servers from there; `keeps` those of clients without sessions for their next request.
+    /// Servers from this source; `keeps` says which servers of clients without sessions wait for
+    /// another request.
     pub(crate) fn new(
         nursery: Arc<dyn Nursery>,
         limits: Limits,
@@ -95,7 +96,7 @@ impl Dedicated {
 
 #[cfg(test)]
 impl Dedicated {
-    /// How many servers clients without sessions have, or have left.
+    /// How many servers clients without sessions use, or have returned.
     pub(super) fn leased(&self) -> usize {
         self.leases.taken()
     }

@@ -1,9 +1,9 @@
-//! A server whose only reader is slow is not read on until that reader has caught up.
+//! Stops reading from a server while its only reader is too slow.
 //!
-//! Its output then waits in its own pipe, and in the end the server waits itself. This must never
-//! keep from a client what it waits for elsewhere, so there is no pause while a call is to be
-//! answered on another stream; and a reader that takes nothing at all is waited for only so long,
-//! after which its stream is filled up and cut as that of a shared server would be.
+//! The server's output then fills its pipe, and in the end the server itself waits. This must never
+//! delay other messages for a client, so there is no pause while a call will be answered on another
+//! stream. And a reader that takes nothing at all is waited for only a limited time; then its
+//! stream is filled up and cut, as that of a shared server would be.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -16,11 +16,11 @@ use tokio::time::{Instant, sleep_until};
 use super::private::Private;
 use crate::relay::{PAUSE_ABOVE, RESUME_BELOW, Sink};
 
-/// How long a reader may take nothing before its server goes on without it.
+/// How long a reader may take nothing before its server is read again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Private {
-    /// Takes note of a reader that has fallen behind with what was just written for it.
+    /// Notes a reader that has fallen behind with the message just written to it.
     pub(super) fn look_after(&self, reader: &Arc<dyn Sink>) {
         if reader.backlog() <= PAUSE_ABOVE {
             self.is_impatient.store(false, Ordering::Relaxed);
@@ -30,7 +30,7 @@ impl Private {
         }
     }
 
-    /// What has to happen before the next message of the server is read.
+    /// What must happen before the next message of the server is read.
     pub(crate) fn pause(&self) -> Option<BoxFuture<'_, ()>> {
         if !self.is_behind.swap(false, Ordering::Relaxed) {
             return None;
@@ -43,7 +43,8 @@ impl Private {
         let mut least = reader.backlog();
         let mut deadline = Instant::now() + PATIENCE;
         loop {
-            // Both listen from here on, so that nothing is missed between the look and the wait.
+            // Both are registered before the check, so that no event is missed between the check
+            // and the wait.
             let (drained, called) = (reader.drained(), self.called.notified());
             let backlog = reader.backlog();
             if backlog <= RESUME_BELOW || self.lock().exchanges.go_past(&reader) {

@@ -27,7 +27,7 @@ use crate::{
     telemetry::traffic,
 };
 
-/// Every exchange is the only client's.
+/// Every exchange belongs to the only client.
 const CLIENT: u64 = 0;
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
@@ -57,20 +57,20 @@ pub(super) struct State {
     pub(super) behind: Option<Arc<dyn Sink>>,
 }
 
-/// What has happened to the server.
+/// The state of the server.
 pub(super) enum Phase {
     /// Nothing was sent yet, so nothing was started.
     Unused(Box<dyn Slot>),
-    /// The proxy shakes hands in place of the client, whose messages wait.
+    /// The proxy makes the handshake on the client's behalf; the client's messages wait.
     Greeting {
         server: Launched,
         held: Held,
     },
     Open(Launched),
-    /// Nobody used it, so it was stopped; the next request starts another one.
+    /// It was idle, so it was stopped; the next request starts another one.
     Resting,
     Ended(Cause),
-    /// The client has gone.
+    /// The client has disconnected.
     Closed,
 }
 
@@ -186,7 +186,7 @@ impl Private {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a server if there is none for a message that needs one; says why there is none.
+    /// Starts a server if a message needs one; returns why there is none.
     fn make_ready(&self, state: &mut State, message: &Message) -> Result<(), Cause> {
         let slot = self.find_slot(state, message.kind() == Kind::Request)?;
         if let Some(slot) = slot {
@@ -196,7 +196,7 @@ impl Private {
         Ok(())
     }
 
-    /// The right to start a server, where one has to be started.
+    /// Reserves a server if one must be started.
     fn find_slot(&self, state: &mut State, wakes: bool) -> Result<Option<Box<dyn Slot>>, Cause> {
         match &state.phase {
             Phase::Unused(_) => {}
@@ -244,7 +244,7 @@ impl Private {
         }
     }
 
-    /// The server has answered the proxy's handshake: what waited for that goes to it.
+    /// The server has answered the proxy's handshake: sends it what has waited.
     pub(super) fn greeted(mut state: MutexGuard<'_, State>) {
         let Phase::Greeting { server, held } = mem::replace(&mut state.phase, Phase::Closed) else {
             return;
@@ -274,7 +274,7 @@ impl Private {
                 mem::take(held)
             }
             Phase::Open(server) if Arc::ptr_eq(&server.outbox, outbox) => Held::default(),
-            // It was given up before, and may have a successor.
+            // It was dropped before, and may have a successor.
             _ => return,
         };
         state.phase = Phase::Ended(cause.clone());
@@ -288,8 +288,8 @@ impl Private {
 }
 
 impl State {
-    /// Queues a message of the client's, and says which call it cancels; gives it back if the server
-    /// is too far behind.
+    /// Queues a client's message, and returns the call that it cancels; returns the message if the
+    /// server is too far behind.
     #[expect(
         clippy::result_large_err,
         reason = "it is moved on at once; boxing it would cost more"
@@ -321,7 +321,7 @@ impl State {
         let line = Assembly { before: b"", source: message.bytes(), edits, behind: b"\n" };
         match outbox.push(&line) {
             Pushed::Full => return Err((message, reply)),
-            // Its end is about to be reported, and fails the call.
+            // The server's end is about to be reported, and fails the call.
             Pushed::Queued | Pushed::Closed => {}
         }
         if let Some(reply) = reply {
@@ -337,20 +337,20 @@ impl State {
         Ok(cancelled.and_then(|exchange| calls([exchange]).next()))
     }
 
-    /// The call that a cancellation names: where, and under which id to pass it on.
+    /// The call that a cancellation names: its exchange, and the id to pass on.
     fn named(&self, notification: &Message) -> Option<(Span, u64)> {
         let span = notification.cancelled_id()?;
         Some((span, self.exchanges.find(CLIENT, notification.text(span))?))
     }
 
-    /// Begins a handshake in place of the client.
+    /// Begins a handshake on the client's behalf.
     fn greet(&mut self, server: Launched) -> Phase {
         let Some(greeting) = self.memory.greeting() else { return Phase::Open(server) };
         self.push_own(&server.outbox, &greeting, Purpose::Greeting);
         Phase::Greeting { server, held: Held::default() }
     }
 
-    /// Queues a request whose answer is not the client's.
+    /// Queues a request whose answer is not for the client.
     fn push_own(&mut self, outbox: &Outbox, request: &Message, purpose: Purpose) {
         let Some(span) = request.id_span() else { return };
         let mut buffer = itoa::Buffer::new();
@@ -363,7 +363,7 @@ impl State {
     }
 }
 
-/// Queues a message of the proxy's own.
+/// Queues one of the proxy's own messages.
 pub(super) fn push_line(outbox: &Outbox, message: &Bytes) {
     traffic!("->", message);
     outbox.push_anyway(&Assembly { before: b"", source: message, edits: &[], behind: b"\n" });

@@ -1,4 +1,4 @@
-//! One client and the server it has to itself: what the server sends, and the time it takes.
+//! One client and the server it has to itself: what the server sends, and the time limits.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Private {
                 }
             }
             Some(Purpose::Greeting) => Self::greeted(state),
-            // Nobody waits any more if the receiver has gone.
+            // If the receiver was dropped, nobody waits any more.
             Some(Purpose::Ping(answered)) => drop(answered.send(())),
             Some(_) => {}
             None => tracing::debug!("the server answered a request that is not under way"),
@@ -58,7 +58,7 @@ impl Private {
         let token = notification
             .reported_token()
             .filter(|_| Notification::of(&notification.method()) == Notification::Progress);
-        // A token may outlive its call, if the call has become a task.
+        // A token may outlive its call if the call has become a task.
         let call = match token {
             Some(span) => state.exchanges.with_token(notification.text(span)),
             None => state.exchanges.only(),
@@ -69,7 +69,7 @@ impl Private {
         self.pass_on(sink, notification);
     }
 
-    /// A client without a channel of its own cannot answer, so the server is told that.
+    /// A client without a stream of its own cannot answer, so the server gets an error.
     fn receive_request(&self, request: &Message) {
         let mut state = self.lock();
         state.last_used = Instant::now();
@@ -95,7 +95,8 @@ impl Private {
         }
     }
 
-    /// Where a message goes that answers nothing: to the stream of the call it belongs to, if that
+    /// Where a message that is not an answer goes: to the stream of its call if that is known, else
+    /// to the client's own stream, else to any stream that the client reads.
     /// is known, else to the client's own channel, else to where the client reads at all.
     fn audience(&self, state: &State, related: Option<Arc<dyn Sink>>) -> Option<Arc<dyn Sink>> {
         let heard = |sink: &Arc<dyn Sink>| sink.is_heard();
@@ -108,7 +109,7 @@ impl Private {
             .or_else(|| self.unsolicited.clone())
     }
 
-    /// Makes sure that the time of running calls is watched.
+    /// Starts watching the time limits of running calls, if that is not done yet.
     pub(super) fn watch(&self, state: &mut State) {
         if !state.sweeping && self.limits.shortest().is_some() {
             state.sweeping = true;
@@ -116,7 +117,7 @@ impl Private {
         }
     }
 
-    /// Watches the time of the calls; ends with the task that runs it.
+    /// Watches the time limits; ends with the task that runs it.
     #[expect(clippy::infinite_loop, reason = "it runs as long as the server does")]
     pub(crate) async fn expire_calls(&self) {
         let Some(shortest) = self.limits.shortest() else { return std::future::pending().await };
@@ -128,7 +129,7 @@ impl Private {
         }
     }
 
-    /// Fails what is overdue; `false` when nothing is left to watch.
+    /// Fails overdue calls; `false` if none are left to watch.
     fn sweep(&self) -> bool {
         let mut state = self.lock();
         let overdue = state.exchanges.remove_overdue(self.limits);
@@ -151,7 +152,7 @@ impl Private {
     }
 }
 
-/// What a server is told that asks a client which cannot be asked.
+/// The error for a server that asks a client which cannot be asked.
 pub(crate) fn refusal(request: &Message, id: &[u8]) -> bytes::Bytes {
     if Method::of(&request.method()) == Method::Ping {
         return [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into();

@@ -1,4 +1,4 @@
-//! Signs of life of a server, and limits on their absence.
+//! Pings to a server, and the time limits for its answers and its idleness.
 
 use std::{future::pending, time::Duration};
 
@@ -11,7 +11,7 @@ use super::private::{Phase, Private, State, push_line};
 use crate::relay::exchange::Purpose;
 
 impl Private {
-    /// Ends when the proxy's own handshake has not been answered for so long; else never.
+    /// Ends if the proxy's own handshake has not been answered for this long; otherwise never.
     pub(crate) async fn left_waiting(&self, limit: Duration) {
         sleep(limit).await;
         if !matches!(self.lock().phase, Phase::Greeting { .. }) {
@@ -19,8 +19,8 @@ impl Private {
         }
     }
 
-    /// Asks the server for a sign of life; the receiver gets it, or an error if it goes. One that
-    /// has not been introduced to its client yet is not asked.
+    /// Pings the server; the receiver gets the answer, or an error if the server ends. A server
+    /// without a finished handshake is not pinged.
     pub(crate) fn ping(&self) -> oneshot::Receiver<()> {
         let (answered, answer) = oneshot::channel();
         let mut state = self.lock();
@@ -37,7 +37,7 @@ impl Private {
         answer
     }
 
-    /// Gives the server up when its client has not used it for so long, and ends then. The client's
+    /// Stops the server after its client has not used it for this long, then ends. The client's
     /// next request starts another one.
     pub(crate) async fn rest(&self, limit: Option<Duration>) {
         let Some(limit) = limit else { return pending().await };
@@ -55,8 +55,8 @@ impl Private {
 }
 
 impl State {
-    /// Time since the last message in either direction; none while something is under way, or while
-    /// the client wants to hear of changes that a server has to watch.
+    /// Time since the last message in either direction; `None` while something is running, or while
+    /// the client is subscribed to changes that only the server notices.
     fn idle(&self) -> Duration {
         let is_open = matches!(self.phase, Phase::Open(_));
         if !is_open || !self.exchanges.is_empty() || self.memory.has_subscriptions() {

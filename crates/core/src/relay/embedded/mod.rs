@@ -1,9 +1,9 @@
-//! Servers that live in the program around the front, one per client.
+//! Servers of the program that embeds the front, one per client.
 //!
-//! Ids need no change: every server has one client. What a server sends without being asked goes
-//! to the stream of the request it belongs to, or to the client's channel for such messages. For a
-//! client of 2026-07-28 one is made for each request; if it does not know that revision, the
-//! request crosses to it.
+//! Ids need no change, since every server has one client. Messages that a server sends on its own
+//! go to the stream of the request to which they belong, or to the client's own stream. For a
+//! 2026-07-28 client, one server is created for each request; if the server does not know that
+//! revision, the request is translated.
 
 mod server;
 
@@ -41,7 +41,7 @@ pub(crate) struct Embedded {
     host: Arc<dyn Host>,
     next: AtomicU32,
     servers: Mutex<HashMap<ServerId, Weak<Server>>>,
-    /// Those that do not know the revision of their client.
+    /// Servers that do not know the revision of their client.
     hosted: Hosted,
 }
 
@@ -51,11 +51,11 @@ impl fmt::Debug for Embedded {
     }
 }
 
-/// Why a server's message went nowhere.
+/// Why a server's message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unsent {
-    /// The client has gone.
+    /// The client has disconnected.
     Closed,
     /// It is not a JSON-RPC message.
     Invalid,
@@ -81,7 +81,7 @@ impl Embedded {
         self.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Tells the modern subscriptions that asked for it of a change.
+    /// Reports a change to the modern subscriptions that asked for it.
     pub(crate) fn notify(&self, change: &Change) {
         let text = match change {
             Change::Prompts => changed("prompts/list_changed", None),
@@ -100,7 +100,7 @@ impl Embedded {
         self.lock().get(&id).and_then(Weak::upgrade)
     }
 
-    /// Sends what a server has to say; `related` is the raw id of the request it belongs to.
+    /// Sends a server's message; `related` is the raw id of the request to which it belongs.
     pub(crate) fn send(
         &self,
         id: ServerId,
@@ -112,7 +112,7 @@ impl Embedded {
         self.server(id).ok_or(Unsent::Closed)?.send_down(&message, related, event_id)
     }
 
-    /// The stream on which the answer to this request travels.
+    /// The stream on which this request is answered.
     pub(crate) fn stream_of(&self, id: ServerId, request: &[u8]) -> u64 {
         self.server(id).map_or(0, |server| server.stream_of(request))
     }
@@ -124,21 +124,21 @@ impl Embedded {
         }
     }
 
-    /// The server takes these revisions; the first word counts.
+    /// The server supports these revisions; only the first call counts.
     pub(crate) fn takes_versions(&self, id: ServerId, versions: Vec<String>) {
         if let Some(server) = self.server(id) {
             server.takes_versions(versions);
         }
     }
 
-    /// The server has nothing more to say: its client's session ends, or its one request.
+    /// The server has ended: so does its client's session, or its one request.
     pub(crate) fn hang_up(&self, id: ServerId) {
         if let Some(server) = self.server(id) {
             server.hang_up();
         }
     }
 
-    /// Enters a server, which closes itself if it is dropped.
+    /// Registers a server, which closes itself if it is dropped.
     fn enter(self: &Arc<Self>, make: impl FnOnce(Server) -> Server) -> Arc<Server> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let server = Server::new(id, Arc::clone(&self.host), Arc::downgrade(self));
@@ -159,7 +159,7 @@ impl Embedded {
         Ok(server)
     }
 
-    /// The connection of one modern request, to a server of its own unless it goes on with a call
+    /// The connection of one modern request, to a server of its own, unless it continues a call
     /// that has one.
     async fn open_modern(
         self: &Arc<Self>,
@@ -206,7 +206,7 @@ impl Backend for Arc<Embedded> {
     }
 }
 
-/// The resources that a request subscribes to.
+/// The resources to which a request subscribes.
 fn wanted_resources(request: &Message) -> Vec<String> {
     if request.method() != LISTEN {
         return Vec::new();

@@ -25,21 +25,21 @@ const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
 type HangUp = Arc<dyn Fn() + Send + Sync>;
 
-/// See the module. Dropped, it is closed: its client did not wait.
+/// See the module. Dropping it closes it: its client did not wait.
 pub(super) struct Server {
     id: ServerId,
     host: Arc<dyn Host>,
     backend: Weak<Embedded>,
-    /// In which era it speaks, once that is known. One that speaks the modern one serves one
-    /// request, which everything that it says belongs to.
+    /// Its era, once it is known. A server of the modern era serves one request, to which all its
+    /// messages belong.
     era: OnceLock<Era>,
     unsolicited: OnceLock<Arc<dyn Sink>>,
     hang_up: Option<HangUp>,
-    /// The modern request that it was made for.
+    /// The modern request for which it was created.
     asked: Option<Asked>,
-    /// The revisions that it takes, once it has said so.
+    /// The revisions that it supports, once it has said so.
     versions: OnceLock<Vec<String>>,
-    /// What the client of a modern subscription hears of.
+    /// What the client of a modern subscription is told about.
     subscription: OnceLock<Filter>,
     open: Mutex<HashMap<IdKey, Reply>>,
 }
@@ -47,9 +47,9 @@ pub(super) struct Server {
 /// A modern request that has a server to itself.
 struct Asked {
     principal: Identity,
-    /// What the proxy itself says comes with it, too.
+    /// Also passed with the proxy's own messages.
     caller: Arc<Caller>,
-    /// Its result lists tools.
+    /// Whether its result lists tools.
     lists_tools: bool,
 }
 
@@ -59,7 +59,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Settles what is settled once.
+/// Sets a value that may be set only once.
 fn settle<T>(place: &OnceLock<T>, value: T, what: &str) {
     if place.set(value).is_err() {
         tracing::debug!("{what} was reported twice");
@@ -116,7 +116,7 @@ impl Server {
         settle(&self.era, era, "an era");
     }
 
-    /// It speaks as older servers do, and what answers nothing goes there.
+    /// It speaks the older era; its standalone messages go there.
     pub(super) fn speaks_to(&self, sink: Arc<dyn Sink>) {
         settle(&self.unsolicited, sink, "a sink");
         self.speaks(Era::Legacy);
@@ -126,12 +126,12 @@ impl Server {
         settle(&self.versions, versions, "the revisions of a server");
     }
 
-    /// It has nothing more to say.
+    /// It has ended.
     pub(super) fn hang_up(&self) {
         if let Some(hang_up) = self.hang_up.clone() {
             return hang_up();
         }
-        // Dropped, they say so.
+        // A dropped reply reports that.
         let owed = std::mem::take(&mut *self.open());
         drop(owed);
         if let Some(sink) = self.unsolicited.get() {
@@ -174,7 +174,8 @@ impl Server {
         self.open().get(&IdKey::of(request)).and_then(Reply::stream).unwrap_or_default()
     }
 
-    /// Tools whose calls are held against their headers. (A crossing notes them itself.)
+    /// Remembers tools whose calls are checked against their headers. (A crossing does that
+    /// itself.)
     fn note_tools(&self, response: &Message) {
         let Some(Asked { principal, lists_tools: true, .. }) = &self.asked else { return };
         if let (Some(Era::Modern), Some(backend)) = (self.era.get(), self.backend.upgrade()) {
@@ -193,13 +194,13 @@ impl Server {
             settle(&self.subscription, filter, "an acknowledgement");
         }
         if self.subscription.get().is_some_and(|filter| *filter == Filter::default()) {
-            // There is nothing that it could hear of.
+            // The subscription asks for nothing that could be reported.
             self.end_subscription();
         }
         Ok(())
     }
 
-    /// Passes a change on, if the subscription asked for it.
+    /// Passes a change on if the subscription asked for it.
     pub(super) fn pass_on(&self, notification: &Message) {
         let admits = |filter: &Filter| filter.admits(notification);
         if !self.subscription.get().is_some_and(admits) {
@@ -214,7 +215,7 @@ impl Server {
         reply.related_as(notification, &edits);
     }
 
-    /// Ends a subscription from the server's side, with its result.
+    /// Ends a subscription with its result, because the server ended.
     pub(super) fn end_subscription(&self) {
         if self.subscription.get().is_none() {
             return;
@@ -248,7 +249,7 @@ impl Connection for Server {
     ) -> Option<BoxFuture<'static, ()>> {
         let caller = caller.or(self.asked.as_ref().map(|asked| &asked.caller))?;
         if let (Some(reply), Some(id)) = (reply, message.id()) {
-            // A repeated id takes the place of the first, which gets an error.
+            // A repeated id replaces the first request, which gets an error.
             let displaced = self.open().insert(IdKey::of(id), reply);
             drop(displaced);
         }

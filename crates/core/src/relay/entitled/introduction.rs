@@ -1,4 +1,4 @@
-//! Who calls, as the server is told: in `params._meta`, by the proxy alone. Pure.
+//! Tells the server who calls: in `params._meta`, which only the proxy may set. Pure.
 
 use serde_json::json;
 
@@ -7,13 +7,13 @@ use crate::{
     jsonrpc::{Code, Cuts, ErrorBody, Message, members},
 };
 
-/// The key of what is told.
+/// The key in `_meta`.
 const KEY: &str = "io.github.mcp-proxy/identity";
 
 const NO_PLACE: &str = "Invalid Request: params._meta is not an object";
 
-/// The message without what its client says of who it is, and with what is known of that, if it is
-/// to be told.
+/// The message without the client's own claim about its identity, and with the known identity if
+/// the server is to get it.
 pub(super) fn introduced(message: Message, told: Option<&Claims>) -> Result<Message, ErrorBody> {
     let message = without_claim(message);
     let Some(claims) = told else { return Ok(message) };
@@ -30,8 +30,8 @@ pub(super) fn introduced(message: Message, told: Option<&Claims>) -> Result<Mess
     Ok(message.with_meta(&format!("\"{KEY}\":{person}")))
 }
 
-/// The same for whoever is told nothing. The claim goes in whatever case it is spelled, and however
-/// often.
+/// The same if the server gets no identity. The client's claim is removed in every spelling, and
+/// however often it appears.
 pub(super) fn without_claim(message: Message) -> Message {
     let Some(meta) = message.meta() else { return message };
     let is_claim = |name: &str| name.eq_ignore_ascii_case(KEY);

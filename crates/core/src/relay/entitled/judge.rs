@@ -1,4 +1,4 @@
-//! What a policy says of somebody's request. Pure.
+//! A policy's decision about one request. Pure.
 
 use crate::{
     config::{Filter, Pattern, Policy, Rules, ToolPolicy, ToolRules},
@@ -7,16 +7,16 @@ use crate::{
     relay::Denied,
 };
 
-/// What happens to a request.
+/// The decision.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Verdict {
     Passes,
-    /// As if there were no such thing.
+    /// Answered as if the thing did not exist.
     Unknown,
     Denied(Denied),
 }
 
-/// Whether a method only says hello, or what there is.
+/// Whether a method only makes contact or lists things.
 fn is_open(method: &str) -> bool {
     matches!(method, "initialize" | "ping" | "server/discover" | "logging/setLevel")
         || method.starts_with("notifications/")
@@ -31,7 +31,7 @@ pub(super) fn rules_for<'a>(
     policy.tools.iter().enumerate().filter(move |(_, rule)| rule.tools.matches(tool))
 }
 
-/// What the policy says of a request of somebody with these claims, before it is counted.
+/// The policy's decision about a request of a caller with these claims, before rates are counted.
 pub(super) fn judge(policy: &Policy, message: &Message, claims: Option<&Claims>) -> Verdict {
     let method = message.method();
     if is_open(&method) {
@@ -59,7 +59,7 @@ pub(super) fn judge(policy: &Policy, message: &Message, claims: Option<&Claims>)
     if covered { Verdict::Passes } else { Verdict::Denied(Denied::Scope(needed)) }
 }
 
-/// What is answered to somebody who asks for what they may not see.
+/// The answer to a caller who asks for something that it may not see.
 pub(super) fn unknown(message: &Message) -> ErrorBody {
     let text = match &*message.method() {
         "tools/call" => format!("Unknown tool: {}", message.name().unwrap_or_default()),
@@ -72,7 +72,7 @@ pub(super) fn unknown(message: &Message) -> ErrorBody {
     ErrorBody::new(Code::InvalidParams, text)
 }
 
-/// What somebody with these claims sees nothing of, as rules for lists and calls.
+/// Everything that a caller with these claims does not see, as rules for lists and calls.
 pub(super) fn hidden(policy: &Policy, claims: Option<&Claims>) -> Rules {
     let everything = || Filter { allow: Vec::new(), deny: vec![Pattern::Glob("*".to_owned())] };
     if !holds(&policy.claims, claims) {

@@ -1,8 +1,8 @@
-//! What its callers may do with one server, around its backend: one place for lists and for calls,
-//! at every endpoint that serves it. Names are the server's own.
+//! A policy for the callers of one server, around its backend: one place for lists and calls, at
+//! every endpoint that serves it. Names are the server's own.
 //!
-//! A request is held to what its sender's credentials say now, whatever those said with which the
-//! session was begun.
+//! Each request is checked against the current credentials of its sender, not against those with
+//! which the session was opened.
 
 mod introduction;
 mod judge;
@@ -33,7 +33,7 @@ use crate::{
     telemetry::audit::Audit,
 };
 
-/// Most views of a server's lists that are kept for further clients.
+/// Most views of a server's lists that are kept for later clients.
 const MAX_VIEWS: usize = 64;
 const AMBIGUOUS: &str = "Invalid Request: a member appears twice, or also in another case";
 
@@ -43,11 +43,11 @@ pub(crate) struct Entitled(Arc<Inner>);
 struct Inner {
     backend: Arc<dyn Backend>,
     policy: Arc<Policy>,
-    /// The policy asks and tells nothing.
+    /// The policy restricts nothing and forwards no identity.
     is_open: bool,
     rates: Arc<Rates>,
     audit: Audit,
-    /// The lists as those see them who lack some claims.
+    /// The lists as seen by callers who lack some claims.
     views: Mutex<Vec<(Rules, View)>>,
 }
 
@@ -57,19 +57,19 @@ impl fmt::Debug for Entitled {
     }
 }
 
-/// Where replicas tell each other what their callers have used up of their rates.
+/// Exchanges with other replicas how much of their rates callers have used.
 pub(crate) trait Exchange: fmt::Debug + Send + Sync {
-    /// What all of them make the keys with that they tell.
+    /// The key from which all replicas derive the keys of rates.
     fn key(&self) -> [u8; 32];
 
-    /// Tells what was used up here; how far ahead of their rates these are everywhere, each in the
-    /// place of its key. `None` if nobody could be told.
+    /// Reports what was used here; returns how far ahead of its rate each of these is over all
+    /// replicas, in the same order. `None` if the report failed.
     fn tell<'a>(&'a self, spent: &'a [(u64, Duration)]) -> BoxFuture<'a, Option<Vec<Duration>>>;
 }
 
 impl Entitled {
-    /// The backend of a server, with this policy for its callers, who may have other replicas as
-    /// well. Needs a runtime if they have.
+    /// The backend of a server with this policy for its callers. With an `exchange`, other replicas
+    /// have the same callers; that needs a runtime.
     pub(crate) fn around(
         backend: Arc<dyn Backend>,
         policy: Policy,
@@ -88,7 +88,7 @@ impl Entitled {
 }
 
 impl Inner {
-    /// The reply to this request with what somebody sees of it, if it asks for a list.
+    /// The reply for this request; if it asks for a list, reduced to what the caller may see.
     fn seen(&self, message: &Message, claims: Option<&Claims>, reply: Reply) -> Reply {
         let method = message.method();
         if !View::concerns(&method) {
@@ -111,7 +111,7 @@ impl Inner {
         view
     }
 
-    /// Counts a request that may go on; or says what is answered instead.
+    /// Counts a request that is allowed; returns the refusal if a rate is exceeded.
     fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
         let names_two = !self.is_open && message.repeats_name();
         if message.is_ambiguous() || names_two {
@@ -158,7 +158,7 @@ impl Inner {
     }
 }
 
-/// What is answered to a request that goes no further.
+/// The answer to a request that is refused.
 #[derive(Debug)]
 enum Refusal {
     Denied(Denied),
@@ -220,9 +220,9 @@ impl Backend for Entitled {
 struct Guard {
     connection: Arc<dyn Connection>,
     inner: Arc<Inner>,
-    /// Of the request that opened it.
+    /// The caller of the request that opened it.
     claims: Option<Arc<Claims>>,
-    /// The one request that the connection is for was admitted when it was opened.
+    /// Whether its only request was checked when it was opened.
     admitted: Mutex<Option<Vec<Running>>>,
 }
 
@@ -253,7 +253,7 @@ impl Connection for Guard {
         let claims = shown.as_deref();
         let running = match &reply {
             None if message.is_ambiguous() => return None,
-            // What asks for nothing needs nothing.
+            // Messages that are not requests need no permission.
             None => Vec::new(),
             Some(_) => match self.admit(&message, claims) {
                 Ok(running) => running,
@@ -304,7 +304,7 @@ impl Connection for Guard {
     }
 }
 
-/// The connection of a request that is refused.
+/// The connection of a refused request.
 #[derive(Debug)]
 struct Refused(Refusal);
 
@@ -322,7 +322,7 @@ impl Connection for Refused {
     fn close(&self) {}
 }
 
-/// Where the answer to a call goes that counts until then.
+/// Gets the answer to a call that is counted until then.
 struct Counted {
     sink: Arc<dyn Sink>,
     _running: Vec<Running>,

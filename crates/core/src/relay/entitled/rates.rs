@@ -1,12 +1,11 @@
-//! How often somebody calls a tool, and how much at a time.
+//! How often a caller may call a tool, and how many calls it may have at a time.
 //!
-//! A rate is kept as the one time at which everything that was called will have been paid for
-//! (the generic cell rate algorithm). What has been paid for is forgotten, and there is never more
-//! than a bound: beyond it, callers share what is kept.
+//! A rate is stored as a single time: when all calls so far will have been paid for (the generic
+//! cell rate algorithm). Rates that are paid for are forgotten. Their number is limited; beyond the
+//! limit, the rates that are nearly paid for are forgotten.
 //!
-//! Where there are other replicas that count the same callers, what was used up here is told from
-//! time to time, and what was used up everywhere is learned: a rate may be exceeded by what is
-//! called in between.
+//! If other replicas count the same callers, the use here is reported from time to time, and the
+//! use of all replicas is learned: between two reports, a rate may be exceeded.
 
 use std::{
     collections::HashMap,
@@ -22,9 +21,9 @@ use crate::{config::Rate, runtime::task};
 
 /// Most rates that are kept.
 const MAX_KEPT: usize = 65_536;
-/// When a call beyond the limit may be tried again.
+/// Shortest time before a refused call may be retried.
 const SOON: Duration = Duration::from_secs(1);
-/// How often replicas tell each other.
+/// How often replicas report to each other.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -34,11 +33,11 @@ pub(super) struct Rates {
     state: Mutex<State>,
 }
 
-/// What makes keys of callers, rules and tools.
+/// Makes the keys from callers, rules and tools.
 #[derive(Debug)]
 enum Names {
     Own(RandomState),
-    /// Those of all replicas.
+    /// Keys that all replicas make alike.
     Shared(hmac::Key),
 }
 
@@ -50,13 +49,13 @@ impl Default for Names {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Caller, rule and tool, hashed → when all is paid for.
+    /// Caller, rule and tool, hashed → when all calls are paid for.
     paid: HashMap<u64, Instant>,
-    /// The same → what was used up since that was told. Only where somebody is told.
+    /// The same → what was used since the last report. Only if there is somebody to report to.
     spent: Option<HashMap<u64, Duration>>,
     /// The same → calls under way.
     running: HashMap<u64, usize>,
-    /// How many there may be before it is looked for what can be forgotten.
+    /// At this number of rates, those that can be forgotten are looked for.
     room: usize,
 }
 
@@ -83,7 +82,7 @@ impl Rates {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rates that are told to other replicas, and learned from them, for as long as they are used.
+    /// Rates that are exchanged with other replicas for as long as they are used.
     pub(super) fn exchanged(exchange: Arc<dyn Exchange>) -> Arc<Self> {
         let names = Names::Shared(hmac::Key::new(hmac::HMAC_SHA256, &exchange.key()));
         let state = State { spent: Some(HashMap::new()), ..State::default() };
@@ -104,16 +103,16 @@ impl Rates {
         rates
     }
 
-    /// What was used up since it was asked last.
+    /// What was used since the last call.
     fn take_spent(&self) -> Vec<(u64, Duration)> {
         self.lock().spent.as_mut().map(|spent| spent.drain().collect()).unwrap_or_default()
     }
 
-    /// Learns how far ahead each of these is everywhere; nothing, if nobody could be told.
+    /// Learns how far ahead each of these is over all replicas; `None` if the report failed.
     fn learn(&self, told: Vec<(u64, Duration)>, learned: Option<Vec<Duration>>, now: Instant) {
         let mut state = self.lock();
         let Some(learned) = learned else {
-            // It is told with what comes.
+            // It is reported next time.
             let spent = state.spent.get_or_insert_default();
             for (key, time) in told {
                 if spent.len() < MAX_KEPT || spent.contains_key(&key) {
@@ -128,7 +127,7 @@ impl Rates {
         }
     }
 
-    /// What stands for a caller, one of the rules and a tool.
+    /// The key of a caller, one of the rules and a tool.
     pub(super) fn key(&self, caller: (&str, &str), rule: usize, tool: &str) -> u64 {
         match &self.names {
             Names::Own(hasher) => hasher.hash_one((caller, rule, tool)),
@@ -147,7 +146,7 @@ impl Rates {
         }
     }
 
-    /// Counts a call; or says when it is worth trying again.
+    /// Counts a call; or returns when a retry makes sense.
     pub(super) fn call(&self, key: u64, rate: Rate, now: Instant) -> Result<(), Duration> {
         let mut state = self.lock();
         state.make_room(now);
@@ -166,7 +165,7 @@ impl Rates {
         Ok(())
     }
 
-    /// Counts a call for as long as the result lives; or says when it is worth trying again.
+    /// Counts a call for as long as the result lives; or returns when a retry makes sense.
     pub(super) fn begin(self: &Arc<Self>, key: u64, most: usize) -> Result<Running, Duration> {
         let mut state = self.lock();
         let running = state.running.entry(key).or_default();
@@ -185,7 +184,7 @@ impl State {
         }
         self.paid.retain(|_, paid| *paid > now);
         if self.paid.len() >= MAX_KEPT {
-            // Those that are nearly paid for are forgiven.
+            // The rates that are nearest to being paid for are forgotten.
             let mut all: Vec<Instant> = self.paid.values().copied().collect();
             all.sort_unstable();
             let middle = all[all.len() / 2];
@@ -219,7 +218,7 @@ mod tests {
         assert!(rates.call(1, RATE, much_later).is_err(), "nothing is saved up");
     }
 
-    /// A store of the tests': what is used up, by key, on a clock that stands still.
+    /// A store for tests: what was used, by key, on a clock that stands still.
     #[derive(Debug, Default)]
     struct Told(Mutex<HashMap<u64, Duration>>);
 
@@ -255,7 +254,8 @@ mod tests {
         one.call(key, RATE, start).unwrap();
         other.call(key, RATE, start).unwrap();
         tokio::time::sleep(INTERVAL * 3).await;
-        // The one that was told last knows of all three; the other one when it tells again.
+        // The one that reported last knows of all three; the other one learns it with its next
+        // report.
         let now = Instant::now();
         let full = |rates: &Rates| rates.call(key, RATE, now).is_err();
         assert!(full(&one) || full(&other));

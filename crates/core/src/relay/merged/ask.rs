@@ -1,4 +1,4 @@
-//! Requests of the endpoint's own, each with one answer.
+//! The endpoint's own requests, each with one answer.
 
 use tokio::sync::oneshot;
 
@@ -7,13 +7,13 @@ use crate::{
     relay::{self, Connection},
 };
 
-/// What has come of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     Result(Message),
     /// The server, or the proxy in its place, answered with an error.
     Error(Message),
-    /// There will be none: it was cancelled, or the connection closed.
+    /// There will be no answer: it was cancelled, or the connection closed.
     None,
     /// The server cannot be reached.
     Unreached,
@@ -32,7 +32,7 @@ impl From<relay::Answer> for Answer {
 /// Sends a request over a connection and waits for its answer.
 pub(super) async fn ask(connection: &dyn Connection, request: Message) -> Answer {
     let (told, answer) = oneshot::channel();
-    // Nobody waits any more if the receiver has gone.
+    // If the receiver was dropped, nobody waits any more.
     let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
     if let Some(sending) = connection.send(request, Some(reply), None) {
         sending.await;

@@ -1,17 +1,17 @@
-//! What servers ask a client: the id that the client reads says whose question it is.
+//! Questions of servers to a client: the id that the client sees says which server has asked.
 //!
-//! Two servers use the same ids and progress tokens for different questions, so each question gets
-//! a number of the client's own. What names no open question is nobody's answer.
+//! Two servers may use the same ids and progress tokens for different questions, so each question
+//! gets a number that is unique for the client. An answer that names no open question is dropped.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::server::Server;
 use crate::jsonrpc::{Message, Raw};
 
-/// Most questions that one client may be asked at a time.
+/// Most open questions of one client.
 const MAX_QUESTIONS: usize = 1024;
 
-/// A question of a server that its client has not answered.
+/// An open question of a server.
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) server: Arc<Server>,
@@ -21,7 +21,7 @@ pub(super) struct Question {
     pub(super) token: Option<Raw>,
 }
 
-/// The questions that one client is asked.
+/// The open questions of one client.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     last: u64,
@@ -29,7 +29,7 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// The number under which the client is asked; `None` if it is asked too much.
+    /// The number for the client; `None` if it has too many questions.
     pub(super) fn ask(&mut self, server: &Arc<Server>, request: &Message) -> Option<u64> {
         if self.open.len() >= MAX_QUESTIONS {
             return None;
@@ -44,17 +44,17 @@ impl Questions {
         Some(self.last)
     }
 
-    /// Takes the question that this raw id answers.
+    /// Takes the question that has this raw number.
     pub(super) fn answered(&mut self, id: &[u8]) -> Option<Question> {
         self.open.remove(&number(id)?)
     }
 
-    /// The question whose progress a client tells under this raw token.
+    /// The question with this raw progress token.
     pub(super) fn progressing(&self, token: &[u8]) -> Option<&Question> {
         self.open.get(&number(token)?).filter(|question| question.token.is_some())
     }
 
-    /// Takes back what a server has asked under this raw id of its own; its number.
+    /// Removes the question with this raw id of the server; returns its number.
     pub(super) fn taken_back(&mut self, server: &Server, id: &[u8]) -> Option<u64> {
         let mut open = self.open.iter();
         let named =
@@ -64,7 +64,7 @@ impl Questions {
         Some(number)
     }
 
-    /// The server's connection has ended, so there is nobody to answer.
+    /// The server's connection has ended, so nobody waits for its answers.
     pub(super) fn forget(&mut self, server: &Server) {
         self.open.retain(|_, question| question.server.tag != server.tag);
     }

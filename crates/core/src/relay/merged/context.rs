@@ -1,4 +1,4 @@
-//! Where seals are good: at one endpoint, for one caller.
+//! What a seal is bound to: one endpoint and one caller.
 
 use super::{
     cursor::{Cursor, ServerTag},
@@ -12,7 +12,7 @@ use crate::{identity::Identity, jsonrpc::escape};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) seal: &'a Seal,
-    /// What tells endpoints apart.
+    /// Tells endpoints apart.
     pub(super) endpoint: &'a str,
     pub(super) principal: &'a Identity,
 }
@@ -55,7 +55,7 @@ impl Context<'_> {
         escape(&self.seal.close(&self.of(&purpose), raw)).into_bytes()
     }
 
-    /// The same as the server wrote it, if it was this one.
+    /// The state as the server wrote it, if this server did.
     pub(super) fn open_state(&self, server: &Server, sealed: &str) -> Option<Vec<u8>> {
         let purpose = [&b"state"[..], &server.tag].concat();
         self.seal.open(&self.of(&purpose), sealed)

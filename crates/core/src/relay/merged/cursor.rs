@@ -1,7 +1,8 @@
-//! Where a list goes on: at which server, on which of its pages, behind how many of its entries.
+//! The position in a merged list: at which server, on which of its pages, after how many of its
+//! entries.
 //!
-//! A cursor names the servers that are done with by digests of their names, not by their places,
-//! so it goes on with the others after the configuration has changed.
+//! A cursor identifies finished servers by digests of their names, not by their positions, so it
+//! remains valid for the others after the configuration has changed.
 
 use ring::digest::{SHA256, digest};
 
@@ -16,21 +17,21 @@ pub(super) fn tag(server: &str) -> ServerTag {
     tag
 }
 
-/// A place in the list of one server.
+/// A position in the list of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The server's cursor of the page, as raw JSON; none for the first.
+    /// The server's cursor of the page, as raw JSON; `None` for the first page.
     pub(super) page: Option<Vec<u8>>,
-    /// Entries of that page that were given already.
+    /// Entries of that page that were sent already.
     pub(super) skip: u32,
 }
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// Servers whose entries were all given, or that were left out.
+    /// Servers whose entries were all sent, or that were left out.
     pub(super) done: Vec<ServerTag>,
-    /// The server whose list goes on.
+    /// The server whose list continues.
     pub(super) server: ServerTag,
     pub(super) place: Place,
 }

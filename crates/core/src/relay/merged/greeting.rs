@@ -1,5 +1,5 @@
-//! What all servers say about themselves as one, to clients of both eras. Once for each session, so
-//! these are read as trees.
+//! What all servers together say about themselves, to clients of both eras. Needed once for each
+//! session, so the messages are parsed as trees.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -14,11 +14,11 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Said {
     pub(super) name: String,
-    /// As written; none of a server that has not said it, and may offer anything.
+    /// Raw; `None` if the server has not said it, and may offer anything.
     pub(super) result: Option<Bytes>,
 }
 
-/// What of it decides what a server is asked for.
+/// The members that decide what a server is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -32,11 +32,11 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// Of a server that has said nothing.
+    /// Of a server that has not answered.
     pub(super) const ANYTHING: Self =
         Self { tools: true, prompts: true, resources: true, logging: true };
 
-    /// Of a server that answered a handshake with this.
+    /// Of a server with this answer to a handshake.
     pub(super) fn of(result: &[u8]) -> Self {
         let result: Value = serde_json::from_slice(result).unwrap_or_default();
         let has = |name: &str| result["capabilities"].get(name).is_some();
@@ -48,7 +48,7 @@ impl Offers {
         }
     }
 
-    /// Whether what goes with this capability is asked for.
+    /// Whether the server is asked for what belongs to this capability.
     pub(super) fn has(self, capability: Option<&str>) -> bool {
         match capability {
             Some("tools") => self.tools,
@@ -74,7 +74,7 @@ pub(super) fn initialize(said: &[Said], requested: Option<&str>) -> Vec<u8> {
     result.to_string().into_bytes()
 }
 
-/// The `DiscoverResult`. Servers come and go, so it is good for no longer than it takes to read.
+/// The `DiscoverResult`. Servers come and go, so clients must not cache it.
 pub(super) fn discovery(said: &[Said]) -> Vec<u8> {
     let read = read(said);
     let mut result = json!({
@@ -110,7 +110,7 @@ fn capabilities(read: &[(&str, Option<Value>)]) -> Value {
             None => unite(&mut all, &anything()),
         }
     }
-    // They are always said to change: servers come and go.
+    // Their lists are always declared as changing, since servers come and go.
     for list in CHANGING {
         let capability = all.entry(list).or_insert_with(|| json!({}));
         if let Value::Object(capability) = capability {
@@ -120,13 +120,14 @@ fn capabilities(read: &[(&str, Option<Value>)]) -> Value {
     all.into()
 }
 
-/// What a server may turn out to offer.
+/// What a server that has not answered may offer.
 fn anything() -> Map<String, Value> {
     let anything = json!({ "resources": { "subscribe": true }, "logging": {}, "completions": {} });
     if let Value::Object(anything) = anything { anything } else { Map::new() }
 }
 
-/// What either has; what both have and is no object stays as it is, unless the other says more.
+/// The union; if both have a member that is not an object, the first one counts, unless the other
+/// says more.
 fn unite(all: &mut Map<String, Value>, more: &Map<String, Value>) {
     for (name, value) in more {
         match (all.get_mut(name), value) {

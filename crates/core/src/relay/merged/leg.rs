@@ -1,4 +1,4 @@
-//! One server's connection for one client, and what has happened to it.
+//! One server's connection for one client, and its state.
 
 use std::{mem, sync::Arc};
 
@@ -17,12 +17,12 @@ use crate::{
 pub(super) struct Leg {
     pub(super) server: Arc<Server>,
     pub(super) phase: Phase,
-    /// A list that the client was given without the server's part.
+    /// A list that the client got without the server's part.
     pub(super) missed: Option<Listed>,
 }
 
 pub(super) enum Phase {
-    /// Nobody has needed it.
+    /// It was not needed yet.
     Idle,
     /// Messages wait for it.
     Opening(Held),
@@ -31,25 +31,25 @@ pub(super) enum Phase {
     Failed,
 }
 
-/// A connection that has shaken hands.
+/// A connection with a finished handshake.
 #[derive(Clone)]
 pub(super) struct Open {
     pub(super) connection: Arc<dyn Connection>,
     pub(super) offers: Offers,
-    /// That of the server when it offered so.
+    /// The log level that was set, if the server offers logging.
     pub(super) generation: u64,
-    /// The answer to the handshake, until the client is told of it.
+    /// The answer to the handshake, until the client gets it.
     pub(super) said: Option<Bytes>,
 }
 
-/// What happens to a message for a leg.
+/// What to do with a message for a leg.
 #[expect(clippy::large_enum_variant, reason = "it is moved on at once; boxing it would cost more")]
 pub(super) enum Taken {
-    /// It goes over this connection.
+    /// Send it over this connection.
     Over(Arc<dyn Connection>, Message, Option<Reply>),
-    /// It waits for the connection, which somebody has to open.
+    /// It waits for the connection, which the caller must open.
     Waits { opens: bool },
-    /// It does not wait.
+    /// It cannot wait.
     Unheld(Unheld),
 }
 
@@ -66,7 +66,7 @@ impl Leg {
         matches!(self.phase, Phase::Opening(_))
     }
 
-    /// Takes a message of the client's.
+    /// Takes a client's message.
     pub(super) fn take(&mut self, message: Message, reply: Option<Reply>) -> Taken {
         match &mut self.phase {
             Phase::Open(open) => Taken::Over(Arc::clone(&open.connection), message, reply),
@@ -76,7 +76,7 @@ impl Leg {
             }
             Phase::Idle | Phase::Failed => {
                 let mut held = Held::default();
-                // The first message of any size is held.
+                // The first message is held whatever its size.
                 if let Some(unheld) = held.take(message, reply) {
                     return Taken::Unheld(unheld);
                 }
@@ -86,7 +86,7 @@ impl Leg {
         }
     }
 
-    /// Whether somebody has to open it now; one that has failed only if it is tried `again`.
+    /// Whether the caller must open it now; a failed one only if it is tried `again`.
     pub(super) fn begin(&mut self, again: bool) -> bool {
         let begins = match self.phase {
             Phase::Idle => true,
@@ -99,7 +99,7 @@ impl Leg {
         begins
     }
 
-    /// What waits for the connection, in its order.
+    /// What has waited for the connection, in order.
     pub(super) fn held(&mut self) -> Vec<(Message, Option<Reply>)> {
         match &mut self.phase {
             Phase::Opening(held) => mem::take(held).into_messages(),

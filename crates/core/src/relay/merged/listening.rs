@@ -1,7 +1,7 @@
-//! `subscriptions/listen` at all servers: one stream of what changes at any of them.
+//! `subscriptions/listen` at all servers: one stream with the changes of all of them.
 //!
-//! Each server is listened to over a connection of its own, and again when that has ended; the
-//! client hears that its lists have changed when a server is back.
+//! Each server has a stream of its own, which is reopened when it ends; when a server is back, the
+//! client is told that its lists have changed.
 
 use std::{
     fmt,
@@ -30,7 +30,7 @@ use crate::{
     runtime::task,
 };
 
-/// First pause before a server is listened to again.
+/// First pause before a server's stream is reopened.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -41,18 +41,18 @@ pub(super) struct Listening {
     id: Raw,
     filter: Filter,
     ended: CancellationToken,
-    /// Somebody has answered, or will not.
+    /// Notified when a server has answered, or will not.
     settled: Notify,
     state: Mutex<State>,
 }
 
 struct State {
     reply: Option<Reply>,
-    /// Servers that have not said yet what they honour; none once the client was told.
+    /// Servers that have not acknowledged yet; `None` after the client got its acknowledgement.
     opening: Option<usize>,
-    /// Resources of which changes will be told, as the client calls them.
+    /// The resources whose changes are reported, by the client's names.
     granted: Vec<String>,
-    /// Something has changed before the client was told what it is told.
+    /// Whether something changed before the client got its acknowledgement.
     changed: bool,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Debug for Listening {
 }
 
 impl Listening {
-    /// Listens for a client; answers once the servers have said what they honour.
+    /// Opens a client's subscription; acknowledges after the servers have answered.
     pub(super) async fn open(passage: Arc<Passage>, request: Message, reply: Reply) {
         let filter = match Filter::of(&request) {
             Ok(filter) => filter,
@@ -118,7 +118,7 @@ impl Listening {
         }
     }
 
-    /// Waits until every server has said what it honours, or will not.
+    /// Waits until every server has acknowledged, or will not.
     async fn opened(&self) {
         loop {
             let settled = self.settled.notified();
@@ -131,7 +131,7 @@ impl Listening {
         }
     }
 
-    /// Tells the client what it will hear of.
+    /// Acknowledges the subscription to the client.
     fn acknowledge(&self) {
         let mut state = self.lock();
         if state.opening.take().is_none() {
@@ -161,14 +161,14 @@ impl Listening {
             _ = join_all(kept) => {}
             () = self.ended.cancelled() => {}
         }
-        // The client has gone, or was told that this is the end.
+        // The client has disconnected, or got the end of the stream.
         let reply = self.lock().reply.take();
         if let Some(reply) = reply {
             reply.forget();
         }
     }
 
-    /// Listens to one server for as long as the client does.
+    /// Listens to one server for as long as the client listens.
     #[expect(clippy::infinite_loop, reason = "whoever runs it ends it with the subscription")]
     async fn keep(self: &Arc<Self>, server: &Arc<Server>, request: &Message) {
         let mut pause = FIRST_PAUSE;
@@ -200,7 +200,7 @@ impl Listening {
         }
     }
 
-    /// A server has said which resources it will tell of, or that it will not.
+    /// A server has acknowledged resources, or will not.
     fn said(&self, server: &Server, granted: Option<Vec<String>>) {
         let mut state = self.lock();
         let roster = self.passage.whose().merged.roster();
@@ -216,7 +216,7 @@ impl Listening {
         self.settled.notify_waiters();
     }
 
-    /// A server is back, so that all lists may be other ones.
+    /// A server is back, so all lists may have changed.
     fn tell_changes(&self) {
         for list in CHANGING {
             let text = format!(
@@ -229,7 +229,7 @@ impl Listening {
         }
     }
 
-    /// Tells the client what it wants to hear.
+    /// Sends the client a notification that it asked for.
     fn pass_on(&self, notification: &Message, edits: &[Edit<'_>]) {
         let list = notification.method();
         let list = list.strip_prefix("notifications/").unwrap_or_default();
@@ -246,7 +246,7 @@ impl Listening {
     }
 }
 
-/// What a server is asked to tell of; and whether it is asked for resources of its own.
+/// The filter for one server; and whether it contains resources of that server.
 fn part(
     roster: &Roster,
     server: &Arc<Server>,
@@ -269,7 +269,7 @@ fn part(
     Some((request.replaced(span, list.as_bytes()), has_own))
 }
 
-/// What has happened to one server's stream.
+/// The state of one server's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Opening,
@@ -277,11 +277,11 @@ enum Phase {
     Ended,
 }
 
-/// Where one server tells of changes.
+/// Receives the changes from one server.
 struct Heard {
     listening: Weak<Listening>,
     server: Arc<Server>,
-    /// It was listened to before.
+    /// Whether the server was listened to before.
     returns: bool,
     phase: Mutex<Phase>,
     ended: Notify,
@@ -328,7 +328,7 @@ impl Heard {
     }
 }
 
-/// The resources that a server tells of.
+/// The resources whose changes the server reports.
 fn granted(acknowledgement: &Message) -> Vec<String> {
     let bytes = acknowledgement.bytes();
     let path = ["notifications", "resourceSubscriptions"];

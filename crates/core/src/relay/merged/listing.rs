@@ -1,4 +1,4 @@
-//! Reads the lists of all servers side by side.
+//! Reads the lists of all servers concurrently.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -21,31 +21,31 @@ use crate::{
     relay::Reply,
 };
 
-/// Most pages in a row that hold nothing before a list is taken to have ended.
+/// Most empty pages in a row; then the list counts as ended.
 const MAX_EMPTY_PAGES: usize = 16;
-/// Most pages of a server that are read to learn whose a URI is.
+/// Most pages of a server that are read to find the owner of a URI.
 const MAX_LEARNED_PAGES: usize = 1_000;
 
-/// Whoever asks servers on behalf of one client.
+/// Sends requests to servers on behalf of one client.
 pub(super) trait Asking: Send + Sync {
     fn party(&self) -> &Arc<Party>;
 
-    /// Whether the server has anything of what goes with this capability.
+    /// Whether the server offers what belongs to this capability.
     fn offers(&self, server: &Arc<Server>, capability: Option<&str>) -> bool;
 
-    /// Asks the server; one that cannot be reached gives no result.
+    /// Sends the server a request; if it cannot be reached, there is no result.
     fn ask<'a>(&'a self, server: &'a Arc<Server>, request: Message) -> BoxFuture<'a, Answer>;
 
-    /// A list lacks what this server has.
+    /// Notes that a list lacks this server's part.
     fn missed(&self, _server: &Arc<Server>, _listed: Listed) {}
 }
 
-/// What a server gave of a list.
+/// What a server gave for a list.
 enum Given {
     Pages(Vec<Page>),
-    /// Nothing, because it is down, too slow, or answered nonsense.
+    /// Nothing, because it is down, too slow, or gave an invalid answer.
     Nothing,
-    /// Nothing, because the client wants nothing any more.
+    /// Nothing, because the client has cancelled.
     Cancelled,
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn list(asking: &dyn Asking, listed: Listed, request: Message, 
     reply.result(&result(listed, &parts, (&list, next.as_deref()), request.claims_version()));
 }
 
-/// Where the client wants the list to go on.
+/// The position at which the client wants the list to continue.
 fn asked_cursor(
     party: &Party,
     listed: Listed,
@@ -109,7 +109,7 @@ fn asked_cursor(
     opened.map(Some).ok_or_else(invalid)
 }
 
-/// What names an entry in the merged list, as JSON; an entry that cannot be named is left out.
+/// The name of an entry in the merged list, as JSON; an entry that cannot be named is left out.
 fn merged_name(
     party: &Party,
     roster: &Roster,
@@ -148,7 +148,7 @@ fn merged_name(
     }
 }
 
-/// Reads as many pages of a server's list as fit into a merged one.
+/// Reads as many pages of a server's list as fit into a merged page.
 async fn gather(
     asking: &dyn Asking,
     server: &Arc<Server>,
@@ -177,14 +177,14 @@ async fn gather(
     };
     match in_time(server, reading).await.unwrap_or(Ended::Failed) {
         Ended::Read => Given::Pages(pages.read),
-        // What there is, is given; the rest is asked for with the next page.
+        // What is there is sent; the rest comes with the next page.
         Ended::Failed if !pages.read.is_empty() => Given::Pages(pages.read),
         Ended::Failed => Given::Nothing,
         Ended::Cancelled => Given::Cancelled,
     }
 }
 
-/// Waits for a server for a bounded time; `None` if it did not come.
+/// Waits for a server for a limited time; `None` if it did not come.
 async fn in_time<T>(server: &Server, answer: impl Future<Output = T>) -> Option<T> {
     let answer = timeout(server.patience(), answer).await.ok();
     server.answers(answer.is_some());
@@ -197,11 +197,11 @@ enum Ended {
     Cancelled,
 }
 
-/// The cursor of a page, as raw JSON; none of the first.
+/// The cursor of a page, as raw JSON; `None` for the first page.
 #[derive(Clone)]
 struct At(Option<Vec<u8>>);
 
-/// Pages of one server as they come.
+/// Pages of one server, as they arrive.
 struct Pages {
     listed: Listed,
     read: Vec<Page>,
@@ -210,7 +210,7 @@ struct Pages {
     bytes: usize,
     empty: usize,
     asked: HashSet<Option<Vec<u8>>>,
-    /// The page that is read next, unless there are enough.
+    /// The request for the next page, unless there are enough.
     next: Option<At>,
 }
 
@@ -228,7 +228,7 @@ impl Pages {
         self.entries += page.entries.len().saturating_sub(std::mem::take(&mut self.skip));
         self.bytes += page.bytes();
         self.empty = if page.entries.is_empty() { self.empty + 1 } else { 0 };
-        // A list that comes round again, or goes on with nothing, has ended.
+        // A list that repeats a cursor, or has only empty pages, counts as ended.
         if self.empty > MAX_EMPTY_PAGES || self.asked.contains(&page.next) {
             page.next = None;
         }
@@ -243,8 +243,8 @@ fn is_unknown(error: &Message) -> bool {
     error.error_code() == Some(Code::MethodNotFound.number().into())
 }
 
-/// Reads what it takes to know whose a name or URI is: one list of a server, or all lists of URIs
-/// that are not known.
+/// Reads what is needed to find the owner of a name or URI: one list of a server, or all lists of
+/// URIs that are not known.
 pub(super) async fn learn(
     asking: &dyn Asking,
     request: &Message,
@@ -256,7 +256,7 @@ pub(super) async fn learn(
     let roster = asking.party().merged.roster();
     let unread = roster.servers.iter().filter(|server| !server.is_read());
     join_all(unread.map(|server| async move {
-        // One after the other: they bear the same id.
+        // One after the other, since they have the same id.
         for kind in [Kind::Resource, Kind::Template, Kind::Skill] {
             walk(asking, server, Listed::of_kind(kind), request).await;
         }
@@ -264,7 +264,7 @@ pub(super) async fn learn(
     .await;
 }
 
-/// Reads a list to its end, to learn of it.
+/// Reads a list to its end, to learn its entries.
 async fn walk(asking: &dyn Asking, server: &Arc<Server>, listed: Listed, request: &Message) {
     let Some(request) = listing(request, listed) else { return };
     if !asking.offers(server, listed.capability) {
@@ -289,6 +289,6 @@ async fn walk(asking: &dyn Asking, server: &Arc<Server>, listed: Listed, request
             }
         }
     };
-    // What was not read in time is not known.
+    // What was not read in time stays unknown.
     in_time(server, reading).await;
 }

@@ -1,4 +1,4 @@
-//! The connection of a client of the older era: a connection over the connections of all servers.
+//! The connection of a client of the older era: it uses the connections of all servers.
 
 use std::{
     fmt,
@@ -37,7 +37,7 @@ use crate::{
     runtime::task,
 };
 
-/// Time that servers have for their handshakes before the client is answered without them.
+/// Time that servers have for their handshakes; then the client is answered without them.
 pub(super) const GREETING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// See the module.
@@ -48,7 +48,7 @@ pub(super) struct Member {
     caller: Option<Arc<Caller>>,
     session: Option<String>,
     pub(super) closed: CancellationToken,
-    /// A leg is open, or has failed.
+    /// Notified when a leg was opened, or has failed.
     pub(super) changed: Notify,
     state: Mutex<State>,
 }
@@ -58,17 +58,17 @@ pub(super) struct State {
     pub(super) legs: Vec<Leg>,
     /// The client's own handshake, for servers that are opened later.
     pub(super) hello: Option<Message>,
-    /// The client has said that its handshake is done.
+    /// Whether the client has sent `notifications/initialized`.
     pub(super) initialized: bool,
     /// The client's last `logging/setLevel`, for the same servers.
     pub(super) level: Option<Message>,
-    /// Somebody looks after servers that lists lacked.
+    /// Whether a task looks after servers that were missing in lists.
     pub(super) mending: bool,
-    /// Connections of servers that are not served any more, for the calls that they have.
+    /// Connections of servers that were removed, kept for their running calls.
     left: Vec<Left>,
 }
 
-/// A connection of a server that is not served any more.
+/// A connection of a server that was removed.
 type Left = (Arc<Server>, Arc<dyn Connection>);
 
 impl State {
@@ -120,7 +120,7 @@ impl Connection for Member {
     }
 }
 
-/// Answers what waits for a server that is not served any more, and never came up.
+/// Answers what waits for a removed server that never came up.
 fn refuse(mut leg: Leg) {
     for reply in leg.held().into_iter().filter_map(|(_, reply)| reply) {
         reply.error(&unavailable(&leg.server, "it is not served any more"));
@@ -161,7 +161,7 @@ impl Member {
         self.me.upgrade()
     }
 
-    /// The client as a server sees it.
+    /// The client, as a server sees it.
     pub(super) fn client(&self, server: &Arc<Server>) -> Client {
         let unsolicited = self.unsolicited.as_ref();
         Client {
@@ -202,7 +202,7 @@ impl Member {
         }
     }
 
-    /// Sends a request to the server that it is for.
+    /// Sends a request to its server.
     fn call(
         &self,
         request: Message,
@@ -229,7 +229,7 @@ impl Member {
         }
     }
 
-    /// The same, with all that can be known.
+    /// The same, after everything that can be known was read.
     async fn call_known(&self, request: Message, reply: Reply, caller: Option<&Arc<Caller>>) {
         let found = route(&self.party.merged.roster(), &self.party.context(), &request);
         match found {
@@ -283,14 +283,14 @@ impl Member {
         }
     }
 
-    /// Opens the connection of a leg that says it is opening.
+    /// Opens the connection of a leg in the phase `Opening`.
     fn start(&self, server: &Arc<Server>) {
         if let Some(member) = self.strong() {
             task::spawn(member.open_leg(Arc::clone(server)));
         }
     }
 
-    /// Makes sure that a server is being connected to, if it is not.
+    /// Starts connecting to a server, if that was not done yet.
     pub(super) fn begin(&self, server: &Arc<Server>, again: bool) {
         let begins = self.lock().leg(server).is_some_and(|leg| leg.begin(again));
         if begins {
@@ -298,7 +298,7 @@ impl Member {
         }
     }
 
-    /// Shakes hands for all servers at once.
+    /// Makes the handshake with all servers at once.
     async fn greet(self: Arc<Self>, request: Message, reply: Reply) {
         let version = requested_version(&request);
         for server in self.hello(request).iter().filter(|server| !server.sleeps()) {
@@ -316,7 +316,8 @@ impl Member {
         state.legs.iter().map(|leg| Arc::clone(&leg.server)).collect()
     }
 
-    /// What the servers have said so far; those that should have and have not are missed.
+    /// What the servers have said so far; those that should have answered and have not are noted as
+    /// missing.
     fn said(&self) -> Vec<Said> {
         let said = |leg: &mut Leg| {
             let result = match &mut leg.phase {
@@ -332,7 +333,7 @@ impl Member {
         self.lock().legs.iter_mut().map(said).collect()
     }
 
-    /// Waits until no leg is like this, or for so long.
+    /// Waits until no leg is in this state, for a limited time.
     pub(super) async fn settled(&self, until: Instant, waits: impl Fn(&Leg) -> bool) {
         loop {
             let changed = self.changed.notified();
@@ -349,7 +350,7 @@ impl Member {
         }
     }
 
-    /// The level is told to every server that logs, also to those that are opened later.
+    /// The level is set at every server that logs, also at those that are opened later.
     fn set_level(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         if let Err(error) = requested_level(&request) {
             reply.error(&error);
@@ -405,7 +406,7 @@ impl Member {
         }
     }
 
-    /// A client's id is one among all of its requests, so whoever has it knows what is meant.
+    /// A client's id is unique among its requests, so each server knows whether it is meant.
     fn cancel(&self, notification: &Message) -> Option<BoxFuture<'static, ()>> {
         let mut state = self.lock();
         let (mut connections, mut unheld) = (Vec::new(), Vec::new());
@@ -422,7 +423,7 @@ impl Member {
         broadcast(connections, notification)
     }
 
-    /// The client answers a question.
+    /// The client answers a server's question.
     fn answered(&self, answer: &Message) -> Option<BoxFuture<'static, ()>> {
         let span = answer.id_span()?;
         let question = self.party.questions().answered(answer.text(span));
@@ -434,7 +435,7 @@ impl Member {
         self.hand(&question.server, answer, None, None)
     }
 
-    /// Tells the client that its lists are other ones.
+    /// Tells the client that its lists have changed.
     pub(super) fn tell_changes(&self) {
         if !self.lock().initialized {
             return;
@@ -444,12 +445,12 @@ impl Member {
         }
     }
 
-    /// Whether the client can be told anything.
+    /// Whether the client has a stream for notifications.
     pub(super) fn is_told(&self) -> bool {
         self.unsolicited.is_some()
     }
 
-    /// The endpoint serves these servers from now on.
+    /// Changes the servers of the endpoint.
     pub(super) fn follow(&self, roster: &Roster) {
         let mut state = self.lock();
         if self.closed.is_cancelled() {
@@ -476,7 +477,7 @@ impl Member {
 }
 
 impl Member {
-    /// Closes what is left of a server that is not served any more.
+    /// Closes the rest of a server that was removed.
     pub(super) fn forget(&self, server: &Arc<Server>) {
         let mut state = self.lock();
         let of_server = |(left, _): &mut Left| Arc::ptr_eq(left, server);
@@ -500,13 +501,13 @@ impl Asking for Member {
     fn offers(&self, server: &Arc<Server>, capability: Option<&str>) -> bool {
         let mut state = self.lock();
         let open = state.leg(server).and_then(|leg| leg.open());
-        // What a server offered before it was replaced says nothing.
+        // The answer of a server that was replaced is outdated.
         open.is_none_or(|open| !server.is_of(open.generation) || open.offers.has(capability))
     }
 
     fn ask<'a>(&'a self, server: &'a Arc<Server>, request: Message) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            // What a list has lacked is tried again by whoever mends it.
+            // The mending task reconnects servers that a list has lacked.
             let missed = self.lock().leg(server).is_some_and(|leg| leg.missed.is_some());
             self.begin(server, !missed || !self.is_told());
             let opening = |leg: &Leg| Arc::ptr_eq(&leg.server, server) && leg.is_opening();
@@ -528,7 +529,7 @@ impl Asking for Member {
     }
 }
 
-/// A request of the endpoint's own; dropped without its answer, it is cancelled.
+/// One of the endpoint's own requests; if it is dropped without an answer, it is cancelled.
 struct Asked {
     connection: Option<Arc<dyn Connection>>,
     cancellation: String,
@@ -553,12 +554,12 @@ impl Drop for Asked {
         let Some(connection) = self.connection.take() else { return };
         let text = std::mem::take(&mut self.cancellation);
         let Ok(cancellation) = Message::parse(text.into()) else { return };
-        // A server that takes nothing does not hear of it.
+        // A server that is not reading does not get the cancellation.
         drop(connection.send(cancellation, None, None));
     }
 }
 
-/// Tells several servers the same.
+/// Sends several servers the same notification.
 fn broadcast(
     connections: Vec<Arc<dyn Connection>>,
     notification: &Message,
@@ -574,7 +575,7 @@ fn broadcast(
     }))
 }
 
-/// The error after the endpoint has closed.
+/// The error after the endpoint was closed.
 pub(super) fn shutting_down() -> ErrorBody {
     ErrorBody::new(Code::Internal, "shutting down")
 }

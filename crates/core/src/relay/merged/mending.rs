@@ -1,4 +1,4 @@
-//! Connecting a client's servers, and looking after those that its lists lacked.
+//! Connects a client's servers, and retries those that its lists lacked.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-/// First pause before it is looked for a server again that a list lacked.
+/// First pause before a missing server is tried again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -33,16 +33,16 @@ type Missed = (Arc<Server>, Listed);
 /// Messages that wait for a connection.
 type Waiting = Vec<(Message, Option<Reply>)>;
 
-/// A connection that has shaken hands.
+/// A connection with a finished handshake.
 struct Greeted {
     connection: Opened,
     open: Open,
-    /// The server was told that the client's handshake is done.
+    /// Whether the server got `notifications/initialized`.
     initialized: bool,
 }
 
 impl Member {
-    /// Connects to a server, and sends what waits for that.
+    /// Connects to a server, and sends what has waited for that.
     pub(super) async fn open_leg(self: Arc<Self>, server: Arc<Server>) {
         let greeted = tokio::select! {
             greeted = self.greeted(&server) => greeted,
@@ -58,7 +58,7 @@ impl Member {
         self.changed.notify_waiters();
     }
 
-    /// Shakes hands as the client did, if it has.
+    /// Makes the handshake with the client's own `initialize`, if it has sent one.
     async fn greeted(&self, server: &Arc<Server>) -> Result<Greeted, ErrorBody> {
         let until = Instant::now() + DEFAULT_CONNECTION_TIMEOUT;
         let late = |_| unavailable(server, "it has not answered the handshake in time");
@@ -87,7 +87,7 @@ impl Member {
         Ok(greeted)
     }
 
-    /// Says that the client's handshake is done, once it is.
+    /// Sends `notifications/initialized` once the client has.
     async fn initialize(&self, greeted: &mut Greeted) {
         if greeted.initialized || !self.lock().initialized {
             return;
@@ -99,11 +99,12 @@ impl Member {
         }
     }
 
-    /// Sends what waits; the connection is open when nothing does any more.
+    /// Sends what has waited; the connection counts as open when nothing waits any more.
     async fn settle(&self, server: &Arc<Server>, mut greeted: Greeted) {
         loop {
             self.initialize(&mut greeted).await;
-            // Without a leg the server is not merged here any more: the connection is closed.
+            // If the leg is gone, the server is not merged here any more, and the connection is
+            // closed.
             let Some(held) = self.held_or_open(server, &mut greeted) else { return };
             for (message, reply) in held {
                 if let Some(sending) = greeted.open.connection.send(message, reply, None) {
@@ -113,7 +114,7 @@ impl Member {
         }
     }
 
-    /// What waits for a connection; without anything that does, it is open from now on.
+    /// What waits for a connection; if nothing does, the connection is open from now on.
     fn held_or_open(&self, server: &Arc<Server>, greeted: &mut Greeted) -> Option<Waiting> {
         let mut state = self.lock();
         let initialized = state.initialized;
@@ -140,7 +141,7 @@ impl Member {
         }
     }
 
-    /// Looks after the servers that lists lacked, for a client that can be told.
+    /// Retries the servers that lists lacked, for a client that can be notified.
     pub(super) fn mend_missed(&self) {
         let mut state = self.lock();
         let missed = state.legs.iter().any(|leg| leg.missed.is_some());
@@ -184,7 +185,7 @@ impl Member {
         self.lock().legs.iter().filter_map(missed).collect()
     }
 
-    /// Whether nobody is missed any more.
+    /// Whether no server is missing any more.
     fn is_mended(&self, looked: Vec<(Missed, bool)>) -> bool {
         let mut state = self.lock();
         for ((server, _), _) in looked.into_iter().filter(|(_, back)| *back) {
@@ -196,7 +197,7 @@ impl Member {
         !state.mending
     }
 
-    /// Whether a server gives the list now that was given without its part.
+    /// Whether a server now gives the list that was sent without its part.
     async fn is_back(&self, server: &Arc<Server>, listed: Listed) -> bool {
         self.begin(server, true);
         let until = Instant::now() + DEFAULT_CONNECTION_TIMEOUT;
@@ -218,7 +219,7 @@ impl Member {
     }
 }
 
-/// Why there was no result, as the server says it.
+/// Why there was no result, in the server's words.
 fn reason(answer: &Answer) -> String {
     let Answer::Error(error) = answer else { return "its connection was closed".to_owned() };
     let message = error.error().and_then(|span| find_member(error.bytes(), span, "message"));

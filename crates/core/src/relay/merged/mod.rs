@@ -1,10 +1,10 @@
 //! Several servers as one: a backend over backends.
 //!
-//! Each client has a connection of each server, in its own era; restarts, isolation and sign-in are
-//! below. A request finds its server by the name in it (`names`, `uris`, `route`) and goes on with
-//! the server's own spelling. What comes back is untouched, except for what says whose it is
-//! (`returned`, `asked`). Lists are read side by side and folded in the order of the configuration
-//! (`listing`, `lists`).
+//! Each client has a connection to each server, in its own era; restarts, isolation and sign-in are
+//! below. A request finds its server by the name in it (`names`, `uris`, `route`) and is sent on
+//! with the server's own name. What comes back is unchanged, except for names that say which server
+//! they belong to (`returned`, `asked`). Lists are read concurrently and merged in the order of the
+//! configuration (`listing`, `lists`).
 
 mod ask;
 mod asked;
@@ -48,11 +48,11 @@ use self::{listening::Listening, member::Member, party::Party, passage::Passage,
 use super::{Backend, Client, Connection, OpenError};
 use crate::era::Era;
 
-/// An endpoint that serves several servers as one. Every name gets its server's prefix, also if
-/// there is one server only.
+/// An endpoint that serves several servers as one. Every name gets its server's prefix, even if
+/// there is only one server.
 pub(crate) struct Merged {
     me: Weak<Self>,
-    /// What tells endpoints apart: seals of one are not good at another.
+    /// Tells endpoints apart: seals of one are invalid at another.
     endpoint: String,
     seal: Arc<Seal>,
     state: Mutex<State>,
@@ -80,8 +80,8 @@ impl Merged {
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), endpoint, seal, state })
     }
 
-    /// Serves these servers from now on. Those that were served before keep their connections;
-    /// clients hear that the lists have changed.
+    /// Serves these servers from now on. Servers that stay keep their connections; clients are told
+    /// that the lists have changed.
     pub(crate) fn exchange(&self, servers: Vec<Arc<Server>>) {
         let roster = Arc::new(Roster::new(servers));
         let mut state = self.lock();
@@ -92,11 +92,11 @@ impl Merged {
         for member in members {
             member.follow(&roster);
         }
-        // Their clients listen again, to the others.
+        // Their clients listen again, to the other servers.
         listening.iter().filter_map(Weak::upgrade).for_each(|listening| listening.end());
     }
 
-    /// Closes what clients have open of a server that is not served any more.
+    /// Closes the clients' connections to a removed server.
     pub(crate) fn forget(&self, server: &Arc<Server>) {
         let members: Vec<_> = self.lock().members.iter().filter_map(Weak::upgrade).collect();
         for member in members {
@@ -118,7 +118,7 @@ impl Merged {
         state.listening.push(Arc::downgrade(listening));
     }
 
-    /// A client of the older era; it follows the roster from the moment that it is known.
+    /// A client of the older era; it follows the roster once it is registered.
     fn enter(&self, party: Arc<Party>, client: Client) -> Arc<Member> {
         let mut state = self.lock();
         let member = Member::new(party, client, &state.roster);

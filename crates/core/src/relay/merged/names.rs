@@ -1,19 +1,19 @@
-//! Names that say whose they are: `server__tool`.
+//! Names that say to which server they belong: `server__tool`.
 //!
-//! A name is a function of the server's name and its own, and of nothing else: who else is
-//! connected, or up, does not change it, so that a policy written for a name stays with its tool.
+//! A merged name depends only on the server's name and the tool's own. Other servers do not change
+//! it, so a policy for a name always applies to the same tool.
 
 use std::borrow::Cow;
 
 use crate::config::names::{ALPHABET, TAG, cut};
 
-/// Longest merged name, in bytes: what the strictest model APIs take.
+/// Longest merged name, in bytes: the limit of the strictest model APIs.
 pub(super) const LONGEST_NAME: usize = 64;
 
-/// What stands between the server's part and the rest.
+/// Separates the server's prefix and the rest.
 const SEPARATOR: &str = "__";
 
-/// The merged name of what a server calls `name`.
+/// The merged name for a server's `name`.
 pub(super) fn outward(prefix: &str, name: &str) -> String {
     let whole = [prefix, SEPARATOR, name].concat();
     if whole.len() > LONGEST_NAME { cut(&whole, LONGEST_NAME, &whole) } else { whole }
@@ -24,9 +24,9 @@ pub(super) fn inward(name: &str) -> Option<(&str, &str)> {
     name.split_once(SEPARATOR)
 }
 
-/// Whether a merged name may be one that was cut: what it stands for is in the server's list.
+/// Whether a merged name may be a shortened one: then the server's list says what it stands for.
 pub(super) fn is_cut(name: &str) -> bool {
-    // At most three bytes of a character that did not fit are missing.
+    // A cut at a character boundary removes at most three more bytes.
     if !(LONGEST_NAME - 3..=LONGEST_NAME).contains(&name.len()) {
         return false;
     }
@@ -34,19 +34,19 @@ pub(super) fn is_cut(name: &str) -> bool {
     tail.first() == Some(&b'-') && tail.iter().skip(1).all(|byte| ALPHABET.contains(byte))
 }
 
-/// What stands in front of a URI that a server before this one has, too: a valid beginning of a
-/// URI's scheme, in lower case as clients write schemes.
+/// The prefix of a URI that an earlier server has, too: valid as the beginning of a URI's scheme,
+/// in lower case, as clients write schemes.
 pub(super) fn label(prefix: &str) -> String {
     let mut label = prefix.to_ascii_lowercase().replace('_', ".");
     if !label.starts_with(|first: char| first.is_ascii_lowercase()) {
-        // No label of a name that begins with a letter has two points.
+        // The label of a name that begins with a letter never has two points.
         label.insert_str(0, "x..");
     }
     label.push('+');
     label
 }
 
-/// A raw JSON string with the prefix, if no character of it has to be looked at.
+/// A raw JSON string with the prefix, if it contains no character that needs decoding.
 pub(super) fn spliced<'a>(prefix: &str, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.contains(&b'\\') || prefix.len() + SEPARATOR.len() + inner.len() > LONGEST_NAME {

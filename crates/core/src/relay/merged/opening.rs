@@ -1,4 +1,4 @@
-//! Opening connections of servers, which may be on their way.
+//! Opens connections to servers that may still be starting.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     relay::{Client, Connection, OpenError},
 };
 
-/// First pause before a server is asked again that is being started.
+/// First pause before a starting server is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// A connection that is closed unless somebody keeps it.
+/// A connection that is closed when dropped, unless the caller keeps it.
 pub(super) struct Opened(Option<Arc<dyn Connection>>);
 
 impl Opened {
@@ -23,7 +23,7 @@ impl Opened {
         self.0.as_ref()
     }
 
-    /// The connection, which is the caller's to close from now on.
+    /// Returns the connection; the caller must close it.
     pub(super) fn keep(&mut self) -> Option<Arc<dyn Connection>> {
         self.0.take()
     }
@@ -37,7 +37,7 @@ impl Drop for Opened {
     }
 }
 
-/// Opens a connection of a server, for which a first start is waited at most until then.
+/// Opens a connection to a server; waits for a first start, at most until then.
 pub(super) async fn open(
     server: &Server,
     until: Instant,

@@ -1,4 +1,4 @@
-//! What has to hold for any bytes, for fuzzers.
+//! Properties that must hold for any bytes, for fuzzers.
 
 use super::{
     cursor::Cursor,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::config::prefix;
 
-/// Reads a cursor, and what might be a seal.
+/// Reads a cursor, and a text that might be a seal.
 pub(crate) fn check_cursor(bytes: &[u8]) {
     if let Some(cursor) = Cursor::decode(bytes) {
         assert_eq!(cursor.encode(), bytes);
@@ -22,8 +22,8 @@ pub(crate) fn check_cursor(bytes: &[u8]) {
     );
 }
 
-/// Names a server's tool, and finds it; the server's name is what is in front of the first line
-/// break. Holds the rest against itself as template and URI.
+/// Names a server's tool, and finds it; the server's name is the text before the first line break.
+/// Also matches the rest against itself as template and URI.
 pub(crate) fn check_names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (server, name) = text.split_once('\n').unwrap_or((text, ""));

@@ -1,4 +1,4 @@
-//! One client of a merged endpoint, as far as all of its messages share it.
+//! One client of a merged endpoint: the state that all its messages share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +21,7 @@ impl Party {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where seals are good that this client is given.
+    /// What this client's seals are bound to.
     pub(super) fn context(&self) -> Context<'_> {
         let Merged { seal, endpoint, .. } = &*self.merged;
         Context { seal, endpoint, principal: &self.principal }

@@ -1,4 +1,4 @@
-//! The connection of one request of 2026-07-28, to the server that it is for or to all of them.
+//! The connection of one 2026-07-28 request, to its server or to all of them.
 
 use std::{
     fmt,
@@ -33,7 +33,7 @@ use crate::{
     relay::{Client, Connection, LISTEN, Reply},
 };
 
-/// Time that a server which a list waits for has to start.
+/// Time that a server has to start if a list waits for it.
 const START_PATIENCE: Duration = DEFAULT_CONNECTION_TIMEOUT;
 
 /// See the module.
@@ -47,7 +47,7 @@ pub(super) struct Passage {
 
 /// Where the request goes.
 enum Goal {
-    /// It is answered here, of what all servers say; or it is not a request.
+    /// It is answered here, from the answers of all servers; or it is not a request.
     Here,
     Server(Arc<Server>, Arc<dyn Connection>),
     /// Nowhere.
@@ -61,7 +61,7 @@ impl fmt::Debug for Passage {
 }
 
 impl Passage {
-    /// The connection of this client, open to the server that its request is for.
+    /// A client's connection, opened to the server of its request.
     pub(super) async fn open(party: Arc<Party>, client: Client) -> Arc<Self> {
         let Client { caller, request, .. } = client;
         let passage = Arc::new_cyclic(|me| Self {
@@ -104,7 +104,7 @@ impl Passage {
         route(&self.party.merged.roster(), &self.party.context(), request)
     }
 
-    /// The client as a server sees it.
+    /// The client, as a server sees it.
     fn client(&self, request: Option<&Message>) -> Client {
         Client {
             era: Era::Modern,
@@ -161,7 +161,7 @@ fn refuse(reply: Option<Reply>, error: &ErrorBody) -> Option<BoxFuture<'static, 
     None
 }
 
-/// Whether the answer is made of those of all servers.
+/// Whether the answer combines those of all servers.
 fn is_answered_here(request: &Message) -> bool {
     let method = request.method();
     matches!(&*method, DISCOVER | LISTEN)
@@ -181,7 +181,7 @@ impl Connection for Passage {
             Goal::Here => Err(None),
         };
         let (Kind::Request, Some(reply)) = (message.kind(), reply) else {
-            // A notification without a server that it names is nobody's.
+            // A notification that names no server is dropped.
             return self.send_on(message, None, goal.ok()?);
         };
         match goal {
@@ -240,7 +240,7 @@ impl Asking for Passage {
             let asking = async {
                 let opened = open(server, until, || self.client(Some(&request))).await;
                 let Ok(opened) = opened else { return Answer::Unreached };
-                // Its end, by whatever, closes the connection, which cancels the request.
+                // Ending it, for any reason, closes the connection, which cancels the request.
                 match opened.connection() {
                     Some(connection) => ask(&**connection, request).await,
                     None => Answer::Unreached,
@@ -255,7 +255,7 @@ impl Asking for Passage {
 }
 
 impl Passage {
-    /// Opens a connection of a server for a part of what the request asks for.
+    /// Opens a connection to a server for a part of the request.
     pub(super) async fn part(
         &self,
         server: &Arc<Server>,

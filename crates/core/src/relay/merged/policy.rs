@@ -1,5 +1,5 @@
-//! The rules of one server, around its backend: one place for lists and for calls, at every endpoint
-//! that serves it. Without rules everything passes as it is.
+//! The rules of one server, around its backend: one place for lists and calls, at every endpoint
+//! that serves it. Without rules, everything passes unchanged.
 
 use std::{
     fmt,
@@ -39,14 +39,14 @@ impl fmt::Debug for Guarded {
 }
 
 impl Guarded {
-    /// The backend of a server behind its rules.
+    /// A server's backend behind its rules.
     pub(crate) fn new(backend: Arc<dyn Backend>, rules: &Rules) -> Arc<Self> {
         let rules = RwLock::new(Arc::new(Ready::new(rules)));
         let clients = Mutex::default();
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), backend, rules, clients })
     }
 
-    /// Other rules hold from now on; clients hear that the lists have changed.
+    /// Changes the rules; clients are told that the lists have changed.
     pub(crate) fn retune(&self, rules: &Rules) {
         let ready = Arc::new(Ready::new(rules));
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = ready;
@@ -65,7 +65,7 @@ impl Guarded {
     }
 }
 
-/// The backend of a server behind these rules; itself where there are none.
+/// A server's backend behind these rules; unchanged if there are none.
 pub(crate) fn guarded(backend: Arc<dyn Backend>, rules: &Rules) -> Arc<dyn Backend> {
     if rules.is_empty() { backend } else { Guarded::new(backend, rules) }
 }
@@ -186,7 +186,7 @@ impl Connection for Guard {
     }
 }
 
-/// What somebody sees of a server in lists; calls are somebody else's to judge.
+/// What a caller sees of a server's lists; calls are judged elsewhere.
 #[derive(Clone)]
 pub(crate) struct View(Arc<Ready>);
 
@@ -200,7 +200,7 @@ impl View {
         Listed::of(method).is_some()
     }
 
-    /// The reply to a request with this method, without what is not seen.
+    /// The reply for a request with this method; its list is reduced to what the caller sees.
     pub(crate) fn of(&self, method: &str, reply: Reply) -> Reply {
         match Listed::of(method) {
             Some(listed) => {
@@ -232,7 +232,7 @@ impl Connection for Refused {
     fn close(&self) {}
 }
 
-/// Where a list goes: what clients do not see is cut out of it.
+/// The recipient of a list: entries that clients do not see are removed.
 struct Shown {
     sink: Arc<dyn Sink>,
     rules: Arc<Ready>,
@@ -247,7 +247,7 @@ impl Sink for Shown {
         let given = if outgoing.parsed().is_some() { outgoing.edits } else { &[] };
         let mut all: Vec<Edit<'_>> = given.iter().copied().chain(changes.edits()).collect();
         all.sort_by_key(Edit::place);
-        // Whoever looks at it looks at what is shown, not at what the server wrote.
+        // Others must look at the reduced list, not at the server's.
         let shown = message.into_owned().rewritten(&all);
         self.sink.write(Outgoing::of(&shown, &[], true).stored_as(outgoing.event));
     }

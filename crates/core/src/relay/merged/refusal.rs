@@ -1,4 +1,4 @@
-//! What a client of 2026-07-28 is refused before anybody looks for a server.
+//! Reasons to refuse a 2026-07-28 request before a server is looked for.
 
 use crate::{
     era::{
@@ -8,7 +8,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Message, find_member},
 };
 
-/// Why the request is for nobody, if so.
+/// Why no server can be meant; `None` if one can.
 pub(super) fn refusal(request: &Message) -> Option<ErrorBody> {
     let method = request.method();
     match &*method {
@@ -23,7 +23,7 @@ pub(super) fn refusal(request: &Message) -> Option<ErrorBody> {
     }
 }
 
-/// Whether the client knows tasks (SEP-2663).
+/// Whether the client supports tasks (SEP-2663).
 fn declares_tasks(request: &Message) -> bool {
     let bytes = request.bytes();
     let capabilities =

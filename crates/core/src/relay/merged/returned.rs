@@ -1,4 +1,4 @@
-//! What comes back from a server: untouched, except for what says whose it is.
+//! What comes back from a server: unchanged, except for names that say which server they belong to.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,25 +11,25 @@ use crate::{
     relay::{Outgoing, Reader, Sink},
 };
 
-/// In the metadata of what belongs to a task.
+/// In the metadata of messages that belong to a task.
 const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 
-/// What results hold that are looked at.
+/// The kinds of results that are examined.
 static SEALED: LazyLock<[Finder<'static>; 2]> =
     LazyLock::new(|| ["\"taskId\"", "\"requestState\""].map(Finder::new));
 
-/// Where the messages of one server for a client go.
+/// Receives the messages of one server for a client.
 pub(super) struct Returned {
     sink: Arc<dyn Sink>,
     server: Arc<Server>,
     party: Arc<Party>,
 }
 
-/// New values, as JSON, by their places.
+/// New values as JSON, by their positions.
 type Changes = Vec<(Span, Vec<u8>)>;
 
 impl Returned {
-    /// A sink for what this server sends to that one, of this client.
+    /// A sink for messages of this server to that sink of this client.
     pub(super) fn sink(
         party: &Arc<Party>,
         server: &Arc<Server>,
@@ -38,12 +38,12 @@ impl Returned {
         Arc::new(Self { sink, server: Arc::clone(server), party: Arc::clone(party) })
     }
 
-    /// Whether a response passes without a look at its members.
+    /// Whether a response passes without its members being examined.
     fn passes(&self, response: &[u8]) -> bool {
         !self.server.is_labelled() && SEALED.iter().all(|finder| finder.find(response).is_none())
     }
 
-    /// Passes a message on that was looked at.
+    /// Passes on a message that was examined.
     fn pass(&self, message: &Message, edits: &[Edit<'_>], sent: Outgoing<'_>) {
         let changes = match message.kind() {
             Kind::Request => self.question(message),
@@ -58,7 +58,7 @@ impl Returned {
         self.sink.write(Outgoing::of(message, &all, sent.response).stored_as(sent.event));
     }
 
-    /// The client is asked under a number of its own.
+    /// The client gets the question under a number of its own.
     fn question(&self, request: &Message) -> Option<Changes> {
         let Some(number) = self.party.questions().ask(&self.server, request) else {
             tracing::warn!(
@@ -77,7 +77,7 @@ impl Returned {
             Notification::Cancelled => {
                 let Some(span) = notification.cancelled_id() else { return Some(Vec::new()) };
                 let id = notification.text(span);
-                // The client knows of no other questions than those that it was asked.
+                // The client knows only the questions that it was asked.
                 let number = self.party.questions().taken_back(&self.server, id)?;
                 Some(vec![(span, number.to_string().into_bytes())])
             }
@@ -94,7 +94,7 @@ impl Returned {
         }
     }
 
-    /// The state of a question is sealed, and URIs are told apart.
+    /// A question's state is sealed, and URIs get their labels.
     fn result(&self, response: &Message) -> Changes {
         let mut changes = Vec::new();
         let Some(result) = response.result() else { return changes };
@@ -122,7 +122,7 @@ impl Returned {
         Some((span, escape(&[label, &uri].concat()).into_bytes()))
     }
 
-    /// Ids of tasks say whose they are.
+    /// Ids of tasks get their server.
     fn tasks(&self, message: &Message, changes: &mut Changes) {
         let bytes = message.bytes();
         if SEALED[0].find(bytes).is_none() {
@@ -146,7 +146,7 @@ impl Sink for Returned {
         if outgoing.response && self.passes(outgoing.source) {
             return self.sink.write(outgoing);
         }
-        // What was looked at comes without its edits; what was not, with them.
+        // A message that was parsed comes without its edits; one that was not, with them.
         let edits = if outgoing.parsed().is_some() { outgoing.edits } else { &[] };
         if let Some(message) = outgoing.message() {
             self.pass(&message, edits, outgoing);

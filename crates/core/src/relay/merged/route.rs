@@ -1,5 +1,5 @@
-//! Which server a request of a client is for, and how it reads there: pure, except for what was learned
-//! of the lists.
+//! The server of a client's request, and the request in that server's names. Pure, except for what
+//! was learned from the lists.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -13,28 +13,28 @@ use crate::jsonrpc::{
     Code, Edit, ErrorBody, Message, Span, escape, find_member, find_removal, members, string_text,
 };
 
-/// In the metadata of a request: the server that it is for.
+/// In the metadata of a request: its server.
 pub(super) const SERVER: &str = "io.github.mcp-proxy/server";
 
 /// Where a request goes.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) server: Arc<Server>,
-    /// The values that the server calls otherwise, and how, in ascending order.
+    /// The values to replace, and their replacements, in ascending order.
     edits: Vec<(Span, Vec<u8>)>,
 }
 
-/// Why a request goes nowhere.
+/// Why a request is not sent.
 #[derive(Debug)]
 pub(super) enum Unrouted {
     /// It is answered with this.
     Refused(ErrorBody),
-    /// It may be known once these lists of the server were read, or those of all servers.
+    /// These lists of the server, or those of all servers, must be read first.
     Unread(Option<(Arc<Server>, Kind)>),
 }
 
 impl Unrouted {
-    /// The decision on a request once everything is known.
+    /// The decision when nothing more can be learned.
     pub(super) fn into_error(self, request: &Message) -> ErrorBody {
         match self {
             Self::Refused(error) => error,
@@ -61,12 +61,12 @@ impl Route {
 
     /// The request as the server reads it.
     pub(super) fn message(&self, request: Message) -> Message {
-        // From the end, so that the others stay where they are.
+        // From the end, so that the other positions stay valid.
         self.edits.iter().rev().fold(request, |request, (span, with)| request.replaced(*span, with))
     }
 }
 
-/// Finds out where a request goes.
+/// Finds the server of a request.
 pub(super) fn route(
     roster: &Roster,
     context: &Context<'_>,
@@ -95,13 +95,13 @@ fn by_name(roster: &Roster, request: &Message, method: &str) -> Option<Result<Ro
     let known = matches!(method, "tools/call" | "prompts/get");
     match named(roster, &name, kind) {
         Ok((server, own)) => Some(Ok(Route::with(server, span, &own))),
-        // The name of something that is not known here need not be a merged one.
+        // The name of an unknown kind of thing need not be a merged one.
         Err(Unrouted::Refused(_)) if !known => None,
         Err(unrouted) => Some(Err(unrouted)),
     }
 }
 
-/// The server of a merged name, and its own name for it.
+/// The server of a merged name, and the name that the server uses.
 fn named<'r, 'n>(
     roster: &'r Roster,
     name: &'n str,
@@ -186,7 +186,7 @@ fn by_metadata(roster: &Roster, request: &Message) -> Option<Result<Route, Unrou
     })
 }
 
-/// Gives a state that a client brings back to the server that it is of, and to no other.
+/// Sends a state that a client brings back to the server that wrote it, and to no other.
 fn unseal(route: &mut Route, context: &Context<'_>, request: &Message) -> Result<(), Unrouted> {
     if !request.has_reserved_members() {
         return Ok(());
@@ -202,7 +202,7 @@ fn unseal(route: &mut Route, context: &Context<'_>, request: &Message) -> Result
     Ok(())
 }
 
-/// The error for a URI that nobody has.
+/// The error for a URI that no server has.
 fn no_resource(uri: &str) -> ErrorBody {
     let data = Some(format!(r#"{{"uri":{}}}"#, escape(uri)));
     ErrorBody { data, ..ErrorBody::new(Code::InvalidParams, format!("Resource not found: {uri}")) }
@@ -229,7 +229,7 @@ fn unknown_method(method: &str) -> Unrouted {
     Unrouted::Refused(ErrorBody::new(Code::MethodNotFound, text))
 }
 
-/// A request for a page of a list, at this cursor of the server's, as raw JSON.
+/// A request for a page of a list, with this raw cursor of the server.
 pub(super) fn paged(request: &Message, cursor: Option<&[u8]>) -> Message {
     let bytes = request.bytes();
     let Some(params) = request.params() else {

@@ -1,7 +1,7 @@
-//! What the rules of a server say of one request: pure.
+//! What the rules of a server decide about one request: pure.
 //!
-//! What decides is read one way or refused: a member that appears twice, or also in another case,
-//! is another one to another reader.
+//! A message that could be read in two ways is refused: if a member appears twice, or also in
+//! another case, another parser may choose the other one.
 
 use std::collections::HashMap;
 
@@ -14,17 +14,17 @@ use crate::{
     jsonrpc::{Code, Edit, ErrorBody, Message, Span, escape, members, string_text},
 };
 
-/// The rules of a server, ready for its requests.
+/// The rules of a server, prepared for its requests.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     pub(super) rules: Rules,
-    /// Whether everything passes.
+    /// Whether everything passes unchanged.
     is_empty: bool,
-    /// What clients call a renamed tool → the server's own name.
+    /// The clients' name of a renamed tool → the server's own name.
     own: HashMap<String, String>,
 }
 
-/// What happens to a request.
+/// The decision about a request.
 #[derive(Debug)]
 pub(super) enum Ruling {
     Passes,
@@ -38,12 +38,12 @@ impl Ready {
         Self { is_empty: rules.is_empty(), rules: rules.clone(), own }
     }
 
-    /// Whether everything passes as it is.
+    /// Whether everything passes unchanged.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    /// The server's own name for what clients call this, if they may.
+    /// The server's own name for a client's name, if the client may use it.
     pub(super) fn own_tool<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let own = match self.own.get(name) {
             Some(own) => own,
@@ -53,7 +53,7 @@ impl Ready {
         self.rules.tools.filter.admits(own).then_some(own)
     }
 
-    /// What clients call what the server calls this, if they see it.
+    /// The clients' name for a server's name, if they see it.
     pub(super) fn shown_tool<'a>(&'a self, own: &'a str) -> Option<&'a str> {
         let name = self.rules.tools.rename.get(own).map_or(own, String::as_str);
         (self.own_tool(name) == Some(own)).then_some(name)
@@ -69,7 +69,7 @@ impl Ready {
         }
     }
 
-    /// Rules on a request or notification of a client.
+    /// Decides about a client's request or notification.
     pub(super) fn rule(&self, message: &Message) -> Ruling {
         if self.is_empty {
             return Ruling::Passes;
@@ -141,7 +141,7 @@ impl Ready {
 
 type Fixed = std::collections::BTreeMap<String, String>;
 
-/// Gives a call its fixed arguments, whatever it says.
+/// Adds the fixed arguments to a call, replacing the client's own.
 fn fix(
     message: &Message,
     params: Span,
@@ -178,7 +178,7 @@ fn fix(
     Ok(())
 }
 
-/// The value of a member that everybody reads as the same one.
+/// The value of a member, if every parser reads the same one.
 fn only(text: &[u8], object: Span, name: &str, whole: &str) -> Result<Option<Span>, ErrorBody> {
     let mut found = None;
     for member in members(text, object) {

@@ -1,7 +1,7 @@
-//! Seals for what clients carry for the proxy and bring back: cursors, states, ids of tasks.
+//! Seals values that clients keep for the proxy and send back: cursors, states, ids of tasks.
 //!
-//! A seal hides what it holds and is good only where it was given: the context, which is not
-//! sealed itself, has to be the same. Equal texts have equal seals, so that an id is one id.
+//! A seal hides its content and is valid only in the context where it was made; the context is
+//! authenticated, not contained. Equal texts have equal seals, so that ids can be compared.
 
 use std::fmt;
 
@@ -18,9 +18,9 @@ pub(crate) const SECRET: usize = 32;
 /// See the module.
 pub(crate) struct Seal {
     key: LessSafeKey,
-    /// Of secrets that are being given up: they open.
+    /// Of secrets that are being retired: they only open.
     older: Vec<LessSafeKey>,
-    /// What nonces are derived with: from the context and the text, so that none serves two texts.
+    /// Derives nonces from the context and the text, so that no two texts share one.
     nonces: hmac::Key,
 }
 
@@ -31,12 +31,14 @@ impl fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// Seals that everybody with this secret can open. `None` cannot happen with ring's own keys.
+    /// Seals that everybody with this secret can open. Returns `None` only if ring refuses its own
+    /// keys, which cannot happen.
     pub(crate) fn new(secret: &[u8; SECRET]) -> Option<Self> {
         Self::of(std::slice::from_ref(secret))
     }
 
-    /// The same with several secrets: the first one seals, all of them open. `None` without any.
+    /// The same with several secrets: the first one seals, all of them open. `None` if there are
+    /// none.
     pub(crate) fn of(secrets: &[[u8; SECRET]]) -> Option<Self> {
         let (first, older) = secrets.split_first()?;
         let nonces = derived(first, b"mcp-proxy nonce");
@@ -54,7 +56,7 @@ impl Seal {
         Self::new(&secret)
     }
 
-    /// Seals a text, in characters that need no escape anywhere.
+    /// Seals a text, in characters that never need escaping.
     pub(crate) fn close(&self, context: &[u8], text: &[u8]) -> String {
         let mut nonces = hmac::Context::with_key(&self.nonces);
         nonces.update(&(context.len() as u64).to_le_bytes());
@@ -65,7 +67,7 @@ impl Seal {
         let mut sealed = Vec::with_capacity(NONCE_LEN + text.len() + AES_256_GCM.tag_len());
         sealed.extend_from_slice(text);
         let at = Nonce::assume_unique_for_key(nonce);
-        // Fails for texts of 64 GiB only; what is empty cannot be opened.
+        // Fails only for texts of 64 GiB; an empty seal cannot be opened.
         if self.key.seal_in_place_append_tag(at, Aad::from(context), &mut sealed).is_err() {
             return String::new();
         }
@@ -73,7 +75,7 @@ impl Seal {
         URL_SAFE_NO_PAD.encode(sealed)
     }
 
-    /// What was sealed in this context.
+    /// The text that was sealed in this context.
     pub(crate) fn open(&self, context: &[u8], sealed: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;

@@ -1,4 +1,4 @@
-//! The servers that are merged, in the order of the configuration, and what is known of their lists.
+//! The merged servers, in the order of the configuration, and what is known about their lists.
 
 use std::{
     collections::HashMap,
@@ -18,38 +18,38 @@ use super::{
 };
 use crate::{config::prefix, relay::Backend};
 
-/// Time that a server has for its part of a list before the others are given without it.
+/// Time that a server has for its part of a list; then the list is sent without it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same for one that has not answered in time the last time.
+/// The same for a server that did not answer in time the last time.
 const LESS_PATIENCE: Duration = Duration::from_secs(1);
-/// Most names of one server that are remembered because they were cut.
+/// Most shortened names of one server that are remembered.
 const MAX_CUT_NAMES: usize = 10_000;
 
-/// One server among those that are merged. Endpoints that serve it with others share it, so that
-/// what one has learned of it all know.
+/// One of the merged servers. All endpoints that serve it share this, and what was learned about
+/// its lists.
 pub(crate) struct Server {
     pub(super) name: String,
     pub(super) prefix: String,
     pub(super) label: String,
     pub(super) tag: ServerTag,
     pub(super) backend: Arc<dyn Backend>,
-    /// It starts with the first list, call or read, not with the handshake.
+    /// Whether it starts with the first list, call or read, not with the handshake.
     lazy: AtomicBool,
-    /// How often another server has taken its place.
+    /// How often it was replaced.
     generation: AtomicU64,
-    /// Whether any of its URIs goes out with a label.
+    /// Whether any of its URIs has a label.
     labelled: AtomicBool,
-    /// Whether waiting for it failed.
+    /// Whether the last wait for it timed out.
     hangs: AtomicBool,
     /// Whether it was used; a lazy one may not have been started before.
     used: AtomicBool,
     known: Mutex<Known>,
 }
 
-/// What was read of a server's lists, the last time.
+/// What was last read from a server's lists.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// Merged names that look as if they were cut, and what they stand for.
+    /// Merged names that look shortened, and the names for which they stand.
     tools: HashMap<String, String>,
     prompts: HashMap<String, String>,
     pub(super) uris: Uris,
@@ -89,8 +89,8 @@ impl Server {
         })
     }
 
-    /// Another server has taken its place, under the same name: what it offers and what its lists
-    /// hold is not known.
+    /// It was replaced by another server with the same name, whose capabilities and lists are
+    /// unknown.
     pub(crate) fn renew(&self, lazy: bool) {
         self.lazy.store(lazy, Ordering::Relaxed);
         self.used.store(false, Ordering::Relaxed);
@@ -103,12 +103,12 @@ impl Server {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody has taken its place since it had this generation.
+    /// Whether it was not replaced since it had this generation.
     pub(super) fn is_of(&self, generation: u64) -> bool {
         self.generation() == generation
     }
 
-    /// Whether it is not to be started for a handshake.
+    /// Whether a handshake should not start it.
     pub(super) fn sleeps(&self) -> bool {
         self.lazy.load(Ordering::Relaxed) && !self.used.load(Ordering::Relaxed)
     }
@@ -117,17 +117,17 @@ impl Server {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    /// How long it is worth waiting for its part of a list.
+    /// How long to wait for its part of a list.
     pub(super) fn patience(&self) -> Duration {
         if self.hangs.load(Ordering::Relaxed) { LESS_PATIENCE } else { PATIENCE }
     }
 
-    /// Waiting for it is over, with or without success.
+    /// Notes whether a wait for it was successful.
     pub(super) fn answers(&self, in_time: bool) {
         self.hangs.store(!in_time, Ordering::Relaxed);
     }
 
-    /// Whether any of its URIs goes out with a label.
+    /// Whether any of its URIs has a label.
     pub(super) fn is_labelled(&self) -> bool {
         self.labelled.load(Ordering::Relaxed)
     }
@@ -136,7 +136,7 @@ impl Server {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server's own name for what a merged name that may have been cut stands for.
+    /// The server's own name behind a merged name that may be shortened.
     pub(super) fn uncut(&self, kind: Kind, merged: &str) -> Option<String> {
         let known = self.known();
         let names = if kind == Kind::Prompt { &known.prompts } else { &known.tools };
@@ -160,13 +160,13 @@ impl Server {
         read.resources && read.templates
     }
 
-    /// It has said that its lists of URIs are other ones. What was read stands until they are read
-    /// again.
+    /// It reported that its lists of URIs have changed. The known ones stay valid until the lists
+    /// are read again.
     pub(super) fn changed(&self) {
         self.known().read = Read::default();
     }
 
-    /// Learns what pages say: `first` if they begin the list.
+    /// Learns from pages of a list; `first` if they begin it.
     pub(super) fn learn(&self, kind: Kind, pages: &[Page], first: bool) {
         if kind == Kind::Task {
             return;
@@ -212,7 +212,7 @@ impl Known {
         }
         let merged = outward(prefix, name);
         if is_cut(&merged) {
-            // Whoever has a name first keeps it; the other is left out of the list.
+            // The first owner of a shortened name keeps it; the other is left out of the list.
             names.entry(merged).or_insert_with(|| name.to_owned());
         }
     }
@@ -228,7 +228,8 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Of several whose prefixes differ in case only none is served: a name would be of both.
+    /// Of servers whose prefixes differ only in case, none is served: clients could not tell their
+    /// names apart.
     pub(super) fn new(servers: Vec<Arc<Server>>) -> Self {
         let mut count: HashMap<String, usize> = HashMap::new();
         for server in &servers {
@@ -253,7 +254,7 @@ impl Roster {
         Self { servers, prefixes, labels }
     }
 
-    /// The server whose names begin like this.
+    /// The server with this prefix.
     pub(super) fn prefixed(&self, prefix: &str) -> Option<&Arc<Server>> {
         self.servers.get(*self.prefixes.get(prefix)?)
     }
@@ -267,13 +268,13 @@ impl Roster {
         self.servers.iter().find(|server| server.tag == tag)
     }
 
-    /// Whose a URI of the merged endpoint is, and the server's own spelling of it.
+    /// The server of a merged endpoint's URI, and the URI that the server uses.
     pub(super) fn owner<'a>(&self, uri: &'a str) -> Option<(&Arc<Server>, &'a str)> {
         let (place, own) = self.place(uri)?;
         Some((self.servers.get(place)?, own))
     }
 
-    /// What stands in front of a server's URI at the merged endpoint, if anything does.
+    /// The label of a server's URI at the merged endpoint, if it has one.
     pub(super) fn labelled<'a>(&self, server: &'a Server, uri: &str) -> Option<&'a str> {
         let owner = self.owner(uri);
         let own = owner.is_none_or(|(owner, own)| owner.tag == server.tag && own == uri);
@@ -288,7 +289,7 @@ impl Roster {
         self.by_label(uri).or_else(|| Some((self.first(uri)?, uri)))
     }
 
-    /// A label counts only where it is needed.
+    /// A label counts only if it is needed.
     fn by_label<'a>(&self, uri: &'a str) -> Option<(usize, &'a str)> {
         let (label, own) = uri.split_at_checked(uri.find('+')? + 1)?;
         let place = *self.labels.get(&label.to_ascii_lowercase())?;

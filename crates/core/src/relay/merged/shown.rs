@@ -1,4 +1,4 @@
-//! What of a list clients see under the rules of its server: pure.
+//! The part of a list that clients see under a server's rules: pure.
 
 use super::{
     lists::{Kind, Listed},
@@ -8,7 +8,7 @@ use crate::jsonrpc::{
     Cuts, Edit, Message, Span, elements, escape, find_member, find_removal, members, string_text,
 };
 
-/// Replacements of a list, in ascending order.
+/// Replacements within a list, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Vec<(Span, String)>);
 
@@ -18,7 +18,7 @@ impl Changes {
     }
 }
 
-/// What makes of a server's list what its clients see.
+/// Turns a server's list into the list for its clients.
 pub(super) fn shown(rules: &Ready, listed: Listed, response: &Message) -> Changes {
     let bytes = response.bytes();
     let mut changes = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn shown(rules: &Ready, listed: Listed, response: &Message) -> Change
     for entry in elements(bytes, list) {
         let name = find_member(bytes, entry, listed.named_by);
         let own = name.and_then(|span| string_text(response.text(span)));
-        // What has no name cannot be used.
+        // An entry without a name cannot be used.
         if !own.as_ref().is_some_and(|own| rules.shows(listed.kind, own)) {
             cuts.goes(entry);
             continue;
@@ -94,7 +94,7 @@ fn tool(
         if cuts.end(&mut inner) {
             cut.append(&mut inner);
         } else if let Some(whole) = find_removal(bytes, schema, "required") {
-            // Older validators refuse a list of nothing.
+            // Older validators refuse an empty list.
             cut.push(Edit { span: whole, with: b"" });
         }
     }

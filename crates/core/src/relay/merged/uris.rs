@@ -1,8 +1,8 @@
-//! Whose a URI is.
+//! Finds the server to which a URI belongs.
 //!
-//! A URI says where something is, so it stays as it is where it can: it belongs to the first server
-//! in the order of the configuration whose list has it, or one of whose templates makes it. What
-//! others have under the same URI is told apart by a label in front: `NAME+URI`.
+//! A URI is a location, so it stays unchanged if possible: it belongs to the first server in the
+//! order of the configuration whose list contains it, or one of whose templates matches it. Other
+//! servers' resources with the same URI get a label as prefix: `NAME+URI`.
 
 use std::{
     collections::HashSet,
@@ -14,28 +14,28 @@ use std::{
 const MAX_URIS: usize = 100_000;
 /// Most templates of one server that are remembered.
 const MAX_TEMPLATES: usize = 1_000;
-/// Longest URI that is held against templates, in bytes.
+/// Longest URI that is matched against templates, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// Digests that nobody outside can make collide.
+/// Digests for which outsiders cannot find collisions.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What a server has, as far as its lists were read.
+/// What a server has, according to the lists that were read.
 #[derive(Debug, Default)]
 pub(super) struct Uris {
     listed: HashSet<u64>,
     templates: Vec<Template>,
-    /// Of the folders of skills, whose files need not be listed.
+    /// Folders of skills; their files need not be listed.
     skills: Vec<Template>,
 }
 
 impl Uris {
-    /// The list of resources begins.
+    /// A new list of resources begins.
     pub(super) fn forget_listed(&mut self) {
         self.listed.clear();
     }
 
-    /// The list of templates begins.
+    /// A new list of templates begins.
     pub(super) fn forget_templates(&mut self) {
         self.templates.clear();
     }
@@ -52,12 +52,12 @@ impl Uris {
         }
     }
 
-    /// The list of skills begins.
+    /// A new list of skills begins.
     pub(super) fn forget_skills(&mut self) {
         self.skills.clear();
     }
 
-    /// A skill is a folder, named by its main file.
+    /// A skill is a folder, identified by its main file.
     pub(super) fn skill(&mut self, uri: &str) {
         if self.skills.len() < MAX_TEMPLATES && uri.len() <= LONGEST {
             let folder = uri.rfind('/').map_or(uri, |end| uri.split_at(end + 1).0);
@@ -75,14 +75,14 @@ impl Uris {
     }
 }
 
-/// A URI template (RFC 6570), as far as it takes to see which URIs it makes.
+/// A URI template (RFC 6570), as far as matching needs it.
 #[derive(Debug)]
 struct Template(Vec<Step>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Byte(u8),
-    /// A simple expression: no `/`.
+    /// A simple expression: matches no `/`.
     Segment,
     /// An expression with an operator.
     Anything,
@@ -106,8 +106,8 @@ impl Template {
         Self(steps)
     }
 
-    /// Whether it makes this URI. Goes back to the last expression of each kind only, which is
-    /// enough: what an earlier one could take, the later one can be given, too.
+    /// Whether it matches this URI. Backtracks to the last expression of each kind only, which is
+    /// enough: what an earlier one could match, the later one can match, too.
     fn makes(&self, uri: &str) -> bool {
         let (steps, uri) = (&self.0, uri.as_bytes());
         let (mut step, mut at) = (0, 0);
@@ -184,7 +184,7 @@ mod tests {
         assert!(!template.makes(&"a".repeat(LONGEST).replace("aaaa", "aaab").replace('a', "b")));
     }
 
-    /// The slow and certain way.
+    /// The slow, obviously correct way.
     fn makes(steps: &[Step], uri: &[u8]) -> bool {
         match steps.split_first() {
             None => uri.is_empty(),

@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// Calls whose clients are being asked something.
+/// Calls whose clients are being asked.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     next_round: u64,
     rounds: HashMap<u64, Asking>,
-    /// The round that a question belongs to.
+    /// The round of a question.
     questions: HashMap<u64, u64>,
 }
 
@@ -72,7 +72,7 @@ impl Asked {
         removed.map(|asking| Abandoned { open: asking.round.open(), reply: asking.reply }).collect()
     }
 
-    /// When the next client has run out of time.
+    /// When the next client runs out of time.
     pub(super) fn due(&self) -> Option<Instant> {
         self.rounds.values().map(|asking| asking.due).min()
     }
@@ -106,7 +106,7 @@ impl Shared {
         };
         let sink = audience(&reply, attached.unsolicited.as_ref());
         let due = Instant::now() + LONGEST_ANSWER;
-        // Before they are written: the answer may be quick.
+        // Registered before writing, since the answer may come at once.
         state.bridge.asked.insert(Asking { member, reply, round, due });
         drop(state);
         for question in questions {
@@ -126,7 +126,7 @@ impl Shared {
 }
 
 impl Member {
-    /// An answer of the client's to something that it was asked, if it was.
+    /// Takes a client's answer, if it answers a question.
     pub(in crate::relay) fn answered(&self, response: &Message) -> Option<BoxFuture<'static, ()>> {
         if response.is_ambiguous() {
             tracing::debug!("a client's answer is dropped because it can be read in two ways");
@@ -157,7 +157,7 @@ impl Member {
         }
     }
 
-    /// Ends a call that the client cancels while it is asked; `false` if there is none.
+    /// Ends a call that the client cancels while it is asked; `false` if there is no such call.
     pub(in crate::relay) fn cancel_asked(&self, id: &[u8]) -> bool {
         let mut state = self.shared().lock();
         let taken = state.bridge.take(|member, reply| member == self.id() && reply.id() == id);
@@ -173,7 +173,7 @@ impl Member {
     }
 }
 
-/// Ends a call as a failure says.
+/// Ends a call with this failure.
 pub(super) fn fail(reply: Reply, failure: Failure) {
     match failure.outcome() {
         Ok(result) => reply.result(result.as_bytes()),
@@ -181,14 +181,14 @@ pub(super) fn fail(reply: Reply, failure: Failure) {
     }
 }
 
-/// Where a client is asked something about its call: on the stream of the call, or on its own if
-/// only that is read. The stream of a call keeps what it is not read for.
+/// Where a client is asked something about its call: on the call's stream, or on its own stream if
+/// only that is being read. The call's stream keeps what is not read.
 fn audience(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>) -> Option<Arc<dyn Sink>> {
     let own = unsolicited.filter(|sink| sink.is_heard() && !reply.is_heard());
     own.cloned().or_else(|| reply.sink())
 }
 
-/// Takes questions back that have become pointless.
+/// Withdraws questions that have become pointless.
 fn withdraw(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>, open: &[u64], reason: &str) {
     let sink = audience(reply, unsolicited);
     for id in open {

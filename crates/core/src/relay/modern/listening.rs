@@ -1,4 +1,4 @@
-//! The stream on which the server says that something changed.
+//! The stream on which the server reports changes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl State {
-    /// Listens to a server that has just come.
+    /// Listens to a server that has just started.
     pub(in crate::relay) fn listen_to(&mut self, server: &InitializeResult) {
         let lists = Filter {
             tools: server.notifies_of(List::Tools),
@@ -28,13 +28,13 @@ impl State {
         self.listen(effects);
     }
 
-    /// A client has come that is told of changes.
+    /// A client that wants changes has come.
     pub(in crate::relay) fn attend(&mut self) {
         let effects = self.bridge.listen.attend();
         self.listen(effects);
     }
 
-    /// Does what a subscription asks for.
+    /// Carries out what a subscription requires.
     pub(in crate::relay) fn carry(&mut self, effect: Effect<super::Reply>, uri: &str) {
         let effects = match effect {
             Effect::Subscribe => self.bridge.listen.want(uri),
@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// The server says which notifications a stream will carry.
+    /// The server acknowledges which notifications a stream will carry.
     pub(super) fn acknowledged(&mut self, id: u64, notification: &Message) {
         self.exchanges.unwatch(id);
         if !self.exchanges.is(id, |purpose| matches!(purpose, Purpose::Listen)) {
@@ -92,7 +92,7 @@ impl State {
         self.listen(effects);
     }
 
-    /// A stream of the proxy's has ended, or was not begun.
+    /// One of the proxy's streams has ended, or could not be opened.
     pub(in crate::relay) fn unheard(&mut self, id: u64, how: Ending) {
         let now = self.bridge.now();
         let effects = self.bridge.listen.ended(id, how, now);
@@ -100,14 +100,15 @@ impl State {
         self.listen(effects);
     }
 
-    /// Whether this request is one for a stream of changes.
+    /// Whether this request opens a stream of changes.
     pub(super) fn is_listening(&self, id: u64) -> bool {
         self.exchanges.is(id, |purpose| {
             matches!(purpose, Purpose::Listen | Purpose::Call { leg: Leg::Listening, .. })
         })
     }
 
-    /// The stream that the server cancels, if it is one: a client's gets the end that it expects.
+    /// A stream that the server cancels: if it is a client's, the client gets the end that it
+    /// expects.
     pub(super) fn cancelled_by_server(&mut self, notification: &Message) {
         let id = notification.cancelled_id().map(|span| notification.text(span));
         let id = id.and_then(own_number);
@@ -131,7 +132,7 @@ pub(crate) fn unreported(uri: &str) -> ErrorBody {
     ErrorBody::new(Code::InvalidParams, message)
 }
 
-/// Logs the end of a stream, which is opened again after this pause.
+/// Logs the end of a stream, which is reopened after this pause.
 pub(crate) fn tell_end(how: Ending, pause: Option<Duration>) {
     match (how, pause) {
         (Ending::Broken, Some(pause)) => tracing::warn!(
@@ -147,7 +148,7 @@ pub(crate) fn tell_end(how: Ending, pause: Option<Duration>) {
     }
 }
 
-/// What the answer to a request for a stream says of its end.
+/// How a stream ended, from the answer to its request.
 pub(super) fn ending(response: &Message) -> Ending {
     let Some(error) = response.error() else { return Ending::Graceful };
     let code = find_member(response.bytes(), error, "code").map(|code| response.text(code));
@@ -155,7 +156,7 @@ pub(super) fn ending(response: &Message) -> Ending {
     failure(code)
 }
 
-/// How a request for a stream failed that was answered with this error.
+/// How a stream failed, from the error to its request.
 pub(crate) fn failure(code: Option<i32>) -> Ending {
     let refusals = [Code::MethodNotFound, Code::InvalidParams];
     let refused = code.is_some_and(|code| refusals.iter().any(|is| is.number() == code));

@@ -1,4 +1,4 @@
-//! Log messages of a server, which need not say for which call it logs.
+//! Log messages of a server, which may not say for which call it logs.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl Shared {
-    /// Where the messages of this request go, if it is under way.
+    /// The recipient of messages of this request, if it is running.
     pub(crate) fn sink_of(&self, request: u64) -> Option<Arc<dyn Sink>> {
         self.lock().exchanges.sink(request)
     }
 
-    /// A message that came on the stream of this request: what is logged there needs no guess.
+    /// A message on the stream of this request: here the call is known.
     pub(crate) fn receive_about(&self, request: u64, message: &Message) {
         let logged = message.kind() == Kind::Notification
             && Notification::of(&message.method()) == Notification::Message;
@@ -32,7 +32,7 @@ impl Shared {
 }
 
 impl State {
-    /// Where a log message of this request goes, if its client wants it.
+    /// The recipient of a log message of this request, if its client wants it.
     fn logged_with(&mut self, request: u64, notification: &Message) -> Option<Arc<dyn Sink>> {
         let level = level_of(notification)?;
         let sink = self.exchanges.touch(request)?.sink();
@@ -41,9 +41,9 @@ impl State {
         sink.filter(|sink| sink.is_heard()).or_else(|| member.unsolicited.clone())
     }
 
-    /// Where a log message goes: it belongs to a call whose client asked for messages of its level
-    /// (MCP 2026-07-28, logging). While calls of several such clients are under way nobody knows
-    /// to which, so it reaches none of them.
+    /// The recipient of a log message: the call whose client asked for messages of this level (MCP
+    /// 2026-07-28, logging). While calls of several such clients are running, it could belong to
+    /// any of them, so nobody gets it.
     pub(super) fn logged_for(&self, notification: &Message) -> Option<Arc<dyn Sink>> {
         let level = level_of(notification)?;
         let wants = |member: MemberId| {

@@ -1,4 +1,4 @@
-//! What a client of a modern server sends.
+//! A client's messages to a modern server.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// Why a call cannot be handed over yet.
+/// Why a call cannot be sent yet.
 enum Delay {
     Full(Arc<Outbox>),
     Away,
@@ -64,7 +64,7 @@ impl Member {
         self.dispatch(call, reply, list)
     }
 
-    /// A request of a client of the server's own era.
+    /// A request from a client of the server's own era.
     fn pass(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let level = request.meta().and_then(|meta| {
             let span = find_member(request.bytes(), meta, LOG_LEVEL)?;
@@ -92,7 +92,7 @@ impl Member {
         }
     }
 
-    /// The level goes with each request of the client.
+    /// The level is sent with each request of the client.
     fn keep_level(&self, request: &Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let (mut state, reply) = match self.reachable(request, reply) {
             Ok(reached) => reached,
@@ -123,7 +123,7 @@ impl Member {
         None
     }
 
-    /// Subscriptions are carried by the stream that the proxy listens to.
+    /// Subscriptions use the stream that the proxy keeps open.
     fn resource(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
         let (state, reply) = match self.reachable(&request, reply) {
             Ok(reached) => reached,
@@ -146,7 +146,7 @@ impl Member {
         }
     }
 
-    /// A request with what stands for its client.
+    /// A request with the metadata that represents its client.
     fn call(&self, request: Message, reply: &Reply) -> Box<Call> {
         let state = self.shared().lock();
         let attached = state.members.get(&self.id());
@@ -164,7 +164,7 @@ impl Member {
         Box::new(call.wrapped(wrapped))
     }
 
-    /// Sends a call upstream, for the first time or with answers.
+    /// Sends a call to the server, for the first time or with answers.
     pub(super) fn dispatch(
         &self,
         call: Box<Call>,
@@ -225,7 +225,7 @@ impl Member {
             match outbox.push(&Assembly { before: b"", source, edits: &edits, behind: b"\n" }) {
                 Pushed::Queued => None,
                 Pushed::Full => Some(Delay::Full(outbox)),
-                // It is being stopped; what happens to it is about to be known.
+                // It is being stopped; its end will be reported in a moment.
                 Pushed::Closed => Some(Delay::Away),
             };
         if let Some(delay) = delay {

@@ -1,10 +1,10 @@
-//! A shared server of 2026-07-28: what its clients of the handshake era need on the way to it.
+//! A shared 2026-07-28 server: what its handshake clients need in between.
 //!
 //! Clients of its own era need nothing: ids and progress tokens are replaced as for everybody, and
-//! every other byte passes. For the others each request carries what its client once said of
-//! itself, results are translated, questions are asked in the client's way, and the proxy listens
-//! for changes in place of all of them. What is decided is decided in `era::modern_server`; here it
-//! is carried out.
+//! every other byte passes. For handshake clients, each request carries what its client once said
+//! about itself, results are translated, questions are asked in the client's form, and the proxy
+//! listens for changes on behalf of all of them. Decisions are made in `era::modern_server` and
+//! carried out here.
 
 mod asking;
 mod listening;
@@ -27,15 +27,15 @@ use asking::Asked;
 /// The request for a stream of changes.
 pub(crate) const LISTEN: &str = "subscriptions/listen";
 
-/// What is kept for such a server and its clients.
+/// State for such a server and its clients.
 #[derive(Debug)]
 pub(super) struct Bridge {
     listen: Listen,
     asked: Asked,
     paused: Vec<Paused>,
-    /// Tools whose output schema clients know as wrapped, by their names as written.
+    /// Tools whose output schema clients know in wrapped form, by their raw names.
     wrapped_tools: HashSet<Vec<u8>>,
-    /// What stands for the proxy, and for clients that have not introduced themselves.
+    /// Represents the proxy, and clients without a handshake.
     own: Arc<Envelope>,
     epoch: Instant,
 }
@@ -77,13 +77,13 @@ impl Bridge {
         self.own.members()
     }
 
-    /// The server has gone. Who is being asked something is still asked: nothing is under way
-    /// upstream for that, and the answer may go to its successor.
+    /// The server has ended. Questions to clients stay open: no request is running for them, and
+    /// the answers may go to the successor.
     pub(super) fn lost(&mut self) {
         self.listen.lost();
     }
 
-    /// Takes out what a client that has gone, or its cancelled call, leaves here.
+    /// Removes what belongs to a disconnected client, or to its cancelled call.
     fn take(&mut self, concerns: impl Fn(MemberId, &Reply) -> bool) -> Vec<Abandoned> {
         let mut taken = self.asked.take(&concerns);
         let paused = self.paused.extract_if(.., |paused| concerns(paused.member, &paused.reply));
@@ -91,13 +91,13 @@ impl Bridge {
         taken
     }
 
-    /// What a client that has gone leaves behind.
+    /// What belonged to a disconnected client.
     pub(super) fn leave(&mut self, member: MemberId) -> Vec<Reply> {
         self.take(|of, _| of == member).into_iter().map(|left| left.reply).collect()
     }
 }
 
-/// A call that ended while no request was under way for it.
+/// A call that ended while no request was running for it.
 struct Abandoned {
     reply: Reply,
     /// Questions that its client has not answered.

@@ -1,4 +1,4 @@
-//! What a server of 2026-07-28 sends.
+//! Messages from a 2026-07-28 server.
 
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Pause before a call is made again for which the server has no question.
+/// Pause before a call is repeated for which the server has no question.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
 impl Shared {
@@ -53,7 +53,7 @@ impl Shared {
         }
     }
 
-    /// The answer to the proxy's own request for a stream: the end of the stream.
+    /// The answer to the proxy's own request for a stream: the stream has ended.
     pub(in crate::relay) fn stream_answered(
         &self,
         mut state: Locked<'_>,
@@ -66,7 +66,7 @@ impl Shared {
         self.due.notify_one();
     }
 
-    /// A notification that is not a progress of a call.
+    /// A notification other than a call's progress.
     pub(in crate::relay) fn receive_modern(
         &self,
         mut state: Locked<'_>,
@@ -85,14 +85,14 @@ impl Shared {
                     let audience = state.audience(notification);
                     return state.tell(audience, notification, Vec::new());
                 };
-                // The stream that it came on says more than the name that it gives.
+                // The stream on which it came is more reliable than the name in it.
                 let Some(id) = on.filter(|id| state.is_listening(*id)).or(id) else { return };
                 if kind == Notification::Acknowledged {
                     state.acknowledged(id, notification);
                     self.watch(&mut state);
                 }
                 if let Some(reply) = state.exchanges.touch(id) {
-                    // A client's own stream, which knows it by its own id.
+                    // A client's own stream; the client knows it by its own id.
                     let owed = reply.about(notification, stream);
                     if let Some(owed) = owed {
                         state.owe(owed);
@@ -106,15 +106,15 @@ impl Shared {
     }
 }
 
-/// Where a notification names the stream it belongs to, and its number if it is one of ours.
+/// Where a notification names its stream, and the stream's number if it is one of ours.
 pub(super) fn subscription(notification: &Message) -> Option<(Span, Option<u64>)> {
     let span = find_member(notification.bytes(), notification.meta()?, SUBSCRIPTION_ID)?;
     let id = own_number(notification.text(span));
     Some((span, id))
 }
 
-/// What takes the name of the stream out of a notification; of metadata that says nothing else
-/// nothing is left.
+/// The edit that removes the name of the stream from a notification; metadata without other members
+/// is removed as a whole.
 pub(crate) fn untagged(notification: &Message) -> Vec<Edit<'static>> {
     let (bytes, mut edits) = (notification.bytes(), Vec::new());
     let (Some(params), Some(meta)) = (notification.params(), notification.meta()) else {
@@ -135,7 +135,7 @@ pub(crate) fn untagged(notification: &Message) -> Vec<Edit<'static>> {
 }
 
 impl Leg {
-    /// Passes the answer to a client's call on.
+    /// Passes on the answer to a client's call.
     pub(in crate::relay) fn answer(
         self,
         shared: &Shared,

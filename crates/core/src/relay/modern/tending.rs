@@ -1,5 +1,4 @@
-//! What happens at a time of its own: streams are opened again, calls made again, and clients that
-//! do not answer are not waited for any longer.
+//! Timed work: reopens streams, repeats calls, and stops waiting for clients that do not answer.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use crate::{
 };
 
 impl Shared {
-    /// Does what is due; ends with the task that runs it. While nothing is, it sleeps.
+    /// Does what is due, and sleeps in between; ends with the task that runs it.
     pub(crate) async fn tend(self: Arc<Self>) {
         loop {
             let changed = self.due.notified();
@@ -50,7 +49,7 @@ impl Shared {
         for Paused { member, reply, call, .. } in paused {
             let member = Member::new(member, Era::Legacy, Arc::clone(self));
             if let Some(sending) = member.dispatch(call, reply, None) {
-                // The server is away or busy, which must not hold up the rest.
+                // The server is away or busy, which must not delay the rest.
                 tokio::spawn(sending);
             }
         }

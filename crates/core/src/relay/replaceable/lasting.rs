@@ -1,4 +1,4 @@
-//! A session that outlives the backends that it has connections of.
+//! A session that outlives the backends to which it has connections.
 
 use std::{
     fmt,
@@ -70,14 +70,14 @@ pub(super) struct Lasting {
 struct State {
     phase: Phase,
     turn: Arc<Turn>,
-    /// The connection of the backend before, while that has calls to answer.
+    /// The connection to the previous backend, while that has calls to answer.
     before: Option<Before>,
-    /// What the client has settled with the backends that it had.
+    /// What the client has set at its backends, to repeat it at the next one.
     memory: Memory,
     initialized: bool,
 }
 
-/// A connection, and whose it is.
+/// A connection, and its backend's turn.
 type Before = (Arc<Turn>, Arc<dyn Connection>);
 
 enum Phase {
@@ -86,11 +86,11 @@ enum Phase {
     Opening(Held),
     /// There is no connection; the next message opens one.
     Idle,
-    /// The client has gone.
+    /// The client has disconnected.
     Closed,
 }
 
-/// What happens to a message.
+/// What to do with a message.
 #[expect(clippy::large_enum_variant, reason = "it is moved on at once; boxing it would cost more")]
 enum Taken {
     Over(Arc<dyn Connection>, Message, Option<Reply>),
@@ -150,7 +150,7 @@ impl Connection for Lasting {
 }
 
 impl State {
-    /// A message goes to the backend: what it settles is remembered, and its call is counted.
+    /// A message is sent to the backend: what it sets is remembered, and its call is counted.
     fn passing(&mut self, message: &Message, reply: Option<Reply>) -> Option<Reply> {
         match message.kind() {
             Kind::Request => {
@@ -165,7 +165,7 @@ impl State {
         }
     }
 
-    /// Goes on without the connection of a backend whose turn is over.
+    /// Drops the connection to a backend whose turn is over.
     fn leave(&mut self) -> Option<Arc<dyn Connection>> {
         if !self.turn.is_over() || !matches!(self.phase, Phase::Open(_)) {
             return None;
@@ -179,7 +179,7 @@ impl State {
 }
 
 impl Lasting {
-    /// A session that has this connection.
+    /// A session with this connection.
     pub(super) fn new(
         whole: Arc<Replaceable>,
         visitor: Visitor,
@@ -200,14 +200,14 @@ impl Lasting {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the client that its lists are other ones.
+    /// Tells the client that its lists have changed.
     pub(super) fn tell_changes(&self) {
         if let Some(sink) = self.visitor.unsolicited.as_ref().filter(|_| self.lock().initialized) {
             tell_changes(&**sink);
         }
     }
 
-    /// The turn is over. What hears of changes of resources is opened again at once.
+    /// The turn is over. If the client has subscriptions, a new connection is opened at once.
     pub(super) fn leave(&self) {
         let mut state = self.lock();
         let dropped = state.leave();
@@ -224,7 +224,7 @@ impl Lasting {
         }
     }
 
-    /// The backend of this turn is not waited for any longer.
+    /// The backend of this turn is no longer waited for.
     pub(super) fn forget_before(&self, turn: &Arc<Turn>) {
         let mut state = self.lock();
         let before = state.before.take_if(|(before, _)| Arc::ptr_eq(before, turn));
@@ -248,7 +248,7 @@ impl Lasting {
     fn taken(&self, state: &mut State, message: Message, reply: Option<Reply>) -> Taken {
         if let Some((_, before)) = state.before.as_ref().filter(|_| concerns_calls(&message)) {
             let before = Arc::clone(before);
-            // A call that waits is taken back here, any other one there.
+            // A waiting call is removed here, a sent one is cancelled at its backend.
             if let Phase::Opening(held) = &mut state.phase
                 && message.kind() == Kind::Notification
                 && held.holds(&message)
@@ -283,7 +283,7 @@ impl Lasting {
         }
     }
 
-    /// Opens a connection of the backend whose turn it is, and sends what waits for it.
+    /// Opens a connection to the current backend, and sends what waits for it.
     async fn reopen(self: Arc<Self>) {
         loop {
             let turn = self.whole.turn();
@@ -293,7 +293,7 @@ impl Lasting {
                 Err(OpenError::Refused(_)) => Some(ErrorBody::new(Code::Internal, REFUSED)),
             };
             match failed {
-                // What has failed is not there any more.
+                // What has failed was removed meanwhile.
                 Some(_) if turn.is_over() => {}
                 Some(error) => return self.fail(&error),
                 None => return,
@@ -301,7 +301,7 @@ impl Lasting {
         }
     }
 
-    /// Settles with the new backend what was settled with the one before, and sends what waits.
+    /// Repeats at the new backend what was set at the previous one, and sends what waits.
     async fn settle(&self, turn: &Arc<Turn>, mut opened: Opened) -> Result<(), ErrorBody> {
         let (memory, initialized) = {
             let state = self.lock();
@@ -354,7 +354,7 @@ impl Lasting {
     }
 }
 
-/// A connection that is closed unless a session keeps it.
+/// A connection that is closed when dropped, unless a session keeps it.
 struct Opened(Option<Arc<dyn Connection>>);
 
 impl Drop for Opened {
@@ -365,7 +365,7 @@ impl Drop for Opened {
     }
 }
 
-/// Whether a message belongs to a call that is under way, or to a question asked meanwhile.
+/// Whether a message belongs to a running call, or to a question during one.
 fn concerns_calls(message: &Message) -> bool {
     match message.kind() {
         Kind::Result | Kind::Error => true,
@@ -385,7 +385,7 @@ async fn hand(connection: &dyn Connection, message: Message, reply: Option<Reply
 
 async fn ask(connection: &dyn Connection, request: Message) -> Answer {
     let (told, answer) = oneshot::channel();
-    // Nobody waits any more if the receiver has gone.
+    // If the receiver was dropped, nobody waits any more.
     let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
     hand(connection, request, Some(reply)).await;
     answer.await.unwrap_or(Answer::None)

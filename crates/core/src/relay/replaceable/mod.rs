@@ -1,9 +1,8 @@
-//! A backend that another one may take the place of, while its clients go on.
+//! A backend that can be replaced while its clients stay connected.
 //!
-//! What is under way stays with the backend that it went to, which may be waited for (`Leaving`).
-//! A session opens a connection of the new one with the next thing that its client sends, and
-//! settles there what was settled before (`Lasting`). Requests that stand for themselves have one
-//! backend only (`Tracked`).
+//! Running calls stay with their backend, which can be waited for (`Leaving`). A session connects
+//! to the new backend with its client's next message, and repeats there what the client had set
+//! before (`Lasting`). Independent requests use one backend only (`Tracked`).
 
 mod lasting;
 mod tracked;
@@ -40,11 +39,11 @@ struct State {
     sessions: Vec<Weak<Lasting>>,
 }
 
-/// The time of one backend.
+/// The time during which one backend is current.
 pub(super) struct Turn {
     backend: Arc<dyn Backend>,
     over: AtomicBool,
-    /// Calls that the backend has to answer.
+    /// Calls that the backend has not answered.
     calls: TaskTracker,
 }
 
@@ -57,7 +56,7 @@ impl Turn {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Held for as long as a call is under way.
+    /// Held while a call is running.
     fn call(&self) -> TaskTrackerToken {
         self.calls.token()
     }
@@ -70,13 +69,13 @@ impl fmt::Debug for Replaceable {
 }
 
 impl Replaceable {
-    /// Begins with this backend.
+    /// Starts with this backend.
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
         let state = State { turn: Turn::new(backend), sessions: Vec::new() };
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), state: Mutex::new(state) })
     }
 
-    /// Gives everything that comes from now on to this backend.
+    /// Sends everything that comes from now on to this backend.
     pub(crate) fn replace(&self, backend: Arc<dyn Backend>) -> Leaving {
         let mut state = self.lock();
         let turn = std::mem::replace(&mut state.turn, Turn::new(backend));
@@ -84,7 +83,8 @@ impl Replaceable {
         state.sessions.retain(|session| session.strong_count() > 0);
         let sessions: Vec<_> = state.sessions.iter().filter_map(Weak::upgrade).collect();
         drop(state);
-        // Whoever has read that the turn goes on has counted its call before this lock is got.
+        // A thread that has seen the turn as current has counted its call before this lock is
+        // taken.
         for session in &sessions {
             session.leave();
         }
@@ -93,7 +93,7 @@ impl Replaceable {
         Leaving { turn, sessions: sessions.iter().map(Arc::downgrade).collect() }
     }
 
-    /// Tells every session that its lists are other ones.
+    /// Tells every session that its lists have changed.
     pub(crate) fn tell_changes(&self) {
         let sessions: Vec<_> = self.lock().sessions.iter().filter_map(Weak::upgrade).collect();
         for session in sessions {
@@ -109,7 +109,7 @@ impl Replaceable {
         Arc::clone(&self.lock().turn)
     }
 
-    /// The turn, and a call of it that is under way from now on.
+    /// The current turn, with one more running call.
     fn counted(&self) -> (Arc<Turn>, TaskTrackerToken) {
         let state = self.lock();
         (Arc::clone(&state.turn), state.turn.call())
@@ -123,7 +123,7 @@ impl Replaceable {
         state.sessions.push(Arc::downgrade(session));
     }
 
-    /// The connection of a client that comes back.
+    /// The connection of a client with a session.
     async fn open_lasting(
         self: Arc<Self>,
         client: Client,
@@ -135,7 +135,7 @@ impl Replaceable {
         Ok(session)
     }
 
-    /// The connection of a client that has one thing to say.
+    /// The connection of a client with a single request.
     async fn open_tracked(&self, client: Client) -> Result<Arc<dyn Connection>, OpenError> {
         let listens = client.request.as_ref().is_some_and(|request| request.method() == LISTEN);
         let (turn, call) = self.counted();
@@ -169,7 +169,7 @@ impl Backend for Replaceable {
     }
 }
 
-/// A backend that another one has taken the place of.
+/// A backend that was replaced.
 pub(crate) struct Leaving {
     turn: Arc<Turn>,
     sessions: Vec<Weak<Lasting>>,
@@ -182,18 +182,18 @@ impl fmt::Debug for Leaving {
 }
 
 impl Leaving {
-    /// Waits until it has answered its calls, or so long; whether it has.
+    /// Waits until it has answered its calls, for a limited time; returns whether it has.
     pub(crate) async fn answered(&self, patience: Duration) -> bool {
         timeout(patience, self.turn.calls.wait()).await.is_ok()
     }
 
-    /// The same once it has answered its calls, however long that takes.
+    /// Waits without a limit until it has answered its calls, then closes its clients' connections.
     pub(crate) async fn close_when_answered(self) {
         self.turn.calls.wait().await;
         self.close();
     }
 
-    /// Closes what its clients had opened of it. What it has not answered gets no answer any more.
+    /// Closes its clients' connections. Unanswered calls get no answer from it any more.
     pub(crate) fn close(self) {
         for session in self.sessions.iter().filter_map(Weak::upgrade) {
             session.forget_before(&self.turn);

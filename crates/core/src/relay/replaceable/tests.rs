@@ -12,7 +12,7 @@ use crate::{
     relay::{Answer, Backend, Client, Connection, OpenError, Outgoing, Reply, Sink, reply_to},
 };
 
-/// A server that answers everything but `hold` at once, and notes what it was sent.
+/// A server that answers everything except for `hold` at once, and records what it receives.
 #[derive(Debug, Default)]
 struct Scripted {
     heard: Mutex<Vec<String>>,
@@ -82,7 +82,7 @@ impl World {
         Self { whole, first, stream: Arc::default() }
     }
 
-    /// A session that has shaken hands and has subscribed if it is told to.
+    /// A session after its handshake, with a subscription if wanted.
     async fn session(&self, subscribes: bool) -> Arc<dyn Connection> {
         let unsolicited = Some(Arc::clone(&self.stream) as Arc<dyn Sink>);
         let client = Client { unsolicited, ..Client::default() };
@@ -96,7 +96,7 @@ impl World {
         session
     }
 
-    /// Another server takes the place of the first one.
+    /// Replaces the first server.
     fn replace(&self) -> (Arc<Scripted>, super::Leaving) {
         let other = Arc::<Scripted>::default();
         let leaving = self.whole.replace(Arc::new(Arc::clone(&other)));

@@ -1,4 +1,4 @@
-//! The connection of a client that has one thing to say.
+//! The connection of a client with a single request.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     relay::{Connection, Reply},
 };
 
-/// See the module. Its backend is waited for until it is closed.
+/// See the module. Its backend is waited for until this is closed.
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) connection: Arc<dyn Connection>,

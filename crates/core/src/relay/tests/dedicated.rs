@@ -1,4 +1,4 @@
-//! A server of a client's own, played by the test, and a reader that is slow.
+//! A client's own server, played by the test, and a slow reader.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use tokio::{
 use super::*;
 use crate::relay::Nursery;
 
-/// Where the one server comes from.
+/// Provides the only server.
 #[derive(Debug, Default)]
 struct Source {
     started: Mutex<Option<Arc<Private>>>,
@@ -59,7 +59,7 @@ impl Source {
     }
 }
 
-/// A sink with a backlog of the test's choice.
+/// A sink whose backlog the test sets.
 #[derive(Debug, Default)]
 struct SlowReader {
     backlog: AtomicUsize,
@@ -117,7 +117,7 @@ fn noise() -> Value {
     json!({"jsonrpc": "2.0", "method": "notifications/message", "params": {}})
 }
 
-/// A session whose handshake is done and whose reader is behind.
+/// A session after its handshake, whose reader is behind.
 async fn behind() -> (Arc<Source>, Arc<dyn Connection>, Arc<SlowReader>) {
     let reader = Arc::<SlowReader>::default();
     let unsolicited: Arc<dyn Sink> = Arc::<SlowReader>::clone(&reader);
@@ -227,7 +227,7 @@ fn modern(method: &str, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
-/// The connection of one request of 2026-07-28, with a server to itself, and what it is of.
+/// The connection of one 2026-07-28 request, with a server to itself, and its source.
 async fn leased(limits: Limits) -> (Arc<Source>, Arc<dyn Connection>, Dedicated) {
     let source = Arc::<Source>::default();
     let dedicated =
@@ -323,7 +323,7 @@ async fn the_log_level_of_the_first_call_is_told_before_it() {
     assert_eq!(sent[1]["params"]["level"], "debug");
 }
 
-/// Where no server can be started.
+/// A source that cannot start servers.
 #[derive(Debug)]
 struct Empty;
 
@@ -361,7 +361,7 @@ async fn every_client_is_told_why_there_is_no_server() {
     }
 }
 
-/// A sink that asks about the connection that it is written to from.
+/// A sink that asks its connection something while it is written to.
 struct Curious(std::sync::OnceLock<Arc<dyn Connection>>);
 
 impl Sink for Curious {
@@ -391,7 +391,7 @@ fn no_reply_is_touched_under_the_lock() {
                 "params": {"requestId": id}});
             drop(connection.send(message(&cancelled), None, None));
         };
-        // While the proxy shakes hands: one is cancelled, one is more than can be held.
+        // During the proxy's handshake: one is cancelled, one exceeds what can be held.
         ask(1, 1);
         cancel(1);
         ask(2, 5 * 1024 * 1024);

@@ -1,4 +1,4 @@
-//! Futures that are dropped after each number of polls: what they had opened is given back.
+//! Futures that are dropped after each number of polls: everything that they opened is released.
 
 use std::task::{Context, Waker};
 
@@ -29,8 +29,8 @@ impl Ledger {
     }
 }
 
-/// Polls a future so many times, in a world of its own, with a turn of everybody else's after each;
-/// drops it, and lets everybody else come to an end. For more and more polls, until it is ready.
+/// Polls a future this often, in a fresh world, letting all other tasks run after each poll; then
+/// drops it and lets the others finish. Repeats with more and more polls, until it is ready.
 fn dropped_everywhere<W>(
     world: impl Fn() -> W,
     run: impl Fn(&W) -> BoxFuture<'static, ()>,
@@ -80,7 +80,7 @@ fn send(connection: &Arc<dyn Connection>, request: &Value) -> BoxFuture<'static,
     connection.send(request, Some(reply), None).expect("it has to wait")
 }
 
-/// The server is back after a while, and answers what it is asked then.
+/// The server comes back after a while, and answers.
 fn come_back(upstream: &Upstream, number: usize) {
     if number == 1 {
         upstream.connect(Arc::clone(&upstream.outbox));

@@ -5,7 +5,7 @@ use super::*;
 const SILENCE: Duration = Duration::from_secs(10);
 const TOTAL: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(10);
-/// How late a limit may be noticed.
+/// How late an exceeded limit may be noticed.
 const LATE: Duration = Duration::from_secs(2);
 
 fn watched(limits: Limits) -> Upstream {
@@ -181,7 +181,7 @@ async fn a_call_that_is_cancelled_while_it_stops_waiting_is_cancelled() {
     let reply = Reply::to(&request, Arc::<Kept>::clone(&sink) as _);
     member
         .hold(reply, std::future::ready(Ok(())), move |member, reply| {
-            // As another thread might, just before the call is handed over.
+            // As another thread might, just before the call is sent.
             let cancelled = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
                 "params": {"requestId": "c"}});
             assert!(connection.send(message(&cancelled), None, None).is_none());

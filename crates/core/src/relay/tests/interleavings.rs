@@ -8,11 +8,11 @@ use super::{
     *,
 };
 
-/// Orders tried of each test.
+/// Orders tried in each test.
 const ORDERS: usize = 2000;
 const CALLS: u64 = 3;
 
-/// The sink of one call, to which nothing comes after its end.
+/// The sink of one call, which gets nothing after its end.
 #[derive(Default)]
 struct OfOneCall {
     kept: Kept,
@@ -43,7 +43,7 @@ fn client(upstream: &Upstream) -> Vec<Arc<OfOneCall>> {
         let request = message(&json!({"jsonrpc": "2.0", "id": number, "method": "tools/call",
             "params": {"name": "a", "_meta": {"progressToken": number}}}));
         let reply = Reply::to(&request, Arc::<OfOneCall>::clone(&sink) as _);
-        // A call that has to wait is given up with its future.
+        // Dropping the future of a waiting call ends it.
         drop(connection.send(request, Some(reply), None));
         sink
     };
@@ -52,7 +52,7 @@ fn client(upstream: &Upstream) -> Vec<Arc<OfOneCall>> {
     sinks
 }
 
-/// Answers what has come, with progress before and after, and twice.
+/// Answers what has arrived, with progress before and after, and twice.
 fn serve(upstream: &Upstream) {
     for request in upstream.sent().iter().filter(|request| request["method"] == "tools/call") {
         let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress",
@@ -70,7 +70,7 @@ fn lose(upstream: &Upstream) {
     upstream.shared.lost(&cause, 1);
 }
 
-/// Every call has one answer, or was cancelled with its client and has none.
+/// Every call has one answer; a call that was cancelled with its client has none.
 fn check(calls: &[Arc<OfOneCall>]) {
     for (number, call) in calls.iter().enumerate() {
         let mut answers = call.kept.take();

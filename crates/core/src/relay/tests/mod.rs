@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::jsonrpc::Assembly;
 
-/// What a client reads that nothing was sent to.
+/// A client's messages when none were sent.
 const NOTHING: [Value; 0] = [];
 
-/// A sink that keeps what its client would read.
+/// A sink that keeps what its client would receive.
 #[derive(Debug, Default)]
 struct Kept {
     messages: Mutex<Vec<String>>,
@@ -56,7 +56,7 @@ impl Reader for Kept {
 }
 
 impl Kept {
-    /// What has come since the last look, as written.
+    /// What has come since the last check, raw.
     fn take_raw(&self) -> Vec<String> {
         std::mem::take(&mut *self.messages.lock().unwrap())
     }
@@ -66,7 +66,7 @@ impl Kept {
     }
 }
 
-/// A shared upstream whose part the test plays.
+/// A shared upstream that the test plays.
 struct Upstream {
     shared: Arc<Shared>,
     outbox: Arc<Outbox>,
@@ -95,7 +95,7 @@ impl Upstream {
         self.shared.connected(outbox, initialize, None);
     }
 
-    /// A client, and the sink of what answers none of its requests.
+    /// A client, and the sink for messages that answer none of its requests.
     fn client(&self) -> (Arc<dyn Connection>, Arc<Kept>) {
         let sink = Arc::new(Kept::default());
         let unsolicited: Arc<dyn Sink> = Arc::<Kept>::clone(&sink);
@@ -104,12 +104,12 @@ impl Upstream {
         (connection.expect("an upstream"), sink)
     }
 
-    /// The member of this number, which is open.
+    /// The member with this number, which is open.
     fn member(&self, id: u64) -> member::Member {
         member::Member::new(id, Era::Legacy, Arc::clone(&self.shared))
     }
 
-    /// What has been sent to the server since the last look.
+    /// What was sent to the server since the last check.
     fn sent(&self) -> Vec<Value> {
         let batch = self.outbox.next().now_or_never().flatten().unwrap_or_default().concat();
         let lines = batch.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
@@ -122,7 +122,7 @@ impl Upstream {
     }
 }
 
-/// A client's request, whose answer goes to the sink.
+/// A client's request, answered to the sink.
 fn call(connection: &Arc<dyn Connection>, request: &Value, sink: &Arc<Kept>) {
     let request = message(request);
     let reply = Reply::to(&request, Arc::<Kept>::clone(sink) as _);

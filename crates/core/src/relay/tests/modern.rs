@@ -40,7 +40,7 @@ fn modern() -> Upstream {
     upstream
 }
 
-/// Like `Upstream::client`; the request for the proxy's own stream is acknowledged.
+/// Like `Upstream::client`; also acknowledges the proxy's own stream.
 fn legacy_client(upstream: &Upstream, capabilities: &Value) -> (Arc<dyn Connection>, Arc<Kept>) {
     let (connection, sink) = upstream.client();
     let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::*;
 
-/// A sink that sends a request of its own whenever something comes, or does not.
+/// A sink that sends a request whenever something arrives, or does not.
 #[derive(Default)]
 struct CallsBack {
     connection: OnceLock<Arc<dyn Connection>>,
@@ -42,7 +42,8 @@ impl Sink for CallsBack {
     }
 }
 
-/// Sends requests whose sink calls back, and lets the server act on them; how often it was called.
+/// Sends requests whose sink calls back, and lets the server act on them; returns how often the
+/// sink was called.
 fn called_back(requests: &[Value], act: impl Fn(&Upstream, &Arc<dyn Connection>)) -> u32 {
     let upstream = Upstream::new(Limits::default());
     let sink = Arc::new(CallsBack::default());
@@ -74,7 +75,7 @@ fn a_sink_may_call_back_whatever_it_is_told() {
     let result = |upstream: &Upstream, id: u64| {
         upstream.says(&json!({"jsonrpc": "2.0", "id": id, "result": {}}));
     };
-    // Requests, what happens then, and how often the sink is told something.
+    // Requests, what happens then, and how often the sink is called.
     let progress = called_back(std::slice::from_ref(&tool), |upstream, _| {
         upstream.says(&json!({"jsonrpc": "2.0", "method": "notifications/progress",
             "params": {"progressToken": 1, "progress": 1}}));

@@ -94,7 +94,7 @@ pub(crate) enum Failure {
 }
 
 impl Call {
-    /// The call of a client with this envelope; `can_ask` says whether it can be asked.
+    /// The call of a client with this envelope; `askable` says whether it can be asked.
     pub(crate) fn new(request: Message, envelope: Arc<Envelope>, askable: bool) -> Self {
         let family = Family::of(&request.method());
         let request = cleansed(request);
@@ -141,7 +141,7 @@ impl Call {
     }
 
     /// Whether the client may be told of this progress: a server starts from zero in every round,
-    /// but for the client it is one call, whose progress must grow (MCP 2025-11-25, progress).
+    /// and for the client it is one call, whose progress must grow (MCP 2025-11-25, progress).
     pub(crate) fn advances(&mut self, notification: &Message) -> bool {
         let value = notification
             .params()

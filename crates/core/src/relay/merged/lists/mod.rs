@@ -1,32 +1,32 @@
 //! Lists of several servers as one: pure.
 //!
-//! Entries are copied as they are; only what names them may change. They come in the order of the
-//! configuration, whoever answered first.
+//! Entries are copied unchanged, except for their names. They come in the order of the
+//! configuration, whichever server answers first.
 
 use std::{borrow::Cow, collections::HashSet};
 
 use super::cursor::Place;
 use crate::jsonrpc::{Element as Entry, Message, named_elements, string_text};
 
-/// Most entries of one page: many clients read only the first.
+/// Most entries of one page; not more, since many clients read only the first one.
 pub(super) const MAX_ENTRIES: usize = 1_000;
-/// Most bytes of the entries of one page, unless the first alone is larger.
+/// Most bytes of the entries of one page, unless the first one alone is larger.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
-/// A request that lists something.
+/// A request for a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) method: &'static str,
     /// The member of the result that holds the entries.
     pub(super) key: &'static str,
-    /// The member of an entry that names it.
+    /// The member of an entry that is its name.
     pub(super) named_by: &'static str,
-    /// What is offered by servers that answer it, if there is a capability for it.
+    /// The capability of servers that offer the list, if there is one.
     pub(super) capability: Option<&'static str>,
     pub(super) kind: Kind,
 }
 
-/// What is listed.
+/// The kinds of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Tool,
@@ -63,7 +63,7 @@ const fn listed(
 }
 
 impl Listed {
-    /// The list that this method asks for.
+    /// The list for this method.
     pub(super) fn of(method: &str) -> Option<Self> {
         LISTS.into_iter().find(|listed| listed.method == method)
     }
@@ -81,14 +81,14 @@ impl Listed {
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     response: Message,
-    /// The cursor that it was asked for with, as raw JSON.
+    /// The cursor with which it was requested, as raw JSON.
     asked: Option<Vec<u8>>,
     pub(super) entries: Vec<Entry>,
-    /// The cursor of the next one, as raw JSON.
+    /// The cursor of the next page, as raw JSON.
     pub(super) next: Option<Vec<u8>>,
-    /// For how long it is good, of a newer server.
+    /// How long it may be cached, according to a server of the newer era.
     ttl: Option<u64>,
-    /// Whether everybody may have it, as a newer server says.
+    /// Whether it may be cached for everybody, according to a server of the newer era.
     public: bool,
 }
 
@@ -115,7 +115,7 @@ impl Page {
         Some(Self { response, asked, entries, next, ttl, public })
     }
 
-    /// What names an entry, decoded.
+    /// An entry's name, decoded.
     pub(super) fn name(&self, entry: Entry) -> Option<Cow<'_, str>> {
         string_text(self.raw_name(entry)?)
     }
@@ -130,7 +130,7 @@ impl Page {
         self.entries.iter().map(|entry| entry.whole.range().len()).sum()
     }
 
-    /// Appends an entry with this in place of its name.
+    /// Appends an entry with this name in place of its own.
     fn write(&self, entry: Entry, name: &[u8], into: &mut Vec<u8>) {
         let whole = entry.whole.range();
         let text =
@@ -142,19 +142,20 @@ impl Page {
     }
 }
 
-/// What one server gave.
+/// One server's part.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) name: String,
-    /// Its pages, the first of which begins behind so many entries; none if it was left out.
+    /// Its pages, and how many entries of the first one to skip; empty if it was left out.
     pub(super) pages: Option<(Vec<Page>, u32)>,
 }
 
-/// How a list goes on that is too long for one page: the place of the part, and where in it.
+/// Where a list continues that is too long for one page: the index of the part, and the position in
+/// it.
 pub(super) type Next = Option<(usize, Place)>;
 
-/// Lists of several servers as one. `name` gives what names an entry of the part at this place in
-/// the merged list, as JSON; an entry without is left out.
+/// Merges the lists of several servers. `name` returns the merged name of an entry of the part with
+/// this index, as JSON; an entry without one is left out.
 pub(super) fn fold(
     listed: Listed,
     parts: &[Part],
@@ -183,7 +184,7 @@ pub(super) fn fold(
                 entries += 1;
             }
         }
-        // No more was read of it, although there was room: its next page goes on.
+        // No more of it was read although there was room: its next page continues it.
         if let Some(next) = pages.last().and_then(|page| page.next.clone()) {
             let at = Place { page: Some(next), skip: 0 };
             return (list, Some((place, at)));
@@ -193,8 +194,8 @@ pub(super) fn fold(
     (list, None)
 }
 
-/// The result that holds a merged list: `next` is the cursor for what is left, `left_out` are the
-/// names of servers that gave nothing. A client of 2026-07-28 reads for how long it is good.
+/// The result with a merged list: `next` is the cursor for the rest, `left_out` are the names of
+/// servers that gave nothing. For a 2026-07-28 client it says how long it may be cached.
 pub(super) fn result(
     listed: Listed,
     parts: &[Part],
@@ -216,7 +217,7 @@ pub(super) fn result(
     let left_out = unavailable(parts.iter().filter(|part| part.pages.is_none()));
     if modern {
         let pages = || given().flat_map(|(pages, _)| pages);
-        // A list that lacks somebody is not good for long.
+        // An incomplete list may be cached only briefly.
         let ttl = pages().map(|page| page.ttl.unwrap_or(0)).min().filter(|_| left_out.is_none());
         let scope = if pages().all(|page| page.public) { "public" } else { "private" };
         let ttl = format!(r#","ttlMs":{},"cacheScope":"{scope}""#, ttl.unwrap_or(0));
@@ -230,7 +231,7 @@ pub(super) fn result(
     text
 }
 
-/// In the metadata of a merged list: the names of the servers that it lacks.
+/// In the metadata of a merged list: the names of the servers that are missing.
 const UNAVAILABLE: &str = "io.github.mcp-proxy/unavailable";
 
 fn unavailable<'a>(parts: impl Iterator<Item = &'a Part>) -> Option<String> {

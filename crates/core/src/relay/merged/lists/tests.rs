@@ -1,4 +1,4 @@
-//! Any lists, folded: each entry once, in order, whatever the pages.
+//! Any lists, merged: each entry once, in order, whatever the pages are.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
-//! Any order of lists, calls, changes, silences, deaths and reloads: nobody sees a tool twice, no call
-//! reaches another server than its name says, every call is answered once, and in the end everybody
-//! sees everything.
+//! Any order of lists, calls, changes, silences, deaths and reloads: no client sees a tool twice,
+//! no call reaches another server than its name says, every call is answered once, and in the end
+//! every client sees everything.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -18,19 +18,19 @@ const SERVERS: [&str; 3] = ["a", "b", "c"];
 #[derive(Clone, Debug)]
 enum Step {
     List,
-    /// Goes on with the list, if there is more of it.
+    /// Reads the next page of the list, if there is one.
     ListOn,
     ModernList,
     Call(usize, usize),
     ModernCall(usize, usize),
-    /// Calls, and looks at the answer in the end.
+    /// Sends a call; its answer is checked at the end.
     Send(usize, usize),
     Offer(usize, usize),
     Hang(usize),
     Wake(usize),
     Die(usize),
     Refuse(usize, bool),
-    /// Another server takes its place.
+    /// It is replaced by another server.
     Renew(usize),
     /// Serves these from now on.
     Keep(u8),
@@ -40,7 +40,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let server = || 0..SERVERS.len();
     let tool = || (server(), 0..20_usize);
-    // Some have more than one page of the merged list holds.
+    // Some have more entries than fit on one page of the merged list.
     let offered = prop_oneof![9 => 0..20_usize, 1 => Just(1_300)];
     prop_oneof![
         Just(Step::List),
@@ -60,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is played.
+/// The state of a run.
 struct Play {
     endpoint: Endpoint,
     client: Client,
@@ -86,7 +86,7 @@ impl Play {
         self.endpoint.server(SERVERS[place])
     }
 
-    /// A page holds nothing that the list had before, and nothing of a server that is not served.
+    /// A page repeats nothing, and contains nothing of a server that is not served.
     fn check(&mut self, page: &Value) -> Result<(), TestCaseError> {
         for name in names(page, "tools") {
             let place = SERVERS.iter().position(|server| name.starts_with(server)).unwrap();
@@ -121,7 +121,7 @@ impl Play {
                 self.check(&page)?;
             }
             Step::Call(place, tool) => {
-                // What hangs is waited for; it is seen elsewhere that it is.
+                // Hanging servers are waited for; other tests check that.
                 self.server(place).wake();
                 let id = self.client.sends("tools/call", call(&merged(place, tool)));
                 let answer = self.client.answer(&id).await;
@@ -160,14 +160,14 @@ impl Play {
         }
     }
 
-    /// In the end everybody is there, and everything was answered.
+    /// In the end every server is there, and everything was answered.
     async fn end(mut self) -> Result<(), TestCaseError> {
         for place in 0..SERVERS.len() {
             self.server(place).refuse(false);
             self.server(place).wake();
         }
         self.endpoint.keep(&SERVERS);
-        // Longer than anybody waits before it is looked again for who was missed.
+        // Longer than any pause before missing servers are tried again.
         sleep(Duration::from_mins(3)).await;
         for (id, place, tool) in std::mem::take(&mut self.sent) {
             let answer = self.client.answer(&id).await;
@@ -200,7 +200,7 @@ fn merged(place: usize, tool: usize) -> String {
     format!("{}__tool{tool}", SERVERS[place])
 }
 
-/// The answer came from the server that the name names, or is an error that says why not.
+/// The answer came from the server in the name, or is an error that says why not.
 fn is_of(result: &Value, error: &Value, place: usize, tool: usize) -> Result<(), TestCaseError> {
     let by = &result["by"];
     let found = *by == json!([SERVERS[place], format!("tool{tool}")]);

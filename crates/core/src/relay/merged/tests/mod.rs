@@ -1,4 +1,4 @@
-//! The endpoint with servers whose parts the tests play.
+//! The endpoint with servers that the tests play.
 
 mod histories;
 mod policy;
@@ -137,7 +137,7 @@ async fn cut_names_are_found_in_their_lists() {
     let result = client.ask("tools/list", json!({})).await;
     let merged = names(&result, "tools");
     assert_eq!(merged.len(), 3);
-    // Another endpoint over the same servers, which has read nothing.
+    // Another endpoint over the same servers, which has read no lists.
     let endpoint = Endpoint::new([Scripted::with_tools("a", long.iter().cloned())]);
     let mut client = endpoint.client().await;
     client.initialize().await;
@@ -339,7 +339,7 @@ async fn a_modern_client_is_served_the_same() {
         assert_eq!(endpoint.result(method, params).await["code"], -32602);
     }
     assert_eq!(endpoint.result("vendor/do", json!({})).await["code"], -32601);
-    // What went with sessions, whatever it names.
+    // A method of the session era, whatever it names.
     for method in ["resources/subscribe", "resources/unsubscribe", "ping", "tasks/list"] {
         let error = endpoint.result(method, json!({"uri": "r://x"})).await;
         assert_eq!(error["code"], -32601, "{method}");

@@ -1,4 +1,4 @@
-//! Servers that do what they are told, and a client that reads everything it is sent.
+//! Scripted servers, and a client that reads everything it is sent.
 
 use std::{
     collections::VecDeque,
@@ -45,7 +45,7 @@ pub(super) fn names(result: &Value, key: &str) -> Vec<String> {
     list.iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A server, and all that has become of it.
+/// A server, and everything that happened to it.
 pub(super) struct Server {
     name: String,
     lazy: bool,
@@ -56,7 +56,7 @@ pub(super) struct Server {
     refuses: AtomicBool,
     connections: AtomicUsize,
     heard: Mutex<Vec<Value>>,
-    /// What waits, with the number of its connection.
+    /// Messages that wait, with the number of their connection.
     held: Mutex<Vec<(usize, Message, Reply)>>,
     opened: AtomicUsize,
     listening: Mutex<Vec<Reply>>,
@@ -106,12 +106,12 @@ impl Server {
         Self { uris, templates: templates.iter().map(owned).collect(), ..self }
     }
 
-    /// It answers nothing any more.
+    /// It stops answering.
     pub(super) fn hang(&self) {
         self.hangs.store(true, Ordering::Relaxed);
     }
 
-    /// It answers what it was asked meanwhile, and goes on.
+    /// It answers what it got meanwhile, and continues.
     pub(super) fn wake(&self) {
         self.hangs.store(false, Ordering::Relaxed);
         let held = std::mem::take(&mut *self.held.lock().unwrap());
@@ -120,7 +120,7 @@ impl Server {
         }
     }
 
-    /// It ends, and what it was asked meanwhile is answered with errors.
+    /// It ends; what it got meanwhile is answered with errors.
     pub(super) fn die(&self) {
         self.hangs.store(false, Ordering::Relaxed);
         let held = std::mem::take(&mut *self.held.lock().unwrap());
@@ -129,19 +129,19 @@ impl Server {
         }
     }
 
-    /// It has other tools, and says so.
+    /// It has other tools, and reports that.
     pub(super) fn offer(&self, tools: usize) {
         *self.tools.lock().unwrap() = (0..tools).map(|tool| format!("tool{tool}")).collect();
         self.says(&json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
     }
 
-    /// Its tools, as they are called at the merged endpoint.
+    /// The merged names of its tools.
     pub(super) fn offered(&self) -> Vec<String> {
         let tools = self.tools.lock().unwrap();
         tools.iter().map(|tool| format!("{}__{tool}", self.name)).collect()
     }
 
-    /// Whether it lets nobody connect.
+    /// Whether it refuses connections.
     pub(super) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Relaxed);
     }
@@ -162,7 +162,7 @@ impl Server {
         }
     }
 
-    /// It tells those who listen.
+    /// It notifies its listeners.
     pub(super) fn tells(&self, value: &Value) {
         let message = message(value);
         for reply in &*self.listening.lock().unwrap() {
@@ -170,7 +170,7 @@ impl Server {
         }
     }
 
-    /// What it was sent so far.
+    /// What it has received so far.
     pub(super) fn heard(&self) -> Vec<Value> {
         self.heard.lock().unwrap().clone()
     }
@@ -351,14 +351,14 @@ impl Endpoint {
         self.merged.exchange(kept.map(|(_, server)| Arc::clone(server)).collect());
     }
 
-    /// Another server has taken the place of this one.
+    /// Replaces this server.
     pub(super) fn renew(&self, name: &str) {
         let named = self.servers.iter().find(|(server, _)| server.name.as_str() == name);
         let (_, server) = named.expect("a server of this name");
         server.renew(false);
     }
 
-    /// The calls of this server have had their time.
+    /// Ends the time of this server's calls.
     pub(super) fn forget(&self, name: &str) {
         let named = self.servers.iter().find(|(server, _)| server.name.as_str() == name);
         let (_, server) = named.expect("a server of this name");
@@ -438,7 +438,7 @@ impl Reader for Inbox {
 }
 
 impl Inbox {
-    /// The first message that is wanted; those before it stay.
+    /// The first message that matches; those before it stay.
     pub(super) async fn next(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
             loop {
@@ -469,7 +469,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Shakes hands; what the server said.
+    /// Makes the handshake; returns the server's answer.
     pub(super) async fn initialize(&mut self) -> Value {
         self.send(&initialize());
         let result = self.answer(&json!("i")).await["result"].clone();
@@ -477,7 +477,7 @@ impl Client {
         result
     }
 
-    /// Sends a request; its id.
+    /// Sends a request; returns its id.
     #[expect(clippy::needless_pass_by_value, reason = "calls are written where they are made")]
     pub(super) fn sends(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
@@ -495,7 +495,7 @@ impl Client {
         }
     }
 
-    /// Sends what is not a request.
+    /// Sends a message that is not a request.
     #[expect(clippy::needless_pass_by_value, reason = "as for requests")]
     pub(super) fn says(&self, value: Value) {
         let sending = self.connection.send(message(&value), None, None);
@@ -518,12 +518,12 @@ impl Client {
         answer.get("error").cloned().unwrap_or_else(|| panic!("{method}: {answer}"))
     }
 
-    /// What comes without being asked for.
+    /// Messages that came unasked.
     pub(super) async fn hears(&self, method: &str) -> Value {
         self.channel.next(|message| message["method"] == method).await
     }
 
-    /// Nothing answers a request any more.
+    /// Requests get no answer any more.
     pub(super) async fn is_forgotten(&self, id: &Value) {
         while self.replies.forgotten.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! What each client has sent, and what it must read.
+//! What each client has sent, and what it must receive.
 
 use super::*;
 
@@ -6,9 +6,9 @@ use super::*;
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     pub(super) sink: Arc<Kept>,
-    /// What it must have read since the last look.
+    /// What it must have received since the last check.
     expected: Vec<Value>,
-    /// The id of the answer that is to come, as its client wrote it.
+    /// The id of the expected answer, as its client wrote it.
     id: Option<&'static str>,
     pub(super) responses: usize,
 }
@@ -62,7 +62,7 @@ impl Visitor {
         Self { connection, reader, open: true, level: None, resources: BTreeSet::new() }
     }
 
-    /// Makes a request of the kind that the proxy answers itself or at once.
+    /// Sends a request that the proxy answers itself.
     pub(super) fn settle(&self, method: &str, params: &Value) -> Arc<Kept> {
         let sink = Arc::new(Kept::default());
         let request = json!({"jsonrpc": "2.0", "id": "own", "method": method, "params": params});
@@ -77,14 +77,14 @@ fn connect(upstream: &Upstream) -> Arc<dyn Connection> {
     upstream.shared.open(client).now_or_never().expect("no wait").expect("an upstream")
 }
 
-/// One call from both of its ends.
+/// Both ends of one call.
 pub(super) struct Called {
     pub(super) client: Caller,
     /// The id as its client writes it.
     pub(super) id: &'static str,
     pub(super) token: Option<&'static str>,
     pub(super) reader: Reader,
-    /// The id under which the server knows it, while it has it.
+    /// The id under which the server knows it, while it runs there.
     pub(super) upstream: Option<u64>,
     pub(super) running: bool,
     pub(super) given_up: bool,
@@ -92,10 +92,10 @@ pub(super) struct Called {
     pub(super) asked: Option<Value>,
 }
 
-/// Whose call it is.
+/// Its client.
 pub(super) enum Caller {
     Visitor(usize),
-    /// From which level on it wants log messages.
+    /// The log level that it wants.
     Alone(Arc<dyn Connection>, Option<LogLevel>),
 }
 
@@ -160,12 +160,13 @@ impl Called {
         matches!(self.client, Caller::Alone(..))
     }
 
-    /// Whether the server is at work on it.
+    /// Whether the server is working on it.
     pub(super) fn is_under_way(&self) -> bool {
         self.running && self.upstream.is_some() && self.asked.is_none()
     }
 
-    /// Its client has cancelled it or has gone; the server has to be told about the id returned.
+    /// Its client has cancelled it or disconnected; the server must be told about the id that is
+    /// returned.
     pub(super) fn give_up(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.running) {
             return None;
@@ -204,7 +205,7 @@ impl Listener {
         self.open && what.is_in(&self.filter)
     }
 
-    /// It is told of something, in the name of its own stream.
+    /// It gets a notification that names its own stream.
     pub(super) fn told(&mut self, kind: &str, mut params: Value) {
         params["_meta"][format!("{META}subscriptionId")] = self.id.clone();
         self.reader.must_read(

@@ -1,11 +1,11 @@
-//! Clients of both eras at once over one scripted server of either, against a model of who is
-//! entitled to what.
+//! Clients of both eras at once over one scripted server of either, against a model of who may get
+//! what.
 //!
 //! In any interleaving of calls, progress, log messages, questions, cancellations, subscriptions
-//! and departures: what answers a call reaches that call only, in its client's words, under its own
-//! id and token as its client wrote them, and in the server's order; everything else reaches those
-//! who are entitled to it; each call gets one answer or, given up, none; and the server is told of
-//! a call what its own client says, and nothing of another's.
+//! and disconnections: an answer reaches only its own call, translated for the client, under the id
+//! and token that the client wrote, and in the server's order; everything else reaches those who
+//! may get it; each call gets one answer, or none if it was cancelled; and with a call, the server
+//! learns only what that call's client says.
 
 mod clients;
 mod server;
@@ -25,19 +25,19 @@ const META: &str = "io.modelcontextprotocol/";
 
 /// The proxy with everybody around it.
 struct World {
-    /// The server's.
+    /// The server's era.
     era: Era,
     upstream: Upstream,
     visitors: Vec<Visitor>,
     calls: Vec<Called>,
     listeners: Vec<Listener>,
-    /// The streams that a server of the newer era has open.
+    /// The open streams of a server of the newer era.
     streams: Vec<Stream>,
-    /// Ids that the server has seen; none may come twice.
+    /// Ids that the server has seen; none may appear twice.
     seen: BTreeSet<u64>,
-    /// Cancellations that the server has to get.
+    /// Cancellations that the server must get.
     cancellations: BTreeSet<u64>,
-    /// Counts what the server says, so that no two messages are the same.
+    /// Numbers the server's messages, so that no two are equal.
     said: u64,
 }
 
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// Everything that is still under way is answered, and everything was answered once.
+    /// Everything that is still running is answered, and everything was answered once.
     fn settle(&mut self) {
         for call in 0..self.calls.len() {
             self.apply(&Step::Reply { call });
@@ -93,7 +93,7 @@ impl World {
 fn run(era: Era, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
-    // Nothing waits for a time here; what is spawned must not run on a clock either.
+    // Nothing waits for a time here; spawned tasks must not depend on a clock either.
     let _entered = runtime.enter();
     let mut world = World::new(era);
     for step in steps {

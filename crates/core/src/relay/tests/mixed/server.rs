@@ -1,4 +1,4 @@
-//! The server's part: it reads what it is sent, and answers what is not a client's at once.
+//! The server's part: it reads what it is sent, and answers at once what is not a client's.
 
 use super::*;
 use clients::Caller;
@@ -8,7 +8,7 @@ use clients::Caller;
 pub(super) struct Stream {
     pub(super) id: u64,
     pub(super) filter: Value,
-    /// The client whose it is; else the proxy's own.
+    /// Its client; `None` for the proxy's own.
     pub(super) listener: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ impl World {
             }
             (Some("logging/setLevel"), Some(_)) => assert_eq!(self.era, Era::Legacy),
             (None, None) => {
-                // The answer to a question that the proxy asks nobody.
+                // The answer to a question that the proxy asks no client.
                 assert_eq!((&sent["id"], self.era), (&json!("up"), Era::Legacy));
                 assert_eq!(sent["error"]["code"], -32601);
             }
@@ -93,8 +93,8 @@ impl World {
         self.upstream.says(message);
     }
 
-    /// Something has changed: a server with a handshake says so once, another on each stream that
-    /// was opened for it.
+    /// Something has changed: a server with a handshake reports it once, another on each stream
+    /// that was opened for it.
     pub(super) fn changed(&self, wanted: &clients::Wanted, kind: &str, params: &Value) {
         if self.era == Era::Legacy {
             let method = format!("notifications/{kind}");

@@ -1,11 +1,11 @@
-//! What can happen, and what has to come of it.
+//! What can happen, and what must follow from it.
 
 use proptest::sample::select;
 
 use super::*;
 use clients::{Caller, Wanted};
 
-/// Ids that are the same for some readers, and never for the proxy.
+/// Ids that are equal for some parsers, and never for the proxy.
 const IDS: [&str; 6] = ["1", "\"1\"", "1.0", "\"\\u0031\"", "12345678901234567890", "\"a\""];
 const TOKENS: [&str; 4] = ["1", "\"1\"", "1.5", "\"t\""];
 const URIS: [&str; 3] = ["x:a", "x:b", "x:c"];
@@ -27,7 +27,7 @@ pub(super) enum Step {
         token: Option<&'static str>,
         level: Option<usize>,
     },
-    /// A client gives its call up: by a cancellation, or by leaving.
+    /// A client ends its call: by a cancellation, or by disconnecting.
     GiveUp {
         call: usize,
     },
@@ -110,7 +110,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The element that a random number names.
+/// The element that a random number selects.
 fn pick<T>(of: &[T], number: usize) -> Option<usize> {
     (!of.is_empty()).then(|| number % of.len())
 }
@@ -179,7 +179,8 @@ impl World {
         match &call.client {
             Caller::Alone(connection, _) => connection.close(),
             Caller::Visitor(visitor) => {
-                // A cancellation of the same client's later call with this id would be another's.
+                // A cancellation of the same client's later call with this id would cancel another
+                // call.
                 if !call.running {
                     return;
                 }
@@ -216,7 +217,7 @@ impl World {
         }
     }
 
-    /// Answers a call, whether anybody waits for it or not.
+    /// Answers a call, whether or not anybody waits for it.
     fn answer(&mut self, number: usize, fails: bool) {
         let Some(index) = pick(&self.calls, number) else { return };
         let Some(id) = self.calls[index].upstream.filter(|_| self.calls[index].asked.is_none())
@@ -234,7 +235,7 @@ impl World {
         self.ends(index, kind, told);
     }
 
-    /// A call is answered with this, in its client's words.
+    /// A call is answered with this, translated for its client.
     fn ends(&mut self, index: usize, kind: &str, mut told: Value) {
         let call = &mut self.calls[index];
         if !call.is_under_way() {
@@ -332,7 +333,8 @@ impl World {
             "params": {"level": level.name(), "data": self.said}});
         self.says(&message);
         if self.era == Era::Legacy {
-            // While calls are under way it is of one of them; whose, is known if it can be but one.
+            // While calls are running, it belongs to one of them; which one is known only if there
+            // is just one.
             let under_way = || self.calls.iter().filter(|call| call.is_under_way());
             let is_theirs = |visitor: usize| under_way().all(|call| call.is_of(visitor));
             let entitled: Vec<usize> =
@@ -349,7 +351,7 @@ impl World {
         }
     }
 
-    /// Who reads a log message because a call of its is under way.
+    /// Who gets a log message because one of its calls is running.
     fn reader_of_log(&mut self, level: LogLevel) -> Option<&mut clients::Reader> {
         let wanted = |call: &Called, visitors: &[Visitor]| match &call.client {
             Caller::Visitor(visitor) => visitors[*visitor].level,
@@ -361,7 +363,7 @@ impl World {
             wanted(&self.calls[*call], &self.visitors).is_some_and(|wanted| level >= wanted)
         };
         if self.era == Era::Legacy {
-            // Whose it is can be told only if there is no other call.
+            // Its call is known only if no other one is running.
             let [only] = under_way[..] else { return None };
             let call = wants(&only) && self.calls[only].is_alone();
             return call.then(|| &mut self.calls[only].reader);

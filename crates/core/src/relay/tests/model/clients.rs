@@ -1,4 +1,4 @@
-//! What each client has asked for, and what it may and must read.
+//! What each client has asked for, and what it may and must receive.
 
 use super::*;
 use crate::protocol::LogLevel;
@@ -9,13 +9,13 @@ pub(super) struct Visitor {
     pub(super) sink: Arc<Kept>,
     pub(super) open: bool,
     pub(super) level: Option<LogLevel>,
-    /// Resources it has asked for and not given up: it may read of them.
+    /// Resources for which it has asked and which it has not given up: it may get their updates.
     pub(super) asked: BTreeSet<String>,
-    /// Those of them it was promised: it must read of them.
+    /// Those that were granted: it must get their updates.
     pub(super) promised: BTreeSet<String>,
-    /// What it must have read since the last look.
+    /// What it must have received since the last check.
     expected: Vec<String>,
-    /// What it may have read besides.
+    /// What it may have received in addition.
     tolerated: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Visitor {
     }
 }
 
-/// One call from both of its ends.
+/// Both ends of one call.
 pub(super) struct Called {
     pub(super) visitor: usize,
     /// The id as its client writes it.
@@ -117,7 +117,8 @@ impl Called {
         }
     }
 
-    /// Its client has cancelled it or has gone; the upstream has to be told about the id returned.
+    /// Its client has cancelled it or disconnected; the upstream must be told about the id that is
+    /// returned.
     pub(super) fn is_given_up(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.running) {
             return None;
@@ -132,13 +133,13 @@ impl Called {
     }
 }
 
-/// A client's request to be told of a resource.
+/// A client's request for updates of a resource.
 #[derive(Debug)]
 pub(super) struct Wish {
     pub(super) visitor: usize,
     pub(super) uri: String,
     pub(super) sink: Arc<Kept>,
-    /// It was given up again before it was answered.
+    /// It was given up before it was answered.
     pub(super) withdrawn: bool,
     pub(super) answered: bool,
 }

@@ -1,10 +1,10 @@
-//! Many clients over one scripted upstream, against a model of who is entitled to what.
+//! Many clients over one scripted upstream, against a model of who may get what.
 //!
 //! In any interleaving of calls, progress, answers, cancellations, subscriptions, log levels,
-//! restarts, departures, limits that are reached, calls that are dropped while they wait, and
-//! messages of those who have gone: what answers a call reaches that call only, under its own id and token
-//! as its client wrote them, in the upstream's order; everything else reaches the clients that are
-//! entitled to it; each call gets one answer or, cancelled, none.
+//! restarts, disconnections, exceeded limits, calls that are dropped while they wait, and messages
+//! of disconnected clients: an answer reaches only its own call, under the id and token that the
+//! client wrote, in the upstream's order; everything else reaches the clients that may get it; each
+//! call gets one answer, or none if it was cancelled.
 
 mod clients;
 mod steps;
@@ -23,15 +23,15 @@ struct World {
     visitors: Vec<Visitor>,
     calls: Vec<Called>,
     wishes: Vec<Wish>,
-    /// Ids the upstream has seen; none may come twice.
+    /// Ids that the upstream has seen; none may appear twice.
     seen: BTreeSet<u64>,
     /// The proxy's own requests about resources that the upstream has not answered yet.
     unanswered: Vec<(u64, String)>,
     /// The proxy's other requests, which the upstream never answers.
     ignored: Vec<u64>,
-    /// Cancellations the upstream has to get.
+    /// Cancellations that the upstream must get.
     cancellations: BTreeSet<u64>,
-    /// Its clock goes only when a step says so.
+    /// Its clock advances only when a step does that.
     runtime: tokio::runtime::Runtime,
 }
 
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// Everybody goes: nothing of them is left.
+    /// All clients disconnect: nothing of them remains.
     fn leave(&mut self) {
         for visitor in 0..self.visitors.len() {
             self.apply(&Step::Close { visitor });
@@ -112,7 +112,7 @@ impl World {
         }
     }
 
-    /// The upstream answers what it still owes about resources.
+    /// The upstream answers the open requests about resources.
     fn settle(&mut self) {
         self.answer_all();
         for wish in &self.wishes {

@@ -1,11 +1,11 @@
-//! What can happen, and what has to come of it.
+//! What can happen, and what must follow from it.
 
 use proptest::sample::select;
 
 use super::*;
 use crate::protocol::LogLevel;
 
-/// Ids that are the same for some readers, and never for the proxy.
+/// Ids that are equal for some parsers, and never for the proxy.
 const IDS: [&str; 6] = ["1", "\"1\"", "1.0", "\"\\u0031\"", "12345678901234567890", "\"a\""];
 const TOKENS: [&str; 4] = ["1", "\"1\"", "1e0", "\"t\""];
 const URIS: [&str; 3] = ["x:a", "x:b", "x:b/part"];
@@ -21,7 +21,7 @@ pub(super) enum Step {
         id: &'static str,
         token: Option<&'static str>,
     },
-    /// A client cancels its running call with this id; it may have none.
+    /// A client cancels its running call with this id, if there is one.
     Cancel {
         visitor: usize,
         id: &'static str,
@@ -60,7 +60,7 @@ pub(super) enum Step {
     Restart,
     /// The upstream answers nothing for too long.
     Tick,
-    /// A client sends something although it has gone.
+    /// A disconnected client sends something.
     SendAfterClose {
         visitor: usize,
         uri: &'static str,
@@ -98,7 +98,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The element that a random number names.
+/// The element that a random number selects.
 fn pick<T>(of: &[T], number: usize) -> Option<usize> {
     (!of.is_empty()).then(|| number % of.len())
 }
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// An update of a resource is one of whatever contains it.
+    /// An update of a resource also concerns everything that contains it.
     fn updated(&mut self, uri: &str) {
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":"{uri}"}}}}"#
@@ -276,7 +276,8 @@ impl World {
             r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"{name}","data":1}}}}"#
         );
         self.says(&text);
-        // While calls are under way it is of one of them; whose, is known if it can be but one.
+        // While calls are running, it belongs to one of them; which one is known only if there is
+        // just one.
         let mut callers: Vec<usize> =
             self.calls.iter().filter(|call| call.running).map(|call| call.visitor).collect();
         callers.sort_unstable();
@@ -289,9 +290,9 @@ impl World {
         }
     }
 
-    /// Everything that the upstream has not answered by now has gone past its limit.
+    /// Everything that the upstream has not answered by now has exceeded its limit.
     fn tick(&mut self) {
-        // Signs of life are noticed by a look at the time.
+        // Signs of life are noticed when the time is checked.
         self.upstream.shared.sweep(LIMITS);
         self.runtime.block_on(tokio::time::advance(Duration::from_secs(10)));
         for call in self.calls.iter_mut().filter(|call| call.running) {
@@ -328,7 +329,7 @@ impl World {
         assert_eq!(self.upstream.sent(), NOTHING);
     }
 
-    /// A call waits for an upstream that is away, and whoever waits for the call is dropped.
+    /// A call waits for an upstream that is away, and its future is dropped.
     fn drop_waiting(&self, visitor: usize) {
         let sink = Arc::new(Kept::default());
         let request = message(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call"}));
@@ -339,8 +340,8 @@ impl World {
         assert_eq!(self.upstream.shared.lock().waiting.len(), 0);
     }
 
-    /// The upstream goes with everything it owed, and another one comes; meanwhile somebody drops
-    /// a call.
+    /// The upstream ends with everything it had to answer, and another one starts; meanwhile a call
+    /// is dropped.
     fn restart(&mut self, drops: Option<usize>) {
         self.deliver();
         self.unanswered.clear();
