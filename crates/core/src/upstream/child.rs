@@ -1,4 +1,5 @@
-//! One run of a stdio server: its process, the two tasks that read and write its pipes, its end.
+//! One run of a stdio server: its process, the two tasks that read and write its pipes, and its
+//! end.
 
 use std::{
     collections::VecDeque,
@@ -35,9 +36,10 @@ use crate::{
 /// How long the output of a child that has exited is still read.
 const DRAIN: Duration = Duration::from_millis(250);
 /// How long a child whose output has ended has to exit before it is stopped. The system closes the
-/// pipes of a process before it reports its end, and on a busy machine much may come between.
+/// pipes of a process before it reports its end, and on a busy machine there may be a long time in
+/// between.
 const END_OF_OUTPUT: Duration = Duration::from_secs(1);
-/// Time to end a server that does not serve.
+/// Time for ending a server whose handshake failed.
 pub(super) const STOP_AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// A running server.
@@ -49,12 +51,12 @@ pub(super) struct Child {
     volume: Arc<Volume>,
 }
 
-/// How a server is spoken to first.
+/// The first request to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opening {
     Initialize,
     Discover,
-    /// Discover, and initialize if that is not answered within this time or not understood.
+    /// Discover; initialize if that is not answered within this time or not understood.
     Probe(Duration),
 }
 
@@ -67,20 +69,20 @@ impl Opening {
     }
 }
 
-/// A server that was ended because nothing was agreed with it.
+/// A server that was ended because its handshake failed.
 #[derive(Debug)]
 pub(super) struct Unwelcome {
     pub(super) error: Error,
-    /// It would be no use to open otherwise.
+    /// Whether trying another era is pointless.
     pub(super) is_final: bool,
 }
 
-/// Why a server that runs is to run no longer.
+/// Why a running server is stopped.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The proxy has no use for it; the time its end may take.
+    /// The proxy does not need it any more; the time that its end may take.
     Asked(Duration),
-    /// It does not answer, as the end of "the MCP server …".
+    /// It does not answer; the text completes "the MCP server …".
     Hung(String),
 }
 
@@ -88,9 +90,9 @@ pub(super) enum Stop {
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) cause: Cause,
-    /// It was told to.
+    /// It was told to end.
     pub(super) asked: bool,
-    /// It exited by itself and called that a success.
+    /// It exited by itself with code 0.
     pub(super) succeeded: bool,
 }
 
@@ -107,7 +109,7 @@ impl Child {
         self.process.pid()
     }
 
-    /// Starts the command; what crosses its pipes is counted in `volume`.
+    /// Starts the command; `volume` counts the bytes in its pipes.
     pub(super) fn spawn(
         config: &CommandConfig,
         guard: Option<&Guard>,
@@ -121,7 +123,7 @@ impl Child {
         Ok(Self { process, stdin, lines, volume: Arc::clone(volume) })
     }
 
-    /// Gets to know the server within `limit`, or ends it.
+    /// Makes the handshake with the server within `limit`, or ends it.
     pub(super) async fn greet(
         mut self,
         opening: Opening,
@@ -143,7 +145,7 @@ impl Child {
         }
     }
 
-    /// Ends a server that has not served.
+    /// Ends a server whose handshake failed.
     pub(super) async fn stop(self, budget: Duration) {
         let Self { mut process, stdin, .. } = self;
         drop(stdin);
@@ -183,7 +185,7 @@ impl Child {
         self.process.is_running()
     }
 
-    /// Carries messages until the server ends or is told to.
+    /// Carries messages until the server ends or is told to end.
     pub(super) async fn serve(
         self,
         outbox: Arc<Outbox>,
@@ -202,10 +204,10 @@ impl Child {
             _ = process.exited() => End::Exited,
             reason = &mut reader => End::Output(reason.unwrap_or_else(|error| error.to_string())),
         };
-        // What is left of its output is little, and nobody has to wait for it any more.
+        // The rest of its output is little, and nobody needs to wait for it any more.
         ending.cancel();
         if matches!(end, End::Output(_)) && timeout(END_OF_OUTPUT, process.exited()).await.is_ok() {
-            // The end of its output was that of the process, which says more.
+            // Its output ended because the process did; the exit status says more.
             end = End::Exited;
         } else if matches!(end, End::Exited) {
             // Answers written before the exit still count.
@@ -230,7 +232,8 @@ impl Child {
     }
 }
 
-/// Why a server could not be started: what everybody may know, and its own words apart from that.
+/// Why a server could not be started; its own words are kept apart, since not everybody may read
+/// them.
 pub(super) fn failure(error: &Error) -> Cause {
     let (message, data) = match error {
         Error::EndedEarly { command, request, outcome, stderr } => {
@@ -286,7 +289,7 @@ async fn write_all(stdin: ChildStdin, server: u32, outbox: Arc<Outbox>, volume: 
     }
 }
 
-/// Writes all pieces, several with each call where the pipe can do that.
+/// Writes all pieces, several in each system call if the pipe supports that.
 async fn write_batch(stdin: &mut Input, mut batch: VecDeque<Bytes>) -> io::Result<()> {
     const SLICES: usize = 16;
     while !batch.is_empty() {
@@ -311,7 +314,7 @@ async fn write_batch(stdin: &mut Input, mut batch: VecDeque<Bytes>) -> io::Resul
     Ok(())
 }
 
-/// The child's input; on Unix as a plain pipe, which takes vectored writes.
+/// The child's input; on Unix as a plain pipe, which supports vectored writes.
 #[cfg(unix)]
 type Input = tokio::net::unix::pipe::Sender;
 #[cfg(not(unix))]
@@ -328,8 +331,8 @@ fn input(stdin: ChildStdin) -> io::Result<Input> {
     Ok(stdin)
 }
 
-/// Reads the child's output until it ends; says why. The listener may pause it, but not while the
-/// child is ending.
+/// Reads the child's output until it ends; returns why. The listener may pause it, but not while
+/// the child is ending.
 async fn read_all(
     mut lines: Lines<ChildStdout>,
     listener: Arc<impl Listener>,

@@ -1,4 +1,4 @@
-//! Claims of whoever a server is for, in its variables: `${claim:email}`. Pure.
+//! Claims of a server's caller in its variables: `${claim:email}`. Pure.
 
 use std::{collections::BTreeSet, ffi::OsString};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const OPENING: &str = "${claim:";
 
-/// The claims that the variables of a command ask for.
+/// The claims that the variables of a command use.
 pub(crate) fn asked(command: &CommandConfig) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for value in command.env.values().filter_map(|value| value.to_str()) {
@@ -26,7 +26,7 @@ pub(crate) fn asked(command: &CommandConfig) -> BTreeSet<String> {
     all
 }
 
-/// Claims are somebody's: where a server is not for one identity, it is not known whose.
+/// Claims need a caller: if a server is not for a single identity, the claims are unknown.
 pub(super) fn check(config: &UpstreamConfig) -> Result<(), Error> {
     match asked(&config.command).first() {
         Some(name) if config.isolation != Isolation::Identity => Err(Error::Auth(format!(
@@ -37,7 +37,7 @@ pub(super) fn check(config: &UpstreamConfig) -> Result<(), Error> {
     }
 }
 
-/// The command without the variables that ask for claims.
+/// The command without the variables that use claims.
 pub(super) fn nobodys(command: &CommandConfig) -> CommandConfig {
     let plain = |value: &OsString| value.to_str().is_none_or(|value| next(value).is_none());
     let mut command = command.clone();
@@ -45,7 +45,7 @@ pub(super) fn nobodys(command: &CommandConfig) -> CommandConfig {
     command
 }
 
-/// The command for this identity; or what is missing.
+/// The command for this identity; or which claim is missing.
 pub(super) fn introduced(
     command: &CommandConfig,
     identity: &Identity,
@@ -75,14 +75,14 @@ fn filled(text: &str, claims: Option<&Claims>) -> Result<String, ErrorBody> {
     Ok(all + rest)
 }
 
-/// What is before the next claim, its name, and what is after it.
+/// The text before the next claim, its name, and the text after it.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once(OPENING)?;
     let (name, after) = rest.split_once('}')?;
     Some((before, name, after))
 }
 
-/// A claim as the text of a variable.
+/// A claim as the value of a variable.
 fn value_of(claims: &Claims, name: &str) -> Option<String> {
     let text = match name {
         "iss" => claims.issuer.clone(),

@@ -1,8 +1,8 @@
-//! What outlives the proxy to see that its servers do not.
+//! A process that outlives the proxy and ends its servers.
 //!
-//! A server ends when its standard input does, if it is well-behaved. For the others there is a
-//! small process beside the proxy: it is told every process group that was started, and when its
-//! own input ends without a farewell, because the proxy was killed, it kills what is left.
+//! A well-behaved server ends when its standard input does. For the others there is a small process
+//! beside the proxy. It gets the number of every process group that was started. If its own input
+//! ends without a farewell, the proxy was killed, and it kills the remaining groups.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use std::{
 
 use crate::runtime::orphans::{Own, own};
 
-/// The guard of a proxy, as seen from the proxy.
+/// The guard, as the proxy sees it.
 #[derive(Clone)]
 pub struct Guard {
     child: Arc<Mutex<Child>>,
@@ -29,10 +29,10 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// First and only argument of the program that is a guard.
+    /// The first and only argument with which a program becomes a guard.
     pub const ARGUMENT: &str = "--guard-server-processes";
 
-    /// Starts this program as the guard; it has to call [`groups_left`] and end those groups.
+    /// Starts this program as the guard; it must call [`groups_left`] and end those groups.
     pub fn start(program: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
@@ -40,14 +40,14 @@ impl Guard {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // A signal for the whole group of the proxy is not meant for its guard.
+        // A signal for the proxy's whole group is not meant for its guard.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let (child, own) = own(|| command.spawn(), |child| Some(child.id()))?;
         Ok(Self { child: Arc::new(Mutex::new(child)), _own: Arc::new(own) })
     }
 
-    /// This group is to end with the proxy, until the watch is dropped.
+    /// This group must end with the proxy, until the watch is dropped.
     pub(super) fn watch(&self, group: u32) -> Watch {
         self.tell('+', group);
         Watch { guard: self.clone(), group }
@@ -62,7 +62,7 @@ impl Guard {
     }
 }
 
-/// A process group under guard.
+/// A process group that the guard watches.
 #[derive(Debug)]
 pub(super) struct Watch {
     guard: Guard,
@@ -86,7 +86,7 @@ impl Drop for Guard {
     }
 }
 
-/// In the guard: reads until the proxy has gone; the groups that it has left behind.
+/// In the guard: reads until the proxy has ended; returns the groups that are left.
 pub fn groups_left(input: impl BufRead) -> BTreeSet<u32> {
     let mut groups = BTreeSet::new();
     for line in input.lines().map_while(Result::ok) {

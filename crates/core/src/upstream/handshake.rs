@@ -1,5 +1,5 @@
-//! The first exchange with a server: the `initialize` handshake of the 2025 era, or the question
-//! of 2026-07-28 who it is.
+//! The first exchange with a server: the `initialize` handshake of the 2025 era, or
+//! `server/discover` of 2026-07-28.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use crate::{
     watch::{Frame, Payload, Point, TAP},
 };
 
-/// Id of the handshake's request; those of later requests are far from it.
+/// Id of the handshake's request; the ids of later requests are far from it.
 const INITIALIZE_ID: u64 = 0;
-/// A string, so that a late answer is never taken for that to another request.
+/// A string, so that a late answer is never taken for the answer to another request.
 const DISCOVER_ID: &str = "server-discover";
 
-/// How long a server may take that is asked for an older revision.
+/// Time limit for a server that is asked for an older revision.
 const OLDER: Duration = Duration::from_secs(5);
 
 /// Why there is no connection.
@@ -35,30 +35,30 @@ const OLDER: Duration = Duration::from_secs(5);
 pub(super) enum Failure {
     /// The server's output ended.
     Ended,
-    /// It answered, but not as a server does.
+    /// Its answer is not valid.
     Refused(String),
-    /// It is of the newer era and shares no revision of it with the proxy.
+    /// It speaks the newer era and has no revision in common with the proxy.
     NoSharedRevision(String),
 }
 
-/// The pipes of a server that nothing was said to yet.
+/// The pipes of a server before the first message.
 #[derive(Debug)]
 pub(super) struct Greeting<'a> {
     pub(super) stdin: &'a mut ChildStdin,
     pub(super) lines: &'a mut Lines<ChildStdout>,
-    /// The number of the server.
+    /// The server's number.
     pub(super) server: u32,
 }
 
 impl Greeting<'_> {
-    /// Introduces the proxy as a client without capabilities, and takes the server's answer.
+    /// Sends `initialize` without capabilities, and reads the server's answer.
     pub(super) async fn initialize(mut self) -> Result<InitializeResult, Failure> {
         self.write(initialize_request(LATEST_LEGACY)).await;
         let response = self.answer(is_initialize).await?;
         self.initialized(&response).await
     }
 
-    /// Asks a server of 2026-07-28 who it is.
+    /// Sends `server/discover` to a 2026-07-28 server.
     pub(super) async fn discover(mut self) -> Result<InitializeResult, Failure> {
         self.write(discover_request()).await;
         let response = self.answer(is_discover).await?;
@@ -73,9 +73,9 @@ impl Greeting<'_> {
         }
     }
 
-    /// Asks who it is, and shakes hands if it does not know the question or is silent for
-    /// `patience`. A server that is merely slow may answer both: then the handshake counts, because
-    /// it has bound the server to its era.
+    /// Sends `server/discover`, then makes the handshake if the server does not know that or is
+    /// silent for `patience`. A slow server may answer both: then the handshake counts, because it
+    /// has bound the server to its era.
     pub(super) async fn probe(mut self, patience: Duration) -> Result<InitializeResult, Failure> {
         self.write(discover_request()).await;
         let answer = timeout(patience, self.answer(is_discover)).await;
@@ -109,7 +109,7 @@ impl Greeting<'_> {
         }
     }
 
-    /// Takes the answer to `initialize` and ends the handshake.
+    /// Reads the answer to `initialize` and ends the handshake.
     async fn initialized(&mut self, response: &Message) -> Result<InitializeResult, Failure> {
         let result = match accept(response) {
             Ok(result) => result,
@@ -120,8 +120,8 @@ impl Greeting<'_> {
         Ok(result)
     }
 
-    /// Asks a server for older revisions that has refused the newest one, where it should have
-    /// answered with one that it knows.
+    /// Retries with older revisions if the server refused the newest one instead of answering with
+    /// one that it supports.
     async fn initialize_older(
         &mut self,
         refusal: &Message,
@@ -188,7 +188,7 @@ fn is_discover(response: &Message) -> bool {
     is_anonymous(response) || id.is_some_and(|id| id == DISCOVER_ID)
 }
 
-/// Whether a refusal may be that of the revision.
+/// Whether an error may be about the revision.
 fn concerns_version(refusal: &Message) -> bool {
     let error = refusal.error().map(|error| refusal.text(error)).unwrap_or_default();
     let error = String::from_utf8_lossy(error).to_lowercase();
@@ -197,7 +197,7 @@ fn concerns_version(refusal: &Message) -> bool {
         || ["version", "protocol", "revision"].iter().any(|word| error.contains(word))
 }
 
-/// Whether it is an error that does not say what it answers.
+/// Whether it is an error without the id of a request.
 fn is_anonymous(response: &Message) -> bool {
     response.kind() == Kind::Error && response.id().is_none_or(|id| id == b"null")
 }
@@ -237,7 +237,7 @@ fn accept(response: &Message) -> Result<InitializeResult, Failure> {
     Ok(result)
 }
 
-/// A server may ping at any time; it has nothing else to ask a client without capabilities.
+/// A server may ping at any time; it may not ask anything else of a client without capabilities.
 fn refusal(request: &Message) -> Bytes {
     let id = request.id().unwrap_or(b"null");
     if Method::of(&request.method()) == Method::Ping {

@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::config::PingConfig;
 
-/// Pings a server until an answer is overdue; says so.
+/// Pings a server until an answer is overdue; returns then.
 pub(super) async fn hang(
     ping: impl Fn() -> oneshot::Receiver<()>,
     config: Option<PingConfig>,

@@ -1,5 +1,5 @@
-//! A client's connection to a server of its running, which goes on as long as the connection, and
-//! longer where the server has asked something.
+//! A client's connection to one running server. The server is held as long as the connection, and
+//! longer if it has asked something.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use crate::{
     relay::{Connection, Outgoing, Reader, Reply, Sink},
 };
 
-/// In what is looked at.
+/// In results that are examined.
 static STATE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"requestState\""));
 
 /// See the module.
@@ -25,13 +25,13 @@ static STATE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"reques
 pub(super) struct HeldConnection {
     connection: Arc<dyn Connection>,
     stay: Arc<Stay>,
-    /// The state that the client brings back, as its server wrote it.
+    /// The state that the client sends back, as its server wrote it.
     state: Option<Vec<u8>>,
-    /// Whether what its calls are answered with is looked at.
+    /// Whether answers to its calls are examined.
     promises: Option<Arc<Promises>>,
 }
 
-/// The use of a server; with its connection or with a promise it is over.
+/// Keeps the server in use; ends with the connection or with a promise.
 #[derive(Debug)]
 struct Stay {
     principal: Identity,
@@ -40,14 +40,14 @@ struct Stay {
 }
 
 impl HeldConnection {
-    /// A connection that is over when it is closed.
+    /// A connection that ends when it is closed.
     pub(super) fn new(connection: Arc<dyn Connection>, principal: Identity, place: Place) -> Self {
         let Place { server, hold } = place;
         let stay = Stay { principal, server, hold: Mutex::new(Some(hold)) };
         Self { connection, stay: Arc::new(stay), state: None, promises: None }
     }
 
-    /// The same for one call: it may bring a state back, and may be answered with another.
+    /// The same for one call: it may bring a state back, and its answer may contain another.
     pub(super) fn of_call(mut self, state: Option<Vec<u8>>, promises: Arc<Promises>) -> Self {
         self.state = state;
         self.promises = Some(promises);
@@ -96,7 +96,7 @@ impl Connection for HeldConnection {
     }
 }
 
-/// Where the answer goes; what requires input names the server.
+/// Gets the answer; if input is required, it notes the server.
 struct Answers {
     sink: Arc<dyn Sink>,
     stay: Arc<Stay>,
@@ -104,7 +104,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Writes a response whose state names the server.
+    /// Writes a response with a state that names the server.
     fn promise(&self, response: &Message, outgoing: Outgoing<'_>) -> Option<()> {
         let (bytes, result) = (response.bytes(), response.result()?);
         let kind = find_member(bytes, result, "resultType")?;
@@ -116,7 +116,7 @@ impl Answers {
         let source = hold.source();
         let place = Place { server: self.stay.server.clone(), hold };
         let given = self.promises.give(&self.stay.principal, response.text(span), place);
-        // Without a state to give, the server is over with its call.
+        // Without a state to send, the server's use ends with its call.
         let (state, gone) = given.ok()?;
         let state = escape(&state);
         let mut edits = if outgoing.parsed().is_some() { outgoing.edits.to_vec() } else { vec![] };

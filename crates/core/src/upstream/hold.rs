@@ -1,4 +1,4 @@
-//! The use of a server that others may use too, for as long as it is kept.
+//! The use of a server that others may use too, while it lasts.
 
 use std::{fmt, sync::Arc};
 
@@ -9,34 +9,34 @@ use crate::{
     relay::{OpenError, Shared},
 };
 
-/// A server that is being started, for everybody who waits for it.
+/// A starting server, shared by everybody who waits for it.
 pub(super) type Coming = future::Shared<future::BoxFuture<'static, Result<Arc<Shared>, OpenError>>>;
 
-/// Where servers come from.
+/// The owner of servers.
 pub(super) trait Source: fmt::Debug + Send + Sync {
-    /// A use of this server is over. One that is nobody's ends with it.
+    /// A use of this server has ended. A server without a principal ends with it.
     fn release(&self, number: u64, principal: Option<&Identity>);
 
-    /// Ends what waits for too long, as long as anything waits.
+    /// Ends what has waited too long, until nothing waits any more.
     fn sweep_from_now_on(&self);
 }
 
-/// Somebody's use of a server; ends when dropped.
+/// One use of a server; ends when dropped.
 #[derive(Debug)]
 pub(super) struct Hold {
     source: Arc<dyn Source>,
     number: u64,
-    /// Whose server it is, if it is to be kept.
+    /// The principal for which the server is kept, if any.
     principal: Option<Identity>,
 }
 
 impl Hold {
-    /// The use of this server, which is kept for this principal, if there is one.
+    /// A use of this server, which is kept for this principal, if there is one.
     pub(super) fn new(source: Arc<dyn Source>, number: u64, principal: Option<Identity>) -> Self {
         Self { source, number, principal }
     }
 
-    /// Where its server is from.
+    /// The owner of its server.
     pub(super) fn source(&self) -> Arc<dyn Source> {
         Arc::clone(&self.source)
     }

@@ -1,8 +1,8 @@
-//! A server that is served before it is there: its clients wait for it.
+//! A server that starts late: clients may come before it runs, and wait for it.
 //!
-//! It is started when it is first needed, or told to begin. If that fails it is tried again after a
-//! while, and by whoever comes next, as with any server that is started for its clients. One that
-//! has ended for good is started again by whoever comes next, too.
+//! It starts when it is first needed, or when told to. If that fails, it is retried after a while,
+//! and with the next client, like any server that is started for its clients. A server that has
+//! ended for good is also started again for the next client.
 
 use std::{
     fmt,
@@ -47,22 +47,22 @@ pub(crate) struct Late(Arc<Inner>);
 
 struct Inner {
     launch: Launch,
-    /// Attempts in a row that nobody asks for.
+    /// Failed attempts in a row.
     attempts: Option<u32>,
-    /// What is put in front of what is printed.
+    /// The prefix of log lines.
     name: Option<String>,
     state: Mutex<State>,
-    /// The failure that was printed last, since the server was there.
+    /// The last logged failure since the server ran.
     printed: Mutex<Option<String>>,
-    /// What has happened to it, for whoever watches.
+    /// Its state, for watchers.
     progress: watch::Sender<Stage>,
     stop: CancellationToken,
 }
 
-/// What has happened to a server.
+/// The state of a server.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Stage {
-    /// Nobody has needed it.
+    /// It was not needed yet.
     #[default]
     Resting,
     Starting,
@@ -73,13 +73,13 @@ pub(crate) enum Stage {
     Stopped,
 }
 
-/// The attempt that everybody waits for.
+/// The attempt for which everybody waits.
 type Coming = Shared<BoxFuture<'static, Result<(), Arc<ErrorBody>>>>;
 
 #[derive(Debug)]
 enum State {
     Resting,
-    /// So many attempts have failed.
+    /// This many attempts have failed.
     Failed(u32, Arc<ErrorBody>),
     Coming(u32, Coming),
     Started(Box<dyn Upstream>),
@@ -93,8 +93,8 @@ impl fmt::Debug for Inner {
 }
 
 impl Late {
-    /// Servers that are not shared, of an era that is not known; one is started at once to find it
-    /// out. A command that cannot be started is told at once.
+    /// Servers that are not shared and whose era is unknown; one is started at once to find it out.
+    /// If the command cannot be started, this fails at once.
     pub(super) fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         program::check(&config.command)?;
         let config = Arc::new(config);
@@ -107,7 +107,7 @@ impl Late {
         Ok(late)
     }
 
-    /// A server that is started when it is needed. What is printed of it begins with the name.
+    /// A server that is started when it is needed. Its log lines begin with the name.
     pub(crate) fn resting(
         launch: Launch,
         restart: Option<RestartConfig>,
@@ -124,7 +124,7 @@ impl Late {
         Self(Arc::new(Inner { launch, attempts, name, state, printed, progress, stop }))
     }
 
-    /// Starts it, if nobody has yet.
+    /// Starts it, if that was not done yet.
     pub(crate) fn begin(&self) {
         let mut state = self.0.lock();
         if matches!(*state, State::Resting) {
@@ -132,12 +132,12 @@ impl Late {
         }
     }
 
-    /// What happens to it.
+    /// Its state, with changes.
     pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
         self.0.progress.subscribe()
     }
 
-    /// Asks the server, if it has started.
+    /// Asks the server, if it is running.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&dyn Upstream) -> T) -> Option<T> {
         match &*self.0.lock() {
             State::Started(upstream) => Some(question(&**upstream)),
@@ -145,8 +145,8 @@ impl Late {
         }
     }
 
-    /// The server has ended for good: whoever comes next has it started again. `false` if it was
-    /// told to end.
+    /// The server has ended for good: the next client starts it again. `false` if it was told to
+    /// end.
     pub(crate) fn has_ended(&self, reason: String) -> bool {
         let mut state = self.0.lock();
         let by_itself = matches!(*state, State::Started(_));
@@ -176,7 +176,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins an attempt, which ends whoever waits for it.
+    /// Begins an attempt, and ends what waits for the previous one.
     fn attempt(self: &Arc<Self>, state: &mut State, failed: u32) -> Coming {
         let me = Arc::clone(self);
         let server = self.name.as_deref().map(Arc::from);
@@ -227,7 +227,7 @@ impl Inner {
     fn print(&self, error: &Error) {
         let text = error.to_string();
         let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        // Once is enough, however often it is tried.
+        // Logged once, however often it is tried.
         if printed.as_ref() == Some(&text) {
             return;
         }
@@ -236,7 +236,7 @@ impl Inner {
         *printed = Some(text);
     }
 
-    /// Tries once more after a while, unless a client has had it tried by then.
+    /// Tries again after a while, unless a client has caused an attempt by then.
     async fn again(self: Arc<Self>, failed: u32) {
         let pausing = sleep(pause(failed, chance()));
         if self.stop.run_until_cancelled(pausing).await.is_none() {
@@ -248,7 +248,7 @@ impl Inner {
         }
     }
 
-    /// What clients connect to, once it is there.
+    /// What clients connect to, once it runs.
     async fn backend(self: &Arc<Self>) -> Result<Arc<dyn Backend>, OpenError> {
         loop {
             let coming = {

@@ -1,4 +1,4 @@
-//! Messages among the lines that a server writes.
+//! Finds messages in the lines that a server writes.
 
 use std::{mem, sync::Arc};
 
@@ -13,8 +13,8 @@ use crate::{
     watch::{Frame, Payload, Point, TAP},
 };
 
-/// After so many bytes of messages those who pass them on get their turn, however fast the server
-/// writes: otherwise a burst would be queued to its end before its first message is sent.
+/// After this many bytes of messages, other tasks run, however fast the server writes: otherwise a
+/// burst would be queued completely before its first message is sent.
 const TURN: usize = 64 * 1024;
 
 /// See the module.
@@ -26,14 +26,14 @@ pub(super) struct Lines<R> {
     batch: std::vec::IntoIter<Message>,
     ended: bool,
     volume: Arc<Volume>,
-    /// The number of the server.
+    /// The server's number.
     server: u32,
-    /// Bytes of messages since others had their turn.
+    /// Bytes of messages since other tasks last ran.
     in_turn: usize,
     has_read: bool,
-    /// The server was found to write messages that are not quite right.
+    /// Whether the server was found to write messages that are not quite valid.
     has_mended: bool,
-    /// In front of what is printed about it.
+    /// The prefix of log lines about it.
     front: String,
 }
 
@@ -62,23 +62,24 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { volume, ..self }
     }
 
-    /// Names the server that writes them.
+    /// Sets the name of the server that writes the lines.
     pub(super) fn of_server(self, server: u32) -> Self {
         Self { server, ..self }
     }
 
-    /// Prints what there is to say under this name.
+    /// Logs under this name.
     pub(super) fn named(self, name: Option<&str>) -> Self {
         let front = name.map_or_else(String::new, |name| format!("{name}: "));
         Self { front, ..self }
     }
 
-    /// Whether anything came.
+    /// Whether anything was read.
     pub(super) fn has_read(&self) -> bool {
         self.has_read
     }
 
-    /// The next message; `None` at the end of the output, an error if it cannot be read on.
+    /// The next message; `None` at the end of the output, an error if it cannot be read any
+    /// further.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, String> {
         loop {
             if let Some(message) = self.batch.next() {
@@ -146,7 +147,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// Looks for messages in a line that is not simply one.
+    /// Looks for messages in a line that is not exactly one.
     #[cold]
     fn search(&mut self, line: &Bytes) -> Option<Message> {
         let line = if std::str::from_utf8(line).is_ok() {
@@ -187,12 +188,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// Most places of a line that are not UTF-8, and are replaced; each takes more room than it had.
+/// Most invalid UTF-8 sequences of a line that are replaced; each replacement is longer than the
+/// original.
 const MAX_REPLACED: usize = 1024;
 /// Most of a line that is shown to people.
 const MAX_SHOWN: usize = 1024;
 
-/// The text with U+FFFD for what is not UTF-8, unless that is much of it.
+/// The text with U+FFFD for invalid UTF-8, unless there is too much of it.
 fn readable(text: &[u8]) -> Option<Bytes> {
     let mut readable = String::with_capacity(text.len());
     let mut replaced = 0;
@@ -209,7 +211,7 @@ fn readable(text: &[u8]) -> Option<Bytes> {
     Some(readable.into())
 }
 
-/// The beginning of what a server wrote, for people, and nothing that moves a cursor.
+/// The beginning of a server's text for people, without control characters.
 fn shown(text: &[u8]) -> String {
     let beginning = String::from_utf8_lossy(&text[..text.len().min(MAX_SHOWN)]);
     let beginning = beginning.trim().replace(char::is_control, "\u{fffd}");

@@ -1,9 +1,8 @@
-//! In which era a server is spoken to, and how that is found out without costing anybody the
-//! server.
+//! Finds out which era a server speaks, at no cost for the server's clients.
 //!
-//! A question from the newer era ends some older servers, or leaves them mute for good. So whatever
-//! goes wrong after the question, the server is started once more and asked in the older way. What
-//! was found out counts for later starts until one of them fails.
+//! A request of the newer era ends some older servers, or makes them silent. So if anything goes
+//! wrong after that request, the server is started once more and asked in the older way. The result
+//! is used for later starts until one of them fails.
 
 use std::time::Duration;
 
@@ -15,14 +14,14 @@ use crate::{
     relay::InitializeResult,
 };
 
-/// How long a server may take for the question before it is asked in the older way, too. Long
-/// enough for most servers to start, short enough for those that ignore what they do not know.
+/// How long a server may take to answer the newer request before the older one is sent, too: long
+/// enough for most servers to start, short for those that ignore what they do not know.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A server that has just said who it is.
+/// A server with a finished handshake.
 pub(super) type Connected = (Child, InitializeResult);
 
-/// What is known of a server's era.
+/// What is known about a server's era.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Negotiation {
     agreed: Option<Era>,
@@ -36,12 +35,12 @@ impl Default for Negotiation {
 }
 
 impl Negotiation {
-    /// A server may take so long for the question before it is asked in the older way, too.
+    /// How long a server may take to answer the newer request before the older one is sent, too.
     pub(super) fn with_patience(patience: Duration) -> Self {
         Self { agreed: None, patience }
     }
 
-    /// Starts the server and agrees with it on an era.
+    /// Starts the server and finds out its era.
     pub(super) async fn connect(
         &mut self,
         config: &UpstreamConfig,

@@ -1,4 +1,4 @@
-//! Servers that are not shared: started for one client each, some of them ahead of it.
+//! Servers that are not shared: each is started for one client, some of them in advance.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -38,10 +38,10 @@ use crate::{
     telemetry::console_error,
 };
 
-/// When it is worth asking again for a server that could not be started.
+/// When a retry makes sense after a server could not be started.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long is waited for the place of a server that was told to end.
+/// How long a new server waits for the place of one that is ending.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All servers of a proxy that does not share them.
@@ -50,7 +50,7 @@ pub(crate) struct Nursery(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    /// In which its servers are spoken to.
+    /// The era of its servers.
     era: Era,
     command: CommandConfig,
     pub(super) connection_timeout: Duration,
@@ -70,7 +70,7 @@ pub(super) struct Inner {
     pub(super) stop: CancellationToken,
 }
 
-/// A server that has a client.
+/// A server with a client.
 #[derive(Debug)]
 struct Running {
     pid: Option<u32>,
@@ -78,8 +78,8 @@ struct Running {
 }
 
 impl Nursery {
-    /// Starts the spares; a command that cannot be started is told at once. Where it is not known
-    /// of which era its servers are, one is started to find out.
+    /// Starts the spares; if the command cannot be started, this fails at once. If the era of the
+    /// servers is unknown, one is started to find it out.
     pub(crate) async fn start(
         config: &UpstreamConfig,
         guard: Option<Guard>,
@@ -128,12 +128,12 @@ impl Nursery {
         Arc::new(Dedicated::new(Arc::new(self.clone()), limits, revives, keeps))
     }
 
-    /// In which its servers are spoken to.
+    /// The era of its servers.
     pub(crate) fn era(&self) -> Era {
         self.0.era
     }
 
-    /// The right to start one server.
+    /// Reserves one server.
     pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, ErrorBody> {
         Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| {
             let limit = self.0.max_children;
@@ -142,26 +142,26 @@ impl Nursery {
         })
     }
 
-    /// Waits until there may be room for one more server: those that were told to end need a moment.
+    /// Waits until there may be room for one more server: ending servers need a moment.
     pub(super) fn room(&self) -> BoxFuture<'static, ()> {
         let slots = Arc::clone(&self.0.slots);
         Box::pin(async move {
-            // Whoever waited tries once more in either case.
+            // Both results lead to another attempt.
             drop(timeout(ROOM_PATIENCE, slots.acquire_owned()).await);
         })
     }
 
-    /// A server that nobody has.
+    /// A server without a client.
     pub(super) fn take(&self) -> Result<Child, Error> {
         self.0.take()
     }
 
-    /// A server that is run by another command.
+    /// A server with a command of its own.
     pub(super) fn run(&self, command: &CommandConfig) -> Result<Child, Error> {
         Child::spawn(command, self.0.guard.as_ref(), &self.0.volume)
     }
 
-    /// Does something that has to be done before the nursery is closed.
+    /// Runs a task that must end before the nursery is closed.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -189,7 +189,7 @@ impl Nursery {
         self.0.restarts.fetch_add(restarts, Ordering::Relaxed);
     }
 
-    /// Ends all servers and everything they have started, within `budget`.
+    /// Ends all servers and everything that they have started, within `budget`.
     pub(crate) async fn stop(self, budget: Duration) {
         self.0.stop.cancel();
         let spares = std::mem::take(&mut *self.0.spares());
@@ -267,7 +267,7 @@ impl relay::Slot for Slot {
     }
 }
 
-/// A server's place among those that run.
+/// A place among the running servers.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) nursery: Arc<Inner>,
@@ -287,7 +287,7 @@ impl Inner {
         Place { nursery: Arc::clone(self), number }
     }
 
-    /// A server that nobody has: a spare if one is left, else a new one.
+    /// A server without a client: a spare if one is left, else a new one.
     fn take(self: &Arc<Self>) -> Result<Child, Error> {
         let spare = loop {
             let Some(mut spare) = self.spares().pop_front() else { break None };
@@ -297,7 +297,7 @@ impl Inner {
         };
         let Some(spare) = spare else { return self.spawn() };
         let nursery = Arc::clone(self);
-        // Not at the client's expense.
+        // Not while the client waits.
         let refilling = async move {
             if let Err(error) = nursery.refill() {
                 tracing::warn!(%error, "no server could be started in advance");
@@ -325,7 +325,7 @@ impl Inner {
         self.outlook.brighten();
     }
 
-    /// A server could not be started, or ended before it said anything.
+    /// A server could not be started, or ended before its first message.
     pub(super) fn failed(self: &Arc<Self>, reason: String) {
         if self.outlook.darken(reason) && !self.stop.is_cancelled() {
             self.serving.spawn(Arc::clone(self).try_until_one_answers().boxed());
@@ -338,7 +338,7 @@ impl Inner {
             if paused.is_none() || self.outlook.failure().is_none() {
                 return;
             }
-            // Without a free slot there are servers enough to learn from.
+            // If no slot is free, enough servers run to learn from.
             let Ok(_permit) = self.slots.try_acquire() else { continue };
             match self.stop.run_until_cancelled(self.trial()).await {
                 Some(Ok(())) => return self.succeeded(),
@@ -350,7 +350,7 @@ impl Inner {
         }
     }
 
-    /// Starts a server to see whether it answers, and ends it.
+    /// Starts a server to see whether it answers, then ends it.
     async fn trial(&self) -> Result<(), Error> {
         let opening = match self.era {
             Era::Legacy => Opening::Initialize,

@@ -1,7 +1,7 @@
-//! Whether servers that are started on demand can be started: what came of the last attempt.
+//! Whether servers that are started on demand can be started, judged by the last attempt.
 //!
-//! An attempt is a success with the first message of the server. After a failure nobody may come
-//! any more, because a load balancer believes `/readyz`; so the proxy tries by itself until a
+//! An attempt succeeds with the server's first message. After a failure there may be no more
+//! clients, because a load balancer believes `/readyz`; so the proxy retries by itself until a
 //! server answers, or one serves a client.
 
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +11,12 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Outlook(Mutex<Option<String>>);
 
 impl Outlook {
-    /// A server has spoken.
+    /// A server has sent a message.
     pub(super) fn brighten(&self) {
         *self.lock() = None;
     }
 
-    /// An attempt has failed for this reason; `true` if the one before had not.
+    /// An attempt has failed for this reason; `true` if the one before had succeeded.
     pub(super) fn darken(&self, reason: String) -> bool {
         self.lock().replace(reason).is_none()
     }

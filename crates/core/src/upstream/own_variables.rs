@@ -1,5 +1,5 @@
-//! The proxy's own settings in the environment. Some are secrets, and none is for a program that it
-//! starts.
+//! The proxy's own environment variables. Some are secrets, and none of them is passed on to the
+//! programs that it starts.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,7 +8,7 @@ pub(super) fn own_variables() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| is_own(name))
 }
 
-/// Whether a name is read as one of the proxy's: case and underscores do not matter.
+/// Whether a name is one of the proxy's variables: case and underscores do not matter.
 fn is_own(name: &OsStr) -> bool {
     let name = name.to_string_lossy().replace('_', "").to_ascii_uppercase();
     name.starts_with("MCPPROXY")

@@ -1,8 +1,8 @@
-//! Servers of 2026-07-28 that are not shared by everybody.
+//! 2026-07-28 servers that are not shared by all clients.
 //!
-//! A session has a server to itself, and so has what comes without one where each request is to
-//! have its own. Requests of that revision know no sessions: those of one principal share a server,
-//! which is kept a while for the next. Each server is kept running as one that all clients share.
+//! A session has a server to itself, and so has a request without a session if each is to have its
+//! own. Requests of that revision have no sessions: those of one principal share a server, which is
+//! kept a while for the next one. Each server is supervised like one that all clients share.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -40,9 +40,9 @@ use crate::{
 
 /// How long a server waits for the next request of its principal.
 const IDLE: Duration = Duration::from_mins(1);
-/// How long a server waits for what it has asked for, at most.
+/// How long a server waits for requested input, at most.
 const LONGEST_ANSWER: Duration = Duration::from_mins(10);
-/// How often it is looked for what has waited too long.
+/// How often servers that have waited too long are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -54,7 +54,7 @@ pub(super) struct Pool {
     me: Weak<Self>,
     nursery: Nursery,
     config: UpstreamConfig,
-    /// Servers that were told to end, which takes a moment.
+    /// Servers that are ending, which takes a moment.
     leaving: Arc<Seats>,
     promises: Arc<Promises>,
     shares: Arc<Shares>,
@@ -64,7 +64,7 @@ pub(super) struct Pool {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    /// Nothing while a server is being started.
+    /// `None` while the server is starting.
     running: BTreeMap<u64, Option<Running>>,
     principals: HashMap<Identity, Kept>,
     sweeping: bool,
@@ -121,12 +121,13 @@ impl Source for Pool {
 }
 
 impl ServerPool {
-    /// A pool with a server for each identity, of whichever era it turns out to be.
+    /// A pool with a server for each identity, whichever era the servers speak.
     pub(crate) async fn of_identities(
         config: &UpstreamConfig,
         guard: Option<Guard>,
     ) -> Result<Self, Error> {
-        // Nobody's servers say nothing of the era, and cannot be started ahead of those they are for.
+        // A server without a caller says nothing about the era, and servers cannot be started
+        // before their callers are known.
         let nobodys = UpstreamConfig {
             command: claims::nobodys(&config.command),
             protocol: UpstreamProtocol::Legacy,
@@ -137,7 +138,7 @@ impl ServerPool {
         Ok(Self::holding(nursery, UpstreamConfig { listen_early: false, ..config.clone() }))
     }
 
-    /// A pool whose servers come from there.
+    /// A pool whose servers come from this nursery.
     pub(crate) fn new(nursery: Nursery, config: &UpstreamConfig) -> Self {
         let config = UpstreamConfig {
             protocol: UpstreamProtocol::Modern,
@@ -289,9 +290,9 @@ impl Pool {
         Ok((server, Hold::new(Arc::<Self>::clone(self), number, Some(principal))))
     }
 
-    /// There are too many servers: those that wait for a request give way, or else the one that has
-    /// waited for an answer the longest; what to wait for until they have, or those that leave
-    /// already, if there are any.
+    /// There are too many servers: ends those that wait for a request, or else the one that has
+    /// waited longest for input. Returns what to wait for until they have ended, or those that are
+    /// ending already, if there are any.
     fn make_room(&self) -> Option<future::BoxFuture<'static, ()>> {
         let ended = self.end_where(|kept| kept.holds == 0)
             || self.leaving.taken() == 0 && self.promises.oldest().is_some();
@@ -319,7 +320,7 @@ impl Pool {
         Ok((number, starting.boxed().shared()))
     }
 
-    /// Starts the server of a running, unless nobody waits for it any more when it is there.
+    /// Starts the server of a running, unless nobody waits for it any more when it is ready.
     async fn settle(
         self: Arc<Self>,
         number: u64,
@@ -351,7 +352,7 @@ impl Pool {
         }
     }
 
-    /// Gives a running that was started its place; gives it back if it has none any more.
+    /// Puts a started running into its place; returns it if it has no place any more.
     fn occupy(&self, number: u64, running: Running) -> Option<Running> {
         match self.lock().running.get_mut(&number) {
             Some(place) => place.replace(running),
@@ -388,8 +389,8 @@ impl Pool {
 }
 
 impl State {
-    /// The server of a principal with one more guest: the one it has, or another in place of none
-    /// or of the one returned.
+    /// A principal's server with one more guest. If there is none, or it has ended, another one is
+    /// started, and the ended one is returned, too.
     fn kept(
         &mut self,
         principal: &Identity,

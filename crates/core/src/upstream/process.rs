@@ -1,4 +1,5 @@
-//! One child process: started in a group of its own, stopped with everything it has started.
+//! One child process: started in a process group of its own, and ended with everything that it has
+//! started.
 
 use std::{io, process::ExitStatus, time::Duration};
 
@@ -24,11 +25,11 @@ use crate::{
     watch::{ServerTag, TAP},
 };
 
-/// How long a child may take to notice the end of its input before it is signalled.
+/// How long a child may take to react to the end of its input before it gets a signal.
 const END_OF_INPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Size of the child's pipes: with the 64 KiB that Linux gives, a message of 1 MiB takes the child
-/// and the proxy sixteen turns.
+/// Size of the child's pipes: with the default of 64 KiB on Linux, a message of 1 MiB takes sixteen
+/// turns of the child and the proxy.
 #[cfg(target_os = "linux")]
 const PIPE_SIZE: usize = 1024 * 1024;
 
@@ -89,27 +90,27 @@ impl Process {
         Ok((process, Pipes { stdin, stdout }))
     }
 
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What marks it among the servers of this process.
+    /// Tells it apart from other servers of this process.
     pub(super) fn number(&self) -> u32 {
         self.tag.number()
     }
 
-    /// What may help if it writes nothing.
+    /// A hint for a server that writes nothing.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         self.hint
     }
 
-    /// Its process id, which is that of its process group.
+    /// Its process id, which is also that of its process group.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Whether the child has not exited.
+    /// Whether the child is still running.
     pub(super) fn is_running(&mut self) -> bool {
         matches!(self.child.inner_mut().try_wait(), Ok(None))
     }
@@ -119,22 +120,22 @@ impl Process {
         self.child.inner_mut().wait().await
     }
 
-    /// The last lines of its standard error, complete once it has exited.
+    /// The last lines of its standard error; complete once it has exited.
     pub(crate) async fn last_words(&mut self) -> Vec<String> {
         self.hear_out().await;
         self.tail.lines()
     }
 
-    /// Waits for what is in the pipe of its standard error. That is there already; a grandchild that
-    /// holds the pipe open is not waited for.
+    /// Waits until the pipe of its standard error is read. The text is there already; a grandchild
+    /// that keeps the pipe open is not waited for.
     async fn hear_out(&mut self) {
         if !self.pass_through.is_finished() {
             drop(timeout(Duration::from_millis(100), &mut self.pass_through).await);
         }
     }
 
-    /// Ends the child, whose input has been closed: waits, asks, and in the end insists, all
-    /// within `budget`. Nothing of its process group is left.
+    /// Ends the child, whose input was closed: waits, then SIGTERM, then SIGKILL, all within
+    /// `budget`. Nothing of its process group remains.
     pub(crate) async fn stop(&mut self, budget: Duration) -> Option<ExitStatus> {
         let patience = END_OF_INPUT_GRACE.min(budget / 4);
         let mut status = timeout(patience, self.exited()).await.ok().and_then(Result::ok);
@@ -166,8 +167,8 @@ impl Process {
     fn terminate(&self) {}
 }
 
-/// Gives a pipe room for large messages. The memory is only taken while it is full; where the user
-/// may have no such pipes, the size stays.
+/// Enlarges a pipe for large messages. Memory is only used while it is full; if the user may not
+/// have such pipes, the size stays.
 #[cfg(target_os = "linux")]
 fn widen(pipe: impl std::os::fd::AsFd) {
     if let Err(error) = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_SIZE) {
@@ -219,7 +220,7 @@ fn direct(config: &CommandConfig) -> Command {
     command
 }
 
-/// Words are joined unquoted, as the original documents it.
+/// Words are joined unquoted, as the original documents.
 fn shell(config: &CommandConfig) -> Command {
     let mut line = config.program.clone();
     for word in &config.args {

@@ -1,8 +1,8 @@
-//! Where the program of a command is.
+//! Finds the program of a command.
 //!
-//! Windows looks for `name.exe` only, so that `npx`, which is `npx.cmd` there, would not be found
-//! without a shell. The proxy therefore looks itself, by `PATH` and `PATHEXT`; the standard library
-//! quotes the arguments of what turns out to be a batch file.
+//! Windows looks only for `name.exe`, so `npx`, which is `npx.cmd` there, would not be found
+//! without a shell. The proxy therefore searches itself, with `PATH` and `PATHEXT`; the standard
+//! library quotes the arguments if it finds a batch file.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use std::{
 
 use crate::{config::CommandConfig, error::Error};
 
-/// The file that would be run; `None` where there is none, or where only the system can tell.
+/// The file that would be run; `None` if there is none, or if only the system can tell.
 pub(crate) fn find(config: &CommandConfig) -> Option<PathBuf> {
     let directory = config.cwd.clone().map_or_else(env::current_dir, Ok).ok()?;
     which::which_in(&config.program, search_path(config), directory).ok()
@@ -29,8 +29,8 @@ pub(super) fn check(config: &CommandConfig) -> Result<(), Error> {
     Err(Error::Spawn { command, source: io::ErrorKind::NotFound.into() })
 }
 
-/// What may help if a program writes nothing: Python keeps what it writes to a pipe until that is
-/// much, unless it is told otherwise.
+/// A hint for a program that writes nothing: Python buffers its output to a pipe unless told
+/// otherwise.
 pub(super) fn buffering_hint(config: &CommandConfig) -> Option<&'static str> {
     let first = config.program.to_string_lossy();
     let words: Vec<_> = first
@@ -53,7 +53,7 @@ pub(super) fn buffering_hint(config: &CommandConfig) -> Option<&'static str> {
 
 const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
-/// Whether a word of a command is Python, starts it, or is a program of its own.
+/// Whether a word of a command is Python, or starts it.
 fn is_python(word: &str) -> bool {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase();
     let stem = name.strip_suffix(".exe").unwrap_or(&name);
@@ -64,7 +64,7 @@ fn is_python(word: &str) -> bool {
         || name.strip_suffix(".py").is_some_and(|rest| !rest.is_empty())
 }
 
-/// The `PATH` of the child; without one the system has a default of its own.
+/// The child's `PATH`; without one the system uses its default.
 fn search_path(config: &CommandConfig) -> Option<OsString> {
     let is_path = |name: &OsString| {
         if cfg!(windows) { name.eq_ignore_ascii_case("PATH") } else { name == "PATH" }

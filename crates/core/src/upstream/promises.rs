@@ -1,8 +1,8 @@
-//! Servers that wait for the answers to what they have asked.
+//! Servers that wait for input that they have requested.
 //!
-//! A result that requires input comes with a state, which the client brings back with its answers.
-//! A server may keep in its memory what the state stands for, so the state that the client gets
-//! names that server: sealed, for the same caller, for one use. Until then the server is held.
+//! A result that requires input has a state, which the client sends back with its answers. The
+//! server may keep data in memory for that state, so the state for the client names the server:
+//! sealed, for the same caller, valid once. Until then the server is held.
 
 use std::{
     collections::HashMap,
@@ -23,16 +23,16 @@ use crate::{
 /// Most states that are waited for.
 const MAX_STATES: usize = 4096;
 
-/// What names a promise.
+/// Identifies a promise.
 type Ticket = [u8; 16];
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Promises {
-    /// None where the system provides no random numbers: then no server waits.
+    /// `None` if the system provides no random numbers: then no server waits.
     seal: Option<Seal>,
     patience: Duration,
-    /// Most servers that have nothing else to do.
+    /// Most servers that only wait.
     max_servers: usize,
     open: Mutex<HashMap<Ticket, Promise>>,
 }
@@ -51,24 +51,25 @@ pub(super) struct Place {
     pub(super) hold: Hold,
 }
 
-/// What a client has brought back.
+/// What a client has sent back.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// The state as the server wrote it, raw JSON.
+    /// The raw state as the server wrote it.
     pub(super) state: Vec<u8>,
-    /// The server that wrote it, if it has waited.
+    /// The server that wrote it, if it is still held.
     pub(super) place: Option<Place>,
 }
 
 impl Promises {
-    /// Servers wait for at most `patience`; of those that nobody else uses, a half.
+    /// Servers wait for at most `patience`; those without other use may be at most half of all
+    /// servers.
     pub(super) fn new(patience: Duration, max_children: usize) -> Self {
         let max_servers = (max_children / 2).max(1);
         Self { seal: Seal::random(), patience, max_servers, open: Mutex::default() }
     }
 
-    /// Holds a server until this state is brought back: the state for its client, and what has no
-    /// room any more. The place again if no state can be given.
+    /// Holds a server until this state comes back. Returns the state for the client, and promises
+    /// for which there is no room any more; or the place, if no state can be made.
     pub(super) fn give(
         &self,
         principal: &Identity,
@@ -90,7 +91,7 @@ impl Promises {
         Ok((sealed, gone))
     }
 
-    /// Takes what a request brings back, if it is a state that was given to this caller.
+    /// Takes what a request sends back, if it is a state that was given to this caller.
     pub(super) fn take(&self, principal: &Identity, request: &Message) -> Option<Kept> {
         let span = state_of(request)?;
         let sealed = string_text(request.text(span))?;
@@ -101,13 +102,13 @@ impl Promises {
         Some(Kept { state: state.to_vec(), place })
     }
 
-    /// Takes the servers that have waited for too long.
+    /// Takes the servers that have waited too long.
     pub(super) fn expired(&self, now: Instant) -> Vec<Place> {
         let over = self.lock().extract_if(|_, promise| promise.until <= now).collect::<Vec<_>>();
         over.into_iter().map(|(_, promise)| promise.place).collect()
     }
 
-    /// Takes the server that nobody else uses and that has waited the longest.
+    /// Takes the server without other use that has waited longest.
     pub(super) fn oldest(&self) -> Option<Place> {
         oldest(&mut self.lock(), Hold::is_sole)
     }
@@ -126,7 +127,7 @@ impl Promises {
     }
 }
 
-/// Where the state of a request is.
+/// The place of the state in a request.
 pub(super) fn state_of(request: &Message) -> Option<crate::jsonrpc::Span> {
     if !request.has_reserved_members() {
         return None;
@@ -144,7 +145,7 @@ fn oldest(open: &mut HashMap<Ticket, Promise>, wanted: impl Fn(&Hold) -> bool) -
     open.remove(&ticket).map(|promise| promise.place)
 }
 
-/// Where a seal is good: for one caller.
+/// What a seal is bound to: one caller.
 fn context(principal: &Identity) -> Vec<u8> {
     let (kind, issuer, subject) = principal.key();
     let mut context = b"kept server".to_vec();

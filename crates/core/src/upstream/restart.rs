@@ -1,4 +1,4 @@
-//! When a server that has ended is started again: a decision without clock or process.
+//! Decides when a server is restarted, without a clock or a process.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -7,30 +7,30 @@ use std::{
 
 use crate::config::{RestartConfig, RestartWhen};
 
-/// Pause before the first restart in a row; each further one waits twice as long.
+/// Pause before the first restart in a row; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// A server that has served for so long is not a part of a crash loop.
+/// A server that has served for this long ends a crash loop.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
-    /// Time from its handshake to its end; none if it had no handshake.
+    /// Time from its handshake to its end; `None` without a handshake.
     pub(super) served: Duration,
-    /// It exited by itself and called that a success.
+    /// It exited by itself with code 0.
     pub(super) succeeded: bool,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Restart {
         attempt: u32,
         after: Duration,
     },
-    /// Not for now.
+    /// No restart for now.
     Rest {
         reason: String,
         after: Duration,
@@ -38,15 +38,15 @@ pub(super) enum Verdict {
     GiveUp(String),
 }
 
-/// The restarts so far that led to nothing.
+/// The failed restarts so far.
 #[derive(Debug, Default)]
 pub(super) struct History {
     attempts: u32,
 }
 
 impl History {
-    /// What to do after a run. `chance` lies between 0 and 1; it keeps the servers of several
-    /// proxies, ended by one cause, from starting in step.
+    /// What to do after a run. `chance` is between 0 and 1; it keeps servers of several proxies
+    /// that ended for the same reason from starting at the same moment.
     pub(super) fn judge(&mut self, config: &RestartConfig, run: Run, chance: f64) -> Verdict {
         if config.when == RestartWhen::Never {
             return Verdict::GiveUp("it is not restarted (--restart never)".to_owned());
@@ -78,8 +78,7 @@ impl History {
     }
 }
 
-/// Time before another attempt after so many that led to nothing; `chance` as for
-/// [`History::judge`].
+/// Time before the next attempt after this many failures; `chance` as for [`History::judge`].
 pub(super) fn pause(attempts: u32, chance: f64) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_PAUSE);
     doubled.mul_f64(0.5 + chance / 2.0)

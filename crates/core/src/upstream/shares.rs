@@ -1,8 +1,8 @@
-//! Not all servers that may run go to one client.
+//! Keeps one client from using all servers that may run.
 //!
-//! A client is known by its identity, or by the address that it comes from. Whoever comes over
-//! loopback or a tunnel may be anybody, and has no share: the proxy in front has to tell clients
-//! apart (`--trustProxy`).
+//! A client is identified by its identity, or by its address. Clients over loopback or a tunnel
+//! cannot be told apart and have no share; then the proxy in front must tell them apart
+//! (`--trustProxy`).
 
 use std::{
     collections::HashMap,
@@ -45,7 +45,7 @@ impl Whose {
     }
 }
 
-/// One server of a client; over when dropped.
+/// One server of a client; returned when dropped.
 #[derive(Debug)]
 struct Share {
     shares: Arc<Shares>,
@@ -66,7 +66,7 @@ impl Drop for Share {
 
 impl Shares {
     /// The shares of the servers that may run: a quarter, and at least one server, is left for
-    /// others. Where an identity has one server for everything, there is nothing to share.
+    /// others. If an identity has one server for everything, nothing needs to be shared out.
     pub(super) fn of(config: &UpstreamConfig) -> Arc<Self> {
         let max_children = config.max_children;
         let limit = match config.isolation {
@@ -97,7 +97,7 @@ impl Shares {
     }
 }
 
-/// Servers of which each client has its share.
+/// Servers of which each client gets only its share.
 pub(super) struct Shared {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) shares: Arc<Shares>,
@@ -128,7 +128,7 @@ impl Backend for Shared {
     }
 }
 
-/// A connection that is a part of a share.
+/// A connection that counts for a share.
 struct Sharing {
     connection: Arc<dyn Connection>,
     share: Mutex<Option<Share>>,

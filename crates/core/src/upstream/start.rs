@@ -1,4 +1,4 @@
-//! From a configuration to what runs: the one place where it is chosen.
+//! Starts what is configured: the one place where the kind of backend is chosen.
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
@@ -24,23 +24,23 @@ pub(crate) trait Upstream: fmt::Debug + Send + Sync {
     /// Whether it can take calls.
     fn readiness(&self) -> Arc<dyn Readiness>;
 
-    /// Name and version the server gives itself, once it has said so.
+    /// The server's own name and version, once they are known.
     fn name(&self) -> Option<String> {
         None
     }
 
-    /// Waits until the server has ended for good; says why. Servers that are not shared end with
-    /// their clients, so there is nothing to wait for.
+    /// Waits until the server has ended for good; returns why. Servers that are not shared end with
+    /// their clients, so this never returns for them.
     fn ended(&self) -> BoxFuture<'static, String> {
         Box::pin(pending())
     }
 
-    /// Ends it and whatever it has started, within `budget`.
+    /// Ends it and everything that it has started, within `budget`.
     fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// Starts what is configured. With `listen_early` no handshake is waited for: clients that come
-/// earlier wait instead. The guard ends what was started if the proxy is killed.
+/// Starts what is configured. With `listen_early` this does not wait for a handshake; clients that
+/// come earlier wait instead. The guard ends what was started if the proxy is killed.
 pub(crate) async fn start(
     config: &config::Upstream,
     guard: Option<Guard>,
@@ -62,7 +62,7 @@ pub(crate) async fn start(
     unshared(config, guard).await
 }
 
-/// Servers of the era that they turn out to speak.
+/// Servers of whichever era they speak.
 pub(super) async fn unshared(
     config: &UpstreamConfig,
     guard: Option<Guard>,

@@ -1,5 +1,5 @@
-//! A child's standard error: passed through or made into events, its last lines remembered for
-//! error messages.
+//! A child's standard error: passed through or turned into events; its last lines are remembered
+//! for error messages.
 
 use std::{
     borrow::Cow,
@@ -12,11 +12,11 @@ use tokio::{
     process::ChildStderr,
 };
 
-/// Lines remembered.
+/// Lines that are remembered.
 const MAX_LINES: usize = 20;
-/// Longest remembered line; the rest of a longer one is left out.
+/// Longest remembered line; longer ones are cut.
 const MAX_LINE_LENGTH: usize = 1000;
-/// Longest line that becomes one event; a longer one becomes several.
+/// Longest line in one event; a longer one becomes several events.
 const MAX_EVENT_LENGTH: usize = 64 * 1024;
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail {
     lines: Arc<Mutex<Lines>>,
-    /// The number of the server.
+    /// The server's number.
     server: u32,
 }
 
@@ -39,7 +39,7 @@ struct Lines {
 }
 
 impl Tail {
-    /// Nothing yet, of the server with this number.
+    /// Empty, for the server with this number.
     pub(super) fn of_server(server: u32) -> Self {
         Self { server, ..Self::default() }
     }
@@ -88,7 +88,7 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).trim_end().to_owned()
 }
 
-/// Takes everything that comes until the pipe ends. Lines of a server that has a name bear it.
+/// Reads until the pipe ends. Lines of a server with a name carry that name.
 pub(super) async fn pass_through(
     mut stderr: ChildStderr,
     tail: Tail,
@@ -105,7 +105,7 @@ pub(super) async fn pass_through(
             events.take(&buffer[..count]);
             continue;
         }
-        // A proxy without a standard error still has to keep the child's pipe empty.
+        // Even without a standard error, the proxy must empty the child's pipe.
         let text = match &mut named {
             Some(named) => named.lines(&buffer[..count]).into(),
             None => Cow::Borrowed(&buffer[..count]),
@@ -116,7 +116,7 @@ pub(super) async fn pass_through(
     events.end();
 }
 
-/// Puts a name in front of each line.
+/// Adds a name before each line.
 #[derive(Debug)]
 struct Named {
     front: String,
@@ -137,7 +137,7 @@ impl Named {
     }
 }
 
-/// Makes an event of each line.
+/// Turns each line into an event.
 #[derive(Debug)]
 struct Events {
     line: Vec<u8>,

@@ -1,7 +1,7 @@
-//! A shared server kept alive: started, watched, started again, and stopped with the proxy.
+//! Keeps a shared server running: starts, watches and restarts it, and stops it with the proxy.
 //!
-//! The supervision is one task, the only one that knows the process; everybody else sees the
-//! [`Shared`] it reports to.
+//! One task supervises the server and is the only one that knows its process; everything else uses
+//! the [`Shared`] to which it reports.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -39,7 +39,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts the server and completes the handshake with it, unless that may happen later.
+    /// Starts the server and makes the handshake, unless that may happen later.
     pub(crate) async fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
         let shared = shared(&config);
         let (command, volume) = (config.command.clone(), Arc::clone(shared.volume()));
@@ -47,8 +47,8 @@ impl Supervisor {
         Self::supervise(config, shared, Box::new(spawn)).await
     }
 
-    /// As [`Self::start`], with processes of the nursery; by this command, if it has one of its own.
-    /// One that has given up is replaced by another.
+    /// As [`Self::start`], with processes of the nursery, and with this command if it has one of
+    /// its own. A server that has given up is replaced by another.
     pub(super) async fn raise(
         mut config: UpstreamConfig,
         nursery: Nursery,
@@ -110,7 +110,7 @@ fn shared(config: &UpstreamConfig) -> Arc<Shared> {
     Shared::new(Ids::Unguessable, limits, config.restart.wait)
 }
 
-/// A server that calls go to.
+/// A server that takes calls.
 struct Admitted {
     child: Child,
     outbox: Arc<Outbox>,
@@ -131,14 +131,14 @@ impl Watch {
         self.negotiation.connect(&self.config, &self.spawn).await
     }
 
-    /// Lets calls go to a server.
+    /// Sends calls to a server from now on.
     fn admit(&self, (child, initialize): Connected) -> Admitted {
         let outbox = Arc::new(Outbox::default());
         self.shared.connected(Arc::clone(&outbox), initialize, child.pid());
         Admitted { child, outbox, since: Instant::now() }
     }
 
-    /// Keeps a server running until it is told to stop or there is no use in trying.
+    /// Keeps a server running until it is told to stop or retrying is pointless.
     async fn keep(mut self, first: Option<Admitted>, stopped: oneshot::Receiver<Duration>) {
         let mut stopped = Stopped(Some(stopped));
         let mut next = first;
@@ -165,7 +165,7 @@ impl Watch {
         }
     }
 
-    /// Carries one server to its end; nothing if that was asked for.
+    /// Runs one server to its end; `None` if the end was requested.
     async fn serve(&self, admitted: Admitted, stopped: &mut Stopped) -> Option<(Cause, Run)> {
         let Admitted { child, outbox, since } = admitted;
         let told = async {
@@ -183,7 +183,7 @@ impl Watch {
         Some((cause, Run { served: since.elapsed(), succeeded }))
     }
 
-    /// Reports an end and waits until it is time for the next start; `false` if there is none.
+    /// Reports an end and waits until the next start is due; `false` if there will be none.
     async fn pause(&mut self, mut cause: Cause, run: Run, stopped: &mut Stopped) -> bool {
         let whose = self.config.command.name.as_ref();
         let whose = whose.map_or_else(String::new, |name| format!("{name}: "));
@@ -221,20 +221,20 @@ impl Watch {
     }
 }
 
-/// The wish to end everything; heard once.
+/// The request to end everything; received once.
 struct Stopped(Option<oneshot::Receiver<Duration>>);
 
 impl Stopped {
-    /// Waits for the request to stop; never returns if it was taken before.
+    /// Waits for the request to stop; never returns if it was received before.
     async fn asked(&mut self) -> Duration {
         let Some(stopped) = &mut self.0 else { return pending().await };
-        // An owner that has gone without a word wants an end as well.
+        // If the owner was dropped without a request, that means stop, too.
         let budget = stopped.await.unwrap_or_default();
         self.0 = None;
         budget
     }
 
-    /// The result of `work`, or the wish if that comes first.
+    /// The result of `work`, or the request to stop if that comes first.
     async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Duration> {
         tokio::select! {
             budget = self.asked() => Err(budget),

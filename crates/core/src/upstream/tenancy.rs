@@ -1,4 +1,4 @@
-//! One server's time with the client that it was started for.
+//! One server during its use by one client.
 
 use std::sync::{
     Arc,
@@ -28,7 +28,7 @@ pub(super) struct Tenancy {
 }
 
 impl Tenancy {
-    /// Carries the server to its end.
+    /// Runs the server to its end.
     pub(super) async fn run(self, child: Child, stopped: oneshot::Receiver<()>) {
         let Self { client, place, outbox, permit } = self;
         let nursery = Arc::clone(&place.nursery);
@@ -37,7 +37,7 @@ impl Tenancy {
         let hearing = Arc::new(hearing);
         let told = async {
             tokio::select! {
-                // The client has gone, in whichever way the sender was lost.
+                // The client has disconnected, however the sender was lost.
                 _ = stopped => {}
                 () = nursery.stop.cancelled() => {}
                 () = client.expire_calls() => {}
@@ -62,7 +62,7 @@ impl Tenancy {
     }
 }
 
-/// Hands the server's messages on, and takes note of the first.
+/// Passes the server's messages on, and notes the first one.
 struct Hearing {
     client: Arc<Private>,
     place: Place,

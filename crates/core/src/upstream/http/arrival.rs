@@ -1,8 +1,9 @@
 //! A client of a server whose era is not known yet, or may change.
 //!
-//! What it says waits until that is found out, which begins with its first message: in its own era
-//! if the server speaks that, so that everything crosses as it is, else in the other one. Where the
-//! server speaks another era later, the client goes on in that one, with what it had settled.
+//! Its messages wait until the era is known. Finding out starts with the first message: in the
+//! client's own era if the server speaks that, so that everything passes unchanged, otherwise in
+//! the other one. If the server later speaks another era, the client continues in that one, with
+//! what it has set before.
 
 use std::{
     collections::VecDeque,
@@ -28,9 +29,9 @@ use crate::{
     relay::{Connection, Continuation, Memory, OpenError, Reply, reply_to},
 };
 
-/// Messages that may wait.
+/// Most messages that wait.
 const QUEUE: usize = 1024;
-/// Connections that are kept for what is still to be answered over them.
+/// Connections that are kept because answers are still expected on them.
 const MAX_PAST: usize = 4;
 
 /// See the module.
@@ -46,22 +47,22 @@ pub(super) type Queued = (Message, Option<Reply>);
 
 struct Progress {
     state: State,
-    /// How often the server has turned from one era to the other.
+    /// How often the server has changed its era.
     turns: u64,
-    /// What the client has settled, for a server that knows nothing of it.
+    /// What the client has set, to repeat it at a server that does not know it.
     memory: Memory,
-    /// The client has said that its handshake is over.
+    /// Whether the client has sent `notifications/initialized`.
     listens: bool,
-    /// The connections before the last turns: what was sent over them may still be answered.
+    /// The connections before the last changes of era: answers may still come on them.
     past: VecDeque<Arc<dyn Connection>>,
 }
 
 enum State {
-    /// Nobody works on it: nothing was said yet, or what was said has failed.
+    /// Idle: nothing was sent yet, or it has failed.
     Idle,
     Waiting(VecDeque<Queued>),
     Open(Arc<dyn Connection>),
-    /// The client has gone.
+    /// The client has disconnected.
     Closed,
 }
 
@@ -152,8 +153,8 @@ impl Connection for Arrival {
 }
 
 impl Progress {
-    /// Remembers what a message settles; the reply to it, if there is one, hears of it if the
-    /// message has to be sent another way.
+    /// Remembers what a message sets. If the message must be sent in another way, its reply, if it
+    /// has one, starts that.
     fn note(
         &mut self,
         arrival: &Arrival,
@@ -178,7 +179,7 @@ impl Progress {
         reply.map(|reply| detour(&arrival.me, message, self.turns, reply))
     }
 
-    /// Lets a message wait; gives it back if there are too many.
+    /// Queues a message; returns it if there are too many.
     fn push(&mut self, queued: Queued) -> Option<Queued> {
         match &mut self.state {
             State::Waiting(queue) if queue.len() < QUEUE => queue.push_back(queued),
@@ -191,7 +192,7 @@ impl Progress {
 }
 
 impl Arrival {
-    /// A client that has said nothing yet; the way to the server, if it is known.
+    /// A client that has sent nothing yet; `connection` is its way to the server, if that is known.
     pub(super) fn open(
         remote: Remote,
         visitor: Visitor,
@@ -209,7 +210,7 @@ impl Arrival {
         Arc::new_cyclic(|me| Self { me: Weak::clone(me), remote, visitor, closed, state })
     }
 
-    /// Ends it here; the connection that it had.
+    /// Ends it here; returns the connection that it had.
     fn end(&self) -> Option<Arc<dyn Connection>> {
         self.closed.cancel();
         let mut progress = self.lock();
@@ -254,8 +255,7 @@ impl Arrival {
         });
     }
 
-    /// Takes back a request that was sent after this turn, because its server speaks another era
-    /// by now.
+    /// Takes back a request that was sent at this turn, because its server now speaks another era.
     pub(super) fn turn(&self, after: u64, request: Queued) {
         let mut progress = self.lock();
         let turns = progress.turns == after && matches!(progress.state, State::Open(_));
@@ -292,7 +292,7 @@ impl Arrival {
         }
     }
 
-    /// Finds out in which era the server speaks now, and settles with it what was settled before.
+    /// Finds out which era the server speaks now, and repeats there what was set before.
     async fn reconnect(&self) -> Result<Arc<dyn Connection>, ErrorBody> {
         self.remote.site().doubt();
         let way = self.remote.find_way(Era::Modern).await.map_err(|fault| fault.body())?;
@@ -323,14 +323,14 @@ impl Arrival {
         Ok(connection)
     }
 
-    /// Finds the server, and says what the client has said first.
+    /// Finds the server, and sends what the client has sent first.
     async fn connect(&self) -> Result<Arc<dyn Connection>, ErrorBody> {
         if self.remote.takes_own_era_first(self.visitor.era) {
             return match self.next() {
                 Some((request, Some(reply))) if is_handshake(&request) => {
                     self.shake_hands(request, reply).await
                 }
-                // A client that opens no session has one opened for it.
+                // If a client opens no session, one is opened for it.
                 first => {
                     if let Some(first) = first {
                         self.put_back(first);
@@ -343,7 +343,7 @@ impl Arrival {
         self.remote.enter(way, &self.visitor).await.map_err(body)
     }
 
-    /// Tries the client's own handshake; a server that refuses it may be one of 2026-07-28.
+    /// Tries the client's own handshake; a server that refuses it may speak 2026-07-28.
     async fn shake_hands(
         &self,
         request: Message,
@@ -358,7 +358,7 @@ impl Arrival {
             Ok(response) => Fault::refused(String::new(), response),
             Err(fault) => fault,
         };
-        // Who was not let in is not asked again in another way.
+        // A client that was not let in is not tried in another way.
         let refused = refusal.kind != fault::Kind::Unauthorized;
         if refused && (refusal.error.is_some() || refusal.is_of_another_protocol()) {
             match self.remote.find_way(Era::Modern).await {
@@ -379,7 +379,7 @@ impl Arrival {
         Ok(channel)
     }
 
-    /// Hands over what waits, and lets everything else go straight on.
+    /// Sends what waits, and lets everything else pass directly.
     async fn hand_over(&self, connection: Arc<dyn Connection>) {
         while let Some((message, reply)) = self.next_or_open(&connection) {
             if let Some(sending) = connection.send(message, reply, None) {
@@ -402,7 +402,7 @@ impl Arrival {
         next
     }
 
-    /// Answers what waits; the next message is another attempt.
+    /// Answers what waits; the next message starts another attempt.
     fn refuse(&self, error: &ErrorBody) {
         let mut progress = self.lock();
         if matches!(progress.state, State::Closed) {
@@ -430,7 +430,7 @@ impl Arrival {
     }
 }
 
-/// Says something in place of the client, which has heard the answer already.
+/// Sends a request on behalf of the client, which has got the answer before.
 async fn say(connection: &dyn Connection, message: Message) {
     let asks = message.kind() == Kind::Request;
     let reply = asks.then(|| reply_to(&message, drop));

@@ -1,35 +1,36 @@
-//! Whether and when something is sent again: a decision without clock, chance or network.
+//! Whether and when something is sent again: a decision without clock, randomness or network.
 //!
-//! Nothing is run twice: what a server may have run is repeated only if repeating it is harmless.
+//! Nothing runs twice: what a server may have run is repeated only if that is harmless.
 
 use std::time::Duration;
 
 use super::fault::{Fault, Kind};
 use crate::{jsonrpc::Message, protocol::Method};
 
-/// Pause before the first repetition; each further one waits twice as long.
+/// Pause before the first retry; each further one waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// Longest pause that a server may ask for.
+/// Longest pause that a server may request.
 const MAX_ASKED_PAUSE: Duration = Duration::from_mins(1);
-/// Sessions lost under one call before it fails.
+/// Sessions that may be lost during one call before it fails.
 const MAX_RENEWALS: u32 = 2;
-/// Times credentials are got for one message: for none or one that is over, and for a nonce.
+/// How often one message gets new credentials: because they are missing or expired, and for a
+/// nonce.
 const MAX_SIGN_INS: u32 = 3;
-/// Times further scopes are asked for for one message.
+/// How often one message gets further scopes.
 const MAX_STEP_UPS: u32 = 1;
-/// Times a busy server is asked again.
+/// How often a busy server is tried again.
 const MAX_BUSY: u32 = 5;
 
-/// What is to be done after a fault.
+/// What to do after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Shake hands again, then send it again.
+    /// Make the handshake again, then resend.
     Renew,
-    /// Get credentials, then send it again.
+    /// Get credentials, then resend.
     Authorize,
-    /// Send it again after this pause.
+    /// Resend after this pause.
     Again(Duration),
     Fail,
 }
@@ -47,14 +48,14 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// For a message that may be tried for as long as `patience`.
+    /// For a message that may be retried for as long as `patience`.
     pub(super) fn at(message: &Message, patience: Duration) -> Self {
         let repeatable = message.id().is_some() && is_repeatable(&message.method());
         Self { repeatable, patience, pauses: 0, renewals: 0, busy: 0, sign_ins: 0, step_ups: 0 }
     }
 
-    /// What to do about a fault, `waited` after the first attempt. `chance` lies between 0 and 1;
-    /// it keeps the clients of one server from coming back in step.
+    /// What to do about a fault, `waited` after the first attempt. `chance` is between 0 and 1; it
+    /// keeps the clients of one server from returning at the same moment.
     pub(super) fn judge(&mut self, fault: &Fault, waited: Duration, chance: f64) -> Verdict {
         if fault.ran && !self.repeatable {
             return Verdict::Fail;
@@ -72,7 +73,7 @@ impl Attempts {
             Kind::Unreachable | Kind::Broken | Kind::Busy { retry_after: None } => {
                 let pause = pause(self.pauses, chance);
                 self.pauses += 1;
-                // A connection that was dead may be noticed late; a fresh one has its chance.
+                // A dead connection may be noticed late, so one retry on a fresh one is allowed.
                 if fault.kind == Kind::Broken && self.pauses == 1 {
                     return Verdict::Again(pause);
                 }
@@ -96,13 +97,13 @@ impl Attempts {
     }
 }
 
-/// The pause before attempt number `attempt` after the first.
+/// The pause before retry number `attempt`.
 pub(super) fn pause(attempt: u32, chance: f64) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(MAX_PAUSE);
     doubled.mul_f64(0.5 + chance / 2.0)
 }
 
-/// Requests that change nothing.
+/// Requests without side effects.
 fn is_repeatable(method: &str) -> bool {
     match Method::of(method) {
         Method::Initialize

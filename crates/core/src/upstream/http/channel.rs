@@ -1,8 +1,8 @@
-//! One client and the session it has with a remote server: what the client sends and is sent.
+//! One client and its session with a remote server: the messages in both directions.
 //!
-//! Everything crosses as it is, in both directions, ids included: the server has no other client
-//! in this session. Messages leave in the order in which they came, as far as HTTP has one: what
-//! is not a request is acknowledged before the next message is sent.
+//! Everything passes unchanged in both directions, including ids: the server has no other client in
+//! this session. Messages leave in the order of arrival, as far as HTTP allows that: a message that
+//! is not a request is acknowledged before the next one is sent.
 
 use std::{
     collections::HashMap,
@@ -29,11 +29,11 @@ use crate::{
     telemetry::traffic,
 };
 
-/// Messages of one client that wait to be sent.
+/// Most messages of one client that wait to be sent.
 const QUEUE: usize = 64;
-/// Requests of one client that are on the wire at a time.
+/// Most requests of one client on the wire.
 const MAX_ON_THE_WIRE: usize = 128;
-/// Calls of one client, those on the wire and those that wait.
+/// Most calls of one client, on the wire or waiting.
 const MAX_CALLS: usize = 16 * 1024;
 
 /// See the module.
@@ -42,10 +42,10 @@ pub(super) struct Channel {
     pub(super) remote: Arc<Site>,
     pub(super) unsolicited: Option<Arc<dyn Sink>>,
     queue: mpsc::Sender<Message>,
-    /// One handshake at a time.
+    /// Only one handshake at a time.
     pub(super) gate: Semaphore,
     pub(super) wire: Semaphore,
-    /// Places of refusals that the queue has no room for.
+    /// Seats for refusals that do not fit into the queue.
     refusals: Arc<Semaphore>,
     pub(super) busy: Notify,
     pub(super) closed: CancellationToken,
@@ -56,30 +56,30 @@ pub(super) struct Channel {
 pub(super) struct State {
     pub(super) calls: HashMap<IdKey, Call>,
     pub(super) memory: Memory,
-    /// None before the first handshake.
+    /// `None` before the first handshake.
     pub(super) session: Option<Arc<Session>>,
-    /// The client has said that it is ready for what it did not ask for.
+    /// Whether the client has sent `notifications/initialized`.
     pub(super) listens: bool,
-    /// The last attempt to open the session again, if it has failed.
+    /// The last failed attempt to reopen the session.
     pub(super) failed: Option<Failed>,
 }
 
-/// An attempt to open the session again that has failed.
+/// A failed attempt to reopen the session.
 pub(super) struct Failed {
     pub(super) when: Instant,
     pub(super) fault: Fault,
     pub(super) occasion: Occasion,
 }
 
-/// A call that has no answer yet.
+/// A call without an answer so far.
 pub(super) struct Call {
     pub(super) reply: Reply,
     pub(super) started: Instant,
     pub(super) last_sign: Instant,
-    /// Dropped with the call, it tells whoever works on the call.
+    /// Dropped with the call, which notifies the task that works on it.
     #[expect(dead_code, reason = "it is there to be dropped")]
     over: oneshot::Sender<Infallible>,
-    /// The other end, until the call is worked on.
+    /// The other end, until a task works on the call.
     ended: Option<oneshot::Receiver<Infallible>>,
 }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// A call that was noted and is not queued yet. If this is dropped, the call is forgotten.
+/// A call that was noted and is not queued yet. Dropping this removes the call.
 struct Unsent {
     channel: Weak<Channel>,
     key: Option<IdKey>,
@@ -140,7 +140,7 @@ impl Connection for Channel {
         let unsent = Unsent { channel: Weak::clone(&self.me), key };
         Some(Box::pin(async move {
             tokio::select! {
-                // What cannot be queued any more belongs to a client that has gone.
+                // If it cannot be queued any more, its client has disconnected.
                 sent = queue.send(message) => drop(sent),
                 () = closed.cancelled() => {}
             }
@@ -191,7 +191,7 @@ impl Connection for Channel {
 }
 
 impl Channel {
-    /// Ends it here; the session that it had, and the raw ids of the calls under way.
+    /// Ends it here; returns its session, and the raw ids of the running calls.
     fn end(&self) -> (Option<Arc<Session>>, Vec<Vec<u8>>) {
         self.closed.cancel();
         let mut state = self.lock();
@@ -208,7 +208,7 @@ impl Channel {
         (session, open)
     }
 
-    /// Opens a channel; its messages are sent by a task of its own until it is closed.
+    /// Opens a channel; a task of its own sends its messages until it is closed.
     pub(super) fn open(remote: &Arc<Site>, unsolicited: Option<Arc<dyn Sink>>) -> Arc<Self> {
         let (queue, queued) = mpsc::channel(QUEUE);
         let channel = Arc::new_cyclic(|me| Self {
@@ -231,12 +231,12 @@ impl Channel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session at the moment, if there was a handshake.
+    /// The current session, if there was a handshake.
     pub(super) fn session(&self) -> Option<Arc<Session>> {
         self.lock().session.clone()
     }
 
-    /// Runs something beside the queue for as long as the channel is open.
+    /// Runs a future beside the queue while the channel is open.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.remote.spawn(self.closed.clone(), task);
     }
@@ -245,7 +245,7 @@ impl Channel {
         self.me.upgrade()
     }
 
-    /// Notes a call; gives the reply back if there are too many.
+    /// Notes a call; returns its reply if there are too many.
     #[expect(clippy::result_large_err, reason = "a reply is moved on at once")]
     fn note(&self, request: &Message, reply: Reply) -> Result<(), Reply> {
         let Some(id) = request.id() else { return Ok(()) };
@@ -259,7 +259,7 @@ impl Channel {
         if state.calls.len() >= MAX_CALLS {
             return Err(call.reply);
         }
-        // A repeated id takes the place of the first, which gets an error.
+        // A repeated id replaces the first request, which gets an error.
         let displaced = state.calls.insert(IdKey::of(id), call);
         drop(state);
         drop(displaced);
@@ -267,7 +267,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Begins the work on a call: resolves when the call has ended. None if it is over already.
+    /// Starts working on a call: resolves when the call has ended. `None` if it has ended already.
     pub(super) fn take_up(&self, key: &IdKey) -> Option<oneshot::Receiver<Infallible>> {
         self.lock().calls.get_mut(key)?.ended.take()
     }
@@ -345,13 +345,13 @@ impl Channel {
             Some(sink) if self.unsolicited.is_some() || message.kind() == Kind::Notification => {
                 sink.write(Outgoing::of(message, &[], false));
             }
-            // A client without a channel of its own cannot answer.
+            // A client without a stream of its own cannot answer.
             _ => self.refuse(message),
         }
         sink
     }
 
-    /// Tells the server that what it asks cannot be asked.
+    /// Tells the server that it cannot ask this.
     fn refuse(&self, request: &Message) {
         let Some(id) = request.id() else { return };
         let refusal = crate::relay::refusal(request, id);
@@ -359,7 +359,8 @@ impl Channel {
         let Err(mpsc::error::TrySendError::Full(refusal)) = self.queue.try_send(refusal) else {
             return;
         };
-        // The server waits for it, whatever the client has queued. Only so many wait beside the queue.
+        // The server waits for it, even if the client has much queued. Only a limited number waits
+        // beside the queue.
         let (Ok(seat), Some(channel)) =
             (Arc::clone(&self.refusals).try_acquire_owned(), self.strong())
         else {
@@ -385,7 +386,7 @@ pub(super) async fn catch_up(sink: Option<Arc<dyn Sink>>) {
     }
 }
 
-/// Answers a call; an error may come without an id, or with another one.
+/// Answers a call; an error may have no id, or another one.
 pub(super) fn answer(reply: Reply, response: &Message) {
     if response.id_span().is_some() {
         return reply.response(response);

@@ -1,4 +1,4 @@
-//! The HTTP client of a remote server: TLS, the way through a proxy, redirects.
+//! The HTTP client for remote servers: TLS, proxies, redirects.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,31 +18,31 @@ use crate::{
     tls,
 };
 
-/// Node's and uvicorn's servers close an idle connection after five seconds; one that is closed
-/// just as it is used costs a call that cannot be repeated.
+/// The servers of Node and uvicorn close an idle connection after five seconds. If that happens
+/// just as it is used, a call may be lost that cannot be repeated.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Silence after which the system asks whether the far end still lives, and how long it waits for
-/// each answer: a network that has changed, or a machine that has slept, is noticed within 15 s.
+/// Silence after which the system checks whether the other end still exists, and the time between
+/// checks: a changed network, or a machine that has slept, is noticed within 15 s.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 2;
-/// Longest time that sent bytes may stay unconfirmed.
+/// Longest time that sent bytes may stay unacknowledged.
 #[cfg(target_os = "linux")]
 const UNCONFIRMED: Duration = Duration::from_secs(10);
-/// Longest time that a connection may take, whatever the handshake may.
+/// Longest time for connecting, even if the handshake may take longer.
 const MAX_CONNECT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 5;
 
-/// A client as the configuration wants it.
+/// A client with this configuration.
 pub(super) fn client(config: &RemoteConfig) -> Result<Client, Error> {
     build(config, ClientBuilder::new().redirect(redirects()))
 }
 
-/// A client on the same way that follows no redirect.
+/// The same without redirects.
 pub(super) fn unredirected(config: &RemoteConfig) -> Result<Client, Error> {
     build(config, ClientBuilder::new().redirect(redirect::Policy::none()))
 }
 
-/// A client on the same way, to the servers that the one at `url` names.
+/// The same, for servers that the one at `url` names.
 pub(super) fn for_others(
     config: &RemoteConfig,
     oauth: &OAuthConfig,
@@ -56,8 +56,8 @@ pub(super) fn for_others(
     Ok(Reach::new(build(config, builder)?, rules))
 }
 
-/// Hosts that the operator has named: who signs in, and the proxies on the way to them, whose names
-/// are resolved like any other.
+/// Hosts that the operator has configured: the authorization server, and proxies, whose names are
+/// resolved like any other.
 fn named(config: &RemoteConfig, oauth: &OAuthConfig) -> Vec<String> {
     let provider = oauth.identity_provider.as_ref().map(|provider| provider.token_endpoint.clone());
     let variables = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].into_iter();
@@ -97,8 +97,9 @@ fn build(config: &RemoteConfig, builder: ClientBuilder) -> Result<Client, Error>
     builder.build().map_err(|error| Error::Remote(super::fault::chain(&error)))
 }
 
-/// A redirect is followed only if the request stays what it is and goes to the same origin: it
-/// carries credentials and the client's message. Any other one comes back as an answer.
+/// A redirect is followed only if method and body stay the same and the origin is the same, because
+/// the request carries credentials and the client's message. Otherwise the redirect is returned as
+/// the answer.
 fn redirects() -> redirect::Policy {
     redirect::Policy::custom(|attempt| {
         let keeps_method = matches!(attempt.status().as_u16(), 307 | 308);
@@ -123,7 +124,7 @@ pub(crate) fn tls_config(config: &RemoteConfig) -> Result<ClientConfig, Error> {
         let roots = extra_roots(&config.ca_certs)?;
         match Verifier::new_with_extra_roots(roots, provider) {
             Ok(verifier) => Arc::new(verifier),
-            // A system without certificates matters only to a server that has one.
+            // A system without certificates matters only for servers with TLS.
             Err(_) if config.url.starts_with("http:") => {
                 return Ok(builder
                     .with_root_certificates(RootCertStore::empty())

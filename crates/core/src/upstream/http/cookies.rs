@@ -1,6 +1,7 @@
-//! Cookies of one session with a server, in memory, for its origin alone.
+//! Cookies of one session with a server: in memory, for its origin only.
 //!
-//! Load balancers pin a session to a machine so. What one client is given is not sent for another.
+//! Load balancers use them to keep a session on one machine. One client's cookies are not sent for
+//! another.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,9 +10,9 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 
-/// Cookies that are kept; a server that sets more loses the oldest.
+/// Most cookies that are kept; beyond that, the oldest is dropped.
 const MAX_COOKIES: usize = 50;
-/// Longest name and value, as browsers have it (RFC 6265 section 6.1).
+/// Longest name and value, as in browsers (RFC 6265 section 6.1).
 const MAX_LENGTH: usize = 4096;
 
 /// See the module.
@@ -22,7 +23,7 @@ pub(super) struct Cookies(Mutex<Vec<Cookie>>);
 struct Cookie {
     name: String,
     value: String,
-    /// Where it is sent: here and below.
+    /// The path to which it is sent, with everything below.
     path: String,
 }
 
@@ -38,7 +39,7 @@ impl Cookies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what the answer to a request for this path sets.
+    /// Stores the cookies in the answer to a request for this path.
     pub(super) fn keep(&self, headers: &HeaderMap, path: &str) {
         for header in headers.get_all(SET_COOKIE) {
             let Ok(text) = header.to_str() else { continue };
@@ -54,7 +55,7 @@ impl Cookies {
         }
     }
 
-    /// What is sent to this path; none if that is nothing.
+    /// The cookies for this path; `None` if there are none.
     pub(super) fn header(&self, path: &str) -> Option<HeaderValue> {
         let kept = self.lock();
         let mut sent: Vec<&Cookie> =
@@ -69,8 +70,8 @@ impl Cookies {
     }
 }
 
-/// Reads a `Set-Cookie` header; `false` if it takes the cookie away. Its domain does not matter,
-/// since it goes back to its own origin only, nor does what is about browsers.
+/// Reads a `Set-Cookie` header; `false` if it deletes the cookie. The domain is ignored, since
+/// cookies are sent to their own origin only, and so are attributes for browsers.
 fn read(text: &str, requested: &str) -> Option<(Cookie, bool)> {
     let mut parts = text.split(';');
     let (name, value) = parts.next()?.split_once('=')?;
@@ -99,7 +100,7 @@ fn read(text: &str, requested: &str) -> Option<(Cookie, bool)> {
     Some((cookie, lives))
 }
 
-/// Whether a cookie of this path is sent to that one (RFC 6265 section 5.1.4).
+/// Whether a cookie with this path is sent to that one (RFC 6265 section 5.1.4).
 fn covers(cookie: &str, requested: &str) -> bool {
     let rest = requested.strip_prefix(cookie);
     rest.is_some_and(|rest| rest.is_empty() || cookie.ends_with('/') || rest.starts_with('/'))

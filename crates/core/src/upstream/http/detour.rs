@@ -1,15 +1,15 @@
-//! The way back of a request whose server turns out to speak another era than it did.
+//! A second way for a request whose server has changed its era.
 //!
-//! Such a server refuses the request without having run it, so that it can be sent once more, in
-//! the era that the server speaks now. What is refused then, too, is refused.
+//! Such a server refuses the request without having run it, so it can be sent once more, in the
+//! server's new era. If it is refused again, that is final.
 
 use std::sync::Weak;
 
 use super::arrival::Arrival;
 use crate::{jsonrpc::Message, relay::Reply};
 
-/// The reply to this request, which is sent again if a server refuses it that has turned since the
-/// turn of this number.
+/// The reply for this request; if the server refuses it and has changed its era since the turn with
+/// this number, the request is sent again.
 pub(super) fn detour(arrival: &Weak<Arrival>, request: &Message, turn: u64, reply: Reply) -> Reply {
     let (arrival, request) = (Weak::clone(arrival), request.clone());
     reply.by_detour(Box::new(move |reply| {

@@ -1,4 +1,4 @@
-//! Sending what a client sends, in its order, and watching over the time that its calls take.
+//! Sends a client's messages in their order, and watches the time limits of its calls.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl Channel {
-    /// Carries the channel to its end.
+    /// Works on the channel until it is closed.
     pub(super) async fn run(self: Arc<Self>, queued: mpsc::Receiver<Message>) {
         tokio::select! {
             () = self.closed.cancelled() => {}
@@ -48,7 +48,7 @@ impl Channel {
         if Method::of(&request.method()) == Method::Initialize {
             return self.begin(&request).await;
         }
-        // A client that opens no session gets one before anything else is sent.
+        // If a client opens no session, one is opened before anything else is sent.
         if self.session().is_none()
             && let Err(fault) = self.renew(0, Occasion::Call).await
         {
@@ -83,12 +83,12 @@ impl Channel {
         let key = IdKey::of(notification.text(span));
         let call = self.lock().calls.remove(&key);
         let Some(call) = call else { return false };
-        // Whoever works on the call learns of it only now, after the reply is settled.
+        // The task that works on the call is notified only now, after the reply is settled.
         call.reply.forget();
         true
     }
 
-    /// Sends what gets no answer, and waits until it is acknowledged.
+    /// Sends a message without an answer, and waits until it is acknowledged.
     pub(super) async fn tell(&self, message: &Message) {
         let introduces = Notification::of(&message.method()) == Notification::Initialized;
         let sending = async {
@@ -96,7 +96,7 @@ impl Channel {
             let began = Instant::now();
             loop {
                 let session = self.current_session(Occasion::Background).await?;
-                // Whoever opens a session again says this itself.
+                // Reopening a session sends this again by itself.
                 if introduces && session.is_introduced() {
                     return Ok(());
                 }
@@ -135,7 +135,7 @@ impl Channel {
         self.remote.endpoint.post(session, message.bytes().clone()).await.map(drop)
     }
 
-    /// The session to send in; the first one is opened in place of a client that opens none.
+    /// The session to use; if the client opens none, the first one is opened for it.
     pub(super) async fn current_session(&self, occasion: Occasion) -> Result<Arc<Session>, Fault> {
         match self.session() {
             Some(session) if !session.ended().is_cancelled() => return Ok(session),

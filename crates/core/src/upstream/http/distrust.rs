@@ -1,9 +1,9 @@
-//! Why the certificate of a server is not trusted, in a sentence that says what to do.
+//! Why a server's certificate is not trusted, as a sentence with a remedy.
 
 use rustls::{CertificateError as Certificate, Error};
 
-/// What the library calls a certificate of an authority that is used by a server, which is what
-/// `openssl req -x509` makes.
+/// The TLS library's error for a server that uses a certificate of an authority, such as `openssl
+/// req -x509` creates.
 const OF_AN_AUTHORITY: &str = "CaUsedAsEndEntity";
 
 pub(super) fn sentence(error: &Error) -> String {
@@ -11,7 +11,7 @@ pub(super) fn sentence(error: &Error) -> String {
         return format!("{error}; --caCert trusts a further authority");
     };
     match problem {
-        // The latter if an authority of the same name has another key.
+        // The latter occurs if an authority with the same name has another key.
         Certificate::UnknownIssuer | Certificate::BadSignature => {
             "no authority that this machine knows has signed its certificate; --caCert trusts a \
              further authority"

@@ -1,4 +1,4 @@
-//! One remote server as an HTTP endpoint: what is sent to it, and how it answers a request's head.
+//! One remote server as an HTTP endpoint: sends requests, and interprets the heads of answers.
 
 use std::{
     fmt,
@@ -26,12 +26,12 @@ const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-versi
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-/// Events are small and come one by one, and decoding would hold them up.
+/// Events are small and arrive one by one, and decoding would delay them.
 const UNCODED: HeaderValue = HeaderValue::from_static("identity");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Most that is read of an answer that explains a refusal.
+/// Most bytes that are read of an answer that explains a refusal.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// Time that reading it may take.
+/// Time limit for reading it.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See the module.
@@ -43,19 +43,19 @@ pub(super) struct Endpoint {
     authorizer: Option<Authorizer>,
 }
 
-/// Headers and the URL may hold secrets.
+/// Headers and the URL may contain secrets.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("place", &self.place()).finish_non_exhaustive()
     }
 }
 
-/// What a server made of a message.
+/// A server's reaction to a message.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// It was taken and there is nothing to say to it.
+    /// It was accepted, and has no answer.
     Accepted,
-    /// Messages follow; the session that the server opened with them.
+    /// Messages follow; with the session that the server has opened.
     Messages(Box<Messages>, Option<HeaderValue>),
 }
 
@@ -82,7 +82,7 @@ impl Endpoint {
         &self.url
     }
 
-    /// The server as it is shown: without user, password and query, which may be secrets.
+    /// The server's URL without user, password and query, which may be secrets.
     pub(super) fn place(&self) -> String {
         self.source.place.clone()
     }
@@ -120,7 +120,7 @@ impl Endpoint {
             .map_or(Answer::Accepted, |messages| Answer::Messages(Box::new(messages), opened)))
     }
 
-    /// Opens the stream of messages that answer nothing, or resumes any stream after `last`.
+    /// Opens the stream for messages that are not answers, or resumes any stream after `last`.
     pub(super) async fn listen(
         &self,
         session: &Session,
@@ -146,7 +146,7 @@ impl Endpoint {
         self.send(request, session).await.map(drop)
     }
 
-    /// Gets what a refused request lacked; the fault again if that cannot be had.
+    /// Gets the credentials that a refused request lacked; returns the fault if that is impossible.
     pub(super) fn authorize(
         &self,
         fault: Fault,
@@ -163,13 +163,13 @@ impl Endpoint {
         })
     }
 
-    /// Told of every sign-in from here on; none where nobody signs in.
+    /// Notified of every sign-in from here on; `None` if nobody signs in.
     pub(super) fn sign_ins(&self) -> Option<watch::Receiver<u64>> {
         self.authorizer.as_ref().map(Authorizer::sign_ins)
     }
 
-    /// Answers a ping in place of the server while somebody signs in, which takes longer than a
-    /// client waits for it; gives back the reply to anything else.
+    /// Answers a ping on the server's behalf while a user signs in, which takes longer than a
+    /// client waits; returns the reply to anything else.
     pub(super) fn answer_meanwhile(&self, request: &Message, reply: Reply) -> Option<Reply> {
         let waits = self.authorizer.as_ref().is_some_and(Authorizer::waits_for_somebody);
         if !waits || protocol::Method::of(&request.method()) != protocol::Method::Ping {
@@ -203,7 +203,7 @@ impl Endpoint {
         let unsent = |error| Fault::of_request(&place, error);
         let mut request = request.headers(self.head(session)).build().map_err(unsent)?;
         let path = request.url().path().to_owned();
-        // A cookie that the operator gives stands for all others.
+        // A configured cookie replaces all others.
         let cookies = session.cookies().filter(|_| !request.headers().contains_key(header::COOKIE));
         let cookie = cookies.and_then(|cookies| cookies.header(&path));
         request.headers_mut().extend(cookie.map(|cookie| (header::COOKIE, cookie)));
@@ -228,7 +228,7 @@ impl Endpoint {
     }
 }
 
-/// A client that shows each answer as it is, and the headers that are configured.
+/// A client that returns each answer as it is, with the configured headers.
 pub(crate) fn probe(config: &RemoteConfig) -> Result<(Client, HeaderMap), Error> {
     Ok((client::unredirected(config)?, headers(config)?))
 }
@@ -253,7 +253,7 @@ fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// What the server wants of who asks; a 403 says so only where the token does not reach far enough.
+/// The server's demand for credentials; a 403 counts only if the token lacks scopes.
 fn challenge(response: &Response, used: Option<String>) -> Option<Challenge> {
     let headers = response.headers().get_all(header::WWW_AUTHENTICATE).into_iter();
     let challenge = Challenge::parse(headers.filter_map(|value| value.to_str().ok()), used);
@@ -269,7 +269,7 @@ fn place(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-/// The fault that an answer without success is.
+/// The fault for an answer without success.
 async fn refusal(place: &str, response: Response, in_session: bool) -> Fault {
     let status = response.status();
     let headers = response.headers().clone();
@@ -292,7 +292,7 @@ async fn refusal(place: &str, response: Response, in_session: bool) -> Fault {
         _ => Kind::Final,
     };
     let mut fault = Fault::of_status(kind, status, format!("{place} answered {status}"), &body);
-    // Who names a time to come back has not begun.
+    // A server that names a time to come back has not run the request.
     if matches!(kind, Kind::Busy { retry_after: Some(_) }) {
         fault.ran = false;
     }

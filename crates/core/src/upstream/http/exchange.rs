@@ -1,4 +1,4 @@
-//! One request and its answer, over as many HTTP exchanges as that takes.
+//! One request and its answer, over as many HTTP exchanges as needed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,16 +18,16 @@ use crate::{
     telemetry::traffic,
 };
 
-/// Pause before a stream is resumed where the server has named none.
+/// Pause before a stream is resumed, if the server has named none.
 const RESUME_PAUSE: Duration = Duration::from_secs(1);
-/// Shortest pause, whatever the server has named.
+/// Shortest pause, even if the server has named a shorter one.
 const MIN_RESUME_PAUSE: Duration = Duration::from_millis(10);
-/// Attempts to resume a stream, none of which found the server.
+/// Failed attempts to resume a stream before the call fails.
 const MAX_RESUMES: u32 = 6;
-/// Time the rest of an answered stream may take, so that its connection can be used again.
+/// Time limit for reading the rest of an answered stream, so that its connection can be reused.
 pub(super) const REST: Duration = Duration::from_millis(250);
 
-/// The response to a request, and what is left of the stream that it came on.
+/// The response to a request, and the rest of the stream on which it came.
 pub(super) struct Answered {
     pub(super) response: Message,
     rest: Messages,
@@ -54,7 +54,7 @@ impl Channel {
         let rest = tokio::select! {
             biased;
             rest = working => rest,
-            // It was answered on another stream, cancelled, or took too long.
+            // It was answered on another stream, was cancelled, or has timed out.
             _ = over => None,
         };
         if let Some(mut rest) = rest {
@@ -67,7 +67,7 @@ impl Channel {
         }
     }
 
-    /// Sends a request for as long as that is safe and of use.
+    /// Sends a request, with retries while they are safe and useful.
     async fn exchange(&self, request: &Message) -> Result<Answered, Fault> {
         let mut attempts = Attempts::at(request, self.remote.wait);
         let began = Instant::now();
@@ -101,7 +101,7 @@ impl Channel {
         traffic!("->", request.bytes());
         match self.remote.endpoint.post(session, request.bytes().clone()).await? {
             Answer::Accepted if session.messages_url().is_some() => {
-                // A call that the stream's end leaves without an answer fails with it.
+                // If the stream ends without an answer, the call fails.
                 session.ended().cancelled().await;
                 let text = format!("{} ended its event stream", self.remote.endpoint.place());
                 Err(Fault::new(Kind::Broken, text))
@@ -140,7 +140,7 @@ impl Channel {
         }
     }
 
-    /// Opens a stream again that has ended too early, if it can be resumed.
+    /// Resumes a stream that has ended too early, if that is possible.
     async fn resume(
         &self,
         session: &Session,
@@ -167,8 +167,8 @@ impl Channel {
         Err(ended)
     }
 
-    /// Settles whether a 400 means that the server has forgotten the session, which many servers
-    /// say so: a ping is right in any session.
+    /// Finds out whether a 400 means that the server has forgotten the session, which is how many
+    /// servers report it: a ping succeeds in any valid session.
     pub(super) async fn in_doubt(&self, session: &Session, fault: Fault) -> Fault {
         if fault.kind != Kind::SessionDoubtful {
             return fault;
@@ -190,7 +190,7 @@ impl Channel {
     }
 }
 
-/// Whether this is the response to the request on whose stream it came; an error may have no id.
+/// Whether this answers the request on whose stream it came; an error may have no id.
 pub(super) fn answers(message: &Message, request: &Message) -> bool {
     use jsonrpc::Kind::{Error, Result};
     match message.kind() {

@@ -1,7 +1,7 @@
-//! What can go wrong between the proxy and a remote server, and what its client is told.
+//! What can go wrong between the proxy and a remote server, and the errors for clients.
 //!
-//! A fault knows whether the server can have run the call: that alone decides whether the call may
-//! be sent again.
+//! A fault says whether the server may have run the call: only that decides whether the call may be
+//! sent again.
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -10,48 +10,48 @@ use http::StatusCode;
 use super::{auth::Challenge, distrust};
 use crate::jsonrpc::{Code, ErrorBody, Message, escape};
 
-/// Longest part of a server's own words that is shown.
+/// Longest part of a server's text that is shown.
 const MAX_EXCERPT: usize = 300;
 
-/// A failed attempt to send something, or to read what came back.
+/// A failed attempt to send something, or to read the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) kind: Kind,
-    /// The server may have run what it was sent.
+    /// Whether the server may have run the request.
     pub(super) ran: bool,
     text: String,
     status: Option<StatusCode>,
-    /// The start of the body of an answer that is not a message.
+    /// The beginning of the body of an answer that is not a message.
     excerpt: Option<String>,
-    /// It was refused as something of another era, and may be sent another way.
+    /// It was refused as a message of another era, and may be sent in another way.
     pub(super) astray: bool,
-    /// What would make the server accept it.
+    /// The credentials that the server demands.
     pub(super) challenge: Option<Box<Challenge>>,
     /// The JSON-RPC error that the server gave as its answer.
     pub(super) error: Option<Box<Message>>,
 }
 
-/// Sorts of faults, by what can be done about them.
+/// Kinds of faults, by the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// No connection.
     Unreachable,
-    /// A connection that broke before the answer was complete.
+    /// The connection broke before the answer was complete.
     Broken,
-    /// The server does not know the session (404), or may not (400).
+    /// The server does not know the session (404), or perhaps does not (400).
     SessionLost,
     SessionDoubtful,
-    /// The server is there and has no time for the call.
+    /// The server is overloaded.
     Busy {
         retry_after: Option<Duration>,
     },
-    /// Credentials are missing or not good enough.
+    /// Credentials are missing or do not suffice.
     Unauthorized,
     /// The endpoint does not speak the transport.
     NoEndpoint,
     /// An answer that holds no message.
     Nonsense,
-    /// Something that will be the same the next time.
+    /// A retry would fail in the same way.
     Final,
 }
 
@@ -70,7 +70,7 @@ impl Fault {
         }
     }
 
-    /// A request that got no answer at all.
+    /// A request without any answer.
     pub(super) fn of_request(place: &str, error: reqwest::Error) -> Self {
         let connecting = error.is_connect();
         let error = error.without_url();
@@ -85,7 +85,7 @@ impl Fault {
         Self::new(Kind::Broken, format!("{place} closed the connection: {cause}"))
     }
 
-    /// An answer that broke off.
+    /// An incomplete answer.
     pub(super) fn of_answer(place: &str, error: reqwest::Error) -> Self {
         let cause = chain(&error.without_url());
         Self::new(Kind::Broken, format!("{place} closed the connection during its answer: {cause}"))
@@ -99,37 +99,37 @@ impl Fault {
         Self { ran, status: Some(status), excerpt, error, ..Self::new(kind, text) }
     }
 
-    /// An answer that holds no message; `body` is its beginning.
+    /// An answer without a message; `body` is its beginning.
     pub(super) fn nonsense(text: String, body: &[u8]) -> Self {
         let excerpt = Some(excerpt(body)).filter(|text| !text.is_empty());
         Self { ran: true, excerpt, ..Self::new(Kind::Nonsense, text) }
     }
 
-    /// The same fault, of something that belongs to a call which was sent before.
+    /// The same fault, in something that belongs to a call which was sent before.
     pub(super) fn after_sending(self) -> Self {
         Self { ran: true, ..self }
     }
 
-    /// The same fault, once it is known better what it means.
+    /// The same fault with another kind, once more is known.
     pub(super) fn meaning(self, kind: Kind) -> Self {
         Self { kind, ..self }
     }
 
-    /// The same fault, of a handshake: a server that refuses it may be one of another era, and has
-    /// not run what was to be sent after it.
+    /// The same fault in a handshake: a server that refuses it may be of another era, and has not
+    /// run what was to be sent after it.
     pub(super) fn of_handshake(self) -> Self {
         let refused = self.error.is_some() || self.is_of_another_protocol();
         let astray = refused && self.kind != Kind::Unauthorized;
         Self { astray, ..self }
     }
 
-    /// The same fault, of a message that is sent no more.
+    /// The same fault, for a message that is not sent again.
     pub(super) fn at_last(self) -> Self {
         let astray = self.astray || (self.is_modern() && !self.ran);
         Self { astray, ..self }
     }
 
-    /// The same fault, with why it could not be overcome.
+    /// The same fault, with the reason why retrying did not help.
     pub(super) fn because(mut self, reason: &str) -> Self {
         let plain: String = reason.chars().filter(|c| !c.is_control()).collect();
         self.text = format!("{}: {plain}", self.text);
@@ -141,7 +141,7 @@ impl Fault {
         Self { error: Some(Box::new(response)), ..Self::new(Kind::Final, text) }
     }
 
-    /// Whether this is how a server of 2026-07-28 refuses something.
+    /// Whether this is how a 2026-07-28 server refuses a message.
     pub(super) fn is_modern(&self) -> bool {
         let codes =
             [Code::HeaderMismatch, Code::MissingCapability, Code::UnsupportedProtocolVersion];
@@ -149,7 +149,7 @@ impl Fault {
         codes.iter().any(|known| code == Some(i64::from(known.number())))
     }
 
-    /// Whether the server answers like one that does not know what it was asked.
+    /// Whether this is how a server answers an unknown method.
     pub(super) fn is_of_another_protocol(&self) -> bool {
         match self.kind {
             Kind::NoEndpoint | Kind::Nonsense => true,
@@ -158,13 +158,13 @@ impl Fault {
         }
     }
 
-    /// The response to the request with this raw id, which ends so.
+    /// The response for the request with this raw id.
     pub(super) fn response(&self, id: &[u8]) -> Option<Message> {
         let said = self.error.as_deref().filter(|_| self.kind != Kind::Unauthorized);
         said.cloned().or_else(|| Message::parse(self.body().response(id)).ok())
     }
 
-    /// What a client reads whose call ends so.
+    /// The error for the client of the call.
     pub(super) fn body(&self) -> ErrorBody {
         let status = self.status.map(|status| format!("\"status\":{}", status.as_u16()));
         let excerpt = self.excerpt.as_ref().map(|text| format!("\"body\":{}", escape(text)));
@@ -174,7 +174,7 @@ impl Fault {
         error
     }
 
-    /// The fault in one sentence.
+    /// The fault as one sentence.
     pub(super) fn sentence(&self) -> String {
         let hint = match self.kind {
             Kind::Broken => "; it is not known whether the call ran",
@@ -198,7 +198,7 @@ fn rpc_error(body: &[u8]) -> Option<Box<Message>> {
     message.error().is_some().then(|| Box::new(message))
 }
 
-/// A text without the byte order mark that some servers begin with.
+/// A text without a byte order mark, which some servers send.
 pub(super) fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -210,8 +210,8 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     words.join(" ").chars().filter(|c| !c.is_control()).take(MAX_EXCERPT).collect()
 }
 
-/// An error and its causes, each named once. What the layers of the HTTP client say about each
-/// other is of no use to anybody.
+/// An error and its causes, each named once; the repetitions of the HTTP client's layers are left
+/// out.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -226,14 +226,14 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     words.join(": ")
 }
 
-/// Why a certificate was refused, if that is what happened.
+/// Why a certificate was refused, if that happened.
 fn tls_problem(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Some(distrust::sentence(tls));
         }
-        // What an I/O error is made of is not its source.
+        // The error inside an I/O error is not its source.
         let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause = inside.map(|inside| inside as &dyn StdError).or_else(|| error.source());
     }

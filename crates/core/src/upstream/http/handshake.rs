@@ -1,4 +1,4 @@
-//! Opening a session with a remote server: for the client, or again in its place.
+//! Opens a session with a remote server: for the client, or again on its behalf.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ use crate::{
     telemetry::traffic,
 };
 
-/// What a client says once its handshake is over.
+/// The client's notification after its handshake.
 pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// A session that the server has opened and nobody uses yet. One that nobody takes is ended.
+/// A session that the server has opened and that is not used yet. If it is never used, it is ended.
 pub(super) struct Opened {
     remote: Arc<Site>,
     session: Option<Arc<Session>>,
-    /// What the session is read from, over HTTP+SSE.
+    /// The event stream of the session, over HTTP+SSE.
     stream: Option<Messages>,
 }
 
@@ -44,7 +44,7 @@ impl Drop for Opened {
     }
 }
 
-/// What a server has answered to a handshake, and the session that it opened unless it refused.
+/// The server's answer to a handshake, and the session that it opened unless it refused.
 pub(super) type Shaken = (Message, Option<Opened>);
 
 impl Channel {
@@ -69,7 +69,7 @@ impl Channel {
         }
     }
 
-    /// Opens the session with the client's handshake, which is answered by whoever asks for that.
+    /// Opens the session with the client's handshake; the caller answers the client.
     pub(super) async fn greet(&self, request: &Message) -> Result<Message, Fault> {
         self.lock().memory.note(request);
         let _turn = self.gate.acquire().await.map_err(|_| gone())?;
@@ -78,7 +78,7 @@ impl Channel {
         Ok(response)
     }
 
-    /// Opens the session for a client that has settled all this with another one.
+    /// Opens the session for a client that has set all this at another server.
     pub(super) async fn take_over(&self, memory: Memory, listens: bool) -> Result<(), Fault> {
         {
             let mut state = self.lock();
@@ -88,16 +88,16 @@ impl Channel {
         self.renew(0, Occasion::Call).await
     }
 
-    /// Opens the session again, unless it is no longer that of this generation: with the client's
-    /// handshake, and everything it had settled. The client does not notice.
+    /// Reopens the session if it still is that of this generation: with the client's handshake, and
+    /// everything it had set. The client does not notice.
     ///
-    /// That is a task of its own, so that it is done to its end whoever stops waiting for it: the
+    /// It runs in a task of its own, so that it is completed even if nobody waits any more: the
     /// reader of the old session's stream stops with that session.
     pub(super) async fn renew(&self, generation: u64, occasion: Occasion) -> Result<(), Fault> {
         let channel = self.strong().ok_or_else(gone)?;
         let (renewed, outcome) = oneshot::channel();
         self.spawn(async move {
-            // Nobody may wait any more, which changes nothing.
+            // It does not matter if nobody waits any more.
             drop(renewed.send(channel.renew_in_turn(generation, occasion).await));
         });
         outcome.await.unwrap_or_else(|_| Err(gone()))
@@ -109,8 +109,8 @@ impl Channel {
         if self.session().is_some_and(|session| session.generation() != generation) {
             return Ok(());
         }
-        // Whoever waited for somebody else's attempt shares its outcome, unless that attempt was
-        // not allowed to disturb anybody.
+        // Callers that waited for another one's attempt share its result, unless that attempt was
+        // not allowed to ask the user.
         let tried = |by: Occasion| by == Occasion::Call || occasion == Occasion::Background;
         let shared = |failed: &&Failed| failed.when > asked && tried(failed.occasion);
         if let Some(failed) = self.lock().failed.as_ref().filter(shared) {
@@ -125,7 +125,7 @@ impl Channel {
         renewed
     }
 
-    /// The new session is used by others only when everything is settled in it.
+    /// The new session is used by others only after everything is set in it.
     async fn renew_now(&self, occasion: Occasion) -> Result<(), Fault> {
         let greeting = self.lock().memory.greeting().ok_or_else(gone)?;
         let again = self.session().is_some();
@@ -156,8 +156,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Tells a new session what the client told the one before. The client has had its answer; what
-    /// the server says now is for nobody.
+    /// Repeats in a new session what the client has set in the old one. The client got its answers
+    /// then, so the new ones are dropped.
     async fn settle(&self, session: &Session, request: &Message) -> Result<(), Fault> {
         if session.messages_url().is_some() {
             return self.tell_once(session, request).await;
@@ -168,7 +168,8 @@ impl Channel {
         }
     }
 
-    /// Shakes hands over the first transport that the server speaks. Its response may be an error.
+    /// Makes the handshake over the first transport that the server speaks. Its response may be an
+    /// error.
     async fn establish(&self, request: &Message, occasion: Occasion) -> Result<Shaken, Fault> {
         let mut attempts = Attempts::at(request, self.remote.wait);
         let began = Instant::now();
@@ -211,7 +212,7 @@ impl Channel {
                     self.remote.found(*transport);
                     return Ok(shaken);
                 }
-                // The first refusal says more: it is from the transport that servers speak today.
+                // The first refusal says more: it is about the transport that servers use today.
                 Err(fault) if fault.kind == Kind::NoEndpoint && !fault.is_modern() => {
                     first.get_or_insert(fault);
                 }
@@ -233,7 +234,7 @@ impl Channel {
             let text = format!("{} did not answer \"initialize\"", self.remote.endpoint.place());
             return Err(Fault::new(Kind::Final, text));
         };
-        // The server may have opened a session already, whatever becomes of its answer.
+        // The server may have opened a session already, even if its answer is lost.
         let begun = self.opened(nascent.clone().agreed(id.clone(), None), None);
         let answered = self.read_to_response(&nascent, request, *messages, None).await?;
         let response = answered.response;
@@ -251,12 +252,12 @@ impl Channel {
         Opened { remote: Arc::clone(&self.remote), session: Some(Arc::new(session)), stream }
     }
 
-    /// From here on messages are sent in this session.
+    /// Messages are sent in this session from now on.
     fn adopt(&self, opened: Option<Opened>) {
         let Some(mut opened) = opened else { return };
         let mut state = self.lock();
         if self.closed.is_cancelled() {
-            // Dropped after the lock, it is ended.
+            // Dropped after the lock is released, which ends it.
             drop(state);
             return;
         }
@@ -273,7 +274,7 @@ impl Channel {
 }
 
 impl Opened {
-    /// Somebody else holds the session.
+    /// The session is used elsewhere.
     fn forget(mut self) {
         self.session = None;
     }
@@ -283,7 +284,7 @@ fn gone() -> Fault {
     Fault::new(Kind::Final, "the session has ended")
 }
 
-/// `protocolVersion` of an initialize result.
+/// `protocolVersion` of an `initialize` result.
 fn agreed_version(response: &Message) -> Option<String> {
     let result: Span = response.result()?;
     let span = find_member(response.bytes(), result, "protocolVersion")?;

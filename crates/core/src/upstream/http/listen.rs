@@ -1,4 +1,4 @@
-//! The standing streams: what a server sends without being asked, and everything over HTTP+SSE.
+//! The standing streams: messages that a server sends on its own, and everything over HTTP+SSE.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,21 +20,21 @@ use crate::{
     telemetry::traffic,
 };
 
-/// A stream that has lasted so long is not a part of a series of failures.
+/// A stream that has lasted this long ends a series of failures.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
-/// Pauses grow up to this one.
+/// Longest pause.
 const MAX_PAUSES: u32 = 8;
 
-/// Events, such as signs of life, that may come before the one that begins an HTTP+SSE stream.
+/// Most events, such as keep-alives, before the one that begins an HTTP+SSE stream.
 const MAX_EVENTS_BEFORE: usize = 8;
 
-/// What is to be done after a standing stream has ended.
+/// What to do after a standing stream has ended.
 enum Next {
-    /// Come back for the rest.
+    /// Resume it.
     Resume,
-    /// Come back for what comes from now on.
+    /// Open a new one.
     Afresh,
-    /// The session is over; another one has its own stream.
+    /// Nothing: the session is over, and another one has its own stream.
     Stop,
 }
 
@@ -83,8 +83,8 @@ impl Channel {
         }
     }
 
-    /// A server need not have such a stream. One that does not know the session is told of it
-    /// again, unless it answers everything of that kind so.
+    /// A server need not have such a stream. If it answers that it does not know the session, that
+    /// is checked, since some servers answer every such request so.
     async fn after_refusal(&self, session: &Session, fault: &Fault, resuming: bool) -> Next {
         tracing::debug!("no GET stream: {}", fault.sentence());
         match fault.kind {
@@ -96,14 +96,14 @@ impl Channel {
                         Err(_) => Next::Resume,
                     };
                 }
-                // What was to be resumed may be gone while the session is not.
+                // The stream may be lost while the session is not.
                 if resuming { Next::Afresh } else { Next::Stop }
             }
             Kind::Unauthorized => {
                 let endpoint = &self.remote.endpoint;
                 let Some(mut signed_in) = endpoint.sign_ins() else { return Next::Stop };
                 if endpoint.authorize(fault.clone(), Occasion::Background).await.is_err() {
-                    // A call of the client's asks somebody to sign in, after which this goes on.
+                    // A call of the client makes a user sign in; then this continues.
                     drop(signed_in.changed().await);
                 }
                 Next::Resume
@@ -124,8 +124,8 @@ impl Channel {
         }
     }
 
-    /// Shakes hands over HTTP+SSE: opens the event stream, learns where messages go, and keeps
-    /// reading the stream until the session has ended.
+    /// Makes the handshake over HTTP+SSE: opens the event stream, gets the URL for messages, and
+    /// keeps reading the stream until the session ends.
     pub(super) async fn shake_hands_over_sse(&self, request: &Message) -> Result<Shaken, Fault> {
         let nascent = self.next_session();
         let mut messages = self.remote.endpoint.listen(&nascent, None).await?;
@@ -178,7 +178,7 @@ impl Channel {
         Ok(url)
     }
 
-    /// Reads the stream of a session to its end, then opens another session in its place.
+    /// Reads the stream of a session to its end, then opens another session.
     pub(super) fn follow(&self, session: Arc<Session>, mut messages: Messages) {
         let Some(channel) = self.strong() else { return };
         self.spawn(async move {

@@ -1,4 +1,4 @@
-//! The messages of one HTTP answer, whichever of the two content types it has.
+//! The messages of one HTTP answer, with either of the two content types.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +22,7 @@ use crate::{
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The reading half of an answer.
+/// Reads an answer.
 #[derive(Debug)]
 pub(super) struct Messages {
     source: Arc<Source>,
@@ -33,44 +33,45 @@ pub(super) struct Messages {
     skipped: Option<String>,
 }
 
-/// Who writes messages, and how long they may be.
+/// The sender of messages, and their longest length.
 #[derive(Debug)]
 pub(super) struct Source {
     /// The server as it is shown.
     pub(super) place: String,
     /// In bytes.
     pub(super) limit: usize,
-    /// What marks it among the servers of this process.
+    /// Tells it apart from other servers of this process.
     tag: ServerTag,
-    /// It was said that some events are not messages.
+    /// Whether it was logged that some events are not messages.
     noticed: AtomicBool,
 }
 
 impl Source {
-    /// The server at this place, which may have a name.
+    /// The server at this URL, with its name if it has one.
     pub(super) fn new(name: Option<&str>, place: String, limit: usize) -> Arc<Self> {
         let tag = TAP.server(name, place.clone(), None);
         Arc::new(Self { place, limit, tag, noticed: AtomicBool::new(false) })
     }
 
-    /// What marks it among the servers of this process.
+    /// Tells it apart from other servers of this process.
     pub(super) fn number(&self) -> u32 {
         self.tag.number()
     }
 
-    /// A message goes there.
+    /// A message is sent to it.
     pub(super) fn show_sent(&self, message: &Bytes) {
         let number = self.tag.number();
         TAP.show(|| Frame::new(Point::ToServer, Payload::of(message)).of_server(number));
     }
 
-    /// A message came from there.
+    /// A message came from it.
     fn show_received(&self, message: &Bytes) {
         let number = self.tag.number();
         TAP.show(|| Frame::new(Point::FromServer, Payload::of(message)).of_server(number));
     }
 
-    /// Some servers send signs of life, and what other protocols end streams with, as messages.
+    /// Events that some servers send as messages: keep-alives, and the end marker of other
+    /// protocols.
     fn skip(&self, data: &[u8], problem: &Invalid) {
         let beginning = excerpt(data);
         if self.noticed.swap(true, Ordering::Relaxed) {
@@ -92,7 +93,8 @@ enum Form {
 }
 
 impl Messages {
-    /// The messages of this answer; none if its body is empty, a fault if they cannot be messages.
+    /// The messages of this answer; `None` if its body is empty, a fault if it cannot contain
+    /// messages.
     pub(super) async fn of(
         mut response: Response,
         source: &Arc<Source>,
@@ -123,7 +125,7 @@ impl Messages {
         matches!(self.form, Form::Events(_))
     }
 
-    /// Goes on where another stream, of the same messages, was left.
+    /// Continues where another stream with the same messages ended.
     pub(super) fn resuming(mut self, last_id: String, retry: Option<Duration>) -> Self {
         let limit = self.source.limit;
         self.form = Form::Events(Box::new(EventReader::new(limit).resuming(last_id, retry)));
@@ -138,7 +140,7 @@ impl Messages {
         }
     }
 
-    /// How long the server wants its client to wait before it comes back.
+    /// How long the server wants its client to wait before it reconnects.
     pub(super) fn retry(&self) -> Option<Duration> {
         match &self.form {
             Form::Events(reader) => reader.retry(),
@@ -146,7 +148,7 @@ impl Messages {
         }
     }
 
-    /// The fault that the end of the answer is for whoever still waits for a response.
+    /// The fault for those who still wait for a response when the answer ends.
     pub(super) fn ended_early(&self) -> Fault {
         let place = &self.source.place;
         let said = self.skipped.as_ref().filter(|said| !said.is_empty());
@@ -156,7 +158,7 @@ impl Messages {
         Fault::new(Kind::Broken, text)
     }
 
-    /// The next message; none when the answer has ended.
+    /// The next message; `None` at the end of the answer.
     pub(super) async fn next(&mut self) -> Result<Option<Message>, Fault> {
         loop {
             if let Some(message) = self.ready.pop_front() {
@@ -175,7 +177,7 @@ impl Messages {
         }
     }
 
-    /// The next event of an event stream; none when it has ended.
+    /// The next event of an event stream; `None` at its end.
     pub(super) async fn next_event(&mut self) -> Result<Option<Event>, Fault> {
         let Form::Events(reader) = &mut self.form else { return Ok(None) };
         loop {
@@ -238,7 +240,7 @@ impl Messages {
     }
 }
 
-/// A coding of the body that was not asked for.
+/// A content coding that was not requested.
 fn coding(headers: &HeaderMap) -> Option<String> {
     let codings = headers.get_all(header::CONTENT_ENCODING).into_iter();
     let mut codings = codings.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));

@@ -1,9 +1,9 @@
 //! Remote servers, over Streamable HTTP or HTTP+SSE.
 //!
 //! [`Remote`] is the backend; a `Channel` is one client's session with the server, from the
-//! handshake to `DELETE`. A session that the server has forgotten is opened again with what the
-//! client had settled in it, and the client does not notice. A server of 2026-07-28 has no
-//! sessions: `modern/` carries everybody's messages to it.
+//! handshake to `DELETE`. If the server has forgotten a session, it is reopened with everything
+//! that the client had set, and the client does not notice. A 2026-07-28 server has no sessions:
+//! `modern/` carries the messages of all clients to it.
 
 mod arrival;
 mod attempts;

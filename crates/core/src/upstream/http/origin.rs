@@ -1,4 +1,4 @@
-//! Whether two URLs are of one server.
+//! Whether two URLs belong to one server.
 
 use reqwest::Url;
 

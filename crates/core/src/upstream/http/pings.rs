@@ -11,7 +11,7 @@ use super::{
 use crate::{config::PingConfig, jsonrpc::Message};
 
 impl Channel {
-    /// Pings the session while nothing else is under way in it, for as long as the channel is open.
+    /// Pings the session while nothing else is running in it, for as long as the channel is open.
     pub(super) async fn keep_alive(&self) {
         let Some(PingConfig { interval, timeout: limit }) = self.remote.ping else {
             return std::future::pending().await;
@@ -38,13 +38,13 @@ impl Channel {
             Fault::new(Kind::Final, format!("no ping can be made: {invalid}"))
         })?;
         if session.messages_url().is_some() {
-            // The answer comes on the session's stream, whose end is noticed there.
+            // The answer comes on the session's stream; the end of that stream is noticed there.
             return self.tell_once(session, &ping).await;
         }
         self.ask(session, &ping).await.map(drop)
     }
 
-    /// What a failed ping means; one that is refused keeps a session alive as well.
+    /// What a failed ping means; a refused one also keeps a session alive.
     async fn after_silence(&self, session: &Session, fault: Fault) {
         let fault = self.in_doubt(session, fault).await;
         let mended = match fault.kind {

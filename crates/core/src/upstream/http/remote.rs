@@ -1,7 +1,7 @@
 //! A remote server as a backend.
 //!
 //! A server of the handshake era has a session with each of its clients; one of 2026-07-28 has
-//! none, and is site. Where both sides speak the same era, everything crosses as it is.
+//! none, and all clients share it. If both sides speak the same era, everything passes unchanged.
 
 use std::{
     mem,
@@ -39,17 +39,17 @@ struct Inner {
     /// Sessions that modern clients use for one call at a time.
     leases: Arc<Leases>,
     known: Mutex<Known>,
-    /// One question to the server at a time.
+    /// Only one question to the server at a time.
     gate: Semaphore,
 }
 
-/// Whether the server is one of 2026-07-28.
+/// Whether the server speaks 2026-07-28.
 #[derive(Clone, Debug, Default)]
 enum Known {
     #[default]
     Nothing,
     Legacy,
-    /// What carries messages to it.
+    /// Carries messages to it.
     Modern(Arc<Carrier>),
 }
 
@@ -60,7 +60,7 @@ impl Known {
         }
     }
 
-    /// How a client that speaks that revision gets there.
+    /// How a client that speaks that revision reaches it.
     fn way(self) -> Option<Way> {
         match self {
             Self::Modern(carrier) => Some(Way::Shared(carrier)),
@@ -70,18 +70,18 @@ impl Known {
     }
 }
 
-/// How a client gets to the server.
+/// How a client reaches the server.
 #[derive(Debug)]
 pub(super) enum Way {
     /// In a session of its own.
     Session,
     /// In sessions that are leased for its calls.
     Leased,
-    /// Together with the others.
+    /// Together with the other clients.
     Shared(Arc<Carrier>),
 }
 
-/// A client, as far as it matters to a remote server.
+/// What matters about a client of a remote server.
 #[derive(Clone)]
 pub(super) struct Visitor {
     pub(super) era: Era,
@@ -90,7 +90,7 @@ pub(super) struct Visitor {
 }
 
 impl Remote {
-    /// Nothing is sent before there is a client.
+    /// Nothing is sent before the first client comes.
     pub(crate) fn new(config: &RemoteConfig) -> Result<Self, Error> {
         let only_sse = config.transport == RemoteTransport::Sse;
         if only_sse && config.protocol == UpstreamProtocol::Modern {
@@ -132,17 +132,17 @@ impl Remote {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a client of this era has the server tried in that era before the other.
+    /// Whether this era is tried first for a client of this era.
     pub(super) fn takes_own_era_first(&self, era: Era) -> bool {
         self.0.protocol == UpstreamProtocol::Auto && era == Era::Legacy
     }
 
-    /// Whether the server may be spoken to in either era.
+    /// Whether both eras may be used with the server.
     pub(super) fn may_turn(&self) -> bool {
         self.0.protocol == UpstreamProtocol::Auto
     }
 
-    /// How a client of this era gets to the server, if that is known.
+    /// How a client of this era reaches the server, if that is known.
     fn way(&self, era: Era) -> Option<Way> {
         let shakes_hands = self.0.site.has_shaken_hands();
         match (self.0.protocol, era) {
@@ -157,7 +157,7 @@ impl Remote {
         }
     }
 
-    /// Finds out how a client of this era gets to the server.
+    /// Finds out how a client of this era reaches the server.
     pub(super) async fn find_way(&self, era: Era) -> Result<Way, Fault> {
         let gone = |_| Fault::new(Kind::Final, "the proxy is shutting down");
         let _turn = self.0.gate.acquire().await.map_err(gone)?;
@@ -170,7 +170,7 @@ impl Remote {
         let place = site.endpoint.place();
         let before = mem::take(&mut *self.known());
         let known = match (found, before) {
-            // It is what it was: its clients stay together.
+            // Unchanged: its clients stay together.
             (Found::Modern(_), Known::Modern(carrier)) => Known::Modern(carrier),
             (found, before) => {
                 before.retire();
@@ -206,7 +206,7 @@ impl Remote {
         Channel::open(&self.0.site, visitor.unsolicited.clone())
     }
 
-    /// Lets a client in on this way.
+    /// Connects a client in this way.
     pub(super) async fn enter(
         &self,
         way: Way,
@@ -246,7 +246,7 @@ impl Backend for Remote {
     }
 }
 
-/// Sessions with a server, for whoever needs one.
+/// Opens sessions with a server.
 #[derive(Debug)]
 struct Sessions(Arc<Site>);
 

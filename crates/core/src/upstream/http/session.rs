@@ -1,4 +1,4 @@
-//! What a handshake with a remote server has led to.
+//! The result of a handshake with a remote server.
 
 use std::sync::{
     Arc,
@@ -12,20 +12,20 @@ use tokio_util::sync::CancellationToken;
 use super::cookies::Cookies;
 use crate::protocol::MODERN;
 
-/// One handshake's outcome. Never changed: a new handshake makes a new session.
+/// The result of one handshake. It never changes: a new handshake makes a new session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Session {
-    /// Handshakes before this one, of the same client.
+    /// How many handshakes of the same client came before.
     generation: u64,
     id: Option<HeaderValue>,
     version: Option<HeaderValue>,
-    /// Where messages are posted over HTTP+SSE; over Streamable HTTP there is no such place.
+    /// Where messages are posted over HTTP+SSE; `None` over Streamable HTTP.
     messages_url: Option<Url>,
-    /// None where there is no session that they could belong to.
+    /// `None` if messages cannot belong to a session.
     cookies: Option<Arc<Cookies>>,
-    /// The server was told that the handshake is over.
+    /// Whether the server got `notifications/initialized`.
     introduced: Arc<AtomicBool>,
-    /// Somebody keeps its standing stream open.
+    /// Whether a task keeps its standing stream open.
     heard: Arc<AtomicBool>,
     ended: CancellationToken,
 }
@@ -36,7 +36,7 @@ impl Session {
         Self { generation, cookies: Some(Arc::default()), ..Self::default() }
     }
 
-    /// Replaces a session for servers without sessions: the revision, sent with each request.
+    /// In place of a session, for servers without sessions: the revision, sent with each request.
     pub(super) fn modern() -> Self {
         Self { version: Some(HeaderValue::from_static(MODERN)), ..Self::default() }
     }
@@ -85,12 +85,12 @@ impl Session {
         self.introduced.store(true, Ordering::Relaxed);
     }
 
-    /// Takes it upon oneself to keep the standing stream open; `false` if somebody does.
+    /// The caller will keep the standing stream open; `false` if another task does.
     pub(super) fn hear(&self) -> bool {
         !self.heard.swap(true, Ordering::Relaxed)
     }
 
-    /// Cancelled when the session is known to be over.
+    /// Cancelled when the session is known to have ended.
     pub(super) fn ended(&self) -> &CancellationToken {
         &self.ended
     }

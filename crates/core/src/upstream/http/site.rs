@@ -1,4 +1,4 @@
-//! What all clients of a remote server have in common.
+//! State that all clients of a remote server share.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use crate::{
     relay::Limits,
 };
 
-/// Time the end of a session may take.
+/// Time limit for ending a session.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -27,21 +27,21 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Site {
     pub(super) endpoint: Endpoint,
     pub(super) limits: Limits,
-    /// Pings of sessions that are idle.
+    /// Interval of pings in idle sessions.
     pub(super) ping: Option<PingConfig>,
-    /// Time a handshake or an acknowledgement may take.
+    /// Time limit for a handshake or an acknowledgement.
     pub(super) patience: Duration,
-    /// Time a call may wait for a server that cannot be reached.
+    /// How long a call waits for an unreachable server.
     pub(super) wait: Duration,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
     transport: RemoteTransport,
     outcome: Mutex<Outcome>,
-    /// The server has answered as if it spoke another era than was found out.
+    /// Notified when the server answers as if it spoke another era than the known one.
     doubtful: AtomicBool,
 }
 
-/// What is known of the server.
+/// What is known about the server.
 #[derive(Debug, Default)]
 struct Outcome {
     found: Option<RemoteTransport>,
@@ -80,7 +80,7 @@ impl Site {
         self.outcome().found.is_some()
     }
 
-    /// Runs a task until this is cancelled.
+    /// Runs a task until this site is closed.
     pub(super) fn spawn(
         &self,
         until: CancellationToken,
@@ -95,7 +95,7 @@ impl Site {
         self.tasks.spawn(task.boxed());
     }
 
-    /// The transports to try, in this order.
+    /// The transports to try, in order.
     pub(super) fn transports(&self) -> &'static [RemoteTransport] {
         match (self.transport, self.outcome().found) {
             (RemoteTransport::Stream, _) => &[RemoteTransport::Stream],
@@ -107,7 +107,7 @@ impl Site {
         }
     }
 
-    /// The server has answered as if it spoke another era than was found out.
+    /// The server has answered as if it spoke another era than the known one.
     pub(super) fn doubt(&self) {
         self.doubtful.store(true, Ordering::Relaxed);
     }
@@ -116,7 +116,7 @@ impl Site {
         self.doubtful.load(Ordering::Relaxed)
     }
 
-    /// It is known again which era the server speaks.
+    /// The server's era is known again.
     pub(super) fn settled(&self) {
         self.doubtful.store(false, Ordering::Relaxed);
         self.outcome().failure = None;
@@ -133,12 +133,12 @@ impl Site {
         *self.outcome() = Outcome { found: None, failure: Some(failure) };
     }
 
-    /// The server did not say who it is.
+    /// The server did not introduce itself.
     pub(super) fn not_reached(&self, failure: String) {
         self.outcome().failure = Some(failure);
     }
 
-    /// Ends a session whose client has gone, and the calls that it had under way.
+    /// Ends the session of a disconnected client, and its running calls.
     pub(super) fn leave(self: &Arc<Self>, session: Arc<Session>, open: Vec<Vec<u8>>) {
         session.ended().cancel();
         if session.id().is_none() && open.is_empty() {

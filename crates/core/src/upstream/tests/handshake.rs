@@ -16,7 +16,7 @@ fn child(script: &str) -> Child {
     Child::spawn(&config, None, &Arc::default()).unwrap()
 }
 
-/// Why nothing was agreed with this server.
+/// Why the handshake with this server failed.
 async fn refusal(script: &str, opening: Opening, limit: Duration) -> Error {
     child(script).greet(opening, limit).await.unwrap_err().error
 }
@@ -78,8 +78,8 @@ async fn a_server_that_is_not_of_the_newer_era_cannot_be_pinned_to_it() {
     }
 }
 
-/// The era of a server that takes longer for the first question than it is waited for, and then
-/// answers it and with this the second.
+/// The era of a server that answers the first request only after its time limit, and then the
+/// second one with this.
 async fn era_of_slow_server(initialized: &str) -> Era {
     let script = format!(
         "read one; read two; echo '{DISCOVERED}'; \

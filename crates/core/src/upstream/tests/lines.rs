@@ -10,7 +10,7 @@ use super::super::lines::Lines;
 
 const NOTE: &str = r#"{"jsonrpc":"2.0","method":"note"}"#;
 
-/// The messages in some output, read so many bytes at a time.
+/// The messages in some output that is read this many bytes at a time.
 fn messages(output: &[u8], chunk: usize) -> Vec<String> {
     let (mut server, proxy) = tokio::io::duplex(chunk);
     let mut lines = Lines::new(proxy, 1 << 20);

@@ -1,4 +1,4 @@
-//! What a server's output is taken for, and how long it may take to begin.
+//! How a server's output is read, and how long it may take to begin.
 
 mod handshake;
 mod lines;

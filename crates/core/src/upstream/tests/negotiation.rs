@@ -14,8 +14,8 @@ const DISCOVERED: &str = r#"{"jsonrpc":"2.0","id":"server-discover","result":{"s
 const UNKNOWN: &str =
     r#"{"jsonrpc":"2.0","id":"server-discover","error":{"code":-32601,"message":"no"}}"#;
 
-/// A server that does one of two things with its first line, by whether that is `initialize`, and
-/// notes each line that it reads in a file.
+/// A server that does one of two things with its first line, depending on whether that is
+/// `initialize`, and writes each line that it reads to a file.
 fn server(seen: &Path, initialize: &str, other: &str) -> UpstreamConfig {
     let note = format!("echo \"$line\" >> {}", seen.display());
     let script = format!(
@@ -32,7 +32,7 @@ fn echo(line: &str) -> String {
     format!("echo '{line}'")
 }
 
-/// The methods of the requests that the servers have read.
+/// The methods of the requests that the servers have received.
 fn requests(seen: &Path) -> Vec<&'static str> {
     let text = std::fs::read_to_string(seen).unwrap_or_default();
     let name = |line: &str| {

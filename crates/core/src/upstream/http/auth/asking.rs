@@ -1,4 +1,4 @@
-//! How a grant is got: from another process, by renewal, or again in the way that is configured.
+//! Ways to get a grant: from another process, by renewal, or from the start as configured.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,11 +23,11 @@ use crate::{
     watch::SignIn,
 };
 
-/// Time within which the refusal of a renewed token says nothing about its age.
+/// If a renewed token is refused within this time, its age is not the reason.
 const AT_ONCE: Duration = Duration::from_secs(30);
 
 impl Authorizer {
-    /// The token that another process got meanwhile, a renewed one, or one for a new sign-in.
+    /// A token that another process got meanwhile, a renewed one, or one from a new sign-in.
     pub(super) async fn successor(
         &self,
         challenge: &Challenge,
@@ -62,7 +62,7 @@ impl Authorizer {
         }
     }
 
-    /// What was granted last, to any process.
+    /// The last grant of any process.
     async fn known(&self) -> Option<Arc<Grant>> {
         match Box::pin(self.store.read()).await {
             Some(kept) => Some(Arc::new(kept)),
@@ -70,9 +70,9 @@ impl Authorizer {
         }
     }
 
-    /// The grant's successor; none if it has to be asked for again, because there cannot be one. A
-    /// server that cannot be asked now does not make anybody sign in again; a token that is refused as
-    /// soon as it was renewed is one, since its server may want another's by now.
+    /// A renewed grant; `None` if a new one must be requested. If the authorization server cannot
+    /// be reached, no new sign-in is required. A token that is refused right after its renewal
+    /// requires one, since the server may now want tokens of another authorization server.
     async fn renewed(&self, known: &Grant) -> Result<Option<Grant>, String> {
         let Some(token) = &known.refresh_token else { return Ok(None) };
         if self.lock().renewed.as_ref().is_some_and(|(when, renewed)| {
@@ -166,8 +166,8 @@ impl Authorizer {
         self.endpoint(asked, &client, key.as_ref()).by_device(place).await
     }
 
-    /// Sends somebody to the authorization server and waits until they are back. A sign-in that
-    /// another process has begun, and not ended, is carried on: its tab leads here.
+    /// Sends the user to the authorization server and waits for the redirect. A sign-in that
+    /// another process has started and not finished is continued: its tab leads here.
     async fn sign_in(&self, asked: Asked<'_>) -> Result<Grant, String> {
         let wish = Wish {
             server: &asked.grantor.server,
@@ -181,7 +181,7 @@ impl Authorizer {
         let config = &self.config.callback;
         let (callback, attempt) =
             match Box::pin(self.begin(&wish, asked.grantor, begun.clone(), config)).await {
-                // Some servers know only the name of this machine.
+                // Some servers accept only a host name.
                 Err(Unregistered::Redirect(text)) if config.host == CallbackHost::Ipv4 => {
                     let named = CallbackConfig { host: CallbackHost::Localhost, ..config.clone() };
                     let begun = self.begin(&wish, asked.grantor, begun, &named);
@@ -207,7 +207,7 @@ impl Authorizer {
         granted.map_err(|refusal| refusal.to_string())
     }
 
-    /// Opens the port, and carries on what was begun or starts over.
+    /// Opens the port, and continues an earlier sign-in or starts a new one.
     async fn begin(
         &self,
         wish: &Wish<'_>,
@@ -229,8 +229,9 @@ impl Authorizer {
         Ok((callback, attempt))
     }
 
-    /// What is asked for: what was configured, else what the server wants, else what it has; and
-    /// what was granted before where that did not reach far enough (MCP, "Step-Up Authorization").
+    /// The scopes to request: the configured ones, else those that the server wants, else those
+    /// that it offers; plus those granted before if they did not suffice (MCP, "Step-Up
+    /// Authorization").
     fn scope(
         &self,
         grantor: &Grantor,
@@ -256,7 +257,7 @@ impl Authorizer {
     }
 }
 
-/// What is needed to ask for a new token.
+/// What is needed to request a new token.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     grantor: &'a Grantor,
@@ -271,7 +272,7 @@ fn reaches(known: &Grant, challenge: &Challenge) -> bool {
     !challenge.insufficient_scope || wanted.split_whitespace().all(has)
 }
 
-/// Every word once, in its first place.
+/// Each word once, in the order of first appearance.
 fn union<const N: usize>(texts: [&str; N]) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in texts.into_iter().flat_map(str::split_whitespace) {
@@ -282,7 +283,7 @@ fn union<const N: usize>(texts: [&str; N]) -> String {
     words.join(" ")
 }
 
-/// A key for a new grant, where the server wants tokens that are bound to one.
+/// A key for a new grant, if the server requires tokens that are bound to one.
 fn new_key(grantor: &Grantor) -> Result<Option<Key>, String> {
     let algorithms = grantor.server.dpop_signing_alg_values_supported.as_ref();
     let supported = algorithms.is_none_or(|names| names.iter().any(|name| name == ALGORITHM));

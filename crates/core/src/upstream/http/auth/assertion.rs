@@ -1,4 +1,4 @@
-//! A client's signed word for itself, in place of a secret (RFC 7523, `private_key_jwt`).
+//! A client's signed assertion, which replaces a secret (RFC 7523, `private_key_jwt`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +11,12 @@ use ring::{
 };
 use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 
-/// What the word is called in a request for a token.
+/// The assertion's type in a token request.
 pub(super) const KIND: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// How long it is good: it is used at once.
+/// How long it is valid: it is used at once.
 const LIFETIME: Duration = Duration::from_mins(1);
 
-/// A key, by the algorithm that it signs with.
+/// A key, by its signature algorithm.
 enum Key {
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),

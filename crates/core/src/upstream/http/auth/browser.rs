@@ -1,4 +1,4 @@
-//! Opening a browser. There may be none, so the URL is printed first, whatever comes of this.
+//! Opens a browser. There may be none, so the URL is printed first in any case.
 
 use std::process::Stdio;
 
@@ -11,8 +11,8 @@ use crate::{
     upstream::own_variables::own_variables,
 };
 
-/// Opens a URL that was checked to be HTTP; it reaches the program as one argument, no shell reads
-/// it. What `BROWSER` names is tried before what the system has.
+/// Opens a URL that was checked to be HTTP; it is passed as one argument, no shell reads it.
+/// `BROWSER` is tried before the system's defaults.
 pub(super) fn open(url: &Url) {
     let named = std::env::var("BROWSER").unwrap_or_default();
     for words in candidates(&named, url.as_str()) {
@@ -23,7 +23,7 @@ pub(super) fn open(url: &Url) {
         for name in own_variables() {
             command.env_remove(name);
         }
-        // A signal to the proxy's group is not for the browser.
+        // A signal to the proxy's group is not meant for the browser.
         #[cfg(unix)]
         command.process_group(0);
         match own(|| command.spawn(), Child::id) {
@@ -47,7 +47,7 @@ fn say_that_none_opened() {
     console_error!("no browser could be opened here; open the URL above in any browser");
 }
 
-/// The commands to try, in this order, each as its words.
+/// The commands to try, in order, each as a list of words.
 fn candidates(named: &str, url: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = Vec::new();
     if !cfg!(windows) {
@@ -66,7 +66,7 @@ fn candidates(named: &str, url: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// A command of `BROWSER`, with the URL in the place that it names or at its end.
+/// A command of `BROWSER`, with the URL at its placeholder or at the end.
 fn words(command: &str, url: &str) -> Vec<String> {
     let mut words: Vec<String> =
         command.split_whitespace().map(|word| word.replace("%s", url)).collect();

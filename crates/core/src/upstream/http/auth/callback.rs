@@ -1,4 +1,4 @@
-//! Where the browser comes back to: a port of this machine's, on loopback only.
+//! The redirect target of a sign-in: a port of this machine, on loopback only.
 
 use std::{
     io::{self, ErrorKind},
@@ -19,33 +19,33 @@ use crate::{
     telemetry::console_error,
 };
 
-/// Time a person has to sign in, and a port that is in use to get free.
+/// Time limit for a user to sign in, and for a used port to become free.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// Pause before a port is tried again.
 const RETRY: Duration = Duration::from_millis(250);
-/// Time a connection has to send its request. Browsers open some that they do not use.
+/// Time in which a connection must send its request. Browsers open some that they do not use.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_REQUEST: usize = 16 * 1024;
-/// Connections that are read at a time; the oldest of more has to wait for its turn to be accepted.
+/// Most connections that are read at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 32;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Callback {
     first: TcpListener,
-    /// The other address of `localhost`.
+    /// The second address of `localhost`.
     second: Option<TcpListener>,
     path: String,
-    /// The address as it is registered.
+    /// The redirect URI, as it is registered.
     pub(super) redirect: String,
 }
 
-/// What a connection had to say: the target of its request, or nothing in time.
+/// The target of a connection's request; `None` if it did not come in time.
 type Request = (TcpStream, Option<String>);
 
 impl Callback {
-    /// Takes the configured port, waiting for it while another program has it; without one, the
-    /// preferred port or any.
+    /// Opens the configured port, and waits while another program uses it; if none is configured,
+    /// the preferred port or any other.
     pub(super) async fn open(
         config: &CallbackConfig,
         preferred: Option<u16>,
@@ -70,13 +70,13 @@ impl Callback {
         Ok(Self { first, second, redirect: format!("http://{host}:{port}{path}"), path })
     }
 
-    /// The path of the address.
+    /// The path of the redirect URI.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The outcome that the first request has which has one. With `pasted`, the address that a
-    /// browser elsewhere ended at may be a line of standard input.
+    /// The result of the first request that contains one. With `pasted`, the address at which a
+    /// browser elsewhere ended may be a line of standard input.
     pub(super) async fn answered(
         &self,
         outcome: impl Fn(&str) -> Option<Result<String, String>>,
@@ -147,7 +147,7 @@ async fn listeners(
         CallbackHost::Localhost => {
             let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
             let port = first.local_addr()?.port();
-            // A machine may have no IPv6; a browser then does not use it either.
+            // If a machine has no IPv6, its browser does not use it either.
             let second = match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
                 Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
                 second => second.ok(),
@@ -157,7 +157,7 @@ async fn listeners(
     }
 }
 
-/// The configured port. Another sign-in may have it: there is one for each server.
+/// Opens the configured port. Another sign-in may be using it: there is one for each server.
 async fn wait_for(config: &CallbackConfig) -> io::Result<(TcpListener, Option<TcpListener>)> {
     let (until, mut told) = (Instant::now() + PATIENCE, false);
     loop {
@@ -195,7 +195,7 @@ async fn read_target(stream: &mut TcpStream) -> Option<String> {
     words.next().map(str::to_owned)
 }
 
-/// Says what came of a request; whether the browser shows it changes nothing.
+/// Answers a request with the result; it does not matter whether the browser shows it.
 async fn answer(mut stream: TcpStream, outcome: Option<&Option<Result<String, String>>>) {
     let (status, text) = match outcome {
         None => ("408 Request Timeout", "No request came.".to_owned()),
@@ -212,7 +212,7 @@ async fn answer(mut stream: TcpStream, outcome: Option<&Option<Result<String, St
     drop(timeout(REQUEST_TIMEOUT, stream.write_all(answer.as_bytes())).await);
 }
 
-/// The part of an address that a browser sends to its host.
+/// The part of an address that a browser sends to the host.
 fn target(address: &str) -> String {
     match Url::parse(address) {
         Ok(url) => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
@@ -220,7 +220,7 @@ fn target(address: &str) -> String {
     }
 }
 
-/// Reads lines until one is the address that the browser ended at.
+/// Reads lines until one is the address at which the browser ended.
 async fn read_pasted(
     outcome: &impl Fn(&str) -> Option<Result<String, String>>,
 ) -> Result<String, String> {
@@ -289,7 +289,7 @@ mod tests {
         drop(other);
         let callback = opening.await.unwrap().unwrap();
         assert_eq!(callback.first.local_addr().unwrap().port(), port);
-        // What is only preferred is not waited for.
+        // A port that is only preferred is not waited for.
         let any = Callback::open(&config(CallbackHost::Ipv4, 0), Some(port)).await.unwrap();
         assert_ne!(any.first.local_addr().unwrap().port(), port);
     }

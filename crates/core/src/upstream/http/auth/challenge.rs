@@ -1,27 +1,27 @@
-//! What a server says when it wants to know who is asking (RFC 6750, RFC 9728). Pure.
+//! A server's demand for credentials (RFC 6750, RFC 9728). Pure.
 
 const BEARER: &str = "bearer";
 const DPOP: &str = "dpop";
 
-/// The `Bearer` or `DPoP` challenge of an answer, and the token that was not good enough.
+/// The `Bearer` or `DPoP` challenge of an answer, and the token that did not suffice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::upstream::http) struct Challenge {
     /// The token that was sent, if there was one.
     pub(super) used: Option<String>,
-    /// Where the server describes itself.
+    /// URL of the server's resource metadata.
     pub(super) resource_metadata: Option<String>,
-    /// The scopes that it wants.
+    /// The scopes that it requires.
     pub(super) scope: Option<String>,
-    /// The token is good, and does not reach far enough.
+    /// The token is valid, but lacks scopes.
     pub(super) insufficient_scope: bool,
-    /// Tokens are to be bound to a key (RFC 9449).
+    /// Tokens must be bound to a key (RFC 9449).
     pub(super) bound: bool,
-    /// The token is good, and its proof lacks the server's nonce.
+    /// The token is valid, but its proof lacks the server's nonce.
     pub(super) lacks_nonce: bool,
 }
 
 impl Challenge {
-    /// Reads `WWW-Authenticate` headers; without one, or with other schemes, nothing is known.
+    /// Reads `WWW-Authenticate` headers; without one, or with other schemes, the result is empty.
     pub(in crate::upstream::http) fn parse<'a>(
         headers: impl IntoIterator<Item = &'a str>,
         used: Option<String>,
@@ -94,7 +94,7 @@ fn offers(mut text: &str) -> Vec<Offer> {
     }
 }
 
-/// The text up to the closing quote, and what follows it.
+/// The text up to the closing quote, and the rest after it.
 fn unquoted(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut escaped = false;

@@ -1,4 +1,4 @@
-//! Signing in with a browser on another device, where a code is typed (RFC 8628).
+//! Signing in with a browser on another device, where the user types a code (RFC 8628).
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::{
     upstream::http::fault::{excerpt, without_mark},
 };
 
-/// Pause between two questions where the server names none (RFC 8628 section 3.2).
+/// Polling interval if the server names none (RFC 8628 section 3.2).
 const PAUSE: Duration = Duration::from_secs(5);
 /// What `slow_down` adds to it.
 const SLOWER: Duration = Duration::from_secs(5);
-/// Longest pause that a server may ask for.
+/// Longest interval that a server may request.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
-/// Time a person has, whatever the server allows.
+/// Time limit for the user, even if the server allows more.
 const PATIENCE: Duration = Duration::from_mins(30);
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct Invitation {
 }
 
 impl TokenEndpoint<'_> {
-    /// Shows a code, and waits until somebody has typed it.
+    /// Shows a code, and waits until the user has typed it.
     pub(super) async fn by_device(&self, place: &str) -> Result<Grant, String> {
         let invitation = self.invitation(place).await?;
         let shown = |text: &str| excerpt(text.as_bytes());

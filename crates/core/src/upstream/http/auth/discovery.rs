@@ -1,4 +1,5 @@
-//! Who grants access to a server: RFC 9728 and RFC 8414 documents, and what stands in for them.
+//! Finds the authorization server of a remote server: RFC 9728 and RFC 8414 documents, and their
+//! substitutes.
 
 use http::{Method, header::LOCATION};
 use reqwest::{Response, Url};
@@ -16,24 +17,24 @@ use crate::{
 
 /// Longest document that is read.
 const MAX_DOCUMENT: usize = 256 * 1024;
-/// Redirects of a document that are followed, all within its origin.
+/// Most redirects of a document; all must stay within its origin.
 const MAX_REDIRECTS: usize = 5;
 const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
 const OPENID: &str = "openid-configuration";
 
-/// Everything that is known of who grants access.
+/// What is known about access to a server.
 #[derive(Clone, Debug)]
 pub(super) struct Grantor {
-    /// The resource that tokens are asked for.
+    /// The resource for which tokens are requested.
     pub(super) resource: Option<String>,
-    /// The scopes that the server describes.
+    /// The scopes that the server lists.
     pub(super) scopes: Option<Vec<String>>,
-    /// It takes only tokens that are bound to a key (RFC 9449).
+    /// Whether it accepts only tokens that are bound to a key (RFC 9449).
     pub(super) bound: bool,
     pub(super) server: AuthorizationServer,
 }
 
-/// The metadata of an authorization server, as far as it matters here.
+/// The metadata of an authorization server that are used here.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AuthorizationServer {
@@ -47,7 +48,7 @@ pub(super) struct AuthorizationServer {
     pub(super) code_challenge_methods_supported: Option<Vec<String>>,
     pub(super) dpop_signing_alg_values_supported: Option<Vec<String>>,
     pub(super) authorization_response_iss_parameter_supported: Option<bool>,
-    /// It was not described, only assumed (MCP 2025-03-26, authorization, "Fallbacks").
+    /// Not published by the server but assumed (MCP 2025-03-26, authorization, "Fallbacks").
     #[serde(skip)]
     pub(super) assumed: bool,
 }
@@ -99,8 +100,8 @@ pub(super) async fn discover(
     })
 }
 
-/// The authorization server to ask: the operator's word, else the first that the server names. None
-/// is the server itself.
+/// The issuer to use: the configured one, else the first that the server names. `None` is the
+/// server itself.
 fn issuer(named: &[String], wanted: Option<&str>) -> Result<Option<Url>, String> {
     let read = |text: &str| {
         let shown = excerpt(text.as_bytes());
@@ -121,12 +122,12 @@ pub(super) fn same_issuer(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
-/// What a server is called that does not say so (RFC 8707 section 2).
+/// The resource identifier of a server that does not publish one (RFC 8707 section 2).
 fn canonical(url: &Url) -> String {
     let mut canonical = url.clone();
     canonical.set_query(None);
     canonical.set_fragment(None);
-    // Only URLs that cannot have a host refuse this, and this one has a server.
+    // Only URLs without a host refuse this, and this one has a host.
     let cleared = canonical.set_username("").and_then(|()| canonical.set_password(None));
     if cleared.is_err() {
         tracing::debug!("the server's URL takes no user name");
@@ -173,7 +174,7 @@ async fn metadata(reach: &Reach, issuer: &Url) -> Result<Option<AuthorizationSer
     Ok(None)
 }
 
-/// RFC 8414 section 3.1 and OpenID Connect Discovery, in the order that MCP gives them.
+/// RFC 8414 section 3.1 and OpenID Connect Discovery, in the order of MCP.
 fn metadata_places(issuer: &Url) -> Vec<Url> {
     let mut places = vec![well_known(issuer, AUTHORIZATION_SERVER), well_known(issuer, OPENID)];
     if issuer.path() != "/" {
@@ -184,8 +185,8 @@ fn metadata_places(issuer: &Url) -> Vec<Url> {
     places
 }
 
-/// The document of this name about a URL: the name goes between host and path, and the query stays
-/// (RFC 9728 section 3).
+/// The URL of the metadata document with this name: the name goes between host and path, and the
+/// query stays (RFC 9728 section 3).
 fn well_known(url: &Url, name: &str) -> Url {
     let mut place = root(url);
     place.set_query(url.query());
@@ -193,7 +194,7 @@ fn well_known(url: &Url, name: &str) -> Url {
     place
 }
 
-/// Whether a resource is the one at `url`, or one that holds it.
+/// Whether a resource is the one at `url`, or contains it.
 fn covers(resource: &str, url: &Url) -> bool {
     let Ok(resource) = resource.parse::<Url>() else { return false };
     let within = resource.path().trim_end_matches('/');
@@ -214,7 +215,7 @@ fn assumed(issuer: &Url) -> Result<AuthorizationServer, String> {
     })
 }
 
-/// Secrets and codes go to these places only if nobody can read them on the way.
+/// Secrets and codes are sent there, so nobody on the way may be able to read them.
 fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<AuthorizationServer, String> {
     let places = [
         &server.authorization_endpoint,
@@ -240,10 +241,10 @@ fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<Authorizati
     Ok(server)
 }
 
-/// A JSON document; none if it is not there.
+/// A JSON document; `None` if there is none.
 async fn fetch<T: DeserializeOwned>(reach: &Reach, place: Url) -> Result<Option<T>, String> {
     if !is_safe(&place) {
-        // A server without TLS is not asked who may use it.
+        // A server without TLS is not asked who grants access to it.
         return Ok(None);
     }
     let mut next = place.clone();

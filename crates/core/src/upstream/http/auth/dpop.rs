@@ -1,7 +1,7 @@
-//! Proof that whoever presents a token is the one that it was granted to (DPoP, RFC 9449).
+//! Proofs that the sender of a token is the client to which it was granted (DPoP, RFC 9449).
 //!
-//! The key is made with the grant and kept with it, since the token is of no use without it, to
-//! this process or another.
+//! The key is created for the grant and stored with it, because the token cannot be used without
+//! it, by this process or another.
 
 use std::{
     fmt,
@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 
 /// The algorithm of every proof.
 pub(super) const ALGORITHM: &str = "ES256";
-/// Where a proof is sent.
+/// The header of a proof.
 pub(in crate::upstream::http) const PROOF: HeaderName = HeaderName::from_static("dpop");
-/// Where a server says what the next proof has to hold.
+/// The header in which a server sends the nonce for the next proof.
 pub(in crate::upstream::http) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// See the module.
@@ -38,13 +38,13 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a proof is for.
+/// What a proof is bound to.
 pub(super) struct Claim<'a> {
     pub(super) method: &'a Method,
     pub(super) url: &'a Url,
-    /// The token that is presented with it; none in a request for one.
+    /// The token that is sent with it; `None` for a token request.
     pub(super) token: Option<&'a str>,
-    /// What the server has asked for.
+    /// The server's nonce.
     pub(super) nonce: Option<&'a str>,
 }
 
@@ -56,7 +56,7 @@ impl Key {
         made.ok_or_else(|| "no key can be made".to_owned())
     }
 
-    /// The key that was kept so.
+    /// Reads a stored key.
     pub(super) fn read(kept: &str) -> Option<Self> {
         let der = URL_SAFE_NO_PAD.decode(kept).ok()?;
         let random = SystemRandom::new();
@@ -64,12 +64,12 @@ impl Key {
         Some(Self { pair: pair.ok()?, kept: kept.to_owned() })
     }
 
-    /// The key as it is kept.
+    /// The key in its stored form.
     pub(super) fn kept(&self) -> &str {
         &self.kept
     }
 
-    /// A proof that is good for one request.
+    /// A proof for one request.
     pub(super) fn proof(&self, claim: &Claim<'_>) -> Option<String> {
         let head = json!({ "typ": "dpop+jwt", "alg": ALGORITHM, "jwk": self.public() });
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -97,7 +97,7 @@ impl Key {
 
     /// The public half, as a JWK.
     fn public(&self) -> Value {
-        // An uncompressed point: 4, and both coordinates.
+        // An uncompressed point: 4, then both coordinates.
         let coordinates = self.pair.public_key().as_ref().get(1..).unwrap_or_default();
         let (x, y) = coordinates.split_at(coordinates.len() / 2);
         let [x, y] = [x, y].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate));

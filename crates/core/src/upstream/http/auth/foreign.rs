@@ -1,6 +1,6 @@
-//! Tokens for what somebody else has vouched for: a workload's identity (RFC 7523, "jwt-bearer"),
-//! or a person's, which their organisation's own server turns into a word for this one (RFC 8693,
-//! identity assertion grant).
+//! Tokens in exchange for another party's statement: about a workload (RFC 7523, "jwt-bearer"), or
+//! about a user, whose organisation's server turns an ID token into an assertion for this
+//! authorization server (RFC 8693, identity assertion grant).
 
 use std::{fs, path::Path};
 
@@ -14,8 +14,8 @@ const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const ASSERTION: &str = "urn:ietf:params:oauth:token-type:id-jag";
 
-/// The assertion in this file, which is read each time: whoever issues it puts a new one there
-/// before it is over.
+/// The assertion in this file. It is read each time, since its issuer replaces it before it
+/// expires.
 pub(super) fn assertion(path: &Path) -> Result<String, String> {
     let text = fs::read_to_string(path)
         .map_err(|error| format!("the assertion in {} cannot be read: {error}", path.display()))?;
@@ -31,7 +31,7 @@ impl TokenEndpoint<'_> {
         self.grant(self.ask(form).await?, None)
     }
 
-    /// What the organisation's own server makes of somebody's ID token for `grantor`.
+    /// Exchanges an ID token at the organisation's own server for an assertion for `grantor`.
     pub(super) async fn exchanged(
         &self,
         id_token: &str,
@@ -48,7 +48,7 @@ impl TokenEndpoint<'_> {
     }
 }
 
-/// Where an ID token is exchanged.
+/// The token endpoint that exchanges an ID token.
 pub(super) fn place(provider: &IdentityProvider) -> Result<&str, String> {
     let url = provider.token_endpoint.parse::<Url>().ok().filter(is_safe);
     let shown = &provider.token_endpoint;

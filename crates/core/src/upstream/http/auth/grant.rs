@@ -1,4 +1,5 @@
-//! Asking an authorization server: for a client (RFC 7591), for a token, for its successor.
+//! Requests to an authorization server: to register a client (RFC 7591), for a token, and to renew
+//! one.
 
 use std::time::Duration;
 
@@ -23,18 +24,18 @@ use crate::{
     upstream::http::fault::{chain, excerpt, without_mark},
 };
 
-/// Time an authorization server has to answer.
+/// Time limit for answers of an authorization server.
 pub(in crate::upstream::http) const TIMEOUT: Duration = Duration::from_secs(30);
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Names and values as they are sent.
+/// The form's names and values.
 pub(super) type Form<'a> = Vec<(&'a str, &'a str)>;
 
 /// Why there is no client to sign in as.
 #[derive(Debug)]
 pub(super) enum Unregistered {
-    /// The address that the browser comes back to is not taken.
+    /// The authorization server refuses the redirect URI.
     Redirect(String),
     Other(String),
 }
@@ -47,7 +48,7 @@ impl From<Unregistered> for String {
     }
 }
 
-/// The client to sign in as: the configured one, or one that is registered for the purpose.
+/// The client to sign in as: the configured one, or a newly registered one.
 pub(super) async fn client(
     reach: &Reach,
     config: &OAuthConfig,
@@ -68,8 +69,8 @@ pub(super) async fn client(
     register(reach, server, place, &metadata(config.grant, server, redirect)).await
 }
 
-/// What a client says about itself. A program on somebody's machine keeps no secret, unless the server
-/// insists on one.
+/// The client's metadata. A program on a user's machine has no secret, unless the server insists on
+/// one.
 fn metadata(
     grant: OAuthGrant,
     server: &AuthorizationServer,
@@ -89,7 +90,7 @@ fn metadata(
     metadata
 }
 
-/// The grant of a device that has no browser (RFC 8628).
+/// The device authorization grant (RFC 8628).
 pub(super) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 async fn register(
@@ -122,7 +123,7 @@ async fn register(
     let answer: Answer =
         serde_json::from_slice(without_mark(&body)).map_err(|error| failed(error.to_string()))?;
     let secret = answer.client_secret.filter(|secret| !secret.is_empty());
-    // A secret without a method is for the header (RFC 7591 section 2).
+    // If a secret has no method, it is sent in the header (RFC 7591 section 2).
     let given = answer.token_endpoint_auth_method.unwrap_or_else(|| {
         let default = registration_method(server);
         if default == "none" { "client_secret_basic" } else { default }.to_owned()
@@ -150,22 +151,22 @@ fn prefers_body(server: &AuthorizationServer) -> bool {
     !supports("client_secret_basic") && supports("client_secret_post")
 }
 
-/// One conversation with a token endpoint.
+/// Requests to one token endpoint.
 #[derive(Clone, Copy)]
 pub(super) struct TokenEndpoint<'a> {
     pub(super) reach: &'a Reach,
     pub(super) url: &'a str,
     pub(super) resource: Option<&'a str>,
-    /// What was or is asked for, separated by spaces.
+    /// The scopes to request, or that were requested, separated by spaces.
     pub(super) scope: &'a str,
     pub(super) client: &'a Registered,
-    /// The key that a token is to be bound to.
+    /// The key to which a token will be bound.
     pub(super) key: Option<&'a Key>,
     pub(super) presented: PresentedToken,
 }
 
 impl TokenEndpoint<'_> {
-    /// A token for the code that the browser brought back.
+    /// Exchanges the code from the browser for a token.
     pub(super) async fn exchange(
         &self,
         code: &str,
@@ -181,8 +182,7 @@ impl TokenEndpoint<'_> {
         self.grant(self.ask(form).await?, None)
     }
 
-    /// The successor of a token. Servers that granted it for a resource may not know the parameter
-    /// here.
+    /// Renews a token. Servers that granted it for a resource may not know the parameter here.
     pub(super) async fn refresh(&self, token: &str) -> Result<Grant, Refusal> {
         let form = vec![("grant_type", "refresh_token"), ("refresh_token", token)];
         match self.ask(form.clone()).await {
@@ -194,7 +194,7 @@ impl TokenEndpoint<'_> {
         }
     }
 
-    /// A token for the client itself, which may vouch for itself with a signed assertion.
+    /// A token for the client itself, which may authenticate with a signed assertion.
     pub(super) async fn own(&self, assertion: Option<String>) -> Result<Grant, Refusal> {
         let mut form = vec![("grant_type", "client_credentials")];
         if let Some(assertion) = &assertion {
@@ -205,18 +205,18 @@ impl TokenEndpoint<'_> {
         self.grant(self.ask(form).await?, None)
     }
 
-    /// The scope as it is asked for, if one is.
+    /// The scope parameter, if there is one.
     pub(super) fn scope(&self) -> Option<(&'static str, &str)> {
         Some(("scope", self.scope)).filter(|(_, scope)| !scope.is_empty())
     }
 
-    /// Sends a form, for the resource and as the client.
+    /// Sends a form with the resource parameter and the client's authentication.
     pub(super) async fn ask(&self, form: Form<'_>) -> Result<Token, Refusal> {
         let (status, body) = Box::pin(self.post(self.url, form)).await?;
         Token::read(status, &body)
     }
 
-    /// The same to any place of the server's, and for any answer.
+    /// The same to any endpoint of the server, for any answer.
     pub(super) async fn post(
         &self,
         place: &str,
@@ -238,11 +238,11 @@ impl TokenEndpoint<'_> {
         self.send(&request).await
     }
 
-    /// Sends a request, with a proof that holds what the server wants it to hold.
+    /// Sends a request, with a proof that contains the server's nonce.
     async fn send(&self, request: &Prepared) -> Result<(StatusCode, Vec<u8>), Refusal> {
         let (status, nonce, body) = self.send_once(request, None).await?;
         match nonce {
-            // RFC 9449 section 8: the refusal says what was missing.
+            // RFC 9449 section 8: the refusal contains the missing nonce.
             Some(nonce) if self.key.is_some() && !status.is_success() => {
                 let (status, _, body) = self.send_once(request, Some(&nonce)).await?;
                 Ok((status, body))
@@ -274,7 +274,7 @@ impl TokenEndpoint<'_> {
         Ok((status, nonce, read(response).await.map_err(unanswered)?))
     }
 
-    /// What is kept of a token.
+    /// The stored form of a token.
     pub(super) fn grant(&self, token: Token, before: Option<&str>) -> Result<Grant, Refusal> {
         let access_token = match (self.presented, token.id) {
             (PresentedToken::Access, _) => token.access,
@@ -287,7 +287,7 @@ impl TokenEndpoint<'_> {
         };
         Ok(Grant {
             access_token,
-            // A server that names no new one goes on with the one before.
+            // A server that names no new refresh token continues to accept the old one.
             refresh_token: token.refresh.or_else(|| before.map(str::to_owned)),
             expires_at: Grant::end_of(token.lifetime),
             token_endpoint: self.url.to_owned(),
@@ -314,7 +314,7 @@ fn encoded(form: &[(&str, &str)]) -> String {
 fn basic(id: &str, secret: &str) -> HeaderValue {
     let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
-    // Base64 is of what a header can hold.
+    // Base64 contains only characters that are valid in a header.
     let value = HeaderValue::from_str(&format!("Basic {pair}"));
     let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);

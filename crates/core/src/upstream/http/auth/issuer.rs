@@ -1,18 +1,18 @@
-//! Who is sent a secret: the authorization server that the operator has named, or the one that the
-//! remote server named first.
+//! Which authorization server gets secrets: the configured one, or the one that the remote server
+//! named first.
 
 use super::{Authorizer, discovery::same_issuer, store::Remembered};
 use crate::upstream::http::fault::excerpt;
 
 impl Authorizer {
-    /// Refuses an authorization server that is another than before where a secret would go to it. A
-    /// client that was registered there has nothing to lose, and is registered again.
+    /// Refuses a new authorization server if it would get a secret. A client that was registered at
+    /// the old one has nothing to lose, and is registered again.
     pub(super) async fn trust(&self, issuer: &str) -> Result<(), String> {
         let config = &self.config;
         let secret = config.client_secret.is_some()
             || config.client_key.is_some()
             || config.assertion.is_some();
-        // What `--issuer` says was held against what the server names.
+        // A configured `--issuer` was already compared with what the server names.
         if !secret || config.issuer.is_some() {
             return Ok(());
         }

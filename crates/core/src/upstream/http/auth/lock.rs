@@ -1,17 +1,17 @@
-//! What only one process does at a time.
+//! A lock between processes.
 
 use std::{fs::File, io, path::PathBuf};
 
 use super::private;
 
-/// Held while one process asks for a grant.
+/// Held while one process gets a grant.
 #[derive(Debug)]
 pub(super) struct Lock {
     #[expect(dead_code, reason = "closing it gives the lock up")]
     file: File,
 }
 
-/// Waits until no other process holds the lock that is this file.
+/// Waits until no other process holds the lock on this file.
 pub(super) async fn wait_for(path: PathBuf) -> io::Result<Lock> {
     path.parent().map_or(Ok(()), private::directory)?;
     let locking = tokio::task::spawn_blocking(move || {

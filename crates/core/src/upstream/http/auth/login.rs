@@ -1,4 +1,4 @@
-//! Signing in with a browser: the address that is opened, and what comes back from it.
+//! Signing in with a browser: the authorization URL, and the redirect.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Url;
@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{identity::well_known::is_safe, upstream::http::fault::excerpt};
 
-/// Age up to which a tab that another process has opened may still lead here.
+/// Age up to which a tab that another process has opened can still be used.
 const LIFE_OF_A_TAB: Duration = Duration::from_mins(10);
 
-/// A sign-in that has begun. It is kept until it has ended, so that a tab leads home even if the
-/// process that opened it has gone.
+/// A sign-in that has started. It is stored until it ends, so that its tab still works after the
+/// process that opened it has ended.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Attempt {
     /// Seconds since 1970.
@@ -36,7 +36,7 @@ impl Kept for Attempt {
     const ENDING: &'static str = "pending";
 }
 
-/// What is asked for.
+/// What is requested.
 pub(super) struct Wish<'a> {
     pub(super) server: &'a AuthorizationServer,
     pub(super) resource: Option<&'a str>,
@@ -47,7 +47,7 @@ pub(super) struct Wish<'a> {
 }
 
 impl Attempt {
-    /// A new one, as this client, whose browser comes back to `redirect`.
+    /// A new one, as this client, with this redirect URI.
     pub(super) fn begin(
         wish: &Wish<'_>,
         client: Registered,
@@ -64,7 +64,7 @@ impl Attempt {
         })
     }
 
-    /// Whether it can be carried on for this wish, as a client that is configured or not.
+    /// Whether it can be continued for this request; `client_id` is the configured client.
     pub(super) fn suits(&self, wish: &Wish<'_>, client_id: Option<&str>) -> bool {
         let age = now().saturating_sub(Duration::from_secs(self.began));
         age < LIFE_OF_A_TAB
@@ -73,12 +73,12 @@ impl Attempt {
             && client_id.is_none_or(|id| id == self.client.id)
     }
 
-    /// The port that the browser comes back to.
+    /// The port of the redirect URI.
     pub(super) fn port(&self) -> Option<u16> {
         self.redirect.parse::<Url>().ok()?.port()
     }
 
-    /// The address to sign in at.
+    /// The authorization URL.
     pub(super) fn address(&self, wish: &Wish<'_>) -> Result<Url, String> {
         let place = wish.server.authorization_endpoint.as_deref();
         let place = place
@@ -111,7 +111,7 @@ impl Attempt {
         Ok(url)
     }
 
-    /// What a request for this target means; none if it is not the one that is waited for.
+    /// What a request for this target means; `None` if it is not the expected redirect.
     pub(super) fn outcome(
         &self,
         target: &str,
@@ -150,7 +150,7 @@ impl Attempt {
         Some(value("code").ok_or_else(|| "the answer holds no authorization code".to_owned()))
     }
 
-    /// Waits until the browser is back; the code that it brought.
+    /// Waits for the redirect; returns the code in it.
     pub(super) async fn returned(
         &self,
         callback: &Callback,
@@ -162,7 +162,7 @@ impl Attempt {
     }
 }
 
-/// 256 bits that nobody can guess, in letters that a URL and a verifier may have.
+/// 256 random bits, in characters that a URL and a verifier may contain.
 fn random() -> Result<String, String> {
     let mut bytes = [0; 32];
     fill(&mut bytes).map_err(|error| error.to_string())?;

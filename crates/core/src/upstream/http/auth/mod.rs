@@ -1,8 +1,9 @@
-//! Credentials for a remote server that asks for them: found, asked for, kept and renewed.
+//! Credentials for remote servers that require them: finding, requesting, storing and renewing
+//! tokens.
 //!
-//! A refused request brings a challenge; [`Authorizer::authorize`] turns it into a token, once for
-//! all requests of the process and, by a lock beside the token's file, of all processes. Somebody
-//! is asked to sign in only where a call of theirs waits for it.
+//! A refused request contains a challenge. [`Authorizer::authorize`] turns it into a token, once
+//! for all requests of the process and, with a lock beside the token's file, for all processes. A
+//! user is asked to sign in only if one of their calls waits for that.
 
 mod asking;
 mod assertion;
@@ -60,9 +61,9 @@ use crate::{
 /// Who waits for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
-    /// A message of the client's: somebody may be asked to sign in.
+    /// A client's message: the user may be asked to sign in.
     Call,
-    /// The proxy by itself: nobody is disturbed.
+    /// The proxy itself: nobody is disturbed.
     Background,
 }
 
@@ -72,16 +73,16 @@ pub(super) struct Authorizer {
     reach: Reach,
     url: Url,
     store: Store,
-    /// What marks the server among those of this process.
+    /// Tells the server apart from others in this process.
     server: u32,
     turn: Semaphore,
-    /// What was kept of an earlier run has been looked at.
+    /// Whether the stored tokens of an earlier run were read.
     recalled: OnceCell<()>,
-    /// It was said that nothing can be kept.
+    /// Whether it was logged that nothing can be stored.
     unkept: AtomicBool,
-    /// Somebody is asked to sign in at the moment.
+    /// Whether a user is being asked to sign in.
     waits: AtomicBool,
-    /// How many tokens were got.
+    /// How many tokens were obtained.
     sign_ins: watch::Sender<u64>,
     state: Mutex<State>,
 }
@@ -89,15 +90,15 @@ pub(super) struct Authorizer {
 #[derive(Default)]
 struct State {
     grant: Option<Arc<Grant>>,
-    /// The key that its token is bound to.
+    /// The key to which its token is bound.
     key: Option<Arc<Key>>,
-    /// What the server wants the next proof to hold.
+    /// The nonce that the server requires in the next proof.
     nonce: Option<String>,
-    /// The last token that was renewed and not accepted yet, and when.
+    /// The last renewed token that was not accepted yet, and when it was renewed.
     renewed: Option<(Instant, String)>,
-    /// When and why nobody has signed in.
+    /// When and why the last sign-in failed.
     failed: Option<(Instant, String)>,
-    /// Who was sent secrets first, where that cannot be kept.
+    /// Who got secrets first, if that cannot be stored.
     issuer: Option<String>,
 }
 
@@ -118,7 +119,7 @@ impl fmt::Debug for Authorizer {
     }
 }
 
-/// Somebody is asked to sign in.
+/// A user is being asked to sign in.
 struct Waiting<'a>(&'a AtomicBool);
 
 impl Drop for Waiting<'_> {
@@ -127,14 +128,14 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What is kept for this server and client.
+/// What is stored for this server and client.
 fn store(config: &OAuthConfig, url: &Url) -> Store {
     let key = format!("{url} {}", config.client_id.as_deref().unwrap_or_default());
     let vault = Vault::new(config.store, &config.key_file);
     Store::new(&config.directory, key.trim(), vault)
 }
 
-/// Forgets the sign-in to this server; whether there was one.
+/// Deletes the stored sign-in to this server; returns whether there was one.
 pub(crate) fn sign_out(config: &OAuthConfig, url: &Url) -> bool {
     let store = store(config, url);
     let forgotten =
@@ -142,7 +143,7 @@ pub(crate) fn sign_out(config: &OAuthConfig, url: &Url) -> bool {
     forgotten.contains(&true)
 }
 
-/// Forgets every sign-in that is kept in this directory; how many there were.
+/// Deletes all stored sign-ins in this directory; returns how many there were.
 pub(crate) fn sign_out_everywhere(directory: &Path) -> io::Result<usize> {
     let mut count = 0;
     let entries = match fs::read_dir(directory) {
@@ -161,7 +162,7 @@ pub(crate) fn sign_out_everywhere(directory: &Path) -> io::Result<usize> {
 }
 
 impl Authorizer {
-    /// `reach` asks what the server names, without any credentials.
+    /// `reach` requests what the server names, without any credentials.
     pub(super) fn new(config: &OAuthConfig, reach: Reach, url: &Url, server: u32) -> Self {
         Self {
             config: config.clone(),
@@ -182,7 +183,7 @@ impl Authorizer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token to send, if there is one: what was kept of an earlier run to begin with.
+    /// The current token, if there is one; at first the stored one of an earlier run.
     async fn token(&self) -> Option<String> {
         let recall = || async {
             if let Some(kept) = self.store.read().await {
@@ -193,7 +194,7 @@ impl Authorizer {
         self.lock().token()
     }
 
-    /// Puts the token on a request, if there is one; the token that was put there.
+    /// Adds the token to a request, if there is one; returns it.
     pub(super) async fn sign(&self, request: &mut Request) -> Option<String> {
         let token = Box::pin(self.token()).await?;
         let state = self.lock();
@@ -212,7 +213,7 @@ impl Authorizer {
         Some(token)
     }
 
-    /// Notes whether the server takes the token, and what it wants the next proof to hold.
+    /// Notes whether the server accepts the token, and its nonce for the next proof.
     pub(super) fn heed(&self, status: StatusCode, headers: &HeaderMap) {
         if status.is_success() {
             self.lock().renewed = None;
@@ -222,7 +223,7 @@ impl Authorizer {
         }
     }
 
-    /// Gets a token that may be accepted where the one of the challenge was not.
+    /// Gets a token after the one in the challenge was refused.
     pub(super) async fn authorize(
         &self,
         challenge: &Challenge,
@@ -230,11 +231,11 @@ impl Authorizer {
     ) -> Result<(), String> {
         let asked = Instant::now();
         let _turn = self.turn.acquire().await.map_err(|error| error.to_string())?;
-        // A nonce that was missing has come with the challenge.
+        // The challenge contains the missing nonce.
         if self.token().await != challenge.used || challenge.lacks_nonce {
             return Ok(());
         }
-        // Whoever waited for somebody else's sign-in shares its outcome.
+        // A request that waited for another's sign-in gets the same result.
         if let Some((_, why)) = self.lock().failed.as_ref().filter(|(when, _)| *when > asked) {
             return Err(why.clone());
         }
@@ -270,12 +271,12 @@ impl Authorizer {
         Ok(())
     }
 
-    /// Told of every token that is got from here on.
+    /// Notified of every token from here on.
     pub(super) fn sign_ins(&self) -> watch::Receiver<u64> {
         self.sign_ins.subscribe()
     }
 
-    /// Shows a step to whoever watches.
+    /// Shows a step to the tap (recordings and the inspection page).
     fn show(&self, step: SignIn, detail: impl FnOnce() -> String) {
         TAP.show(|| {
             let life = Life::SignIn { step, detail: detail() };
@@ -283,12 +284,12 @@ impl Authorizer {
         });
     }
 
-    /// Whether somebody is asked to sign in at the moment.
+    /// Whether a user is being asked to sign in.
     pub(super) fn waits_for_somebody(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
     }
 
-    /// Says that somebody is asked until it is dropped.
+    /// Sets that state until it is dropped.
     fn waiting(&self) -> Waiting<'_> {
         self.show(SignIn::Waiting, String::new);
         self.waits.store(true, Ordering::Relaxed);

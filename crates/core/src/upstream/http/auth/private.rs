@@ -1,7 +1,7 @@
-//! Files and directories that are for their owner only.
+//! Files and directories that only their owner can use.
 //!
-//! What is opened is looked at, not its name: a link, somebody else's file or one that others can
-//! read is refused, and what is made is always created.
+//! The opened file is checked, not its name: a link, another user's file, or one that others can
+//! read is refused. New files are always created, never reused.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-/// Makes a file; it is an error if there is one.
+/// Creates a file; fails if it exists.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     options().write(true).create_new(true).open(path)
 }
@@ -21,15 +21,15 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and write it, and makes it if it is not there.
+/// Opens a file to read and write it; creates it if it does not exist.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let file = options().read(true).write(true).create(true).truncate(false).open(path)?;
     check(&file, path)?;
     Ok(file)
 }
 
-/// Makes a directory that is for its owner only, unless there is one, in which nobody else may
-/// replace what is kept.
+/// Creates a directory that only its owner can use; if one exists, no other user may be able to
+/// replace the files in it.
 pub(super) fn directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -82,7 +82,7 @@ fn check_directory(path: &Path) -> io::Result<()> {
     if owner != rustix::process::geteuid().as_raw() && owner != 0 {
         return Err(io::Error::other(format!("{place} belongs to somebody else")));
     }
-    // In a sticky directory others may add files, and not replace ours.
+    // In a sticky directory others may add files, but not replace ours.
     if metadata.mode() & 0o1002 == 0o0002 {
         return Err(io::Error::other(format!("everybody can replace files in {place}")));
     }

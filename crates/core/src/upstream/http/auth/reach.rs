@@ -1,8 +1,8 @@
-//! Where the words of a remote server may lead.
+//! Limits the addresses to which a remote server's metadata may lead.
 //!
-//! Its metadata name other servers, and what it names is asked. A server on the internet must not
-//! have this machine ask itself, or its neighbours, so that addresses of a nearer kind than the
-//! server's own are refused: as they stand in a URL, and as a name resolves to them.
+//! Metadata name other servers, which are then requested. A server on the internet must not make
+//! this machine send requests to itself or its neighbours. So addresses in a closer network than
+//! the server's own are refused, in URLs and when names are resolved.
 
 use std::{
     io,
@@ -17,12 +17,12 @@ use reqwest::{
 };
 use tokio::net::lookup_host;
 
-/// Kinds of addresses, by who is meant to be there.
+/// Kinds of addresses, from far to near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Zone {
     Public,
     Private,
-    /// The network that this machine is on, and where clouds tell a machine its secrets.
+    /// The network of this machine, and the addresses where clouds offer a machine its secrets.
     Link,
     Loopback,
 }
@@ -64,13 +64,13 @@ impl Zone {
         }
     }
 
-    /// Whether a server here may name one there.
+    /// Whether a server at such an address may name one at that.
     fn may_name(self, other: Self) -> bool {
         other == Self::Public || other == self || (self == Self::Loopback && other == Self::Private)
     }
 }
 
-/// The address inside one that is translated (NAT64 and 6to4).
+/// The IPv4 address inside a translated one (NAT64 and 6to4).
 fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let pair = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
@@ -79,26 +79,27 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// What a server's words may lead to.
+/// What a server's metadata may lead to.
 #[derive(Debug)]
 pub(in crate::upstream::http) struct Rules {
     /// The server's own host and port.
     server: (String, u16),
-    /// Where it turned out to be; elsewhere before that.
+    /// The kind of address at which the server was found; unset before that.
     zone: OnceLock<Zone>,
-    /// Hosts that the operator has named.
+    /// Hosts that the operator has configured.
     named: Vec<String>,
 }
 
 impl Rules {
-    /// For what this server says; `named` hosts are the operator's own word.
+    /// For the metadata of this server; `named` hosts come from the operator.
     pub(in crate::upstream::http) fn new(server: &Url, named: Vec<String>) -> Arc<Self> {
         let host = bare(server).unwrap_or_default();
         let server = (host, server.port_or_known_default().unwrap_or_default());
         Arc::new(Self { server, zone: OnceLock::new(), named })
     }
 
-    /// Finds out where the server is; one that nobody finds is elsewhere.
+    /// Finds out where the server is. A name that cannot be resolved, or has addresses of several
+    /// kinds, counts as public.
     async fn locate(&self) {
         if self.zone.get().is_some() {
             return;
@@ -108,7 +109,7 @@ impl Rules {
         let zones: Vec<_> = found.into_iter().flatten().map(|found| Zone::of(found.ip())).collect();
         let everywhere =
             zones.first().copied().filter(|first| zones.iter().all(|zone| zone == first));
-        // Somebody else may have found out meanwhile, which is as good.
+        // Another task may have found out meanwhile, which is as good.
         self.zone.get_or_init(|| everywhere.unwrap_or(Zone::Public));
     }
 
@@ -118,7 +119,7 @@ impl Rules {
     }
 }
 
-/// Resolves names to what may be reached; the names in URLs and those of proxies on the way.
+/// Resolves the names in URLs, and those of proxies on the way, and refuses forbidden addresses.
 #[derive(Debug)]
 pub(in crate::upstream::http) struct Resolver(pub(in crate::upstream::http) Arc<Rules>);
 
@@ -146,7 +147,7 @@ fn refusal(host: &str) -> String {
     )
 }
 
-/// A client for what a server names.
+/// A client for requests to what a server names.
 #[derive(Debug)]
 pub(in crate::upstream::http) struct Reach {
     client: Client,
@@ -159,7 +160,7 @@ impl Reach {
         Self { client, rules }
     }
 
-    /// A request to a URL, if that may be asked.
+    /// A request to a URL, if it is allowed.
     pub(super) async fn request(
         &self,
         method: Method,

@@ -1,7 +1,7 @@
-//! Tokens between runs: encrypted files for each server and client, and a lock beside them, so that
-//! of several processes one asks and the others read what it got.
+//! Tokens between runs: encrypted files for each server and client, with a lock beside them, so
+//! that one of several processes gets a token and the others read it.
 //!
-//! Names of files are hashes, since URLs may hold passwords.
+//! File names are hashes, since URLs may contain passwords.
 
 use std::{
     fs,
@@ -20,14 +20,14 @@ use super::{
     vault::Vault,
 };
 
-/// Time before its end from which on a token counts as over.
+/// A token counts as expired this long before its end.
 const SLACK: Duration = Duration::from_secs(30);
 /// Longest file that is read; a token is a few kilobytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
-/// What is kept for a server and client, each in a file of its own.
+/// The kinds of stored files for a server and client.
 pub(super) trait Kept: Serialize + DeserializeOwned {
-    /// The ending of the file's name.
+    /// The file's extension.
     const ENDING: &'static str;
 }
 
@@ -35,7 +35,7 @@ impl Kept for Grant {
     const ENDING: &'static str = "sealed";
 }
 
-/// The authorization server that was sent a secret first.
+/// The authorization server that got a secret first.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Remembered {
     pub(super) issuer: String,
@@ -45,7 +45,7 @@ impl Kept for Remembered {
     const ENDING: &'static str = "issuer";
 }
 
-/// What is kept of a grant.
+/// The stored form of a grant.
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) access_token: String,
@@ -54,31 +54,31 @@ pub(super) struct Grant {
     pub(super) expires_at: Option<u64>,
     pub(super) token_endpoint: String,
     pub(super) resource: Option<String>,
-    /// The scopes that were granted, or asked for where the server did not say.
+    /// The scopes that were granted, or that were requested if the server did not say.
     #[serde(default)]
     pub(super) scope: String,
     pub(super) client: Registered,
-    /// The key that the token is bound to, if it is bound to one.
+    /// The key to which the token is bound, if it is bound to one.
     #[serde(default)]
     pub(super) key: Option<String>,
 }
 
-/// The client that the authorization server knows.
+/// A client that the authorization server knows.
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 pub(super) struct Registered {
     pub(super) id: String,
     pub(super) secret: Option<String>,
-    /// The server wants the secret in the body, not in a header.
+    /// Whether the server wants the secret in the body, not in a header.
     pub(super) secret_in_body: bool,
 }
 
 impl Grant {
-    /// Whether the token can be expected to be accepted.
+    /// Whether the token is probably still accepted.
     pub(super) fn is_fresh(&self) -> bool {
         self.expires_at.is_none_or(|end| Duration::from_secs(end) > now() + SLACK)
     }
 
-    /// When a token of this lifetime, granted now, ends.
+    /// The expiry of a token with this lifetime that was granted now.
     pub(super) fn end_of(lifetime: Option<Duration>) -> Option<u64> {
         lifetime.map(|lifetime| now().saturating_add(lifetime).as_secs())
     }
@@ -92,14 +92,14 @@ pub(super) fn now() -> Duration {
 /// The files of one server and client.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    /// Their common beginning.
+    /// Their common prefix.
     path: PathBuf,
     key: String,
     vault: Arc<Vault>,
 }
 
 impl Store {
-    /// The store for what is named by `key`, in this directory.
+    /// The store for `key`, in this directory.
     pub(super) fn new(directory: &Path, key: &str, vault: Vault) -> Self {
         let path = directory.join(hash(key));
         Self { path, key: key.to_owned(), vault: Arc::new(vault) }
@@ -109,12 +109,12 @@ impl Store {
         self.path.with_extension(T::ENDING)
     }
 
-    /// What a file is sealed under, so that none can stand in for another.
+    /// The name that a file's encryption is bound to, so that no file can replace another.
     fn name<T: Kept>(&self) -> String {
         format!("{} {}", T::ENDING, self.key)
     }
 
-    /// What is kept, if it is and can be read.
+    /// The stored value, if there is one and it can be read.
     pub(super) async fn read<T: Kept>(&self) -> Option<T> {
         let read = Box::pin(self.try_read(&self.file::<T>(), &self.name::<T>())).await;
         match read {
@@ -136,7 +136,7 @@ impl Store {
         self.vault.open(name, &sealed).await.map(Some)
     }
 
-    /// Replaces what is kept, in one step.
+    /// Replaces the stored value, in one step.
     pub(super) async fn write<T: Kept>(&self, kept: &T) -> io::Result<()> {
         let text = serde_json::to_vec(kept)?;
         let sealed = Box::pin(self.vault.seal(&self.name::<T>(), text)).await?;
@@ -149,7 +149,7 @@ impl Store {
         fs::rename(&new.0, self.file::<T>())
     }
 
-    /// Keeps it no longer; whether it was kept.
+    /// Deletes the stored value; returns whether there was one.
     pub(super) fn remove<T: Kept>(&self) -> bool {
         match fs::remove_file(self.file::<T>()) {
             Ok(()) => true,
@@ -161,23 +161,23 @@ impl Store {
         }
     }
 
-    /// Waits until no other process asks for the same grant.
+    /// Waits until no other process is getting the same grant.
     pub(super) async fn lock(&self) -> io::Result<Lock> {
         wait_for(self.path.with_extension("lock")).await
     }
 }
 
-/// A file that is not complete before it is renamed.
+/// A temporary file until it is renamed.
 struct Unfinished(PathBuf);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After it was renamed there is nothing under this name.
+        // After the rename nothing has this name.
         drop(fs::remove_file(&self.0));
     }
 }
 
-/// A name for a file that says nothing of what it is named after.
+/// A file name that reveals nothing about its key.
 fn hash(key: &str) -> String {
     let hash = digest::digest(&digest::SHA256, key.as_bytes());
     let digits =

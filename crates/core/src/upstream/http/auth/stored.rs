@@ -1,4 +1,4 @@
-//! The sign-in that is kept, for somebody who asks nobody to sign in.
+//! The stored sign-in, for callers that must not ask a user to sign in.
 
 use reqwest::Url;
 
@@ -6,7 +6,7 @@ use super::{Authorizer, Challenge, Occasion};
 use crate::{config::RemoteConfig, upstream::http::client};
 
 /// The stored token for this server, renewed if it has expired. `None` if no stored token can be
-/// sent by itself, or if other credentials are configured.
+/// sent, or if other credentials are configured.
 pub(crate) async fn stored_token(config: &RemoteConfig) -> Option<String> {
     let oauth = config.oauth.as_ref().filter(|_| config.bearer_token.is_none())?;
     let url = Url::parse(&config.url).ok()?;

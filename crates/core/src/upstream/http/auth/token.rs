@@ -1,8 +1,9 @@
-//! What a token endpoint answers, as servers answer it rather than as RFC 6749 has it. Pure.
+//! Answers of token endpoints, as servers really send them rather than as RFC 6749 defines them.
+//! Pure.
 //!
-//! A token is read from JSON or a form, whatever the content type says, with lifetimes as numbers
-//! or text. A refusal is one by its status, in whatever words: only a definite one tells that what
-//! was presented is of no use any more.
+//! A token is read from JSON or a form, whatever the content type is, with lifetimes as numbers or
+//! text. A refusal is recognised by its status, whatever its body is; only a definite one means
+//! that what was presented is no longer valid.
 
 use std::time::Duration;
 
@@ -12,38 +13,38 @@ use serde_json::{Map, Value};
 
 use crate::upstream::http::fault::{excerpt, without_mark};
 
-/// A token as it was granted.
+/// A granted token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) access: String,
     pub(super) refresh: Option<String>,
     pub(super) lifetime: Option<Duration>,
-    /// The scopes that it has, separated by spaces, where the server says so.
+    /// Its scopes, separated by spaces, if the server names them.
     pub(super) scope: Option<String>,
     /// It is bound to a key (RFC 9449).
     pub(super) bound: bool,
-    /// Says who signed in (OpenID Connect).
+    /// ID token: says who signed in (OpenID Connect).
     pub(super) id: Option<String>,
 }
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    /// A definite no: what was presented is not good (any more).
+    /// A definite refusal: what was presented is not valid (any more).
     #[error("{text}{}", hint(.code.as_deref()))]
     Refused {
-        /// The error's name in RFC 6749, where it has one.
+        /// The error code of RFC 6749, if there is one.
         code: Option<String>,
         /// The refusal in a sentence.
         text: String,
     },
-    /// Nothing is decided: the network, an overloaded server, an answer that cannot be read.
+    /// Undecided: the network, an overloaded server, an unreadable answer.
     #[error("{0}")]
     Undecided(String),
 }
 
 impl Refusal {
-    /// The error's name, if it is a refusal that has one.
+    /// The error code, if it is a refusal with one.
     pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => code.as_deref(),
@@ -51,7 +52,7 @@ impl Refusal {
         }
     }
 
-    /// Whether it may be the resource that the server does not take.
+    /// Whether the server may have refused the resource parameter.
     pub(super) fn is_about_resource(&self) -> bool {
         let Self::Refused { code, text } = self else { return false };
         matches!(code.as_deref(), Some("invalid_target" | "invalid_request" | "invalid_resource"))
@@ -97,7 +98,7 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
         return Some(members);
     }
     let text = std::str::from_utf8(body).ok()?.trim();
-    // What is neither may be a page, in which nothing has to be looked for.
+    // Anything else may be an HTML page, which is not searched.
     if text.starts_with(['<', '{', '[', '"']) || !text.contains('=') {
         return None;
     }
@@ -118,7 +119,7 @@ fn lifetime(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.min(MAX_LIFETIME)).ok()
 }
 
-/// A hundred years in seconds, with which every clock can still be advanced.
+/// A hundred years in seconds, which can be added to any clock without overflow.
 const MAX_LIFETIME: f64 = 3_155_760_000.0;
 
 fn scope(value: &Value) -> Option<String> {
@@ -148,7 +149,7 @@ fn refusal(
         status,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
     );
-    // Some refuse with 200 and name the error.
+    // Some servers refuse with status 200 and an error code.
     let refuses = (status.is_client_error() && !passes) || (status.is_success() && code.is_some());
     if refuses { Refusal::Refused { code, text } } else { Refusal::Undecided(text) }
 }

@@ -1,4 +1,4 @@
-//! The encryption of what is kept.
+//! Encryption of stored values.
 
 use std::{io, path::Path};
 
@@ -18,7 +18,7 @@ impl Vault {
         Self { keys: Keys::new(wanted, key_file) }
     }
 
-    /// Seals a text that is kept under this name, and can be opened under no other.
+    /// Encrypts a text for this name; it can be opened under no other.
     pub(super) async fn seal(&self, name: &str, mut text: Vec<u8>) -> io::Result<Vec<u8>> {
         let (home, key) = self.keys.for_sealing().await?;
         let mut nonce = [0; NONCE_LEN];
@@ -30,7 +30,7 @@ impl Vault {
         Ok([&[home as u8], &nonce[..], &text].concat())
     }
 
-    /// What was sealed under this name.
+    /// The text that was encrypted for this name.
     pub(super) async fn open(&self, name: &str, sealed: &[u8]) -> io::Result<Vec<u8>> {
         let foreign = || io::Error::other("it was encrypted with another key");
         let (home, sealed) = sealed.split_first().ok_or_else(foreign)?;

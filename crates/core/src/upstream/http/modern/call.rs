@@ -1,4 +1,4 @@
-//! One request to a server of 2026-07-28 and its answer.
+//! One request to a 2026-07-28 server and its answer.
 
 use tokio::time::{Instant, sleep, timeout};
 
@@ -22,19 +22,19 @@ use crate::{
 /// Most pages of tools that are read for the headers of one call.
 const MAX_PAGES: usize = 32;
 
-/// The response to a request, and what is left of the stream that it came on.
+/// The response to a request, and the rest of the stream on which it came.
 struct Answered {
     response: Message,
     rest: Option<Messages>,
-    /// It is how a server of the older era refuses what it does not understand.
+    /// Whether it is how a server of the older era refuses an unknown message.
     foreign: bool,
 }
 
 impl Carrier {
-    /// Sends a request and hands on what comes back for it.
+    /// Sends a request and passes on what comes back for it.
     pub(super) async fn call(&self, request: &Message) {
         let place = async {
-            // A stream of changes lasts, so it must not take a call's place.
+            // A stream of changes is long-lived, so it must not take a call's place.
             if request.method() == LISTEN { None } else { self.wire.acquire().await.ok() }
         };
         let _place = place.await;
@@ -54,11 +54,11 @@ impl Carrier {
             }
         }
         let Some(mut rest) = rest else { return };
-        // Read to its end, a connection can be used again.
+        // A connection that is read to its end can be reused.
         drop(timeout(REST, async { while let Ok(Some(_)) = rest.next().await {} }).await);
     }
 
-    /// Sends a request for as long as that is safe and of use.
+    /// Sends a request, with retries while they are safe and useful.
     async fn exchange(&self, request: &Message) -> Result<Answered, Fault> {
         let mut attempts = Attempts::at(request, self.remote.wait);
         let (began, mut sent, mut refreshed) = (Instant::now(), request.clone(), false);
@@ -94,7 +94,7 @@ impl Carrier {
         Err(Fault::new(Kind::Final, "it was tried too often"))
     }
 
-    /// Sends a request once, as `sent`, and hands on everything that comes before its response.
+    /// Sends a request once, as `sent`, and passes on everything that comes before its response.
     async fn ask(&self, request: &Message, sent: &Message) -> Result<Answered, Fault> {
         traffic!("->", sent.bytes());
         let text = sent.bytes().clone();
@@ -106,7 +106,7 @@ impl Carrier {
                 let text = format!("{place} took the call and gave no answer");
                 return Err(Fault::new(Kind::Final, text).after_sending());
             }
-            // An answer of the protocol, whatever its status (MCP 2026-07-28, error codes).
+            // A protocol answer, whatever its status (MCP 2026-07-28, error codes).
             Err(Fault { kind, error: Some(error), .. })
                 if matches!(kind, Kind::NoEndpoint | Kind::Final) =>
             {
@@ -128,7 +128,7 @@ impl Carrier {
         }
     }
 
-    /// Hands on what belongs to a request; waits while its client is behind with reading.
+    /// Passes on what belongs to a request; waits while its client is behind with reading.
     async fn hand_on(&self, request: &Message, message: &Message) {
         if matches!(message.kind(), jsonrpc::Kind::Result | jsonrpc::Kind::Error) {
             return tracing::debug!("the server answered a request on the stream of another");
@@ -140,7 +140,7 @@ impl Carrier {
         catch_up(sink).await;
     }
 
-    /// Reads the server's tools for the headers of this call; `false` if that was of no use.
+    /// Reads the server's tools for the headers of this call; `false` if that did not help.
     async fn refresh_tools(&self, call: &Message) -> bool {
         let Some(tool) = super::headers::tool(call) else { return false };
         let (id, mut cursor) = (String::from_utf8_lossy(call.id().unwrap_or_default()), None);
@@ -169,8 +169,8 @@ impl Carrier {
     }
 }
 
-/// Whether a server of the older era may say so that there was no handshake: the codes are those of
-/// its SDKs, which have none for it.
+/// Whether a server of the older era may mean with this that there was no handshake: these are the
+/// codes of its SDKs, which have none for it.
 fn misses_session(refusal: &Message) -> bool {
     let code = refusal.error_code();
     [Code::Transport, Code::InvalidRequest]
@@ -178,7 +178,7 @@ fn misses_session(refusal: &Message) -> bool {
         .any(|known| code == Some(i64::from(known.number())))
 }
 
-/// Whether the server misses headers that a newer list of its tools would tell of.
+/// Whether the server misses headers that a newer list of its tools would require.
 fn lacks_headers(response: &Message, request: &Message) -> bool {
     response.error_code() == Some(i64::from(Code::HeaderMismatch.number()))
         && request.method() == "tools/call"
@@ -189,13 +189,13 @@ fn next_cursor(response: &Message) -> Option<String> {
     decode_string(response.text(span))
 }
 
-/// The request under an id of its own: what may have run is not issued again under the same.
+/// The request under another id: what may have run is not repeated under the same.
 fn renamed(request: &Message, attempt: u32) -> Message {
     let id = String::from_utf8_lossy(request.id().unwrap_or_default()).into_owned();
     with_id(request.clone(), format!("\"{id}.{attempt}\"").as_bytes())
 }
 
-/// The response under the id that the request has, whatever it was sent under.
+/// The response under the request's id, whichever id it was sent with.
 fn with_id_of(response: Message, request: &Message) -> Message {
     let own = request.id().unwrap_or(b"null");
     if response.id() == Some(own) {

@@ -1,8 +1,8 @@
-//! Whether a remote server is one of 2026-07-28.
+//! Finds out whether a remote server speaks 2026-07-28.
 //!
-//! It is asked, as the specification has it: an answer that names revisions settles it, and so
-//! does a refusal that no server of that era would give. What says nothing of the server, such as
-//! a proxy's 502 on the way, settles nothing.
+//! It is asked, as the specification requires. An answer that names revisions decides it, and so
+//! does a refusal that no server of that era would send. Answers that say nothing about the server,
+//! such as a gateway's 502, decide nothing.
 
 use tokio::time::{Instant, sleep, timeout};
 
@@ -26,15 +26,15 @@ use crate::{
     },
 };
 
-/// What a server turned out to be.
+/// The result for a server.
 #[derive(Debug)]
 pub(in crate::upstream::http) enum Found {
     Modern(InitializeResult),
-    /// It does not speak that revision; what it said instead.
+    /// It does not speak that revision; its answer.
     Legacy(Fault),
 }
 
-/// Asks the server, for as long as that is of use.
+/// Asks the server, with retries while they are useful.
 pub(in crate::upstream::http) async fn discover(remote: &Site) -> Result<Found, Fault> {
     let failed = |text: String| Fault::new(Kind::Final, text);
     let request = Message::parse(discover_request())
@@ -50,7 +50,7 @@ pub(in crate::upstream::http) async fn discover(remote: &Site) -> Result<Found, 
         let fault = match asked {
             Ok(response) => match Discovery::of(&response) {
                 Discovery::Other(revisions) if revisions.contains(MODERN) && !agreed => {
-                    // It refuses the revision that it names: it may mean the next attempt.
+                    // It refuses the revision that it names: the next attempt may succeed.
                     agreed = true;
                     continue;
                 }

@@ -1,6 +1,6 @@
-//! The headers that a request of 2026-07-28 repeats its body in.
+//! The headers in which a 2026-07-28 request repeats parts of its body.
 //!
-//! They are made from the body that is sent, never taken from the client's own request.
+//! They are derived from the body that is sent, never copied from the client's request.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 impl Carrier {
-    /// The headers of this message, as far as the tool that it calls is known.
+    /// The headers of this message, as far as its tool is known.
     pub(super) fn headers(&self, message: &Message) -> HeaderMap {
         let mut headers = standard(message);
         let parameters = tool(message).and_then(|tool| self.tools.of(&tool));
@@ -33,7 +33,7 @@ impl Carrier {
     }
 }
 
-/// The headers that every request has.
+/// The headers of every request.
 pub(super) fn standard(message: &Message) -> HeaderMap {
     let name = mirrored_name(message);
     let own = [(METHOD, Some(message.method())), (NAME, name.as_deref().map(encode))];

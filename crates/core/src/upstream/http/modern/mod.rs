@@ -1,8 +1,8 @@
-//! A remote server of 2026-07-28: one upstream for all clients, since it has no sessions.
+//! A remote 2026-07-28 server: one upstream for all clients, since it has no sessions.
 //!
-//! To the relay it is a shared server like a child. What its outbox holds is posted here, each
-//! request on its own; a cancellation ends the request's connection, which is how this transport
-//! has it (MCP 2026-07-28, Streamable HTTP, "Cancellation").
+//! For the relay it is a shared server like a child process. Messages in its outbox are posted
+//! here, each request on its own. A cancellation closes the request's connection, as this transport
+//! requires (MCP 2026-07-28, Streamable HTTP, "Cancellation").
 
 mod call;
 mod discovery;
@@ -31,22 +31,22 @@ use crate::{
 };
 use tools::Tools;
 
-/// Requests that are on the wire at a time, apart from streams of changes.
+/// Most requests on the wire, not counting streams of changes.
 const MAX_ON_THE_WIRE: usize = 512;
-/// Requests under way, those on the wire and those that wait.
+/// Most requests under way, on the wire or waiting.
 const MAX_CALLS: usize = 16 * 1024;
 
 /// See the module.
 pub(super) struct Carrier {
     remote: Arc<Site>,
     clients: Arc<relay::Shared>,
-    /// What every request says in its headers.
+    /// The headers of every request.
     session: Session,
     tools: Tools,
     wire: Semaphore,
-    /// Requests under way; dropping what is here ends the work on one.
+    /// Requests under way; dropping an entry ends the work on it.
     calls: Mutex<HashMap<IdKey, oneshot::Sender<Infallible>>>,
-    /// Cancelled once the server speaks another era.
+    /// Cancelled when the server changes its era.
     over: CancellationToken,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Carrier {
 }
 
 impl Carrier {
-    /// Carries messages to the server that has introduced itself so, until the proxy stops.
+    /// Carries messages to the server with this introduction, until the proxy stops.
     pub(super) fn start(remote: &Arc<Site>, introduction: InitializeResult) -> Arc<Self> {
         let clients = relay::Shared::new(relay::Ids::Unguessable, remote.limits, remote.wait);
         let outbox = Arc::new(Outbox::default());
@@ -82,7 +82,7 @@ impl Carrier {
         &self.clients
     }
 
-    /// The server speaks another era: what was begun is still answered, nothing else is asked.
+    /// The server has changed its era: what was sent is still answered, nothing new is sent.
     pub(super) fn retire(&self) {
         self.over.cancel();
     }
@@ -95,10 +95,10 @@ impl Carrier {
         self.remote.spawn(self.remote.stop.clone(), task);
     }
 
-    /// Sends what the relay has queued, each message when its turn comes.
+    /// Sends the relay's queued messages in their order.
     async fn carry(self: Arc<Self>, outbox: Arc<Outbox>) {
         while let Some(batch) = outbox.next().await {
-            // Messages are queued whole, so a batch ends with the end of one.
+            // Messages are queued whole, so a batch ends at the end of a message.
             let text = Bytes::from(batch.concat());
             for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 match Message::parse(text.slice_ref(line)) {
@@ -143,14 +143,14 @@ impl Carrier {
             tokio::select! {
                 biased;
                 () = carrier.call(&request) => {}
-                // Its client does not wait any more. Dropping the exchange ends its connection.
+                // Its client does not wait any more. Dropping the exchange closes its connection.
                 _ = ended => {}
             }
             carrier.lock().remove(&key);
         });
     }
 
-    /// Answers a request in place of the server.
+    /// Answers a request on the server's behalf.
     fn refuse(&self, id: &[u8], error: &ErrorBody) {
         if let Ok(response) = Message::parse(error.response(id)) {
             self.clients.receive(&response);

@@ -1,5 +1,5 @@
-//! What a server's lists of tools say of headers: parameters that are mirrored, and tools whose
-//! annotations are invalid, which clients over HTTP must not offer (MCP 2026-07-28, tools,
+//! What a server's lists of tools say about headers: arguments that are mirrored, and tools with
+//! invalid annotations, which must not be offered to HTTP clients (MCP 2026-07-28, tools,
 //! "x-mcp-header").
 
 use std::{
@@ -14,10 +14,10 @@ use crate::{
     protocol::header::annotation::{InvalidAnnotation, MirroredParameter, parameters_of},
 };
 
-/// The request whose results are looked at.
+/// The request whose results are examined.
 pub(super) const LIST: &str = "tools/list";
-/// Most tools remembered; with more the earlier ones are forgotten, and their headers not sent
-/// before the server misses them.
+/// Most tools that are remembered. Beyond that the earlier ones are forgotten; their headers are
+/// sent only after the server has missed them.
 const MAX_TOOLS: usize = 10_000;
 
 type Known = HashMap<String, Arc<[MirroredParameter]>>;
@@ -27,13 +27,13 @@ type Known = HashMap<String, Arc<[MirroredParameter]>>;
 pub(super) struct Tools(Mutex<Known>);
 
 impl Tools {
-    /// What is mirrored of this tool's arguments, if it is known to mirror any.
+    /// The arguments of this tool that are mirrored, if any are known.
     pub(super) fn of(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         self.lock().get(tool).map(Arc::clone)
     }
 
-    /// Learns from a list of tools, and takes out of it what must not be offered. Without an
-    /// annotation nothing is parsed, unless there was one before.
+    /// Learns from a list of tools, and removes those that must not be offered. A list without
+    /// annotations is not parsed, unless there was one before.
     pub(super) fn read(&self, response: Message, request: &Message) -> Message {
         let listed = (request.method() == LIST).then(|| response.result()).flatten();
         let tools = listed.and_then(|result| find_member(response.bytes(), result, "tools"));

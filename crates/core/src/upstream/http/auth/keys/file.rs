@@ -1,7 +1,7 @@
-//! A key in a file that is for its owner only.
+//! A key in a file that only its owner can read.
 //!
-//! Whoever gets hold of a token's file alone, from a backup or a shared folder, has nothing: the key
-//! is another file, in another directory. It is not a protection from programs that run as the same
+//! The key is in another file and another directory than the tokens, so a copy of a token's file
+//! alone (a backup, a shared folder) is useless. It does not protect against programs of the same
 //! user, which can read both.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 use super::{super::private, KEY_LENGTH, Key, fill};
 
-/// The key; the first process that needs one makes it while the others wait.
+/// The key; the first process that needs one creates it while the others wait.
 pub(super) fn key(path: &Path) -> io::Result<Key> {
     path.parent().map_or(Ok(()), private::directory)?;
     let mut file = private::open_or_create(path)?;

@@ -1,8 +1,7 @@
-//! The key that tokens are sealed with: in the system's keyring where there is one that can be
-//! used, in a file elsewhere.
+//! The key that encrypts tokens: in the system's keyring if that can be used, otherwise in a file.
 //!
-//! Tokens stay in files either way, so that processes take turns in the same way; but without the
-//! keyring, nobody who has the files has the tokens.
+//! Tokens are in files in both cases, so that processes take turns in the same way; but with the
+//! keyring, the files alone are useless.
 
 mod file;
 mod keyring;
@@ -21,7 +20,7 @@ pub(super) const KEY_LENGTH: usize = 32;
 
 pub(super) type Key = [u8; KEY_LENGTH];
 
-/// Where a key is. The number is the first byte of what is sealed with it.
+/// Where a key is kept. The number is the first byte of everything that is encrypted with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Home {
@@ -43,8 +42,8 @@ pub(super) struct Keys {
     keyring: Mutex<Keyring>,
 }
 
-/// What is known of the keyring. One that could not be used is not asked again where a file will
-/// do: somebody may have been asked to unlock it, and did not.
+/// The state of the keyring. If it could not be used and a file is allowed, it is not tried again:
+/// the user may have been asked to unlock it, and did not.
 #[derive(Clone)]
 enum Keyring {
     Untried,
@@ -63,7 +62,7 @@ impl std::fmt::Debug for Keyring {
 }
 
 impl Keys {
-    /// Keys that belong to this file: the one in it, or the one in the keyring under its name.
+    /// Keys for this file: the one in it, or the one in the keyring with its name.
     pub(super) fn new(wanted: TokenStore, file: &Path) -> Self {
         Self { wanted, file: file.to_owned(), keyring: Mutex::new(Keyring::Untried) }
     }
@@ -72,7 +71,7 @@ impl Keys {
         self.keyring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The key to seal with; it is made if it is needed for the first time.
+    /// The key to encrypt with; created when it is first needed.
     pub(super) async fn for_sealing(&self) -> io::Result<(Home, Key)> {
         if self.wanted == TokenStore::File {
             return Ok((Home::File, file::key(&self.file)?));
@@ -84,7 +83,7 @@ impl Keys {
         }
     }
 
-    /// The key that something was sealed with.
+    /// The key with which something was encrypted.
     pub(super) async fn for_opening(&self, home: Home) -> io::Result<Key> {
         match home {
             Home::File => file::key(&self.file),
@@ -121,7 +120,7 @@ impl Keys {
         key
     }
 
-    /// A new key; the first process that needs one makes it while the others wait.
+    /// A new key; the first process that needs one creates it while the others wait.
     async fn made(&self, place: &str) -> Result<Option<Vec<u8>>, String> {
         let lock = self.file.with_extension("key.lock");
         let _lock = super::lock::wait_for(lock).await.map_err(|error| error.to_string())?;

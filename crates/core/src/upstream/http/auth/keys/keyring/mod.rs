@@ -1,4 +1,4 @@
-//! The system's keyring: one secret for each name. Nothing here takes longer than somebody may take
+//! The system's keyring: one secret for each name. Nothing here takes longer than a user may take
 //! to unlock it, and nothing blocks a thread of the runtime.
 
 #[cfg(any(target_os = "macos", windows))]
@@ -13,15 +13,15 @@ use native as system;
 #[cfg(not(any(target_os = "macos", windows)))]
 use secret_service as system;
 
-/// Time that somebody has to unlock it.
+/// Time that a user has to unlock it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is kept under this name, if anything is.
+/// The secret with this name, if there is one.
 pub(super) async fn find(name: &str) -> Result<Option<Vec<u8>>, String> {
     Box::pin(system::find(name)).await
 }
 
-/// Keeps a secret under this name.
+/// Stores a secret under this name.
 pub(super) async fn keep(name: &str, secret: &[u8]) -> Result<(), String> {
     Box::pin(system::keep(name, secret)).await
 }

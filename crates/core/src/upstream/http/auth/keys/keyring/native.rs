@@ -1,4 +1,4 @@
-//! The keychain of macOS and the credentials of Windows, whose calls block, and may show a dialog.
+//! The keychain of macOS and the credentials of Windows; their calls block and may show a dialog.
 
 use std::{sync::Arc, thread};
 
@@ -34,7 +34,7 @@ fn entry(name: &str) -> Result<Entry, Error> {
     store.build(PRODUCT, name, None)
 }
 
-/// Runs it on a thread of its own, which the process does not wait for when it ends.
+/// Runs it on a thread of its own; the process does not wait for that thread when it ends.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, String> {

@@ -1,7 +1,7 @@
 //! The Secret Service of Linux desktops (GNOME Keyring, KWallet, KeePassXC), over D-Bus.
 //!
-//! Secrets cross the bus, which is their owner's only, as they are ("plain", Secret Service API 0.2,
-//! "Transfer of Secrets").
+//! Secrets cross the bus unencrypted ("plain", Secret Service API 0.2, "Transfer of Secrets"); the
+//! bus belongs to their owner only.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -17,12 +17,12 @@ use super::PATIENCE;
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
-/// In place of an object that there is not.
+/// The path that stands for "no object".
 const NOTHING: &str = "/";
-/// Time that a call may take that asks nobody. A bus may be there whose keyring does not start.
+/// Time limit for calls without a prompt. The bus may exist while its keyring does not start.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A secret as it crosses: the session, parameters of its encryption, itself, its type.
+/// A secret on the bus: session, encryption parameters, the secret, its type.
 type Secret = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 pub(super) async fn find(name: &str) -> Result<Option<Vec<u8>>, String> {
@@ -62,12 +62,12 @@ pub(super) async fn keep(name: &str, secret: &[u8]) -> Result<(), String> {
     keyring.confirm(&prompt).await
 }
 
-/// What an item is found by.
+/// The attributes by which an item is found.
 fn attributes(name: &str) -> HashMap<&str, &str> {
     HashMap::from([("application", "mcp-proxy"), ("key-of", name)])
 }
 
-/// A conversation with the keyring.
+/// A session with the keyring.
 struct Conversation {
     bus: Connection,
     session: OwnedObjectPath,
@@ -92,14 +92,14 @@ impl Conversation {
         call(&self.bus, path, interface, method, body).await
     }
 
-    /// Unlocks a keyring or one of its items, which somebody may have to do by hand.
+    /// Unlocks a keyring or one of its items; the user may have to confirm that.
     async fn unlock(&self, object: &OwnedObjectPath) -> Result<(), String> {
         let told = self.call(ROOT, "Service", "Unlock", &(vec![object],)).await?;
         let (_, prompt): (Vec<OwnedObjectPath>, OwnedObjectPath) = read(&told)?;
         self.confirm(&prompt).await
     }
 
-    /// Has somebody asked, if that has to be.
+    /// Shows a prompt, if one is needed.
     async fn confirm(&self, prompt: &OwnedObjectPath) -> Result<(), String> {
         if prompt.as_str() == NOTHING {
             return Ok(());
