@@ -1,8 +1,8 @@
-//! What a program that embeds the front has to say: servers of its own, and questions about
-//! requests that only it can answer.
+//! What an embedding program provides: servers of its own, and answers to questions about requests
+//! that only it can answer.
 //!
-//! The front decides when each question is asked and what happens to the answer. A front without a
-//! host asks nothing and keeps no request heads.
+//! The front decides when each question is asked and how the answer is used. A front without a host
+//! asks nothing and keeps no request heads.
 
 use std::{any::Any, fmt, net::SocketAddr, sync::OnceLock};
 
@@ -14,7 +14,7 @@ use tokio::io::DuplexStream;
 /// Names one server of a host.
 pub type ServerId = u32;
 
-/// The head of a request, as long as anybody needs it.
+/// The head of a request, kept as long as it is needed.
 pub struct Caller {
     /// Its method.
     pub method: Method,
@@ -24,9 +24,10 @@ pub struct Caller {
     pub headers: HeaderMap,
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// This end of it; nothing is known of that of a tunnel or of another replica.
+    /// This end of the connection; unknown for a tunnel or another replica.
     pub local: SocketAddr,
-    /// The names of its header fields as they were spelled, each ended by a line break; empty if they were not kept.
+    /// The names of its header fields as they were spelled, each followed by a line break; empty if
+    /// they were not kept.
     pub spelled: Vec<u8>,
     /// Whether the connection is TLS.
     pub encrypted: bool,
@@ -43,7 +44,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// A whole response that the host wants to be sent as it is.
+/// A complete response that is sent as it is.
 #[derive(Clone, Debug)]
 pub struct Verbatim {
     /// Status code.
@@ -60,31 +61,31 @@ pub struct Verbatim {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The caller is not who may use the server, for this reason if one was given.
+    /// The caller may not use the server, for this reason if one was given.
     Denied(Option<String>),
-    /// Authentication or the making of a server failed, with this message if it had one.
+    /// Authentication or the creation of a server failed, with this message if it had one.
     Failed(Option<String>),
-    /// A server was made and could not be put to use.
+    /// A server was created but could not be connected.
     Unusable,
-    /// The caller's authorization does not cover what is needed.
+    /// The caller's scopes do not suffice.
     Scope {
-        /// The scopes that are needed.
+        /// The required scopes.
         required: Vec<String>,
         /// What to tell the caller.
         description: Option<String>,
     },
-    /// The server cannot serve the revision that the request is of.
+    /// The server does not support the revision of the request.
     Legacy,
     /// Answer with this.
     Response(Box<Verbatim>),
 }
 
-/// What a server is made for.
+/// The purpose of a new server.
 #[derive(Clone, Debug)]
 pub enum Opening {
-    /// A client of the 2025 era; without the id of a session, one request of it.
+    /// A client of the 2025 era; without a session id, a single request of it.
     Legacy(Option<String>),
-    /// One request of the 2026-07-28 revision, which wants to hear of these resources.
+    /// One 2026-07-28 request, with the resources to which it subscribes.
     Modern(Vec<String>),
 }
 
@@ -97,16 +98,16 @@ pub struct Visited {
     pub subject: Option<String>,
 }
 
-/// What was made of an [`Opening`].
+/// The server that was created for an [`Opening`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Made {
-    /// A server of the era that was asked for.
+    /// A server of the requested era.
     AsAsked,
-    /// A server of the 2025 era for a request of 2026-07-28, which is translated for it.
+    /// A server of the 2025 era for a 2026-07-28 request, which is translated for it.
     Legacy,
 }
 
-/// What may have changed at the servers of a host.
+/// A change at the servers of a host.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The list of prompts.
@@ -119,12 +120,12 @@ pub enum Change {
     Resource(String),
 }
 
-/// What became of a request for a path that is not an MCP endpoint.
+/// The result of a request for a path that is not an MCP endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routed {
-    /// The response was begun; it is read from the connection.
+    /// The response has begun; it is read from the connection.
     Taken,
-    /// Nothing was sent, so the front goes on.
+    /// Nothing was sent, so the front continues.
     Untouched,
     /// The route failed before it sent anything.
     Failed,
@@ -133,13 +134,13 @@ pub enum Routed {
 /// Events that a client has missed.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// The stream that they are of; if it goes on, so does the response.
+    /// Their stream; if it continues, so does the response.
     pub stream: u64,
     /// Ids and messages, one line of JSON each.
     pub events: Vec<(String, Bytes)>,
 }
 
-/// Why there is nothing to replay.
+/// Why nothing can be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreplayed {
     /// The event is not kept.
@@ -148,7 +149,7 @@ pub enum Unreplayed {
     Failed,
 }
 
-/// Takes what was replayed. What the server says afterwards comes behind it.
+/// Takes the replayed events. Later messages of the server follow them.
 pub type Resume = Box<dyn FnOnce(Result<Replay, Unreplayed>) + Send>;
 
 /// A message from a client to a server of the host.
@@ -162,43 +163,44 @@ pub struct Delivery<'a> {
     pub caller: &'a std::sync::Arc<Caller>,
 }
 
-/// An embedding program. Futures that are dropped are questions that nobody asks any more.
+/// An embedding program. A dropped future means that the answer is no longer needed.
 pub trait Host: Send + Sync + 'static {
     /// Whether requests to the MCP endpoints are authenticated by the host.
     fn authenticates(&self) -> bool;
 
-    /// Whether the host answers paths that are not MCP endpoint.
+    /// Whether the host answers paths that are not MCP endpoints.
     fn routes(&self) -> bool;
 
     /// Whether the host stores the events of its servers' streams, so that they can be resumed.
     fn stores_events(&self) -> bool;
 
-    /// Stores an event that only gives a stream an id to resume from; its id, unless that failed.
+    /// Stores an event that only gives a stream an id to resume from; returns its id, unless that
+    /// failed.
     fn prime(&self, server: ServerId, stream: u64) -> BoxFuture<'static, Option<String>>;
 
-    /// Looks for what was sent on a stream after this event. A host that is gone drops `resume`.
+    /// Looks for events of a stream after this one. A host that has ended drops `resume`.
     fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume);
 
     /// Who sends this request? A name for the caller, or `None` for nobody in particular. The
-    /// server of the session that it names learns of what else was found out, unless the session
-    /// is somebody else's.
+    /// server of the named session gets the other results, unless the session belongs to another
+    /// caller.
     fn authenticate(
         &self,
         caller: &std::sync::Arc<Caller>,
         visited: Option<&Visited>,
     ) -> BoxFuture<'static, Result<Option<String>, Refusal>>;
 
-    /// Whether responses may be read by pages of this origin; `None` sends no CORS headers.
+    /// Whether pages of this origin may read responses; `None` sends no CORS headers.
     fn allows_origin(&self, origin: &str) -> BoxFuture<'static, Option<bool>>;
 
-    /// Serves one HTTP/1.1 request that is written to `connection`.
+    /// Serves one HTTP/1.1 request, which is written to `connection`.
     fn route(
         &self,
         caller: &std::sync::Arc<Caller>,
         connection: DuplexStream,
     ) -> BoxFuture<'static, Routed>;
 
-    /// Makes a server; ready when it takes messages.
+    /// Creates a server; ready when it takes messages.
     fn create(
         &self,
         server: ServerId,
@@ -206,9 +208,9 @@ pub trait Host: Send + Sync + 'static {
         caller: &std::sync::Arc<Caller>,
     ) -> BoxFuture<'static, Result<Made, Refusal>>;
 
-    /// Takes a message, or says what to await until it can be taken.
+    /// Takes a message, or returns what to await until it can be taken.
     fn deliver(&self, delivery: Delivery<'_>) -> Option<BoxFuture<'static, ()>>;
 
-    /// A server is not needed any more. Called once for each that was asked for.
+    /// A server is not needed any more. Called once for each one that was requested.
     fn close(&self, server: ServerId);
 }

@@ -1,4 +1,4 @@
-//! Our own settings, under the key `mcp-proxy` that other clients pass by.
+//! The proxy's own settings, under the key `mcp-proxy`, which other clients ignore.
 
 use super::{
     callers,
@@ -13,11 +13,11 @@ use crate::config::{Policy, Rules};
 /// The key.
 pub(super) const KEY: &str = "mcp-proxy";
 
-/// What a server's block has besides flags.
+/// The members of a server's block that are not flags.
 pub(super) const OF_SERVER: [&str; 7] =
     ["tools", "prompts", "resources", "required", "lazy", "sandbox", callers::KEY];
 
-/// What the block at the top has besides flags.
+/// The members of the block at the top that are not flags.
 pub(super) const OF_TOP: [&str; 2] = ["groups", "$schema"];
 
 /// The block of one server.
@@ -28,7 +28,7 @@ pub(super) struct Block {
     pub(super) policy: Policy,
     pub(super) required: bool,
     pub(super) lazy: bool,
-    /// A sandbox that the client would run the server in may be left out.
+    /// The client would run the server in a sandbox, which may be left out.
     pub(super) ignores_sandbox: bool,
 }
 
@@ -62,7 +62,7 @@ fn ignores_sandbox(block: &Members<'_>) -> Result<bool, Fault> {
 pub(super) struct TopBlock {
     pub(super) settings: Vec<DraftSetting>,
     pub(super) groups: Vec<Group>,
-    /// For the callers of every server.
+    /// For the callers of all servers.
     pub(super) policy: Policy,
 }
 
@@ -73,7 +73,7 @@ pub(super) struct Group {
     pub(super) servers: Vec<String>,
 }
 
-/// Reads the block at the top, if there is one; `servers` are the names that groups may use.
+/// Reads the block at the top, if there is one; groups may use the names in `servers`.
 pub(super) fn of_top(
     top: &Members<'_>,
     vocabulary: &Vocabulary,

@@ -1,7 +1,7 @@
-//! `auth` in a block: what callers may do; at the top, also whose tokens let them in.
+//! `auth` in a block: what callers may do; at the top, also whose tokens are accepted.
 //!
-//! `auth` is a flag as well, the issuer. At the top an object means all of it, a string or an array
-//! the flag alone.
+//! `auth` is also a flag, the issuer. At the top, an object means all settings, a string or an
+//! array only the flag.
 
 use serde_json::{Map, Value as Json};
 
@@ -18,12 +18,12 @@ use crate::config::Policy;
 /// The member.
 pub(super) const KEY: &str = "auth";
 
-/// What a policy is made of.
+/// The members of a policy.
 const POLICY: [&str; 5] = ["claims", "tools", "rate", "concurrency", "forwardIdentity"];
-/// Scopes that everything needs.
+/// Scopes that everything requires.
 const SCOPES: &str = "scopes";
 
-/// Members that are flags, and how the command line calls them.
+/// Members that are flags, and their names on the command line.
 const FLAGS: [(&str, &str); 8] = [
     ("issuer", "auth"),
     ("publicUrl", "publicUrl"),
@@ -46,7 +46,7 @@ pub(super) fn is_object(block: &Members<'_>) -> bool {
     block.get(KEY).is_some_and(|member| matches!(member.node.value, Value::Table(_)))
 }
 
-/// Whose tokens let in, and what callers may do with every server.
+/// Whose tokens are accepted, and what callers may do with every server.
 pub(super) fn of_top(
     block: &Members<'_>,
     vocabulary: &Vocabulary,
@@ -74,7 +74,7 @@ fn object<'a>(block: &Members<'a>) -> Result<Option<Members<'a>>, Fault> {
     Members::of(&member.node, &block.path(KEY), block.source).map(Some)
 }
 
-/// The policy; `others` are the members beside it that somebody else reads.
+/// The policy; `others` are members that other code reads.
 fn read(auth: &Members<'_>, others: &[&str]) -> Result<Policy, Fault> {
     let mut whole = Policy::default();
     for member in auth.all() {
@@ -104,7 +104,7 @@ fn part(auth: &Members<'_>, member: &Member) -> Result<Policy, Fault> {
     policy(&Json::Object(one)).map_err(wrong)
 }
 
-/// The scopes as the flag has them: in one word.
+/// The scopes as the flag has them: as one text.
 fn scopes(auth: &Members<'_>) -> Result<Option<DraftSetting>, Fault> {
     let Some(texts) = auth.texts(SCOPES)? else { return Ok(None) };
     let Some(first) = texts.first() else { return Ok(None) };
@@ -113,7 +113,7 @@ fn scopes(auth: &Members<'_>) -> Result<Option<DraftSetting>, Fault> {
     Ok(Some(DraftSetting::one("authScopes", Text { value, at })))
 }
 
-/// What is said in both ways could be meant in either.
+/// A setting in both forms is ambiguous.
 fn refuse_twins(block: &Members<'_>, settings: &[DraftSetting]) -> Result<(), Fault> {
     let twin = settings.iter().find_map(|setting| {
         let beside = setting.name() != KEY;

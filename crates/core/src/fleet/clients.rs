@@ -1,10 +1,10 @@
-//! Where clients keep their servers: `--config cursor`, `--config gemini:FILE`.
+//! Where clients keep their configuration: `--config cursor`, `--config gemini:FILE`.
 
 use std::path::{Path, PathBuf};
 
 use super::{dialect::Dialect, fault::suggestion};
 
-/// Directories that places are given from.
+/// Directories to which the places are relative.
 #[derive(Clone, Debug, Default)]
 pub struct Directories {
     /// The user's home.
@@ -17,14 +17,14 @@ pub struct Directories {
     pub codex_home: Option<PathBuf>,
 }
 
-/// What `--config` names.
+/// The file that `--config` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
-    /// Whose it is, if the user says so.
+    /// Its dialect, if the user gives one.
     pub dialect: Option<Dialect>,
-    /// It is the user's own file of that client, not one of a project.
+    /// Whether it is the user's own file of that client, not a project's.
     pub of_user: bool,
 }
 
@@ -42,10 +42,11 @@ pub const CLIENTS: [(&str, Dialect); 10] = [
     ("roo", Dialect::Roo),
 ];
 
-/// The file that these words name: a client's own, a client's way to write `CLIENT:FILE`, or a file.
+/// The file that this value names: a client's own, a file in a client's dialect (`CLIENT:FILE`), or
+/// any file.
 ///
 /// # Errors
-/// A sentence, if the place of a client's file is not known.
+/// A sentence, if it is unknown where the client keeps its file.
 pub fn place(words: &str, directories: &Directories) -> Result<Place, String> {
     let client = |name: &str| CLIENTS.iter().find(|(known, _)| *known == name);
     if let Some((name, dialect)) = client(words) {
@@ -63,12 +64,12 @@ pub fn place(words: &str, directories: &Directories) -> Result<Place, String> {
     Ok(Place { file: PathBuf::from(words), dialect: None, of_user: false })
 }
 
-/// The client that was probably meant by a file that is not there; empty if none is near.
+/// A suggestion of a client for a file that does not exist; empty if no name is similar.
 pub fn near(words: &str) -> String {
     suggestion(words, CLIENTS.iter().map(|(name, _)| *name))
 }
 
-/// The folder that `${workspaceFolder}` stands for: that of the project a file belongs to.
+/// The folder that `${workspaceFolder}` stands for: the project to which a file belongs.
 pub fn workspace_folder(place: &Place, home: Option<&Path>, working: &Path) -> PathBuf {
     const OF_PROJECTS: [&str; 7] =
         [".vscode", ".cursor", ".roo", ".kilocode", ".gemini", ".codex", ".zed"];
@@ -110,7 +111,7 @@ fn file(dialect: Dialect, directories: &Directories) -> Option<PathBuf> {
     })
 }
 
-/// Where the system keeps what applications remember of a user.
+/// Where the system keeps applications' data of a user.
 fn application_support(directories: &Directories) -> Option<PathBuf> {
     if cfg!(windows) {
         return directories.app_data.clone();

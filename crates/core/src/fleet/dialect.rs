@@ -1,4 +1,5 @@
-//! Whose configuration a file is: seen by its shape, and by its name where the shape leaves it open.
+//! The client whose format a file has: recognised by its content, and by its name if the content
+//! leaves it open.
 
 use std::fmt;
 
@@ -7,11 +8,11 @@ use super::{
     fault::{Fault, quoted},
 };
 
-/// A way to write down MCP servers.
+/// A format for MCP servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dialect {
-    /// `mcpServers` in which nothing belongs to one client only.
+    /// `mcpServers` without members of a particular client.
     Plain,
     /// Claude Desktop.
     ClaudeDesktop,
@@ -53,7 +54,7 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// The members that hold servers, each with what it says about the file.
+/// The members that contain servers, and what each of them says about the file.
 const KEYS: [(&str, Dialect); 4] = [
     ("mcpServers", Dialect::Plain),
     ("servers", Dialect::VsCode),
@@ -61,7 +62,7 @@ const KEYS: [(&str, Dialect); 4] = [
     ("mcp_servers", Dialect::Codex),
 ];
 
-/// Ends of paths, which say more than members do: `.cursor/mcp.json`.
+/// Ends of paths, which are more reliable than members: `.cursor/mcp.json`.
 const PATHS: [(&str, Dialect); 13] = [
     ("claude_desktop_config.json", Dialect::ClaudeDesktop),
     ("/.mcp.json", Dialect::ClaudeCode),
@@ -92,16 +93,16 @@ const MARKS: [(&str, Dialect); 10] = [
     ("auth", Dialect::Cursor),
 ];
 
-/// Where the servers of a file are, and how they are written.
+/// Where the servers are in a file, and their format.
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
     pub(super) dialect: Dialect,
-    /// The member that holds the servers.
+    /// The member that contains the servers.
     pub(super) key: &'static str,
     pub(super) servers: &'a Node,
 }
 
-/// Sees whose file this is; `told` is what the user says.
+/// Recognises a file; `told` is the dialect that the user gave.
 pub(super) fn recognise<'a>(
     top: &'a Node,
     source: &Source,
@@ -144,7 +145,7 @@ fn by_path(source: &Source) -> Option<Dialect> {
     PATHS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, dialect)| *dialect)
 }
 
-/// The only client whose members are there; `None` if there are several, or none.
+/// The only client whose members are present; `None` if there are several, or none.
 fn by_marks(top: &Node, servers: &Node) -> Option<Dialect> {
     let Value::Table(servers) = &servers.value else { return None };
     let of_gemini = top

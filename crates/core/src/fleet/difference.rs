@@ -1,26 +1,26 @@
-//! What has to be done so that what runs becomes what a file says.
+//! The steps from the running configuration to another one.
 //!
 //! Values are compared, not texts: another order of members is not a change, another token in a
-//! variable is one.
+//! variable is.
 
 use std::collections::BTreeMap;
 
 use crate::config::{FleetConfig, HttpConfig, Policy, Rules, ServerConfig};
 
-/// One thing to do with one server.
+/// A step for one server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// It is new.
     Add(ServerConfig),
-    /// It is gone, or switched off.
+    /// It was removed, or switched off.
     Remove(String),
-    /// It is another server now, under the same name.
+    /// It is another server now, with the same name.
     Replace(ServerConfig),
-    /// It goes on; other things hold for it.
+    /// It continues with other settings.
     Retune(String, Tuning),
 }
 
-/// What may change while a server goes on.
+/// Settings that may change while a server runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// Which of its tools, prompts and resources are served.
@@ -32,7 +32,7 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// That of a server.
+    /// The settings of a server.
     pub fn of(server: &ServerConfig) -> Self {
         Self {
             rules: server.rules.clone(),
@@ -45,13 +45,13 @@ impl Tuning {
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Difference {
-    /// In the order of the new file, what is removed first.
+    /// In the order of the new file; removals come first.
     pub steps: Vec<Step>,
-    /// Settings that have changed and hold only after a restart, by their names.
+    /// Names of settings that have changed and need a restart.
     pub needs_restart: Vec<&'static str>,
 }
 
-/// What is to be done so that `old` becomes `new`.
+/// The steps from `old` to `new`.
 pub fn difference(old: &FleetConfig, new: &FleetConfig) -> Difference {
     let by_name = |fleet| FleetConfig::enabled(fleet).map(|server| (server.name.as_str(), server));
     let before: BTreeMap<&str, &ServerConfig> = by_name(old).collect();
@@ -74,7 +74,7 @@ fn change(old: &ServerConfig, new: &ServerConfig) -> Option<Step> {
     (Tuning::of(old) != tuning).then(|| Step::Retune(new.name.clone(), tuning))
 }
 
-/// What a socket that is open cannot become.
+/// Settings that an open socket cannot change.
 fn needs_restart(
     old: &HttpConfig,
     new: &HttpConfig,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::config::{CommandConfig, Filter, MetricsConfig, Pattern, Upstream, UpstreamConfig};
 
-    /// One server, of few that differ in everything that counts.
+    /// One of a few servers that differ in everything that matters.
     fn server() -> impl Strategy<Value = ServerConfig> {
         let parts = (0..4_u8, 0..2_u8, any::<[bool; 4]>());
         parts.prop_map(|(name, command, [enabled, required, lazy, filtered])| {

@@ -1,5 +1,5 @@
-//! What callers may do with a server, as it is written: `{"scopes": ["files"], "tools":
-//! {"delete_*": ["files:write"]}, "claims": {"groups": ["staff"]}, "rate": "60/min"}`.
+//! The format of what callers may do with a server: `{"scopes": ["files"], "tools": {"delete_*":
+//! ["files:write"]}, "claims": {"groups": ["staff"]}, "rate": "60/min"}`.
 
 use std::collections::BTreeMap;
 
@@ -30,8 +30,8 @@ struct WholeRule {
     concurrency: Option<usize>,
 }
 
-/// Reads it; or says what is wrong with it. Names of tools are patterns (`*`, `?`) for the server's
-/// own names; `rate` and `concurrency` beside them are for every tool.
+/// Parses it, or returns what is wrong. Names of tools are patterns (`*`, `?`) for the server's own
+/// names; `rate` and `concurrency` at the same level apply to every tool.
 pub fn policy(written: &Value) -> Result<Policy, String> {
     if !written.is_object() {
         return Err("it is not an object".to_owned());

@@ -19,12 +19,12 @@ impl fmt::Display for Position {
 
 /// Why a file, or one server of it, cannot be used: `FILE:LINE:COLUMN: sentence`.
 ///
-/// The sentence holds names and never the value of a variable.
+/// The sentence contains names, but never the value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file as the user named it.
     pub file: Arc<str>,
-    /// Where in it; `None` if the file as a whole is meant.
+    /// The place in the file; `None` if the file as a whole is meant.
     pub position: Option<Position>,
     /// What is wrong there, and what to do.
     pub message: String,
@@ -42,7 +42,8 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// A text of the file for a sentence: in quotes, without control characters, cut where it is long.
+/// A text from the file for a sentence: in quotes, without control characters, and cut if it is
+/// long.
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 80;
     let cut: String = text.chars().take(LONGEST).collect();
@@ -50,14 +51,14 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{cut:?}{more}")
 }
 
-/// A text of the file as it may reach a terminal.
+/// A text from the file, safe for a terminal.
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
 /// A suggestion for an unknown name; empty if no known name is similar.
 pub(super) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    // As clap does for flags.
+    // The same limit as clap uses for flags.
     const NEAR: f64 = 0.7;
     let score = |known: &'a str| (strsim::jaro(&name.to_lowercase(), &known.to_lowercase()), known);
     let best = known.map(score).filter(|(score, _)| *score > NEAR);

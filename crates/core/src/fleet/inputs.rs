@@ -1,28 +1,28 @@
-//! What a file of VS Code asks its user for: `inputs`.
+//! `inputs`: the values for which a VS Code file asks its user.
 
 use super::{fault::Fault, members::Members};
 
-/// Something to ask for.
+/// A value to ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// What `${input:id}` names.
+    /// The id in `${input:id}`.
     pub id: String,
-    /// What the user is told.
+    /// The prompt.
     pub description: Option<String>,
-    /// What is typed is not shown.
+    /// Whether the typed text is hidden.
     pub password: bool,
-    /// What it is if nothing is typed.
+    /// The value if nothing is typed.
     pub default: Option<String>,
 }
 
 impl Input {
-    /// One that the file refers to and does not describe; it may be a secret.
+    /// An input that the file uses but does not describe; it may be a secret.
     pub(super) fn undeclared(id: &str) -> Self {
         Self { id: id.to_owned(), description: None, password: true, default: None }
     }
 }
 
-/// Reads them; kinds that the proxy cannot ask for are given with `--input`.
+/// Reads them; other kinds, which the proxy cannot prompt for, must be given with `--input`.
 pub(super) fn read(top: &Members<'_>) -> Result<Vec<Input>, Fault> {
     let Some(member) = top.get("inputs") else { return Ok(Vec::new()) };
     let super::document::Value::List(list) = &member.node.value else {

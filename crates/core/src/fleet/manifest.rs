@@ -1,4 +1,4 @@
-//! A whole file: whose it is, its servers, and our own settings in it.
+//! A whole file: its dialect, its servers, and the proxy's own settings in it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::config::{Policy, Rules, prefix};
 
-/// A file that was read; its variables are not put in yet.
+/// A file that was read; its variables are not expanded yet.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     source: Source,
@@ -28,33 +28,33 @@ pub struct Manifest {
     unused: Vec<Unused>,
 }
 
-/// A server with its variables put in.
+/// A server with its variables expanded.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// As the file calls it.
+    /// Its name in the file.
     pub name: String,
-    /// Where the file has it.
+    /// Its place in the file.
     pub position: super::fault::Position,
     /// How it is reached, or why that is not known.
     pub launch: Result<Start, Fault>,
-    /// The user has not switched it off.
+    /// Whether it is switched on.
     pub enabled: bool,
     /// Which of its tools, prompts and resources are served.
     pub rules: Rules,
-    /// What its callers may do, beside what holds for all servers.
+    /// What its callers may do, besides the rules for all servers.
     pub policy: Policy,
     /// Whether the proxy is ready only while this server is up.
     pub required: bool,
-    /// Whether it is started only when it is first needed.
+    /// Whether it is started only when a client first needs it.
     pub lazy: bool,
 }
 
-/// How a server is reached, as a command line would say it.
+/// How a server is reached, in the command line's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Program and arguments; or the URL alone.
     pub words: Vec<String>,
-    /// In the order of what counts least to what counts most.
+    /// In ascending order of precedence.
     pub settings: Vec<Setting>,
 }
 
@@ -62,8 +62,7 @@ impl Manifest {
     /// Reads a file.
     ///
     /// # Errors
-    /// What is wrong with the file as a whole; what keeps one server from being served is in its
-    /// [`Entry`].
+    /// What is wrong with the file as a whole; faults of one server are in its [`Entry`].
     pub fn read(
         file: &str,
         bytes: &[u8],
@@ -79,7 +78,7 @@ impl Manifest {
         let mut drafts: Vec<Draft> = servers.all().iter().map(read).collect::<Result<_, _>>()?;
         let block = block::of_top(&top, vocabulary, shape.servers)?;
         let inputs = inputs::read(&top)?;
-        // Asked for, so that they do not count as unused.
+        // Read here so that they do not count as unused.
         for name in [shape.key, "$schema"] {
             top.get(name);
         }
@@ -98,7 +97,7 @@ impl Manifest {
         })
     }
 
-    /// Whose file it is.
+    /// Its dialect.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
@@ -108,13 +107,13 @@ impl Manifest {
         self.source.file().into()
     }
 
-    /// What is in the file and means nothing to the proxy, in the order of the file.
+    /// Members that mean nothing to the proxy, in the order of the file.
     pub fn unused(&self) -> &[Unused] {
         &self.unused
     }
 
-    /// What its servers refer to as `${input:id}` without a default, in the order of the file: as
-    /// it is declared in the file, or just its id.
+    /// What its servers use as `${input:id}` without a default, in the order of the file: as
+    /// declared in the file, or only the id.
     pub fn inputs(&self) -> Vec<Input> {
         const START: &str = "${input:";
         let mut ids: Vec<&str> = Vec::new();
@@ -129,7 +128,7 @@ impl Manifest {
         ids.iter().map(|id| declared(id).unwrap_or_else(|| Input::undeclared(id))).collect()
     }
 
-    /// Named parts of the servers, in the order of the file.
+    /// Groups of servers, in the order of the file.
     pub fn groups(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.groups.iter().map(|group| (group.name.as_str(), group.servers.as_slice()))
     }
@@ -139,7 +138,7 @@ impl Manifest {
         &self.policy
     }
 
-    /// What the block at the top says.
+    /// The settings of the block at the top.
     ///
     /// # Errors
     /// A variable that is not set: a missing key must not leave the port open.
@@ -179,7 +178,7 @@ fn start(draft: &Draft, expansion: &Expansion<'_>) -> Result<Start, Fault> {
     })
 }
 
-/// The lists of Gemini CLI that say which servers are used at all.
+/// The lists of Gemini CLI that select servers.
 fn restrict_servers(top: &Members<'_>, drafts: &mut [Draft]) -> Result<(), Fault> {
     let Some(member) = top.get("mcp").filter(|member| matches!(member.node.value, Value::Table(_)))
     else {
@@ -196,7 +195,7 @@ fn restrict_servers(top: &Members<'_>, drafts: &mut [Draft]) -> Result<(), Fault
     Ok(())
 }
 
-/// Names that begin alike where all servers are merged would send calls to one server or the other.
+/// If two merged servers had the same prefix, calls could reach the wrong one.
 fn refuse_equal_prefixes(drafts: &mut [Draft], source: &Source) {
     let prefixes: Vec<Option<String>> = drafts
         .iter()

@@ -1,4 +1,4 @@
-//! Reading the members of an object one by one, and knowing which nobody has asked for.
+//! Reads the members of an object one by one, and knows which were not used.
 
 use std::cell::RefCell;
 
@@ -15,14 +15,14 @@ pub(super) struct Text {
     pub(super) at: usize,
 }
 
-/// A member that is in the file and means nothing to the proxy.
+/// A member that means nothing to the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// The way to it from the top: `mcpServers.files.autoApprove`.
+    /// Its path from the top: `mcpServers.files.autoApprove`.
     pub path: String,
     /// Where it is.
     pub position: super::fault::Position,
-    /// Why it is not used, for what is known; empty for the rest.
+    /// Why it is not used, if that is known; otherwise empty.
     pub reason: &'static str,
 }
 
@@ -34,12 +34,12 @@ pub(super) struct Members<'a> {
     pub(super) at: usize,
     path: String,
     list: &'a [Member],
-    /// Those that were asked for, by index, with the reason if that led to nothing.
+    /// Members that were read, by index, with the reason if they are not used.
     asked: RefCell<Vec<(usize, Option<&'static str>)>>,
 }
 
 impl<'a> Members<'a> {
-    /// The members of this object; `path` says which one it is.
+    /// The members of this object at this `path`.
     pub(super) fn of(node: &'a Node, path: &str, source: &'a Source) -> Result<Self, Fault> {
         let Value::Table(list) = &node.value else {
             let message = format!("{} is {}; it has to be an object", quoted(path), node.kind());
@@ -54,7 +54,7 @@ impl<'a> Members<'a> {
         self.list
     }
 
-    /// The way to a member.
+    /// The path of a member.
     pub(super) fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
@@ -66,14 +66,14 @@ impl<'a> Members<'a> {
         self.list.get(at).filter(|member| member.node.value != Value::Null)
     }
 
-    /// Says why a member is not used.
+    /// Notes why a member is not used.
     pub(super) fn ignore(&self, name: &str, reason: &'static str) {
         if let Some(at) = self.list.iter().position(|member| member.name == name) {
             self.asked.borrow_mut().push((at, Some(reason)));
         }
     }
 
-    /// What is there and was not used, in the order of the file.
+    /// The unused members, in the order of the file.
     pub(super) fn unused(&self) -> Vec<Unused> {
         let asked = self.asked.borrow();
         let reason = |index| match asked.iter().rev().find(|(at, _)| *at == index) {
@@ -104,8 +104,7 @@ impl<'a> Members<'a> {
         list.iter().enumerate().map(item).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Names and strings; numbers and booleans are taken as they are written, which is what
-    /// clients do with variables.
+    /// Names and strings; numbers and booleans are taken as written, as clients do with variables.
     pub(super) fn pairs(&self, name: &str) -> Result<Vec<(Text, Text)>, Fault> {
         let Some(member) = self.get(name) else { return Ok(Vec::new()) };
         let path = self.path(name);

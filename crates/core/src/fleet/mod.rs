@@ -1,7 +1,7 @@
-//! Many servers: from a file that some client keeps to what is served.
+//! Many servers from a configuration file, often a client's own.
 //!
-//! What is here is read one way or refused, with the place in the file. The flags of the command
-//! line come in as a [`Vocabulary`], because the skin knows them.
+//! Everything is read unambiguously or refused, with the place in the file. The command line's
+//! flags come in as a [`Vocabulary`], since the skin defines them.
 
 mod block;
 mod callers;

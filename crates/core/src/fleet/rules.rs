@@ -1,4 +1,4 @@
-//! What of a server is served: `tools`, `prompts` and `resources` in its block.
+//! Which parts of a server are served: `tools`, `prompts` and `resources` in its block.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) fn read(block: &Members<'_>) -> Result<Rules, Fault> {
     })
 }
 
-/// Names of the parts of a tool's rules.
+/// Members of the rules for tools.
 pub(super) const OF_TOOLS: [&str; 5] = ["allow", "deny", "rename", "describe", "arguments"];
 
 fn tools(part: &Members<'_>) -> Result<ToolRules, Fault> {
@@ -77,7 +77,7 @@ fn filter(part: &Members<'_>) -> Result<Filter, Fault> {
     Ok(Filter { allow: allow.into_iter().collect(), deny: globs("deny")?.unwrap_or_default() })
 }
 
-/// Non-empty names with a text each.
+/// Non-empty names, each with a text.
 fn names(part: &Members<'_>, name: &str) -> Result<BTreeMap<String, String>, Fault> {
     let mut map = BTreeMap::new();
     for (key, value) in part.pairs(name)? {
@@ -104,7 +104,7 @@ fn arguments(part: &Members<'_>) -> Result<BTreeMap<String, BTreeMap<String, Str
     tools.all().iter().map(tool).collect()
 }
 
-/// A server never sees the text `${…}`, and nothing is put in here.
+/// A server must never see the text `${…}`, and variables are not expanded here.
 pub(super) fn refuse_variables(
     node: &Node,
     part: &Members<'_>,
@@ -121,7 +121,7 @@ pub(super) fn refuse_variables(
     parts.try_for_each(|node| refuse_variables(node, part, why))
 }
 
-/// A value as JSON without space around its parts.
+/// A value as JSON without spaces.
 pub(super) fn json(node: &Node) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     match &node.value {

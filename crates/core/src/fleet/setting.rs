@@ -1,7 +1,7 @@
-//! Settings in the words of the command line's flags.
+//! Settings in the form of command-line flags.
 //!
-//! The skin knows the flags; here it is only checked that a name is one of them and that its value
-//! is of the right kind. What the words mean is then read as if they had been typed.
+//! The skin knows the flags; here only the name and the kind of the value are checked. The words
+//! are then parsed as if they had been typed.
 
 use super::{
     document::{Member, Value},
@@ -10,7 +10,7 @@ use super::{
     variables::Expansion,
 };
 
-/// The names that a block may have, and the kinds of their values.
+/// The names that a block may contain, and the kinds of their values.
 #[derive(Clone, Debug, Default)]
 pub struct Vocabulary {
     /// Of the block at the top.
@@ -22,20 +22,20 @@ pub struct Vocabulary {
 /// A flag of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// As `sessionIdleTimeout`.
+    /// In camel case: `sessionIdleTimeout`.
     pub name: &'static str,
-    /// What it takes.
+    /// The kind of its value.
     pub kind: Kind,
-    /// What it is for: a sentence.
+    /// A sentence that describes it.
     pub help: &'static str,
 }
 
-/// What a flag takes, as JSON.
+/// The JSON kinds of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `true` or `false`.
     Switch,
-    /// A number from 0 on.
+    /// A non-negative number.
     Number,
     /// A string.
     Text,
@@ -43,12 +43,12 @@ pub enum Kind {
     List,
 }
 
-/// What the file says for one flag.
+/// A flag's value in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The flag.
     pub name: &'static str,
-    /// Its words, at least one, with variables put in.
+    /// Its values, at least one, with variables expanded.
     pub words: Vec<String>,
     /// The file as the user named it.
     pub file: std::sync::Arc<str>,
@@ -56,7 +56,7 @@ pub struct Setting {
     pub position: Position,
 }
 
-/// A setting whose variables are not yet put in.
+/// A setting before its variables are expanded.
 #[derive(Clone, Debug)]
 pub(super) struct DraftSetting {
     name: &'static str,
@@ -64,7 +64,7 @@ pub(super) struct DraftSetting {
     words: Vec<Word>,
 }
 
-/// A word: a text, or one in front of it that is taken as it is: `NAME=` and the value.
+/// A word: a text, perhaps with a fixed prefix: `NAME=` and the value.
 #[derive(Clone, Debug)]
 struct Word {
     before: String,
@@ -78,7 +78,7 @@ impl DraftSetting {
         Self { name, at, words: vec![Word { before: String::new(), text }] }
     }
 
-    /// One word of our own.
+    /// A fixed word.
     pub(super) fn fixed(name: &'static str, word: &str, at: usize) -> Self {
         Self::one(name, Text { value: word.to_owned(), at })
     }
@@ -96,7 +96,7 @@ impl DraftSetting {
         vec![Self { name, at, words: pairs.into_iter().map(word).collect() }]
     }
 
-    /// The setting with its variables put in.
+    /// The setting with its variables expanded.
     pub(super) fn expand(&self, expansion: &Expansion<'_>) -> Result<Setting, Fault> {
         let expansion = Expansion { keeps_claims: self.name == "env", ..*expansion };
         let word = |word: &Word| Ok(format!("{}{}", word.before, expansion.expand(&word.text)?));
@@ -109,7 +109,7 @@ impl DraftSetting {
     }
 }
 
-/// Reads the members of a block that are flags; `others` are those that it has besides them.
+/// Reads the members of a block that are flags; `others` are its other members.
 pub(super) fn read(
     block: &Members<'_>,
     known: &[Known],
@@ -137,7 +137,7 @@ pub(super) fn read(
     Ok(settings)
 }
 
-/// A member that is this flag, whatever it is called here.
+/// A member that stands for this flag under another name.
 pub(super) fn flagged(
     block: &Members<'_>,
     member: &Member,
@@ -150,7 +150,7 @@ pub(super) fn flagged(
         (Kind::Switch, Value::Boolean(is)) => plain(is.to_string()),
         (Kind::Number, Value::Number(number)) => plain(number.clone()),
         (Kind::Text | Kind::List, Value::Text(text)) => plain(text.clone()),
-        // A variable may hold any kind.
+        // A variable may stand for any kind.
         (Kind::Switch | Kind::Number, Value::Text(text)) if text.contains("${") => {
             plain(text.clone())
         }

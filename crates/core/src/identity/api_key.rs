@@ -1,4 +1,4 @@
-//! One key that everybody has who may use the proxy.
+//! The API key: one key that all callers share.
 
 use futures_util::future::{BoxFuture, ready};
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION, request::Parts};
@@ -8,18 +8,18 @@ use crate::config::AuthConfig;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// See the module. As all share it, whoever has it is nobody in particular.
+/// See the module. As all share it, its holder is nobody in particular.
 #[derive(Debug)]
 pub(crate) struct ApiKey(AuthConfig);
 
 impl ApiKey {
-    /// Asks for the key of this configuration, if it has one.
+    /// Checks the key of this configuration, if it has one.
     pub(crate) fn new(config: AuthConfig) -> Self {
         Self(config)
     }
 
-    /// Whether a request carries the key: in `X-API-Key`, or, if that is not there, as a Bearer
-    /// token, which is what the challenge asks for. Compared in constant time.
+    /// Whether a request has the key: in `X-API-Key`, or, if that is missing, as a Bearer token,
+    /// which is what the challenge asks for. Compared in constant time.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         if self.0.api_key.is_none() {
             return true;
@@ -34,7 +34,7 @@ impl ApiKey {
     }
 }
 
-/// The token of the only `Authorization` that there is.
+/// The token, if there is exactly one `Authorization` header.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };

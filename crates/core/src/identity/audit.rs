@@ -1,5 +1,5 @@
-//! What the log says of refusals on account of who calls. Who called is a hash, so that a log names
-//! nobody; the line itself is written in one place (`telemetry::audit`).
+//! What the log says about refusals because of the caller. Callers appear as a hash, so the log
+//! contains no names; the line itself is written in one place (`telemetry::audit`).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::telemetry::audit::{Audit, Refused};
 
-/// Why a request was not let in, for whoever writes the line about it.
+/// Why a request was refused, for the code that logs it.
 #[derive(Debug)]
 pub(crate) struct Explanation {
     why: String,
@@ -21,7 +21,7 @@ pub(crate) struct Explanation {
 }
 
 impl Explanation {
-    /// The request with this head has no credentials, or none that are good here.
+    /// Whether the request with this head has no credentials, or none that are valid here.
     pub(crate) fn of(because: &Because, head: &Parts) -> Arc<Self> {
         let client = head.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
         Arc::new(Self {
@@ -31,7 +31,7 @@ impl Explanation {
         })
     }
 
-    /// The line with what is known here.
+    /// The log line with what is known here.
     pub(crate) fn add_to<'a>(&'a self, line: Refused<'a>) -> Refused<'a> {
         Refused {
             reason: self.outcome,
@@ -43,7 +43,7 @@ impl Explanation {
     }
 }
 
-/// Writes the line about a request of somebody who was let in and may not do this, or not so often.
+/// Logs the request of a known caller who may not do this, or not so often.
 pub(crate) fn refused_call(
     audit: &Audit,
     claims: Option<&Claims>,
@@ -62,7 +62,7 @@ pub(crate) fn refused_call(
     });
 }
 
-/// What stands for a person in the log: the same for the same one.
+/// A caller's pseudonym in the log: always the same for the same caller.
 fn pseudonym(claims: &Claims) -> String {
     let hash = hash(&format!("{}\0{}", claims.issuer, claims.subject));
     hex(&hash[..8])

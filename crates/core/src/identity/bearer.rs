@@ -1,4 +1,4 @@
-//! Tokens and keys, as a port asks about them: who is let in, and what everybody else is told.
+//! Checks tokens and keys for a port: who is let in, and what everybody else is told.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -28,14 +28,15 @@ pub(crate) struct Bearer {
 }
 
 impl Bearer {
-    /// What is configured, if tokens are accepted at all, for a port that is reached like this.
+    /// The configured checks, if tokens are accepted at all, for a port that is reached at this
+    /// address.
     pub(crate) fn of(config: &AuthConfig, outside: Outside) -> Result<Option<Self>, Error> {
         let Some(tokens) = &config.resource_server else { return Ok(None) };
         let server = ResourceServer::new(tokens, outside.base(), config.api_key.as_deref())?;
         Ok(Some(Self { server, outside }))
     }
 
-    /// Begins to fetch what will be needed; needs a runtime.
+    /// Starts fetching what will be needed; needs a runtime.
     pub(crate) fn prepare(&self) {
         self.server.prepare();
     }
@@ -45,7 +46,7 @@ impl Bearer {
         self.server.has_issuers()
     }
 
-    /// The document about the endpoint at this path, for whoever asks for it with these headers.
+    /// The metadata document of the endpoint at this path, for a request with these headers.
     pub(crate) fn describe(&self, endpoint: &Endpoint<'_>, headers: &HeaderMap) -> Option<String> {
         let (host, scheme) = asked_for(headers);
         let resource = format!("{}{}", self.outside.seen_from(host, scheme)?, endpoint.path);
@@ -53,24 +54,24 @@ impl Bearer {
         self.server.describe(resource, &scopes)
     }
 
-    /// Whether the issuer's own document is served here, too.
+    /// Whether the issuer's own metadata are served here, too.
     pub(crate) fn mirrors(&self) -> bool {
         self.server.mirror().is_some()
     }
 
-    /// That document, if the issuer has one.
+    /// The issuer's metadata, if there are any.
     pub(crate) async fn mirrored(&self) -> Option<Bytes> {
         self.server.mirror()?.document().await
     }
 
-    /// The path of the endpoint that a path below the metadata's own means: a public URL with a
-    /// path puts that in front.
+    /// The endpoint's own path for a path below the metadata's: a public URL with a path adds that
+    /// as a prefix.
     pub(crate) fn endpoint_of<'a>(&self, path: &'a str) -> &'a str {
         let below = path.strip_prefix(self.outside.prefix());
         below.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
     }
 
-    /// Whether somebody may use this endpoint at all.
+    /// Whether these claims allow any use of this endpoint.
     fn check(&self, claims: &Claims, endpoint: &Endpoint<'_>) -> Result<(), Because> {
         let wanted = endpoint.policy.as_ref().and_then(|policy| {
             policy.claims.iter().find(|wanted| !holds(std::slice::from_ref(wanted), Some(claims)))
@@ -89,7 +90,7 @@ impl Bearer {
         })
     }
 
-    /// All scopes that are needed where these are, too.
+    /// These scopes, with those that are required for everything.
     pub(crate) fn needed(&self, further: &[String]) -> Vec<String> {
         let mut all = self.server.scopes().to_vec();
         all.extend(further.iter().filter(|scope| !self.server.scopes().contains(scope)).cloned());
@@ -109,7 +110,7 @@ impl Bearer {
         self.outside.metadata(endpoint, host, scheme).filter(|_| self.has_issuers())
     }
 
-    /// What somebody is told who is refused for this reason. Why, is for the log only.
+    /// The answer to a request that was refused for this reason. The reason itself is only logged.
     fn denial(&self, because: &Because, head: &Parts, endpoint: &Endpoint<'_>) -> Denial {
         let (status, error, message) = match because {
             Because::Nothing => (StatusCode::UNAUTHORIZED, None, MISSING),
@@ -121,7 +122,7 @@ impl Bearer {
             _ => (StatusCode::UNAUTHORIZED, Some(ErrorCode::InvalidToken), INVALID),
         };
         let why = Some(Explanation::of(because, head));
-        // Another token changes nothing.
+        // Another token would not help.
         let is_final = matches!(because, Because::Unentitled(_) | Because::NoKeys(_));
         let challenge = (!is_final).then(|| {
             let metadata = self.metadata(&head.headers, endpoint.path);
@@ -132,13 +133,13 @@ impl Bearer {
     }
 }
 
-/// What this endpoint needs beside what everything does.
+/// What this endpoint requires besides what is required for everything.
 fn own_scopes<'a>(endpoint: &'a Endpoint<'_>) -> &'a [String] {
     endpoint.policy.as_ref().map_or(&[], |policy| &policy.scopes)
 }
 
-/// The host that a request asked for, and the scheme if a trusted proxy has said it: the port lets
-/// nobody else's word through.
+/// The requested host, and the scheme if a trusted proxy has reported it; the port removes reports
+/// of others.
 fn asked_for(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
     let host = headers.get(HOST);
     let scheme = headers.get("x-forwarded-proto");

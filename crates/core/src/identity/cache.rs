@@ -1,8 +1,8 @@
-//! Verified tokens, so that one that comes again costs a look-up.
+//! Verified tokens, so that checking a repeated one costs one look-up.
 //!
-//! A token is known by half of its SHA-256 hash, so that neither memory nor a dump of it holds any. What
-//! the cache holds is bounded in bytes: entries are in two halves, and when the younger is full
-//! it becomes the older and what was there is forgotten. What is used moves to the younger.
+//! A token is identified by half of its SHA-256 hash, so memory dumps contain no tokens. The cache
+//! is limited in bytes and has two halves. When the younger one is full it becomes the older one,
+//! and the previous older one is dropped. Entries that are used move to the younger one.
 
 use std::{
     collections::HashMap,
@@ -16,15 +16,15 @@ use super::token::Seconds;
 
 /// Most bytes of both halves together.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// What an entry takes beside its value: hash, length, time and the table's own room.
+/// Bytes of an entry besides its value: hash, length, time and the table's overhead.
 const OVERHEAD: usize = 96;
 
 /// The hash of a token.
 pub(crate) type Hash = [u8; 32];
-/// As much of it as tells tokens apart.
+/// Enough of it to tell tokens apart.
 type Key = [u8; 16];
 
-/// The hash that a token is known by.
+/// The hash by which a token is identified.
 pub(crate) fn hash(token: &str) -> Hash {
     let digest = digest::digest(&digest::SHA256, token.as_bytes());
     let mut hash = [0; 32];
@@ -81,7 +81,7 @@ impl<V> Cache<V> {
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a value of this many bytes until then.
+    /// Stores a value of this size until that time.
     pub(crate) fn insert(&self, hash: Hash, value: V, bytes: usize, until: Seconds) {
         let entry = Entry { value, until, bytes: bytes + OVERHEAD };
         self.lock().insert(key(&hash), entry, self.room);
@@ -89,7 +89,7 @@ impl<V> Cache<V> {
 }
 
 impl<V: Clone> Cache<V> {
-    /// What was remembered of this token.
+    /// The stored value for this token.
     pub(crate) fn get(&self, hash: &Hash, now: Seconds) -> Option<V> {
         let (key, mut halves) = (key(hash), self.lock());
         if let Some(entry) = halves.young.entries.get(&key) {

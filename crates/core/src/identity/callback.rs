@@ -1,4 +1,4 @@
-//! The embedding program's own way of telling its callers apart.
+//! The embedding program's own way to identify callers.
 
 use std::{fmt, sync::Arc};
 
@@ -8,15 +8,15 @@ use http::request::Parts;
 use super::{Claims, Denial, Identity};
 use crate::host::{Caller, Host, Refusal, Visited};
 
-/// The issuer of the subjects that a callback names.
+/// The issuer in identities from a callback.
 const ISSUER: &str = "authenticate";
 
-/// See the module. Asks about requests whose head the port has kept (a [`Caller`] among the
-/// extensions); a session that they name is there, too ([`Visited`]).
+/// See the module. It is asked about requests whose head the port has kept (a [`Caller`] among the
+/// extensions), with the session that they name ([`Visited`]).
 pub(crate) struct Callback(Arc<dyn Host>);
 
 impl Callback {
-    /// The callback of this host, if it has one.
+    /// The host's callback, if it has one.
     pub(crate) fn of(host: &Arc<dyn Host>) -> Option<Self> {
         host.authenticates().then(|| Self(Arc::clone(host)))
     }
@@ -29,7 +29,7 @@ impl fmt::Debug for Callback {
 }
 
 impl Callback {
-    /// Who sends this request, so far as the program says.
+    /// Who sends this request, according to the program.
     pub(crate) fn authenticate<'a>(
         &'a self,
         head: &'a Parts,

@@ -1,11 +1,11 @@
-//! Who presents a client certificate that the TLS handshake has verified: its subject, as its issuer
-//! names it (RFC 5280 §4.1). Pure.
+//! Identifies a client certificate that the TLS handshake has verified: by the subject and issuer
+//! in it (RFC 5280 §4.1). Pure.
 
 use ring::digest;
 
 use super::{Claims, hex::hex};
 
-/// What comes before the name of the authority in the identities of certificates.
+/// The prefix of the authority's name in identities from certificates.
 const PREFIX: &str = "x509:";
 
 const SEQUENCE: u8 = 0x30;
@@ -13,7 +13,7 @@ const SET: u8 = 0x31;
 const OID: u8 = 0x06;
 const VERSION: u8 = 0xa0;
 
-/// The identity of a certificate; `None` for one whose names cannot be read in one way.
+/// The identity in a certificate; `None` if its names are ambiguous.
 pub(crate) fn identity_of(certificate: &[u8]) -> Option<Claims> {
     let (whole, _) = inside(certificate, SEQUENCE)?;
     let (mut body, _) = inside(whole, SEQUENCE)?;
@@ -43,7 +43,7 @@ fn fingerprint(certificate: &[u8]) -> String {
     hex(hash.as_ref())
 }
 
-/// Tag and content of an element, and what is behind it.
+/// Tag and content of an element, and the rest after it.
 type Element<'a> = (u8, &'a [u8], &'a [u8]);
 
 /// The first element (X.690 §8.1).
@@ -63,12 +63,12 @@ fn element(bytes: &[u8]) -> Option<Element<'_>> {
     Some((tag, content, behind))
 }
 
-/// The content of the first element, which has this tag, and what is behind it.
+/// The content of the first element, which must have this tag, and the rest after it.
 fn inside(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     element(bytes).filter(|(found, ..)| *found == tag).map(|(_, content, rest)| (content, rest))
 }
 
-/// The attributes of a name, in its order.
+/// The attributes of a name, in their order.
 fn attributes(mut name: &[u8]) -> Option<Vec<(String, String)>> {
     let mut all = Vec::new();
     while !name.is_empty() {
@@ -101,7 +101,7 @@ fn attribute(kind: &[u8]) -> String {
     known.to_owned()
 }
 
-/// The text of a string; those of other alphabets are not read.
+/// The text of a string; other character sets are not read.
 fn text(value: &[u8]) -> Option<String> {
     let (tag, content, _) = element(value)?;
     let is_text = matches!(tag, 0x0c | 0x13 | 0x16);
@@ -109,7 +109,7 @@ fn text(value: &[u8]) -> Option<String> {
     (!text.contains(char::is_control)).then(|| text.to_owned())
 }
 
-/// A name as people write it, in one way only (RFC 4514 §2.4).
+/// A name in the usual notation, in one canonical form (RFC 4514 §2.4).
 fn written(name: &[(String, String)]) -> String {
     let escape = |text: &str| {
         text.chars().fold(String::new(), |mut all, letter| {

@@ -1,16 +1,17 @@
-//! What a client is told that lacks a token, or whose token does not suffice (RFC 6750 §3,
-//! RFC 9728 §5.1). Pure.
+//! What a client without a token, or with an insufficient one, is told (RFC 6750 §3, RFC 9728
+//! §5.1). Pure.
 
 use std::fmt;
 
-/// A `WWW-Authenticate` header. Whatever the reason was, it says no more than the standard asks.
+/// A `WWW-Authenticate` header. It says no more than the standard requires, whatever the reason
+/// was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Challenge<'a> {
-    /// The token that was sent is not good; without one there is no error to tell.
+    /// Whether the sent token is invalid; if none was sent, there is no error.
     pub(crate) error: Option<ErrorCode>,
-    /// The scopes that are needed, all of them.
+    /// The required scopes, all of them.
     pub(crate) scopes: &'a [String],
-    /// Where the resource describes itself.
+    /// The URL of the resource's metadata.
     pub(crate) metadata: Option<&'a str>,
 }
 
@@ -52,7 +53,8 @@ impl fmt::Display for Challenge<'_> {
     }
 }
 
-/// The inside of a quoted-string (RFC 9110 §5.6.4); what no header may hold is left out.
+/// The content of a quoted-string (RFC 9110 §5.6.4), without characters that headers may not
+/// contain.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -68,7 +70,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Whether this can be one of the scopes of a challenge (RFC 6749 §3.3).
+/// Whether this is a valid scope for a challenge (RFC 6749 §3.3).
 pub(crate) fn is_scope(text: &str) -> bool {
     let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !text.is_empty() && text.bytes().all(allowed)

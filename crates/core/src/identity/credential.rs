@@ -1,4 +1,4 @@
-//! What a request presents: one secret, in one header, or nothing. Pure.
+//! The credential of a request: one secret in one header, or none. Pure.
 
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
@@ -10,15 +10,15 @@ const BEARER: &str = "bearer ";
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Credential<'a> {
-    /// `X-API-Key`. Where keys are used it decides alone.
+    /// `X-API-Key`. If keys are configured, it decides alone.
     ApiKey(&'a str),
     /// `Authorization: Bearer`.
     Bearer(&'a str),
 }
 
 impl<'a> Credential<'a> {
-    /// Reads the headers; an API key is looked for only where there are any. Whatever could be
-    /// read in two ways is refused, and tokens in the URL are not looked for (RFC 6750 §2.3).
+    /// Reads the headers; API keys only if any are configured. Ambiguous headers are refused, and
+    /// tokens in the URL are ignored (RFC 6750 §2.3).
     pub(crate) fn of(headers: &'a HeaderMap, with_keys: bool) -> Result<Self, Because> {
         if with_keys && let Some(key) = only(headers, &X_API_KEY)? {
             return Ok(Self::ApiKey(key));

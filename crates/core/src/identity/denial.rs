@@ -1,4 +1,4 @@
-//! Why a request is not let in, as far as its sender is told.
+//! Why a request is refused, as far as its sender is told.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ pub(crate) enum Denial {
     Key,
     /// The host refuses.
     Host(Refusal),
-    /// A token is missing, not good, or does not suffice.
+    /// A token is missing, invalid, or insufficient.
     Token {
         /// 401, 403, or 503 while tokens cannot be verified.
         status: StatusCode,
-        /// The value of `WWW-Authenticate`, where another token would help.
+        /// The value of `WWW-Authenticate`, if another token would help.
         challenge: Option<String>,
-        /// One constant sentence for the body.
+        /// A fixed sentence for the body.
         message: &'static str,
-        /// For the line in the log, where there is more to say than that.
+        /// For the log, if there is more to say.
         why: Option<Arc<Explanation>>,
     },
 }
 
 impl Denial {
-    /// A refusal that no other token changes.
+    /// A refusal that no other token would change.
     pub(crate) fn plain(status: StatusCode, message: &'static str) -> Self {
         Self::Token { status, challenge: None, message, why: None }
     }

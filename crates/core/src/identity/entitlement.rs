@@ -1,10 +1,10 @@
-//! Whether somebody's claims are those that are wanted. Pure.
+//! Compares a caller's claims with the required ones. Pure.
 
 use serde_json::Value;
 
 use super::Claims;
 
-/// Whether claims name one of the values of each that is wanted.
+/// Whether the claims have one of the required values of each required claim.
 pub(crate) fn holds(wanted: &[(String, Vec<String>)], claims: Option<&Claims>) -> bool {
     wanted.iter().all(|(name, values)| {
         let has = |value: &Value| is_one_of(value, values);

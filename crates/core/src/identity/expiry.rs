@@ -1,5 +1,5 @@
-//! How long what somebody has opened may stay open: to the end of the best credentials that they
-//! have shown there.
+//! How long something that a caller has opened may stay open: until the newest of its credentials
+//! expire.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -8,7 +8,7 @@ use std::{
 
 use super::{Identity, now, token::Seconds};
 
-/// What ends never.
+/// No expiry.
 const NEVER: Seconds = Seconds::MAX;
 
 /// See the module.
@@ -16,17 +16,17 @@ const NEVER: Seconds = Seconds::MAX;
 pub(crate) struct Expiry(AtomicU64);
 
 impl Expiry {
-    /// To the end of what this identity has shown.
+    /// Expires with the credentials of this identity.
     pub(crate) fn of(identity: &Identity) -> Self {
         Self(AtomicU64::new(end(identity)))
     }
 
-    /// The same identity shows credentials once more, of which those count that end last.
+    /// The same identity has presented credentials again; the latest expiry counts.
     pub(crate) fn extend(&self, identity: &Identity) {
         self.0.fetch_max(end(identity), Ordering::Relaxed);
     }
 
-    /// How long it still lasts; `None` without an end.
+    /// The remaining time; `None` without an expiry.
     pub(crate) fn left(&self) -> Option<Duration> {
         let end = self.0.load(Ordering::Relaxed);
         (end != NEVER).then(|| Duration::from_secs(end.saturating_sub(now())))

@@ -1,7 +1,7 @@
-//! Opaque tokens, which only their issuer can read (RFC 7662).
+//! Opaque tokens, which only their issuer can check (RFC 7662).
 //!
-//! What it says is remembered for a minute at most, a refusal too, so a token that is taken back
-//! ends then. Few questions are under way at a time: anybody can send anything.
+//! Answers, also refusals, are remembered for a minute at most, so a revoked token stops working
+//! then. Only a few requests run at a time, since anybody can send any token.
 
 use std::sync::Arc;
 
@@ -24,16 +24,16 @@ use super::{
 
 /// How long an answer is remembered.
 const LIFETIME: Seconds = 60;
-/// Questions under way at a time.
+/// Most requests at a time.
 const MAX_QUESTIONS: usize = 32;
-/// Bytes that an answer takes, roughly: claims are bounded by what is kept of them.
+/// Approximate bytes of an answer: only selected claims are kept.
 const ANSWER: usize = 512;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Introspection {
     place: Url,
-    /// Who asks.
+    /// The client's authentication.
     authorization: Option<HeaderValue>,
     rules: Rules,
     fetcher: Arc<Fetcher>,
@@ -42,7 +42,7 @@ pub(crate) struct Introspection {
 }
 
 impl Introspection {
-    /// `place` may name the client and its secret in front of the host.
+    /// `place` may contain the client and its secret before the host.
     pub(crate) fn new(place: &str, rules: Rules, fetcher: Arc<Fetcher>) -> Result<Self, String> {
         let mut place: Url = place.parse().map_err(|_| "--authIntrospect is not a URL")?;
         if !is_safe(&place) {
@@ -61,7 +61,7 @@ impl Introspection {
         })
     }
 
-    /// Asks about a token.
+    /// Checks a token.
     pub(crate) async fn ask(&self, token: &str, hash: Hash) -> Result<Arc<Claims>, Because> {
         if token.len() > MAX_TOKEN {
             return Err(Because::TooLong(token.len()));
@@ -71,7 +71,7 @@ impl Introspection {
         }
         let away = |why: String| Because::NoKeys(why);
         let _turn = self.turns.acquire().await.map_err(|error| away(error.to_string()))?;
-        // Somebody may have asked meanwhile.
+        // Another request may have checked it meanwhile.
         if let Some(answer) = self.answers.get(&hash, now()) {
             return answer;
         }
@@ -90,7 +90,7 @@ impl Introspection {
     }
 }
 
-/// What an answer says of the token. It is for this resource or it is not good.
+/// What an answer says about the token. A token for another resource is invalid.
 pub(crate) fn read(
     answer: &Map<String, Value>,
     rules: &Rules,
@@ -112,8 +112,8 @@ pub(crate) fn read(
     Ok(Claims { expires, ..claims })
 }
 
-/// The answer about a program that acts for itself, of which there is no `sub` (RFC 7662 §2.2): it is
-/// its client, which is nobody's name.
+/// The subject of a token without `sub`, for a program that acts for itself (RFC 7662 §2.2): its
+/// client, which is nobody's name.
 fn named(answer: &Map<String, Value>) -> Option<Map<String, Value>> {
     let client = Reading(answer).text("client_id").ok().filter(|_| !answer.contains_key("sub"))?;
     let mut named = answer.clone();
@@ -121,7 +121,7 @@ fn named(answer: &Map<String, Value>) -> Option<Map<String, Value>> {
     Some(named)
 }
 
-/// The client and its secret (RFC 6749 §2.3.1), which stay as they are written in the URL.
+/// The client and its secret (RFC 6749 §2.3.1), in the form that they have in the URL.
 fn authorization(place: &Url) -> Option<HeaderValue> {
     let secret = place.password()?;
     let pair = STANDARD.encode(format!("{}:{secret}", place.username()));

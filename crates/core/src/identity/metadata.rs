@@ -1,14 +1,14 @@
-//! The document in which an endpoint says who grants access to it (RFC 9728 §2). Pure.
+//! The metadata document of an endpoint (RFC 9728 §2). Pure.
 
 use serde::Serialize;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ProtectedResource<'a> {
-    /// The endpoint's URL as it is seen from outside.
+    /// The endpoint's public URL.
     pub(crate) resource: String,
     pub(crate) authorization_servers: &'a [String],
-    /// What is needed for everything; a client asks for it to begin with.
+    /// The scopes that everything requires; clients request them first.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     pub(crate) scopes_supported: &'a [String],
     bearer_methods_supported: [&'static str; 1],

@@ -1,8 +1,8 @@
-//! What the first issuer says about itself (RFC 8414), for clients that look for it here: those of
-//! 2025-03-26 take the server for its own authorization server.
+//! Serves the first issuer's metadata (RFC 8414), for clients that look for them here: 2025-03-26
+//! clients take the server for its own authorization server.
 //!
-//! It is fetched when the proxy starts, and again when somebody asks for it and it is old, at most
-//! once a minute; the last one stays while the issuer cannot be reached.
+//! They are fetched when the proxy starts, and again on request if they are old, at most once a
+//! minute; the last ones stay while the issuer is unreachable.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,9 +25,9 @@ use crate::runtime::task;
 
 /// Shortest time between two fetches.
 const INTERVAL: Seconds = 60;
-/// How long a document is good for.
+/// How long a document stays valid.
 const LIFETIME: Seconds = 3600;
-/// How long somebody waits for the first one.
+/// How long a request waits for the first one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// See the module.
@@ -37,14 +37,14 @@ pub(crate) struct Mirror {
     spellings: Vec<String>,
     fetcher: Arc<Fetcher>,
     state: Mutex<State>,
-    /// Says that a fetch has ended; holds the newest document.
+    /// Notifies of the end of a fetch; contains the newest document.
     document: watch::Sender<Option<Bytes>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     fetching: bool,
-    /// Not before this.
+    /// The earliest time of the next fetch.
     next: Seconds,
 }
 
@@ -54,7 +54,8 @@ impl Mirror {
         Arc::new(Self { issuer, spellings, fetcher, state, document })
     }
 
-    /// Fetches the document if it is time for that; whether one is under way. Needs a runtime.
+    /// Fetches the document if it is time for that; returns whether a fetch is running. Needs a
+    /// runtime.
     pub(crate) fn refresh(self: &Arc<Self>) -> bool {
         let mut state = self.lock();
         if state.fetching || now() < state.next {
@@ -97,7 +98,7 @@ impl Mirror {
     }
 }
 
-/// A fetch under way; it ends even if its task does not get that far.
+/// A running fetch; counts as ended even if its task is aborted.
 struct Fetch(Arc<Mirror>);
 
 impl Drop for Fetch {

@@ -1,14 +1,14 @@
-//! Who is calling.
+//! Identifies callers.
 //!
-//! A request is answered for an [`Identity`]; whoever can tell one from a request's head is an
-//! [`Authenticator`]. Sessions, leased servers, held calls and what is remembered of a server's
-//! tools belong to the identity for which they were made.
+//! Each request has an [`Identity`], which an [`Authenticator`] derives from the request's head.
+//! Sessions, leased servers, waiting calls and remembered tools belong to the identity for which
+//! they were created.
 //!
 //! Authenticators are the API key, the callback of an embedding program, and an OAuth resource
-//! server (RFC 6750, RFC 8707, RFC 9068, RFC 9728) with static tokens. What decides there is pure:
+//! server (RFC 6750, RFC 8707, RFC 9068, RFC 9728) with static tokens. Decisions there are pure:
 //! [`token`] verifies, `issuer::machine` says when keys are fetched, [`challenge`] and [`metadata`]
-//! say what a client is told. Around it are the sources that it is asked about: issuers with their
-//! keys, introspection, and a file of static tokens.
+//! say what a client is told. Around them are the sources: issuers with their keys, introspection,
+//! and a file of static tokens.
 
 mod api_key;
 pub(crate) mod audit;
@@ -58,10 +58,10 @@ use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 use crate::config::Policy;
 
-/// Tells who sends a request, from its head alone.
+/// Identifies the sender of a request from its head.
 ///
-/// It is asked before the body is read. A credential that is there and bad is a [`Denial`]; nobody
-/// else is asked then.
+/// Called before the body is read. An invalid credential is a [`Denial`]; then no other
+/// authenticator is asked.
 pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
     fn authenticate<'a>(
         &'a self,
@@ -69,25 +69,25 @@ pub(crate) trait Authenticator: fmt::Debug + Send + Sync {
         endpoint: &'a Endpoint<'a>,
     ) -> BoxFuture<'a, Result<Identity, Denial>>;
 
-    /// The same of somebody who came lately and may go on; nobody is refused by this.
+    /// The same for a caller that came recently and may continue; it refuses nobody.
     fn recognise(&self, _head: &Parts, _endpoint: &Endpoint<'_>) -> Option<Identity> {
         None
     }
 }
 
-/// What is asked for.
+/// The requested endpoint.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoint<'a> {
-    /// The path, as it is configured.
+    /// Its configured path.
     pub(crate) path: &'a str,
-    /// What callers need there, beside what everybody needs.
+    /// What callers need there, besides what is needed everywhere.
     pub(crate) policy: Option<Arc<Policy>>,
 }
 
-/// On whose behalf a request is made; by default nobody's in particular. Cheap to clone.
+/// On whose behalf a request is made; by default nobody in particular. Cheap to clone.
 ///
-/// Two of one issuer and subject are equal, whatever else their credentials say: a token that was
-/// refreshed is the same identity. All that are nobody's in particular are equal, too.
+/// Two identities with the same issuer and subject are equal, whatever else their credentials say:
+/// a refreshed token is the same identity. All that are nobody in particular are equal, too.
 #[derive(Clone, Default)]
 pub(crate) struct Identity(Who);
 
@@ -95,7 +95,7 @@ pub(crate) struct Identity(Who);
 enum Who {
     #[default]
     Nobody,
-    /// Whoever presents this `Authorization`, which nobody has looked at.
+    /// The sender of this `Authorization` header, which was not checked.
     Unverified(Bytes),
     Somebody(Arc<Claims>),
 }
@@ -113,7 +113,7 @@ impl From<Claims> for Identity {
 }
 
 impl Identity {
-    /// What is known of somebody in particular.
+    /// What is known about a particular caller.
     pub(crate) fn claims(&self) -> Option<&Arc<Claims>> {
         match &self.0 {
             Who::Somebody(claims) => Some(claims),
@@ -121,8 +121,8 @@ impl Identity {
         }
     }
 
-    /// The same, or, if it is nobody in particular, whoever presents what these headers do. That
-    /// tells requests apart, but says nothing of who may have it.
+    /// The same; if it is nobody in particular, the sender of these credentials. That tells
+    /// requests apart, but does not say who may send them.
     pub(crate) fn or_presented(self, headers: &HeaderMap) -> Self {
         let mut presented = headers.get_all(AUTHORIZATION).iter();
         match (&self.0, presented.next()) {
@@ -136,8 +136,8 @@ impl Identity {
         }
     }
 
-    /// Whether it is known to be one caller's alone, so that what was made for it may be kept for
-    /// its next request.
+    /// Whether it certainly belongs to a single caller, so that what was created for it may be kept
+    /// for its next request.
     pub(crate) fn is_one_caller(&self) -> bool {
         self.claims().is_some()
     }
@@ -147,7 +147,7 @@ impl Identity {
         Claims::new("test", subject).into()
     }
 
-    /// What decides who is who.
+    /// What identities are compared by.
     pub(crate) fn key(&self) -> (u8, &[u8], &[u8]) {
         match &self.0 {
             Who::Nobody => (0, &[], &[]),
@@ -181,7 +181,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The time that tokens are held against.
+/// The current time, for the validity of tokens.
 pub(crate) fn now() -> token::Seconds {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

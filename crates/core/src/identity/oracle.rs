@@ -1,4 +1,5 @@
-//! What has to hold for any bytes: nothing of them gets in, and nothing of them gets out as it is.
+//! Properties that must hold for any bytes: they never let a caller in, and never appear unescaped
+//! in an answer.
 
 use reqwest::Url;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::config::AuthPreset;
 
-/// Keys whose private halves nobody has.
+/// Keys without known private halves.
 const KEYS: &str = r#"{"keys":[
     {"kty":"EC","crv":"P-256","kid":"k1","x":"axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY","y":"T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"},
     {"kty":"OKP","crv":"Ed25519","kid":"k2","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -43,7 +44,7 @@ fn check_words(because: &Because) {
     assert!(!text.contains(char::is_control), "{text}");
 }
 
-/// A token that nobody has signed is refused; the first byte chooses the preset.
+/// An unsigned token is refused; the first byte selects the preset.
 pub(crate) fn check_token(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let Ok(token) = std::str::from_utf8(rest) else { return };
@@ -69,7 +70,7 @@ pub(crate) fn check_token(bytes: &[u8]) {
     check_claims(rest, &rules);
 }
 
-/// Claims that somebody has signed are good only if they are for us, by somebody, now.
+/// Signed claims are valid only if they are for us, have a subject, and are not expired.
 fn check_claims(bytes: &[u8], rules: &Rules) {
     let Ok(claims) = object(bytes) else { return };
     let reading = Reading(&claims);
@@ -99,7 +100,7 @@ pub(crate) fn check_documents(bytes: &[u8]) {
     if let Ok(listed) = Listed::parse(bytes) {
         assert!(listed.find(Slot::Bearer, "nobody's", NOW).is_err());
     }
-    // Strict reading refuses more, and reads nothing differently.
+    // Strict parsing refuses more, and reads nothing differently.
     if let Ok(strict) = object(bytes) {
         let usual: Option<Value> = serde_json::from_slice(bytes).ok();
         assert_eq!(usual, Some(Value::Object(strict)));

@@ -1,4 +1,4 @@
-//! The claims of a verified token in little room, for as long as nobody asks.
+//! The claims of a verified token, stored compactly while they are not used.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::{Claims, token::Seconds};
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Packed {
-    /// Its place among the issuers, whose names are long.
+    /// The index of its issuer; issuers' names are long.
     issuer: u16,
     text: Arc<[u8]>,
 }
 
-/// What is in the text. A verified token is never unrestricted.
+/// The other claims. A verified token is never unrestricted.
 #[derive(Deserialize, Serialize)]
 struct Rest {
     #[serde(rename = "s")]
@@ -31,7 +31,7 @@ struct Rest {
 }
 
 impl Packed {
-    /// Packs what this issuer says; nothing if that cannot be found again.
+    /// Packs an issuer's claims; `None` if the issuer is not in the list.
     pub(super) fn of(issuer: usize, claims: &Claims) -> Option<Self> {
         let Claims { subject, audiences, scopes, expires, kept, .. } = claims.clone();
         let rest = Rest { subject, audiences, scopes, expires, kept };
@@ -39,17 +39,17 @@ impl Packed {
         Some(Self { issuer: issuer.try_into().ok()?, text })
     }
 
-    /// The place of the issuer.
+    /// The index of the issuer.
     pub(super) fn issuer(&self) -> usize {
         self.issuer.into()
     }
 
-    /// How much memory it takes.
+    /// Its size in memory.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + 2 * size_of::<usize>()
     }
 
-    /// The claims again, of the issuer of this name.
+    /// Unpacks the claims; `issuer` is the name for its index.
     pub(super) fn claims(&self, issuer: &str) -> Option<Claims> {
         let Rest { subject, audiences, scopes, expires, kept } =
             serde_json::from_slice(&self.text).ok()?;

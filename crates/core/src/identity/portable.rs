@@ -1,4 +1,4 @@
-//! An identity in the form in which one replica tells another about it.
+//! An identity in the form that replicas exchange.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 use super::{Claims, Identity, Who, token::Seconds};
 
-/// See the module. Whoever reads it has to know where it comes from.
+/// See the module. The reader must trust its source.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Portable {
     Nobody,
-    /// What was presented and not looked at, in base64.
+    /// The unchecked credentials, in base64.
     Unverified(String),
     Somebody {
         issuer: String,

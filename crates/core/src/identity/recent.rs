@@ -1,10 +1,10 @@
-//! Tokens that came lately, known again by their header as it is, so that a caller who goes on costs
-//! next to nothing: neither a hash that is made to be safe nor a look at every letter.
+//! Tokens that came recently, recognised by their raw header, so that a repeated caller costs
+//! almost nothing: neither a cryptographic hash nor parsing.
 //!
-//! A header is known by 128 bits that depend on keys of this process. They are quick, not safe
-//! against whoever knows two headers and the keys; nobody needs that here. Whoever is taken for
-//! somebody else has a header with the bits of the other's, so has to know the other's token, with
-//! which he could come anyway. Nothing of a token is kept.
+//! A header is identified by 128 bits that depend on random keys of this process. They are fast,
+//! but not secure against somebody who knows two headers and the keys. That is sufficient: to be
+//! mistaken for another caller, an attacker needs a header with the same bits, so must know the
+//! other's token and could use that anyway. No part of a token is stored.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -13,7 +13,7 @@ use std::{
 
 use super::token::{Claims, Seconds};
 
-/// How many are known; each has one place.
+/// Most headers that are remembered; each has one slot.
 const PLACES: usize = 512;
 
 /// See the module.
@@ -39,7 +39,7 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// Who came with this header, if it is known and still good.
+    /// Who sent this header, if it is known and still valid.
     pub(super) fn get(&self, header: &[u8], now: Seconds) -> Option<Arc<Claims>> {
         let print = self.print(header);
         let place = self.place(print).lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +47,7 @@ impl Recent {
         Some(Arc::clone(&known.claims))
     }
 
-    /// Remembers who comes with this header; somebody else may be forgotten for it.
+    /// Remembers who sends this header; may overwrite another entry.
     pub(super) fn insert(&self, header: &[u8], claims: Arc<Claims>) {
         let (print, until) = (self.print(header), claims.valid_until());
         let known = Known { print, claims, until };
@@ -75,7 +75,7 @@ impl Recent {
     }
 }
 
-/// Both halves of a product, one over the other.
+/// Both halves of a product, combined.
 fn folded(one: u64, other: u64) -> u64 {
     let (low, high) = halves(u128::from(one) * u128::from(other));
     low ^ high

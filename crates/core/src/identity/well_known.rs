@@ -1,16 +1,16 @@
-//! Where documents about resources and authorization servers are (RFC 8414 §3, RFC 9728 §3).
+//! URLs of metadata documents (RFC 8414 §3, RFC 9728 §3).
 
 use std::net::Ipv4Addr;
 
 use reqwest::Url;
 
-/// The document of a protected resource.
+/// The metadata of a protected resource.
 pub(crate) const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 const AUTHORIZATION_SERVER: &str = "oauth-authorization-server";
 const OPENID: &str = "openid-configuration";
 
-/// Where an authorization server may describe itself: RFC 8414 and OpenID Connect Discovery, in
-/// the order that MCP gives them, then what is left of the ways to put name and path together.
+/// Possible URLs of an authorization server's metadata: RFC 8414 and OpenID Connect Discovery, in
+/// the order of MCP, then the other ways to combine name and path.
 pub(crate) fn metadata_places(issuer: &Url) -> Vec<Url> {
     let mut places = vec![between(issuer, AUTHORIZATION_SERVER), between(issuer, OPENID)];
     if issuer.path().chars().any(|letter| letter != '/') {
@@ -19,7 +19,7 @@ pub(crate) fn metadata_places(issuer: &Url) -> Vec<Url> {
     places
 }
 
-/// The document of this name about a URL: the name goes between host and path.
+/// The URL of the document with this name about `url`: the name goes between host and path.
 pub(crate) fn between(url: &Url, name: &str) -> Url {
     let mut place = root(url);
     place.set_path(&format!("/.well-known/{name}{}", url.path().trim_end_matches('/')));
@@ -32,7 +32,7 @@ fn behind(url: &Url, name: &str) -> Url {
     place
 }
 
-/// The host of a URL, and nothing else of it.
+/// The host of a URL.
 pub(crate) fn root(url: &Url) -> Url {
     let mut root = url.clone();
     root.set_path("/");
@@ -41,7 +41,7 @@ pub(crate) fn root(url: &Url) -> Url {
     root
 }
 
-/// HTTPS, or a machine that is this one.
+/// Whether it uses HTTPS, or is on this machine.
 pub(crate) fn is_safe(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
 }

@@ -1,10 +1,10 @@
-//! The fuzzer of configuration files.
+//! The fuzz target for configuration files.
 
 use crate::fleet::{Fault, Kind, Known, Manifest, Variables, Vocabulary};
 
-/// Reads a file, as JSON and as TOML, and puts in its variables, of which few are set.
+/// Reads a file, as JSON and as TOML, and expands its variables, of which few are set.
 ///
-/// A fault has a place in the file and shows no control character; what is expanded twice is the
+/// A fault has a place in the file and contains no control characters; expanding twice gives the
 /// same.
 pub fn config(bytes: &[u8]) {
     for file in ["f.json", "f.toml", "f"] {

@@ -1,4 +1,4 @@
-//! What the translators make of a message, for a check against the schemas of both revisions.
+//! Translates messages between the eras, to check them against the schemas of both revisions.
 
 use std::sync::Arc;
 
@@ -18,27 +18,27 @@ use crate::{
     jsonrpc::Message,
 };
 
-/// A message that crosses.
+/// A message to translate.
 #[derive(Debug, Deserialize)]
 pub struct Case {
-    /// Which way, and as what.
+    /// The direction, and the kind of message.
     crossing: String,
     /// The method of a request, or of the request that a result answers.
     method: String,
     message: Box<RawValue>,
-    /// The client's or the server's first words; what a client answers to every question.
+    /// The client's or the server's handshake; and a client's answers to questions.
     #[serde(default)]
     with: Option<Box<RawValue>>,
 }
 
-/// What comes out.
+/// The result.
 #[derive(Debug, Serialize)]
 pub struct Emitted {
     /// `client request`, `server result` and so on.
     role: &'static str,
     revision: &'static str,
     method: String,
-    /// The whole message, or a bare result.
+    /// The whole message, or a raw result.
     text: String,
 }
 
@@ -51,7 +51,7 @@ fn emitted(role: &'static str, revision: &'static str, method: &str, text: &[u8]
 }
 
 impl Case {
-    /// Lets it cross; `None` if there is no such crossing, or it is not a message.
+    /// Translates it; `None` if there is no such translation, or it is not a message.
     pub fn cross(&self) -> Option<Vec<Emitted>> {
         let message = parsed(self.message.get().as_bytes())?;
         Some(match &*self.crossing {
@@ -89,7 +89,7 @@ impl Case {
         self.with.as_deref()
     }
 
-    /// A server's question, the client's answer to it, and what the server is told without one.
+    /// A server's question, the client's answer, and what the server gets if there is none.
     fn question_to_modern(&self, request: &Message) -> Option<Vec<Emitted>> {
         let question = Question::of(request)?;
         let mut all = vec![asked(&requests_of(vec![question.clone()]), "tools/call")];
@@ -118,7 +118,7 @@ impl Case {
         Some(vec![emitted("server notification", MODERN, method, first.as_bytes())])
     }
 
-    /// A client's capabilities, and who it says it is.
+    /// A client's capabilities, and its name and version.
     fn introduction(&self) -> Option<Vec<Emitted>> {
         let message = parsed(self.message.get().as_bytes())?;
         let meta = message.meta()?;
@@ -132,14 +132,14 @@ impl Case {
         Some(vec![emitted("client request", LEGACY, "initialize", initialize.bytes())])
     }
 
-    /// The request as a call of a client that introduced itself so.
+    /// The request as a call of a client with this handshake.
     fn call(&self, request: Message) -> Option<Call> {
         let initialize = parsed(self.with()?.get().as_bytes())?;
         let envelope = Envelope::of_client(&initialize, Envelope::of_proxy("1"));
         Some(Call::new(request, Arc::new(envelope), true))
     }
 
-    /// What a server answers to a call of a client that can be asked everything.
+    /// A server's answer to a call of a client that can be asked everything.
     fn result_to_legacy(&self, response: &Message) -> Option<Vec<Emitted>> {
         let request = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"{}","params":{{"name":"n","uri":"u:v"}}}}"#,

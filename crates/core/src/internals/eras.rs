@@ -1,5 +1,5 @@
-//! Checks of what translates between the eras: whatever goes in, what comes out is a message that
-//! has what its era requires, and nothing of the other.
+//! Checks the translation between the eras: whatever goes in, the result is a message with
+//! everything that its era requires, and nothing of the other era.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) fn parsed(bytes: &[u8]) -> Option<Message> {
     Message::parse(Bytes::copy_from_slice(bytes)).ok()
 }
 
-/// What is made must be a message whatever it was made of.
+/// The result must be a message, whatever the input was.
 fn made(bytes: &[u8]) -> Message {
     let text = String::from_utf8_lossy(bytes);
     parsed(bytes).unwrap_or_else(|| panic!("no message is made: {text}"))
@@ -39,13 +39,13 @@ pub(super) fn edited(message: &Message, mut edits: Vec<Edit<'_>>) -> Message {
     made(&spliced(message.bytes(), &edits))
 }
 
-/// As a tree; nothing if it is more than a tree can hold.
+/// As a tree; `None` if it is nested too deeply for one.
 fn tree(message: &Message) -> Option<Value> {
     serde_json::from_slice(message.bytes()).ok()
 }
 
-/// A client of 2026-07-28 before a server with a handshake: its requests, and what they are
-/// answered. The first byte chooses what is answered.
+/// A 2026-07-28 client with a handshake server: its requests, and their answers. The first byte
+/// selects the request that is answered.
 pub fn modern_to_legacy(bytes: &[u8]) {
     let [method, rest @ ..] = bytes else { return };
     let Some(message) = parsed(rest) else { return };
@@ -98,9 +98,8 @@ fn stamped(response: &Message, method: &str) {
     }
 }
 
-/// A client with a handshake before a server of 2026-07-28: its requests, and what they are
-/// answered in as many rounds as it takes. The first byte chooses the method, and whether the
-/// client can be asked.
+/// A handshake client with a 2026-07-28 server: its requests, and their answers, in as many rounds
+/// as needed. The first byte selects the method, and whether the client can be asked.
 pub fn modern_server(bytes: &[u8]) {
     let [choice, rest @ ..] = bytes else { return };
     let Some(message) = parsed(rest) else { return };
@@ -163,7 +162,7 @@ fn answered(call: Call, response: &Message, method: &str) {
     }
 }
 
-/// The client answers everything that it is asked.
+/// The client answers every question.
 fn replied(mut round: Box<Round>, questions: &[Message]) {
     let open = round.open();
     assert_eq!(open.len(), questions.len());
@@ -191,8 +190,8 @@ fn told(outcome: Result<String, crate::jsonrpc::ErrorBody>) {
     }
 }
 
-/// A call during which a server with a handshake asks: each line is what the server says, or what
-/// the client comes back with.
+/// A call during which a handshake server asks questions: each line is a server's message, or the
+/// answers with which the client returns.
 pub fn dialogue(bytes: &[u8]) {
     let mut dialogue = Dialogue::default();
     for line in bytes.split(|&byte| byte == b'\n').take(64) {
@@ -216,7 +215,7 @@ pub fn dialogue(bytes: &[u8]) {
     }
 }
 
-/// The client is asked what there is, and comes back.
+/// The client gets the questions, and returns.
 fn come_back(dialogue: Dialogue, line: &[u8]) -> Dialogue {
     let (dialogue, requests) = dialogue.due();
     if let Some(requests) = requests {

@@ -1,8 +1,7 @@
-//! What fuzzers and benches see of this crate: nothing else of it is public, and nothing of this
-//! is part of the API.
+//! Access for fuzzers and benches. Nothing here is part of the public API.
 //!
-//! A check takes any bytes and panics if what has to hold does not. The kept corpora are run
-//! through the checks by the tests.
+//! A check takes any bytes and panics if a property is violated. Tests run the stored corpora
+//! through the checks.
 
 mod config;
 mod crossing;
@@ -25,10 +24,10 @@ use crate::{
     relay,
 };
 
-/// A fuzzer: its name, which is that of its corpus, and its check.
+/// A fuzz target: its name, which is also that of its corpus, and its check.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All fuzzers of this crate.
+/// All fuzz targets of this crate.
 pub const TARGETS: [Target; 17] = [
     ("envelope", envelope),
     ("splice", splice),
@@ -55,7 +54,7 @@ pub fn envelope(bytes: &[u8]) {
     jsonrpc::oracle::check_batch(bytes);
 }
 
-/// Replaces the id and the progress token of a message, and puts them back.
+/// Replaces the id and the progress token of a message, and restores them.
 pub fn splice(bytes: &[u8]) {
     jsonrpc::oracle::check_splice(bytes);
 }
@@ -68,14 +67,14 @@ pub fn line(bytes: &[u8]) {
     codec::oracle::check_lines(text, &chunks, usize::from(*limit));
 }
 
-/// Writes an event; its id is what is in front of the first line break.
+/// Writes an event; its id is the text before the first line break.
 pub fn event_stream(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (id, payload) = text.split_once('\n').unwrap_or((text, ""));
     codec::oracle::check_event(id, payload);
 }
 
-/// Decodes a header value, and holds a header against a name.
+/// Decodes a header value, and compares a header with a name.
 pub fn header(bytes: &[u8]) {
     let Ok(text) = value::decode(bytes) else { return };
     let encoded = value::encode(&text);
@@ -86,12 +85,12 @@ pub fn header(bytes: &[u8]) {
     }
 }
 
-/// Presents a token; the first byte chooses the preset.
+/// Checks a token; the first byte selects the preset.
 pub fn token(bytes: &[u8]) {
     identity::oracle::check_token(bytes);
 }
 
-/// Reads what issuers and operators publish: metadata, keys, lists of tokens.
+/// Reads documents of issuers and operators: metadata, keys, lists of tokens.
 pub fn identity_documents(bytes: &[u8]) {
     identity::oracle::check_documents(bytes);
 }
@@ -101,7 +100,7 @@ pub fn challenge(bytes: &[u8]) {
     identity::oracle::check_challenge(bytes);
 }
 
-/// Tells the era of a message; its headers are the lines in front of it, up to a blank one.
+/// Finds the era of a message; its headers are the lines before it, up to an empty one.
 pub fn classifier(bytes: &[u8]) {
     use era::{
         Era,
@@ -142,12 +141,12 @@ fn header_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     Some((name, HeaderValue::from_bytes(&line[colon + 1..]).ok()?))
 }
 
-/// Names what a server has at a merged endpoint.
+/// Makes and reads merged names.
 pub fn merged_names(bytes: &[u8]) {
     relay::merged::oracle::check_names(bytes);
 }
 
-/// Looks at a request head; the first byte is the size of the pieces in which it arrives.
+/// Scans a request head; the first byte is the size of the pieces in which it arrives.
 pub fn request_head(bytes: &[u8]) {
     let [step, head @ ..] = bytes else { return };
     downstream::http::head::oracle::check(head, usize::from(*step));
@@ -158,7 +157,7 @@ pub fn cursor(bytes: &[u8]) {
     relay::merged::oracle::check_cursor(bytes);
 }
 
-/// Plays a session; the first two bytes bound its event store, each further pair is an act.
+/// Plays a session; the first two bytes limit its event store, each further pair is an act.
 pub fn replay(bytes: &[u8]) {
     let [max_events, max_bytes, acts @ ..] = bytes else { return };
     let acts: Vec<_> = acts.chunks_exact(2).take(200).map(|pair| act(pair[0], pair[1])).collect();

@@ -7,22 +7,23 @@ use super::{
     json::Scanner,
 };
 
-/// Most messages in one array of a client's.
+/// Most messages in one array from a client.
 pub(crate) const MAX_BATCH: usize = 100;
-/// Most messages in one array of a server's. Servers answer calls that were sent alone, so they
+/// Most messages in one array from a server. Servers answer calls that were sent alone, so they
+/// have little reason to send arrays.
 /// have little reason to write any.
 pub(crate) const MAX_SERVER_BATCH: usize = 1000;
 
-/// What a body holds.
+/// The content of a body.
 #[derive(Debug)]
 pub(crate) enum Body {
     One(Message),
     Many(Vec<Message>),
 }
 
-/// Scans a body. An array is split into its messages; one of more than `most` messages is not read
-/// to its end. A message that is most of the body shares its bytes; another is copied, because a
-/// call may be kept for long, and is no reason to keep what came with it.
+/// Scans a body. An array is split into its messages; reading stops if there are more than `most`.
+/// A message that makes up most of the body shares its bytes. Others are copied: a call may be kept
+/// for long, and must not keep the whole body alive.
 pub(crate) fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Message::parse(bytes).map(Body::One);
@@ -43,8 +44,8 @@ pub(crate) fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
         .map(Body::Many)
 }
 
-/// Where the messages are. What is kept of one is larger than the smallest text that is one, so
-/// the first element that is not one ends the scan, and nothing of it is kept.
+/// Finds the messages. The index entry of a message is larger than the smallest JSON text, so the
+/// scan ends at the first element that is not a message, and nothing of it is kept.
 fn scan_elements(
     bytes: &[u8],
     scanner: &mut Scanner<'_>,

@@ -1,7 +1,7 @@
-//! One JSON-RPC message: its bytes, and where the members that matter to a proxy are in them.
+//! One JSON-RPC message: its bytes, and the ranges of the members that matter to a proxy.
 //!
 //! The scan happens once per direction. Everything that is not listed in [`Parts`] is neither
-//! looked at nor changed.
+//! examined nor changed.
 
 use std::borrow::Cow;
 
@@ -16,15 +16,15 @@ use super::{
 /// Key of the request metadata that marks a 2026-07-28 message.
 pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// What the keys of the specification's own metadata begin with.
+/// Prefix of the specification's own metadata keys.
 const RESERVED_PREFIX: &[u8] = b"io.modelcontextprotocol/";
 
-/// Most bytes of an id or a progress token, as written: they are kept for as long as a call runs.
+/// Longest id or progress token, in raw bytes: they are kept while a call runs.
 pub(crate) const MAX_ID: usize = 1024;
 
 /// The members of a message.
 const ENVELOPE_MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-/// The members of `params` by which a message finds its way, here or behind its server.
+/// The members of `params` by which a message is routed, here or behind its server.
 const PARAMS_MEMBERS: [&str; 14] = [
     "_meta",
     "arguments",
@@ -41,7 +41,7 @@ const PARAMS_MEMBERS: [&str; 14] = [
     "taskId",
     "uri",
 ];
-/// The keys of `params._meta` by which a message finds its way.
+/// The keys of `params._meta` by which a message is routed.
 const META_MEMBERS: [&str; 7] = [
     "progressToken",
     PROTOCOL_VERSION_KEY,
@@ -52,7 +52,7 @@ const META_MEMBERS: [&str; 7] = [
     "io.modelcontextprotocol/subscriptionId",
 ];
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Has a method and an id.
@@ -106,23 +106,23 @@ pub(super) struct Parts {
     name: Option<Span>,
     reserved: Reserved,
     repeated: bool,
-    /// A member may mean something else to another reader.
+    /// A member may mean something else to another parser.
     ambiguous: bool,
     object: bool,
 }
 
-/// Where there are members that one era alone gives a meaning.
+/// Whether there are members that only one era defines.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reserved {
     /// In `params`.
     params: bool,
-    /// In `params._meta`: keys of the specification's own.
+    /// In `params._meta`: the specification's own keys.
     meta: bool,
-    /// `params.name`, more than once.
+    /// `params.name` is repeated.
     names: bool,
 }
 
-/// A JSON string: the range between its quotes, and whether it must be decoded.
+/// A JSON string: the range between its quotes, and whether it contains escapes.
 #[derive(Clone, Copy, Debug)]
 struct Text {
     span: Span,
@@ -148,8 +148,8 @@ impl Message {
         Ok(Self { kind: parts.kind(&bytes)?, bytes, parts })
     }
 
-    /// The same in a buffer of its own, for what is kept: in the one that it came in there may be
-    /// much else.
+    /// The same in a buffer of its own, for messages that are kept: the receive buffer may contain
+    /// much more.
     pub(crate) fn detached(&self) -> Self {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
     }
@@ -158,12 +158,12 @@ impl Message {
         self.kind
     }
 
-    /// The whole message; no line breaks outside strings.
+    /// The whole message; without line breaks outside of strings.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The id as written.
+    /// The raw id.
     pub(crate) fn id(&self) -> Option<&[u8]> {
         self.parts.id.map(|span| span.of(&self.bytes))
     }
@@ -229,79 +229,79 @@ impl Message {
         string_text(self.text(self.parts.name?))
     }
 
-    /// `params.name`, whatever it is; `None` also if it is there more than once, because readers
-    /// differ in which one they take.
+    /// `params.name` of any type; `None` also if it is repeated, because parsers differ in which
+    /// one they use.
     pub(crate) fn only_name(&self) -> Option<Span> {
         self.parts.name.filter(|_| !self.parts.reserved.names)
     }
 
-    /// Whether `params.name` is there more than once.
+    /// Whether `params.name` is repeated.
     pub(crate) fn repeats_name(&self) -> bool {
         self.parts.reserved.names
     }
 
-    /// `params.uri`, whatever it is.
+    /// `params.uri` of any type.
     pub(crate) fn uri_span(&self) -> Option<Span> {
         self.parts.uri
     }
 
-    /// `params._meta`, whatever it is.
+    /// `params._meta` of any type.
     pub(crate) fn meta(&self) -> Option<Span> {
         self.parts.meta
     }
 
-    /// Whether `params._meta` names a protocol version, which marks a message of the modern era.
+    /// Whether `params._meta` contains a protocol version, which marks a message of the modern era.
     pub(crate) fn claims_version(&self) -> bool {
         self.parts.protocol_version.is_some()
     }
 
-    /// The message with these edits, without looking at it once more. They may cut out whole
-    /// members of `params` and of `params._meta`, and nothing else.
+    /// The message with these edits, without scanning it again. They may remove whole members of
+    /// `params` and of `params._meta`, and nothing else.
     pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
         let bytes = spliced(&self.bytes, edits);
         Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
     }
 
-    /// The message with this JSON in place of a value somewhere in `params`, without looking at it
-    /// once more. The new value holds no line break and is not one of those that are kept apart but
-    /// `params.name` and `params.uri`.
+    /// The message with this JSON in place of a value in `params`, without scanning it again. The
+    /// new value has no line breaks. Of the values whose ranges are kept, only `params.name` and
+    /// `params.uri` may be replaced.
     pub(crate) fn replaced(&self, value: Span, with: &[u8]) -> Self {
         let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
         let parts = self.parts.stretched(value, with.len());
         Self { bytes, kind: self.kind, parts }
     }
 
-    /// The message with edits of any kind; as it was if they make none of it.
+    /// The message with any edits; unchanged if the result would not be a message.
     pub(crate) fn rewritten(self, edits: &[Edit<'_>]) -> Self {
-        // Rare enough to be looked at once more, instead of every range being moved.
+        // This is rare, so it is scanned again instead of moving every range.
         Self::parse(spliced(&self.bytes, edits)).unwrap_or(self)
     }
 
-    /// Whether another reader of JSON may find another message in these bytes: a member of the
-    /// envelope, of `params` or of `params._meta` has the name of one that matters, except for case,
-    /// or one by which a server chooses what to do appears twice.
+    /// Whether another JSON parser may read a different message: a member of the envelope, of
+    /// `params` or of `params._meta` differs from a known one only in case, or a member that
+    /// matters to servers is repeated.
     pub(crate) fn is_ambiguous(&self) -> bool {
         self.parts.ambiguous
     }
 
-    /// Whether `params` may hold what only one era knows.
+    /// Whether `params` may contain members that only one era defines.
     pub(crate) fn has_reserved_members(&self) -> bool {
         self.parts.reserved.params
     }
 
-    /// Whether `params._meta` has keys of the specification's own.
+    /// Whether `params._meta` contains the specification's own keys.
     pub(crate) fn has_reserved_meta(&self) -> bool {
         self.parts.reserved.meta
     }
 
-    /// A request or notification with further members of `params._meta`, at its beginning. Where
-    /// `_meta` is not an object, there is no place for them.
+    /// A request or notification with further members at the beginning of `params._meta`. If
+    /// `_meta` is not an object, they are left out.
     pub(crate) fn with_meta(self, members: &str) -> Self {
         let Some((at, text)) = self.meta_insertion(members) else { return self };
         self.rewritten(&[Edit { span: Span::new(at, at), with: text.as_bytes() }])
     }
 
-    /// Where further members of `params._meta` go, and with what around them.
+    /// Where further members of `params._meta` are inserted, and the text around them.
     pub(crate) fn meta_insertion(&self, members: &str) -> Option<(usize, String)> {
         Some(match (self.parts.meta, self.parts.params) {
             (Some(meta), _) if self.text(meta).first() != Some(&b'{') => return None,
@@ -314,7 +314,7 @@ impl Message {
         })
     }
 
-    /// Where a member goes to be the first of an object, and with a comma if there are others.
+    /// Where a member is inserted as an object's first one, with a comma if there are others.
     fn at_start_of(&self, object: Span, member: &str) -> (usize, String) {
         let inside = self.text(object).get(1..).unwrap_or_default().trim_ascii_start();
         let comma = if inside.first() == Some(&b'}') { "" } else { "," };
@@ -332,7 +332,7 @@ impl Message {
 }
 
 impl Parts {
-    /// The same parts after these ranges were cut out; what was in one of them is no more.
+    /// The same parts after these ranges were removed; parts inside of them are removed, too.
     fn without(&self, cuts: &[Edit<'_>]) -> Self {
         let place = |at: u32| {
             let before = cuts.iter().filter(|cut| cut.span.end <= at);
@@ -362,10 +362,10 @@ impl Parts {
         }
     }
 
-    /// The same parts with this many bytes in place of a value.
+    /// The same parts after a value was replaced by this many bytes.
     fn stretched(&self, value: Span, length: usize) -> Self {
         let length = Span::new(0, length).end;
-        // What is in the value goes with it; nothing of that is kept but the value itself.
+        // Parts inside of the value are removed; only the value itself is kept.
         let place = |at: u32| {
             if at >= value.end { at - value.end + value.start + length } else { at }
         };
@@ -393,7 +393,7 @@ impl Parts {
         }
     }
 
-    /// Scans one object; positions are relative to `base`. What is not a message is noted and
+    /// Scans one object; positions are relative to `base`. Whatever is not a message is noted and
     /// reported by [`Self::kind`]; anything but an object is left unread.
     pub(super) fn scan(scanner: &mut Scanner<'_>, base: usize) -> Result<Self, SyntaxError> {
         let mut parts = Self::default();
@@ -580,7 +580,7 @@ pub(super) fn check_utf8(bytes: &[u8]) -> Result<(), Invalid> {
     simdutf8::compat::from_utf8(bytes).map(drop).map_err(|error| Invalid::Utf8(error.valid_up_to()))
 }
 
-/// A string never holds a raw line break (the scanner refuses it), so all of them are white space.
+/// The scanner refuses raw line breaks in strings, so all of them are white space.
 #[cold]
 pub(super) fn without_breaks(bytes: &[u8]) -> Bytes {
     let spaced = |&byte: &u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };

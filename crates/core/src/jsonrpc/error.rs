@@ -1,4 +1,4 @@
-//! JSON-RPC errors that the proxy itself answers. The numbers appear here only.
+//! The JSON-RPC errors that the proxy itself sends. Only this file has the numbers.
 
 use bytes::Bytes;
 
@@ -9,27 +9,28 @@ use super::splice::escape;
 pub(crate) enum Code {
     /// The text is not JSON, or not a JSON-RPC message.
     Parse,
-    /// The message is well formed and not acceptable here.
+    /// The message is valid, but not acceptable here.
     InvalidRequest,
-    /// Nobody serves the method.
+    /// The method is not supported.
     MethodNotFound,
     /// Arguments are wrong.
     InvalidParams,
     /// The proxy or the server behind it failed.
     Internal,
-    /// Transport rule broken (Accept, Content-Type, authentication, session header …).
+    /// A rule of the transport was violated (Accept, Content-Type, authentication, session header
+    /// …).
     Transport,
     /// The session is unknown.
     SessionNotFound,
-    /// The caller's authorization does not cover the call.
+    /// The caller's scopes do not cover the call.
     Scope,
-    /// The server is not there yet, or there are too many of them; later it may be different.
+    /// The server is not ready, or there are too many of them; a later retry may succeed.
     Unavailable,
-    /// A mirrored header does not say what the body says (2026-07-28).
+    /// A mirrored header differs from the body (2026-07-28).
     HeaderMismatch,
     /// The request needs a capability that its client does not declare (2026-07-28).
     MissingCapability,
-    /// The revision is not served (MCP 2026-07-28).
+    /// The revision is not supported (MCP 2026-07-28).
     UnsupportedProtocolVersion,
     /// The API key is missing or wrong: the original answers with the HTTP status.
     Unauthorized,
@@ -72,7 +73,7 @@ impl ErrorBody {
         self.answering(&[br#"{"jsonrpc":"2.0","id":"#, id].concat())
     }
 
-    /// The whole response to a request whose id cannot be read, as the modern era has it.
+    /// The whole response to a request whose id cannot be read, in the form of the modern era.
     pub(crate) fn response_to_nobody(&self) -> Bytes {
         self.answering(br#"{"jsonrpc":"2.0""#)
     }

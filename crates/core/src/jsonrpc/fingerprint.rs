@@ -1,4 +1,4 @@
-//! Whether two requests are the same call, without keeping either.
+//! Finds out whether two requests are the same call, without storing either.
 
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
@@ -8,17 +8,17 @@ use super::{
     members::{elements, members},
 };
 
-/// Longest value whose members may come in another order than before, and whose strings may be
-/// escaped otherwise; a longer one has to be the same text. Keeps the comparison cheap.
+/// Longest value that is compared regardless of the order of members and of escapes; longer ones
+/// must be the same text. Keeps the comparison cheap.
 const MAX_REORDERED: usize = 64 * 1024;
 /// Deepest nesting of such a value.
 const MAX_DEPTH: usize = 32;
 
-/// Makes fingerprints that can be compared with each other. Nobody can tell what has the same one.
+/// Makes comparable fingerprints. Nobody else can find two values with the same one.
 #[derive(Debug, Default)]
 pub(crate) struct Fingerprints([RandomState; 2]);
 
-/// What is left of a call.
+/// The fingerprint of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fingerprint {
     text: u128,
@@ -26,14 +26,15 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Whether it is that of the same call.
+    /// Whether both are of the same call.
     pub(crate) fn is_same(self, other: Self) -> bool {
         self.text == other.text || (self.meaning.is_some() && self.meaning == other.meaning)
     }
 }
 
 impl Fingerprints {
-    /// That of a request: its method, and these members of its `params`. Nothing else counts.
+    /// The fingerprint of a request: its method, and these members of its `params`. Nothing else
+    /// counts.
     pub(crate) fn of(&self, request: &Message, names: &[&str]) -> Fingerprint {
         let bytes = request.bytes();
         let value = |name| find_member(bytes, request.params()?, name);
@@ -53,8 +54,8 @@ impl Fingerprints {
         u128::from(high.hash_one(value)) << 64 | u128::from(low.hash_one(value))
     }
 
-    /// Equal for values that every reader of JSON takes for equal; `None` for one that has two
-    /// readings, and for one that is too long or too deep to be worth the time.
+    /// Equal for values that every JSON parser treats as equal; `None` for values that are
+    /// ambiguous, too long or too deep.
     fn meaning(&self, text: &[u8], span: Span, depth: usize) -> Option<u128> {
         let raw = span.of(text);
         if raw.len() > MAX_REORDERED || depth > MAX_DEPTH {
@@ -78,7 +79,7 @@ impl Fingerprints {
                     .collect();
                 found.map(|found| self.hash(&('[', found)))
             }
-            // Half of a pair of surrogates is not text, and a number is what was written.
+            // An unpaired surrogate is not text, and a number is compared as written.
             _ => Some(match string_text(raw) {
                 Some(text) => self.hash(&('"', text)),
                 None => self.hash(&(' ', raw)),

@@ -1,11 +1,11 @@
-//! Names that other readers of JSON may take for one name: Go's `encoding/json` and others compare
-//! them without regard to case, and what is written in C may see them end at a NUL.
+//! Names that other JSON parsers may confuse: Go's `encoding/json` and others ignore case, and
+//! parsers in C may end a name at a NUL.
 
-/// Longest name that is compared; the names that matter are shorter.
+/// Longest name that is compared; all known names are shorter.
 pub(super) const LONGEST: usize = 64;
 
-/// Whether a name is not among those that are known, and may be taken for one of them. It may be
-/// cut at [`LONGEST`] bytes.
+/// Whether a name is not a known one, but may be confused with one. It may be cut at [`LONGEST`]
+/// bytes.
 #[inline]
 pub(super) fn folds_to(name: &[u8], known: &[&str]) -> bool {
     if name.len() > LONGEST {
@@ -28,8 +28,8 @@ fn folds_to_beyond_ascii(name: &[u8], known: &[&str]) -> bool {
     known.iter().any(|known| known.eq_ignore_ascii_case(&folded))
 }
 
-/// The ASCII letter that some rule of comparison takes this one for: the long s and the sign of
-/// Kelvin by Unicode's simple folding, the two i of Turkish by Java's.
+/// The ASCII letter with which some comparison rule confuses this character: the long s and the
+/// Kelvin sign in Unicode's simple folding, the two Turkish i in Java.
 fn fold(letter: char) -> char {
     match letter {
         '\u{17f}' => 's',

@@ -1,4 +1,4 @@
-//! Small raw JSON values that outlive the message they came in.
+//! Small raw JSON values that outlive their message.
 
 use std::{borrow::Cow, fmt};
 
@@ -45,7 +45,7 @@ impl fmt::Debug for Raw {
     }
 }
 
-/// What makes two ids the same to a peer that reads JSON: strings by their text, numbers by value.
+/// What a peer compares ids by: strings by their text, numbers by value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum IdKey {
     Text(String),
@@ -67,7 +67,7 @@ impl IdKey {
 impl IdKey {
     /// The same value as text, or as a number: some servers answer `1` with `"1"`.
     pub(crate) fn other_spelling(&self) -> Option<Self> {
-        /// Above it a float is no longer one number.
+        /// Above this, floats do not represent every integer.
         const MOST: f64 = 9_007_199_254_740_991.0;
         match self {
             Self::Text(text) => {
@@ -88,14 +88,14 @@ pub(crate) fn echoes(answered: &[u8], asked: &[u8]) -> bool {
     answered == asked || answered.other_spelling().is_some_and(|other| other == asked)
 }
 
-/// The number that a peer gives back for one of ours, however it spells it: `7`, `7.0`, `"7"`.
+/// The number with which a peer answers one of ours, in any spelling: `7`, `7.0`, `"7"`.
 pub(crate) fn own_number(raw: &[u8]) -> Option<u64> {
     as_written(raw).or_else(|| respelled(raw))
 }
 
 /// The number if it is written as the proxy writes it.
 fn as_written(raw: &[u8]) -> Option<u64> {
-    /// So many digits are always a number.
+    /// This many digits always fit.
     const MOST: usize = 19;
     if raw.is_empty() || raw.len() > MOST {
         return None;
@@ -108,7 +108,7 @@ fn as_written(raw: &[u8]) -> Option<u64> {
 
 #[cold]
 fn respelled(raw: &[u8]) -> Option<u64> {
-    /// Above it a float is no longer one number.
+    /// Above this, floats do not represent every integer.
     const MOST: f64 = 9_007_199_254_740_991.0;
     let text = decode_string(raw).map_or_else(|| String::from_utf8_lossy(raw), Cow::Owned);
     let text = text.trim();

@@ -1,6 +1,6 @@
-//! Walks over the members of an object and the elements of an array, and cuts parts out of them.
+//! Iterates over the members of an object and the elements of an array, and removes some of them.
 //!
-//! For the places where a rule needs several values of one object; the text was scanned before.
+//! For rules that need several values of one object; the text was scanned before.
 
 use std::borrow::Cow;
 
@@ -26,7 +26,7 @@ impl<'a> Entry<'a> {
         self.key.text()
     }
 
-    /// Whether the key begins so; for prefixes shorter than 64 bytes.
+    /// Whether the key begins with this; for prefixes shorter than 64 bytes.
     pub(crate) fn begins_with(&self, prefix: &str) -> bool {
         self.key.with(|name| name.starts_with(prefix.as_bytes()))
     }
@@ -37,7 +37,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The members of the object in `span`; nothing if it is something else.
+/// The members of the object in `span`; empty if it is something else.
 pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>> {
     let mut scanner = Scanner::within(text, span);
     let mut walk: Option<Members> =
@@ -50,7 +50,7 @@ pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>
     })
 }
 
-/// The elements of the array in `span`; nothing if it is something else.
+/// The elements of the array in `span`; empty if it is something else.
 pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
     let mut scanner = Scanner::within(text, span);
     let mut opening = b'[';
@@ -62,7 +62,7 @@ pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
     })
 }
 
-/// An element of a list, and the value of the member that names it.
+/// An element of a list, and the value of the member that is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Element {
     pub(crate) whole: Span,
@@ -70,7 +70,7 @@ pub(crate) struct Element {
 }
 
 /// The elements of the array in the member `list` of an object, each with the value of its member
-/// `name`; the other members of the object go to `other`. Everything is walked over once.
+/// `name`; the other members of the object go to `other`. Everything is scanned once.
 pub(crate) fn named_elements<'a>(
     text: &'a [u8],
     object: Span,
@@ -124,13 +124,13 @@ fn element(scanner: &mut Scanner<'_>, name: &str) -> Option<Element> {
     Some(Element { whole: Span::new(start, scanner.at()), name: named })
 }
 
-/// Cuts parts out of one object or array, with the right commas. Every member or element has to be
-/// named in its order, as one that stays or as one that goes. Edits come in ascending order, also
-/// if those inside of a part that stays are made after that.
+/// Removes parts of one object or array, with the right commas. Every member or element must be
+/// reported in order, as kept or removed. Edits are in ascending order, even if those inside of a
+/// kept part are added after it was reported.
 #[derive(Debug, Default)]
 pub(crate) struct Cuts {
     kept_end: Option<usize>,
-    /// Parts that go, since the last one that stayed.
+    /// Removed parts since the last kept one.
     run: Option<Span>,
 }
 
@@ -147,7 +147,7 @@ impl Cuts {
         self.run = Some(Span { start, end: part.end });
     }
 
-    /// Whether any part stayed.
+    /// Whether any part was kept.
     pub(crate) fn end(self, edits: &mut Vec<Edit<'_>>) -> bool {
         if let Some(run) = self.run {
             edits.push(cut(self.kept_end.unwrap_or(run.range().start), run.range().end));

@@ -1,4 +1,4 @@
-//! Raw JSON-RPC 2.0: messages are looked at once and edited in place, never rebuilt.
+//! Raw JSON-RPC 2.0: messages are scanned once and edited in place, never rebuilt.
 //!
 //! Everything here is a function of bytes: no runtime, no clock, no locks.
 

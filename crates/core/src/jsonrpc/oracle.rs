@@ -1,4 +1,4 @@
-//! What must hold for any bytes, told by another parser.
+//! Properties that must hold for any bytes, according to another parser.
 //!
 //! For the tests of this module and for the fuzzers; a check that fails panics.
 
@@ -14,7 +14,7 @@ fn is_json(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
-/// What a message is, told from its value tree.
+/// The kind of a message, according to its value tree.
 pub(super) fn kind_of(value: &Value) -> Option<Kind> {
     let message = value.as_object()?;
     let has = |name| message.contains_key(name);
@@ -36,13 +36,13 @@ pub(super) fn kind_of(value: &Value) -> Option<Kind> {
     }
 }
 
-/// Only JSON is scanned, and only messages are messages. (Of what other parsers take, the scanner
-/// refuses texts nested too deeply, and messages with a member twice.)
+/// Only JSON is accepted, and only messages are messages. (The scanner refuses deeply nested texts
+/// and messages with repeated members, which other parsers accept.)
 pub(crate) fn check_envelope(bytes: &[u8]) {
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
             assert!(is_json(bytes));
-            // A number that no value can hold is passed on unchanged.
+            // A number that no value can represent passes unchanged.
             if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
                 assert_eq!(Some(message.kind()), kind_of(&value));
             }
@@ -77,8 +77,8 @@ pub(super) fn assembled(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
     Bytes::copy_from_slice(inner.unwrap())
 }
 
-/// A request with another id and token is that request in everything else, and is itself again
-/// when its own are put back.
+/// A request with another id and token is otherwise the same request, and is the original after
+/// they are restored.
 pub(crate) fn check_splice(bytes: &[u8]) {
     let Ok(request) = Message::parse(Bytes::copy_from_slice(bytes)) else { return };
     let Some(id) = request.id() else { return };
@@ -96,7 +96,7 @@ pub(crate) fn check_splice(bytes: &[u8]) {
     assert_eq!(&assembled(other.bytes(), &edits(&other, id, token)), request.bytes());
 }
 
-/// A batch that is taken apart and put together again is the batch that came.
+/// A batch that is split and joined is the original batch.
 pub(crate) fn check_batch(bytes: &[u8]) {
     let Ok(Body::Many(messages)) = split(Bytes::copy_from_slice(bytes), MAX_SERVER_BATCH) else {
         return;

@@ -1,4 +1,4 @@
-//! Replacing ranges of a message, and queueing the outcome without copying large payloads.
+//! Replaces ranges of a message, and queues the result without copying large payloads.
 
 use std::{collections::VecDeque, mem};
 
@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::json::Span;
 
-/// Runs shorter than this are copied next to their neighbours; longer ones keep their buffer.
+/// Runs shorter than this are copied together with their neighbours; longer ones keep their buffer.
 const COPY_BELOW: usize = 8 * 1024;
 
 /// One replacement. Edits of a message are given in ascending order and do not overlap.
@@ -17,7 +17,7 @@ pub(crate) struct Edit<'a> {
 }
 
 impl Edit<'_> {
-    /// By which edits ascend: what is inserted at a place comes before what is cut from there.
+    /// The sort key of edits: an insertion comes before a removal at the same place.
     pub(crate) fn place(&self) -> (u32, u32) {
         (self.span.start, self.span.end)
     }
@@ -31,7 +31,7 @@ pub(crate) fn spliced(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
     }
 }
 
-/// A message on its way out: what is put before it, its edits, what is put behind it.
+/// A message to be sent: the text before it, its edits, and the text after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assembly<'a> {
     pub(crate) before: &'a [u8],
@@ -94,7 +94,7 @@ enum Run<'a> {
 pub(crate) enum Frame {
     /// One buffer of its own.
     Whole(Bytes),
-    /// Several, one of which is the large buffer the message was read into.
+    /// Several, one of which is the large buffer from which the message was read.
     Runs(std::sync::Arc<[Bytes]>),
 }
 
@@ -111,13 +111,13 @@ impl Frame {
     }
 }
 
-/// A queue of bytes: small runs are gathered, large ones pass through untouched.
+/// A queue of bytes: small runs are collected, large ones pass without a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     sealed: VecDeque<Bytes>,
     tail: BytesMut,
     length: usize,
-    /// It was emptied before.
+    /// Whether it was emptied before.
     is_reused: bool,
 }
 
@@ -134,7 +134,7 @@ impl Pieces {
     pub(crate) fn push(&mut self, assembly: &Assembly<'_>) {
         let length = assembly.len();
         self.length += length;
-        // Most queues carry one message. The buffer of any other grows once and is used again.
+        // Most queues carry one message. The buffer of others grows once and is reused.
         if !self.is_reused && assembly.source.len() < COPY_BELOW {
             self.tail.reserve(length);
         }
@@ -176,7 +176,7 @@ impl Pieces {
         let next = match self.sealed.pop_front() {
             Some(bytes) => bytes,
             None if self.tail.is_empty() => return None,
-            // Nothing more fits, so there is nothing to share.
+            // No room is left, so nothing needs to be shared.
             None if self.tail.len() == self.tail.capacity() => mem::take(&mut self.tail).freeze(),
             None => self.tail.split().freeze(),
         };

@@ -7,7 +7,7 @@ use jsonc_parser::{
 use super::{Member, Node, Source, Value, refuse_twins};
 use crate::fleet::fault::Fault;
 
-/// What an editor leaves behind and a client accepts; nothing else that is not JSON.
+/// The deviations from JSON that editors produce and clients accept; no others.
 const OPTIONS: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -32,7 +32,7 @@ pub(super) fn read(source: &Source) -> Result<Node, Fault> {
     node(value, source)
 }
 
-/// The library's words, in one case and without the place, which stands in front of them.
+/// The library's message in lower case and without the place, which is printed before it.
 fn sentence(error: &ParseError) -> String {
     let mut words = error.kind().to_string();
     if let Some(first) = words.get_mut(..1) {
@@ -41,7 +41,7 @@ fn sentence(error: &ParseError) -> String {
     words
 }
 
-/// The library bounds how deep values may be nested.
+/// The library limits the nesting.
 fn node(value: ast::Value<'_>, source: &Source) -> Result<Node, Fault> {
     let at = value.range().start;
     let value = match value {

@@ -1,6 +1,6 @@
-//! A configuration file as a tree that knows where each of its parts stands.
+//! A configuration file as a tree that knows the place of each part.
 //!
-//! JSON with comments and TOML become the same tree, so that everything above is written once.
+//! JSON with comments and TOML become the same tree, so the rest of the code is written once.
 
 mod json;
 mod source;
@@ -10,7 +10,7 @@ pub(super) use source::Source;
 
 use super::fault::Fault;
 
-/// One value of a file.
+/// A value in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) value: Value,
@@ -23,7 +23,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Null,
     Boolean(bool),
-    /// As it is written.
+    /// The raw number.
     Number(String),
     Text(String),
     List(Vec<Node>),
@@ -47,7 +47,7 @@ impl Node {
         members.iter().find(|member| member.name == name).map(|member| &member.node)
     }
 
-    /// The kind of value with its article, for sentences.
+    /// The kind of value with its article, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "null",
@@ -60,7 +60,7 @@ impl Node {
     }
 }
 
-/// Reads a file; what it is written in is seen by its name and its first character.
+/// Reads a file; its name and its first character decide whether it is JSON or TOML.
 pub(super) fn read(source: &Source) -> Result<Node, Fault> {
     if is_toml(source) { toml::read(source) } else { json::read(source) }
 }
@@ -71,7 +71,7 @@ fn is_toml(source: &Source) -> bool {
     named("toml") || !(named("json") || named("jsonc") || matches!(first, None | Some(b'{' | b'/')))
 }
 
-/// A member that appears twice means two things, so the file is refused.
+/// A member that appears twice is ambiguous, so the file is refused.
 fn refuse_twins(members: &[Member], source: &Source) -> Result<(), Fault> {
     let mut sorted: Vec<&Member> = members.iter().collect();
     sorted.sort_by(|one, other| one.name.cmp(&other.name).then(one.at.cmp(&other.at)));

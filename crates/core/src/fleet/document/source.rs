@@ -1,13 +1,13 @@
-//! The text of a file, and places in it.
+//! The text of a file, and positions in it.
 
 use std::{path::Path, sync::Arc};
 
 use crate::fleet::fault::{Fault, Position, printable};
 
-/// Largest file that is read: 16 MiB. Files that clients keep their whole state in have a few.
+/// Largest file that is read: 16 MiB. Clients that keep all their state in the file have a few MiB.
 const LARGEST: usize = 16 * 1024 * 1024;
 
-/// How many lines are between two marks: a place is found without an index as large as the file.
+/// Lines between two marks: places are found without an index as large as the file.
 const APART: usize = 64;
 
 /// A text with the name of its file.
@@ -15,12 +15,12 @@ const APART: usize = 64;
 pub(in crate::fleet) struct Source {
     file: Arc<str>,
     text: Arc<str>,
-    /// Where every so many lines begin, see [`APART`].
+    /// Where each of these groups of lines begins, see [`APART`].
     marks: Arc<[usize]>,
 }
 
 impl Source {
-    /// The text of these bytes; a byte order mark is left out.
+    /// The text of these bytes, without a byte order mark.
     pub(in crate::fleet) fn new(file: &str, bytes: &[u8]) -> Result<Self, Fault> {
         let mut source = Self { file: file.into(), text: "".into(), marks: [0].into() };
         if bytes.len() > LARGEST {
@@ -62,12 +62,12 @@ impl Source {
         &self.file
     }
 
-    /// What is behind the last dot of the file's name, in lower case.
+    /// The extension of the file's name, in lower case.
     pub(super) fn extension(&self) -> Option<String> {
         Some(Path::new(&*self.file).extension()?.to_str()?.to_ascii_lowercase())
     }
 
-    /// Where an offset is.
+    /// The line and column of an offset.
     pub(in crate::fleet) fn position(&self, offset: usize) -> Position {
         let mut end = offset.min(self.text.len());
         while !self.text.is_char_boundary(end) {
@@ -81,7 +81,7 @@ impl Source {
         Position { line, column }
     }
 
-    /// What is wrong at an offset.
+    /// A fault at an offset.
     pub(in crate::fleet) fn fault(&self, offset: usize, message: String) -> Fault {
         Fault {
             file: Arc::clone(&self.file),
@@ -90,13 +90,13 @@ impl Source {
         }
     }
 
-    /// What is wrong with the file as a whole.
+    /// A fault of the file as a whole.
     pub(in crate::fleet) fn whole(&self, message: String) -> Fault {
         Fault { file: Arc::clone(&self.file), position: None, message: clean(message) }
     }
 }
 
-/// A name in a sentence may hold what a terminal obeys.
+/// A name in a message may contain control sequences for terminals.
 fn clean(message: String) -> String {
     if message.contains(char::is_control) { printable(&message) } else { message }
 }

@@ -18,8 +18,8 @@ pub(super) fn read(source: &Source) -> Result<Node, Fault> {
     Ok(Node { value: Value::Table(members(table.into_inner())), at: 0 })
 }
 
-/// In the order of the file, which the library does not keep. It refuses names that are there
-/// twice, and bounds how deep values may be nested.
+/// Restores the order of the file, which the library does not keep. The library refuses repeated
+/// names and limits the nesting.
 fn members(table: DeTable<'_>) -> Vec<Member> {
     let member = |(name, value): (Spanned<DeString<'_>>, Spanned<DeValue<'_>>)| Member {
         at: name.span().start,

@@ -1,4 +1,4 @@
-//! Time limits in each client's unit, and the tools that a client leaves out.
+//! Time limits in each client's unit, and the tools that a client excludes.
 
 use crate::{
     config::{Filter, Pattern, Rules},
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// Milliseconds of a second.
+/// Milliseconds in a second.
 const SECOND: f64 = 1000.0;
 
 pub(super) fn times(members: &Members<'_>, dialect: Dialect) -> Result<Vec<DraftSetting>, Fault> {
@@ -50,7 +50,8 @@ fn time(
     Ok(Some(DraftSetting::one(flag, millis)))
 }
 
-/// The tools that a client leaves out are left out here; what it adds to is never widened.
+/// Tools that a client excludes are excluded here, too; a client's list never allows more than
+/// ours.
 pub(super) fn restrict(members: &Members<'_>, rules: &mut Rules) -> Result<(), Fault> {
     let exact = |texts: Vec<Text>| texts.into_iter().map(|text| Pattern::Exact(text.value));
     let Filter { allow, deny } = &mut rules.tools.filter;

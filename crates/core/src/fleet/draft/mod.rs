@@ -1,7 +1,7 @@
-//! One server as a file has it: read and checked, its variables not yet put in.
+//! One server of a file: read and checked, with its variables not expanded yet.
 //!
-//! A value of the wrong kind is a fault of the file. What keeps only this server from being served,
-//! like a transport that the proxy cannot speak, is a fault of the server.
+//! A value of the wrong kind is a fault of the file. If only this server cannot be served, for
+//! example because of its transport, that is a fault of the server.
 
 mod limits;
 mod remote;
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::config::{Policy, Rules};
 
-/// A server before its variables are put in.
+/// A server before its variables are expanded.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) name: Text,
     pub(super) launch: Result<Launch, Fault>,
-    /// The user has not switched it off.
+    /// Whether the user has left it switched on.
     pub(super) enabled: bool,
     pub(super) rules: Rules,
     pub(super) policy: Policy,
@@ -31,16 +31,16 @@ pub(super) struct Draft {
     pub(super) unused: Vec<Unused>,
 }
 
-/// How a server is reached: what a command line would say of it.
+/// How a server is reached, in the command line's terms.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
     /// Program and arguments; or the URL alone.
     pub(super) words: Vec<Text>,
-    /// In the words of the command line's flags; of two with the same name the later counts.
+    /// As flags of the command line; if one is repeated, the last value counts.
     pub(super) settings: Vec<DraftSetting>,
 }
 
-/// What is known about a server while it is read.
+/// What is known about a server while it is being read.
 struct Reading<'a> {
     members: Members<'a>,
     dialect: Dialect,
@@ -49,7 +49,7 @@ struct Reading<'a> {
 
 /// Why a server cannot be read.
 enum Refusal {
-    /// The file is broken.
+    /// The file is invalid.
     File(Fault),
     /// This server cannot be served.
     Server(Fault),
@@ -93,7 +93,7 @@ pub(super) fn read(
     })
 }
 
-/// A name has to be one segment of a path.
+/// A name must be a single segment of a path.
 pub(super) fn usable_name(name: &str) -> Result<(), String> {
     match name {
         "" | "." | ".." => Err(format!(
@@ -110,7 +110,7 @@ impl Reading<'_> {
         Ok(!disabled && self.members.boolean("enabled")?.unwrap_or(true))
     }
 
-    /// Who need not be asked before a call is a matter of the client.
+    /// Which tools need no confirmation is a setting of the client.
     fn client_consent(&self) {
         for name in ["autoApprove", "alwaysAllow", "trust"] {
             self.members.ignore(name, "each client decides which calls need consent");
@@ -119,7 +119,7 @@ impl Reading<'_> {
 
     fn launch(&mut self) -> Result<Launch, Refusal> {
         let members = &self.members;
-        // A description for people; clients show it.
+        // A description for people, which clients show.
         for name in ["title", "description"] {
             members.ignore(name, "it is a note for people");
         }
@@ -146,7 +146,7 @@ impl Reading<'_> {
         Ok(launch)
     }
 
-    /// Members that say where a remote server is.
+    /// Members with the address of a remote server.
     fn url(&self) -> Result<Option<(&'static str, Text)>, Fault> {
         for name in ["httpUrl", "serverUrl", "url"] {
             if let Some(url) = self.members.text(name)? {
@@ -156,7 +156,7 @@ impl Reading<'_> {
         Ok(None)
     }
 
-    /// Two places for one server mean two things.
+    /// Two addresses for one server are ambiguous.
     fn refuse_two_transports(&self) -> Result<(), Refusal> {
         let places = ["command", "httpUrl", "serverUrl", "url"];
         let mut found = places.iter().filter_map(|name| self.members.get(name));

@@ -8,10 +8,10 @@ use crate::fleet::{
     setting::DraftSetting,
 };
 
-/// Where clients say what a server speaks.
+/// Members with the transport of a server.
 pub(super) const KINDS: [&str; 3] = ["type", "transport", "transportType"];
 
-/// `place` is the member that has the URL, and the URL.
+/// `place` is the name of the member with the URL, and the URL.
 pub(super) fn launch(
     reading: &Reading<'_>,
     (place, url): (&'static str, Text),
@@ -50,7 +50,7 @@ pub(super) fn launch(
     Ok(Launch { words: vec![url], settings })
 }
 
-/// The transport in the words of the command line; `None` finds it out.
+/// The transport as the command line names it; `None` detects it.
 fn transport(reading: &Reading<'_>, place: &str) -> Result<Option<&'static str>, Refusal> {
     let members = &reading.members;
     let mut said = None;
@@ -67,7 +67,7 @@ fn transport(reading: &Reading<'_>, place: &str) -> Result<Option<&'static str>,
         });
     };
     match kind.value.as_str() {
-        // VS Code tries the older transport where the newer one is refused.
+        // VS Code falls back to the older transport if the newer one is refused.
         "http" if reading.dialect == Dialect::VsCode => Ok(None),
         "http" | "streamable-http" | "streamableHttp" | "streamable_http" | "streamablehttp" => {
             Ok(Some("stream"))
@@ -88,7 +88,7 @@ fn transport(reading: &Reading<'_>, place: &str) -> Result<Option<&'static str>,
     }
 }
 
-/// `headers`, and what Codex calls so.
+/// `headers`, and Codex's names for it.
 fn headers(members: &Members<'_>) -> Result<Vec<DraftSetting>, Refusal> {
     let mut pairs = members.pairs("headers")?;
     pairs.extend(members.pairs("http_headers")?);
@@ -106,12 +106,12 @@ fn headers(members: &Members<'_>) -> Result<Vec<DraftSetting>, Refusal> {
     Ok(DraftSetting::pairs("header", ": ", pairs))
 }
 
-/// The variable that a text names.
+/// The variable that a text refers to.
 fn from_environment(variable: &Text) -> Text {
     Text { value: format!("${{env:{}}}", variable.value), at: variable.at }
 }
 
-/// How clients write down who signs in.
+/// The clients' settings for signing in.
 fn credentials(reading: &Reading<'_>) -> Result<Vec<DraftSetting>, Refusal> {
     let members = &reading.members;
     let mut settings = Vec::new();

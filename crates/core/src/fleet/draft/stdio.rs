@@ -1,4 +1,4 @@
-//! A server that is started.
+//! A server that is a command.
 
 use super::Launch;
 use crate::fleet::{
@@ -47,7 +47,7 @@ fn unknown_part(members: &Members<'_>, node: &Node, path: &str) -> Fault {
     members.source.fault(node.at, message)
 }
 
-/// What else a client calls it is not a server that is started.
+/// Other types that clients have are not commands.
 fn expect_stdio(members: &Members<'_>) -> Result<(), Fault> {
     for name in super::remote::KINDS {
         if let Some(kind) = members.text(name)?

@@ -1,4 +1,4 @@
-//! Broken files: a sentence with its place, never a panic, never half a meaning.
+//! Invalid files: a sentence with its place, never a panic, never half a configuration.
 
 use super::*;
 

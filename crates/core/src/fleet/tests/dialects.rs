@@ -1,4 +1,4 @@
-//! What people have, unchanged: one file for each way to write servers down.
+//! Real files, unchanged: one for each dialect.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Files as people have them, and files that are broken.
+//! Real files, and invalid ones.
 
 mod bad_input;
 mod dialects;
@@ -43,7 +43,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Manifest, Fault> {
     Manifest::read(file, text.as_bytes(), None, &vocabulary())
 }
 
-/// What a server is, in one line: words, then settings; or why it cannot be served.
+/// A server in one line: words, then settings; or why it cannot be served.
 pub(super) fn line(entry: &Entry) -> String {
     let off = if entry.enabled { "" } else { "off: " };
     match &entry.launch {
@@ -59,7 +59,7 @@ pub(super) fn line(entry: &Entry) -> String {
     }
 }
 
-/// Every server of a file in one line, with the dialect in front.
+/// Every server of a file in one line, after the dialect.
 pub(super) fn lines(file: &str, text: &str) -> (Dialect, Vec<String>) {
     let manifest = read(file, text).unwrap_or_else(|fault| panic!("{fault}"));
     let entries = manifest.entries(&variables());

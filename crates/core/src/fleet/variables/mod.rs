@@ -1,7 +1,7 @@
 //! `${…}` in the strings of a file.
 //!
-//! What is not set fails whatever needs it, so that no server ever sees the text `${…}`. A value is
-//! never expanded again: what a variable holds cannot name another one.
+//! If a variable is not set, whatever uses it fails, so no server ever sees the text `${…}`. A
+//! value is never expanded again, so a variable cannot refer to another one.
 
 use std::{collections::BTreeMap, path::MAIN_SEPARATOR_STR};
 
@@ -12,18 +12,18 @@ use super::{
     members::Text,
 };
 
-/// Defaults in defaults, `${A:-${B:-c}}`, that are followed.
+/// Levels of defaults in defaults, `${A:-${B:-c}}`, that are expanded.
 const DEEPEST: usize = 16;
 
 /// Longest text that a string may become: 1 MiB.
 const LONGEST: usize = 1024 * 1024;
 
-/// What variables stand for.
+/// The values of variables.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     /// The environment.
     pub environment: BTreeMap<String, String>,
-    /// `${input:id}`, by id: what was given for it, or typed.
+    /// `${input:id}`, by id: the value that was given or typed.
     pub inputs: BTreeMap<String, String>,
     /// `${workspaceFolder}`.
     pub workspace_folder: String,
@@ -36,7 +36,7 @@ pub(super) struct Expansion<'a> {
     pub(super) source: &'a Source,
     pub(super) dialect: Dialect,
     pub(super) variables: &'a Variables,
-    /// `${claim:NAME}` stays as it is, for whoever knows who calls.
+    /// Whether `${claim:NAME}` stays as it is, for code that knows the caller.
     pub(super) keeps_claims: bool,
 }
 
@@ -48,7 +48,7 @@ struct Reference<'t> {
 }
 
 impl Expansion<'_> {
-    /// The string with everything put in, or which variable has no value, and where.
+    /// The expanded string, or which variable has no value, and where.
     pub(super) fn expand(&self, text: &Text) -> Result<String, Fault> {
         let mut expanded = String::with_capacity(text.value.len());
         self.append(&text.value, text, DEEPEST, &mut expanded)?;
@@ -123,7 +123,7 @@ impl Expansion<'_> {
         Ok(())
     }
 
-    /// What a name stands for; `None` if that is not set.
+    /// The value of a name; `None` if it is not set.
     fn value(&self, name: &str) -> Result<Option<&str>, Problem> {
         let environment = |name: &str| self.variables.environment.get(name).map(String::as_str);
         let folder = self.variables.workspace_folder.as_str();
@@ -148,7 +148,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The name behind a `$` where no braces are needed.
+    /// The name after a `$` without braces.
     fn bare_name<'t>(&self, after: &'t str) -> Option<(&'t str, &'t str)> {
         if self.dialect != Dialect::Gemini {
             return None;
@@ -158,9 +158,9 @@ impl Expansion<'_> {
         is_name(name).then_some((name, rest))
     }
 
-    /// A fault at the `$` that `from` begins with.
+    /// A fault at the `$` with which `from` begins.
     fn fault(&self, whole: &Text, from: &str, problem: &str) -> Fault {
-        // `from` is a part of the string, which may be spelled with escapes: count its dollars.
+        // `from` is a part of the string, which may be written with escapes: counts its dollars.
         let offset = (from.as_ptr() as usize).checked_sub(whole.value.as_ptr() as usize);
         let before = offset.and_then(|end| whole.value.get(..end)).unwrap_or_default();
         let written = self.source.text().get(whole.at..).unwrap_or_default();
@@ -172,7 +172,7 @@ impl Expansion<'_> {
 
 /// Why a reference has no value.
 enum Problem {
-    /// Said already, with its place.
+    /// It was reported already, with its place.
     Placed(Fault),
     Here(String),
 }
@@ -223,7 +223,7 @@ fn is_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-/// What a shell takes for a variable.
+/// What a shell accepts as a variable's name.
 fn is_claim(name: &str) -> bool {
     !name.is_empty() && !name.contains(['$', '{', '}'])
 }

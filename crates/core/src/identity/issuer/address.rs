@@ -1,8 +1,8 @@
-//! Addresses of networks that are not everybody's: a document from outside may not send us there.
+//! Addresses of private networks: documents from outside must not lead there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is of this machine, of a network of its own, or of no single machine.
+/// Whether an address belongs to this machine, to a private network, or to no single machine.
 pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
@@ -36,7 +36,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         || address.segments()[0] & 0xffc0 == 0xfec0
 }
 
-/// The IPv4 address that is meant: mapped, compatible, by NAT64 or by 6to4.
+/// The IPv4 address that this stands for: mapped, compatible, NAT64 or 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let from = |high: u16, low: u16| {

@@ -1,4 +1,5 @@
-//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery). Everything but the requests is pure.
+//! An issuer's metadata (RFC 8414, OpenID Connect Discovery). Everything except for the requests is
+//! pure.
 
 use reqwest::Url;
 use serde_json::{Map, Value};
@@ -9,9 +10,9 @@ use crate::identity::{
     well_known::{metadata_places, root},
 };
 
-/// Where the keys of an issuer are, by its document.
+/// The URL of an issuer's keys, from its document.
 ///
-/// The document has to be the issuer's own: whoever may put one beside it must not speak for it.
+/// The document must name the issuer: another document on the same host must not speak for it.
 pub(crate) fn jwks_uri(document: &[u8], spellings: &[String]) -> Result<Url, String> {
     let document = speaks_for(document, spellings)?;
     let place = document.get("jwks_uri").and_then(Value::as_str).ok_or("it names no jwks_uri")?;
@@ -32,7 +33,7 @@ pub(crate) fn speaks_for(
     Ok(document)
 }
 
-/// Asks an issuer where its keys are.
+/// Asks an issuer for the URL of its keys.
 pub(crate) async fn discover(
     fetcher: &Fetcher,
     issuer: &Url,
@@ -45,7 +46,7 @@ pub(crate) async fn discover(
     Ok((keys, reach))
 }
 
-/// What an issuer says about itself, and where.
+/// An issuer's metadata, and their URL.
 pub(crate) async fn described(fetcher: &Fetcher, issuer: &Url) -> Result<(Url, Document), String> {
     let mut problem = None;
     for place in metadata_places(issuer) {
@@ -61,13 +62,13 @@ pub(crate) async fn described(fetcher: &Fetcher, issuer: &Url) -> Result<(Url, D
         .unwrap_or_else(|| format!("{issuer} serves no metadata; --authJwks names its keys")))
 }
 
-/// How far a document of this issuer may send us.
+/// Where a document of this issuer may lead.
 async fn reach(issuer: &Url, place: &Url) -> Reach {
     let own = root(issuer) == root(place);
     if own || is_in_private_network(issuer).await { Reach::Anywhere } else { Reach::Public }
 }
 
-/// The keys at a place that is known.
+/// The keys at a known URL.
 pub(crate) async fn keys(fetcher: &Fetcher, place: &Url, reach: Reach) -> Result<Document, String> {
     let document = fetcher.get(place, reach).await?;
     document.ok_or_else(|| format!("there are no keys at {place}"))

@@ -1,4 +1,5 @@
-//! Documents of issuers: small, over HTTPS, without redirects, and not from just any network.
+//! Fetches documents of issuers: small ones, over HTTPS, without redirects, and not from private
+//! networks.
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -18,19 +19,19 @@ use crate::{
 
 /// Longest document that is read.
 const MAX_DOCUMENT: usize = 64 * 1024;
-/// Time for a whole request.
+/// Time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a request may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// To whoever the operator named.
+    /// To any address: the operator has configured it.
     Anywhere,
-    /// To the internet only: the place was named by somebody there.
+    /// Only to the internet: a document from there has named it.
     Public,
 }
 
-/// A document, and how long it is good for, if its source says so.
+/// A document, and how long it stays valid, if its source says so.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) body: Vec<u8>,
@@ -129,7 +130,7 @@ fn max_age(headers: &HeaderMap) -> Option<Seconds> {
     })
 }
 
-/// The address that a URL has in place of a name.
+/// The IP address in a URL, if its host is one.
 fn literal(url: &Url) -> Option<IpAddr> {
     url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
@@ -148,7 +149,7 @@ pub(crate) async fn is_in_private_network(url: &Url) -> bool {
     found.is_ok_and(|mut all| all.any(|address| is_private(address.ip())))
 }
 
-/// Finds the addresses of a name that are not of a private network.
+/// Resolves a name to the addresses that are not in a private network.
 #[derive(Debug)]
 struct PublicOnly;
 

@@ -1,7 +1,7 @@
-//! When the keys of an issuer are fetched, and whether a token has to wait for them. Pure.
+//! Decides when an issuer's keys are fetched, and whether a token must wait for them. Pure.
 //!
-//! Tokens choose their `kid`, so nothing a token says may cause more than one fetch in a minute.
-//! While an issuer cannot be reached, its last keys stay in use for a bounded time.
+//! The `kid` of a token is chosen by its sender, so no token may cause more than one fetch per
+//! minute. While an issuer is unreachable, its last keys stay in use for a limited time.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::identity::token::{Algorithm, Because, KeySet, Seconds};
 const INTERVAL: Seconds = 60;
 /// First pause after a fetch that failed while there are no keys; it doubles up to `INTERVAL`.
 const FIRST_PAUSE: Seconds = 1;
-/// How long keys are good for, whatever their source says.
+/// Longest validity of keys, whatever their source says.
 const SHORTEST: Seconds = 5 * 60;
 const LONGEST: Seconds = 24 * 3600;
-/// How long they are good for if it says nothing.
+/// Their validity if the source says nothing.
 const USUAL: Seconds = 3600;
-/// How long they are used beyond that while the issuer is away.
+/// How much longer they are used while the issuer is unreachable.
 const STALE: Seconds = 24 * 3600;
 
 /// See the module.
@@ -24,7 +24,7 @@ const STALE: Seconds = 24 * 3600;
 pub(crate) struct Machine {
     keys: Option<Known>,
     fetching: bool,
-    /// Not before this.
+    /// The earliest time of the next fetch.
     next: Seconds,
     failures: u32,
     /// Why there are no (new) keys.
@@ -37,22 +37,22 @@ struct Known {
     fresh_until: Seconds,
 }
 
-/// What is to be done for a token.
+/// What to do for a token.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// Verify with these.
     Use(Arc<KeySet>),
-    /// Verify with these; whoever is told this fetches new ones meanwhile.
+    /// Verify with these; the caller must fetch new ones at the same time.
     UseAndFetch(Arc<KeySet>),
     /// Fetch, then ask again.
     Fetch,
-    /// Somebody fetches already; ask again afterwards.
+    /// Another caller is fetching; ask again afterwards.
     Wait,
     Refuse(Because),
 }
 
 impl Machine {
-    /// A token with this key wants to be verified.
+    /// A token with this key is to be verified.
     pub(crate) fn want(
         &mut self,
         (id, algorithm): (Option<&str>, Algorithm),
@@ -88,7 +88,7 @@ impl Machine {
         Step::Fetch
     }
 
-    /// Whether there is reason to fetch although nobody waits: at the start.
+    /// Whether to fetch although no token waits: at the start.
     pub(crate) fn begin_early(&mut self, now: Seconds) -> bool {
         let idle = !self.fetching && self.keys.is_none();
         if idle {
@@ -102,14 +102,14 @@ impl Machine {
         self.next = now + INTERVAL;
     }
 
-    /// Keys have come; `lifetime` is what their source says of it.
+    /// New keys; `lifetime` comes from their source.
     pub(crate) fn fetched(&mut self, set: KeySet, lifetime: Option<Seconds>, now: Seconds) {
         let lifetime = lifetime.unwrap_or(USUAL).clamp(SHORTEST, LONGEST);
         self.keys = Some(Known { set: Arc::new(set), fresh_until: now + lifetime });
         (self.fetching, self.failures, self.problem) = (false, 0, None);
     }
 
-    /// None have come.
+    /// The fetch has failed.
     pub(crate) fn failed(&mut self, why: String, now: Seconds) {
         self.fetching = false;
         self.problem = Some(why);

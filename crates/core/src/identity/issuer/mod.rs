@@ -1,7 +1,7 @@
-//! An issuer of tokens: where it describes itself, its keys, and when they are fetched.
+//! An issuer of tokens: its metadata, its keys, and their updates.
 //!
-//! [`Machine`] decides; here is the shell that asks it, with the only lock. A fetch is a task of
-//! its own, so that it outlives the request that began it, and nobody whose key is known waits.
+//! [`Machine`] decides; this is the shell around it, with the only lock. A fetch is a task of its
+//! own, so it outlives the request that started it, and tokens whose key is known never wait.
 
 pub(crate) mod address;
 pub(crate) mod discovery;
@@ -25,15 +25,15 @@ use self::{
 use super::token::{Because, Claims, Jws, KeySet, Rules, verify};
 use crate::{identity::now, runtime::task};
 
-/// Time for finding an issuer's keys, whatever that takes.
+/// Time limit for getting an issuer's keys.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How often a token may find that it has to wait again.
+/// How often a token may be told to wait again.
 const MAX_ROUNDS: usize = 3;
 
-/// Where the keys are.
+/// The source of the keys.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// Where the issuer at this URL says.
+    /// The metadata of the issuer at this URL.
     Discovered(Url),
     At(Url),
     File(PathBuf),
@@ -46,7 +46,7 @@ pub(crate) struct Issuer {
     source: Source,
     fetcher: Arc<Fetcher>,
     machine: Mutex<Machine>,
-    /// Says that a fetch has ended.
+    /// Notifies of the end of a fetch.
     ended: watch::Sender<()>,
 }
 
@@ -60,7 +60,7 @@ impl Issuer {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Verifies a token that says it is of this issuer.
+    /// Verifies a token that names this issuer.
     pub(crate) async fn verify(self: &Arc<Self>, token: &Jws<'_>) -> Result<Claims, Because> {
         let keys = self.keys(token).await?;
         verify(token, &keys, &self.rules, now())
@@ -80,13 +80,13 @@ impl Issuer {
                 Step::Wait => {}
                 Step::Refuse(because) => return Err(because),
             }
-            // The sender is ours, so it is not gone.
+            // We hold the sender, so it cannot be dropped.
             drop(ended.changed().await);
         }
         Err(Because::NoKeys("they were fetched, but none of them can be used".to_owned()))
     }
 
-    /// Fetches the keys before anybody asks for them; needs a runtime.
+    /// Fetches the keys in advance; needs a runtime.
     pub(crate) fn prepare(self: &Arc<Self>) {
         if self.lock().begin_early(now()) {
             self.fetch();
@@ -119,7 +119,7 @@ impl Issuer {
     }
 }
 
-/// A fetch under way; it ends even if its task does not get that far.
+/// A running fetch; counts as ended even if its task is aborted.
 struct Fetch {
     issuer: Arc<Issuer>,
     done: bool,

@@ -1,5 +1,5 @@
-//! Everything that may let a client in, asked in one order: API keys, then static tokens, then the
-//! issuer that a token names, then introspection. A credential that is there and no good ends it.
+//! Checks all kinds of credentials in one order: API keys, static tokens, the issuer that a token
+//! names, introspection. An invalid credential ends the search.
 
 mod outside;
 mod setup;
@@ -28,24 +28,24 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct ResourceServer {
     issuers: Vec<Arc<Issuer>>,
-    /// The issuers, as clients are told about them.
+    /// The issuers, as listed in the metadata.
     names: Vec<String>,
     introspection: Option<Introspection>,
     file: Option<TokenFile>,
-    /// Of a proxy that has no file.
+    /// For a proxy without such a file.
     listed: Arc<Listed>,
     audience: Audience,
-    /// What everything needs.
+    /// The scopes that everything requires.
     scopes: Vec<String>,
     verified: Cache<Packed>,
-    /// Those of them that came lately.
+    /// The caches of recent ones.
     recent: Recent,
-    /// Where the first issuer's own document is served, too.
+    /// The first issuer's metadata, if they are mirrored here.
     mirror: Option<Arc<Mirror>>,
 }
 
 impl ResourceServer {
-    /// Begins to fetch what will be needed; needs a runtime.
+    /// Starts fetching what will be needed; needs a runtime.
     pub(crate) fn prepare(&self) {
         for issuer in &self.issuers {
             issuer.prepare();
@@ -55,7 +55,7 @@ impl ResourceServer {
         }
     }
 
-    /// Who calls the endpoint at this path, whatever that needs.
+    /// The caller of the endpoint at this path, without checking scopes.
     pub(crate) async fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -74,13 +74,13 @@ impl ResourceServer {
         }
     }
 
-    /// The same of somebody whose token was verified and came lately.
+    /// The same for a caller whose token was verified recently.
     pub(crate) fn recognise(&self, headers: &HeaderMap, path: &str) -> Option<Arc<Claims>> {
         let claims = self.recent.get(lone(headers)?, now())?;
         self.audience.admits(path, &claims.audiences).then_some(claims)
     }
 
-    /// Whether only time takes back what these claims say: nobody is asked again about them.
+    /// Whether these claims only end by expiry, so that they need not be checked again.
     fn is_verified(&self, claims: &Claims) -> bool {
         claims.expires.is_some()
             && self.introspection.is_none()
@@ -122,7 +122,7 @@ impl ResourceServer {
         Err(elsewhere(&claims.audiences))
     }
 
-    /// A token that is not known yet.
+    /// Checks a token that is not in the cache.
     async fn verified(&self, token: &str, hash: Hash) -> Result<Arc<Claims>, Because> {
         if !Jws::looks_like(token) {
             let introspection = self.introspection.as_ref().ok_or(Because::Opaque)?;
@@ -141,7 +141,7 @@ impl ResourceServer {
             seen: claimed.clone(),
         })?;
         let mut claims = self.issuers[place].verify(&read).await?;
-        // What is for others is of no use here.
+        // A token for another resource is useless here.
         claims.audiences.retain(|audience| self.audience.covers(audience));
         if let Some(packed) = Packed::of(place, &claims) {
             let (bytes, until) = (packed.bytes(), claims.valid_until());
@@ -150,36 +150,36 @@ impl ResourceServer {
         Ok(Arc::new(claims))
     }
 
-    /// What was verified of this token.
+    /// The verified claims of this token.
     fn known(&self, hash: &Hash) -> Option<Arc<Claims>> {
         let packed = self.verified.get(hash, now())?;
         let issuer = self.issuers.get(packed.issuer())?;
         packed.claims(&issuer.rules.issuer).map(Arc::new)
     }
 
-    /// What the first issuer says about itself, if that is mirrored.
+    /// The first issuer's metadata, if they are mirrored.
     pub(crate) fn mirror(&self) -> Option<&Arc<Mirror>> {
         self.mirror.as_ref()
     }
 
-    /// What everything needs.
+    /// The scopes that everything requires.
     pub(crate) fn scopes(&self) -> &[String] {
         &self.scopes
     }
 
-    /// What the endpoint of this URL says about itself; nothing where no issuer could be named.
+    /// The metadata of the endpoint with this URL; `None` if there is no issuer to name.
     pub(crate) fn describe(&self, resource: String, scopes: &[String]) -> Option<String> {
         let document = ProtectedResource::new(resource, &self.names, scopes);
         (!self.names.is_empty()).then(|| document.to_json())
     }
 
-    /// The proxy as it is seen from outside, where tokens depend on it.
+    /// The proxy's public URL, if tokens depend on it.
     pub(crate) fn has_issuers(&self) -> bool {
         !self.names.is_empty()
     }
 }
 
-/// The only credentials of a request, as they are.
+/// The only credential of a request, raw.
 fn lone(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };

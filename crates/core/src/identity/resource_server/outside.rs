@@ -1,4 +1,4 @@
-//! The proxy as its clients reach it: by the URL that the operator gives, or where it listens.
+//! The proxy's address as its clients see it: the configured URL, or where it listens.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -11,15 +11,15 @@ use crate::error::Error;
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outside {
-    /// Without a slash at its end; unknown if the proxy listens on every address.
+    /// Without a slash at its end; `None` if the proxy listens on every address.
     base: Option<String>,
-    /// The path of the base.
+    /// The path of that URL.
     prefix: String,
     scheme: &'static str,
 }
 
 impl Outside {
-    /// A proxy that listens on this host and port; what the operator says of it counts.
+    /// A proxy that listens on this host and port; a configured URL takes precedence.
     pub(crate) fn of(
         public_url: Option<&str>,
         (host, port): (&str, u16),
@@ -42,13 +42,13 @@ impl Outside {
         self.base.as_deref()
     }
 
-    /// The path in front of the proxy's own.
+    /// The path prefix of the public URL.
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The proxy's URL for somebody who asked for this host. His word tells nobody but himself
-    /// anything, and decides nothing.
+    /// The proxy's URL for a client that requested this host. That client's word affects only
+    /// itself, and decides nothing.
     pub(crate) fn seen_from(
         &self,
         host: Option<&str>,
@@ -63,8 +63,8 @@ impl Outside {
         plain.then(|| format!("{scheme}://{authority}").into())
     }
 
-    /// Where the endpoint at this path is described, below the prefix, so that whoever passes
-    /// requests on needs no further rule.
+    /// The URL of an endpoint's metadata, below the prefix, so that reverse proxies need no further
+    /// rule.
     pub(crate) fn metadata(
         &self,
         endpoint: &str,
@@ -85,7 +85,7 @@ fn public(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A host that names one place, as a URL spells it.
+/// A host that means a single place, in the form of URLs.
 fn definite(host: &str) -> Option<String> {
     match host.parse::<IpAddr>() {
         Ok(address) if address.is_unspecified() => None,

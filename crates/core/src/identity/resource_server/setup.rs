@@ -1,4 +1,4 @@
-//! A resource server as it is configured, or what is wrong with the configuration.
+//! Creates a resource server from its configuration, or says what is wrong with it.
 
 use std::{path::Path, sync::Arc};
 
@@ -21,8 +21,8 @@ use super::{
 use crate::{config::ResourceServerConfig, error::Error};
 
 impl ResourceServer {
-    /// `base` is the proxy as it is seen from outside, if that is known: what tokens are for where
-    /// no audience is named. `api_key` is let in beside whoever else is.
+    /// `base` is the proxy's public URL, if it is known: the audience of tokens if none is
+    /// configured. `api_key` is accepted in addition.
     pub(crate) fn new(
         config: &ResourceServerConfig,
         base: Option<&str>,
@@ -93,7 +93,7 @@ fn check(config: &ResourceServerConfig) -> Result<(), String> {
     }
 }
 
-/// The audience that tokens require; only the operator decides it.
+/// The audience that tokens must have; only the configuration decides it.
 fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audience, String> {
     if !config.audiences.is_empty() || config.issuers.is_empty() {
         return Ok(Audience::Named(config.audiences.clone()));
@@ -110,7 +110,7 @@ fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audienc
     Ok(Audience::Endpoint { base: base.to_owned() })
 }
 
-/// What is usually asked about somebody.
+/// The claims that are usually needed.
 const USUAL_CLAIMS: [&str; 8] =
     ["azp", "client_id", "email", "groups", "name", "preferred_username", "roles", "tid"];
 

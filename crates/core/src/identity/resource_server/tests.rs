@@ -15,7 +15,7 @@ use crate::{
     identity::token::tests::signer::{Kind, Signer},
 };
 
-/// An issuer on this machine that counts what it is asked.
+/// An issuer on this machine that counts its requests.
 struct Provider {
     url: String,
     keys: Arc<Mutex<Value>>,

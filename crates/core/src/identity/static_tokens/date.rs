@@ -1,4 +1,4 @@
-//! Points in time as people write them: a day, or a second of it, in UTC (RFC 3339).
+//! Points in time as people write them: a day, or a second, in UTC (RFC 3339).
 
 use crate::identity::token::Seconds;
 
@@ -25,7 +25,7 @@ pub(super) fn seconds(text: &str) -> Option<Seconds> {
     Some((((years + months + day - 1) * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// The same, or so long from now: `90d`, `12h`, `30min`.
+/// The same, or a duration from now: `90d`, `12h`, `30min`.
 pub(super) fn from(text: &str, now: Seconds) -> Option<Seconds> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).filter(|end| *end > 0);
     let unit: Seconds = match end.map(|end| &text[end..]) {
@@ -55,7 +55,7 @@ pub(super) fn text(seconds: Seconds) -> String {
     format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", day + 1)
 }
 
-/// Numbers of exactly so many digits.
+/// Numbers of exactly this many digits.
 fn numbers(text: &str, separator: char, lengths: [usize; 3]) -> Option<[Seconds; 3]> {
     let mut parts = text.split(separator);
     let mut all = [0; 3];

@@ -1,4 +1,4 @@
-//! New static tokens: random, shown once, and listed by their hash.
+//! New static tokens: random, shown once, and listed by their hashes.
 
 use std::{
     fs,
@@ -17,12 +17,12 @@ use crate::identity::{
     token::{Seconds, object},
 };
 
-/// So that whoever scans for leaked secrets knows one.
+/// A prefix by which scanners for leaked secrets recognise a token.
 const PREFIX: &str = "mcpp_";
 
-/// A token that was made.
+/// A new token.
 pub struct MadeToken {
-    /// The secret; it is kept nowhere.
+    /// The secret; it is stored nowhere.
     pub secret: String,
 }
 
@@ -33,12 +33,12 @@ impl std::fmt::Debug for MadeToken {
     }
 }
 
-/// Makes a token of this name that is good for these scopes, and lists it in the file, which is
-/// made if it is not there. It ends at `expires`: a day, a second of it (RFC 3339, UTC), or so long
-/// from now (`90d`, `12h`, `30min`).
+/// Creates a token with this name and these scopes, and lists it in the file, which is created if
+/// necessary. It expires at `expires`: a day, a second (RFC 3339, UTC), or a duration from now
+/// (`90d`, `12h`, `30min`).
 ///
 /// # Errors
-/// The file cannot be read or written, or the end is not one, or has passed.
+/// The file cannot be read or written, or `expires` is invalid or has passed.
 pub fn make(
     path: &Path,
     name: &str,
@@ -74,7 +74,7 @@ pub fn make(
     Ok(MadeToken { secret })
 }
 
-/// When a token ends for which this was written.
+/// The expiry that a user has written.
 fn end(text: &str) -> Result<Seconds, String> {
     let end = date::from(text, now()).ok_or_else(|| {
         format!("{text:?} is not a time; write 2030-12-31, 2030-12-31T23:59:59Z, 90d, 12h or 30min")
@@ -82,7 +82,7 @@ fn end(text: &str) -> Result<Seconds, String> {
     if end > now() { Ok(end) } else { Err(format!("{text} has passed")) }
 }
 
-/// A proxy that reads the file meanwhile reads the one or the other.
+/// A proxy that reads the file at this moment gets either the old or the new content.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", uuid::Uuid::new_v4().simple()));

@@ -1,8 +1,8 @@
-//! Tokens and API keys that are listed in a file, by their hashes.
+//! Tokens and API keys from a file that lists their hashes.
 //!
-//! The file holds nothing that lets anybody in. It is looked at again when it has changed, at most
-//! once a second and only when somebody asks; one that has become unreadable changes nothing and
-//! is told about.
+//! The file contains no usable secrets. It is reloaded after changes; that is checked at most once
+//! per second and only when a request needs it. If the file becomes unreadable, the last content
+//! stays in use and this is logged.
 
 mod date;
 mod made;
@@ -26,16 +26,16 @@ use super::{
     token::{Because, Claims, Seconds, object},
 };
 
-/// What stands for an issuer in the identities of static tokens.
+/// The issuer in identities of static tokens.
 pub(crate) const TOKENS: &str = "urn:mcp-proxy:token";
-/// What stands for an issuer in the identities of API keys.
+/// The issuer in identities of API keys.
 pub(crate) const API_KEYS: &str = "urn:mcp-proxy:api-key";
 /// Largest file that is read.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
-/// Shortest time between two looks at the file.
+/// Shortest time between two checks of the file.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Which header a secret came in.
+/// The header in which a secret was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     /// `Authorization: Bearer`.
@@ -44,7 +44,7 @@ pub(crate) enum Slot {
     ApiKey,
 }
 
-/// The secrets of a file. A secret is found by its hash, which says nothing of it.
+/// The secrets of a file, by their hashes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Listed(HashMap<(Slot, Hash), Entry>);
 
@@ -90,7 +90,7 @@ impl Listed {
         Ok(listed)
     }
 
-    /// The one key of `--apiKey`, which may do everything, and may come as a Bearer token too.
+    /// The key of `--apiKey`: it allows everything, and may also be sent as a Bearer token.
     pub(crate) fn of_key(key: &str) -> Self {
         let entry = Entry {
             issuer: API_KEYS,
@@ -112,12 +112,12 @@ impl Listed {
         self.0.keys().any(|(slot, _)| *slot == Slot::ApiKey)
     }
 
-    /// Who presents this secret.
+    /// The caller with this secret.
     pub(crate) fn find(&self, slot: Slot, secret: &str, now: Seconds) -> Result<Claims, Because> {
         self.find_hash(slot, hash(secret), now)
     }
 
-    /// The same, by the hash of the secret.
+    /// The same, by the secret's hash.
     pub(crate) fn find_hash(
         &self,
         slot: Slot,
@@ -183,7 +183,7 @@ fn bytes(text: &str) -> Option<Hash> {
 #[derive(Debug)]
 pub(crate) struct TokenFile {
     path: PathBuf,
-    /// What is listed whatever the file says.
+    /// Entries that do not come from the file.
     own: Listed,
     state: Mutex<State>,
 }
@@ -191,13 +191,13 @@ pub(crate) struct TokenFile {
 #[derive(Debug)]
 struct State {
     listed: Arc<Listed>,
-    /// Size and time of the file that was read.
+    /// Size and modification time of the file that was read.
     version: Option<(u64, SystemTime)>,
     looked: Instant,
 }
 
 impl TokenFile {
-    /// Reads the file; it has to be good to begin with.
+    /// Reads the file; fails if it is invalid.
     pub(crate) fn open(path: &Path, own: Listed) -> Result<Self, String> {
         let (listed, version) = read(path)?;
         let listed = Arc::new(listed.with(&own));
@@ -205,7 +205,7 @@ impl TokenFile {
         Ok(Self { path: path.to_owned(), own, state: Mutex::new(state) })
     }
 
-    /// What is listed now.
+    /// The current entries.
     pub(crate) fn listed(&self) -> Arc<Listed> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.looked.elapsed() >= INTERVAL {

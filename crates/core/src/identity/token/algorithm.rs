@@ -1,4 +1,4 @@
-//! The signature algorithms of tokens (RFC 7518 §3, RFC 8037), all of them with public keys.
+//! The signature algorithms of tokens (RFC 7518 §3, RFC 8037), all with public keys.
 
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
@@ -20,7 +20,7 @@ pub(crate) enum Algorithm {
     EdDsa,
 }
 
-/// Every algorithm under the name that headers and keys give it.
+/// Every algorithm with its name in headers and keys.
 const NAMES: [(&str, Algorithm); 10] = [
     ("RS256", Algorithm::Rs256),
     ("RS384", Algorithm::Rs384),
@@ -31,7 +31,7 @@ const NAMES: [(&str, Algorithm); 10] = [
     ("ES256", Algorithm::Es256),
     ("ES384", Algorithm::Es384),
     ("EdDSA", Algorithm::EdDsa),
-    // RFC 9864 gives the one that everybody means a name of its own.
+    // RFC 9864 gives the usual one a name of its own.
     ("Ed25519", Algorithm::EdDsa),
 ];
 
@@ -41,7 +41,7 @@ impl Algorithm {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     }
 
-    /// How it is checked, if it is one of RSA's.
+    /// The verification parameters of an RSA algorithm.
     pub(super) fn rsa(self) -> Option<&'static RsaParameters> {
         Some(match self {
             Self::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
@@ -54,7 +54,7 @@ impl Algorithm {
         })
     }
 
-    /// How it is checked, if it is one of a curve's.
+    /// The verification parameters of an elliptic-curve algorithm.
     pub(super) fn curve(self) -> Option<&'static dyn VerificationAlgorithm> {
         Some(match self {
             Self::Es256 => &ECDSA_P256_SHA256_FIXED,

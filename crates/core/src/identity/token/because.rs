@@ -1,42 +1,42 @@
-//! Why a caller was not admitted: for whoever runs the proxy, never for the caller.
+//! Why a caller was refused: for the operator's log, never for the caller.
 
 use super::Seconds;
 
-/// Longest text of a token that the log repeats.
+/// Longest quotation from a token in the log.
 const MAX_SHOWN: usize = 200;
 
-/// See the module. It has no `Display`, so that it does not slip into a response.
+/// See the module. It has no `Display`, so that it cannot slip into a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Because {
     /// There are no credentials.
     Nothing,
-    /// More than one credential, or one that cannot be read in one way only.
+    /// More than one credential, or an ambiguous one.
     Ambiguous(&'static str),
-    /// The token is longer than any that is read.
+    /// The token is longer than the limit.
     TooLong(usize),
-    /// It is not a JWT, and nothing else is known of it.
+    /// It is not a JWT, and nothing else is configured that could check it.
     Opaque,
-    /// Not three parts of base64url.
+    /// It does not consist of three parts in base64url.
     Malformed(&'static str),
     /// A JWE.
     Encrypted,
     /// A JWT within a JWT.
     Nested,
-    /// Header or claims are not JSON object, or name a member twice.
+    /// Header or claims are not JSON objects, or have a member twice.
     Unreadable(&'static str, String),
-    /// No signature, a shared secret, or an algorithm that is not known here.
+    /// No signature, a shared secret, or an unknown algorithm.
     Algorithm(String),
-    /// A token of another kind.
+    /// A token of another type.
     Kind(String),
-    /// The header wants something understood (`crit`, `b64`, `zip`).
+    /// The header requires an extension (`crit`, `b64`, `zip`).
     Extension(&'static str),
-    /// The issuer has no key of this id for this algorithm.
+    /// The issuer has no key with this id for this algorithm.
     UnknownKey(Option<String>),
     /// The issuer has several keys, and the token names none.
     UnnamedKey,
-    /// The issuer's keys are not known at present.
+    /// The issuer's keys could not be fetched.
     NoKeys(String),
-    /// The signature is not the key's.
+    /// The signature does not match the key.
     Signature,
     /// A required claim is missing, or has another type.
     Claim(&'static str),
@@ -44,28 +44,28 @@ pub(crate) enum Because {
     Issuer { expected: Vec<String>, seen: String },
     /// The token is for another resource.
     Audience { expected: Vec<String>, seen: Vec<String> },
-    /// Its time has passed, by so many seconds.
+    /// It has expired, this many seconds ago.
     Expired(Seconds),
-    /// Its time has not come, for so many seconds; by this claim.
+    /// It is not valid for this many seconds yet; by this claim.
     Early(&'static str, Seconds),
-    /// It is bound to a key or certificate that was not shown.
+    /// It is bound to a key or certificate that was not presented.
     Bound,
-    /// What the preset wants of this provider's tokens.
+    /// It fails a check of the provider's preset.
     Preset(&'static str),
     /// The scopes do not suffice.
     Scope { required: Vec<String>, missing: Vec<String> },
-    /// A claim does not have one of the values that are wanted.
+    /// A claim has none of the required values.
     Unentitled(String),
-    /// The issuer says that the token is not (or no more) valid.
+    /// The issuer says that the token is not (or no longer) valid.
     Inactive,
-    /// No static token or API key is like this.
+    /// There is no such static token or API key.
     UnknownSecret,
     /// The static token has expired.
     Lapsed(String),
 }
 
 impl Because {
-    /// One word for the log, as far as the client learns it.
+    /// The reason as one word, for the log; only as precise as the client may know.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {
             Self::Nothing => "unauthorized",
@@ -76,7 +76,7 @@ impl Because {
         }
     }
 
-    /// What happened and what to do, for the log. What a token says is quoted and cut.
+    /// What happened and what to do, for the log. Texts from tokens are quoted and cut.
     pub(crate) fn explain(&self) -> String {
         match self {
             Self::Nothing => "the request has no credentials".to_owned(),
@@ -169,13 +169,13 @@ impl Because {
             Self::Inactive => "the issuer says that the token is not valid".to_owned(),
             Self::UnknownSecret => "no static token or API key matches".to_owned(),
             Self::Lapsed(name) => format!("the static token {name:?} has expired"),
-            // `explain` says the others.
+            // `explain` covers the others.
             _ => String::new(),
         }
     }
 }
 
-/// What somebody else wrote, without control characters, and cut.
+/// A text from outside, without control characters, and cut.
 pub(crate) fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(MAX_SHOWN).collect();
     let cut = if shown.len() < text.len() { "…" } else { "" };

@@ -1,4 +1,4 @@
-//! What a token says, once it is known to be true.
+//! The claims of a token, after it was verified.
 
 use serde_json::{Map, Value};
 
@@ -8,23 +8,23 @@ use crate::config::AuthPreset;
 /// The claims of a token that was verified.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Claims {
-    /// The issuer, in the one spelling that identities have.
+    /// The issuer, in the spelling that identities use.
     pub(crate) issuer: String,
-    /// Who it is, among those that the issuer knows.
+    /// The subject, unique for the issuer.
     pub(crate) subject: String,
     pub(crate) audiences: Vec<String>,
     /// In order, each once.
     pub(crate) scopes: Vec<String>,
-    /// May do whatever scopes are asked for: an API key that the operator gave no scopes.
+    /// Allows every scope: an API key to which the operator gave no scopes.
     pub(crate) unrestricted: bool,
-    /// When it ends; none only where somebody else keeps watch.
+    /// Its expiry; `None` only if it is checked elsewhere.
     pub(crate) expires: Option<Seconds>,
-    /// The claims that somebody will ask for.
+    /// The claims that will be needed.
     pub(crate) kept: Map<String, Value>,
 }
 
 impl Claims {
-    /// A subject of which nothing else is known.
+    /// A subject about which nothing else is known.
     pub(crate) fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -37,7 +37,7 @@ impl Claims {
         }
     }
 
-    /// Whether it is good for all of these; if not, what is missing.
+    /// Whether it has all of these scopes; if not, the missing ones.
     pub(crate) fn check_scopes(&self, needed: &[String]) -> Result<(), Because> {
         if self.unrestricted {
             return Ok(());
@@ -50,20 +50,20 @@ impl Claims {
         Err(Because::Scope { required: needed.to_vec(), missing })
     }
 
-    /// When the token is of no more use.
+    /// Whether the token has expired.
     pub(crate) fn valid_until(&self) -> Seconds {
         self.expires.map_or(Seconds::MAX, |expires| expires.saturating_add(super::SKEW))
     }
 }
 
-/// Claims by their names and types; there is one way to read each.
+/// Reads claims by name and type, in one way only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading<'a>(pub(crate) &'a Map<String, Value>);
 
 impl Reading<'_> {
     pub(crate) fn text(self, name: &'static str) -> Result<String, Because> {
         match self.0.get(name) {
-            // It ends up in variables and in the log.
+            // It is used in variables and in the log.
             Some(Value::String(text)) if !text.is_empty() && !text.contains(char::is_control) => {
                 Ok(text.clone())
             }
@@ -71,7 +71,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A point in time, if there is one; parts of seconds are cut off.
+    /// A point in time, if there is one; fractions of seconds are cut off.
     pub(crate) fn time(self, name: &'static str) -> Result<Option<Seconds>, Because> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         if let Some(seconds) = value.as_u64() {
@@ -88,7 +88,7 @@ impl Reading<'_> {
         }
     }
 
-    /// One text or several.
+    /// A text or a list of texts.
     pub(crate) fn list(self, name: &'static str) -> Result<Option<Vec<String>>, Because> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         match self.0.get(name) {
@@ -102,8 +102,8 @@ impl Reading<'_> {
         }
     }
 
-    /// What the token is good for: `scope` or `scp`, which have to say the same where both are
-    /// there; `roles` where neither is, as in the tokens that Entra gives to programs.
+    /// The scopes of the token: `scope` or `scp`, which must agree if both are present; `roles` if
+    /// neither is, as in tokens that Entra issues to programs.
     pub(crate) fn scopes(self, preset: AuthPreset) -> Result<Vec<String>, Because> {
         let scope = self.words("scope")?;
         let scp = self.words("scp")?;
@@ -131,7 +131,7 @@ impl Reading<'_> {
         Ok(Some(words))
     }
 
-    /// The claims of these names.
+    /// The claims with these names.
     pub(crate) fn kept(self, names: &[String]) -> Map<String, Value> {
         let kept = names.iter().filter_map(|name| Some((name.clone(), self.0.get(name)?.clone())));
         kept.collect()

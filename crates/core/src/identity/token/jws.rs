@@ -5,24 +5,24 @@ use serde_json::{Map, Value};
 
 use super::{Algorithm, Because, strict::object};
 
-/// Longest token in bytes that is read, 16 KiB.
+/// Longest token that is read, 16 KiB.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
-/// Header members that change what the rest means.
+/// Header members that change the meaning of the rest.
 const EXTENSIONS: [&str; 3] = ["crit", "b64", "zip"];
 
-/// A token that could be read. Nothing in it is known to be true.
+/// A token that was parsed. Nothing in it is verified yet.
 #[derive(Debug)]
 pub(crate) struct Jws<'t> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     pub(super) claims: Map<String, Value>,
-    /// What the signature is of.
+    /// The bytes that are signed.
     pub(super) signed: &'t str,
     pub(super) signature: Vec<u8>,
 }
 
 impl<'t> Jws<'t> {
-    /// Whether a token is to be read as a JWT; opaque ones are somebody else's.
+    /// Whether a token looks like a JWT; opaque ones are checked elsewhere.
     pub(crate) fn looks_like(token: &str) -> bool {
         let mut parts = token.split('.');
         let head = parts.next().is_some_and(|head| head.starts_with("ey"));
@@ -61,12 +61,12 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// The issuer that the token claims; not verified yet.
+    /// The issuer that the token names; not verified yet.
     pub(crate) fn claimed_issuer(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)
     }
 
-    /// What finds the key.
+    /// The parameters that select the key.
     pub(crate) fn key_id(&self) -> (Option<&str>, Algorithm) {
         (self.kid.as_deref(), self.algorithm)
     }
@@ -90,12 +90,12 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Because> {
     Algorithm::named(name).ok_or_else(|| Because::Algorithm(name.clone()))
 }
 
-/// RFC 8725 §3.11: a token that was made for something else is not an access token.
+/// RFC 8725 §3.11: a token of another type is not an access token.
 fn check_kind(header: &Map<String, Value>) -> Result<(), Because> {
     if let Some(name) = EXTENSIONS.iter().find(|name| header.contains_key(**name)) {
         return Err(Because::Extension(name));
     }
-    // RFC 7519 §5.2: the payload is a token again.
+    // RFC 7519 §5.2: the payload is a nested token.
     if header.contains_key("cty") {
         return Err(Because::Nested);
     }

@@ -9,11 +9,11 @@ use super::{Algorithm, Because, strict::object};
 /// Most keys of a set that are kept.
 const MAX_KEYS: usize = 100;
 
-/// A public key, and what its owner says of its use.
+/// A public key, and its permitted use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     id: Option<String>,
-    /// The one algorithm that it is for, if its owner names one.
+    /// The only algorithm for which it may be used, if its owner names one.
     only: Option<Algorithm>,
     material: Material,
 }
@@ -24,17 +24,16 @@ enum Material {
         n: Vec<u8>,
         e: Vec<u8>,
     },
-    /// An uncompressed point, or what Ed25519 calls one.
+    /// An uncompressed point, or the 32 bytes of an Ed25519 key.
     Curve(Algorithm, Vec<u8>),
 }
 
-/// The keys of an issuer that can sign tokens.
+/// The signature keys of an issuer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeySet(Vec<Key>);
 
 impl KeySet {
-    /// Reads a JWK Set. A key that is not for signatures, or not of a kind that is known here, is
-    /// not in the way of the others.
+    /// Reads a JWK Set. Keys that are not for signatures, or of an unknown kind, are skipped.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
         let set = object(text)?;
         let Some(Value::Array(keys)) = set.get("keys") else {
@@ -48,8 +47,8 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The key of this id that is for this algorithm. Without an id there has to be just one; a
-    /// key that has none, and is alone, is meant by every id.
+    /// The key with this id for this algorithm. A token without an id needs an issuer with a single
+    /// key; a single key without an id matches every id.
     pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, Because> {
         let mut fitting = self.0.iter().filter(|key| key.admits(algorithm));
         let Some(id) = id else {
@@ -98,7 +97,7 @@ impl Key {
         self.only.is_none_or(|only| only == algorithm) && self.material.fits(algorithm)
     }
 
-    /// Whether the signature is this key's.
+    /// Whether the signature was made with this key.
     pub(crate) fn signed(&self, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
         if !self.admits(algorithm) {
             return false;
@@ -126,7 +125,7 @@ impl Material {
         };
         match (text("kty")?, text("crv")) {
             ("RSA", _) => {
-                // Some write the number with a zero in front, which `ring` refuses.
+                // Some issuers write the number with a leading zero, which `ring` refuses.
                 let n = bytes("n")?;
                 let start = n.iter().position(|byte| *byte != 0)?;
                 Some(Self::Rsa { n: n[start..].to_vec(), e: bytes("e")? })

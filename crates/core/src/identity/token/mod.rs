@@ -1,11 +1,11 @@
-//! A bearer token that is a signed JWT (RFC 7519, RFC 9068): read, and verified. Pure.
+//! Parses and verifies a bearer token that is a signed JWT (RFC 7519, RFC 9068). Pure.
 //!
-//! The signatures are checked with `ring`, which TLS brings along anyway. `jsonwebtoken` has no
-//! back end for it, and a second cryptographic library would cost more than these few files. It
-//! also takes `iss`, `aud` and `nbf` as optional by default; here they are not.
+//! The signatures are checked with `ring`, which TLS needs anyway. `jsonwebtoken` has no back end
+//! for it, and a second cryptographic library would cost more than these few files. Besides, it
+//! treats `iss`, `aud` and `nbf` as optional by default; here they are required.
 //!
-//! Nothing of a token decides how it is checked: an [`Algorithm`] is always a public key's, so
-//! that neither `none` nor a shared secret can be expressed, and a key admits only its own.
+//! A token cannot choose how it is checked: an [`Algorithm`] always uses a public key, so neither
+//! `none` nor a shared secret can be expressed, and a key accepts only its own algorithm.
 
 mod algorithm;
 mod because;

@@ -1,5 +1,5 @@
-//! JSON objects in which no member is named twice, at any depth: of two spellings of who somebody
-//! is, the next reader may take the other one.
+//! JSON objects without repeated members, at any depth: if a member appears twice, another parser
+//! may use the other value.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Reads an object; what is wrong with it otherwise.
+/// Parses an object, or returns what is wrong with it.
 pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(text) {
         Ok(Strict(Value::Object(object))) => Ok(object),

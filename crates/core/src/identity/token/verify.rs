@@ -1,10 +1,10 @@
-//! The one decision: is this token good, by these rules, now?
+//! The decision: is this token valid, by these rules, now?
 
 use serde_json::{Map, Value};
 
 use super::{Because, Claims, Jws, KeySet, Reading, Rules, Seconds, rules::SKEW};
 
-/// Verifies a token that was read; its claims are of use only afterwards.
+/// Verifies a parsed token; only then its claims may be used.
 pub(crate) fn verify(
     token: &Jws<'_>,
     keys: &KeySet,
@@ -30,13 +30,13 @@ pub(crate) fn check_issuer(seen: String, rules: &Rules) -> Result<(), Because> {
     Err(Because::Issuer { expected: rules.spellings.clone(), seen })
 }
 
-/// Everything about claims but who made them and when, whichever way they came.
+/// Checks the claims except for issuer and time, wherever they came from.
 pub(crate) fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<Claims, Because> {
     let reading = Reading(claims);
     if let Some(why) = rules.preset.objection(claims) {
         return Err(Because::Preset(why));
     }
-    // RFC 9449 and RFC 8705: of no use to whoever has only the token.
+    // RFC 9449 and RFC 8705: useless without the key or certificate.
     if claims.contains_key("cnf") {
         return Err(Because::Bound);
     }
@@ -56,7 +56,7 @@ pub(crate) fn check(claims: &Map<String, Value>, rules: &Rules) -> Result<Claims
     })
 }
 
-/// Holds `exp`, `nbf` and `iat` against the clock, which may be off by a minute.
+/// Checks `exp`, `nbf` and `iat` with a tolerance of a minute.
 pub(crate) fn check_times(
     reading: Reading<'_>,
     expires: Option<Seconds>,

@@ -1,4 +1,4 @@
-//! A notification and all who are told of it.
+//! A notification to many clients.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many; `None` if there is no server.
+    /// This many; `None` if there is no server.
     pub fn new(clients: usize) -> Option<Self> {
         let server = Server::of(Era::Legacy)?;
         let open = |_| {
@@ -33,11 +33,11 @@ impl Crowd {
         Some(Self { server, clients })
     }
 
-    /// The server says something to all of them; the bytes that they read.
+    /// The server notifies all of them; returns the bytes that they read.
     pub fn tell(&self, notification: Bytes) -> Option<usize> {
         self.server.say(notification)?;
         let read: Vec<usize> = self.clients.iter().map(|(_, reading)| read(reading)).collect();
-        // Nobody may be left out: it would be too cheap.
+        // Each client must get it, or the measurement would be too cheap.
         read.iter().all(|bytes| *bytes > 0).then(|| read.iter().sum())
     }
 }

@@ -1,4 +1,4 @@
-//! The steps of a call that cost most, and the whole road without its sockets, for benches.
+//! The most expensive steps of a call, and the whole path without sockets, for benches.
 
 mod crowd;
 mod pending;
@@ -16,7 +16,7 @@ use crate::{
     jsonrpc::{Assembly, Edit, Message, Pieces},
 };
 
-/// A call whose only argument is so long.
+/// A call with one argument of this length.
 pub fn request(length: usize) -> Bytes {
     let text = "x".repeat(length);
     format!(
@@ -25,7 +25,7 @@ pub fn request(length: usize) -> Bytes {
     .into()
 }
 
-/// The same of 2026-07-28.
+/// The same for 2026-07-28.
 pub fn modern_request(length: usize) -> Bytes {
     let text = "x".repeat(length);
     format!(
@@ -34,7 +34,7 @@ pub fn modern_request(length: usize) -> Bytes {
     .into()
 }
 
-/// A log message, which is for everybody.
+/// A log message, which all clients get.
 pub fn notification() -> Bytes {
     Bytes::from_static(
         br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"something happened"}}"#,
@@ -50,7 +50,7 @@ pub fn scan(bytes: Bytes) -> Option<Scanned> {
     Message::parse(bytes).ok().map(Scanned)
 }
 
-/// The runs of bytes of the message under another id, as a line.
+/// The byte runs of the message with another id, as a line.
 pub fn splice(message: &Scanned, id: &[u8]) -> Vec<Bytes> {
     let edits: Vec<_> =
         message.0.id_span().map(|span| Edit { span, with: id }).into_iter().collect();
@@ -59,7 +59,7 @@ pub fn splice(message: &Scanned, id: &[u8]) -> Vec<Bytes> {
     queue.drain()
 }
 
-/// The runs of bytes of the message as an event.
+/// The byte runs of the message as an event.
 pub fn event(message: &Scanned, number: u64) -> Vec<Bytes> {
     let prelude = EventId { stream: 1, number }.message();
     let source = message.0.bytes();

@@ -1,4 +1,4 @@
-//! What is owed an answer.
+//! The table of running requests.
 
 use crate::relay;
 
@@ -7,7 +7,7 @@ use crate::relay;
 pub struct Pending(relay::Pending);
 
 impl Pending {
-    /// With so many under way.
+    /// With this many under way.
     pub fn new(under_way: usize) -> Self {
         Self(relay::Pending::new(under_way))
     }

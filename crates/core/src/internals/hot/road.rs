@@ -29,7 +29,7 @@ pub struct Road {
 }
 
 impl Road {
-    /// A road on which so many calls are under way; `None` if there is no road.
+    /// A relay with this many calls under way; `None` if it cannot be made.
     pub fn new(under_way: usize) -> Option<Self> {
         let server = Server::of(Era::Legacy)?;
         let connection = server.shared.open(Client::default()).now_or_never()?.ok()?;
@@ -42,7 +42,7 @@ impl Road {
         Some(Self { server, connection })
     }
 
-    /// Carries a call to the server and its answer back; the bytes of the response's body.
+    /// Sends a call to the server and its answer back; returns the bytes of the response's body.
     pub fn call(&self, request: Bytes) -> Option<usize> {
         let (stream, reading) = Stream::new(Encoding::EventStream, 1).attached();
         send(&*self.connection, Message::parse(request).ok()?, &stream);
@@ -51,7 +51,7 @@ impl Road {
     }
 }
 
-/// The same in 2026-07-28, on both sides: every call has a connection of its own.
+/// The same with 2026-07-28 on both sides: every call has a connection of its own.
 #[derive(Debug)]
 pub struct ModernRoad {
     server: Server,
@@ -59,7 +59,7 @@ pub struct ModernRoad {
 }
 
 impl ModernRoad {
-    /// A road to a server of that revision; `None` if there is none.
+    /// A relay with a server of that revision; `None` if it cannot be made.
     pub fn new() -> Option<Self> {
         let headers = [
             ("mcp-protocol-version", "2026-07-28"),
@@ -71,7 +71,8 @@ impl ModernRoad {
         Some(Self { server: Server::of(Era::Modern)?, headers: headers.into_iter().collect() })
     }
 
-    /// Holds a call against its headers, and carries it and its answer; the bytes of the body.
+    /// Checks a call against its headers, then sends it and its answer; returns the bytes of the
+    /// body.
     pub fn call(&self, request: Bytes) -> Option<usize> {
         let request = Message::parse(request).ok()?;
         let (method, name) = (request.method(), mirrored_name(&request));
@@ -101,7 +102,7 @@ fn send(connection: &dyn Connection, request: Message, stream: &Arc<Stream>) {
     drop(connection.send(request, Some(reply), None));
 }
 
-/// How many bytes wait for a reader.
+/// The bytes that wait for a reader.
 pub(super) fn read(reading: &Reading) -> usize {
     let mut context = Context::from_waker(Waker::noop());
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! The server's end of the relay: what it was sent, and what it says.
+//! The server's end of the relay: what it receives, and what it sends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// One that speaks in this era.
+    /// A server of this era.
     pub(super) fn of(era: Era) -> Option<Self> {
         let shared = Shared::new(Ids::Unguessable, Limits::default(), Duration::ZERO);
         let outbox = Arc::<Outbox>::default();
@@ -37,19 +37,19 @@ impl Server {
         Some(Self { shared, outbox })
     }
 
-    /// What it was sent.
+    /// What it has received.
     pub(super) fn read(&self) -> Vec<Bytes> {
         self.outbox.next().now_or_never().flatten().unwrap_or_default()
     }
 
-    /// It answers the one request that it was sent.
+    /// It answers the only request that it has received.
     pub(super) fn answer(&self, result: &[u8]) -> Option<()> {
         let request = Message::parse(self.read().into_iter().next()?).ok()?;
         let answer = [br#"{"jsonrpc":"2.0","id":"#, request.id()?, br#","result":"#, result, b"}"];
         self.say(answer.concat().into())
     }
 
-    /// It says something.
+    /// It sends a message.
     pub(super) fn say(&self, line: Bytes) -> Option<()> {
         self.shared.receive(&Message::parse(line).ok()?);
         Some(())

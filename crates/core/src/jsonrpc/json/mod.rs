@@ -1,7 +1,7 @@
 //! A validating JSON scanner that yields byte ranges instead of values.
 //!
 //! It accepts exactly the texts of RFC 8259 up to [`MAX_DEPTH`] levels of nesting, in one pass,
-//! without recursion and without allocating for usual depths. The caller has checked UTF-8.
+//! without recursion and, at usual depths, without allocation. The caller has checked UTF-8.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use unescaped::Unescaped;
 
 mod unescaped;
 
-/// Deepest nesting that is passed on: deep enough for any schema, shallow enough for every parser
-/// behind the proxy (recursive ones give up near 1,000).
+/// Deepest nesting that is accepted: deep enough for any schema, shallow enough for every parser
+/// behind the proxy (recursive ones fail near 1,000).
 pub(crate) const MAX_DEPTH: usize = 512;
 
 /// A range of bytes in a message. Messages are shorter than 4 GiB.
@@ -51,7 +51,7 @@ pub(crate) struct SyntaxError {
     pub(crate) problem: &'static str,
 }
 
-/// A key between its quotes, as written.
+/// A raw key between its quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key<'a> {
     raw: &'a [u8],
@@ -61,7 +61,7 @@ pub(crate) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// Compares with a plain name, whether or not the key is written with escapes.
+    /// Compares with a plain name, even if the key contains escapes.
     pub(crate) fn is(&self, name: &str) -> bool {
         if self.escaped {
             Unescaped::of(self.raw).eq(name.bytes())
@@ -70,8 +70,8 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// Runs `select` on the decoded key. One with escapes is cut at [`LONGEST`] bytes, so that it
-    /// costs no allocation: no name that matters is longer.
+    /// Calls `select` with the decoded key. A key with escapes is cut at [`LONGEST`] bytes, to
+    /// avoid an allocation: all known names are shorter.
     pub(crate) fn with<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
         if self.escaped { self.with_decoded(select) } else { select(self.raw) }
     }
@@ -96,19 +96,19 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Text of a JSON string, given the bytes between its quotes.
+/// The text of a JSON string; `raw` is between the quotes.
 #[cold]
 pub(crate) fn decode(raw: &[u8]) -> String {
     let quoted = [b"\"", raw, b"\""].concat();
     serde_json::from_slice(&quoted).unwrap_or_else(|_| String::from_utf8_lossy(raw).into_owned())
 }
 
-/// Text of a raw JSON string, quotes included; `None` if it is something else.
+/// The text of a raw JSON string with its quotes; `None` if it is something else.
 pub(crate) fn decode_string(raw: &[u8]) -> Option<String> {
     string_text(raw).map(Cow::into_owned)
 }
 
-/// The same; only a string with escapes is copied. The text was scanned before.
+/// The same; copies only strings with escapes. The text was scanned before.
 pub(crate) fn string_text(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.contains(&b'\\') {
@@ -133,7 +133,8 @@ impl<'a> Scanner<'a> {
         Ok(Self { text, at: 0, breaks: false })
     }
 
-    /// At the beginning of a value in a text that was scanned before; nothing behind it is seen.
+    /// At the beginning of a value in a text that was scanned before; the scanner does not read
+    /// beyond it.
     pub(crate) fn within(text: &'a [u8], value: Span) -> Option<Self> {
         let text = text.get(..value.end as usize)?;
         Some(Self { text, at: value.start as usize, breaks: false })
@@ -171,7 +172,7 @@ impl<'a> Scanner<'a> {
         None
     }
 
-    /// Nothing but white space is left.
+    /// Checks that only white space is left.
     pub(crate) fn finish(&mut self) -> Result<(), SyntaxError> {
         if self.peek().is_none() { Ok(()) } else { Err(self.error("text after the value")) }
     }
@@ -232,7 +233,7 @@ impl<'a> Scanner<'a> {
         Ok(Span::new(start, self.at))
     }
 
-    /// Content of a string between its quotes, and whether it holds escapes.
+    /// Content of a string between its quotes, and whether it contains escapes.
     pub(crate) fn string(&mut self) -> Result<(Span, bool), SyntaxError> {
         self.at += 1;
         let start = self.at;
@@ -381,7 +382,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Walk over the members of one object.
+/// Iterates over the members of one object.
 #[derive(Debug)]
 pub(crate) struct Members {
     first: bool,
@@ -421,7 +422,7 @@ impl Nesting {
 
 /// Offset of the first byte that ends or interrupts a string: quote, backslash, control character.
 ///
-/// Most strings are short, and end within words that are looked at as a whole.
+/// Most strings are short, and end within words that are examined as a whole.
 fn string_stop(rest: &[u8]) -> Option<usize> {
     const NEAR: usize = 32;
     let near = &rest[..rest.len().min(NEAR)];
@@ -447,8 +448,8 @@ fn string_stop(rest: &[u8]) -> Option<usize> {
     (found < rest.len()).then_some(found)
 }
 
-/// The highest bit of every byte that is a quote, a backslash or a control character, and perhaps
-/// of bytes above the lowest such one.
+/// Sets the highest bit of every byte that is a quote, a backslash or a control character, and
+/// perhaps of bytes above the lowest such one.
 fn stops_in(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES * 0x80;
@@ -478,7 +479,7 @@ pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
     found
 }
 
-/// The range to cut so that the object in `span` loses a member, comma included.
+/// The range to remove so that the object in `span` loses a member, comma included.
 pub(crate) fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> {
     let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;

@@ -1,22 +1,21 @@
-//! The text of a string with escapes, byte by byte and without a copy.
+//! Decodes a string with escapes, byte by byte and without a copy.
 
-/// The bytes that the content of a scanned string stands for. Half of a pair of surrogates is
-/// U+FFFD.
+/// The decoded bytes of a scanned string's content. An unpaired surrogate becomes U+FFFD.
 #[derive(Debug)]
 pub(super) struct Unescaped<'a> {
     raw: &'a [u8],
-    /// What is left of a character that was written as an escape.
+    /// The remaining bytes of an escaped character.
     pending: [u8; 4],
     left: u8,
 }
 
 impl<'a> Unescaped<'a> {
-    /// `raw` is what stands between the quotes.
+    /// `raw` is between the quotes.
     pub(super) fn of(raw: &'a [u8]) -> Self {
         Self { raw, pending: [0; 4], left: 0 }
     }
 
-    /// The code unit of a `\u` escape in front, which is passed by.
+    /// The code unit of the `\u` escape at the beginning, which is consumed.
     fn unit(&mut self) -> Option<u32> {
         let (escape, rest) = self.raw.split_at_checked(6)?;
         let digits = std::str::from_utf8(escape.strip_prefix(b"\\u")?).ok()?;
@@ -27,7 +26,7 @@ impl<'a> Unescaped<'a> {
 
     fn character(&mut self) -> char {
         let Some(unit) = self.unit() else {
-            // No scanner lets it pass. Something is taken away, so that this ends.
+            // No scanner accepts this. At least one byte is consumed, so that the loop ends.
             self.raw = self.raw.get(1..).unwrap_or_default();
             return char::REPLACEMENT_CHARACTER;
         };

@@ -13,7 +13,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Message, Invalid> {
     Message::parse(bytes::Bytes::copy_from_slice(text.as_ref()))
 }
 
-/// An object with a sound or unsound value for each of some of the members of a message.
+/// An object with a valid or invalid value for some of the members of a message.
 fn loose_message() -> impl Strategy<Value = String> {
     let maybe = |name, values: &[&'static str]| {
         let sound = select(values.to_vec()).prop_map(str::to_owned);
@@ -37,7 +37,7 @@ fn loose_message() -> impl Strategy<Value = String> {
         })
 }
 
-/// Texts that look like JSON from afar: fragments in any order.
+/// Texts that resemble JSON: fragments in any order.
 fn fragments() -> impl Strategy<Value = Vec<u8>> {
     let fragment = select(vec![
         &b"{"[..],

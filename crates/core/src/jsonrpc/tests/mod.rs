@@ -1,6 +1,6 @@
 //! Properties of the raw messages, with `serde_json::Value` as the oracle.
 //!
-//! The texts are written by hand rather than by a serialiser, so that they hold what serialisers
+//! The texts are written by hand rather than by a serialiser, so they contain what serialisers
 //! avoid: white space anywhere, escaped keys, unusual spellings of numbers, members in any order.
 
 mod batch;
@@ -18,7 +18,7 @@ fn space() -> impl Strategy<Value = &'static str> {
     select(vec!["", "", "", " ", "\t", "\n", "\r\n", "  \n "])
 }
 
-/// A number or a string as some peer would write it.
+/// A number or a string as a peer may write it.
 fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
         select(vec![
@@ -65,7 +65,7 @@ fn value() -> impl Strategy<Value = String> {
             (prop::collection::vec(inner, 0..4), space()).prop_map(|(items, space)| {
                 format!("[{space}{}]", items.join(&format!("{space},")))
             }),
-            // An object with one key twice has two readings, so keys are few.
+            // An object with a repeated key is ambiguous, so there are few keys.
             (prop::option::of(member), space())
                 .prop_map(|(member, space)| format!("{{{space}{}}}", member.unwrap_or_default())),
         ]
@@ -105,7 +105,7 @@ impl Written {
     }
 }
 
-/// A payload that is sometimes larger than what is copied.
+/// A payload that is sometimes too large to be copied.
 fn payload() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => value(),

@@ -1,19 +1,19 @@
-//! Which call an answer belongs to that cannot be read.
+//! Finds the call to which an unreadable answer belongs.
 
 use std::ops::Range;
 
-/// What can be told of a broken object by its quotes and brackets alone.
+/// What the quotes and brackets of a broken object reveal.
 #[derive(Debug, Default)]
 struct Skim {
     id: Option<Range<usize>>,
-    /// How often it is there.
+    /// How often it appears.
     ids: usize,
     has_version: bool,
     has_answer: bool,
     has_method: bool,
 }
 
-/// The id, as written, in a text that begins like an answer and breaks somewhere.
+/// The raw id in a text that begins like an answer and breaks somewhere.
 pub(super) fn answer_id(text: &[u8]) -> Option<&[u8]> {
     let skim = Skim::of(text);
     let is_answer = !skim.has_method && (skim.has_answer || skim.has_version) && skim.ids == 1;
@@ -71,7 +71,7 @@ impl Skim {
     }
 }
 
-/// Behind the closing quote of the string that opens here; at the end of the text if there is none.
+/// The position after the closing quote of this string; the end of the text if there is none.
 fn string_end(text: &[u8], opening: usize) -> usize {
     let mut at = opening + 1;
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {

@@ -1,4 +1,4 @@
-//! An object that is almost a message: some members are null, or its version is missing.
+//! Repairs objects that are almost messages: with members that are null, or without a version.
 
 use bytes::Bytes;
 
@@ -7,10 +7,10 @@ use crate::jsonrpc::{Entry, Message, Span, members};
 /// The members of a message, in no particular order.
 const KNOWN: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
-/// What the members of an object say, before it is decided what it is.
+/// The members of an object, before its kind is decided.
 #[derive(Debug, Default)]
 struct Survey {
-    /// How often each of [`KNOWN`] is there.
+    /// How often each of [`KNOWN`] appears.
     counts: [u8; KNOWN.len()],
     /// Whether each of them has a value.
     values: [bool; KNOWN.len()],
@@ -19,8 +19,8 @@ struct Survey {
     method_is_likely: bool,
 }
 
-/// The message that an object means: members that are null count as absent, and the version may be
-/// missing where there is nothing but members of a message. `None` if it is not a message even so.
+/// The message that an object means: members that are null count as missing, and the version may be
+/// missing if the object has only members of a message. `None` if it is still not a message.
 pub(super) fn mend(object: &[u8]) -> Option<Message> {
     let whole = Span::new(0, object.len());
     let survey = Survey::of(object, whole);
@@ -64,8 +64,8 @@ impl Survey {
         KNOWN.iter().zip(self.values).any(|(known, value)| *known == name && value)
     }
 
-    /// A line of a log may have any of these members, too: without a version, nothing else may be
-    /// there, and a method has to look like one.
+    /// A log line may also have any of these members: without a version, there may be no others,
+    /// and the method must look like one.
     fn is_clear(&self) -> bool {
         let once = self.counts.iter().all(|count| *count <= 1);
         let stated = self.has("jsonrpc") && !self.version_is_unclear;
@@ -75,7 +75,8 @@ impl Survey {
         once && (stated || implied)
     }
 
-    /// Whether a member is left out. A result that is null is one, unless there is an error.
+    /// Whether a member counts as missing. A null result counts as present, unless there is an
+    /// error.
     fn drops(&self, object: &[u8], entry: &Entry<'_>) -> bool {
         let is_null = entry.value.of(object) == b"null";
         let Some(place) = place(entry) else { return false };

@@ -1,7 +1,7 @@
-//! Reading a server's line that is not exactly a message, where what is meant is beyond doubt.
+//! Reads a server's line that is not exactly a message if its meaning is beyond doubt.
 //!
-//! Only for what servers write: what a client writes is read strictly, because there it decides who
-//! gets what. Everything here is off the usual road, which tries the strict reading first.
+//! Only for lines of servers: clients' messages are parsed strictly, because they decide who gets
+//! what. Everything here is a fallback after strict parsing.
 
 mod broken;
 mod mend;

@@ -1,4 +1,4 @@
-//! The messages among the other text of a line.
+//! Finds the messages among the other text of a line.
 
 use bytes::Bytes;
 
@@ -8,25 +8,26 @@ use crate::jsonrpc::{
     json::{Scanner, SyntaxError},
 };
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// In their order; an answer that cannot be read is an error that says so.
+    /// In their order; an unreadable answer becomes an error that says so.
     pub(crate) messages: Vec<Message>,
-    /// What is around them, without what only separates.
+    /// The text around them, without separators.
     pub(crate) noise: Vec<Bytes>,
-    /// A message was understood that is not quite one.
+    /// Whether a message was understood that is not quite valid.
     pub(crate) is_mended: bool,
     /// Why something that begins like a message is not one.
     pub(crate) unreadable: Option<SyntaxError>,
 }
 
-/// Looks for messages in a line of UTF-8. Takes time in proportion to its length. A line with more
-/// messages than a server may write in one is noise as a whole.
+/// Looks for messages in a line of UTF-8, in linear time. A line with more messages than a server
+/// may write in one counts as noise as a whole.
 pub(crate) fn search(line: &Bytes) -> Found {
     let mut found = Found::default();
     let (mut at, mut noise_from) = (0, 0);
-    // Bytes searched without success: enough for any prefix, and not again for each brace.
+    // Bytes that were searched without success: enough for any prefix, and not counted again for
+    // each brace.
     let mut effort = line.len().saturating_mul(2);
     let mut broken = None;
     while let Some(brace) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
@@ -82,7 +83,7 @@ impl Found {
         }
     }
 
-    /// Nothing can be read: the call that this was the answer to fails, if it can be told.
+    /// It cannot be read: its call fails, if that can be identified.
     fn fail(&mut self, text: &[u8], error: SyntaxError) {
         self.unreadable = Some(error);
         if let Some(message) = answer_id(text).and_then(|id| failure(id, &error.to_string())) {
@@ -92,7 +93,7 @@ impl Found {
     }
 }
 
-/// An object that says its version and the call that it answers, and has no readable answer.
+/// An object with a version and an id, and without a readable answer.
 fn unanswerable(object: &[u8]) -> Option<Message> {
     let whole = crate::jsonrpc::Span::new(0, object.len());
     let version = crate::jsonrpc::find_member(object, whole, "jsonrpc")?;
@@ -105,7 +106,7 @@ fn failure(id: &[u8], reason: &str) -> Option<Message> {
     Message::parse(ErrorBody::new(Code::Internal, text).response(id)).ok()
 }
 
-/// The length of the object that the text begins with.
+/// The length of the object with which the text begins.
 fn object_end(text: &[u8]) -> Result<usize, SyntaxError> {
     let mut scanner = Scanner::new(text)?;
     scanner.value().map(|span| span.range().end)

@@ -149,7 +149,7 @@ fn what_is_no_answer_fails_no_call() {
     }
 }
 
-/// In proportion to the square it would take minutes.
+/// In quadratic time it would take minutes.
 #[test]
 fn the_search_takes_time_in_proportion() {
     for unit in ["{\"a\":", "{", "{\"", "{\"a\":[{\"b\":", "{}", "{\"id\":1,\"x\":"] {

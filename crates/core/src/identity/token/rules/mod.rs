@@ -1,4 +1,4 @@
-//! What is accepted of one issuer's tokens.
+//! What is accepted in one issuer's tokens.
 
 mod preset;
 
@@ -8,20 +8,20 @@ use crate::config::AuthPreset as Preset;
 /// How far clocks may differ.
 pub(crate) const SKEW: Seconds = 60;
 
-/// The audience that tokens require.
+/// The audience that tokens must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// One of these.
     Named(Vec<String>),
-    /// The endpoint that is asked, below this URL; that of one endpoint is no good at another.
+    /// The requested endpoint, below this URL; a token for one endpoint is not valid at another.
     Endpoint {
-        /// The proxy as it is seen from outside, without a slash at the end.
+        /// The proxy's public URL, without a slash at the end.
         base: String,
     },
 }
 
 impl Audience {
-    /// Whether any token for this could be used here.
+    /// Whether a token with this audience could be used anywhere here.
     pub(crate) fn covers(&self, seen: &str) -> bool {
         match self {
             Self::Named(names) => names.iter().any(|name| name == seen),
@@ -32,7 +32,7 @@ impl Audience {
         }
     }
 
-    /// Whether a token that is for these is good at the endpoint with this path.
+    /// Whether a token with these audiences is valid at the endpoint with this path.
     pub(crate) fn admits(&self, path: &str, seen: &[String]) -> bool {
         match self {
             Self::Named(_) => true,
@@ -42,7 +42,7 @@ impl Audience {
         }
     }
 
-    /// What was expected at this path.
+    /// The audience that was expected at this path.
     pub(crate) fn expected(&self, path: &str) -> Vec<String> {
         match self {
             Self::Named(names) => names.clone(),
@@ -54,13 +54,13 @@ impl Audience {
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    /// The issuer, as its users are to be known.
+    /// The issuer, as it appears in identities.
     pub(crate) issuer: String,
-    /// What its tokens may call it.
+    /// The names that its tokens may use for it.
     pub(crate) spellings: Vec<String>,
     pub(crate) audience: Audience,
     pub(crate) preset: Preset,
-    /// Claims that somebody will ask for.
+    /// The claims that will be needed.
     pub(crate) kept: Vec<String>,
 }
 

@@ -1,7 +1,8 @@
-//! Where identity providers differ from RFC 9068, and what to hold them to instead.
+//! How identity providers deviate from RFC 9068, and which checks apply instead.
 //!
-//! A preset says what to accept of one provider. It is never looser than that provider's own
-//! documents allow; most add a check, so that an ID token is not taken for an access token.
+//! A preset defines what to accept from one provider. It is never more permissive than that
+//! provider's own documentation; most presets add a check, so that an ID token is not accepted as
+//! an access token.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use crate::config::AuthPreset;
 const ENTRA: &str = "https://login.microsoftonline.com/";
 
 impl AuthPreset {
-    /// What tokens of this issuer may call it.
+    /// The names that tokens may use for this issuer.
     pub(crate) fn issuers(self, issuer: &str) -> Vec<String> {
         let bare = issuer.trim_end_matches('/');
         match self {
@@ -26,25 +27,25 @@ impl AuthPreset {
         }
     }
 
-    /// What tokens may be for, where these are wanted.
+    /// The accepted audiences of tokens, from the configured ones.
     pub(crate) fn audiences(self, names: Vec<String>) -> Vec<String> {
         if self != Self::Entra {
             return names;
         }
         let both = |name: String| {
             let id = name.strip_prefix("api://").unwrap_or(&name).to_owned();
-            // An app that has a name of its own is meant by that only.
+            // An app with a name of its own is identified only by that.
             if is_guid(&id) { vec![format!("api://{id}"), id] } else { vec![name] }
         };
         names.into_iter().flat_map(both).collect()
     }
 
-    /// The claim that says what the token is for.
+    /// The claim that contains the audience.
     pub(crate) fn audience_claim(self) -> &'static str {
         if self == Self::Cognito { "client_id" } else { "aud" }
     }
 
-    /// The claim whose words count as scopes too.
+    /// The claim whose words also count as scopes.
     pub(crate) fn further_scopes(self) -> Option<&'static str> {
         (self == Self::Auth0).then_some("permissions")
     }

@@ -1,4 +1,4 @@
-//! What attackers send, and why each is refused.
+//! Tokens of attackers, and why each is refused.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
@@ -9,7 +9,7 @@ use super::{
     *,
 };
 
-/// The word of a reason, without what it says.
+/// A reason's word, without details.
 fn word(because: &Because) -> String {
     let text = format!("{because:?}");
     text.split(|letter: char| !letter.is_alphanumeric()).next().unwrap().to_owned()
@@ -23,7 +23,7 @@ fn unsigned(head: &Value) -> String {
     format!("{}.{}.", encode(head.to_string()), encode(good().to_string()))
 }
 
-/// Signed with the public key as the secret: what a verifier takes that believes the header.
+/// Signed with the public key as a shared secret: accepted by verifiers that trust the header.
 fn confused(signer: &Signer) -> String {
     let head = json!({ "alg": "HS256", "kid": "k1" });
     let text = format!("{}.{}", encode(head.to_string()), encode(good().to_string()));
@@ -180,7 +180,7 @@ fn what_is_no_signed_token_is_named() {
             continue;
         }
         let refused = judged(&token, &signer.keys(), &rules());
-        // One spelling of base64url has neither of the two letters that differ.
+        // One spelling of base64url has neither of the two characters that differ.
         let same = token.ends_with(signature) && token.len() == text.len() + 1 + signature.len();
         if !same {
             assert_eq!(word(&refused.unwrap_err()), reason, "{token:.90}");

@@ -1,4 +1,4 @@
-//! Tokens of every kind, good and hostile.
+//! Tokens of every kind, valid and hostile.
 
 mod hostile;
 mod presets;
@@ -18,7 +18,7 @@ pub(super) fn rules() -> Rules {
     Rules::new(ISSUER, Audience::Named(vec![RESOURCE.to_owned()]), Preset::Standard)
 }
 
-/// The claims of a token that is good.
+/// The claims of a valid token.
 pub(super) fn good() -> Value {
     json!({
         "iss": ISSUER, "sub": "alice", "aud": RESOURCE, "scope": "b a",

@@ -1,4 +1,4 @@
-//! What tokens of known providers look like, and what of them is accepted.
+//! Tokens of known providers, and which of them are accepted.
 
 use serde_json::{Value, json};
 

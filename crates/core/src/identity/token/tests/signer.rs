@@ -98,7 +98,7 @@ impl Signer {
                 let made = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
                 Pair::Edwards(Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap())
             }
-            // `ring` makes no such keys; one serves all tests.
+            // `ring` cannot create such keys; one serves all tests.
             _ => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(include_bytes!("rsa.pk8")).unwrap())),
         };
         Self { kind, pair }
@@ -137,7 +137,7 @@ impl Signer {
         self.signed(&head.to_string(), &claims.to_string())
     }
 
-    /// Signs whatever this is.
+    /// Signs any payload.
     pub(crate) fn signed(&self, head: &str, claims: &str) -> String {
         let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.signature(text.as_bytes()));
