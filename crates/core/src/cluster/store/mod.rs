@@ -271,10 +271,15 @@ impl Store {
         is_room
     }
 
-    /// Where calls wait for the store: resolves when it has everything that was said so far, or is
-    /// away. `None` where they do not.
+    /// Where calls wait for the store: as [`recorded`](Self::recorded). `None` where they do not.
     pub(crate) fn settled(&self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
-        if self.durability == Durability::Async || self.trouble().is_some() {
+        if self.durability == Durability::Async { None } else { self.recorded() }
+    }
+
+    /// Resolves when the store has everything that was said so far, or does not answer. `None` while
+    /// it is away.
+    pub(crate) fn recorded(&self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        if self.trouble().is_some() {
             return None;
         }
         let flushed = self.queue.flushed()?;

@@ -117,6 +117,16 @@ impl EventStore {
         newest
     }
 
+    /// Whether `last` was sent by another replica that was lost before it had recorded it, and nothing
+    /// is known of its stream after that.
+    pub(crate) fn has_lost(&self, last: EventId) -> bool {
+        let is_kept =
+            self.events.binary_search_by_key(&last.number, |event| event.id.number).is_ok();
+        let is_later =
+            |event: &Event| event.id.number > last.number && event.id.stream == last.stream;
+        self.is_restored && !is_kept && !self.events.iter().any(is_later)
+    }
+
     /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
     pub(crate) fn after(&self, last: EventId) -> Option<impl Iterator<Item = &Frame>> {
         let at = self.events.binary_search_by_key(&last.number, |event| event.id.number);
@@ -172,6 +182,20 @@ mod tests {
         assert_eq!(later(&store, first), None);
         assert_eq!(later(&store, EventId { stream: 7, ..second }), None);
         assert_eq!(later(&store, EventId { stream: 1, number: 99 }), None);
+    }
+
+    #[test]
+    fn what_a_lost_replica_sent_last_is_known_to_be_missing() {
+        let mut store = store(10, 1000);
+        let unrecorded = EventId { stream: 1, number: 5 };
+        assert!(!store.has_lost(unrecorded), "nobody else has had the session");
+        let recorded = EventId { stream: 2, number: 3 };
+        store.restore([(recorded, Frame::Whole("a".into()))].into_iter());
+        assert!(store.has_lost(unrecorded));
+        assert!(!store.has_lost(recorded));
+        assert!(!store.has_lost(EventId { stream: 2, number: 1 }), "something follows it");
+        add(&mut store, 1, "b");
+        assert!(!store.has_lost(unrecorded), "something follows it by now");
     }
 
     #[test]

@@ -127,6 +127,13 @@ impl Ledger {
         }
     }
 
+    /// Resolves when other replicas can know of everything that was said so far, if the store answers.
+    pub(crate) async fn recorded(&self) {
+        if let Some(recorded) = self.store.recorded() {
+            recorded.await;
+        }
+    }
+
     pub(super) fn journal(self: &Arc<Self>) -> super::event_store::Journal {
         let ledger = Arc::clone(self);
         super::event_store::Journal(Box::new(move |id, frame| {

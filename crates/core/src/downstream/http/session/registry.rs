@@ -267,6 +267,16 @@ const DOUBT: Duration = Duration::from_mins(1);
 /// How many streams another replica may have opened of which nothing is known.
 const UNKNOWN_STREAMS: u64 = 1_000_000;
 
+/// Answers a call whose replica was lost on its stream, which other replicas read, too.
+fn answer_lost(numbering: &Numbering, call: &[u8]) {
+    let text = may_have_run(call);
+    let build = |id: EventId| {
+        let (before, behind) = (id.message(), event_stream::END);
+        Frame::Whole([before.as_bytes(), &text, behind].concat().into())
+    };
+    numbering.append(build, |_| {});
+}
+
 /// Whether an event holds the answer to the call with this raw id.
 fn answers(event: &[u8], call: &[u8]) -> bool {
     let text = String::from_utf8_lossy(event);
@@ -366,13 +376,7 @@ impl Session {
         };
         store.lock().unwrap_or_else(PoisonError::into_inner).restore(events.into_iter());
         for (stream, call) in open {
-            let numbering = Numbering::new(stream, store);
-            let text = may_have_run(&call);
-            let build = |id: EventId| {
-                let (before, behind) = (id.message(), event_stream::END);
-                Frame::Whole([before.as_bytes(), &text, behind].concat().into())
-            };
-            numbering.append(build, |_| {});
+            answer_lost(&Numbering::new(stream, store), &call);
         }
     }
 
@@ -517,7 +521,13 @@ impl Session {
 
     /// A stand-in for a stream that has ended: replays and ends.
     fn finished_stream(&self, last: EventId) -> Option<Arc<Stream>> {
-        let numbering = Numbering::new(last.stream, self.store.as_ref()?);
+        let store = self.store.as_ref()?;
+        let numbering = Numbering::new(last.stream, store);
+        let has_lost = store.lock().unwrap_or_else(PoisonError::into_inner).has_lost(last);
+        if has_lost {
+            // Which calls it answered is not known either.
+            answer_lost(&numbering, b"null");
+        }
         let stream = Stream::standalone(Some(numbering)).counted_in(&self.backlog);
         stream.end();
         Some(Arc::new(stream))

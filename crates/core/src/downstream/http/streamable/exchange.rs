@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ended, session::add_session_id};
 use crate::{
-    downstream::http::session::{Attachment, Encoding, Stream},
+    downstream::http::session::{Attachment, Encoding, Ledger, Stream},
     downstream::http::{
         held::Held,
         mount::Mount,
@@ -78,6 +78,17 @@ impl Drop for Use {
     }
 }
 
+/// Waits until other replicas can know of a call, unless all its answers are there before. A client
+/// that has got an event of its stream may come back to any of them, which then knows what to answer.
+async fn await_record(ledger: &Ledger, stream: &Stream) {
+    let answered = poll_fn(|context| stream.poll_ended(context));
+    tokio::select! {
+        biased;
+        () = answered => {}
+        () = ledger.recorded() => {}
+    }
+}
+
 impl Mount {
     /// Sends the messages upstream and answers with what comes back.
     pub(super) async fn exchange(
@@ -131,6 +142,9 @@ impl Mount {
             held.sent().await;
         }
         self.await_beginning(&stream).await;
+        if let Some(ledger) = session.ledger().filter(|_| stream.is_event_stream()) {
+            await_record(ledger, &stream).await;
+        }
         if let Some(refused) = self.denied_call(&stream, requests, incoming.headers()) {
             return Ok(refused);
         }

@@ -209,3 +209,16 @@ fn the_stream_of_a_cancelled_call_ends_and_is_not_asked_for_again() {
     drop(body);
     assert_eq!(resume(&session, last).err(), Some(Unresumed::Over));
 }
+
+#[test]
+fn a_stream_whose_events_were_lost_with_their_replica_says_so() {
+    let (_registry, session) = session(100, 10_000);
+    session.restore(Vec::new());
+    let unrecorded = EventId { stream: 3, number: 4 };
+    let body = resume(&session, unrecorded).expect("a message");
+    let told = events(&body.read()).0;
+    assert!(told[0].1.contains("\"id\":null") && told[0].1.contains("may have run"), "{told:?}");
+    assert!(matches!(body.step(), Poll::Ready(Step::End)));
+    drop(body);
+    assert_eq!(resume(&session, told[0].0).err(), Some(Unresumed::Over));
+}
