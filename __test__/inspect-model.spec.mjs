@@ -48,6 +48,15 @@ describe("the model", () => {
     assert.deepEqual([...model.errors.keys()], ["-32602: no", "tool error: broken"]);
   });
 
+  it("says what is not shown, and that calls may have been answered there", () => {
+    const model = create();
+    const row = take(model, line("from-client", call(1)));
+    const gap = take(model, { point: "skipped", skipped: 4000, t: 5e6 });
+    assert.deepEqual([gap.kind, gap.skipped, row.state, model.skipped], ["skipped", 4000, "unseen", 4000]);
+    take(model, line("to-client", { id: 1, jsonrpc: "2.0", result: {} }));
+    assert.equal(row.state, "ok", "its answer came after that");
+  });
+
   it("joins a question of the server with the answer of its client", () => {
     const model = create();
     const row = take(model, line("to-client", { id: 9, method: "elicitation/create", params: {} }));

@@ -107,25 +107,27 @@ const caller = async (proxy) => {
   };
 };
 
-/** Asks for what has come as an open page does; stops when it is called. */
+/** Polls for what has come as an open page does; stops when it is called. */
 const pageOf = async (proxy) => {
   const { hash, origin } = new URL(proxy.inspect);
   const ask = (path, token, method = "GET") => fetch(origin + path, { headers: { "x-inspect-token": token }, method });
   const { token } = await (await ask("/api/session", hash.slice("#token=".length), "POST")).json();
-  let [from, open, seen] = [0, true, 0];
+  let [from, open, seen, skipped] = [0, true, 0, 0];
   const reading = (async () => {
     while (open) {
-      const lines = (await (await ask(`/api/events/${from}`, token)).text()).split("\n").filter(Boolean);
-      const numbers = lines.map((line) => JSON.parse(line).n).filter((n) => n !== undefined);
+      const lines = (await (await ask(`/api/live/${from}`, token)).text()).split("\n").filter(Boolean);
+      const values = lines.map((line) => JSON.parse(line));
+      const numbers = values.map(({ n }) => n).filter((n) => n !== undefined);
+      for (const value of values) skipped += value.skipped ?? 0;
       seen += numbers.length;
-      if (numbers.length > 0) from = numbers.at(-1) + 1;
-      else await new Promise((done) => setTimeout(done, OFTEN));
+      from = (numbers.at(-1) ?? from - 1) + 1;
+      await new Promise((done) => setTimeout(done, OFTEN));
     }
   })();
   return async () => {
     open = false;
     await reading;
-    return seen;
+    return `${seen} frames, and that ${skipped} are left out`;
   };
 };
 
@@ -170,7 +172,7 @@ const run = async () => {
       `${name}: ${middle(costs[index]).toFixed(2)} µs of CPU a call, ${percent} %${bound}; idle ${memory} MiB`,
     );
   });
-  console.log(`the page was shown ${seen} frames; the recording's last part has ${(size / 1e6).toFixed(1)} MB`);
+  console.log(`the page was shown ${seen}; the recording's last part has ${(size / 1e6).toFixed(1)} MB`);
 };
 
 try {

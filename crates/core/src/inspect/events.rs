@@ -13,6 +13,8 @@ use crate::watch::{Header, otlp_logs};
 
 /// Most frames in one answer.
 const CHUNK_FRAMES: usize = 1000;
+/// How many frames a page that follows the traffic may be behind before frames are left out for it.
+const MAX_BEHIND: u64 = 5000;
 /// Most bytes of messages in one answer, unless it is a single message.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of a message that the page gets at first; it asks for the rest when somebody looks at it.
@@ -23,6 +25,20 @@ const PREVIEW: usize = 2 * 1024;
 pub(super) fn since(shown: &Shown, from: u64) -> Bytes {
     let mut lines = if from == 0 { header(shown) } else { Vec::new() };
     chunk(shown, from, PREVIEW, &mut lines);
+    lines.into()
+}
+
+/// The same for a page that follows the traffic. If more passes than it can show, it gets the newest
+/// frames, after a line that says how many were left out.
+pub(super) fn live(shown: &Shown, from: u64) -> Bytes {
+    let end = shown.watcher.ring().end();
+    if end.saturating_sub(from) <= MAX_BEHIND {
+        return since(shown, from);
+    }
+    let next = end - CHUNK_FRAMES as u64;
+    let mut lines = Vec::new();
+    shown.scribe().skipped(next - from, &mut lines);
+    chunk(shown, next, PREVIEW, &mut lines);
     lines.into()
 }
 
@@ -88,4 +104,54 @@ pub(super) fn frame(shown: &Shown, number: u64) -> Option<Bytes> {
     let mut line = Vec::new();
     shown.scribe().write(number, frame, &mut line);
     Some(line.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, OnceLock};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        config::RedactionConfig,
+        inspect::{LIMITS, keys::Keys},
+        watch::{Frame, Payload, Point, Redaction, Scribe, TAP},
+    };
+
+    fn shown() -> Shown {
+        Shown {
+            watcher: TAP.watch(LIMITS),
+            scribe: Mutex::new(Scribe::new(Redaction::new(&RedactionConfig::default()))),
+            consoles: None,
+            keys: Keys::new(),
+            address: OnceLock::new(),
+        }
+    }
+
+    fn read(lines: &Bytes) -> Vec<Value> {
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_page_that_cannot_follow_gets_the_newest_frames_and_the_number_of_the_others() {
+        let shown = shown();
+        let pass = |count: u64| {
+            for _ in 0..count {
+                TAP.show(|| Frame::new(Point::FromServer, Payload::copied(b"{}")));
+            }
+        };
+        pass(MAX_BEHIND);
+        let near = read(&live(&shown, 0));
+        assert_eq!((near.len(), &near[1]["n"]), (CHUNK_FRAMES + 1, &0.into()));
+        pass(1);
+        let far = read(&live(&shown, 0));
+        assert_eq!(far.len(), CHUNK_FRAMES + 1);
+        let first = MAX_BEHIND + 1 - CHUNK_FRAMES as u64;
+        assert_eq!((&far[0]["point"], &far[0]["skipped"]), (&"skipped".into(), &first.into()));
+        assert_eq!((&far[1]["n"], &far[CHUNK_FRAMES]["n"]), (&first.into(), &MAX_BEHIND.into()));
+        let kept = read(&since(&shown, 0));
+        assert_eq!(kept[1]["n"], 0, "what was left out is kept");
+    }
 }

@@ -40,6 +40,7 @@ const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 pub(super) fn routes(shown: Arc<Shown>) -> Router {
     let data = Router::new()
         .route("/api/events/{from}", get(since))
+        .route("/api/live/{from}", get(live))
         .route("/api/recording", get(recording))
         .route("/api/otlp", get(otlp))
         .route("/api/frame/{number}", get(frame))
@@ -77,9 +78,17 @@ async fn enter(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response 
     plain(StatusCode::UNAUTHORIZED, text)
 }
 
-/// The new frames.
+/// The frames from this number on. `x-next` is the number that the next new frame will have.
 async fn since(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Response {
-    lines(events::since(&shown, from).into())
+    let end = shown.watcher.ring().end();
+    let mut response = lines(events::since(&shown, from).into());
+    response.headers_mut().insert(HeaderName::from_static("x-next"), HeaderValue::from(end));
+    response
+}
+
+/// The new frames, or only the newest ones if there are too many.
+async fn live(State(shown): State<Arc<Shown>>, Path(from): Path<u64>) -> Response {
+    lines(events::live(&shown, from).into())
 }
 
 /// All frames that are kept, as a recording.

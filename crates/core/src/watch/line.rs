@@ -66,14 +66,14 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct HttpLine<'a> {
     method: &'a str,
-    target: String,
+    target: Cow<'a, str>,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'static str>,
     /// Nanoseconds to the head of the response.
     took: u64,
-    request: Vec<(String, String)>,
-    response: Vec<(String, String)>,
+    request: Vec<(&'a str, Cow<'a, str>)>,
+    response: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 #[derive(Serialize)]
@@ -104,10 +104,10 @@ enum EventLine<'a> {
 }
 
 #[derive(Serialize)]
-struct Gap {
-    t: u64,
-    point: &'static str,
-    lost: u64,
+#[serde(tag = "point", rename_all = "lowercase")]
+enum Gap {
+    Lost { t: u64, lost: u64 },
+    Skipped { t: u64, skipped: u64 },
 }
 
 impl Scribe {
@@ -198,7 +198,12 @@ impl Scribe {
 
     /// Appends that so many frames are missing here, and a line feed.
     pub(crate) fn lost(&self, count: u64, to: &mut Vec<u8>) {
-        append(&Gap { t: self.since(Instant::now()), point: "lost", lost: count }, to);
+        append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, to);
+    }
+
+    /// Appends that so many frames are kept and not written here, and a line feed.
+    pub(crate) fn skipped(&self, count: u64, to: &mut Vec<u8>) {
+        append(&Gap::Skipped { t: self.since(Instant::now()), skipped: count }, to);
     }
 
     fn stream(&mut self, place: usize) -> u64 {

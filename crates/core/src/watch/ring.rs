@@ -118,6 +118,12 @@ impl Ring {
         Taken { lost: first - from, first, frames }
     }
 
+    /// The number that the next frame will have.
+    pub(crate) fn end(&self) -> u64 {
+        let state = self.lock();
+        state.first + state.frames.len() as u64
+    }
+
     /// Nothing more will come.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -37,15 +37,14 @@ export const say = (text, className) => {
   $("status").className = className;
 };
 
-/** Milliseconds between two polls while nothing arrives, and while the tab is hidden. */
+/** Milliseconds between two polls, and while the tab is hidden. */
 const OFTEN = 150;
 const SELDOM = 2000;
 
 const pause = (millis) => new Promise((done) => setTimeout(done, millis));
 
-/** Takes the new lines; returns where to continue. */
-const takeSince = async (from) => {
-  const response = await ask(`/api/events/${from}`);
+/** Takes the lines of an answer; returns where to continue. */
+const takeAll = async (response, from) => {
   if (response.status === 401) throw new Refused(await response.text());
   if (!response.ok) throw new Error(response.statusText);
   const lines = (await response.text()).split("\n").filter(Boolean);
@@ -59,6 +58,17 @@ const takeSince = async (from) => {
   return next;
 };
 
+/** Takes all lines that are there already; returns where to continue. */
+const takeHistory = async () => {
+  let [from, next, end] = [-1, 0, 1];
+  while (from < next && next < end) {
+    const response = await ask(`/api/events/${next}`);
+    if (from < 0) end = Number(response.headers.get("x-next"));
+    [from, next] = [next, await takeAll(response, next)];
+  }
+  return next;
+};
+
 /** The token was refused. */
 class Refused extends Error {}
 
@@ -69,20 +79,22 @@ const begin = () => {
 
 /** Polls for new lines. */
 export const follow = async () => {
-  let from = 0;
+  let from;
   const refused = await enter().catch(() => undefined);
   for (;;) {
     try {
-      if (from === 0) begin();
-      const next = await takeSince(from);
+      if (from === undefined) {
+        begin();
+        from = await takeHistory();
+      }
+      from = await takeAll(await ask(`/api/live/${from}`), from);
       say("live", "live");
-      if (next === from) await pause(document.hidden ? SELDOM : OFTEN);
-      from = next;
+      await pause(document.hidden ? SELDOM : OFTEN);
     } catch (error) {
       // Another tab may get a token, which this tab can use, too.
       if (error instanceof Refused) say(refused ?? error.message, "gone");
       else say("The proxy has gone. Waiting for it …", "gone");
-      from = 0;
+      from = undefined;
       await pause(SELDOM);
     }
   }

@@ -17,6 +17,7 @@ export const create = () => ({
   rows: [],
   servers: new Map(), // number → { number, name, state, restarts, stderr, … }
   sessions: new Map(), // id → { id, client, transport, calls, state }
+  skipped: 0, // messages and events that were left out
   started: undefined,
   tools: new Map(), // name → { name, count, errors, durations }
   trimmed: 0, // rows that were dropped at the front
@@ -70,6 +71,7 @@ export const take = (model, line) => {
     model.lost += line.lost;
     return push(model, { kind: "lost", lost: line.lost, t: line.t });
   }
+  if (line.point === "skipped") return skipped(model, line);
   if (line.point === "http") return http(model, line);
   if (line.point === "session") return session(model, line);
   if (line.point === "server") return server(model, line);
@@ -77,6 +79,13 @@ export const take = (model, line) => {
   model.messages += 1;
   if (CLIENT[line.point]) return message(model, line);
   return push(model, { ...side(line), kind: "wire", state: "passed" });
+};
+
+/** More has passed than can be drawn. It is kept, and calls that are open may have been answered in it. */
+const skipped = (model, line) => {
+  model.skipped += line.skipped;
+  for (const row of model.open.values()) row.state = "unseen";
+  return push(model, { kind: "skipped", skipped: line.skipped, t: line.t });
 };
 
 const side = (line) => {
@@ -299,7 +308,7 @@ const push = (model, row) => {
   model.rows.push(row);
   if (model.rows.length > MOST_ROWS + 1000) {
     for (const old of model.rows.splice(0, 1000)) {
-      if (old.state === "open") model.open.delete(old.point + key(old, old.id));
+      if (old.state === "open" || old.state === "unseen") model.open.delete(old.point + key(old, old.id));
     }
     model.trimmed += 1000;
   }

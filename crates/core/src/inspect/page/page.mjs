@@ -20,8 +20,9 @@ const isDue = (at) => {
 
 const drawCounts = () => {
   const lost = view.model.lost ? `, ${view.model.lost} lost` : "";
+  const skipped = view.model.skipped ? `, ${view.model.skipped} not shown` : "";
   const memory = view.state ? ` · memory ${size(view.state.memory)}` : "";
-  $("counts").textContent = `${view.model.messages} messages${lost}${memory}`;
+  $("counts").textContent = `${view.model.messages} messages${lost}${skipped}${memory}`;
 };
 
 const unchoose = () => choose(undefined);

@@ -16,11 +16,18 @@ export const refilter = () => {
     if (matches(rows[view.seen], view.filter, view.wire)) view.shown.push(rows[view.seen]);
 };
 
+/** Rows that stand for what is not in the table. */
+const GAPS = {
+  lost: ({ lost }) => `${lost} messages are missing here`,
+  skipped: ({ skipped }) =>
+    `${skipped} messages and events are not shown here: too many at once (a recording has them)`,
+};
+
 const stateOf = (row) => {
   if (row.state === "ok") return ["ok", "s-ok"];
   if (row.state === "error" || row.state === "failed" || Number(row.state) >= 400) return [row.state, "s-bad"];
   if (row.state === "open") return ["open", "s-open"];
-  return [row.kind === "lost" ? "lost" : "", "s-dim"];
+  return [GAPS[row.kind] ? row.kind : row.state === "unseen" ? "not shown" : "", "s-dim"];
 };
 
 const rowElement = () => {
@@ -41,7 +48,7 @@ const whoOf = (row) =>
 const fillMethod = (cell, row) => {
   const mark = element("span", "mark", MARKS[row.point] ?? "·");
   mark.setAttribute("aria-hidden", "true");
-  const text = row.kind === "lost" ? `${row.lost} messages are missing here` : row.method;
+  const text = GAPS[row.kind]?.(row) ?? row.method;
   cell.replaceChildren(mark, text, row.target ? element("span", "target", row.target) : "");
 };
 

@@ -14,7 +14,9 @@ pub(super) type Found = (Range<usize>, &'static str);
 
 /// All secrets of a text, in their order.
 pub(super) fn secrets(text: &[u8], redaction: &Redaction) -> Vec<Found> {
-    let mut walk = Walk { text, redaction, open: Vec::new(), hidden: None, found: Vec::new() };
+    let is_marked = shapes::is_marked(text);
+    let (open, found) = (Vec::new(), Vec::new());
+    let mut walk = Walk { text, redaction, is_marked, open, hidden: None, found };
     let mut at = 0;
     while at < text.len() {
         at = walk.step(at);
@@ -28,6 +30,8 @@ pub(super) fn secrets(text: &[u8], redaction: &Redaction) -> Vec<Found> {
 struct Walk<'a> {
     text: &'a [u8],
     redaction: &'a Redaction,
+    /// Some string may hold a secret of a known shape.
+    is_marked: bool,
     open: Vec<Level>,
     /// An object or array that is hidden: how deep it is, and where it starts.
     hidden: Option<(usize, usize)>,
@@ -105,8 +109,9 @@ impl Walk<'_> {
             self.found.push((at..end, VALUE));
             return end;
         }
-        let secrets = shapes::secrets(&self.text[inner.clone()]).into_iter();
-        let moved = secrets.map(|it| (it.start + inner.start..it.end + inner.start, REDACTED));
+        let secrets = shapes::secrets_of(&self.text[inner.clone()], self.is_marked);
+        let moved =
+            secrets.into_iter().map(|it| (it.start + inner.start..it.end + inner.start, REDACTED));
         self.found.extend(moved);
         end
     }

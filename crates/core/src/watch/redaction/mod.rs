@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 
-use self::names::is_secret;
+use self::names::Plain;
 use crate::config::RedactionConfig;
 
 /// Put in the place of what was taken out.
@@ -27,7 +27,7 @@ const HEADERS: [&str; 6] =
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     off: bool,
-    /// As [`names::plain`] has them.
+    /// As [`Plain`] has them.
     names: Vec<String>,
     paths: Vec<Path>,
 }
@@ -40,7 +40,7 @@ impl Redaction {
         let (paths, names) = config.what.iter().partition::<Vec<_>, _>(|it| is_path(it));
         Self {
             off: config.off,
-            names: names.iter().map(|name| names::plain(name.as_bytes())).collect(),
+            names: names.iter().map(|name| Plain::of(name.as_bytes()).text().to_owned()).collect(),
             paths: paths.iter().map(|path| steps(path)).collect(),
         }
     }
@@ -51,10 +51,10 @@ impl Redaction {
     }
 
     fn hides(&self, name: &[u8]) -> Hidden {
-        let plain = names::plain(name);
-        if self.names.contains(&plain) {
+        let plain = Plain::of(name);
+        if self.names.iter().any(|name| name == plain.text()) {
             Hidden::Whatever
-        } else if is_secret(&plain) {
+        } else if plain.is_secret() {
             Hidden::Scalar
         } else {
             Hidden::No
@@ -91,9 +91,9 @@ impl Redaction {
     }
 
     /// The path and query of a request: what is given by a secret name is taken out.
-    pub(crate) fn target(&self, target: &str) -> String {
+    pub(crate) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
         let Some((path, query)) = target.split_once('?').filter(|_| !self.off) else {
-            return target.to_owned();
+            return target.into();
         };
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
             Some((name, value)) if self.hides_parameter(name) => {
@@ -101,29 +101,23 @@ impl Redaction {
             }
             _ => pair.to_owned(),
         });
-        format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+        format!("{path}?{}", pairs.collect::<Vec<_>>().join("&")).into()
     }
 
     fn hides_parameter(&self, name: &str) -> bool {
         // Whoever has the id of a session or a code of a sign-in can use it.
-        ["sessionid", "code", "state", "key"].contains(&&*names::plain(name.as_bytes()))
+        ["sessionid", "code", "state", "key"].contains(&Plain::of(name.as_bytes()).text())
             || self.hides(name.as_bytes()) != Hidden::No
     }
 
     /// The headers as pairs, in their order.
-    pub(crate) fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
-        let pairs = headers.iter();
-        pairs
-            .map(|(name, value)| {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                let text = if self.hides_header(name) {
-                    shown(name, &text)
-                } else {
-                    self.line(&text).into_owned()
-                };
-                (name.as_str().to_owned(), text)
-            })
-            .collect()
+    pub(crate) fn headers<'a>(&self, headers: &'a HeaderMap) -> Vec<(&'a str, Cow<'a, str>)> {
+        let text = |name, value| match String::from_utf8_lossy(value) {
+            text if self.hides_header(name) => shown(name, &text).into(),
+            Cow::Borrowed(text) => self.line(text),
+            Cow::Owned(text) => self.line(&text).into_owned().into(),
+        };
+        headers.iter().map(|(name, value)| (name.as_str(), text(name, value.as_bytes()))).collect()
     }
 
     fn hides_header(&self, name: &HeaderName) -> bool {

@@ -2,9 +2,10 @@
 
 use std::{ops::Range, sync::LazyLock};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem::Finder;
 
-use super::names;
+use super::names::Plain;
 
 /// How tokens begin, and how many characters more they have at least.
 const PREFIXES: [(&str, usize); 27] = [
@@ -42,6 +43,8 @@ const SCHEMES: [(&str, usize); 4] = [("Bearer ", 8), ("bearer ", 8), ("Basic ", 
 
 const KEY: &str = "-----BEGIN ";
 const KEY_END: &str = "-----END ";
+/// Before the user and password of a URL.
+const AUTHORITY: &str = "://";
 
 static FINDERS: LazyLock<Vec<(Finder<'static>, usize, usize)>> = LazyLock::new(|| {
     let finder = |(text, least): &(&'static str, usize)| (Finder::new(*text), text.len(), *least);
@@ -53,16 +56,36 @@ static SCHEME_FINDERS: LazyLock<Vec<(Finder<'static>, usize, usize)>> = LazyLock
     SCHEMES.iter().map(finder).collect()
 });
 
+/// Everything that a secret begins with here, apart from names.
+static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let begins = PREFIXES.iter().chain(&SCHEMES).map(|(text, _)| *text);
+    let marks = begins.chain([KEY, AUTHORITY]);
+    // Of this kind, many patterns are looked for at once.
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(marks).ok()
+});
+
+/// Whether there may be a secret in a text that has no name: most texts are done with this.
+pub(super) fn is_marked(text: &[u8]) -> bool {
+    MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
+}
+
 /// Where they are, in order and apart from each other.
 pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
+    secrets_of(text, is_marked(text))
+}
+
+/// The same of a text that is a part of one that [is marked](is_marked) or not.
+pub(super) fn secrets_of(text: &[u8], is_marked: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     if text.len() < 8 {
         return found;
     }
-    tokens(text, &mut found);
-    credentials(text, &mut found);
-    keys(text, &mut found);
-    users(text, &mut found);
+    if is_marked {
+        tokens(text, &mut found);
+        credentials(text, &mut found);
+        keys(text, &mut found);
+        users(text, &mut found);
+    }
     assignments(text, &mut found);
     found.sort_by_key(|range| range.start);
     found.dedup_by(|next, before| {
@@ -123,8 +146,8 @@ fn keys(text: &[u8], found: &mut Vec<Range<usize>>) {
 
 /// The password of a URL.
 fn users(text: &[u8], found: &mut Vec<Range<usize>>) {
-    for start in memchr::memmem::find_iter(text, b"://") {
-        let from = start + 3;
+    for start in memchr::memmem::find_iter(text, AUTHORITY) {
+        let from = start + AUTHORITY.len();
         let rest = &text[from..];
         let length = run(rest, |byte| byte > b' ' && !b"/\"'\\<>?#".contains(&byte));
         let authority = &rest[..length];
@@ -143,7 +166,7 @@ fn assignments(text: &[u8], found: &mut Vec<Range<usize>>) {
         let before = trimmed_end(&text[..sign]);
         let start = before.len() - back(before, is_of_word);
         let name = &before[start..];
-        if name.len() < 3 || !names::is_secret(&names::plain(name)) {
+        if name.len() < 3 || !Plain::of(name).is_secret() {
             continue;
         }
         let rest = &text[sign + 1..];

@@ -82,7 +82,7 @@ fn headers_and_targets_keep_what_says_nothing() {
     headers.insert("x-api-key", "abc".parse().unwrap());
     headers.insert("mcp-session-id", "0123456789abcdef".parse().unwrap());
     headers.insert("accept", "text/event-stream".parse().unwrap());
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let pair = |name: &'static str, value: &'static str| (name, value.into());
     assert_eq!(
         redaction.headers(&headers),
         [
