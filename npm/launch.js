@@ -1,11 +1,10 @@
 "use strict";
-// Hands this process over to the native executable, as nearly as the platform allows.
+// Runs the native executable in place of this process, as far as the platform allows that.
 const { spawn } = require("node:child_process");
 
 /**
- * What to do with signals while the child runs: those that a terminal, or the Windows console,
- * delivers to the child by itself are ignored here (a second copy would mean "stop at once"),
- * the others are passed on.
+ * What to do with signals while the child runs. Those that a terminal or the Windows console also sends to the child
+ * are ignored here (a second copy would mean "stop at once"); the others are passed on.
  */
 const signals = () => {
   const terminal = ["SIGINT", "SIGQUIT", "SIGHUP"];
@@ -14,10 +13,10 @@ const signals = () => {
   return { ignored: [], forwarded: [...terminal, "SIGTERM", "SIGUSR2"] };
 };
 
-/** Runs `file` as a child with our standard streams, and ends the way it ends. */
+/** Runs `file` as a child with our standard streams, and ends as the child does. */
 const runAsChild = (file, args) => {
   const { ignored, forwarded } = signals();
-  // Before the child exists: a signal must not end this process and leave the child behind.
+  // Before the child exists, so that a signal does not end this process and leave the child running.
   for (const signal of ignored) process.on(signal, () => {});
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
   const child = spawn(file, args, { stdio: "inherit" });
@@ -32,7 +31,7 @@ const runAsChild = (file, args) => {
   });
 };
 
-/** Runs `file` in place of this process where Node can do that (22.15 and later, not on Windows). */
+/** Replaces this process with `file` if Node supports that (22.15 and later, not on Windows). */
 exports.launch = (file, args) => {
   if (typeof process.execve !== "function" || process.platform === "win32") return runAsChild(file, args);
   process.execve(file, [file, ...args]);

@@ -1,13 +1,11 @@
 "use strict";
-// Makes what is published: the main package and one package per platform, staged as directories and
-// as tarballs.
+// Makes what is published: the main package and one package per platform, as directories and as tarballs.
 //
 //   node npm/pack.js [--target TRIPLE] [--profile debug|release|dist] [--build] [--only main|platform] [--out DIR]
 //                    [--limit BYTES]
 //
-// The defaults are this machine's platform, `release`, both packages, and `dist/npm`. Without --build
-// the addon and its loader are taken as cargo left them. It fails if what it packed is larger than
-// the limit once it is installed.
+// The defaults are this machine's platform, `release`, both packages, and `dist/npm`. Without --build the existing
+// build of the addon and its loader is used. Fails if an installed package is larger than the limit.
 const { execFileSync } = require("node:child_process");
 const { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
 const { join, resolve } = require("node:path");
@@ -21,7 +19,7 @@ const manifest = require("../package.json");
 const CPUS = { x86_64: "x64", aarch64: "arm64" };
 const SYSTEMS = { linux: "linux", darwin: "darwin", windows: "win32" };
 
-/** What npm calls the platform of a Rust target, and the name of its package. */
+/** npm's name for the platform of a Rust target, and the name of its package. */
 const platformOf = (target) => {
   const [arch, , system, abi] = target.split("-");
   const [cpu, os] = [CPUS[arch], SYSTEMS[system]];
@@ -36,7 +34,7 @@ const hostTarget = () => {
   return target;
 };
 
-/** Fields that both kinds of package share. Provenance is only accepted with the repository's address. */
+/** Fields that both kinds of package have. Provenance requires the repository's address. */
 const shared = () => ({
   version: manifest.version,
   license: manifest.license,
@@ -86,7 +84,7 @@ const stageMain = (out) => {
   return directory;
 };
 
-/** Where cargo puts the build of `profile`, in a folder of the target's own if one was asked for. */
+/** The directory where cargo puts the build of `profile`, in the target's own folder if one was requested. */
 const buildDirectory = ({ profile, target }) =>
   join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target ?? "", profile);
 
@@ -110,7 +108,7 @@ const cargoBuild = ({ profile, target }) => {
   execFileSync("cargo", [...args, ...how], { cwd: root, stdio: "inherit" });
 };
 
-/** Runs `npm pack` on a staged directory; returns how many bytes the package has once it is installed. */
+/** Runs `npm pack` on a staged directory; returns the installed size of the package in bytes. */
 const pack = (out, directory) => {
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   const args = ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", out];

@@ -1,33 +1,33 @@
 "use strict";
-// Where the native parts are: in a checkout what cargo built last, else this platform's package.
+// Finds the native parts: in a checkout the latest build of cargo, otherwise this platform's package.
 const { existsSync, statSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 
-/** A bundler has put this file into another one. */
+/** Whether a bundler has put this file into another one. */
 const isBundled = typeof __filename !== "string" || !__filename.endsWith(join("npm", "platform.js"));
 
 const root = isBundled ? undefined : dirname(__dirname);
 
 const libc = () => {
-  // Without this a report looks up the name of every peer of every socket.
+  // Without this, a report resolves the name of every peer of every socket.
   process.report.excludeNetwork = true;
   return process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl";
 };
 
-/** Package of this machine's platform, as `mcp-proxy-linux-x64-musl`. */
+/** Name of this platform's package, for example `mcp-proxy-linux-x64-musl`. */
 exports.packageName = () => {
   const platform = `mcp-proxy-${process.platform}-${process.arch}`;
   return process.platform === "linux" ? `${platform}-${libc()}` : platform;
 };
 
-/** File names inside a platform's package, of the addon and of the executable, which runs what is in the addon. */
+/** File names of the addon and of the executable in a platform's package; the executable runs the addon's code. */
 exports.fileNames = (os = process.platform) => ({
   addon: "mcp-proxy.node",
   executable: os === "win32" ? "mcp-proxy.exe" : "mcp-proxy",
 });
 
-/** What cargo calls the addon, an executable that needs no addon, and the one that is published beside it. */
+/** Cargo's names for the addon, a self-contained executable, and the published one that needs the addon. */
 exports.cargoFileNames = (os = process.platform) => ({
   addon: { darwin: "libmcp_proxy_node.dylib", win32: "mcp_proxy_node.dll" }[os] ?? "libmcp_proxy_node.so",
   executable: exports.fileNames(os).executable,
@@ -47,14 +47,14 @@ const fromCargo = (part) => {
   return file;
 };
 
-/** Where packages are looked for: beside this file, or beside the bundle and where it was started. */
+/** Where packages are looked for: beside this file, or beside the bundle and its start directory. */
 const places = () => {
   if (!isBundled) return [__filename];
   const program = process.argv[1] ?? "";
   return [program, join(process.cwd(), "index.js")].filter((place) => place.startsWith("/") || place.includes(":"));
 };
 
-/** Full path of a package's manifest; a bundler does not see what is asked for. */
+/** Full path of a package's manifest; written so that bundlers do not see the request. */
 const manifestOf = (name) => {
   let missing;
   for (const place of places()) {

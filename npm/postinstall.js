@@ -1,7 +1,7 @@
 "use strict";
-// Makes the command the native executable itself, so that no Node process stands before it. Only an
-// improvement: whatever prevents it, the launcher in that place does the same work. From there the
-// executable finds its addon as Node does.
+// Replaces the command by the native executable, so that no Node process is needed to start it. This is only an
+// optimisation: if it fails, the launcher in its place does the same. From there the executable finds its addon as Node
+// does.
 const { linkSync, renameSync, rmSync } = require("node:fs");
 const { join } = require("node:path");
 

@@ -1,4 +1,4 @@
-//! What a person reads once the proxy serves: where, what, and a line to try it with.
+//! The start screen: where the proxy serves, what, and a command to try it with.
 
 use std::net::SocketAddr;
 
@@ -9,14 +9,14 @@ use crate::{
     reached::{Reached, for_people},
 };
 
-/// The parts of the announcement that are known before the port is.
+/// The parts of the start screen that are known before the port is.
 #[derive(Debug)]
 pub(crate) struct Announcement {
     reached: Reached,
     stream_endpoint: Option<String>,
     sse_endpoint: Option<String>,
     protected: bool,
-    /// Clients find out for themselves how to sign in.
+    /// Whether clients find out by themselves how to sign in.
     signs_in: bool,
     paint: Paint,
 }
@@ -74,7 +74,7 @@ impl Announcement {
     }
 }
 
-/// What is known once the proxy serves.
+/// The parts that are known once the proxy serves.
 #[derive(Debug)]
 pub(crate) struct Listening<'a> {
     pub(crate) address: SocketAddr,
@@ -88,7 +88,7 @@ pub(crate) struct Listening<'a> {
     pub(crate) server: Option<&'a str>,
 }
 
-/// A name that needs no quotes, made from the server's own.
+/// A name without characters that need quotes, made from the server's own.
 fn name_for(server: Option<&str>) -> String {
     let first = server.and_then(|server| server.split_whitespace().next()).unwrap_or_default();
     let plain: String = first

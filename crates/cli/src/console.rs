@@ -1,5 +1,5 @@
-//! What the process says outside its log: help, version and usage errors at once, and lines of a
-//! proxy that runs without waiting for whoever reads them.
+//! Output besides the log: help, version and usage errors are written at once; lines of a running
+//! proxy do not wait for their reader.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ pub(crate) fn print_bytes(bytes: &[u8]) {
     drop(output.write_all(bytes).and_then(|()| output.flush()));
 }
 
-/// Replaces the line that somebody watches on a terminal at stderr.
+/// Replaces the last line on a terminal at stderr.
 pub(crate) fn status(text: &str) {
     write(&mut io::stderr().lock(), &format!("\r\u{1b}[K{text}"));
 }
@@ -24,37 +24,38 @@ pub(crate) fn complain(text: &str) {
     write(&mut io::stderr().lock(), &format!("{text}\n"));
 }
 
-/// A line on stdout of a proxy that runs.
+/// A line on stdout of a running proxy.
 pub(crate) fn say(line: &str) {
     tracing::info!(target: "mcp_proxy::console", "{line}");
 }
 
-/// Lines on stdout of a proxy that runs, whose colours are ours and whose words are [`visible`].
+/// Lines on stdout of a running proxy; their colours are ours, their words are [`visible`].
 ///
 /// [`visible`]: mcp_proxy_core::telemetry::visible
 pub(crate) fn show(lines: &str) {
     tracing::info!(target: "mcp_proxy::console", painted = true, "{lines}");
 }
 
-/// The beginning of a line on stdout of a proxy that runs, if that is a terminal.
+/// The beginning of a line on stdout of a running proxy, if that is a terminal.
 pub(crate) fn begin(text: &str) {
     tracing::info!(target: "mcp_proxy::console_beginning", painted = true, "{text}");
 }
 
-/// A line on stderr of a proxy that runs.
+/// A line on stderr of a running proxy.
 pub(crate) fn warn(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", "{line}");
 }
 
-/// Marks a line that only the terminal may show: it is never sent to a collector of logs.
+/// Marks a line for the terminal only: it is never sent to a log collector.
 pub(crate) const SECRET: &str = "secret";
 
-/// A line on stderr of a proxy that runs, with something secret in it.
+/// A line with a secret on stderr of a running proxy.
 pub(crate) fn confide(line: &str) {
     tracing::error!(target: "mcp_proxy::console_error", secret = true, "{line}");
 }
 
 fn write(output: &mut impl Write, text: &str) {
-    // A reader that has gone (`mcp-proxy --help | head -1`) is not a failure.
+    // If the reader has closed the pipe (`mcp-proxy --help
+    // head -1`), that is not a failure.
     drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
 }

@@ -1,5 +1,4 @@
-//! The servers of a file for a program that embeds the proxy: what `--config` means, without a
-//! command line.
+//! The servers of a file for an embedding program: `--config` without a command line.
 
 use std::{fmt, sync::Arc};
 
@@ -10,7 +9,7 @@ use crate::{
     options::{Origin, Reading},
 };
 
-/// Servers that are listed in a file, or in a text as such a file has it.
+/// Servers from a file, or from a text in the format of such a file.
 pub struct Servers {
     origin: Arc<Origin>,
     watch: Watch,
@@ -18,7 +17,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The servers of a file: `place` is what `--config` takes.
+    /// The servers of a file; `place` is a value of `--config`.
     ///
     /// # Errors
     /// A sentence with the place in the file.
@@ -26,10 +25,10 @@ impl Servers {
         Self::of(Origin::of_file(place).map_err(|error| sentence(&error.to_string()))?)
     }
 
-    /// The servers of a text, which is what a file would hold.
+    /// The servers in a text, which has the format of a file.
     ///
     /// # Errors
-    /// A sentence with the place in the text, in which the file is called `config`.
+    /// A sentence with the place in the text; the file's name in it is `config`.
     pub fn of_text(text: String) -> Result<(Self, FleetConfig), String> {
         Self::of(Origin::of_text(text))
     }
@@ -41,15 +40,15 @@ impl Servers {
         Ok((Self { watch, origin: Arc::new(origin), tunnel }, told(reading)))
     }
 
-    /// The tunnel that the file asks for.
+    /// The tunnel that the file configures.
     pub fn tunnel(&self) -> Option<&tunnel::Config> {
         self.tunnel.as_ref()
     }
 
-    /// Waits until the file has changed, and says what it says now.
+    /// Waits until the file has changed; returns its new content.
     ///
     /// # Errors
-    /// A sentence with the place in the file; what was said before should go on.
+    /// A sentence with the place in the file; the previous configuration should stay.
     pub async fn changed(&mut self) -> Result<FleetConfig, String> {
         self.watch.changed().await;
         let origin = Arc::clone(&self.origin);

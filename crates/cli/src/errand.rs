@@ -1,4 +1,4 @@
-//! What is done in place of serving.
+//! Actions in place of serving.
 
 use mcp_proxy_core::{StdioServer, make_token, sign_out, sign_out_everywhere};
 use tokio::runtime::Builder;
@@ -8,7 +8,7 @@ use crate::{
     options::{Errand, Report, Task, schema},
 };
 
-/// Does it; so ends the process.
+/// Runs the action; returns how the process ends.
 pub(crate) fn run(errand: Errand) -> Ending {
     let done = match errand.task {
         Task::Examine(examining) => return examining::run(examining),
@@ -21,7 +21,7 @@ pub(crate) fn run(errand: Errand) -> Ending {
             .map_err(|error| error.to_string())
             .and_then(|runtime| {
                 let greeted = runtime.block_on(StdioServer::greet(&config));
-                // Whoever waits for a pasted address reads standard input to its end.
+                // If a pasted address is waited for, standard input is read to its end.
                 runtime.shutdown_background();
                 greeted.map_err(|error| format!("not signed in: {error}"))
             })

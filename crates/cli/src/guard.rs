@@ -1,6 +1,6 @@
-//! The guard process: ends the servers of a proxy that could not do it itself.
+//! The guard process: ends the servers of a proxy that was killed.
 //!
-//! The proxy starts its own program once more with [`Guard::ARGUMENT`]; this is all that then runs.
+//! The proxy starts its own program again with [`Guard::ARGUMENT`], which then runs only this.
 
 use std::{io, path::PathBuf};
 
@@ -8,7 +8,7 @@ use mcp_proxy_core::Guard;
 
 use crate::Ending;
 
-/// A guard for the servers of this process; without one they may survive its being killed.
+/// A guard for the servers of this process; without one they may survive if the process is killed.
 pub(crate) fn start() -> Option<Guard> {
     let program = program()?;
     match Guard::start(&program) {
@@ -20,12 +20,12 @@ pub(crate) fn start() -> Option<Guard> {
     }
 }
 
-/// Windows ends the servers' job object with the proxy.
+/// On Windows, the servers' job object ends with the proxy.
 fn program() -> Option<PathBuf> {
     if cfg!(unix) { std::env::current_exe().ok() } else { None }
 }
 
-/// What the guard does.
+/// The guard's work.
 pub(crate) fn run() -> Ending {
     let groups = mcp_proxy_core::groups_left(io::stdin().lock());
     #[cfg(unix)]
@@ -44,7 +44,7 @@ fn end(groups: &std::collections::BTreeSet<u32>) {
         unistd::Pid,
     };
 
-    /// Time between the request to stop and the end of patience.
+    /// Time between the request to stop and SIGKILL.
     const GRACE: Duration = Duration::from_millis(500);
 
     let signal = |signal| {

@@ -1,8 +1,8 @@
 #![forbid(unsafe_code)]
 //! The `mcp-proxy` command: reads the command line, installs the log and runs the core's proxy.
 //!
-//! A library, because it has two homes: the executable `mcp-proxy`, and the addon, from which a loader
-//! runs it in the packages of npm.
+//! A library, because it is used twice: in the executable `mcp-proxy`, and in the addon, from which
+//! a loader runs it in the npm packages.
 
 mod announce;
 mod args;
@@ -35,19 +35,19 @@ use options::{Errand, FleetOptions, Options};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Ending {
-    /// It did what was asked.
+    /// It was successful.
     Success = 0,
-    /// It could not, and has said why.
+    /// It failed, and has reported why.
     Failure = 1,
-    /// The server answered what it was asked with an error.
+    /// The server answered with an error.
     Refused = 2,
-    /// The server wants credentials, or other ones.
+    /// The server requires credentials, or other ones.
     Unauthorized = 3,
-    /// The server cannot be reached, or does not serve.
+    /// The server cannot be reached, or does not work.
     Unreached = 4,
-    /// The tool that was called failed.
+    /// The called tool failed.
     ToolFailed = 5,
-    /// The server that was examined has something wrong with it.
+    /// The examined server has a fault.
     Unwell = 6,
 }
 
@@ -57,7 +57,7 @@ impl From<Ending> for ExitCode {
     }
 }
 
-/// Runs the command to its end; `words` are its arguments without its own name.
+/// Runs the command to its end; `words` are its arguments without the program's own name.
 pub fn run(words: Vec<OsString>) -> Ending {
     if words == [Guard::ARGUMENT] {
         return guard::run();
@@ -86,7 +86,7 @@ pub fn run(words: Vec<OsString>) -> Ending {
     }
 }
 
-/// What the command line asks for, checked.
+/// What the command line asks for, after all checks.
 enum Wanted {
     Text(String),
     Proxy(Box<Options>),

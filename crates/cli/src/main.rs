@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The `mcp-proxy` command as a program of its own.
+//! The `mcp-proxy` command as a separate program.
 
 use std::{env, process::ExitCode};
 

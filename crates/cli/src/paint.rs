@@ -2,7 +2,7 @@
 
 use std::{env, fmt, io::IsTerminal};
 
-/// Colours texts, or leaves them as they are.
+/// Colours texts, or leaves them unchanged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {
     on: bool,
@@ -12,7 +12,7 @@ impl Paint {
     /// Never colours.
     pub(crate) const PLAIN: Self = Self { on: false };
 
-    /// Colours if this output is a terminal that may be coloured.
+    /// Colours if this output is a terminal that supports it.
     pub(crate) fn for_output(output: &impl IsTerminal) -> Self {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { on: output.is_terminal() && !refused }

@@ -1,9 +1,9 @@
-//! Texts of peers on their way to a terminal: without what would move its cursor, change its colours
-//! or turn its text around.
+//! Texts of peers for a terminal: without characters that move the cursor, change colours or
+//! reverse the text.
 
 use std::borrow::Cow;
 
-/// The text with line ends and tabs; other control characters are replaced.
+/// The text with its line ends and tabs; other control characters are replaced.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(is_hostile) {
         text.replace("\r\n", "\n").replace(is_hostile, "\u{fffd}").into()
@@ -12,7 +12,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The beginning of the text on one line, with this many characters at most.
+/// The beginning of the text on one line, with at most this many characters.
 pub(crate) fn one_line(text: &str, most: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ").replace(is_hostile, "\u{fffd}");
@@ -22,7 +22,7 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
     }
 }
 
-/// Control characters, and the marks with which a text reads otherwise than it is written.
+/// Control characters, and marks that make a text read differently than it is written.
 fn is_hostile(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,

@@ -1,4 +1,4 @@
-//! Where clients reach the proxy, and whose tokens they need there.
+//! The proxy's address for clients, and the tokens that they need there.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,13 +8,13 @@ use mcp_proxy_core::config::{HttpConfig, ResourceServerConfig};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reached {
     encrypted: bool,
-    /// What tokens name, or would name.
+    /// The audience that tokens have, or would have.
     fixed: Option<Fixed>,
     issuers: String,
     audiences: String,
 }
 
-/// What is in front of the paths, where tokens depend on it.
+/// The URL before the paths, if tokens depend on it.
 #[derive(Clone, Debug)]
 enum Fixed {
     Url(String),
@@ -39,8 +39,8 @@ impl Reached {
         if self.encrypted { "https" } else { "http" }
     }
 
-    /// The URL in front of the paths. Where tokens are for a URL it is that one: clients compare it
-    /// with the one that they were given.
+    /// The URL before the paths. If tokens are issued for a URL it must be that one: clients
+    /// compare it with the one that they were given.
     pub(crate) fn base(&self, address: SocketAddr) -> String {
         match &self.fixed {
             Some(Fixed::Url(url)) => url.clone(),
@@ -49,7 +49,7 @@ impl Reached {
         }
     }
 
-    /// Whose tokens let in, and what they have to be for.
+    /// Whose tokens are accepted, and their audience.
     pub(crate) fn tokens(&self) -> Option<String> {
         let Self { issuers, audiences, .. } = self;
         let audience = if audiences.is_empty() { "the endpoint's URL" } else { audiences };
@@ -68,7 +68,7 @@ fn fixed(tokens: &ResourceServerConfig, http: &HttpConfig) -> Option<Fixed> {
     }
 }
 
-/// The address as a person on this machine would write it.
+/// The address in the form that a person on this machine would type.
 pub(crate) fn for_people(address: SocketAddr) -> String {
     let port = address.port();
     match address.ip() {

@@ -1,4 +1,4 @@
-//! Recordings played back: as a server on standard input and output, and against a server.
+//! Plays recordings: as a server on standard input and output, and against a server.
 
 use std::{future::pending, path::PathBuf};
 
@@ -10,17 +10,17 @@ use tokio::{
 
 use crate::{Ending, calling::Answering, console, plain::plain};
 
-/// A recording that is served.
+/// A recording to serve.
 #[derive(Debug)]
 pub(crate) struct Replaying {
     pub(crate) file: PathBuf,
-    /// What need not be as recorded.
+    /// Values that may differ from the recording.
     pub(crate) ignored: Vec<String>,
-    /// How many times faster; 0 makes no pauses.
+    /// Speed-up; 0 makes no pauses.
     pub(crate) speed: u64,
 }
 
-/// A server that is compared with a recording.
+/// A server to compare with a recording.
 #[derive(Debug)]
 pub(crate) struct Verifying {
     pub(crate) file: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Verifying {
 }
 
 impl Replaying {
-    /// Serves until the input ends; so ends the process.
+    /// Serves until the input ends; returns how the process ends.
     pub(crate) fn run(self) -> Ending {
         let speed = u32::try_from(self.speed).unwrap_or(u32::MAX);
         let player = match Player::load(&self.file, &self.ignored, speed.into()) {
@@ -45,7 +45,7 @@ impl Replaying {
 }
 
 impl Verifying {
-    /// Compares and prints a report; so ends the process.
+    /// Compares and prints a report; returns how the process ends.
     pub(crate) fn run(self) -> Ending {
         block_on(self.compare())
     }

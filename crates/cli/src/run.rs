@@ -19,10 +19,10 @@ use crate::{
     telemetry::Installed,
 };
 
-/// What is said when the process is told to stop.
+/// Logged when the process is told to stop.
 pub(crate) const STOPPING: &str = "received shutdown signal; shutting down";
 
-/// Serves as the options say; so ends the process.
+/// Serves according to the options; returns how the process ends.
 pub(crate) fn run(mut options: Options, installed: &Installed) -> Ending {
     for warning in &options.warnings {
         tracing::warn!("{warning}");
@@ -32,7 +32,7 @@ pub(crate) fn run(mut options: Options, installed: &Installed) -> Ending {
     to_the_end(threads, recording.as_ref(), serve(options, installed))
 }
 
-/// Runs this to its end; so ends the process.
+/// Runs this to its end; returns how the process ends.
 pub(crate) fn to_the_end(
     threads: usize,
     recording: Option<&RecordingConfig>,
@@ -49,14 +49,14 @@ fn outcome_of(
     recording: Option<&RecordingConfig>,
     serving: impl Future<Output = Result<Ending, String>>,
 ) -> Result<Ending, String> {
-    // Dropped last: what happens at the end is recorded, too.
+    // Dropped last, so that what happens at the end is recorded, too.
     let _recording = match recording {
         Some(config) => Some(Recording::start(config).map_err(|error| error.to_string())?),
         None => None,
     };
     let runtime = runtime(threads).map_err(|error| error.to_string())?;
     let outcome = runtime.block_on(serving);
-    // A blocking write to a stuck terminal must not keep the process.
+    // A blocking write to a stuck terminal must not keep the process alive.
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome
 }
@@ -69,7 +69,7 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
     }
 }
 
-/// Reaps what servers leave behind: the first process of a container has nobody else to do it.
+/// Reaps orphans of servers: the first process of a container must do this.
 pub(crate) fn reap() {
     #[cfg(target_os = "linux")]
     drop(tokio::spawn(mcp_proxy_core::reap_orphans()));
@@ -86,7 +86,7 @@ async fn serve(options: Options, installed: &Installed) -> Result<Ending, String
     let inspection = options.inspection.as_ref().map(Inspection::begin);
     let (proxy, _inspector) = tokio::select! {
         started = start(options.proxy, inspection) => started?,
-        // The child was started with the future that is dropped here, and is killed with it.
+        // The child belongs to the future that is dropped here, and is killed with it.
         () = signals.next() => {
             console::say(STOPPING);
             return Ok(Ending::Success);
@@ -120,7 +120,7 @@ async fn serve(options: Options, installed: &Installed) -> Result<Ending, String
     }
 }
 
-/// Serves one client over standard input and output, where nothing is printed but messages.
+/// Serves one client on standard input and output; only messages are written there.
 async fn serve_stdio(
     config: &RemoteConfig,
     rules: &Rules,
@@ -153,7 +153,7 @@ async fn open_tunnel(
     }
 }
 
-/// Stops within `budget`; a further signal insists.
+/// Stops within `budget`; another signal stops at once.
 async fn stop(
     proxy: Proxy,
     tunnel: Option<Tunnel>,
@@ -169,7 +169,7 @@ async fn stop(
     within(budget, signals, stopping).await
 }
 
-/// Waits for the end of whatever stops; not longer than `budget`, and not once a signal insists.
+/// Waits until everything has stopped; not longer than `budget`, and not after another signal.
 pub(crate) async fn within(
     budget: Duration,
     signals: &mut Signals,

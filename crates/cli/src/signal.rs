@@ -12,12 +12,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     #[cfg(unix)]
     signals: [Signal; 3],
-    /// Somebody started it at a terminal.
+    /// Whether a user started it at a terminal.
     #[cfg(unix)]
     at_a_terminal: bool,
 }
 
-/// What a proxy that follows a file is asked.
+/// The requests to a proxy that follows a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// To stop.
@@ -42,8 +42,8 @@ impl Signals {
         })
     }
 
-    /// The next request. SIGHUP asks to read the file again, unless it says that the terminal is
-    /// gone, which whoever closes it expects to stop what runs there.
+    /// The next request. SIGHUP means to read the file again, unless the terminal was closed; users
+    /// expect that to stop what runs there.
     #[cfg(unix)]
     pub(crate) async fn request(&mut self) -> Request {
         let [interrupt, terminate, hangup] = &mut self.signals;
@@ -68,7 +68,7 @@ impl Signals {
         }
     }
 
-    /// The next request, which is one to stop.
+    /// The next request, which is always to stop.
     #[cfg(not(unix))]
     pub(crate) async fn request(&mut self) -> Request {
         self.next().await;

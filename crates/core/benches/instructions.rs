@@ -1,4 +1,4 @@
-//! Does one thing many times, for `scripts/instructions.mjs` to count what it takes:
+//! Repeats one operation, so that `scripts/instructions.mjs` can count its instructions:
 //! `instructions <name> <times>`.
 
 use std::{env, hint::black_box, process::ExitCode};

@@ -1,5 +1,5 @@
-//! Times of what every message costs:
-//! `cargo bench -p mcp-proxy-core --features internals --bench messages`.
+//! Measures what every message costs: `cargo bench -p mcp-proxy-core --features internals --bench
+//! messages`.
 
 #![expect(clippy::expect_used, reason = "a bench without its message is over")]
 
@@ -36,14 +36,14 @@ fn event(bencher: Bencher<'_, '_>, length: usize) {
     bencher.bench(|| hot::event(black_box(&message), 12345));
 }
 
-/// An exchange begins and ends among so many others.
+/// An exchange begins and ends among this many others.
 #[divan::bench(args = [1, 1_000, 100_000])]
 fn pending(bencher: Bencher<'_, '_>, under_way: usize) {
     let mut table = Pending::new(under_way);
     bencher.bench_local(|| table.pass());
 }
 
-/// A call and its answer through the relay, past so many others that are under way.
+/// A call and its answer through the relay, with this many others under way.
 #[divan::bench(args = [0, 100, 10_000])]
 fn call(bencher: Bencher<'_, '_>, under_way: usize) {
     let road = Road::new(under_way).expect("a road");
@@ -51,7 +51,7 @@ fn call(bencher: Bencher<'_, '_>, under_way: usize) {
     bencher.bench(|| road.call(black_box(request.clone())));
 }
 
-/// The same in 2026-07-28.
+/// The same for 2026-07-28.
 #[divan::bench]
 fn call_modern(bencher: Bencher<'_, '_>) {
     let road = ModernRoad::new().expect("a road");
@@ -59,7 +59,7 @@ fn call_modern(bencher: Bencher<'_, '_>) {
     bencher.bench(|| road.call(black_box(request.clone())));
 }
 
-/// A notification to so many clients.
+/// A notification to this many clients.
 #[divan::bench(args = [1, 100, 10_000])]
 fn notification(bencher: Bencher<'_, '_>, clients: usize) {
     let crowd = Crowd::new(clients).expect("a server");

@@ -1,5 +1,5 @@
-//! Where the addon is: beside the loader, in the platform's package; or in that package, where Node
-//! would find it from the main package, into which installing it links the loader.
+//! Finds the addon: beside the loader, in the platform's package; or, since installing links the
+//! loader into the main package, in the platform's package where Node would find it from there.
 
 use std::{
     env::consts::{ARCH, OS},
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What it is called in the platform's package; `npm/platform.js` says the same.
+/// Its file name in the platform's package; `npm/platform.js` has the same.
 const FILE: &str = "mcp-proxy.node";
 
 /// The addon of the loader at `program`.
@@ -18,7 +18,7 @@ pub(crate) fn find(program: &Path) -> Option<PathBuf> {
     iter::once(beside).chain(installed).find(|file| file.is_file())
 }
 
-/// What to say where there is none.
+/// The message if there is none.
 pub(crate) fn missing(program: &Path) -> String {
     format!(
         "the command itself is in {FILE}, which is neither beside {} nor in the package {} of a node_modules above it",
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with this file in it, as deep as it says.
+    /// A folder that contains this file at this path.
     fn with(file: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(file);

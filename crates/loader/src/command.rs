@@ -1,19 +1,20 @@
-//! The way into the addon, whose other end is `crates/node/src/command.rs`.
+//! The call into the addon; its other end is `crates/node/src/command.rs`.
 
 use std::{error::Error, ffi::OsString, path::Path};
 
 use libloading::Library;
 
-/// What the addon exports: it takes the words, each ended by a zero, and returns the exit status.
+/// The addon's exported function: takes the words, each followed by a zero, and returns the exit
+/// status.
 type Command = unsafe extern "C" fn(words: *const u8, length: usize) -> u8;
 
-/// Runs the command that is in the addon; its exit status.
+/// Runs the command in the addon; returns its exit status.
 pub(crate) fn run(addon: &Path, words: impl Iterator<Item = OsString>) -> Result<u8, String> {
-    // SAFETY: the constructors of our addon register functions for Node, and nothing else.
+    // SAFETY: the constructors of our addon only register functions for Node.
     let library = unsafe { Library::new(addon) }.map_err(|error| described(&error))?;
-    // Never unloaded: what the command has started may run until the process has ended.
+    // Never unloaded: threads of the command may run until the process has ended.
     let library: &'static Library = Box::leak(Box::new(library));
-    // SAFETY: the addon is of the same build, and declares the function as it is declared here.
+    // SAFETY: the addon is from the same build, and declares the function as here.
     let command = unsafe { library.get::<Command>(b"mcp_proxy_main\0") };
     let command = command.map_err(|error| described(&error))?;
     let words = joined(words);
@@ -21,7 +22,7 @@ pub(crate) fn run(addon: &Path, words: impl Iterator<Item = OsString>) -> Result
     Ok(unsafe { command(words.as_ptr(), words.len()) })
 }
 
-/// No word holds a zero, on any system.
+/// On no system can a word contain a zero.
 fn joined(words: impl Iterator<Item = OsString>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in words {

@@ -1,7 +1,7 @@
-//! The command in the packages of npm, where the core is there once: in the addon.
+//! The command in the npm packages, which contain the core only once: in the addon.
 //!
-//! It finds the addon, hands its words over and ends as the command does. Its own work is done before
-//! the first of them is read, in well under a millisecond.
+//! It finds the addon, passes its arguments on and ends as the command does. Its own work is done
+//! in well under a millisecond.
 
 mod addon;
 mod command;
@@ -22,16 +22,16 @@ fn main() -> ExitCode {
     ended.map_or_else(|complaint| complain(&complaint), ExitCode::from)
 }
 
-/// This file, under its own name.
+/// This file, with its real name.
 fn program() -> Result<PathBuf, String> {
     let program = env::current_exe();
-    // Windows does well with the name by which it was started, and better than with a canonical one.
+    // On Windows the name by which it was started works, and better than a canonical one.
     let program = if cfg!(windows) { program } else { program.and_then(fs::canonicalize) };
     program.map_err(|error| format!("cannot tell where it is installed: {error}"))
 }
 
 fn complain(complaint: &str) -> ExitCode {
-    // Whoever does not read it cannot be told.
+    // If nobody reads it, nobody can be told.
     drop(writeln!(io::stderr(), "mcp-proxy: {complaint}. Install the package mcp-proxy again"));
     ExitCode::FAILURE
 }

@@ -1,5 +1,5 @@
 "use strict";
-// The native addon of this platform. `process.dlopen` takes it under whatever name cargo gave it.
+// The native addon of this platform. `process.dlopen` accepts any file name, such as cargo's.
 const { nativePath } = require("../../../npm/platform.js");
 
 process.dlopen(module, nativePath("addon"));

@@ -1,5 +1,5 @@
 "use strict";
-// `AuthenticationMiddleware`: the addon's, whose options are read by their names.
+// `AuthenticationMiddleware`: the addon's class, with options that are read by name.
 const addon = require("./addon.js");
 const { AUTHENTICATION, inWords, OAUTH, taken } = require("./options.js");
 

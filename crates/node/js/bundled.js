@@ -1,5 +1,5 @@
 "use strict";
-// In a bundle of ES modules `require` cannot reach what is outside: says so before anything else fails at it.
+// In an ES module bundle, `require` cannot load outside packages: reports that before anything else fails.
 const BUNDLED =
   "mcp-proxy has a native part, which a bundle cannot hold. Leave the package out of the bundle " +
   "(esbuild, bun: --external:mcp-proxy; webpack: externals: { 'mcp-proxy': 'commonjs mcp-proxy' }; " +

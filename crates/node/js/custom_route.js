@@ -1,6 +1,6 @@
 "use strict";
-// Custom routes: genuine `IncomingMessage` and `ServerResponse` objects, made by an `http.Server` that
-// never listens, over bytes that the addon carries.
+// Custom routes: real `IncomingMessage` and `ServerResponse` objects, made by an `http.Server` that never listens, from
+// bytes that the addon carries.
 const { createServer } = require("node:http");
 
 const { report } = require("./promises.js");
@@ -18,7 +18,7 @@ class RouteSocket extends PeerSocket {
     this.#key = key;
     this.#native = native;
     this.question = question;
-    // The client may go at any time; whoever cares listens on the request or the response.
+    // The client may disconnect at any time; the program can listen on the request or the response.
     this.on("error", () => {});
   }
 
@@ -76,7 +76,7 @@ class CustomRoutes {
     this.#sockets.get(key)?.drained();
   }
 
-  /** The request is over, or its client has gone. */
+  /** The request has ended, or its client has disconnected. */
   release(key) {
     this.#sockets.get(key)?.destroy();
     this.#sockets.delete(key);
@@ -85,7 +85,7 @@ class CustomRoutes {
   async #run(onUnhandledRequest, request, response) {
     const { question, spelled } = request.socket;
     request.rawHeaders = respelled(request.rawHeaders, spelled);
-    // An answer that has begun is passed on although the callback is still at work.
+    // A response that has begun is sent although the callback is still running.
     let answer;
     try {
       await onUnhandledRequest(request, response);

@@ -1,6 +1,6 @@
 "use strict";
-// The event store of the package, for servers that keep their own. Sessions of the listener use the
-// core's, with the same bound and the same order of eviction.
+// The package's event store, for servers that have their own. Sessions of the listener use the core's, with the same
+// limit and the same order of eviction.
 const { randomInt } = require("node:crypto");
 
 const { defaultMaxEvents } = require("./addon.js");
@@ -42,7 +42,7 @@ class InMemoryEventStore {
     if (!streamId) return "";
     let last = lastEventId;
     for (let next = 0; ;) {
-      // While one event is sent others may be stored and evicted: go on behind the last one sent.
+      // While one event is sent, others may be stored and evicted: continue after the last one sent.
       const eventIds = this.eventIdsByStream.get(streamId) ?? [];
       if (eventIds[next - 1] !== last) next = eventIds.indexOf(last) + 1;
       if (next >= eventIds.length) return streamId;
@@ -55,7 +55,7 @@ class InMemoryEventStore {
     const [[eventId, { streamId }]] = this.#events;
     this.#events.delete(eventId);
     const eventIds = this.eventIdsByStream.get(streamId);
-    // The oldest of all is the oldest of its stream.
+    // The oldest event of all is the oldest of its stream.
     eventIds.shift();
     if (eventIds.length === 0) this.eventIdsByStream.delete(streamId);
   }

@@ -1,10 +1,10 @@
 "use strict";
-// Ends the servers of this process if it is killed: the executable, started as a guard.
+// Ends this process's servers if it is killed: the executable, started as a guard.
 const { existsSync } = require("node:fs");
 
 const { nativePath } = require("../../../npm/platform.js");
 
-/** Full path of the executable; Windows needs none, and without one there is no guard. */
+/** Full path of the executable. Windows needs none; without it there is no guard. */
 const executable = () => {
   if (process.platform === "win32") return undefined;
   try {
@@ -15,7 +15,7 @@ const executable = () => {
   }
 };
 
-/** Options that name the guard of the servers that are started. */
+/** Options that name the guard for the started servers. */
 const guarded = (options) => {
   if (options?.config) return { ...options, guard: executable() };
   if (!options?.upstream || typeof options.upstream !== "object") return options;

@@ -1,10 +1,10 @@
 "use strict";
-// Errors of the core speak of flags of the command; a program has options in their place.
+// Errors of the core name flags of the command line; this replaces them by options.
 const { AUTH, HTTP_SERVER, UPSTREAM } = require("./options.js");
 
 const flagOf = (name) => `auth${name[0].toUpperCase()}${name.slice(1)}`;
 
-/** The option in place of each flag. */
+/** The option for each flag. */
 const OPTIONS = {
   ...Object.fromEntries(Object.keys(HTTP_SERVER).map((name) => [name, name])),
   ...Object.fromEntries(Object.keys(UPSTREAM).map((name) => [name, `upstream.${name}`])),
@@ -18,7 +18,7 @@ const OPTIONS = {
   tunnelSubdomain: "tunnel.subdomain",
 };
 
-/** The same text about options. A flag that has no option stays what it is. */
+/** The same text with options. A flag without an option stays. */
 const inOptions = (text) => text.replaceAll(/(?<![\w-])--([a-z]\w*)/gi, (flag, name) => OPTIONS[name] ?? flag);
 
 module.exports = { inOptions };

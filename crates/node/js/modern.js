@@ -1,22 +1,22 @@
 "use strict";
-// One request of revision 2026-07-28, served by a server of the v2 SDK. Only an entry of that SDK can tell
-// a server which revision it is on; `serveStdio` takes any transport, so it takes ours.
+// One 2026-07-28 request, served by a server of the v2 SDK. Only an entry point of that SDK can set a server's
+// revision; `serveStdio` accepts any transport, so it gets ours.
 const { loadModule } = require("./sdk.js");
 
-/** The server proper, which an `McpServer` keeps in a member. */
+/** The member in which an `McpServer` keeps the actual server. */
 const protocolOf = (server) => server?.server ?? server;
 
-/** Whether the SDK of this server knows the revision. */
+/** Whether the SDK of this server supports the revision. */
 const knowsModern = (server) => Array.isArray(protocolOf(server)?._supportedProtocolVersions);
 
-/** Gives `object` another `member` and returns what takes it away again. */
+/** Replaces `member` of `object`; returns a function that restores it. */
 const shadow = (object, name, member) => {
   const own = Object.getOwnPropertyDescriptor(object, name);
   Object.defineProperty(object, name, { configurable: true, value: member, writable: true });
   return () => (own ? Object.defineProperty(object, name, own) : delete object[name]);
 };
 
-/** Lets `server` answer what comes over `transport`. */
+/** Lets `server` answer the messages of `transport`. */
 const serveModern = async (server, transport) => {
   const { serveStdio } = await loadModule("@modelcontextprotocol/server/stdio");
   const protocol = protocolOf(server);
@@ -26,7 +26,7 @@ const serveModern = async (server, transport) => {
         unshadow();
         await protocol.connect(channel);
         const { onmessage } = channel;
-        // What comes with a message besides the message is not passed on by `serveStdio`.
+        // `serveStdio` does not pass on what comes with a message besides the message.
         channel.onmessage = (message, extra) => onmessage(message, { __proto__: transport.extra, ...extra });
       });
       return protocol;
@@ -35,7 +35,7 @@ const serveModern = async (server, transport) => {
   );
 };
 
-/** Ends the transport of `server`, which `serveStdio` would close at that; its closing is ours. */
+/** Ends the transport of `server`. `serveStdio` would then close it; we close it ourselves. */
 const endModern = (server, transport) => {
   const unshadow = shadow(protocolOf(server), "close", async () => {});
   transport.ended();

@@ -1,14 +1,14 @@
 "use strict";
-// Options as they were given: each is read once, by its name, whether the object has it itself, inherits it
-// or computes it. What is checked is what is used.
+// Options as given: each is read exactly once, by name, whether the object has it itself, inherits it or computes it.
+// So the checked value is the one that is used.
 
 const each = (...names) => Object.fromEntries(names.map((name) => [name, true]));
 
-/** An object whose members are all meant. */
+/** An object all of whose members are options. */
 const MAP = Symbol("map");
-/** Plain data, however deep. */
+/** Plain data, nested to any depth. */
 const DATA = Symbol("data");
-/** An object with a life of its own. */
+/** An object that is used as such, not as data. */
 const OBJECT = Symbol("object");
 
 const CHALLENGE = each("error", "error_description", "error_uri", "realm", "scope");
@@ -51,7 +51,7 @@ const HTTP_SERVER = {
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A value that was read, so that nothing of it is read again. */
+/** Wraps a value that was read, so that no part of it is read again. */
 const kept = (given, value, part) => {
   if (typeof value === "function") return value.bind(given);
   if (!isObject(value)) return value;
@@ -60,7 +60,7 @@ const kept = (given, value, part) => {
   return typeof part === "object" ? taken(value, part) : value;
 };
 
-/** What is given of `known`; a function is called on the object that it comes from. */
+/** The given values of `known`; a function is bound to its object. */
 const taken = (given, known) => {
   if (!isObject(given)) return given;
   const options = {};
@@ -76,7 +76,7 @@ const numberInWords = (value) => {
   return { $: value > 0 ? "Infinity" : "NaN" };
 };
 
-/** What was taken as JSON can say it, in the words of options/given.rs. */
+/** The values as JSON, in the form that options/given.rs reads. */
 const inWords = (value, part) => {
   if (value === null || value === undefined) return value;
   if (typeof value === "number") return numberInWords(value);
@@ -93,11 +93,11 @@ const objectInWords = (value, part) => {
   return Object.fromEntries(entries.map(([name, member]) => [name, inWords(member, part[name])]));
 };
 
-/** Options whose `config`, where it is an object, is the text that a file would have. */
+/** Options with `config` as the text of a file, if it is an object. */
 const configured = (options) =>
   isObject(options?.config) ? { ...options, config: { text: JSON.stringify(options.config) } } : options;
 
-/** The same options in words: what `config` holds is for whoever reads files. */
+/** The same options as text; whoever reads files checks the content of `config`. */
 const IN_WORDS = { ...HTTP_SERVER, config: each("text") };
 
 module.exports = { AUTH, AUTHENTICATION, HTTP_SERVER, IN_WORDS, OAUTH, configured, inWords, taken, UPSTREAM };

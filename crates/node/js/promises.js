@@ -1,7 +1,7 @@
 "use strict";
-// Promises that nobody awaits, or not without a limit.
+// Promises that nobody awaits, or only for a limited time.
 
-/** Waits for a promise, but no longer than this. */
+/** Waits for a promise, at most this long. */
 const within = async (milliseconds, promise) => {
   let timer;
   const late = new Promise((resolve) => {
@@ -11,7 +11,7 @@ const within = async (milliseconds, promise) => {
   clearTimeout(timer);
 };
 
-/** Tells of an error that goes no further. */
+/** Prints an error that is not passed on. */
 const report = (what) => (error) => console.error(`[mcp-proxy] error ${what}`, error);
 
 module.exports = { report, within };

@@ -1,12 +1,12 @@
 "use strict";
-// Makes an SDK server answer by asking an SDK client, each of v1 or v2. Messages go through the fallbacks
-// and past the schemas of both, so that what the SDKs do not know reaches the other side as well.
+// Makes an SDK server answer by asking an SDK client; both may be v1 or v2. Messages use the fallback handlers and
+// bypass the schemas of both, so that the other side also gets what the SDKs do not know.
 const addon = require("./addon.js");
 const { report } = require("./promises.js");
 const { getUpstreamBridge } = require("./upstream_bridge.js");
 const { MODERN } = require("./vocabulary.js");
 
-/** Accepts every result as it is; a schema to either SDK. */
+/** Accepts every result unchanged; either SDK takes it for a schema. */
 const ANY_RESULT = {
   parse: (data) => data,
   safeParse: (data) => ({ data, success: true }),
@@ -15,12 +15,12 @@ const ANY_RESULT = {
 
 const rpcError = (code, message, data) => Object.assign(new Error(message), { code, data });
 
-/** Who waits for the notifications of which progress token, on each transport. */
+/** The receivers of progress for each token, on each transport. */
 const progressListeners = new WeakMap();
 
 const progressTokens = new addon.NativeProgressTokens();
 
-/** The listeners of a transport. They are told before the SDK is, so in the order of the wire, and of everything. */
+/** The listeners of a transport. They are called before the SDK, so they see everything, in the order of arrival. */
 const progressListenersOf = (transport) => {
   let listeners = progressListeners.get(transport);
   if (listeners) return listeners;
@@ -34,7 +34,7 @@ const progressListenersOf = (transport) => {
   return listeners;
 };
 
-/** Params for the upstream with a token of ours, whose progress goes on under the token of the downstream. */
+/** Params for the upstream with a token of ours; progress is passed on with the client's token. */
 const relayProgress = (transport, params, notify) => {
   const progressToken = params?._meta?.progressToken;
   if (progressToken === undefined || !transport) return { done: () => {}, params };
@@ -64,13 +64,13 @@ const asSent = (client, error) => {
 
 const messageOf = (method, params) => (params === undefined ? { method } : { method, params });
 
-/** Without the mark of the upstream's listen stream, which means nothing on this side. */
+/** Without the id of the upstream's listen stream, which means nothing on this side. */
 const untagged = (notification) =>
   notification.params?._meta
     ? JSON.parse(addon.untagged(JSON.stringify({ jsonrpc: "2.0", ...notification })))
     : notification;
 
-/** Sends a request of the downstream upstream; settles when the answer may be sent. */
+/** Sends a client's request to the upstream; settles when the answer may be sent. */
 const forward = async ({ client, requestTimeout }, { method, params }, extra) => {
   const { notify = extra.sendNotification, signal = extra.signal } = extra.mcpReq ?? {};
   const progress = relayProgress(client.transport, params, notify);
@@ -82,16 +82,16 @@ const forward = async ({ client, requestTimeout }, { method, params }, extra) =>
   }
 };
 
-/** Passes on notifications of the upstream that this connection is entitled to. */
+/** Passes on the upstream's notifications that this connection may get. */
 const deliver = (server, notification) => {
   // A 2026-07-28 client gets it on its own listen streams.
   if (!server.transport || server.getNegotiatedProtocolVersion?.() >= MODERN) return;
   server.notification(untagged(notification)).catch(report("forwarding upstream notification"));
 };
 
-/** Registers what `server` answers, and the release of its share of the upstream when it closes. */
+/** Registers the handlers of `server`, and releases its share of the upstream when it closes. */
 const proxyServer = async ({ client, requestTimeout, server: given, serverCapabilities }) => {
-  // An `McpServer` keeps the server proper in a member.
+  // An `McpServer` keeps the actual server in a member.
   const server = given?.server ?? given;
   if (typeof server?.removeRequestHandler !== "function") {
     throw new TypeError('option "server" must be a server of an MCP SDK');

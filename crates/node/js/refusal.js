@@ -1,5 +1,5 @@
 "use strict";
-// What a callback threw, as an answer to the addon. What follows from it is decided there.
+// Turns an exception of a callback into an answer for the addon, which decides what follows.
 const { report } = require("./promises.js");
 
 const isResponseLike = (error) =>
@@ -8,7 +8,7 @@ const isResponseLike = (error) =>
 const isInsufficientScope = (error) =>
   error?.name === "InsufficientScopeError" && error.data?.error === "insufficient_scope";
 
-/** A thrown `Response` of whatever realm or library. */
+/** A thrown `Response`, from any realm or library. */
 const responseAnswer = async (response) => {
   if (typeof response.headers?.forEach !== "function") return "unusable";
   const headers = [];
@@ -31,8 +31,8 @@ const answer = (error, { doing, scoped }) => {
 };
 
 /**
- * Why a callback failed: `scoped` if it may be for want of scopes; `doing` what, if no client is told of more.
- * What cannot be looked at is as good as any other failure.
+ * Why a callback failed: `scoped` if it may be because of missing scopes; `doing` what, if the client is told no more.
+ * An exception that cannot be examined counts as any other failure.
  */
 const refusal = async (error, about = {}) => {
   try {

@@ -1,11 +1,11 @@
 "use strict";
-// The HTTP request behind a message, in the shapes that callbacks and SDKs expect.
+// The HTTP request of a message, in the forms that callbacks and SDKs expect.
 const { IncomingMessage } = require("node:http");
 const { Duplex } = require("node:stream");
 
 const familyOf = (address) => (address.includes(":") ? "IPv6" : "IPv4");
 
-/** Stands for the connection of a request whose bytes JavaScript never sees. */
+/** Represents the connection of a request whose bytes JavaScript never sees. */
 class PeerSocket extends Duplex {
   constructor({ encrypted, localAddress, localPort, remoteAddress, remotePort }) {
     super();
@@ -56,7 +56,7 @@ class RequestHead {
     this.target = target;
   }
 
-  /** The one `IncomingMessage` of this request; its body has been read. */
+  /** The single `IncomingMessage` of this request; its body was read already. */
   get message() {
     return (this.#message ??= this.#makeMessage());
   }
@@ -78,7 +78,7 @@ class RequestHead {
 
   #makeMessage() {
     const message = new IncomingMessage(new PeerSocket(this));
-    // What Node's own parser calls: joins repeated fields by Node's rules, once somebody looks.
+    // Node's own parser calls this: it joins repeated fields by Node's rules when they are first used.
     message._addHeaderLines(this.rawHeaders, this.rawHeaders.length);
     message.complete = true;
     message.httpVersion = "1.1";
@@ -99,7 +99,7 @@ class RequestHead {
   }
 }
 
-/** The fields of a request with the names spelled as they are in `like`, where they are there. */
+/** The fields of a request, with their names spelled as in `like`, if they are there. */
 const respelled = (rawHeaders, like) => {
   const spelled = new Map();
   for (let at = 0; at < like.length; at += 2) spelled.set(like[at].toLowerCase(), like[at]);

@@ -1,9 +1,9 @@
 "use strict";
-// The SDK that the caller has installed. None is a dependency of this package, so they are looked up when
-// they are needed.
+// The SDK that the caller has installed. Neither is a dependency of this package, so they are loaded when they are
+// needed.
 const { dirname } = require("node:path");
 
-/** Where the classes are in each SDK. */
+/** Where each SDK has the classes. */
 const SDKS = {
   v1: {
     Client: "@modelcontextprotocol/sdk/client/index.js",
@@ -21,14 +21,14 @@ const SDKS = {
   },
 };
 
-/** Imported from here it is the copy that an ES module of the caller has, unless the installer keeps them apart. */
+/** Imported from here, it is the copy that the caller's ES modules use, unless the installer separates them. */
 const loadModule = (name) =>
   import(name).catch((error) => {
     if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
     return require(require.resolve(name, { paths: [dirname(process.argv[1] ?? "."), process.cwd()] }));
   });
 
-/** The classes of the SDK that `client` is of, or of an SDK that is there. */
+/** The classes of the client's SDK, or of an installed SDK. */
 const loadSdk = async (client) => {
   const majors = !client || client.getProtocolEra ? ["v2", "v1"] : ["v1", "v2"];
   for (const major of majors) {

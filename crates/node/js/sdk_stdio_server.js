@@ -1,6 +1,6 @@
 "use strict";
-// Serves a remote MCP server on this process's stdin and stdout with objects of the SDK that the caller has
-// installed: those that hooks made, or whose options only they understand.
+// Serves a remote MCP server on this process's stdin and stdout with objects of the caller's SDK: those that hooks
+// created, or with options that only they support.
 const { PassThrough } = require("node:stream");
 
 const { report } = require("./promises.js");
@@ -42,18 +42,21 @@ const startSdkStdioServer = async ({
   }
 };
 
-/** A transport on stdin and stdout. When stdin ends and all is answered, everything closes and the process may end. */
+/**
+ * A transport on stdin and stdout. When stdin ends and everything is answered, it closes everything, and the process
+ * may end.
+ */
 const stdioTransport = ({ StdioServerTransport }, server, client) => {
   const unanswered = new Set();
   let hasEnded = false;
   const endIfAnswered = () => {
     if (hasEnded && unanswered.size === 0) server.close().catch(report("closing"));
   };
-  // The transports of the SDK close at once when they see the end, whatever is still asked: so they do not.
+  // The SDK's transports close as soon as the input ends, even with open requests, so they must not see that.
   const input = process.stdin.pipe(new PassThrough(), { end: false });
   process.stdin.once("end", () => {
     hasEnded = true;
-    // By then the last of the input has been read.
+    // By then the last of the input was read.
     setImmediate(endIfAnswered);
   });
   const { onclose } = server;
@@ -69,7 +72,7 @@ const stdioTransport = ({ StdioServerTransport }, server, client) => {
     } else if (type === "send" && !message.method) {
       unanswered.delete(message.id);
     }
-    // After it has been sent, too.
+    // Also after it was sent.
     if (hasEnded) setImmediate(endIfAnswered);
   });
 };

@@ -1,5 +1,5 @@
 "use strict";
-// The servers that `createServer` made: from the question for one to the end of its client.
+// The servers from `createServer`: from the request for one to the end of its client.
 const { endModern, knowsModern, serveModern } = require("./modern.js");
 const { report, within } = require("./promises.js");
 const { refusal } = require("./refusal.js");
@@ -7,15 +7,15 @@ const { HTTPServerTransport } = require("./transport.js");
 
 /** How long closing waits for callbacks and servers that do not settle. */
 const CLOSE_GRACE = 1000;
-/** How long a server whose client has gone may go on connecting before it is closed. */
+/** How long a server may go on connecting after its client has disconnected; then it is closed. */
 const CONNECT_GRACE = 2000;
 
-/** The answer that a server takes the requests of 2026-07-28 in translation only. */
+/** The answer that a server needs 2026-07-28 requests to be translated. */
 const LEGACY = "legacy";
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Runs a callback; what it throws is told and goes no further. */
+/** Runs a callback; an exception is printed and not passed on. */
 const attempt = async (what, work) => {
   try {
     await work();
@@ -35,11 +35,11 @@ class Sessions {
     this.#options = options;
   }
 
-  /** Makes a server and connects it; answers the addon's question once it takes messages. */
+  /** Creates a server and connects it; answers the addon once the server takes messages. */
   async create(question, id, sessionId, head) {
     const entry = await this.#make(question, id, head);
     if (!entry) return;
-    // The response to a GET begins with the connection, so nothing after it can refuse the request.
+    // The response to a GET begins with the connection, so nothing later can refuse the request.
     const isStream = head.method === "GET";
     const connecting = this.#connect(id, entry, { isStream, sessionId });
     const doing = isStream ? "connecting to server" : "handling request";
@@ -48,7 +48,7 @@ class Sessions {
     this.#native.answer(question, answer);
   }
 
-  /** The same for one request of revision 2026-07-28, which wants to hear of the resources `uris`. */
+  /** The same for one 2026-07-28 request, which subscribes to the resources `uris`. */
   async createModern(question, id, uris, head) {
     const entry = await this.#make(question, id, head);
     if (!entry) return;
@@ -64,7 +64,7 @@ class Sessions {
     this.#native.answer(question, answer);
   }
 
-  /** The entry of a new server, unless there is none or nobody waits for it any more. */
+  /** The entry of a new server, unless it was not created or nobody waits for it any more. */
   async #make(question, id, head) {
     const entry = { closed: false };
     this.#entries.set(id, entry);
@@ -116,24 +116,24 @@ class Sessions {
     return store ? store.replay(lastEventId, answer) : answer();
   }
 
-  /** The client has gone. Once for each server, whoever says so first. */
+  /** The client has disconnected. Runs once for each server, whoever reports it first. */
   close(id) {
     const entry = this.#entries.get(id);
     if (!entry) return undefined;
     this.#entries.delete(id);
     entry.closed = true;
-    // One that is still being made is ended by its maker.
+    // A server that is still being created is ended by its creator.
     return entry.server && this.#end(entry);
   }
 
-  /** Resolves when every server that was closed has been told, or after a while. */
+  /** Resolves when every closed server was notified, or after a time limit. */
   async settled() {
     await within(CLOSE_GRACE, Promise.all(this.#endings));
   }
 
   /**
-   * Resolves as soon as messages can be delivered. A server whose `connect` waits for its client must
-   * have them before it is connected; any other has them after `onConnect`.
+   * Resolves as soon as messages can be delivered. If the server's `connect` waits for its client, it needs messages
+   * before it is connected; other servers get them after `onConnect`.
    */
   async #connect(id, entry, { isStream, sessionId }) {
     const { server } = entry;
@@ -149,7 +149,7 @@ class Sessions {
     const ready = connected.then(async () => {
       if (!entry.ended) await this.#options.onConnect?.(server);
     });
-    // Ended no earlier: what `connect` sets up last, as a timer, would never be taken down.
+    // Not earlier: what `connect` sets up last, such as a timer, would never be removed.
     entry.settled = ready.catch(() => {});
     const waiting = Symbol("waiting");
     const first = await Promise.race([connected, transport.started.then(nextTurn).then(() => waiting)]);

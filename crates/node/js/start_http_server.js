@@ -1,5 +1,5 @@
 "use strict";
-// `startHTTPServer`: hands the options to the addon and answers what it asks.
+// `startHTTPServer`: passes the options to the addon and answers its questions.
 const { isWorker } = require("node:cluster");
 const { isMainThread } = require("node:worker_threads");
 
@@ -16,17 +16,17 @@ const { Sessions } = require("./sessions.js");
 /** The kinds of events, by their numbers. */
 const KINDS = addon.eventKinds();
 
-/** Where a result of `authenticate` says who it is about. */
+/** Where a result of `authenticate` contains the caller's identity. */
 const SUBJECT_NAMES = ["subject", "sub", "userId", "user", "id"];
 
-/** Who is calling: the first of these that is a string; null for nobody in particular. */
+/** The caller: the first of these that is a string; null for nobody in particular. */
 const subjectOf = (result) => {
   if (typeof result !== "object" || result === null) return null;
   const names = SUBJECT_NAMES.map((name) => result[name]);
   return names.find((name) => typeof name === "string" && name !== "") ?? null;
 };
 
-/** What a question is answered with, by its kind, where nothing can be learned of the program: not with a yes. */
+/** The answer to each kind of question if the program fails to give one: never a yes. */
 const UNANSWERED = {
   authenticate: '"unusable"',
   create: '"unusable"',
@@ -52,7 +52,7 @@ class HTTPServer {
     toolsChanged: () => this.#native.notify("tools"),
   };
 
-  /** What each kind of event does. */
+  /** The handler of each kind of event. */
   #handlers = {
     authenticate: ({ head, id, server, text }) => this.#authenticate(id, head, { owner: text, server }),
     close: ({ id }) => this.#sessions.close(id),
@@ -112,7 +112,7 @@ class HTTPServer {
 
   #dispatch(number, id, server, stream, caller, text, rawHead, bytes) {
     const kind = KINDS[number];
-    // Whoever asks is answered, whatever the objects of the program do that are looked at.
+    // Every question is answered, whatever the program's objects do when they are examined.
     const failed = (error) => {
       console.error("[mcp-proxy] unexpected error", error);
       if (kind in UNANSWERED) this.#native.answer(id, UNANSWERED[kind]);
@@ -126,7 +126,7 @@ class HTTPServer {
     }
   }
 
-  /** The request of an event, the same object each time where the addon will ask again. */
+  /** The request of an event; the same object each time if the addon will ask again. */
   #head(key, text) {
     if (text === null) return this.#heads.get(key);
     const head = new RequestHead(text);
@@ -139,7 +139,7 @@ class HTTPServer {
     this.#routes?.release(key);
   }
 
-  /** `visited` is the session that the request names: its server, and the subject it was opened for, or null. */
+  /** `visited` is the session that the request names: its server, and the subject for which it was opened, or null. */
   async #authenticate(question, head, visited) {
     let result;
     let subject;
@@ -157,12 +157,12 @@ class HTTPServer {
       return;
     }
     head.authResult = result;
-    // Another identity's session is treated as unknown.
+    // A session of another identity is treated as unknown.
     const refused = visited.owner === subject ? await this.#updateAuth(visited.server, result) : undefined;
     this.#native.answer(question, refused ?? (subject === null ? undefined : JSON.stringify({ subject })));
   }
 
-  /** Tells the server of a session who it is being called by now. */
+  /** Tells a session's server who is calling now. */
   async #updateAuth(serverId, result) {
     const server = this.#sessions.server(serverId);
     try {
@@ -177,7 +177,7 @@ class HTTPServer {
   #judgeOrigin(question, origin) {
     let answer;
     try {
-      // Throws for what is not an origin, as `null`.
+      // Throws if it is not an origin, such as `null`.
       new URL(origin);
       if (!this.#options.cors.origin(origin)) answer = "no";
     } catch (error) {
@@ -188,7 +188,7 @@ class HTTPServer {
   }
 }
 
-/** Whether the callback's result says that its caller may not go on. */
+/** Whether the callback's result refuses the caller. */
 const isDenied = (result) =>
   !result || (typeof result === "object" && "authenticated" in result && !result.authenticated);
 

@@ -1,6 +1,6 @@
 "use strict";
-// `startStdioServer`: a remote MCP server on this process's stdin and stdout. It needs no JavaScript for its
-// messages, and no SDK, unless the caller brings objects of one.
+// `startStdioServer`: a remote MCP server on this process's stdin and stdout. Its messages need neither JavaScript nor
+// an SDK, unless the caller provides objects of one.
 const { isMainThread } = require("node:worker_threads");
 
 const addon = require("./addon.js");
@@ -11,7 +11,7 @@ const { ServerType } = require("./vocabulary.js");
 /** The kinds of events, by their numbers. */
 const KINDS = addon.eventKinds();
 
-/** Whether nothing is set but these. */
+/** Whether only these are set. */
 const hasOnly = (object, ...names) =>
   Object.entries(object ?? {}).every(([name, value]) => value === undefined || names.includes(name));
 
@@ -30,7 +30,7 @@ const wanted = ({ record, serverType, transportOptions, upstreamProtocol, url })
   url: new URL(url).href,
 });
 
-/** The server on stdin and stdout, with what of the SDK's interface concerns its life. */
+/** The server on stdin and stdout, with the members of the SDK's interface that control its life. */
 class StdioServer {
   #ended;
   #native;
@@ -57,7 +57,7 @@ class StdioServer {
     return this;
   }
 
-  /** Resolves when everything has ended, as often as it is called. */
+  /** Resolves when everything has ended; may be called repeatedly. */
   async close() {
     this.#native.close();
     await this.#ended;
@@ -72,7 +72,7 @@ class StdioServer {
   }
 }
 
-/** A server that cannot be reached fails as it does with `fetch`. */
+/** The error of an unreachable server, in the form of `fetch`. */
 const failure = (text) => {
   const { message, reached, status } = JSON.parse(text);
   const error = new Error(inOptions(message));

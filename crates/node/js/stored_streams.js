@@ -1,6 +1,6 @@
 "use strict";
-// The events of one session's streams in a store of the caller's. The addon numbers the streams; a store
-// may be shared by sessions, so their names say whose they are.
+// The events of one session's streams in the caller's store. The addon numbers the streams; a store may be shared by
+// sessions, so stream names contain the session.
 const { report } = require("./promises.js");
 
 class StoredStreams {
@@ -15,17 +15,17 @@ class StoredStreams {
     this.#tell = tell;
   }
 
-  /** Stores a message and sends it. What cannot be stored is still sent, but cannot be replayed. */
+  /** Stores a message and sends it. If storing fails it is still sent, but cannot be replayed. */
   add(message, stream, send) {
     return this.#inTurn(async () => send(await this.#stored(stream, message)));
   }
 
-  /** Stores an event without a message, from which a client can resume a stream that has said nothing. */
+  /** Stores an event without a message, from which a client can resume an empty stream. */
   prime(stream, answer) {
     return this.#inTurn(async () => answer(await this.#stored(stream, {})));
   }
 
-  /** Answers with what a client has missed after an event. What is sent afterwards comes behind it. */
+  /** Answers with the events after one that the client has. Later messages follow them. */
   replay(lastEventId, answer) {
     return this.#inTurn(async () => {
       try {

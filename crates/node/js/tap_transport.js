@@ -1,7 +1,7 @@
 "use strict";
-// Reports what passes through a transport to a listener, before it goes on its way.
+// Reports everything that passes a transport to a listener, before it is passed on.
 
-/** For each tapped member, what its event says beside the type. */
+/** For each tapped member, the fields of its event besides the type. */
 const METHODS = {
   close: () => ({}),
   send: (message) => ({ message }),
@@ -13,7 +13,7 @@ const CALLBACKS = {
   onmessage: (message) => ({ message }),
 };
 
-/** Wraps the members of `transport` in place; `eventHandler` is told first. */
+/** Wraps the members of `transport` in place; `eventHandler` is called first. */
 const tapTransport = (transport, eventHandler) => {
   for (const [type, describe] of Object.entries(METHODS)) {
     const original = transport[type].bind(transport);
@@ -24,7 +24,7 @@ const tapTransport = (transport, eventHandler) => {
   }
   for (const [type, describe] of Object.entries(CALLBACKS)) {
     const original = transport[type]?.bind(transport);
-    // Not async: what the event handler throws goes to the transport, not to unhandled rejections.
+    // Not async: exceptions of the event handler go to the transport, not to unhandled rejections.
     transport[type] = (...args) => {
       eventHandler({ ...describe(...args), type });
       return original?.(...args);

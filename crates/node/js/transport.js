@@ -1,5 +1,5 @@
 "use strict";
-// What `server.connect` receives: a transport of both SDKs over one client of the listener.
+// The transport for `server.connect`: works with both SDKs, over one client of the listener.
 const { report } = require("./promises.js");
 const { StoredStreams } = require("./stored_streams.js");
 
@@ -14,7 +14,7 @@ class HTTPServerTransport {
   onerror;
   onmessage;
   sessionId;
-  /** What keeps the messages, where they are kept in JavaScript. */
+  /** Stores the messages, if they are stored in JavaScript. */
   store;
   #closed = false;
   #id;
@@ -55,21 +55,21 @@ class HTTPServerTransport {
     this.ended();
   }
 
-  /** Said by a server to its client's transport; here the front has seen it go by. */
+  /** Servers report this to their client's transport; here the front has seen it itself. */
   setProtocolVersion() {}
 
   setSupportedProtocolVersions(versions) {
     this.#native.takesVersions(this.#id, versions);
   }
 
-  /** The client has gone, or the server has closed the transport. */
+  /** The client has disconnected, or the server has closed the transport. */
   ended() {
     if (this.#closed) return;
     this.#closed = true;
     this.#report(() => this.onclose?.());
   }
 
-  /** A message of the client, which came in the request `head`. */
+  /** A message from the client, which came in the request `head`. */
   deliver(text, head) {
     this.#report(() => {
       const message = JSON.parse(text);
@@ -81,7 +81,7 @@ class HTTPServerTransport {
   #extra(message, head) {
     const interrupt = (id) => () => this.#native.interrupt(this.#id, rawId(id));
     return {
-      // Seldom looked at, and dear to make.
+      // Rarely used, and expensive to create.
       get request() {
         return head.webRequest;
       },

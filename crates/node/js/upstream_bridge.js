@@ -1,12 +1,12 @@
 "use strict";
-// One SDK client (v1 or v2) for all who share it. The core says what is subscribed to and who hears what;
-// here it is done with the client's methods.
+// One SDK client (v1 or v2) that several servers share. The core decides about subscriptions and recipients; this
+// carries it out with the client's methods.
 const addon = require("./addon.js");
 const { report, within } = require("./promises.js");
 
 const CLOSE_GRACE = 1000;
 
-/** Notifications of the server, and the member of a sink that takes them. */
+/** Notifications from the server, and the member of a sink that handles them. */
 const SINK_MEMBERS = {
   "notifications/message": "loggingMessage",
   "notifications/prompts/list_changed": "promptsListChanged",
@@ -28,11 +28,11 @@ class Bridge {
   #shares = new addon.NativeShares();
   #sinks = new Map();
   #stopReceiving = () => {};
-  /** Of each stream the promise of it or, once it is being closed, of its end. */
+  /** For each stream, the promise of it or, while it is being closed, of its end. */
   #streams = new Map();
   #wishes = new Map();
 
-  /** What the core asks for. */
+  /** Handlers of the core's actions. */
   #steps = {
     close: ({ stream }) => this.#close(stream),
     grant: ({ wish }) => this.#settled(wish).resolve(),
@@ -49,7 +49,7 @@ class Bridge {
     this.#receiveNotifications();
   }
 
-  /** A lease. A sink with `anyNotification` gets everything there, as it was sent. */
+  /** A lease. A sink with `anyNotification` gets every notification there, as it was sent. */
   subscribe(sink) {
     const shares = this.#shares;
     this.#meet();
@@ -85,7 +85,7 @@ class Bridge {
     clearTimeout(this.#retry);
     this.#shares.close();
     this.#carryOut();
-    // What a stream waits for may take minutes; it is closed then, but its owner need not wait that long.
+    // Opening a stream may take minutes; then it is closed, but its owner need not wait that long.
     await within(CLOSE_GRACE, Promise.all(this.#streams.values()));
   }
 
@@ -93,19 +93,19 @@ class Bridge {
     return bridges.get(this.#client) === this;
   }
 
-  /** A client that has been closed has no transport any more. */
+  /** A client that was closed has no transport any more. */
   get #isConnected() {
     return !("transport" in this.#client) || Boolean(this.#client.transport);
   }
 
-  /** Tells the core what kind of server there is by now. */
+  /** Tells the core which kind of server is connected. */
   #meet() {
     const isModern = this.#isOpen && this.#client.getProtocolEra?.() === "modern";
     this.#shares.meet(isModern ? JSON.stringify(this.#client.getServerCapabilities() ?? {}) : undefined);
   }
 
   async #wish(ask) {
-    // Who releases the lease in this turn wants nothing any more.
+    // If the lease is released in this turn, nothing is wanted any more.
     await undefined;
     return new Promise((resolve, reject) => {
       this.#meet();
@@ -122,7 +122,7 @@ class Bridge {
     return settle;
   }
 
-  /** Does what is to be done by now, after this error if there was one. */
+  /** Carries out all due actions, after this error if there was one. */
   #carryOut(error) {
     const steps = this.#shares.take();
     for (const step of steps) this.#steps[step.kind](step, error);
@@ -183,7 +183,7 @@ class Bridge {
     this.#carryOut();
   }
 
-  /** As the fallback they come as the server sent them, before a schema of the SDK drops what it does not know. */
+  /** As the fallback handler, it gets them as the server sent them, before an SDK schema drops unknown members. */
   #receiveNotifications() {
     const client = this.#client;
     const methods = Object.keys(SINK_MEMBERS);

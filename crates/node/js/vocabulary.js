@@ -4,13 +4,13 @@ const addon = require("./addon.js");
 
 const ServerType = Object.freeze({ HTTPStream: "HTTPStream", SSE: "SSE" });
 
-/** `Access-Control-Allow-Headers` when `cors` is left at its defaults. */
+/** `Access-Control-Allow-Headers` if `cors` has its defaults. */
 const DEFAULT_ALLOWED_HEADERS = addon.defaultAllowedHeaders();
 
 /** The revision of MCP without a handshake. */
 const MODERN = addon.modernRevision();
 
-/** What the SDK's `Client` takes as `versionNegotiation` for a way of choosing the revision. */
+/** The value of `versionNegotiation` for the SDK's `Client`, for each way of choosing the revision. */
 const resolveVersionNegotiation = (upstreamProtocol) => {
   if (upstreamProtocol === "auto") return { mode: "auto" };
   if (upstreamProtocol === "modern") return { mode: { pin: MODERN } };

@@ -1,10 +1,10 @@
-//! Answers of JavaScript to questions of the front.
+//! Answers of JavaScript to the front's questions.
 
 use bytes::Bytes;
 use mcp_proxy_core::host::{Made, Refusal, Replay, Unreplayed, Verbatim};
 use serde::Deserialize;
 
-/// An answer other than yes.
+/// An answer that refuses.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum No {
@@ -46,13 +46,13 @@ impl From<No> for Refusal {
     }
 }
 
-/// Somebody that a callback admits and names.
+/// A caller that a callback lets in and identifies.
 #[derive(Debug, Deserialize)]
 struct Somebody {
     subject: String,
 }
 
-/// Reads the answer to who is calling; nothing is somebody without a name.
+/// Reads the answer to who is calling; an empty one is a caller without a name.
 pub(crate) fn subject(answer: Option<String>) -> Result<Option<String>, Refusal> {
     let named = answer.as_deref().and_then(|text| serde_json::from_str::<Somebody>(text).ok());
     match named {
@@ -61,7 +61,7 @@ pub(crate) fn subject(answer: Option<String>) -> Result<Option<String>, Refusal>
     }
 }
 
-/// Reads the answer to whether something may go on; nothing is a yes.
+/// Reads the answer to whether something may continue; an empty one is a yes.
 fn admission(answer: Option<String>) -> Result<(), Refusal> {
     let Some(text) = answer else { return Ok(()) };
     match serde_json::from_str::<No>(&text) {
@@ -73,7 +73,7 @@ fn admission(answer: Option<String>) -> Result<(), Refusal> {
     }
 }
 
-/// Reads what was made of the wish for a server.
+/// Reads the answer to the request for a server.
 pub(crate) fn made(answer: Option<String>) -> Result<Made, Refusal> {
     if answer.as_deref() == Some("legacy") {
         return Ok(Made::Legacy);
@@ -87,7 +87,7 @@ struct Events {
     events: Vec<(String, String)>,
 }
 
-/// Reads what an event store has kept; nothing means that the event is not known.
+/// Reads an event store's answer; an empty one means that the event is unknown.
 pub(crate) fn replayed(answer: Option<String>) -> Result<Replay, Unreplayed> {
     let text = answer.ok_or(Unreplayed::Unknown)?;
     let Events { stream, events } = serde_json::from_str(&text).map_err(|_| Unreplayed::Failed)?;

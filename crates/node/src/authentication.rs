@@ -22,7 +22,7 @@ use crate::{
 #[napi]
 pub struct AuthenticationMiddleware(AuthConfig);
 
-/// The answer for want of a key.
+/// The answer for a missing key.
 #[derive(Debug)]
 #[napi(object)]
 pub struct Unauthorized {
@@ -32,7 +32,7 @@ pub struct Unauthorized {
     pub headers: HashMap<String, String>,
 }
 
-/// The answer for want of scopes.
+/// The answer for missing scopes.
 #[derive(Debug)]
 #[napi(object)]
 pub struct ScopeChallenge {
@@ -76,7 +76,7 @@ impl AuthenticationMiddleware {
         })
     }
 
-    /// The answer for want of a key; `parameters` take the place of those configured.
+    /// The answer for a missing key; `parameters` replace the configured ones.
     #[napi]
     pub fn get_unauthorized_response(
         &self,
@@ -88,7 +88,7 @@ impl AuthenticationMiddleware {
         Ok(Denial::unauthorized(&config, message.as_deref()).into())
     }
 
-    /// The answer for want of these scopes.
+    /// The answer if these scopes are missing.
     #[napi]
     pub fn get_scope_challenge_response(
         &self,

@@ -1,4 +1,4 @@
-//! The host of a front whose servers and callbacks are JavaScript.
+//! The host of a front with servers and callbacks in JavaScript.
 
 use std::{
     collections::HashMap,
@@ -26,15 +26,15 @@ use crate::{
     route::Routes,
 };
 
-/// Messages and questions on their way to JavaScript; beyond it requests wait, and with them the
-/// sockets they came through.
+/// Most messages and questions on their way to JavaScript; beyond that, requests wait, and with
+/// them their sockets.
 const QUEUE: usize = 256;
 
-/// A message that takes JavaScript a while. Only one is on its way at a time, and the next comes in
-/// another turn of the event loop, which goes round although large bodies arrive.
+/// A message that takes JavaScript a while. Only one is on its way at a time, and the next one
+/// comes in another turn of the event loop, so that large bodies do not block it.
 const LARGE: usize = 64 * 1024;
 
-/// Which callbacks there are.
+/// Which callbacks are set.
 #[expect(clippy::struct_excessive_bools, reason = "each is there or not")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Callbacks {
@@ -45,7 +45,7 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    /// Whether JavaScript has a word in requests that its servers do not serve.
+    /// Whether JavaScript may answer requests that its servers do not serve.
     pub(crate) fn are_asked(self) -> bool {
         self.authenticate || self.origin || self.route
     }
@@ -78,14 +78,14 @@ impl Drop for Ticket {
     }
 }
 
-/// Who gets an answer.
+/// Where an answer goes.
 enum Asker {
     Waits(oneshot::Sender<Option<String>>),
-    /// Told at once, before JavaScript says anything else.
+    /// Called at once, before JavaScript does anything else.
     Acts(Box<dyn FnOnce(Option<String>) + Send>),
 }
 
-/// Forgets a question that nobody asks any more.
+/// Removes a question that nobody waits for any more.
 struct Asking {
     id: u32,
     bridge: Arc<Bridge>,
@@ -119,14 +119,14 @@ impl Bridge {
         self.dispatch.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells JavaScript, however much it has to do: for what ends something that was bounded.
+    /// Notifies JavaScript, however busy it is: for events that end something limited.
     pub(crate) fn tell(&self, event: Event) {
         if let Some(dispatch) = self.dispatch() {
             tell(&dispatch, event);
         }
     }
 
-    /// The last word; afterwards nothing keeps the event loop alive.
+    /// The last event; after that nothing keeps the event loop alive.
     pub(crate) fn finish(&self, event: Event) {
         let dispatch = self.dispatch.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(dispatch) = dispatch {
@@ -148,13 +148,13 @@ impl Bridge {
         }
     }
 
-    /// JavaScript is done with a large message.
+    /// JavaScript has handled a large message.
     pub(crate) fn taken(&self) {
         self.large.add_permits(1);
     }
 
     fn tell_large(&self, event: Event, place: OwnedSemaphorePermit) {
-        // It comes back with `taken`.
+        // It is freed by `taken`.
         place.forget();
         self.tell(Event { kind: Kind::LargeMessage, ..event });
     }
@@ -163,7 +163,7 @@ impl Bridge {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Asks JavaScript. `None` if it is not there any more.
+    /// Asks JavaScript. `None` if it has ended.
     fn ask(&self, event: Event) -> impl Future<Output = Option<Option<String>>> + Send + 'static {
         let bridge = self.me.upgrade();
         async move {
@@ -178,7 +178,7 @@ impl Bridge {
         }
     }
 
-    /// Asks for what this reads from the answer.
+    /// Asks JavaScript; `read` parses the answer.
     fn ask_for<T: 'static>(
         &self,
         event: Event,
@@ -188,7 +188,7 @@ impl Bridge {
         Box::pin(async move { answer.await.map_or(Err(Refusal::Unusable), read) })
     }
 
-    /// An event about a request that JavaScript is to keep.
+    /// An event about a request that JavaScript must keep.
     fn about(&self, kind: Kind, caller: &Caller) -> Event {
         let event = Event::new(kind, 0);
         if let Some(key) = kept(caller) {
@@ -208,7 +208,7 @@ fn kept(caller: &Caller) -> Option<u32> {
     Some(caller.note.get()?.downcast_ref::<Ticket>()?.key)
 }
 
-/// A stream's number, as JavaScript counts; no session lives long enough for more.
+/// A stream's number in JavaScript's range; no session lives long enough to exceed it.
 pub(crate) fn numbered(stream: u64) -> u32 {
     stream.try_into().unwrap_or(u32::MAX)
 }

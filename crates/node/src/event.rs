@@ -1,4 +1,4 @@
-//! What is told to JavaScript: one call of one function for everything.
+//! Events for JavaScript: one function is called for all of them.
 
 use napi::{
     Status,
@@ -16,7 +16,7 @@ macro_rules! kinds {
             $($kind),*
         }
 
-        /// What JavaScript calls the kinds of events; a kind is told as its place in this list.
+        /// JavaScript's names of the kinds of events; a kind is passed as its index in this list.
         #[napi]
         pub fn event_kinds() -> Vec<&'static str> {
             vec![$($name),*]
@@ -51,14 +51,14 @@ pub(crate) struct Event {
     /// The question, the server or the route that it is about.
     pub(crate) id: u32,
     pub(crate) server: u32,
-    /// The stream of a session on which a message is answered, as far as numbers go.
+    /// The stream of a session on which a message is answered; at most the largest safe number.
     pub(crate) stream: u32,
-    /// Key of the request, where JavaScript keeps it.
+    /// Key of the request, if JavaScript keeps it.
     pub(crate) caller: u32,
     pub(crate) text: Option<String>,
     pub(crate) head: Option<String>,
     pub(crate) bytes: Option<Vec<u8>>,
-    /// A place in the queue, free again once JavaScript has the event.
+    /// A place in the queue, freed once JavaScript has the event.
     pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
@@ -87,7 +87,7 @@ type Arguments = FnArgs<(u32, u32, u32, u32, u32, Option<String>, Option<String>
 /// The JavaScript function. Keeps the event loop alive while it exists.
 pub(crate) type Dispatch = ThreadsafeFunction<Event, (), Arguments, Status, false>;
 
-/// What `startHttpServer` is given.
+/// The argument of `startHttpServer`.
 pub(crate) type Listener<'a> = Function<'a, Arguments, ()>;
 
 /// Makes the function callable from the runtime's thread.
@@ -100,7 +100,7 @@ pub(crate) fn dispatch(listener: &Listener<'_>) -> napi::Result<Dispatch> {
     })
 }
 
-/// Queues a call; without room for it, or while Node is exiting, nobody is left to be told.
+/// Queues a call; if there is no room, or Node is exiting, nobody is left to be told.
 pub(crate) fn tell(dispatch: &Dispatch, event: Event) {
     let status = dispatch.call(event, ThreadsafeFunctionCallMode::NonBlocking);
     if status != Status::Ok {

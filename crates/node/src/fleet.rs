@@ -1,4 +1,4 @@
-//! The servers of a file behind one port, and the file that is followed.
+//! The servers of a file behind one port, with changes of the file.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -16,13 +16,13 @@ use tokio::sync::oneshot;
 
 use crate::options::{Options, Place};
 
-/// A fleet that becomes what its file says.
+/// A fleet that follows its file.
 pub(crate) struct Followed {
     fleet: Arc<Fleet>,
-    /// Dropped to end the following.
+    /// Dropping it ends that.
     following: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
-    /// What the file says of a tunnel.
+    /// The tunnel that the file configures.
     tunnel: Option<tunnel::Config>,
 }
 
@@ -46,7 +46,7 @@ impl Followed {
         Ok(Self { fleet, following, task, tunnel })
     }
 
-    /// The tunnel that is asked for.
+    /// The configured tunnel.
     pub(crate) fn tunnel(&self) -> Option<tunnel::Config> {
         self.tunnel.clone()
     }

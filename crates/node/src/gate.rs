@@ -1,4 +1,4 @@
-//! What `proxyServer` passes on for one connection.
+//! Which messages `proxyServer` passes on for one connection.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use mcp_proxy_core::{Gate, Passage};
@@ -11,7 +11,7 @@ pub struct NativeGate(Gate);
 
 #[napi]
 impl NativeGate {
-    /// For these capabilities, as JSON.
+    /// For these capabilities (JSON).
     #[napi(constructor)]
     pub fn new(capabilities: String) -> Self {
         Self(Gate::new(&capabilities))
@@ -23,7 +23,7 @@ impl NativeGate {
         self.0.methods().collect()
     }
 
-    /// What happens to a request: the name of what is done with it.
+    /// What to do with a request: the name of the action.
     #[napi]
     pub fn request(&self, method: String, names_resource: bool) -> &'static str {
         match self.0.request(&method, names_resource) {
@@ -36,13 +36,13 @@ impl NativeGate {
     }
 }
 
-/// Whether a notification of the client passes.
+/// Whether a client's notification passes.
 #[napi]
 pub fn passes_notification(method: String) -> bool {
     Gate::passes_notification(&method)
 }
 
-/// A notification of a 2026-07-28 server, as JSON, without the name of the stream it came on.
+/// A 2026-07-28 server's notification (JSON), without the id of its stream.
 #[napi]
 pub fn untagged(notification: String) -> String {
     mcp_proxy_core::untagged(notification)

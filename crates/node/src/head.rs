@@ -1,9 +1,9 @@
-//! The head of a request as one string, which JavaScript splits when somebody looks at it.
+//! The head of a request as one string, which JavaScript splits when it is first used.
 
 use mcp_proxy_core::host::Caller;
 
-/// Method, target, both ends and encryption, then names and values of the fields, between NULs, which
-/// none of them can contain.
+/// Method, target, both ends and encryption, then names and values of the fields, separated by
+/// NULs, which none of them can contain.
 pub(crate) fn write(caller: &Caller) -> String {
     let mut text = format!(
         "{}\0{}\0{}\0{}\0{}\0{}\0{}",
@@ -20,13 +20,13 @@ pub(crate) fn write(caller: &Caller) -> String {
         text.push('\0');
         text.push_str(spelled.take(name.as_str()));
         text.push('\0');
-        // As Node reads them: every byte is a character.
+        // As Node reads them: each byte is a character.
         text.extend(value.as_bytes().iter().copied().map(char::from));
     }
     text
 }
 
-/// The names of the fields as the client has spelled them.
+/// The names of the fields as the client spelled them.
 struct Spelled<'a>(Vec<&'a str>);
 
 impl<'a> Spelled<'a> {

@@ -26,13 +26,13 @@ pub fn core_version() -> &'static str {
     mcp_proxy_core::VERSION
 }
 
-/// `Access-Control-Allow-Headers` where no others are asked for.
+/// `Access-Control-Allow-Headers` by default.
 #[napi]
 pub fn default_allowed_headers() -> Vec<String> {
     mcp_proxy_core::config::DEFAULT_ALLOWED_HEADERS.map(str::to_owned).to_vec()
 }
 
-/// How many events a store keeps where nothing else is asked for.
+/// How many events a store keeps by default.
 #[napi]
 pub fn default_max_events() -> u32 {
     u32::try_from(mcp_proxy_core::config::DEFAULT_EVENT_STORE_MAX_EVENTS).unwrap_or(u32::MAX)

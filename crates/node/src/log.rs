@@ -1,6 +1,7 @@
-//! The core's words, for JavaScript to print with `console`, where programs look for them.
+//! The core's console lines and warnings, printed with JavaScript's `console`, where programs
+//! expect them.
 //!
-//! Console lines pass as they are, warnings and errors as a line each; nothing else is listened to.
+//! Console lines pass unchanged, warnings and errors as one line each; other events are ignored.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::{
@@ -28,7 +29,7 @@ type Print = ThreadsafeFunction<(bool, String), (), Arguments, Status, false, tr
 
 static PRINT: Mutex<Option<Print>> = Mutex::new(None);
 
-/// Sets the function that prints a line, on standard error if its first argument says so.
+/// Sets the function that prints a line, on standard error if its first argument is true.
 #[napi]
 pub fn print_with(print: Function<'_, Arguments, ()>) -> napi::Result<()> {
     let print = print
@@ -36,7 +37,7 @@ pub fn print_with(print: Function<'_, Arguments, ()>) -> napi::Result<()> {
         .weak::<true>()
         .build_callback(|call| Ok(call.value.into()))?;
     *PRINT.lock().unwrap_or_else(PoisonError::into_inner) = Some(print);
-    // Set already where the addon is loaded again, as in a worker.
+    // It is set already if the addon is loaded again, as in a worker.
     drop(tracing::subscriber::set_global_default(Console));
     Ok(())
 }
@@ -53,7 +54,7 @@ impl Subscriber for Console {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Whoever embeds the proxy sees refusals in its own callbacks.
+        // Embedding programs see refusals in their own callbacks.
         metadata.is_event()
             && metadata.target() != AUDIT
             && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
@@ -90,7 +91,7 @@ impl Subscriber for Console {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// The message of an event, and its other fields behind it.
+/// The message of an event, followed by its other fields.
 #[derive(Default)]
 struct Line {
     message: String,

@@ -1,4 +1,4 @@
-//! `replayTransport`: a recording as the server of a client in this process.
+//! `replayTransport`: a recording in place of a server, for a client in this process.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::{
     runtime,
 };
 
-/// Messages of the client that wait.
+/// Most messages of the client that wait.
 const WAITING: usize = 4096;
-/// Bytes that are on their way.
+/// Most bytes on their way.
 const BUFFER: usize = 64 * 1024;
 
 /// A recording that plays the server.
@@ -30,7 +30,7 @@ pub struct NativeReplay {
     stop: Arc<Notify>,
 }
 
-/// Reads the recording; `listener` hears whether it can be used, every message, and the end.
+/// Reads the recording; `listener` is told whether it can be used, then every message, and the end.
 #[napi]
 pub fn start_replay(
     env: Env,
@@ -45,7 +45,7 @@ pub fn start_replay(
     Ok(NativeReplay { messages, stop })
 }
 
-/// Plays to the end; the event loop is kept alive so long.
+/// Plays to the end; keeps the event loop alive until then.
 async fn run(
     wanted: Played,
     dispatch: Dispatch,
@@ -92,13 +92,13 @@ async fn talk(near: DuplexStream, mut messages: mpsc::Receiver<String>, dispatch
 
 #[napi]
 impl NativeReplay {
-    /// Takes a message of the client, which is one line; `false` if nobody takes it.
+    /// Takes a client's message, which is one line; `false` if the player has ended.
     #[napi]
     pub fn send(&self, message: String) -> bool {
         self.messages.try_send(message).is_ok()
     }
 
-    /// Ends it; the listener hears when that is done.
+    /// Ends it; the listener is told when that is done.
     #[napi]
     pub fn close(&self) {
         self.stop.notify_one();

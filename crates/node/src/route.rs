@@ -1,7 +1,7 @@
-//! Byte streams between the front and the sockets that JavaScript serves custom routes on.
+//! Byte streams between the front and the sockets on which JavaScript serves custom routes.
 //!
-//! Each side holds the other back: JavaScript is given one piece at a time and says when it wants
-//! the next; what it writes is taken up to a window, and it is told when there is room again.
+//! Each side slows the other one down: JavaScript gets one piece at a time and requests the next
+//! one; its own bytes are taken up to a limit, and it is told when there is room again.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,8 @@ use crate::{
 
 /// Largest piece given to JavaScript.
 const PIECE: usize = 64 * 1024;
-/// Pieces taken from JavaScript before it is asked to wait; it then has one on its way at most.
+/// Most pieces that are taken from JavaScript before it must wait; then it has at most one on its
+/// way.
 const WINDOW: usize = 4;
 
 /// The connections that are open.
@@ -32,7 +33,7 @@ pub(crate) struct Routes(Mutex<HashMap<u32, Route>>);
 struct Route {
     /// Wakes the reader when JavaScript wants more.
     wanted: Arc<Notify>,
-    /// Gone once JavaScript has closed its side.
+    /// `None` once JavaScript has closed its side.
     written: Option<mpsc::Sender<Vec<u8>>>,
     pumps: [JoinHandle<()>; 2],
 }
@@ -50,7 +51,7 @@ impl Routes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts to carry bytes, until [`Self::close`].
+    /// Carries bytes until [`Self::close`].
     pub(crate) fn open(bridge: &Arc<Bridge>, id: u32, connection: DuplexStream) {
         let (reader, writer) = split(connection);
         let wanted = Arc::new(Notify::new());
@@ -68,20 +69,20 @@ impl Routes {
         }
     }
 
-    /// Takes a piece from JavaScript, which hears of it when the next may come.
+    /// Takes a piece from JavaScript, which is told when it may send the next one.
     pub(crate) fn write(&self, id: u32, bytes: Vec<u8>) -> bool {
         let written = self.lock().get(&id).and_then(|route| route.written.clone());
         written.is_some_and(|written| written.try_send(bytes).is_ok())
     }
 
-    /// JavaScript has closed its side: what it wrote is still sent.
+    /// JavaScript has closed its side; what it wrote is still sent.
     pub(crate) fn end(&self, id: u32) {
         if let Some(route) = self.lock().get_mut(&id) {
             route.written = None;
         }
     }
 
-    /// The request is over.
+    /// The request has ended.
     pub(crate) fn close(&self, id: u32) {
         let route = self.lock().remove(&id);
         drop(route);

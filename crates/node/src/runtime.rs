@@ -1,7 +1,7 @@
-//! The thread that all servers of this process run on.
+//! The thread on which all servers of this process run.
 //!
-//! It is started with the first server and left parked without one: a thread of its own does not
-//! keep Node alive.
+//! It is started with the first server and sleeps without one: such a thread does not keep Node
+//! alive.
 
 use std::{io, sync::OnceLock, thread};
 
@@ -17,7 +17,7 @@ pub(crate) fn handle() -> Result<&'static Handle, String> {
         .map_err(Clone::clone)
 }
 
-/// Makes the runtime this thread's for a while: what servers say may start timers.
+/// Makes the runtime this thread's for a while, since messages of servers may start timers.
 pub(crate) fn entered() -> Option<EnterGuard<'static>> {
     handle().ok().map(Handle::enter)
 }

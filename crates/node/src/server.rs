@@ -1,4 +1,4 @@
-//! `startHttpServer`: a front, its life, and what JavaScript says to it.
+//! `startHttpServer`: a front, its lifetime, and JavaScript's calls to it.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::{
@@ -61,13 +61,13 @@ impl Front {
     }
 }
 
-/// A front, and the tunnel that leads to it.
+/// A front, and its tunnel.
 struct Running {
     front: Front,
     tunnel: Option<Tunnel>,
-    /// How long closing may take.
+    /// Time limit for closing.
     grace: Option<Duration>,
-    /// Ended last: what happens at the end is recorded, too.
+    /// Ended last, so that everything until the end is recorded.
     recording: Option<Recording>,
 }
 
@@ -89,7 +89,7 @@ enum Life {
 }
 
 impl Life {
-    /// Ends it; what is running is the caller's to close.
+    /// Ends it; the caller must close what is running.
     fn end(life: &Mutex<Self>) -> Option<Running> {
         let mut life = life.lock().unwrap_or_else(PoisonError::into_inner);
         match mem::replace(&mut *life, Self::Ended) {
@@ -98,7 +98,7 @@ impl Life {
         }
     }
 
-    /// It runs from now on; given back if it was ended meanwhile.
+    /// It runs from now on; returned if it was ended meanwhile.
     fn begin(life: &Mutex<Self>, running: Running) -> Option<Running> {
         let mut life = life.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*life, Self::Ended) {
@@ -112,7 +112,7 @@ impl Life {
 /// How long the end of a worker waits for its ports to be free.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A worker that is terminated leaves its thread's servers behind: they end with its environment.
+/// A terminated worker leaves its thread's servers behind: they end with its environment.
 fn end_with(env: Env, bridge: &Arc<Bridge>, life: &Arc<Mutex<Life>>) -> napi::Result<()> {
     let left = (Arc::clone(bridge), Arc::clone(life));
     env.add_env_cleanup_hook(left, |(bridge, life)| {
@@ -136,12 +136,12 @@ pub struct NativeServer {
     bridge: Arc<Bridge>,
     servers: Servers,
     life: Arc<Mutex<Life>>,
-    /// Where the tunnel led from last.
+    /// The last URL of the tunnel.
     tunnel_url: Mutex<Option<String>>,
 }
 
-/// Starts a front; `listener` hears how it went and everything after. It ends with a worker's environment, and shares
-/// its port with the other workers of a cluster.
+/// Starts a front; `listener` gets the result and everything after it. It ends with a worker's
+/// environment, and shares its port with the other workers of a cluster.
 #[napi]
 pub fn start_http_server(
     env: Env,
@@ -181,7 +181,7 @@ pub fn start_http_server(
     Ok(server)
 }
 
-/// Starts what the options ask for; says as JSON why that is not possible.
+/// Starts what the options describe; or returns as JSON why that is impossible.
 async fn start(
     options: Options,
     bridge: &Arc<Bridge>,
@@ -227,7 +227,7 @@ async fn open(options: &Options, bridge: &Arc<Bridge>, servers: &Servers) -> Res
     Ok(Front::Child(connected.listen().await?))
 }
 
-/// What ends the child if this process is killed; without it the child may live on.
+/// Ends the child if this process is killed; without it the child may live on.
 fn guard(program: &Path) -> Option<Guard> {
     Guard::start(program)
         .inspect_err(
@@ -236,7 +236,7 @@ fn guard(program: &Path) -> Option<Guard> {
         .ok()
 }
 
-/// The members that Node gives the errors of its own listeners.
+/// The members that Node gives errors of its own listeners.
 fn describe(error: &Error) -> String {
     let Error::Listen { host, port, source, .. } = error else {
         return json!({ "message": error.to_string() }).to_string();
@@ -256,7 +256,7 @@ fn describe(error: &Error) -> String {
 
 #[napi]
 impl NativeServer {
-    /// The public URL, or what it was at last. It may change when the tunnel server is restarted.
+    /// The public URL, or the last one. It may change when the tunnel server is restarted.
     #[napi]
     pub fn tunnel_url(&self) -> Option<String> {
         let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,13 +270,13 @@ impl NativeServer {
         last.clone()
     }
 
-    /// Answers a question; nothing is a yes. `false` if nobody waits for the answer.
+    /// Answers a question; an empty answer is a yes. `false` if nobody waits for it.
     #[napi]
     pub fn answer(&self, question: u32, answer: Option<String>) -> bool {
         self.bridge.answer(question, answer)
     }
 
-    /// Sends a message of a server; 0, or why it went nowhere.
+    /// Sends a server's message; returns 0, or why it was not sent.
     #[napi]
     pub fn send(
         &self,
@@ -296,33 +296,33 @@ impl NativeServer {
         }
     }
 
-    /// The stream of a session on which the answer to a request travels; 0 is the one of messages
-    /// that answer nothing.
+    /// The stream of a session on which a request is answered; 0 is the one for messages that
+    /// answer no request.
     #[napi]
     pub fn stream_of(&self, server: u32, request: String) -> u32 {
         numbered(self.servers.stream_of(server, request.as_bytes()))
     }
 
-    /// The large message has been taken, and the event loop has gone round.
+    /// The large message was handled, and the event loop has had a turn.
     #[napi]
     pub fn taken(&self) {
         self.bridge.taken();
     }
 
-    /// Ends the response stream of a request, or the standalone one, to be resumed.
+    /// Ends the response stream of a request, or the standalone one, so that the client resumes it.
     #[napi]
     pub fn interrupt(&self, server: u32, related: Option<String>) {
         let _runtime = runtime::entered();
         self.servers.interrupt(server, related.as_deref().map(str::as_bytes));
     }
 
-    /// A server takes these revisions.
+    /// A server supports only these revisions.
     #[napi]
     pub fn takes_versions(&self, server: u32, versions: Vec<String>) {
         self.servers.takes_versions(server, versions);
     }
 
-    /// Tells the open subscriptions what has changed: a list, or the resource with this URI.
+    /// Reports a change to the open subscriptions: of a list, or of the resource with this URI.
     #[napi]
     pub fn notify(&self, list: String, uri: Option<String>) {
         let change = match (list.as_str(), uri) {
@@ -348,7 +348,7 @@ impl NativeServer {
         self.bridge.routes.want(route);
     }
 
-    /// Bytes of a custom route's socket; `false` if they have nowhere to go.
+    /// Bytes of a custom route's socket; `false` if nobody takes them.
     #[napi]
     pub fn route_write(&self, route: u32, bytes: Buffer) -> bool {
         self.bridge.routes.write(route, bytes.to_vec())
@@ -360,7 +360,7 @@ impl NativeServer {
         self.bridge.routes.end(route);
     }
 
-    /// Stops listening and ends everything; the listener hears when that is done.
+    /// Stops listening and ends everything; the listener is told when that is done.
     #[napi]
     pub fn close(&self) -> napi::Result<()> {
         self.tunnel_url();

@@ -1,5 +1,5 @@
-//! What those share who use one SDK client: the core's [`Shares`], whose effects JavaScript carries
-//! out with the client's methods.
+//! Users of one SDK client share it by the rules of the core's [`Shares`]; JavaScript carries out
+//! its effects with the client's methods.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_proxy_core::{ListenEnd, ProgressTokens, ShareEffect, Shares};
 use napi_derive::napi;
 
-/// Something to do; `kind` says what, and which of the others are there.
+/// An action; `kind` says which one, and which of the other fields are set.
 #[derive(Debug, Default)]
 #[napi(object)]
 pub struct Step {
@@ -19,9 +19,9 @@ pub struct Step {
     pub stream: Option<i64>,
     /// The params of a stream to open, or why a wish is refused.
     pub text: Option<String>,
-    /// The wish that is settled.
+    /// The settled wish.
     pub wish: Option<u32>,
-    /// The code of the error that it is refused with.
+    /// The code of the error with which it is refused.
     pub code: Option<i32>,
     /// Milliseconds before the retry.
     pub pause: Option<f64>,
@@ -49,7 +49,7 @@ impl From<ShareEffect> for Step {
     }
 }
 
-/// A number as JavaScript counts; nothing lives long enough for more.
+/// A number in JavaScript's range; nothing lives long enough to exceed it.
 fn js(number: u64) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
@@ -58,12 +58,12 @@ fn native(number: i64) -> u64 {
     number.try_into().unwrap_or_default()
 }
 
-/// What has passed since 1970, as `Date.now()` has it.
+/// Time since 1970, as in `Date.now()`.
 fn time(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }
 
-/// See the module. After each call, what is to be done is there to [`Self::take`].
+/// See the module. After each call, [`Self::take`] returns the actions.
 #[derive(Debug, Default)]
 #[napi]
 pub struct NativeShares {
@@ -73,25 +73,25 @@ pub struct NativeShares {
 
 #[napi]
 impl NativeShares {
-    /// Of a client that nobody uses yet.
+    /// For a client that nobody uses yet.
     #[napi(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is to be done by now.
+    /// The actions that are due.
     #[napi]
     pub fn take(&mut self) -> Vec<Step> {
         self.due.drain(..).map(Step::from).collect()
     }
 
-    /// The server is there, with these capabilities as JSON if it is of 2026-07-28.
+    /// The server is connected, with these capabilities (JSON) if it speaks 2026-07-28.
     #[napi]
     pub fn meet(&mut self, modern: Option<String>) {
         self.due.extend(self.shares.meet(modern.as_deref()));
     }
 
-    /// Somebody has come, whose lease has this number.
+    /// A holder has come; this is the number of its lease.
     #[napi]
     pub fn attach(&mut self) -> i64 {
         let (lease, effects) = self.shares.attach();
@@ -99,39 +99,38 @@ impl NativeShares {
         js(lease)
     }
 
-    /// Somebody has gone.
+    /// A holder has left.
     #[napi]
     pub fn detach(&mut self, lease: i64) {
         self.due.extend(self.shares.detach(native(lease)));
     }
 
-    /// The holder wants to hear of updates of this resource.
+    /// The holder wants updates of this resource.
     #[napi]
     pub fn want(&mut self, lease: i64, uri: String, wish: u32) {
         self.due.extend(self.shares.want(native(lease), &uri, wish));
     }
 
-    /// The holder does not want to hear of them any more.
+    /// The holder does not want them any more.
     #[napi]
     pub fn unwant(&mut self, lease: i64, uri: String, wish: u32) {
         self.due.extend(self.shares.unwant(native(lease), &uri, wish));
     }
 
-    /// Whether the holder wants to hear of updates of exactly this resource.
+    /// Whether the holder wants updates of exactly this resource.
     #[napi]
     pub fn holds(&self, lease: i64, uri: String) -> bool {
         self.shares.holds(native(lease), &uri)
     }
 
-    /// Sets the level from which on the holder wants log messages; what is wrong with one that is
-    /// none.
+    /// Sets the holder's log level; returns what is wrong with an invalid one.
     #[napi]
     pub fn set_level(&mut self, lease: i64, level: String) -> Option<Step> {
         let (code, text) = self.shares.set_level(native(lease), &level).err()?;
         Some(Step { code: Some(code), text: Some(text), ..Step::default() })
     }
 
-    /// Whether the holder hears a notification of this method, of this level or about this
+    /// Whether the holder gets a notification of this method, with this level or about this
     /// resource.
     #[napi]
     pub fn entitles(
@@ -150,13 +149,14 @@ impl NativeShares {
         self.due.extend(self.shares.answered(&uri, accepted));
     }
 
-    /// The server has begun a stream that carries these resources.
+    /// The server has opened a stream that carries these resources.
     #[napi]
     pub fn opened(&mut self, stream: i64, uris: Option<Vec<String>>, now: f64) {
         self.due.extend(self.shares.opened(native(stream), uris, time(now)));
     }
 
-    /// A stream has ended for this reason, or was not begun because of an error with this code.
+    /// A stream has ended for this reason, or could not be opened because of an error with this
+    /// code.
     #[napi]
     pub fn ended(&mut self, stream: i64, reason: String, code: Option<i32>, now: f64) {
         let end = match reason.as_str() {
@@ -173,39 +173,39 @@ impl NativeShares {
         self.due.extend(self.shares.retry());
     }
 
-    /// The client is shared no longer.
+    /// The client is no longer shared.
     #[napi]
     pub fn close(&mut self) {
         self.due.extend(self.shares.close());
     }
 }
 
-/// The progress tokens of calls under way through SDK clients.
+/// The progress tokens of running calls through SDK clients.
 #[derive(Debug, Default)]
 #[napi]
 pub struct NativeProgressTokens(ProgressTokens);
 
 #[napi]
 impl NativeProgressTokens {
-    /// None yet.
+    /// Without tokens.
     #[napi(constructor)]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The token that stands upstream for this one, which is raw JSON.
+    /// The token at the upstream for this raw token.
     #[napi]
     pub fn begin(&mut self, token: String) -> i64 {
         js(self.0.begin(&token))
     }
 
-    /// The client's token for that of a call under way.
+    /// The client's token for that of a running call.
     #[napi]
     pub fn restore(&self, own: i64) -> Option<String> {
         self.0.restore(native(own)).map(str::to_owned)
     }
 
-    /// The call is over.
+    /// The call has ended.
     #[napi]
     pub fn end(&mut self, own: i64) {
         self.0.end(native(own));

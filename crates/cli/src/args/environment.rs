@@ -1,6 +1,6 @@
-//! The variables that may stand in for flags.
+//! Environment variables that replace flags.
 //!
-//! They are handed in, so that nothing below reads the process's environment.
+//! They are passed in, so that nothing below reads the process's environment.
 
 use std::ffi::{OsStr, OsString};
 
@@ -15,10 +15,10 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// The variable of a flag, with the name it was found under.
+    /// The variable of a flag, with the name under which it was found.
     ///
-    /// `MCP_PROXY_API_KEY` is what is documented. The original also takes `MCP_PROXY_apiKey` and
-    /// `MCP_PROXYAPI_KEY`, and overlooks `MCP_PROXY_APIKEY`, which leaves a server open; here case
+    /// The documented name is `MCP_PROXY_API_KEY`. The original also accepts `MCP_PROXY_apiKey` and
+    /// `MCP_PROXYAPI_KEY`, but ignores `MCP_PROXY_APIKEY`, which leaves a server open. Here case
     /// and underscores do not matter, and the documented name wins.
     pub(super) fn flag(&self, name: &str) -> Option<(&str, &OsStr)> {
         let documented = variable(name);

@@ -1,25 +1,25 @@
-//! What a flag is: its name, where `--help` lists it, and the kind of value it takes.
+//! A flag: its name, its section in `--help`, and the kind of its value.
 //!
-//! A flag is one constant of the table in `flags`; its kind reads and checks what was given for it,
-//! so that a conversion gets a typed value or a complaint and never looks at words itself.
+//! A flag is one constant of the table in `flags`. Its kind parses and checks the given words, so
+//! later code gets a typed value or an error and never sees the words.
 
 use std::ffi::OsString;
 
 /// One flag of the command line.
 pub(crate) struct Flag<K> {
-    /// The camelCase name that is shown; the other spellings follow from it.
+    /// The camelCase name that is shown; the other spellings are derived from it.
     pub(crate) name: &'static str,
-    /// Heading it stands under in `--help`.
+    /// Its section in `--help`.
     pub(crate) section: Section,
     /// What its value means and which values are accepted.
     pub(crate) kind: K,
-    /// What it is for, in at most 50 bytes, for `-h`.
+    /// A description of at most 50 bytes, for `-h`.
     pub(crate) short: &'static str,
     /// One or two sentences for `--help`, without the final full stop.
     pub(crate) help: &'static str,
 }
 
-/// Headings of `--help`, in its order.
+/// Sections of `--help`, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Serving,
@@ -61,33 +61,33 @@ impl Section {
 pub(crate) enum Shape {
     /// No word, `true` or `false`; `--no-x` is the same as `--x=false`.
     Switch,
-    /// One word; of several the last one counts.
+    /// One word; if repeated, the last one counts.
     ///
-    /// Differs from mcp-proxy: there several become an array, with which the start fails.
+    /// Differs from mcp-proxy: there, a repeated flag becomes an array, with which the start fails.
     Single,
-    /// Any number of words, all of which count.
+    /// Any number of words; all of them count.
     List,
-    /// One word and the `key=value` words behind it, all of which count.
+    /// One word and the `key=value` words after it; all of them count.
     Call,
     /// Two words each time, joined by [`BETWEEN`]; all of them count.
     Pairs,
 }
 
-/// What stands between the two words of a pair.
+/// Separates the two words of a pair.
 pub(crate) const BETWEEN: char = '\u{1f}';
 
 /// Why a value was refused, without the name of the flag.
 #[derive(Debug)]
 pub(crate) struct Complaint {
-    /// What would have been accepted, to be read after "must be".
+    /// The accepted values, to be read after "must be".
     pub(crate) accepted: String,
-    /// What was understood instead.
+    /// What the word was understood as.
     pub(crate) got: String,
-    /// A way out, if there is one that the user may not think of.
+    /// A hint that the user may not think of.
     pub(crate) advice: &'static str,
 }
 
-/// A kind of value: how it is read, checked and described.
+/// A kind of value: how it is parsed, checked and described.
 pub(crate) trait Kind {
     /// What the configuration is given.
     type Value;
@@ -95,10 +95,10 @@ pub(crate) trait Kind {
     /// How the flag takes its words.
     fn shape(&self) -> Shape;
 
-    /// The value when neither the command line nor the environment says anything.
+    /// The value if neither the command line nor the environment sets one.
     fn absent(&self) -> Self::Value;
 
-    /// Reads the words given, of which there is at least one.
+    /// Parses the given words, of which there is at least one.
     fn read(&self, words: &[OsString]) -> Result<Self::Value, Complaint>;
 
     /// Name of the value in `--help`; empty for a switch.
@@ -109,12 +109,12 @@ pub(crate) trait Kind {
         None
     }
 
-    /// The only words accepted, if they can be counted.
+    /// The accepted words, if there is a fixed list.
     fn choices(&self) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// What it is in a file of JSON.
+    /// Its type in a JSON file.
     fn json(&self) -> Json {
         match self.shape() {
             Shape::Switch => Json::Boolean,
@@ -124,7 +124,7 @@ pub(crate) trait Kind {
     }
 }
 
-/// What a value is in a file.
+/// The type of a value in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Json {
     Boolean,
@@ -138,7 +138,7 @@ pub(crate) enum Json {
     Texts,
 }
 
-/// A flag without the type of its value: all that parsing and `--help` need.
+/// A flag without the type of its value: everything that parsing and `--help` need.
 pub(crate) trait Definition {
     fn name(&self) -> &'static str;
     fn section(&self) -> Section;
@@ -199,7 +199,7 @@ pub(crate) fn variable(name: &str) -> String {
     format!("MCP_PROXY_{}", separated(name, '_').to_uppercase())
 }
 
-/// Lower case, with a separator where the name changes case.
+/// Lower case, with a separator before each former capital.
 fn separated(name: &str, separator: char) -> String {
     let mut spelled = String::with_capacity(name.len() + 4);
     for letter in name.chars() {

@@ -1,8 +1,8 @@
 //! The table of flags: one entry each, in the order of `--help`.
 //!
-//! An entry is everything there is to say about a flag. Both spellings, the variable, `--no-x`, the
-//! line in `--help` and the suggestion for a typing error follow from it; what the value means for
-//! the proxy is repeated in `options`.
+//! An entry is everything about a flag except for its effect, which is in `options`. Both
+//! spellings, the variable, `--no-x`, the line in `--help` and suggestions for typing errors are
+//! derived from it.
 
 use std::time::Duration;
 
@@ -34,16 +34,16 @@ pub(crate) enum Transports {
     Stream,
 }
 
-/// Worker threads of the runtime: one carries a single child's pipe better than several do.
+/// Worker threads of the runtime: one serves a single child's pipe better than several.
 pub(crate) const DEFAULT_THREADS: usize = 1;
 
-/// The flag that a word names, in either spelling, if the name is the whole word.
+/// The flag with this name, in either spelling.
 pub(crate) fn named(word: &str) -> Option<&'static dyn Definition> {
     let name = word.strip_prefix("--")?;
     ALL.iter().copied().find(|flag| flag.name() == name || kebab(flag.name()) == name)
 }
 
-/// Declares each flag as a constant and lists all of them, so that none can be left out.
+/// Declares each flag as a constant and lists all of them, so that none is forgotten.
 macro_rules! flags {
     ($($name:ident: $kind:ty = $section:ident $spelled:literal { kind: $value:expr, short: $short:expr, help: $help:expr $(,)? })*) => {
         $(

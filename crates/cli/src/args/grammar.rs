@@ -14,7 +14,7 @@ use crate::args::{
     usage_error::UsageError,
 };
 
-/// Reads the flags of a command line that was cut.
+/// Parses the flags of a command line after it was split.
 pub(super) fn read(words: &[OsString]) -> Result<ArgMatches, UsageError> {
     command(flags::ALL.iter().flat_map(|flag| readable(*flag)))
         .try_get_matches_from(words)
@@ -30,7 +30,7 @@ pub(super) fn words(matches: &ArgMatches, flag: &dyn Definition) -> Option<Vec<O
     Some(words.map(ToOwned::to_owned).collect())
 }
 
-/// No positional is declared, since the child's words are cut off before.
+/// No positional is declared, since the child's words are removed before.
 pub(super) fn command(args: impl Iterator<Item = Arg>) -> Command {
     Command::new("mcp-proxy")
         .no_binary_name(true)
@@ -56,7 +56,7 @@ pub(super) fn shown(flag: &dyn Definition, description: String) -> Arg {
     }
 }
 
-/// A flag with everything that may be typed for it: its other spelling, and `--no-x` for a switch.
+/// A flag with all its spellings, and `--no-x` for a switch.
 fn readable(flag: &dyn Definition) -> Vec<Arg> {
     let arg =
         shown(flag, String::new()).alias(kebab(flag.name())).value_parser(ValueParser::os_string());
@@ -95,7 +95,7 @@ pub(super) fn negated(name: &str) -> String {
     format!("no-{name}")
 }
 
-/// Says what clap found with the spellings that were typed and the names that are documented.
+/// Rewrites clap's errors with the spellings that were typed and the documented names.
 fn in_our_words(error: &clap::Error, words: &[OsString]) -> UsageError {
     let typed =
         context(error, ContextKind::InvalidArg).split([' ', '=']).next().unwrap_or_default();
@@ -116,10 +116,10 @@ fn context(error: &clap::Error, kind: ContextKind) -> &str {
     }
 }
 
-/// A word that is not a flag; or the value of the flag before it, which its dash hides.
+/// A word that is not a flag; or a value that begins with a dash, of the flag before it.
 fn unknown(typed: &str, suggested: &str, words: &[OsString]) -> UsageError {
     let names: Vec<_> = words.iter().map(|word| name(&word.to_string_lossy())).collect();
-    // Clap names a word with a single dash by its first letter.
+    // Clap reports a word with a single dash by its first letter.
     let is_it = |word: &str| word == typed || (!word.starts_with("--") && word.starts_with(typed));
     let at = names.iter().position(|word| is_it(word)).unwrap_or_default();
     if let Some(before) = at.checked_sub(1)

@@ -1,7 +1,7 @@
 //! What `-h`, `--help` and `--help <topic>` print.
 //!
-//! `-h` shows what people start with; `--help` shows everything, or the section or flag that follows
-//! it.
+//! `-h` shows the flags that people start with; `--help` shows everything, or the section or flag
+//! after it.
 
 use clap::Arg;
 

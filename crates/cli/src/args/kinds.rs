@@ -1,7 +1,7 @@
 //! The kinds of value flags take: switches, numbers, texts, routes, files, lists and choices.
 //!
-//! Each reads the words of one flag in the way the original's users are used to and refuses what
-//! the original would have let travel on.
+//! Each parses the words of one flag in the form that users of the original know, and refuses
+//! values that the original would have passed on.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,8 +16,8 @@ use crate::args::{
 
 /// On or off.
 ///
-/// Differs from mcp-proxy: there every word but `true` is off, so that `MCP_PROXY_MODERN=1` turns a
-/// feature off that is on by default.
+/// Differs from mcp-proxy: there every word except for `true` means off, so `MCP_PROXY_MODERN=1`
+/// turns off a feature that is on by default.
 pub(crate) struct Switch {
     pub(crate) default: bool,
 }
@@ -53,7 +53,7 @@ impl Kind for Switch {
 
 /// A whole number within bounds.
 ///
-/// Differs from mcp-proxy: there only three numbers are checked and `NaN` travels on.
+/// Differs from mcp-proxy: there only three numbers are checked and `NaN` is passed on.
 pub(crate) struct Number {
     default: u64,
     min: u32,
@@ -79,25 +79,25 @@ impl Number {
         Self { default: default as u64, min: 0, max: None, unit: "n", advice: "" }
     }
 
-    /// Refuses anything smaller.
+    /// Refuses smaller numbers.
     pub(crate) const fn at_least(mut self, min: u32) -> Self {
         self.min = min;
         self
     }
 
-    /// Refuses anything larger.
+    /// Refuses larger numbers.
     pub(crate) const fn at_most(mut self, max: u32) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// A sentence for those whose number is refused.
+    /// A hint for those whose number is refused.
     pub(crate) const fn or_else(mut self, advice: &'static str) -> Self {
         self.advice = advice;
         self
     }
 
-    /// The bounds, in the original's wording.
+    /// The limits, in the original's words.
     fn bounds(&self) -> String {
         match self.max {
             Some(max) => format!("from {} to {max}", self.min),
@@ -147,7 +147,7 @@ impl Kind for Number {
     }
 }
 
-/// A port that need not be there; zero lets the system choose one.
+/// An optional port; zero lets the system choose one.
 pub(crate) struct Port;
 
 impl Kind for Port {
@@ -175,7 +175,7 @@ impl Kind for Port {
     }
 }
 
-/// A name and the words behind it.
+/// A name and the words after it.
 pub(crate) struct Call;
 
 impl Kind for Call {
@@ -198,7 +198,7 @@ impl Kind for Call {
     }
 }
 
-/// A text that need not be there; an empty one counts as not there.
+/// An optional text; an empty one counts as missing.
 pub(crate) struct Text {
     pub(crate) placeholder: &'static str,
 }
@@ -255,10 +255,11 @@ impl Kind for Host {
 
 /// A secret, which is never empty.
 ///
-/// Differs from mcp-proxy: there an empty key, as from an unset variable, lets everybody in.
+/// Differs from mcp-proxy: there an empty key, for example from an unset variable, lets everybody
+/// in.
 pub(crate) struct Secret {
     pub(crate) placeholder: &'static str,
-    /// A sentence for those who gave an empty one.
+    /// A hint for those who gave an empty one.
     pub(crate) advice: &'static str,
 }
 
@@ -322,8 +323,8 @@ impl Kind for Route {
     }
 }
 
-/// Name of a file or directory, in whatever bytes the system spells it; an empty one counts as not
-/// there.
+/// Name of a file or directory, in any bytes that the system allows; an empty one counts as
+/// missing.
 pub(crate) enum PathName {
     File,
     Directory,
@@ -352,7 +353,7 @@ impl Kind for PathName {
     }
 }
 
-/// Texts, one for each time the flag is given.
+/// Texts, one each time the flag is given.
 pub(crate) struct List {
     pub(crate) placeholder: &'static str,
 }
@@ -377,7 +378,7 @@ impl Kind for List {
     }
 }
 
-/// A name and a text, each time the flag is given: two words, or one with a space between them.
+/// A name and a text, each time the flag is given: two words, or one word with a space.
 pub(crate) struct Pairs {
     pub(crate) placeholder: &'static str,
 }
@@ -410,7 +411,7 @@ impl Kind for Pairs {
     }
 }
 
-/// One of a few words, each with its meaning.
+/// One word of a list, each with its meaning.
 pub(crate) struct Choice<T: 'static> {
     pub(crate) placeholder: &'static str,
     pub(crate) choices: &'static [(&'static str, T)],

@@ -1,9 +1,9 @@
-//! Cuts argv into the words that are ours and the command that is the child's.
+//! Splits argv into the proxy's own words and the child's command.
 //!
-//! The original reads flags as yargs does, which no argument library offers: `--debug false`,
-//! `--corsAddAllowedHeader A B --`, a command that needs no separator. This rewrites what is special
-//! (`--flag value` becomes `--flag=value`) and leaves names, repeats and typing errors to clap. The
-//! words of the command are moved, never looked at.
+//! The original parses flags with yargs, which no argument library imitates: `--debug false`,
+//! `--corsAddAllowedHeader A B --`, a command without a separator. This code rewrites the special
+//! cases (`--flag value` becomes `--flag=value`) and leaves names, repeats and typing errors to
+//! clap. The words of the command are moved, but never examined.
 
 use std::{ffi::OsString, iter::Peekable, vec};
 
@@ -12,24 +12,24 @@ use crate::args::{
     flags,
 };
 
-/// A command line cut into its parts.
+/// A command line, split into its parts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
     /// Flags, each in one word with its value.
     pub(super) flags: Vec<OsString>,
     /// The child's program and arguments, byte for byte; may be empty.
     pub(super) command: Vec<OsString>,
-    /// Words before `--` that belong to nothing.
+    /// Words before `--` that belong to no flag.
     pub(super) ignored: Vec<OsString>,
 }
 
 impl Line {
-    /// Cuts `argv`, which does not hold our own name.
+    /// Splits `argv`, which does not contain the program's own name.
     ///
-    /// With `--`, the command is what follows it, as in the original.
-    /// Differs from mcp-proxy: without `--`, the command begins at the first word that is neither a
+    /// With `--`, the command is everything after it, as in the original.
+    /// Differs from mcp-proxy: without `--`, the command starts at the first word that is neither a
     /// flag nor its value, and everything after that word belongs to it. A URL is not a command, so
-    /// the flags after it are ours.
+    /// the flags after it belong to the proxy.
     pub(super) fn cut(mut argv: Vec<OsString>) -> Self {
         let mut line = Self::default();
         if let Some(separator) = argv.iter().position(|word| word == "--") {
@@ -54,12 +54,12 @@ impl Line {
         line
     }
 
-    /// Whether this word stands among the flags.
+    /// Whether this word is one of the flags.
     pub(super) fn asks(&self, spelling: &str) -> bool {
         self.flags.iter().any(|word| word == spelling)
     }
 
-    /// The word behind `--help`.
+    /// The word after `--help`.
     pub(super) fn topic(&self) -> Option<&str> {
         let help = self.flags.iter().position(|word| word == "--help")?;
         let next = self.flags.get(help + 1).or_else(|| self.command.first());
@@ -84,7 +84,7 @@ impl Line {
             Shape::Call => |next: &OsString| is_value(next) && !is_url(next),
             _ => is_value,
         };
-        // Where no separator tells them from the command, a list takes one word at a time.
+        // If no separator marks the command, a list takes one word at a time.
         let most = match definition.shape() {
             Shape::List | Shape::Call if separated => usize::MAX,
             _ => 1,
@@ -127,7 +127,8 @@ pub(crate) fn is_url(word: &OsString) -> bool {
     })
 }
 
-/// Whether a word stands for itself: it has no dash in front, or is a dash or a negative number.
+/// Whether a word cannot be a flag: it does not start with a dash, or is a dash or a negative
+/// number.
 fn is_value(word: &OsString) -> bool {
     match word.as_encoded_bytes() {
         [b'-', next, ..] => next.is_ascii_digit() || *next == b'.',
@@ -135,7 +136,7 @@ fn is_value(word: &OsString) -> bool {
     }
 }
 
-/// Whether a word behind `--call NAME` can only be an argument of the tool.
+/// Whether a word after `--call NAME` can only be an argument of the tool.
 fn is_argument(word: &OsString) -> bool {
     let bytes = word.as_encoded_bytes();
     is_value(word)

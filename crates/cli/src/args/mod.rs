@@ -1,8 +1,8 @@
-//! Reads the command line and its environment as the original does.
+//! Parses the command line and its environment as the original does.
 //!
-//! argv is cut into our words and the child's (`line`), ours are matched with the table of flags
-//! (`grammar`, `flags`), and what was given is joined with the environment (`values`). What the
-//! values mean is decided in `options`.
+//! argv is split into the proxy's words and the child's (`line`); the proxy's are matched with the
+//! table of flags (`grammar`, `flags`); and the result is combined with the environment (`values`).
+//! `options` decides what the values mean.
 
 use std::ffi::OsString;
 
@@ -27,29 +27,30 @@ pub(crate) use values::Values;
 
 use line::Line;
 
-/// Variable that stands in for the command, as in the original.
+/// Variable that replaces the command, as in the original.
 const COMMAND: &str = "command";
 
 /// What a command line asks for.
 pub(crate) enum Invocation {
-    /// Print this text and be done.
+    /// Print this text and exit.
     Print(String),
     /// Serve a child.
     Serve(Typed),
 }
 
-/// What was typed, with the environment filled in: nothing is checked yet but the names.
+/// What was typed, with the environment: only the names are checked so far.
 #[derive(Clone)]
 pub(crate) struct Typed {
     /// The values of the flags.
     pub(crate) values: Values,
     /// The child's program and arguments; empty if there is none.
     pub(crate) command: Vec<OsString>,
-    /// Words before `--` that belong to nothing.
+    /// Words before `--` that belong to no flag.
     pub(crate) ignored: Vec<OsString>,
 }
 
-/// Reads `argv` (without our own name). Help and version win over every error.
+/// Parses `argv` (without the program's own name). Help and version take precedence over every
+/// error.
 pub(crate) fn parse(
     argv: Vec<OsString>,
     environment: &Environment,
@@ -70,7 +71,7 @@ pub(crate) fn parse(
     }
     let matches = grammar::read(&line.flags)?;
     let values = Values::collect(&matches, environment);
-    // A file says which servers there are.
+    // A file defines the servers.
     if line.command.is_empty() && !values.has(&flags::CONFIG) {
         let variable = environment.flag(COMMAND).map(|(_, value)| value.to_owned());
         line.command.extend(variable.filter(|command| !command.is_empty()));

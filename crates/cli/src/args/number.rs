@@ -1,11 +1,12 @@
-//! Numbers as the original reads them: the decimal and radix spellings of a JavaScript number.
+//! Numbers as the original parses them: JavaScript's decimal and radix notations.
 
-/// The largest whole number of a JavaScript number; what is larger is as good as unlimited.
+/// The largest safe integer of JavaScript; larger ones count as unlimited.
 const LARGEST: f64 = 9_007_199_254_740_991.0;
 
-/// Reads `8080`, `1e3`, `.5`, `0x10`, `0o17`, `0b11`, `Infinity`; `None` is what JavaScript calls NaN.
+/// Parses `8080`, `1e3`, `.5`, `0x10`, `0o17`, `0b11`, `Infinity`; `None` where JavaScript yields
+/// NaN.
 ///
-/// Differs from mcp-proxy: an empty text is not a number, where JavaScript reads zero.
+/// Differs from mcp-proxy: an empty text is not a number; JavaScript reads zero.
 pub(super) fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     if let Some((radix, digits)) = radix(text) {
@@ -24,7 +25,7 @@ pub(super) fn parse(text: &str) -> Option<f64> {
     }
 }
 
-/// The whole number that a value stands for, `None` if it has a fraction or is negative.
+/// The whole number of a value; `None` if it has a fraction or is negative.
 pub(super) fn whole(value: f64) -> Option<u64> {
     if value < 0.0 || (value.is_finite() && value.fract() != 0.0) {
         return None;

@@ -1,6 +1,6 @@
-//! What the flags of programs like this one are called here, for those who come from them.
+//! The flags of similar programs and their names here, for users who change over.
 
-/// The flag of another program, in lower case without dashes; and what is written here in its place.
+/// The flag of another program, in lower case without dashes; and its replacement here.
 const OTHERS: &[(&str, &str)] = &[
     // mcp-remote
     ("allowhttp", "--allow-http of mcp-remote is not needed: http:// URLs are used as they are"),
@@ -68,7 +68,7 @@ const OTHERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What to write for a flag that another program has.
+/// The replacement for a flag of another program.
 pub(super) fn hint(word: &str) -> Option<&'static str> {
     let squashed: String =
         word.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();

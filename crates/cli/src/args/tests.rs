@@ -1,4 +1,4 @@
-//! How words are read: every flag in every spelling, where the command begins, what is refused.
+//! How words are parsed: every flag in every spelling, where the command starts, what is refused.
 
 use std::ffi::OsString;
 
@@ -405,7 +405,7 @@ fn words_of_the_child_and_file_names_need_not_be_text() {
     );
 }
 
-/// Anything a shell can pass, with our own spellings far more often than chance would have it.
+/// Anything that a shell can pass, with our own spellings far more often than by chance.
 fn word() -> impl Strategy<Value = OsString> {
     let name = (0..ALL.len()).prop_map(|index| ALL[index].name());
     let spelled =
@@ -464,7 +464,8 @@ proptest! {
         let before: usize = argv.iter().filter(|word| *word != "--").map(|word| word.len()).sum();
         let line = Line::cut(argv);
         let after = [line.flags, line.command, line.ignored].concat();
-        // A joined value costs an equals sign and a repeated list its flag, so nothing shrinks.
+        // A joined value needs an equals sign and a repeated list its flag, so nothing gets
+        // shorter.
         prop_assert!(after.iter().map(|word| word.len()).sum::<usize>() >= before);
     }
 }

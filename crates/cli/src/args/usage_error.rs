@@ -1,6 +1,6 @@
-//! What is wrong with a command line, in the words printed on stderr.
+//! Errors of a command line, as printed on stderr.
 //!
-//! Where the original has a message, its first line is kept word for word.
+//! If the original has a message, its first line is kept exactly.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use mcp_proxy_core::config::InvalidNetwork;
 
 use crate::args::others;
 
-/// A command line that cannot be run. Every one ends the process with exit code 1.
+/// A command line that cannot be run. Each one ends the process with exit code 1.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
     /// There is no server to proxy.
@@ -28,104 +28,104 @@ pub(crate) enum UsageError {
          Usage: mcp-proxy [options] <url>"
     )]
     BesideUrl(String),
-    /// A header came apart at its spaces, which clients do that have no quotes.
+    /// A header was split at its spaces, which happens with clients that have no quotes.
     #[error(
         "Error: --header \"{name}:\" has no value; the value came as separate words.\n\
          Write the header as one word, --header=\"{name}: ...\", or give the token with --bearerToken."
     )]
     SplitHeader { name: String },
-    /// An address without a scheme is not a command.
+    /// A URL without a scheme is not a command.
     #[error(
         "Error: {0:?} is not a command here; if it is the address of a server, write http://{0} or https://{0}"
     )]
     NoScheme(String),
-    /// A variable in a value cannot be filled in.
+    /// A variable in a value has no value.
     #[error("Error: {flag}: {problem}")]
     Variable { flag: &'static str, problem: String },
-    /// Not a path that clients can be told.
+    /// Not a path that can be announced to clients.
     #[error("Error: --messagesEndpoint must be a path, such as /messages or messages (got {0:?}).")]
     MessagesEndpoint(String),
-    /// A word that is not a network.
+    /// An entry that is not a network.
     #[error("Error: --trustProxy: {0}.")]
     Network(#[from] InvalidNetwork),
-    /// Signing in is for one server.
+    /// Signing in requires a single server.
     #[error("Error: --signIn needs the URL of the server to sign in to.")]
     SignInWhere,
-    /// Signing in and out at once.
+    /// Signing in and out at the same time.
     #[error("Error: --signIn and --signOut cannot be used together.")]
     SignInAndOut,
-    /// What is done in place of serving is one thing.
+    /// Only one action in place of serving is possible.
     #[error("Error: {} and {} cannot be used together.", .flags[0], .flags[1])]
     OneErrand { flags: [&'static str; 2] },
-    /// A word after `--call` is not an argument.
+    /// A word after `--call` is not an argument of the tool.
     #[error(
         "Error: --call: {problem}\nUsage: mcp-proxy --call NAME [key=value ...] -- <command> [args...]"
     )]
     Call { problem: String },
-    /// A client that signs itself in has to be known.
+    /// A client that signs in by itself needs an id.
     #[error(
         "Error: --grant client-credentials needs --clientId and either --clientSecret or --clientKey."
     )]
     ClientCredentials,
-    /// Nothing to ask for a token with.
+    /// No assertion to request a token with.
     #[error("Error: --grant jwt-bearer needs --clientId and --assertion.")]
     JwtBearer,
-    /// Half of what an exchange needs.
+    /// Half of the settings for an exchange.
     #[error("Error: --idpTokenEndpoint and --idpClientId must be used together.")]
     IdentityProvider,
-    /// A parameter is not a name and a value.
+    /// A parameter does not consist of a name and a value.
     #[error("Error: --authorizeParam takes name=value (got {0:?} for the name)")]
     AuthorizeParam(String),
-    /// A header is not a name and a value; the value is not shown, because it may be a secret.
+    /// A header does not consist of a name and a value; the value is not shown, because it may be a
+    /// secret.
     #[error("Error: --header takes \"Name: value\" (got {0:?} for the name)")]
     Header(String),
     /// A file of secrets cannot be used.
     #[error("Error: {flag} {path}: {problem}")]
     SecretFile { flag: &'static str, path: String, problem: String },
 
-    /// A flag about tokens, where none are accepted.
+    /// A flag about tokens, but no tokens are accepted.
     #[error("Error: {0} has no effect without --auth or --authTokens: everybody would be let in.")]
     AuthFlagAlone(&'static str),
-    /// Everybody may use what everybody can reach.
+    /// Everybody who reaches the proxy could use it.
     #[error(
         "Error: --requireAuth: the proxy would listen on {0} without authentication.\n\
          Ask for credentials with --auth, --authTokens or --apiKey, or use --host 127.0.0.1."
     )]
     Exposed(String),
-    /// Without tokens everybody is the same.
+    /// Without tokens, callers cannot be told apart.
     #[error(
         "Error: --isolation identity needs --auth or --authTokens, which tell identities apart."
     )]
     NobodyToTellApart,
-    /// A new token has to be listed somewhere.
+    /// A new token needs a file that lists it.
     #[error("Error: --newToken needs --authTokens, the file in which the token is listed.")]
     NewTokenWhere,
-    /// An end of nothing.
+    /// An expiry without a token.
     #[error("Error: --tokenExpires needs --newToken: it sets when that token expires.")]
     TokenExpiresAlone,
 
-    /// Flags of a few words were given others; one line for each.
+    /// Words that are not among their flags' choices; one line for each flag.
     #[error("Invalid values:{}", lines(.0))]
     InvalidChoices(Vec<InvalidChoice>),
 
-    /// A word looks like a flag, but there is no such flag.
+    /// A word looks like a flag, but that flag does not exist.
     ///
     /// Differs from mcp-proxy: there it is ignored, and `--apikey` leaves a server open.
     #[error("Error: unknown flag {word}{}\n{SEPARATOR_ADVICE}", question(word, .nearest.as_deref()))]
     UnknownFlag { word: String, nearest: Option<String> },
 
-    /// A flag stands without its value.
+    /// A flag without its value.
     ///
-    /// Differs from mcp-proxy: there the default applies, so that `--host $UNSET` opens every
-    /// interface.
+    /// Differs from mcp-proxy: there the default applies, so `--host $UNSET` opens every interface.
     #[error("Error: {flag} needs a value\nIf the value begins with a dash, write {flag}=<value>.")]
     MissingValue { flag: String },
 
-    /// A flag that takes no value has one.
+    /// A flag without a value was given one.
     #[error("Error: {flag} takes no value")]
     UnexpectedValue { flag: String },
 
-    /// A value is not what its flag takes.
+    /// A value that its flag does not accept.
     #[error("Error: --{flag} must be {accepted} (got {got}).{}\n  given: {given}", sentence(.advice))]
     InvalidValue {
         flag: &'static str,
@@ -135,52 +135,53 @@ pub(crate) enum UsageError {
         given: String,
     },
 
-    /// A value in the file of `--config` is not what its flag takes.
+    /// A value in the file of `--config` that its flag does not accept.
     #[error("Error: {place}: {flag} must be {accepted} (got {got}).")]
     InvalidSetting { place: String, flag: &'static str, accepted: String, got: String },
 
-    /// The file of `--config` cannot be used; the sentence begins with the file.
+    /// The file of `--config` cannot be used; the sentence begins with the file's name.
     #[error("Error: {0}")]
     Config(String),
 
-    /// Two places for what is served.
+    /// Two sources of servers.
     #[error(
         "Error: --config and {0} cannot be used together: the file says which servers there are.\n\
          Put the server into the file, or leave --config out."
     )]
     TwoSources(String),
 
-    /// What only many servers have.
+    /// A flag that applies only to many servers.
     #[error(
         "Error: --stdio serves the servers of --config over standard input and output, so it needs --config.\n\
          A stdio server over HTTP is mcp-proxy -- <command>; a remote server over stdio is mcp-proxy <url>."
     )]
     StdioAlone,
 
-    /// Two servers.
+    /// More than one server.
     #[error(
         "Error: --replay serves a recording, so it takes no command and no URL.\n\
          To compare a server with a recording: mcp-proxy --verify <file> -- <command>."
     )]
     ReplayAndServer,
 
-    /// The file is not there, or is not a recording.
+    /// The file does not exist, or is not a recording.
     #[error("Error: --replay: {0}.")]
     Recording(String),
 
-    /// Nothing to check.
+    /// No file to check.
     #[error("Error: --checkConfig needs --config <file>.")]
     CheckWhat,
 
-    /// An input is not an id and a value; the value is not shown, because it may be a secret.
+    /// An input does not consist of an id and a value; the value is not shown, because it may be a
+    /// secret.
     #[error("Error: --input takes id=value (got {0:?} for the id)")]
     Input(String),
 
-    /// A command of `--namedServer` cannot be read, or there are two of a name.
+    /// A command of `--namedServer` cannot be parsed, or a name is repeated.
     #[error("Error: --namedServer {name}: {problem}")]
     NamedServer { name: String, problem: String },
 
-    /// Neither endpoint is left.
+    /// Both endpoints are turned off.
     #[error(
         "Error: nothing to serve: the Streamable HTTP endpoint and the SSE endpoint are both turned off."
     )]
@@ -194,7 +195,7 @@ pub(crate) enum UsageError {
     )]
     OpenMetrics,
 
-    /// A replica that anybody could be.
+    /// Anybody could act as a replica.
     #[error(
         "Error: --peers, --peerPort and --store need a secret that all replicas share: --peerSecretFile <file>, or \
          MCP_PROXY_PEER_SECRET.\n\
@@ -219,11 +220,12 @@ pub(crate) enum UsageError {
     )]
     PeerAddress { flag: &'static str, given: String },
 
-    /// HTTPS is asked for with half of what it needs.
+    /// HTTPS with only half of its files.
     #[error("Error: HTTPS needs both --sslCert and --sslKey (missing: {missing}).")]
     IncompleteTls { missing: &'static str },
 
-    /// A variable for the server is not a pair; its value is not shown, because it may be a secret.
+    /// A variable for the server does not consist of a name and a value; the value is not shown,
+    /// because it may be a secret.
     #[error("Error: --env takes NAME=value (got {0:?} for the name)")]
     EnvPair(String),
 
@@ -231,12 +233,12 @@ pub(crate) enum UsageError {
     #[error("Error: --envFile {path}: {problem}")]
     EnvFile { path: String, problem: String },
 
-    /// Anything else clap has to say.
+    /// Any other error of clap.
     #[error("Error: {0}")]
     Other(String),
 }
 
-/// The words given for a flag that accepts only some.
+/// Words for a flag with a fixed list of choices.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InvalidChoice {
     pub(crate) flag: &'static str,
@@ -262,7 +264,7 @@ fn lines(choices: &[InvalidChoice]) -> String {
     choices.iter().map(InvalidChoice::to_string).collect()
 }
 
-/// What may have been meant: what another program has by that name, or what is spelled alike.
+/// What may have been meant: another program's name for it, or a similar spelling.
 fn question(word: &str, nearest: Option<&str>) -> String {
     if let Some(hint) = others::hint(word) {
         return format!("; {hint}");

@@ -1,5 +1,5 @@
-//! What was given for each flag, and where: the command line beats the environment, and both beat
-//! the file of `--config`, except for what that says of one server.
+//! The values of each flag, and their sources: the command line takes precedence over the
+//! environment, and both over the file of `--config`, except for settings of a single server.
 
 use std::{collections::HashMap, ffi::OsString};
 
@@ -19,33 +19,33 @@ pub(crate) struct Values {
     given: HashMap<&'static str, Given>,
 }
 
-/// The words given for one flag, of which there is at least one.
+/// The words for one flag; at least one.
 #[derive(Clone)]
 struct Given {
     words: Vec<OsString>,
     source: Source,
 }
 
-/// Where words come from.
+/// The source of words.
 #[derive(Clone)]
 enum Source {
     Line,
-    /// A variable of this name.
+    /// The variable with this name.
     Variable(String),
     /// A place in a file: `FILE:LINE:COLUMN`.
     File(String),
 }
 
-/// Flags that say the same of a remote server in different ways: whoever says one of them of a
-/// server means none of the others.
+/// Flags that set the same thing of a remote server in different ways: if a server has one of them,
+/// the general values of the others do not apply to it.
 const RIVALS: [&[&str]; 2] = [&["bearerToken", "bearerTokenFile"], &["clientSecret", "clientKey"]];
 
-/// Flags whose values have their variables put in where they are used. Those of a file are put in
-/// already, and what a variable holds is not looked at again.
+/// Flags whose values contain variables that are expanded where they are used. Those of a file are
+/// already expanded, and the value of a variable is not expanded again.
 const EXPANDED: [&str; 2] = ["header", "bearerToken"];
 
 impl Values {
-    /// Joins what was typed with what the environment says.
+    /// Combines what was typed with the environment.
     pub(super) fn collect(matches: &ArgMatches, environment: &Environment) -> Self {
         let given = |flag: &&'static dyn Definition| {
             let typed =
@@ -60,7 +60,7 @@ impl Values {
         Self { given: flags::ALL.iter().filter_map(given).collect() }
     }
 
-    /// The same with what a file says at its top, of which what is here already counts more.
+    /// The same with the settings at the top of a file; existing values take precedence.
     pub(crate) fn over(&self, settings: &[Setting]) -> Self {
         let mut values = Self::default();
         for setting in settings {
@@ -70,8 +70,8 @@ impl Values {
         values
     }
 
-    /// The same with what a file says of one server, which counts more than what is said of all of
-    /// them. Lists are joined: another variable, another header.
+    /// The same with a file's settings for one server, which take precedence over general ones.
+    /// Lists are combined: further variables, further headers.
     pub(crate) fn under(&self, settings: &[Setting]) -> Self {
         let mut values = self.clone();
         let is_set = |name: &str| settings.iter().any(|setting| setting.name == name);
@@ -86,7 +86,7 @@ impl Values {
         values
     }
 
-    /// Takes a word for a flag as if it had been typed.
+    /// Adds a word for a flag as if it had been typed.
     pub(crate) fn set(&mut self, name: &'static str, word: String) {
         self.given.insert(name, Given { words: vec![word.into()], source: Source::Line });
     }
@@ -151,7 +151,7 @@ impl Values {
         })
     }
 
-    /// Refuses words that are not among a flag's choices, all flags at once as the original does;
+    /// Refuses words that are not among a flag's choices, for all flags at once as in the original;
     /// those of a file are refused where they are read.
     pub(crate) fn check_choices(&self) -> Result<(), UsageError> {
         let invalid = |flag: &&'static dyn Definition| {
@@ -170,7 +170,7 @@ impl Values {
 }
 
 impl Given {
-    /// Where the value that counts stands, the value included unless it is not text.
+    /// The source of the value that counts, with the value if it is text.
     fn shown(&self, flag: &str, shape: Shape) -> String {
         let value = self.words.last().and_then(|word| word.to_str());
         let variable = match &self.source {

@@ -1,8 +1,9 @@
-//! What `--version` prints: the version alone on the first line, then how the executable was built.
+//! The output of `--version`: the version alone on the first line, then how the executable was
+//! built.
 
 use std::env::consts::{ARCH, OS};
 
-/// The commit that a release is built from.
+/// The commit from which a release is built.
 const COMMIT: Option<&str> = option_env!("MCP_PROXY_BUILD_COMMIT");
 
 const LIBC: &str = if cfg!(target_env = "musl") {

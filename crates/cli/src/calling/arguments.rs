@@ -1,7 +1,7 @@
-//! The words behind `--call NAME`: arguments of the tool, which its schema gives their types.
+//! The words after `--call NAME`: arguments of the tool; its schema gives their types.
 //!
-//! `key=value` becomes what the schema says, `key:=json` is taken literally, `{…}` is all arguments
-//! at once, and so is `-`, which reads them from standard input.
+//! `key=value` gets its type from the schema, `key:=json` is JSON, `{…}` contains all arguments,
+//! and `-` reads them from standard input.
 
 use serde_json::{Map, Value};
 
@@ -11,20 +11,20 @@ use crate::plain::one_line;
 /// One word.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Given {
-    /// A value that the schema types.
+    /// A value with a type from the schema.
     Text(String, String),
-    /// A value as it is.
+    /// A JSON value.
     Literal(String, Value),
-    /// Several arguments as they are.
+    /// Several arguments as JSON.
     All(Map<String, Value>),
-    /// Several arguments, on standard input.
+    /// Several arguments from standard input.
     Input,
 }
 
-/// Reads a word.
+/// Parses a word.
 ///
 /// # Errors
-/// The error for a word that is not one of them.
+/// The error for an invalid word.
 pub(crate) fn read(word: &str) -> Result<Given, String> {
     if word == "-" {
         return Ok(Given::Input);
@@ -57,16 +57,16 @@ pub(crate) fn read(word: &str) -> Result<Given, String> {
 /// All arguments as one JSON object.
 ///
 /// # Errors
-/// The error for a text that is not JSON.
+/// The error if the text is not JSON.
 pub(crate) fn all(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text)
         .map_err(|error| format!("the arguments are not a JSON object: {error}"))
 }
 
-/// The arguments of this tool, with the types that its schema has for them.
+/// The arguments of this tool, with the types in its schema.
 ///
 /// # Errors
-/// What is wrong with them, and how the tool is called.
+/// What is wrong with them, and the tool's usage.
 pub(super) fn typed(tool: &Value, given: Vec<Given>) -> Result<Map<String, Value>, String> {
     let schema = Schema::of_tool(tool);
     let mut arguments = Map::new();
@@ -116,7 +116,7 @@ fn add(
 }
 
 fn unknown(key: &str, schema: &Schema<'_>) -> String {
-    // As clap does for flags.
+    // The same limit as clap uses for flags.
     const NEAR: f64 = 0.7;
     let score = |name| (strsim::jaro(key, name), name);
     let best = schema.names().map(score).filter(|(score, _)| *score > NEAR);

@@ -1,5 +1,5 @@
-//! What a tool or a resource has given, for a person: texts on standard output, everything else in
-//! files or, where the terminal can, in sight.
+//! The content of a result, for a person: texts on standard output, everything else in files or, if
+//! the terminal can show it, in the terminal.
 
 use std::path::PathBuf;
 
@@ -12,20 +12,20 @@ use crate::plain::{one_line, plain};
 /// Where the content goes.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// Standard output is a terminal, which is told nothing but text.
+    /// Whether standard output is a terminal, which only gets text.
     pub(super) terminal: bool,
-    /// How the terminal is sent images.
+    /// How the terminal shows images.
     pub(super) protocol: Option<Protocol>,
-    /// Where files go.
+    /// The directory for files.
     pub(super) directory: PathBuf,
 }
 
-/// What is to be printed.
+/// The output.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// For standard output.
     pub(super) output: Vec<u8>,
-    /// For standard error: where files are, and what could not be shown.
+    /// For standard error: the names of files, and what could not be shown.
     pub(super) notes: Vec<String>,
 }
 
@@ -43,8 +43,8 @@ impl Place {
         page
     }
 
-    /// The contents of a resource. A single one that is not text goes to standard output where that
-    /// is not a terminal.
+    /// The contents of a resource. A single one that is not text is written to standard output,
+    /// unless that is a terminal.
     pub(super) fn resource(&self, uri: &str, result: &Value) -> Page {
         let mut page = Page::default();
         let contents = result["contents"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Place {
         }
     }
 
-    /// A text and a line end. Pipes and files get it as it is.
+    /// A text with a line end. Pipes and files get it unchanged.
     fn print(&self, page: &mut Page, text: &str) {
         let shown = if self.terminal { plain(text) } else { text.into() };
         page.output.extend_from_slice(shown.as_bytes());

@@ -1,4 +1,4 @@
-//! Files for what is not text: in the working directory, under names that nobody has yet.
+//! Files for content that is not text: in the working directory, with unused names.
 
 use std::{
     fs::OpenOptions,
@@ -6,14 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Longest beginning of a file's name.
+/// Longest stem of a file name.
 const LONGEST: usize = 60;
 /// Most names that are tried.
 const TRIES: usize = 10_000;
 
-/// Writes the bytes to a new file in `directory`; its path.
+/// Writes the bytes to a new file in `directory`; returns its path.
 ///
-/// The name is made of `stem`, which may be anybody's: letters, digits, `-` and `_` are kept.
+/// The name is made from `stem`, which may come from the peer: letters, digits, `-` and `_` are
+/// kept.
 pub(super) fn save(directory: &Path, stem: &str, mime: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let stem = harmless(stem);
     for number in 1..=TRIES {
@@ -36,7 +37,7 @@ fn harmless(stem: &str) -> String {
     if name.is_empty() { "result".to_owned() } else { name.to_owned() }
 }
 
-/// The ending that programs know a type by.
+/// The usual extension for a type.
 fn extension(mime: &str) -> &'static str {
     const KNOWN: &[(&str, &str)] = &[
         ("image/png", "png"),

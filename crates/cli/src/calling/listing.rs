@@ -1,4 +1,4 @@
-//! What a server has, for a person.
+//! Everything that a server offers, for a person.
 
 use serde_json::Value;
 
@@ -55,11 +55,11 @@ fn row(member: &str, entry: &Value, paint: Paint) -> String {
     format!("  {head}\n      {}\n", paint.dim(about))
 }
 
-/// The first line of its description, or what else it is called.
+/// The first line of its description, or its title.
 fn about(entry: &Value) -> &str {
     let text = ["description", "title"].iter().find_map(|member| entry[member].as_str());
     let text = text.filter(|text| !text.trim().is_empty()).or_else(|| {
-        // Resources are known by their URI here.
+        // Resources are shown by their URI.
         if entry["uri"].is_null() && entry["uriTemplate"].is_null() {
             None
         } else {

@@ -1,5 +1,5 @@
-//! One question to a server from the terminal: a tool that is called, a resource that is read, or
-//! what there is. The answer goes to standard output, everything else to standard error.
+//! One request to a server from the terminal: a tool call, a resource, or the lists. The answer
+//! goes to standard output, everything else to standard error.
 
 mod arguments;
 mod content;
@@ -33,25 +33,25 @@ use content::{Page, Place, pretty};
 /// Most names that an error lists.
 const MAX_NAMES: usize = 20;
 
-/// A question, and who it is for.
+/// A request, and its target.
 #[derive(Debug)]
 pub(crate) struct Asking {
     pub(crate) answering: Answering,
     pub(crate) question: Question,
-    /// The answer is for a program.
+    /// Whether the answer is for a program.
     pub(crate) json: bool,
 }
 
-/// Who is asked.
+/// The target.
 #[derive(Debug)]
 pub(crate) enum Answering {
     Server(Upstream),
-    /// Many servers as one; their tools have the servers' names in front.
+    /// Many servers, merged; their tools have the servers' names as prefixes.
     Fleet(Box<FleetConfig>),
 }
 
 impl Answering {
-    /// Reaches them; of many servers, those that cannot be reached are left out.
+    /// Connects to it; if there are many servers, those that cannot be reached are left out.
     pub(crate) async fn open(self, listening: Listening) -> Result<Conversation, Unanswered> {
         match self {
             Self::Server(upstream) => Conversation::open(upstream, guard::start(), listening).await,
@@ -60,20 +60,20 @@ impl Answering {
     }
 }
 
-/// What is asked.
+/// The request.
 #[derive(Debug)]
 pub(crate) enum Question {
-    /// What there is.
+    /// List everything.
     List,
-    /// The tool of this name.
+    /// Call the tool with this name.
     Call { name: String, given: Vec<Given> },
-    /// The resource of this URI.
+    /// Read the resource with this URI.
     Read(String),
 }
 
-/// Why there is nothing on standard output.
+/// Why there is no output.
 enum Problem {
-    /// What was typed does not fit the server.
+    /// The request does not fit the server.
     Usage(String),
     Unanswered(Unanswered),
 }
@@ -84,13 +84,13 @@ impl From<Unanswered> for Problem {
     }
 }
 
-/// The answer: what is printed, and how the process ends.
+/// The output, and how the process ends.
 struct Answer {
     page: Page,
     ending: Ending,
 }
 
-/// Asks; so ends the process.
+/// Sends the request; returns how the process ends.
 pub(crate) fn run(asking: Asking) -> Ending {
     let as_json = asking.json;
     let runtime = match Builder::new_current_thread().enable_all().build() {
@@ -98,7 +98,7 @@ pub(crate) fn run(asking: Asking) -> Ending {
         Err(error) => return fail(&Problem::Usage(error.to_string()), as_json),
     };
     let answered = runtime.block_on(ask(asking));
-    // Standard input may be read to its end by somebody who waits for a pasted address.
+    // Standard input may be read to its end while a pasted address is waited for.
     runtime.shutdown_background();
     match answered {
         Ok(Answer { page, ending }) => {
@@ -128,7 +128,7 @@ async fn ask(asking: Asking) -> Result<Answer, Problem> {
     answered
 }
 
-/// Reaches who is asked. Of many servers, those that cannot be reached are left out.
+/// Connects to the target. If there are many servers, those that cannot be reached are left out.
 async fn open(
     answering: Answering,
     question: &mut Question,
@@ -141,8 +141,8 @@ async fn open(
     answering.open(listening).await
 }
 
-/// A call needs the server that its name begins with, and no other one. Alone, the server's tools
-/// have their own names.
+/// A call needs only the server in the prefix of the name. If it is the only one, its tools have
+/// their own names.
 fn only_needed(fleet: &mut FleetConfig, tool: &mut String) {
     let own_name = |server: &ServerConfig| {
         let own = tool.strip_prefix(&format!("{}__", prefix(&server.name)))?;
@@ -155,7 +155,7 @@ fn only_needed(fleet: &mut FleetConfig, tool: &mut String) {
     *tool = own;
 }
 
-/// Reads the arguments that are on standard input.
+/// Reads the arguments from standard input.
 fn with_input(question: Question) -> Result<Question, Problem> {
     let Question::Call { name, given } = question else { return Ok(question) };
     let read = |one| match one {
@@ -171,7 +171,7 @@ fn with_input(question: Question) -> Result<Question, Problem> {
     Ok(Question::Call { name, given })
 }
 
-/// Shows how far the server is, to somebody who watches.
+/// Shows progress to a user at a terminal.
 fn listening(shown: bool) -> Listening {
     Box::new(move |method, params| {
         if !shown || method != "notifications/progress" {
@@ -190,7 +190,7 @@ async fn list(server: &mut Conversation, json: bool) -> Result<Answer, Problem> 
         if server.introduction()["capabilities"][capability].is_object() {
             match server.list(method, member).await {
                 Ok(entries) => drop(found.insert(member.to_owned(), entries.into())),
-                // Who has resources need not have templates.
+                // A server with resources need not have templates.
                 Err(Unanswered::Error { code: -32601, .. }) => {}
                 Err(unanswered) => return Err(unanswered.into()),
             }
@@ -235,7 +235,7 @@ async fn call(
     }
     let mut page = place().result(name, &result);
     if failed {
-        // A script would take it for the result.
+        // A script would mistake it for the result.
         let said = String::from_utf8_lossy(&page.output).trim_end().to_owned();
         page.notes.insert(0, format!("the tool {} failed: {said}", one_line(name, 200)));
         page.output.clear();
@@ -261,9 +261,9 @@ fn place() -> Place {
     }
 }
 
-/// A JSON document: for a person's eyes on a terminal, on one line elsewhere.
+/// A JSON document: indented on a terminal, otherwise on one line.
 fn document(value: &Value) -> Vec<u8> {
-    // JSON leaves the control characters above ASCII as they are.
+    // JSON does not escape control characters above ASCII.
     let text = if io::stdout().is_terminal() {
         plain(&pretty(value)).into_owned()
     } else {
@@ -292,7 +292,7 @@ fn no_tool(name: &str, tools: &[Value]) -> String {
     format!("the server has no tool {:?}; {advice}", one_line(name, 200))
 }
 
-/// Says what went wrong, and ends with the status for it.
+/// Reports the failure, and ends with its status.
 fn fail(problem: &Problem, json: bool) -> Ending {
     let (kind, ending) = match problem {
         Problem::Usage(_) => ("usage", Ending::Failure),

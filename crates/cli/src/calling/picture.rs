@@ -1,25 +1,25 @@
-//! Images in terminals that show them: the protocols of kitty and of iTerm2.
+//! Images in terminals that support them: the protocols of kitty and iTerm2.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Longest piece of an image in one sequence, as kitty has it.
+/// Longest piece of an image in one sequence, according to kitty.
 const PIECE: usize = 4096;
 
-/// How a terminal is sent an image.
+/// How a terminal shows an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// PNG only.
     Kitty,
-    /// Whatever the system reads.
+    /// Any format that the system reads.
     Iterm,
 }
 
 impl Protocol {
-    /// The protocol of the terminal that these variables are of.
+    /// The protocol of the terminal that sets these variables.
     pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let value = |name| variable(name).unwrap_or_default();
         let program = value("TERM_PROGRAM");
-        // What passes through a multiplexer does not reach the terminal.
+        // Behind a multiplexer, the sequences do not reach the terminal.
         if !value("TMUX").is_empty() || value("TERM").starts_with("screen") {
             return None;
         }
@@ -33,9 +33,9 @@ impl Protocol {
         }
     }
 
-    /// What makes the terminal show the image; `None` if it cannot.
+    /// The sequence that shows the image; `None` if the terminal cannot.
     pub(super) fn sequence(self, mime: &str, bytes: &[u8]) -> Option<String> {
-        // Encoded again, so that nothing of the peer's own text gets there.
+        // Encoded again, so that no text from the peer is sent to the terminal.
         let text = STANDARD.encode(bytes);
         match self {
             Self::Iterm => {

@@ -1,11 +1,11 @@
-//! As much of JSON Schema as it takes to read a word of a command line.
+//! The parts of JSON Schema that are needed to parse words of a command line.
 
 use serde_json::{Map, Value};
 
 /// How deep references and alternatives are followed.
 const DEEPEST: usize = 8;
 
-/// A schema, and the whole that its references are looked up in.
+/// A schema, and the document in which its references are resolved.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schema<'a> {
     schema: &'a Value,
@@ -13,7 +13,7 @@ pub(super) struct Schema<'a> {
 }
 
 impl<'a> Schema<'a> {
-    /// The one of a tool's arguments.
+    /// The schema of a tool's arguments.
     pub(super) fn of_tool(tool: &'a Value) -> Self {
         let schema = &tool["inputSchema"];
         Self { schema, root: schema }.resolved(DEEPEST)
@@ -31,7 +31,7 @@ impl<'a> Schema<'a> {
         names.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// The schema of a property; `None` if there may be none of this name.
+    /// The schema of a property; `None` if no property may have this name.
     pub(super) fn property(self, name: &str) -> Option<Self> {
         let properties = self.schema["properties"].as_object();
         if let Some(schema) = properties.and_then(|properties| properties.get(name)) {
@@ -49,7 +49,7 @@ impl<'a> Schema<'a> {
         Self { schema, root: self.root }.resolved(DEEPEST)
     }
 
-    /// What a reference within the whole stands for.
+    /// The target of a reference within the document.
     fn resolved(self, depth: usize) -> Self {
         let pointer = self.schema["$ref"].as_str().and_then(|uri| uri.strip_prefix('#'));
         let target = pointer.and_then(|pointer| self.root.pointer(pointer));
@@ -59,7 +59,7 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// The values that are allowed, if they are counted.
+    /// The allowed values, if there is a fixed list.
     fn values(self) -> Vec<&'a Value> {
         if let Some(values) = self.schema["enum"].as_array() {
             return values.iter().collect();
@@ -67,7 +67,7 @@ impl<'a> Schema<'a> {
         self.schema.get("const").into_iter().collect()
     }
 
-    /// The schemas one of which has to fit; itself, if there are none.
+    /// The alternative schemas; itself, if there are none.
     fn alternatives(self, depth: usize) -> Vec<Self> {
         let listed = ["anyOf", "oneOf", "allOf"].iter().find_map(|key| self.schema[key].as_array());
         let (Some(listed), Some(depth)) = (listed, depth.checked_sub(1)) else {
@@ -76,7 +76,7 @@ impl<'a> Schema<'a> {
         listed.iter().flat_map(|schema| self.inner(schema).alternatives(depth)).collect()
     }
 
-    /// The types that are allowed; any, if there are none.
+    /// The allowed types; any, if none are listed.
     fn types(self) -> Vec<&'a str> {
         let one = |schema: Self| match &schema.schema["type"] {
             Value::String(name) => vec![name.as_str()],
@@ -87,7 +87,7 @@ impl<'a> Schema<'a> {
         if each.iter().any(Vec::is_empty) { Vec::new() } else { each.concat() }
     }
 
-    /// What its values are called in a usage line.
+    /// The name of its values in a usage line.
     pub(super) fn placeholder(self) -> String {
         let values = self.values();
         if !values.is_empty() && values.len() <= 6 {
@@ -97,7 +97,7 @@ impl<'a> Schema<'a> {
         if types.is_empty() { "any".to_owned() } else { types.join("|") }
     }
 
-    /// The value that a word stands for; or what it should have been.
+    /// The value of a word; or what was expected.
     pub(super) fn value(self, text: &str) -> Result<Value, String> {
         let allowed: Vec<&Value> =
             self.alternatives(DEEPEST).into_iter().flat_map(Self::values).collect();
@@ -124,7 +124,7 @@ impl<'a> Schema<'a> {
         Err(wanted(&types))
     }
 
-    /// How many values its alternatives count, if they count all.
+    /// The allowed values of all alternatives, if each has a fixed list.
     fn count(self) -> usize {
         let each = self.alternatives(DEEPEST);
         let counts: Vec<usize> = each.into_iter().map(|schema| schema.values().len()).collect();
@@ -177,7 +177,7 @@ fn one_of(values: &[&Value]) -> String {
     }
 }
 
-/// A value as it is typed.
+/// A value in the form in which it is typed.
 pub(super) fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -12,7 +12,7 @@ pub(super) fn line(tool: &Value) -> String {
     words.join(" ")
 }
 
-/// The parameters alone; those that may be left out come last.
+/// Only the parameters; optional ones come last.
 pub(super) fn parameters(tool: &Value) -> Vec<String> {
     let schema = Schema::of_tool(tool);
     let required = schema.required();

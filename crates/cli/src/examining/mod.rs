@@ -1,5 +1,5 @@
-//! `--doctor`: examines the server that is configured, tells how far it is on standard error, and
-//! prints what was found.
+//! `--doctor`: examines the configured server, reports progress on standard error, and prints the
+//! findings.
 
 mod page;
 mod watch;
@@ -18,16 +18,16 @@ use crate::{Ending, console, guard, paint::Paint};
 #[derive(Debug)]
 pub(crate) struct Examining {
     pub(crate) patients: Vec<Patient>,
-    /// The report is for a program.
+    /// Whether the report is for a program.
     pub(crate) json: bool,
 }
 
 /// Something to examine.
 #[derive(Debug)]
 pub(crate) enum Patient {
-    /// A server; one of a file has a name.
+    /// A server; one from a file has a name.
     Server(Option<String>, Upstream),
-    /// A server that cannot be examined; without a reason, it is switched off.
+    /// A server that cannot be examined; if there is no reason, it is switched off.
     Unexamined(String, Option<String>),
     /// A file that cannot be used, and why.
     File(String),
@@ -44,7 +44,7 @@ impl Patient {
     }
 }
 
-/// Examines; so ends the process.
+/// Examines; returns how the process ends.
 pub(crate) fn run(examining: Examining) -> Ending {
     let Examining { patients, json } = examining;
     let runtime = match Builder::new_current_thread().enable_all().build() {
@@ -65,7 +65,7 @@ pub(crate) fn run(examining: Examining) -> Ending {
     if errors == 0 { Ending::Success } else { Ending::Unwell }
 }
 
-/// Every server beside the others; the reports are in the order of the servers.
+/// Examines all servers concurrently; the reports are in the order of the servers.
 async fn all(patients: Vec<Patient>) -> Vec<Report> {
     let watching = watch::watching();
     let guard = guard::start();

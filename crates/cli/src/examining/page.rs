@@ -1,11 +1,11 @@
-//! What was found, for people and for programs.
+//! The findings, for people and for programs.
 
 use mcp_proxy_core::doctor::{Finding, Report, Severity};
 use serde_json::{Value, json};
 
 use crate::{paint::Paint, plain::one_line};
 
-/// Number of the document's form.
+/// Version of the document's format.
 const FORM: u32 = 1;
 
 /// The reports for a program.
@@ -21,7 +21,7 @@ pub(super) fn document(reports: &[Report]) -> Value {
     })
 }
 
-/// The reports for a person: the worst first, each with what to do.
+/// The reports for a person: the worst findings first, each with its remedy.
 pub(super) fn text(reports: &[Report], paint: Paint) -> String {
     let mut text = String::new();
     for report in reports {

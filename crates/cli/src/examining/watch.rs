@@ -1,4 +1,4 @@
-//! What is told while an examination goes on: a line for each stage, on standard error.
+//! Progress of an examination: a line for each stage, on standard error.
 
 use std::{io, sync::Arc};
 
@@ -15,7 +15,7 @@ pub(super) fn watching() -> Watching {
     Arc::new(move |server, progress| {
         let server = server.map(|name| format!("{:<16} ", one_line(name, 40))).unwrap_or_default();
         match progress {
-            // Several at once cannot share the last line of a terminal.
+            // With several servers at once, the last line of a terminal cannot be shared.
             Progress::Begins(name) if server.is_empty() && paint.is_on() => {
                 console::status(&format!("  {}", paint.dim(format!("{name} …"))));
             }

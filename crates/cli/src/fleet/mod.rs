@@ -1,4 +1,4 @@
-//! Runs a proxy of many servers until it is told to stop, and lets it follow its file.
+//! Runs a proxy with many servers until it is told to stop, and applies changes of its file.
 
 mod reload;
 mod screen;
@@ -24,7 +24,7 @@ pub(crate) use watch::Watch;
 use reload::Following;
 use screen::{Opened, Screen};
 
-/// Serves as the options say; so ends the process.
+/// Serves according to the options; returns how the process ends.
 pub(crate) fn run(mut options: FleetOptions, installed: &Installed) -> Ending {
     for warning in &options.reading.warnings {
         tracing::warn!("{warning}");
@@ -85,7 +85,7 @@ async fn serve(
     Ok(stop(fleet, tunnel, &mut signals, budget).await)
 }
 
-/// Serves one client over standard input and output, where nothing is printed but messages.
+/// Serves one client on standard input and output; only messages are written there.
 async fn serve_stdio(options: FleetOptions, mut signals: Signals) -> Result<Ending, String> {
     let FleetOptions { origin, reading, .. } = options;
     let mut screen = Screen::silent(&reading);
@@ -111,7 +111,7 @@ async fn serve_stdio(options: FleetOptions, mut signals: Signals) -> Result<Endi
     }
 }
 
-/// Shows what happens to the servers and follows the file, until the process is told to stop.
+/// Shows the servers' starts and applies changes of the file, until the process is told to stop.
 async fn follow(
     fleet: &Fleet,
     mut arrivals: Arrivals,
@@ -131,7 +131,7 @@ async fn follow(
     }
 }
 
-/// Keeps what happens from now on for the inspection page, if that is asked for.
+/// Keeps all traffic from now on for the inspection page, if that is enabled.
 fn inspection(reading: &Reading) -> Option<Inspection> {
     reading.process.inspection.as_ref().map(Inspection::begin)
 }
@@ -151,7 +151,7 @@ async fn open_tunnel(
     }
 }
 
-/// Stops within `budget`; a further signal insists.
+/// Stops within `budget`; another signal stops at once.
 async fn stop(
     fleet: Fleet,
     tunnel: Option<Tunnel>,

@@ -1,4 +1,4 @@
-//! Follows a file: what it says now takes the place of what it said, by difference.
+//! Follows a file: applies its changes to the running proxy.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use mcp_proxy_core::{Fleet, Reloaded, fleet::printable};
 use super::{screen::Screen, watch::Watch};
 use crate::options::{Origin, Process, Reading};
 
-/// What is followed, and what it has said so far.
+/// The followed file, and its last content.
 pub(super) struct Following {
     origin: Arc<Origin>,
     watch: Watch,
-    /// What the process was started with.
+    /// The initial configuration.
     process: Process,
-    /// What was said of the last reload that nobody asked for; it is not said again.
+    /// The last reported problem of an automatic reload; it is not reported again.
     said: Option<String>,
     warnings: Vec<String>,
 }
@@ -34,8 +34,8 @@ impl Following {
         self.watch.changed().await;
     }
 
-    /// Reads the file again; a file that cannot be used changes nothing. `asked` says that somebody
-    /// waits for an answer.
+    /// Reads the file again; if it cannot be used, nothing changes. `asked` says whether a user has
+    /// requested it.
     pub(super) async fn reload(&mut self, fleet: &Fleet, screen: &mut Screen, asked: bool) {
         let file = self.origin.file().map(|file| printable(&file.display().to_string()));
         let file = file.unwrap_or_else(|| "the command line".to_owned());
@@ -81,7 +81,7 @@ impl Following {
         }
     }
 
-    /// What has changed, for people; nothing if nothing has.
+    /// The changes, for people; empty if there are none.
     fn text(&self, reloaded: &Reloaded, reading: &Reading) -> Option<String> {
         let mut parts = Vec::new();
         let mut list = |what: &str, names: &[String]| {
@@ -105,5 +105,5 @@ impl Following {
     }
 }
 
-/// How a line about a file that cannot be used begins.
+/// The beginning of a line about a file that cannot be used.
 const UNUSABLE: &str = "cannot be used, so the servers go on as before";

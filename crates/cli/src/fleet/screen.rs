@@ -1,4 +1,4 @@
-//! What a person sees of many servers: where they are, and each of them as it comes up.
+//! The start screen of many servers: the addresses, and each server when it has started.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -20,7 +20,7 @@ use crate::{
     reached::{Reached, for_people},
 };
 
-/// Longest name that others are aligned with.
+/// Longest name to which others are aligned.
 const WIDEST: usize = 24;
 
 /// See the module.
@@ -28,7 +28,7 @@ const WIDEST: usize = 24;
 pub(super) struct Screen {
     place: Place,
     paint: Paint,
-    /// The file and what is said about it.
+    /// The file and notes about it.
     file: Vec<(&'static str, String)>,
     reached: Reached,
     endpoints: [(&'static str, Option<String>); 2],
@@ -36,16 +36,16 @@ pub(super) struct Screen {
     protected: bool,
     names: Vec<Name>,
     since: Instant,
-    /// How many have come up at the start, until nobody is waited for any more.
+    /// How many have started, while others are still waited for.
     counted: Option<usize>,
 }
 
-/// Where lines go.
+/// Where lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Standard output; a terminal also shows who is still waited for.
+    /// Standard output; a terminal also shows which servers are still waited for.
     Output { terminal: bool },
-    /// The log: standard output belongs to a client.
+    /// The log, since standard output belongs to a client.
     Log,
 }
 
@@ -64,17 +64,17 @@ enum State {
     Off,
 }
 
-/// The ports that are open.
+/// The open ports.
 #[derive(Clone, Debug)]
 pub(super) struct Opened {
     pub(super) address: SocketAddr,
     pub(super) metrics: Option<SocketAddr>,
-    /// Where the inspection page is.
+    /// The address of the inspection page.
     pub(super) inspection: Option<String>,
 }
 
 impl Screen {
-    /// For people who see standard output.
+    /// For users who see standard output.
     pub(super) fn new(origin: &Origin, reading: &Reading, paint: Paint) -> Self {
         let place = Place::Output { terminal: io::stdout().is_terminal() };
         let mut screen = Self { place, paint, ..Self::silent(reading) };
@@ -108,7 +108,7 @@ impl Screen {
         }
     }
 
-    /// Says where everything is.
+    /// Shows all addresses.
     pub(super) fn begin(&mut self, opened: &Opened) {
         let text = self.beginning(opened);
         self.print(text.trim_end_matches('\n'));
@@ -171,7 +171,7 @@ impl Screen {
         Some(format!("claude mcp add --transport {transport} all {base}{path}{key}"))
     }
 
-    /// Says what has happened to a server.
+    /// Reports the start of a server.
     pub(super) fn arrived(&mut self, arrival: &Arrival) {
         let line = self.line(arrival);
         match (self.place, &arrival.outcome) {
@@ -228,13 +228,13 @@ impl Screen {
         }
     }
 
-    /// Takes over what a file says now.
+    /// Takes over the new content of a file.
     pub(super) fn follow(&mut self, reading: &Reading) {
         let mut after = names(&reading.fleet);
         for name in &mut after {
             name.state = State::Seen;
         }
-        // Whoever is still waited for is still waited for.
+        // Servers that were waited for are still waited for.
         for name in self.names.iter().filter(|name| name.state == State::Awaited) {
             let same = after.iter_mut().find(|other| other.name == name.name);
             if let Some(same) = same {
@@ -244,7 +244,7 @@ impl Screen {
         self.names = after;
     }
 
-    /// A line of its own.
+    /// A separate line.
     pub(super) fn say(&self, line: &str) {
         match self.place {
             Place::Log => tracing::info!("{line}"),
@@ -253,7 +253,7 @@ impl Screen {
         self.show_awaited();
     }
 
-    /// On a terminal, takes the place of the line that says who is waited for.
+    /// On a terminal, replaces the line with the servers that are waited for.
     fn print(&self, line: &str) {
         match self.place {
             Place::Output { terminal: true } => console::show(&format!("\r\u{1b}[K{line}")),

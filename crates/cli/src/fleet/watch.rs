@@ -1,9 +1,9 @@
-//! Sees that a file has become another one.
+//! Notices that a file has changed.
 //!
-//! What is looked at is the file that stands under the name, twice a second, so that it does not
-//! matter how it came there: written in place, put in its place by an editor, changed through a
-//! link as in a mounted volume, on a file system that tells nobody of changes. A crate that is told
-//! by the system does none of the latter two, and looks as well where it cannot be told.
+//! It checks the file with that name twice a second, so it does not matter how the file changes:
+//! written in place, replaced by an editor, through a symbolic link as in a mounted volume, or on a
+//! file system without notifications. A crate that uses notifications misses the last two, and
+//! polls as well where there are none.
 
 use std::{
     fs,
@@ -14,14 +14,14 @@ use std::{
 
 use tokio::sync::mpsc;
 
-/// Time between two looks.
+/// Time between two checks.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Looks at a file, on a thread of its own: a file system may keep whoever asks it waiting.
+/// Checks a file, on a thread of its own, because a file system may block.
 #[derive(Debug)]
 pub(crate) struct Watch(Option<mpsc::Receiver<()>>);
 
-/// What tells a file from another one under its name.
+/// Identifies a version of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
@@ -30,18 +30,18 @@ struct Stamp {
 }
 
 impl Watch {
-    /// Watches this file; what is not a file of a file system (a pipe) cannot change.
+    /// Watches this file; anything else (a pipe) cannot change.
     pub(crate) fn of(file: Option<&Path>) -> Self {
         let file = file.filter(|file| fs::metadata(file).is_ok_and(|metadata| metadata.is_file()));
         let Some(file) = file.map(Path::to_owned) else { return Self(None) };
-        // What is seen while nobody reads it is read once.
+        // Several changes that nobody has read yet are read as one.
         let (seen, changes) = mpsc::channel(1);
         let before = stamp(&file);
         thread::spawn(move || look(&file, before, &seen));
         Self(Some(changes))
     }
 
-    /// Waits until the file is another one.
+    /// Waits until the file has changed.
     pub(crate) async fn changed(&mut self) {
         if let Some(changes) = &mut self.0
             && changes.recv().await.is_some()
@@ -52,7 +52,7 @@ impl Watch {
     }
 }
 
-/// A file that is being written is left alone until it stays the same for one pause.
+/// While a file is being written it is ignored, until it stays the same for one interval.
 fn look(file: &Path, mut told: Option<Stamp>, seen: &mpsc::Sender<()>) {
     let mut before = told.clone();
     while !seen.is_closed() {

@@ -1,4 +1,4 @@
-//! Who is asked, once: the servers of a file, or the one that was typed.
+//! The target of a single request: the servers of a file, or the one that was typed.
 
 use super::{fleet, upstream};
 use crate::{

@@ -1,4 +1,5 @@
-//! Who is let in: keys, tokens of issuers, static ones; and what is said if nobody is kept out.
+//! Authentication of callers: keys, issuers' tokens, static tokens; and warnings if everybody is
+//! let in.
 
 use std::net::IpAddr;
 
@@ -6,7 +7,7 @@ use mcp_proxy_core::config::{AuthConfig, Isolation, Policy, ResourceServerConfig
 
 use crate::args::{UsageError, Values, flags};
 
-/// What credentials are asked for.
+/// The required credentials.
 pub(super) fn auth(values: &Values) -> Result<AuthConfig, UsageError> {
     Ok(AuthConfig {
         api_key: values.of(&flags::API_KEY)?,
@@ -31,7 +32,7 @@ fn resource_server(values: &Values) -> Result<Option<ResourceServerConfig>, Usag
     if !config.issuers.is_empty() || config.tokens.is_some() {
         return Ok(Some(config));
     }
-    // A flag that would restrict somebody must not be without effect.
+    // A flag that should restrict callers must not be without effect.
     let needing = [
         ("--authAudience", !config.audiences.is_empty()),
         ("--authScopes", !config.scopes.is_empty()),
@@ -51,7 +52,7 @@ pub(super) fn policy(values: &Values) -> Result<Policy, UsageError> {
     Ok(Policy { forward_identity: values.of(&flags::FORWARD_IDENTITY)?, ..Policy::default() })
 }
 
-/// The scopes that were given, of which each is a word.
+/// The given scopes, each of which is one word.
 pub(super) fn scopes(values: &Values) -> Result<Vec<String>, UsageError> {
     let scopes = values.of(&flags::AUTH_SCOPES)?.unwrap_or_default();
     Ok(scopes.split_whitespace().map(str::to_owned).collect())
@@ -61,7 +62,7 @@ fn without_empty(words: Vec<String>) -> Vec<String> {
     words.into_iter().filter(|word| !word.is_empty()).collect()
 }
 
-/// Identities are told apart by tokens only.
+/// Only tokens identify callers.
 pub(super) fn check_isolation(values: &Values) -> Result<(), UsageError> {
     let by_identity = values.of(&flags::ISOLATION)? == Isolation::Identity;
     let told_apart = auth(values)?.resource_server.is_some() || values.has(&flags::SSL_CLIENT_CA);
@@ -76,7 +77,7 @@ pub(super) fn is_on(values: &Values) -> Result<bool, UsageError> {
     Ok(auth(values)?.is_on() || values.of(&flags::SSL_CLIENT_CA)?.is_some())
 }
 
-/// What is to be said of a proxy that everybody may use who reaches it.
+/// Warnings about a proxy that everybody who reaches it may use.
 pub(super) fn exposure(values: &Values) -> Result<Option<String>, UsageError> {
     let host = values.of(&flags::HOST)?;
     if is_on(values)? || is_local(&host) {
@@ -92,7 +93,7 @@ pub(super) fn exposure(values: &Values) -> Result<Option<String>, UsageError> {
     )))
 }
 
-/// Whether nobody but this machine can reach what listens on this host.
+/// Whether only this machine can reach a listener on this host.
 fn is_local(host: &str) -> bool {
     let address = host.parse::<IpAddr>().map(|address| address.to_canonical().is_loopback());
     address.unwrap_or_else(|_| host.eq_ignore_ascii_case("localhost"))

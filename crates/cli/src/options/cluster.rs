@@ -1,4 +1,4 @@
-//! The other replicas, and the secret that all of them know.
+//! The other replicas, and their shared secret.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mcp_proxy_core::config::{ClusterConfig, DEFAULT_STORE_PREFIX, MIN_PEER_SECRE
 use super::{events::event_store, remote};
 use crate::args::{UsageError, Values, flags};
 
-/// `None` unless a flag says that there are others.
+/// `None` unless a flag configures other replicas.
 pub(super) fn cluster(values: &Values) -> Result<Option<ClusterConfig>, UsageError> {
     let port = values.of(&flags::PEER_PORT)?;
     let (peers, store) = (peers(values)?, store(values)?);
@@ -88,7 +88,7 @@ fn secret(values: &Values) -> Result<String, UsageError> {
     })
 }
 
-/// What has no effect.
+/// Flags without effect.
 pub(super) fn warnings(values: &Values) -> Option<String> {
     let alone = [
         ("--peerHost", values.has(&flags::PEER_HOST)),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, fs};
 
 use crate::args::{UsageError, Values, flags};
 
-/// What the server finds in its environment on top of what it inherits.
+/// The server's variables besides the inherited ones.
 pub(super) fn variables(values: &Values) -> Result<BTreeMap<OsString, OsString>, UsageError> {
     let mut variables = BTreeMap::new();
     if let Some(path) = values.of(&flags::ENV_FILE)? {
@@ -27,7 +27,7 @@ pub(super) fn variables(values: &Values) -> Result<BTreeMap<OsString, OsString>,
     Ok(variables)
 }
 
-/// What may be shown of a pair that was refused: never its value.
+/// The part of a refused pair that may be shown: never its value.
 fn name_of(given: &str) -> String {
     given.split('=').next().unwrap_or_default().to_owned()
 }
@@ -38,8 +38,8 @@ fn is_name(name: &str) -> bool {
 
 /// The pairs of an environment file, or the number of the first line that is not a pair.
 ///
-/// Empty lines and lines that begin with `#` are left out, `export ` in front of a name is
-/// ignored, and a value in matching quotes is taken without them, word for word.
+/// Empty lines and lines that begin with `#` are skipped, `export ` before a name is ignored, and a
+/// value in matching quotes is used without them, exactly as written.
 fn lines(text: &str) -> Result<Vec<(String, String)>, usize> {
     let mut pairs = Vec::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -1,5 +1,5 @@
-//! What is done in place of serving: signing in to a remote server, and out; making a token; one
-//! question to a server; checking a file.
+//! Actions in place of serving: signing in to a remote server, and out; making a token; one request
+//! to a server; checking a file.
 
 use std::path::PathBuf;
 
@@ -26,42 +26,42 @@ pub(crate) struct Errand {
     logging: Logging,
 }
 
-/// What is to be done.
+/// The action.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Sign in to this server.
     SignIn(RemoteConfig),
-    /// Forget the sign-in to this server.
+    /// Delete the sign-in to this server.
     Forget(RemoteConfig),
-    /// Forget every sign-in of this directory.
+    /// Delete every sign-in in this directory.
     ForgetAll(PathBuf),
     /// Make a static token.
     NewToken {
-        /// Where it is listed.
+        /// The file that lists it.
         file: PathBuf,
-        /// Whose it is.
+        /// Its name.
         name: String,
-        /// What it is good for.
+        /// Its scopes.
         scopes: Vec<String>,
-        /// When it ends.
+        /// Its expiry.
         expires: Option<String>,
     },
-    /// Serve a recording over standard input and output.
+    /// Serve a recording on standard input and output.
     Replay(Replaying),
     /// Compare a server with a recording.
     Verify(Box<Verifying>),
     /// Ask a server one question.
     Ask(Box<Asking>),
-    /// Print the schema of our settings.
+    /// Print the schema of the settings.
     Schema,
-    /// Print what a file says.
+    /// Print what a file contains.
     Check(Report),
     /// Examine servers.
     Examine(Examining),
 }
 
 impl Errand {
-    /// The errand that was typed, if it was one.
+    /// The action that was typed, if there is one.
     pub(crate) fn of(typed: &Typed) -> Result<Option<Self>, UsageError> {
         let values = &typed.values;
         if let Some(name) = values.of(&flags::NEW_TOKEN)? {
@@ -120,7 +120,7 @@ impl Errand {
         Ok(Some(Self { task, logging: logging(values)? }))
     }
 
-    /// Everything that is configured, examined.
+    /// Examines everything that is configured.
     fn examination(typed: &Typed) -> Result<Self, UsageError> {
         let values = &typed.values;
         let others =
@@ -146,13 +146,13 @@ impl Errand {
         Ok(Self { task: Task::Examine(examining), logging: logging(values)? })
     }
 
-    /// What is logged meanwhile.
+    /// The log level meanwhile.
     pub(crate) fn logging(&self) -> Logging {
         self.logging
     }
 }
 
-/// What a server is to be asked, if anything.
+/// The request for a server, if there is one.
 fn question(values: &Values) -> Result<Option<Question>, UsageError> {
     let mut asked = Vec::new();
     if values.of(&flags::LIST)? {

@@ -1,11 +1,11 @@
-//! Where events are kept for clients that come back.
+//! Where events are stored for clients that reconnect.
 
 use mcp_proxy_core::config::EventStoreConfig;
 
 use super::units::size;
 use crate::args::{UsageError, Values, flags};
 
-/// The events of `--eventStore`, if it is wanted.
+/// The events of `--eventStore`, if it is on.
 pub(super) fn event_store(values: &Values) -> Result<Option<EventStoreConfig>, UsageError> {
     let max_events = size(values.of(&flags::EVENT_STORE_MAX_EVENTS)?);
     let max_bytes = size(values.of(&flags::EVENT_STORE_MAX_BYTES)?);

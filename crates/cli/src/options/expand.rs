@@ -1,11 +1,11 @@
-//! Variables in values that are sent: `${NAME}`, and `${NAME:-default}`.
+//! Variables in values: `${NAME}`, and `${NAME:-default}`.
 //!
-//! Clients that start the proxy hand its words over as they stand in a file, where a secret is
-//! better not written down.
+//! Clients that start the proxy pass its arguments on exactly as written in a file, where secrets
+//! should not be.
 
 use crate::args::UsageError;
 
-/// The text with its variables filled in by `lookup`; `$${` stands for `${`.
+/// The text with its variables replaced by `lookup`; `$${` stands for `${`.
 pub(super) fn expand(
     flag: &'static str,
     text: &str,
@@ -41,7 +41,7 @@ fn value(
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
     };
-    // As some editors write it.
+    // The form that some editors use.
     let name = name.strip_prefix("env:").unwrap_or(name);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if name.is_empty() || !name.bytes().all(is_name) {

@@ -1,6 +1,6 @@
-//! From what was typed to what is meant: the core's configuration and the command line's own options.
+//! From the parsed command line to the core's configuration and the command line's own options.
 //!
-//! Checks come in the original's order, so that a command line with several faults is refused for
+//! The order of the checks is the original's, so a command line with several faults is refused for
 //! the same one.
 
 mod answering;
@@ -45,26 +45,26 @@ use crate::{
 pub(crate) use errand::{Errand, Task};
 pub(crate) use fleet::{FleetOptions, Origin, Process, Reading, Report, schema, unused};
 
-/// Everything the process needs to know to run.
+/// Everything that the process needs to know to run.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// The proxy itself.
     pub(crate) proxy: ProxyConfig,
-    /// Serve one client over standard input and output, not HTTP.
+    /// Serve one client on standard input and output instead of HTTP.
     pub(crate) stdio: bool,
-    /// What is logged, and how.
+    /// The log settings.
     pub(crate) logging: Logging,
     /// Open the inspection page.
     pub(crate) inspection: Option<InspectConfig>,
-    /// Record everything that passes.
+    /// Record all traffic.
     pub(crate) recording: Option<RecordingConfig>,
     /// Open a public tunnel to the proxy.
     pub(crate) tunnel: Option<tunnel::Config>,
-    /// End with an error when the server has ended for good.
+    /// End with an error if the server has ended for good.
     pub(crate) exit_on_child_death: bool,
     /// Worker threads of the runtime, at least 1.
     pub(crate) threads: usize,
-    /// What is legal but probably not meant, in sentences for the log.
+    /// Settings that are valid but probably not meant, as sentences for the log.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -144,7 +144,7 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         cors: Some(cors(values)?),
         allowed_hosts: allowed_hosts(values)?,
         event_store: event_store(values)?,
-        // Zero means no limit, as on the original's HTTP server.
+        // Zero means no limit, as in the original's HTTP server.
         keep_alive_timeout: Duration::from_millis(
             limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
         ),
@@ -171,12 +171,12 @@ fn http(values: &Values) -> Result<HttpConfig, UsageError> {
     })
 }
 
-/// A hundred years, which every clock can be advanced by.
+/// A hundred years, which can be added to any clock without overflow.
 const FOR_EVER_MILLIS: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
-/// Paths of the Streamable HTTP and the SSE endpoint, `None` where one is not served.
+/// Paths of the Streamable HTTP and the SSE endpoint; `None` if one is not served.
 ///
-/// Differs from mcp-proxy: `--endpoint` works as its README says, where the original never reads it.
+/// Differs from mcp-proxy: `--endpoint` works as its README says; the original never reads it.
 fn endpoints(values: &Values) -> Result<(Option<String>, Option<String>), UsageError> {
     let transports = values.of(&flags::SERVER)?;
     let only = values.of(&flags::ENDPOINT)?.filter(|_| transports != Transports::Both);
@@ -206,7 +206,8 @@ fn trusted_proxies(values: &Values) -> Result<TrustedProxies, UsageError> {
     Ok(values.of(&flags::TRUST_PROXY)?.join(",").parse()?)
 }
 
-/// Which tools are served. A word may list several names; without a `*` or `?` it is one name.
+/// Which tools are served. A word may contain several names; without `*` or `?` it is a single
+/// name.
 fn rules(values: &Values) -> Result<Rules, UsageError> {
     let patterns = |flag: &Flag<List>| -> Result<Vec<Pattern>, UsageError> {
         let words = values.of(flag)?;
@@ -218,7 +219,7 @@ fn rules(values: &Values) -> Result<Rules, UsageError> {
         Ok(words.map(pattern).collect())
     };
     let allow = patterns(&flags::ALLOW_TOOL)?;
-    // Nothing allowed is something else than no word about it.
+    // An empty list of allowed names differs from no list.
     let allow = if values.has(&flags::ALLOW_TOOL) { vec![allow] } else { vec![] };
     let filter = Filter { allow, deny: patterns(&flags::IGNORE_TOOL)? };
     Ok(Rules { tools: ToolRules { filter, ..ToolRules::default() }, ..Rules::default() })
@@ -293,7 +294,7 @@ fn metrics(values: &Values) -> Result<MetricsConfig, UsageError> {
     Ok(MetricsConfig { on_front, listener, read: false })
 }
 
-/// Differs from mcp-proxy: half a pair is refused at the start, where every handshake would fail.
+/// Differs from mcp-proxy: half a pair is refused at the start; there every handshake would fail.
 fn tls(values: &Values) -> Result<Option<TlsConfig>, UsageError> {
     let tls = TlsConfig {
         ca: values.of(&flags::SSL_CA)?,
@@ -359,10 +360,10 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
     warnings
 }
 
-/// What `--shell` does to a word with a space.
+/// The warning about `--shell` and a word with a space.
 fn shell_warning(command: &CommandConfig) -> Option<String> {
     let spaced = |word: &OsString| word.as_encoded_bytes().contains(&b' ');
-    // One word alone is a whole command line, written for the shell.
+    // A single word is a whole command line, written for the shell.
     let joined = command.shell && !command.args.is_empty();
     let split = joined && (spaced(&command.program) || command.args.iter().any(spaced));
     split.then(|| {

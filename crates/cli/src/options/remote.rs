@@ -19,7 +19,7 @@ use super::{
 };
 use crate::args::{UsageError, Values, flags};
 
-/// Everything about the server at this URL.
+/// The configuration of the server at this URL.
 pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, UsageError> {
     let headers = headers(values)?;
     let bearer_token = bearer_token(values)?;
@@ -44,21 +44,21 @@ pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, Usage
     })
 }
 
-/// A remote server is spoken to in its client's own era if it knows that, so the default of
-/// commands would only keep clients of the other one away.
+/// The default for a remote server is its client's own era if the server supports it. The default
+/// for commands would only exclude clients of the other era.
 fn protocol(values: &Values) -> Result<UpstreamProtocol, UsageError> {
     let given = values.of(&flags::UPSTREAM_PROTOCOL)?;
     Ok(if values.has(&flags::UPSTREAM_PROTOCOL) { given } else { UpstreamProtocol::Auto })
 }
 
-/// Further authorities to trust: the operator's, and those that Node's programs trust on this
+/// Further trusted authorities: the configured ones, and those that Node's programs trust on this
 /// machine.
 fn authorities(values: &Values) -> Result<Vec<PathBuf>, UsageError> {
     let nodes = variable("NODE_EXTRA_CA_CERTS").filter(|file| file.exists());
     Ok(values.of(&flags::CA_CERT)?.into_iter().chain(nodes).collect())
 }
 
-/// How to get a token where none is given.
+/// How to get a token if none is given.
 fn oauth(values: &Values, given: bool) -> Result<Option<OAuthConfig>, UsageError> {
     let directory = values.of(&flags::TOKEN_DIR)?;
     let config = OAuthConfig {
@@ -127,12 +127,12 @@ fn identity_provider(values: &Values) -> Result<Option<IdentityProvider>, UsageE
     }
 }
 
-/// Where tokens are kept.
+/// Where tokens are stored.
 pub(super) fn token_directory(values: &Values) -> Result<PathBuf, UsageError> {
     Ok(values.of(&flags::TOKEN_DIR)?.unwrap_or_else(state_directory))
 }
 
-/// Where the system wants programs to keep what outlives them.
+/// The system's directory for programs' state.
 fn state_directory() -> PathBuf {
     let windows = variable("LOCALAPPDATA");
     directory(
@@ -141,13 +141,13 @@ fn state_directory() -> PathBuf {
     )
 }
 
-/// Where it wants their settings, which are copied with others than their state.
+/// The system's directory for settings, which users copy to other machines, unlike state.
 fn config_directory() -> PathBuf {
     let windows = variable("APPDATA");
     directory([windows, variable("XDG_CONFIG_HOME")], ["Library/Preferences", ".config"])
 }
 
-/// On Windows, or elsewhere where a variable says so; or in the home on macOS, or elsewhere.
+/// On Windows, or elsewhere if a variable says so; else in the home directory.
 fn directory(named: [Option<PathBuf>; 2], at_home: [&str; 2]) -> PathBuf {
     let [windows, other] = named;
     let [mac, elsewhere] = at_home;
@@ -166,7 +166,7 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
-/// What is printed before a remote server is used.
+/// Lines that are printed before a remote server is used.
 pub(super) fn warnings(values: &Values, stdio: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if values.of(&flags::INSECURE).unwrap_or_default() {
@@ -195,7 +195,7 @@ pub(super) fn warnings(values: &Values, stdio: bool) -> Vec<String> {
     warnings
 }
 
-/// The headers of `--headerFile` and `--header`; where both name one, `--header` is meant.
+/// The headers of `--headerFile` and `--header`; if both set one, `--header` takes precedence.
 fn headers(values: &Values) -> Result<Vec<(String, String)>, UsageError> {
     let mut headers = Vec::new();
     if let Some(path) = values.of(&flags::HEADER_FILE)? {
@@ -224,7 +224,7 @@ fn headers(values: &Values) -> Result<Vec<(String, String)>, UsageError> {
     Ok(headers)
 }
 
-/// A header with the variables in its value filled in.
+/// A header with the variables in its value expanded.
 fn filled(
     flag: &'static str,
     (name, value): (String, String),
@@ -236,7 +236,7 @@ fn text_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Refuses `--header Authorization: Bearer x`, whose words came apart on the way.
+/// Refuses `--header Authorization: Bearer x` if the shell or client has split the words.
 pub(super) fn refuse_split_header(values: &Values, words: &[OsString]) -> Result<(), UsageError> {
     let given = values.of(&flags::HEADER)?;
     let Some((name, _)) = given.last().and_then(|text| header(text)).filter(|(_, v)| v.is_empty())
@@ -262,7 +262,7 @@ fn header(text: &str) -> Option<(String, String)> {
     named.then(|| (name.to_owned(), value.trim().to_owned()))
 }
 
-/// What may be shown of a header that was refused: never its value.
+/// The part of a refused header that may be shown: never its value.
 fn name_of(text: &str) -> String {
     let name = text.split([':', ' ', '=']).next().unwrap_or_default();
     name.chars().take(40).collect()

@@ -1,4 +1,4 @@
-//! Recordings that are played back: by this proxy for its clients, or against a server.
+//! Playing recordings: for the proxy's clients, or against a server.
 
 use std::{env, ffi::OsString};
 
@@ -25,7 +25,7 @@ pub(super) fn verifying(typed: &Typed) -> Result<Option<Verifying>, UsageError> 
     Ok(Some(Verifying { file, answering, ignored, form }))
 }
 
-/// The recording that is to be served over standard input and output, if there is one.
+/// The recording to serve on standard input and output, if there is one.
 pub(super) fn replaying(values: &Values) -> Result<Option<Replaying>, UsageError> {
     let ignored = values.of(&flags::MAY_DIFFER)?;
     let Some(file) = values.of(&flags::REPLAY)?.filter(|_| values.has(&flags::STDIO)) else {
@@ -35,7 +35,7 @@ pub(super) fn replaying(values: &Values) -> Result<Option<Replaying>, UsageError
     Ok(Some(Replaying { file, ignored, speed }))
 }
 
-/// The server that a recording is: this program once more, on standard input and output, one for
+/// The server for a recording: this program again, on standard input and output, one process for
 /// each client.
 pub(super) fn server(
     values: &Values,
@@ -45,7 +45,7 @@ pub(super) fn server(
     if !command.is_empty() {
         return Err(UsageError::ReplayAndServer);
     }
-    // Each client's server reads it; a fault in it is reported before the first one starts.
+    // Each client's server reads it; its faults are reported before the first one starts.
     look_at_recording(&file)
         .map_err(|error| UsageError::Recording(plain(&error.to_string()).into_owned()))?;
     let program = env::current_exe().map_err(|_| UsageError::NoCommand)?;

@@ -1,4 +1,4 @@
-//! What the values mean, what is refused, and in which order.
+//! What values mean, what is refused, and in which order.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -229,7 +229,7 @@ fn endpoints_are_paths() {
             let refusal = refusal(&["--server", "stream", &format!("--{flag}={value}")]);
             let expected =
                 format!("Error: --{flag} must be a path that begins with / (got {value}).");
-            // The path of a leg that is not served is not looked at.
+            // The path of a disabled endpoint is not checked.
             assert!(flag == "sseEndpoint" || refusal.starts_with(&expected), "{refusal}");
         }
     }

@@ -1,11 +1,11 @@
-//! Numbers of the command line as the core wants them.
+//! Numbers of the command line in the core's types.
 
-/// Zero lifts a limit.
+/// Zero turns a limit off.
 pub(super) fn limit(number: u64) -> Option<u64> {
     (number != 0).then_some(number)
 }
 
-/// As many as there can be, if it is more.
+/// Larger numbers become the maximum.
 pub(super) fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

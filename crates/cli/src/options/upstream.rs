@@ -17,7 +17,7 @@ use crate::{
     telemetry::Format,
 };
 
-/// The server that these words start, or that these words or `--connect` name the URL of.
+/// The server whose command or URL these words or `--connect` give.
 pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, UsageError> {
     let connect = values.of(&flags::CONNECT)?;
     remote::refuse_split_header(values, &words)?;
@@ -37,7 +37,7 @@ pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, 
     }
 }
 
-/// A word such as `localhost:8080/mcp` is meant for a server, unless there is such a program.
+/// A word such as `localhost:8080/mcp` is meant as a URL, unless there is such a program.
 fn refuse_address(words: &[OsString]) -> Result<(), UsageError> {
     let [word] = words else { return Ok(()) };
     let Some(text) = word.to_str() else { return Ok(()) };
@@ -54,12 +54,12 @@ fn beside_url(word: &OsString) -> UsageError {
     UsageError::BesideUrl(word.to_string_lossy().into_owned())
 }
 
-/// Everything about the server that these words start.
+/// The configuration of the server with this command.
 fn config(values: &Values, words: Vec<OsString>) -> Result<UpstreamConfig, UsageError> {
     Ok(UpstreamConfig {
         protocol: values.of(&flags::UPSTREAM_PROTOCOL)?,
         connection_timeout: Duration::from_millis(values.of(&flags::CONNECTION_TIMEOUT)?),
-        // Differs from mcp-proxy: there zero is the SDK's default of a minute.
+        // Differs from mcp-proxy: there zero means the SDK's default of a minute.
         request_timeout: limit(values.of(&flags::REQUEST_TIMEOUT)?).map(Duration::from_millis),
         max_request_time: limit(values.of(&flags::MAX_REQUEST_TIME)?).map(Duration::from_millis),
         restart: restart(values)?,
@@ -94,7 +94,7 @@ fn command(values: &Values, words: Vec<OsString>) -> Result<CommandConfig, Usage
     })
 }
 
-/// Who leaves restarts to the one that started the proxy wants none of the proxy, unless told so.
+/// If a supervisor restarts the proxy, the proxy makes no restarts itself, unless told so.
 fn restart(values: &Values) -> Result<RestartConfig, UsageError> {
     let given = values.of(&flags::RESTART)?;
     let left_to_others = values.of(&flags::EXIT_ON_CHILD_DEATH)? && !values.has(&flags::RESTART);

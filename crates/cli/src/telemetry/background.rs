@@ -1,8 +1,8 @@
-//! Lines for people, written by a thread of their own: a terminal that is stopped, or a pipe that
-//! nobody reads, holds up nothing else.
+//! Lines for people, written by a separate thread: a stopped terminal, or a pipe that nobody reads,
+//! delays nothing else.
 //!
-//! What waits is bounded in bytes. Lines beyond that are dropped, and their number is printed as soon
-//! as something can be written again.
+//! The waiting bytes are limited. Lines beyond the limit are dropped, and their number is printed
+//! once writing works again.
 
 use std::{
     io::{self, Write},
@@ -21,27 +21,27 @@ use tracing_subscriber::fmt::MakeWriter;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Most lines that wait.
 const MAX_LINES: usize = 64 * 1024;
-/// How long the end of the process waits for a reader.
+/// How long the end of the process waits for a slow reader.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// A place to which lines are written later; clones write to the same.
+/// An output whose lines are written later; clones share it.
 #[derive(Clone)]
 pub(crate) struct Background(Arc<Queue>);
 
 struct Queue {
     lines: SyncSender<Entry>,
-    /// What the thread needs, until there is a line and with it the thread.
+    /// Everything that the thread needs, until the first line starts it.
     idle: Mutex<Option<Idle>>,
     waiting: AtomicUsize,
     dropped: AtomicU64,
 }
 
-/// What there is to write, and where.
+/// An element of the queue.
 type Idle = (Receiver<Entry>, Box<dyn Write + Send>);
 
 enum Entry {
     Line(Vec<u8>),
-    /// Everything before it is written: says so.
+    /// Notifies that everything before it was written.
     Flush(SyncSender<()>),
 }
 
@@ -57,7 +57,7 @@ impl Background {
         }))
     }
 
-    /// Starts the thread, unless it is there.
+    /// Starts the thread, unless it runs already.
     fn begin(&self) {
         let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((entries, output)) = idle else { return };
@@ -90,14 +90,14 @@ impl Background {
         }
     }
 
-    /// Waits until everything is written, but not for long.
+    /// Waits until everything is written, for a limited time.
     pub(crate) fn flush(&self) {
         if self.0.idle.lock().is_ok_and(|idle| idle.is_some()) {
             return;
         }
         let (told, written) = sync_channel(1);
         if self.0.lines.try_send(Entry::Flush(told)).is_ok() {
-            // Whoever does not read gets no more.
+            // A reader that is stuck gets no more.
             if written.recv_timeout(LAST_WORDS).is_err() {
                 tracing::debug!("nobody reads the last lines");
             }
@@ -105,13 +105,13 @@ impl Background {
     }
 }
 
-/// Writes entry by entry until there is nobody left to send any; `taken` is told of each line, and
-/// tells how many were dropped.
+/// Writes entries until the queue is closed; `taken` is called for each line, and returns how many
+/// were dropped.
 fn write_all(entries: &Receiver<Entry>, mut output: impl Write, taken: impl Fn(usize) -> u64) {
     for entry in entries {
         match entry {
             Entry::Line(line) => {
-                // A reader that has gone is not a failure of ours.
+                // A closed pipe is not our failure.
                 drop(output.write_all(&line).and_then(|()| output.flush()));
                 let dropped = taken(line.len());
                 if dropped > 0 {

@@ -1,4 +1,4 @@
-//! The shapes of single lines: console lines as they are, traffic and log entries for people.
+//! Formats of single lines: console lines unchanged, traffic and log entries for people.
 
 use std::{
     fmt,
@@ -17,18 +17,18 @@ use tracing_subscriber::{
 
 use crate::{paint::Paint, plain::plain};
 
-/// What the line of an event shows.
+/// The format of an event's line.
 #[derive(Clone, Copy)]
 pub(super) enum Line {
-    /// Its message and nothing else.
+    /// Only its message.
     Verbatim,
-    /// Its message and nothing else, not even the end of the line.
+    /// Only its message, without a line end.
     Part,
-    /// A message that passes: when, which way, whose, what, and all of it.
+    /// A message of the traffic: time, direction, session, summary, and the whole text.
     Traffic(Paint),
     /// A line of a server's standard error.
     Server(Paint),
-    /// An entry of the log, for somebody who watches a terminal.
+    /// An entry of the log, for a user at a terminal.
     Entry(Paint),
 }
 
@@ -98,8 +98,8 @@ impl Visit for Message {
     }
 }
 
-/// Another shape of lines, each of which is one, holds nothing that a terminal would obey, and says
-/// which of several servers it is about; an object of JSON, or a text.
+/// Wraps another format: each line is a single line, safe for terminals, and names its server if
+/// there are several; a JSON object, or a text.
 pub(super) struct Clean<F, const JSON: bool>(pub(super) F);
 
 impl<S, N, F, const JSON: bool> FormatEvent<S, N> for Clean<F, JSON>
@@ -171,7 +171,7 @@ impl Visit for Passing {
     }
 }
 
-/// What an entry says before its message.
+/// The beginning of an entry, before its message.
 fn beginning(writer: &mut Writer<'_>, level: Level, paint: Paint) -> fmt::Result {
     write!(writer, "{} ", paint.dim(time_of_day()))?;
     match level {

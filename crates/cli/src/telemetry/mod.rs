@@ -1,9 +1,9 @@
-//! Where events go: the original's console lines to stdout and stderr as they are, the log to stderr.
+//! Where events go: the original's console lines unchanged to stdout and stderr, the log to stderr.
 //!
 //! Scripts wait for the console lines (`starting server on port 8080`), so nothing filters or
-//! decorates them on stdout. `--logLevel` or `RUST_LOG` decides what else is logged; messages
-//! are shown with `--debug` only, whatever those say. With `--logFormat json` every line of stderr
-//! is an object.
+//! decorates them on stdout. `--logLevel` or `RUST_LOG` decides what else is logged; messages are
+//! shown only with `--debug`, whatever these say. With `--logFormat json` every line of stderr is
+//! an object.
 
 mod background;
 mod lines;
@@ -32,13 +32,13 @@ use background::Background;
 use lines::{Clean, Line};
 use sparing::Sparing;
 
-/// Target of the beginnings of lines on standard output.
+/// Target for beginnings of lines on standard output.
 pub(crate) const BEGINNING: &str = "mcp_proxy::console_beginning";
 
-/// What our own targets begin with.
+/// Prefix of our own targets.
 const OURS: &str = "mcp_proxy";
 
-/// Least serious events that are logged.
+/// The lowest level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Error,
@@ -69,7 +69,7 @@ impl Level {
     }
 }
 
-/// Shape of the lines on stderr.
+/// Format of the lines on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
@@ -83,18 +83,18 @@ impl Format {
     pub(crate) const CHOICES: &[(&str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
-/// What is logged, and how.
+/// The log settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Logging {
-    /// Show the messages that pass.
+    /// Whether to show the traffic.
     pub(crate) debug: bool,
-    /// Least serious events, unless `RUST_LOG` says otherwise.
+    /// The lowest level, unless `RUST_LOG` sets it.
     pub(crate) level: Level,
-    /// Shape of the lines.
+    /// Format of the lines.
     pub(crate) format: Format,
 }
 
-/// What has to live as long as something may be logged; waits for the last lines when it is dropped.
+/// Must live as long as something may be logged; when dropped, waits for the last lines.
 pub(crate) struct Installed {
     outputs: [Background; 2],
     #[cfg(feature = "otlp")]
@@ -102,7 +102,7 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Whether metrics are wanted by somebody who is sent them.
+    /// Whether metrics are to be sent.
     pub(crate) fn sends_metrics(&self) -> bool {
         #[cfg(feature = "otlp")]
         return self.lock().as_ref().is_some_and(otlp::Export::sends_metrics);
@@ -110,7 +110,7 @@ impl Installed {
         return false;
     }
 
-    /// Sends what this reads, if [`sends_metrics`](Self::sends_metrics).
+    /// Sends these metrics, if [`sends_metrics`](Self::sends_metrics).
     pub(crate) fn measure(&self, meter: Option<Meter>) {
         #[cfg(feature = "otlp")]
         if let (Some(export), Some(meter)) = (&mut *self.lock(), meter) {
@@ -168,7 +168,7 @@ struct Log {
 }
 
 impl Log {
-    /// A directive that cannot be read is left out.
+    /// An invalid directive is ignored.
     fn filter(&self) -> Targets {
         let directives = self.directives.as_deref().unwrap_or_default().split(',');
         let directives = directives.map(str::trim).filter(|directive| !directive.is_empty());
@@ -209,7 +209,7 @@ where
     parts
 }
 
-/// Text for people; what is not for a terminal has the date and the part of the proxy with it.
+/// Text for people; if it is not for a terminal, with the date and the module.
 fn text<E>(log: &Log, stderr: E) -> [Part; 4]
 where
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
@@ -253,7 +253,7 @@ where
     [console.boxed(), traffic.boxed(), server.boxed(), entries]
 }
 
-/// What says to the same output how many warnings were left out.
+/// Reports on the same output how many warnings were left out.
 fn sparing<E>(stderr: &E, format: Format) -> Sparing
 where
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
@@ -265,7 +265,7 @@ where
             Format::Text => format!("[mcp-proxy] {text}\n"),
             Format::Json => format!(r#"{{"level":"WARN","message":"{text}"}}{}"#, "\n"),
         };
-        // A reader that has gone is not a failure of ours.
+        // A closed pipe is not our failure.
         drop(io::Write::write_all(&mut stderr.make_writer(), line.as_bytes()));
     })
 }
@@ -299,7 +299,7 @@ where
     [always.boxed(), entries.boxed()]
 }
 
-/// Whether levels do not apply to it. Spans of calls say nothing to a log, and cost each call.
+/// Whether levels do not apply to it. Spans of calls add nothing to a log, and cost each call.
 fn is_special(metadata: &Metadata<'_>) -> bool {
     matches!(metadata.target(), BEGINNING | CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }

@@ -1,7 +1,7 @@
-//! Warnings of one kind are not repeated without end: who makes one can make many.
+//! Limits repeated warnings: a peer that causes one can cause many.
 //!
-//! A kind is the place in the code that a warning comes from. What is left out is counted, and the
-//! number told with the next one that is not.
+//! Warnings from the same place in the code are of one kind. The ones that are left out are
+//! counted, and the next one that is written reports the number.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Filter};
 
 /// Warnings of one kind in a row.
 const BURST: f64 = 100.0;
-/// Further ones in a second.
+/// Further ones per second.
 const PER_SECOND: f64 = 10.0;
 
 /// See the module.
@@ -30,12 +30,12 @@ struct Kind {
 }
 
 impl Sparing {
-    /// Says through `tell` how many were left out.
+    /// Reports with `tell` how many were left out.
     pub(super) fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self { kinds: Mutex::default(), tell: Box::new(tell) }
     }
 
-    /// Whether one more is written; if so, how many before it were not.
+    /// Whether one more may be written; if so, how many before it were left out.
     fn admit(&self, kind: Identifier, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = || Kind { left: BURST, since: now, left_out: 0 };

@@ -1,4 +1,4 @@
-//! Which event reaches which stream, and in what shape.
+//! Which event goes to which stream, and in which format.
 
 use std::{
     io::{self, Write},
@@ -11,7 +11,7 @@ use tracing_subscriber::{layer::SubscriberExt as _, registry::Registry};
 use super::{Format, Level, Log, Logging, parts};
 use crate::paint::Paint;
 
-/// A stream that remembers what was written to it.
+/// A stream that records what is written to it.
 #[derive(Clone, Default)]
 struct Stream(Arc<Mutex<Vec<u8>>>);
 
@@ -31,7 +31,7 @@ impl Write for Stream {
     }
 }
 
-/// Runs `emit` and returns what reached stdout and stderr.
+/// Runs `emit` and returns what was written to stdout and stderr.
 fn written(directives: Option<&str>, debug: bool, emit: impl FnOnce()) -> (String, String) {
     let logging = Logging { debug, level: Level::Warn, format: Format::Text };
     written_as(logging, directives, emit)
@@ -104,7 +104,7 @@ fn the_log_holds_warnings_unless_told_otherwise() {
     }
 }
 
-/// A message on its way, as the core tells of it.
+/// A message on its way, as the core reports it.
 fn pass() {
     tracing::debug!(
         target: "mcp_proxy::traffic",

@@ -1,5 +1,5 @@
-//! The command line; words are parted by zeros, and those with `=` in front of the first empty one
-//! are variables. The command shows none of its modules, so they are taken by their paths.
+//! The command line; zeros separate words, and words with `=` before the first empty one are
+//! variables. The command exports none of its modules, so they are included by path.
 #![no_main]
 #![allow(dead_code, unused_imports, unexpected_cfgs)]
 

@@ -1,4 +1,4 @@
-//! Calls by method, tool and outcome; the number of series is bounded whatever clients send.
+//! Calls by method, tool and outcome; the number of series is limited, whatever clients send.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -42,13 +42,13 @@ const METHODS: [&str; 20] = [
 const TOOLS_CALL: &str = "tools/call";
 const TOOLS_LIST: &str = "tools/list";
 const PROMPTS_GET: &str = "prompts/get";
-/// Label of what has no series of its own.
+/// Label of everything without series of its own.
 const OTHER: &str = "other";
-/// Tools of a server with series of their own.
+/// Most tools of one server with series of their own.
 const MAX_TOOLS: usize = 100;
-/// The same of all servers.
+/// The same for all servers together.
 const MAX_NAMED: usize = 1_000;
-/// Names of tools that are remembered, of all servers.
+/// Most names of tools that are remembered, for all servers together.
 const MAX_LISTED: usize = 10_000;
 /// Longest name of such a tool.
 const MAX_NAME_LENGTH: usize = 128;
@@ -58,18 +58,18 @@ const MAX_NAME_LENGTH: usize = 128;
 pub(crate) enum Outcome {
     /// With a result.
     Ok,
-    /// With an error of the server's.
+    /// With an error from the server.
     Error,
-    /// With an error of the proxy's: the server is gone, was too slow, or was not asked.
+    /// With an error from the proxy: the server had ended, was too slow, or was not asked.
     Failed,
-    /// By its client.
+    /// Cancelled by its client.
     Cancelled,
 }
 
 impl Outcome {
     const NAMES: [&'static str; 4] = ["ok", "error", "failed", "cancelled"];
 
-    /// One word for it.
+    /// The outcome as one word.
     pub(crate) fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
@@ -79,12 +79,12 @@ impl Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     in_flight: AtomicU64,
-    /// Of no server in particular, or of the only one.
+    /// Of the only server, or of none in particular.
     anybody: Arc<Scope>,
     servers: RwLock<Servers>,
     /// Tools that have series of their own.
     named: AtomicUsize,
-    /// Names that are remembered.
+    /// Names of tools that were remembered.
     listed: AtomicUsize,
 }
 
@@ -113,7 +113,8 @@ pub(crate) struct Call {
     whose: Whose,
     scope: Arc<Scope>,
     series: Arc<Series>,
-    /// A tool without a series, which it gets if the server has listed it and knows it.
+    /// A tool without series yet: it gets them if the server has listed it and does not refuse it
+    /// as unknown.
     unknown_tool: Option<Box<str>>,
     lists_tools: bool,
     started: Instant,
@@ -121,8 +122,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of this method begins, at an endpoint that is whose; `name` is asked for what the
-    /// request names, where that matters.
+    /// A call of this method begins, at an endpoint with this owner; `name` returns the name in the
+    /// request, and is called only if that matters.
     pub(crate) fn begin(
         metrics: &Arc<Metrics>,
         whose: &Whose,
@@ -149,12 +150,12 @@ impl Call {
         }
     }
 
-    /// Whether its answer names tools.
+    /// Whether its answer lists tools.
     pub(crate) fn lists_tools(&self) -> bool {
         self.lists_tools
     }
 
-    /// Tools that were listed may have series of their own.
+    /// Tools that were listed may get series of their own.
     pub(crate) fn learn(&self, names: impl Iterator<Item = String>) {
         let calls = &self.metrics.calls;
         match self.whose {
@@ -173,7 +174,7 @@ impl Call {
         }
     }
 
-    /// The call has ended in this way.
+    /// Sets how the call ended.
     pub(crate) fn end(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -183,7 +184,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         let calls = &self.metrics.calls;
         calls.in_flight.fetch_sub(1, Ordering::Relaxed);
-        // Some servers answer for names that they do not have.
+        // Some servers answer calls of names that they do not have.
         if self.outcome == Outcome::Ok
             && let Some(tool) = self.unknown_tool.take()
             && let Some(series) = calls.admit_tool(&self.scope, tool)
@@ -204,17 +205,17 @@ impl Calls {
         self.servers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The series of this server, from now on.
+    /// The series of this server.
     pub(super) fn of_server(&self, name: &str) -> Arc<Scope> {
         self.servers.write().unwrap_or_else(PoisonError::into_inner).scope(name)
     }
 
-    /// These are merged from now on: names and prefixes.
+    /// Sets the merged servers: names and prefixes.
     pub(super) fn merge(&self, servers: &[(String, String)]) {
         self.servers.write().unwrap_or_else(PoisonError::into_inner).merge(servers);
     }
 
-    /// Where a call is counted, and what its tool is called there.
+    /// Where a call is counted, and its tool's own name there.
     fn scope(
         &self,
         whose: &Whose,
@@ -274,7 +275,7 @@ impl Calls {
     }
 }
 
-/// A series and its labels, which are empty where there is nothing to say.
+/// A series and its labels; unknown ones are empty.
 #[derive(Debug)]
 pub(super) struct Labelled {
     pub(super) server: String,
@@ -389,7 +390,7 @@ mod tests {
             ("web", "tools/call", "other", 1),
         ];
         assert_eq!(read, expected);
-        // The only one has no prefix.
+        // If there is only one, it has no prefix.
         metrics.merge(&servers(&["web"]));
         call_at(&metrics, &Whose::Prefixed, "ping", "").end(Outcome::Ok);
         call_at(&metrics, &Whose::Prefixed, "tools/call", "read").end(Outcome::Ok);

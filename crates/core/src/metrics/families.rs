@@ -1,4 +1,4 @@
-//! Everything that is told of the proxy, as values: families of series, whatever they are written as.
+//! All metrics as values: families of series, independent of the output format.
 
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{Histogram, Metrics, Usage, calls::Labelled, whose::MAX_SERVERS};
 
-/// What is read at the moment of the question.
+/// Values that are read when the metrics are requested.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Levels {
     pub(crate) sessions: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Levels {
     pub(crate) stored_events: u64,
     pub(crate) stored_bytes: u64,
     pub(crate) ready: bool,
-    /// Whether another configuration is there than runs; `None` where there is only one.
+    /// Whether the current configuration differs from the running one; `None` if there is only one.
     pub(crate) config_outdated: Option<bool>,
     /// Each of several servers that have names.
     pub(crate) named: Vec<ServerLevel>,
@@ -26,27 +26,27 @@ pub(crate) struct Levels {
     pub(crate) restarts: u64,
     pub(crate) written_to_servers: u64,
     pub(crate) read_from_servers: u64,
-    /// `None` where the system does not tell.
+    /// `None` if the system does not report it.
     pub(crate) server_usage: Option<Usage>,
     pub(crate) own_usage: Option<Usage>,
-    /// Nothing where there are no other replicas.
+    /// `None` without other replicas.
     pub(crate) replicas: Option<Replicas>,
 }
 
-/// The other replicas, and what went to and fro.
+/// The other replicas, and the requests exchanged with them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Replicas {
-    /// That are connected.
+    /// Replicas that are connected.
     pub(crate) connected: u64,
-    /// That should be and are not.
+    /// Replicas that should be connected and are not.
     pub(crate) missing: u64,
-    /// Requests that were handed to them.
+    /// Requests that were forwarded to them.
     pub(crate) forwarded: u64,
-    /// Requests that they have handed over.
+    /// Requests that they have forwarded.
     pub(crate) received: u64,
-    /// Requests whose replica could not be asked.
+    /// Requests whose replica could not be reached.
     pub(crate) unreached: u64,
-    /// Nothing where there is no store.
+    /// `None` without a store.
     pub(crate) store: Option<StoreLevels>,
 }
 
@@ -55,22 +55,22 @@ pub(crate) struct Replicas {
 pub(crate) struct StoreLevels {
     /// Whether it answers.
     pub(crate) up: bool,
-    /// Sessions of this replica that others can go on with.
+    /// Sessions of this replica that others could continue.
     pub(crate) held: u64,
     /// Sessions that were taken over from others.
     pub(crate) taken: u64,
-    /// Sessions that others have taken over.
+    /// Sessions that others have taken over from this one.
     pub(crate) lost: u64,
     pub(crate) errors: u64,
-    /// Writes for which there was no room.
+    /// Writes that did not fit into the queue.
     pub(crate) dropped: u64,
-    /// Bytes that wait.
+    /// Bytes that wait to be written.
     pub(crate) waiting: u64,
     /// Bytes that were written.
     pub(crate) logged_bytes: u64,
-    /// How long the oldest write waits already.
+    /// How long the oldest write has been waiting.
     pub(crate) lag: Duration,
-    /// Of its answers.
+    /// Time that its answers took.
     pub(crate) latency: Arc<Histogram>,
 }
 
@@ -85,23 +85,23 @@ pub(crate) struct ServerLevel {
     pub(crate) read_bytes: u64,
 }
 
-/// What is counted in a family.
+/// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A level, which goes up and down.
+    /// A value that goes up and down.
     Gauge,
     /// A number that only grows.
     Counter,
-    /// How often something took how long.
+    /// A distribution of durations.
     Histogram,
 }
 
-/// A number of one series.
+/// The value of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A whole number.
     Whole(u64),
-    /// Seconds, where parts of them count.
+    /// Seconds, with fractions.
     Seconds(f64),
     /// A histogram: the sum, the count, and each bucket's upper bound and own count; the last
     /// bound is infinite.
@@ -120,20 +120,20 @@ impl From<f64> for Value {
     }
 }
 
-/// Series of one name.
+/// Series with one name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
     /// Its name; `/metrics` adds `_total` to that of a counter.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A short description.
     pub help: &'static str,
-    /// What is counted.
+    /// Its type.
     pub kind: Kind,
-    /// Labels and number of each series.
+    /// Labels and value of each series.
     pub series: Vec<(Labels, Value)>,
 }
 
-/// Everything, as it is now.
+/// All metrics, as they are now.
 pub(crate) fn families(metrics: &Metrics, levels: &Levels) -> Vec<Family> {
     let reading = Reading { metrics, levels };
     let mut page = Page::default();
@@ -301,7 +301,7 @@ pub type Labels = Vec<(&'static str, String)>;
 /// Sum, count and buckets of a histogram.
 type Latencies = (f64, u64, Vec<(f64, u64)>);
 
-/// A number of each server, by its name; of those beyond the bound together.
+/// A value for each server, by its name; servers beyond the limit are added up.
 fn by_name(servers: &[ServerLevel], value: fn(&ServerLevel) -> u64) -> Vec<(Labels, u64)> {
     let (own, others) = servers.split_at(servers.len().min(MAX_SERVERS));
     let label = |name: &str| vec![("server", name.to_owned())];
@@ -311,7 +311,7 @@ fn by_name(servers: &[ServerLevel], value: fn(&ServerLevel) -> u64) -> Vec<(Labe
     own.chain(others).collect()
 }
 
-/// What is told of the store of the replicas.
+/// The metrics of the replicas' store.
 fn store_levels(store: &StoreLevels, page: &mut Page) {
     page.gauge("mcp_proxy_store_up", "Whether the store answers", u64::from(store.up));
     page.gauge("mcp_proxy_store_sessions", "Sessions kept in the store", store.held);
@@ -328,7 +328,7 @@ fn store_levels(store: &StoreLevels, page: &mut Page) {
     page.histograms("mcp_proxy_store_duration_seconds", "Time until the store answers", latency);
 }
 
-/// A method other than `tools/call` has no tool, and the only server needs no name.
+/// Only `tools/call` has a tool, and a single server needs no name.
 fn labels_of(labels: [(&'static str, &str); 3]) -> Labels {
     let said = labels.into_iter().filter(|(_, value)| !value.is_empty());
     said.map(|(name, value)| (name, value.to_owned())).collect()

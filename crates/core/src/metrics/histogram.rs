@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// Upper bounds in seconds: from a local server's echo to the default request time-out.
+/// Upper bounds in seconds: from a local server's echo to the default request timeout.
 const BOUNDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0];
 

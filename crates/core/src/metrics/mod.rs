@@ -1,8 +1,8 @@
-//! What is counted, for Prometheus and for whoever takes OTLP.
+//! Counters and levels, for Prometheus and OTLP.
 //!
-//! Whoever has something to count holds an `Option<Arc<Metrics>>`, which is `None` unless metrics
-//! were asked for. Counting is done with atomics; levels that somebody knows anyway (sessions,
-//! queues, the event store) are not counted here but read when they are asked for.
+//! Code that counts something holds an `Option<Arc<Metrics>>`, which is `None` unless metrics are
+//! enabled. Counters are atomics. Levels that are known elsewhere (sessions, queues, the event
+//! store) are not counted here but read when they are requested.
 
 mod calls;
 mod exposition;
@@ -29,7 +29,7 @@ use std::{
 
 use calls::Calls;
 
-/// Statuses that HTTP knows: 100 to 599.
+/// HTTP statuses: 100 to 599.
 const STATUSES: usize = 500;
 
 /// See the module.
@@ -37,7 +37,7 @@ const STATUSES: usize = 500;
 pub(crate) struct Metrics {
     calls: Calls,
     statuses: [AtomicU64; STATUSES],
-    /// Refusals are rare and their reasons few, all of them constants.
+    /// Refusals are rare, and their reasons are few constants.
     rejections: Mutex<BTreeMap<&'static str, u64>>,
     received: AtomicU64,
     sent: AtomicU64,
@@ -60,12 +60,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Whose the calls are of an endpoint of the server with this name.
+    /// The owner of calls at an endpoint of the server with this name.
     pub(crate) fn of_server(&self, name: &str) -> Whose {
         Whose::Server(self.calls.of_server(name))
     }
 
-    /// These servers are merged from now on: their names and prefixes.
+    /// Sets the merged servers: their names and prefixes.
     pub(crate) fn merge(&self, servers: &[(String, String)]) {
         self.calls.merge(servers);
     }
@@ -83,12 +83,12 @@ impl Metrics {
         *rejections.entry(reason).or_default() += 1;
     }
 
-    /// Bytes came from clients.
+    /// Bytes were received from clients.
     pub(crate) fn received(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Bytes went to clients.
+    /// Bytes were sent to clients.
     pub(crate) fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
@@ -103,7 +103,7 @@ impl Metrics {
         self.streams.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A client did not read its stream fast enough and lost it.
+    /// A client read its stream too slowly and lost it.
     pub(crate) fn cut_slow_reader(&self) {
         self.slow_readers.fetch_add(1, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What processes use of the machine, read from `/proc`; nothing where there is none.
+//! Resources that processes use, read from `/proc`; empty on systems without it.
 
 #[cfg(target_os = "linux")]
 use std::{fs, path::Path};
@@ -12,7 +12,7 @@ pub(crate) struct Usage {
     pub(crate) open_fds: u64,
 }
 
-/// Of the proxy itself.
+/// The usage of the proxy itself.
 pub(crate) fn own_usage() -> Option<Usage> {
     #[cfg(target_os = "linux")]
     return read(Path::new("/proc/self")).map(|(_, usage)| usage);
@@ -20,8 +20,8 @@ pub(crate) fn own_usage() -> Option<Usage> {
     return None;
 }
 
-/// Of the process groups that these processes lead: a server that is started through a launcher
-/// is in the launcher's group.
+/// The usage of the process groups that these processes lead: a server that is started through a
+/// launcher is in the launcher's group.
 pub(crate) fn usage_of_groups(leaders: &[u32]) -> Option<Usage> {
     #[cfg(target_os = "linux")]
     {
@@ -49,7 +49,7 @@ pub(crate) fn usage_of_groups(leaders: &[u32]) -> Option<Usage> {
 #[cfg(target_os = "linux")]
 const TICKS: f64 = 100.0;
 
-/// Process group and usage of one process.
+/// Process group and resource usage of one process.
 #[cfg(target_os = "linux")]
 fn read(process: &Path) -> Option<(u32, Usage)> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
@@ -60,8 +60,8 @@ fn read(process: &Path) -> Option<(u32, Usage)> {
     Some((group, Usage { processes: 1, resident_bytes, cpu_seconds, open_fds }))
 }
 
-/// Process group and CPU seconds: fields 5, 14 and 15, counted from the end of the name, which
-/// may hold anything.
+/// Process group and CPU seconds: fields 5, 14 and 15, counted from the end of the name, which may
+/// contain anything.
 #[cfg(target_os = "linux")]
 fn parse_stat(stat: &str) -> Option<(u32, f64)> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Which of several servers a call is for.
+//! Finds out which of several servers a call belongs to.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,28 +7,28 @@ use std::{
 
 use super::calls::Scope;
 
-/// Most servers that are told apart; the label of the others is `other`.
+/// Most servers that are counted separately; the others have the label `other`.
 pub(super) const MAX_SERVERS: usize = 200;
 
-/// What stands between a server's prefix and its own name for something.
+/// Separates a server's prefix and its own name for something.
 const SEPARATOR: &str = "__";
 
-/// Whose the calls of an endpoint are.
+/// The owner of the calls of an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) enum Whose {
-    /// The only server's, which needs no name.
+    /// The only server, which needs no name.
     Anybody,
     /// This one's.
     Server(Arc<Scope>),
-    /// Those of the server whose prefix is in front of what is called.
+    /// The server with the prefix of the name that is called.
     Prefixed,
 }
 
-/// Series of servers that have names. They stay when their servers go.
+/// Series of servers with names. They stay when their servers are removed.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     scopes: BTreeMap<Box<str>, Arc<Scope>>,
-    /// What is merged at the moment.
+    /// The servers that are merged now.
     prefixes: HashMap<String, Arc<Scope>>,
 }
 
@@ -41,13 +41,13 @@ impl Servers {
         Arc::clone(self.scopes.entry(name.into()).or_default())
     }
 
-    /// These are merged from now on.
+    /// Sets the merged servers.
     pub(super) fn merge(&mut self, servers: &[(String, String)]) {
         let prefix = |(name, prefix): &(String, String)| (prefix.clone(), self.scope(name));
         self.prefixes = servers.iter().map(prefix).collect();
     }
 
-    /// The server that is alone, so that its names have no prefix.
+    /// The only server; its names have no prefix.
     pub(super) fn only(&self) -> Option<&Arc<Scope>> {
         self.prefixes.values().next().filter(|_| self.prefixes.len() == 1)
     }

@@ -1,4 +1,4 @@
-//! Methods that the proxy has something to say about; all others pass through.
+//! Methods that the proxy treats specially; all others pass through.
 
 /// Requests that are not simply forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ impl Method {
     }
 }
 
-/// Whether results for this method say how long they stay valid, and for which callers (MCP 2026-07-28,
-/// caching): what lists or reads something does, in extensions too. What a prompt or a task is at the
-/// moment is no such thing.
+/// Whether results for this method say how long they stay valid, and for which callers (MCP
+/// 2026-07-28, caching): results that list or read something do, also those of extensions. The
+/// content of a prompt or the state of a task does not.
 pub(crate) fn is_cacheable(method: &str) -> bool {
     let (family, verb) = method.split_once('/').unwrap_or((method, ""));
     let verb = verb.rsplit('/').next().unwrap_or_default();
@@ -46,7 +46,7 @@ pub(crate) fn is_cacheable(method: &str) -> bool {
     }
 }
 
-/// What a server offers, by the request that lists it.
+/// A list that a server offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Tools,
@@ -69,7 +69,7 @@ impl List {
         }
     }
 
-    /// The capability that stands for it; templates are resources.
+    /// The capability for it; templates belong to resources.
     pub(crate) fn capability(self) -> &'static str {
         match self {
             Self::Tools => "tools",
@@ -88,7 +88,7 @@ pub(crate) enum Notification {
     Message,
     ResourceUpdated,
     RootsListChanged,
-    /// A list of the server's has changed.
+    /// One of the server's lists has changed.
     ListChanged,
     /// `notifications/subscriptions/acknowledged`, of 2026-07-28.
     Acknowledged,
@@ -115,14 +115,14 @@ impl Notification {
         }
     }
 
-    /// Whether a server may say so because of what one client asked of it, and does not say which:
-    /// what is logged, that an elicitation is complete, and whatever no specification knows.
+    /// Whether a server may send it because of one client's request without naming that client: log
+    /// messages, completed elicitations, and everything that no specification defines.
     pub(crate) fn may_belong_to_a_call(self) -> bool {
         matches!(self, Self::Message | Self::Other)
     }
 
-    /// Whether a server that the proxy has initialized for several clients hears it from one of
-    /// them: it was told of no roots, and sent no request whose progress could be told.
+    /// Whether a client's notification is passed on to a shared server. The server was told of no
+    /// roots, and has sent no request whose progress could be reported.
     pub(crate) fn concerns_shared_server(self) -> bool {
         !matches!(self, Self::Initialized | Self::RootsListChanged | Self::Progress | Self::Tasks)
     }

@@ -9,7 +9,7 @@ pub const MODERN: &str = "2026-07-28";
 /// Every handshake revision, newest first.
 const LEGACY: [&str; 5] = [LATEST_LEGACY, "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"];
 
-/// Whether this names a revision, served or not: they are dates.
+/// Whether this has the form of a revision, supported or not: they are dates.
 pub(crate) fn is_revision(text: &str) -> bool {
     let is_date = |(at, byte): (usize, u8)| match at {
         4 | 7 => byte == b'-',
@@ -23,13 +23,13 @@ pub(crate) fn names_modern(text: &str) -> bool {
     is_revision(text) && text >= MODERN
 }
 
-/// Whether this is a handshake revision that the proxy serves.
+/// Whether this is a handshake revision that the proxy supports.
 pub(crate) fn is_legacy(version: &str) -> bool {
     LEGACY.contains(&version)
 }
 
-/// The older handshake revisions that a server is asked for which has refused the newest one, in
-/// this order: the newest that its refusal names, then those that most servers know.
+/// The older handshake revisions to try after a server has refused the newest one, in this order:
+/// the newest that its refusal names, then those that most servers support.
 pub(crate) fn older_versions(refusal: &str) -> Vec<&'static str> {
     let older = || LEGACY.into_iter().filter(|version| *version != LATEST_LEGACY);
     let named = older().find(|version| refusal.contains(version));
@@ -37,10 +37,10 @@ pub(crate) fn older_versions(refusal: &str) -> Vec<&'static str> {
     named.into_iter().chain(usual).collect()
 }
 
-/// Revisions of which many servers know one and no newer one.
+/// Revisions that are the newest one for many servers.
 const USUAL: [&str; 2] = ["2025-03-26", "2024-11-05"];
 
-/// The handshake revisions as a refusal lists them.
+/// The supported handshake revisions, for a refusal.
 pub(crate) fn legacy_list() -> String {
     LEGACY.join(", ")
 }

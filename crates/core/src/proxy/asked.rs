@@ -1,4 +1,4 @@
-//! What is asked about callers: the claims of a token that are kept once it is verified.
+//! The claims that are kept of verified tokens, because the configuration uses them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::{
     upstream::claims,
 };
 
-/// Keeps the claims that these servers ask for, in their variables or in their rules for callers.
+/// Keeps the claims that these servers use, in their variables or in their rules for callers.
 pub(super) fn keep_claims<'a>(
     auth: &mut AuthConfig,
     servers: impl IntoIterator<Item = (Option<&'a Upstream>, &'a Policy)>,

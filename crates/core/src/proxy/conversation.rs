@@ -1,7 +1,7 @@
-//! One client of a server, in this process: it asks, and takes one answer after the other.
+//! One client of a server, in this process: it sends requests one after the other.
 //!
-//! It is met like any client on standard input and output, over a pipe in memory, so that eras,
-//! sign-in and limits are what they are for every client.
+//! It connects like any client on standard input and output, over an in-memory pipe, so eras,
+//! sign-in and limits work as for every client.
 
 use std::{fmt, future::pending, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use crate::{
     upstream::{Guard, Remote, Upstream, start},
 };
 
-/// Time that the end of the server may take.
+/// Time limit for the server's end.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Bytes that may wait in the pipe to the front.
 const PIPE: usize = 64 * 1024;
@@ -39,14 +39,14 @@ const MAX_PAGES: usize = 1000;
 /// The far end of the pipe.
 type Streams = (ReadHalf<DuplexStream>, WriteHalf<DuplexStream>);
 
-/// What is called with each notification of the server: its method and its params.
+/// Called with each notification of the server: its method and its params.
 pub type Listening = Box<dyn FnMut(&str, &Value) + Send>;
 
-/// See the module. Ends its server when it is closed; dropped, it leaves that to the runtime.
+/// See the module. Closing it ends its server; if it is dropped, the runtime does that.
 pub struct Conversation {
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     output: WriteHalf<DuplexStream>,
-    /// Resolves to what went wrong, if anything.
+    /// Resolves to the failure, if there was one.
     serving: Option<JoinHandle<Option<String>>>,
     behind: Behind,
     listening: Listening,
@@ -72,17 +72,17 @@ enum Behind {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Unanswered {
-    /// The server cannot be reached, does not serve, or has ended; says why.
+    /// The server cannot be reached, does not work, or has ended; says why.
     Unreached(String),
-    /// The server wants credentials, or other ones; says which.
+    /// The server requires credentials, or other ones; says which.
     Unauthorized(String),
-    /// The server, or the proxy in its place, answered with a JSON-RPC error.
+    /// The answer was a JSON-RPC error, from the server or from the proxy.
     Error {
-        /// Its number.
+        /// The error's code.
         code: i64,
-        /// Its text, as the server wrote it.
+        /// The error's message, as the server wrote it.
         message: String,
-        /// What else it says; null if nothing.
+        /// The error's data; null if there are none.
         data: Value,
     },
 }
@@ -103,10 +103,10 @@ impl From<Error> for Unanswered {
 }
 
 impl Conversation {
-    /// Starts or reaches the server and shakes hands with it. Needs a Tokio runtime.
+    /// Starts or reaches the server and makes the handshake. Needs a Tokio runtime.
     ///
-    /// The server is used once: it is not restarted and not shared, and what it writes to its
-    /// standard error becomes events. The guard ends it if this process is killed.
+    /// The server is used once: it is not restarted and not shared, and lines of its standard error
+    /// become events. The guard ends it if this process is killed.
     ///
     /// # Errors
     /// [`Unanswered::Unreached`] and [`Unanswered::Unauthorized`]; [`Unanswered::Error`] if it
@@ -141,8 +141,8 @@ impl Conversation {
         })
     }
 
-    /// The same with many servers as one. Those that cannot be used are left out, and reported on the
-    /// console.
+    /// The same with many servers merged. Those that cannot be used are left out, and reported on
+    /// the console.
     ///
     /// # Errors
     /// As [`Self::open`], if none of the servers can be used.
@@ -216,13 +216,13 @@ impl Conversation {
         Ok(())
     }
 
-    /// What the server said of itself: the result of `initialize`.
+    /// What the server said about itself: the result of `initialize`.
     pub fn introduction(&self) -> &Value {
         &self.introduction
     }
 
-    /// Asks the server; the result, or why there is none. Questions of the server are refused
-    /// meanwhile.
+    /// Sends a request; returns the result, or why there is none. Requests from the server are
+    /// refused meanwhile.
     pub fn ask<'a>(
         &'a mut self,
         method: &'a str,
@@ -231,10 +231,10 @@ impl Conversation {
         Box::pin(self.exchange(method, params))
     }
 
-    /// Every entry of a list, page after page: `tools/list` has them in `tools`.
+    /// Every entry of a list, from all its pages: `tools/list` has them in `tools`.
     ///
     /// # Errors
-    /// As [`Self::ask`]. A server that comes back to a page it has given is asked no further.
+    /// As [`Self::ask`]. A server that repeats a page is not asked any further.
     pub fn list<'a>(
         &'a mut self,
         method: &'a str,
@@ -313,7 +313,7 @@ impl Conversation {
         }
     }
 
-    /// What an error means: where the server has gone, the error only says so.
+    /// What an error means: if the server has ended, the error only says that.
     fn refused(&self, error: &Value) -> Unanswered {
         let text = error["message"].as_str().unwrap_or_default().to_owned();
         let status = error["data"]["status"].as_u64();
@@ -343,7 +343,7 @@ impl Conversation {
         }
     }
 
-    /// Why the front serves no longer.
+    /// Why the front does not work any more.
     async fn gone(&mut self) -> Unanswered {
         let ended = match self.serving.take() {
             Some(serving) => serving.await.ok().flatten(),
@@ -356,7 +356,7 @@ impl Conversation {
     }
 }
 
-/// Waits until every server has started or has failed to; those that have failed, and why.
+/// Waits until every server has started or failed; returns those that failed, and why.
 async fn missing(mut arrivals: Arrivals, expected: usize) -> Vec<(String, String)> {
     let mut missing = Vec::new();
     for _ in 0..expected {
@@ -378,7 +378,7 @@ fn line(message: &Value) -> String {
     format!("{message}\n")
 }
 
-/// The answer of a client that has no capabilities.
+/// The answers of a client without capabilities.
 fn refusal(request: &Value) -> Value {
     let id = &request["id"];
     if request["method"] == "ping" {
@@ -388,7 +388,7 @@ fn refusal(request: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": "Method not found" } })
 }
 
-/// As it is configured, without what only matters to a server that serves for long.
+/// The configuration without what only matters for long-running servers.
 fn for_one_use(mut config: config::Upstream) -> config::Upstream {
     match &mut config {
         config::Upstream::Command(command) => {

@@ -28,8 +28,8 @@ impl Servers {
         Self(Embedded::new(host))
     }
 
-    /// Sends what a server has to say; `related` is the raw id of the request it belongs to,
-    /// `event_id` names it where the host stores events.
+    /// Sends a server's message; `related` is the raw id of the request to which it belongs,
+    /// `event_id` is its id if the host stores events.
     pub fn send(
         &self,
         server: ServerId,
@@ -40,37 +40,37 @@ impl Servers {
         self.0.send(server, text, related, event_id)
     }
 
-    /// The stream of a session on which the answer to the request with this raw id travels; 0 is
-    /// the one of messages that answer nothing.
+    /// The stream of a session on which the request with this raw id is answered; 0 is the one for
+    /// messages that answer no request.
     pub fn stream_of(&self, server: ServerId, request: &[u8]) -> u64 {
         self.0.stream_of(server, request)
     }
 
-    /// Ends the response stream of a request, or the standalone stream, for its client to
-    /// come back to; without an event store nothing happens.
+    /// Ends the response stream of a request, or the standalone stream, so that its client
+    /// reconnects; without an event store nothing happens.
     pub fn interrupt(&self, server: ServerId, related: Option<&[u8]>) {
         self.0.interrupt(server, related);
     }
 
-    /// A server takes these revisions in `MCP-Protocol-Version`, instead of all there are.
+    /// A server supports only these revisions in `MCP-Protocol-Version`, instead of all.
     pub fn takes_versions(&self, server: ServerId, versions: Vec<String>) {
         self.0.takes_versions(server, versions);
     }
 
-    /// Tells the subscriptions of the 2026-07-28 revision that asked for it what has changed.
+    /// Reports a change to the 2026-07-28 subscriptions that asked for it.
     pub fn notify(&self, change: &Change) {
         self.0.notify(change);
     }
 
-    /// Ends the session of a server that has nothing more to say.
+    /// Ends the session of a server that has ended.
     pub fn hang_up(&self, server: ServerId) {
         self.0.hang_up(server);
     }
 }
 
 impl HttpServer {
-    /// Opens the port and serves; needs a runtime. Resolves at once, unless there is a store that
-    /// is looked for first.
+    /// Opens the port and serves; needs a runtime. Resolves at once, unless a store must be found
+    /// first.
     pub fn listen(
         config: &HttpConfig,
         host: Arc<dyn Host>,
@@ -87,7 +87,7 @@ impl HttpServer {
         })
     }
 
-    /// The address that is listened on.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.0.address()
     }
@@ -100,9 +100,8 @@ impl HttpServer {
         Box::pin(self.0.open_tunnel(config))
     }
 
-    /// Ends every session and connection; running requests have this long, 1 s by default. Where
-    /// there is a store, sessions go to other replicas first, and calls under way have that long
-    /// as well.
+    /// Ends every session and connection; running requests have this long, 1 s by default. With a
+    /// store, sessions are first given to other replicas, and running calls have that long as well.
     pub fn close(self, grace: Option<Duration>) -> BoxFuture<'static, ()> {
         let grace = grace.unwrap_or(CONNECTION_GRACE);
         Box::pin(async move {

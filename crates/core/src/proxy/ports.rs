@@ -1,6 +1,6 @@
-//! The ports of a front: its own, that of its metrics, and the way in of a tunnel.
+//! The ports of a front: its own, that for metrics, and the entrance of a tunnel.
 //!
-//! Whoever has something to serve opens them, and they know nothing of what it is.
+//! They do not depend on what is served.
 
 use std::{
     io,
@@ -28,7 +28,7 @@ use crate::{
     tunnel::{self, LocalServer, Tunnel},
 };
 
-/// How long running requests may go on after the front was told to stop.
+/// How long running requests may continue after the front was told to stop.
 pub(crate) const CONNECTION_GRACE: Duration = Duration::from_secs(1);
 
 /// Open ports.
@@ -41,7 +41,7 @@ pub(crate) struct Ports {
     peers: Option<PeerPort>,
 }
 
-/// An open port for other replicas, where nobody is served yet.
+/// An open port for other replicas that does not serve yet.
 struct Peers {
     socket: TcpListener,
     cluster: Arc<Cluster>,
@@ -68,12 +68,12 @@ impl Peers {
     }
 }
 
-/// Makes the endpoints of what they share.
+/// Makes the endpoints from the shared state.
 type Mounting = Box<dyn FnOnce(&HttpConfig, &Arc<Common>) -> Routes + Send>;
 
-/// What is served, and the host that is asked about requests.
+/// What is served, and the host that answers questions about requests.
 pub(crate) struct Served {
-    /// The endpoints, of what every one of them shares.
+    /// Makes the endpoints from the state that all of them share.
     pub(crate) routes: Mounting,
     pub(crate) readiness: Arc<dyn Readiness>,
     pub(crate) host: Option<Arc<dyn Host>>,
@@ -88,7 +88,7 @@ impl Served {
         host: Option<Arc<dyn Host>>,
     ) -> Self {
         let routes = |config: &HttpConfig, common: &Arc<Common>| {
-            // Where callers are known, nobody else says who they are.
+            // If callers are known, a client's own claim about its identity is removed.
             let backend = if config.asks_who_calls() || !policy.is_empty() {
                 Entitled::around(backend, policy, common.exchange(""))
             } else {
@@ -108,7 +108,7 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
-/// Who is asked about tokens, if any are accepted on this port.
+/// Checks tokens, if any are accepted on this port.
 pub(super) fn bearer(config: &HttpConfig, port: u16) -> Result<Option<Bearer>, Error> {
     let Some(tokens) = &config.auth.resource_server else { return Ok(None) };
     let place = (config.host.as_str(), port);
@@ -176,13 +176,13 @@ impl Ports {
         Ok(Self { listener, port, bearer: Mutex::new(bearer), metrics, peers })
     }
 
-    /// What serves the requests.
+    /// Serves the requests.
     pub(crate) fn port(&self) -> &Arc<Port> {
         &self.port
     }
 
-    /// Holds requests to what this configuration says from now on, so far as that can change while
-    /// the port is open; an error if it cannot be done, and nothing is changed.
+    /// Applies this configuration to requests from now on, except for what cannot change while the
+    /// port is open; fails without a change if that is impossible.
     pub(crate) fn adopt(&self, before: &HttpConfig, config: &HttpConfig) -> Result<(), Error> {
         let mut known = self.bearer.lock().unwrap_or_else(PoisonError::into_inner);
         if before.auth != config.auth {
@@ -196,12 +196,12 @@ impl Ports {
         Ok(())
     }
 
-    /// The address that is listened on.
+    /// The address on which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.listener.address()
     }
 
-    /// What reads everything that is counted.
+    /// Reads everything that is counted.
     pub(crate) fn meter(&self) -> Meter {
         self.port.meter()
     }
@@ -211,7 +211,7 @@ impl Ports {
         self.metrics.as_ref().map(SidePort::address)
     }
 
-    /// Fails with a sentence if there is a store that cannot be used.
+    /// Fails with a sentence if a store is configured and cannot be used.
     pub(crate) async fn check_store(&self) -> Result<(), Error> {
         match &self.peers {
             Some(peers) => peers.check_store().await,
@@ -219,8 +219,8 @@ impl Ports {
         }
     }
 
-    /// Gives what is here to other replicas, if there is a store to do it through, and waits for the
-    /// calls that are under way; all of it within `budget`.
+    /// Gives the sessions to other replicas, if there is a store, and waits for running calls; all
+    /// of it within `budget`.
     pub(crate) async fn hand_over(&self, budget: Duration) {
         if let Some(peers) = &self.peers
             && peers.leave(budget / 2).await
@@ -229,7 +229,7 @@ impl Ports {
         }
     }
 
-    /// The address where other replicas bring requests, if there are any.
+    /// The address for requests from other replicas, if there are any.
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
         self.peers.as_ref().map(PeerPort::address)
     }

@@ -1,4 +1,4 @@
-//! Forgetting sign-ins to remote servers.
+//! Deletes stored sign-ins to remote servers.
 
 use std::{io, path::Path};
 
@@ -6,14 +6,14 @@ use reqwest::Url;
 
 use crate::{config::RemoteConfig, error::Error, upstream};
 
-/// Forgets what is kept of the sign-in to this server; whether there was anything.
+/// Deletes the stored sign-in to this server; returns whether there was one.
 pub fn sign_out(config: &RemoteConfig) -> Result<bool, Error> {
     let url = Url::parse(&config.url)
         .map_err(|_| Error::Remote("the URL is not that of an HTTP server".to_owned()))?;
     Ok(config.oauth.as_ref().is_some_and(|oauth| upstream::sign_out(oauth, &url)))
 }
 
-/// Forgets every sign-in that is kept in this directory; how many servers there were.
+/// Deletes every stored sign-in in this directory; returns how many there were.
 pub fn sign_out_everywhere(directory: &Path) -> io::Result<usize> {
     upstream::sign_out_everywhere(directory)
 }

@@ -1,9 +1,9 @@
-//! Standard input and output of this process, whatever they are.
+//! This process's standard input and output, of any kind.
 //!
-//! Pipes and sockets are read and written without blocking; only for files and terminals are there
-//! threads, which cost several times as much for each message. Blocking calls would not do either
-//! where Node is about: it makes the pipes of a process non-blocking once JavaScript looks at
-//! `process.stdin` or `process.stdout`.
+//! Pipes and sockets are read and written without blocking. Only files and terminals use threads,
+//! which cost several times as much per message. Blocking calls would not work with Node anyway: it
+//! makes the pipes of a process non-blocking once JavaScript uses `process.stdin` or
+//! `process.stdout`.
 
 use tokio::io::{AsyncRead, AsyncWrite, stdin, stdout};
 
@@ -49,13 +49,13 @@ mod unix {
         }
     }
 
-    /// Where Linux opens a pipe once more, with flags of its own: one that is merely duplicated
-    /// becomes non-blocking for every process that holds it.
+    /// On Linux a pipe is opened again, with flags of its own: a duplicated one would become
+    /// non-blocking for every process that shares it.
     fn own(fd: u8) -> String {
         format!("/proc/self/fd/{fd}")
     }
 
-    /// Node gives its children sockets for standard streams.
+    /// Node gives its children sockets as standard streams.
     fn socket(fd: OwnedFd) -> Option<UnixStream> {
         let socket = Socket::from(fd);
         socket.local_addr().ok()?;

@@ -1,4 +1,4 @@
-//! A remote server served over standard input and output.
+//! A remote server, served on standard input and output.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     upstream::Remote,
 };
 
-/// Time that the end of the session with the server may take.
+/// Time limit for ending the session with the server.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// One client over a pair of streams, and the server that it uses.
+/// One client on a pair of streams, and its server.
 #[derive(Debug)]
 pub struct StdioServer {
     remote: Remote,
@@ -28,7 +28,7 @@ pub struct StdioServer {
     rules: Rules,
 }
 
-/// Why a [`StdioServer`] has ended before its client was done.
+/// Why a [`StdioServer`] failed while its client was connected.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Interrupted(pub(super) String);
@@ -37,7 +37,7 @@ pub struct Interrupted(pub(super) String);
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unusable {
-    /// It did not answer, or what answered is no such server.
+    /// It did not answer, or its answer is not that of an MCP server.
     #[error("{reason}")]
     Unreached {
         /// What happened.
@@ -45,13 +45,13 @@ pub enum Unusable {
         /// The status of an HTTP answer.
         status: Option<u16>,
     },
-    /// It does not take the proxy for a client.
+    /// It refuses the proxy's credentials.
     #[error("{0}")]
     Refused(String),
 }
 
 impl StdioServer {
-    /// Shakes hands with the server as a client of the proxy's own, and leaves again.
+    /// Makes a handshake with the server as a client of the proxy's own, and disconnects.
     pub async fn greet(config: &RemoteConfig) -> Result<(), Unusable> {
         let unreached = |reason, status| Unusable::Unreached { reason, status };
         let config = RemoteConfig { wait: Duration::ZERO, ..config.clone() };
@@ -78,14 +78,15 @@ impl StdioServer {
         Ok(Self { remote, max_line_size, rules: Rules::default() })
     }
 
-    /// Serves only what these rules admit.
+    /// Serves only what these rules allow.
     #[must_use]
     pub fn with_rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
     }
 
-    /// Serves the client at standard input and output of this process, as [`Self::run`] does.
-    /// Sockets become non-blocking, for whoever else holds them too; so do pipes, but not on Linux.
+    /// Serves the client on this process's standard input and output, as [`Self::run`] does.
+    /// Sockets become non-blocking, also for other processes that share them; so do pipes, except
+    /// on Linux.
     pub async fn run_on_standard_streams(
         self,
         stop: impl Future<Output = ()>,
@@ -93,8 +94,8 @@ impl StdioServer {
         self.run(standard_streams(), stop).await
     }
 
-    /// Serves the client until its input ends, its output is closed, or `stop` resolves. An error
-    /// if the server could not be reached, or the client not be served any longer.
+    /// Serves the client until its input ends, its output is closed, or `stop` resolves. Fails if
+    /// the server could not be reached, or the client cannot be served any longer.
     pub async fn run(
         self,
         streams: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
@@ -113,7 +114,7 @@ impl StdioServer {
     }
 }
 
-/// Shakes hands; the answer, or null if there is none, which is explained elsewhere.
+/// Makes the handshake; returns the answer, or null if there is none, which is explained elsewhere.
 async fn shake_hands(stream: DuplexStream) -> Value {
     let Some(greeting) = Memory::default().greeting() else { return Value::Null };
     let (input, mut output) = split(stream);

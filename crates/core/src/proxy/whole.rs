@@ -1,7 +1,7 @@
 //! A whole proxy: one front, one server behind it.
 //!
-//! Its futures are boxed, as those of the [`HttpServer`](crate::HttpServer) are: an `async fn` would
-//! be compiled, with most of the core below it, once more into each skin.
+//! Its futures are boxed, as those of the [`HttpServer`](crate::HttpServer) are: each skin would
+//! compile an `async fn` again, with most of the core below it.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -40,12 +40,12 @@ pub struct Connected {
 }
 
 impl Proxy {
-    /// Starts the server and completes the handshake with it.
+    /// Starts the server and makes the handshake with it.
     pub fn connect(config: ProxyConfig) -> BoxFuture<'static, Result<Connected, Error>> {
         Self::connect_guarded(config, None)
     }
 
-    /// As [`Self::connect`]; the guard ends what the proxy has started if the proxy is killed.
+    /// As [`Self::connect`]; if the proxy is killed, the guard ends what it has started.
     pub fn connect_guarded(
         mut config: ProxyConfig,
         guard: Option<Guard>,
@@ -62,18 +62,18 @@ impl Proxy {
         })
     }
 
-    /// The address that is listened on.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.ports.address()
     }
 
-    /// Waits until the server has ended for good; says why. Servers that are not shared end with
-    /// their clients, so there is nothing to wait for.
+    /// Waits until the server has ended for good; returns why. Servers that are not shared end with
+    /// their clients, so this never returns for them.
     pub fn ended(&self) -> BoxFuture<'_, String> {
         self.server.ended()
     }
 
-    /// Gives the proxy a public URL. It stays up until the tunnel is closed or dropped; close the
+    /// Gives the proxy a public URL, which lasts until the tunnel is closed or dropped. Close the
     /// proxy first, so that running requests can end.
     pub fn open_tunnel(
         &self,
@@ -82,7 +82,7 @@ impl Proxy {
         Box::pin(self.ports.open_tunnel(config))
     }
 
-    /// What reads everything that is counted.
+    /// Reads everything that is counted.
     pub fn meter(&self) -> Meter {
         self.ports.meter()
     }
@@ -92,7 +92,7 @@ impl Proxy {
         self.ports.metrics_address()
     }
 
-    /// The address where other replicas bring requests, if it works with others.
+    /// The address for requests from other replicas, if it works with others.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.ports.peer_address()
     }
@@ -102,7 +102,7 @@ impl Proxy {
         inspection.open_with(Some(self.server.backend()))
     }
 
-    /// Ends everything: sessions, connections, the server and whatever it has started.
+    /// Ends everything: sessions, connections, the server and everything that it has started.
     pub fn close(self) -> BoxFuture<'static, ()> {
         let grace = CONNECTION_GRACE.min(self.shutdown_timeout / 2);
         Box::pin(async move {
@@ -122,7 +122,7 @@ impl fmt::Debug for Connected {
 }
 
 impl Connected {
-    /// Name and version the server gives itself.
+    /// The server's own name and version.
     pub fn server_name(&self) -> Option<String> {
         self.server.name()
     }
@@ -134,7 +134,7 @@ impl Connected {
         self
     }
 
-    /// Opens the port and serves; if that fails the server is stopped again.
+    /// Opens the port and serves; if that fails, the server is stopped.
     pub fn listen(self) -> BoxFuture<'static, Result<Proxy, Error>> {
         let Self { server, config, host } = self;
         let shutdown_timeout = config.graceful_shutdown_timeout;

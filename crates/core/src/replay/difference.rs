@@ -1,15 +1,15 @@
-//! Where two values differ, and which differences do not matter.
+//! Finds where two values differ, except for differences that do not matter.
 
 use serde_json::Value;
 
 use crate::watch::REDACTED;
 
-/// Most differences that are looked for.
+/// Most differences that are reported.
 const MOST: usize = 20;
 /// Longest value that is shown.
 const SHOWN: usize = 120;
 
-/// Where a value is, and what it was and is; `None` where there is none.
+/// The place of a difference, with the recorded and the new value; `None` if one is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
     /// A JSON Pointer.
@@ -24,9 +24,9 @@ pub(crate) struct Ignored(Vec<Rule>);
 
 #[derive(Clone, Debug)]
 enum Rule {
-    /// A member of this name, wherever it is.
+    /// A member with this name, anywhere.
     Name(String),
-    /// A JSON Pointer; `*` is any name or index.
+    /// A JSON Pointer; `*` matches any name or index.
     Path(Vec<String>),
     Timestamps,
     Uuids,
@@ -34,7 +34,7 @@ enum Rule {
 }
 
 impl Ignored {
-    /// From words: `name`, `/a/*/b`, `$.a.*.b`, `@timestamp`, `@uuid`, `@number`.
+    /// Parses words: `name`, `/a/*/b`, `$.a.*.b`, `@timestamp`, `@uuid`, `@number`.
     pub(crate) fn new(words: &[String]) -> Self {
         let rule = |word: &String| match word.as_str() {
             "@timestamp" => Rule::Timestamps,
@@ -78,7 +78,7 @@ fn steps(path: &str) -> Vec<String> {
     path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
 }
 
-/// Where they differ, except for what is ignored and what was taken out of the recording.
+/// The differences, except for ignored values and secrets that the recording does not contain.
 pub(crate) fn differences(recorded: &Value, actual: &Value, ignored: &Ignored) -> Vec<Difference> {
     let mut found = Search { ignored, path: Vec::new(), found: Vec::new() };
     found.compare(Some(recorded), Some(actual));
@@ -127,7 +127,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether a recorded text may have been this value before its secrets were taken out.
+/// Whether a recorded text may have been this value before its secrets were removed.
 fn fits(recorded: &str, actual: &Value) -> bool {
     if recorded == REDACTED {
         return !actual.is_object() && !actual.is_array();
@@ -157,7 +157,7 @@ fn pointer(path: &[String]) -> String {
     path.iter().flat_map(|step| ["/".to_owned(), escaped(step)]).collect()
 }
 
-/// A value as JSON, no longer than can be read.
+/// A value as JSON, shortened for reading.
 fn shown(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHOWN) {

@@ -1,9 +1,9 @@
-//! Recordings played back: as a server, and as the client of one.
+//! Plays recordings: as a server, and as the client of one.
 //!
-//! A recording is read into a [`Script`]: what clients asked, and everything they were sent for it.
-//! As a server, the script is looked through for a call with the same method and parameters; ids,
-//! progress tokens and the ids of questions are given again. As a client, its calls are made again
-//! and the answers are compared.
+//! A recording is read into a [`Script`]: the clients' calls, and everything that they received for
+//! them. As a server, the player looks for a call with the same method and parameters and replays
+//! its messages, with new ids and progress tokens. As a client, it makes the calls again and
+//! compares the answers.
 
 mod difference;
 mod player;

@@ -1,8 +1,8 @@
 //! A recording as a server on standard input and output.
 //!
-//! A request is answered with what was recorded for one of the same method and parameters; of
-//! several, one after the other, and the last one again and again. What a client was sent before
-//! the answer comes before it, with the pauses of the recording.
+//! A request gets the recorded answer of a call with the same method and parameters. If there are
+//! several such calls, their answers are given in order, and the last one again and again. Messages
+//! that the client received before the answer come first, with the recorded pauses.
 
 use std::{
     collections::HashMap,
@@ -30,15 +30,15 @@ use super::{
 };
 use crate::{codec::line::LineBuffer, jsonrpc::Code, runtime::task};
 
-/// Longest line of a client.
+/// Longest line from a client.
 const MAX_LINE: usize = 256 * 1024 * 1024;
-/// Lines that wait to be written.
+/// Most lines that wait to be written.
 const WAITING: usize = 64;
-/// How long the answer to a question is waited for.
+/// How long an answer to a question is waited for.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Calls that are compared to find the nearest.
+/// Most calls that are compared to find the nearest one.
 const COMPARED: usize = 2000;
-/// How long calls have that are under way when the input ends.
+/// How long running calls have when the input ends.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 
 /// A recording that can be served. Cheap to clone.
@@ -48,17 +48,17 @@ pub struct Player(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     script: Script,
-    /// Calls by method and parameters: by the digest of both.
+    /// Calls by the digest of method and parameters.
     exact: HashMap<u64, Turn>,
     /// Calls by method.
     methods: HashMap<String, Vec<usize>>,
     ignored: Ignored,
-    /// How many times faster than recorded; `None` makes no pauses.
+    /// Speed-up of the recording; `None` makes no pauses.
     speed: Option<f64>,
     questions: AtomicU64,
 }
 
-/// Calls that are alike, and whose turn it is.
+/// Calls with equal requests, and the one that is next.
 #[derive(Debug, Default)]
 struct Turn {
     calls: Vec<usize>,
@@ -74,7 +74,7 @@ impl Turn {
 }
 
 impl Player {
-    /// Reads a recording. Of parameters, `ignored` may differ: names, JSON Pointers, dotted paths,
+    /// Reads a recording. Parameters in `ignored` may differ: names, JSON Pointers, dotted paths,
     /// `@timestamp`, `@uuid` and `@number`. A `speed` of 0 makes no pauses.
     pub fn load(file: &Path, ignored: &[String], speed: f64) -> Result<Self, Unreadable> {
         let script = Script::read(file)?;
@@ -128,17 +128,17 @@ impl Player {
     }
 }
 
-/// A recorded call, and where a request differs from it.
+/// A recorded call, and how a request differs from it.
 type Nearest = (usize, Vec<Difference>);
 
 impl Inner {
-    /// The recorded call for a request; the nearest one, and where that differs, if there is none.
+    /// The recorded call for a request; if there is none, the nearest one and the differences.
     fn find(&self, method: &str, params: &Value) -> Result<usize, Option<Nearest>> {
         if let Some(index) = self.exact.get(&key(method, params)).and_then(Turn::take) {
             return Ok(index);
         }
         let all = self.methods.get(method).map(Vec::as_slice).unwrap_or_default();
-        // Whatever the client and its revision are: the recorded server answers as it did.
+        // Whatever the client and its revision are, the recorded answer is given.
         if matches!(method, "initialize" | "server/discover") {
             return all.first().copied().ok_or(None);
         }
@@ -197,11 +197,11 @@ impl Inner {
     }
 }
 
-/// One client, and what it has asked.
+/// One client, and its calls.
 struct Client {
     player: Player,
     output: mpsc::Sender<Vec<u8>>,
-    /// Calls under way, by their ids.
+    /// Running calls, by their ids.
     playing: Mutex<HashMap<String, JoinHandle<()>>>,
     /// Questions whose answers are waited for.
     asked: Mutex<HashMap<String, oneshot::Sender<()>>>,
@@ -323,7 +323,7 @@ impl Client {
         drop(self.output.send(line).await);
     }
 
-    /// Waits until no call is under way.
+    /// Waits until no call is running.
     async fn idle(&self) {
         loop {
             let ended = self.ended.notified();
@@ -347,14 +347,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What tells calls apart: members of an object are in the order of their names here.
+/// The text that calls are compared by: members of an object are sorted by name.
 fn key(method: &str, params: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     (method, plain(params).to_string()).hash(&mut hasher);
     hasher.finish()
 }
 
-/// Parameters without what concerns only the transport of this call.
+/// Parameters without members that concern only the transport of the call.
 pub(super) fn plain(params: &Value) -> Value {
     let mut params = params.clone();
     if let Some(members) = params.as_object_mut() {

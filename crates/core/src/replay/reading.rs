@@ -1,4 +1,5 @@
-//! A recording as it is on disk: in parts, edited, cut, of another version, or something else.
+//! Reads a recording from disk. It may be in parts, edited, truncated, of another version, or not a
+//! recording.
 
 use std::{
     fs::File,
@@ -11,7 +12,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::watch::{FORMAT, Header, VERSION, numbered};
 
-/// Longest line that is read; the longest that is written holds a message of 32 MiB, escaped.
+/// Longest line that is read; the longest that is written contains a message of 32 MiB, escaped.
 const MAX_LINE: u64 = 256 * 1024 * 1024;
 /// Most bytes of messages that are kept.
 const MAX_BYTES: usize = 512 * 1024 * 1024;
@@ -31,7 +32,7 @@ pub enum Unreadable {
     /// Its first line is not the header of a recording.
     #[error("{} is not a recording: its first line does not say \"format\":\"{FORMAT}\"", .0.display())]
     Foreign(PathBuf),
-    /// It is of a version that this proxy does not know.
+    /// Its version is not known to this proxy.
     #[error(
         "{} is a recording of version {version}; this proxy reads version {VERSION}. Use the \
          version of mcp-proxy that recorded it",
@@ -40,10 +41,10 @@ pub enum Unreadable {
     Version {
         /// The file.
         file: PathBuf,
-        /// What its header says.
+        /// The version in its header.
         version: u32,
     },
-    /// A line is not what it has to be.
+    /// A line is invalid.
     #[error("line {line} of {} is damaged: {problem}", .file.display())]
     Line {
         /// The file.
@@ -53,14 +54,14 @@ pub enum Unreadable {
         /// What is wrong with it.
         problem: String,
     },
-    /// There is too much in it.
+    /// It contains too much.
     #[error(
         "{} holds more than {} MB of messages; record less, or in smaller parts (--recordMaxSize)",
         .0.display(),
         MAX_BYTES / 1_000_000
     )]
     TooLarge(PathBuf),
-    /// It holds no call.
+    /// It contains no call.
     #[error("{} holds no call of a client", .0.display())]
     Empty(PathBuf),
 }
@@ -68,14 +69,14 @@ pub enum Unreadable {
 /// A message between a client and the proxy.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// A client has sent it.
+    /// Whether a client has sent it.
     pub(super) is_from_client: bool,
     /// Nanoseconds since the start.
     pub(super) at: u64,
     pub(super) session: Option<String>,
     pub(super) stream: Option<u64>,
     pub(super) message: Value,
-    /// The same as it was written.
+    /// The raw message.
     pub(super) text: Box<str>,
 }
 
@@ -92,9 +93,9 @@ struct Line {
     lost: u64,
 }
 
-/// Takes the messages of clients, in their order; how many are not whole, are not JSON, or were
-/// lost. Parts of the same recording that have a number behind their name come first. A last line
-/// that was cut off is left out.
+/// Passes on the messages of clients, in their order; returns how many are incomplete, are not
+/// JSON, or were lost. Older parts of the same recording, with numbers after their names, come
+/// first. A truncated last line is left out.
 pub(super) fn messages(file: &Path, mut take: impl FnMut(Seen)) -> Result<u64, Unreadable> {
     let mut reading = Reading { take: &mut take, missing: 0, bytes: 0 };
     for (part, mut reader) in parts(file)? {
@@ -106,7 +107,7 @@ pub(super) fn messages(file: &Path, mut take: impl FnMut(Seen)) -> Result<u64, U
 /// A part that is being read.
 type Part = (PathBuf, BufReader<File>);
 
-/// All parts of this recording that are there, the oldest first, each behind its header.
+/// All existing parts of this recording, the oldest first, each after its header.
 fn parts(file: &Path) -> Result<Vec<Part>, Unreadable> {
     let (newest, reader) = part(file)?;
     let mut parts = vec![(file.to_owned(), reader)];
@@ -131,7 +132,7 @@ fn parts(file: &Path) -> Result<Vec<Part>, Unreadable> {
     Ok(parts)
 }
 
-/// Whether this is a recording that can be played back, so far as its first line says.
+/// Whether the first line says that this is a recording which can be played.
 pub fn look_at_recording(file: &Path) -> Result<(), Unreadable> {
     part(file).map(drop)
 }
@@ -155,7 +156,7 @@ fn part(file: &Path) -> Result<(Header, BufReader<File>), Unreadable> {
 struct Reading<'a> {
     take: &'a mut dyn FnMut(Seen),
     missing: u64,
-    /// Of messages that were taken.
+    /// Bytes of the messages that were passed on.
     bytes: usize,
 }
 
@@ -208,7 +209,7 @@ impl Reading<'_> {
     }
 }
 
-/// The messages of a text, of which a batch has several; nothing if it is not JSON.
+/// The messages in a text, several if it is a batch; empty if it is not JSON.
 fn each(text: &str) -> Option<Vec<Box<str>>> {
     if text.trim_start().starts_with('[') {
         let all: Vec<&RawValue> = serde_json::from_str(text).ok()?;
@@ -217,7 +218,7 @@ fn each(text: &str) -> Option<Vec<Box<str>>> {
     serde_json::from_str::<&RawValue>(text).ok().map(|one| vec![one.get().into()])
 }
 
-/// The next line with its line feed; nothing at the end.
+/// The next line with its line feed; empty at the end.
 fn line(reader: &mut BufReader<File>) -> io::Result<Option<Vec<u8>>> {
     let mut text = Vec::new();
     reader.take(MAX_LINE).read_until(b'\n', &mut text)?;

@@ -1,10 +1,10 @@
-//! What a verification found, for a person, a terminal or a build server.
+//! The result of a verification, for a person, a terminal or a build server.
 
 use std::path::Path;
 
 use super::Difference;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
@@ -60,7 +60,7 @@ impl Report {
         self.cases.iter().filter(|case| matches!(case.finding, Finding::Skipped(_))).count()
     }
 
-    /// The whole report. No text of a peer can control a terminal or end an element.
+    /// The whole report. Texts of peers can neither control a terminal nor close an XML element.
     pub fn text(&self, form: Form) -> String {
         match form {
             Form::Text => self.for_people(),

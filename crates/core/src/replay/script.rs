@@ -1,4 +1,4 @@
-//! What clients asked, and everything that they were sent for it.
+//! The calls of clients, and everything that they received for them.
 
 use std::{collections::HashMap, path::Path};
 
@@ -10,28 +10,28 @@ use super::reading::{Seen, Unreadable, messages};
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub(super) calls: Vec<Call>,
-    /// Messages that the recording does not have whole.
+    /// Messages that are incomplete in the recording.
     pub(super) missing: u64,
 }
 
-/// One request of a client. Texts are kept as they were written: as trees they would take several
-/// times as much, and a client gets them byte for byte.
+/// One request of a client. Texts are kept raw: trees would take several times as much memory, and
+/// a client gets the exact bytes.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) method: String,
-    /// What its progress was reported under.
+    /// The progress token in its notifications.
     pub(super) token: Value,
     /// The whole request.
     request: Box<str>,
-    /// What the client was sent, up to the answer and what came behind it.
+    /// What the client received, up to the answer and after it.
     pub(super) steps: Vec<Step>,
     at: u64,
 }
 
-/// Something that a client was sent.
+/// A message to a client.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// Nanoseconds since what happened before it.
+    /// Nanoseconds since the previous event.
     pub(super) after: u64,
     pub(super) what: What,
 }
@@ -40,28 +40,28 @@ pub(super) struct Step {
 pub(super) enum What {
     Answer(Box<str>),
     Notification(Box<str>),
-    /// A question of the server, whose answer was waited for.
+    /// A question of the server; the client's answer must be waited for.
     Question(Box<str>),
 }
 
-/// Who a message belongs to: a session, or the stream of a client without one.
+/// The owner of a message: a session, or the stream of a client without one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Party {
     Session(String),
     Stream(Option<u64>),
 }
 
-/// What is being read.
+/// State during reading.
 #[derive(Default)]
 struct Reader {
     calls: Vec<Call>,
-    /// Calls without an answer, by who made them and their ids.
+    /// Calls without an answer, by their clients and ids.
     open: HashMap<(Party, String), usize>,
     /// The last call of each party.
     last: HashMap<Party, usize>,
     /// The stream of each call.
     streams: HashMap<usize, Option<u64>>,
-    /// When the last thing of a call happened.
+    /// When the last event of a call happened.
     times: HashMap<usize, u64>,
     /// Calls that wait for the answer to a question.
     questions: HashMap<(Party, String), usize>,
@@ -102,7 +102,7 @@ impl Call {
         Some(answer)
     }
 
-    /// Whether the server asked its client something meanwhile.
+    /// Whether the server asked its client something during the call.
     pub(super) fn asks(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.what, What::Question(_)))
     }
@@ -122,7 +122,7 @@ impl Reader {
             (true, false, true) => self.answer_of_client(&party, &seen),
             (false, false, true) => self.end(party, seen),
             (false, true, _) => self.meanwhile(party, seen),
-            // Notifications of clients are not answered; nothing else is a message.
+            // Clients' notifications are not answered; other texts are not messages.
             _ => {}
         }
     }
@@ -143,7 +143,7 @@ impl Reader {
         });
     }
 
-    /// A client has answered a question: what comes then is counted from here.
+    /// A client has answered a question: the times of what follows count from here.
     fn answer_of_client(&mut self, party: &Party, seen: &Seen) {
         let key = (party.clone(), seen.message["id"].to_string());
         if let Some(index) = self.questions.remove(&key) {
@@ -167,8 +167,8 @@ impl Reader {
         self.step(index, seen.at, What::Question(seen.text));
     }
 
-    /// The call that a message belongs to: the one whose progress it reports, one that is open on
-    /// the same stream, or the last one of the client.
+    /// The call to which a message belongs: the one whose progress it reports, an open one on the
+    /// same stream, or the client's last one.
     fn call_of(&self, party: &Party, seen: &Seen) -> Option<usize> {
         let token = &seen.message["params"]["progressToken"];
         let mut open = self.open.iter().filter(|((owner, _), _)| owner == party);

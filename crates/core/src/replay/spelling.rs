@@ -1,11 +1,11 @@
-//! Recorded messages for another client: as they were written, except for ids and progress tokens.
+//! Recorded messages for another client: unchanged except for ids and progress tokens.
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::jsonrpc::{Edit, Message, Span, spliced};
 
-/// A recorded message under another id; not a byte of it is another one besides.
+/// A recorded message with another id; no other byte changes.
 pub(super) fn with_id(text: &str, id: &Value) -> Vec<u8> {
     let id = id.to_string();
     changed(text, Message::id_span, id.as_bytes()).unwrap_or_else(|| {
@@ -16,7 +16,8 @@ pub(super) fn with_id(text: &str, id: &Value) -> Vec<u8> {
     })
 }
 
-/// A recorded notification for a client; progress is reported under its own token, if it has one.
+/// A recorded notification for a client; progress is reported with the client's own token, if it
+/// has one.
 pub(super) fn with_token(text: &str, recorded: &Value, token: &Value) -> Option<Vec<u8>> {
     let message: Value = serde_json::from_str(text).ok()?;
     let reported = &message["params"]["progressToken"];
@@ -29,14 +30,14 @@ pub(super) fn with_token(text: &str, recorded: &Value, token: &Value) -> Option<
     changed(text, Message::reported_token, token.to_string().as_bytes())
 }
 
-/// A message with something else in this place, on one line; `None` if it has no such place.
+/// A message with something else at this place, on one line; `None` if it has no such place.
 fn changed(text: &str, place: fn(&Message) -> Option<Span>, with: &[u8]) -> Option<Vec<u8>> {
     let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).ok()?;
     let span = place(&message)?;
     Some(spliced(message.bytes(), &[Edit { span, with }]).into())
 }
 
-/// A message as it is; line breaks between its tokens are spaces.
+/// A message on one line: line breaks between its tokens become spaces.
 fn on_one_line(text: &str) -> Vec<u8> {
     match Message::parse(Bytes::copy_from_slice(text.as_bytes())) {
         Ok(message) => message.bytes().to_vec(),

@@ -34,7 +34,7 @@ fn result(id: u32, text: &str) -> (char, Value) {
     ('<', json!({ "jsonrpc": "2.0", "id": id, "result": { "text": text } }))
 }
 
-/// What a client gets that sends these lines; so many lines are waited for.
+/// What a client that sends these lines receives; waits for `wanted` lines.
 async fn played(player: &Player, lines: &[Value], wanted: usize) -> Vec<Value> {
     let (near, far) = duplex(64 * 1024);
     let player = player.clone();
@@ -112,7 +112,7 @@ async fn an_unknown_call_is_told_where_the_nearest_differs() {
     );
     let ignoring = Player::load(&file, &["text".to_owned()], 0.0).unwrap();
     assert_eq!(played(&ignoring, &[request(&json!(1), "b")], 1).await[0]["result"]["text"], "x");
-    // What was taken out of the recording may have been anything.
+    // Secrets that were removed may have had any value.
     let player = Player::load(&recorded(&directory, &messages), &[], 0.0).unwrap();
     assert_eq!(played(&player, &[request(&json!(1), "b")], 1).await[0]["result"]["text"], "y");
 }

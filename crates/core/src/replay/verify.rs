@@ -1,4 +1,4 @@
-//! The client's half of a recording, played against a server.
+//! Sends the clients' calls of a recording to a server.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::proxy::{Conversation, Unanswered};
 
-/// What concerns a session, not a call: the conversation has its own.
+/// Methods that concern a session, not a call: the conversation has its own.
 const SKIPPED: [&str; 6] = [
     "initialize",
     "ping",
@@ -28,11 +28,11 @@ const SKIPPED: [&str; 6] = [
 pub enum Verified {
     /// All calls were made.
     Done(Report),
-    /// The server could not be asked any longer; what was found until then.
+    /// The server did not answer any more; the report contains what was found until then.
     Interrupted(Report, String),
 }
 
-/// Makes the calls of a recording, one after the other, and compares the answers. Values that are
+/// Makes the calls of a recording, one after the other, and compares the answers. Values in
 /// `ignored` may differ; see [`Player::load`](super::Player::load).
 pub async fn verify(
     file: &Path,

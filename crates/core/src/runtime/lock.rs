@@ -1,7 +1,7 @@
-//! The lock of what several threads use at once.
+//! The lock for state that several threads use.
 //!
-//! With the feature `shuttle` it is one whose threads a scheduler interleaves; such a build is for
-//! the tests named `interleavings` and runs nothing else.
+//! With the feature `shuttle`, a scheduler chooses the order of the threads; such a build is only
+//! for the tests named `interleavings`.
 
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};

@@ -1,5 +1,5 @@
-//! What tasks share: how they are started, how many of a thing there may be, the lock, and who reaps
-//! the processes that nobody waits for.
+//! What tasks share: how they are started, counted limits, the lock, and the reaper of processes
+//! that nobody waits for.
 
 pub(crate) mod environment;
 pub(crate) mod lock;

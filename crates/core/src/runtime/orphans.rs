@@ -1,12 +1,12 @@
-//! Processes that nobody waits for: the first process of a container inherits what its servers leave
-//! behind, and has to reap it.
+//! Processes that nobody waits for: the first process of a container inherits the orphans of its
+//! servers, and must reap them.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::reap_orphans;
 pub(crate) use self::registry::{Own, own};
 
 mod registry {
-    //! Our own children, whose exit status belongs to whoever has started them.
+    //! Our own children; the code that started them needs their exit status.
 
     use std::{
         collections::BTreeSet,
@@ -15,11 +15,11 @@ mod registry {
 
     static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-    /// A child of our own, until this is dropped.
+    /// One of our own children, until this is dropped.
     #[derive(Debug)]
     pub(crate) struct Own(Option<u32>);
 
-    /// Starts a child that is not taken for an orphan.
+    /// Starts a child that does not count as an orphan.
     pub(crate) fn own<T, E>(
         start: impl FnOnce() -> Result<T, E>,
         pid: impl FnOnce(&T) -> Option<u32>,
@@ -62,12 +62,12 @@ mod linux {
 
     use super::registry;
 
-    /// How often orphans are looked for without a signal: one child that is ours and not yet waited
-    /// for hides those that ended after it.
+    /// How often orphans are looked for without a signal: one of our own children that was not
+    /// waited for yet hides those that ended after it.
     const PERIOD: Duration = Duration::from_secs(1);
 
-    /// Reaps orphans for as long as it is polled, if this process is given any: as the first one of
-    /// a container, or as a subreaper.
+    /// Reaps orphans for as long as it is polled, if this process gets any: as the first one of a
+    /// container, or as a subreaper.
     #[expect(clippy::infinite_loop, reason = "it runs as long as it is polled")]
     pub async fn reap_orphans() {
         let inherits = getpid() == Pid::from_raw(1) || get_child_subreaper().is_ok_and(|is| is);
@@ -76,13 +76,13 @@ mod linux {
             return;
         }
         loop {
-            // Looks anyway if none comes in time.
+            // Checks anyway if no signal comes in time.
             drop(timeout(PERIOD, ended.recv()).await);
             while reap_one() {}
         }
     }
 
-    /// Reaps the first child that has ended, if that is an orphan.
+    /// Reaps the first child that has ended, if it is an orphan.
     fn reap_one() -> bool {
         let children = registry::lock();
         let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;

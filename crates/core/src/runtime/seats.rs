@@ -1,4 +1,4 @@
-//! Bounded counts: a seat is taken, and given back by dropping it.
+//! Counted limits: a seat is taken, and freed by dropping it.
 
 use std::sync::{
     Arc,
@@ -10,30 +10,30 @@ use std::sync::{
 pub(crate) struct Seats {
     taken: AtomicUsize,
     limit: AtomicUsize,
-    /// What the takers weigh together.
+    /// The total weight of the takers.
     weight: AtomicUsize,
     max_weight: usize,
 }
 
 impl Seats {
-    /// As many seats as `limit`, or as anybody wants.
+    /// `limit` seats, or without a limit.
     pub(crate) fn new(limit: Option<usize>) -> Arc<Self> {
         Self::bearing(limit, usize::MAX)
     }
 
-    /// The same, for takers that weigh so much together, or for one that weighs more.
+    /// The same, with a limit on the total weight; a single taker may weigh more.
     pub(crate) fn bearing(limit: Option<usize>, max_weight: usize) -> Arc<Self> {
         let limit = AtomicUsize::new(limit.unwrap_or(usize::MAX));
         let (taken, weight) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Arc::new(Self { taken, limit, weight, max_weight })
     }
 
-    /// Gives as many from now on; what is taken stays so.
+    /// Changes the limit; seats that are taken stay taken.
     pub(crate) fn limit_to(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
     }
 
-    /// Takes seats for `count`, unless so many are not free.
+    /// Takes `count` seats, unless too few are free.
     pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Seat> {
         let short = u32::try_from(count).ok()?;
         let limit = self.limit.load(Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl Seats {
         Some(Seat { seats: Arc::clone(self), count: short, weight: 0 })
     }
 
-    /// Takes seats for `count` that weigh so much together, unless that is too many or too much.
+    /// Takes `count` seats with this total weight, unless that exceeds a limit.
     pub(crate) fn take_for(self: &Arc<Self>, count: usize, weight: usize) -> Option<Seat> {
         let (mut seat, short) = (self.take(count)?, u32::try_from(weight).ok()?);
         let fits = |held: usize| {
@@ -67,7 +67,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// One of several, to be given back on its own, with its part of the weight.
+    /// One of several seats, freed separately, with its part of the weight.
     pub(crate) fn split(&mut self, weight: usize) -> Option<Self> {
         self.count = self.count.checked_sub(1)?;
         let weight = u32::try_from(weight).unwrap_or(u32::MAX).min(self.weight);

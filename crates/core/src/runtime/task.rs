@@ -1,11 +1,11 @@
-//! Tasks that are of one type, and know on behalf of which server they work.
+//! Tasks of a single type that know for which server they work.
 //!
 //! Tokio's part of a task is compiled for each type of future, and again for each of its two
-//! schedulers: several kilobytes in all. Boxed, futures are of one type. Only the tasks that every
-//! message passes are spared the box: a server's reader and writer, and the connections.
+//! schedulers: several kilobytes in all. Boxed futures have one type. Only the tasks that every
+//! message passes are not boxed: a server's reader and writer, and the connections.
 //!
-//! Among several servers, what is said in a task is about one of them: whoever starts a server says
-//! its name once, and every task that comes of it has it.
+//! With several servers, the log lines of a task are about one of them: the code that starts a
+//! server sets its name once, and every task that follows inherits it.
 
 use std::{cell::RefCell, future::poll_fn, mem, pin::pin, sync::Arc};
 
@@ -16,13 +16,13 @@ thread_local! {
     static SERVER: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
-/// The name of the server on whose behalf something is done here and now; none where there is only
-/// one, or where it is not about one.
+/// The name of the server for which the current code works; `None` if there is only one server, or
+/// if the code is not about one.
 pub(crate) fn server() -> Option<Arc<str>> {
     SERVER.with_borrow(Clone::clone)
 }
 
-/// As [`tokio::spawn`], on behalf of the same server.
+/// As [`tokio::spawn`], for the same server.
 pub(crate) fn spawn<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> JoinHandle<T> {
@@ -32,12 +32,12 @@ pub(crate) fn spawn<T: Send + 'static>(
     }
 }
 
-/// The same future, on behalf of whoever this is done for.
+/// The same future, for the current server.
 pub(crate) fn inherited<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
     on_behalf(server(), future)
 }
 
-/// The same future, on behalf of the server with this name.
+/// The same future, for the server with this name.
 pub(crate) async fn on_behalf<T>(
     mut server: Option<Arc<str>>,
     future: impl Future<Output = T>,
@@ -50,7 +50,7 @@ pub(crate) async fn on_behalf<T>(
     .await
 }
 
-/// While it lives, what is done here is done on behalf of a server.
+/// While it lives, the current code works for a server.
 struct Inside<'a>(Option<&'a mut Option<Arc<str>>>);
 
 impl<'a> Inside<'a> {

@@ -1,4 +1,4 @@
-//! What passes between one client and a server of which only the capabilities are known.
+//! Which messages pass between one client and a server of which only the capabilities are known.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::{
     relay::untagged as without_tag,
 };
 
-/// Methods that need a capability, and where it is; without a place they are never passed on,
-/// because they are between a server and its own client.
+/// Methods that require a capability, and the place of that. Methods without a place are never
+/// passed on, because they concern only a server and its own client.
 const GATED: [(&str, &[&str]); 14] = [
     ("completion/complete", &["completions"]),
     ("logging/setLevel", &["logging"]),
@@ -27,12 +27,12 @@ const GATED: [(&str, &[&str]); 14] = [
     ("subscriptions/listen", &[]),
 ];
 
-/// What happens to a request.
+/// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passage {
-    /// The server does not serve it.
+    /// The server does not support it.
     Refused,
-    /// The server answers it.
+    /// Send it to the server.
     Forwarded,
     /// The level is the client's own.
     SetsLevel,
@@ -49,37 +49,37 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// For a server with these capabilities, as JSON.
+    /// For a server with these capabilities (JSON).
     pub fn new(capabilities: &str) -> Self {
         Self { capabilities: serde_json::from_str(capabilities).unwrap_or_default() }
     }
 
-    /// The known methods that the server serves.
+    /// The known methods that the server supports.
     pub fn methods(&self) -> impl Iterator<Item = &'static str> {
         GATED.iter().map(|(method, _)| *method).filter(|method| self.serves(method))
     }
 
-    /// What happens to a request of this method, which names a resource or does not.
+    /// What to do with a request of this method, with or without a resource.
     pub fn request(&self, method: &str, names_resource: bool) -> Passage {
         if !self.serves(method) {
             return Passage::Refused;
         }
         match Method::of(method) {
             Method::SetLevel => Passage::SetsLevel,
-            // Without a resource the server has the right words for it.
+            // Without a resource, the server gives the right error.
             Method::Subscribe if names_resource => Passage::Subscribes,
             Method::Unsubscribe if names_resource => Passage::Unsubscribes,
             _ => Passage::Forwarded,
         }
     }
 
-    /// Whether a notification of the client is the server's business.
+    /// Whether a client's notification is sent to the server.
     pub fn passes_notification(method: &str) -> bool {
         Notification::of(method).concerns_shared_server()
     }
 
-    /// Whether a request of this method is the server's business. One that is not known here is,
-    /// except for tasks: their ids belong to one client, and the server is shared.
+    /// Whether a request of this method is sent to the server. Unknown methods are, except for
+    /// tasks: a task id belongs to one client, and the server is shared.
     fn serves(&self, method: &str) -> bool {
         let Some((_, place)) = GATED.iter().find(|(gated, _)| *gated == method) else {
             return Method::of(method) != Method::Tasks;
@@ -90,8 +90,8 @@ impl Gate {
     }
 }
 
-/// A notification of a server of 2026-07-28 without the name of the stream that it came on, which
-/// means nothing to clients of the handshake era. What is not a message stays as it is.
+/// A 2026-07-28 server's notification without the id of its stream, which means nothing to
+/// handshake clients. Text that is not a message stays as it is.
 pub fn untagged(notification: String) -> String {
     let Ok(message) = Message::parse(notification.clone().into()) else { return notification };
     let edits = without_tag(&message);

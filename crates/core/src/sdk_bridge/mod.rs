@@ -1,7 +1,7 @@
 //! The relay's rules for messages that another library carries.
 //!
-//! Where SDK clients and SDK servers share one connection, the SDKs read and write the messages.
-//! What is here says what passes, what is subscribed to, and who is told what.
+//! If SDK clients and SDK servers share one connection, the SDKs read and write the messages. This
+//! module decides what passes, what is subscribed to, and who gets which notification.
 
 mod gate;
 mod shares;

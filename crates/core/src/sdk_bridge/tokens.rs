@@ -1,20 +1,20 @@
-//! The progress tokens of calls that another library makes for clients.
+//! Progress tokens of clients' calls that another library sends.
 
 use std::collections::HashMap;
 
 use crate::relay::Unguessable;
 
-/// Calls under way, by the tokens that the upstream knows them by. Those are far from the ids of
-/// messages, which the SDKs use as tokens of their own.
+/// Running calls, by their tokens at the upstream. Those are far from the ids of messages, which
+/// the SDKs use as their own tokens.
 #[derive(Debug, Default)]
 pub struct ProgressTokens {
     numbers: Unguessable,
-    /// The clients' tokens, as raw JSON.
+    /// The clients' raw tokens.
     begun: HashMap<u64, String>,
 }
 
 impl ProgressTokens {
-    /// The token that stands upstream for this one, which is raw JSON.
+    /// The token at the upstream for this raw token.
     pub fn begin(&mut self, token: &str) -> u64 {
         let begun = &self.begun;
         let own = self.numbers.draw(|number| begun.contains_key(&number));
@@ -22,12 +22,12 @@ impl ProgressTokens {
         own
     }
 
-    /// The client's token for that of a call under way.
+    /// The client's token for that of a running call.
     pub fn restore(&self, own: u64) -> Option<&str> {
         self.begun.get(&own).map(String::as_str)
     }
 
-    /// The call is over.
+    /// The call has ended.
     pub fn end(&mut self, own: u64) {
         self.begun.remove(&own);
     }

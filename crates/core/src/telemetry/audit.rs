@@ -1,7 +1,7 @@
-//! A line for every refusal that concerns whoever watches over access: who, what and why, no secret.
-//! This is the only place that writes one.
+//! Logs every refusal that matters for security: who, what and why, without secrets. This is the
+//! only place that does.
 //!
-//! Who can be refused can be refused often, so lines for one reason come at a bounded rate.
+//! Somebody may be refused very often, so the rate of lines for one reason is limited.
 
 use std::{
     collections::HashMap,
@@ -14,12 +14,12 @@ use super::on_one_line;
 
 /// Lines for one reason in a row.
 const BURST: f64 = 20.0;
-/// Further ones in a second.
+/// Further lines per second.
 const PER_SECOND: f64 = 1.0;
-/// Most letters of what others wrote.
+/// Most characters of a text from outside.
 const MAX_WRITTEN: usize = 100;
 
-/// How often lines were written, by their reasons.
+/// How often lines were written, by reason.
 #[derive(Debug, Default)]
 pub(crate) struct Audit(Mutex<HashMap<&'static str, Lines>>);
 
@@ -30,10 +30,10 @@ struct Lines {
     left_out: u64,
 }
 
-/// What was refused. What is not known is left out of the line.
+/// A refusal. Unknown values are left out of the line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refused<'a> {
-    /// A word for programs; lines are counted by it.
+    /// A word for programs; the limit counts by it.
     pub(crate) reason: &'static str,
     /// Where the request came from.
     pub(crate) peer: Option<IpAddr>,
@@ -45,13 +45,13 @@ pub(crate) struct Refused<'a> {
     pub(crate) client: Option<&'a str>,
     /// Who issued the credentials.
     pub(crate) issuer: Option<&'a str>,
-    /// What stands for whoever called.
+    /// The caller's pseudonym.
     pub(crate) subject: Option<&'a str>,
     /// The MCP method of a call.
     pub(crate) method: Option<&'a str>,
-    /// What was called.
+    /// The tool, prompt or resource.
     pub(crate) tool: Option<&'a str>,
-    /// What became of it, where that says more than the reason.
+    /// The outcome, if it says more than the reason.
     pub(crate) outcome: Option<&'static str>,
     /// Why, as a sentence for people.
     pub(crate) why: Option<&'a str>,
@@ -75,7 +75,7 @@ impl Audit {
         );
     }
 
-    /// Whether one more is written; if so, how many before it were not.
+    /// Whether one more may be written; if so, how many were left out before it.
     fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = || Lines { left: BURST, since: now, left_out: 0 };
@@ -92,7 +92,7 @@ impl Audit {
     }
 }
 
-/// As much of it as a line of the log needs.
+/// The beginning of it, for a line of the log.
 fn shortened(text: &str) -> String {
     text.chars().take(MAX_WRITTEN).collect()
 }

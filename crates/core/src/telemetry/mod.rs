@@ -1,7 +1,7 @@
-//! Where the core's words go: `tracing` events, two targets of which are console lines.
+//! Targets of the core's `tracing` events; two of them are console lines.
 //!
-//! Scripts wait for some lines that the original prints, so those keep their text; a skin prints
-//! events of these two targets verbatim to stdout and stderr.
+//! Scripts wait for some lines of the original, so those keep their text; a skin prints events of
+//! these two targets verbatim to stdout and stderr.
 
 pub(crate) mod audit;
 
@@ -17,15 +17,15 @@ use crate::runtime::task;
 pub const CONSOLE: &str = "mcp_proxy::console";
 /// Target of lines that belong on standard error, word for word.
 pub const CONSOLE_ERROR: &str = "mcp_proxy::console_error";
-/// Target of the lines that a server writes to its standard error, where they are events.
+/// Target of the lines that a server writes to its standard error, if they become events.
 pub const SERVER: &str = "mcp_proxy::server";
-/// Target of the message traffic, for debugging. An event has the fields `direction` (`->` is to
-/// the server), `session` (the beginning of its id, or `-`), `summary` and `message`.
+/// Target of the message traffic, for debugging. An event has the fields `direction` (`->` is
+/// towards the server), `session` (the beginning of its id, or `-`), `summary` and `message`.
 pub const TRAFFIC: &str = "mcp_proxy::traffic";
 
-/// Target of refusals that concern whoever watches over access. An event has the field `reason`, and
-/// as far as they are known `peer`, `status`, `request` and `client` of an HTTP request, `issuer`,
-/// `subject` (a hash), `method` and `tool` of a call, and `outcome`; never a secret.
+/// Target of refusals that matter for security. An event has the field `reason`, and if they are
+/// known `peer`, `status`, `request` and `client` of an HTTP request, `issuer`, `subject` (a hash),
+/// `method` and `tool` of a call, and `outcome`; never a secret.
 pub const AUDIT: &str = "mcp_proxy::audit";
 
 /// Target of the spans of calls, from a request to its answer. A span has the fields `method`,
@@ -33,8 +33,8 @@ pub const AUDIT: &str = "mcp_proxy::audit";
 /// `outcome`.
 pub const CALLS: &str = "mcp_proxy::calls";
 
-/// The name of the server that an event is about, where there are several; asked while the event is
-/// told. What is printed is made of it by whoever writes events.
+/// The name of the server that an event is about, if there are several; for use while the event is
+/// handled. The skin decides how it is printed.
 pub fn server() -> Option<Arc<str>> {
     task::server()
 }
@@ -54,15 +54,14 @@ macro_rules! console_warn {
     ($($text:tt)+) => { ::tracing::warn!(target: "mcp_proxy::console_error", $($text)+) };
 }
 
-/// Prints a line with something secret in it on standard error; logs that are sent elsewhere do not
-/// hold it.
+/// Prints a line with a secret on standard error; logs that are sent elsewhere must not contain it.
 macro_rules! confide {
     ($($text:tt)+) => {
         ::tracing::error!(target: "mcp_proxy::console_error", secret = true, $($text)+)
     };
 }
 
-/// Notes a message on its way, and whose it is; costs nothing unless somebody listens.
+/// Records a message on its way, and its session; costs nothing unless the target is enabled.
 macro_rules! traffic {
     ($direction:literal, $bytes:expr) => {
         $crate::telemetry::traffic!($direction, $bytes, None::<::uuid::Uuid>)
@@ -79,8 +78,8 @@ macro_rules! traffic {
     };
 }
 
-/// A text for people, without what their terminals would obey: control characters, and those that
-/// change the direction of writing, become escapes of JSON. Line breaks and tabs stay.
+/// A text for people, safe for terminals: control characters, and those that change the direction
+/// of writing, become JSON escapes. Line breaks and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |letter| is_obeyed(letter) && !matches!(letter, '\n' | '\t'))
 }
@@ -115,12 +114,12 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 pub(crate) use {confide, console, console_error, console_warn, traffic};
 
-/// Enough of a session's id to tell it from others.
+/// The beginning of a session's id, enough to tell sessions apart.
 pub(crate) fn short(session: Option<Uuid>) -> String {
     session.map_or_else(|| "-".to_owned(), |id| format!("{:08x}", id.as_fields().0))
 }
 
-/// What a message is in a few words: `tools/call echo #1`, `result #1`, `error -32602 #1`.
+/// A short description of a message: `tools/call echo #1`, `result #1`, `error -32602 #1`.
 pub(crate) fn summary(message: &[u8]) -> String {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(message) else {
         return "?".to_owned();
@@ -153,7 +152,7 @@ struct ErrorCode {
     code: i64,
 }
 
-/// The thing that a call is about.
+/// The name or URI that a call is about.
 #[derive(Deserialize)]
 struct Target<'a> {
     #[serde(borrow)]

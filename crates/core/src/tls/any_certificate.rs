@@ -1,4 +1,4 @@
-//! Certificates that nobody vouches for.
+//! Accepts certificates without an authority.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Takes any certificate whose owner holds its key; who that is has to be found out otherwise, or
+/// Accepts any certificate whose owner has its key; the owner's identity is checked elsewhere, or
 /// does not matter.
 #[derive(Debug)]
 pub(crate) struct AnyCertificate(pub(crate) Arc<CryptoProvider>);

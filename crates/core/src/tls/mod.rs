@@ -22,11 +22,11 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{config::TlsConfig, error::Error};
 
-/// Shortest time between two looks at the files.
+/// Shortest time between two checks of the files.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The front's TLS, from files that may change: whoever connects afterwards meets the new
-/// certificate. Files that cannot be used change nothing, and are told about.
+/// The front's TLS, from files that may change: later connections get the new certificate. If the
+/// new files cannot be used, the old certificate stays and this is logged.
 pub(crate) struct Tls {
     config: TlsConfig,
     current: Mutex<Current>,
@@ -52,7 +52,7 @@ impl Tls {
         Ok(Self { config, current })
     }
 
-    /// What takes the next connection.
+    /// The acceptor for the next connection.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked.elapsed() >= INTERVAL {
@@ -75,7 +75,7 @@ impl Tls {
     }
 }
 
-/// When the files were written.
+/// The files' modification times.
 fn stamps(config: &TlsConfig) -> Vec<Option<SystemTime>> {
     let files = [&config.cert, &config.key, &config.ca];
     let written = |path: &PathBuf| std::fs::metadata(path).ok()?.modified().ok();
@@ -110,7 +110,7 @@ fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, Error> {
     Ok(TlsAcceptor::from(Arc::new(server)))
 }
 
-/// Whose certificates clients need, if they need any.
+/// The authorities of clients' certificates, if clients need one.
 fn clients(authorities: Option<&Path>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
     let Some(path) = authorities else { return Ok(Arc::new(NoClientAuth)) };
     let failed = |why: &dyn fmt::Display| {
@@ -126,8 +126,8 @@ fn clients(authorities: Option<&Path>) -> Result<Arc<dyn ClientCertVerifier>, Er
         .map_err(|error| failed(&error))
 }
 
-/// What a client needs that trusts the system's certificates. On a system that trusts nobody it
-/// reaches nobody over TLS.
+/// The TLS configuration of a client that trusts the system's certificates. Without any, it can
+/// reach nobody over TLS.
 pub(crate) fn client() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -146,7 +146,7 @@ fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|source| Error::TlsFile { what, path: path.to_owned(), source })
 }
 
-/// The certificates of a PEM file, of which there is at least one.
+/// The certificates of a PEM file; at least one.
 pub(crate) fn certificates(
     what: &'static str,
     path: &Path,

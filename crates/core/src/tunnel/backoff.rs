@@ -1,5 +1,5 @@
-//! Delays between attempts: doubling from a first one to a cap, each spread by a quarter either way
-//! so that clients that lost the same server do not come back in step.
+//! Delays between attempts: they double from a first one up to a limit, with a random variation of
+//! a quarter, so that clients that lost the same server do not return at the same moment.
 
 use std::{
     hash::{BuildHasher as _, RandomState},

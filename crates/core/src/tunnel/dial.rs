@@ -1,6 +1,6 @@
-//! TCP connections to the tunnel server's pool port, through the usual proxy where there is one.
+//! TCP connections to the tunnel server's pool port, through the usual proxy if there is one.
 //!
-//! Every way ends in a plain socket from which not one byte of the tunnel has been read.
+//! Every way ends in a plain socket from which no byte of the tunnel was read yet.
 
 use std::{
     error::Error as StdError,
@@ -39,7 +39,7 @@ use crate::runtime::environment::turns_proxies_off;
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// Longest time that sent bytes may stay unconfirmed. Keep-alive does not run while there are any,
+/// Longest time that sent bytes may stay unacknowledged. Keep-alive does not run during that time,
 /// and the system's own limit is a quarter of an hour. Tunnel servers give up as early.
 #[cfg(target_os = "linux")]
 const UNCONFIRMED: Duration = Duration::from_mins(1);
@@ -61,8 +61,8 @@ impl fmt::Debug for Dialer {
 }
 
 impl Dialer {
-    /// A dialer for the pool of a server whose registration speaks `scheme`: the same variable
-    /// (`HTTPS_PROXY` or `HTTP_PROXY`) covers both.
+    /// A dialer for the pool of a server whose registration uses `scheme`: the same variable
+    /// (`HTTPS_PROXY` or `HTTP_PROXY`) applies to both.
     pub(super) fn new(config: &Config, scheme: &str) -> Self {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -82,8 +82,8 @@ impl Dialer {
         Self { connector, proxies, scheme: scheme.to_owned(), limit }
     }
 
-    /// Connects to `target`: through the proxy, else directly. Directly is how the original does
-    /// it, and many proxies refuse ports other than 443.
+    /// Connects to `target`: through the proxy, or else directly. The original connects directly,
+    /// and many proxies refuse ports other than 443.
     pub(super) async fn connect(&self, target: &Authority) -> Result<TcpStream, String> {
         let uri = Uri::builder()
             .scheme(self.scheme.as_str())
@@ -141,8 +141,8 @@ impl Dialer {
     }
 }
 
-/// Reads one byte at a time. The handshakes with a proxy throw away what follows the proxy's answer
-/// in the same read, and the tunnel server may send a request the moment it is connected.
+/// Reads one byte at a time. The proxy handshakes drop everything that follows the proxy's answer
+/// in the same read, and the tunnel server may send a request as soon as it is connected.
 #[derive(Debug)]
 struct Bytewise(TcpStream);
 

@@ -1,10 +1,10 @@
-//! Why a tunnel could not be opened. Once one is open, failures are logged and mended instead.
+//! Why a tunnel could not be opened. Failures of an open tunnel are logged and repaired instead.
 
 use std::error::Error as StdError;
 
 use reqwest::StatusCode;
 
-/// A reason that trying again would not cure.
+/// A failure that a retry would not cure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,15 +23,15 @@ pub enum Error {
     /// The HTTP client could not be set up.
     #[error("the tunnel's HTTP client could not be set up: {0}")]
     Client(String),
-    /// The tunnel server refused; `message` is its own.
+    /// The tunnel server refused; `message` is its own text.
     #[error("{message}")]
     Refused {
         /// Status of the answer.
         status: StatusCode,
-        /// What the server said, or the status in words.
+        /// The server's text, or the status in words.
         message: String,
     },
-    /// What answered does not speak the tunnel protocol.
+    /// The answer is not that of a tunnel server.
     #[error("{host} did not answer like a tunnel server: {reason}")]
     Answer {
         /// The server that was asked.
@@ -41,7 +41,7 @@ pub enum Error {
     },
 }
 
-/// An error and its causes on one line: libraries put the telling part last.
+/// An error and its causes on one line: libraries put the most useful part last.
 pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

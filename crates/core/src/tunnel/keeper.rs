@@ -1,7 +1,7 @@
 //! The task behind an open tunnel: one pool after the other, with a new registration between them.
 //!
-//! It keeps asking for the id that was assigned first, so that the URL people were given lives on
-//! through restarts of the tunnel server and changes of network.
+//! It always requests the id that was assigned first, so that the URL stays the same over restarts
+//! of the tunnel server and changes of network.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) struct Keeper<L> {
     pub(super) url: watch::Sender<String>,
 }
 
-/// Says once per registration that the tunnel works.
+/// Logs once per registration that the tunnel works.
 #[derive(Default)]
 struct Announcement {
     said: Option<String>,
@@ -37,7 +37,7 @@ struct Announcement {
 }
 
 impl<L: LocalServer> Keeper<L> {
-    /// Keeps the tunnel up until `stop`; then every connection is closed.
+    /// Keeps the tunnel open until `stop`; then every connection is closed.
     pub(super) async fn run(self, mut registration: Registration, stop: CancellationToken) {
         let id = registration.id.clone();
         let mut announcement = Announcement::default();

@@ -1,9 +1,10 @@
 //! A public URL for a local HTTP server, through a pipenet tunnel server.
 //!
 //! The tunnel registers over HTTP and keeps a pool of TCP connections to the tunnel server, which
-//! speaks HTTP/1.1 on them as a client. Each goes to a [`LocalServer`] in this process when its
-//! first byte arrives, with headers untouched: no loopback port, no second TLS. Once open, a
-//! tunnel mends itself until it is closed; what happens to it is told through `tracing`, the lines
+//! speaks HTTP/1.1 on them as a client. When its first byte arrives, each connection is given to a
+//! [`LocalServer`] in this process, with headers untouched: no loopback port, no second TLS. An
+//! open tunnel repairs itself until it is closed; its events are reported through `tracing`,
+//! console lines under their target. Nothing here knows MCP.
 //! meant for the console under their target. Nothing here knows MCP.
 
 mod backoff;
@@ -28,16 +29,16 @@ pub use self::{
 use self::{dial::Dialer, keeper::Keeper, registrar::Registrar};
 use crate::{runtime::task, telemetry::console};
 
-/// What a tunnel leads to.
+/// The server behind a tunnel.
 pub trait LocalServer: Send + Sync + 'static {
-    /// Answers the one HTTP/1.1 request on `connection`, without keep-alive.
+    /// Answers the single HTTP/1.1 request on `connection`, without keep-alive.
     ///
-    /// A tunnel server sets a kept connection aside, and requests that wait for a place in the pool
-    /// wait until it is closed: only a new connection takes them. So the place is filled when this
-    /// completes. It is dropped when the tunnel is closed.
+    /// A tunnel server does not reuse a connection that stays open, and requests that wait for a
+    /// pool connection wait until it is closed: only a new connection serves them. So a new one is
+    /// opened when this completes. It is dropped when the tunnel is closed.
     ///
-    /// The request may be from anybody: the peer's address is the tunnel server's, even where that
-    /// is a loopback address, and says nothing of the client.
+    /// The request may come from anybody: the peer's address is the tunnel server's, even if that
+    /// is a loopback address, and says nothing about the client.
     fn serve(&self, connection: TcpStream) -> impl Future<Output = ()> + Send;
 }
 
@@ -50,13 +51,14 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// The public URL, without a trailing slash. It changes only when the tunnel server had to be
-    /// asked again and gave the subdomain to somebody else in between.
+    /// The public URL, without a trailing slash. It changes only if the tunnel server assigned the
+    /// subdomain to another client while this one had to register again.
     pub fn url(&self) -> String {
         self.url.borrow().clone()
     }
 
-    /// Closes every connection of the tunnel, also those in use, and waits until they are closed.
+    /// Closes every connection of the tunnel, including those in use, and waits until they are
+    /// closed.
     pub async fn close(self) {
         drop(self.stop);
         if let Err(error) = self.keeper.await {
@@ -65,11 +67,11 @@ impl Tunnel {
     }
 }
 
-/// Registers with the tunnel server and opens the pool behind the URL it assigns.
+/// Registers with the tunnel server and opens the pool for the URL that it assigns.
 ///
-/// It completes when the tunnel is registered: a server that is down is waited for, and the future
-/// can be dropped at any time. An error means that the server refused, or that the configuration
-/// cannot work.
+/// Completes when the tunnel is registered. If the server is down, this waits; the future can be
+/// dropped at any time. An error means that the server refused, or that the configuration cannot
+/// work.
 pub async fn open(config: Config, local: impl LocalServer) -> Result<Tunnel, Error> {
     let registrar = Registrar::new(&config)?;
     console!("establishing tunnel via {}", registrar.name());

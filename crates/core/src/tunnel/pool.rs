@@ -1,10 +1,10 @@
 //! The connections of one registration.
 //!
-//! Each slot connects, waits for the first byte of a request, hands the connection to the local
-//! server and ends with it; an unused one costs a socket and nothing else. Whatever ended, the pool
-//! is filled again: at once after use, with growing delays after a failure. While every connection
-//! is in use one more is opened, up to what the server accepts. When no accepted connection is left
-//! and new ones fail twice, the server has forgotten the tunnel and the pool is lost.
+//! Each slot connects, waits for the first byte of a request, gives the connection to the local
+//! server and ends with it; an unused one costs only a socket. Ended connections are replaced: at
+//! once after use, with growing delays after a failure. While every connection is in use one more
+//! is opened, up to the server's limit. If no accepted connection is left and new ones fail twice,
+//! the server has forgotten the tunnel and the pool is lost.
 
 use std::sync::Arc;
 
@@ -21,10 +21,11 @@ use super::{
     LocalServer, backoff::Backoff, config::Limits, dial::Dialer, registration::Registration,
 };
 
-/// Failures in a row of one slot that, with nothing else left, mean that the tunnel is gone.
+/// Failures in a row of one slot after which the tunnel counts as lost, if no other connection is
+/// left.
 const LOST_AFTER: u32 = 2;
 
-/// What a connection needs, and what it reports.
+/// What a connection needs, and where it reports.
 #[derive(Debug)]
 pub(super) struct Line<L> {
     pub(super) registration: Registration,
@@ -34,7 +35,7 @@ pub(super) struct Line<L> {
     pub(super) occupancy: watch::Sender<Occupancy>,
 }
 
-/// How many connections are in which state; each state includes the next.
+/// How many connections are in which state; each state includes the next one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Occupancy {
     open: usize,
@@ -58,7 +59,7 @@ pub(super) struct Pool<L> {
     was_up: bool,
 }
 
-/// One connection after the other, as long as they fail.
+/// Opens connections one after the other, as long as they fail.
 #[derive(Debug)]
 struct Slot {
     backoff: Backoff,
@@ -79,7 +80,7 @@ impl<L: LocalServer> Pool<L> {
         Self { line: Arc::new(line), occupancy, slots: JoinSet::new(), was_up: false }
     }
 
-    /// Keeps the pool filled until it is lost; `opened` is called whenever a connection is open.
+    /// Keeps the pool full until it is lost; `opened` is called whenever a connection is open.
     pub(super) async fn keep(&mut self, mut opened: impl FnMut(&Registration)) -> Lost {
         loop {
             while self.slots.len() < self.wanted() {
@@ -92,7 +93,7 @@ impl<L: LocalServer> Pool<L> {
                         return lost;
                     }
                 }
-                // The line holds the sender: the channel outlives this borrow.
+                // The line contains the sender, so the channel outlives this borrow.
                 _ = self.occupancy.changed() => {
                     let occupancy = *self.occupancy.borrow_and_update();
                     self.was_up |= occupancy.accepted > 0;
@@ -104,7 +105,7 @@ impl<L: LocalServer> Pool<L> {
         }
     }
 
-    /// Ends every connection, also those in use.
+    /// Ends every connection, including those in use.
     pub(super) async fn close(mut self) {
         self.slots.shutdown().await;
     }
@@ -122,7 +123,7 @@ impl<L: LocalServer> Pool<L> {
                 return None;
             }
         };
-        // A slot that did its work makes room for a fresh one.
+        // A slot that has served a request is replaced.
         let End::Failed(reason) = std::mem::replace(&mut slot.end, End::Unused) else {
             return None;
         };
@@ -186,8 +187,8 @@ impl<L: LocalServer> Line<L> {
         Ok(stream)
     }
 
-    /// From here on nothing but the two sides ends the connection: a response may be silent for as
-    /// long as it likes.
+    /// From here on only the two sides end the connection: a response may be silent without a
+    /// limit.
     async fn serve(&self, stream: TcpStream) -> End {
         let _accepted = self.count(|occupancy| &mut occupancy.accepted);
         let _busy = self.count(|occupancy| &mut occupancy.busy);
@@ -213,7 +214,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Waits until there is something to read, which is left where it is; false at the end.
+/// Waits until there is something to read, without reading it; false at the end.
 async fn has_bytes(stream: &TcpStream) -> bool {
     stream.peek(&mut [0]).await.is_ok_and(|count| count > 0)
 }

@@ -1,7 +1,7 @@
 //! Registering with the tunnel server over HTTP.
 //!
-//! A refusal is final; an overloaded, broken or unreachable server is asked again for as long as it
-//! takes, with growing delays. Everything here stops at once when its future is dropped.
+//! A refusal is final; an overloaded, broken or unreachable server is retried without end, with
+//! growing delays. Everything here stops at once when its future is dropped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::runtime::environment::turns_proxies_off;
 
-/// Times a taken id is asked for before another one is accepted.
+/// How often an id that is in use is requested before another one is accepted.
 const CLAIMS: usize = 3;
 /// Longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -53,14 +53,14 @@ impl Registrar {
         self.host.scheme()
     }
 
-    /// Host and, where it is not the usual one, port: what the user is shown.
+    /// Host and, if it is not the default, port: shown to the user.
     pub(super) fn name(&self) -> String {
         let host = self.host.host_str().unwrap_or_default();
         self.host.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Registers as `wanted`. An id that is taken is asked for a few times, since its holder may be
-    /// this program a moment ago; then the assigned one is accepted, with a warning.
+    /// Registers as `wanted`. An id that is in use is requested a few times, since its holder may
+    /// be an earlier run of this program; then the assigned one is accepted, with a warning.
     pub(super) async fn claim(&self, wanted: Option<&str>) -> Result<Registration, Error> {
         let mut registration = self.register(wanted).await?;
         let Some(wanted) = wanted else { return Ok(registration) };
@@ -125,7 +125,7 @@ impl Registrar {
 
     fn address(&self, wanted: Option<&str>) -> Url {
         let mut address = self.host.clone();
-        // Only URLs that cannot be a base have no path, and the host was checked to be HTTP.
+        // Only URLs that cannot be a base have no path, and this one was checked to be HTTP.
         if let Ok(mut path) = address.path_segments_mut() {
             path.pop_if_empty().push(wanted.unwrap_or_default());
         }
@@ -140,7 +140,7 @@ fn client(config: &Config, host: &Url) -> Result<Client, Error> {
         .timeout(config.limits.registration_timeout)
         .connect_timeout(config.limits.connect_timeout)
         .pool_idle_timeout(Duration::ZERO)
-        // Whoever answers must not choose where this machine connects to.
+        // The answer must not choose where this machine connects to.
         .redirect(redirect::Policy::none())
         .tls_backend_preconfigured(tls(host)?);
     let builder = match &config.proxy {
@@ -154,8 +154,8 @@ fn client(config: &Config, host: &Url) -> Result<Client, Error> {
     builder.build().map_err(|error| Error::Client(chain(&error)))
 }
 
-/// TLS as the system trusts it (`SSL_CERT_FILE` and `SSL_CERT_DIR` add to it on Linux). A system
-/// without certificates matters only to an HTTPS host.
+/// TLS with the system's certificates (on Linux `SSL_CERT_FILE` and `SSL_CERT_DIR` add to them). A
+/// system without certificates matters only for an HTTPS host.
 fn tls(host: &Url) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -167,7 +167,7 @@ fn tls(host: &Url) -> Result<ClientConfig, Error> {
     }
 }
 
-/// Causes that go away: those of the network, of an overloaded server and of one that is broken.
+/// Temporary causes: the network, an overloaded or a broken server.
 fn is_passing(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
@@ -191,7 +191,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// The server's own words, fit for one line of a log.
+/// The server's own text, safe for one line of a log.
 fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {

@@ -1,13 +1,13 @@
-//! What the tunnel server assigned, read from its answer. Pure.
+//! Reads what the tunnel server assigned from its answer. Pure.
 //!
-//! The URL is made to agree with the *assigned* id: a server builds it from the id that was asked
-//! for even when that one belongs to somebody else and another was given.
+//! The URL is corrected to contain the *assigned* id: a server builds it from the requested id even
+//! if that one belongs to another client and a different one was assigned.
 
 use http::uri::Authority;
 use reqwest::Url;
 use serde::Deserialize;
 
-/// Pool connections a server accepts for one tunnel, whatever it announces.
+/// Most pool connections that a server accepts for one tunnel, whatever it announces.
 const MAX_CONNECTIONS: usize = 10;
 /// Longest id a server reads from a pool connection, without the newline.
 const MAX_ID_BYTES: usize = 99;
@@ -20,11 +20,12 @@ pub(super) struct Registration {
     /// The public URL, without a trailing slash.
     pub(super) url: String,
     /// Where pool connections go: a port of the tunnel server's own host, whatever its answer says.
-    /// It may be anybody's answer who is on the way, and the host is the operator's word.
+    /// The answer may be forged on the way, and the host comes from the operator.
     pub(super) pool: Authority,
-    /// All tunnels share the pool port: each connection starts with a line that holds the id.
+    /// Whether all tunnels share the pool port: then each connection starts with a line that
+    /// contains the id.
     pub(super) shared: bool,
-    /// Connections to keep open at least, and at most.
+    /// Fewest and most connections to keep open.
     pub(super) connections: (usize, usize),
 }
 
@@ -40,7 +41,7 @@ struct Answer {
 }
 
 impl Registration {
-    /// Reads the answer of the server called `host` to a request for `wanted`.
+    /// Reads the answer of the server `host` to a request for `wanted`.
     pub(super) fn parse(body: &[u8], host: &str, wanted: Option<&str>) -> Result<Self, String> {
         let answer: Answer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let id_is_one_label = !answer.id.is_empty()
@@ -64,8 +65,8 @@ impl Registration {
     }
 }
 
-/// The announced number, all of them from the start. Where none is announced one is enough until
-/// it is in use, and the pool may grow to what every server accepts.
+/// The announced number, all of them from the start. If none is announced, one is enough until it
+/// is in use, and the pool may grow to what every server accepts.
 fn connections(announced: Option<usize>) -> (usize, usize) {
     match announced {
         Some(count) => {
@@ -82,8 +83,8 @@ fn authority(host: &str, port: u16) -> Result<Authority, String> {
     text.parse().map_err(|error| format!("the pool address {text:?} is wrong: {error}"))
 }
 
-/// `url` with its first label replaced where that is the wanted id and another was assigned. Any
-/// other form is the server's own choice and stays.
+/// `url` with its first label replaced if that is the wanted id and another one was assigned. URLs
+/// in any other form stay unchanged.
 fn assigned_url(mut url: Url, wanted: Option<&str>, id: &str) -> Result<String, String> {
     if let Some((label, domain)) = url.host_str().and_then(|host| host.split_once('.'))
         && label != id

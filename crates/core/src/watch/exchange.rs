@@ -1,7 +1,7 @@
-//! Which HTTP exchange a task is serving.
+//! The HTTP exchange that a task serves.
 //!
-//! A message is shown far below the place that knows the head of its request. While somebody
-//! watches, the number of the exchange is a local of the task, so that no layer has to pass it on.
+//! Messages are shown to the tap far below the code that knows their request's head. While the tap
+//! is open, the number of the exchange is a task-local, so no layer has to pass it on.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,12 +18,12 @@ pub(crate) fn next() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Does this for the exchange of this number.
+/// Runs this for the exchange with this number.
 pub(crate) fn within<F: Future>(exchange: u64, work: F) -> TaskLocalFuture<u64, F> {
     EXCHANGE.scope(exchange, work)
 }
 
-/// The exchange that this task is serving.
+/// The exchange that the current task serves.
 pub(crate) fn current() -> Option<u64> {
     EXCHANGE.try_with(|exchange| *exchange).ok()
 }

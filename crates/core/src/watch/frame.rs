@@ -1,4 +1,4 @@
-//! What is shown to the tap: a message at one of the four points, or an event of somebody's life.
+//! What is shown to the tap: a message at one of four points, or an event of a session or server.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,29 @@ use uuid::Uuid;
 
 use crate::jsonrpc;
 
-/// Texts shorter than this are copied: a reference would keep the read buffer that they are in.
+/// Shorter texts are copied: a reference would keep their whole read buffer alive.
 const COPY_BELOW: usize = 8 * 1024;
-/// How much of the end of a message is kept where it is cut.
+/// How much is kept of the end of a truncated message.
 pub(super) const TAIL: usize = 256;
-/// What a frame takes in memory besides its text, roughly.
+/// Approximate memory of a frame besides its text.
 const OVERHEAD: usize = 256;
 
-/// Where something was seen.
+/// Where a frame was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// A client has sent a message.
     FromClient,
-    /// A message goes to a client.
+    /// A message is sent to a client.
     ToClient,
     /// A message is written to a server.
     ToServer,
     /// A server has written a message.
     FromServer,
-    /// The head of an HTTP response is there.
+    /// The head of an HTTP response is ready.
     Http,
     /// A session was opened or closed.
     Session,
-    /// A server was started, has ended, or will be started again.
+    /// A server was started, has ended, or will be restarted.
     Server,
     /// A server has written to its standard error.
     Stderr,
@@ -41,11 +41,11 @@ pub(crate) enum Point {
 pub(crate) struct Frame {
     pub(crate) at: Instant,
     pub(crate) point: Point,
-    /// The number that [`ServerTag`](super::ServerTag) gave the server.
+    /// The server's number, from [`ServerTag`](super::ServerTag).
     pub(crate) server: Option<u32>,
     /// The client's session.
     pub(crate) session: Option<Uuid>,
-    /// Tells response streams apart while they are open: where one is in memory.
+    /// Identifies an open response stream by its address in memory.
     pub(crate) stream: Option<usize>,
     /// The HTTP exchange, see [`within`](super::within).
     pub(crate) exchange: Option<u64>,
@@ -53,14 +53,14 @@ pub(crate) struct Frame {
     pub(crate) detail: Option<Detail>,
 }
 
-/// What is known besides the text.
+/// The content besides the text.
 #[derive(Clone, Debug)]
 pub(crate) enum Detail {
     Http(Box<Http>),
     Life(Life),
 }
 
-/// A request's head and that of its response.
+/// A request's head and its response's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     pub(crate) method: Method,
@@ -69,46 +69,46 @@ pub(crate) struct Http {
     pub(crate) request: HeaderMap,
     pub(crate) status: StatusCode,
     pub(crate) response: HeaderMap,
-    /// Why the request was refused, in one word.
+    /// Why the request was refused, as one word.
     pub(crate) refused: Option<&'static str>,
-    /// From the request's head to that of the response.
+    /// Time from the request's head to the response's.
     pub(crate) took: Duration,
 }
 
 /// What happened to a session or a server.
 #[derive(Clone, Debug)]
 pub(crate) enum Life {
-    /// Of a session: over this transport.
+    /// A session was opened, over this transport.
     Opened(&'static str),
-    /// Of a session.
+    /// A session was closed.
     Closed,
-    /// Of a server.
+    /// A server was started.
     Started { name: String, pid: Option<u32> },
-    /// Of a server, as the end of "the server …".
+    /// A server has ended; the text completes "the server …".
     Ended { name: String, outcome: String },
-    /// Of a server.
+    /// A server will be restarted.
     Restarting { name: String, attempt: u32, after: Duration },
-    /// Of a remote server: how a sign-in to it goes on.
+    /// A step of a sign-in to a remote server.
     SignIn { step: SignIn, detail: String },
 }
 
 /// A step of a sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignIn {
-    /// The server wants other credentials than it was sent.
+    /// The server requires other credentials than it got.
     Required,
-    /// Somebody is asked to sign in.
+    /// A user is asked to sign in.
     Waiting,
-    /// A token was exchanged for a newer one.
+    /// A token was renewed.
     Renewed,
-    /// There is a token to send.
+    /// A token is available.
     Granted,
-    /// There is not, and why.
+    /// The sign-in failed, for this reason.
     Failed,
 }
 
 impl SignIn {
-    /// One word for it.
+    /// The step as one word.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Required => "required",
@@ -134,32 +134,32 @@ impl Frame {
         }
     }
 
-    /// Something that happened, without a message.
+    /// An event without a message.
     pub(crate) fn event(point: Point, detail: Detail) -> Self {
         Self { detail: Some(detail), ..Self::new(point, Payload::default()) }
     }
 
-    /// Says whose it is.
+    /// Sets its session.
     pub(crate) fn in_session(self, session: Option<Uuid>) -> Self {
         Self { session, ..self }
     }
 
-    /// Names the stream by its place in memory.
+    /// Sets its stream, by the address in memory.
     pub(crate) fn on_stream<T: ?Sized>(self, stream: *const T) -> Self {
         Self { stream: Some(stream.cast::<()>().addr()), ..self }
     }
 
-    /// Names the exchange that this task is serving.
+    /// Sets the exchange that the current task serves.
     pub(crate) fn of_exchange(self) -> Self {
         Self { exchange: super::current_exchange(), ..self }
     }
 
-    /// Names the server.
+    /// Sets the server.
     pub(crate) fn of_server(self, server: u32) -> Self {
         Self { server: Some(server), ..self }
     }
 
-    /// Memory that it takes, roughly.
+    /// Its approximate size in memory.
     pub(crate) fn weight(&self) -> usize {
         let headers = match &self.detail {
             Some(Detail::Http(http)) => {
@@ -171,13 +171,13 @@ impl Frame {
     }
 }
 
-/// The bytes of a message, by reference where it is long.
+/// The bytes of a message, by reference if it is long.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Payload {
     runs: Vec<Bytes>,
-    /// Length before anything was cut off.
+    /// Length before truncation.
     length: usize,
-    /// The end of a message that was cut, which mostly says whose answer it is.
+    /// The end of a truncated message, which usually contains the id.
     tail: Bytes,
 }
 
@@ -189,7 +189,7 @@ impl Payload {
         Self { length: bytes.len(), runs: vec![kept], ..Self::default() }
     }
 
-    /// Bytes that nobody else holds.
+    /// Bytes that nobody else references.
     pub(crate) fn copied(bytes: &[u8]) -> Self {
         Self { length: bytes.len(), runs: vec![Bytes::copy_from_slice(bytes)], ..Self::default() }
     }
@@ -248,12 +248,12 @@ impl Payload {
         self.length
     }
 
-    /// Bytes that are there.
+    /// Bytes that are kept.
     pub(crate) fn kept(&self) -> usize {
         self.runs.iter().map(Bytes::len).sum()
     }
 
-    /// The same message; of a longer one than `whole` only its first `beginning` bytes.
+    /// The same message; if it is longer than `whole`, only its first `beginning` bytes.
     pub(super) fn cut(&self, whole: usize, beginning: usize) -> Option<Self> {
         if self.length <= whole {
             return None;
@@ -271,7 +271,7 @@ impl Payload {
         Some(Self { length: self.length, runs: vec![first.into()], tail: end.into() })
     }
 
-    /// The last bytes of a message that was cut.
+    /// The last bytes of a truncated message.
     pub(super) fn tail(&self) -> &Bytes {
         &self.tail
     }

@@ -1,4 +1,4 @@
-//! A frame as one line of JSON, as recordings hold it and the page reads it.
+//! A frame as one line of JSON, in recordings and for the page.
 
 use std::{
     borrow::Cow,
@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::{Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
 
-/// Streams that are told apart; only those that are open matter.
+/// Most streams that are told apart; only open ones matter.
 const MAX_STREAMS: usize = 65_536;
-/// Servers whose names are remembered.
+/// Most servers whose names are remembered.
 const MAX_SERVERS: usize = 4096;
 
 /// Writes frames as lines, redacted.
@@ -22,7 +22,7 @@ pub(crate) struct Scribe {
     redaction: Redaction,
     started: Instant,
     wall: SystemTime,
-    /// Streams by where they are in memory, which is nobody's business.
+    /// Streams by their addresses in memory, which are not shown.
     streams: HashMap<usize, u64>,
     next_stream: u64,
     /// Names of servers by their numbers.
@@ -38,7 +38,7 @@ struct Line<'a> {
     point: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<u32>,
-    /// What that server is called, if it is one of several with names.
+    /// The server's name, if it has one in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,10 +51,10 @@ struct Line<'a> {
     text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
-    /// Length of a message of which only the beginning is here.
+    /// Length of a truncated message.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<usize>,
-    /// The end of such a message.
+    /// The end of a truncated message.
     #[serde(skip_serializing_if = "Option::is_none")]
     tail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +133,7 @@ impl Scribe {
         self.wall
     }
 
-    /// Whether secrets are taken out.
+    /// Whether secrets are removed.
     pub(crate) fn redacts(&self) -> bool {
         !self.redaction.is_off()
     }
@@ -142,12 +142,12 @@ impl Scribe {
         nanos(at.saturating_duration_since(self.started))
     }
 
-    /// Appends the frame of this number, and a line feed.
+    /// Appends the frame with this number, and a line feed.
     pub(crate) fn write(&mut self, number: u64, frame: &Frame, to: &mut Vec<u8>) {
         self.write_beginning(number, frame, usize::MAX, to);
     }
 
-    /// The same; of a message no more than about its first `most` bytes.
+    /// The same; of a message, only about the first `most` bytes.
     pub(crate) fn write_beginning(
         &mut self,
         number: u64,
@@ -196,7 +196,7 @@ impl Scribe {
         append(&line, to);
     }
 
-    /// Appends that so many frames are missing here, and a line feed.
+    /// Appends that this many frames are missing here, and a line feed.
     pub(crate) fn lost(&self, count: u64, to: &mut Vec<u8>) {
         append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, to);
     }
@@ -216,7 +216,7 @@ impl Scribe {
         })
     }
 
-    /// The end of a message of which the beginning is written.
+    /// The end of a message whose beginning was written.
     fn tail(&self, payload: &Payload, redacted: &[u8]) -> String {
         if payload.kept() < payload.length() {
             return String::from_utf8_lossy(&self.redaction.text(payload.tail())).into_owned();
@@ -225,7 +225,7 @@ impl Scribe {
         String::from_utf8_lossy(&redacted[from..]).into_owned()
     }
 
-    /// What a server is called, if its configuration gives it a name.
+    /// A server's name, if its configuration gives it one.
     fn name(&mut self, server: u32) -> Option<String> {
         if self.names.len() >= MAX_SERVERS {
             self.names.clear();

@@ -1,13 +1,13 @@
-//! Seeing what passes: one tap, and those who read it.
+//! Shows the traffic: one tap, and its readers.
 //!
-//! Messages pass four points: what a client sends, what it is sent, what is written to a server,
-//! and what a server writes. At each of them, and where something begins or ends, there is one line
-//! that shows a [`Frame`] to the [`TAP`]. The tap is one value of the process, as the log is:
-//! nothing has to be handed through the layers, and while nobody watches a point costs one relaxed
-//! load.
+//! Messages pass four points: from a client, to a client, to a server, and from a server. At each
+//! of them, and at the beginning and end of sessions and servers, one line of code shows a
+//! [`Frame`] to the [`TAP`]. The tap is a global of the process, like the log, so it is not passed
+//! through the layers. While nobody watches, a point costs one relaxed load.
 //!
-//! A reader has a [`Ring`] of its own, bounded in frames and bytes. A reader that is too slow loses
-//! the oldest frames, and is told how many. What leaves a ring passes the [`Redaction`] first.
+//! Each reader has a [`Ring`] of its own, limited in frames and bytes. A reader that is too slow
+//! loses the oldest frames, and is told how many. Everything that leaves a ring passes the
+//! [`Redaction`] first.
 
 mod exchange;
 mod frame;

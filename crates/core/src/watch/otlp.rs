@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 const INFO: u32 = 9;
 const WARN: u32 = 13;
 
-/// These lines as one `ExportLogsServiceRequest` and a line feed, as collectors read and write it in
-/// files; nothing if there are none. Their times count from `started`.
+/// These lines as one `ExportLogsServiceRequest` and a line feed, in the format of collectors'
+/// files; empty if there are none. Their times count from `started`.
 pub(crate) fn otlp_logs(lines: &[u8], started: SystemTime) -> Vec<u8> {
     let lines = lines.split(|byte| *byte == b'\n');
     let lines = lines.filter_map(|line| serde_json::from_slice::<Map<String, Value>>(line).ok());
@@ -73,7 +73,7 @@ fn any(value: Value) -> Value {
     match value {
         Value::String(text) => json!({ "stringValue": text }),
         Value::Bool(flag) => json!({ "boolValue": flag }),
-        // 64-bit numbers are texts in the JSON form of protobuf.
+        // In protobuf's JSON form, 64-bit numbers are strings.
         Value::Number(number) if number.is_f64() => json!({ "doubleValue": number }),
         Value::Number(number) => json!({ "intValue": number.to_string() }),
         Value::Array(all) => {

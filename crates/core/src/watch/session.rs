@@ -1,10 +1,10 @@
-//! The beginning and the end of a session, for whoever watches.
+//! Reports the beginning and end of a session to the tap.
 
 use uuid::Uuid;
 
 use super::{Detail, Frame, Life, Point, TAP};
 
-/// Stands for a session as long as it is open; dropped, it says that the session was closed.
+/// Represents an open session; when dropped, reports that it was closed.
 #[derive(Debug)]
 pub(crate) struct SessionTag(Uuid);
 

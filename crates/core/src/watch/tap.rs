@@ -1,4 +1,4 @@
-//! The tap itself: whether anybody watches, and who.
+//! The tap: whether anybody watches, and who.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,20 +22,20 @@ pub(crate) static TAP: Tap = Tap::new();
 pub(crate) struct Tap {
     watched: AtomicBool,
     rings: RwLock<Vec<Arc<Ring>>>,
-    /// The servers that run, for whoever begins to watch later.
+    /// The running servers, for watchers that come later.
     servers: Mutex<BTreeMap<u32, Running>>,
-    /// Named servers that have ended, for whoever writes later what they have said.
+    /// Named servers that have ended, for writers of their last frames.
     former: Mutex<VecDeque<(u32, String)>>,
     next_server: AtomicU32,
 }
 
-/// How many servers that have ended are still known by their names.
+/// How many ended servers are still known by name.
 const MAX_FORMER: usize = 1000;
 
-/// A server that runs.
+/// A running server.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
-    /// Its name, its program, or its URL without what may be secret.
+    /// Its name, its program, or its URL without possibly secret parts.
     pub(crate) name: String,
     /// Whether its configuration gives it that name.
     pub(crate) is_named: bool,
@@ -61,7 +61,7 @@ impl Tap {
         self.watched.load(Ordering::Relaxed)
     }
 
-    /// Shows what this makes, if anybody watches.
+    /// Shows the frame that this makes, if anybody watches.
     #[inline]
     pub(crate) fn show(&self, frame: impl FnOnce() -> Frame) {
         if self.is_watched() {
@@ -78,7 +78,7 @@ impl Tap {
         }
     }
 
-    /// The same for several at once.
+    /// The same for several frames.
     #[inline]
     pub(crate) fn show_all<I: Iterator<Item = Frame>>(&self, frames: impl FnOnce() -> I) {
         if self.is_watched() {
@@ -106,12 +106,12 @@ impl Tap {
         ring.close();
     }
 
-    /// The servers that run, by their numbers.
+    /// The running servers, by their numbers.
     pub(crate) fn servers(&self) -> BTreeMap<u32, Running> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a server that runs, or has ended not long ago, is called by its configuration.
+    /// The configured name of a server that runs, or has ended not long ago.
     pub(crate) fn label(&self, number: u32) -> Option<String> {
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = servers.get(&number) {
@@ -130,7 +130,7 @@ impl Tap {
         former.push_back((number, name));
     }
 
-    /// A server has been started: under this name, or at this place.
+    /// A server was started, with this name or at this place.
     pub(crate) fn server(
         &'static self,
         label: Option<&str>,
@@ -158,7 +158,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// What was seen.
+    /// The frames.
     pub(crate) fn ring(&self) -> &Arc<Ring> {
         &self.ring
     }
@@ -170,7 +170,7 @@ impl Drop for Watcher {
     }
 }
 
-/// Stands for a server as long as it runs; dropped, it says that the server has ended.
+/// Represents a running server; when dropped, reports that the server has ended.
 #[derive(Debug)]
 pub(crate) struct ServerTag {
     tap: &'static Tap,
@@ -180,12 +180,12 @@ pub(crate) struct ServerTag {
 }
 
 impl ServerTag {
-    /// What its frames are marked with.
+    /// The number in its frames.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// How it has ended, as the end of "the server …".
+    /// How it ended; the text completes "the server …".
     pub(crate) fn ended(&mut self, outcome: String) {
         self.outcome = Some(outcome);
     }

@@ -1,8 +1,8 @@
-//! Holds the dependency direction of the core by reading its sources.
+//! Checks the dependency direction of the core by reading its sources.
 //!
 //! A module may use what `MAY_USE` lists for it, and itself. `downstream` and `upstream` meet only
-//! in `relay`; what is at or below `era` is pure. A module that is not listed fails the test, so
-//! that every new one gets its place.
+//! in `relay`; everything at or below `era` is pure. A module that is not listed fails the test, so
+//! every new one gets its place.
 
 use std::{
     collections::BTreeSet,
@@ -56,20 +56,20 @@ const MAY_USE: &[(&str, &[&[&str]])] = &[
 /// Modules that are plain functions over values.
 const PURE: [&str; 4] = ["jsonrpc", "codec", "protocol", "era"];
 
-/// What no message goes through.
+/// Modules that no message passes.
 const EVERYWHERE: &[&str] = &["config", "error", "telemetry", "runtime"];
 
-/// What the edges meet in.
+/// Modules in which the edges meet.
 const HINGE: &[&str] = &["relay", "cluster", "host", "identity", "metrics", "tls", "watch"];
 
-/// What an edge may use; not the other edge.
+/// Modules that an edge may use; not the other edge.
 const EDGE: &[&[&str]] = &[&PURE, EVERYWHERE, HINGE];
 
-/// What joins the edges may use.
+/// Modules that join the edges may use these.
 const ABOVE: &[&[&str]] =
     &[&PURE, EVERYWHERE, HINGE, &["downstream", "upstream", "tunnel", "fleet", "inspect"]];
 
-/// What has no business in a pure module.
+/// Must not appear in a pure module.
 const IMPURE: [&str; 8] = [
     "tokio::",
     ".await",

@@ -1,4 +1,4 @@
-//! What is seen from outside the crate, and what its sources say about themselves.
+//! Tests from outside the crate, and tests of its sources.
 #![cfg(test)]
 
 #[cfg(unix)]

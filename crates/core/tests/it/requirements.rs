@@ -1,4 +1,4 @@
-//! Holds `requirements.md` to the tests that there are.
+//! Compares `requirements.md` with the existing tests.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! `auth`: whose access tokens let clients in, and what for.
+//! `auth`: whose access tokens are accepted, and for what.
 
 use mcp_proxy_core::{
     config::{AuthPreset, Policy, ResourceServerConfig},
@@ -8,14 +8,14 @@ use serde_json::{Map, Value};
 
 use super::given::{Either, Given, Word, Words, Wrong};
 
-/// What is in [`Policy`] and written the same way everywhere.
+/// The members of [`Policy`] that have the same form everywhere.
 const POLICY: [&str; 5] = ["claims", "concurrency", "forwardIdentity", "rate", "tools"];
 
 impl Words for AuthPreset {
     const ALL: &'static [(&'static str, Self)] = &Self::NAMES;
 }
 
-/// What `auth` asks for, if it is there.
+/// The configuration in `auth`, if it is set.
 pub(super) fn tokens(given: &Given) -> Result<(Option<ResourceServerConfig>, Policy), Wrong> {
     let Some(given) = given.take::<Given>("auth")? else {
         return Ok((None, Policy::default()));

@@ -1,4 +1,4 @@
-//! Other replicas, and the store that all of them reach.
+//! Other replicas, and their store.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Words for Durability {
     const ALL: &'static [(&'static str, Self)] = &[("async", Self::Async), ("sync", Self::Sync)];
 }
 
-/// `None` unless an option says that there are others.
+/// `None` unless an option configures other replicas.
 pub(super) fn cluster(given: &Given) -> Result<Option<ClusterConfig>, Wrong> {
     let (peers, store) = (peers(given)?, store(given)?);
     let port = given.take::<u16>("peerPort")?;
@@ -64,7 +64,7 @@ fn checked(name: &str, address: String) -> Result<String, Wrong> {
     Err(format!("option \"{name}\" must be host:port, not {address:?}"))
 }
 
-/// One secret, or several of which the first one signs.
+/// One secret, or several; the first one signs.
 fn secret(given: &Given) -> Result<Option<String>, Wrong> {
     let secrets = match given.take::<Either<String, Vec<String>>>("peerSecret")? {
         None => return Ok(None),
@@ -90,7 +90,7 @@ fn store(given: &Given) -> Result<Option<StoreConfig>, Wrong> {
     };
     let (url, store) = store;
     if !StoreConfig::is_url(&url) {
-        // Nothing of it is shown, as it may hold a password.
+        // No part of it is shown, as it may contain a password.
         return Err(
             "option \"store\" must be a URL that begins with redis:// or rediss://, or with \
              redis+unix://, redis+sentinel:// or redis+cluster://"

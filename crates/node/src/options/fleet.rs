@@ -1,4 +1,4 @@
-//! Servers that are listed in a file: what `--config` of the command line means.
+//! Servers from a file: the same as `--config` of the command line.
 
 use std::path::PathBuf;
 
@@ -12,26 +12,26 @@ use super::{
     given::{Either, Filled, Given, Wrong},
 };
 
-/// Where the servers are listed.
+/// The source of the servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Fleet {
     pub(crate) place: Place,
-    /// The program that ends them should this process be killed.
+    /// The program that ends them if this process is killed.
     pub(crate) guard: Option<PathBuf>,
-    /// The options that count more than the file, by their names.
+    /// The options that take precedence over the file, by name.
     given: Vec<&'static str>,
 }
 
 /// See [`Fleet`].
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// A file, or a client that keeps one.
+    /// A file, or a client that has one.
     File(String),
-    /// What such a file would hold.
+    /// A text in the format of such a file.
     Text(String),
 }
 
-/// The options that a file can say as well.
+/// The options that a file can set as well.
 const NAMES: [&str; 23] = [
     "allowedHosts",
     "apiKey",
@@ -73,13 +73,13 @@ pub(super) fn fleet(given: &Given) -> Result<Option<Fleet>, Wrong> {
 }
 
 impl Options {
-    /// The tunnel that was asked for, else the one of the file.
+    /// The tunnel in the options, else the one in the file.
     pub(crate) fn or_tunnel(&self, file: Option<&tunnel::Config>) -> Option<tunnel::Config> {
         let given = self.fleet.as_ref().is_some_and(|fleet| fleet.given.contains(&"tunnel"));
         if given { self.tunnel.clone() } else { file.cloned() }
     }
 
-    /// What is to be served where a file says this.
+    /// What to serve if a file defines it.
     pub(crate) fn over(&self, file: FleetConfig) -> FleetConfig {
         let given = self.fleet.as_ref().map(|fleet| fleet.given.as_slice()).unwrap_or_default();
         let budget = self.grace.unwrap_or(file.graceful_shutdown_timeout);
@@ -91,7 +91,7 @@ impl Options {
     }
 }
 
-/// The settings of a port: what was given, else what the file says.
+/// The settings of a port: the options, else the file.
 fn over(options: &HttpConfig, given: &[&str], mut http: HttpConfig) -> HttpConfig {
     let options = options.clone();
     for name in given {

@@ -1,30 +1,30 @@
-//! Options as they were given, and the kinds of values that they can have.
+//! Options as given, and the types that they can have.
 //!
-//! JavaScript hands them over as JSON, in which what JSON cannot say is `{"$": "function"}`,
-//! `{"$": "object"}` for an object with a life of its own, `{"$": "NaN"}`, `{"$": "Infinity"}`,
-//! `{"$": "symbol"}` or `{"$": "bigint"}`.
+//! JavaScript passes them as JSON. Values that JSON does not have are `{"$": "function"}`, `{"$":
+//! "object"}` for an object that is not data, `{"$": "NaN"}`, `{"$": "Infinity"}`, `{"$":
+//! "symbol"}` or `{"$": "bigint"}`.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// Says which option is not what it has to be.
+/// The error for an option of the wrong type.
 pub(crate) type Wrong = String;
 
-/// The options of one object; `null` and what is missing are the same.
+/// The options of one object; `null` and missing ones are the same.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     values: Map<String, Value>,
-    /// What comes before their names in messages.
+    /// The prefix of their names in messages.
     prefix: &'static str,
 }
 
-/// A kind of value.
+/// A type of value.
 pub(super) trait Kind: Sized {
-    /// What to call it.
+    /// Its name in messages.
     fn what() -> String;
 
-    /// The value, if it is of this kind.
+    /// The value, if it has this type.
     fn read(value: &Value) -> Option<Self>;
 }
 
@@ -33,7 +33,7 @@ impl Given {
         Self::of(Some(serde_json::from_str(json).unwrap_or_default()))
     }
 
-    /// From a value; nothing is not options.
+    /// From a value; `null` yields no options.
     pub(super) fn of(value: Option<Value>) -> Result<Self, Wrong> {
         match value {
             None => Ok(Self::default()),
@@ -42,17 +42,17 @@ impl Given {
         }
     }
 
-    /// The options of a part, which are called by the part's name as well.
+    /// The options of a part; its name is the prefix of theirs.
     pub(super) fn named(self, prefix: &'static str) -> Self {
         Self { prefix, ..self }
     }
 
-    /// Whether it was given as `null`, which turns some things off.
+    /// Whether it is `null`, which turns some things off.
     pub(super) fn is_null(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(Value::is_null)
     }
 
-    /// Whether it was given, empty or not.
+    /// Whether it was given, even if it is empty.
     pub(super) fn has(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(|value| !value.is_null())
     }
@@ -62,7 +62,7 @@ impl Given {
         self.values.get(name).filter(|value| !value.is_null())
     }
 
-    /// An option that may be left out.
+    /// An optional option.
     pub(super) fn take<K: Kind>(&self, name: &str) -> Result<Option<K>, Wrong> {
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -124,7 +124,7 @@ impl Kind for String {
     }
 }
 
-/// A text that says something.
+/// A text that is not empty.
 pub(super) struct Filled(pub(super) String);
 
 impl Kind for Filled {
@@ -222,7 +222,7 @@ impl Kind for Callback {
     }
 }
 
-/// `false`, where that turns something off.
+/// `false`, if that turns something off.
 pub(super) struct Off;
 
 impl Kind for Off {
@@ -238,9 +238,9 @@ impl Kind for Off {
 /// One of the words of `W`.
 pub(super) struct Word<W>(pub(super) W);
 
-/// Words that an option can be.
+/// The words that an option can be.
 pub(super) trait Words: Copy + 'static {
-    /// Each of them, and what it means.
+    /// Each word, and its meaning.
     const ALL: &'static [(&'static str, Self)];
 }
 
@@ -256,7 +256,7 @@ impl<W: Words> Kind for Word<W> {
     }
 }
 
-/// One kind or another.
+/// Either of two types.
 pub(super) enum Either<A, B> {
     This(A),
     That(B),

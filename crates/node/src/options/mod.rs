@@ -1,4 +1,4 @@
-//! The options of the package's functions: checked, and as the core takes them.
+//! The options of the package's functions: checked, and converted for the core.
 
 mod auth;
 mod cluster;
@@ -42,19 +42,19 @@ pub(crate) struct Options {
     pub(crate) http: HttpConfig,
     /// What callers may do.
     pub(crate) policy: Policy,
-    /// The child to serve; without it there is `config` or `createServer`.
+    /// The child to serve; without it, `config` or `createServer` is used.
     pub(crate) upstream: Option<Upstream>,
     /// The servers to serve.
     pub(crate) fleet: Option<Fleet>,
     pub(crate) tunnel: Option<tunnel::Config>,
     pub(crate) callbacks: Callbacks,
-    /// How long closing may take.
+    /// Time limit for closing.
     pub(crate) grace: Option<Duration>,
-    /// Where what passes is written.
+    /// The recording file.
     pub(crate) recording: Option<RecordingConfig>,
 }
 
-/// How revision 2026-07-28 is served where only translation could.
+/// How 2026-07-28 is served if the server needs translation.
 #[derive(Clone, Copy)]
 enum Translation {
     Refused,
@@ -65,7 +65,7 @@ impl Words for Translation {
 }
 
 impl Options {
-    /// Reads them from JSON.
+    /// Parses them from JSON.
     pub(crate) fn parse(json: &str) -> Result<Self, Wrong> {
         let given = Given::parse(json)?;
         check_callbacks(&given)?;
@@ -91,7 +91,7 @@ impl Options {
         })
     }
 
-    /// What is to be served with a child behind the front.
+    /// What to serve if there is a child behind the front.
     pub(crate) fn proxy(&self, upstream: UpstreamConfig) -> ProxyConfig {
         let default = mcp_proxy_core::config::DEFAULT_GRACEFUL_SHUTDOWN_TIMEOUT;
         ProxyConfig {
@@ -204,14 +204,14 @@ fn event_store(given: &Given) -> Result<Option<EventStoreConfig>, Wrong> {
     })
 }
 
-/// A time in milliseconds; a negative one counts as absent.
+/// A time in milliseconds; a negative one counts as missing.
 fn milliseconds(given: &Given, name: &str) -> Result<Option<Duration>, Wrong> {
     Ok(given.take::<f64>(name)?.map(|time| duration(time).unwrap_or_default()))
 }
 
-/// `None` for what is not a time; the longest there is for what would never end.
+/// `None` if it is not a time; the longest possible one if it would never end.
 fn duration(milliseconds: f64) -> Option<Duration> {
-    /// Beyond what a timer can count, and nobody waits that long.
+    /// Beyond the range of timers, and longer than anybody waits.
     const LONGEST: f64 = 1e13;
     (milliseconds >= 0.0).then(|| Duration::from_secs_f64(milliseconds.min(LONGEST) / 1000.0))
 }

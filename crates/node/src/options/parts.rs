@@ -12,7 +12,7 @@ use super::{
     whole,
 };
 
-/// Cross-origin answers, and whether JavaScript is asked about origins.
+/// CORS, and whether JavaScript is asked about origins.
 pub(super) struct Cors {
     pub(super) config: Option<CorsConfig>,
     pub(super) asks: bool,
@@ -50,7 +50,8 @@ pub(super) fn cors(given: &Given) -> Result<Cors, Wrong> {
 
 pub(super) fn key(given: &Given) -> Result<AuthConfig, Wrong> {
     let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
-    // Differs from mcp-proxy: there an empty key, from a variable that is not set, lets everybody in.
+    // Differs from mcp-proxy: there an empty key, for example from an unset variable, lets
+    // everybody in.
     let api_key = given.take("apiKey")?.map(|Filled(key)| key);
     let oauth = oauth.as_ref().map(challenge).transpose()?;
     Ok(AuthConfig { api_key, oauth, resource_server: None })
@@ -61,7 +62,7 @@ pub(crate) fn authentication(config: Option<Value>) -> Result<AuthConfig, Wrong>
     key(&Given::of(config)?)
 }
 
-/// The same with these parameters of a challenge in place of its own, and the message among them.
+/// The same with these parameters of a challenge in place of its own, including the message.
 pub(crate) fn challenged(
     config: &AuthConfig,
     parameters: Option<Value>,
@@ -80,7 +81,7 @@ pub(crate) fn challenged(
     Ok((AuthConfig { oauth: Some(oauth), ..config.clone() }, message))
 }
 
-/// As in a challenge, an empty parameter counts as absent.
+/// As in a challenge, an empty parameter counts as missing.
 fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
     let text = |name| Ok::<_, Wrong>(given.take::<String>(name)?.filter(|text| !text.is_empty()));
     let resource = given.take::<Given>("protectedResource")?;
@@ -98,7 +99,7 @@ fn challenge(given: &Given) -> Result<OAuthChallenge, Wrong> {
 
 pub(super) fn tls(given: &Given) -> Result<Option<TlsConfig>, Wrong> {
     let file = |name| {
-        // Differs from mcp-proxy: there an empty name serves without TLS.
+        // Differs from mcp-proxy: there, an empty name means without TLS.
         let path = given.take(name)?.map(|Filled(path)| path);
         Ok::<_, Wrong>(path.map(Into::into))
     };

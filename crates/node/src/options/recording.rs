@@ -1,10 +1,10 @@
-//! `record`: what passes in this process, in a file.
+//! `record`: writes all traffic of this process to a file.
 
 use mcp_proxy_core::config::{RecordingConfig, RedactionConfig};
 
 use super::given::{Either, Filled, Given, Whole, Wrong};
 
-/// The recording that is asked for, if one is.
+/// The recording, if one is configured.
 pub(super) fn recording(given: &Given) -> Result<Option<RecordingConfig>, Wrong> {
     let object = match given.take::<Either<Filled, Given>>("record")? {
         None => return Ok(None),

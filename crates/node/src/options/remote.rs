@@ -1,4 +1,4 @@
-//! The options of `startStdioServer`, as far as they need no SDK.
+//! The options of `startStdioServer` that need no SDK.
 
 use std::{collections::BTreeMap, env::var_os, path::PathBuf};
 
@@ -10,13 +10,13 @@ use super::{
     upstream::word,
 };
 
-/// A remote server to serve, and where what passes is written.
+/// A remote server to serve, and the recording file.
 pub(crate) struct Remote {
     pub(crate) server: RemoteConfig,
     pub(crate) recording: Option<RecordingConfig>,
 }
 
-/// The remote server to serve, with the trusted certificates of Node's own client.
+/// The remote server to serve, with the certificates that Node's own client trusts.
 pub(crate) fn remote(json: &str) -> Result<Remote, Wrong> {
     let given = Given::parse(json)?;
     Ok(Remote { server: server(&given)?, recording: recording(&given)? })
@@ -36,7 +36,7 @@ fn server(given: &Given) -> Result<RemoteConfig, Wrong> {
     })
 }
 
-/// Further authorities that Node trusts; it warns of a file that is not there.
+/// Further authorities that Node trusts; Node warns about a missing file.
 fn extra_authorities() -> Vec<PathBuf> {
     let named = var_os("NODE_EXTRA_CA_CERTS").map(PathBuf::from);
     named.filter(|file| file.exists()).into_iter().collect()

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use super::given::{Filled, Given, Wrong};
 
-/// A recording that is played.
+/// A recording to play.
 pub(crate) struct Played {
     pub(crate) file: PathBuf,
-    /// What need not be as recorded.
+    /// Values that may differ from the recording.
     pub(crate) may_differ: Vec<String>,
-    /// How many times faster than recorded; 0 makes no pauses.
+    /// Speed-up; 0 makes no pauses.
     pub(crate) speed: f64,
 }
 
-/// What is to be played.
+/// The recording to play.
 pub(crate) fn played(json: &str) -> Result<Played, Wrong> {
     let given = Given::parse(json)?;
     let Filled(file) = given.need("file")?;

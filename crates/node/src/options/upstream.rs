@@ -1,4 +1,4 @@
-//! The server that `startHTTPServer` starts itself: what the flags of the command line say of one.
+//! The server that `startHTTPServer` starts itself: options for the command line's flags.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -31,7 +31,7 @@ impl Words for RestartWhen {
         &[("on-failure", Self::OnFailure), ("always", Self::Always), ("never", Self::Never)];
 }
 
-/// A server, and the program that ends it should this process be killed.
+/// A server, and the program that ends it if this process is killed.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
     pub(crate) config: UpstreamConfig,
@@ -100,7 +100,7 @@ pub(super) fn word<W: Words>(given: &Given, name: &str, default: W) -> Result<W,
     Ok(given.take(name)?.map_or(default, |Word(meant)| meant))
 }
 
-/// A time in milliseconds that may be unlimited, which is 0.
+/// A time in milliseconds; 0 means unlimited.
 fn limit(given: &Given, name: &str, default: Option<Duration>) -> Result<Option<Duration>, Wrong> {
     let time = milliseconds(given, name)?;
     Ok(time.map_or(default, |time| Some(time).filter(|time| !time.is_zero())))

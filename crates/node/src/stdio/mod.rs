@@ -22,7 +22,7 @@ pub struct NativeStdioServer {
     stop: Arc<Notify>,
 }
 
-/// Starts it; `listener` hears whether the remote server could be reached, and of the end.
+/// Starts it; `listener` is told whether the remote server could be reached, and of the end.
 #[napi]
 pub fn start_stdio_server(
     env: Env,
@@ -41,7 +41,7 @@ pub fn start_stdio_server(
     Ok(NativeStdioServer { stop })
 }
 
-/// Carries the server to its end; the event loop is kept alive so long.
+/// Runs the server to its end; keeps the event loop alive until then.
 async fn run(config: Remote, dispatch: Dispatch, stop: Arc<Notify>) {
     let recording = match config.recording.as_ref().map(Recording::start).transpose() {
         Ok(recording) => recording,
@@ -69,7 +69,7 @@ async fn run(config: Remote, dispatch: Dispatch, stop: Arc<Notify>) {
     );
 }
 
-/// A server whose remote server answers; why there is none, as JSON.
+/// A server whose remote server answers; or as JSON why there is none.
 async fn start(config: &RemoteConfig) -> Result<StdioServer, String> {
     let describe = |unusable| match unusable {
         Unusable::Unreached { reason, status } => {
@@ -84,7 +84,7 @@ async fn start(config: &RemoteConfig) -> Result<StdioServer, String> {
 
 #[napi]
 impl NativeStdioServer {
-    /// Ends it; the listener hears when that is done.
+    /// Ends it; the listener is told when that is done.
     #[napi]
     pub fn close(&self) {
         self.stop.notify_one();

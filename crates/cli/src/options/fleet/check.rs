@@ -1,4 +1,4 @@
-//! `--checkConfig`: what a file says, with its secrets masked, and what is wrong with it.
+//! `--checkConfig`: the content of a file, with its secrets masked, and what is wrong with it.
 
 use mcp_proxy_core::{
     config::{Claims, Filter, GroupConfig, Pattern, Policy, Rules, ServerConfig},
@@ -8,10 +8,10 @@ use mcp_proxy_core::{
 use super::{Origin, Reading};
 use crate::args::{Typed, UsageError, flags};
 
-/// What a secret looks like.
+/// The replacement for a secret.
 const MASK: &str = "***";
 
-/// Flags that hold nothing but a secret.
+/// Flags whose value is a secret.
 const SECRETS: [&str; 4] = [
     flags::API_KEY.name,
     flags::AUTH_INTROSPECT.name,
@@ -19,22 +19,22 @@ const SECRETS: [&str; 4] = [
     flags::CLIENT_SECRET.name,
 ];
 
-/// Flags whose words are a name and a secret, and what is between them.
+/// Flags whose words are a name and a secret, and the separator.
 const PAIRS: [(&str, char); 3] =
     [(flags::ENV.name, '='), (flags::HEADER.name, ':'), (flags::AUTHORIZE_PARAM.name, '=')];
 
 /// Variables that are not secrets.
 const PLAIN: [&str; 7] = ["HOME", "USER", "LOGNAME", "PWD", "TMPDIR", "USERPROFILE", "APPDATA"];
 
-/// What was found.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) text: String,
-    /// Every server that is switched on can be served.
+    /// Whether every enabled server can be served.
     pub(crate) is_good: bool,
 }
 
-/// Reads what was typed; starts nothing.
+/// Reads the configuration; starts nothing.
 pub(crate) fn check(typed: &Typed) -> Result<Report, UsageError> {
     let mut typed = typed.clone();
     let is_named = typed.values.has(&flags::CONFIG)
@@ -165,7 +165,7 @@ fn rules(rules: &Rules) -> Vec<String> {
     lines.iter().map(|line| printable(line)).collect()
 }
 
-/// What callers may do, those of the top included.
+/// What callers may do, including the settings at the top.
 fn callers(policy: &Policy) -> Vec<String> {
     let claims = |claims: &Claims| {
         let one =
@@ -206,7 +206,7 @@ fn filtered(what: &str, filter: &Filter) -> Vec<String> {
     allow.chain(deny).collect()
 }
 
-/// Variables as they may be seen.
+/// Variables in a form that may be shown.
 fn masked(mut variables: Variables) -> Variables {
     for (name, value) in &mut variables.environment {
         if !value.is_empty() && !PLAIN.contains(&name.as_str()) {
@@ -217,7 +217,7 @@ fn masked(mut variables: Variables) -> Variables {
     variables
 }
 
-/// A command as it may be seen: what follows `--token` or `api_key=` is masked.
+/// A command in a form that may be shown: what follows `--token` or `api_key=` is masked.
 fn words(words: &[String]) -> String {
     let mut hides_next = false;
     let mut shown = Vec::new();
@@ -251,7 +251,7 @@ fn is_secret(name: &str) -> bool {
         || name.ends_with("key")
 }
 
-/// A URL without what may be secret in it: the user, and the values of its query.
+/// A URL without its possibly secret parts: the user, and the values in its query.
 fn masked_url(word: &str) -> String {
     let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -273,7 +273,7 @@ fn masked_url(word: &str) -> String {
     format!("{scheme}://{authority}{path}")
 }
 
-/// What is not used, in lines: what is alike together, all of the client's own in one.
+/// Unused members, in lines: similar ones together, all of the client's own in one.
 pub(crate) fn unused(unused: &[Unused]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let (of_client, others): (Vec<&Unused>, Vec<&Unused>) =

@@ -1,4 +1,4 @@
-//! The file of `--config`: where it is, and its bytes.
+//! The file of `--config`: its place, and its content.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use mcp_proxy_core::fleet::{
 
 use crate::args::UsageError;
 
-/// One byte more than is read as a configuration.
+/// One byte more than the largest configuration.
 const MOST: u64 = 16 * 1024 * 1024 + 1;
 
 /// What `--config` names.
@@ -30,11 +30,11 @@ pub(super) fn place(words: &str) -> Result<Place, UsageError> {
     clients::place(words, &directories).map_err(UsageError::Config)
 }
 
-/// The bytes of a file; no more of them than are looked at. `words` are what was typed for it.
+/// The content of a file, up to the limit. `words` are what was typed for it.
 pub(super) fn read(path: &Path, words: &str) -> Result<Vec<u8>, UsageError> {
     let refused = |problem: String| UsageError::Config(format!("{}: {problem}", shown(path)));
     let open = || {
-        // A directory can be opened, but not read; and what it says then is of no help.
+        // A directory can be opened, but not read, and that error is not helpful.
         if fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
@@ -62,7 +62,7 @@ pub(super) fn read(path: &Path, words: &str) -> Result<Vec<u8>, UsageError> {
     })
 }
 
-/// The name of a file as it may reach a terminal.
+/// The name of a file, safe for a terminal.
 pub(super) fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }

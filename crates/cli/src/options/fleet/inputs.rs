@@ -1,4 +1,4 @@
-//! What `${input:id}` stands for: from `--input`, from the environment, or from whoever sits at the
+//! The values of `${input:id}`: from `--input`, from the environment, or from the user at the
 //! terminal.
 
 use std::{
@@ -13,7 +13,7 @@ use crate::args::{UsageError, Values, flags};
 /// Values by id.
 pub(super) type Inputs = BTreeMap<String, String>;
 
-/// What `--input` gives.
+/// The values of `--input`.
 pub(super) fn given(values: &Values) -> Result<Inputs, UsageError> {
     let pair = |text: String| match text.split_once('=').filter(|(id, _)| !id.is_empty()) {
         Some((id, value)) => Ok((id.to_owned(), value.to_owned())),
@@ -22,8 +22,8 @@ pub(super) fn given(values: &Values) -> Result<Inputs, UsageError> {
     values.of(&flags::INPUT)?.into_iter().map(pair).collect()
 }
 
-/// Adds what the environment says: the variable of the id itself, or in the usual spelling of
-/// variables (`github-token`, `GITHUB_TOKEN`).
+/// Adds the environment: the variable with the id as its name, or in the usual form of variables
+/// (`github-token`, `GITHUB_TOKEN`).
 pub(super) fn from_environment(
     asked: &[Input],
     environment: &BTreeMap<String, String>,
@@ -44,7 +44,7 @@ fn variable(id: &str) -> String {
     id.chars().map(letter).collect()
 }
 
-/// Asks for what is still missing, if there is somebody to ask; else takes the defaults.
+/// Asks for missing values if there is a terminal; otherwise uses the defaults.
 pub(super) fn ask(asked: &[Input], may_ask: bool, inputs: &mut Inputs) -> Result<(), UsageError> {
     let may_ask = may_ask && io::stdin().is_terminal() && io::stderr().is_terminal();
     for input in asked {
@@ -60,7 +60,7 @@ pub(super) fn ask(asked: &[Input], may_ask: bool, inputs: &mut Inputs) -> Result
     Ok(())
 }
 
-/// One line, without its end; what is a password is not shown.
+/// One line, without its end; passwords are not shown.
 fn typed(input: &Input) -> Result<String, UsageError> {
     let what = input.description.as_deref().unwrap_or(&input.id);
     let default = input.default.as_deref().filter(|default| !default.is_empty());

@@ -1,5 +1,5 @@
-//! Entries that start this proxy on the same file, directly or through other files; or that are its
-//! own port. A proxy that served itself would never come to an end.
+//! Entries that start this proxy with the same file, directly or through other files, or that are
+//! its own port. A proxy that served itself would recurse without end.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use mcp_proxy_core::{
 use super::{file, vocabulary::vocabulary};
 use crate::args::{self, Environment, Invocation, flags};
 
-/// Files that are followed from one to the next.
+/// Most files that are followed.
 const DEEPEST: usize = 8;
 
 /// Whether an entry is this proxy.
@@ -28,7 +28,7 @@ pub(super) fn is_itself(
     is_own_port(start, http) || starts(start, &mut vec![ours.to_owned()], variables)
 }
 
-/// Whether a server is started that leads to the first of these files.
+/// Whether a server leads to the first of these files.
 fn starts(start: &Start, files: &mut Vec<PathBuf>, variables: &Variables) -> bool {
     for words in after_us(start) {
         let Some((path, dialect)) = config_of(&words, start) else { continue };
@@ -55,7 +55,7 @@ fn starts(start: &Start, files: &mut Vec<PathBuf>, variables: &Variables) -> boo
     false
 }
 
-/// What stands behind every word that may be this program.
+/// The words after every word that may be this program.
 fn after_us(start: &Start) -> Vec<Vec<String>> {
     // A shell has its whole command line in one word.
     let of_shell = |word: &String| {
@@ -70,7 +70,7 @@ fn after_us(start: &Start) -> Vec<Vec<String>> {
     at.map(|at| words.get(at..).unwrap_or_default().to_vec()).collect()
 }
 
-/// `mcp-proxy`, `/usr/bin/mcp-proxy`, `mcp-proxy@7`, `mcp-proxy.cmd`; or this very executable.
+/// `mcp-proxy`, `/usr/bin/mcp-proxy`, `mcp-proxy@7`, `mcp-proxy.cmd`; or this executable itself.
 fn is_us(word: &str) -> bool {
     let name = word.rsplit(['/', '\\']).next().unwrap_or_default();
     let name = name.split('@').next().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Many servers: what `--config` and its kin mean.
+//! Many servers: `--config` and related flags.
 //!
-//! What a file says is read at the start and again at each reload, over the same command line.
+//! The file is read at the start and at each reload; the command line stays the same.
 
 mod check;
 mod file;
@@ -31,24 +31,24 @@ use servers::Everywhere;
 pub(crate) use check::{Report, check, unused};
 pub(crate) use schema::schema;
 
-/// Everything the process needs to know to serve many servers.
+/// Everything that the process needs to know to serve many servers.
 pub(crate) struct FleetOptions {
-    /// Where the configuration is from.
+    /// The source of the configuration.
     pub(crate) origin: Origin,
-    /// What it says now.
+    /// Its current content.
     pub(crate) reading: Reading,
-    /// Serve one client over standard input and output, not HTTP.
+    /// Serve one client on standard input and output instead of HTTP.
     pub(crate) stdio: bool,
 }
 
-/// Where a configuration is from.
+/// The source of a configuration.
 pub(crate) struct Origin {
     /// What was typed.
     values: Values,
     from: From,
-    /// What was given or typed for `${input:id}`.
+    /// The values of `${input:id}`.
     inputs: Inputs,
-    /// The command beside named servers.
+    /// The command besides the named servers.
     beside: Vec<OsString>,
     ignored: Vec<OsString>,
 }
@@ -56,26 +56,26 @@ pub(crate) struct Origin {
 enum From {
     /// A file, and what was typed for it.
     File(clients::Place, String),
-    /// What a file would hold.
+    /// A text in the format of a file.
     Text(String),
     /// `--namedServer`.
     Line,
 }
 
-/// What a configuration says.
+/// The content of a configuration.
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) fleet: FleetConfig,
     pub(crate) process: Process,
-    /// Whose file it is; `None` if there is none.
+    /// The file's dialect; `None` without a file.
     pub(crate) dialect: Option<Dialect>,
-    /// What is in the file and means nothing to the proxy.
+    /// Members of the file that mean nothing to the proxy.
     pub(crate) unused: Vec<Unused>,
-    /// What is legal but probably not meant, in sentences for the log.
+    /// Settings that are valid but probably not meant, as sentences for the log.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What a running process cannot change.
+/// Settings that a running process cannot change.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Process {
     pub(crate) logging: Logging,
@@ -86,7 +86,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// What is different with another one, by the names of the flags.
+    /// The differences from another one, by the names of the flags.
     pub(crate) fn differs(&self, other: &Self) -> Vec<&'static str> {
         let (ours, theirs) = (self.logging, other.logging);
         let parts = [
@@ -116,7 +116,7 @@ impl FleetOptions {
     }
 }
 
-/// The servers that were typed, if they are many; nobody is asked for anything.
+/// The servers that were typed, if there are many; nobody is asked for inputs.
 pub(super) fn configured(typed: &Typed) -> Result<Option<FleetConfig>, UsageError> {
     let Some(mut origin) = Origin::of(typed)? else { return Ok(None) };
     let manifest = origin.manifest()?;
@@ -125,12 +125,12 @@ pub(super) fn configured(typed: &Typed) -> Result<Option<FleetConfig>, UsageErro
 }
 
 impl Origin {
-    /// A file, or the one that a client keeps; nothing is typed.
+    /// A file, or a client's own file; without a command line.
     pub(crate) fn of_file(words: &str) -> Result<Self, UsageError> {
         Ok(Self::alone(From::File(file::place(words)?, words.to_owned())))
     }
 
-    /// What a file would hold; nothing is typed.
+    /// A text in the format of a file; without a command line.
     pub(crate) fn of_text(text: String) -> Self {
         Self::alone(From::Text(text))
     }
@@ -188,7 +188,7 @@ impl Origin {
         }
     }
 
-    /// Reads the configuration once more.
+    /// Reads the configuration again.
     pub(crate) fn read(&self) -> Result<Reading, UsageError> {
         self.meaning(self.manifest()?.as_ref())
     }
@@ -221,7 +221,7 @@ impl Origin {
             From::Text(_) | From::Line => working,
         };
         let mut inputs = self.inputs.clone();
-        // A reload may bring new ones, for which nobody is asked.
+        // A reload may add new ones, for which nobody is asked.
         let asked = manifest.inputs();
         inputs::from_environment(&asked, &environment, &mut inputs);
         inputs::ask(&asked, false, &mut inputs)?;
@@ -276,7 +276,7 @@ impl Origin {
         Ok(reading)
     }
 
-    /// What the file says, over what was typed.
+    /// The file's settings, below those that were typed.
     fn said(&self, manifest: &Manifest) -> Result<Said, UsageError> {
         let variables = self.variables(manifest)?;
         let settings =
@@ -337,7 +337,7 @@ impl Origin {
         Ok(others)
     }
 
-    /// Flags for a proxy of one server.
+    /// Flags that apply only to a proxy with one server.
     fn without_effect(&self) -> Option<String> {
         let flags = [
             ("--exitOnChildDeath", self.values.has(&flags::EXIT_ON_CHILD_DEATH)),
@@ -349,7 +349,7 @@ impl Origin {
     }
 }
 
-/// What a file says.
+/// The file's settings.
 #[derive(Default)]
 struct Said {
     values: Values,
@@ -364,7 +364,7 @@ fn everywhere(values: &Values, policy: Policy) -> Result<Everywhere, UsageError>
     Ok(Everywhere { rules: rules(values)?, policy: auth::policy(values)?.and(policy) })
 }
 
-/// What of the environment is text.
+/// The variables of the environment that are text.
 fn environment() -> BTreeMap<String, String> {
     let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -1,11 +1,11 @@
-//! The JSON Schema of our settings in a file, made from the table of flags.
+//! The JSON Schema of the settings in a file, made from the table of flags.
 
 use serde_json::{Map, Value, json};
 
 use super::vocabulary::{of_a_server, of_the_top};
 use crate::args::{Definition, Json};
 
-/// Where the schema is published.
+/// The URL of the published schema.
 const ID: &str =
     "https://raw.githubusercontent.com/punkpeye/mcp-proxy/main/docs/config.schema.json";
 
@@ -119,7 +119,7 @@ fn server() -> Value {
     closed("Settings of one server", members)
 }
 
-/// The object `auth` at the top: flags by shorter names, and what callers may do.
+/// The object `auth` at the top: flags with shorter names, and what callers may do.
 fn whole_auth() -> Value {
     let mut members = policy_members();
     let flags = settings(of_the_top());
@@ -211,7 +211,7 @@ fn settings(flags: impl Iterator<Item = &'static dyn Definition>) -> Map<String,
     flags.map(|flag| (flag.name().to_owned(), setting(flag))).collect()
 }
 
-/// A variable may stand for any kind of value.
+/// A variable may stand for any type of value.
 fn setting(flag: &dyn Definition) -> Value {
     let variable = json!({ "$ref": "#/$defs/variable" });
     let kind = match flag.json() {

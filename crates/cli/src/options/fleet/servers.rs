@@ -1,4 +1,4 @@
-//! Servers of a file as configurations: their words are read as if they had been typed.
+//! Servers of a file as configurations: their words are parsed as if they had been typed.
 
 use mcp_proxy_core::{
     config::{Filter, FleetConfig, Policy, Rules, ServerConfig, Upstream, prefix},
@@ -8,7 +8,7 @@ use mcp_proxy_core::{
 use super::super::{auth, upstream};
 use crate::args::{UsageError, Values, flags};
 
-/// What holds for every server, beside the values.
+/// Settings for every server, besides the flags.
 #[derive(Default)]
 pub(super) struct Everywhere {
     pub(super) rules: Rules,
@@ -46,7 +46,7 @@ fn upstream_of(values: &Values, start: &Start) -> Result<Upstream, UsageError> {
     upstream::server(&values, words)
 }
 
-/// What is wrong with a server in one line that begins with the place.
+/// What is wrong with a server, as one line that begins with the place.
 fn sentence(place: &str, error: &UsageError) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("Error: ").unwrap_or(&text);
@@ -58,7 +58,7 @@ fn sentence(place: &str, error: &UsageError) -> String {
     }
 }
 
-/// The servers of `--namedServer`, and the command beside them.
+/// The servers of `--namedServer`, and the command besides them.
 pub(super) fn named(
     values: &Values,
     everywhere: &Everywhere,
@@ -94,12 +94,12 @@ pub(super) fn bare(
     })
 }
 
-/// Whether two names begin alike where servers are merged.
+/// Whether two servers have the same prefix when merged.
 pub(super) fn is_twin(one: &str, other: &str) -> bool {
     prefix(one).eq_ignore_ascii_case(&prefix(other))
 }
 
-/// What is legal but probably not meant.
+/// Settings that are valid but probably not meant.
 pub(super) fn warnings(config: &FleetConfig) -> Vec<String> {
     let insecure = |server: &&ServerConfig| matches!(&server.upstream, Ok(Upstream::Remote(remote)) if remote.insecure);
     let warning = |server: &ServerConfig| {
@@ -112,7 +112,8 @@ pub(super) fn warnings(config: &FleetConfig) -> Vec<String> {
     config.enabled().filter(insecure).map(warning).collect()
 }
 
-/// Servers with rules that need known callers, where nobody is asked who calls: nobody can use them.
+/// Servers with rules that need known callers, if callers are not identified: nobody can use these
+/// servers.
 pub(super) fn unusable(config: &FleetConfig) -> Option<String> {
     let needs = |server: &&ServerConfig| server.policy.needs_identity();
     let mut needing = config.enabled().filter(needs).map(|server| printable(&server.name));

@@ -1,4 +1,4 @@
-//! What a file means over a command line.
+//! How a file and a command line are combined.
 
 use std::{ffi::OsString, io::Write as _};
 
@@ -7,7 +7,7 @@ use mcp_proxy_core::config::{Isolation, RemoteConfig, Upstream, UpstreamConfig};
 use super::*;
 use crate::args::{Environment, Invocation, parse};
 
-/// What a command line says beside `--config` with this text.
+/// A command line with `--config` for this text.
 fn read(text: &str, line: &[&str], variables: &[(&str, &str)]) -> Result<Reading, String> {
     let mut file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     file.write_all(text.as_bytes()).unwrap();
@@ -198,7 +198,7 @@ fn a_file_and_a_command_do_not_go_together() {
     );
     let refused = read(TWO, &["--connect", "https://h"], &[]).unwrap_err();
     assert!(refused.starts_with("Error: --config and --connect cannot"), "{refused}");
-    // The command of the environment is for whoever types none.
+    // The command in the environment applies only if none was typed.
     assert!(read(TWO, &[], &[("MCP_PROXY_COMMAND", "node")]).is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Which flags a file may hold, as settings: those of the command line, by their names.
+//! The flags that a file may contain as settings: those of the command line, by their names.
 
 use mcp_proxy_core::fleet::{Kind, Known, Vocabulary};
 
@@ -7,7 +7,7 @@ use crate::args::{
     flags::{self, ALL},
 };
 
-/// What belongs to a command line, or to a proxy of one server.
+/// Flags that belong to a command line, or to a proxy with one server.
 const NOT_IN_A_FILE: [&str; 7] = [
     flags::CONNECT.name,
     flags::SIGN_IN.name,
@@ -18,7 +18,7 @@ const NOT_IN_A_FILE: [&str; 7] = [
     flags::TOKEN_EXPIRES.name,
 ];
 
-/// What is said of one server outside the sections for servers.
+/// Flags for one server that are in other sections than those for servers.
 const OF_A_SERVER: [&str; 7] = [
     flags::MAX_LINE_SIZE.name,
     flags::CONNECTION_TIMEOUT.name,
@@ -38,7 +38,7 @@ pub(crate) fn of_the_top() -> impl Iterator<Item = &'static dyn Definition> {
     ALL.iter().copied().filter(is_setting)
 }
 
-/// What a server's block has in other words: `tools`.
+/// Flags that a server's block has in another form: `tools`.
 const IN_OTHER_WORDS: [&str; 2] = [flags::ALLOW_TOOL.name, flags::IGNORE_TOOL.name];
 
 /// The settings of the block of one server.
@@ -50,7 +50,7 @@ pub(crate) fn of_a_server() -> impl Iterator<Item = &'static dyn Definition> {
     })
 }
 
-/// Both, for whoever reads a file.
+/// Both, for reading a file.
 pub(super) fn vocabulary() -> Vocabulary {
     Vocabulary {
         top: of_the_top().map(known).collect(),

@@ -12,7 +12,7 @@ use reqwest::{
 
 use super::wanted::Signal;
 
-/// How long a collector may take, unless a variable says otherwise.
+/// Time limit for a collector, unless a variable sets one.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// See the module; clones share their connections.
@@ -20,9 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Client(blocking::Client);
 
 impl Client {
-    /// With the certificates that variables name.
+    /// With the certificates that the variables name.
     pub(super) fn of_environment() -> Result<Self, String> {
-        // Takes the process's provider; one that is there already will do.
+        // Installs the process's default provider; an existing one is fine.
         drop(rustls::crypto::ring::default_provider().install_default());
         let mut builder = blocking::Client::builder().timeout(timeout(None));
         let file = |name: &str| {
@@ -47,12 +47,12 @@ impl Client {
         built(builder).map(Self)
     }
 
-    /// An exporter that sends by this client.
+    /// An exporter that uses this client.
     pub(super) fn lend<B: WithHttpConfig + WithExportConfig>(&self, builder: B) -> B {
         builder.with_http_client(self.0.clone())
     }
 
-    /// Posts a message of a signal.
+    /// Posts a signal's message.
     pub(super) fn post(&self, signal: Signal, message: Vec<u8>) -> Result<(), String> {
         let request = self.request(signal, message)?;
         let sent = self.0.execute(request).map_err(|error| sentence(&error))?;
@@ -78,7 +78,7 @@ impl Client {
     }
 }
 
-/// Made on a thread of its own: a client that blocks cannot be made where tasks run.
+/// Created on a thread of its own: a blocking client cannot be created in an async task.
 fn built(builder: blocking::ClientBuilder) -> Result<blocking::Client, String> {
     let (made, client) = mpsc::sync_channel(1);
     thread::spawn(move || made.send(builder.build()));
@@ -98,7 +98,7 @@ fn timeout(own: Option<&str>) -> Duration {
     millis.map_or(TIMEOUT, Duration::from_millis)
 }
 
-/// `name=value,name=value`, where values are escaped as in URLs. What cannot be a header is left out.
+/// `name=value,name=value`, with values percent-encoded. Invalid headers are left out.
 fn headers(text: &str) -> HeaderMap {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
     let header = |(name, value): (&str, &str)| {
@@ -111,7 +111,7 @@ fn headers(text: &str) -> HeaderMap {
 
 fn gzipped(message: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // A vector takes everything.
+    // Writing to a vector cannot fail.
     drop(encoder.write_all(message));
     encoder.finish().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The log as records of OpenTelemetry: what is written to standard error, as severe as there.
+//! The log as OpenTelemetry records: the lines of standard error, with the same levels.
 
 use mcp_proxy_core::telemetry::{CALLS, CONSOLE, CONSOLE_ERROR, SERVER, TRAFFIC, server};
 use opentelemetry::{InstrumentationScope, logs::LogRecord as _};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::console::SECRET;
 
-/// The layer that exports what `filter` lets through, and what must be shut down.
+/// The layer that exports what passes `filter`, and the provider to shut down.
 pub(super) fn layer(
     client: &Client,
     resource: Resource,
@@ -43,7 +43,7 @@ pub(super) fn layer(
     Ok((bridge.with_filter(wanted).boxed(), provider))
 }
 
-/// Says which of several servers a record is about.
+/// Adds the server that a record is about, if there are several.
 #[derive(Debug)]
 struct Named;
 
@@ -59,13 +59,14 @@ impl LogProcessor for Named {
     }
 }
 
-/// Messages are not exported, nor what only the screen shows: a URL with a token is among it. What
-/// libraries log is not, either: what they log while they export would be exported.
+/// Messages are not exported, nor lines for the terminal only, since one contains a URL with a
+/// token. Log lines of libraries are not exported either, because exporting would cause more of
+/// them.
 fn is_exported(target: &str) -> bool {
     target.starts_with(OURS) && !matches!(target, BEGINNING | CALLS | CONSOLE | TRAFFIC)
 }
 
-/// Whether it is for the eyes of whoever sees the terminal only.
+/// Whether it is for the terminal only.
 fn is_secret(metadata: &Metadata<'_>) -> bool {
     metadata.fields().field(SECRET).is_some()
 }

@@ -1,4 +1,4 @@
-//! Metrics: the families of `/metrics` under the same names, sent again and again.
+//! Metrics: the families of `/metrics` under the same names, sent periodically.
 
 use std::{
     env,
@@ -27,10 +27,10 @@ use prost::Message as _;
 
 use super::{client::Client, trouble::Trouble, wanted::Signal};
 
-/// How often they are sent, unless `OTEL_METRIC_EXPORT_INTERVAL` says otherwise.
+/// The interval, unless `OTEL_METRIC_EXPORT_INTERVAL` sets it.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// A thread that sends; dropped, it sends once more and ends.
+/// A thread that sends; when dropped, it sends once more and ends.
 pub(super) struct Measuring {
     /// Dropped to end the thread.
     more: Option<SyncSender<()>>,
@@ -38,7 +38,7 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    /// Sends what this reads by that client; `None` if there is no thread to be had.
+    /// Sends these metrics with this client; `None` if no thread can be started.
     pub(super) fn begin(
         client: Client,
         resource: &opentelemetry_sdk::Resource,
@@ -68,7 +68,7 @@ impl Drop for Measuring {
     fn drop(&mut self) {
         drop(self.more.take());
         if let Some(thread) = self.thread.take() {
-            // It has said what went wrong.
+            // The client has logged the failure.
             drop(thread.join());
         }
     }
@@ -85,7 +85,7 @@ fn nanos() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What is posted.
+/// The message.
 fn request(resource: Resource, families: &[Family], started: u64) -> ExportMetricsServiceRequest {
     let times = Times { started, now: nanos() };
     let scope = InstrumentationScope {
@@ -104,7 +104,7 @@ fn request(resource: Resource, families: &[Family], started: u64) -> ExportMetri
     ExportMetricsServiceRequest { resource_metrics: vec![resource] }
 }
 
-/// Since when is counted, and what time it is.
+/// The start of counting, and the current time.
 #[derive(Clone, Copy)]
 struct Times {
     started: u64,

@@ -1,5 +1,5 @@
-//! Traces, metrics and logs for an OpenTelemetry collector (OTLP over HTTP, protobuf), configured by
-//! the standard variables and by nothing else.
+//! Traces, metrics and logs for an OpenTelemetry collector (OTLP over HTTP, protobuf), configured
+//! only by the standard variables.
 //!
 //! A signal is sent if `OTEL_EXPORTER_OTLP_ENDPOINT` or its own variant is set, or if its
 //! `OTEL_…_EXPORTER` names `otlp`. Without these there is no thread, no client and no layer.
@@ -25,22 +25,22 @@ use wanted::Signal;
 
 /// How long the end of the process waits for a collector, for each signal.
 const LAST_EXPORT: Duration = Duration::from_secs(3);
-/// The service's name where no variable gives one.
+/// The service's name if no variable sets one.
 const SERVICE: &str = "mcp-proxy";
 
-/// What sends; the rest is sent when it is dropped.
+/// The exporters; the rest is sent when they are dropped.
 pub(super) struct Export {
     resource: Resource,
     client: Option<Client>,
     spans: Option<SdkTracerProvider>,
     logs: Option<SdkLoggerProvider>,
     metrics: Option<Measuring>,
-    /// What cannot be done as the variables ask for it.
+    /// Settings in the variables that cannot be applied.
     problems: Vec<String>,
 }
 
 impl Export {
-    /// What the environment asks for, with the layers that it takes; `None` if that is nothing.
+    /// The exporters that the environment asks for, with their layers; `None` if there are none.
     pub(super) fn wanted(filter: impl Fn() -> Targets) -> Option<(Self, Vec<Part>)> {
         let mut problems = Vec::new();
         let wanted = Signal::ALL.map(|signal| {
@@ -77,19 +77,19 @@ impl Export {
         Some((export, layers))
     }
 
-    /// Says what could not be done.
+    /// Logs what could not be applied.
     pub(super) fn complain(&mut self) {
         for problem in self.problems.drain(..) {
             tracing::warn!("OpenTelemetry: {problem}");
         }
     }
 
-    /// Whether metrics are sent once there is something that counts.
+    /// Whether metrics are to be sent.
     pub(super) fn sends_metrics(&self) -> bool {
         self.client.is_some() && Signal::Metrics.wanted() == Ok(true)
     }
 
-    /// Sends what this reads from now on.
+    /// Sends these metrics from now on.
     pub(super) fn measure(&mut self, meter: Meter) {
         if let Some(client) = self.client.clone().filter(|_| self.sends_metrics()) {
             self.metrics = Measuring::begin(client, &self.resource, meter);
@@ -100,7 +100,7 @@ impl Export {
 impl Drop for Export {
     fn drop(&mut self) {
         drop(self.metrics.take());
-        // The log may be gone by now, and nothing can be done about a failure.
+        // The log may have ended by now, and a failure has no remedy.
         if let Some(spans) = &self.spans {
             drop(spans.shutdown_with_timeout(LAST_EXPORT));
         }
@@ -110,7 +110,7 @@ impl Drop for Export {
     }
 }
 
-/// Who sends: what the variables say, and what else is known.
+/// The resource: what the variables say, and what else is known.
 fn resource() -> Resource {
     let version = KeyValue::new("service.version", mcp_proxy_core::VERSION);
     let said = Resource::builder().with_attribute(version.clone()).build();

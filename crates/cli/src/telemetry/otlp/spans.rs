@@ -1,4 +1,4 @@
-//! Spans of calls. A call whose request carries a trace is a part of that trace.
+//! Spans of calls. If a call's request carries a trace, its span belongs to that trace.
 
 use std::{collections::HashMap, fmt, time::SystemTime};
 
@@ -23,7 +23,7 @@ use tracing_subscriber::{Layer, filter::filter_fn, layer, registry::LookupSpan};
 
 use super::{super::Part, client::Client, trouble::Noted};
 
-/// The layer that exports, and what must be shut down.
+/// The layer that exports, and the provider to shut down.
 pub(super) fn layer(
     client: &Client,
     resource: Resource,
@@ -39,12 +39,12 @@ pub(super) fn layer(
     Ok((export.with_filter(calls).boxed(), provider))
 }
 
-/// Turns spans into those of OpenTelemetry when they close.
+/// Turns spans into OpenTelemetry spans when they close.
 struct Export {
     tracer: SdkTracer,
 }
 
-/// What is known of a span that is open.
+/// What is known about an open span.
 struct Open {
     started: SystemTime,
     fields: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! A collector that takes nothing is worth one warning, not one for every attempt.
+//! If a collector refuses everything, one warning is logged, not one for every attempt.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanExporter},
 };
 
-/// Whether the last attempt to send something failed.
+/// Whether the last attempt to send has failed.
 #[derive(Debug)]
 pub(super) struct Trouble {
     what: &'static str,
@@ -21,12 +21,12 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    /// Of sending this.
+    /// For this signal.
     pub(super) const fn with(what: &'static str) -> Self {
         Self { what, is_there: AtomicBool::new(false) }
     }
 
-    /// Notes how an attempt ended, and says so if that is new.
+    /// Notes the result of an attempt, and logs it if it has changed.
     pub(super) fn note(&self, outcome: Result<(), impl fmt::Display>) {
         let what = self.what;
         match outcome {
@@ -42,7 +42,7 @@ impl Trouble {
     }
 }
 
-/// An exporter whose trouble is noted.
+/// An exporter whose results are noted.
 #[derive(Debug)]
 pub(super) struct Noted<E> {
     inner: E,
@@ -50,7 +50,7 @@ pub(super) struct Noted<E> {
 }
 
 impl<E> Noted<E> {
-    /// This exporter, which sends that.
+    /// This exporter of that signal.
     pub(super) fn new(inner: E, what: &'static str) -> Self {
         Self { inner, trouble: Trouble::with(what) }
     }

@@ -1,8 +1,8 @@
-//! Which signals the standard variables ask for.
+//! The signals that the standard variables ask for.
 
 use std::env;
 
-/// A kind of thing that is sent.
+/// A signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
     Traces,
@@ -23,7 +23,7 @@ impl Signal {
         }
     }
 
-    /// Whether it is sent; an error with a sentence if what is asked for cannot be done.
+    /// Whether it is sent; fails with a sentence if the variables ask for something impossible.
     pub(super) fn wanted(self) -> Result<bool, String> {
         self.wanted_by(|name| env::var(name).ok())
     }
@@ -62,7 +62,7 @@ impl Signal {
         value.ok().filter(|value| !value.trim().is_empty())
     }
 
-    /// Where it is posted to: its own endpoint as it is, or its path below the one for all.
+    /// The URL to which it is posted: its own endpoint unchanged, or its path below the common one.
     pub(super) fn endpoint(self) -> String {
         let own = env::var(format!("OTEL_EXPORTER_OTLP_{}_ENDPOINT", self.name()));
         own.ok().filter(|url| !url.trim().is_empty()).unwrap_or_else(|| {

@@ -1,15 +1,15 @@
-//! One header value: literal where a header can carry the text, else Base64 between two markers.
+//! One header value: literal if a header can carry the text, otherwise Base64 between two markers.
 
 use std::{borrow::Cow, str};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Opens an encoded value. Markers are case-sensitive.
+/// Marks the beginning of an encoded value. Markers are case-sensitive.
 const OPEN: &str = "=?base64?";
-/// Closes an encoded value.
+/// Marks the end of an encoded value.
 const CLOSE: &str = "?=";
 
-/// Why a header value stands for no text.
+/// Why a header value cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidValue {
     #[error("has bytes outside of visible ASCII")]
@@ -32,8 +32,8 @@ pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     Cow::Owned(value)
 }
 
-/// The text that a header value stands for. White space around the value is not part of it (RFC
-/// 9110, 5.5); a value without one of the markers is literal.
+/// The text that a header value represents. White space around the value is not part of it (RFC
+/// 9110, 5.5); a value without both markers is literal.
 pub(crate) fn decode(value: &[u8]) -> Result<Cow<'_, str>, InvalidValue> {
     let value = trim(value);
     if !value.iter().all(|&byte| matches!(byte, b'\t' | b' '..=b'~')) {
@@ -45,20 +45,20 @@ pub(crate) fn decode(value: &[u8]) -> Result<Cow<'_, str>, InvalidValue> {
     String::from_utf8(bytes).map(Cow::Owned).map_err(|_| InvalidValue::Utf8)
 }
 
-/// Whether `text` survives as it is. A tab would inside of the value, but peers are held to
-/// encoding it wherever it is.
+/// Whether `text` can be sent unchanged. A tab inside of the text could be, but the specification
+/// requires encoding it anywhere.
 fn is_safe(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && text.trim_matches(' ') == text
         && encoded(text).is_none()
 }
 
-/// What is between the markers, if both are there.
+/// The text between the markers, if both are there.
 fn encoded(text: &str) -> Option<&str> {
     text.strip_prefix(OPEN)?.strip_suffix(CLOSE)
 }
 
-/// A header value without the white space around it (RFC 9110, 5.5).
+/// A header value without surrounding white space (RFC 9110, 5.5).
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;

@@ -1,35 +1,36 @@
-//! What has happened to servers at their starts, for whoever shows it.
+//! How servers' starts went, for a start screen.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-/// Most that wait for their reader; more are dropped.
+/// Most that wait for their reader; further ones are dropped.
 const MOST: usize = 1024;
 
-/// A server has been started, or could not be.
+/// A server has started, or could not be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {
-    /// What the file calls it.
+    /// Its name in the file.
     pub name: String,
-    /// `stdio`, `http` or `sse`; empty if it could not be found out.
+    /// `stdio`, `http` or `sse`; empty if that is unknown.
     pub transport: &'static str,
-    /// What it says about itself; or why it could not be started, in a sentence. It is tried again.
+    /// What it says about itself; or why it could not be started, as a sentence. Failed starts are
+    /// retried.
     pub outcome: Result<Arrived, String>,
     /// Time since its start began.
     pub took: Duration,
 }
 
-/// What a server that has started says about itself. Without control characters.
+/// What a started server says about itself. Without control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrived {
-    /// Its name and version, if it has been asked.
+    /// Its name and version, if it was asked.
     pub server: Option<String>,
-    /// How many tools are served, if it has been asked.
+    /// How many tools are served, if it was asked.
     pub tools: Option<usize>,
-    /// It wants a sign-in, which begins with its first client.
+    /// It requires a sign-in, which its first client starts.
     pub signs_in: bool,
 }
 

@@ -1,9 +1,9 @@
-//! Many servers behind one port: each under its name, all of them merged, and parts of them.
+//! Many servers behind one port: each under its name, all of them merged, and groups of them.
 //!
-//! A server is a chain of backends (`running`): what starts it (`Late`), what it may be exchanged
-//! behind (`Replaceable`), its rules (`Guarded`). The endpoints are made of the last of these, so
-//! that whatever changes behind it changes for all of them (`roster`, `whole`). One task watches
-//! each server (`watch`) and says what has happened to it (`arrivals`).
+//! A server is a chain of backends (`running`): one that starts it (`Late`), one that makes it
+//! replaceable (`Replaceable`), and its rules (`Guarded`). The endpoints use the last of these, so
+//! a change behind it applies to all of them (`roster`, `whole`). One task watches each server
+//! (`watch`) and reports its state (`arrivals`).
 
 mod arrivals;
 mod page;
@@ -50,10 +50,10 @@ use crate::{
     upstream::Guard,
 };
 
-/// Servers that are started at a time; those that somebody asks for do not wait for the others.
+/// Most servers that start at a time; servers that a client needs do not wait for the others.
 const STARTING_AT_A_TIME: usize = 8;
 
-/// A running fleet. It does not end by itself, whatever becomes of its servers.
+/// A running fleet. It does not end by itself, even if all its servers end.
 #[derive(Debug)]
 pub struct Fleet {
     shared: Arc<Shared>,
@@ -69,12 +69,12 @@ pub(super) struct Shared {
     starting: Arc<Semaphore>,
     /// Servers that are being stopped.
     leaving: TaskTracker,
-    /// What endpoints are made with; none where there is no port.
+    /// What endpoints are built with; `None` without a port.
     common: OnceLock<Arc<Common>>,
-    /// What serves them.
+    /// Serves them.
     port: OnceLock<Weak<Port>>,
     roster: Mutex<Arc<Roster>>,
-    /// Why the file that is there now is not what runs.
+    /// Why the current file differs from what runs.
     failed_reload: Mutex<Option<String>>,
     /// One reload at a time.
     reloading: Mutex<()>,
@@ -87,7 +87,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    /// What is served at the moment.
+    /// The current roster.
     fn roster(&self) -> Arc<Roster> {
         Arc::clone(&self.roster.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -117,7 +117,7 @@ impl Fleet {
     /// Opens the port and begins to start the servers; does not wait for them. Needs a runtime.
     ///
     /// # Errors
-    /// The port cannot be opened, or not as it is configured. What is wrong with a server is told
+    /// The port cannot be opened, or not with this configuration. Failures of servers are reported
     /// by [`Self::arrivals`].
     pub fn start(
         config: FleetConfig,
@@ -177,7 +177,7 @@ impl Fleet {
     /// Waits for the store that replicas share, if there is one.
     ///
     /// # Errors
-    /// It cannot be used, in words.
+    /// The store cannot be used; the text says why.
     pub fn check_store(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             match &self.ports {
@@ -187,12 +187,12 @@ impl Fleet {
         })
     }
 
-    /// The address that is listened on, if there is a port.
+    /// The address on which it listens, if there is a port.
     pub fn address(&self) -> Option<SocketAddr> {
         Some(self.ports.as_ref()?.address())
     }
 
-    /// What reads everything that is counted, if there is a port.
+    /// Reads everything that is counted, if there is a port.
     pub fn meter(&self) -> Option<Meter> {
         Some(self.ports.as_ref()?.meter())
     }
@@ -202,8 +202,7 @@ impl Fleet {
         self.ports.as_ref()?.metrics_address()
     }
 
-    /// What happens to each server when it is started; nothing is missed. For one reader: there is
-    /// nothing for a second one.
+    /// The start of each server; nothing is missed. For a single reader: another one gets nothing.
     pub fn arrivals(&mut self) -> Arrivals {
         self.arrivals.take().unwrap_or_else(|| arrivals::channel().1)
     }
@@ -227,7 +226,7 @@ impl Fleet {
         inspection.open_with(Some(whole))
     }
 
-    /// Ends everything: sessions, connections, the servers and whatever they have started.
+    /// Ends everything: sessions, connections, the servers and everything that they have started.
     pub fn close(self) -> BoxFuture<'static, ()> {
         let budget = self.shared.roster().config.graceful_shutdown_timeout;
         let grace = CONNECTION_GRACE.min(budget / 2);
@@ -242,7 +241,7 @@ impl Fleet {
     }
 }
 
-/// What all replicas seal with. Secrets that cannot be used are refused when the port is opened.
+/// The seals of all replicas. Secrets that cannot be used are refused when the port is opened.
 fn common_seal(cluster: &ClusterConfig) -> Option<Seal> {
     let secrets = Secrets::parse(&cluster.secret).ok()?;
     Seal::of(&secrets.derive(b"mcp-proxy seals of a fleet"))
@@ -267,7 +266,7 @@ impl Shared {
     }
 }
 
-/// The configuration, by which callers are asked about whatever its servers want to know.
+/// The configuration; callers are asked for the claims that its servers use.
 fn asking(mut config: FleetConfig) -> FleetConfig {
     let FleetConfig { http, servers, .. } = &mut config;
     let enabled = servers.iter().filter(|server| server.enabled);

@@ -1,4 +1,4 @@
-//! `GET /servers`: what is served, and how it is doing. For those who may use it.
+//! `GET /servers`: the servers and their states, for callers who may use them.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::running::Running;
 use crate::config::{FleetConfig, HttpConfig, segment};
 
-/// What the page says now; nothing once the fleet has been closed.
+/// The current content; `None` after the fleet was closed.
 pub(super) type Listed = Arc<dyn Fn() -> Option<Value> + Send + Sync>;
 
-/// The page itself; whatever else is below its path is nothing.
+/// Only the page itself exists; paths below it do not.
 pub(super) fn router(listed: Listed) -> Router {
     let page = get(servers);
     Router::new()
@@ -40,7 +40,7 @@ const HEADERS: [(header::HeaderName, &str); 2] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// All servers of the file, whether they are switched on or not.
+/// All servers of the file, switched on or not.
 pub(super) fn list(config: &FleetConfig, running: &[Arc<Running>]) -> Value {
     let servers = config.servers.iter().map(|server| {
         match running.iter().find(|running| running.name() == server.name) {

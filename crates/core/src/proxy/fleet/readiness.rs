@@ -1,4 +1,4 @@
-//! Whether a fleet can take calls: what load balancers and metrics are told.
+//! Whether a fleet can take calls, for load balancers and metrics.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ impl Readiness for FleetReadiness {
     }
 }
 
-/// What is missing of a server; one that rests is there when it is needed.
+/// Why a server cannot take calls; an idle one can, since it starts when it is needed.
 fn degraded(server: &Running) -> Option<String> {
     let unready = server.unready().filter(|unready| unready.state != "lazy")?;
     Some(format!("{}: {}", server.name(), unready.reason))

@@ -1,4 +1,4 @@
-//! From what runs to what a new file says, by difference.
+//! Changes a running fleet into a new configuration, step by step.
 
 use std::sync::{Arc, PoisonError};
 
@@ -16,39 +16,39 @@ use crate::{
 pub struct Reloaded {
     /// Servers that are new, by name, in the order of the file.
     pub added: Vec<String>,
-    /// Servers that are gone, or switched off.
+    /// Servers that were removed or switched off.
     pub removed: Vec<String>,
-    /// Servers that are other ones now, under the same name.
+    /// Servers that were replaced, with the same name.
     pub replaced: Vec<String>,
-    /// Servers that go on, for which other rules hold.
+    /// Servers that continue with other rules.
     pub retuned: Vec<String>,
-    /// Settings of the port have changed that hold from now on, or groups.
+    /// Whether settings of the port, or groups, have changed and apply from now on.
     pub settings: bool,
-    /// Settings that have changed and hold only after a restart, by their names.
+    /// Settings that have changed and need a restart, by their names.
     pub needs_restart: Vec<&'static str>,
 }
 
 impl Reloaded {
-    /// Whether nothing is different.
+    /// Whether nothing has changed.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl Fleet {
-    /// Serves what this configuration says from now on, by difference: whatever is the same goes
-    /// on. Does not wait for servers that are started or stopped.
+    /// Applies this configuration; everything that is unchanged continues. Does not wait for
+    /// servers that start or stop.
     ///
     /// # Errors
-    /// Callers cannot be authenticated as it says; nothing is changed, and `/readyz` says so.
+    /// Authentication cannot be configured like this; nothing is changed, and `/readyz` reports it.
     pub fn reload(&self, config: FleetConfig) -> Result<Reloaded, Error> {
         let reloaded = self.shared.reload(self.ports.as_ref(), config);
         self.shared.note_reload(reloaded.as_ref().err().map(ToString::to_string));
         reloaded
     }
 
-    /// The file that is there now cannot be used, for this reason, which holds no secrets; the one
-    /// before is served on. Shown by `/readyz` until the next reload.
+    /// The current file cannot be used, for this reason, which contains no secrets; the previous
+    /// configuration stays. `/readyz` reports it until the next reload.
     pub fn reload_failed(&self, reason: String) {
         self.shared.note_reload(Some(reason));
     }
@@ -63,7 +63,7 @@ impl Shared {
         let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, config) = (self.roster(), asking(config));
         let difference = difference(&before.config, &config);
-        // What cannot change while it runs stays as it is.
+        // Settings that cannot change at runtime keep their values.
         let (http, metrics) = (kept(&before.config, &config), before.config.metrics.clone());
         let config = FleetConfig { http, metrics, ..config };
         if config.metrics.on_front && !config.http.asks_who_calls() {
@@ -129,7 +129,7 @@ impl Shared {
     }
 }
 
-/// The settings of a port that is open: those that cannot change while it is stay what they were.
+/// The settings of an open port: those that cannot change at runtime keep their values.
 fn kept(before: &FleetConfig, after: &FleetConfig) -> HttpConfig {
     let before = before.http.clone();
     HttpConfig {

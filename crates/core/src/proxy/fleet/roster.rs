@@ -1,4 +1,4 @@
-//! What is served: the servers in the order of the file, and the endpoints that several share.
+//! The servers in the order of the file, and the endpoints that several of them share.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
 /// See the module.
 pub(super) struct Roster {
     pub(super) config: FleetConfig,
-    /// Those that are switched on.
+    /// The servers that are switched on.
     pub(super) servers: Vec<Arc<Running>>,
     pub(super) all: Arc<Endpoint>,
     pub(super) groups: Vec<Arc<Endpoint>>,
@@ -23,7 +23,7 @@ pub(super) struct Roster {
 
 /// An endpoint of several servers.
 pub(super) struct Endpoint {
-    /// The group's name; none of the endpoint of all servers.
+    /// The group's name; `None` for the endpoint of all servers.
     group: Option<String>,
     pub(super) whole: Arc<Whole>,
     mount: Option<Arc<Mount>>,
@@ -69,7 +69,7 @@ impl Endpoint {
         shared.leaving.spawn(closing.boxed());
     }
 
-    /// Ends standing streams.
+    /// Ends streams that answer no call.
     fn retire(&self) {
         if let Some(mount) = &self.mount {
             mount.retire();
@@ -128,14 +128,14 @@ impl Roster {
         }
     }
 
-    /// Closes what clients have open of a server that is not served any more.
+    /// Closes the clients' connections to a removed server.
     pub(super) fn forget(&self, server: &Running) {
         for endpoint in std::iter::once(&self.all).chain(&self.groups) {
             endpoint.whole.forget(&server.merged);
         }
     }
 
-    /// Ends the endpoints that are not among those of `after`.
+    /// Ends the endpoints that `after` does not have.
     pub(super) fn retire_groups(&self, after: &Self) {
         let is_gone =
             |group: &&Arc<Endpoint>| !after.groups.iter().any(|it| Arc::ptr_eq(it, group));
@@ -144,7 +144,7 @@ impl Roster {
         }
     }
 
-    /// The table by which it is served.
+    /// The table of its routes.
     pub(super) fn routes(&self, shared: &Arc<Shared>) -> Routes {
         let endpoints = std::iter::once(&self.all).chain(&self.groups);
         let merged = endpoints.filter_map(|endpoint| endpoint.mount.clone());

@@ -1,4 +1,4 @@
-//! One server of a fleet, from what starts it to what its clients connect to.
+//! One server of a fleet, from its start to what its clients connect to.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,7 +28,7 @@ use crate::{
     upstream::{Late, start},
 };
 
-/// See the module. What changes at a reload makes another one, of the same parts.
+/// See the module. A reload that changes it creates another one, of the same parts.
 pub(super) struct Running {
     pub(super) config: ServerConfig,
     pub(super) late: Late,
@@ -36,12 +36,12 @@ pub(super) struct Running {
     pub(super) guarded: Arc<Guarded>,
     /// As it is merged with others.
     pub(super) merged: Arc<Server>,
-    /// Its own endpoint; none where there is no port.
+    /// Its own endpoint; `None` without a port.
     pub(super) mount: Option<Arc<Mount>>,
     pub(super) known: Arc<Known>,
-    /// Its callers are known.
+    /// Whether its callers are known.
     keyed: bool,
-    /// Where other replicas learn what its callers have used up.
+    /// Exchanges with other replicas how much its callers have used.
     exchange: Option<Arc<dyn Exchange>>,
 }
 
@@ -57,7 +57,7 @@ impl Known {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was found out may not be so any more.
+    /// What is known may be outdated.
     pub(super) fn is_old(&self) {
         self.changed.notify_one();
     }
@@ -67,7 +67,7 @@ impl Known {
         self.changed.notified().await;
     }
 
-    /// Notes this; what was known before.
+    /// Stores this; returns what was known before.
     pub(super) fn replace(
         &self,
         outcome: Result<Arrived, String>,
@@ -80,7 +80,7 @@ impl Known {
     }
 }
 
-/// What is waited for before a server is started.
+/// What must happen before a server is started.
 pub(super) type Turn = SharedFuture<BoxFuture<'static, ()>>;
 
 /// Nothing.
@@ -89,7 +89,7 @@ pub(super) fn at_once() -> Turn {
 }
 
 impl Running {
-    /// A server that nobody has started yet.
+    /// A server that was not started yet.
     pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
         let late = late(shared, &config, at_once());
         let keyed = fleet.http.asks_who_calls();
@@ -107,12 +107,12 @@ impl Running {
         Arc::new(Self { config, late, replaceable, guarded, merged, mount, known, keyed, exchange })
     }
 
-    /// What is replaceable.
+    /// The replaceable part.
     pub(super) fn backend(&self) -> Arc<dyn Backend> {
         served(&self.late, &self.config, self.keyed, self.exchange.as_ref())
     }
 
-    /// The same server, of which other things hold.
+    /// The same server with other settings.
     pub(super) fn retuned(&self, shared: &Shared, config: ServerConfig, keyed: bool) -> Arc<Self> {
         if self.config.rules != config.rules {
             self.guarded.retune(&config.rules);
@@ -128,13 +128,13 @@ impl Running {
         Arc::new(other)
     }
 
-    /// Whether it goes on as it is.
+    /// Whether it continues unchanged.
     pub(super) fn is(&self, config: &ServerConfig, keyed: bool) -> bool {
         self.config == *config && self.keyed == keyed
     }
 
-    /// Another server under the same name, for the same clients. It is started when the one before
-    /// has answered its calls and has ended.
+    /// Another server with the same name, for the same clients. It is started after the previous
+    /// one has answered its calls and has ended.
     pub(super) fn replaced(
         &self,
         shared: &Shared,
@@ -200,7 +200,7 @@ impl Running {
         );
     }
 
-    /// What the file calls it.
+    /// Its name in the file.
     pub(super) fn name(&self) -> &str {
         &self.config.name
     }
@@ -229,7 +229,7 @@ impl Running {
         }
     }
 
-    /// Whether asking it costs nobody anything: no process of its own, no sign-in.
+    /// Whether asking it is free of side effects: no process of its own, no sign-in.
     pub(super) fn may_be_asked(&self) -> bool {
         match &self.config.upstream {
             Ok(Upstream::Command(command)) => command.isolation == Isolation::Shared,
@@ -239,7 +239,7 @@ impl Running {
     }
 }
 
-/// The server, for callers its policy is about.
+/// The server behind the policy for its callers.
 fn served(
     late: &Late,
     config: &ServerConfig,
@@ -247,7 +247,7 @@ fn served(
     exchange: Option<&Arc<dyn Exchange>>,
 ) -> Arc<dyn Backend> {
     let late: Arc<dyn Backend> = Arc::new(late.clone());
-    // Where callers are known, nobody else says who they are.
+    // If callers are known, a client's own claim about its identity is removed.
     if keyed || !config.policy.is_empty() {
         Entitled::around(late, config.policy.clone(), exchange.map(Arc::clone))
     } else {
@@ -255,7 +255,7 @@ fn served(
     }
 }
 
-/// What starts this server once it is its turn.
+/// Starts this server when it is its turn.
 fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
     let prepared = |upstream| prepared(upstream, &config.name);
     let upstream = Arc::new(config.upstream.clone().map(prepared));
@@ -279,7 +279,7 @@ fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
     Late::resting(Box::new(launch), restart, Some(printable(&config.name)))
 }
 
-/// The port is open anyway: whoever starts it waits for the handshake.
+/// The port is open anyway: clients wait for the handshake.
 fn prepared(mut upstream: Upstream, name: &str) -> Upstream {
     match &mut upstream {
         Upstream::Command(command) => {

@@ -14,8 +14,9 @@ use crate::{
 };
 
 impl Fleet {
-    /// Serves the client at standard input and output of this process, as [`Self::run`] does.
-    /// Sockets become non-blocking, for whoever else holds them too; so do pipes, but not on Linux.
+    /// Serves the client on this process's standard input and output, as [`Self::run`] does.
+    /// Sockets become non-blocking, also for other processes that share them; so do pipes, except
+    /// on Linux.
     pub fn run_on_standard_streams<'a>(
         &'a self,
         stop: impl Future<Output = ()> + Send + 'a,
@@ -23,8 +24,8 @@ impl Fleet {
         Box::pin(async move { self.run(standard_streams(), stop).await })
     }
 
-    /// Serves one client, all servers as one, until its input ends, its output is closed, or `stop`
-    /// resolves. An error if the client cannot be served any longer.
+    /// Serves one client with all servers merged, until its input ends, its output is closed, or
+    /// `stop` resolves. Fails if the client cannot be served any longer.
     pub async fn run(
         &self,
         streams: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),

@@ -1,4 +1,4 @@
-//! Who a server is, and how many tools it has: asked once, as a client of the proxy's own.
+//! Finds out a server's name and the number of its tools, with a client of the proxy's own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,21 +20,21 @@ use crate::{
     upstream::{Remote, Upstream as _},
 };
 
-/// Time that the answers may take after the handshake.
+/// Time limit for the answers after the handshake.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Most pages of tools that are counted.
 const MAX_PAGES: usize = 1000;
 /// Longest text that is shown.
 const LONGEST: usize = 200;
 
-/// What is known of a server, and the connection that hears of its changes, if there is one.
+/// What is known about a server, and the connection that reports changes, if there is one.
 pub(super) type Survey = (Arrived, Option<Asking>);
 
-/// Asks; an error if the server cannot be used at the moment, in a sentence.
+/// Asks the server; fails with a sentence if the server cannot be used at the moment.
 pub(super) async fn survey(server: &Running) -> Result<Survey, String> {
     match &server.config.upstream {
         Ok(Upstream::Remote(config)) if config.oauth.is_some() => {
-            // Without its sign-in, which is for clients to begin.
+            // Without its sign-in, which is started only for clients.
             let config = crate::config::RemoteConfig { oauth: None, ..(**config).clone() };
             let remote = Remote::new(&config).map_err(|error| error.to_string())?;
             let arrived = ask_all(&*remote.backend(), Client::default()).await;
@@ -42,10 +42,10 @@ pub(super) async fn survey(server: &Running) -> Result<Survey, String> {
             arrived.map(|(arrived, _)| (arrived, None))
         }
         upstream => {
-            // As what is served to those who may do everything.
+            // As callers see it who may do everything.
             let late = Arc::new(server.late.clone());
             let guarded = Guarded::new(late, &server.config.rules);
-            // A remote server would hold a stream for it.
+            // A remote server would have to keep a stream open for it.
             let hears = matches!(upstream, Ok(Upstream::Command(_)));
             let ear = || Arc::new(Ear(Arc::clone(&server.known))) as Arc<dyn Sink>;
             let client = Client { unsolicited: hears.then(ear), ..Client::default() };
@@ -55,7 +55,7 @@ pub(super) async fn survey(server: &Running) -> Result<Survey, String> {
     }
 }
 
-/// Hears that a server has other tools.
+/// Notices that a server's tools have changed.
 struct Ear(Arc<Known>);
 
 impl Sink for Ear {
@@ -99,18 +99,18 @@ fn unanswered() -> String {
     "it did not answer the handshake".to_owned()
 }
 
-/// Whether a refusal is about who asks.
+/// Whether a refusal is about the caller.
 fn signs_in(error: &Value) -> bool {
     matches!(error["data"]["status"].as_u64(), Some(401 | 403))
 }
 
-/// A text of a server's as it may be shown.
+/// A server's text in a form that may be shown.
 fn text(value: &Value) -> Option<String> {
     let text: String = value.as_str()?.chars().take(LONGEST).collect();
     Some(printable(text.trim())).filter(|text| !text.is_empty())
 }
 
-/// The connection of the proxy's own; closed when it is dropped.
+/// The proxy's own connection; closed when it is dropped.
 pub(super) struct Asking(Arc<dyn Connection>);
 
 impl Drop for Asking {
@@ -120,7 +120,7 @@ impl Drop for Asking {
 }
 
 impl Asking {
-    /// Shakes hands; the result, or the error.
+    /// Makes the handshake; returns the result, or the error.
     async fn greet(&self) -> Result<Value, Value> {
         let greeting = Memory::default().greeting().ok_or(Value::Null)?;
         let result = self.ask(greeting).await?;
@@ -153,7 +153,7 @@ impl Asking {
     /// The result of a request, or the error.
     async fn ask(&self, request: Message) -> Result<Value, Value> {
         let (told, answer) = oneshot::channel();
-        // Nobody waits any more if the receiver has gone.
+        // If the receiver was dropped, nobody waits any more.
         let reply = reply_to(&request, move |answer| drop(told.send(answer)));
         if let Some(sending) = self.0.send(request, Some(reply), None) {
             sending.await;

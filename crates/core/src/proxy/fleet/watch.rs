@@ -1,4 +1,4 @@
-//! Watches a server: starts it when it is its turn, asks it who it is, and notices its end.
+//! Watches a server: starts it when it is its turn, asks it for its name, and notices its end.
 
 use std::{
     sync::{Arc, Weak},
@@ -18,10 +18,10 @@ use crate::{fleet::printable, runtime::task, upstream::Stage};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Time between a change of a server's tools and when they are counted again.
+/// Pause between a change of a server's tools and counting them again.
 const SETTLING: Duration = Duration::from_millis(200);
 
-/// Starts a server, unless that is left to whoever needs it, and watches it to its end.
+/// Starts a server, unless it starts only when it is needed, and watches it to its end.
 pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
     let stage = server.late.stage();
     if !server.config.lazy {
@@ -37,7 +37,7 @@ pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
     task::spawn(watch.keep(stage));
 }
 
-/// Starts a server when few others are being started.
+/// Starts a server when few others are starting.
 async fn start(shared: Arc<Shared>, server: Arc<Running>, mut stage: Receiver<Stage>) {
     let Ok(_turn) = Arc::clone(&shared.starting).acquire_owned().await else { return };
     drop(shared);
@@ -93,7 +93,7 @@ impl Watch {
         }
     }
 
-    /// Asks a server that has started who it is, and waits for its end.
+    /// Asks a started server for its name, and waits for its end.
     fn serve(&mut self) -> BoxFuture<'_, ()> {
         async move {
             let Some(ended) = self.server.late.ask(|upstream| upstream.ended()) else { return };
@@ -103,7 +103,7 @@ impl Watch {
                 _ = ended.clone() => {}
             }
             let reason = ended.await;
-            // Its clients have it started again with what they send next.
+            // Its clients' next messages start it again.
             if self.server.late.has_ended(reason)
                 && let Some(server) = self.shared.upgrade().and_then(|it| it.server(&self.server))
             {
@@ -121,7 +121,7 @@ impl Watch {
         }
         let mut met = false;
         while let Some(shared) = self.shared.upgrade() {
-            // With the rules of the moment.
+            // With the current rules.
             let now = shared.server(&self.server).unwrap_or_else(|| Arc::clone(&self.server));
             drop(shared);
             let outcome = survey(&now).await;
@@ -150,12 +150,12 @@ impl Watch {
             self.pause = FIRST_PAUSE;
             self.server.known.grows_old().await;
             drop(hearing);
-            // Whoever changes its tools may do so several times in a row.
+            // A server that changes its tools may do so several times in a row.
             sleep(SETTLING).await;
         }
     }
 
-    /// Notes what has happened to the server; says so if it is another thing than before.
+    /// Stores a server's state; reports it if it has changed.
     fn tell(&self, outcome: Result<Arrived, String>) {
         let outcome = outcome.map_err(|reason| printable(&reason));
         if self.server.known.replace(outcome.clone()).is_some_and(|before| before == outcome) {

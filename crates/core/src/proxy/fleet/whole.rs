@@ -1,4 +1,4 @@
-//! The backend of an endpoint of several servers: merged, or the only one as it is.
+//! The backend of an endpoint of several servers: merged ones, or the only one unchanged.
 
 use std::{
     collections::HashMap,
@@ -20,11 +20,11 @@ use crate::{
 
 /// See the module.
 pub(super) struct Whole {
-    /// What tells it apart from other endpoints.
+    /// Tells it apart from other endpoints.
     endpoint: String,
     seal: Arc<Seal>,
     merged: Arc<Merged>,
-    /// What serves those who ask for no part: what is merged, or the only server.
+    /// Serves clients without a selection: the merged servers, or the only one.
     undivided: Arc<Replaceable>,
     state: Mutex<State>,
 }
@@ -32,9 +32,9 @@ pub(super) struct Whole {
 #[derive(Default)]
 struct State {
     members: Vec<Member>,
-    /// The file enables several servers, so that names have prefixes.
+    /// Whether the file enables several servers, so that names have prefixes.
     prefixes: bool,
-    /// Parts that somebody uses, by the names of their servers in the order of the file.
+    /// Selections in use, by the names of their servers in the order of the file.
     parts: HashMap<Vec<String>, Weak<Merged>>,
 }
 
@@ -66,8 +66,8 @@ impl Whole {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves these from now on; those who use them go on. What has to be waited for is the only
-    /// server, where it is not the only one any more.
+    /// Serves these from now on; connected clients stay. Returns a server to wait for: the only one
+    /// so far, if it is not the only one any more.
     pub(super) fn exchange(&self, servers: &[Arc<Running>], prefixes: bool) -> Option<Leaving> {
         let members: Vec<_> = servers.iter().map(Member::of).collect();
         let servers: Vec<_> = members.iter().map(|member| Arc::clone(&member.merged)).collect();
@@ -95,7 +95,7 @@ impl Whole {
         Some(leaving)
     }
 
-    /// Closes what clients have open of a server that is not served any more.
+    /// Closes the clients' connections to a removed server.
     pub(super) fn forget(&self, server: &Arc<Server>) {
         let parts = self.lock().used_parts();
         for part in parts.into_iter().map(|(_, part)| part).chain([Arc::clone(&self.merged)]) {
@@ -103,7 +103,7 @@ impl Whole {
         }
     }
 
-    /// What serves the servers with these names.
+    /// Serves the servers with these names.
     fn part(&self, names: &[String]) -> Option<Arc<dyn Backend>> {
         let mut state = self.lock();
         let known = |name: &String| state.members.iter().any(|member| member.name == *name);
@@ -142,7 +142,7 @@ impl State {
         self.members.len() == servers.len() && self.members.iter().zip(servers).all(same)
     }
 
-    /// The parts that somebody uses, and the servers that are left of them.
+    /// The selections in use, with the servers that are left of them.
     fn used_parts(&mut self) -> Vec<(Servers, Arc<Merged>)> {
         self.parts.retain(|_, part| part.strong_count() > 0);
         let left = |names: &[String]| {
@@ -179,7 +179,7 @@ impl Backend for Whole {
     }
 }
 
-/// What is said of servers that are not served.
+/// The error about servers that are not served.
 fn not_found() -> Refusal {
     let (reason, headers) = (String::new(), Vec::new());
     Refusal::Response(Box::new(Verbatim { status: 404, reason, headers, body: Bytes::new() }))

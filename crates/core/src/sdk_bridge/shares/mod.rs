@@ -1,9 +1,9 @@
-//! What those share who use one connection to a server whose messages another library carries.
+//! What several users share of one connection to a server, if another library carries the messages.
 //!
-//! The rules are those of [`Shared`](crate::relay::Shared): each resource is subscribed to once for all
-//! holders of a lease, a server of 2026-07-28 is listened to on one stream, and a lease hears what
-//! it is entitled to. Pure: what has to be done upstream comes back as [`ShareEffect`]s, how that
-//! went is told here, and time is handed in, as what has passed since some moment.
+//! The rules are those of [`Shared`](crate::relay::Shared): each resource is subscribed to once for
+//! all holders of a lease, a 2026-07-28 server is listened to on one stream, and each lease gets
+//! its notifications. Pure: required actions are returned as [`ShareEffect`]s, their results are
+//! reported back, and time is passed in, as the duration since some moment.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -26,21 +26,21 @@ use crate::{
 /// A holder's share of the connection.
 pub type LeaseId = u64;
 
-/// A call that somebody awaits; numbered by who makes it.
+/// A call that somebody awaits; the caller numbers them.
 pub type Wish = u32;
 
 /// Code and message of an error.
 pub type Reason = (i32, String);
 
-/// What has to be done.
+/// An action for the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ShareEffect {
     /// Send `resources/subscribe` for this URI and tell [`Shares::answered`].
     Subscribe(String),
     /// Send `resources/unsubscribe` for this URI and tell [`Shares::answered`].
     Unsubscribe(String),
-    /// Send `subscriptions/listen` with these params, and tell [`Shares::opened`] or
-    /// [`Shares::ended`] of the stream with this number.
+    /// Send `subscriptions/listen` with these params, and report to [`Shares::opened`] or
+    /// [`Shares::ended`] for the stream with this number.
     Open(u64, String),
     /// Close the stream with this number.
     Close(u64),
@@ -48,18 +48,18 @@ pub enum ShareEffect {
     RetryAfter(Duration),
     /// The wish is fulfilled.
     Grant(Wish),
-    /// The wish cannot be fulfilled; for this reason, if it is not the upstream's own.
+    /// The wish cannot be fulfilled, for this reason, or with the upstream's own error.
     Refuse(Wish, Option<Reason>),
 }
 
-/// How a listen stream ended, or failed to begin.
+/// How a listen stream ended, or why it could not be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenEnd {
     /// This side has ended it.
     Local,
     /// The server ended it on purpose.
     Graceful,
-    /// Anything else, with the code of the error if it was answered with one.
+    /// For another reason, with the error's code if there was one.
     Failed(Option<i32>),
 }
 
@@ -69,9 +69,9 @@ pub struct Shares {
     leases: HashMap<LeaseId, Option<LogLevel>>,
     last_lease: LeaseId,
     subscriptions: Subscriptions<Wish>,
-    /// Who awaits the end of which subscription.
+    /// Who awaits the end of which subscription request.
     leaving: HashMap<String, Vec<Wish>>,
-    /// Whether the server is of 2026-07-28.
+    /// Whether the server speaks 2026-07-28.
     modern: bool,
     listen: Listen,
     last_stream: u64,
@@ -79,7 +79,7 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// The server is there, with these capabilities as JSON if it is of 2026-07-28.
+    /// The server is connected, with these capabilities (JSON) if it speaks 2026-07-28.
     pub fn meet(&mut self, modern: Option<&str>) -> Vec<ShareEffect> {
         self.modern = modern.is_some();
         let Some(capabilities) = modern else { return Vec::new() };
@@ -87,7 +87,7 @@ impl Shares {
         self.listen(effects)
     }
 
-    /// Somebody has come.
+    /// A holder has come.
     pub fn attach(&mut self) -> (LeaseId, Vec<ShareEffect>) {
         self.last_lease += 1;
         self.leases.insert(self.last_lease, None);
@@ -95,14 +95,14 @@ impl Shares {
         (self.last_lease, self.listen(effects))
     }
 
-    /// Somebody has gone.
+    /// A holder has left.
     pub fn detach(&mut self, lease: LeaseId) -> Vec<ShareEffect> {
         self.leases.remove(&lease);
         let orphans = self.subscriptions.release_all(lease);
         orphans.into_iter().flat_map(|uri| self.carry(&Effect::Unsubscribe, &uri)).collect()
     }
 
-    /// The holder wants to hear of updates of this resource. One that has gone gets nothing.
+    /// The holder wants updates of this resource. One that has left gets nothing.
     pub fn want(&mut self, lease: LeaseId, uri: &str, wish: Wish) -> Vec<ShareEffect> {
         if !self.leases.contains_key(&lease) {
             return vec![ShareEffect::Grant(wish)];
@@ -116,7 +116,7 @@ impl Shares {
         }
     }
 
-    /// The holder does not want to hear of them any more.
+    /// The holder does not want them any more.
     pub fn unwant(&mut self, lease: LeaseId, uri: &str, wish: Wish) -> Vec<ShareEffect> {
         let Some(effect) = self.subscriptions.release(uri, lease) else {
             return vec![ShareEffect::Grant(wish)];
@@ -125,12 +125,12 @@ impl Shares {
         self.carry(&effect, uri)
     }
 
-    /// Whether the holder wants to hear of updates of exactly this resource.
+    /// Whether the holder wants updates of exactly this resource.
     pub fn holds(&self, lease: LeaseId, uri: &str) -> bool {
         self.subscriptions.is_held(uri, lease)
     }
 
-    /// The holder wants log messages from this level on; an error for an unknown level.
+    /// Sets the holder's log level; an error for an unknown one.
     pub fn set_level(&mut self, lease: LeaseId, level: &str) -> Result<(), Reason> {
         let level = LogLevel::named(level.as_bytes()).ok_or_else(|| reason(&invalid_level()))?;
         if let Some(wanted) = self.leases.get_mut(&lease) {
@@ -139,7 +139,7 @@ impl Shares {
         Ok(())
     }
 
-    /// Whether the holder hears a notification of this method, of this level or about this
+    /// Whether the holder gets a notification of this method, with this level or about this
     /// resource.
     pub fn entitles(
         &self,
@@ -162,7 +162,7 @@ impl Shares {
         self.settled(uri, accepted, None)
     }
 
-    /// The server has begun a stream that carries these resources; all of them if it does not say.
+    /// The server has opened a stream that carries these resources; all of them if it does not say.
     pub fn opened(
         &mut self,
         stream: u64,
@@ -174,7 +174,7 @@ impl Shares {
         self.listen(effects)
     }
 
-    /// A stream has ended, or was not begun.
+    /// A stream has ended, or could not be opened.
     pub fn ended(&mut self, stream: u64, end: ListenEnd, now: Duration) -> Vec<ShareEffect> {
         if !self.streams.remove(&stream) {
             return Vec::new();
@@ -188,7 +188,7 @@ impl Shares {
         if end != ListenEnd::Local {
             tell_end(how, pause);
         }
-        // The failure says itself why what was asked for last is refused.
+        // The failure itself says why the latest wish is refused.
         let mut effects = self.listen_for(effects, |_| None);
         effects.extend(pause.map(ShareEffect::RetryAfter));
         effects
@@ -200,7 +200,7 @@ impl Shares {
         self.listen(effects)
     }
 
-    /// The connection is shared no longer. Nobody waits for what is still under way.
+    /// The connection is no longer shared. Nobody waits for running requests.
     pub fn close(&mut self) -> Vec<ShareEffect> {
         let closed =
             Self { last_lease: self.last_lease, last_stream: self.last_stream, ..Self::default() };
@@ -225,7 +225,7 @@ impl Shares {
         self.listen_for(effects, |uri| Some(reason(&unreported(uri))))
     }
 
-    /// Does what the stream asks for; `why` says why a resource is refused.
+    /// Carries out what the stream requires; `why` is the reason if a resource is refused.
     fn listen_for(
         &mut self,
         effects: Vec<ListenEffect>,
@@ -277,7 +277,7 @@ fn refusal(wish: Wish, error: &ErrorBody) -> ShareEffect {
     ShareEffect::Refuse(wish, Some(reason(error)))
 }
 
-/// The lists whose changes a server with these capabilities announces.
+/// The lists whose changes a server with these capabilities reports.
 fn announced(capabilities: &str) -> Filter {
     let capabilities: Value = serde_json::from_str(capabilities).unwrap_or_default();
     let announces = |list: &str| capabilities[list]["listChanged"] == true;

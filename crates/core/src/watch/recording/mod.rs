@@ -1,8 +1,8 @@
-//! Everything that passes, in a file.
+//! Records all traffic in a file.
 //!
-//! A thread of its own takes frames out of a ring, writes them as lines, and appends whole lines to
-//! the file; the road of a message never waits for the disk. Where the thread cannot follow, or the
-//! disk is full, frames are lost and the file says how many.
+//! A separate thread takes frames out of a ring, formats them, and appends whole lines to the file;
+//! messages never wait for the disk. If the thread is too slow, or the disk is full, frames are
+//! lost and the file says how many.
 
 mod parts;
 
@@ -26,26 +26,26 @@ use super::{
 };
 use crate::{config::RecordingConfig, error::Error};
 
-/// What the header calls the format.
+/// Name of the format in the header.
 pub(crate) const FORMAT: &str = "mcp-proxy-recording";
 /// The version of the format that is written, and the newest that is read.
 pub(crate) const VERSION: u32 = 1;
 
-/// What waits to be written. A message that is longer than `whole` could not be played back anyway:
-/// a server may not write so long a line by default.
+/// Limits of the frames that wait to be written. A message longer than `whole` could not be played
+/// anyway: by default a server may not write such a line.
 const LIMITS: Limits = Limits {
     frames: 100_000,
     bytes: 64 * 1024 * 1024,
     whole: 32 * 1024 * 1024,
     beginning: 64 * 1024,
 };
-/// Frames are collected for so long, so that a busy proxy does not wake the thread for each.
+/// How long frames are collected, so that a busy proxy does not wake the thread for each one.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How long it is not said again that the disk takes nothing.
+/// Interval between two warnings that the disk accepts nothing.
 const SILENCE: Duration = Duration::from_mins(10);
-/// How long the thread sleeps when there is nothing.
+/// How long the thread sleeps if there is nothing to do.
 const IDLE: Duration = Duration::from_mins(1);
-/// Lines are handed to the system in pieces of about this size.
+/// Approximate size of the pieces that are written.
 const PIECE: usize = 1024 * 1024;
 
 /// The first line of every part.
@@ -53,18 +53,18 @@ const PIECE: usize = 1024 * 1024;
 pub(crate) struct Header {
     pub(crate) format: String,
     pub(crate) version: u32,
-    /// When the recording began (RFC 3339); times of lines count from there.
+    /// When the recording began (RFC 3339); the times of lines count from there.
     pub(crate) started: String,
-    /// Version of the proxy that has written it.
+    /// Version of the proxy that wrote it.
     pub(crate) proxy: String,
     /// Number of the part, from 1.
     pub(crate) part: u64,
-    /// Secrets were taken out.
+    /// Whether secrets were removed.
     pub(crate) redacted: bool,
 }
 
 impl Header {
-    /// That of what this scribe writes.
+    /// The header of what this scribe writes.
     pub(crate) fn new(scribe: &Scribe) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -77,7 +77,7 @@ impl Header {
     }
 }
 
-/// A recording that goes on until this is dropped.
+/// A running recording; ends when dropped.
 #[derive(Debug)]
 pub struct Recording {
     watcher: Option<Watcher>,
@@ -85,10 +85,10 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Opens the file and records everything that passes in this process from now on.
+    /// Opens the file and records all traffic of this process from now on.
     ///
-    /// A recording that is there already is kept as an older part. Fails if the file cannot be
-    /// written, or holds anything else.
+    /// An existing recording is kept as an older part. Fails if the file cannot be written, or has
+    /// other content.
     pub fn start(config: &RecordingConfig) -> Result<Self, Error> {
         let scribe = Scribe::new(Redaction::new(&config.redaction));
         let header = Header::new(&scribe);
@@ -104,7 +104,7 @@ impl Recording {
 }
 
 impl Drop for Recording {
-    /// Writes what is left.
+    /// Writes the rest.
     fn drop(&mut self) {
         drop(self.watcher.take());
         if let Some(thread) = self.thread.take()
@@ -119,9 +119,9 @@ struct Writer {
     ring: Arc<Ring>,
     scribe: Scribe,
     parts: Parts,
-    /// Frames that are lost, which the file does not say yet.
+    /// Lost frames that are not noted in the file yet.
     untold: u64,
-    /// When it was said that nothing can be written.
+    /// When a write failure was last logged.
     said: Option<Instant>,
 }
 
@@ -154,7 +154,7 @@ impl Writer {
         self.append(&mut piece, &mut count);
     }
 
-    /// Hands the lines to the system; what it does not take is lost.
+    /// Writes the lines; lines that cannot be written are lost.
     fn append(&mut self, piece: &mut Vec<u8>, count: &mut u64) {
         if piece.is_empty() {
             return;
@@ -167,7 +167,8 @@ impl Writer {
         *count = 0;
     }
 
-    /// A disk that is nearly full takes some lines and not others, which is one trouble.
+    /// A disk that is nearly full accepts some lines and refuses others; that counts as one
+    /// failure.
     fn say(&mut self, error: &io::Error) {
         if self.said.is_none_or(|said| said.elapsed() >= SILENCE) {
             self.said = Some(Instant::now());

@@ -1,4 +1,4 @@
-//! The files of a recording: one that is written, and full ones that have a number behind their name.
+//! The files of a recording: the current one, and full ones with a number after their name.
 
 use std::{
     ffi::OsString,
@@ -25,7 +25,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Begins a recording in this file; an older one that is there becomes its first full part.
+    /// Begins a recording in this file; an existing one becomes its first full part.
     pub(super) fn open(config: &RecordingConfig, header: Header) -> io::Result<Self> {
         let path = config.file.clone();
         let max_files = config.max_files.max(1);
@@ -42,12 +42,12 @@ impl Parts {
         Ok(Self { path, file, size, max_size: config.max_size, max_files, header })
     }
 
-    /// The file that is written.
+    /// The current file.
     pub(super) fn file(&self) -> &Path {
         &self.path
     }
 
-    /// Appends whole lines. If that fails nothing of them is in the file.
+    /// Appends whole lines. If that fails, none of them is in the file.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut rest = lines;
         while !rest.is_empty() {
@@ -58,7 +58,7 @@ impl Parts {
             }
             if !later.is_empty() {
                 self.rotate()?;
-                // A line that is longer than a part has one to itself.
+                // A line longer than a part has a part to itself.
                 if fitting(later, self.max_size.saturating_sub(self.size)) == 0 {
                     let end = memchr::memchr(b'\n', later).map_or(later.len(), |end| end + 1);
                     self.write(&later[..end])?;
@@ -73,14 +73,14 @@ impl Parts {
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if let Err(error) = self.file.write_all(lines) {
-            // Part of a line must not be taken for one.
+            // A partial line must not look like a whole one.
             return Err(self.file.set_len(self.size).err().unwrap_or(error));
         }
         self.size += lines.len() as u64;
         Ok(())
     }
 
-    /// Writes to another file, which may be one that refuses.
+    /// Writes to another file, which may refuse that.
     #[cfg(test)]
     pub(super) fn exchange_file(&mut self, file: File) -> File {
         std::mem::replace(&mut self.file, file)
@@ -95,7 +95,7 @@ impl Parts {
     }
 }
 
-/// How many bytes of these lines, in whole lines, fit into so much room.
+/// How many bytes of these lines, in whole lines, fit into this much room.
 fn fitting(lines: &[u8], room: u64) -> usize {
     let room = usize::try_from(room).unwrap_or(usize::MAX);
     if lines.len() <= room {
@@ -104,7 +104,7 @@ fn fitting(lines: &[u8], room: u64) -> usize {
     memchr::memrchr(b'\n', &lines[..room]).map_or(0, |end| end + 1)
 }
 
-/// A new file, which only its owner may read.
+/// A new file that only its owner can read.
 fn begin(path: &Path, header: &Header) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     options.append(true).create_new(true);
@@ -117,7 +117,7 @@ fn begin(path: &Path, header: &Header) -> io::Result<(File, u64)> {
     Ok((file, line.len() as u64))
 }
 
-/// Gives every part the next number; the oldest goes.
+/// Renumbers the parts; the oldest one is deleted.
 fn shift(path: &Path, max_files: usize) -> io::Result<()> {
     if max_files == 1 {
         return fs::remove_file(path);

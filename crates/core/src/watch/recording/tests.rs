@@ -109,7 +109,7 @@ fn a_recording_that_is_there_is_kept_as_an_older_part() {
     assert_eq!(lines(&file)[0]["part"], 1);
 }
 
-/// `/dev/full` refuses whatever is written.
+/// `/dev/full` refuses every write.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_full_disk_does_not_take_is_counted_once_it_takes_more() {

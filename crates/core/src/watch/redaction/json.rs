@@ -1,15 +1,15 @@
-//! Secrets in JSON, found in its bytes: there is no tree, and nothing is rewritten.
+//! Finds secrets in the bytes of JSON, without a tree and without rewriting.
 //!
-//! Text that is not quite JSON is walked anyway; what looks like a string is one.
+//! Text that is not quite JSON is scanned, too; whatever looks like a string is one.
 
 use std::ops::Range;
 
 use super::{Hidden, REDACTED, Redaction, shapes};
 
-/// Written in the place of a whole value.
+/// Replaces a whole value.
 const VALUE: &str = "\"[redacted]\"";
 
-/// A range, and what is put in its place.
+/// A range, and its replacement.
 pub(super) type Found = (Range<usize>, &'static str);
 
 /// All secrets of a text, in their order.
@@ -33,7 +33,7 @@ struct Walk<'a> {
     /// Some string may hold a secret of a known shape.
     is_marked: bool,
     open: Vec<Level>,
-    /// An object or array that is hidden: how deep it is, and where it starts.
+    /// A hidden object or array: its depth and its start.
     hidden: Option<(usize, usize)>,
     found: Vec<Found>,
 }
@@ -41,15 +41,15 @@ struct Walk<'a> {
 /// An object or array that has not been closed.
 struct Level {
     is_object: bool,
-    /// The name of the member that is being read, without its quotes.
+    /// The current member's name, without its quotes.
     name: Option<Range<usize>>,
     index: usize,
-    /// A value is expected, not a name.
+    /// Whether a value is expected, not a name.
     at_value: bool,
 }
 
 impl Walk<'_> {
-    /// Takes one token; where the next one begins.
+    /// Takes one token; returns where the next one begins.
     fn step(&mut self, at: usize) -> usize {
         match self.text[at] {
             byte @ (b'{' | b'[') => {
@@ -153,7 +153,7 @@ impl Walk<'_> {
     }
 }
 
-/// What is in the string that begins here, and where it ends; one that was cut off has no quote.
+/// The content of the string that begins here, and its end; a truncated one has no closing quote.
 fn string_from(text: &[u8], at: usize) -> (Range<usize>, usize) {
     let mut from = at + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &text[from..]) {

@@ -23,7 +23,7 @@ fn secrets_are_taken_out_and_nothing_else_is_changed() {
             r#"{"_meta":{"progressToken":"p1"},"nextCursor":"c"}"#,
             r#"{"_meta":{"progressToken":"p1"},"nextCursor":"c"}"#,
         ),
-        // A schema says what a secret is called, not what it is.
+        // A schema contains the name of a secret, not its value.
         (
             r#"{"properties":{"password":{"type":"string"}}}"#,
             r#"{"properties":{"password":{"type":"string"}}}"#,

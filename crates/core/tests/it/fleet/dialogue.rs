@@ -1,4 +1,4 @@
-//! What is more than a request and its answer: progress, questions, subscriptions, streams.
+//! More than a request and its answer: progress, questions, subscriptions, streams.
 
 use mcp_proxy_core::config::{Isolation, ServerConfig, Upstream};
 use serde_json::{Value, json};

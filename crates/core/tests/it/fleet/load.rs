@@ -1,4 +1,4 @@
-//! Servers that die and files that change while clients call: nobody else loses anything.
+//! Servers end and files change while clients call: other clients lose nothing.
 
 use std::{
     process::Command,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Session, World, config, fixture};
 
-/// Calls this tool until it is told to stop; what was answered with an error.
+/// Calls this tool until it is told to stop; returns the answers that were errors.
 async fn call_on(session: &Session<'_>, tool: &str, stop: &AtomicBool) -> (usize, Vec<Value>) {
     let (mut answered, mut failed) = (0, Vec::new());
     while !stop.load(Ordering::Relaxed) {
@@ -26,7 +26,7 @@ async fn call_on(session: &Session<'_>, tool: &str, stop: &AtomicBool) -> (usize
     (answered, failed)
 }
 
-/// Waits until calls of this session have been answered so often.
+/// Waits until this many calls of this session have been answered.
 async fn some_calls(session: &Session<'_>, tool: &str) {
     for _ in 0..20 {
         session.call(tool, json!({ "text": "x" })).await;
@@ -45,7 +45,7 @@ async fn a_server_that_is_killed_takes_nothing_from_the_others() {
         for _ in 0..3 {
             let pid = own.call("pid", json!({})).await;
             assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
-            // It is started again.
+            // It is restarted.
             while own.request("tools/call", json!({ "name": "pid" })).await["error"].is_object() {}
             some_calls(&named, "echo").await;
         }

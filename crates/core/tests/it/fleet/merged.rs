@@ -1,4 +1,4 @@
-//! All servers as one, and parts of them.
+//! All servers merged, and selections of them.
 
 use mcp_proxy_core::config::GroupConfig;
 use serde_json::json;

@@ -19,7 +19,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A server that is the fixture in this mode.
+/// The fixture in this mode, as a server.
 fn fixture(name: &str, mode: &str) -> ServerConfig {
     let mut command = CommandConfig::new(env!("CARGO_BIN_EXE_fixture"));
     command.args = mode.split(' ').map(Into::into).collect();
@@ -27,7 +27,7 @@ fn fixture(name: &str, mode: &str) -> ServerConfig {
     ServerConfig { name: name.to_owned(), upstream, ..ServerConfig::default() }
 }
 
-/// These servers on any port, with answers that are easily read.
+/// These servers on any port, with answers that are easy to read.
 fn config(servers: Vec<ServerConfig>) -> FleetConfig {
     let http = HttpConfig {
         host: "127.0.0.1".to_owned(),
@@ -53,12 +53,12 @@ impl World {
         Self { fleet, arrivals, address }
     }
 
-    /// What has happened to the next server.
+    /// The next server's start.
     async fn arrival(&mut self) -> Arrival {
         self.arrivals.next().await.expect("the fleet runs")
     }
 
-    /// Waits until so many servers have arrived.
+    /// Waits until this many servers have started.
     async fn arrived(&mut self, count: usize) {
         for _ in 0..count {
             let arrival = self.arrival().await;
@@ -70,7 +70,7 @@ impl World {
         self.send("GET", path, "", "").await
     }
 
-    /// The JSON that is there.
+    /// The JSON in it.
     async fn read(&self, path: &str) -> Value {
         let (status, body) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {body}");
@@ -184,7 +184,7 @@ impl Session<'_> {
         tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     }
 
-    /// The stream of what answers nothing.
+    /// The stream for messages that answer no request.
     async fn listen(&self) -> Listening {
         self.stream("GET", "").await
     }
@@ -213,11 +213,11 @@ impl Session<'_> {
     }
 }
 
-/// What a session hears.
+/// The messages on a session's stream.
 struct Listening(BufReader<TcpStream>);
 
 impl Listening {
-    /// Waits for a message that says this.
+    /// Waits for a message with this text.
     async fn hears(&mut self, words: &str) -> String {
         let mut line = String::new();
         while !(line.starts_with("data:") && line.contains(words)) {

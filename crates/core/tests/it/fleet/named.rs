@@ -1,4 +1,4 @@
-//! Each server under its name, as if there were no other.
+//! Each server at its own path, as if it were the only one.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What load balancers are told.
+//! Answers for load balancers.
 
 use mcp_proxy_core::config::AuthConfig;
 

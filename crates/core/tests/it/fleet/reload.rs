@@ -1,11 +1,11 @@
-//! From one file to the next: what is the same goes on.
+//! From one file to the next: unchanged servers continue.
 
 use mcp_proxy_core::config::{Filter, FleetConfig, Pattern, Rules, ServerConfig};
 use serde_json::json;
 
 use super::{World, config, fixture};
 
-/// The configuration that runs, with these servers.
+/// The running configuration, with these servers.
 fn with(world: &World, servers: Vec<ServerConfig>) -> FleetConfig {
     let mut config = config(servers);
     config.http.port = 0;
@@ -78,7 +78,7 @@ async fn a_changed_command_is_another_process_for_the_same_sessions() {
             .reload(with(&world, vec![fixture("a", "subscribe"), fixture("b", "echo")]))
             .unwrap();
         assert_eq!(reloaded.replaced, ["a"]);
-        // It waits for the calls of the other one, and for the new one.
+        // It waits for the calls of the old one, and for the new one.
         let touched = named.call("touch", json!({ "uri": "x:y" })).await;
         (touched, merged.call("a__pid", json!({})).await)
     };

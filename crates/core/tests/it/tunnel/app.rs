@@ -1,5 +1,5 @@
-//! The local HTTP server of the tests: a plain answer, an echo, a stream that stays silent until
-//! it is told to go on, and a fault.
+//! The local HTTP server of the tests: a plain answer, an echo, a stream that is silent until it is
+//! told to continue, and a fault.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -64,7 +64,7 @@ impl App {
 impl LocalServer for App {
     async fn serve(&self, connection: TcpStream) {
         let service = service_fn(|request| self.clone().answer(request));
-        // How a connection ends is the tunnel's business, not this server's.
+        // How a connection ends is up to the tunnel, not this server.
         let io = TokioIo::new(connection);
         drop(http1::Builder::new().keep_alive(false).serve_connection(io, service).await);
     }

@@ -1,4 +1,4 @@
-//! A tunnel server under the test's control: it answers registrations from a script and hands every
+//! A tunnel server that the test controls: it answers registrations from a script and gives every
 //! pool connection to the test, which then plays the public side on it.
 
 use std::{
@@ -156,7 +156,8 @@ impl State {
     async fn share(self: Arc<Self>, listener: TcpListener) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut id = Vec::new();
-            // A tunnel that is being closed or registered again may leave before it said its id.
+            // A tunnel that is being closed or registered again may disconnect before it has sent
+            // its id.
             while !id.ends_with(b"\n")
                 && let Ok(byte) = stream.read_u8().await
             {
@@ -214,7 +215,7 @@ pub(crate) async fn start(stream: &mut TcpStream, path: &str, body: &str) {
 /// Waits until the far end has closed.
 pub(crate) async fn ended(stream: &mut TcpStream) {
     let mut rest = Vec::new();
-    // A reset is as good an end as a proper one.
+    // A reset is as good as a regular end.
     drop(timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("an end"));
 }
 

@@ -1,4 +1,4 @@
-//! What the tunnel tells through `tracing` on the thread of a test.
+//! The tunnel's log lines on the thread of a test.
 
 use std::{
     io::{self, Write},

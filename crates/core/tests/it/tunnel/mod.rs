@@ -1,4 +1,4 @@
-//! The tunnel against a tunnel server that behaves well, badly and not at all.
+//! The tunnel against tunnel servers that behave well, badly and not at all.
 
 mod app;
 mod fake;
@@ -112,7 +112,7 @@ async fn a_pool_without_an_announced_size_keeps_a_spare_up_to_ten() {
         read_until(&mut stream, "data: one\n\n").await;
         streams.push(stream);
     }
-    // Every place is taken: the next connection comes when one of them is free, and not before.
+    // Every place is in use: the next connection comes when one of them is free, and not before.
     app.release.add_permits(1);
     let (_, _, _) = futures_util::future::select_all(
         streams.iter_mut().map(|stream| Box::pin(read_rest(stream))),
@@ -226,7 +226,7 @@ async fn a_taken_subdomain_is_said_and_the_url_is_that_of_the_assigned_one() {
     let warning = lines.wait_for("is taken on").await;
     assert!(warning.contains("WARN") && warning.contains(r#""wanted" is taken"#), "{warning}");
     assert!(warning.contains(r#"got "calm-owl-7" instead"#), "{warning}");
-    // The URL that people were given is the one to keep.
+    // The URL that people have must stay.
     drop(fake.socket().await);
     fake.forget().await;
     for path in ["/wanted", "/wanted", "/wanted", "/calm-owl-7"] {

@@ -16,7 +16,7 @@ const REGISTRATION: &str =
     r#"{"id":"wanted","port":4711,"maxConnCount":1,"url":"http://wanted.t.invalid"}"#;
 const REQUEST: &str = "GET /hello HTTP/1.1\r\nhost: early.t\r\nconnection: close\r\n\r\n";
 
-/// A tunnel through a proxy. The server's name does not resolve: nothing can go past the proxy.
+/// A tunnel through a proxy. The server's name does not resolve, so nothing can bypass the proxy.
 async fn open_through(scheme: &str) -> (TcpListener, tokio::task::JoinHandle<tunnel::Tunnel>) {
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("{scheme}://user:secret@{}", proxy.local_addr().unwrap());
@@ -86,7 +86,7 @@ async fn the_pool_goes_directly_where_the_proxy_refuses_it() {
     let url = format!("http://{}", proxy.local_addr().unwrap());
     let config = Config { proxy: Proxy::Url(url), ..config(&fake.url) };
     let opening = tokio::spawn(tunnel::open(config, App::new()));
-    // Ask the server on the client's behalf, and refuse to connect to its pool.
+    // Contact the server for the client, and refuse to connect to its pool.
     let mut client = proxy.accept().await.unwrap().0;
     let head = read_head(&mut client).await.replace(&fake.url, "");
     let mut server = TcpStream::connect(fake.url.trim_start_matches("http://")).await.unwrap();

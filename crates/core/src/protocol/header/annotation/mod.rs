@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// The annotation; its value is the header's name after [`PREFIX`].
 const ANNOTATION: &str = "x-mcp-header";
-/// What the header names begin with.
+/// Prefix of the header names.
 const PREFIX: &str = "Mcp-Param-";
 
 /// Keywords whose value is a schema or a list of schemas.
@@ -33,7 +33,7 @@ const SCHEMAS: [&str; 16] = [
 const SCHEMA_MAPS: [&str; 5] =
     ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties"];
 
-/// A parameter of a tool whose value travels in a header, too.
+/// A parameter of a tool whose value is also sent in a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MirroredParameter {
     /// The whole header name, as the schema spells it.
@@ -51,7 +51,7 @@ pub(crate) enum ParameterKind {
     Boolean,
 }
 
-/// An annotation that invalidates its tool: clients over HTTP must not offer it.
+/// An annotation that makes its tool invalid: clients over HTTP must not offer it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{ANNOTATION} at {}: {problem}", place(path))]
 pub(crate) struct InvalidAnnotation {
@@ -75,11 +75,10 @@ enum Problem {
     Repeated(String),
 }
 
-/// Longest schema with an annotation that is read: a tree of values is many times as large.
+/// Longest annotated schema that is parsed: a tree of values takes many times as much.
 const MAX_SCHEMA: usize = 256 * 1024;
 
-/// The mirrored parameters of an input schema as it is written. One without an annotation is not
-/// parsed.
+/// The mirrored parameters of a raw input schema. One without annotations is not parsed.
 pub(crate) fn parameters_of(schema: &[u8]) -> Result<Vec<MirroredParameter>, InvalidAnnotation> {
     let is_annotated = memmem::find(schema, ANNOTATION.as_bytes()).is_some();
     if !is_annotated {
@@ -109,7 +108,7 @@ struct Walk {
     names: HashSet<String>,
 }
 
-/// How a schema was come to.
+/// The path to a schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
     Root,
@@ -129,8 +128,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Follows the keywords that hold schemas, and no others: `default` or `enum` may hold
-    /// anything that looks like one.
+    /// Follows only the keywords that contain schemas: `default` or `enum` may contain anything
+    /// that looks like one.
     fn keyword(
         &mut self,
         keyword: &str,

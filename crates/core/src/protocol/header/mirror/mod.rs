@@ -1,4 +1,4 @@
-//! Headers held against the body they mirror, and made from it.
+//! Compares headers with the body that they mirror, and makes them from it.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -13,10 +13,10 @@ use crate::jsonrpc::{Message, Span, find_member, members, string_text};
 
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-/// Largest integer that every peer holds exactly.
+/// Largest integer that every peer represents exactly.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// A header that does not say what the body says (-32020).
+/// A header that differs from the body (-32020).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Mismatch {
     #[error("the body has a value for {header} but the header is absent")]
@@ -55,7 +55,7 @@ impl Mismatch {
     }
 }
 
-/// What `Mcp-Name` mirrors of this request, if it mirrors anything.
+/// The value that `Mcp-Name` must mirror for this request, if any.
 pub(crate) fn mirrored_name(request: &Message) -> Option<Cow<'_, str>> {
     match &*request.method() {
         "tools/call" | "prompts/get" => request.name(),
@@ -68,14 +68,14 @@ pub(crate) fn mirrored_name(request: &Message) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Holds `Mcp-Name` against the name or URI in the body.
+/// Compares `Mcp-Name` with the name or URI in the body.
 pub(crate) fn check_name(headers: &HeaderMap, body: &str) -> Result<(), Mismatch> {
     check(&headers.get_all(NAME), "Mcp-Name", body, |said| said == body)
 }
 
-/// Holds the `Mcp-Param-*` headers of a tool against its arguments, a range of the text. Nothing is
-/// expected for an argument that is absent or `null`, and a header that is there nevertheless is
-/// ignored. What cannot be compared is refused: whoever went by the header may have been misled.
+/// Compares the `Mcp-Param-*` headers of a tool with its arguments, a range of the text. For an
+/// argument that is missing or `null`, nothing is expected and a header is ignored. If both are
+/// present and cannot be compared, the request is refused: a gateway may have trusted the header.
 pub(crate) fn check_parameters(
     headers: &HeaderMap,
     parameters: &[MirroredParameter],
@@ -89,7 +89,7 @@ pub(crate) fn check_parameters(
             Ok(Some(argument)) => {
                 check(&values, header, &argument.text(), |said| argument.agrees(said))?;
             }
-            // Nothing was said that could mislead, and nothing that can be said is missing.
+            // No header could mislead anybody, and no value that could be sent is missing.
             Err(Incomparable::Unmirrored) if values.iter().next().is_none() => {}
             Err(problem) => {
                 return Err(Mismatch::Incomparable { header: header.clone(), problem });
@@ -99,7 +99,7 @@ pub(crate) fn check_parameters(
     Ok(())
 }
 
-/// The `Mcp-Param-*` headers that a call with these arguments carries upstream.
+/// The `Mcp-Param-*` headers of a call with these arguments.
 pub(crate) fn parameter_headers(
     parameters: &[MirroredParameter],
     text: &[u8],
@@ -107,13 +107,13 @@ pub(crate) fn parameter_headers(
 ) -> Vec<(HeaderName, HeaderValue)> {
     let header = |MirroredParameter { header, path, .. }: &MirroredParameter| {
         let value = encode(&argument(text, arguments, path).ok()??.text()).into_owned();
-        // Annotations are tokens and encoded values visible ASCII, so neither conversion fails.
+        // Annotations are tokens and encoded values are visible ASCII, so neither conversion fails.
         Some((HeaderName::from_str(header).ok()?, HeaderValue::from_str(&value).ok()?))
     };
     parameters.iter().filter_map(header).collect()
 }
 
-/// Enough of a value to know it by.
+/// The beginning of a value, enough to recognise it.
 pub(crate) fn beginning(value: &str) -> String {
     const SHOWN: usize = 256;
     if value.len() <= SHOWN {
@@ -150,7 +150,7 @@ enum Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// How a header spells it.
+    /// Its form in a header.
     fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -168,7 +168,7 @@ impl Argument<'_> {
     }
 }
 
-/// The argument at this path; nothing if there is none, or `null`.
+/// The argument at this path; `None` if it is missing or `null`.
 fn argument<'a>(
     text: &'a [u8],
     arguments: Option<Span>,
@@ -198,7 +198,7 @@ fn argument<'a>(
     }))
 }
 
-/// The integer that a JSON number is, however it is spelled: `42.0` and `4.2e1` are 42.
+/// The integer that a JSON number represents, in any spelling: `42.0` and `4.2e1` are 42.
 fn safe_integer(number: &Number) -> Option<i64> {
     let integer = number.as_i64().or_else(|| {
         let value = number.as_f64()?;
@@ -211,7 +211,7 @@ fn safe_integer(number: &Number) -> Option<i64> {
     (integer.unsigned_abs() <= MAX_SAFE_INTEGER).then_some(integer)
 }
 
-/// Whether a header spells this number: a plain decimal, `42` as well as `42.0`.
+/// Whether a header represents this number: a plain decimal, `42` as well as `42.0`.
 fn is_number(said: &str, integer: i64) -> bool {
     let digits = said.strip_prefix('-').unwrap_or(said);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));

@@ -207,7 +207,7 @@ proptest! {
     fn no_header_breaks_the_check(value in any::<Vec<u8>>(), arguments in arguments()) {
         let Ok(value) = HeaderValue::from_bytes(&value) else { return Ok(()) };
         let headers = HeaderMap::from_iter([(HeaderName::from_static("mcp-param-limit"), value)]);
-        // Only its not panicking matters.
+        // It only must not panic.
         drop(held(&headers, &arguments));
     }
 }
