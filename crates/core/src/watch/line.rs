@@ -201,7 +201,7 @@ impl Scribe {
         append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, to);
     }
 
-    /// Appends that so many frames are kept and not written here, and a line feed.
+    /// Appends that this many frames are kept but not written here, and a line feed.
     pub(crate) fn skipped(&self, count: u64, to: &mut Vec<u8>) {
         append(&Gap::Skipped { t: self.since(Instant::now()), skipped: count }, to);
     }

@@ -1,4 +1,4 @@
-//! The frames that one reader has not read, or may want to look back at.
+//! The frames that one reader has not read yet, or may want to see again.
 
 use std::{
     collections::VecDeque,
@@ -8,14 +8,14 @@ use std::{
 
 use super::Frame;
 
-/// How much a ring holds; whichever is reached first costs the oldest frames.
+/// The limits of a ring; if either is exceeded, the oldest frames are dropped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
     /// Longest message that is kept whole.
     pub(crate) whole: usize,
-    /// What is kept of a longer one.
+    /// How much is kept of a longer one.
     pub(crate) beginning: usize,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Limits {
 pub(crate) struct Ring {
     limits: Limits,
     state: Mutex<State>,
-    /// Tells a thread that there is something.
+    /// Notifies a thread of new frames.
     filled: Condvar,
 }
 
@@ -32,9 +32,9 @@ pub(crate) struct Ring {
 struct State {
     frames: VecDeque<Arc<Frame>>,
     bytes: usize,
-    /// Number of the first frame that is there.
+    /// Number of the first frame that is kept.
     first: u64,
-    /// Number of the first frame that was not taken out.
+    /// Number of the first frame that was not taken yet.
     untaken: u64,
     closed: bool,
 }
@@ -42,7 +42,7 @@ struct State {
 /// Frames for a reader.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    /// Frames that the reader was too slow for, before these.
+    /// How many frames the reader has missed before these.
     pub(crate) lost: u64,
     /// Number of the first of them.
     pub(crate) first: u64,
@@ -50,7 +50,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Where to read on.
+    /// Number with which to continue.
     #[cfg(test)]
     pub(crate) fn next(&self) -> u64 {
         self.first + self.frames.len() as u64
@@ -66,7 +66,7 @@ impl Ring {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one frame more. The oldest ones make room for it.
+    /// Adds a frame. The oldest ones are dropped to make room.
     pub(super) fn push(&self, frame: &Arc<Frame>) {
         let cut = frame.payload.cut(self.limits.whole, self.limits.beginning);
         let frame = match cut {
@@ -88,8 +88,8 @@ impl Ring {
         }
     }
 
-    /// Waits until there is something, at most this long; takes all of it out. `None` once the ring
-    /// is closed and empty.
+    /// Waits until there is something, at most this long; takes everything. `None` once the ring is
+    /// closed and empty.
     pub(crate) fn drain(&self, patience: Duration) -> Option<Taken> {
         let state = self.lock();
         let waits = |state: &mut State| state.frames.is_empty() && !state.closed;
@@ -109,7 +109,7 @@ impl Ring {
         Some(Taken { lost, first, frames })
     }
 
-    /// Up to `most` frames from number `from` on, which stay where they are.
+    /// Up to `most` frames from number `from` on, which stay in the ring.
     pub(crate) fn read(&self, from: u64, most: usize) -> Taken {
         let state = self.lock();
         let first = from.max(state.first);
@@ -124,7 +124,7 @@ impl Ring {
         state.first + state.frames.len() as u64
     }
 
-    /// Nothing more will come.
+    /// Nothing more will be added.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();

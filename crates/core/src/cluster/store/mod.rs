@@ -1,7 +1,7 @@
-//! The store that all replicas reach: who has which session, and what it takes to go on with one.
+//! The store that all replicas reach: who has which session, and everything needed to continue one.
 //!
-//! A message of a session that lives here never waits for it. What is written goes through a queue
-//! with a bound; what is read is read by whoever is asked for a session that is not here.
+//! A message of a session that lives here never waits for the store. Writes go through a bounded
+//! queue. Only a request for a session that is not here reads from the store.
 
 mod connection;
 mod founding;
@@ -48,11 +48,11 @@ use founding::Sealer;
 use scripts::Scripts;
 use writer::{Queue, Written};
 
-/// How long an owner may give no sign of life.
+/// How long an owner may go without a sign of life.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
-/// How long the store keeps a session that nobody writes to, at least.
+/// How long the store keeps a session without writes, at least.
 const MIN_KEPT: Duration = Duration::from_hours(1);
-/// Rates that are told in one go.
+/// Rates that are sent at a time.
 const SPENT_AT_A_TIME: usize = 256;
 
 /// See the module.
@@ -62,20 +62,20 @@ pub(crate) struct Store {
     keys: Keys,
     own: ReplicaId,
     sealer: Sealer,
-    /// Where this replica is dialled.
+    /// The address at which other replicas dial this one.
     address: String,
     queue: Queue,
     held: Mutex<HashMap<Uuid, Holding>>,
-    /// Sessions that have ended here, of which the store does not know that yet.
+    /// Sessions that have ended here, while the store does not know it yet.
     ending: Mutex<HashSet<Uuid>>,
     kept: Duration,
     events: EventStoreConfig,
-    /// What is wrong with it, and since when.
+    /// The store's failure, and since when.
     trouble: Mutex<Option<(String, Instant)>>,
     counts: Counts,
     latency: Arc<Histogram>,
     durability: Durability,
-    /// What keys for rates are made with.
+    /// What keys of rates are made from.
     rates: ring::hmac::Key,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -85,7 +85,7 @@ pub(crate) struct Store {
 struct Holding {
     epoch: Epoch,
     founding: Bytes,
-    /// Ends it, because somebody else has it.
+    /// Ends it, because another replica has taken it.
     end: Arc<dyn Fn() + Send + Sync>,
 }
 
@@ -98,10 +98,10 @@ struct Counts {
     logged_bytes: AtomicU64,
 }
 
-/// Why the store has not answered.
+/// Why the store did not answer.
 pub(crate) type StoreError = redis::RedisError;
 
-/// How things are called in the store. All keys of a session have one hash tag.
+/// Names of the keys in the store. All keys of a session have one hash tag.
 #[derive(Clone, Debug)]
 struct Keys(String);
 
@@ -127,11 +127,11 @@ impl Keys {
     }
 }
 
-/// A lease as the store has it.
+/// A lease as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Leased {
     pub(crate) lease: Lease,
-    /// Where its owner is dialled, if it has given a sign of life in time.
+    /// Where its owner can be dialled, if it has given a sign of life in time.
     pub(crate) address: Option<String>,
 }
 
@@ -142,7 +142,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    /// A store that is connected to when it is needed; needs a runtime.
+    /// A store that connects when it is first needed; requires a runtime.
     pub(crate) fn open(
         config: &StoreConfig,
         own: ReplicaId,
@@ -195,13 +195,13 @@ impl Store {
         });
     }
 
-    /// The epoch of a session that begins now.
+    /// The epoch of a session that is opened now.
     pub(crate) fn now() -> Epoch {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.unwrap_or_default().as_millis().try_into().unwrap_or(Epoch::MAX)
     }
 
-    /// A new session lives here, which `end` ends if somebody else takes it.
+    /// A new session lives here; `end` ends it if another replica takes it.
     pub(crate) fn hold(
         &self,
         id: Uuid,
@@ -219,12 +219,12 @@ impl Store {
         self.lock().contains_key(&id)
     }
 
-    /// Whether others go on with what is here.
+    /// Whether other replicas continue the sessions of this one.
     pub(crate) fn is_closed(&self) -> bool {
         self.end.is_cancelled()
     }
 
-    /// What is known of a session that lives here has changed.
+    /// The founding of a session that lives here has changed.
     pub(crate) fn update(&self, id: Uuid, founding: &Founding) {
         let founding = self.sealer.seal(id, founding);
         let mut held = self.lock();
@@ -235,7 +235,7 @@ impl Store {
         self.enqueue(Entry::founded(id, epoch, founding));
     }
 
-    /// Something was said in a session that lives here.
+    /// Something happened in a session that lives here.
     pub(crate) fn log(&self, id: Uuid, logged: Logged) {
         let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return };
         self.enqueue(Entry { id, epoch, founding: None, logged: Some(logged), ended: false });
@@ -253,7 +253,7 @@ impl Store {
         }
     }
 
-    /// Whether a session has ended here, whatever the store says of it.
+    /// Whether a session has ended here, whatever the store says about it.
     pub(crate) fn is_ending(&self, id: Uuid) -> bool {
         self.ending().contains(&id)
     }
@@ -262,7 +262,7 @@ impl Store {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there was room for it.
+    /// Whether the queue had room for it.
     fn enqueue(&self, entry: Entry) -> bool {
         let is_room = self.queue.push(entry);
         if !is_room {
@@ -271,25 +271,25 @@ impl Store {
         is_room
     }
 
-    /// Where calls wait for the store: as [`recorded`](Self::recorded). `None` where they do not.
+    /// Resolves like [`recorded`](Self::recorded); `None` if calls do not wait for the store.
     pub(crate) fn settled(&self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
         if self.durability == Durability::Async { None } else { self.recorded() }
     }
 
-    /// Resolves when the store has everything that was said so far, or does not answer. `None` while
-    /// it is away.
+    /// Resolves when the store has everything that was queued so far, or does not answer. `None`
+    /// while it is unreachable.
     pub(crate) fn recorded(&self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
         if self.trouble().is_some() {
             return None;
         }
         let flushed = self.queue.flushed()?;
         Some(async move {
-            // Nothing is ever sent: it ends with an error.
+            // Nothing is ever sent: the channel ends with an error.
             drop(tokio::time::timeout(PATIENCE, flushed).await);
         })
     }
 
-    /// Somebody else has this session.
+    /// Another replica has taken this session.
     fn fenced(&self, id: Uuid, epoch: Epoch) {
         let mut held = self.lock();
         if held.get(&id).is_none_or(|holding| holding.epoch != epoch) {
@@ -313,12 +313,12 @@ impl Store {
         self.asked(self.scripts.record(&self.connection, &self.keys, id)).await
     }
 
-    /// Where a replica is dialled that has given a sign of life in time.
+    /// Where a replica can be dialled, if it has given a sign of life in time.
     pub(crate) async fn address_of(&self, id: ReplicaId) -> Result<Option<String>, StoreError> {
         self.asked(self.scripts.address(&self.connection, &self.keys, id)).await
     }
 
-    /// Takes a session over, if it still is whose it was; what it takes to go on with it.
+    /// Takes a session over if its lease is still `seen`; returns everything needed to continue it.
     pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
         let Some((lease, sealed)) = self.asked(taking).await? else { return Ok(None) };
@@ -332,7 +332,7 @@ impl Store {
         Ok(Some(Taken { lease, founding, logged }))
     }
 
-    /// Asks the store something, and learns from it how the store is.
+    /// Awaits an answer of the store, and notes from it whether the store works.
     async fn asked<T>(
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
@@ -354,7 +354,8 @@ impl Store {
         key
     }
 
-    /// So much of these rates was used up here: how far ahead of them that is everywhere.
+    /// Reports how much of these rates was used here; returns how far ahead of each rate the caller
+    /// is over all replicas.
     pub(crate) async fn spend(
         &self,
         spent: &[(u64, Duration)],
@@ -409,8 +410,8 @@ impl Store {
         }
     }
 
-    /// Writes what is left, within `grace`, and says that this replica is gone: whoever is asked for
-    /// its sessions takes them.
+    /// Writes what is queued, within `grace`, then removes this replica's sign of life, so that
+    /// other replicas take its sessions when they are asked for them.
     pub(crate) async fn close(&self, grace: Duration) {
         self.queue.close();
         self.end.cancel();
@@ -428,6 +429,6 @@ impl Store {
 pub(crate) struct Taken {
     pub(crate) lease: Lease,
     pub(crate) founding: Founding,
-    /// What was said in it, as far as it is kept, in its order.
+    /// Its stored entries, in their order.
     pub(crate) logged: Vec<Logged>,
 }

@@ -30,7 +30,7 @@ pub(super) fn secrets(text: &[u8], redaction: &Redaction) -> Vec<Found> {
 struct Walk<'a> {
     text: &'a [u8],
     redaction: &'a Redaction,
-    /// Some string may hold a secret of a known shape.
+    /// Whether some string may contain a secret of a known form.
     is_marked: bool,
     open: Vec<Level>,
     /// A hidden object or array: its depth and its start.

@@ -1,8 +1,8 @@
-//! What is taken out of everything that leaves a ring: credentials, wherever they are.
+//! Removes credentials from everything that leaves a ring.
 //!
-//! Headers that carry credentials, members of JSON whose names say that they are secret, texts of
-//! known shapes (`Bearer …`, `sk-…`, a JWT, a private key), and whatever the configuration names.
-//! Nothing else of a text is changed, so a message that holds no secret keeps its bytes.
+//! That is: headers with credentials, JSON members with secret names, texts of known forms (`Bearer
+//! …`, `sk-…`, a JWT, a private key), and what the configuration names. Nothing else is changed, so
+//! a message without secrets keeps its bytes.
 
 mod json;
 mod names;
@@ -16,10 +16,10 @@ use http::{HeaderMap, HeaderName};
 use self::names::Plain;
 use crate::config::RedactionConfig;
 
-/// Put in the place of what was taken out.
+/// Replaces what was removed.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Headers whose values are credentials, besides those whose names say so.
+/// Headers with credentials, besides those with secret names.
 const HEADERS: [&str; 6] =
     ["authorization", "cookie", "dpop", "mcp-session-id", "proxy-authorization", "set-cookie"];
 
@@ -27,12 +27,12 @@ const HEADERS: [&str; 6] =
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     off: bool,
-    /// As [`Plain`] has them.
+    /// In the form of [`Plain`].
     names: Vec<String>,
     paths: Vec<Path>,
 }
 
-/// Where a value is in a message: the names and indices that lead to it; `*` is any.
+/// The path of a value in a message: names and indices; `*` matches any.
 type Path = Vec<String>;
 
 impl Redaction {
@@ -90,7 +90,7 @@ impl Redaction {
         String::from_utf8_lossy(&replaced(line.as_bytes(), &found)).into_owned().into()
     }
 
-    /// The path and query of a request: what is given by a secret name is taken out.
+    /// The path and query of a request, without the values of secret names.
     pub(crate) fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
         let Some((path, query)) = target.split_once('?').filter(|_| !self.off) else {
             return target.into();
@@ -105,7 +105,7 @@ impl Redaction {
     }
 
     fn hides_parameter(&self, name: &str) -> bool {
-        // Whoever has the id of a session or a code of a sign-in can use it.
+        // The id of a session or the code of a sign-in is enough to use it.
         ["sessionid", "code", "state", "key"].contains(&Plain::of(name.as_bytes()).text())
             || self.hides(name.as_bytes()) != Hidden::No
     }
@@ -127,8 +127,8 @@ impl Redaction {
     }
 }
 
-/// What is shown of a header with a credential: its scheme, and enough of a session to tell it from
-/// others.
+/// The visible part of a header with a credential: its scheme, and enough of a session id to tell
+/// sessions apart.
 fn shown(name: &HeaderName, value: &str) -> String {
     if name == "mcp-session-id" {
         return format!("{}…", value.chars().take(8).collect::<String>());
@@ -145,7 +145,7 @@ fn shown(name: &HeaderName, value: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hidden {
     No,
-    /// If it is a string or a number: an object of this name only describes the secret.
+    /// Only if it is a string or a number: an object with this name only describes the secret.
     Scalar,
     Whatever,
 }

@@ -1,6 +1,6 @@
-//! Names that say that what they name is secret.
+//! Names that indicate secrets.
 
-/// Whole names, as [`Plain`] has them.
+/// Whole names, in the form of [`Plain`].
 const NAMES: [&str; 12] = [
     "authorization",
     "cookie",
@@ -29,10 +29,10 @@ const ENDS: [&str; 9] = [
     "token",
 ];
 
-/// What all of these end with. Most names do not, and need not be compared.
+/// The last letters of all these names. Most names end otherwise, and need not be compared.
 const LAST: [u8; 8] = *b"degnlsty";
 
-/// Tokens that need not be hidden: they say where a list goes on, or which call reports progress.
+/// Tokens that need not be hidden: cursors of lists, and progress tokens.
 const HARMLESS: [&str; 7] = [
     "continuationtoken",
     "nextpagetoken",
@@ -43,7 +43,7 @@ const HARMLESS: [&str; 7] = [
     "synctoken",
 ];
 
-/// Longest name that is looked at.
+/// Longest name that is examined.
 const LONGEST: usize = 100;
 
 /// A name in lower case, letters and digits only: `Client-Secret` and `client_secret` are one.
@@ -68,7 +68,7 @@ impl Plain {
         std::str::from_utf8(&self.letters[..self.length]).unwrap_or_default()
     }
 
-    /// Whether it is the name of a secret.
+    /// Whether it indicates a secret.
     pub(super) fn is_secret(&self) -> bool {
         let plain = self.text();
         plain.as_bytes().last().is_some_and(|last| LAST.contains(last))

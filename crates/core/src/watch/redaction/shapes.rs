@@ -1,4 +1,4 @@
-//! Secrets that can be told by what they look like, in any text.
+//! Recognises secrets by their form, in any text.
 
 use std::{ops::Range, sync::LazyLock};
 
@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::names::Plain;
 
-/// How tokens begin, and how many characters more they have at least.
+/// Prefixes of tokens, and the least number of characters after them.
 const PREFIXES: [(&str, usize); 27] = [
     ("AIza", 30),
     ("AKIA", 16),
@@ -38,7 +38,7 @@ const PREFIXES: [(&str, usize); 27] = [
     ("ya29.", 20),
 ];
 
-/// Schemes of `Authorization`, and how long what follows is at least.
+/// Schemes of `Authorization`, and the least length of what follows.
 const SCHEMES: [(&str, usize); 4] = [("Bearer ", 8), ("bearer ", 8), ("Basic ", 8), ("basic ", 8)];
 
 const KEY: &str = "-----BEGIN ";
@@ -56,25 +56,25 @@ static SCHEME_FINDERS: LazyLock<Vec<(Finder<'static>, usize, usize)>> = LazyLock
     SCHEMES.iter().map(finder).collect()
 });
 
-/// Everything that a secret begins with here, apart from names.
+/// The beginnings of all these secrets, apart from names.
 static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let begins = PREFIXES.iter().chain(&SCHEMES).map(|(text, _)| *text);
     let marks = begins.chain([KEY, AUTHORITY]);
-    // Of this kind, many patterns are looked for at once.
+    // This kind searches for many patterns at once.
     AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(marks).ok()
 });
 
-/// Whether there may be a secret in a text that has no name: most texts are done with this.
+/// Whether a text without a name may contain a secret: most texts are done after this check.
 pub(super) fn is_marked(text: &[u8]) -> bool {
     MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
 }
 
-/// Where they are, in order and apart from each other.
+/// Their ranges, in order and without overlaps.
 pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
     secrets_of(text, is_marked(text))
 }
 
-/// The same of a text that is a part of one that [is marked](is_marked) or not.
+/// The same for a part of a text for which [`is_marked`] is known.
 pub(super) fn secrets_of(text: &[u8], is_marked: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     if text.len() < 8 {
@@ -126,7 +126,7 @@ fn credentials(text: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Private keys in PEM, whether their lines are lines or escaped.
+/// Private keys in PEM, with real or escaped line breaks.
 fn keys(text: &[u8], found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(start) = memchr::memmem::find(&text[from..], KEY.as_bytes()) {
@@ -144,7 +144,7 @@ fn keys(text: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The password of a URL.
+/// The password in a URL.
 fn users(text: &[u8], found: &mut Vec<Range<usize>>) {
     for start in memchr::memmem::find_iter(text, AUTHORITY) {
         let from = start + AUTHORITY.len();
@@ -172,7 +172,7 @@ fn assignments(text: &[u8], found: &mut Vec<Range<usize>>) {
         let rest = &text[sign + 1..];
         let from = sign + 1 + run(rest, |byte| b" \\\"'".contains(&byte));
         let length = run(&text[from..], |byte| byte > b' ' && !b"\"'\\,;&)}]".contains(&byte));
-        // "Password: " in prose is followed by a word as often as by a password.
+        // In prose, "Password: " is followed by a word as often as by a password.
         if length >= 4
             && !is_scheme(&text[from..from + length])
             && !is_word(&text[from..from + length])
@@ -182,12 +182,12 @@ fn assignments(text: &[u8], found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// What follows a scheme is found by that.
+/// A value after a scheme is found by the scheme.
 fn is_scheme(word: &[u8]) -> bool {
     word.eq_ignore_ascii_case(b"bearer") || word.eq_ignore_ascii_case(b"basic")
 }
 
-/// Small letters only, and few: a type, `required`, `null`.
+/// Only a few lower-case letters: a type, `required`, `null`.
 fn is_word(value: &[u8]) -> bool {
     value.len() <= 8 && value.iter().all(u8::is_ascii_lowercase)
 }
@@ -200,7 +200,7 @@ fn run(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
     text.iter().position(|byte| !is(*byte)).unwrap_or(text.len())
 }
 
-/// How many bytes at the end are so; not more than a name may be long.
+/// How many bytes at the end satisfy this, up to the length of a name.
 fn back(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
     text.iter().rev().take(64).position(|byte| !is(*byte)).unwrap_or(text.len().min(64))
 }

@@ -4,20 +4,20 @@ use std::{collections::VecDeque, fmt};
 
 use crate::{codec::event_stream::EventId, config::EventStoreConfig, jsonrpc::Frame};
 
-/// A ring of events, bounded in count and in bytes; the newest event is always kept.
+/// A ring of events, limited in number and in bytes; the newest event is always kept.
 #[derive(Debug)]
 pub(crate) struct EventStore {
     limits: EventStoreConfig,
     events: VecDeque<Event>,
     bytes: usize,
     next: u64,
-    /// Whoever else keeps the events.
+    /// Gets a copy of every event.
     journal: Option<Journal>,
-    /// Another replica has had the session, and may have sent more than is known.
+    /// Another replica has had the session, and may have sent more events than are known.
     is_restored: bool,
 }
 
-/// Is told of every event, in their order.
+/// Is called with every event, in order.
 pub(crate) struct Journal(pub(crate) Box<Told>);
 
 /// Takes an event and its id.
@@ -29,7 +29,7 @@ impl fmt::Debug for Journal {
     }
 }
 
-/// How many events another replica may have numbered of which nothing is known.
+/// How many further events another replica may have numbered.
 const UNKNOWN: u64 = 1_000_000;
 
 #[derive(Debug)]
@@ -50,12 +50,12 @@ impl EventStore {
         }
     }
 
-    /// Tells somebody of every event from now on.
+    /// Sends every event from now on to this journal.
     pub(crate) fn tell(&mut self, journal: Journal) {
         self.journal = Some(journal);
     }
 
-    /// Takes what another replica has kept, in its order; what comes twice is taken once.
+    /// Takes the events that another replica has stored, in order; repeated ones are taken once.
     pub(crate) fn restore(&mut self, events: impl Iterator<Item = (EventId, Frame)>) {
         for (id, frame) in events.filter(|(id, _)| id.number < u64::MAX / 2) {
             if id.number >= self.next {
@@ -67,7 +67,7 @@ impl EventStore {
         self.is_restored = true;
     }
 
-    /// Gives the event its id, keeps what `build` makes of it, and shows it to `send`.
+    /// Gives the event its id, stores what `build` makes of it, and passes it to `send`.
     pub(crate) fn append(
         &mut self,
         stream: u64,
@@ -101,7 +101,7 @@ impl EventStore {
         (self.events.len(), self.bytes)
     }
 
-    /// The newest events of a stream, as many as it takes for so many bytes, the oldest first.
+    /// The newest events of a stream with at least this many bytes, the oldest first.
     pub(crate) fn newest(&self, stream: u64, bytes: usize) -> Vec<&Frame> {
         let mut left = bytes;
         let own = self.events.iter().rev().filter(|event| event.id.stream == stream);
@@ -117,8 +117,8 @@ impl EventStore {
         newest
     }
 
-    /// Whether `last` was sent by another replica that was lost before it had recorded it, and nothing
-    /// is known of its stream after that.
+    /// Whether another replica sent `last` and was lost before it had recorded it, and nothing of
+    /// the stream after it is known.
     pub(crate) fn has_lost(&self, last: EventId) -> bool {
         let is_kept =
             self.events.binary_search_by_key(&last.number, |event| event.id.number).is_ok();

@@ -1,4 +1,4 @@
-//! What other replicas need to go on with a session: kept up to date while it lives here.
+//! Everything that other replicas need to continue a session: kept up to date while it lives here.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use crate::{
     runtime::lock::{Mutex, MutexGuard},
 };
 
-/// Longest request for a subscription that is remembered.
+/// Longest subscription request that is remembered.
 const MAX_REMEMBERED: usize = 16 * 1024;
 
 /// See the module.
@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     id: Uuid,
     epoch: u64,
     founding: Mutex<Founding>,
-    /// Calls under way: their raw ids, by their streams.
+    /// Running calls: their raw ids, by stream.
     open: Mutex<HashMap<u64, Vec<Bytes>>>,
 }
 
@@ -41,7 +41,7 @@ impl Ledger {
         Self { store, id, epoch, founding: Mutex::new(founding), open: Mutex::default() }
     }
 
-    /// The session can be found here; `end` ends it when somebody else has taken it.
+    /// The session is registered here; `end` ends it if another replica has taken it.
     pub(super) fn hold(&self, end: Arc<dyn Fn() + Send + Sync>) {
         let founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.hold(self.id, self.epoch, &founding, end);
@@ -52,7 +52,7 @@ impl Ledger {
         self.store.release(self.id);
     }
 
-    /// The client may settle something with this.
+    /// The client may set something with this message.
     pub(crate) fn note(&self, message: &Message) {
         let method = message.method();
         let kind = message.kind();
@@ -79,7 +79,7 @@ impl Ledger {
         }
     }
 
-    /// The client uses the server over this connection, which may have opened a session anew.
+    /// The client uses this connection, which may have reopened a session with a remote server.
     pub(crate) fn follow(&self, connection: &dyn Connection) {
         let known = {
             let founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +97,7 @@ impl Ledger {
         self.store.update(self.id, &founding);
     }
 
-    /// Calls begin whose answers travel on this stream.
+    /// Calls begin that are answered on this stream.
     pub(crate) fn begin(&self, stream: u64, ids: Vec<Bytes>) {
         self.open().insert(stream, ids.clone());
         self.store.log(self.id, Logged::Calls { stream, ids });
@@ -111,7 +111,7 @@ impl Ledger {
         self.store.log(self.id, Logged::Answered { stream });
     }
 
-    /// The calls that are under way, which nobody is told of any more.
+    /// The running calls, which are reported to nobody any more.
     pub(super) fn take_open(&self) -> HashMap<u64, Vec<Bytes>> {
         std::mem::take(&mut *self.open())
     }
@@ -120,14 +120,15 @@ impl Ledger {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where calls wait for the store: resolves when what was said so far is safe there.
+    /// If calls wait for the store: resolves when it has everything that was recorded so far.
     pub(crate) async fn settled(&self) {
         if let Some(settled) = self.store.settled() {
             settled.await;
         }
     }
 
-    /// Resolves when other replicas can know of everything that was said so far, if the store answers.
+    /// Resolves when other replicas can know everything that was recorded so far, if the store
+    /// answers.
     pub(crate) async fn recorded(&self) {
         if let Some(recorded) = self.store.recorded() {
             recorded.await;

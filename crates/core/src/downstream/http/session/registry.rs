@@ -1,4 +1,4 @@
-//! Sessions by id, their streams, and who is using them.
+//! Sessions by id, their streams, and the requests that use them.
 
 use std::{
     collections::HashMap,
@@ -31,34 +31,34 @@ use crate::{
     watch::SessionTag,
 };
 
-/// Most bytes of the requests of one session that are under way, unless it is one: some are kept
-/// until they are answered, with the ids and tokens by which the answers find their way.
+/// Most bytes of one session's running requests, unless it is a single one: some are kept until
+/// they are answered, with the ids and tokens that assign the answers.
 pub(crate) const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 
-/// Longest `initialize`: what a client says about itself is kept for as long as it has a session.
+/// Longest `initialize`: the client's description of itself is kept as long as its session.
 pub(crate) const MAX_INITIALIZE: usize = 256 * 1024;
 
-/// What happens to the events on a session's streams.
+/// What happens to the events of a session's streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Events {
-    /// Kept for `Last-Event-ID`, within these bounds.
+    /// Stored for `Last-Event-ID`, within these limits.
     Kept(EventStoreConfig),
-    /// Kept by somebody else.
+    /// Stored by the host.
     StoredOutside,
     Forgotten,
 }
 
-/// All sessions of one front. Removing a session hands over the duty to close it.
+/// All sessions of one front. Whoever removes a session must close it.
 #[derive(Debug)]
 pub(crate) struct Registry {
     sessions: Mutex<HashMap<Uuid, Known>>,
     backlog: Arc<Backlog>,
     epoch: Instant,
-    /// What gives names where there are other replicas.
+    /// Gives names if there are other replicas.
     names: Option<Arc<Names>>,
 }
 
-/// A session that can be found, and its seat among them.
+/// A registered session, and its seat.
 #[derive(Debug)]
 struct Known {
     session: Arc<Session>,
@@ -66,7 +66,7 @@ struct Known {
     _tag: SessionTag,
 }
 
-/// What the sessions hold in memory.
+/// Memory that the sessions use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Holdings {
     pub(crate) sessions: usize,
@@ -95,13 +95,13 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// No sessions; what waits for their clients is counted there, and they are named by these, if
+    /// An empty registry. `backlog` counts what waits for clients; `names` names the sessions if
     /// there are other replicas.
     pub(crate) fn counted_in(backlog: Arc<Backlog>, names: Option<Arc<Names>>) -> Self {
         Self { sessions: Mutex::default(), backlog, epoch: Instant::now(), names }
     }
 
-    /// What gives names, where there are other replicas.
+    /// Gives names if there are other replicas.
     pub(crate) fn names(&self) -> Option<&Arc<Names>> {
         self.names.as_ref()
     }
@@ -110,7 +110,7 @@ impl Registry {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new session that nobody can find yet, with at most so many calls at a time.
+    /// A new session that is not registered yet, with at most this many calls at a time.
     pub(crate) fn create(
         &self,
         owner: Identity,
@@ -120,7 +120,7 @@ impl Registry {
         self.create_as(Name::new(self.names.as_ref()), owner, events, max_in_flight)
     }
 
-    /// The same under a name that was given before.
+    /// The same with a name that another replica has given.
     pub(crate) fn create_as(
         &self,
         name: Name,
@@ -132,7 +132,7 @@ impl Registry {
         Arc::new(Session::new(name, owner, events, max_in_flight, (self.epoch, backlog)))
     }
 
-    /// Makes the session known under its id; its seat is free again when it is removed.
+    /// Registers the session under its id; its seat is freed when it is removed.
     pub(crate) fn insert(self: &Arc<Self>, session: Arc<Session>, seat: Seat) {
         if let Some(ledger) = session.ledger() {
             ledger.hold(self.yielding(&session));
@@ -141,7 +141,7 @@ impl Registry {
         self.lock().insert(session.id(), Known { session, _seat: seat, _tag: tag });
     }
 
-    /// What the sessions hold at the moment.
+    /// The memory that the sessions use now.
     pub(crate) fn held(&self) -> Holdings {
         let sessions: Vec<_> =
             self.lock().values().map(|known| Arc::clone(&known.session)).collect();
@@ -152,14 +152,14 @@ impl Registry {
         held
     }
 
-    /// The session that a header names, used from now on until the attachment is dropped.
+    /// The session that a header names; it is in use until the attachment is dropped.
     pub(crate) fn attach(&self, id: &str) -> Option<Attachment> {
         let sessions = self.lock();
         let known = sessions.get(&id_in(id)?)?;
         (known.session.name.as_str() == id).then(|| Attachment::new(Arc::clone(&known.session)))
     }
 
-    /// What ends this session from its server's side, before or after it is known.
+    /// A function for its server that ends this session, before or after it is registered.
     pub(crate) fn ending(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
         let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
         Arc::new(move || {
@@ -171,7 +171,7 @@ impl Registry {
         })
     }
 
-    /// What ends this session because another replica has it.
+    /// A function that ends this session because another replica has it.
     fn yielding(self: &Arc<Self>, session: &Arc<Session>) -> Arc<dyn Fn() + Send + Sync> {
         let (registry, session) = (Arc::downgrade(self), Arc::downgrade(session));
         Arc::new(move || {
@@ -191,7 +191,7 @@ impl Registry {
         session
     }
 
-    /// Removes every session that nobody has used for longer than `timeout`.
+    /// Removes every session that was not used for longer than `timeout`.
     pub(crate) fn remove_idle(&self, timeout: Duration) -> Vec<Arc<Session>> {
         let now = self.epoch.elapsed();
         let mut idle = Vec::new();
@@ -209,7 +209,7 @@ impl Registry {
         idle
     }
 
-    /// Ends the streams of messages that answer nothing.
+    /// Ends the streams that answer no call.
     pub(crate) fn end_standalone(&self) {
         let sessions: Vec<_> =
             self.lock().values().map(|known| Arc::clone(&known.session)).collect();
@@ -218,12 +218,12 @@ impl Registry {
         }
     }
 
-    /// Whether a call of any session is under way.
+    /// Whether a call of any session is running.
     pub(crate) fn is_busy(&self) -> bool {
         self.lock().values().any(|known| known.session.calls.taken() > 0)
     }
 
-    /// Removes all of them. What other replicas need to go on with them stays in the store.
+    /// Removes all of them. What other replicas need to continue them stays in the store.
     pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
         self.lock().drain().map(|(_, known)| known.session).collect()
     }
@@ -234,13 +234,13 @@ impl Registry {
 pub(crate) struct Session {
     name: Name,
     owner: Identity,
-    /// Of the best credentials that its owner has shown.
+    /// The expiry of the newest credentials that its owner has presented.
     expiry: Arc<Expiry>,
     epoch: Instant,
     attached: AtomicUsize,
     last_used: AtomicU64,
     next_stream: AtomicU64,
-    /// The client's revision understands priming events.
+    /// Whether the client's revision understands priming events.
     primes: AtomicBool,
     connection: OnceLock<Arc<dyn Connection>>,
     calls: Arc<Seats>,
@@ -248,26 +248,26 @@ pub(crate) struct Session {
     stored_outside: bool,
     backlog: Arc<Backlog>,
     standalone: Arc<Stream>,
-    /// Nothing once it is closed.
+    /// `None` once it is closed.
     streams: Mutex<Option<HashMap<u64, Arc<Stream>>>>,
-    /// Its client may never have learned of it.
+    /// Whether its client may never have learned of it.
     in_doubt: AtomicBool,
-    /// What other replicas need to go on with it, where there is a store.
+    /// What other replicas need to continue it, if there is a store.
     ledger: OnceLock<Arc<Ledger>>,
-    /// Answers to calls that another replica had under way, by their streams: raw ids and messages,
-    /// where the events are stored outside.
+    /// Answers to another replica's running calls, by stream: raw ids and messages, if the host
+    /// stores the events.
     lost: Mutex<Vec<(u64, Bytes, Bytes)>>,
-    /// Another replica goes on with it.
+    /// Whether another replica continues it.
     is_elsewhere: AtomicBool,
 }
 
-/// How long a session is kept whose client left before it was told of it.
+/// How long a session is kept if its client left before it was told of it.
 const DOUBT: Duration = Duration::from_mins(1);
 
-/// How many streams another replica may have opened of which nothing is known.
+/// How many streams another replica may have opened without having recorded them.
 const UNKNOWN_STREAMS: u64 = 1_000_000;
 
-/// Answers a call whose replica was lost on its stream, which other replicas read, too.
+/// Answers a call whose replica was lost, on its stream, which other replicas also read.
 fn answer_lost(numbering: &Numbering, call: &[u8]) {
     let text = may_have_run(call);
     let build = |id: EventId| {
@@ -277,7 +277,7 @@ fn answer_lost(numbering: &Numbering, call: &[u8]) {
     numbering.append(build, |_| {});
 }
 
-/// Whether an event holds the answer to the call with this raw id.
+/// Whether an event contains the answer to the call with this raw id.
 fn answers(event: &[u8], call: &[u8]) -> bool {
     let text = String::from_utf8_lossy(event);
     let data = text.lines().find_map(|line| line.strip_prefix("data: "));
@@ -331,7 +331,7 @@ impl Session {
         }
     }
 
-    /// What other replicas need to go on with it is kept there.
+    /// Sets the ledger that other replicas need to continue it.
     pub(crate) fn keep(&self, ledger: Arc<Ledger>) {
         if let Some(store) = &self.store {
             store.lock().unwrap_or_else(PoisonError::into_inner).tell(ledger.journal());
@@ -343,7 +343,7 @@ impl Session {
         self.ledger.get()
     }
 
-    /// Takes what another replica has sent, and answers the calls that it had under way.
+    /// Takes what another replica has sent, and answers its running calls.
     pub(crate) fn restore(&self, logged: Vec<Logged>) {
         let mut events = Vec::new();
         let mut calls = Vec::new();
@@ -384,17 +384,17 @@ impl Session {
         self.name.id()
     }
 
-    /// What its client calls it.
+    /// Its name, as its client knows it.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Who opened it, and may use it.
+    /// The identity that opened it; only that one may use it.
     pub(crate) fn owner(&self) -> &Identity {
         &self.owner
     }
 
-    /// Whether this is its owner, who then has shown these credentials.
+    /// Whether this is its owner; if so, notes the expiry of these credentials.
     pub(crate) fn is_shown(&self, identity: &Identity) -> bool {
         let own = self.owner == *identity;
         if own {
@@ -408,12 +408,12 @@ impl Session {
         &self.expiry
     }
 
-    /// The stream of messages that answer nothing.
+    /// The stream that answers no call.
     pub(crate) fn standalone(&self) -> &Arc<Stream> {
         &self.standalone
     }
 
-    /// Gives the session its use of the upstream, once.
+    /// Sets the session's connection to the server, once.
     pub(crate) fn connect(&self, connection: Arc<dyn Connection>, primes: bool) {
         self.primes.store(primes, Ordering::Relaxed);
         if self.connection.set(connection).is_err() {
@@ -421,13 +421,13 @@ impl Session {
         }
     }
 
-    /// The session's use of the upstream; `None` before [`Self::connect`].
+    /// The session's connection to the server; `None` before [`Self::connect`].
     pub(crate) fn connection(&self) -> Option<&Arc<dyn Connection>> {
         self.connection.get()
     }
 
-    /// Seats for so many more calls of so many bytes; `None` when the session has too many under
-    /// way.
+    /// Seats for this many more calls with this many bytes; `None` if the session has too many
+    /// running.
     pub(crate) fn admit(&self, calls: usize, bytes: usize) -> Option<Seat> {
         self.calls.take_for(calls, bytes)
     }
@@ -455,25 +455,25 @@ impl Session {
         Some((stream, reading))
     }
 
-    /// Its client has left before it was told of the session. It may have learned of it all the
-    /// same, and come back.
+    /// Its client left before it was told of the session. It may have learned of it anyway, and
+    /// return.
     pub(crate) fn doubt(&self) {
         self.in_doubt.store(true, Ordering::Release);
     }
 
-    /// How long it may be idle, where others may be for `timeout`.
+    /// How long it may be idle, if others may be for `timeout`.
     fn patience(&self, timeout: Duration) -> Duration {
         if self.in_doubt.load(Ordering::Acquire) { timeout.min(DOUBT) } else { timeout }
     }
 
-    /// Lets a reader back into the stream of this event.
+    /// Attaches a reader to the stream of this event again.
     pub(crate) fn resume(&self, last: EventId) -> Result<Reading, Unresumed> {
         let running = self.running_stream(last.stream);
         let stream = running.or_else(|| self.finished_stream(last)).ok_or(Unresumed::Unknown)?;
         stream.resume(last)
     }
 
-    /// Lets a reader back into a stream whose events are stored outside, with those it has missed.
+    /// Attaches a reader to a stream whose events the host stores, with those that it has missed.
     pub(crate) fn resume_with(
         &self,
         number: u64,
@@ -500,7 +500,7 @@ impl Session {
         Ok(reading)
     }
 
-    /// Answers to calls that another replica had under way on this stream, and had not answered.
+    /// Answers to another replica's calls on this stream that it had not answered.
     fn lost_on(&self, number: u64, missed: &[(String, Bytes)]) -> Vec<Bytes> {
         let is_answered = |call: &Bytes| {
             missed.iter().any(|(_, text)| {
@@ -519,13 +519,13 @@ impl Session {
         self.streams().as_ref()?.get(&number).map(Arc::clone)
     }
 
-    /// A stand-in for a stream that has ended: replays and ends.
+    /// Represents a stream that has ended: replays and ends.
     fn finished_stream(&self, last: EventId) -> Option<Arc<Stream>> {
         let store = self.store.as_ref()?;
         let numbering = Numbering::new(last.stream, store);
         let has_lost = store.lock().unwrap_or_else(PoisonError::into_inner).has_lost(last);
         if has_lost {
-            // Which calls it answered is not known either.
+            // The calls that it answered are not known either.
             answer_lost(&numbering, b"null");
         }
         let stream = Stream::standalone(Some(numbering)).counted_in(&self.backlog);
@@ -543,13 +543,13 @@ impl Session {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends every stream and gives the upstream connection back.
+    /// Ends every stream and closes the connection to the server.
     pub(crate) fn close(&self) {
         self.close_with(|connection| connection.close());
     }
 
-    /// Another replica goes on with it, and answers nothing of what is under way here: that may
-    /// have run.
+    /// Another replica continues it, and answers none of the calls that run here: they may have
+    /// run.
     fn give_up(&self) {
         let open = self.ledger().map(|ledger| ledger.take_open()).unwrap_or_default();
         for (stream, ids) in open {
@@ -560,12 +560,12 @@ impl Session {
         }
     }
 
-    /// Whether another replica goes on with it.
+    /// Whether another replica continues it.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.is_elsewhere.load(Ordering::Acquire)
     }
 
-    /// The same for a session that goes on elsewhere.
+    /// The same for a session that continues elsewhere.
     pub(crate) fn hand_on(&self) {
         self.is_elsewhere.store(true, Ordering::Release);
         self.close_with(|connection| connection.hand_on());
@@ -611,7 +611,7 @@ impl Session {
     }
 }
 
-/// Use of a session: it is not idle while one exists.
+/// Use of a session: while one exists, the session is not idle.
 #[derive(Debug)]
 pub(crate) struct Attachment(Arc<Session>);
 
@@ -661,7 +661,7 @@ impl Numbering {
         true
     }
 
-    /// Queues the newest events, as many as it takes for so many bytes and as are kept.
+    /// Queues the newest stored events with at least this many bytes.
     pub(super) fn replay_newest(&self, bytes: usize, queue: &mut Pieces) {
         for frame in self.lock().newest(self.stream, bytes) {
             queue.push_frame(frame);

@@ -25,10 +25,10 @@ use crate::{
     watch::{Frame, Payload, Point, TAP},
 };
 
-/// Whose messages these are.
+/// The connection for the messages.
 pub(super) enum Route {
     Session(Visit),
-    /// Messages without a session have a connection to themselves.
+    /// Messages without a session have a connection of their own.
     Alone(Arc<dyn Connection>),
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Route {
 pub(super) struct Visit {
     pub(super) attachment: Attachment,
     pub(super) primes: bool,
-    /// It has begun with these messages.
+    /// The session was opened by these messages.
     pub(super) founded: bool,
     /// One for each request.
     pub(super) seats: Seat,
@@ -47,14 +47,14 @@ fn requests(messages: &[Message]) -> usize {
     messages.iter().filter(|message| message.kind() == Kind::Request).count()
 }
 
-/// Where messages go, and the request that carried them.
+/// The connection, and the request with the messages.
 #[derive(Clone, Copy)]
 struct Way<'a> {
     connection: &'a dyn Connection,
     caller: Option<&'a Arc<Caller>>,
 }
 
-/// Closes the connection of a POST without a session with its response.
+/// Closes the connection of a POST without a session when its response ends.
 pub(super) struct Closing(pub(super) Arc<dyn Connection>);
 
 impl Drop for Closing {
@@ -63,7 +63,7 @@ impl Drop for Closing {
     }
 }
 
-/// Use of a session for as long as a response takes.
+/// Keeps a session in use while a response is sent.
 struct Use {
     /// The stream with the answer to `initialize`.
     founded: Option<Arc<Stream>>,
@@ -78,8 +78,8 @@ impl Drop for Use {
     }
 }
 
-/// Waits until other replicas can know of a call, unless all its answers are there before. A client
-/// that has got an event of its stream may come back to any of them, which then knows what to answer.
+/// Waits until other replicas can know of a call, unless all its answers come earlier. A client
+/// that has an event of its stream may return to any replica, which must then know what to answer.
 async fn await_record(ledger: &Ledger, stream: &Stream) {
     let answered = poll_fn(|context| stream.poll_ended(context));
     tokio::select! {
@@ -90,7 +90,7 @@ async fn await_record(ledger: &Ledger, stream: &Stream) {
 }
 
 impl Mount {
-    /// Sends the messages upstream and answers with what comes back.
+    /// Sends the messages to the server and returns the response.
     pub(super) async fn exchange(
         self: &Arc<Self>,
         route: Route,
@@ -125,7 +125,7 @@ impl Mount {
         if let (Some(ledger), Some(number)) = (session.ledger(), stream.number()) {
             ledger.begin(number, ids(&messages));
         }
-        // From here on what is owed on the stream is settled, whatever becomes of this future.
+        // From here on the responses on the stream are settled, even if this future is dropped.
         let owed = self.owe(messages, &stream, (Some(seats), identity));
         if let Some(ledger) = session.ledger() {
             ledger.settled().await;
@@ -135,8 +135,8 @@ impl Mount {
         }
         let held = send_all(Way { connection: &*connection, caller: caller.as_ref() }, owed);
         if stream.is_event_stream() && !held.is_empty() {
-            // The head is not held up: with its first event the client can come back for the
-            // answers, whatever becomes of this connection.
+            // The head is not delayed: with its first event the client can return for the answers,
+            // even if this connection breaks.
             drop(self.keep(held).await);
         } else {
             held.sent().await;
@@ -151,7 +151,7 @@ impl Mount {
         let name = attachment.session().name().clone();
         match reading.take_whole() {
             Some(runs) if runs.is_empty() && attachment.session().has_ended() => {
-                // What has gone to its server has no answer.
+                // What was sent to its server has no answer yet.
                 let lost = attachment.session().is_elsewhere().then_some(Rejection::ReplicaLost);
                 Err(lost.unwrap_or(Rejection::UnknownSession))
             }
@@ -193,7 +193,7 @@ impl Mount {
         }
     }
 
-    /// The answer to the only request on a stream, if it was refused on account of who sends it.
+    /// The answer to the only request on a stream, if it was refused because of its sender.
     pub(super) fn denied_call(
         &self,
         stream: &Stream,
@@ -214,7 +214,7 @@ impl Mount {
         self.common.head_delay.limit(begun).await;
     }
 
-    /// The messages with the replies that their requests are owed on this stream.
+    /// The messages, with replies for their requests on this stream.
     fn owe(
         &self,
         messages: Vec<Message>,
@@ -260,7 +260,7 @@ fn ids(messages: &[Message]) -> Vec<Bytes> {
     requests.filter_map(|request| Some(Bytes::copy_from_slice(request.id()?))).collect()
 }
 
-/// The response with all of a stream.
+/// The response with everything on a stream.
 fn response(runs: Vec<Bytes>, encoding: Encoding) -> Response {
     if runs.is_empty() {
         return empty_text(StatusCode::ACCEPTED);
