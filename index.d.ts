@@ -104,7 +104,7 @@ export interface MessageExtraInfo {
 export interface TransportSendOptions {
   onRequestStreamEnd?: (() => void) | undefined;
   onresumptiontoken?: ((token: string) => void) | undefined;
-  /** Id of the request that this message belongs to. The message travels on the response stream of that request. */
+  /** Id of the request that this message belongs to. It is sent on the response stream of that request. */
   relatedRequestId?: RequestId | undefined;
   requestSignal?: AbortSignal | undefined;
   resumptionToken?: string | undefined;
@@ -224,7 +224,7 @@ export interface StoreOptions {
    * after the store has it. Default: `"async"`.
    */
   durability?: "async" | "sync";
-  /** How the names of all keys begin. Default: `"mcp-proxy"`. */
+  /** Prefix of all keys. Default: `"mcp-proxy"`. */
   prefix?: string;
   /** `redis://`, `rediss://`, `redis+unix://`, `redis+sentinel://` or `redis+cluster://`, with user and password. */
   url: string;
@@ -299,7 +299,7 @@ export interface ServerEntry {
   url?: string;
 }
 
-/** What a file of `--config` holds; in strings, `${NAME}` is a variable of the environment. */
+/** The content of a `--config` file; in strings, `${NAME}` is an environment variable. */
 export interface ServersConfig {
   [member: string]: unknown;
   /** Settings of the proxy: the flags of the command line by their names, and `groups`. */
@@ -307,15 +307,15 @@ export interface ServersConfig {
   mcpServers: Record<string, ServerEntry>;
 }
 
-/** A file that everything that passes in this process is written to, without secrets. */
+/** A recording of all traffic of this process, without secrets. */
 export interface RecordOptions {
-  /** The file; a recording that is there already is kept as `FILE.1`. */
+  /** The file; an existing recording is kept as `FILE.1`. */
   file: string;
   /** Most parts that are kept. Default: 10. */
   maxFiles?: number;
-  /** Bytes at which another part begins. Default: 100000000. */
+  /** Size of a part in bytes; then another one begins. Default: 100000000. */
   maxSize?: number;
-  /** Members, JSON Pointers or dotted paths that are hidden besides what is hidden always. */
+  /** Names of members, JSON Pointers or dotted paths to hide, in addition to those that are recognised. */
   redact?: string[];
 }
 
@@ -381,7 +381,7 @@ export interface HTTPServerOptions {
   onListenSubscriptions?: ListenSubscriptionsHandler;
   /** Called for every request to a path that is not an MCP endpoint. If it does not answer, the client gets HTTP 404. */
   onUnhandledRequest?: (req: IncomingMessage, res: ServerResponse) => Promise<void>;
-  /** `host:port` where the other replicas reach this one, if that is not the address that its connections come from. */
+  /** `host:port` where the other replicas reach this one. Default: the address of its connections to them. */
   peerAddress?: string;
   /** Host name or address to listen on for the other replicas. Default: that of `host`. */
   peerHost?: string;
@@ -396,7 +396,7 @@ export interface HTTPServerOptions {
   peerSecret?: string | string[];
   /** Port to listen on, 0 to 65535. With 0 the system chooses one; see {@link HTTPServer.port}. */
   port: number;
-  /** Write everything that passes in this process to a file, until `close()`. Default: nothing is written. */
+  /** Record all traffic of this process in a file, until `close()`. Default: no recording. */
   record?: RecordOptions | string;
   /**
    * Time in ms after which a session without streams and requests is closed; 0 keeps it until its client deletes it.
@@ -416,15 +416,15 @@ export interface HTTPServerOptions {
   /** Serve every POST on its own, without sessions. Default: false. */
   stateless?: boolean;
   /**
-   * Redis or Valkey in which sessions are kept, so that they go on at another replica if theirs is lost; with
-   * `createServer`, that replica makes another server.
+   * URL of a Redis or Valkey that keeps sessions, so that another replica continues them if theirs is lost; with
+   * `createServer`, that replica creates another server.
    */
   store?: string | StoreOptions;
   /** Path of the Streamable HTTP endpoint (MCP 2025-03-26 and later); `null` turns it off. Default: `"/mcp"`. */
   streamEndpoint?: null | string;
   /**
    * Networks of the reverse proxies in front (`"10.0.0.0/8"`, `"loopback"`, `"private"`). Their `X-Forwarded-Prefix`,
-   * `-Host`, `-Proto` and `-For` headers are believed, those of others ignored. Default: none.
+   * `-Host`, `-Proto` and `-For` headers are trusted, those of others ignored. Default: none.
    */
   trustProxy?: string[];
   /** Open a public URL to this server; see {@link HTTPServer.tunnel}. Default: false. */
@@ -437,9 +437,9 @@ export interface HTTPServerOptions {
 export interface HTTPServerHooks<T extends ServerLike> {
   /**
    * Makes a server: one for each session, or one for each request without a session (`stateless`, and revision
-   * 2026-07-28). If it throws, the request gets HTTP 500; a thrown `Response` is the answer. With `store` it
-   * also makes the server of a session that another replica had, for the request that came here. That server is
-   * sent the `initialize` of its client, its log level and its subscriptions once more.
+   * 2026-07-28). If it throws, the request gets HTTP 500; a thrown `Response` is the answer. With `store` it is
+   * also called for a session of another replica, with the request that arrived here. The new server then gets the
+   * client's `initialize`, log level and subscriptions again.
    */
   createServer: (request: IncomingMessage) => Promise<T>;
   /** Called exactly once for every server that `createServer` returned, when it is no longer needed. */
@@ -510,7 +510,7 @@ export function resolveVersionNegotiation(
   upstreamProtocol?: UpstreamProtocol,
 ): { mode: "auto" } | { mode: { pin: string } } | undefined;
 
-/** Options of the SDKs' HTTP client transports; each goes to the SDK as it is. */
+/** Options of the SDKs' HTTP client transports; each is passed to the SDK unchanged. */
 export interface ClientTransportOptions {
   // The providers of the two SDKs have no type in common.
   authProvider?: any;
@@ -534,16 +534,16 @@ export interface ClientTransportOptions {
 
 /**
  * Serves a remote server on standard input and output of this process. Resolves once the remote server has answered,
- * to an object with `close()`, `onclose` and `onerror`; messages pass as they are, and no SDK is needed. With hooks, or
+ * to an object with `close()`, `onclose` and `onerror`; messages pass unchanged, and no SDK is needed. With hooks, or
  * transport options other than `requestInit.headers`, an SDK is required, and the result is its server object, or that
  * of `initStdioServer`.
  */
 export function startStdioServer<S = any>(options: {
-  /** Records what passes; not with hooks. */
+  /** Record all traffic; not possible with hooks. */
   record?: RecordOptions | string;
-  /** Makes the SDK server that answers on standard input and output. */
+  /** Creates the SDK server that answers on standard input and output. */
   initStdioServer?: () => Promise<S>;
-  /** Makes the SDK client to use. Its own options choose the revision, not `upstreamProtocol`. */
+  /** Creates the SDK client to use. Its own options choose the revision, not `upstreamProtocol`. */
   initStreamClient?: () => Promise<ClientLike>;
   /** Transport of the remote server. */
   serverType: ServerType;
@@ -558,18 +558,18 @@ export function startStdioServer<S = any>(options: {
 /** How a recording is played. */
 export interface ReplayOptions {
   /**
-   * Parameters of requests that need not be as recorded: names, JSON Pointers, dotted paths, `@timestamp`, `@uuid`
-   * and `@number`.
+   * Parameters of requests that may differ from the recording: names, JSON Pointers, dotted paths, `@timestamp`,
+   * `@uuid` and `@number`.
    */
   mayDiffer?: string[];
-  /** How many times faster than recorded; 0, the default, makes no pauses. */
+  /** Speed relative to the recording (2 is twice as fast); 0 makes no pauses. Default: 0. */
   speed?: number;
 }
 
 /**
- * A recording (of `record`, or of `--record`) in place of a server: `client.connect(replayTransport(file))`. A request
- * is answered as one of the same method and parameters was; one that was not recorded gets an error that shows the
- * nearest. `start()` fails if the file is not a recording.
+ * A recording (made with `record` or `--record`) in place of a server: `client.connect(replayTransport(file))`. A request
+ * gets the recorded answer of a call with the same method and parameters. If there is none, it gets an error that shows
+ * the most similar call. `start()` fails if the file is not a recording.
  */
 export function replayTransport(file: string, options?: ReplayOptions): Transport;
 

@@ -109,7 +109,7 @@ for (const [serverMajor, clientMajor] of pairs) {
 
     test("restores the caller's progress token, and answers after the last progress", async () => {
       const { downstream, upstream } = await connect();
-      // Sending takes longer for the progress than for the answer.
+      // Sending the progress takes longer than sending the answer.
       const { send } = downstream.transport;
       const order = [];
       downstream.transport.send = async (message) => {

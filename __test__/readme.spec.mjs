@@ -1,4 +1,4 @@
-// Holds the documents to what they describe.
+// Compares the documents with what they describe.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -30,7 +30,7 @@ describe("the tables of flags", () => {
   });
 });
 
-/** The anchor that a heading gets. */
+/** The anchor of a heading. */
 const anchor = (heading) =>
   heading
     .toLowerCase()
@@ -77,7 +77,7 @@ describe("the command lines in the documents", () => {
   const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
   const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => join("docs", name))];
 
-  /** The lines of a document that start this proxy; what another proxy is started with comes after `# there`. */
+  /** The command lines of a document that start this proxy; `# there` marks those of another proxy. */
   const commandLines = (text) =>
     [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block]) => {
       let ours = true;
@@ -115,7 +115,7 @@ test("the flags that the pages for users of other proxies name as ours exist", (
 
 describe("the messages that the documents quote", () => {
   const folders = ["crates/cli/src", "crates/core/src", "crates/node/src", "crates/node/js", "npm"];
-  // Tests of the sources would keep a sentence alive that nothing else has.
+  // A text in a test would count as present, although nothing else has it.
   const sources = folders
     .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file)))
     .filter((file) => /\.(rs|js)$/.test(file) && !/tests?(\/|\.rs$)/.test(file));
@@ -129,7 +129,7 @@ describe("the messages that the documents quote", () => {
     )
     .join("\n");
 
-  /** The parts of a quoted message that the sources have as they are: what is between `…`, and outside of quotes. */
+  /** The parts of a quoted message that the sources contain literally: between `…`, and outside of quotes. */
   const parts = (message) => message.split(/…|"[^"]*"/).map((part) => part.trim());
 
   for (const [name, column] of [
@@ -164,7 +164,7 @@ describe("the sessions in the documents", { concurrency: 2 }, () => {
   }
 });
 
-// Lists of words and of numbers have nothing to show.
+// Lists of words and numbers have no session to show.
 const withoutSession = /(?:README|SUMMARY|glossary|benchmarks|compatibility)\.md$/;
 
 for (const name of pages().filter((page) => !withoutSession.test(page))) {

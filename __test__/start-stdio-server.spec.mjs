@@ -15,7 +15,7 @@ import { eachLine } from "./support/lines.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** A Streamable HTTP server that answers in JSON; `requests` keeps what it was asked. */
+/** A Streamable HTTP server that answers in JSON; `requests` records what it was asked. */
 const requests = new Journal();
 const results = {
   initialize: {
@@ -82,7 +82,7 @@ describe("startStdioServer", () => {
     remote.close();
   });
 
-  /** A copy of the package where no SDK is. */
+  /** A copy of the package without an SDK. */
   const alone = (t) => {
     const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
     t.after(() => rmSync(directory, { recursive: true }));
@@ -119,7 +119,7 @@ describe("startStdioServer", () => {
       assert.equal(result.serverInfo.name, names.includes("initStdioServer") ? "mine" : "remote");
       assert.equal((await asked).message.params.clientInfo.name, "mine");
       const listed = request(1, "tools/list");
-      // What was asked before the end of stdin is answered anyway.
+      // Requests before the end of stdin are still answered.
       child.stdin.end();
       assert.deepEqual((await listed).result, results["tools/list"]);
       assert.deepEqual(await closed, [0, null]);

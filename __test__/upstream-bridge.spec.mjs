@@ -10,7 +10,7 @@ const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 
 const done = () => ({ result: {} });
 
-/** A v2 client of a 2026-07-28 upstream, which acknowledges every listen stream unless told otherwise. */
+/** A v2 client of a 2026-07-28 upstream that acknowledges every listen stream, unless told otherwise. */
 const connectModernUpstream = async ({ capabilities = everyCapability, listens } = {}) => {
   const upstream = wire();
   const { send } = upstream.transport;

@@ -1,5 +1,5 @@
-// Examines real servers of the registries with the executable that was built last; none of them has anything wrong with
-// it, so a finding is a false alarm or news. Downloads them into a folder of its own:
+// Examines real servers of the registries with the latest build. All of them are fine, so a finding is a false alarm or
+// news. Downloads them into a folder of its own:
 //
 //   cargo build --workspace && node scripts/doctor.mjs [words of names]
 import { execFileSync, spawnSync } from "node:child_process";
@@ -27,7 +27,7 @@ const fromNpm = [
   ["chrome-devtools-mcp", "chrome-devtools-mcp"],
 ];
 
-/** Packages of PyPI, which are called like their executables. */
+/** Packages of PyPI; each executable has the name of its package. */
 const fromPypi = [["mcp-server-time"], ["mcp-server-fetch"], ["mcp-server-git"]];
 
 const wanted = process.argv.slice(2);
@@ -44,7 +44,7 @@ const install = (npm, pypi) => {
   }
 };
 
-/** What the doctor finds, notes left out. */
+/** The doctor's findings, without notes. */
 const examine = (command) => {
   const words = ["--doctor", "--json", "--", ...command];
   const { stdout } = spawnSync(nativePath("executable"), words, { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });

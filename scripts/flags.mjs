@@ -1,5 +1,5 @@
-// The tables of flags in docs/flags.md, made from `mcp-proxy --help`, and docs/config.schema.json, made
-// from `mcp-proxy --configSchema`. Run after a flag has changed:
+// Writes the tables of flags in docs/flags.md, from `mcp-proxy --help`, and docs/config.schema.json, from `mcp-proxy
+// --configSchema`. Run it after a flag has changed:
 //
 //   cargo build && node scripts/flags.mjs
 import { execFileSync } from "node:child_process";
@@ -14,7 +14,7 @@ const { nativePath } = createRequire(import.meta.url)("../npm/platform.js");
 const START = "<!-- flags:start -->\n";
 const END = "<!-- flags:end -->";
 
-/** What the executable that was built last says about itself, one line for each flag. */
+/** The latest build's help, one line for each flag. */
 export const help = () => {
   const text = execFileSync(nativePath("executable"), ["--help"], { encoding: "utf8" });
   return text.replaceAll("\r", "").replace(/\n {8,}/g, " ");
@@ -60,7 +60,7 @@ export const configSchema = () => execFileSync(nativePath("executable"), ["--con
 
 const page = join(root, "docs/flags.md");
 
-/** The tables as the page has them, and what is around them. */
+/** The tables of the page, and the text around them. */
 export const readTables = () => {
   const text = readFileSync(page, "utf8");
   const [start, end] = [text.indexOf(START) + START.length, text.indexOf(END)];

@@ -2,9 +2,9 @@
 //
 //   node scripts/fuzz.mjs [--seconds 60] [--keep] [target …]
 //
-// The coverage that libFuzzer steers by comes from stable options of rustc, so no nightly is
-// needed; `cargo +nightly fuzz run <target>` works as well and adds the address sanitizer. With
-// --keep, inputs that reach new code are added to the corpus. A crash is left in fuzz/artifacts.
+// libFuzzer's coverage comes from stable options of rustc, so no nightly is needed; `cargo +nightly fuzz run <target>`
+// works as well and adds the address sanitizer. With --keep, inputs that reach new code are added to the corpus.
+// Crashes are left in fuzz/artifacts.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** As cargo-fuzz does it. With a target named, build scripts and macros stay without. */
+/** As in cargo-fuzz. With a named target, build scripts and macros are not instrumented. */
 const coverage = [
   "--cfg=fuzzing",
   "-Ccodegen-units=1",

@@ -1,10 +1,10 @@
-// Counts the instructions of the hot road under valgrind and holds them against the committed
-// counts; more than 5 % above one of them fails. Fewer by as much should be committed:
+// Counts the instructions of the hot path under valgrind and compares them with the committed counts; more than 5 %
+// above one of them fails. If there are 5 % fewer, commit the new counts:
 //
 //   node scripts/instructions.mjs [--update]
 //
-// The same code takes the same instructions every time, as long as compiler and architecture are
-// those of the counts; what the C library would choose by the processor is fixed here.
+// The same code takes the same instructions every time, with the same compiler and architecture. What the C library
+// would choose by the processor is fixed here.
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,7 +43,7 @@ const collect = (program, name, times) => {
   return Number(collected);
 };
 
-/** Instructions of one time, without the start and end of the program. */
+/** Instructions of one repetition, without the start and end of the program. */
 const measure = (program, name) => {
   const [few, many] = [500, 2500];
   return Math.round((collect(program, name, many) - collect(program, name, few)) / (many - few));

@@ -1,13 +1,13 @@
-// Popular real servers and real clients, each pair once directly over stdio and once through the proxy over
-// HTTP: what the client sees must be the same.
+// Popular real servers and real clients, each pair once directly over stdio and once through the proxy over HTTP: the
+// client must see the same.
 //
 //   node scripts/museum.mjs              the small matrix, of development dependencies
 //   node scripts/museum.mjs --all        everything; installs packages of npm and PyPI into target/museum
 //   node scripts/museum.mjs time git     servers whose names contain one of these words
 //   … --markdown                         the table for docs/compatibility.md
 //
-// MCP_PROXY_BIN names another executable than target/debug/mcp-proxy. Exit code 1 if any pair differs. A server that
-// cannot be installed here, or does not start even directly, is a row that says so.
+// MCP_PROXY_BIN names another executable than target/debug/mcp-proxy. Exit code 1 if any pair differs. If a server
+// cannot be installed here, or does not start even directly, its row says so.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -24,9 +24,9 @@ import { servers } from "./museum/servers.mjs";
 import { root } from "./tools.mjs";
 
 const execute = promisify(execFile);
-/** For what one client does with one server. */
+/** Time limit for one client with one server. */
 const LOOK_MS = 60_000;
-/** For all clients with one server; those that are left are not tried. */
+/** Time limit for all clients with one server; the rest is not tried. */
 const SERVER_MS = 10 * 60_000;
 const binary = process.env.MCP_PROXY_BIN ?? join(root, "target/debug/mcp-proxy");
 const { positionals: words, values: options } = parseArgs({
@@ -81,7 +81,7 @@ async function look([file, ...rest], { call }, folder, way) {
   return JSON.parse(printed.trim().split("\n").at(-1));
 }
 
-/** One pair: nothing, or what is different; `alone` if even the client alone does not get on with the server. */
+/** One pair: nothing, or the difference; `alone` if the client fails with the server even directly. */
 async function compare(server, program, command) {
   const folder = await workshop();
   const words = command.map((word) => word.replaceAll("FOLDER", folder));
@@ -113,7 +113,7 @@ const WORDS = {
   same: "same",
 };
 
-/** What a cell of the table is, and what is printed about it. */
+/** The content of a table cell, and what is printed about it. */
 function verdict({ alone, differs }, known) {
   if (alone) return ["alone", alone];
   if (!differs) return ["same"];
@@ -122,7 +122,7 @@ function verdict({ alone, differs }, known) {
 
 const firstLine = (error) => error.message.split("\n")[0].slice(0, 160);
 
-/** The programs of all clients that can be had here. */
+/** The programs of all clients that are available here. */
 async function programs(wanted) {
   const found = [];
   for (const client of wanted) {

@@ -1,8 +1,8 @@
-// Plays the sessions that pages show and writes into the pages what is printed now, where it is something else:
+// Plays the sessions in pages, and writes the current output into the pages if it differs:
 //
 //   cargo build --workspace && node scripts/sessions.mjs docs/calling.md
 //
-// What can be shortened with `…` is for a person to say. __test__/support/sessions.mjs has the rules.
+// A person must shorten it with `…`. __test__/support/sessions.mjs has the rules.
 import { readFileSync, writeFileSync } from "node:fs";
 
 import { play } from "../__test__/support/sessions.mjs";

@@ -140,7 +140,7 @@ export const suites = [
     built: true,
     node: 22,
     env: { MCP_PROXY_BIN: "target/debug/mcp-proxy" },
-    // With a server for each session, everything crosses.
+    // With a server for each session, everything passes.
     command: [
       "node",
       "__test__/conformance/run.mjs",
@@ -181,8 +181,8 @@ export const suites = [
     command: ["node", "__test__/conformance/run.mjs", "--profile", "api", "--cells", "api/", "--unscored"],
   },
   {
-    // Replicas behind nginx, under accidents; the store as sentinels name it, and as a cluster. Skipped, and says so,
-    // where there is no nginx or redis-server. `node __test__/cluster/chaos.mjs` is the large form.
+    // Replicas behind nginx, under accidents; the store with sentinels, and as a cluster. Skipped with a message if
+    // nginx or redis-server is missing. `node __test__/cluster/chaos.mjs` is the large form.
     name: "replicas",
     lane: "node",
     built: true,
@@ -190,8 +190,8 @@ export const suites = [
     count: "node",
   },
   {
-    // The SDKs' clients before three replicas, of which nginx gives every request to the next one. After the clients,
-    // whose Python it uses.
+    // The SDKs' clients with three replicas; nginx gives each request to the next one. After the clients, whose Python
+    // environment it uses.
     name: "clients of replicas",
     lane: "node",
     built: true,
@@ -231,7 +231,7 @@ export const suites = [
     command: ["node", "scripts/museum.mjs"],
   },
   {
-    // Web pages in Debian's Chromium; without one it says that it is skipped.
+    // Web pages in Debian's Chromium; skipped with a message if that is missing.
     name: "browser",
     lane: "node",
     built: true,
@@ -241,6 +241,6 @@ export const suites = [
   { name: "FastMCP", lane: "node", built: true, command: nodeTest(...specs("fastmcp")), count: "node" },
   { name: "package", lane: "node", built: true, command: nodeTest(...specs("package")), count: "node" },
   { name: "tunnel", lane: "node", built: true, command: nodeTest(...specs("tunnel")), count: "node" },
-  // Skipped, and says so, where there is no chromium.
+  // Skipped with a message if Chromium is missing.
   { name: "page", lane: "node", built: true, command: nodeTest(...specs("page")), count: "node" },
 ];

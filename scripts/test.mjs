@@ -12,7 +12,7 @@ import { installPackages, otherNode, root } from "./tools.mjs";
 const logs = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "test-logs");
 const running = new Set();
 
-/** Ends a suite and all that it started, which is why each suite leads a process group. */
+/** Ends a suite and everything that it started; that is why each suite leads a process group. */
 const stop = (child, signal = "SIGKILL") => {
   try {
     process.kill(process.platform === "win32" ? child.pid : -child.pid, signal);
@@ -48,7 +48,7 @@ const counters = {
 
 const tally = ({ count }, ok, text) => {
   const { passed, failed } = counters[count]?.(text) ?? { passed: ok ? 1 : 0, failed: 0 };
-  // A suite that counts tests and ran none, or fails without a failed test, is a failure itself.
+  // A suite that counts tests but ran none, or that fails without a failed test, counts as a failure itself.
   return { passed, failed: ok && passed > 0 ? failed : Math.max(failed, 1) };
 };
 

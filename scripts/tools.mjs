@@ -1,4 +1,4 @@
-// What every script needs: the repository's root, running a command, installing the npm tree.
+// What every script needs: the repository's root, running a command, installing npm packages.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Runs a command in the foreground and ends this process with its status if it fails. */
+/** Runs a command in the foreground; if it fails, this process ends with its status. */
 export const run = (command, args, options = {}) => {
   const { status, signal, error } = spawnSync(command, args, {
     cwd: root,
@@ -20,12 +20,12 @@ export const run = (command, args, options = {}) => {
   process.exit(status || 1);
 };
 
-/** The npm that started us, so that its settings hold; else the one on the path. */
+/** The npm that started us, with its settings; else the one in the path. */
 const npm = process.env.npm_execpath?.endsWith(".js")
   ? [process.execPath, process.env.npm_execpath]
   : [process.platform === "win32" ? "npm.cmd" : "npm"];
 
-/** `npm ci` in `directory`, unless what is installed there already comes from its lockfile. */
+/** `npm ci` in `directory`, unless its lockfile has not changed since the last time. */
 export const installPackages = (directory = root) => {
   const lock = createHash("sha256")
     .update(readFileSync(join(directory, "package-lock.json")))
@@ -40,7 +40,7 @@ export const installPackages = (directory = root) => {
   writeFileSync(stamp, lock);
 };
 
-/** Executable of another line of Node (22, 24), as npm has it; undefined where npm has none. */
+/** Executable of another line of Node (22, 24), from npm; undefined if npm has none. */
 export const otherNode = (line) => {
   const runtimes = join(root, "__test__/package/runtimes");
   if (process.platform !== "linux") return undefined;

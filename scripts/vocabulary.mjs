@@ -36,14 +36,14 @@ export const phrases = [
   [/\b(?:has|have) to be there\b/i, "“is required”"],
 ];
 
-/** What people read: documents, sources with their comments and texts, the page of types. */
+/** Texts that people read: documents, sources with their comments and messages, the type declarations. */
 const texts = ["*.md", "docs", "crates", "npm", "scripts", "bench", "__test__/*.mjs", "index.d.ts"];
 
 /** Not ours to change, or about the phrases themselves. */
 const exempt =
   /(?:^|\/)(?:package-lock\.json|vocabulary\.mjs|LICENSE|requirements\.md)$|\/(?:corpus|seeds)\/|\.(?:png|webp|svg|json|jsonl|toml|bin|lock|txt|pem)$/;
 
-/** The lines of a text that hold one of the phrases; the table in CONTRIBUTING.md quotes some. */
+/** The lines of a text with one of the phrases; the table in CONTRIBUTING.md quotes some. */
 export const findings = (text, file) =>
   text.split("\n").flatMap((line, index) =>
     (file === "CONTRIBUTING.md" && line.startsWith("| ") ? [] : phrases).flatMap(([pattern, instead]) => {

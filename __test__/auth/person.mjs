@@ -1,4 +1,4 @@
-// Somebody who uses an MCP client of one of the SDKs, and signs in when the client wants it.
+// A user of an MCP client of one of the SDKs, who signs in when the client asks for it.
 
 import assert from "node:assert/strict";
 
@@ -13,14 +13,14 @@ export class Person {
   #verifier;
   #who;
 
-  /** `kind` is one of `sdks`; the path of the URL says which transport is spoken. */
+  /** `kind` is one of `sdks`; the path of the URL selects the transport. */
   constructor(kind, url, who) {
     this.#kind = kind;
     this.#url = url;
     this.#who = who;
   }
 
-  // What the SDKs ask of an application.
+  // What the SDKs require from an application.
   redirectUrl = REDIRECT;
   clientMetadata = {
     client_name: "a test",

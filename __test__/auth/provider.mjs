@@ -1,7 +1,7 @@
-// A real OAuth authorization server (npm oidc-provider) on this machine, and the person in front of
-// the browser, who signs in and agrees to everything.
+// A real OAuth authorization server (npm oidc-provider) on this machine, and a user with a browser who signs in and
+// agrees to everything.
 //
-// `quirks` make it differ from the standards as the known identity providers do.
+// `quirks` make it deviate from the standards as known identity providers do.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ const SCOPES = ["openid", "offline_access", "files", "files:write"];
 
 /**
  * Starts one; `close()` ends it. `quirks`:
- *   audience   what access tokens are for, whatever resource was asked for
+ * *   audience   the audience of access tokens, whatever resource was requested
  *   claims     claims added to access tokens
  *   lifetime   seconds that access tokens last
  *   slash      the issuer ends with a slash
@@ -106,7 +106,7 @@ async function agree(provider, request, response) {
   return provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true });
 }
 
-/** Does what a browser does at an authorization URL: follows it to the client; its last URL. */
+/** Does what a browser does with an authorization URL: follows it to the client; returns its last URL. */
 export async function browse(url, who = "alice") {
   const cookies = new Map();
   let next = new URL(url);

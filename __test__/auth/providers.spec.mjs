@@ -1,5 +1,5 @@
-// Providers that differ from the standards as the presets say: what a real authorization server
-// issues then is accepted with the preset, and refused where that would be too much.
+// Providers that deviate from the standards as the presets expect: tokens of a real authorization server are accepted
+// with the right preset, and refused with others that must not accept them.
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -15,7 +15,7 @@ const INITIALIZE = {
   params: { capabilities: {}, clientInfo: { name: "test", version: "1" }, protocolVersion: "2025-06-18" },
 };
 
-/** Quirks of a provider, what is said to the proxy of it, and whether its tokens are accepted. */
+/** Quirks of a provider, the proxy's flags for it, and whether its tokens are accepted. */
 const CASES = [
   ["the standards", { audience: "app" }, ["--authAudience", "app"], 200],
   ["another audience", { audience: "app" }, ["--authAudience", "other"], 401],
@@ -77,7 +77,7 @@ const CASES = [
   ["opaque tokens that nobody is asked about", { audience: "app", opaque: true }, ["--authAudience", "app"], 401],
 ];
 
-/** A token of the provider for a program that has a secret. */
+/** A token of the provider for a program with a secret. */
 async function tokenOf({ issuer }) {
   const response = await fetch(new URL("/token", issuer), {
     body: new URLSearchParams({

@@ -1,4 +1,4 @@
-// What runs in the page: clients of both TypeScript SDKs, as a web application bundles them.
+// The code of the page: clients of both TypeScript SDKs, bundled as in a web application.
 import * as v2 from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -34,7 +34,7 @@ globalThis.connect = async ({ headers, sdk, url }) => {
     entry.changes += 1;
   });
   await client.connect(transport);
-  // At the transport: an SDK may tell its callers of a result before the progress that came first.
+  // At the transport: an SDK may report a result before the progress that came first.
   const receive = transport.onmessage;
   transport.onmessage = (message, ...more) => {
     if (message.method === "notifications/progress") entry.progress.push(message.params.progress);

@@ -1,4 +1,4 @@
-// What is between a browser and the proxy: it can lose every connection, and go on.
+// A relay between a browser and the proxy that can break every connection, and continue.
 import { connect, createServer } from "node:net";
 
 export async function openRelay(port) {

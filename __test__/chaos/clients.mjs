@@ -1,4 +1,4 @@
-// Clients of both transports by bare HTTP, which call one tool after the other and judge each answer.
+// Clients of both transports over plain HTTP, which call one tool again and again and check each answer.
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A call without an answer after this long counts as unanswered. */
@@ -136,7 +136,7 @@ function tryParse(text) {
   }
 }
 
-/** Counts what became of calls. */
+/** Counts the results of calls. */
 export class Tally {
   answered = 0;
   failed = 0;
@@ -153,7 +153,7 @@ export class Tally {
         return;
       }
       this.#judge(answers, number, text);
-      // A client that is refused at once shall not count thousands of refusals.
+      // A client that is refused at once must not count thousands of refusals.
       if (answers[0]?.result === undefined) await sleep(100);
     }
   }

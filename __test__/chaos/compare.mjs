@@ -1,5 +1,5 @@
-// The same accidents, under the load of four clients, for this proxy and for the original; prints a
-// Markdown table. Linux only, some minutes long, no part of `npm test`.
+// The same accidents, under the load of four clients, for this proxy and the original; prints a Markdown table. Linux
+// only, takes some minutes, not part of `npm test`.
 //
 //   node __test__/chaos/compare.mjs [words that a case's name contains]
 //
@@ -91,7 +91,7 @@ const cases = [
   },
 ];
 
-/** Opens a stream that nobody reads, and has it written to. */
+/** Opens a stream that nobody reads, and lets the server write to it. */
 async function flood(stage) {
   const socket = connect(Number(new URL(stage.proxy.url).port), "127.0.0.1");
   socket.pause();

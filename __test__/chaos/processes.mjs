@@ -1,4 +1,4 @@
-// The proxies as processes, and what they leave behind.
+// The proxies as processes, and the processes that they leave behind.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -40,7 +40,7 @@ export async function start({ command: [program, ...words], isOurs }, server, ow
   throw new Error(`${program} does not serve`);
 }
 
-/** Ends a proxy; how many of its descendants are alive when they have had ten seconds to end. */
+/** Ends a proxy; returns how many of its descendants are still alive after ten seconds. */
 export async function end({ child, exited, pid }, signal = "SIGTERM") {
   const family = descendants(pid);
   child.kill(signal);
@@ -56,7 +56,7 @@ export async function end({ child, exited, pid }, signal = "SIGTERM") {
   return { left: left.length, stuck };
 }
 
-/** The most memory that a process has had resident, in MiB. */
+/** The peak of a process's resident memory, in MiB. */
 export function peak(pid) {
   const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Math.round(Number(kib) / 1024);

@@ -1,8 +1,8 @@
-// Real servers side by side behind one port, as one server: the TypeScript SDKs and the Python SDK over HTTP, and a
-// client that knows only standard input and output.
+// Several real servers behind one port, merged into one: used by the TypeScript SDKs and the Python SDK over HTTP, and
+// by a client on standard input and output.
 //
-// Of the servers, those that are not development dependencies are installed into target/museum; one that cannot be
-// installed is left out, and the test that needs it says so.
+// Servers that are not development dependencies are installed into target/museum; if one cannot be installed it is left
+// out, and the test that needs it says so.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -26,7 +26,7 @@ const execute = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const text = ({ content }) => content[0].text;
 
-/** Those that have to be installed, and a call of each with a part of its answer. */
+/** Servers that must be installed, and a call of each with a part of its answer. */
 const INSTALLED = {
   git: {
     call: (folder) => ["git_status", { repo_path: folder }],
@@ -83,7 +83,7 @@ describe("real servers as one", () => {
         );
         assert.deepEqual(progress.toSorted(), progress);
         assert.ok(progress.length > 0);
-        // The server that asks is the one that was called.
+        // The server that was called is the one that asks.
         const sampled = await peer.callTool("everything__trigger-sampling-request", { maxTokens: 10, prompt: "p" });
         assert.match(text(sampled), /an answer/);
         assert.equal(asked.length, 1);
@@ -117,7 +117,7 @@ describe("real servers as one", () => {
     if (missing.length > 0) t.skip(`not installed: ${missing.join(", ")}`);
   });
 
-  /** The lists are those of all servers, and a call reaches the server that its name says. */
+  /** The lists contain the entries of all servers, and a call reaches the server in its name. */
   async function everythingIsThere(client, clientOptions, call) {
     const { tools } = await client.listTools();
     const names = tools.map(({ name }) => name);
@@ -180,7 +180,7 @@ async function open() {
   };
 }
 
-/** How many tools the servers have at their own endpoints; some offer what a client says that it can. */
+/** How many tools the servers have at their own endpoints; some offer more depending on the client's capabilities. */
 async function countedAlone({ entries, proxy }, clientOptions) {
   const count = async (name) => {
     const peer = await Peer.connect(sdks[0], `${proxy.url}/servers/${name}/mcp`, { clientOptions });

@@ -1,5 +1,5 @@
-// `--isolation session` with the TypeScript SDKs, v1 and v2, in front of server-everything: what a
-// server asks and tells reaches the client whose server it is, on both endpoints.
+// `--isolation session` with the TypeScript SDKs, v1 and v2, in front of server-everything: requests and notifications
+// of a server reach the client that owns it, on both endpoints.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -10,7 +10,7 @@ import { servers } from "./servers.mjs";
 
 const CAPABILITIES = { elicitation: { form: {} }, roots: { listChanged: true }, sampling: {} };
 
-/** Answers that name their client, so that a mix-up would show. */
+/** Answers that name their client, so that mistakes would show. */
 const answersOf = (name) => ({
   "elicitation/create": ({ params }) => {
     assert.equal(params.requestedSchema.type, "object");

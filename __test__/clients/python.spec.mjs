@@ -57,7 +57,7 @@ async function takeSteps(python, words) {
   return outcomes;
 }
 
-/** The server was told to stop the call, by the id it knows it under, and then answered nothing. */
+/** The server was told to stop the call, with its own id for it, and then answered nothing. */
 function assertCancelled({ entries }) {
   const cancelled = entries.find(({ message }) => message.method === "notifications/cancelled");
   const { requestId } = cancelled.message.params;

@@ -1,5 +1,5 @@
-// What each SDK's client says to real servers is recorded, and played back to the same client: it is sent
-// the same, byte for byte, except for the ids that it has chosen.
+// The traffic of each SDK's client with real servers is recorded and played back to the same client, which receives the
+// same bytes, except for the ids that it has chosen.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -60,7 +60,7 @@ const seen = (peer) => {
   return texts;
 };
 
-/** A proxy for the length of this. */
+/** Runs this with a proxy. */
 const through = async (options, work) => {
   const proxy = await startProxy(options);
   try {
@@ -70,7 +70,7 @@ const through = async (options, work) => {
   }
 };
 
-/** Plays `talk` to a real server, then to the recording of that; what came each time. */
+/** Plays `talk` to a real server, then to the recording of that; returns what came each time. */
 const twice = async (name, talk) => {
   const server = await servers[name].open();
   const folder = await mkdtemp(join(tmpdir(), "mcp-proxy-recorded-"));

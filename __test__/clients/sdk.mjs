@@ -1,4 +1,4 @@
-// The two TypeScript SDKs behind one shape, so that a scenario is written once.
+// A common interface for the two TypeScript SDKs, so that a scenario is written once.
 //
 // A `Peer` is a connected client together with what crossed its connection: `received` and `sent`
 // are the JSON-RPC messages at the transport, in wire order. Scenarios assert order there and not
@@ -18,7 +18,7 @@ import { Journal } from "../support/journal.mjs";
 import { Wire } from "./wire.mjs";
 
 const v1 = { Client, SSEClientTransport, StreamableHTTPClientTransport };
-/** What v1 wants in place of a method's name. */
+/** v1 needs a schema instead of a method's name. */
 const QUESTIONS = {
   "elicitation/create": ElicitRequestSchema,
   "roots/list": ListRootsRequestSchema,

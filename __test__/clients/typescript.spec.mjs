@@ -21,7 +21,7 @@ const SCENARIOS = {
   filesystem: [...anyServer, ...filesystem],
 };
 
-/** Several replicas stand behind the URL; see __test__/cluster/three.mjs. */
+/** Whether several replicas are behind the URL; see __test__/cluster/three.mjs. */
 const areReplicas = (process.env.MCP_PROXY_BIN ?? "").includes("three.mjs");
 
 for (const sdk of sdks) {

@@ -1,5 +1,4 @@
-// The `fetch` given to a client under test: it notes every exchange and can break them the way a
-// network does, without the client's doing.
+// The `fetch` for a client under test: it records every exchange and can break them as a network does.
 
 import { Journal } from "../support/journal.mjs";
 

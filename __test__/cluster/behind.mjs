@@ -1,5 +1,5 @@
-// Runs a program of Node with three replicas in place of the executable: `node behind.mjs WORDS…` is `node WORDS…`, but
-// where there is no nginx or no redis-server it says that it is skipped.
+// Runs a Node program with three replicas in place of the executable: `node behind.mjs WORDS…` is `node WORDS…`, but
+// without nginx or redis-server it prints that it is skipped.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 

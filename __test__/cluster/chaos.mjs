@@ -1,4 +1,4 @@
-// Accidents of replicas behind nginx, under clients that call every 10 ms; what was measured, as the table of
+// Accidents of replicas behind nginx, with clients that call every 10 ms; prints the results as the table of
 // docs/clusters.md. Exit code 1 if a call was not answered exactly once, ran twice or was lost with its session.
 //
 //   node __test__/cluster/chaos.mjs [words of scenarios]
@@ -11,7 +11,7 @@ import { missing, World } from "./world.mjs";
 
 const counting = fileURLToPath(new URL("counting.mjs", import.meta.url));
 
-/** Runs one of the scenarios; what was counted. */
+/** Runs one of the scenarios; returns the counts. */
 export const happen = async (name, { clients, seconds, slow } = {}) => {
   const scenario = scenarios[name];
   const world = await World.start({ command: [process.execPath, counting, "LEDGER"] });

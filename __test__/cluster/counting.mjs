@@ -1,5 +1,5 @@
-// A stdio server that writes down what it runs: `node counting.mjs LEDGER`. Its tool `count` appends its text to the
-// ledger and answers with it, after `ms` milliseconds if they are given, with progress in between.
+// A stdio server that records what it runs: `node counting.mjs LEDGER`. Its tool `count` appends its text to the ledger
+// and answers with it, after `ms` milliseconds if they are given, with progress in between.
 import { appendFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 

@@ -1,4 +1,4 @@
-// A TCP proxy of the tests: what passes can be cut, held up or delayed. Nothing is duplicated.
+// A TCP proxy for tests: connections can be cut, stopped or delayed. Nothing is duplicated.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
@@ -9,7 +9,7 @@ export class Link {
   #refuses = false;
   #server;
 
-  /** Starts to listen; `target` is a port of this machine, or a path, and may be set later. */
+  /** Starts listening; `target` is a port of this machine, or a path, and may be set later. */
   static async start(target) {
     const link = new Link();
     link.target = target;
@@ -31,7 +31,7 @@ export class Link {
     ]) {
       from.setNoDelay?.(true);
       if (this.#held) from.pause();
-      // What comes later leaves later: the order stays.
+      // Later pieces leave later: the order stays.
       from.on("data", (bytes) => {
         const write = () => void (to.destroyed || to.write(bytes));
         if (this.#delay) setTimeout(write, this.#delay);
@@ -45,13 +45,13 @@ export class Link {
     }
   }
 
-  /** Breaks what is connected, and lets nobody in. */
+  /** Breaks all connections, and refuses new ones. */
   cut() {
     this.#refuses = true;
     this.#destroy();
   }
 
-  /** Nothing passes any more, and nobody is told: as if packets were lost. */
+  /** Nothing passes any more, and neither side is told: as if packets were lost. */
   hold() {
     this.#held = true;
     for (const { far, near } of this.#pairs) {
@@ -71,7 +71,7 @@ export class Link {
     }
   }
 
-  /** Everything arrives so many milliseconds later. */
+  /** Everything arrives this many milliseconds later. */
   slow(milliseconds) {
     this.#delay = milliseconds;
   }

@@ -1,9 +1,9 @@
-// Clients that call all the time, and what happens to each call: exactly one answer, whatever happens meanwhile.
+// Clients that call all the time, and the result of each call: exactly one answer, whatever happens meanwhile.
 import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const PROTOCOL = "2025-11-25";
-/** How long a call may go without any outcome. */
+/** How long a call may go without any result. */
 const PATIENCE = 60_000;
 
 const initialize = {
@@ -13,7 +13,7 @@ const initialize = {
   params: { capabilities: {}, clientInfo: { name: "load", version: "1" }, protocolVersion: PROTOCOL },
 };
 
-/** One exchange over a connection of its own; `broken` says that it ended before its answer did. */
+/** One exchange over a connection of its own; `broken` says that the connection ended before the answer did. */
 const exchange = (url, { body, headers, method }) =>
   new Promise((resolve) => {
     let text = "";
@@ -46,17 +46,17 @@ const lastEventId = (text) => [...text.matchAll(/^id: ?(.+)$/gm)].at(-1)?.[1];
 
 /** See the module. */
 export class Load {
-  /** What has happened to each call, by its text. */
+  /** The result of each call, by its text. */
   outcomes = new Map();
   /** Requests that were refused for now. */
   refused = 0;
-  /** The longest time from a call to its outcome. */
+  /** The longest time from a call to its result. */
   longest = 0;
   problems = [];
   #clients;
   #running = true;
 
-  /** Starts so many clients, which call every `pause` milliseconds; every tenth call takes `slow` milliseconds. */
+  /** Starts this many clients, which call every `pause` milliseconds; every tenth call takes `slow` milliseconds. */
   constructor(url, { clients = 4, pause = 10, slow = 0 } = {}) {
     this.url = url;
     this.#clients = Array.from({ length: clients }, (_, number) => this.#run(number, pause, slow));
@@ -118,7 +118,7 @@ export class Load {
     }
   }
 
-  /** An outcome, or what to do next: the event id to go on after, or the whole call once more. */
+  /** A result, or what to do next: the event id to resume from, or the whole call again. */
   #judge({ broken, status, text: said }, text, resuming) {
     const answer = this.#answerIn(messagesOf(said), text);
     if (answer) return { outcome: this.#answered(answer, text) };
@@ -135,7 +135,7 @@ export class Load {
       this.problems.push(`${text}: ${status} ${said.slice(0, 200)}`);
       return { outcome: "odd" };
     }
-    // With an event id the client comes back for its answer; without one it knows that the call may have run.
+    // With an event id the client returns for its answer; without one it knows that the call may have run.
     const last = lastEventId(said) ?? resuming;
     return last === undefined ? { outcome: "broken" } : { resuming: last };
   }
@@ -158,13 +158,13 @@ export class Load {
     return "result";
   }
 
-  /** Resolves when so many more calls have an outcome. */
+  /** Resolves when this many more calls have a result. */
   async pass(calls) {
     const until = this.outcomes.size + calls;
     while (this.outcomes.size < until) await sleep(5);
   }
 
-  /** Ends the calling; what was counted. */
+  /** Stops the clients; returns the counts. */
   async stop(runs) {
     this.#running = false;
     await Promise.all(this.#clients);

@@ -1,5 +1,4 @@
-// What happens to replicas under load. Each takes the world and its load, and how long (a number of seconds) what is
-// broken stays broken.
+// Accidents of replicas under load. Each takes the world, its load, and for how many seconds something stays broken.
 import { setTimeout as sleep } from "node:timers/promises";
 
 const during = async (load, seconds) => {
@@ -7,7 +6,7 @@ const during = async (load, seconds) => {
   await load.pass(20);
 };
 
-/** Name → what happens, for how long if it is not told otherwise, and whether clients may notice. */
+/** Name → the accident, its default duration, and whether clients may notice it. */
 export const scenarios = {
   "rolling update": {
     quiet: true,

@@ -1,4 +1,4 @@
-// The store as sentinels name it, and as a cluster.
+// The store with sentinels, and as a cluster.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ const skip = await noStore();
 const counting = fileURLToPath(new URL("counting.mjs", import.meta.url));
 const secret = { MCP_PROXY_PEER_SECRET: "a secret of the tests, and of nobody else" };
 
-/** What a store says to a command, as it says it: all that comes before it is silent for a while. */
+/** A store's raw answer to a command; everything before it is a short silence. */
 const ask = (port, ...words) =>
   new Promise((resolve, reject) => {
     let said = "";
@@ -44,7 +44,7 @@ const until = async (what, condition) => {
   }
 };
 
-/** A server of the store's own, which ends with the test. */
+/** A separate server of the store, which ends with the test. */
 const server = async (t, ...flags) => {
   const directory = mkdtempSync(join(tmpdir(), "store-"));
   const port = await freePort();
@@ -92,7 +92,7 @@ const open = async (url) => {
 const call = (url, session) =>
   post(url, { id: 2, method: "tools/call", params: { arguments: { text: "a" }, name: "count" } }, session);
 
-/** A session of the first goes on with the second when the first is killed. */
+/** A session of the first replica continues at the second after the first was killed. */
 const goesOn = async (first, second) => {
   const session = await open(first.url);
   const answered = async () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// In place of the executable in other suites: `MCP_PROXY_BIN=__test__/cluster/three.mjs`. Starts three replicas
-// with the flags and the command that it is given, a store, and nginx in front, which deals every request to the next
-// one; ends with SIGTERM, as the executable does.
+// Replaces the executable in other suites: `MCP_PROXY_BIN=__test__/cluster/three.mjs`. Starts three replicas with the
+// given flags and command, a store, and nginx in front, which gives each request to the next replica. Ends with
+// SIGTERM, as the executable does.
 import { missing, World } from "./world.mjs";
 
 const words = process.argv.slice(2);

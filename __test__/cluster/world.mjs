@@ -1,4 +1,4 @@
-// Replicas of the real binary, their store, and Debian's nginx in front, which deals requests out in turn.
+// Replicas of the real binary, their store, and Debian's nginx in front, which distributes requests in turn.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,13 +14,13 @@ import { Link } from "./link.mjs";
 
 const NGINX = ["/usr/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path));
 
-/** Why none of this can be tested here; undefined if it can. */
+/** Why this cannot be tested here; undefined if it can. */
 export const missing = async () => (NGINX ? noStore() : "there is no nginx here (apt-get install nginx-light)");
 
 /** `MCP_PROXY_BIN` may be three.mjs, which starts what this says. */
 const binary = () => process.env.MCP_PROXY_REPLICA_BIN ?? "target/debug/mcp-proxy";
 
-/** A replica, whose ways to the store and from the others can be cut. */
+/** A replica; its connections to the store and from the others can be cut. */
 class Replica {
   #child;
   #ended;
@@ -81,7 +81,7 @@ export class World {
   #nginx;
   replicas = [];
 
-  /** So many replicas with these flags, in front of this command, in which `LEDGER` is a file's name. */
+  /** This many replicas with these flags, in front of this command; `LEDGER` in it stands for a file's name. */
   static async start({ command, count = 3, flags = [], loud = Boolean(process.env.MCP_PROXY_LOG), port }) {
     const world = new World();
     world.directory = mkdtempSync(join(tmpdir(), "world-"));
@@ -154,7 +154,7 @@ export class World {
     }
   }
 
-  /** Tells the load balancer to leave this replica out, or none; requests that are under way go on. */
+  /** Makes the load balancer skip this replica, or none; running requests continue. */
   async leaveOut(index) {
     this.#configuration(index);
     const workers = () =>
@@ -164,7 +164,7 @@ export class World {
     const before = new Set(workers());
     this.#nginx.kill("SIGHUP");
     while (!workers().some((pid) => !before.has(pid))) await sleep(10);
-    // The old worker answers what it has; new connections are the new one's.
+    // The old worker completes its requests; the new one takes new connections.
     await sleep(100);
   }
 

@@ -1,4 +1,4 @@
-// What a caller of `proxyServer` has to make; the original has it in a module that it does not export.
+// A function that callers of `proxyServer` need; the original has it in a module that it does not export.
 import { Server } from "@modelcontextprotocol/server";
 
 export const createProxyServer = (client) => {

@@ -1,4 +1,4 @@
-// Loaded before a program that listens on port 3000, which others may be using.
+// Loaded before a program that listens on port 3000, which may be in use.
 const { Server } = require("node:net");
 
 const { listen } = Server.prototype;

@@ -2,8 +2,8 @@
 //
 //   node __test__/compat/run.mjs [VERSION...]
 //
-// The tests come from the original's own packages, which are among the development dependencies. What
-// fails must be in known-differences.json, and what is there must fail.
+// The tests come from the original's own packages, which are development dependencies. Whatever fails must be listed in
+// known-differences.json, and whatever is listed must fail.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ const makeCertificates = (directory) => {
   }
 };
 
-/** A test file with its imports met and its unsuitable tests skipped. */
+/** A test file with its imports replaced and its unsuitable tests skipped. */
 const adapt = (text, { edits, imports, skipped }) => {
   const edited = edits.reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
   // Only strings with a variable in them have to become templates.
@@ -50,7 +50,7 @@ const adapt = (text, { edits, imports, skipped }) => {
   );
 };
 
-/** Puts what `suite` runs into `project`. */
+/** Puts the files of `suite` into `project`. */
 const write = (suite, project) => {
   const from = join(root, "node_modules", suite.package, "src");
   const to = join(project, "src");
@@ -66,7 +66,7 @@ const write = (suite, project) => {
   }
 };
 
-/** Runs what is in `project`; what each test came to. */
+/** Runs the tests in `project`; returns the result of each. */
 const runTests = async (project) => {
   const report = join(project, "report.json");
   rmSync(report, { force: true });
@@ -93,7 +93,7 @@ const runTests = async (project) => {
   return { outcomes, status };
 };
 
-/** Holds what came out against what is known to differ; the lines to print. */
+/** Compares the results with the known differences; returns the lines to print. */
 const judge = ({ outcomes, status }, known) => {
   const names = new Map(known.map(({ reason, test }) => [test, reason]));
   const failed = outcomes.filter((one) => one.status === "failed");
@@ -101,7 +101,7 @@ const judge = ({ outcomes, status }, known) => {
   for (const name of names.keys()) {
     if (!failed.some((one) => one.name === name)) wrong.push(`${name}\n    is a known difference, and did not fail`);
   }
-  // Errors outside any test, as unhandled rejections.
+  // Errors outside of any test, such as unhandled rejections.
   if (status !== 0 && failed.length === 0) wrong.push(`vitest ended with ${status}`);
   return { differing: failed.length, passed: outcomes.filter((one) => one.status === "passed").length, wrong };
 };

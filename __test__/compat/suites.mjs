@@ -1,4 +1,4 @@
-// What of the original's published tests is run against this package, and how their imports are met.
+// Which of the original's published tests are run against this package, and how their imports are replaced.
 
 /** Modules of the original that its package exports. */
 const EXPORTED = [
@@ -12,7 +12,7 @@ const EXPORTED = [
   "upstreamNotifications",
 ];
 
-/** What every import of a test file is replaced with. */
+/** The replacement for every import of a test file. */
 const imports = Object.fromEntries(EXPORTED.map((name) => [`./${name}.js`, "mcp-proxy"]));
 
 const FILTER = "JSONFilterTransform is not exported";
@@ -50,7 +50,7 @@ export const suites = [
     imports,
     left: { "JSONFilterTransform.test.ts": FILTER },
     skipped: {},
-    // An example server of the SDK listens there; the runner has it listen elsewhere.
+    // An example server of the SDK listens there; the runner makes it listen elsewhere.
     edits: [["http://127.0.0.1:3000/", "http://127.0.0.1:${process.env.EXAMPLE_PORT}/"]],
   },
 ];

@@ -1,5 +1,4 @@
-// What the suite is run against: every combination of how a fixture is reached, the era it is held to and the
-// revision of the client.
+// The targets of the suite: every combination of how a fixture is reached, its era and the client's revision.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -63,8 +62,8 @@ export function proxyCells(bin, flags) {
 }
 
 /**
- * A proxy command in front of the fixtures over HTTP: each client in its own era, and those whose server is of the
- * other one.
+ * A proxy command in front of the fixtures over HTTP: each client in its own era, and clients of servers of the other
+ * era.
  *
  * @param {string} bin
  * @param {string[]} flags
@@ -106,15 +105,15 @@ async function startBefore(serve, bin, flags) {
 }
 
 /**
- * A proxy command with a file of servers: the one that the suite calls, alone or before two others that have tools,
- * prompts and resources of the same names.
+ * A proxy command with a file of servers: the one that the suite calls, alone or before two others with the same names
+ * of tools, prompts and resources.
  *
  * @param {string} bin
  * @param {string[]} flags
  * @returns {Cell[]}
  */
 export function mergedCells(bin, flags) {
-  // The clients of a server of the older era can be asked only if it is their own.
+  // The clients of an older server can be asked only if the server is their own.
   const isolation = { dual: "shared", legacy: "session" };
   const cell = (count, fixture, revision) => ({
     id: `merged-${count}/${fixture}/${revision}`,
@@ -182,7 +181,7 @@ export function apiCells(packageEntry) {
   return [cell("dual", LEGACY), cell("legacy", LEGACY), cell("dual", MODERN), cell("legacy", MODERN)];
 }
 
-/** A 2025-only server cannot be reached directly by a 2026-07-28 client: there, the dual-era one is the measure. */
+/** A 2026-07-28 client cannot use a 2025-only server directly: its results are compared with the dual-era one's. */
 const ceilingOf = (fixture, revision) => `direct/${revision === MODERN ? "dual" : fixture}/${revision}`;
 
 const commandOf = (bin) => (/\.[cm]?js$/.test(bin) ? [process.execPath, bin] : [bin]);

@@ -1,5 +1,5 @@
-// The client that the official suite's client scenarios run: `client.mjs <url of their server>`.
-// It speaks stdio to the proxy, which is what is tested, and does what each scenario wants done.
+// The client for the official suite's client scenarios: `client.mjs <url of their server>`. It speaks stdio to the
+// proxy, which is what is tested, and does what each scenario requires.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ if (context.private_key_pem) {
   await writeFile(file, context.private_key_pem);
   flags.push("--clientKey", file);
 }
-// A workload has a word for itself; somebody's ID token has to be exchanged for one first.
+// A workload has its own assertion; a user's ID token must be exchanged for one first.
 const assertion = context.valid_jwt ?? context.idp_id_token;
 if (assertion) {
   const file = join(process.env.MCP_PROXY_TEST_TOKENS, "assertion.jwt");
@@ -39,7 +39,7 @@ const answers = {
     return { action: "accept", content: Object.fromEntries(given.map(([key, field]) => [key, field.default])) };
   },
 };
-// Somebody signs in: the suite's authorization server sends the browser back at once.
+// A user signs in: the suite's authorization server redirects the browser at once.
 const complain = (line) => {
   if (/^\s+https?:\/\//.test(line)) fetch(line.trim()).catch(() => {});
 };
@@ -50,19 +50,19 @@ const ask = async (method, params = {}) => JSON.parse(await peer.request(method,
 await peer.greet();
 if (scenario.startsWith("sep-2640")) {
   const { skills } = await ask("skills/list");
-  // What is not loaded is not read.
+  // A skill that is not loaded is not read.
   if (scenario.includes("verify")) await load(ask, skills[0]);
   process.exit(await peer.close());
 }
 const { tools = [] } = (await ask("tools/list")) ?? {};
-// One scenario wants to be shown the schema that the client has read.
+// One scenario requires the schema that the client has read.
 const value = (key) => (key === "schema" ? tools[0].inputSchema : 1);
 const calls = tools.map(({ inputSchema, name }) => ({
   arguments: Object.fromEntries(Object.keys(inputSchema?.properties ?? {}).map((key) => [key, value(key)])),
   name,
 }));
 const made = (context.toolCalls ?? calls).map((call) => () => peer.call(call.name, call.arguments));
-// Calls that are asked back must be told apart while they overlap.
+// Calls that ask questions must be told apart while they overlap.
 if (scenario.includes("request-state")) await Promise.all(made.map((call) => call()));
 else for (const call of made) await call();
 if (scenario === "http-standard-headers") {

@@ -1,4 +1,4 @@
-// The official suite's client scenarios that concern a proxy, through `client.mjs` and our stdio.
+// The official suite's client scenarios that concern a proxy, with `client.mjs` and our stdio front.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -67,7 +67,7 @@ const SCENARIOS = {
   ],
 };
 
-/** Scenarios of 2026-07-28 in which our client, of the older era, is to be translated for. */
+/** 2026-07-28 scenarios in which our client of the older era must be translated. */
 const CROSSING = [
   "http-custom-headers",
   "http-invalid-tool-headers",
@@ -81,11 +81,11 @@ const CROSSING = [
 for (const [revision, scenarios] of Object.entries(SCENARIOS)) {
   for (const scenario of scenarios) run(scenario, revision);
 }
-// Where its metadata are served is what such a client is called.
+// Such a client is identified by the URL of its metadata.
 run("auth/basic-cimd", "2026-07-28", { MCP_PROXY_CLIENT_ID: "https://conformance-test.local/client-metadata.json" });
 for (const scenario of CROSSING) run(scenario, "2026-07-28", { MCP_PROXY_UPSTREAM_PROTOCOL: "modern" });
 
-/** The checks of a run that warn: a SHOULD that is not kept is listed, with its reason, or kept. */
+/** Warnings of a run: if a SHOULD is not kept, it must be listed with its reason. */
 async function warnings(directory) {
   const entries = await readdir(directory, { recursive: true });
   const files = entries.filter((name) => name.endsWith("checks.json"));

@@ -49,7 +49,7 @@ async function main() {
     const outcomes = await measure(cell, Number(options.repeat));
     measured.set(cell.id, outcomes);
     const gaps = outcomes[START] ? {} : gapsOf(profile, cell.id);
-    // What fails without a known reason may fail without a proxy, too; that is not looked at before it matters.
+    // Something that fails without a known reason may also fail without a proxy; that is checked only if it matters.
     const asks = Object.entries(outcomes).some(
       ([name, { failures, scored }]) => failures.length > 0 && !gaps[name] && (scored || options.unscored),
     );

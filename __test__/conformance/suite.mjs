@@ -1,4 +1,4 @@
-// Runs the official conformance suite against one URL and reads what it recorded.
+// Runs the official conformance suite against one URL and reads its results.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
@@ -71,7 +71,7 @@ function ifAbsent(error) {
 
 function outcome(scored, checks) {
   if (!checks) return { scored, passed: 0, failures: [{ check: "run", message: "The scenario did not finish" }] };
-  // A warning is a SHOULD that is not kept: it has to be in expected.json, too.
+  // A warning is a SHOULD that is not kept: it must be in expected.json, too.
   const failed = checks.filter(({ status }) => status === "FAILURE" || status === "WARNING");
   return {
     scored,

@@ -1,5 +1,5 @@
-// Stands between the suite and a merged endpoint: the suite knows tools and prompts by the names that one server gives
-// them. Names in requests get the server's prefix, names in lists lose it. Everything else passes as it is.
+// A relay between the suite and a merged endpoint, since the suite uses the names of a single server. Names in requests
+// get the server's prefix, names in lists lose it. Everything else passes unchanged.
 import { once } from "node:events";
 import { createServer, request as send } from "node:http";
 import { buffer } from "node:stream/consumers";
@@ -67,7 +67,7 @@ function prefixedHeader(value, server) {
   return `=?base64?${Buffer.from(name).toString("base64")}?=`;
 }
 
-/** Everything but a request that names something passes byte for byte. */
+/** Everything except for a request with a name passes byte for byte. */
 function inbound(body, server) {
   const message = parsed(body.toString());
   const { method, params } = message ?? {};

@@ -1,4 +1,4 @@
-// Weighs what a cell passed against its ceiling and its list of known gaps. Pure.
+// Compares what a cell passed with its ceiling and its list of known gaps. Pure.
 
 /**
  * - `pass`

@@ -1,4 +1,4 @@
-// A small MCP server over Streamable HTTP with one thing wrong with it; see urls.spec.mjs.
+// A small MCP server over Streamable HTTP with one fault; see urls.spec.mjs.
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 
@@ -40,7 +40,7 @@ const read = async (request) => {
   return text === "" ? {} : JSON.parse(text);
 };
 
-/** Answers a message as a server that is well does. */
+/** Answers a message as a correct server does. */
 const answer = (response, { id, method, params }, type = "application/json") => {
   if (id === undefined) return json(response, 202);
   const result = results[method]?.(params);
@@ -53,7 +53,7 @@ const stream = (response, headers = {}) => {
   response.write(": here\n\n");
 };
 
-/** What a mode does with a request; `false` leaves it to the server that is well. */
+/** What a mode does with a request; `false` leaves it to the correct server. */
 const modes = {
   healthy: () => false,
   html: (request, response) => page(response, 200, "welcome"),

@@ -1,5 +1,5 @@
-// `node broken.mjs MODE`: a small MCP server over stdio with one thing wrong with it. The doctor has to find that thing,
-// and nothing else; see doctor.spec.mjs.
+// `node broken.mjs MODE`: a small MCP server over stdio with one fault. The doctor must find that fault, and nothing
+// else; see doctor.spec.mjs.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
@@ -43,7 +43,7 @@ const capabilities = is("undeclared")
 
 const resources = [{ uri: is("bad-uri") ? "/no/scheme" : "test://a", name: "a" }];
 
-/** One message, in the shape that the mode has. */
+/** One message, in the form of this mode. */
 const send = (message) => {
   if (is("wrong-id") && message.id !== undefined) message.id = String(message.id);
   if (is("no-jsonrpc")) delete message.jsonrpc;
@@ -125,7 +125,7 @@ const beginnings = {
   "leaves-process": () => spawn("sleep", ["60"], { stdio: "ignore" }).unref(),
 };
 
-/** What never gets so far as to serve. */
+/** Modes that never serve. */
 const deaths = {
   exits: () => fail("something is wrong in here", 2),
   "lacks-module": () => import("a-module-that-nobody-has").catch(({ message }) => fail(`Error: ${message}`)),

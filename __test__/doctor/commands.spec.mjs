@@ -1,4 +1,4 @@
-// Commands with one thing wrong with them: the doctor finds that thing under its code, and nothing else.
+// Commands with one fault: the doctor finds that fault under its code, and nothing else.
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const file = (name, text, mode = 0o755) => {
   return path;
 };
 
-/** What is wrong with how a server is started: words, and what is found. */
+/** Faults in how a server is started: words, and the finding. */
 const commands = {
   "a command that is not there": [["--", "no-such-command-anywhere"], ["MCPX0101"]],
   "a path that is not there": [["--", join(directory, "nothing")], ["MCPX0101"]],
@@ -38,7 +38,7 @@ const commands = {
   "a shell that does not know the command": [["--shell", "--", "no-such-command-anywhere --x"], ["MCPX0203"]],
 };
 
-/** What is wrong with a server, by the mode of `broken.mjs`. */
+/** Faults of a server, by the mode of `broken.mjs`. */
 const servers = {
   exits: ["MCPX0202"],
   "lacks-module": ["MCPX0204"],
@@ -90,7 +90,7 @@ const servers = {
   crashes: ["MCPX0704"],
 };
 
-/** Worth knowing, and not wrong. */
+/** Notes, which are not faults. */
 const notes = {
   "carriage-returns": "MCPX0302",
   "modern-kills": "MCPX0407",

@@ -25,7 +25,7 @@ export const run = (words, options = {}) =>
     );
   });
 
-/** What the doctor finds, sorted: the codes of errors and warnings, and those of notes. */
+/** The doctor's findings, sorted: the codes of errors and warnings, and those of notes. */
 export const examine = async (words, options) => {
   const { code, stdout, stderr } = await run(["--json", ...words], options);
   const report = JSON.parse(stdout);

@@ -1,4 +1,4 @@
-// Files of many servers: each is examined beside the others.
+// Files with many servers: all of them are examined concurrently.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

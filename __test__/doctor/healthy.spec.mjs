@@ -1,4 +1,4 @@
-// Servers that are well: the doctor finds nothing wrong with them.
+// Correct servers: the doctor finds no fault.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -15,7 +15,7 @@ const servers = {
   filesystem: [process.execPath, inModules("server-filesystem/dist/index.js"), join(root, "docs")],
 };
 
-/** Those of the conformance suite have a tool whose schema has `allOf` at its top, for a test. */
+/** Those of the conformance suite have, for a test, a tool with `allOf` at the top of its schema. */
 const suites = {
   "the SDK v1": [process.execPath, join(root, "__test__/fixtures/everything-legacy.mjs")],
   "the SDK v2": [process.execPath, join(root, "__test__/fixtures/everything-modern.mjs")],

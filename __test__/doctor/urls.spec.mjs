@@ -1,4 +1,4 @@
-// URLs with one thing wrong with them: the doctor finds that thing under its code, and nothing else.
+// URLs with one fault: the doctor finds that fault under its code, and nothing else.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { after, describe, test } from "node:test";
 import { serve } from "./broken-http.mjs";
 import { examine } from "./doctor.mjs";
 
-/** Modes of the server, the path that is asked, and what is found. */
+/** Modes of the server, the requested path, and the finding. */
 const servers = {
   healthy: ["/mcp", []],
   html: ["/mcp", ["MCPX0811"]],
@@ -34,7 +34,7 @@ after(() => rmSync(directory, { recursive: true }));
 
 const openssl = (...words) => execFileSync("openssl", words, { stdio: "ignore" });
 
-/** A certificate that has signed itself, valid for so many days from now. */
+/** A self-signed certificate, valid for this many days from now. */
 const certificate = (name, host, days) => {
   const [config, key, request, cert] = ["cnf", "key", "csr", "pem"].map((kind) => join(directory, `${name}.${kind}`));
   const extensions = ["[ext]", "basicConstraints = critical,CA:FALSE", `subjectAltName = ${host}`];

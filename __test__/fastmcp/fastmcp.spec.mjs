@@ -1,5 +1,4 @@
-// FastMCP with its mcp-proxy replaced by this package, as `overrides` of npm replaces it, and driven by
-// a real client.
+// FastMCP with its mcp-proxy replaced by this package, as npm's `overrides` replace it, used by a real client.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -25,9 +24,9 @@ const INITIALIZE = {
   params: { capabilities: {}, clientInfo: { name: "test", version: "1" }, protocolVersion: "2025-06-18" },
 };
 
-/** Starts the server, which ends with the test; its address and what it reports. */
+/** Starts the server, which ends with the test; returns its address and its reports. */
 const start = async (t, options = {}) => {
-  // FastMCP takes no word of the port it was given, so it cannot be left to the system.
+  // FastMCP does not report its port, so the system cannot choose it.
   const port = await freePort();
   const child = fork(join(project, "server.mjs"), [JSON.stringify({ host: "127.0.0.1", port, ...options })], {
     cwd: project,
@@ -132,7 +131,7 @@ describe("FastMCP on this package", () => {
       times.push(performance.now() - started);
       assert.equal(response.status, 200);
     }
-    // The machine may be busy with other suites; FastMCP itself waits for a second where it is not served messages.
+    // Other suites may be using the machine; FastMCP itself waits for a second if it gets no messages.
     assert.ok(Math.min(...times) < 100, `the fastest of ${times.map(Math.round)} ms`);
   });
 
@@ -185,7 +184,7 @@ describe("FastMCP on this package", () => {
       const { contents } = await client.readResource({ uri: "file:///note" });
       assert.equal(contents[0].text, "noted");
       await assert.rejects(client.callTool({ arguments: {}, name: "none" }), /Unknown tool/);
-      // FastMCP tells of no sessions where there are none.
+      // Without sessions, FastMCP reports none.
       for (const event of stateless ? [] : ["connect", "disconnect"]) await reported(event);
       await assert.rejects(connectModern(t, url), /401/);
     });

@@ -1,5 +1,5 @@
-// A FastMCP server as its users write one. The argument holds options for its HTTP stream; the parent
-// hears when it listens and when sessions come and go.
+// A FastMCP server as its users write one. The argument contains options for its HTTP stream; the parent is told when
+// it listens and when sessions open and close.
 import { FastMCP } from "fastmcp";
 import { z } from "zod";
 

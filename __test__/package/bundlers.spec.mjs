@@ -1,4 +1,4 @@
-// Programs that a bundler has put into one file, with the package or without it.
+// Programs that a bundler has put into one file, with or without the package.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const { status } = await fetch("http://127.0.0.1:" + server.port + "/ping");
 console.log("served " + status);
 await server.close();
 `;
-/** What `require` is in ES modules, for those who know. */
+/** How an ES module can have `require`. */
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 const SENTENCE = /a native part, which a bundle cannot hold.*--external:mcp-proxy.*serverExternalPackages/;
 
@@ -28,7 +28,7 @@ describe("a bundle", () => {
   before(() => {
     installIn(project, Object.values(packDevelopmentBuild(join(directory, "out"))));
     mkdirSync(elsewhere);
-    // The command line of a user is not a module with `await` outside of functions, where CommonJS is wanted.
+    // Our users' command line is not a module with top-level `await` if CommonJS is required.
     writeFileSync(join(project, "in.mjs"), PROGRAM);
     writeFileSync(
       join(project, "in.cjs.mjs"),

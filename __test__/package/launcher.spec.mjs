@@ -1,4 +1,4 @@
-// The launcher in the place of the command, as --ignore-scripts leaves it, before a stand-in executable.
+// The launcher in place of the command, as after --ignore-scripts, with a stand-in executable.
 import assert from "node:assert/strict";
 import { chmodSync, cpSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

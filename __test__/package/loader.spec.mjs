@@ -1,4 +1,4 @@
-// The platform's package by itself: the executable, and the addon with the command in it.
+// The platform's package alone: the executable, and the addon with the command in it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const run = (program, words, input = "") => {
   return { status, stdout, stderr };
 };
 
-/** Resolves once there is no such process. */
+/** Resolves once this process does not exist. */
 const gone = async (pid) => {
   for (;;) {
     try {
@@ -58,7 +58,7 @@ describe("the platform's package", () => {
 
   before(() => packDevelopmentBuild(directory));
 
-  /** A proxy that listens, before a server that ends for nothing but force. */
+  /** A listening proxy, with a server that ends only when it is killed. */
   const proxy = async () => {
     const proxy = start(loader, ["--host", "127.0.0.1", "--port", "0", "--", process.execPath, stubborn]);
     const url = `${/listening on (\S+)/.exec(await proxy.line("try it"))[1]}/mcp`;

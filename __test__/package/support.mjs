@@ -8,7 +8,7 @@ import { otherNode, root } from "../../scripts/tools.mjs";
 
 export const windows = process.platform === "win32";
 
-/** Environment of a user's shell: nothing of the npm that may be running the tests. */
+/** Environment of a user's shell: without the variables of the npm that may be running the tests. */
 export const cleanEnvironment = (path) => {
   const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$|NODE_TEST|MCP_PROXY)/i.test(name));
   return { ...Object.fromEntries(kept), ...(path && { PATH: path }) };
@@ -17,7 +17,7 @@ export const cleanEnvironment = (path) => {
 export const run = (program, args, options) =>
   execFileSync(program, args, { encoding: "utf8", env: cleanEnvironment(), shell: windows, ...options });
 
-/** A directory that goes with the test of this context; a suite passes `{ after }` of node:test. */
+/** A directory that is deleted after the test of this context; a suite passes `{ after }` of node:test. */
 export const temporaryDirectory = (context) => {
   const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-"));
   context.after(() => rmSync(directory, { force: true, recursive: true, maxRetries: 5 }));
@@ -47,13 +47,13 @@ export const installIn = (directory, tarballs, ...flags) => {
   });
 };
 
-/** Executables of the Node lines to test on: the running one, and those that npm has for this platform. */
+/** Executables of the Node lines to test: the running one, and those that npm has for this platform. */
 export const nodeLines = () => {
   const others = [22, 24].map((line) => [`node ${line}`, otherNode(line)]).filter(([, file]) => file);
   return [[`node ${process.versions.node}`, process.execPath], ...others];
 };
 
-/** Starts a program; `line(text)` waits for that text on stdout, and resolves to all that is there by then. */
+/** Starts a program; `line(text)` waits for that text on stdout, and resolves to everything up to it. */
 export const start = (program, args, options) => {
   const child = spawn(program, args, { env: cleanEnvironment(), ...options });
   const text = { stdout: "", stderr: "" };

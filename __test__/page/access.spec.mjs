@@ -1,4 +1,4 @@
-// Who is shown anything: whoever uses the printed URL first, in all tabs of that browser.
+// Who sees data: the first browser that uses the printed URL, in all its tabs.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const require = createRequire(import.meta.url);
 const { nativePath } = require("../../npm/platform.js");
 
-/** Chromium as Debian or the user has it; the suite is skipped where there is none. */
+/** Chromium, installed by Debian or the user; the suite is skipped without it. */
 export const browserPath = () => {
   for (const name of [process.env.CHROMIUM, "chromium", "chromium-browser", "google-chrome"]) {
     if (!name) continue;
@@ -51,7 +51,7 @@ export const proxy = async (...flags) => {
   return { ...found, close };
 };
 
-/** Uses the URL of a page; what requests for its data are sent with. */
+/** Uses the URL of a page; returns what requests for its data must carry. */
 export const enter = async (url) => {
   const { hash, origin } = new URL(url);
   const headers = { "x-inspect-token": hash.replace("#token=", "") };
@@ -69,7 +69,7 @@ export const post = async (url, method, params, headers = {}) => {
   return fetch(url, { body, headers: { accept, "content-type": "application/json", ...headers }, method: "POST" });
 };
 
-/** Opens a session; a function that calls a tool in it. */
+/** Opens a session; returns a function that calls a tool in it. */
 export const session = async (url, name = "tester") => {
   const params = { capabilities: {}, clientInfo: { name, version: "1.2.3" }, protocolVersion: "2025-11-25" };
   const opened = await post(url, "initialize", params);

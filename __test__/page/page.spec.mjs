@@ -1,4 +1,4 @@
-// The inspection page in a real browser: what a person does, and what nobody may do.
+// The inspection page in a real browser: what a user does, and what nobody may do.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -27,7 +27,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await served?.close();
   });
 
-  /** A page of its own, which must not say that anything is wrong with it. */
+  /** A page of its own, which must not report errors. */
   const opened = async (options = {}) => {
     const context = await browser.newContext({ viewport: { height: 800, width: 1280 }, ...options });
     await context.addInitScript((token) => localStorage.setItem("mcp-proxy-session", token), served.token);

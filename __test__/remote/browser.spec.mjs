@@ -1,4 +1,4 @@
-// The browser that somebody signs in with: which one is opened, with what, and what if there is none.
+// The browser for signing in: which one is opened, with what, and what happens if there is none.
 
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -28,7 +28,7 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     await rm(directory, { force: true, recursive: true });
   });
 
-  /** A program that notes what it is asked to open, and opens it if it does that. */
+  /** A program that records what it should open, and opens it if told so. */
   const browser = async (name, { opens = true } = {}) => {
     const program = join(directory, name);
     const opening = opens ? "fetch(words.find((word) => word.startsWith('http')))" : "process.exitCode = 3";
@@ -42,7 +42,7 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
 
   const opened = async (name) => JSON.parse(await readFile(join(directory, `${name}.words`), "utf8"));
 
-  /** A proxy among no programs but those of the test. */
+  /** A proxy without any programs except for those of the test. */
   const start = (environment = {}, complain) => {
     const words = ["--tokenDir", directory, "--tokenStore", "file"];
     const among = { BROWSER: "", PATH: directory, ...environment };
@@ -52,7 +52,7 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
 
   const printed = () => peer.stderr.entries.map((line) => line.trim()).find((line) => line.startsWith("http"));
 
-  /** Somebody who reads what is printed, and opens it. */
+  /** A user who reads what is printed, and opens it. */
   const reader = (line) => {
     if (line.trim().startsWith("http")) fetch(line.trim()).catch(() => {});
   };
@@ -91,7 +91,7 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     const told = [];
     const complain = (line) => {
       told.push(line.trim());
-      // The URL is opened only once it was said that nothing else opens it.
+      // The URL is opened only after it was checked that nothing else opens it.
       if (NONE.test(line)) reader(told.find((earlier) => earlier.startsWith("http")));
     };
     assert.match(await start({}, complain).greet(), /serverInfo/);

@@ -1,6 +1,6 @@
-// A server that wants tokens, and the server that grants them, in one.
+// A server that requires tokens, and its authorization server, in one.
 //
-// `habits` change what it does; each gets what it needs and returns what is answered, or nothing:
+// `habits` change its behaviour; each gets what it needs and returns an answer, or nothing:
 // - `description(server)`, `metadata(server)`: members of the two documents
 // - `first(request)`: an answer to any request
 // - `token(form, count)`: an answer to a request for a token, the `count`-th of its kind
@@ -43,7 +43,7 @@ export class Guarded {
     return this;
   }
 
-  /** No token that was granted so far is good any more, nor with `all` what renews it. */
+  /** Revokes all tokens so far; with `all`, also the refresh tokens. */
   revoke({ all = false } = {}) {
     this.#tokens.clear();
     if (all) this.#refreshes.clear();
@@ -141,7 +141,7 @@ export class Guarded {
     return this.#send(response, this.#habits.grant?.(token, form) ?? { body: token });
   }
 
-  /** A token that is good. */
+  /** A valid token. */
   grant(scope = "") {
     const [token, refresh] = [randomUUID(), randomUUID()];
     this.#tokens.set(token, scope);

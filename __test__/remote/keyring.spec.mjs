@@ -1,4 +1,4 @@
-// Where the key to tokens is kept: in a keyring of GNOME's, on a bus of the test's own, or in a file.
+// Where the key for tokens is kept: in a GNOME keyring, on a bus of the test's own, or in a file.
 
 import assert from "node:assert/strict";
 import { execFile, spawn, spawnSync } from "node:child_process";
@@ -16,7 +16,7 @@ import { Guarded } from "./guarded.mjs";
 const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
 const is = (program) => spawnSync(program, ["--version"]).error === undefined;
 const lacks = ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"].find((program) => !is(program));
-// Elsewhere the keyring is the one of whoever runs the tests.
+// On other systems it would be the keyring of the user who runs the tests.
 const skip = process.platform === "linux" ? lacks && `there is no ${lacks} here` : "for Linux only";
 
 const withKeyring = (name, run) => test(name, { skip }, run);
@@ -41,7 +41,7 @@ class Desktop {
     return desktop;
   }
 
-  /** Makes a keyring, or unlocks the one there is. */
+  /** Creates a keyring, or unlocks the existing one. */
   async unlock() {
     const env = { ...process.env, ...this.environment };
     const words = ["--unlock", "--components=secrets"];
@@ -50,7 +50,7 @@ class Desktop {
     assert.deepEqual(await once(unlocking, "exit"), [0, null]);
   }
 
-  /** Whether the keyring holds anything of ours. */
+  /** Whether the keyring contains anything of ours. */
   async holds(file) {
     const words = [
       "--session",
@@ -98,7 +98,7 @@ const desktop = async () => {
 
 const tokens = () => join(directory, "tokens");
 
-/** A proxy before the server; whoever is asked to sign in does. */
+/** A proxy in front of the server; a user signs in whenever asked. */
 const start = (environment, store = "auto", url = server.url) => {
   const complain = (line) => {
     if (line.trim().startsWith("http")) fetch(line.trim()).catch(() => {});
@@ -109,7 +109,7 @@ const start = (environment, store = "auto", url = server.url) => {
   return peer;
 };
 
-/** What is kept: names of files, and where the key to the token is. */
+/** What is stored: names of files, and where the key for the token is. */
 const kept = async () => {
   const names = (await readdir(tokens())).filter((name) => !name.endsWith(".lock"));
   const token = names.find((name) => name.endsWith(".sealed"));

@@ -1,4 +1,4 @@
-// Signing in to a remote server: once for all processes, kept for its owner, renewed when it is over.
+// Signing in to a remote server: once for all processes, stored for its owner, renewed when it expires.
 
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
@@ -27,7 +27,7 @@ afterEach(async () => {
   await rm(directory, { force: true, recursive: true });
 });
 
-/** A proxy before the server; whoever is asked to sign in does. */
+/** A proxy in front of the server; a user signs in whenever asked. */
 const start = () => {
   const complain = (line) => {
     if (line.trim().startsWith("http")) fetch(line.trim()).catch(() => {});

@@ -1,4 +1,4 @@
-// Who grants access: found in spite of what servers get wrong, and asked for what was configured.
+// The authorization server is found in spite of servers' mistakes, and gets the configured requests.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -12,7 +12,7 @@ let stage;
 beforeEach(async () => (stage = await Stage.set()));
 afterEach(() => stage.clear());
 
-/** Signs in with these habits and flags; the server afterwards. */
+/** Signs in with these habits and flags; returns the server afterwards. */
 const signsIn = async (habits, flags = []) => {
   const server = await stage.server(habits);
   const peer = stage.proxy(server, flags);
@@ -161,7 +161,7 @@ describe("a client's secret", () => {
     const [first, second] = [await stage.server(), await stage.server()];
     let named = first;
     const server = await stage.server(noChallenge({ description: (self) => description(named)(self) }));
-    // What another server grants is not taken here; that it was asked is what counts.
+    // Tokens of another server are not accepted here; the test only checks that it was asked.
     await stage.proxy(server, CLIENT).greet();
     assert.ok(first.requests.some(({ path }) => path === "/token"));
     named = second;

@@ -1,5 +1,5 @@
-// What happens to a token that cannot be renewed: a refusal is one in any words, and what is no
-// refusal signs nobody out.
+// What happens to a token that cannot be renewed: any refusal counts, whatever its words, and anything else signs
+// nobody out.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";

@@ -1,4 +1,4 @@
-// When somebody is asked to sign in: once, for a call of theirs, and never by the proxy itself.
+// When the user is asked to sign in: once, for a call of theirs, and never by the proxy itself.
 
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
@@ -77,7 +77,7 @@ describe("without a call", () => {
       server.revoke({ all: true });
       const before = server.requests.length;
       lose(server);
-      // Its reader comes back, is refused, and is refused a renewal.
+      // Its reader reconnects, is refused, and cannot renew its token.
       await until(() => server.requests.slice(before).some(({ body }) => body.includes("refresh_token")), "a renewal");
       await until(
         () => server.requests.slice(before).filter(({ path }) => path === "/token").length > 0,

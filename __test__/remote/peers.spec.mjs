@@ -1,7 +1,6 @@
-// Servers of other makers over their own HTTP, behind our stdio.
+// Other vendors' servers over their own HTTP, behind our stdio front.
 //
-// Each server runs once more over its own stdio: what a client reads through the proxy has to be
-// the line that it reads there.
+// Each server also runs over its own stdio: a client must read the same lines through the proxy as there.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -24,7 +23,7 @@ const everything = [process.execPath, script("@modelcontextprotocol/server-every
 const original = [process.execPath, script("mcp-proxy-original", "dist/bin/mcp-proxy.mjs")];
 const python = async () => [await environment(), fileURLToPath(new URL("server.py", import.meta.url))];
 
-/** What is said to the servers that are made from server-everything. */
+/** Requests to the servers that are based on server-everything. */
 const saidToEverything = [
   (peer) => peer.call("echo", { message: 'é"\\ \u{1f600}' }),
   (peer) => peer.call("get-sum", { a: 1, b: 2 }),
@@ -64,7 +63,7 @@ const PEERS = [
   },
   ...["/mcp", "/sse"].map((path) => ({
     command: (port) => [...original, "--port", port, "--", ...everything, "stdio"],
-    // The original changes what it passes on: only its own answers can be compared with.
+    // The original changes what it passes on, so only its own answers can be compared.
     name: `npm mcp-proxy, ${path}`,
     path,
     said: saidToEverything,
@@ -138,7 +137,7 @@ const ANSWERS = {
   }),
 };
 
-/** A message without the order of its own members, in which transports of one server differ. */
+/** A message without the order of its members, which differs between a server's transports. */
 const sorted = (line) => {
   const { error, id, result } = JSON.parse(line);
   return JSON.stringify({ error, id, result });

@@ -1,4 +1,4 @@
-// A proxy before a server that wants tokens, and somebody who signs in.
+// A proxy in front of a server that requires tokens, and a user who signs in.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import { Guarded } from "./guarded.mjs";
 
 export const binary = process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy");
 
-/** Whoever is asked to sign in does; the tabs that they have opened. */
+/** Signs in whenever asked; keeps the opened tabs. */
 export const reader = (tabs = []) => {
   return (line) => {
     if (!/^\s+http\S+$/.test(line)) return;
@@ -24,7 +24,7 @@ export const reader = (tabs = []) => {
   };
 };
 
-/** A stage for one test: servers with habits, and proxies before them, all of which end with it. */
+/** The environment of one test: servers with habits, and proxies in front of them, all of which end with it. */
 export class Stage {
   #open = [];
 
@@ -49,7 +49,7 @@ export class Stage {
     return peer;
   }
 
-  /** What the command prints that does something else than serve. */
+  /** The output of the command when it does something other than serving. */
   async run(flags, environment = {}) {
     const words = [...flags, "--headless", "--tokenDir", this.directory, "--tokenStore", "file"];
     const env = { ...process.env, NO_PROXY: "*", ...environment };
@@ -57,7 +57,7 @@ export class Stage {
     return stdout;
   }
 
-  /** The same, with somebody who reads what it complains of and writes to its input. */
+  /** The same, with a user who reads its messages and writes to its input. */
   async converse(flags, complain) {
     const words = [...flags, "--headless", "--tokenDir", this.directory, "--tokenStore", "file"];
     const child = spawn(binary, words, { env: { ...process.env, NO_PROXY: "*" } });

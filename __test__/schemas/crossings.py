@@ -26,7 +26,7 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 SERVER = {"name": "s", "version": "1"}
 # As the fuzzers number them.
 METHODS = ["tools/call", "tools/list", "prompts/list", "prompts/get", "resources/read"]
-# Those that mean something, and some that do not.
+# Ones with a meaning, and some without.
 CODES = [-32700, -32603, -32602, -32601, -32600, -32000, -32002, -32020, -32021, -32022, -32042, -32099, 1, 0]
 Case = dict[str, Any]
 
@@ -195,7 +195,7 @@ def admitted(one: Case) -> bool:
     }[crossing]
     result = message.get("result", {})
     if crossing == "result to legacy" and result.get("resultType") != "input_required":
-        # The schema lets an answer that asks for nothing pass for one that asks.
+        # The schema does not distinguish a complete result from one that asks for input.
         return conforms(TypeAdapter(complete(method)), result)
     return violation(*kind, method, json.dumps(message)) is None
 

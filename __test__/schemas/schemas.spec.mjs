@@ -1,5 +1,5 @@
-// What the translators between the eras emit, held against the official schemas: those of both revisions
-// are in the Python SDK's wire types. MCP_PROXY_TEST_SEED and MCP_PROXY_TEST_ROUNDS choose the messages.
+// Checks the translators between the eras against the official schemas: those of both revisions are in the Python SDK's
+// wire types. MCP_PROXY_TEST_SEED and MCP_PROXY_TEST_ROUNDS choose the messages.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -29,7 +29,7 @@ const CROSSINGS = [
 const seed = process.env.MCP_PROXY_TEST_SEED ?? "1";
 const rounds = process.env.MCP_PROXY_TEST_ROUNDS ?? "200";
 
-/** The example that lets messages cross, built as the workspace is. */
+/** The example that translates messages, built as the workspace is. */
 const translate = async () => {
   const words = "build --workspace --locked --features mcp-proxy-core/internals --example translate";
   const options = { cwd: repositoryRoot, maxBuffer: 1 << 28 };

@@ -1,4 +1,4 @@
-// Callbacks, servers and clients that misbehave: an error or nothing, and the server goes on.
+// Callbacks, servers and clients that misbehave: an error or nothing, and the server continues.
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ const unhandled = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
 after(() => assert.deepEqual(unhandled, [], "nothing was left unhandled"));
 
-/** The transport that a server is connected to, with what the server would do at its hands. */
+/** The transport of a server, and what the server would do with it. */
 const bare = (t, options = {}) => {
   const made = { closed: 0, received: [] };
   const server = {

@@ -1,4 +1,4 @@
-// Callbacks and stores that settle twice, or never, or to what nobody can use; and closing from within them.
+// Callbacks and stores that settle twice, or never, or with unusable values; and closing from within them.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
@@ -83,7 +83,7 @@ for (const [name, options] of hanging) {
       () => (asked = true),
       () => (asked = true),
     );
-    // Whoever else comes is served meanwhile.
+    // Other clients are served meanwhile.
     assert.equal((await fetch(`${url}/other`)).status, 200);
     assert.equal(asked, false);
     await close();

@@ -1,4 +1,4 @@
-// Revision 2026-07-28 at servers of the v1 SDK, which do not know it: their requests are translated.
+// 2026-07-28 requests to servers of the v1 SDK, which does not support it: they are translated.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -7,14 +7,14 @@ import { ElicitResultSchema, SubscribeRequestSchema } from "@modelcontextprotoco
 
 import { connectModern, counted, modernRequest, serve, serverV1, until } from "./support.mjs";
 
-/** The words of a call that was answered with one text. */
+/** The text of an answer with one text. */
 const wordsOf = ({ content }) => JSON.parse(content[0].text);
 
 const say = (words) => ({ content: [{ text: JSON.stringify(words), type: "text" }] });
 
 const QUESTION = { properties: { name: { type: "string" } }, type: "object" };
 
-/** A server whose tools ask for one name or two, by the request's own channel or by the server's. */
+/** A server with tools that ask for one name or two, on the request's own stream or on the server's. */
 const asking = (ask) => () => {
   const server = new McpServer({ name: "asking", version: "1" });
   server.tool("greet", async (extra) => say([await ask(server.server, extra)]));
@@ -32,7 +32,7 @@ const asks = {
 const FORMS = { capabilities: { elicitation: { form: {} } } };
 const GREET = { arguments: {}, name: "greet" };
 
-/** What a call was answered with, and what it has to come back with. */
+/** The answer to a call, and what must be sent back. */
 const asked = async (url, init) => {
   const answer = await modernRequest(url, "tools/call", { clientCapabilities: { elicitation: {} }, ...init });
   assert.equal(answer.status, 200);
@@ -131,7 +131,7 @@ for (const [how, ask] of Object.entries(asks)) {
     );
     await until(() => counts.ended === counts.created);
     assert.equal(counts.closed, counts.created);
-    // One for what the client asks as it connects, one for the call with all its rounds.
+    // One for the client's request when it connects, one for the call with all its rounds.
     assert.equal(counts.created, 2);
   });
 }
@@ -203,7 +203,7 @@ test("a server that hangs up in a call fails it", async (t) => {
   await until(() => counts.ended === 1);
 });
 
-/** A server with a list of tools that changes, and resources to subscribe to. */
+/** A server with a changing list of tools, and resources for subscriptions. */
 const changing = (subscribed) => {
   const server = new McpServer(
     { name: "changing", version: "1" },

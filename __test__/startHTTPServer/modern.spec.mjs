@@ -1,4 +1,4 @@
-// Revision 2026-07-28 at servers of JavaScript: one server for each request.
+// Revision 2026-07-28 with JavaScript servers: one server for each request.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -7,7 +7,7 @@ import { McpServer, Server } from "@modelcontextprotocol/server";
 
 import { connectModern, counted, modernRequest as request, serve, serverV1, serverV2, until } from "./support.mjs";
 
-/** A server with a list of tools that changes and a resource to subscribe to. */
+/** A server with a changing list of tools and a resource for subscriptions. */
 const changing = () => {
   const capabilities = { resources: { subscribe: true }, tools: { listChanged: true } };
   const server = new Server({ name: "changing", version: "1" }, { capabilities });
@@ -70,7 +70,7 @@ test("every server is closed once, whatever became of its request", async (t) =>
   assert.equal((await request(url, "tools/call", { params: { name: "no such" } })).status, 200);
   await until(() => counts.ended === 3);
   assert.deepEqual(counts, { closed: 3, created: 3, ended: 3 });
-  // Refused before anybody makes a server for it.
+  // Refused before a server is created for it.
   assert.equal((await request(url, "tools/list", { headers: { "mcp-method": "other" } })).status, 400);
   assert.equal(counts.created, 3);
 });

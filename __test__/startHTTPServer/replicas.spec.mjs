@@ -50,7 +50,7 @@ const store = async (t) => {
 
 const said = ({ messages }) => JSON.parse(messages.at(-1).result.content[0].text);
 
-/** The answer to a request that is sent until nobody asks for patience. */
+/** Repeats a request until it is not refused for the moment; returns the answer. */
 const persist = async (send) => {
   const deadline = Date.now() + 30_000;
   for (;;) {
@@ -141,7 +141,7 @@ test("callers have one rate at all replicas", { skip }, async (t) => {
   for (const expected of [200, 200, 200, 429]) {
     assert.equal((await post(first.url, CALL, { headers })).status, expected);
   }
-  // The other one learns of it by telling of its own calls, once a second; by itself it would let three pass.
+  // The other one learns it when it reports its own calls, once a second; alone it would allow three.
   const own = await openSession(second.url, known);
   const statuses = [];
   while (statuses.at(-1) !== 429 && statuses.length < 4) {
@@ -154,7 +154,7 @@ test("callers have one rate at all replicas", { skip }, async (t) => {
 
 test("replicas without a store serve each other's sessions", async (t) => {
   const first = await replica(t, { peerPort: 0 });
-  // Without a store one of them has to know the other's port.
+  // Without a store, one of them must know the other's port.
   const port = await freePort();
   const second = await replica(t, { peerPort: port });
   const third = await replica(t, { peers: `127.0.0.1:${port}` });

@@ -47,7 +47,7 @@ test("onConnect is over before a server gets initialize", async (t) => {
       };
     },
     onConnect: async () => {
-      // A whole request takes its way through the proxy meanwhile.
+      // Meanwhile a whole request passes through the proxy.
       await fetch(`${own.url}/ping`);
       order.push("onConnect");
     },
@@ -115,7 +115,7 @@ test("a server that is made after its client has left is closed", async (t) => {
   await assert.rejects(posting);
   const server = { close: async () => void closed.push("closed"), connect: () => assert.fail("nobody is there") };
   await until(() => made);
-  // The listener learns from the socket that the client has left.
+  // The listener notices at the socket that the client has disconnected.
   await post(url, "[]");
   made(server);
   await until(() => closed.length === 2);

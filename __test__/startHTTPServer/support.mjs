@@ -1,4 +1,4 @@
-// Servers of both SDKs to serve, and requests as bytes rather than by an SDK.
+// Servers of both SDKs, and requests as bytes rather than with an SDK.
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { McpServer as McpServerV1 } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { McpServer } from "@modelcontextprotocol/server";
@@ -7,7 +7,7 @@ import { startHTTPServer } from "../../index.js";
 
 const text = (words) => ({ content: [{ type: "text", text: JSON.stringify(words) }] });
 
-/** A server with the tool `who`, which tells how its call came. */
+/** A server with the tool `who`, which reports how its call arrived. */
 export const serverV2 = () => {
   const server = new McpServer({ name: "v2", version: "1.0.0" });
   server.registerTool("who", { description: "who" }, async (context) =>
@@ -61,14 +61,14 @@ const messagesOf = (content) =>
     .flatMap((line) => (line.startsWith("data: {") ? [line.slice(6)] : line.startsWith("{") ? [line] : []))
     .map((line) => JSON.parse(line));
 
-/** Opens a session; what to send with its further requests. */
+/** Opens a session; returns what its further requests must carry. */
 export const openSession = async (url, headers = {}) => {
   const { headers: answered, status } = await post(url, INITIALIZE, { headers });
   if (status !== 200) throw new Error(`initialize was answered with ${status}`);
   return { ...headers, "mcp-session-id": answered.get("mcp-session-id") };
 };
 
-/** Waits until `condition` holds; for what nothing announces. */
+/** Waits until `condition` holds, for events that nothing announces. */
 export const until = async (condition) => {
   const deadline = Date.now() + 5000;
   while (!condition()) {
@@ -107,7 +107,7 @@ export const modernRequest = (url, method, { clientCapabilities = {}, headers, i
   });
 };
 
-/** Counts what happens to the servers that `make` makes. */
+/** Counts what happens to the servers that `make` creates. */
 export const counted = (make) => {
   const counts = { closed: 0, created: 0, ended: 0 };
   const createServer = async () => {

@@ -17,7 +17,7 @@ const fixture = (name) => ({
 const everything = fixture("everything-legacy");
 const telling = fixture("telling");
 
-/** Serves the server that tells of itself. */
+/** Serves the server that reports about itself. */
 const serveTelling = (t, upstream) => serve(t, { createServer: undefined, upstream: { ...telling, ...upstream } });
 
 const call = (url, headers, name, given = {}) =>

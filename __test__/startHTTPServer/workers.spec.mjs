@@ -1,4 +1,4 @@
-// Servers in workers: what a worker has started ends with it.
+// Servers in workers: everything that a worker has started ends with it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ const fixture = fileURLToPath(new URL("../fixtures/everything-legacy.mjs", impor
 const SERVERS = "createServer: async () => ({ close: async () => {}, connect: async () => {} })";
 const CHILD = `upstream: { command: process.execPath, args: [${JSON.stringify(fixture)}] }`;
 
-/** A worker that serves this at a port; its port, or the code of the error. */
+/** A worker that serves this on a port; returns its port, or the code of the error. */
 async function serving(served, port = 0) {
   const worker = new Worker(
     `const { parentPort } = require("node:worker_threads");
@@ -49,7 +49,7 @@ for (const [name, served] of [
     for (let round = 0; round < 3; round++) {
       assert.equal(typeof port, "number", port);
       assert.equal((await fetch(`http://127.0.0.1:${port}/ping`)).status, 200);
-      // A stream that is open keeps nothing.
+      // An open stream keeps nothing alive.
       const headers = { accept: "text/event-stream" };
       const open = fetch(`http://127.0.0.1:${port}/sse`, { headers }).catch(() => {});
       await worker.terminate();
@@ -83,7 +83,7 @@ test("a worker that ends by itself after closing is as before", async () => {
   assert.equal(code, 0);
 });
 
-/** Runs a program that starts a cluster of itself; what it has printed. */
+/** Runs a program that starts a cluster of itself; returns its output. */
 async function cluster(file) {
   const child = spawn(process.execPath, [file], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -123,7 +123,7 @@ test("workers of a cluster share a port", { skip: process.platform === "win32" }
        workers[1].send(port);
        const second = await told(workers[1]);
        const both = await answers(port, 2);
-       // Somebody who is not of the cluster finds the port taken.
+       // For a process outside of the cluster, the port is in use.
        const other = await start(port).then(() => "served", ({ code }) => code);
        workers[0].process.kill("SIGKILL");
        await new Promise((resolve) => workers[0].once("exit", resolve));

@@ -1,5 +1,5 @@
-// An append-only record that a test can read at once or wait on. Everything a test waits for goes
-// through here, so there is one deadline and one way of failing: with what was recorded instead.
+// An append-only record that a test can read at once or wait for. Everything a test waits for uses it, so there is one
+// deadline and one kind of failure: with what was recorded instead.
 
 const DEADLINE_MS = 20_000;
 

@@ -1,4 +1,4 @@
-// Ports for what cannot be left to choose its own.
+// Ports for programs that cannot choose their own.
 import { once } from "node:events";
 import { createServer } from "node:net";
 
@@ -6,8 +6,8 @@ const FIRST = 10_000;
 const COUNT = 20_000;
 
 /**
- * A port on which nobody listens, on any address. It lies below those that systems give away by
- * themselves, to listeners on port 0 and to connections, so that none of them takes it in the meantime.
+ * A port on which nobody listens, on any address. It is below those that systems assign by themselves, to listeners on
+ * port 0 and to connections, so that none of them takes it meanwhile.
  */
 export const freePort = async () => {
   for (;;) {

@@ -54,7 +54,7 @@ class ProxyProcess {
   constructor(child) {
     this.#child = child;
     this.#exit = once(child, "exit");
-    // Whoever awaits the exit sees its error; nobody awaiting it yet must not end the test run.
+    // Callers that await the exit see its error; if nobody awaits it yet, it must not end the test run.
     this.#exit.catch(() => {});
     for (const name of ["stdout", "stderr"]) {
       eachLine(child[name], (line) => this[name].push(line));
@@ -82,7 +82,7 @@ class ProxyProcess {
     }
   }
 
-  /** Ends it at once, if it has not ended yet: what a failed test leaves behind keeps its runner alive. */
+  /** Ends it at once, if it has not ended yet: a process that a failed test leaves behind keeps its runner alive. */
   kill() {
     this.#child.kill("SIGKILL");
   }

@@ -1,6 +1,5 @@
-// The Python environment of the tests: `.venv` in the repository, made from the clients'
-// `requirements.txt` when it is missing or out of date. All that is needed beforehand is `python3`
-// (3.10 or newer), or the interpreter that PYTHON names.
+// The Python environment of the tests: `.venv` in the repository, made from the clients' `requirements.txt` if it is
+// missing or outdated. Requires only `python3` (3.10 or newer), or the interpreter in PYTHON.
 
 import { execFile } from "node:child_process";
 import { copyFile, readFile, rm } from "node:fs/promises";
@@ -15,7 +14,7 @@ const ENVIRONMENT = join(repositoryRoot, ".venv");
 const REQUIREMENTS = fileURLToPath(new URL("../clients/requirements.txt", import.meta.url));
 const INSTALLED = join(ENVIRONMENT, "installed-requirements.txt");
 
-/** The interpreter of an environment that holds exactly what `requirements.txt` asks for. */
+/** The interpreter of an environment with exactly the packages in `requirements.txt`. */
 export async function environment() {
   const python = join(ENVIRONMENT, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
   const wanted = await readFile(REQUIREMENTS, "utf8");

@@ -1,4 +1,4 @@
-// Ends of an SDK connection that are not SDK: messages are seen and written as they are on the wire.
+// Ends of an SDK connection that are not SDK objects: messages are seen and written as on the wire.
 import { Client as ClientV2 } from "@modelcontextprotocol/client";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { Server as ServerV1 } from "@modelcontextprotocol/sdk/server/index.js";
@@ -9,7 +9,7 @@ import { Journal } from "./journal.mjs";
 
 const identity = { name: "everything", version: "1.0.0" };
 
-/** What each major of the SDK is built from. */
+/** The modules of each major version of the SDK. */
 export const majors = {
   v1: { Client: ClientV1, Server: ServerV1 },
   v2: { Client: ClientV2, Server: ServerV2 },
@@ -39,7 +39,7 @@ export const wire = () => {
   return { received, request, transport, write };
 };
 
-/** A client connected to an upstream that answers as `answers` says, method by method; the rest is left to the test. */
+/** A client connected to an upstream that answers as `answers` says, by method; the test does the rest. */
 export const connectUpstream = async (major, answers = {}, capabilities = everyCapability) => {
   const upstream = wire();
   const greeting = { capabilities, protocolVersion: "2025-06-18", serverInfo: identity };
@@ -55,7 +55,7 @@ export const connectUpstream = async (major, answers = {}, capabilities = everyC
   return { client, upstream };
 };
 
-/** A proxying server of that major before `client`, and the wire to it, with the handshake done. */
+/** A proxying server of that major version in front of `client`, and the wire to it, after the handshake. */
 export const connectDownstream = async (major, client, options = {}) => {
   const downstream = wire();
   const { serverCapabilities = everyCapability } = options;

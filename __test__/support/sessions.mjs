@@ -1,9 +1,9 @@
-// Plays the sessions that the documents show: the `console` blocks of a page, one after the other, in one shell.
+// Plays the sessions in the documents: the `console` blocks of a page, one after the other, in one shell.
 //
-// A line that begins with `$ ` is a command, and goes on in the next line after a `\`. The lines below it are what is
-// printed: `…` stands for any text, times, dates and ids may differ, and white space is not compared. A command that
-// ends with `&` runs until the end of the page; what it prints later is shown below a command that is a comment, or not
-// at all. Free ports take the place of those on the page. `cat FILE` first writes the file, unless it exists.
+// A line that begins with `$ ` is a command, and continues in the next line after a `\`. The lines below it are its
+// output: `…` stands for any text, times, dates and ids may differ, and white space is not compared. A command that
+// ends with `&` runs until the end of the page; its later output is shown below a command that is a comment, or not at
+// all. Free ports replace those on the page. `cat FILE` first writes the file, unless it exists.
 import { spawn } from "node:child_process";
 import {
   chmodSync,
@@ -30,7 +30,7 @@ const PARTS = new RegExp(`(?<any>\\s*…\\s*)|(?<uuid>${UUID})|(?<date>${DATES})
 
 const BLOCK = /^```console\n(.*?)^```$/gms;
 
-/** The commands of a block, and what each is shown to print. */
+/** The commands of a block, with the output that the page shows for each. */
 export const stepsOf = (block) => {
   const steps = [];
   let goesOn = false;
@@ -45,13 +45,13 @@ export const stepsOf = (block) => {
   return steps.map(({ command, output }) => ({ command, output: output.trimEnd() }));
 };
 
-/** The blocks of a page that can be played; a block that cannot be stands below `<!-- not played: why -->`. */
+/** The blocks of a page that can be played; others follow `<!-- not played: why -->`. */
 export const blocksOf = (page) =>
   [...page.replace(/<!-- not played.*?^```$/gms, "").matchAll(BLOCK)].map(([, block]) => block);
 
 const escape = (text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
-/** What an output has to match, and the ids in it that later commands may name. */
+/** The pattern for an output, and the ids in it that later commands may use. */
 const patternOf = (output) => {
   const uuids = [];
   let [pattern, end] = ["", 0];
@@ -76,7 +76,7 @@ case $name in server-*) name=mcp-$name ;; esac
 exec "$name" "$@"
 `;
 
-/** The programs of the sessions: the proxy that was built last, and servers that are installed for the tests. */
+/** The programs of the sessions: the latest build of the proxy, and servers that are installed for the tests. */
 const programs = (folder) => {
   const command = (process.env.MCP_PROXY_BIN ?? join(repositoryRoot, "target/debug/mcp-proxy")).split(" ");
   const script = (name, text) => {
@@ -89,7 +89,7 @@ const programs = (folder) => {
   return [folder, join(repositoryRoot, "node_modules/.bin"), process.env.PATH].join(":");
 };
 
-/** A shell whose output, and that of all it starts, is collected. */
+/** A shell whose output, and that of everything it starts, is collected. */
 class Shell {
   #child;
   #printed = { inBackground: "", inFront: "" };
@@ -130,15 +130,15 @@ class Shell {
   }
 
   /**
-   * Runs a command, waits until what was printed since the last one `fits`, and returns it. With `quiet`, what was
-   * printed counts as well once nothing more has come for so many milliseconds.
+   * Runs a command, waits until the output since the last one `fits`, and returns it. With `quiet`, the output also
+   * counts once nothing has been printed for this many milliseconds.
    */
   async run(command, fits, quiet) {
     const { home } = this;
     const before = this.#done;
     const place = /^#|&$/.test(command) ? "inBackground" : "inFront";
     const output = command.endsWith("&") ? ">&4 2>&4" : "4>&-";
-    // The mark is a byte on another descriptor, which no program of the session inherits.
+    // The marker is a byte on another descriptor, which no program of the session inherits.
     this.#child.stdin.write(
       `{ ${command.startsWith("#") ? ":" : command}\n} ${output} 3>&-\nstatus=$?; printf . >&3; (exit $status)\n`,
     );
@@ -175,7 +175,7 @@ class Shell {
   }
 }
 
-/** The ports that a page names, and a free one for each. */
+/** The ports in a page, and a free one for each. */
 const portsOf = async (blocks) => {
   const named = blocks.flatMap((block) => [...block.matchAll(/(?:[pP]ort[= ]|localhost:|127\.0\.0\.1:)(\d{4,5})\b/g)]);
   const ports = new Map();
@@ -186,8 +186,8 @@ const portsOf = async (blocks) => {
 const exchange = (text, pairs) => pairs.reduce((now, [from, to]) => now.replaceAll(from, to), text);
 
 /**
- * Plays the sessions of a page. With `quiet`, nothing has to be as it is shown, and the page is returned as it would
- * show what was printed; see scripts/sessions.mjs.
+ * Plays the sessions of a page. With `quiet`, the output need not match, and the page is returned with the current
+ * output; see scripts/sessions.mjs.
  */
 export const play = async (page, quiet) => {
   const blocks = blocksOf(page);

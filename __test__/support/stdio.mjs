@@ -1,4 +1,4 @@
-// A server over stdio as its client sees it: lines in, lines out.
+// A server over stdio, as its client sees it: lines in, lines out.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,8 +22,8 @@ export class Stdio {
   #last = 0;
 
   /**
-   * Starts a command; what the server asks is answered by `answers[method](params)`, and every line
-   * of its standard error goes to `complain`.
+   * Starts a command. The server's requests are answered by `answers[method](params)`, and every line of its standard
+   * error is passed to `complain`.
    */
   constructor([program, ...words], { answers = {}, complain = () => {}, environment = {} } = {}) {
     this.#child = spawn(program, words, {
@@ -45,14 +45,14 @@ export class Stdio {
     });
   }
 
-  /** Starts a command and shakes hands. */
+  /** Starts a command and makes the handshake. */
   static async open(command, options) {
     const stdio = new Stdio(command, options);
     await stdio.greet();
     return stdio;
   }
 
-  /** Shakes hands; the line that the server answers. */
+  /** Makes the handshake; returns the line with the server's answer. */
   async greet() {
     const greeting = await this.request("initialize", INITIALIZE);
     this.send({ jsonrpc: "2.0", method: "notifications/initialized" });
@@ -63,7 +63,7 @@ export class Stdio {
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
-  /** The line that answers a request. */
+  /** Sends a request; returns the line with the answer. */
   async request(method, params) {
     const id = (this.#last += 1);
     this.send({ id, jsonrpc: "2.0", method, params });
@@ -78,7 +78,7 @@ export class Stdio {
     return this.request("tools/call", meta ? { ...params, _meta: meta } : params);
   }
 
-  /** Ends the input; the exit code of the process. */
+  /** Ends the input; returns the exit code of the process. */
   async close() {
     this.#child.stdin.end();
     const [code] = await this.#exit;

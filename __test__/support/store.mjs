@@ -1,4 +1,4 @@
-// A store of the tests' own: Debian's redis-server on a socket in a directory that goes with it.
+// The tests' own store: Debian's redis-server on a socket in a directory that is deleted with it.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ const answers = (path) =>
     }).on("error", () => resolve(false));
   });
 
-/** Starts a store with nothing in it. */
+/** Starts an empty store. */
 export const startStore = async (...flags) => {
   const directory = mkdtempSync(join(tmpdir(), "store-"));
   const path = join(directory, "s");
@@ -42,7 +42,7 @@ export const startStore = async (...flags) => {
   };
   return {
     kill,
-    /** Starts it again after it was killed; nothing is in it. */
+    /** Starts it again after it was killed; it is empty. */
     restart: async () => {
       rmSync(path, { force: true });
       child = await launch();

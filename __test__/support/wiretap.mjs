@@ -1,5 +1,5 @@
-// Records what crosses a stdio server's pipes, so that a test can assert on what the server was
-// told and what it answered, whatever a client made of it.
+// Records the bytes in a stdio server's pipes, so that a test can check what the server received and what it answered,
+// independently of the client.
 //
 // Imported, it opens the recording side; `tap.wrap(command)` is the command to give to the proxy.
 // Run as a script (by that command) it starts the server, passes both pipes through byte for byte,
@@ -83,7 +83,7 @@ function send(report, direction, line) {
   try {
     message = JSON.parse(line);
   } catch {
-    // Not JSON: recorded as the text it is.
+    // It is not JSON, so it is recorded as text.
   }
   report.write(`${JSON.stringify({ direction, message })}\n`);
 }

@@ -1,4 +1,4 @@
-// `startHTTPServer({ tunnel })` at the real tunnel server, used by a real client through the public URL.
+// `startHTTPServer({ tunnel })` with the real tunnel server, used by a real client through the public URL.
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { describe, test } from "node:test";
@@ -9,7 +9,7 @@ import { serve, serverV1, serverV2 } from "../startHTTPServer/support.mjs";
 import { freePort } from "../support/port.mjs";
 import { fetchPublic, startServer, startStub, until } from "./support.mjs";
 
-// The tunnel server of these tests is on this machine.
+// The tunnel server of these tests runs on this machine.
 process.env.NO_PROXY = "localhost";
 
 const connect = async (t, url, headers = {}) => {

@@ -1,4 +1,4 @@
-// `mcp-proxy --tunnel` at the real tunnel server, used by a real MCP client through the public URL.
+// `mcp-proxy --tunnel` with the real tunnel server, used by a real MCP client through the public URL.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

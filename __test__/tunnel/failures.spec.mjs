@@ -1,4 +1,4 @@
-// What goes wrong around a tunnel at the real tunnel server, and how it comes back.
+// Failures around a tunnel with the real tunnel server, and how it recovers.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";

@@ -1,4 +1,4 @@
-// Requests through a tunnel at the real tunnel server, in both of its port modes.
+// Requests through a tunnel with the real tunnel server, in both of its port modes.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
@@ -8,7 +8,7 @@ import { connected, open, request, startServer, startSharedServer, startTunnel, 
 
 const hello = async (url) => assert.equal((await request(url, "/hello")).text, `hello ${new URL(url).host}`);
 
-/** A server and a tunnel called `subdomain` to it. */
+/** A server, and a tunnel to it with this `subdomain`. */
 const connect = async (t, start, subdomain, maxTcpSockets) => {
   const server = await start(t, { maxTcpSockets });
   const tunnel = startTunnel(t, server.host, { subdomain });

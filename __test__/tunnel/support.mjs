@@ -1,4 +1,4 @@
-// What the tunnel's tests are made of: a real tunnel server, a tunnel to it, and the public side.
+// Parts of the tunnel's tests: a real tunnel server, a tunnel to it, and the public side.
 import assert from "node:assert/strict";
 import { execFileSync, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +23,7 @@ const build = () => {
 
 const program = build();
 
-/** Asks again until `probe` returns something, for what nobody announces. */
+/** Polls until `probe` returns something, for events that nobody announces. */
 export const until = async (probe, what) => {
   const end = Date.now() + DEADLINE;
   for (;;) {
@@ -47,7 +47,7 @@ export const startServer = async (t, options = {}) => {
     host: `http://localhost:${port}`,
     port,
     reports,
-    /** The pool connections of a tunnel, 0 where there is none. */
+    /** The number of a tunnel's pool connections; 0 if there is no such tunnel. */
     connections: async (id) => {
       const response = await fetch(`http://localhost:${port}/api/tunnels/${id}/status`);
       return (await response.json().catch(() => ({}))).connectedSockets ?? 0;
@@ -59,11 +59,11 @@ export const startServer = async (t, options = {}) => {
   };
 };
 
-/** A server at which a free port is used for all tunnels. */
+/** A server that uses a free port for all tunnels. */
 export const startSharedServer = async (t, options = {}) =>
   startServer(t, { tunnelPort: await freePort(), ...options });
 
-/** Starts a tunnel that ends with the test `t`. It need not come up. */
+/** Starts a tunnel that ends with the test `t`. It may fail to open. */
 export const startTunnel = (t, host, { environment = {}, subdomain = [] } = {}) => {
   const env = { ...process.env, NO_PROXY: "localhost", ...environment };
   const child = spawn(program, [host, ...[subdomain].flat()], { env, stdio: ["ignore", "pipe", "inherit"] });
@@ -82,8 +82,8 @@ export const startTunnel = (t, host, { environment = {}, subdomain = [] } = {}) 
 };
 
 /**
- * Waits until a tunnel's server has a connection of its pool. It forgets a tunnel that has none for a second, as may
- * happen on a busy machine; the tunnel is then registered again.
+ * Waits until a tunnel's server has a pool connection. The server forgets a tunnel without one after a second, which
+ * may happen on a busy machine; then the tunnel is registered again.
  */
 export const connected = (server, url) => {
   const [id] = new URL(url).hostname.split(".");
@@ -110,7 +110,7 @@ export const request = async (url, path, options) => {
   return { status: response.statusCode, text: Buffer.concat(chunks).toString() };
 };
 
-/** Passes requests on to `host`, once `answers` are used up; each takes the response to write. */
+/** Forwards requests to `host` after `answers` are used up; each of them gets the response to write. */
 export const startStub = async (t, host, answers) => {
   const stub = http.createServer(async (incoming, response) => {
     const answer = answers.shift();
@@ -124,7 +124,7 @@ export const startStub = async (t, host, answers) => {
   return `http://localhost:${stub.address().port}`;
 };
 
-/** `fetch` to a public URL whose name no resolver knows: the tunnel server listens on loopback. */
+/** `fetch` to a public URL whose name cannot be resolved: the tunnel server listens on loopback. */
 export const fetchPublic = (input, { body, headers, method = "GET", signal } = {}) =>
   new Promise((resolve, reject) => {
     const { host, pathname, port, search } = new URL(input);

@@ -1,4 +1,4 @@
-// Compiles the programs beside this file with tsc, the declarations of their libraries checked too.
+// Compiles the programs in this folder with tsc; also checks their libraries' declarations.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { root } from "../../scripts/tools.mjs";
 
 const modules = join(root, "node_modules");
 
-/** A folder with these programs and, of npm, only these packages: their names there to their folders here. */
+/** A folder with these programs and only these npm packages: their names there, and their folders here. */
 const project = (context, programs, packages) => {
   const directory = mkdtempSync(join(tmpdir(), "mcp-proxy-types-"));
   context.after(() => rmSync(directory, { force: true, recursive: true }));

@@ -1,4 +1,4 @@
-// Programs with a time limit that holds for everything they start: each has a process group of its own.
+// Programs with a time limit that applies to everything they start: each has a process group of its own.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
@@ -11,7 +11,7 @@ export function end(child) {
   }
 }
 
-/** What a program prints; an error that says how it ended, or that its time was over. */
+/** The output of a program; fails with how it ended, or that its time was over. */
 export async function output(file, args, { milliseconds, ...options }) {
   const child = spawn(file, args, { detached: true, stdio: ["ignore", "pipe", "pipe"], ...options });
   let isLate = false;
@@ -23,7 +23,7 @@ export async function output(file, args, { milliseconds, ...options }) {
   child.stdout.on("data", (chunk) => printed.push(chunk));
   child.stderr.on("data", (chunk) => said.push(chunk));
   try {
-    // Not `close`: what it has left behind may keep the pipes.
+    // Not `close`: processes that it has left behind may keep the pipes open.
     const [code, signal] = await once(child, "exit");
     if (isLate) throw new Error(`no end within ${milliseconds / 1000} s`);
     if (code !== 0) throw new Error(`ended with ${code ?? signal}: ${lastLine(said)}`);
@@ -37,7 +37,7 @@ export async function output(file, args, { milliseconds, ...options }) {
 
 const lastLine = (chunks) => Buffer.concat(chunks).toString().trim().split("\n").at(-1).slice(0, 200);
 
-/** What was written before the end has been read; a second at most, if something else holds the pipe. */
+/** Waits until the output before the end was read; a second at most, if something else keeps the pipe open. */
 const drained = (stream) =>
   stream.readableEnded
     ? undefined

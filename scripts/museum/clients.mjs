@@ -1,5 +1,5 @@
-// Real clients, each a program that prints what it has seen: `client <tool> <arguments> http <url>` or
-// `… stdio <command…>`.
+// Real clients, each a program that prints what it has seen: `client <tool> <arguments> http <url>` or `… stdio
+// <command…>`.
 //
 //   needs    packages of PyPI in an environment of its own
 //   npm      a package of npm, and the file of it that is run

@@ -1,9 +1,9 @@
-// Where two values of JSON differ. Pure.
+// Finds where two JSON values differ. Pure.
 
-/** What belongs to a revision or to the moment, and not to the server. */
+/** Members that depend on the revision or the time, not on the server. */
 const OF_THE_REVISION = new Set(["_meta", "cacheScope", "execution", "resultType", "ttlMs"]);
 
-/** The first difference, as a path and what is there; `undefined` if there is none. */
+/** The first difference, as a path and both values; `undefined` if there is none. */
 export function difference(one, other, path = "") {
   if (one === other) return undefined;
   const areObjects = [one, other].every((value) => typeof value === "object" && value !== null);

@@ -1,4 +1,4 @@
-// The command line of MCP Inspector as a client: a process for each question; see clients.mjs.
+// The command line of MCP Inspector as a client: one process for each request; see clients.mjs.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 const [inspector, tool, given, way, ...where] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "mcp-proxy-inspector-"));
 
-/** The words that say which server is meant: a URL, or a file that holds its command. */
+/** The words that select the server: a URL, or a file with its command. */
 async function server() {
   if (way === "http") return [where[0], "--transport", "http"];
   const file = join(folder, "servers.json");

@@ -1,4 +1,4 @@
-// What the museum needs of npm and PyPI, in target/museum; each is installed once.
+// What the museum needs from npm and PyPI, in target/museum; each package is installed once.
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const INSTALL_MS = 300_000;
 
 const install = (file, args) => output(file, args, { milliseconds: INSTALL_MS });
 
-/** The folder that a package of npm has to itself, with `node_modules` in it. */
+/** The folder for one npm package, with `node_modules` in it. */
 async function npmFolder(name, version) {
   const folder = join(place, "npm", name.replaceAll("/", "+"));
   if (!existsSync(join(folder, "ready"))) {

@@ -1,4 +1,4 @@
-// Real servers that start without credentials, and what each of them is asked.
+// Real servers that start without credentials, and the request for each of them.
 //
 //   from     "npm" or "pypi": where `package` is installed from, at `version`
 //   command  words after the program; FOLDER stands for an empty folder with a file `note.txt`, a git repository
@@ -69,7 +69,7 @@ export const servers = [
     name: "sqlite",
     package: "mcp-server-sqlite",
     program: "mcp-server-sqlite",
-    // It does not say that it needs the SDK of then.
+    // It does not declare that it needs the SDK of that time.
     with: ["mcp<2"],
   },
   { from: "pypi", name: "calculator", package: "mcp-server-calculator", program: "mcp-server-calculator" },

@@ -42,7 +42,7 @@ const report = {
 const first = report.resources?.resources?.[0];
 if (first) report.read = await seen(client.readResource({ uri: first.uri }));
 if (capabilities.tools) report.unknown = await seen(used.call(client, { arguments: {}, name: "no such tool" }));
-// One that is given up at once: what comes next must still be answered.
+// A call that is cancelled at once: the next one must still be answered.
 if (tool) {
   const gone = new AbortController();
   const call = { arguments: JSON.parse(given), name: tool };
@@ -55,7 +55,7 @@ if (tool) {
   await abandoned;
   report.afterwards = await seen(used.call(client, call));
 }
-// All of it is written before the end.
+// All output is written before the end.
 await new Promise((resolve) => process.stdout.write(`${JSON.stringify(report)}\n`, resolve));
 await client.close();
 process.exit();

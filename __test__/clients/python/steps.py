@@ -71,9 +71,9 @@ async def cancel(url: str) -> None:
             await peer.session.call_tool(LONG, {"duration": 3, "steps": 12}, progress_callback=stop)
         assert scope.cancelled_caught
         cancelled = await peer.sent.first(lambda entry: entry.get("method") == "notifications/cancelled")
-        # Longer than what is left of the first, so an answer to that one would be here before it.
+        # Longer than the rest of the first one, so an answer to that would have arrived before.
         await peer.call_text(LONG, {"duration": 3.5, "steps": 1})
-        # The end of the call's stream is what the SDK reports as an error of its own.
+        # The SDK reports the end of the call's stream as an error of its own.
         answers = [entry for entry in peer.received.entries if entry.get("id") == cancelled["params"]["requestId"]]
         assert all(entry["error"]["code"] == CONNECTION_CLOSED for entry in answers), answers
 
@@ -146,7 +146,7 @@ async def two_clients(url: str) -> None:
                 for turn in range(20):
                     group.start_soon(check_echo, peer, f"{index}/{turn}")
         ids = [{entry["id"] for entry in peer.sent.entries if "id" in entry} for peer in (first, second)]
-        # One may have listed the tools once more, to know their output schemas.
+        # One may have listed the tools once more, to learn their output schemas.
         assert min(ids, key=len) <= max(ids, key=len), "the clients must have used equal ids"
 
 

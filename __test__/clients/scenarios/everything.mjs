@@ -63,7 +63,7 @@ export const everything = [
       const cancelled = incoming("notifications/cancelled", (message) => message.params.requestId === id);
       await tap.first(cancelled, "the cancellation, under the id of the call");
 
-      // The tool itself runs to its last step; a server that was told answers nothing after it.
+      // The tool itself runs to its last step; a server that was told to stop sends nothing after it.
       const token = params._meta.progressToken;
       const finished = ({ params: progress }) => progress.progressToken === token && progress.progress === 12;
       await tap.first(outgoing("notifications/progress", finished), "the last step");

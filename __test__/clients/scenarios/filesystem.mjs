@@ -1,5 +1,5 @@
-// Scenarios for server-filesystem. A call that lasts exactly as long as a test wants is the reading
-// of a named pipe, which POSIX systems have.
+// Scenarios for server-filesystem. To make a call last as long as a test needs, it reads a named pipe, which exists on
+// POSIX systems.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

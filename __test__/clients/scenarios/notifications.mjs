@@ -1,4 +1,4 @@
-// Scenarios for what server-everything sends on its own: resource updates and log messages.
+// Scenarios for messages that server-everything sends on its own: resource updates and log messages.
 
 import assert from "node:assert/strict";
 
@@ -9,7 +9,8 @@ let resources = 0;
 export const notifications = [
   {
     name: "resource updates reach the subscribers and nobody else",
-    // With a server for each replica, it is subscribed more than once, and only its own clients hear of what it emits.
+    // With a server for each replica, there are several subscriptions, and only a server's own clients get its
+    // notifications.
     oneServer: true,
     run: async ({ connect, tap }) => {
       const [leaver, other, stranger] = await connectListening(connect, 3);

@@ -22,7 +22,7 @@ const HEADINGS: [&str; 12] = [
     "Examples",
 ];
 
-/// Runs the binary with these `MCP_PROXY_*` variables, whatever the tests themselves inherit.
+/// Runs the binary with these `MCP_PROXY_*` variables, and none of the tests' own.
 fn run_in(line: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-proxy"));
     for (name, _) in env::vars_os() {

@@ -1,4 +1,4 @@
-//! `--call`, `--list` and `--read`: what is on which stream, and how the process ends.
+//! `--call`, `--list` and `--read`: the output on each stream, and how the process ends.
 
 use std::{
     io::Write as _,
@@ -39,7 +39,7 @@ fn ends(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
 }
 
-/// A server that answers each call so.
+/// A server that gives this answer to each call.
 fn answering(flags: &[&str], result: &str) -> Output {
     let template = format!(r#"{{"jsonrpc":"2.0","id":$ID,"result":{result}}}"#);
     ask(flags, &["sloppy-calls", &template])

@@ -1,4 +1,4 @@
-//! The real executable, from outside: one binary, a module for each area.
+//! The real executable, from outside: one binary with a module for each area.
 #![cfg(test)]
 
 #[path = "../support/mod.rs"]

@@ -103,7 +103,7 @@ impl EventStream {
         }
     }
 
-    /// The next message, which has to come.
+    /// The next message, which must come.
     pub(crate) fn expect(&mut self) -> String {
         self.message().expect("another message")
     }

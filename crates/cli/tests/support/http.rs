@@ -1,4 +1,5 @@
-//! HTTP/1.1 as bytes: requests are written as given, answers are read as they are framed.
+//! HTTP/1.1 as bytes: requests are written exactly as given, answers are read according to their
+//! framing.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::{DEADLINE, Event, EventStream, event};
 
-/// A request; what it says is what is sent.
+/// A request; its text is exactly what is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
@@ -33,7 +34,7 @@ impl Request {
         Self::new("POST", target).header("Content-Type", "application/json").body(body)
     }
 
-    /// A POST to `/mcp` with the headers that every client of it sends.
+    /// A POST to `/mcp` with the usual headers.
     pub(crate) fn mcp(body: impl Into<Vec<u8>>) -> Self {
         Self::post("/mcp", body).header("Accept", "application/json, text/event-stream")
     }
@@ -175,7 +176,7 @@ impl Connection {
 
     /// Writes as much as the peer takes.
     pub(crate) fn try_write(&mut self, bytes: &[u8]) {
-        // A peer that closes early may have answered before.
+        // A peer that closes early may have answered already.
         drop(self.stream.write_all(bytes));
     }
 
@@ -223,10 +224,10 @@ impl Connection {
         EventStream::new(answer)
     }
 
-    /// Reads to the end of the connection; whatever arrived.
+    /// Reads to the end of the connection; returns whatever arrived.
     pub(crate) fn rest(mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.buffer);
-        // A reset is an end as well; what came before it counts.
+        // A reset also ends it; what came before it counts.
         drop(self.stream.read_to_end(&mut rest));
         rest
     }
@@ -236,8 +237,8 @@ impl Connection {
         let mut chunk = [0; 16 * 1024];
         let count = loop {
             match self.stream.read(&mut chunk) {
-                // A read with a deadline is interrupted when the test is stopped and continued, as
-                // a machine does that is suspended (signal(7)).
+                // A read with a deadline is interrupted when the test is stopped and continued, or
+                // when the machine is suspended (signal(7)).
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => break read.expect("bytes before the deadline"),
             }

@@ -1,4 +1,4 @@
-//! An issuer of access tokens, whose keys are in a file.
+//! An issuer of access tokens, with its keys in a file.
 
 use std::{
     path::PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub(crate) const NAME: &str = "https://idp.example";
-    /// What tokens are for that are made here.
+    /// The audience of the tokens that are made here.
     pub(crate) const PUBLIC: &str = "https://mcp.example";
 
     pub(crate) fn new() -> Self {
@@ -36,7 +36,7 @@ impl Issuer {
         issuer
     }
 
-    /// A file beside that of the keys.
+    /// A file in the directory of the keys' file.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -54,7 +54,7 @@ impl Issuer {
         json!({ "kty": "EC", "crv": "P-256", "kid": "k1", "x": x, "y": y })
     }
 
-    /// Good claims of this subject for `/mcp`.
+    /// Valid claims of this subject for `/mcp`.
     pub(crate) fn claims(subject: &str) -> Value {
         json!({
             "iss": Self::NAME, "sub": subject, "aud": format!("{}/mcp", Self::PUBLIC),
@@ -62,7 +62,7 @@ impl Issuer {
         })
     }
 
-    /// A good token of this subject for `/mcp`.
+    /// A valid token of this subject for `/mcp`.
     pub(crate) fn token(&self, subject: &str) -> String {
         self.sign(&Self::claims(subject))
     }
@@ -71,7 +71,7 @@ impl Issuer {
         self.sign_raw(r#"{"alg":"ES256","kid":"k1"}"#, &claims.to_string())
     }
 
-    /// Signs whatever this is.
+    /// Signs any payload.
     pub(crate) fn sign_raw(&self, head: &str, claims: &str) -> String {
         let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims));
         let signature = self.pair.sign(&SystemRandom::new(), text.as_bytes()).expect("a signature");

@@ -1,7 +1,7 @@
 //! The real binary in front of a fixture, and a client that writes and reads raw bytes.
 //!
-//! Nothing here knows the proxy's code: what a test sees is what any peer sees. Every read has a
-//! deadline, every process is stopped when its owner is dropped, and nothing sleeps to wait.
+//! Nothing here knows the proxy's code: a test sees what any peer sees. Every read has a deadline,
+//! every process is stopped when its owner is dropped, and nothing sleeps to wait.
 #![cfg(test)]
 #![allow(dead_code, unused_imports, reason = "every test target uses a part of this")]
 

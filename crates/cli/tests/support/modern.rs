@@ -5,7 +5,7 @@ use super::{Proxy, Request, Response};
 /// The revision.
 pub(crate) const MODERN: &str = "2026-07-28";
 
-/// A request to be: raw JSON where it is JSON.
+/// A request that is being built, from raw JSON.
 #[derive(Clone, Debug)]
 pub(crate) struct Modern {
     id: String,

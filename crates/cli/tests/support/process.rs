@@ -11,7 +11,7 @@ use std::{
 
 use super::DEADLINE;
 
-/// The fixture, which stands beside the binary under test in the target folder.
+/// The fixture, in the same target folder as the binary under test.
 pub(crate) fn fixture() -> PathBuf {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_mcp-proxy"));
     let path = built.with_file_name(format!("fixture{}", std::env::consts::EXE_SUFFIX));
@@ -93,14 +93,14 @@ impl Printed {
     }
 }
 
-/// Whether a process has ended; a zombie that nobody reaped has.
+/// Whether a process has ended; a zombie that was not reaped counts as ended.
 pub(crate) fn is_gone(pid: u32) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output();
     let state = state.expect("ps runs").stdout;
     state.is_empty() || state.starts_with(b"Z")
 }
 
-/// Asks again and again until there is an answer; fails after the deadline.
+/// Polls until there is an answer; fails after the deadline.
 pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {

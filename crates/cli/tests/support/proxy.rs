@@ -12,7 +12,7 @@ use super::{
     process::{Printed, fixture, wait_for},
 };
 
-/// A command line to be.
+/// A command line that is being built.
 #[derive(Debug)]
 pub(crate) struct Launch {
     command: Command,
@@ -34,13 +34,13 @@ impl Launch {
         Self::by(Command::new(binary()), child)
     }
 
-    /// This command, which knows what to serve, on loopback.
+    /// This complete command, on loopback.
     pub(crate) fn without_child(command: Command) -> Self {
         Self::by(command, &[])
     }
 
-    /// As `of`; the proxy is given the orphans of its server, as the first process of a container
-    /// is.
+    /// As `of`; the proxy also gets the orphans of its server, as the first process of a container
+    /// does.
     pub(crate) fn adopting(child: &[&str]) -> Self {
         let mut command = Command::new(fixture());
         command.arg("adopts").arg(binary());
@@ -81,7 +81,7 @@ impl Launch {
         proxy
     }
 
-    /// Starts it without waiting for anything.
+    /// Starts it without waiting.
     pub(crate) fn spawn(mut self) -> Proxy {
         if !self.child.is_empty() {
             self.command.arg("--").args(&self.child);
@@ -98,7 +98,7 @@ impl Launch {
     }
 }
 
-/// `MCP_PROXY_BIN` puts another build under the same tests.
+/// `MCP_PROXY_BIN` selects another build for the same tests.
 fn binary() -> PathBuf {
     std::env::var_os("MCP_PROXY_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_mcp-proxy").into(), PathBuf::from)
@@ -190,7 +190,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Ended already, or ending now: either way nothing is left to do.
+        // It has ended already, or is ending: in both cases nothing is left to do.
         drop(self.process.kill());
         drop(self.process.wait());
     }

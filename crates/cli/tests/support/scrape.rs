@@ -1,4 +1,4 @@
-//! Reading metrics the way a scraper does.
+//! Reads metrics as a scraper does.
 
 use super::{Connection, Proxy, Request, wait_for};
 

@@ -1,4 +1,4 @@
-//! Sessions of both HTTP transports, opened the way clients open them.
+//! Sessions of both HTTP transports, opened as clients open them.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub(crate) fn initialize(version: &str) -> String {
     )
 }
 
-/// The same of a client with these capabilities.
+/// The same with these capabilities.
 pub(crate) fn initialize_with(capabilities: &str) -> String {
     let plain = initialize(LATEST);
     plain.replace(r#""capabilities":{}"#, &format!(r#""capabilities":{capabilities}"#))
@@ -55,7 +55,7 @@ impl<'p> Session<'p> {
         Self::begin(proxy, LATEST, initialize_with(capabilities))
     }
 
-    /// A session of whoever has this access token.
+    /// A session with this access token.
     pub(crate) fn open_by(proxy: &'p Proxy, token: &str) -> Self {
         Self::begin_by(proxy, LATEST, initialize(LATEST), Some(token))
     }
@@ -113,7 +113,7 @@ impl<'p> Session<'p> {
         shown(request, self.token.as_deref())
     }
 
-    /// Events after this one, by the stream that it belongs to.
+    /// Events after this one, on its stream.
     pub(crate) fn resume(&self, last: &str) -> EventStream {
         self.proxy.stream(&self.listening().header("Last-Event-ID", last))
     }
@@ -123,7 +123,7 @@ impl<'p> Session<'p> {
         self.proxy.send(&shown(request, self.token.as_deref()))
     }
 
-    /// Fails unless the session answers as if nothing had happened.
+    /// Fails unless the session answers as usual.
     pub(crate) fn assert_healthy(&self) {
         let answer = self.call("\"health\"", "echo", r#"{"text":"fine"}"#);
         let answer: Value = serde_json::from_str(&answer).expect("a message");
@@ -155,7 +155,7 @@ impl<'p> Sse<'p> {
     pub(crate) fn initialized(proxy: &'p Proxy) -> Self {
         let mut sse = Self::open(proxy);
         let mut answer = sse.ask(&initialize("2024-11-05"));
-        // The stream is open before the handshake, and a server in use may have something to say.
+        // The stream is open before the handshake, and a server in use may send something.
         while answer.contains(r#""method""#) {
             answer = sse.events.expect();
         }
@@ -168,7 +168,7 @@ impl<'p> Sse<'p> {
         self.proxy.send(&Request::post(&self.endpoint, body))
     }
 
-    /// Posts a message, which has to be accepted.
+    /// Posts a message, which must be accepted.
     pub(crate) fn send(&self, body: &str) {
         let response = self.post(body);
         assert_eq!((response.status, response.text()), (202, "Accepted"), "{body}");
@@ -181,7 +181,7 @@ impl<'p> Sse<'p> {
     }
 }
 
-/// A connection that is kept, for many calls of one session.
+/// A connection that stays open, for many calls of one session.
 pub(crate) struct Kept<'s, 'p> {
     session: &'s Session<'p>,
     connection: Connection,

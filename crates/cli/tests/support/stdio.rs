@@ -1,4 +1,4 @@
-//! The fixture without a proxy: what a client over stdio reads.
+//! The fixture without a proxy: what a client receives over stdio.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{LATEST, initialize, process::fixture};
 
-/// A fixture that the test talks to itself.
+/// A fixture to which the test talks directly.
 pub(crate) struct Direct {
     process: Child,
     stdin: ChildStdin,
@@ -15,7 +15,7 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// Starts the fixture in this mode and shakes hands.
+    /// Starts the fixture in this mode and makes the handshake.
     pub(crate) fn of(mode: &str) -> Self {
         let mut command = Command::new(fixture());
         command.args(mode.split_whitespace());
@@ -24,7 +24,7 @@ impl Direct {
         direct
     }
 
-    /// Starts any other server, and says nothing to it.
+    /// Starts any other server, and sends nothing.
     pub(crate) fn with(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the server starts");
@@ -58,7 +58,7 @@ impl Direct {
 
 impl Drop for Direct {
     fn drop(&mut self) {
-        // Ended already, or ending now: either way nothing is left to do.
+        // It has ended already, or is ending: in both cases nothing is left to do.
         drop(self.process.kill());
         drop(self.process.wait());
     }

@@ -1,4 +1,4 @@
-//! Which credentials let in where, and what is said of the others.
+//! Which credentials let a client in, where, and the answers to others.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Clients that show certificates: alone, and beside tokens.
+//! Clients with certificates: alone, and together with tokens.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::support::{
 
 type Shown = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
-/// An authority, and a server's certificate of it.
+/// An authority, and a server certificate that it has signed.
 struct Authority {
     folder: TempDir,
     issuer: rcgen::Issuer<'static, KeyPair>,

@@ -1,4 +1,4 @@
-//! What stays open ends with the credentials of its reader; a call goes on to its answer.
+//! Open streams end with the credentials of their reader; a call continues to its answer.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::support::{
 
 const LAST: &str = "the access token has expired; open this stream again with a new one";
 
-/// A token for both endpoints that is good for so many seconds more, of which a minute is for
-/// clocks that differ.
+/// A token for both endpoints that is valid for this many seconds; a minute of them is the
+/// tolerance for clocks.
 fn token(issuer: &Issuer, subject: &str, seconds: u64) -> String {
     let mut claims = Issuer::claims(subject);
     claims["exp"] = (now() - 60 + seconds).into();
@@ -18,7 +18,7 @@ fn token(issuer: &Issuer, subject: &str, seconds: u64) -> String {
     issuer.sign(&claims)
 }
 
-/// The last comment of a stream, which has to end.
+/// The last comment of a stream, which must end.
 fn last_comment(stream: &mut EventStream) -> Option<String> {
     let mut last = None;
     while let Some(event) = stream.event() {
@@ -64,7 +64,7 @@ fn the_newest_token_of_a_session_keeps_its_streams_open() {
     let mut stream = session.listen();
     let renewed = session.by(&issuer.token("alice"));
     renewed.assert_healthy();
-    // Another stream of the same person with the token that ends says when that is.
+    // Another stream of the same person, with the token that expires, shows when that happens.
     let short = Session::open_by(&proxy, &token(&issuer, "alice", 3));
     assert_eq!(last_comment(&mut short.listen()).as_deref(), Some(LAST));
     renewed.call("1", "change", "{}");

@@ -1,10 +1,10 @@
-//! Hostile tokens against the real executable, with the answer that each gets.
+//! Hostile tokens against the real executable, and the answer to each.
 
 use serde_json::{Value, json};
 
 use crate::support::{Issuer, LATEST, Launch, Proxy, Request, Session, initialize, issuer::now};
 
-/// What is in the log of the refusal; nothing of it is in the answer.
+/// The log line about the refusal; nothing of it is in the answer.
 fn refused(proxy: &Proxy, header: &str, word: &str) {
     let request = Request::mcp(initialize(LATEST)).header("Authorization", header);
     let answer = proxy.send(&request);

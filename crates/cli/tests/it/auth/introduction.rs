@@ -1,4 +1,4 @@
-//! What the server is told of who calls.
+//! What the server learns about its caller.
 
 use serde_json::{Value, json};
 

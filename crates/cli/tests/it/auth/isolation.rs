@@ -1,4 +1,4 @@
-//! A server for each identity, which is told in its variables whose it is.
+//! A server for each identity, which gets the identity in its variables.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What clients learn before they have a token (RFC 9728).
+//! What clients can read before they have a token (RFC 9728).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who is let in by tokens, what everybody else is told, and whose things are whose.
+//! Who is let in by tokens, what everybody else is told, and who owns what.
 
 mod admission;
 mod certificates;

@@ -1,5 +1,5 @@
-//! What the conformance suite's repository asks of servers that need a token, and no published
-//! version of the suite does: audience, metadata, challenges, scopes, isolation of sessions.
+//! What the conformance suite's repository requires of servers with tokens, but no published
+//! version of the suite tests: audience, metadata, challenges, scopes, isolation of sessions.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::{
     issuer::now,
 };
 
-/// A proxy that knows its own URL by where it listens, as a test server does.
+/// A proxy that derives its URL from where it listens, as a test server does.
 fn start(issuer: &Issuer, flags: &[&str]) -> Proxy {
     let keys = issuer.file("keys.json");
     let launch = Launch::new("echo").flags(&["--host", "127.0.0.1", "--auth", Issuer::NAME]);
@@ -33,7 +33,7 @@ fn probe(proxy: &Proxy, token: Option<&str>) -> Response {
     legacy
 }
 
-/// The parameters of a challenge as RFC 9110 §11.2 has them; each is there once.
+/// The parameters of a challenge (RFC 9110 §11.2); each appears once.
 fn challenge(response: &Response) -> BTreeMap<String, String> {
     let value = response.header("www-authenticate").expect("a challenge");
     let mut rest = value.strip_prefix("Bearer ").expect("the scheme").trim_start();

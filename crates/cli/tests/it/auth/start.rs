@@ -1,4 +1,4 @@
-//! What is refused or warned of before anybody is served.
+//! What is refused, or causes a warning, before a client is served.
 
 use crate::support::{Issuer, Launch};
 

@@ -1,4 +1,4 @@
-//! `--isolation session` and `request`: a server of its own for each client.
+//! `--isolation session` and `request`: each client has its own server.
 
 use serde_json::Value;
 

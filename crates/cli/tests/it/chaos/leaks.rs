@@ -1,4 +1,4 @@
-//! What clients have come and gone with is given back: processes, files, threads, memory.
+//! Everything that clients used is released after they leave: processes, files, threads, memory.
 //!
 //! `MCP_PROXY_TEST_SESSIONS` says how many sessions have servers of their own, `MCP_PROXY_SOAK` how
 //! many seconds the last test runs; see CONTRIBUTING.md.
@@ -18,7 +18,7 @@ use crate::support::{
     Connection, LATEST, Launch, Proxy, Request, Response, call, initialize, wait_for,
 };
 
-/// What a process holds.
+/// The resources of a process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Holdings {
     pub(super) descendants: usize,
@@ -41,7 +41,7 @@ impl Holdings {
         }
     }
 
-    /// Waits until nothing but memory is held beyond this.
+    /// Waits until no resource except for memory exceeds this.
     fn wait_for_return(self, pid: u32) -> Self {
         let mut now = Self::of(pid);
         let what = format!("{now:?} is back to {self:?}");
@@ -65,7 +65,7 @@ pub(super) fn descendants(pid: u32) -> usize {
     children.len() + children.into_iter().map(descendants).sum::<usize>()
 }
 
-/// Opens so many sessions, uses each, and ends every other one; the rest is abandoned.
+/// Opens this many sessions, uses each, and ends every second one; the others are abandoned.
 fn come_and_go(proxy: &Proxy, sessions: usize) {
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -94,8 +94,8 @@ fn visit(connection: &mut Connection, ends: bool) {
     }
 }
 
-/// Sessions come and go, round after round, until most rounds add next to nothing to the memory that
-/// is held. What leaks adds as much in every round.
+/// Opens and ends sessions, round after round, until most rounds add almost nothing to the memory
+/// in use. A leak adds the same amount in every round.
 fn assert_no_leak(isolation: &str, sessions: usize) {
     let flags = ["--isolation", isolation, "--sessionIdleTimeout", "500", "--maxChildren", "4096"];
     let proxy = Launch::new("echo").flags(&flags).start();
@@ -125,7 +125,7 @@ fn assert_no_leak(isolation: &str, sessions: usize) {
     panic!("{isolation}: every round of {sessions} sessions takes more memory, in KiB: {sizes:?}");
 }
 
-/// The allocator needs some rounds before it has the pieces that it will use again.
+/// The allocator needs some rounds until it can reuse its memory.
 const MAX_ROUNDS: usize = 20;
 
 #[test]
@@ -139,7 +139,7 @@ fn sessions_with_servers_of_their_own_leave_nothing_behind() {
     assert_no_leak("session", sessions.map_or(500, |text| text.parse().expect("a number")));
 }
 
-/// Everything at once for a while: load, deaths, sessions that come and go.
+/// Everything at once for a while: load, deaths, sessions that open and end.
 #[test]
 fn a_proxy_that_runs_for_long_holds_no_more_than_at_the_beginning() {
     let seconds = std::env::var("MCP_PROXY_SOAK").ok().map(|text| text.parse().expect("seconds"));

@@ -10,13 +10,14 @@ use serde_json::Value;
 use super::{kill, text};
 use crate::support::{Kept, Launch, Proxy, Sse, call, is_gone, wait_for};
 
-/// Calls with unmistakable answers.
+/// Calls with unique answers.
 fn question(client: usize, number: usize) -> (String, String) {
     let word = format!("client-{client}-call-{number}");
     (call(&number.to_string(), "echo", &format!(r#"{{"text":"{word}"}}"#)), word)
 }
 
-/// Fails unless this is the answer to that very call, or an error to it; `true` for an answer.
+/// Fails unless this is the answer to exactly this call, or an error for it; returns `true` for an
+/// answer.
 fn check(answer: &str, number: usize, word: &str) -> bool {
     let answer: Value = serde_json::from_str(answer).expect("a message");
     assert_eq!(answer["id"], number, "{answer}");
@@ -55,7 +56,7 @@ fn sse_client(proxy: &Proxy, client: usize, over: &AtomicBool, answered: &Atomic
     }
 }
 
-/// The next message that answers something.
+/// The next message that is an answer.
 fn answer(sse: &mut Sse<'_>) -> String {
     loop {
         let message = sse.events.expect();
@@ -65,7 +66,7 @@ fn answer(sse: &mut Sse<'_>) -> String {
     }
 }
 
-/// Runs clients of both transports while `disturb` does its work.
+/// Runs clients of both transports while `disturb` runs.
 pub(super) fn under_load(proxy: &Proxy, disturb: impl FnOnce()) -> usize {
     let (over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
@@ -211,7 +212,7 @@ fn a_grandchild_that_keeps_stdout_open_hides_no_death_under_load() {
     proxy.session().assert_healthy();
 }
 
-/// Each client's server dies on its own, again and again, or hangs.
+/// Each client's server dies, again and again, or hangs.
 #[test]
 fn deaths_of_servers_of_their_own_lose_and_mix_up_nothing() {
     let flags = ["--isolation", "session", "--prewarm", "2"];

@@ -1,4 +1,4 @@
-//! What happens to clients when servers die, hang, babble or multiply.
+//! What happens to clients when servers die, hang, write too much or multiply.
 
 mod isolation;
 mod leaks;

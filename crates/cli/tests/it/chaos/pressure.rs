@@ -1,11 +1,11 @@
-//! Readers that are slower than what is written for them.
+//! Readers that are slower than their servers.
 
 use crate::{
     chaos::scrape::Scrape,
     support::{EventStream, Launch, Proxy, Session, call, wait_for},
 };
 
-/// More than all buffers between a server and its client hold together.
+/// More than all buffers between a server and its client together.
 const COUNT: usize = 3000;
 const BABBLE: &str = r#"{"count":3000,"bytes":16000}"#;
 const MIB: f64 = 1024.0 * 1024.0;
@@ -14,7 +14,8 @@ fn babbling(isolation: &str) -> Proxy {
     Launch::new("babbling").flags(&["--isolation", isolation, "--metricsPort", "0"]).start()
 }
 
-/// A call that nobody reads, once its server is not read any more either; the bytes that wait.
+/// A call that nobody reads, after its server is no longer read either; returns the bytes that
+/// wait.
 fn paused(session: &Session<'_>, proxy: &Proxy) -> (EventStream, f64) {
     let stream = session.stream(call("1", "babble", BABBLE));
     let mut last = (-1.0, 0);
@@ -24,7 +25,7 @@ fn paused(session: &Session<'_>, proxy: &Proxy) -> (EventStream, f64) {
         let same = (read - last.0).abs() < f64::EPSILON;
         last = (read, if same { last.1 + 1 } else { 0 });
         let queued = scrape.value(r#"mcp_proxy_queued_bytes{to="clients"}"#).expect("bytes");
-        // What the socket takes after the last message was read comes out of the backlog.
+        // What the socket takes after the last message was read reduces the backlog.
         (last.1 > 20 && queued > MIB / 4.0).then_some(queued)
     });
     (stream, queued)
@@ -35,8 +36,8 @@ fn a_slow_reader_holds_its_own_server_up_and_misses_nothing() {
     let proxy = babbling("session");
     let (session, other) = (proxy.session(), proxy.session());
     let (mut stream, queued) = paused(&session, &proxy);
-    // The pause begins once the client has begun to read; one turn of the proxy may take in more
-    // before that. A stream that held all of it would have been cut at 16 MiB.
+    // The pause begins after the client has started to read; before that, one turn of the proxy may
+    // take in more. A stream that held all of it would have been cut at 16 MiB.
     assert!(queued < 12.0 * MIB, "{queued} bytes wait");
     other.assert_healthy();
     for number in 0..COUNT {
@@ -67,7 +68,7 @@ fn a_server_that_is_held_up_ends_with_its_session() {
     wait_for("the server is gone", || crate::support::is_gone(server).then_some(()));
 }
 
-/// On a shared server nobody waits for a slow reader: its stream is cut, and it comes back.
+/// A shared server does not wait for a slow reader: the reader's stream is cut, and it reconnects.
 #[test]
 fn a_slow_reader_of_a_shared_server_costs_only_itself() {
     let proxy = babbling("shared");
@@ -75,7 +76,7 @@ fn a_slow_reader_of_a_shared_server_costs_only_itself() {
     let mut unread = proxy.connect();
     unread.write(&slow.listening().bytes());
     for round in 0..3 {
-        // What a call brings about reaches the client that calls.
+        // Messages that a call causes reach the client that calls.
         let answer = slow.call(&round.to_string(), "babble", BABBLE);
         assert!(answer.contains(r#""text":"3000""#), "{answer}");
         other.assert_healthy();

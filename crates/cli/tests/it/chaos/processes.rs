@@ -1,4 +1,4 @@
-//! Nothing that was started is left behind, and servers are started as asked.
+//! No process is left behind, and servers are started as configured.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! A shared server that ends comes back, and its clients keep their sessions.
+//! A shared server is restarted when it ends, and its clients keep their sessions.
 
 use serde_json::Value;
 
@@ -187,7 +187,7 @@ fn a_batch_waits_for_a_restart_no_longer_than_one_call() {
 #[test]
 fn a_call_that_waits_for_a_restart_can_be_cancelled() {
     for isolation in ["shared", "session"] {
-        // Far longer than anything here may take.
+        // Far longer than anything here takes.
         let (proxy, _directory) = gone_for_long(isolation, "600000");
         let session = proxy.session();
         kill_and_notice(&proxy, pid(&session));
@@ -205,20 +205,20 @@ fn a_call_that_waits_for_a_restart_can_be_cancelled() {
                 assert_eq!(session.post(cancel).status, 202);
                 counted(series)
             });
-            // The end of the session ends the stream of the call, which had no answer.
+            // The end of the session ends the stream of the call, which has no answer.
             session.delete();
             assert_eq!(waiting.join().expect("no panic").messages(), [""; 0]);
         });
     }
 }
 
-/// A server whose second start waits until the test lets it go on.
+/// A server whose second start waits until the test lets it continue.
 fn gone_until_called(isolation: &str) -> (Proxy, impl Fn(), tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name).display().to_string();
     let (mark, gate) = (path("started"), path("gate"));
     let fixture = crate::support::fixture().display().to_string();
-    // A named pipe is opened for reading once somebody writes.
+    // A named pipe opens for reading when somebody opens it for writing.
     let script = format!(
         "if [ -e {mark} ]; then read line < {gate}; else mkfifo {gate}; : > {mark}; fi; \
          exec {fixture} echo"
@@ -254,7 +254,7 @@ fn a_call_over_sse_that_waits_for_a_restart_outlives_its_post() {
         kill_and_notice(&proxy, server);
         let mut connection = proxy.connect();
         let request = Request::post(&sse.endpoint, call("1", "echo", r#"{"text":"kept"}"#));
-        // A connection with an answer that was not read is reset when it is closed.
+        // Closing a connection with an unread answer resets it.
         connection.write(&[Request::get("/ping").bytes(), request.bytes()].concat());
         settles(&proxy, "mcp_proxy_calls_in_flight", 1.0);
         drop(connection);

@@ -1,8 +1,8 @@
-//! Clients of all kinds that open, call, cancel, listen, ask and walk away at random: afterwards
+//! Clients of all kinds that open, call, cancel, listen, ask and disconnect at random: afterwards
 //! nothing of them is left.
 //!
-//! `MCP_PROXY_WALK` says how many seconds they walk in each isolation, `MCP_PROXY_WALK_SEED` where
-//! they begin; what a failure prints replays it as far as the machine allows.
+//! `MCP_PROXY_WALK` is the time in seconds for each isolation, `MCP_PROXY_WALK_SEED` the first
+//! seed; the seed in a failure repeats it as far as the machine allows.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stdout, reason = "the seed is for people")]
 
@@ -17,12 +17,12 @@ use crate::support::{
 };
 
 const CLIENTS: u64 = 8;
-/// Fewer than the clients would leave behind in a second.
+/// Less than the clients would leave behind in a second.
 const MAX_CHILDREN: &str = "24";
 const FORM: &str = r#"{"method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}"#;
 const CAPABILITIES: &str = r#"{"elicitation":{},"sampling":{},"roots":{}}"#;
 
-/// Chance that can be repeated (SplitMix64).
+/// Repeatable random numbers (SplitMix64).
 struct Chance(u64);
 
 impl Chance {
@@ -41,7 +41,7 @@ impl Chance {
     }
 }
 
-/// One client, which never stays for long.
+/// One client, which always leaves after a short time.
 struct Walker<'p> {
     proxy: &'p Proxy,
     random: Chance,
@@ -64,7 +64,7 @@ impl Walker<'_> {
         }
     }
 
-    /// Writes a request, waits a moment, and is gone.
+    /// Writes a request, waits a moment, and disconnects.
     fn write_and_leave(&mut self, request: &Request) {
         let mut connection = self.proxy.connect();
         connection.try_write(&request.bytes());
@@ -216,7 +216,7 @@ fn leaves_nothing(isolation: &str) {
     let proxy = Launch::new("asks").flags(&flags).flags(&limits).start();
     let before = Holdings::of(proxy.pid());
     walk(&proxy, seed, time);
-    // What waits for another call of its principal waits a minute.
+    // A server that waits for another call of its principal waits a minute.
     let rest = 1 + usize::from(isolation == "shared");
     let start = Instant::now();
     while descendants(proxy.pid()) > rest && start.elapsed() < IDLE {
@@ -235,9 +235,9 @@ fn leaves_nothing(isolation: &str) {
     assert!(answer.text().contains("still"), "{answer:?}");
 }
 
-/// How long a server waits for its next call, and a little more.
+/// How long a server waits for its next call, plus a little.
 const IDLE: Duration = Duration::from_secs(75);
-/// Descriptors that come with the first use of something.
+/// Descriptors that are opened when something is first used.
 const SLACK: usize = 6;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Replicas that come and go under load. The servers write down what they run, in one file for all of
-//! them: no call may be in it twice, and none that was answered with its result may be missing.
+//! Replicas that start and end under load. The servers record what they run, in one file for all of
+//! them: no call may appear twice, and none that was answered with its result may be missing.
 
 #![expect(clippy::print_stderr, reason = "says what was measured")]
 
@@ -22,12 +22,13 @@ use crate::support::{DEADLINE, LATEST, Launch, Proxy, Request, call, initialize,
 /// Clients that call all the time.
 const CLIENTS: usize = 4;
 
-/// What has happened to a call.
+/// What happened to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outcome {
     Result,
     MayHaveRun,
-    /// The connection to a replica that was killed broke: its client knows that it may have run.
+    /// The connection to a replica that was killed broke: its client knows that the call may have
+    /// run.
     Broken,
 }
 
@@ -41,7 +42,7 @@ struct World {
     stop: AtomicBool,
     outcomes: Mutex<HashMap<String, Outcome>>,
     lost: Mutex<Vec<String>>,
-    /// The longest time for which a client has got no answer.
+    /// The longest time without an answer for a client.
     gap: Mutex<Duration>,
 }
 
@@ -64,14 +65,14 @@ impl World {
         })
     }
 
-    /// The port of the replica whose turn it is.
+    /// The port of the next replica in turn.
     fn port(&self) -> u16 {
         let replicas = self.replicas.lock().expect("replicas");
         replicas[self.next.fetch_add(1, Ordering::Relaxed) % replicas.len()].port
     }
 
-    /// Sends a request to whoever's turn it is: the status and the text of the answer, or whether the
-    /// request may have arrived.
+    /// Sends a request to the next replica in turn: returns the status and the text of the answer,
+    /// or whether the request may have arrived.
     fn send(&self, request: &Request) -> Result<(u16, String), bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).map_err(|_| false)?;
         stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
@@ -117,7 +118,7 @@ impl World {
         }
     }
 
-    /// Calls until there is an answer; a call that may have run is not made again.
+    /// Calls until there is an answer; a call that may have run is not repeated.
     fn call(&self, request: &Request, text: &str) -> Outcome {
         let started = Instant::now();
         loop {
@@ -140,14 +141,14 @@ impl World {
         }
     }
 
-    /// Waits until so many more calls were answered.
+    /// Waits until this many more calls were answered.
     fn let_pass(&self, calls: usize) {
         let count = || self.outcomes.lock().expect("outcomes").len();
         let until = count() + calls;
         wait_for("calls are answered", || (count() >= until).then_some(()));
     }
 
-    /// Runs clients while something happens; what has happened to their calls.
+    /// Runs clients while something happens; returns what happened to their calls.
     fn under_load(&self, happens: impl FnOnce()) -> HashMap<Outcome, usize> {
         thread::scope(|scope| {
             for client in 0..CLIENTS {
@@ -165,7 +166,7 @@ impl World {
         counts
     }
 
-    /// No call has run twice, and every result is of one that has run.
+    /// No call has run twice, and every result belongs to a call that has run.
     fn check(&self) {
         let text = std::fs::read_to_string(&self.ledger).expect("a ledger");
         let mut ran = HashMap::<&str, usize>::new();

@@ -13,19 +13,20 @@ use std::net::SocketAddr;
 
 use crate::support::{Launch, Proxy, Request, Response, Session};
 
-/// What all replicas know.
+/// The secret of all replicas.
 const SECRET: &str = "a secret of the tests, and of nobody else";
 
 /// Replicas that know each other.
 struct Replicas(Vec<Proxy>);
 
 impl Replicas {
-    /// So many of them in front of the fixture in this mode.
+    /// This many of them in front of the fixture in this mode.
     fn of(count: usize, mode: &str) -> Self {
         Self::with(count, mode, &[])
     }
 
-    /// The same with these flags. Each knows those that were started before it, who are told.
+    /// The same with these flags. Each one knows those that were started before it, which learn of
+    /// it.
     fn with(count: usize, mode: &str, flags: &[&str]) -> Self {
         let mut replicas: Vec<Proxy> = Vec::new();
         for _ in 0..count {
@@ -37,7 +38,7 @@ impl Replicas {
         Self(replicas)
     }
 
-    /// Sends a request to the replica of this number, modulo their count.
+    /// Sends a request to the replica with this number, modulo their count.
     fn send(&self, number: usize, request: &Request) -> Response {
         self.0[number % self.0.len()].send(request)
     }
@@ -47,7 +48,7 @@ impl Replicas {
     }
 }
 
-/// A replica to be, on loopback.
+/// A replica that was not started yet, on loopback.
 fn replica(mode: &str, secret: &str) -> Launch {
     Launch::new(mode)
         .flags(&["--peerPort", "0", "--metricsPort", "0"])

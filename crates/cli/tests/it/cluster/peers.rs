@@ -1,4 +1,4 @@
-//! How replicas know each other, and what is said when they do not.
+//! How replicas find each other, and the messages if they do not.
 
 #![expect(clippy::print_stderr, reason = "says why it is skipped")]
 
@@ -110,14 +110,14 @@ fn a_replica_that_comes_back_is_another_one() {
     });
 }
 
-/// An address of this machine that is not its loopback one.
+/// An address of this machine other than loopback.
 fn outer_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback())
 }
 
-/// Copies what comes from one side to the other, and keeps it.
+/// Copies bytes from one side to the other, and keeps them.
 fn copy(from: &mut TcpStream, to: &mut TcpStream, tape: &Mutex<Vec<u8>>) {
     let mut piece = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut piece) {
@@ -128,7 +128,7 @@ fn copy(from: &mut TcpStream, to: &mut TcpStream, tape: &Mutex<Vec<u8>>) {
     }
 }
 
-/// Carries connections to `target`, and keeps what passes.
+/// Forwards connections to `target`, and keeps what passes.
 fn wiretap(ip: IpAddr, target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind((ip, 0)).expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -167,7 +167,7 @@ fn between_machines_everything_is_encrypted() {
     for secret in [text, SECRET, &session.id] {
         assert!(!heard.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
-    // Without TLS nobody is heard there.
+    // Without TLS the peer port answers nobody.
     let mut plain = TcpStream::connect(peer_address(&one)).expect("it accepts");
     plain.write_all(b"MCPR\x01").expect("it takes bytes");
     let mut rest = Vec::new();

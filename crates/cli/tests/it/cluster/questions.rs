@@ -1,4 +1,4 @@
-//! Calls that wait for their client's answers, which may come back to any replica.
+//! Calls that wait for their client's answers, which may arrive at any replica.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! A store of the tests' own: Debian's redis-server, on a socket in a directory.
+//! The tests' own store: Debian's redis-server, on a socket in a directory.
 
 #![expect(clippy::print_stderr, reason = "says why it is skipped")]
 
@@ -18,7 +18,7 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    /// Starts one; `None`, and says so, where there is none to start.
+    /// Starts one; prints a message and returns `None` if it is not installed.
     pub(super) fn start() -> Option<Self> {
         let directory = tempfile::tempdir().expect("a directory");
         let Some(process) = launch(&directory) else {
@@ -42,7 +42,7 @@ impl Redis {
         wait_for("the store answers", || UnixStream::connect(self.socket()).ok());
     }
 
-    /// What the store says to a command, as it says it.
+    /// The store's raw answer to a command.
     pub(super) fn command(&self, words: &[&str]) -> String {
         let mut stream = UnixStream::connect(self.socket()).expect("the store answers");
         let mut text = format!("*{}\r\n", words.len());
@@ -56,7 +56,7 @@ impl Redis {
         stream.write_all(text.as_bytes()).expect("it takes bytes");
         let mut said = Vec::new();
         stream.read_to_end(&mut said).expect("it answers");
-        // What is encrypted is not text.
+        // Encrypted values are not text.
         String::from_utf8_lossy(&said).into_owned()
     }
 
@@ -65,7 +65,7 @@ impl Redis {
         drop(self.process.wait());
     }
 
-    /// Starts it again after it was killed, without anything in it.
+    /// Starts it again after it was killed; it is empty.
     pub(super) fn restart(&mut self) {
         drop(std::fs::remove_file(self.socket()));
         self.process = launch(&self.directory).expect("it was there before");

@@ -20,7 +20,7 @@ fn replicas(server: &Server, store: &Redis) -> Replicas {
     Replicas((0..2).map(launch).collect())
 }
 
-/// A session of the first replica, which has been used.
+/// A session of the first replica that was used.
 fn used<'a>(replicas: &'a Replicas, server: &Server) -> Session<'a> {
     let session = replicas.session();
     let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -31,7 +31,7 @@ fn used<'a>(replicas: &'a Replicas, server: &Server) -> Session<'a> {
     session
 }
 
-/// What the server was sent: handshakes, ends of sessions, and the sessions of calls.
+/// What the server received: handshakes, ends of sessions, and the sessions of calls.
 fn seen(server: &Server) -> (usize, usize, Vec<String>) {
     let received = server.received();
     let count = |wanted: &dyn Fn(&crate::remote::server::Received) -> bool| {

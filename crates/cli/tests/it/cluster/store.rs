@@ -1,4 +1,4 @@
-//! Sessions outlive their replica where there is a store.
+//! With a store, sessions outlive their replica.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::support::{
     LATEST, Launch, Request, Response, call, initialize, scrape::settles, wait_for,
 };
 
-/// So many replicas with this store, which find each other in it.
+/// This many replicas with this store, in which they find each other.
 fn replicas(count: usize, mode: &str, store: &Redis) -> Replicas {
     let launch = |_| {
         Launch::new(mode)
@@ -18,12 +18,12 @@ fn replicas(count: usize, mode: &str, store: &Redis) -> Replicas {
     Replicas((0..count).map(launch).collect())
 }
 
-/// What is written about sessions is in the store.
+/// Waits until the store has everything about sessions.
 pub(super) fn written(replicas: &Replicas, number: usize) {
     settles(&replicas.0[number], "mcp_proxy_store_waiting", 0.0);
 }
 
-/// Sends a request again and again while it is refused for now.
+/// Repeats a request while it is refused for the moment.
 pub(super) fn persist(replicas: &Replicas, number: usize, request: &Request) -> Response {
     wait_for("the replica takes the session over", || {
         let answer = replicas.send(number, request);
@@ -162,7 +162,7 @@ fn what_is_local_goes_on_without_the_store() {
         let ready = replicas.send(0, &Request::get("/readyz"));
         (!ready.text().contains("degraded")).then_some(())
     });
-    // The store is empty; owners tell it again what they have.
+    // The store is empty; owners write again what they have.
     let owner = replicas.0.remove(0);
     wait_for("the session is in the store again", || {
         let count = crate::support::scrape::Scrape::of(&owner).value("mcp_proxy_store_waiting");
@@ -209,7 +209,7 @@ fn a_session_that_was_ended_is_not_taken_up_again() {
         assert_eq!(persist(&replicas, number, &request).status, 200);
     }
     written(&replicas, 0);
-    // The store is not told of the end for a while, and says meanwhile that there is a session.
+    // For a while the store does not learn of the end, and still has the session.
     store.command(&["CLIENT", "PAUSE", "5000", "WRITE"]);
     let delete = Request::new("DELETE", "/mcp").session(&id);
     assert_eq!(replicas.send(0, &delete).status, 200);

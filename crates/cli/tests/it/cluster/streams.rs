@@ -1,4 +1,4 @@
-//! Streams of a session that are read at another replica than the one that has it.
+//! Streams of a session that are read at another replica than the session's own.
 
 use super::Replicas;
 use crate::support::{Connection, call, wait_for};
@@ -12,7 +12,7 @@ fn unasked_messages_reach_a_client_that_listens_elsewhere() {
     assert_eq!(answer.status, 200);
     assert!(listening.expect().contains("list_changed"));
     drop(listening);
-    // The end of the reading is noticed where the session is.
+    // The session's replica notices that reading has ended.
     let mut next = wait_for("the stream is free again", || {
         let answer = replicas.0[2].connect().begin(&session.listening());
         (answer.status == 200).then_some(answer)

@@ -1,10 +1,11 @@
-//! Files that cannot be used: a sentence with file and position, exit code 1, and nothing started.
+//! Files that cannot be used: a sentence with the file and the position, exit code 1, and nothing
+//! is started.
 
 use std::fs;
 
 use super::config_file::Folder;
 
-/// A file and how the sentence about it begins.
+/// A file, and the beginning of the sentence about it.
 pub(super) const BROKEN: &[(&str, &str, &str)] = &[
     ("empty.json", "", "empty.json: the file is empty"),
     ("cut.json", "{ \"mcpServers\": { \"a\": { \"comm", "cut.json:1:"),
@@ -108,14 +109,14 @@ fn a_file_that_may_not_be_read_is_refused() {
     let folder = Folder::new();
     let path = folder.write("mcp.json", "{ \"mcpServers\": {} }");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
-    // Nothing is kept from the superuser.
+    // The superuser can read everything.
     if fs::read(&path).is_err() {
         let refused = refusal(&folder, "mcp.json");
         assert_eq!(refused, "mcp.json: the file cannot be read: permission denied");
     }
 }
 
-/// What each server of a file that is read says about itself in the report.
+/// What the report says about each server of a readable file.
 fn servers(folder: &Folder, file: &str) -> Vec<String> {
     let ended = folder.run(&["--checkConfig", file]);
     let (_, rest) = ended.stdout.split_once("\nServers\n").unwrap_or_else(|| panic!("{ended:?}"));

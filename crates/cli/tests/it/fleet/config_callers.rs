@@ -10,7 +10,7 @@ use crate::support::{
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 const GROUPS: &str = r#""groups": { "one": ["a"] }"#;
 
-/// The top of a file that lets this issuer's tokens in, in the spelling of an object.
+/// The top of a file that accepts this issuer's tokens, in the form of an object.
 fn top(issuer: &Issuer, further: &str) -> String {
     let keys = issuer.file("keys.json").display().to_string();
     let auth = json!({
@@ -30,7 +30,7 @@ fn token(issuer: &Issuer, scope: &str, groups: &Value) -> String {
     issuer.sign(&claims)
 }
 
-/// A session of somebody at an endpoint.
+/// A session of this caller at an endpoint.
 struct Visit<'p> {
     proxy: &'p Proxy,
     path: &'static str,
@@ -48,7 +48,7 @@ impl<'p> Visit<'p> {
         visit
     }
 
-    /// The same session with another token of the same person.
+    /// The same session with another token of the same caller.
     fn by(&self, token: &str) -> Self {
         let (proxy, path, id) = (self.proxy, self.path, self.id.clone());
         Self { proxy, path, id, token: token.to_owned() }
@@ -77,7 +77,7 @@ impl<'p> Visit<'p> {
         tools.iter().map(|tool| tool["name"].as_str().expect("a name").to_owned()).collect()
     }
 
-    /// The code of the error that a call ends with, if it does.
+    /// The code of the error that a call gets, if it fails.
     fn code(&self, tool: &str) -> Option<i64> {
         let answer = self.post(call("1", tool, r#"{"text":"x"}"#)).message();
         let answer: Value = serde_json::from_str(&answer).expect("a message");
@@ -209,7 +209,7 @@ fn a_server_s_scopes_are_needed_for_everything_of_it() {
         ] {
             let answer = lacking.ask(method, &params);
             if answer.status == 200 {
-                // A group has no way to a server for what names none.
+                // A group does not serve a server that none of its names mean.
                 let text = answer.text();
                 assert!(
                     path.starts_with("/groups") && text.contains("\"error\""),
@@ -270,7 +270,7 @@ fn other_rules_hold_at_once() {
     assert_needs(&merged.post(call("1", "a__echo", "{}")), "use files files:write", "/mcp");
     let document = proxy.send(&Request::get(&format!("{WELL_KNOWN}/servers/a/mcp"))).json();
     assert_eq!(document["scopes_supported"], json!(["use", "files"]));
-    // A claim that nobody asked for before.
+    // A claim that no rule used before.
     let full = session.by(&token(&issuer, "use files", &json!("staff")));
     assert_eq!(full.post(call("1", "pid", "{}")).message(), process, "the server goes on");
     let guest = Visit::open(&proxy, "/servers/a/mcp", &token(&issuer, "use files", &json!("x")));
@@ -368,7 +368,7 @@ fn every_refusal_is_one_event_with_who_what_and_why() {
     }
 }
 
-/// The fields of an event, wherever the format has them.
+/// The fields of an event, in either format.
 fn fields(event: &Value) -> &Value {
     event.get("fields").unwrap_or(event)
 }

@@ -1,11 +1,11 @@
-//! `--checkConfig` and `--configSchema`: what is said about a file, and that nothing is started.
+//! `--checkConfig` and `--configSchema`: their output, and that nothing is started.
 
 use std::fs;
 
 use super::config_file::Folder;
 
-/// A file of each client: its name, what `--config` calls the client where it keeps this file, what
-/// the report calls it, and what is in it.
+/// A file of each client: its name, the value of `--config` for it, the client's name in the
+/// report, and its content.
 const DIALECTS: &[(&str, &str, &str, &str)] = &[
     (
         ".config/Claude/claude_desktop_config.json",

@@ -1,4 +1,4 @@
-//! Files of `--config` in a folder of their own, and the executable that reads them.
+//! Files for `--config` in a folder of their own, and the executable that reads them.
 
 use std::{
     env, fs,
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{LATEST, Launch, Proxy, Request, Response, call, fixture, initialize};
 
-/// A folder that is the home of whoever runs the executable.
+/// A folder that is the home of the user who runs the executable.
 #[derive(Debug)]
 pub(super) struct Folder(TempDir);
 
@@ -24,7 +24,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes a file and the folders that it is in.
+    /// Writes a file and creates its folders.
     pub(super) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
@@ -32,7 +32,7 @@ impl Folder {
         path
     }
 
-    /// The executable in this folder, with none of the variables that mean something to it.
+    /// The executable in this folder, without variables that affect it.
     pub(super) fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-proxy"));
         for (name, _) in env::vars_os() {
@@ -58,7 +58,7 @@ impl Folder {
     }
 }
 
-/// What the executable has said.
+/// What the executable has printed.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) code: Option<i32>,
@@ -77,12 +77,12 @@ impl From<Output> for Ended {
     }
 }
 
-/// The proxy on this file, in whose folder it runs.
+/// The proxy with this file; it runs in the file's folder.
 pub(super) fn serve(folder: &Folder, line: &[&str]) -> Proxy {
     Launch::without_child(folder.command(line)).start()
 }
 
-/// The entry of a server that is the fixture in this mode, with these members more.
+/// A server entry for the fixture in this mode, with these further members.
 pub(super) fn entry(name: &str, mode: &str, members: &str) -> String {
     let fixture = fixture().display().to_string();
     let args: Vec<&str> = mode.split_whitespace().collect();
@@ -91,13 +91,13 @@ pub(super) fn entry(name: &str, mode: &str, members: &str) -> String {
     format!("\"{name}\": {}{added} }}", entry.trim_end_matches('}'))
 }
 
-/// A file of these servers, with this block at its top.
+/// A file with these servers, and with this block at its top.
 pub(super) fn file(servers: &[String], top: &str) -> String {
     let top = if top.is_empty() { String::new() } else { format!(",\n\"mcp-proxy\": {top}") };
     format!("{{ \"mcpServers\": {{\n{}\n}}{top} }}", servers.join(",\n"))
 }
 
-/// A session at an endpoint of its own.
+/// A session at a server's own endpoint.
 #[derive(Debug)]
 pub(super) struct At {
     path: String,
@@ -119,7 +119,7 @@ impl At {
         proxy.send(&self.request(body))
     }
 
-    /// The same by somebody who has this key.
+    /// The same with this key.
     pub(super) fn post_with(&self, proxy: &Proxy, body: &str, key: &str) -> Response {
         proxy.send(&self.request(body).header("X-API-Key", key))
     }

@@ -1,4 +1,4 @@
-//! A file that is served: what is printed, where its servers are, and what counts more than what.
+//! Serving a file: what is printed, where its servers are, and which settings take precedence.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

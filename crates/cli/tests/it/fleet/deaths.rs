@@ -1,4 +1,5 @@
-//! Servers that die: whoever calls another one does not notice, and whoever calls it is told.
+//! Servers that die: callers of other servers do not notice, and callers of the dead one get an
+//! error.
 
 use std::{fs, process::Command};
 
@@ -78,7 +79,7 @@ fn a_server_that_stays_dead_is_left_out_and_the_others_go_on() {
     assert_ne!(list["servers"][0]["state"], "up", "{list}");
     assert!(list["servers"][0]["error"].is_string(), "{list}");
     assert_eq!(list["servers"][1]["state"], "up", "{list}");
-    // One that is not required does not keep the others from being used.
+    // One that is not required does not prevent the use of the others.
     fs::write(folder.path("mcp.json"), servers("")).expect("a file");
     let (_, ready) = wait_for("the others are enough", || {
         Some(body(&proxy, "/readyz")).filter(|(status, _)| *status == 200)

@@ -1,4 +1,4 @@
-//! Clients of several servers that call without a pause, each of one server.
+//! Clients of several servers that call without a pause, each one server.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -24,18 +24,18 @@ pub(super) enum Way {
 /// Every way.
 pub(super) const WAYS: [Way; 3] = [Way::Named, Way::Merged, Way::MergedSse];
 
-/// What became of a client's calls.
+/// The results of a client's calls.
 #[derive(Debug)]
 pub(super) struct Fared {
     pub(super) server: String,
     pub(super) way: Way,
     pub(super) answered: usize,
-    /// What was answered with an error.
+    /// The answers that were errors.
     pub(super) failed: Vec<Value>,
 }
 
 impl Fared {
-    /// Counts the answer to this call, which is its own or an error.
+    /// Counts the answer to this call, which must be its own or an error.
     fn note(&mut self, number: usize, answer: &str) {
         let answer: Value = serde_json::from_str(answer).expect("a message");
         assert_eq!(answer["id"], number, "{answer}");
@@ -99,7 +99,7 @@ fn sse_client(proxy: &Proxy, mut fared: Fared, over: &AtomicBool) -> Fared {
     fared
 }
 
-/// Runs a client of each of these servers in every way while `disturb` does its work.
+/// Runs a client of each of these servers in every way while `disturb` runs.
 pub(super) fn under_load(proxy: &Proxy, servers: &[&str], disturb: impl FnOnce()) -> Vec<Fared> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

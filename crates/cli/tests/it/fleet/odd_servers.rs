@@ -1,4 +1,4 @@
-//! Lists that are long, oddly named, or never end; cursors that nobody was given.
+//! Lists that are long, oddly named, or never end; cursors that were never given out.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ fn cursors_that_nobody_was_given_are_refused() {
         let answer = session.ask(&proxy, "tools/list", &json!({ "cursor": cursor }));
         assert_eq!(answer["error"]["code"], -32602, "{cursor}: {answer}");
     }
-    // It is good for its own list at its own endpoint, for whichever client.
+    // It is valid for its own list at its own endpoint, for any client.
     for (path, method) in [("/mcp", "prompts/list"), ("/mcp?servers=a,b", "tools/list")] {
         let answer = At::open(&proxy, path).ask(&proxy, method, &json!({ "cursor": cursor }));
         assert_eq!(answer["error"]["code"], -32602, "{path} {method}: {answer}");

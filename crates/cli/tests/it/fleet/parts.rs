@@ -1,4 +1,4 @@
-//! Parts of the servers, many servers, servers that nobody needs, names that are too much alike.
+//! Selections of servers, many servers, lazy servers, and names that are too similar.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::{LATEST, Proxy, Request, initialize, wait_for};
 
-/// Waits for a line of either stream that holds this.
+/// Waits for a line with this text on either stream.
 fn said(proxy: &Proxy, what: &str) -> String {
     wait_for(what, || {
         let all = format!("{}\n{}", proxy.stdout.so_far(), proxy.stderr.so_far());
@@ -35,7 +35,7 @@ fn a_file_that_is_written_to_is_followed() {
     assert_eq!(said(&proxy, "mcp.json: added"), "mcp.json: added c; removed b");
     At::open(&proxy, "/servers/c/mcp");
     assert_eq!(proxy.send(&Request::get("/servers/b/mcp")).status, 404);
-    // Whoever is not concerned goes on.
+    // Clients that are not affected continue.
     assert_eq!(session.call(&proxy, "pid", "{}"), process);
     let other = entry("a", "echo", "\"env\": { \"X\": \"1\" }");
     folder.write("mcp.json", file(&[other, c], ""));
@@ -69,7 +69,7 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
     said(&proxy, "mcp.json: the rules have changed for a");
     assert!(!session.tools(&proxy).contains(&"echo".to_owned()));
     assert_eq!(session.call(&proxy, "pid", "{}"), process);
-    // What is typed counts more, so that only the rest has to wait.
+    // Flags take precedence, so only the rest needs a restart.
     folder.write(
         "mcp.json",
         file(std::slice::from_ref(&ruled), r#"{ "port": 1, "sseEndpoint": "/x", "threads": 2 }"#),
@@ -77,7 +77,7 @@ fn rules_and_keys_apply_at_once_and_a_port_waits_for_a_restart() {
     assert_eq!(said(&proxy, "needs a restart"), "mcp.json: needs a restart: sseEndpoint, threads");
     folder.write("mcp.json", file(std::slice::from_ref(&ruled), r#"{ "apiKey": "${TOKEN}" }"#));
     said(&proxy, "mcp.json: the settings have changed");
-    // A key is asked for from now on, also of sessions that were opened without one.
+    // A key is required from now on, also for sessions that were opened without one.
     let ask =
         |key: &str| session.post_with(&proxy, r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, key);
     assert_eq!(ask("").status, 401);

@@ -18,7 +18,7 @@ fn a_reload_under_load_loses_no_call_and_no_session() {
         let filler =
             |number| entry(&format!("x{number}"), "echo", r#""mcp-proxy": { "lazy": true }"#);
         servers.extend((0..10).map(filler));
-        // Somebody comes and goes meanwhile.
+        // A server is added and removed meanwhile.
         servers.push(entry(&format!("guest{round}"), "echo", ""));
         file(&servers, &format!(r#"{{ "maxSessions": {} }}"#, 100 + round))
     };

@@ -1,4 +1,4 @@
-//! What is told of servers: metrics, log lines and `/servers` say which one they are about.
+//! Metrics, log lines and `/servers` say which server they are about.
 
 use std::{fs, process::Command};
 

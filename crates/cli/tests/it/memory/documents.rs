@@ -11,7 +11,8 @@ use crate::{
     support::{Launch, call, wait_for},
 };
 
-/// A proxy before a remote server that wants a token; what it asks for below `place` is answered with each shape.
+/// A proxy in front of a remote server that requires a token; requests below `place` are answered
+/// with each shape.
 fn metadata(place: &'static str) {
     let hand: Arc<Mutex<Vec<u8>>> = Arc::default();
     let asked = Arc::<AtomicUsize>::default();
@@ -75,7 +76,8 @@ fn the_reply_of_a_tunnel_server() {
     let all = shapes::documents("{", "}");
     let place = Arc::<AtomicUsize>::default();
     let (texts, asked) = (all.clone(), Arc::clone(&place));
-    // Each registration is answered with another shape; what refuses for the moment is asked again.
+    // Each registration is answered with another shape; after a temporary refusal the tunnel asks
+    // again.
     let server = Server::start(move |_: &Received, wire: &mut Wire| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         let (_, text) = &texts[number % texts.len()];
@@ -88,7 +90,7 @@ fn the_reply_of_a_tunnel_server() {
     });
     let host = format!("http://127.0.0.1:{}", server.port);
     let proxy = Launch::new("echo").flags(&["--tunnel", "--tunnelHost", &host]).spawn();
-    // Delays grow, so that a few shapes have to do.
+    // Delays grow, so only a few shapes are tested.
     wait_for("the first registration", || (place.load(Ordering::Relaxed) > 0).then_some(()));
     let mut watch = Watch::on(&proxy);
     for shape in all.iter().take(4) {

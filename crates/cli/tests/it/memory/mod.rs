@@ -1,7 +1,7 @@
-//! No input costs more memory than three times its length, whoever sends it and wherever it enters.
+//! No input costs more memory than three times its length, whoever sends it and wherever it
+//! arrives.
 //!
-//! What is measured is the whole process as Linux sees it: the most that it has ever held, less
-//! what it held before the first input.
+//! The whole process is measured as Linux sees it: its peak, minus its size before the first input.
 
 mod documents;
 mod shapes;
@@ -17,7 +17,7 @@ use crate::{
     support::{Launch, MODERN, Proxy, Request, Sse, call},
 };
 
-/// What does not grow with the input: buffers of the connection, and what the allocator keeps.
+/// Memory that does not grow with the input: connection buffers, and what the allocator keeps.
 const SLACK: usize = 16 * 1024 * 1024;
 
 /// Watches one process.
@@ -33,9 +33,9 @@ impl Watch {
         Self { pid, before: value(pid, "VmRSS:"), exceeded: Vec::new() }
     }
 
-    /// Takes the shape in, and notes whether that took too much.
+    /// Sends the shape, and notes whether that took too much memory.
     fn during(&mut self, (name, text): &Shape, act: impl FnOnce(&[u8])) {
-        // Forgets what was held at most so far.
+        // Resets the peak.
         fs::write(format!("/proc/{}/clear_refs", self.pid), "5").expect("the peak is forgotten");
         act(text);
         let held = value(self.pid, "VmHWM:").saturating_sub(self.before);
@@ -46,7 +46,7 @@ impl Watch {
         }
     }
 
-    /// Fails with everything that took too much.
+    /// Fails with every shape that took too much.
     fn end(self) {
         assert!(self.exceeded.is_empty(), "{:#?}", self.exceeded);
     }
@@ -119,7 +119,7 @@ fn bodies_beside_an_event_stream() {
     for shape in of_a_client() {
         watch.during(&shape, |text| {
             sse.post(text);
-            // Whatever was taken has gone to the server when this comes back.
+            // Everything accepted before has reached the server when this returns.
             sse.send(&call("\"behind\"", "echo", r#"{"text":"t"}"#));
             sse.events.until("behind");
         });
@@ -135,7 +135,7 @@ fn bodies_of_the_newer_era() {
     );
     for (mode, protocol) in [("eras", "legacy"), ("modern", "auto")] {
         let proxy = Launch::new(mode).flags(&["--upstreamProtocol", protocol]).start();
-        // Its tools are listed, so that their headers are held against the arguments.
+        // Its tools are listed, so that headers are checked against the arguments.
         drop(crate::support::Modern::new("tools/list").send(&proxy));
         let mut watch = Watch::on(&proxy);
         let mut all = shapes::params(&format!("{CALL}{envelope}}},"), "}}");
@@ -152,7 +152,7 @@ fn bodies_of_the_newer_era() {
                         .header("MCP-Protocol-Version", MODERN)
                         .header("Mcp-Method", method)
                         .header("Mcp-Name", "mirrored");
-                    // The head is enough: what is listened to has no end.
+                    // The head is enough: a subscription's stream does not end.
                     drop(proxy.connect().begin(&request));
                 }
             });
@@ -183,7 +183,8 @@ fn lines_of_a_child() {
     }
 }
 
-/// A remote server that answers calls of `shape` with what is at hand, and a proxy before it.
+/// A remote server that answers calls of `shape` with the current shape, and a proxy in front of
+/// it.
 fn remote(kind: &'static str, shapes: Vec<(Shape, Vec<u8>)>) {
     let hand: Arc<Mutex<Vec<u8>>> = Arc::default();
     let answer = Arc::clone(&hand);

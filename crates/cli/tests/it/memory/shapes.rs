@@ -1,12 +1,12 @@
 //! Texts that cost a careless parser more than their length: wide, deep, many, long, empty.
 
-/// Length of each, about.
+/// Approximate length of each.
 pub(super) const LENGTH: usize = 4 * 1024 * 1024;
 
-/// A text, and how it is called when it fails.
+/// A text, and its name in a failure.
 pub(super) type Shape = (&'static str, Vec<u8>);
 
-/// As often as it fits, between a beginning and an end.
+/// Repeats a unit as often as it fits, between a beginning and an end.
 pub(super) fn filled(before: &str, unit: &str, end: &str) -> Vec<u8> {
     let mut text = before.as_bytes().to_vec();
     text.extend(unit.as_bytes().repeat((LENGTH - before.len() - end.len()) / unit.len()));
@@ -14,7 +14,7 @@ pub(super) fn filled(before: &str, unit: &str, end: &str) -> Vec<u8> {
     text
 }
 
-/// The same with a number in place of `#`, so that no two units are alike.
+/// The same with a number in place of `#`, so that no two units are equal.
 fn numbered(before: &str, unit: &str, end: &str) -> Vec<u8> {
     let mut text = before.to_owned();
     let mut number = 0;
@@ -25,7 +25,7 @@ fn numbered(before: &str, unit: &str, end: &str) -> Vec<u8> {
     (text + end).into_bytes()
 }
 
-/// Whole texts, whatever they should be.
+/// Whole texts of any kind.
 pub(super) fn texts() -> Vec<Shape> {
     let message = r#"{"jsonrpc":"2.0","method":"m"},"#;
     vec![
@@ -46,7 +46,7 @@ pub(super) fn texts() -> Vec<Shape> {
     ]
 }
 
-/// Messages, which begin and end so; `before` ends within `params`.
+/// Messages with this beginning and end; `before` ends within `params`.
 pub(super) fn params(before: &str, end: &str) -> Vec<Shape> {
     let within = |open: &str, unit: &str, close: &str| {
         numbered(&format!("{before}{open}"), unit, &format!("{close}{end}"))
@@ -118,7 +118,7 @@ pub(super) fn documents(before: &str, end: &str) -> Vec<Shape> {
     all
 }
 
-/// What an event stream may be made of.
+/// The parts of an event stream.
 pub(super) fn streams() -> Vec<Shape> {
     vec![
         ("empty lines of data", filled("", "data:\n", "")),

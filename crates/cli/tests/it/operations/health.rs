@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/ping`: true at every moment, open to everybody, secret to nobody.
+//! `/livez`, `/readyz` and `/ping`: always true, open to everybody, without secrets.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `--inspect`: a page on a port of its own that shows data to nobody without the token.
+//! `--inspect`: a page on a port of its own that shows data only with the token.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ impl Page {
         page
     }
 
-    /// Asks for the token that lasts with the one that is there.
+    /// Exchanges the printed token for the lasting one.
     fn enter(&self) -> Response {
         self.send(&self.request("POST", "/api/session"))
     }
@@ -167,7 +167,7 @@ fn nobody_else_is_shown_anything() {
             assert_eq!(page.send(&foreign).status, 403, "{path} {name}: {value}");
         }
     }
-    // The clients' port knows nothing of it.
+    // The clients' port does not serve it.
     for path in ["/page.mjs", "/api/events/0", "/api/state"] {
         let request = Request::get(path).header("X-Inspect-Token", &page.token);
         assert_eq!(proxy.send(&request.header("X-API-Key", "s3cret-key")).status, 404, "{path}");
@@ -183,7 +183,7 @@ fn the_token_of_the_url_is_good_for_one_use_and_the_next_is_printed() {
     assert_ne!(page.token, printed);
     assert_eq!(page.get("/api/state").status, 200);
     let used = Page { port: page.port, token: printed };
-    // It is not what data is asked for with, and it is used.
+    // It was used, and is not the one that requests for data need.
     assert_eq!(used.get("/api/state").status, 401);
     for _ in 0..3 {
         let refused = used.enter();

@@ -1,4 +1,4 @@
-//! Every limit: who is refused, with which status and which reason, and that the rest goes on.
+//! Every limit: who is refused, with which status and reason, and that other requests succeed.
 
 use std::time::Instant;
 
@@ -129,7 +129,7 @@ fn a_head_that_dribbles_is_answered_with_408() {
 fn the_time_of_a_head_begins_with_its_first_byte() {
     let proxy = limited("echo", &["--headerTimeout", "300", "--keepAliveTimeout", "900"]);
     let mut connection = proxy.connect();
-    // The proxy's time begins later, with its answer.
+    // The proxy's timer starts later, with its answer.
     let idle = Instant::now();
     assert_eq!(connection.exchange(&Request::get("/ping")).status, 200);
     assert!(connection.rest().is_empty(), "an idle connection ends without a word");
@@ -197,7 +197,7 @@ fn finished_answers_leave_nothing_behind() {
     }
 }
 
-/// An answer of 9 MiB, which no socket takes as a whole.
+/// An answer of 9 MiB, which does not fit into any socket buffer.
 fn large(id: &str) -> String {
     call(id, "echo", &format!(r#"{{"text":"{}"}}"#, "x".repeat(9 << 20)))
 }

@@ -1,4 +1,4 @@
-//! What reaches stdout and stderr: the server's words, the log, and never a secret.
+//! What reaches stdout and stderr: the server's lines, the log, and never a secret.
 
 use serde_json::Value;
 

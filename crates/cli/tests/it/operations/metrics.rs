@@ -1,4 +1,4 @@
-//! The numbers, after traffic that is known.
+//! The metrics after known traffic.
 
 use crate::{
     operations::scrape::{Scrape, port, settles},
@@ -162,7 +162,7 @@ fn a_client_that_does_not_read_is_cut_and_counted() {
             sse.post(call(&number.to_string(), "echo", &format!(r#"{{"text":"{text}"}}"#)));
         assert!(matches!(answer.status, 202 | 400), "{}", answer.status);
     }
-    // The stream is closed once its client takes what is in the socket.
+    // The stream is closed once its client reads the socket.
     let mut events = sse.events;
     let ended =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(

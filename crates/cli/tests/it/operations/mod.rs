@@ -1,4 +1,4 @@
-//! End-to-end tests of what an operator relies on: health, metrics, limits, logs.
+//! End-to-end tests for operators: health, metrics, limits, logs.
 
 mod health;
 mod inspect;

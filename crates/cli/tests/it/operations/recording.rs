@@ -1,4 +1,4 @@
-//! `--record`: what passes is in the file, without secrets, whatever becomes of the proxy.
+//! `--record`: all traffic is in the file, without secrets, however the proxy ends.
 
 use std::{fs, path::Path};
 
@@ -127,7 +127,7 @@ fn servers_of_a_file_are_recorded_under_their_names() {
     assert_eq!(started["event"]["what"], "started");
 }
 
-/// A limit on the size of files stands for a disk that is full.
+/// A limit on the size of files simulates a full disk.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_stops_the_recording_and_not_the_proxy() {

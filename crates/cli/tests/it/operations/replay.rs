@@ -1,4 +1,4 @@
-//! `--replay` and `--verify`: what was recorded is served again, and compared with a server.
+//! `--replay` and `--verify`: a recording is served again, and compared with a server.
 
 use std::{
     fs,
@@ -132,7 +132,7 @@ fn a_recording_of_several_parts_is_served_as_one() {
         let answer = session.call("\"mine\"", "echo", &format!(r#"{{"text":"{text}"}}"#));
         assert!(answer.contains(&text) && !answer.contains("nearest"), "{answer}");
     }
-    // What was recorded before, by another run, is another recording.
+    // The older recording, of another run, is separate.
     drop(proxy);
     let later = Launch::new("echo").flag("--record", Path::new(file)).start();
     Session::open(&later).call("1", "echo", r#"{"text":"later"}"#);
@@ -164,7 +164,7 @@ fn servers_of_a_file_are_compared_as_one() {
     assert!(text.contains("same     tools/call two__echo"), "{text}");
 }
 
-/// The recording with every message for a client changed like this, beside it.
+/// A copy of the recording in which every message for a client was changed like this.
 fn planted(file: &str, change: impl Fn(&mut Value)) -> String {
     let text = fs::read_to_string(file).expect("the recording");
     let lines = text.lines().map(|line| {
@@ -182,7 +182,7 @@ fn planted(file: &str, change: impl Fn(&mut Value)) -> String {
     other
 }
 
-/// Something that was planted, how, and where it has to be found.
+/// A change to a recording, and where it must be found.
 type Planted = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
@@ -292,7 +292,7 @@ fn assert_shows_nothing_evil(output: &std::process::Output) {
     }
 }
 
-/// `MCP_PROXY_TEST_RECORDING_MB=1000` makes it as long as `--recordMaxFiles` lets it become.
+/// `MCP_PROXY_TEST_RECORDING_MB=1000` makes it as long as `--recordMaxFiles` allows.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_long_recording_takes_as_much_memory_as_the_messages_of_its_clients() {

@@ -1,4 +1,4 @@
-//! W3C Trace Context from HTTP headers to the server, on both legs.
+//! W3C Trace Context from HTTP headers to the server, in both eras.
 
 use crate::support::{Launch, Proxy, Request, Sse};
 

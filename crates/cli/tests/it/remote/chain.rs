@@ -1,4 +1,4 @@
-//! Proxies before proxies: what comes out at the far end is what the server said, byte for byte.
+//! Proxies in front of proxies: the far end receives what the server wrote, byte for byte.
 
 use super::{
     client::Client,
@@ -23,8 +23,8 @@ impl Chain {
         Self { client: Client::of(&url(&near)), _proxies: [near, far] }
     }
 
-    /// The same, in which everything between the client and the server is of 2026-07-28: the first
-    /// proxy translates for its client, the last one for its server.
+    /// The same with 2026-07-28 everywhere between the client and the server: the first proxy
+    /// translates for its client, the last one for its server.
     fn of_the_newer_era(mode: &str) -> Self {
         let far = Launch::new(mode).flags(&["--isolation", "session"]).start();
         let near = Launch::of(&[&url(&far)]).flags(&MODERN).start();

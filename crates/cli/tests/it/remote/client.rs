@@ -31,7 +31,7 @@ impl Client {
         Self::among(url, flags, &[])
     }
 
-    /// The same among these variables.
+    /// The same with these variables.
     pub(crate) fn among(url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut process = command()
             .envs(variables.iter().copied())
@@ -78,7 +78,7 @@ impl Client {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// Sends a request and takes the next message for its answer.
+    /// Sends a request and takes the next message as its answer.
     pub(crate) fn ask_line(&mut self, line: &str) -> String {
         self.send(line);
         self.line()
@@ -110,13 +110,13 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Ended already, or of no use any more: either way nothing is left to do.
+        // It has ended already, or cannot be used any more: in both cases nothing is left to do.
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-/// The binary without arguments; it uses no proxy but the one it is told of, and signs in nowhere.
+/// The binary without arguments; it uses only the given proxy, and never signs in.
 pub(crate) fn command() -> Command {
     let binary = std::env::var_os("MCP_PROXY_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_mcp-proxy").into(), std::path::PathBuf::from);

@@ -1,4 +1,4 @@
-//! What a remote server can do wrong, and what its client is told.
+//! Faults of a remote server, and the errors for its client.
 
 use std::{
     net::TcpListener,
@@ -19,7 +19,7 @@ use super::{
 /// A way to answer a call.
 type Script = fn(&Received, &mut Wire);
 
-/// Statuses with headers and body, and what a client reads whose call is answered so.
+/// Statuses with headers and body, and the error that a client gets for a call with this answer.
 type Status = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 const HTML: &str = "<html><body>Sign in</body></html>";
@@ -55,7 +55,7 @@ const STATUSES: &[Status] = &[
     ("503 Service Unavailable", "", "", &["503"]),
 ];
 
-/// The same for what is not an answer.
+/// The same for answers that are not HTTP or MCP answers.
 const BREAKS: &[(Script, &[&str])] = &[
     (|_, wire| wire.half_close(), &["closed the connection", "not known whether the call ran"]),
     (
@@ -74,7 +74,7 @@ fn send_event(wire: &mut Wire, line: &str) {
     wire.event(line);
 }
 
-/// A client whose call is answered so reads these words once, and is served afterwards.
+/// A client whose call gets this answer sees this error once, and is served afterwards.
 fn assert_failed_once(
     script: impl Fn(&Received, &mut Wire) + Send + Sync + 'static,
     says: &[&str],
@@ -193,7 +193,7 @@ fn a_call_waits_for_a_server_that_is_not_there_yet() {
     let mut client = Client::of(&format!("http://{address}/mcp"));
     client.send(&initialize(LATEST));
     let started = thread::spawn(move || {
-        // The first attempt finds nobody: its refusal is what makes the client wait.
+        // The first attempt finds no server: its refusal makes the client wait.
         let listener = loop {
             if let Ok(listener) = TcpListener::bind(address) {
                 break listener;

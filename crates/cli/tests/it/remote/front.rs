@@ -1,4 +1,4 @@
-//! A remote server behind the proxy's HTTP front: `--port` beside its URL.
+//! A remote server behind the proxy's HTTP front: `--port` and its URL.
 
 use serde_json::Value;
 

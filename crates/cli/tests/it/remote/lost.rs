@@ -1,4 +1,4 @@
-//! Sessions that a server loses: what is said in the new one, in which order, and how often.
+//! Sessions that a server loses: what is sent in the new one, in which order, and how often.
 
 use std::sync::{
     Arc, Mutex,
@@ -11,8 +11,8 @@ use super::{
     support::wait_for,
 };
 
-/// A server that answers nothing in a session before `initialized`, as those of the Python and the
-/// Rust SDK do.
+/// A server that answers nothing in a session before `initialized`, like those of the Python and
+/// the Rust SDK.
 #[derive(Default)]
 struct Strict {
     opened: AtomicUsize,
@@ -72,7 +72,7 @@ impl Strict {
     }
 }
 
-/// What was said in each session that was opened, in its order; methods and verbs.
+/// What was sent in each session, in order; methods and verbs.
 fn said(server: &Server, session: usize) -> Vec<String> {
     let named = session.to_string();
     let of_session = server

@@ -1,7 +1,7 @@
 //! End-to-end tests of a remote server behind the native binary, one module per area.
 //!
 //! The remote server is a script of this test: it writes the bytes that it is told to, good and
-//! bad, and remembers what it was sent.
+//! bad, and records what it receives.
 
 mod chain;
 mod client;

@@ -1,4 +1,4 @@
-//! Remote servers of 2026-07-28, and clients of it: who is spoken to in which era.
+//! 2026-07-28 remote servers and clients: which era each of them is spoken to in.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(super) const MODERN: [&str; 2] = ["--upstreamProtocol", "modern"];
 /// What the server says about itself.
 const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"logging":{},"resources":{"subscribe":true}},"ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"scripted","version":"2"}}}"#;
 
-/// What a server of 2026-07-28 does; of older clients it knows nothing.
+/// The behaviour of a 2026-07-28 server that does not support older clients.
 pub(super) fn usually(request: &Received, wire: &mut Wire) {
     match request.method().as_str() {
         "server/discover" => wire.json(&result(request, DISCOVERED)),
@@ -48,7 +48,7 @@ pub(super) fn acknowledge(request: &Received, wire: &mut Wire) {
     ));
 }
 
-/// The server with a script of its own beside what it usually does.
+/// The server with an additional script.
 pub(super) fn modern(
     script: impl Fn(&Received, &mut Wire) -> bool + Send + Sync + 'static,
 ) -> Server {

@@ -1,4 +1,4 @@
-//! What can happen to a request to a server of 2026-07-28: it is cancelled, refused, cut off.
+//! What can happen to a request to a 2026-07-28 server: it is cancelled, refused, or cut off.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,7 @@ fn listens(request: &Received) -> bool {
     request.method() == "subscriptions/listen"
 }
 
-/// A server that is told of the end of the connection of each call.
+/// A server that notices the end of each call's connection.
 fn held() -> (Server, std::sync::mpsc::Receiver<()>) {
     let (gone, left) = std::sync::mpsc::channel();
     let server = modern(move |request, wire| {

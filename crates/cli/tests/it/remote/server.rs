@@ -44,7 +44,7 @@ impl Received {
 pub(crate) struct Wire(TcpStream);
 
 impl Wire {
-    /// Bytes as they are; a client that has gone is not a failure.
+    /// Raw bytes; if the client has disconnected, that is not a failure.
     pub(crate) fn raw(&mut self, bytes: &str) {
         drop(self.0.write_all(bytes.as_bytes()));
     }
@@ -60,7 +60,7 @@ impl Wire {
         self.answer("200 OK", "Content-Type: application/json\r\n", body);
     }
 
-    /// The head of an event stream, whose end is that of the connection.
+    /// The head of an event stream that ends with the connection.
     pub(crate) fn events(&mut self) {
         self.raw("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n");
     }
@@ -70,14 +70,14 @@ impl Wire {
         self.raw(&format!("{lines}\n\n"));
     }
 
-    /// Says nothing more until the client goes.
+    /// Sends nothing more until the client disconnects.
     pub(crate) fn hold(&mut self) {
         let mut byte = [0];
         while self.0.read(&mut byte).is_ok_and(|read| read > 0) {}
     }
 
-    /// Writes all of it; tells whenever the client has not read for a while. `false` if it has
-    /// gone.
+    /// Writes all of it; reports whenever the client has not read for a while. `false` if it has
+    /// disconnected.
     pub(crate) fn write_all_and_tell(&mut self, mut bytes: &[u8], stalled: impl Fn()) -> bool {
         self.0.set_write_timeout(Some(Duration::from_millis(500))).expect("a socket");
         while !bytes.is_empty() {
@@ -94,17 +94,17 @@ impl Wire {
         true
     }
 
-    /// Another hand on the same connection.
+    /// Another handle to the same connection.
     pub(crate) fn share(&self) -> Self {
         Self(self.0.try_clone().expect("a socket"))
     }
 
-    /// Ends the connection, whoever else has a hand on it.
+    /// Closes the connection, whatever other handles exist.
     pub(crate) fn end(&self) {
         drop(self.0.shutdown(Shutdown::Both));
     }
 
-    /// Breaks the connection so that the client is told of a failure.
+    /// Breaks the connection so that the client sees a failure.
     pub(crate) fn half_close(&mut self) {
         drop(self.0.shutdown(Shutdown::Write));
     }
@@ -120,7 +120,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server that does as the script says; where that returns `false`, what a server usually
+    /// A server that runs the script; if the script returns `false`, it does what a server usually
     /// does.
     pub(crate) fn start(
         script: impl Fn(&Received, &mut Wire) -> bool + Send + Sync + 'static,
@@ -202,7 +202,7 @@ fn read(stream: &TcpStream) -> Option<Received> {
     Some(request)
 }
 
-/// What a server of the 2025 era does that keeps its session `s1`.
+/// The behaviour of a 2025-era server that keeps its session `s1`.
 pub(crate) fn usual(request: &Received, wire: &mut Wire) {
     match (request.verb.as_str(), request.method().as_str()) {
         ("POST", "initialize") => welcome(request, wire, "s1"),

@@ -1,4 +1,4 @@
-//! The session with a remote server: its headers, its end, and how it is opened again.
+//! The session with a remote server: its headers, its end, and how it is reopened.
 
 use std::sync::{
     Mutex,
@@ -56,7 +56,7 @@ fn what_a_client_says_arrives_byte_for_byte_and_in_its_order() {
     assert_eq!(numbers.len(), 20, "all of them before the call that followed");
 }
 
-/// A server that forgets its first session as soon as it has been used, and says so with `status`.
+/// A server that forgets its first session as soon as it was used, and answers with `status`.
 fn forgetful(status: &'static str) -> Server {
     let sessions = AtomicUsize::new(0);
     let used = Mutex::new(0);

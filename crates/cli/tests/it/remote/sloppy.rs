@@ -1,4 +1,5 @@
-//! Servers that are sloppy, but understood: events that are not messages, cookies, marks, codings.
+//! Servers that break rules but can be understood: events without messages, cookies, byte order
+//! marks, codings.
 
 use super::{
     client::{Client, call},
@@ -6,7 +7,7 @@ use super::{
     support::{LATEST, initialize},
 };
 
-/// Events that hold no message, as servers send them.
+/// Events without a message that servers send.
 const NO_MESSAGES: [&str; 14] = [
     "data: ping",
     "data: ",
@@ -100,7 +101,7 @@ fn events_that_are_no_messages_are_skipped_over_the_older_transport_and_before_i
     assert_eq!(server.received().iter().filter(|request| request.verb == "GET").count(), 1);
 }
 
-/// A balancer that knows a session by the cookie it has set.
+/// A load balancer that identifies a session by its cookie.
 fn sticky() -> Server {
     Server::start(|request: &Received, wire: &mut Wire| {
         if request.method() == "initialize" {

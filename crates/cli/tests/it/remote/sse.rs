@@ -11,7 +11,7 @@ use super::{
     support::{LATEST, initialize},
 };
 
-/// A server over HTTP+SSE; calls of the id 99 are not answered.
+/// A server over HTTP+SSE; calls with the id 99 are not answered.
 struct Old {
     server: Server,
     stream: Arc<Mutex<Option<Wire>>>,

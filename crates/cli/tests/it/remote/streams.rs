@@ -1,4 +1,5 @@
-//! Event streams of a remote server: unasked messages, resumption, questions, large and slow ones.
+//! Event streams of a remote server: unsolicited messages, resumption, questions, large and slow
+//! ones.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -132,7 +133,7 @@ fn a_large_message_crosses_unchanged_and_one_too_large_fails_its_call() {
     assert!(answer.contains("more than 4096 bytes (--maxLineSize)"), "{answer}");
 }
 
-/// More than the proxy would ever hold for a client.
+/// More than the proxy ever buffers for a client.
 const FLOOD: u64 = 96 * 1024 * 1024;
 
 #[test]
@@ -175,7 +176,7 @@ fn a_client_that_does_not_read_stops_the_server_and_loses_nothing() {
     assert!(process.wait().expect("a process").success());
 }
 
-/// Writes notes until it has written enough; tells once when it cannot write for a while.
+/// Writes notifications until there are enough; reports once when it cannot write for a while.
 fn flood(wire: &mut Wire, stalled: &AtomicBool, count: &AtomicU64, tell: &mpsc::Sender<()>) {
     let event = format!("{}\n\n", note(&"y".repeat(64 * 1024)));
     let mut written = 0;

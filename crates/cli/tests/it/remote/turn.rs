@@ -1,4 +1,4 @@
-//! A remote server that speaks another era from one moment to the next, as after an update.
+//! A remote server that changes its era, as after an update.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use super::{
 const SET_LEVEL: &str =
     r#"{"jsonrpc":"2.0","id":"l","method":"logging/setLevel","params":{"level":"error"}}"#;
 
-/// A server of one era at a time, and the switch between them: on, it is one of 2026-07-28.
+/// A server of one era at a time, and the switch: on means 2026-07-28.
 struct Turning {
     server: Server,
     modern: Arc<AtomicBool>,
@@ -34,7 +34,7 @@ impl Turning {
             move |request, wire| {
                 let newer = modern.load(Ordering::SeqCst);
                 let takes = if newer { speaks_newer(request) } else { in_session(request) };
-                // Before the answer, which is what a test waits for.
+                // Noted before the answer, which is what a test waits for.
                 let runs_it = takes && request.method() == "tools/call";
                 runs.fetch_add(usize::from(runs_it), Ordering::SeqCst);
                 if newer { as_modern(request, wire) } else { as_legacy(request, wire) }
@@ -160,7 +160,7 @@ fn clients_of_the_newer_era_go_on_too() {
         assert_eq!(turning.runs(), round);
         turning.turn();
         if round == 2 {
-            // A session of the older era that is leased is lost with its call; the next call knows.
+            // A leased session of the older era is lost with its call; the next call notices that.
             let lost = Modern::call("x", "{}").send(&proxy).json();
             assert_eq!(lost["error"]["code"], -32022, "{lost}");
         }

@@ -1,4 +1,4 @@
-//! The way to a remote server: certificates, and proxies between.
+//! The connection to a remote server: certificates, and proxies in between.
 
 use std::{
     fs,
@@ -53,16 +53,16 @@ impl Secured {
     }
 }
 
-/// How a proxy between is spoken to.
+/// The protocol of a proxy in between.
 #[derive(Clone, Copy)]
 enum Between {
     Http,
     Socks,
-    /// It wants to know who asks, and nobody is good enough.
+    /// It requires authentication, and accepts nobody.
     Strict,
 }
 
-/// A proxy between, and what it was asked first on each connection.
+/// A proxy in between, and the first request on each connection.
 #[derive(Clone)]
 struct Middle {
     port: u16,
@@ -108,7 +108,7 @@ impl Middle {
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
             return join(client, server);
         }
-        // What is not encrypted names its whole target.
+        // An unencrypted request names its whole target.
         let authority = target.strip_prefix("http://")?.split('/').next()?;
         let mut server = TcpStream::connect(authority).ok()?;
         server.write_all(head.as_bytes()).ok()?;
@@ -160,7 +160,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
     drop(to.shutdown(std::net::Shutdown::Write));
 }
 
-/// What is answered to a first call through this client.
+/// The answer to a first call with this client.
 fn answer(mut client: Client) -> Result<String, Value> {
     let greeted = client.ask(&initialize(LATEST));
     if greeted["error"].is_object() {

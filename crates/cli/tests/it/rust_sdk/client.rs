@@ -1,4 +1,4 @@
-//! A connected rmcp client, with a record of what crossed its connection in wire order.
+//! A connected rmcp client, with a record of its messages in the order of the wire.
 
 use rmcp::{
     RoleClient,
@@ -29,7 +29,7 @@ impl Client {
     }
 
     pub(crate) async fn negotiate(port: u16, lifecycle: ClientLifecycleMode) -> Self {
-        // The first client of the process installs it; for the others it is there already.
+        // The first client of the process installs it; later ones find it there.
         drop(rustls::crypto::ring::default_provider().install_default());
         let relay = Relay::to(port).await;
         let transport = Recorded {

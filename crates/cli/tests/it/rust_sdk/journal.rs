@@ -1,5 +1,5 @@
-//! An append-only record of JSON values that a test can read at once or wait on. Every wait of
-//! these tests goes through here, so there is one deadline and one way of failing.
+//! An append-only record of JSON values that a test can read at once or wait for. Every wait of
+//! these tests uses it, so there is one deadline and one kind of failure.
 
 use std::time::Duration;
 

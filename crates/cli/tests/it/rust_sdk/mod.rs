@@ -286,7 +286,7 @@ fn steps_to(last: usize) -> Vec<Value> {
 }
 
 /// Makes the server send one round of updates and waits for each expected one: the update of this
-/// resource that comes after so many of it.
+/// resource after this many others of it.
 async fn emit_updates(client: &Client, expected: &[(&Client, &str, usize)]) {
     for _ in 0..2 {
         client.call("toggle-subscriber-updates", json!({})).await;

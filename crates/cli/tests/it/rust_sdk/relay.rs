@@ -1,5 +1,5 @@
 //! A TCP relay between a client and the proxy that can drop every connection at once, as a network
-//! does. It also tells when a client's GET stream is open, which rmcp does not.
+//! does. It also reports when a client's GET stream is open, which rmcp does not.
 
 use std::sync::{
     Arc, Mutex,
@@ -21,7 +21,7 @@ use crate::rust_sdk::journal::Journal;
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) port: u16,
-    /// One entry per opened GET stream: whether it was asked for with Last-Event-ID.
+    /// One entry per opened GET stream: whether it was requested with Last-Event-ID.
     pub(crate) streams: Journal,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }

@@ -1,4 +1,4 @@
-//! A server of rmcp over Streamable HTTP, of both eras.
+//! An rmcp server over Streamable HTTP, of both eras.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -36,7 +36,7 @@ impl ServerHandler for Echo {
         Ok(ListToolsResult::with_all_items(vec![tool("echo"), tool(LONG)]))
     }
 
-    /// Says what it was told, or takes steps and tells of each.
+    /// Reports what it received, or takes steps and reports each.
     async fn call_tool(
         &self,
         request: CallToolRequestParams,

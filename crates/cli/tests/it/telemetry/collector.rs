@@ -1,4 +1,4 @@
-//! A collector that takes OTLP over HTTP: the few fields of its protobuf that are looked at.
+//! A collector for OTLP over HTTP; it reads the few protobuf fields that the tests need.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -57,7 +57,7 @@ impl Metric {
     }
 }
 
-/// What was posted.
+/// A posted message.
 #[derive(Clone, Debug, Default)]
 struct Post {
     path: String,
@@ -65,7 +65,7 @@ struct Post {
     body: Vec<u8>,
 }
 
-/// See the module. Its port is closed again when it is dropped.
+/// See the module. Dropping it closes its port.
 pub(crate) struct Collector {
     listener: TcpListener,
     posts: Arc<Mutex<Vec<Post>>>,
@@ -89,7 +89,7 @@ impl Collector {
         format!("http://{}", self.listener.local_addr().expect("an address"))
     }
 
-    /// The first span of this name, once it is there.
+    /// The first span with this name, once it has arrived.
     pub(crate) fn span(&self, name: &str) -> Span {
         wait_for(&format!("a span {name}"), || {
             let spans = self.bodies("/v1/traces").into_iter().flat_map(|body| spans_of(&body));

@@ -1,4 +1,4 @@
-//! Traces, metrics and logs at an OpenTelemetry collector, asked for by the standard variables.
+//! Traces, metrics and logs at an OpenTelemetry collector, enabled by the standard variables.
 
 mod collector;
 mod protobuf;
@@ -10,7 +10,7 @@ use collector::{Collector, Span};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
-/// In milliseconds; what is seen before it was sent because the process ended.
+/// In milliseconds; what arrives earlier was sent because the process ended.
 const LONG: &str = "600000";
 /// Codes of OTLP.
 const SERVER: u64 = 2;
@@ -94,7 +94,7 @@ fn a_collector_that_is_not_there_costs_no_call() {
     let finished = proxy.terminate();
     assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
     assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
-    // However often it is tried.
+    // However many attempts there are.
     for what in ["traces", "metrics", "logs"] {
         let warning = format!("OpenTelemetry: {what} cannot be sent");
         assert_eq!(finished.stderr.matches(&warning).count(), 1, "{}", finished.stderr);

@@ -1,4 +1,4 @@
-//! As much of protobuf as messages of a collector take.
+//! The parts of protobuf that a collector's messages use.
 
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("a text")

@@ -1,16 +1,16 @@
-//! Many connections at a time: silent ones, half-spoken ones, and those that only want in.
+//! Many connections at a time: silent ones, ones with half a request, and regular ones.
 
 use std::{fs, net::TcpStream};
 
 use super::*;
 use crate::support::{Launch, Request, wait_for};
 
-/// `MCP_PROXY_TEST_CONNECTIONS` asks for more.
+/// `MCP_PROXY_TEST_CONNECTIONS` sets a larger number.
 const CONNECTIONS: usize = 2000;
-/// What else the test has open.
+/// The test's other open files.
 const RESERVED: usize = 64;
 
-/// As many as are asked for and as this process may have open.
+/// The requested number, as far as this process may open them.
 fn connections() -> usize {
     let asked = std::env::var("MCP_PROXY_TEST_CONNECTIONS").ok();
     let asked = asked.map_or(CONNECTIONS, |count| count.parse().expect("a number"));
@@ -20,15 +20,15 @@ fn connections() -> usize {
     asked.min(open.unwrap_or(256).saturating_sub(RESERVED))
 }
 
-/// Resident memory of the proxy, where the system tells.
+/// Resident memory of the proxy, if the system reports it.
 fn resident_kilobytes(proxy: &Proxy) -> Option<usize> {
     let status = fs::read_to_string(format!("/proc/{}/status", proxy.pid())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Opens the crowd; every third member says nothing, every third half a head, every third waits
-/// for an answer and gets it.
+/// Opens the crowd: a third sends nothing, a third half a head, and a third waits for an answer and
+/// gets it.
 fn gather(proxy: &Proxy, count: usize) -> Vec<TcpStream> {
     let gathered: Vec<TcpStream> = (0..count).map(|_| proxy.tcp()).collect();
     for (number, mut stream) in gathered.iter().enumerate() {
@@ -79,7 +79,7 @@ fn a_crowd_that_says_nothing_is_gone_after_its_time() {
 fn connections_beyond_the_limit_are_refused_until_one_is_free() {
     let proxy = Launch::new("echo").flags(&["--maxConnections", "50"]).start();
     let crowd: Vec<TcpStream> = (0..50).map(|_| proxy.tcp()).collect();
-    // The last of the crowd has been accepted once a later one is refused.
+    // The last one of the crowd was accepted if a later one is refused.
     wait_for("it is full", || (proxy.send(&Request::get("/ping")).status == 503).then_some(()));
     drop(crowd);
     wait_for("it has room", || (proxy.send(&Request::get("/ping")).status == 200).then_some(()));

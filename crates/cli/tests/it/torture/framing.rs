@@ -1,12 +1,13 @@
-//! Where one request ends and the next begins: requests that two readers might part differently.
+//! Where one request ends and the next begins: requests that two parsers might separate
+//! differently.
 
 use super::*;
 use crate::support::{LATEST, initialize};
 
-/// What is in front of the smuggled request, and the statuses that come back: one means that the
-/// connection was closed with the first answer, so that nothing behind it was taken for a request.
+/// The text before the smuggled request, and the statuses that come back: a single one means that
+/// the connection was closed with the first answer, so that nothing after it was read as a request.
 ///
-/// Each body is one that is answered with 200 where it is read: nothing but its framing is wrong.
+/// Each body would be answered with 200 if it were read: only its framing is wrong.
 fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
     let body = initialize(LATEST);
     let length = body.len();
@@ -14,7 +15,7 @@ fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
     let plain = |heads: &str| format!("{POST}{heads}\r\n\r\n{body}");
     let chunks = |heads: &str| format!("{POST}{heads}\r\n{length:x}\r\n{body}\r\n0\r\n\r\n");
     let refused = |what, head: String| (what, head, vec![400]);
-    // As plain as they are unusual: there is one way to read them.
+    // Unusual, but there is only one way to read them.
     let parted = |what, head: String| (what, head, vec![200, 200]);
     let chunked = "Transfer-Encoding: chunked\r\n";
     let right = format!("Content-Length: {length}");
@@ -82,7 +83,7 @@ fn nothing_is_smuggled_in_behind_a_body() {
     }
 }
 
-/// Heads that come in pieces, behind others on the same connection, or with them in one packet.
+/// Heads that arrive in pieces, after others on the same connection, or with them in one packet.
 #[test]
 fn a_length_beside_a_coding_is_found_wherever_its_head_is() {
     let proxy = Proxy::of("echo");

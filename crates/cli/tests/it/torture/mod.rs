@@ -1,5 +1,5 @@
-//! The native binary under HTTP that is meant to hurt: every shape has its answer, nothing hangs,
-//! nothing grows, and other clients do not notice.
+//! The native binary under hostile HTTP: every input gets its answer, nothing hangs, nothing grows,
+//! and other clients do not notice.
 
 mod crowd;
 mod foreign;
@@ -11,10 +11,10 @@ use crate::support::{self, Connection, Proxy};
 /// Head of a POST, as far as the headers that frame its body.
 const POST: &str = "POST /mcp HTTP/1.1\r\nHost: x\r\nAccept: application/json, text/event-stream\r\n\
     Content-Type: application/json\r\n";
-/// A request that a front before the proxy might have taken for a part of another one's body.
+/// A request that a proxy in front might have read as a part of another one's body.
 const SMUGGLED: &str = "GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
-/// Everything that comes back for these bytes, until the proxy closes.
+/// Everything that is returned for these bytes, until the proxy closes.
 fn answer(proxy: &Proxy, bytes: impl AsRef<[u8]>) -> String {
     let mut connection = proxy.connect();
     connection.try_write(bytes.as_ref());

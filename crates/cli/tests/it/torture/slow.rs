@@ -42,7 +42,7 @@ fn dripping_does_not_prolong_the_time() {
         let mut stream = proxy.tcp();
         let started = Instant::now();
         std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
-        // One byte at a time until the proxy has had enough.
+        // One byte at a time until the proxy closes the connection.
         let had_enough = || std::io::Write::write_all(&mut stream, b"x").is_err().then_some(());
         wait_for("it had enough", had_enough);
         let elapsed = started.elapsed();

@@ -129,12 +129,12 @@ fn further_headers_can_be_allowed() {
     assert_eq!(answer.header("access-control-allow-headers"), Some(expected.as_str()));
 }
 
-/// What a page sends whose name was rebound to 127.0.0.1.
+/// What a page sends if its name was rebound to 127.0.0.1.
 fn rebound(request: Request) -> Request {
     request.header("Host", "evil.example:8080").header("Origin", "http://evil.example:8080")
 }
 
-/// A request that a browser sends for a page of another name, one header of it.
+/// Headers, each of which shows that a browser may have sent the request for a page.
 const OF_A_PAGE: [(&str, &str); 4] = [
     ("Origin", "null"),
     ("Sec-Fetch-Site", "same-origin"),

@@ -1,10 +1,10 @@
-//! Every kind of bad input in one table: what it gets, and that nobody else notices.
+//! Every kind of bad input in one table: its answer, and that other clients do not notice.
 
 use serde_json::Value;
 
 use crate::support::{Connection, LATEST, Launch, Proxy, Request, Session, initialize};
 
-/// What a case has to get.
+/// The expected answer of a case.
 enum Expected {
     /// A JSON-RPC error without an id.
     Error(u16, i32),
@@ -24,7 +24,7 @@ fn case(what: impl Into<String>, request: Request, expected: Expected) -> Case {
     Case { what: what.into(), request, expected }
 }
 
-/// Bodies that are not JSON-RPC message.
+/// Bodies that are not JSON-RPC messages.
 const BODIES: [(&str, &[u8]); 42] = [
     ("empty", b""),
     ("blank", b" \r\n\t"),
@@ -91,7 +91,7 @@ fn bodies(session: &Session<'_>) -> Vec<Case> {
     BODIES.into_iter().map(on_session).chain(deep).chain(alone.map(without_session)).collect()
 }
 
-/// Messages that are well formed and still refused.
+/// Messages that are valid and still refused.
 fn messages(session: &Session<'_>) -> Vec<Case> {
     let notification = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
     let oversized = format!("[{}]", vec![notification; 101].join(","));
@@ -108,7 +108,7 @@ fn messages(session: &Session<'_>) -> Vec<Case> {
     ]
 }
 
-/// Headers that are no use.
+/// Headers that cannot be used.
 fn headers(session: &Session<'_>) -> Vec<Case> {
     let ping = || session.request(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     let long = "x".repeat(8000);
@@ -155,7 +155,7 @@ fn headers(session: &Session<'_>) -> Vec<Case> {
     cases
 }
 
-/// Targets that lead nowhere.
+/// Targets that do not exist.
 fn targets() -> Vec<Case> {
     let long = format!("/{}", "x".repeat(20_000));
     let mut cases: Vec<Case> = [
@@ -181,7 +181,7 @@ fn targets() -> Vec<Case> {
     cases
 }
 
-/// Bytes that are not HTTP/1.1 request: the answer is a 4xx, or none and the end.
+/// Bytes that are not an HTTP/1.1 request: the answer is a 4xx, or the connection ends without one.
 fn bytes() -> Vec<(&'static str, Vec<u8>)> {
     let head = b"POST /mcp HTTP/1.1\r\nHost: x\r\nAccept: application/json, text/event-stream\r\n\
         Content-Type: application/json\r\n";
@@ -251,7 +251,7 @@ fn judge(proxy: &Proxy, case: &Case) -> Result<(), String> {
     }
 }
 
-/// What comes back until the peer closes; it may close before it has read everything.
+/// Everything until the peer closes; it may close before it has read everything.
 fn answer_to(mut connection: Connection, bytes: &[u8]) -> String {
     connection.try_write(bytes);
     String::from_utf8_lossy(&connection.rest()).chars().take(200).collect()

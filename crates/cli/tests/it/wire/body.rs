@@ -33,7 +33,7 @@ fn a_body_of_exactly_the_limit_is_read() {
     session.assert_healthy();
 }
 
-/// What is answered to the head of a request that announces this many bytes.
+/// The answer to the head of a request that announces this many bytes.
 fn announced(proxy: &Proxy, bytes: usize) -> Response {
     let head = String::from_utf8(Request::mcp("").bytes()).expect("text");
     let head = head.replace("Content-Length: 0", &format!("Content-Length: {bytes}"));

@@ -1,4 +1,4 @@
-//! Children that fail: at the start, in the middle, and what their clients are told.
+//! Children that fail at the start or later, and what their clients are told.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Finished, Launch, Proxy, Sse, call, fixture, is_gone, wait_for};
 
-/// Fails unless the proxy ended at its start with this sentence and nothing of a panic.
+/// Fails unless the start of the proxy failed with this sentence and without a panic.
 fn assert_refused_to_start(finished: &Finished, expected: &[&str]) {
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");
     assert!(!finished.stdout.contains("listening"), "{finished:?}");
@@ -60,7 +60,7 @@ fn python_that_writes_nothing_is_told_of_its_buffer() {
 
 #[test]
 fn the_proxys_own_variables_are_not_inherited() {
-    // Each is read as `--debug`, or might be by another release.
+    // Each is read as `--debug`, or might be in another release.
     const SPELLINGS: [&str; 4] =
         ["MCP_PROXY_DEBUG", "mcp_proxy_debug", "MCP_PROXYDEBUG", "Mcp_Proxy_quiet"];
     let program = fixture().display().to_string();
@@ -103,7 +103,7 @@ fn what_a_server_leaves_behind_is_reaped_by_the_first_process_of_a_container() {
     let orphan = line.trim_start_matches("orphan ").to_owned();
     let folder = std::path::Path::new("/proc").join(&orphan);
     wait_for("the orphan is reaped", || (!folder.exists()).then_some(()));
-    // The exit of its own server is still the proxy's to learn.
+    // The proxy must still get the exit status of its own server.
     let session = proxy.session();
     session.assert_healthy();
     drop(session);
@@ -145,7 +145,7 @@ fn shell_words_are_joined_as_they_are() {
     assert!(answer.contains(r#""argv":["a b"]"#), "{answer}");
 }
 
-/// Differs from mcp-proxy: there number-like words are rewritten.
+/// Differs from mcp-proxy: there, number-like words are rewritten.
 #[test]
 fn words_environment_and_folder_reach_the_child_untouched() {
     let program = fixture().display().to_string();
@@ -204,7 +204,7 @@ fn invalid_utf8_becomes_replacement_characters() {
     session.assert_healthy();
 }
 
-/// What a client is told of a call that the child did not live to answer.
+/// The error for a call that the child did not live to answer.
 fn assert_died(answer: &str, id: &str) {
     let answer: Value = serde_json::from_str(answer).expect("a message");
     assert_eq!(answer["id"].to_string(), id);

@@ -1,14 +1,14 @@
-//! The proof that nothing is changed on the way: the same traffic to the same server, over its own
+//! Proves that nothing is changed on the way: the same traffic with the same server, over its own
 //! pipe and through the proxy, is equal byte for byte.
 //!
-//! What the proxy does replace on the way to the server, ids and progress tokens, is back in its
-//! original spelling when the answer arrives, so that even those are compared.
+//! The proxy replaces ids and progress tokens on the way to the server and restores their original
+//! spelling in the answer, so even those are compared.
 
 use std::iter;
 
 use crate::support::{Direct, LATEST, Launch, Proxy, Request, Session, Sse, call, initialize};
 
-/// A road through the proxy that answers a request with messages.
+/// A path through the proxy that answers a request with messages.
 trait Road {
     fn ask(&mut self, line: &str) -> Vec<String>;
 }
@@ -37,7 +37,7 @@ impl Road for Sse<'_> {
     }
 }
 
-/// Sends every line by every road and compares with the server's own answer.
+/// Sends every line on every path and compares with the server's own answer.
 fn assert_equal_by_every_road(mode: &str, lines: &[String]) {
     let (proxy, mut stateless) =
         (Proxy::of(mode), Launch::new(mode).flags(&["--stateless"]).start());
@@ -68,7 +68,7 @@ fn short(text: &str) -> &str {
     text.get(..300).unwrap_or(text)
 }
 
-/// Where two answers part, for a failure that can be read.
+/// Where two answers differ, for a readable failure.
 fn difference(got: &[String], expected: &[String]) -> String {
     let (got, expected) = (got.join("\n"), expected.join("\n"));
     let same = got.bytes().zip(expected.bytes()).take_while(|(one, two)| one == two).count();
@@ -81,7 +81,7 @@ fn difference(got: &[String], expected: &[String]) -> String {
     format!("after {same} bytes got {:?}, expected {:?}", tail(&got), tail(&expected))
 }
 
-/// Ids of every JSON spelling that a client may use.
+/// Ids in every JSON spelling that a client may use.
 const IDS: [&str; 18] = [
     "0",
     "1",
@@ -160,7 +160,7 @@ fn a_result_of_nine_mebibytes_is_whole() {
     assert_equal_by_every_road("scripted", &[call("1", "large", "{}")]);
 }
 
-/// All the server sees of the difference is the id.
+/// The id is the only difference that the server sees.
 #[test]
 fn the_server_reads_what_the_client_wrote() {
     let before = r#"{"vendor/first":1.0,"jsonrpc":"2.0","id":"#;

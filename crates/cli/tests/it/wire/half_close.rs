@@ -1,4 +1,4 @@
-//! A client that ends its side of the connection after a request is answered; one that is gone is
+//! A client that closes its sending side after a request is answered; one that has disconnected is
 //! noticed.
 
 use std::{
@@ -8,7 +8,7 @@ use std::{
 
 use crate::support::{DEADLINE, Modern, Proxy, Request, call, initialize, wait_for};
 
-/// Everything that comes back for these pieces, after which the client's side ends.
+/// Everything that is returned for these pieces, after which the client's sending side is closed.
 fn answer(proxy: &Proxy, pieces: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).expect("the proxy accepts");
     stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
@@ -80,7 +80,7 @@ fn half_a_body_is_no_request() {
     session.assert_healthy();
 }
 
-/// The stream says nothing by itself: the proxy has to find out.
+/// The stream sends nothing by itself: the proxy must find out.
 #[test]
 fn a_client_that_is_gone_has_cancelled_its_modern_call() {
     let proxy = Proxy::of("cancel");

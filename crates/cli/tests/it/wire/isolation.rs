@@ -1,4 +1,4 @@
-//! Many clients of one server: each sees what is its own and nothing else.
+//! Many clients of one server: each receives its own messages and nothing else.
 
 use std::thread;
 
@@ -82,7 +82,7 @@ fn updates_go_to_subscribers_only() {
     for uri in ["file:///none", "file:///a", "file:///b", "file:///c"] {
         one.call("2", "touch", &format!(r#"{{"uri":"{uri}"}}"#));
     }
-    // The last thing that each of them is told; what should not have come would be before it.
+    // The last message for each of them; anything that should not have come would come before it.
     subscription(&one, "subscribe", "file:///end");
     subscription(&two, "subscribe", "file:///end");
     sse.send(&request(2, "resources/subscribe", r#"{"uri":"file:///end"}"#));
@@ -144,8 +144,8 @@ fn every_session_has_its_own_log_level() {
     assert!(told.contains(r#""debug""#), "the server has to log for the loudest: {told}");
 }
 
-/// Nothing says whose call it is that the server logs for, so while calls are under way nobody else
-/// is told.
+/// Nothing says for which call the server logs, so while calls are running nobody else gets its log
+/// messages.
 #[test]
 fn what_the_server_logs_during_a_call_reaches_its_client_alone() {
     let proxy = Proxy::of("log");
@@ -158,7 +158,7 @@ fn what_the_server_logs_during_a_call_reaches_its_client_alone() {
         r#"{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"emergency"}}"#;
     assert_eq!(other.post(touched).status, 200);
     caller.call("3", "log-later", "{}");
-    // From now on it wants the last of them only; before, it would have been told of all.
+    // From now on it wants only the last of them; before, it would have got all.
     let later = of_other.until("at emergency");
     assert_eq!(later.len(), 1, "{later:?}");
 }
@@ -252,7 +252,7 @@ fn a_reader_that_stalls_holds_up_nobody() {
     }
 }
 
-/// What Go and others take for a request, this proxy takes for a notification.
+/// A text that Go and others read as a request, and this proxy as a notification.
 #[test]
 fn a_message_that_servers_may_read_otherwise_never_reaches_a_shared_one() {
     let proxy = Proxy::of("scripted");

@@ -1,4 +1,4 @@
-//! What happens to a request whose client cancels it, ends its session, or makes room for another.
+//! What happens to a request if its client cancels it, ends its session, or replaces its stream.
 
 use crate::support::{Connection, Launch, Modern, Proxy, Request, Session, call, fixture};
 
@@ -13,7 +13,7 @@ fn the_stream_of_a_cancelled_call_ends_for_good() {
     let last = stream.event().expect("a first event").id.expect("an id");
     assert_eq!(session.post(CANCEL).status, 202);
     assert_eq!(stream.event(), None, "no answer will come");
-    // A client that takes this for a lost connection comes back once.
+    // A client that takes this for a lost connection reconnects once.
     let answer = proxy.send(&session.listening().header("Last-Event-ID", &last));
     assert_eq!((answer.status, answer.text()), (204, ""));
 }
@@ -40,7 +40,7 @@ fn a_call_that_arrives_after_the_end_of_its_session_does_not_run() {
     let (early, late) = bytes.split_at(bytes.len() - 10);
     let mut connection: Connection = proxy.connect();
     connection.write(early);
-    // Answered only after the head of the other request was taken up.
+    // It is answered only after the head of the other request was processed.
     assert_eq!(proxy.send(&Request::get("/ping")).status, 200);
     assert_eq!(session.delete().status, 200);
     connection.write(late);

@@ -1,4 +1,4 @@
-//! Requests that are not written as the specification has them, and yet clear.
+//! Requests that violate the specification, but are clear.
 
 use crate::support::{Launch, Proxy, Request, call, initialize};
 
@@ -153,7 +153,7 @@ fn a_version_that_is_none_is_refused_as_that() {
             let said = format!("Unsupported protocol version: {}", version.replace('"', "\\\""));
             assert!(response.text().contains(&said), "{version}: {}", response.text());
         }
-        // As with the original, the body decides how a session begins.
+        // As with the original, the body decides whether a session is opened.
         let begin = Request::mcp(initialize("2025-06-18")).header("MCP-Protocol-Version", version);
         assert_eq!(proxy.send(&begin).status, 200, "{version}");
     }

@@ -197,7 +197,7 @@ fn an_evicted_event_cannot_be_resumed_from() {
     assert_error(&proxy, &request, 400, "Invalid event ID format");
 }
 
-/// The interval is 15 s on the wire, so this test takes twice as long.
+/// The interval is 15 s, so this test takes twice as long.
 #[test]
 fn every_open_stream_carries_keep_alive_comments() {
     let proxy = Proxy::of("slow");
@@ -207,7 +207,8 @@ fn every_open_stream_carries_keep_alive_comments() {
     held.event().expect("a priming event");
     let mut standalone = session.listen();
     standalone.event().expect("a priming event");
-    // A response of the newer era begins after as long a silence, and is kept alive from then on.
+    // A response of the newer era begins after the same silence, and gets keep-alive comments from
+    // then on.
     let modern = proxy.stream(&Modern::call("hold", "{}").request());
     for mut stream in [standalone, held, sse.events, modern] {
         let event = stream.event().expect("a comment");

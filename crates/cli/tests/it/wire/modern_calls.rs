@@ -1,4 +1,4 @@
-//! 2026-07-28 clients of a server with a handshake: what crosses, and how it is changed.
+//! 2026-07-28 clients of a handshake server: what passes, and what is changed.
 
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ fn a_tool_that_needs_a_task_is_listed_like_any_other() {
     assert!(!answer.text().contains("execution"));
 }
 
-/// What a client gets for this error of the server's.
+/// The error that a client gets for this error of the server.
 fn error(proxy: &Proxy, error: &str) -> (u16, Value) {
     let call = Modern::call("fail", &format!(r#"{{"error":{error}}}"#));
     let answer = call.capabilities(r#"{"elicitation":{"form":{}}}"#).send(proxy);

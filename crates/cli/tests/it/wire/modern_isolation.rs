@@ -137,7 +137,7 @@ fn no_server_is_kept_for_callers_who_may_be_several() {
     }
 }
 
-/// Has a server ask something; the state that its client brings back.
+/// Makes a server ask something; returns the state that its client sends back.
 fn asked(proxy: &Proxy, authorization: &str) -> String {
     let ask = Modern::call("ask", r#"{"requests":{"r":{"method":"roots/list"}},"state":"pid"}"#);
     let request = ask.capabilities(ALL).request().header("Authorization", authorization);
@@ -146,8 +146,8 @@ fn asked(proxy: &Proxy, authorization: &str) -> String {
     state.to_owned()
 }
 
-/// What comes back for the answer with this state: the state as its server reads it, and whether
-/// that server wrote it.
+/// The result for an answer with this state: the state as its server reads it, and whether that
+/// server wrote it.
 fn answered(proxy: &Proxy, authorization: &str, state: &str) -> (String, bool) {
     let params = format!(r#""inputResponses":{{"r":{{"roots":[]}}}},"requestState":"{state}""#);
     let retry = Modern::call("ask", "{}").params(&params).capabilities(ALL);

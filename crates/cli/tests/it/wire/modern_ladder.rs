@@ -1,4 +1,4 @@
-//! 2026-07-28: what is checked before a request is served, rung by rung.
+//! 2026-07-28: the checks before a request is served, step by step.
 
 use serde_json::{Value, json};
 
@@ -42,12 +42,12 @@ fn metadata_comes_first() {
             capabilities,
             r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/logLevel":7"#,
         ),
-        // A header that names the revision needs metadata that does.
+        // A header with the revision requires metadata with it.
         (VERSION, "a"),
         ("\"_meta\"", "\"meta\""),
     ] {
         let request = with_body(&echo(), |body| body.replacen(from, to, 1));
-        // Whatever else is wrong is not looked at.
+        // Other faults are not reached.
         for request in [request.clone(), request.header("Mcp-Method", "ping")] {
             let answer = refused(&proxy, &request);
             assert_eq!(answer, (400, -32602), "{from} -> {to}");
@@ -102,10 +102,10 @@ fn a_version_that_is_not_served_is_refused_with_those_that_are() {
         assert_eq!(refusal(&answer), (400, -32022, json!(1)));
         let data = &answer.json()["error"]["data"];
         assert_eq!(*data, json!({ "supported": [MODERN], "requested": version }));
-        // Headers and body have to agree before the version counts.
+        // Headers and body must agree before the version is checked.
         let disagreeing = request.header("MCP-Protocol-Version", MODERN);
         assert_eq!(refused(&proxy, &disagreeing), (400, -32020));
-        // It counts before what is missing does.
+        // It is checked before missing parts.
         let incomplete = with_body(&echo(), |body| body.replace(MODERN, version));
         let incomplete = incomplete.without("MCP-Protocol-Version").without("Mcp-Name");
         assert_eq!(refused(&proxy, &incomplete), (400, -32022));
@@ -126,7 +126,7 @@ fn methods_that_the_revision_does_not_have_are_404() {
         "notifications/initialized",
         "unknown/method",
     ] {
-        // Before its parameters are looked at.
+        // Before its parameters are checked.
         let answer = Modern::new(method).send(&proxy);
         assert_eq!(refusal(&answer), (404, -32601, json!(1)), "{method}");
     }

@@ -1,4 +1,4 @@
-//! 2026-07-28: `subscriptions/listen` at a server with a handshake.
+//! 2026-07-28: `subscriptions/listen` with a handshake server.
 
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ fn a_proxy_that_stops_ends_them_with_a_result() {
 fn subscriptions_outlive_a_restart() {
     let proxy = Launch::new("leaves").flags(&["--restart", "always"]).start();
     let (mut stream, _) = open(&proxy, "1", r#"{"toolsListChanged":true}"#);
-    // The list is known, so its successor's is compared with it.
+    // The list is known, so it is compared with the successor's.
     assert_eq!(Modern::new("tools/list").send(&proxy).status, 200);
     Modern::call("leave", "{}").send(&proxy);
     assert_eq!(Modern::call("echo", r#"{"text":"x"}"#).send(&proxy).status, 200);

@@ -1,4 +1,4 @@
-//! 2026-07-28: what a server with a handshake asks during a call, in `input_required` results.
+//! 2026-07-28: questions of a handshake server during a call, in `input_required` results.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn ask() -> Modern {
     Modern::call("ask", FORM).capabilities(ALL)
 }
 
-/// The questions and the state of an answer that asks.
+/// The questions and the state of a result that asks.
 fn asked(answer: &Response) -> (Value, String) {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let result = answer.json()["result"].clone();
@@ -58,7 +58,7 @@ fn questions_of_one_moment_are_asked_together() {
     let call = || Modern::call("ask-both", FORM).capabilities(ALL);
     let (questions, state) = asked(&call().send(&proxy));
     assert_eq!(questions["r2"], json!({ "method": "roots/list" }));
-    // What is left out is asked again, under a new state.
+    // Unanswered questions are asked again, with a new state.
     let (questions, next) = asked(&retry(call(), NAMED, &state).send(&proxy));
     assert_eq!(questions, json!({ "r1": { "method": "roots/list" } }));
     assert_ne!(state, next);
@@ -67,7 +67,7 @@ fn questions_of_one_moment_are_asked_together() {
     assert_eq!(both[1], json!({ "result": { "roots": [] } }));
 }
 
-/// Fails unless the request is refused as one that continues nothing.
+/// Fails unless the request is refused because it continues nothing.
 fn assert_refused(proxy: &Proxy, request: &Request, what: &str) {
     let answer = proxy.send(request);
     let error = answer.json();
@@ -127,7 +127,7 @@ fn a_client_is_asked_only_what_this_request_declares() {
         ),
         (r#"{"method":"roots/list"}"#, r#"{"sampling":{}}"#, json!({ "roots": {} })),
     ] {
-        // What an earlier request declared does not count.
+        // Declarations of an earlier request do not count.
         assert_eq!(ask().send(&proxy).status, 200);
         let answer = Modern::call("ask", question).capabilities(declared).send(&proxy);
         let error = answer.json();

@@ -32,7 +32,7 @@ fn answer(id: &Value, outcome: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},{outcome}}}"#)
 }
 
-/// What the tool `streams` tells: how many there were, and the filters of those that are open.
+/// The result of the tool `streams`: how many there were, and the filters of the open ones.
 fn streams(session: &Session<'_>) -> Value {
     json_of(&session.call("\"streams\"", "streams", "{}"))["result"]["structuredContent"].clone()
 }

@@ -1,4 +1,4 @@
-//! What the server wrote first arrives first.
+//! Messages arrive in the order in which the server wrote them.
 
 use crate::support::{Kept, Launch, Proxy, Request, Sse, call};
 

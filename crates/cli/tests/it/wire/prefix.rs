@@ -1,4 +1,5 @@
-//! Where HTTP+SSE clients are told to post: behind path prefixes, reverse proxies, and side by side.
+//! Where HTTP+SSE clients are told to post: behind path prefixes, reverse proxies, and side by
+//! side.
 
 #![expect(clippy::print_stderr, reason = "says why it is skipped")]
 
@@ -19,7 +20,7 @@ fn announced(proxy: &Proxy, path: &str, headers: &[(&str, &str)]) -> (String, Ev
     (event.data.expect("an endpoint"), stream)
 }
 
-/// What precedes the session in an endpoint.
+/// The part of an endpoint before the session.
 fn place(endpoint: &str) -> &str {
     endpoint.split_once("?sessionId=").expect("a session").0
 }
@@ -56,7 +57,7 @@ fn an_endpoint_is_announced_as_its_flags_and_the_proxies_in_front_have_it() {
         let proxy = Launch::new("echo").flags(flags).start();
         let (endpoint, mut stream) = announced(&proxy, path, headers);
         assert_eq!(place(&endpoint), expected, "{case}");
-        // What a client posts to, and what is left of that when the prefix was cut off.
+        // The path to which a client posts, and the rest after the prefix was removed.
         let query = &endpoint[place(&endpoint).len()..];
         let absolute = match expected.strip_prefix("./").unwrap_or(expected) {
             given if given.starts_with('/') => given.to_owned(),
@@ -104,8 +105,8 @@ fn bad_values_are_refused_at_the_start() {
     }
 }
 
-/// Two proxies with streams at different paths of one host, behind a real nginx, which cuts a prefix
-/// off for a third one. Where there is no nginx this is not tried, and said.
+/// Two proxies with streams at different paths of one host, behind a real nginx, which removes a
+/// prefix for a third one. If nginx is not installed, this is skipped with a message.
 #[test]
 fn behind_nginx_every_client_finds_its_own_server() {
     if Command::new("nginx").arg("-v").output().is_err() {

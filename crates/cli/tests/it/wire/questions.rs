@@ -1,10 +1,10 @@
-//! Requests that the server sends: in shared isolation nobody knows whose they are.
+//! Requests from the server: on a shared server nobody knows for which client they are.
 
 use serde_json::{Value, json};
 
 use crate::support::{Proxy, Sse, call};
 
-/// What the server was answered, and what else the call's stream brought.
+/// The answer that the server got, and the other messages on the call's stream.
 fn ask(proxy: &Proxy, method: &str, params: &str) -> Value {
     let session = proxy.session();
     let arguments = format!(r#"{{"method":"{method}","params":{params}}}"#);
@@ -45,7 +45,7 @@ fn no_client_sees_them() {
     assert!(first.contains(r#""id":2"#), "{first}");
 }
 
-/// Core tasks name no owner: what one client may see of them would be another's.
+/// Core tasks have no owner: a client might see another one's.
 #[test]
 fn tasks_are_refused_with_the_way_out() {
     let proxy = Proxy::of("echo");

@@ -1,4 +1,5 @@
-//! Which request gets which kind of answer: methods, paths, `/ping`, the flags that move endpoints.
+//! Which request gets which kind of answer: methods, paths, `/ping`, and the flags that move
+//! endpoints.
 
 use crate::support::{Launch, Proxy, Request, Response};
 
@@ -110,7 +111,7 @@ fn server_serves_one_of_the_two() {
     );
 }
 
-/// Differs from mcp-proxy: there `--endpoint` has no effect.
+/// Differs from mcp-proxy: there, `--endpoint` has no effect.
 #[test]
 fn endpoint_names_the_path_of_the_only_server() {
     let proxy = Launch::new("echo").flags(&["--server", "stream", "--endpoint", "/only"]).start();

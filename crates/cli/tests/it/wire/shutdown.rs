@@ -1,4 +1,4 @@
-//! The end: signals, exit codes, what happens to streams, children and their children.
+//! The end of the proxy: signals, exit codes, what happens to streams, children and their children.
 
 use crate::{
     support::{Launch, Proxy, call, is_gone, wait_for},

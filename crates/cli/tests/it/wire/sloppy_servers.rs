@@ -1,4 +1,4 @@
-//! Servers whose answers are not as the specification has them, and yet clear.
+//! Servers whose answers violate the specification, but are clear.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn start(mode: &str, template: &str) -> Proxy {
     Launch::of(&[&program, mode, template]).start()
 }
 
-/// What every client of the fixture reads.
+/// What every client of the fixture receives.
 fn assert_served(template: &str, flags: &[&str]) {
     let program = fixture().display().to_string();
     let proxy = Launch::of(&[&program, "sloppy", template]).flags(flags).start();

@@ -1,4 +1,4 @@
-//! The HTTP+SSE transport: the stream, the endpoint that it names, what that endpoint answers.
+//! The HTTP+SSE transport: the stream, its `endpoint` event, and that endpoint's answers.
 
 use crate::support::{Event, LATEST, Launch, Proxy, Request, Sse, call, initialize};
 

@@ -1,4 +1,4 @@
-//! `--stateless`: every POST stands alone.
+//! `--stateless`: every POST is independent.
 
 use crate::support::{LATEST, Launch, Proxy, Request, call, initialize};
 

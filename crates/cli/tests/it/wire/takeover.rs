@@ -1,21 +1,21 @@
-//! A client that comes back while the proxy takes its former connection for alive, as one behind a
-//! relay that has not noticed either.
+//! A client that reconnects while the proxy believes its old connection to be alive, for example
+//! behind a relay that has not noticed either.
 
 use crate::support::{Event, EventStream, Launch, Proxy, Request, Session, call};
 
 const CHANGED: &str = "notifications/tools/list_changed";
 
-/// The request for a stream of the session that a client sends which comes back.
+/// A reconnecting client's request for a stream of the session.
 struct Return {
     name: &'static str,
     flags: &'static [&'static str],
-    /// Revision of the session, and what the request says of it.
+    /// Revision of the session, and version header of the request.
     revision: &'static str,
     said: Option<&'static str>,
     after: After,
 }
 
-/// What it names in `Last-Event-ID`.
+/// The value of `Last-Event-ID`.
 #[derive(Clone, Copy)]
 enum After {
     Nothing,
@@ -70,7 +70,7 @@ fn request(session: &Session<'_>, back: &Return, ids: &[String]) -> Request {
     request.header("Last-Event-ID", last)
 }
 
-/// Reads up to a message, and gives the ids on the way.
+/// Reads up to a message, and returns the ids on the way.
 fn read_until(stream: &mut EventStream, message: &str) -> Vec<String> {
     let mut ids = Vec::new();
     loop {
@@ -137,7 +137,8 @@ fn nobody_takes_over_the_stream_of_another_session() {
     assert!(first.expect().contains(CHANGED) && second.expect().contains(CHANGED));
 }
 
-/// How a stream of GET begins: with an id that has no message where the client understands that and
+/// How a GET stream begins: with an id without a message, if the client understands that and events
+/// are kept.
 /// events are kept.
 #[test]
 fn a_stream_begins_with_an_id_where_its_client_understands_that() {
@@ -170,7 +171,7 @@ fn a_stream_begins_with_an_id_where_its_client_understands_that() {
             "{flags:?} {revision} {said:?}"
         );
         if begins {
-            // It is an id to come back with.
+            // It is an id with which to resume.
             let mut resumed = session.resume(&event.id.unwrap_or_default());
             let first = resumed.event().and_then(|event| event.data).unwrap_or_default();
             assert!(first.contains(CHANGED), "{first}");
@@ -196,7 +197,7 @@ fn what_came_while_no_stream_was_open_is_delivered_to_the_next() {
         let proxy = Launch::new("list-changed").flags(flags).start();
         let session = Session::open_as(&proxy, revision);
         for _ in 0..times {
-            // Its answer is of no session, so that no event of it pushes out others.
+            // Its answer belongs to no session, so its events do not push out others.
             let alone = proxy.session();
             alone.call("1", "change", "{}");
         }
@@ -209,7 +210,7 @@ fn what_came_while_no_stream_was_open_is_delivered_to_the_next() {
         assert!(stream.expect().contains(CHANGED), "{case}: the next one is new");
         let mut again = session.listen();
         other.call("2", "change", "{}");
-        // What the former stream was given, and its client did not read, is not given again.
+        // What the old stream was given and its client did not read is not sent again.
         let first = again.expect();
         assert!(first.contains("list_changed"), "{case}: {first}");
     }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Launch, Modern, Proxy};
 
-/// Its tools: `slow` and `endless` need tasks, `plain` does not take one. It writes to standard error what it is
-/// asked about tasks.
+/// Its tools: `slow` and `endless` need tasks, `plain` does not support them. It writes to standard
+/// error what it is asked about tasks.
 const SERVER: &str = r#"
 import json, sys
 def say(text): print("said:", text, file=sys.stderr, flush=True)
@@ -85,7 +85,7 @@ fn a_tool_that_nobody_has_listed_is_looked_up_when_it_is_refused() {
             let answer = call(&proxy, "slow");
             assert_eq!(answer["result"]["content"][0]["text"], "done", "{flags:?}: {answer}");
         }
-        // It needs no task, and what fails is not tried as one.
+        // It needs no task, and a failed call is not retried as one.
         for _ in 0..2 {
             assert_eq!(call(&proxy, "nothing")["result"]["isError"], true);
         }

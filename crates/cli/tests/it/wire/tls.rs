@@ -1,4 +1,4 @@
-//! HTTPS: served with a good certificate, refused with words when a file is not.
+//! HTTPS: served with a valid certificate, refused with a sentence if a file is not valid.
 
 use std::{fs, path::PathBuf, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! `--allowTool` and `--ignoreTool`: what is hidden from lists cannot be called.
+//! `--allowTool` and `--ignoreTool`: tools that are hidden from lists cannot be called.
 
 use serde_json::Value;
 
