@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Connection, Reply, Shared,
+    Connection, Departure, Reply, Shared,
     exchange::{Leg, MemberId, Purpose},
     initialize::requested_version,
     link::{Link, calls},
@@ -57,7 +57,7 @@ impl Connection for Member {
         self.shared.crossings().mirrored(&self.principal, tool)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         let mut state = self.shared.lock();
         let Some(attached) = state.members.remove(&self.id) else { return };
         let abandoned = if attached.in_flight > 0 { state.abandon(self.id) } else { Vec::new() };

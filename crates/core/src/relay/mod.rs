@@ -196,30 +196,41 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
 
     /// What another replica needs to continue this session with a remote server, unless it has the
     /// version `known` already. `None` if nothing outlives the proxy.
-    fn continuation(&self, _known: u64) -> Option<Continuation> {
-        None
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        self.inner()?.continuation(known)
     }
 
     /// Continues another replica's session, without a handshake. `memory` is what the client has
     /// set there; it `listens` if it has sent `notifications/initialized`. `false` if this is
     /// impossible; then nothing was changed.
-    fn go_on(&self, _with: &Continuation, _memory: &Memory, _listens: bool) -> bool {
-        false
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
+        let Some(inner) = self.inner() else { return false };
+        inner.go_on(with, memory, listens)
     }
 
-    /// The client continues at another replica: what outlives the proxy stays as it is.
-    fn hand_on(&self) {
-        self.close();
-    }
+    /// The client leaves this proxy. Releases everything that is held for the client, in both cases
+    /// of `how`, and passes `how` on to the connection behind this one.
+    fn depart(&self, how: Departure);
 
-    /// The client has disconnected: cancels its running calls and ends its subscriptions.
-    fn close(&self);
+    /// The client has disconnected.
+    fn close(&self) {
+        self.depart(Departure::Gone);
+    }
+}
+
+/// How a client leaves this proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// It has disconnected: its running calls are cancelled and its subscriptions end.
+    Gone,
+    /// It continues at another replica: what outlives the proxy stays as it is.
+    Moved,
 }
 
 /// A session with a remote server, for the replica that continues it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Continuation {
-    /// Grows with each session that replaces an earlier one.
+    /// Different for each session of the same client.
     pub(crate) number: u64,
     /// `Mcp-Session-Id`, a secret.
     pub(crate) id: String,

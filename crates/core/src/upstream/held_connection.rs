@@ -14,7 +14,7 @@ use crate::{
     host::Caller,
     identity::Identity,
     jsonrpc::{Edit, Message, escape, find_member},
-    relay::{Connection, Outgoing, Reader, Reply, Sink},
+    relay::{Connection, Departure, Outgoing, Reader, Reply, Sink},
 };
 
 /// In results that are examined.
@@ -90,8 +90,8 @@ impl Connection for HeldConnection {
         Some(&*self.connection)
     }
 
-    fn close(&self) {
-        self.connection.close();
+    fn depart(&self, how: Departure) {
+        self.connection.depart(how);
         drop(self.stay.end());
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     host::Caller,
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Message},
-    relay::{Backend, Client, Connection, OpenError, Reply},
+    relay::{Backend, Client, Connection, Departure, OpenError, Reply},
 };
 
 /// How many servers each client has.
@@ -154,8 +154,8 @@ impl Connection for Sharing {
         Some(&*self.connection)
     }
 
-    fn close(&self) {
-        self.connection.close();
+    fn depart(&self, how: Departure) {
+        self.connection.depart(how);
         let share = self.share.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(share);
     }

@@ -1,71 +1,186 @@
 //! Sessions with a remote server outlive the replica that opened them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+use tempfile::TempDir;
+
 use super::{
     Replicas, SECRET,
     redis::Redis,
     store::{persist, written},
 };
 use crate::{
-    remote::server::Server,
-    support::{Launch, Session, call},
+    remote::server::{Received, Server, welcome},
+    support::{LATEST, Launch, Request, call, initialize},
 };
 
-fn replicas(server: &Server, store: &Redis) -> Replicas {
-    let launch = |_| {
-        Launch::of(&[&server.url()])
-            .flags(&["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()])
-            .env("MCP_PROXY_PEER_SECRET", SECRET)
-            .start()
-    };
-    Replicas((0..2).map(launch).collect())
+/// The endpoint of a server that the file of `--config` names.
+const NAMED: &str = "/servers/far/mcp";
+/// The endpoint of a server on the command line.
+const ONLY: &str = "/mcp";
+
+/// Replicas in front of one remote server, and a session that the first has opened.
+struct World {
+    replicas: Replicas,
+    server: Server,
+    store: Redis,
+    path: &'static str,
+    session: String,
+    folder: TempDir,
 }
 
-/// A session of the first replica that was used.
-fn used<'a>(replicas: &'a Replicas, server: &Server) -> Session<'a> {
-    let session = replicas.session();
-    let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-    assert_eq!(replicas.send(0, &session.request(initialized)).status, 202);
-    assert_eq!(replicas.send(0, &session.request(call("1", "a", "{}"))).status, 200);
-    server.wait_for(|request| request.method() == "tools/call");
-    written(replicas, 0);
-    session
+impl World {
+    /// `None` if there is no Redis here.
+    fn at(path: &'static str) -> Option<Self> {
+        let store = Redis::start()?;
+        let server = server("s");
+        let folder = tempfile::tempdir().expect("a folder");
+        let launch = |_| {
+            let served = if path == NAMED {
+                let file = folder.path().join("mcp.json");
+                configure(&folder, &server);
+                Launch::of(&[]).flag("--config", file.display().to_string())
+            } else {
+                Launch::of(&[&server.url()])
+            };
+            let flags = ["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()];
+            served.flags(&flags).env("MCP_PROXY_PEER_SECRET", SECRET).start()
+        };
+        let replicas = Replicas((0..2).map(launch).collect());
+        let mut world = Self { replicas, server, store, path, session: String::new(), folder };
+        let opened = world.replicas.send(0, &world.request(initialize(LATEST)));
+        assert_eq!(opened.status, 200, "{}", opened.text());
+        opened.header("mcp-session-id").expect("a session").clone_into(&mut world.session);
+        let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        assert_eq!(world.replicas.send(0, &world.request(initialized)).status, 202);
+        world.call();
+        Some(world)
+    }
+
+    fn request(&self, body: impl Into<Vec<u8>>) -> Request {
+        let request =
+            Request::post(self.path, body).header("Accept", "application/json, text/event-stream");
+        if self.session.is_empty() { request } else { request.session(&self.session) }
+    }
+
+    /// A call at the first replica, which the server has seen and the store knows of.
+    fn call(&self) {
+        assert_eq!(self.replicas.send(0, &self.request(call("1", "a", "{}"))).status, 200);
+        written(&self.replicas, 0);
+    }
+
+    /// A call at the replica that has to take the session over.
+    fn call_elsewhere(&self) {
+        let answer = persist(&self.replicas, 0, &self.request(call("2", "a", "{}")));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
 }
 
-/// What the server received: handshakes, ends of sessions, and the sessions of calls.
+/// Writes the file of `--config` that names this server.
+fn configure(folder: &TempDir, server: &Server) {
+    let file = json!({ "mcpServers": { "far": { "url": server.url() } } });
+    std::fs::write(folder.path().join("mcp.json"), file.to_string()).expect("a file");
+}
+
+/// A server that gives each session an id of its own. The proxy opens some of them for itself.
+fn server(prefix: &'static str) -> Server {
+    let count = AtomicUsize::new(1);
+    Server::start(move |request, wire| {
+        let opens = request.method() == "initialize";
+        if opens {
+            welcome(request, wire, &format!("{prefix}{}", count.fetch_add(1, Ordering::Relaxed)));
+        }
+        opens
+    })
+}
+
+/// What the server was sent: handshakes of the client, ends of the session of its first call, and
+/// the sessions of all its calls.
 fn seen(server: &Server) -> (usize, usize, Vec<String>) {
     let received = server.received();
-    let count = |wanted: &dyn Fn(&crate::remote::server::Received) -> bool| {
+    let session = |request: &Received| request.header("mcp-session-id").map(str::to_owned);
+    let count = |wanted: &dyn Fn(&Received) -> bool| {
         received.iter().filter(|request| wanted(request)).count()
     };
     let calls = received.iter().filter(|request| request.method() == "tools/call");
-    let sessions = calls.map(|call| call.header("mcp-session-id").unwrap_or_default().to_owned());
-    let opened = count(&|request| request.method() == "initialize");
-    (opened, count(&|request| request.verb == "DELETE"), sessions.collect())
+    let sessions: Vec<String> = calls.map(|call| session(call).unwrap_or_default()).collect();
+    let greets = |request: &Received| {
+        request.method() == "initialize" && request.body.contains(r#""name":"wire""#)
+    };
+    let ends = |request: &Received| {
+        request.verb == "DELETE" && session(request) == sessions.first().cloned()
+    };
+    (count(&greets), count(&ends), sessions)
+}
+
+/// One handshake, no end, and all calls in the session that it opened.
+fn assert_one_session(server: &Server, calls: usize) {
+    let (opened, ended, sessions) = seen(server);
+    assert_eq!((opened, ended, sessions.len()), (1, 0, calls), "{sessions:?}");
+    assert!(
+        !sessions[0].is_empty() && sessions.iter().all(|id| *id == sessions[0]),
+        "{sessions:?}"
+    );
+}
+
+fn goes_on_after_a_kill(path: &'static str) {
+    let Some(mut world) = World::at(path) else { return };
+    let keys = world.store.command(&["KEYS", "*:s"]);
+    let key = keys.lines().find(|line| line.ends_with(":s")).expect("a session").to_owned();
+    let kept = world.store.command(&["HGETALL", &key]);
+    let id = seen(&world.server).2.remove(0);
+    assert!(!kept.contains(&format!("\"{id}\"")), "the remote id is a secret");
+    let owner = world.replicas.0.remove(0);
+    owner.signal("KILL");
+    world.call_elsewhere();
+    assert_one_session(&world.server, 2);
+}
+
+fn goes_on_after_a_stop(path: &'static str) {
+    let Some(mut world) = World::at(path) else { return };
+    let owner = world.replicas.0.remove(0);
+    assert!(owner.terminate().status.success());
+    world.call_elsewhere();
+    assert_one_session(&world.server, 2);
 }
 
 #[test]
 fn a_replica_that_is_killed_leaves_its_session_with_a_remote_server_to_another() {
-    let Some(store) = Redis::start() else { return };
-    let server = Server::start(|_, _| false);
-    let mut replicas = replicas(&server, &store);
-    let request = used(&replicas, &server).request(call("2", "a", "{}"));
-    let keys = store.command(&["KEYS", "*:s"]);
-    let key = keys.lines().find(|line| line.ends_with(":s")).expect("a session").to_owned();
-    assert!(!store.command(&["HGETALL", &key]).contains("\"s1\""), "the remote id is a secret");
-    let owner = replicas.0.remove(0);
-    owner.signal("KILL");
-    assert_eq!(persist(&replicas, 0, &request).status, 200);
-    assert_eq!(seen(&server), (1, 0, vec!["s1".to_owned(), "s1".to_owned()]));
+    goes_on_after_a_kill(ONLY);
+}
+
+#[test]
+fn a_replica_that_is_killed_leaves_its_session_with_a_remote_server_of_a_file_to_another() {
+    goes_on_after_a_kill(NAMED);
 }
 
 #[test]
 fn a_replica_that_stops_does_not_end_a_session_that_goes_on_elsewhere() {
-    let Some(store) = Redis::start() else { return };
-    let server = Server::start(|_, _| false);
-    let mut replicas = replicas(&server, &store);
-    let request = used(&replicas, &server).request(call("2", "a", "{}"));
-    let owner = replicas.0.remove(0);
-    assert!(owner.terminate().status.success());
-    assert_eq!(persist(&replicas, 0, &request).status, 200);
-    assert_eq!(seen(&server), (1, 0, vec!["s1".to_owned(), "s1".to_owned()]));
+    goes_on_after_a_stop(ONLY);
+}
+
+#[test]
+fn a_replica_that_stops_does_not_end_a_session_with_a_server_of_a_file_either() {
+    goes_on_after_a_stop(NAMED);
+}
+
+/// The file names another server by now, which has opened a session, too. The next replica
+/// continues that one.
+#[test]
+fn after_a_reload_a_session_goes_on_with_the_new_server() {
+    let Some(mut world) = World::at(NAMED) else { return };
+    let other = server("t");
+    configure(&world.folder, &other);
+    for replica in &world.replicas.0 {
+        let restarted = replica.stdout.line(|line| line.contains("mcp.json: restarted far"));
+        assert!(restarted.is_some(), "the file is followed");
+    }
+    world.call();
+    // The second one tells the store of the session that the first one has opened.
+    world.call();
+    let owner = world.replicas.0.remove(0);
+    owner.signal("KILL");
+    world.call_elsewhere();
+    assert_one_session(&other, 3);
 }

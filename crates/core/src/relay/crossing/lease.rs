@@ -21,7 +21,7 @@ use crate::{
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{LogLevel, Method, Notification},
-    relay::{Answer, Connection, Outgoing, Reader, Reply, Sink, reply_to},
+    relay::{Answer, Connection, Departure, Outgoing, Reader, Reply, Sink, reply_to},
 };
 
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -401,7 +401,7 @@ impl Connection for Lease {
         self.server.send(message, reply, None)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         self.end();
     }
 }

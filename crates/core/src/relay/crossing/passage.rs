@@ -22,7 +22,7 @@ use crate::{
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message, Span},
     protocol::{LogLevel, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Reply, exchange::LONGEST_ANSWER},
+    relay::{Connection, Departure, Reply, exchange::LONGEST_ANSWER},
 };
 
 /// See the module.
@@ -96,7 +96,7 @@ impl Connection for Passage {
         self.server.crossings().mirrored(&self.principal, tool)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         let part = std::mem::replace(&mut *lock(&self.part), Part::Closed);
         part.leave();
         self.server.close();

@@ -19,7 +19,7 @@ use crate::{
     jsonrpc::{Assembly, Edit, Kind, Message, Span},
     protocol::Method,
     relay::{
-        Cause, Connection, Limits, Outbox, Reply, Sink,
+        Cause, Connection, Departure, Limits, Outbox, Reply, Sink,
         exchange::{Exchanges, Leg, Purpose},
         link::calls,
         outbox::Pushed,
@@ -139,7 +139,7 @@ impl Connection for Private {
         matches!(self.lock().phase, Phase::Ended(_) | Phase::Closed)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         let mut state = self.lock();
         let phase = mem::replace(&mut state.phase, Phase::Closed);
         let exchanges = state.exchanges.take();

@@ -18,7 +18,7 @@ use crate::{
     identity::Identity,
     jsonrpc::{Edit, IdKey, Kind, Message, Span},
     protocol::{List, Method, header::annotation::MirroredParameter},
-    relay::{Connection, Outgoing, Reply, Sink, reply::write},
+    relay::{Connection, Departure, Outgoing, Reply, Sink, reply::write},
 };
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
@@ -269,7 +269,7 @@ impl Connection for Server {
         self.backend.upgrade()?.hosted.mirrored(&asked.principal, tool)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         let open: Vec<Reply> = self.open().drain().map(|(_, reply)| reply).collect();
         for reply in open {
             reply.forget();

@@ -22,8 +22,8 @@ use self::{
     rates::{Rates, Running},
 };
 use super::{
-    Backend, Client, Connection, Continuation, Denied, Memory, OpenError, Outgoing, Reader, Reply,
-    Sink, merged::View,
+    Backend, Client, Connection, Denied, Departure, OpenError, Outgoing, Reader, Reply, Sink,
+    merged::View,
 };
 use crate::{
     config::{Policy, Rules},
@@ -287,20 +287,8 @@ impl Connection for Guard {
         Some(&*self.connection)
     }
 
-    fn continuation(&self, known: u64) -> Option<Continuation> {
-        self.connection.continuation(known)
-    }
-
-    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
-        self.connection.go_on(with, memory, listens)
-    }
-
-    fn hand_on(&self) {
-        self.connection.hand_on();
-    }
-
-    fn close(&self) {
-        self.connection.close();
+    fn depart(&self, how: Departure) {
+        self.connection.depart(how);
     }
 }
 
@@ -319,7 +307,7 @@ impl Connection for Refused {
         None
     }
 
-    fn close(&self) {}
+    fn depart(&self, _: Departure) {}
 }
 
 /// Gets the answer to a call that is counted until then.

@@ -31,8 +31,8 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
     relay::{
-        Client, Connection, Reply, Sink, dedicated::Unheld, initialize::requested_version,
-        lists::tell_changes, member::requested_level,
+        Client, Connection, Departure, Reply, Sink, dedicated::Unheld,
+        initialize::requested_version, lists::tell_changes, member::requested_level,
     },
     runtime::task,
 };
@@ -108,7 +108,7 @@ impl Connection for Member {
         }
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         self.closed.cancel();
         let mut state = self.lock();
         let (legs, left) = (std::mem::take(&mut state.legs), std::mem::take(&mut state.left));

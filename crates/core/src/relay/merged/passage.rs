@@ -30,7 +30,7 @@ use crate::{
     host::Caller,
     jsonrpc::{ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
-    relay::{Client, Connection, LISTEN, Reply},
+    relay::{Client, Connection, Departure, LISTEN, Reply},
 };
 
 /// Time that a server has to start if a list waits for it.
@@ -217,7 +217,7 @@ impl Connection for Passage {
         connection.mirrored(&own)
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         self.closed.cancel();
         if let Goal::Server(_, connection) = &*self.goal() {
             connection.close();

@@ -19,8 +19,8 @@ use crate::{
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{
-        Backend, Client, Connection, Continuation, Memory, OpenError, Outgoing, Reader, Reply,
-        Sink, lists::tell_changes,
+        Backend, Client, Connection, Departure, OpenError, Outgoing, Reader, Reply, Sink,
+        lists::tell_changes,
     },
 };
 
@@ -169,20 +169,8 @@ impl Connection for Guard {
         Some(&*self.connection)
     }
 
-    fn continuation(&self, known: u64) -> Option<Continuation> {
-        self.connection.continuation(known)
-    }
-
-    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
-        self.connection.go_on(with, memory, listens)
-    }
-
-    fn hand_on(&self) {
-        self.connection.hand_on();
-    }
-
-    fn close(&self) {
-        self.connection.close();
+    fn depart(&self, how: Departure) {
+        self.connection.depart(how);
     }
 }
 
@@ -229,7 +217,7 @@ impl Connection for Refused {
         None
     }
 
-    fn close(&self) {}
+    fn depart(&self, _: Departure) {}
 }
 
 /// The recipient of a list: entries that clients do not see are removed.

@@ -16,7 +16,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Notification, header::annotation::MirroredParameter},
     relay::{
-        self, Answer, Client, Connection, Memory, OpenError, Reply, Sink,
+        self, Answer, Client, Connection, Continuation, Departure, Memory, OpenError, Reply, Sink,
         dedicated::{Held, Unheld},
         lists::tell_changes,
     },
@@ -129,11 +129,30 @@ impl Connection for Lasting {
     }
 
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        let Phase::Open(connection) = &self.lock().phase else { return None };
-        connection.mirrored(tool)
+        self.connection()?.mirrored(tool)
     }
 
-    fn close(&self) {
+    fn continuation(&self, known: u64) -> Option<Continuation> {
+        self.connection()?.continuation(known)
+    }
+
+    fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
+        let connection = {
+            let mut state = self.lock();
+            let Phase::Open(connection) = &state.phase else { return false };
+            let connection = Arc::clone(connection);
+            (state.memory, state.initialized) = (memory.clone(), listens);
+            connection
+        };
+        let goes_on = connection.go_on(with, memory, listens);
+        if !goes_on {
+            let mut state = self.lock();
+            (state.memory, state.initialized) = (Memory::default(), false);
+        }
+        goes_on
+    }
+
+    fn depart(&self, how: Departure) {
         let mut state = self.lock();
         let phase = std::mem::replace(&mut state.phase, Phase::Closed);
         let before = state.before.take();
@@ -142,7 +161,7 @@ impl Connection for Lasting {
             connection.close();
         }
         match phase {
-            Phase::Open(connection) => connection.close(),
+            Phase::Open(connection) => connection.depart(how),
             Phase::Opening(held) => held.into_replies().for_each(Reply::forget),
             Phase::Idle | Phase::Closed => {}
         }
@@ -198,6 +217,13 @@ impl Lasting {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connection(&self) -> Option<Arc<dyn Connection>> {
+        match &self.lock().phase {
+            Phase::Open(connection) => Some(Arc::clone(connection)),
+            _ => None,
+        }
     }
 
     /// Tells the client that its lists have changed.

@@ -9,7 +9,9 @@ use super::Replaceable;
 use crate::{
     host::Caller,
     jsonrpc::Message,
-    relay::{Answer, Backend, Client, Connection, OpenError, Outgoing, Reply, Sink, reply_to},
+    relay::{
+        Answer, Backend, Client, Connection, Departure, OpenError, Outgoing, Reply, Sink, reply_to,
+    },
 };
 
 /// A server that answers everything except for `hold` at once, and records what it receives.
@@ -46,7 +48,7 @@ impl Connection for Open {
         None
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         *self.0.closed.lock().unwrap() += 1;
     }
 }

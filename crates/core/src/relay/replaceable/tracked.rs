@@ -8,7 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::{
     host::Caller,
     jsonrpc::Message,
-    relay::{Connection, Reply},
+    relay::{Connection, Departure, Reply},
 };
 
 /// See the module. Its backend is waited for until this is closed.
@@ -32,7 +32,7 @@ impl Connection for Tracked {
         Some(&*self.connection)
     }
 
-    fn close(&self) {
-        self.connection.close();
+    fn depart(&self, how: Departure) {
+        self.connection.depart(how);
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification, header::annotation::MirroredParameter},
-    relay::{Connection, Continuation, Memory, OpenError, Reply, reply_to},
+    relay::{Connection, Continuation, Departure, Memory, OpenError, Reply, reply_to},
 };
 
 /// Most messages that wait.
@@ -139,15 +139,9 @@ impl Connection for Arrival {
         true
     }
 
-    fn hand_on(&self) {
+    fn depart(&self, how: Departure) {
         if let Some(connection) = self.end() {
-            connection.hand_on();
-        }
-    }
-
-    fn close(&self) {
-        if let Some(connection) = self.end() {
-            connection.close();
+            connection.depart(how);
         }
     }
 }

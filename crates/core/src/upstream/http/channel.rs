@@ -25,7 +25,10 @@ use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, IdKey, Kind, Message},
     protocol::Notification,
-    relay::{Connection, Continuation, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply, Sink},
+    relay::{
+        Connection, Continuation, Departure, Memory, Outgoing, PAUSE_ABOVE, RESUME_BELOW, Reply,
+        Sink,
+    },
     telemetry::traffic,
 };
 
@@ -178,13 +181,9 @@ impl Connection for Channel {
         true
     }
 
-    fn hand_on(&self) {
-        drop(self.end());
-    }
-
-    fn close(&self) {
+    fn depart(&self, how: Departure) {
         let (session, open) = self.end();
-        if let Some(session) = session {
+        if let (Some(session), Departure::Gone) = (session, how) {
             self.remote.leave(session, open);
         }
     }

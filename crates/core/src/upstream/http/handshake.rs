@@ -223,7 +223,7 @@ impl Channel {
     }
 
     pub(super) fn next_session(&self) -> Session {
-        Session::nascent(self.session().map_or(1, |session| session.generation() + 1))
+        Session::nascent(self.session().map_or_else(first, |session| session.generation() + 1))
     }
 
     async fn shake_hands(&self, request: &Message) -> Result<Shaken, Fault> {
@@ -289,4 +289,11 @@ fn agreed_version(response: &Message) -> Option<String> {
     let result: Span = response.result()?;
     let span = find_member(response.bytes(), result, "protocolVersion")?;
     decode_string(response.text(span))
+}
+
+/// The number of a channel's first session. It is random: the client may have had another channel
+/// before, to another server, and the numbers of those sessions must not appear again.
+fn first() -> u64 {
+    use std::hash::BuildHasher as _;
+    (std::hash::RandomState::new().hash_one(()) >> 1) | 1
 }

@@ -15,7 +15,7 @@ use crate::protocol::MODERN;
 /// The result of one handshake. It never changes: a new handshake makes a new session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Session {
-    /// How many handshakes of the same client came before.
+    /// Different for each session of the same client; never zero.
     generation: u64,
     id: Option<HeaderValue>,
     version: Option<HeaderValue>,

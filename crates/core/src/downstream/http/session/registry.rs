@@ -25,7 +25,7 @@ use crate::{
     downstream::http::backlog::Backlog,
     identity::{Expiry, Identity},
     jsonrpc::{Frame, Kind, Message, Pieces},
-    relay::{Connection, Outgoing, Sink as _},
+    relay::{Connection, Departure, Outgoing, Sink as _},
     runtime::lock::{Mutex, MutexGuard},
     runtime::seats::{Seat, Seats},
     watch::SessionTag,
@@ -545,7 +545,7 @@ impl Session {
 
     /// Ends every stream and closes the connection to the server.
     pub(crate) fn close(&self) {
-        self.close_with(|connection| connection.close());
+        self.close_with(Departure::Gone);
     }
 
     /// Another replica continues it, and answers none of the calls that run here: they may have
@@ -568,14 +568,14 @@ impl Session {
     /// The same for a session that continues elsewhere.
     pub(crate) fn hand_on(&self) {
         self.is_elsewhere.store(true, Ordering::Release);
-        self.close_with(|connection| connection.hand_on());
+        self.close_with(Departure::Moved);
     }
 
-    fn close_with(&self, close: impl FnOnce(&dyn Connection)) {
+    fn close_with(&self, how: Departure) {
         self.standalone.end();
         let streams = self.streams().take().unwrap_or_default();
         if let Some(connection) = self.connection.get() {
-            close(&**connection);
+            connection.depart(how);
         }
         for stream in streams.into_values() {
             stream.end();

@@ -22,7 +22,7 @@ use crate::{
     host::Caller,
     identity::Bearer,
     jsonrpc::Message,
-    relay::{Backend, Client, Connection, OnDemand, OpenError, Reply},
+    relay::{Backend, Client, Connection, Departure, OnDemand, OpenError, Reply},
     runtime::seats::Seats,
 };
 
@@ -49,7 +49,7 @@ impl Connection for Named {
         None
     }
 
-    fn close(&self) {}
+    fn depart(&self, _: Departure) {}
 }
 
 /// A port with a table that the test exchanges.

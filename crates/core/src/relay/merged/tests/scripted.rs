@@ -19,7 +19,9 @@ use crate::{
     era::Era,
     host::Caller,
     jsonrpc::{Assembly, Code, ErrorBody, Kind, Message},
-    relay::{Backend, Client as Opening, Connection, OpenError, Outgoing, Reader, Reply, Sink},
+    relay::{
+        Backend, Client as Opening, Connection, Departure, OpenError, Outgoing, Reader, Reply, Sink,
+    },
 };
 
 /// Entries of one of its pages.
@@ -295,7 +297,7 @@ impl Connection for Line {
         None
     }
 
-    fn close(&self) {
+    fn depart(&self, _: Departure) {
         if self.open.swap(false, Ordering::Relaxed) {
             self.server.connections.fetch_sub(1, Ordering::Relaxed);
             let mut held = self.server.held.lock().unwrap();
