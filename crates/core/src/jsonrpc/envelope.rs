@@ -86,6 +86,7 @@ pub(crate) struct Message {
     bytes: Bytes,
     kind: Kind,
     parts: Parts,
+    is_detached: bool,
 }
 
 /// Ranges of the members that decide where a message goes.
@@ -145,13 +146,16 @@ impl Message {
     }
 
     pub(super) fn assemble(bytes: Bytes, parts: Parts) -> Result<Self, Invalid> {
-        Ok(Self { kind: parts.kind(&bytes)?, bytes, parts })
+        Ok(Self { kind: parts.kind(&bytes)?, bytes, parts, is_detached: false })
     }
 
     /// The same in a buffer of its own, for messages that are kept: the receive buffer may contain
     /// much more.
     pub(crate) fn detached(&self) -> Self {
-        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
+        if self.is_detached {
+            return self.clone();
+        }
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), is_detached: true, ..self.clone() }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -259,7 +263,7 @@ impl Message {
     /// `params` and of `params._meta`, and nothing else.
     pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
         let bytes = spliced(&self.bytes, edits);
-        Self { bytes, kind: self.kind, parts: self.parts.without(edits) }
+        Self { bytes, kind: self.kind, parts: self.parts.without(edits), is_detached: true }
     }
 
     /// The message with this JSON in place of a value in `params`, without scanning it again. The
@@ -268,7 +272,7 @@ impl Message {
     pub(crate) fn replaced(&self, value: Span, with: &[u8]) -> Self {
         let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
         let parts = self.parts.stretched(value, with.len());
-        Self { bytes, kind: self.kind, parts }
+        Self { bytes, kind: self.kind, parts, is_detached: true }
     }
 
     /// The message with any edits; unchanged if the result would not be a message.

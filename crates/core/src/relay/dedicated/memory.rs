@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use crate::{
     jsonrpc::Message,
     protocol::{LATEST_LEGACY, Method},
@@ -14,12 +16,13 @@ const MAX_SUBSCRIPTIONS: usize = 1024;
 const MAX_REMEMBERED: usize = 16 * 1024;
 const MAX_REMEMBERED_IN_ALL: usize = 1024 * 1024;
 
-/// The client's requests, as it sent them.
+/// The client's requests, as it sent them. They are kept for each session, and read again when they
+/// are needed: a [`Message`] is larger than most of their texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    initialize: Option<Message>,
-    level: Option<Message>,
-    subscriptions: BTreeMap<String, Message>,
+    initialize: Option<Bytes>,
+    level: Option<Bytes>,
+    subscriptions: BTreeMap<String, Bytes>,
     /// Bytes of the subscriptions.
     bytes: usize,
 }
@@ -29,8 +32,8 @@ impl Memory {
     pub(crate) fn note(&mut self, request: &Message) {
         let length = request.bytes().len();
         match Method::of(&request.method()) {
-            Method::Initialize => self.initialize = Some(request.detached()),
-            Method::SetLevel if length <= MAX_REMEMBERED => self.level = Some(request.detached()),
+            Method::Initialize => self.initialize = Some(kept(request)),
+            Method::SetLevel if length <= MAX_REMEMBERED => self.level = Some(kept(request)),
             Method::Subscribe if length <= MAX_REMEMBERED => {
                 if let Some(uri) = request.uri() {
                     self.subscribed(uri, request);
@@ -50,13 +53,13 @@ impl Memory {
         let bytes = self.bytes + request.bytes().len();
         if self.subscriptions.len() < MAX_SUBSCRIPTIONS && bytes <= MAX_REMEMBERED_IN_ALL {
             self.bytes = bytes;
-            self.subscriptions.insert(uri, request.detached());
+            self.subscriptions.insert(uri, kept(request));
         }
     }
 
     fn forget(&mut self, uri: &str) {
         if let Some(request) = self.subscriptions.remove(uri) {
-            self.bytes -= request.bytes().len();
+            self.bytes -= request.len();
         }
     }
 
@@ -72,17 +75,23 @@ impl Memory {
 
     /// The handshake to start with: the client's own, or that of a client without capabilities.
     pub(crate) fn greeting(&self) -> Option<Message> {
-        self.initialize.clone().or_else(|| {
-            let text = format!(
+        let text = self.initialize.clone().unwrap_or_else(|| {
+            format!(
                 r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LATEST_LEGACY}","capabilities":{{}},"clientInfo":{{"name":"mcp-proxy","version":"{}"}}}}}}"#,
                 crate::VERSION
-            );
-            Message::parse(text.into()).ok()
-        })
+            )
+            .into()
+        });
+        Message::parse(text).ok()
     }
 
     /// The requests after the handshake.
     pub(crate) fn settled(&self) -> Vec<Message> {
-        self.level.iter().chain(self.subscriptions.values()).cloned().collect()
+        let requests = self.level.iter().chain(self.subscriptions.values());
+        requests.filter_map(|request| Message::parse(request.clone()).ok()).collect()
     }
+}
+
+fn kept(request: &Message) -> Bytes {
+    request.detached().bytes().clone()
 }

@@ -312,7 +312,7 @@ impl Member {
     /// Notes the client's handshake, for all servers.
     fn hello(&self, request: Message) -> Vec<Arc<Server>> {
         let mut state = self.lock();
-        state.hello = Some(request);
+        state.hello = Some(request.detached());
         state.legs.iter().map(|leg| Arc::clone(&leg.server)).collect()
     }
 
@@ -357,7 +357,7 @@ impl Member {
             return None;
         }
         let mut state = self.lock();
-        state.level = Some(request.clone());
+        state.level = Some(request.detached());
         let open = state.legs.iter().filter_map(Leg::open).filter(|open| open.offers.logging);
         let logging: Vec<_> = open.map(|open| Arc::clone(&open.connection)).collect();
         drop(state);
