@@ -1,11 +1,15 @@
 //! What is shown to the tap: a message at one of four points, or an event of a session or server.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use uuid::Uuid;
 
+use super::headers::Headers;
 use crate::jsonrpc;
 
 /// Shorter texts are copied: a reference would keep their whole read buffer alive.
@@ -66,9 +70,9 @@ pub(crate) struct Http {
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) target: String,
-    pub(crate) request: HeaderMap,
+    pub(crate) request: Headers,
     pub(crate) status: StatusCode,
-    pub(crate) response: HeaderMap,
+    pub(crate) response: Headers,
     /// Why the request was refused, as one word.
     pub(crate) refused: Option<&'static str>,
     /// Time from the request's head to the response's.
@@ -163,7 +167,7 @@ impl Frame {
     pub(crate) fn weight(&self) -> usize {
         let headers = match &self.detail {
             Some(Detail::Http(http)) => {
-                64 * (http.request.len() + http.response.len()) + http.target.len()
+                http.request.bytes() + http.response.bytes() + http.target.len()
             }
             _ => 0,
         };
@@ -174,11 +178,35 @@ impl Frame {
 /// The bytes of a message, by reference if it is long.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Payload {
-    runs: Vec<Bytes>,
+    runs: Runs,
     /// Length before truncation.
     length: usize,
     /// The end of a truncated message, which usually contains the id.
     tail: Bytes,
+}
+
+/// Bytes that follow one another. Nearly always they are in one piece, which needs no list.
+#[derive(Clone, Debug)]
+enum Runs {
+    One(Bytes),
+    Many(Vec<Bytes>),
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self::One(Bytes::new())
+    }
+}
+
+impl std::ops::Deref for Runs {
+    type Target = [Bytes];
+
+    fn deref(&self) -> &[Bytes] {
+        match self {
+            Self::One(run) => std::slice::from_ref(run),
+            Self::Many(runs) => runs,
+        }
+    }
 }
 
 impl Payload {
@@ -186,12 +214,16 @@ impl Payload {
     pub(crate) fn of(bytes: &Bytes) -> Self {
         let kept =
             if bytes.len() < COPY_BELOW { Bytes::copy_from_slice(bytes) } else { bytes.clone() };
-        Self { length: bytes.len(), runs: vec![kept], ..Self::default() }
+        Self::one(kept)
     }
 
     /// Bytes that nobody else references.
     pub(crate) fn copied(bytes: &[u8]) -> Self {
-        Self { length: bytes.len(), runs: vec![Bytes::copy_from_slice(bytes)], ..Self::default() }
+        Self::one(Bytes::copy_from_slice(bytes))
+    }
+
+    fn one(bytes: Bytes) -> Self {
+        Self { length: bytes.len(), runs: Runs::One(bytes), tail: Bytes::new() }
     }
 
     /// A message with its edits.
@@ -201,46 +233,36 @@ impl Payload {
         }
         let assembly = jsonrpc::Assembly { before: b"", source, edits, behind: b"" };
         match assembly.frame() {
-            jsonrpc::Frame::Whole(bytes) => {
-                Self { length: bytes.len(), runs: vec![bytes], ..Self::default() }
-            }
-            jsonrpc::Frame::Runs(runs) => Self {
-                length: runs.iter().map(Bytes::len).sum(),
-                runs: runs.to_vec(),
-                ..Self::default()
-            },
+            jsonrpc::Frame::Whole(bytes) => Self::one(bytes),
+            jsonrpc::Frame::Runs(runs) => Self::together(runs.to_vec()),
         }
     }
 
     /// A message that is in pieces.
-    pub(crate) fn together(pieces: Vec<Bytes>) -> Self {
-        Self { length: pieces.iter().map(Bytes::len).sum(), runs: pieces, ..Self::default() }
+    pub(crate) fn together(mut pieces: Vec<Bytes>) -> Self {
+        pieces.retain(|piece| !piece.is_empty());
+        let length = pieces.iter().map(Bytes::len).sum();
+        if length < COPY_BELOW {
+            return Self::one(pieces.concat().into());
+        }
+        Self { length, runs: Runs::Many(pieces), tail: Bytes::new() }
     }
 
     /// The messages of a batch of lines, which may be in pieces.
     pub(crate) fn lines(batch: &[Bytes]) -> Vec<Self> {
-        let mut lines = vec![Self::default()];
+        let (mut lines, mut pieces) = (Vec::new(), Vec::new());
         for piece in batch {
-            let mut rest = piece.clone();
-            while let Some(end) = memchr::memchr(b'\n', &rest) {
-                let part = rest.split_to(end + 1);
-                if let Some(line) = lines.last_mut() {
-                    line.push(&part.slice(..end));
-                }
-                lines.push(Self::default());
+            let mut from = 0;
+            for end in memchr::memchr_iter(b'\n', piece) {
+                pieces.push(piece.slice(from..end));
+                lines.push(Self::together(std::mem::take(&mut pieces)));
+                from = end + 1;
             }
-            if let Some(line) = lines.last_mut() {
-                line.push(&rest);
-            }
+            pieces.push(piece.slice(from..));
         }
+        lines.push(Self::together(pieces));
         lines.retain(|line| line.length > 0);
         lines
-    }
-
-    fn push(&mut self, part: &Bytes) {
-        let Self { runs, length, .. } = Self::of(part);
-        self.length += length;
-        self.runs.extend(runs.into_iter().filter(|run| !run.is_empty()));
     }
 
     /// Length of the whole message in bytes.
@@ -264,11 +286,11 @@ impl Payload {
             end.splice(0..0, run[run.len().saturating_sub(room)..].iter().copied());
         }
         let mut first = Vec::with_capacity(beginning);
-        for run in &self.runs {
+        for run in &*self.runs {
             let room = beginning - first.len();
             first.extend_from_slice(&run[..run.len().min(room)]);
         }
-        Some(Self { length: self.length, runs: vec![first.into()], tail: end.into() })
+        Some(Self { length: self.length, runs: Runs::One(first.into()), tail: end.into() })
     }
 
     /// The last bytes of a truncated message.
@@ -277,10 +299,10 @@ impl Payload {
     }
 
     /// The bytes in one piece.
-    pub(crate) fn whole(&self) -> Bytes {
-        match &self.runs[..] {
-            [one] => one.clone(),
-            runs => runs.concat().into(),
+    pub(crate) fn whole(&self) -> Cow<'_, [u8]> {
+        match &self.runs {
+            Runs::One(run) => Cow::Borrowed(run),
+            Runs::Many(runs) => runs.concat().into(),
         }
     }
 }

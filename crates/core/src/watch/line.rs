@@ -8,6 +8,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
 
@@ -40,9 +41,9 @@ struct Line<'a> {
     server: Option<u32>,
     /// The server's name, if it has one in the configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
+    session: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,20 +157,23 @@ impl Scribe {
         to: &mut Vec<u8>,
     ) {
         let stream = frame.stream.map(|stream| self.stream(stream));
+        frame.server.inspect(|server| self.know(*server));
+        let mut session = [0; SESSION];
         let payload = &frame.payload;
-        let mut bytes = self.redaction.text(&payload.whole());
-        let is_cut = payload.kept() < payload.length() || bytes.len() > most;
-        let tail = is_cut.then(|| self.tail(payload, &bytes));
-        bytes.truncate(most);
+        let whole = payload.whole();
+        let redacted = self.redaction.text(&whole);
+        let is_cut = payload.kept() < payload.length() || redacted.len() > most;
+        let tail = is_cut.then(|| self.tail(payload, &redacted));
+        let bytes = &redacted[..redacted.len().min(most)];
         let (text, base64) = match payload.length() {
             0 => (None, None),
-            _ => match std::str::from_utf8(&bytes) {
+            _ => match std::str::from_utf8(bytes) {
                 Ok(text) => (Some(Cow::Borrowed(text)), None),
                 // A character may have been cut in two.
                 Err(error) if is_cut && error.error_len().is_none() => {
                     (Some(String::from_utf8_lossy(&bytes[..error.valid_up_to()])), None)
                 }
-                Err(_) => (None, Some(STANDARD.encode(&bytes))),
+                Err(_) => (None, Some(STANDARD.encode(bytes))),
             },
         };
         let (http, event) = match &frame.detail {
@@ -182,8 +186,8 @@ impl Scribe {
             t: self.since(frame.at),
             point: point(frame.point),
             server: frame.server,
-            name: frame.server.and_then(|number| self.name(number)),
-            session: frame.session.map(|id| crate::telemetry::short(Some(id))),
+            name: frame.server.and_then(|number| self.names.get(&number)?.as_deref()),
+            session: frame.session.map(|id| shortened(id, &mut session)),
             stream,
             exchange: frame.exchange,
             text,
@@ -225,12 +229,12 @@ impl Scribe {
         String::from_utf8_lossy(&redacted[from..]).into_owned()
     }
 
-    /// A server's name, if its configuration gives it one.
-    fn name(&mut self, server: u32) -> Option<String> {
+    /// Remembers a server's name, if its configuration gives it one.
+    fn know(&mut self, server: u32) {
         if self.names.len() >= MAX_SERVERS {
             self.names.clear();
         }
-        self.names.entry(server).or_insert_with(|| TAP.label(server)).clone()
+        self.names.entry(server).or_insert_with(|| TAP.label(server));
     }
 
     fn http<'a>(&self, http: &'a Http) -> HttpLine<'a> {
@@ -262,6 +266,17 @@ impl Scribe {
             }
         }
     }
+}
+
+/// Length of what is shown of a session's id.
+const SESSION: usize = 8;
+
+/// The beginning of a session's id, as the log shows it.
+fn shortened(id: Uuid, shown: &mut [u8; SESSION]) -> &str {
+    let mut whole = [0; uuid::fmt::Simple::LENGTH];
+    let whole = id.as_simple().encode_lower(&mut whole);
+    shown.copy_from_slice(&whole.as_bytes()[..SESSION]);
+    std::str::from_utf8(shown).unwrap_or_default()
 }
 
 fn point(point: Point) -> &'static str {
@@ -339,6 +354,13 @@ mod tests {
             (&json!(7), &json!(1), &json!(2))
         );
         assert_eq!(line["point"], "from-client");
+    }
+
+    #[test]
+    fn a_session_is_named_as_in_the_log() {
+        let id = Uuid::new_v4();
+        let frame = Frame::new(Point::FromClient, Payload::copied(b"{}")).in_session(Some(id));
+        assert_eq!(line(&frame)["session"], crate::telemetry::short(Some(id)));
     }
 
     #[test]

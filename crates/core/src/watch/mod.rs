@@ -11,6 +11,7 @@
 
 mod exchange;
 mod frame;
+mod headers;
 mod line;
 mod otlp;
 mod recording;
@@ -21,6 +22,7 @@ mod tap;
 
 pub(crate) use exchange::{current as current_exchange, next as next_exchange, within};
 pub(crate) use frame::{Detail, Frame, Http, Life, Payload, Point, SignIn};
+pub(crate) use headers::Headers;
 pub(crate) use line::Scribe;
 pub(crate) use otlp::otlp_logs;
 pub use recording::Recording;

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request};
 
 use super::response::Response;
-use crate::watch::{Detail, Frame, Http, Point, TAP, next_exchange};
+use crate::watch::{Detail, Frame, Headers, Http, Point, TAP, next_exchange};
 
 /// A request that is being watched.
 pub(super) struct Seen {
     pub(super) exchange: u64,
     method: Method,
     target: String,
-    headers: HeaderMap,
+    headers: Headers,
     began: Instant,
 }
 
@@ -29,7 +29,7 @@ impl Seen {
             exchange: next_exchange(),
             method: request.method().clone(),
             target: target.map_or_else(|| request.uri().to_string(), ToString::to_string),
-            headers: request.headers().clone(),
+            headers: request.headers().into(),
             began: Instant::now(),
         }
     }
@@ -41,7 +41,7 @@ impl Seen {
             target: self.target,
             request: self.headers,
             status: response.status(),
-            response: response.headers().clone(),
+            response: response.headers().into(),
             refused,
             took: self.began.elapsed(),
         };

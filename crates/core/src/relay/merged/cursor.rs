@@ -34,14 +34,17 @@ pub(super) struct Cursor {
     /// The server whose list continues.
     pub(super) server: ServerTag,
     pub(super) place: Place,
+    /// How many pages the client has got before.
+    pub(super) pages: u32,
 }
 
 impl Cursor {
     pub(super) fn encode(&self) -> Vec<u8> {
         let page = self.place.page.as_deref().unwrap_or_default();
-        let mut text = Vec::with_capacity(12 + self.done.len() * 8 + page.len());
+        let mut text = Vec::with_capacity(20 + self.done.len() * 8 + page.len());
         text.extend_from_slice(&self.server);
         text.extend_from_slice(&self.place.skip.to_le_bytes());
+        text.extend_from_slice(&self.pages.to_le_bytes());
         let done = u32::try_from(self.done.len()).unwrap_or(u32::MAX);
         text.extend_from_slice(&done.to_le_bytes());
         text.extend(self.done.iter().flatten());
@@ -52,6 +55,7 @@ impl Cursor {
     pub(super) fn decode(text: &[u8]) -> Option<Self> {
         let (server, text) = text.split_first_chunk()?;
         let (skip, text) = text.split_first_chunk()?;
+        let (pages, text) = text.split_first_chunk()?;
         let (count, text) = text.split_first_chunk()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
         let (done, page) = text.split_at_checked(count.checked_mul(size_of::<ServerTag>())?)?;
@@ -60,7 +64,7 @@ impl Cursor {
             page: Some(page).filter(|page| !page.is_empty()).map(<[u8]>::to_vec),
             skip: u32::from_le_bytes(*skip),
         };
-        Some(Self { done, server: *server, place })
+        Some(Self { done, server: *server, place, pages: u32::from_le_bytes(*pages) })
     }
 }
 
@@ -73,10 +77,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            done in any::<Vec<ServerTag>>(), server: ServerTag, skip: u32, page in any::<Vec<u8>>(),
+            done in any::<Vec<ServerTag>>(), server: ServerTag, skip: u32, pages: u32,
+            page in any::<Vec<u8>>(),
         ) {
             let page = Some(page).filter(|page| !page.is_empty());
-            let cursor = Cursor { done, server, place: Place { page, skip } };
+            let cursor = Cursor { done, server, place: Place { page, skip }, pages };
             prop_assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         }
 

@@ -21,6 +21,8 @@ use crate::{
     relay::Reply,
 };
 
+/// Most pages of a merged list. A server that never ends its list ends here.
+const MAX_PAGES: u32 = 1_000;
 /// Most empty pages in a row; then the list counts as ended.
 const MAX_EMPTY_PAGES: usize = 16;
 /// Most pages of a server that are read to find the owner of a URI.
@@ -85,13 +87,19 @@ pub(super) async fn list(asking: &dyn Asking, listed: Listed, request: Message, 
         merged_name(whose, &roster, servers.get(place)?, listed.kind, (page, entry))
     };
     let (list, next) = fold(listed, &parts, named);
-    let next = next.and_then(|(place, at)| {
+    let pages = pages_after(cursor.as_ref());
+    let next = next.filter(|_| pages < MAX_PAGES).and_then(|(place, at)| {
         let done = done.into_iter().chain(servers.iter().take(place).map(|server| server.tag));
         let done: Vec<ServerTag> = done.collect();
-        let cursor = Cursor { done, server: servers.get(place)?.tag, place: at };
+        let cursor = Cursor { done, server: servers.get(place)?.tag, place: at, pages };
         Some(whose.context().close_cursor(listed, &cursor))
     });
     reply.result(&result(listed, &parts, (&list, next.as_deref()), request.claims_version()));
+}
+
+/// How many pages the client has with the one that it asks for at this position.
+fn pages_after(cursor: Option<&Cursor>) -> u32 {
+    cursor.map_or(0, |cursor| cursor.pages).saturating_add(1)
 }
 
 /// The position at which the client wants the list to continue.
@@ -291,4 +299,20 @@ async fn walk(asking: &dyn Asking, server: &Arc<Server>, listed: Listed, request
     };
     // What was not read in time stays unknown.
     in_time(server, reading).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_never_ends_has_so_many_pages() {
+        let mut cursor = None;
+        for page in 1..=MAX_PAGES {
+            let pages = pages_after(cursor.as_ref());
+            assert_eq!(pages, page);
+            let next = Cursor { done: vec![], server: [0; 8], place: Place::default(), pages };
+            cursor = Cursor::decode(&next.encode());
+        }
+    }
 }

@@ -46,7 +46,7 @@ const SILENCE: Duration = Duration::from_mins(10);
 /// How long the thread sleeps if there is nothing to do.
 const IDLE: Duration = Duration::from_mins(1);
 /// Approximate size of the pieces that are written.
-const PIECE: usize = 1024 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// The first line of every part.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,31 +127,32 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
+        let mut piece = Vec::new();
         while let Some(taken) = self.ring.drain(IDLE) {
             let is_idle = taken.frames.is_empty();
-            self.write_all(&taken);
+            self.write_all(&taken, &mut piece);
+            piece.shrink_to(2 * PIECE);
             if !is_idle {
                 thread::sleep(PAUSE);
             }
         }
     }
 
-    fn write_all(&mut self, taken: &Taken) {
+    fn write_all(&mut self, taken: &Taken, piece: &mut Vec<u8>) {
         self.untold += taken.lost;
-        let mut piece = Vec::new();
         let mut count = 0;
         for (number, frame) in (taken.first..).zip(&taken.frames) {
             if self.untold > 0 {
-                self.scribe.lost(self.untold, &mut piece);
+                self.scribe.lost(self.untold, piece);
                 count += std::mem::take(&mut self.untold);
             }
-            self.scribe.write(number, frame, &mut piece);
+            self.scribe.write(number, frame, piece);
             count += 1;
             if piece.len() >= PIECE {
-                self.append(&mut piece, &mut count);
+                self.append(piece, &mut count);
             }
         }
-        self.append(&mut piece, &mut count);
+        self.append(piece, &mut count);
     }
 
     /// Writes the lines; lines that cannot be written are lost.

@@ -124,12 +124,12 @@ fn what_a_full_disk_does_not_take_is_counted_once_it_takes_more() {
     let good = writer.parts.exchange_file(full);
     ring.push(&frame());
     ring.push(&frame());
-    writer.write_all(&ring.drain(Duration::ZERO).unwrap());
+    writer.write_all(&ring.drain(Duration::ZERO).unwrap(), &mut Vec::new());
     let said = writer.said;
     assert!(said.is_some());
     writer.parts.exchange_file(good);
     ring.push(&frame());
-    writer.write_all(&ring.drain(Duration::ZERO).unwrap());
+    writer.write_all(&ring.drain(Duration::ZERO).unwrap(), &mut Vec::new());
     let lines = lines(&file);
     assert_eq!((&lines[1]["lost"], &lines[2]["n"]), (&2.into(), &2.into()));
     assert_eq!(writer.said, said);

@@ -10,10 +10,8 @@ mod shapes;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
-
 use self::names::Plain;
+use super::headers::Headers;
 use crate::config::RedactionConfig;
 
 /// Replaces what was removed.
@@ -62,9 +60,9 @@ impl Redaction {
     }
 
     /// A message, or a text that may be one, without secrets.
-    pub(crate) fn text(&self, text: &Bytes) -> Bytes {
+    pub(crate) fn text<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         if self.off {
-            return text.clone();
+            return text.into();
         }
         let found = if text.trim_ascii_start().starts_with(b"{")
             || text.trim_ascii_start().starts_with(b"[")
@@ -74,7 +72,7 @@ impl Redaction {
             let shapes = shapes::secrets(text).into_iter();
             shapes.map(|range| (range, REDACTED)).collect()
         };
-        if found.is_empty() { text.clone() } else { replaced(text, &found).into() }
+        if found.is_empty() { text.into() } else { replaced(text, &found).into() }
     }
 
     /// A line without secrets.
@@ -111,30 +109,28 @@ impl Redaction {
     }
 
     /// The headers as pairs, in their order.
-    pub(crate) fn headers<'a>(&self, headers: &'a HeaderMap) -> Vec<(&'a str, Cow<'a, str>)> {
+    pub(super) fn headers<'a>(&self, headers: &'a Headers) -> Vec<(&'a str, Cow<'a, str>)> {
         let text = |name, value| match String::from_utf8_lossy(value) {
             text if self.hides_header(name) => shown(name, &text).into(),
             Cow::Borrowed(text) => self.line(text),
             Cow::Owned(text) => self.line(&text).into_owned().into(),
         };
-        headers.iter().map(|(name, value)| (name.as_str(), text(name, value.as_bytes()))).collect()
+        headers.iter().map(|(name, value)| (name, text(name, value))).collect()
     }
 
-    fn hides_header(&self, name: &HeaderName) -> bool {
-        !self.off
-            && (HEADERS.contains(&name.as_str())
-                || self.hides(name.as_str().as_bytes()) != Hidden::No)
+    fn hides_header(&self, name: &str) -> bool {
+        !self.off && (HEADERS.contains(&name) || self.hides(name.as_bytes()) != Hidden::No)
     }
 }
 
 /// The visible part of a header with a credential: its scheme, and enough of a session id to tell
 /// sessions apart.
-fn shown(name: &HeaderName, value: &str) -> String {
+fn shown(name: &str, value: &str) -> String {
     if name == "mcp-session-id" {
         return format!("{}…", value.chars().take(8).collect::<String>());
     }
     match value.split_once(' ') {
-        Some((scheme, _)) if name.as_str().ends_with("authorization") => {
+        Some((scheme, _)) if name.ends_with("authorization") => {
             format!("{scheme} {REDACTED}")
         }
         _ => REDACTED.to_owned(),
