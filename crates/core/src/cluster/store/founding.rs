@@ -30,8 +30,10 @@ pub(crate) struct Founding {
     /// Whether the client has sent `notifications/initialized`.
     pub(crate) initialized: bool,
     /// The last request that set a log level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) level: Option<String>,
     /// Requests for subscriptions, by their URIs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) subscriptions: BTreeMap<String, String>,
     /// The session with a remote server.
     #[serde(default, skip_serializing_if = "Option::is_none")]

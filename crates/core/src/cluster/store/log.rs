@@ -15,6 +15,8 @@ pub(crate) enum Logged {
     Calls { stream: u64, ids: Vec<Bytes> },
     /// All of those calls are answered.
     Answered { stream: u64 },
+    /// The client has everything that was sent on the stream of this number.
+    Delivered { stream: u64 },
 }
 
 impl Logged {
@@ -23,7 +25,7 @@ impl Logged {
         match self {
             Self::Event { frame, .. } => frame.len(),
             Self::Calls { ids, .. } => ids.iter().map(Bytes::len).sum(),
-            Self::Answered { .. } => 0,
+            Self::Answered { .. } | Self::Delivered { .. } => 0,
         }
     }
 
@@ -35,6 +37,7 @@ impl Logged {
             }
             Self::Calls { stream, ids } => (format!("c{stream}"), ids.join(&b'\n')),
             Self::Answered { stream } => (format!("d{stream}"), Vec::new()),
+            Self::Delivered { stream } => (format!("f{stream}"), Vec::new()),
         }
     }
 

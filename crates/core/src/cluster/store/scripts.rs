@@ -40,12 +40,19 @@ for at = 7, #ARGV, 2 do
     redis.call('HSET', KEYS[3], rest, ARGV[at + 1])
   elseif kind == 'd' then
     redis.call('HDEL', KEYS[3], rest)
+  elseif kind == 'f' then
+    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
+      if string.sub(entry, 1, #rest + 1) == rest .. '_' then
+        redis.call('LREM', KEYS[2], 1, entry)
+        added = added - (#entry - string.find(entry, '\n'))
+      end
+    end
   else
     redis.call('RPUSH', KEYS[2], ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1])
     added = added + #ARGV[at + 1]
   end
 end
-if added > 0 or ARGV[4] ~= '' then
+if added ~= 0 or ARGV[4] ~= '' then
   local count, bytes = redis.call('LLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
   local oldest = 0
   if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end

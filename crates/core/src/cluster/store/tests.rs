@@ -133,7 +133,7 @@ impl Owner {
             match logged {
                 Logged::Event { id, .. } => events.push(id.number),
                 Logged::Calls { stream, .. } => calls.push(stream),
-                Logged::Answered { .. } => {}
+                Logged::Answered { .. } | Logged::Delivered { .. } => {}
             }
         }
         calls.sort_unstable();
@@ -165,6 +165,19 @@ async fn the_log_is_bounded_in_events_bytes_and_time_and_calls_under_way_stay() 
     assert_eq!(owner.kept().await.0, [27], "the newest one stays");
     let bytes: String = owner.ask(&["HGET", &owner.keys.session(id), "b"]).await;
     assert_eq!(bytes, "5000");
+}
+
+#[tokio::test]
+async fn what_was_delivered_is_no_longer_kept() {
+    let Some((_redis, connection)) = redis().await else { return };
+    let id = Uuid::new_v4();
+    let owner = Owner { connection, scripts: Scripts::default(), keys: Keys("t".to_owned()), id };
+    let bounds = Bounds { kept_millis: 60_000, events: 10, bytes: 1000 };
+    owner.write(vec![event(1, 0, 20), event(10, 1, 30), event(1, 2, 40)], true, bounds).await;
+    owner.write(vec![Logged::Delivered { stream: 1 }, event(2, 3, 5)], false, bounds).await;
+    assert_eq!(owner.kept().await.0, [1, 3]);
+    let bytes: String = owner.ask(&["HGET", &owner.keys.session(id), "b"]).await;
+    assert_eq!(bytes, "35");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::registry::FIRST;
 use crate::{
     cluster::{Founding, Logged, RemoteSession, Store},
     jsonrpc::{Kind, Message},
@@ -57,6 +58,8 @@ impl Ledger {
         let method = message.method();
         let kind = message.kind();
         if kind == Kind::Notification && method == "notifications/initialized" {
+            // So it has the answer to its `initialize`.
+            self.store.log(self.id, Logged::Delivered { stream: FIRST });
             return self.change(|founding| founding.initialized = true);
         }
         if kind != Kind::Request {

@@ -291,6 +291,8 @@ fn is_answer(message: &Message, call: &[u8]) -> bool {
 
 /// Number of the stream that a GET opens.
 pub(crate) const STANDALONE: u64 = 0;
+/// The number of the stream that answers `initialize`.
+pub(super) const FIRST: u64 = STANDALONE + 1;
 
 impl Session {
     fn new(
@@ -315,7 +317,7 @@ impl Session {
             epoch,
             attached: AtomicUsize::new(0),
             last_used: AtomicU64::new(epoch.elapsed().as_millis().try_into().unwrap_or(u64::MAX)),
-            next_stream: AtomicU64::new(STANDALONE + 1),
+            next_stream: AtomicU64::new(FIRST),
             primes: AtomicBool::new(false),
             connection: OnceLock::new(),
             calls: Seats::bearing(max_in_flight, MAX_CALL_BYTES),
@@ -351,7 +353,7 @@ impl Session {
             match logged {
                 Logged::Event { id, frame } => events.push((id, frame)),
                 Logged::Calls { stream, ids } => calls.push((stream, ids)),
-                Logged::Answered { .. } => {}
+                Logged::Answered { .. } | Logged::Delivered { .. } => {}
             }
         }
         let streams = events.iter().map(|(id, _)| id.stream);
