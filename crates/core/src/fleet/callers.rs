@@ -23,8 +23,8 @@ const POLICY: [&str; 5] = ["claims", "tools", "rate", "concurrency", "forwardIde
 /// Scopes that everything requires.
 const SCOPES: &str = "scopes";
 
-/// Members that are flags, and their names on the command line.
-const FLAGS: [(&str, &str); 8] = [
+/// Members of `auth` at the top that are flags: their names there, and those of the command line.
+pub const AUTH_FLAGS: [(&str, &str); 8] = [
     ("issuer", "auth"),
     ("publicUrl", "publicUrl"),
     ("audience", "authAudience"),
@@ -55,10 +55,10 @@ pub(super) fn of_top(
         return Ok(Default::default());
     }
     let Some(auth) = object(block)? else { return Ok(Default::default()) };
-    let names: Vec<&str> = FLAGS.iter().map(|(name, _)| *name).chain([SCOPES]).collect();
+    let names: Vec<&str> = AUTH_FLAGS.iter().map(|(name, _)| *name).chain([SCOPES]).collect();
     let policy = read(&auth, &names)?;
     let mut settings = Vec::new();
-    for (name, flag) in FLAGS {
+    for (name, flag) in AUTH_FLAGS {
         let known = vocabulary.top.iter().find(|known| known.name == flag);
         if let (Some(member), Some(known)) = (auth.get(name), known) {
             settings.push(flagged(&auth, member, known)?);

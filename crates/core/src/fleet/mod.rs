@@ -19,6 +19,7 @@ mod rules;
 mod setting;
 mod variables;
 
+pub use callers::AUTH_FLAGS;
 pub use dialect::Dialect;
 pub use difference::{Difference, Step, Tuning, difference};
 pub use entitlement::policy;

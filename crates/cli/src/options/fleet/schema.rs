@@ -1,5 +1,6 @@
 //! The JSON Schema of the settings in a file, made from the table of flags.
 
+use mcp_proxy_core::fleet::AUTH_FLAGS;
 use serde_json::{Map, Value, json};
 
 use super::vocabulary::{of_a_server, of_the_top};
@@ -123,16 +124,7 @@ fn server() -> Value {
 fn whole_auth() -> Value {
     let mut members = policy_members();
     let flags = settings(of_the_top());
-    for (name, flag) in [
-        ("issuer", "auth"),
-        ("publicUrl", "publicUrl"),
-        ("audience", "authAudience"),
-        ("preset", "authPreset"),
-        ("jwks", "authJwks"),
-        ("introspect", "authIntrospect"),
-        ("tokens", "authTokens"),
-        ("mirror", "authMirror"),
-    ] {
+    for (name, flag) in AUTH_FLAGS {
         members.extend(flags.get(flag).map(|flag| (name.to_owned(), flag.clone())));
     }
     closed("Whose access tokens let clients in, and what callers may do", members)
