@@ -83,11 +83,15 @@ impl Introspection {
         let answer = answer.and_then(|document| object(&document.body)).map_err(away)?;
         let now = now();
         let answer = read(&answer, &self.rules, now).map(Arc::new);
-        let expires = answer.as_ref().ok().and_then(|claims| claims.expires);
-        let until = expires.map_or(now + LIFETIME, |expires| expires.min(now + LIFETIME));
-        self.answers.insert(hash, answer.clone(), ANSWER, until);
+        self.answers.insert(hash, answer.clone(), ANSWER, until(&answer, now));
         answer
     }
+}
+
+/// How long an answer is remembered: for a while, and no longer than the token lasts.
+fn until(answer: &Result<Arc<Claims>, Because>, now: Seconds) -> Seconds {
+    let expires = answer.as_ref().ok().and_then(|claims| claims.expires);
+    expires.unwrap_or(Seconds::MAX).min(now + LIFETIME)
 }
 
 /// What an answer says about the token. A token for another resource is invalid.
@@ -174,6 +178,19 @@ mod tests {
         let mut nowhere = good;
         nowhere.as_object_mut().unwrap().remove("aud");
         assert_eq!(judged(&nowhere), Err(Because::Claim("aud")));
+    }
+
+    #[test]
+    fn answers_are_remembered_for_a_minute_at_most() {
+        let good = |expires| Ok(Arc::new(Claims { expires, ..Claims::new("i", "alice") }));
+        for (answer, expected) in [
+            (good(None), 1060),
+            (good(Some(5000)), 1060),
+            (good(Some(1010)), 1010),
+            (Err(Because::Inactive), 1060),
+        ] {
+            assert_eq!(until(&answer, 1000), expected, "{answer:?}");
+        }
     }
 
     #[test]

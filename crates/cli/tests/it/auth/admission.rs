@@ -65,6 +65,33 @@ fn a_token_is_for_one_endpoint() {
     let sse = by(Request::get("/sse").header("Accept", "text/event-stream"), &token);
     assert!(proxy.stream(&sse).event().is_some());
     assert_eq!(proxy.send(&by(begin(), &token)).status, 200);
+    let asked = Request::post("/mcp?x=1", initialize(LATEST));
+    let asked = asked.header("Accept", "application/json, text/event-stream");
+    let answer = proxy.send(&by(asked, &issuer.token("alice")));
+    assert_eq!(answer.status, 200, "a query says nothing about it: {}", answer.text());
+}
+
+#[test]
+fn messages_need_the_token_of_their_stream() {
+    let issuer = Issuer::new();
+    let proxy = issuer.guard(Launch::new("echo")).start();
+    let token = |path: &str| {
+        let mut claims = Issuer::claims("alice");
+        claims["aud"] = format!("{}{path}", Issuer::PUBLIC).into();
+        issuer.sign(&claims)
+    };
+    let sse = Request::get("/sse").header("Accept", "text/event-stream");
+    let mut stream = proxy.stream(&by(sse, &token("/sse")));
+    let place = stream.event().and_then(|event| event.data).expect("the endpoint event");
+    let post = || Request::post(&place, initialize(LATEST));
+    let refused = proxy.send(&by(post(), &token("/messages")));
+    let challenge = format!(
+        "Bearer error=\"invalid_token\", error_description=\"The access token is not valid \
+         here\", resource_metadata=\"{PLACE}/sse\""
+    );
+    assert_refused(&refused, &challenge);
+    assert_eq!(proxy.send(&by(post(), &token("/sse"))).status, 202);
+    assert!(stream.until("serverInfo").iter().any(|event| event.contains("serverInfo")));
 }
 
 #[test]
@@ -196,6 +223,7 @@ fn sessions_belong_to_a_person_not_to_a_token() {
     let echo = call("1", "echo", r#"{"text":"x"}"#);
     assert_eq!(others.post(echo).status, 404);
     assert_eq!(proxy.send(&others.listening()).status, 404);
+    assert_eq!(proxy.send(&others.listening().header("Last-Event-ID", "1_1")).status, 404);
     assert_eq!(others.delete().status, 404);
     session.assert_healthy();
     assert_eq!(session.delete().status, 200);

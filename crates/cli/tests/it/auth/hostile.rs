@@ -40,6 +40,15 @@ fn no_header_of_a_token_chooses_how_it_is_checked() {
         (headed(json!({ "alg": "none" })), "\"none\""),
         (headed(json!({ "alg": "HS256", "kid": "k1" })), "\"HS256\""),
         (headed(json!({ "alg": "ES512", "kid": "k1" })), "\"ES512\""),
+        (headed(json!({ "alg": "es256", "kid": "k1" })), "\"es256\""),
+        (headed(json!({ "alg": "RS256", "kid": "k1" })), "is for its algorithm"),
+        (headed(json!({ "alg": ["ES256"], "kid": "k1" })), "alg is not a string"),
+        (headed(json!({ "kid": "k1" })), "alg is not a string"),
+        (headed(json!({ "alg": "ES256", "kid": 1 })), "kid is not a string"),
+        (headed(json!({ "alg": "ES256", "kid": "k1", "b64": false })), "\"b64\""),
+        (headed(json!({ "alg": "ES256", "kid": "k1", "cty": "JWT" })), "holds another token"),
+        (headed(json!({ "alg": "ES256", "kid": "k1", "typ": "dpop+jwt" })), "\"dpop+jwt\""),
+        (issuer.sign_raw(r#"{"alg":"ES256","alg":"none"}"#, &claims), "\"alg\\\" appears twice"),
         (headed(json!({ "alg": "ES256", "kid": "k'--" })), "\"k'--\""),
         (headed(json!({ "alg": "ES256", "kid": "../k1" })), "\"../k1\""),
         (headed(json!({ "alg": "ES256", "kid": "k1", "crit": ["exp"] })), "\"crit\""),
@@ -48,9 +57,19 @@ fn no_header_of_a_token_chooses_how_it_is_checked() {
         (forged(json!({ "alg": "ES256", "kid": "k1", "jwk": attacker.key() })), "signature"),
         (forged(json!({ "alg": "ES256", "kid": "k1", "jku": "https://a" })), "signature"),
         (forged(json!({ "alg": "ES256", "kid": "k1", "x5u": "https://a" })), "signature"),
+        (forged(json!({ "alg": "ES256", "kid": "k1", "x5c": ["AAAA"] })), "signature"),
+        (resigned(&issuer, ""), "signature is wrong"),
+        (resigned(&issuer, &"A".repeat(86)), "signature is wrong"),
     ] {
         refused(&proxy, &format!("Bearer {token}"), word);
     }
+}
+
+/// A good token with another signature.
+fn resigned(issuer: &Issuer, signature: &str) -> String {
+    let token = issuer.token("alice");
+    let (signed, _) = token.rsplit_once('.').expect("a signature");
+    format!("{signed}.{signature}")
 }
 
 #[test]
@@ -65,6 +84,11 @@ fn no_claim_is_wrong_missing_or_there_twice() {
         (without("sub"), "\"sub\""),
         (without("iss"), "\"iss\""),
         (with("exp", (now() - 61).into()), "expired"),
+        (with("exp", (now() + 300).to_string().into()), "\"exp\""),
+        (with("exp", 1e300.into()), "\"exp\""),
+        (with("iss", json!([Issuer::NAME])), "\"iss\""),
+        (with("aud", json!(["https://a", 1])), "\"aud\""),
+        (with("scope", 1.into()), "\"scope\""),
         (with("nbf", (now() + 90).into()), "nbf"),
         (with("iat", (now() + 90).into()), "iat"),
         (with("aud", "https://mcp.example".into()), "audience is \"https://mcp.example\""),

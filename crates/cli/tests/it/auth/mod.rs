@@ -6,6 +6,8 @@ mod expiry;
 mod hostile;
 mod introduction;
 mod isolation;
+mod keys;
 mod metadata;
 mod scenarios;
+mod sources;
 mod start;

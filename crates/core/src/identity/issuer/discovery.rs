@@ -78,6 +78,20 @@ pub(crate) async fn keys(fetcher: &Fetcher, place: &Url, reach: Reach) -> Result
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn only_an_issuer_in_a_private_network_sends_us_into_one() {
+        for (issuer, place, expected) in [
+            ("https://1.1.1.1/t", "https://10.0.0.1/keys", Reach::Public),
+            ("https://1.1.1.1/t", "https://1.1.1.1:8443/keys", Reach::Public),
+            ("https://1.1.1.1/t", "https://1.1.1.1/keys", Reach::Anywhere),
+            ("https://10.0.0.1/t", "https://10.0.0.2/keys", Reach::Anywhere),
+            ("http://localhost:1/t", "http://127.0.0.1:2/keys", Reach::Anywhere),
+        ] {
+            let [issuer, place] = [issuer, place].map(|url| url.parse::<Url>().unwrap());
+            assert_eq!(reach(&issuer, &place).await, expected, "{issuer} {place}");
+        }
+    }
+
     #[test]
     fn a_document_speaks_for_its_own_issuer_only() {
         let spellings = ["https://idp/a".to_owned()];

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     identity::Claims,
-    jsonrpc::{Code, Cuts, ErrorBody, Message, members},
+    jsonrpc::{Code, Cuts, ErrorBody, Kind, Message, Span, members},
 };
 
 /// The key in `_meta`.
@@ -33,21 +33,37 @@ pub(super) fn introduced(message: Message, told: Option<&Claims>) -> Result<Mess
 /// The same if the server gets no identity. The client's claim is removed in every spelling, and
 /// however often it appears.
 pub(super) fn without_claim(message: Message) -> Message {
-    let Some(meta) = message.meta() else { return message };
     let is_claim = |name: &str| name.eq_ignore_ascii_case(KEY);
-    if !members(message.bytes(), meta).any(|member| is_claim(&member.name())) {
+    let claims =
+        |meta: &Span| members(message.bytes(), *meta).any(|member| is_claim(&member.name()));
+    let metas: Vec<Span> = metas(&message).into_iter().filter(claims).collect();
+    if metas.is_empty() {
         return message;
     }
-    let (mut cuts, mut edits) = (Cuts::default(), Vec::new());
-    for member in members(message.bytes(), meta) {
-        if is_claim(&member.name()) {
-            cuts.goes(member.whole());
-        } else {
-            cuts.stays(member.whole(), &mut edits);
+    let mut edits = Vec::new();
+    for meta in metas {
+        let mut cuts = Cuts::default();
+        for member in members(message.bytes(), meta) {
+            if is_claim(&member.name()) {
+                cuts.goes(member.whole());
+            } else {
+                cuts.stays(member.whole(), &mut edits);
+            }
         }
+        cuts.end(&mut edits);
     }
-    cuts.end(&mut edits);
     message.rewritten(&edits)
+}
+
+/// The metadata of a message; of an answer, whatever a reader could take for it.
+fn metas(message: &Message) -> Vec<Span> {
+    if message.kind() != Kind::Result {
+        return message.meta().into_iter().collect();
+    }
+    let result = message.result().into_iter();
+    let inside = result.flat_map(|result| members(message.bytes(), result));
+    let metas = inside.filter(|member| member.name().eq_ignore_ascii_case("_meta"));
+    metas.map(|member| member.value).collect()
 }
 
 #[cfg(test)]
@@ -75,6 +91,23 @@ mod tests {
             ),
         ] {
             assert_eq!(told(params, None), left, "{params}");
+        }
+    }
+
+    #[test]
+    fn no_answer_says_it_either() {
+        for (result, left) in [
+            (r#"{"roots":[]}"#, r#"{"roots":[]}"#),
+            (r#"7"#, r#"7"#),
+            (
+                r#"{"_meta":{"io.github.mcp-proxy/identity":1},"a":1,"_META":{"b":1,"io.github.mcp-proxy/identity":2}}"#,
+                r#"{"_meta":{},"a":1,"_META":{"b":1}}"#,
+            ),
+        ] {
+            let text = |result: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+            let message = without_claim(Message::parse(text(result).into()).unwrap());
+            let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+            assert_eq!(read(message.bytes()), read(text(left).as_bytes()));
         }
     }
 
