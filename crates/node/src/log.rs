@@ -54,16 +54,18 @@ impl Subscriber for Console {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Embedding programs see refusals in their own callbacks.
-        metadata.is_event()
-            && metadata.target() != AUDIT
-            && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
+        metadata.is_event() && (*metadata.level() <= Level::WARN || is_verbatim(metadata.target()))
     }
 
     fn event(&self, event: &Event<'_>) {
         let target = event.metadata().target();
         let mut line = Line::default();
         event.record(&mut line);
+        // Whoever embeds the proxy sees in its own callbacks what they refuse; what tokens and rules
+        // refuse, it sees here only.
+        if target == AUDIT && !line.has_outcome {
+            return;
+        }
         let text = if is_verbatim(target) {
             visible(&line.message).into_owned()
         } else {
@@ -96,10 +98,12 @@ impl Subscriber for Console {
 struct Line {
     message: String,
     fields: String,
+    has_outcome: bool,
 }
 
 impl Line {
     fn field(&mut self, name: &str, value: &dyn fmt::Debug) {
+        self.has_outcome |= name == "outcome";
         let written = write!(self.fields, " {name}={value:?}");
         debug_assert!(written.is_ok(), "a string takes everything");
     }
