@@ -127,6 +127,22 @@ export async function browse(url, who = "alice") {
   throw new Error("the sign-in goes round in circles");
 }
 
+/** A token of the provider for a program with a secret. */
+export async function tokenOf({ issuer }) {
+  const response = await fetch(new URL("/token", issuer), {
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      resource: "https://mcp.example/mcp",
+      scope: "files",
+    }),
+    headers: { authorization: `Basic ${Buffer.from("machine:machine-secret").toString("base64")}` },
+    method: "POST",
+  });
+  const answer = await response.json();
+  assert.ok(answer.access_token, JSON.stringify(answer));
+  return answer.access_token;
+}
+
 /** A key for tests only. */
 const KEY = {
   alg: "ES256",

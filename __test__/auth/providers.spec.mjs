@@ -6,7 +6,7 @@ import { before, describe, test } from "node:test";
 
 import { servers } from "../clients/servers.mjs";
 import { startProxy } from "../support/proxy.mjs";
-import { startProvider } from "./provider.mjs";
+import { startProvider, tokenOf } from "./provider.mjs";
 
 const INITIALIZE = {
   id: 1,
@@ -76,22 +76,6 @@ const CASES = [
   ],
   ["opaque tokens that nobody is asked about", { audience: "app", opaque: true }, ["--authAudience", "app"], 401],
 ];
-
-/** A token of the provider for a program with a secret. */
-async function tokenOf({ issuer }) {
-  const response = await fetch(new URL("/token", issuer), {
-    body: new URLSearchParams({
-      grant_type: "client_credentials",
-      resource: "https://mcp.example/mcp",
-      scope: "files",
-    }),
-    headers: { authorization: `Basic ${Buffer.from("machine:machine-secret").toString("base64")}` },
-    method: "POST",
-  });
-  const answer = await response.json();
-  assert.ok(answer.access_token, JSON.stringify(answer));
-  return answer.access_token;
-}
 
 describe("providers", () => {
   let command;
