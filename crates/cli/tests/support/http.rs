@@ -44,6 +44,11 @@ impl Request {
         Self::get("/mcp").header("Accept", "text/event-stream").header("Mcp-Session-Id", session)
     }
 
+    /// The same, sent to another place.
+    pub(crate) fn at(self, target: &str) -> Self {
+        Self { target: target.to_owned(), ..self }
+    }
+
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self

@@ -39,6 +39,11 @@ impl Modern {
         Self { id: id.to_owned(), ..self }
     }
 
+    /// Names what it is about in its header.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
     /// Adds members to the parameters.
     pub(crate) fn params(self, members: &str) -> Self {
         Self { params: format!("{}{members},", self.params), ..self }

@@ -38,7 +38,7 @@ pub(crate) use ask::{Answer, reply_to};
 pub(crate) use cause::Cause;
 pub(crate) use crossing::{Keep, Leases, OpenServer, ServerSource};
 pub(crate) use dedicated::{Dedicated, Launched, Memory, Nursery, Private, Slot, refusal};
-pub(crate) use denied::Denied;
+pub(crate) use denied::{Denied, Objection};
 pub(crate) use embedded::Embedded;
 pub use embedded::Unsent;
 pub(crate) use entitled::{Entitled, Exchange};
@@ -71,7 +71,7 @@ use crate::{
     config::Policy,
     era::Era,
     host::{Caller, Refusal, ServerId},
-    identity::Identity,
+    identity::{Claims, Identity},
     jsonrpc::{Code, ErrorBody, Message},
     protocol::header::annotation::MirroredParameter,
 };
@@ -141,6 +141,17 @@ pub(crate) trait Backend: Send + Sync {
     /// What callers of an endpoint need that serves only this backend.
     fn policy(&self) -> Option<Arc<Policy>> {
         None
+    }
+
+    /// The objection to a request of a caller with these claims, before a server is needed for it.
+    /// A connection refuses the request as well.
+    fn objection(&self, _request: &Message, _claims: Option<&Claims>) -> Option<Objection> {
+        None
+    }
+
+    /// Whether its lists may differ between clients.
+    fn lists_differ(&self) -> bool {
+        false
     }
 }
 

@@ -47,6 +47,23 @@ struct Awaited {
     _outer: Option<Box<Self>>,
 }
 
+/// While it lives, it is open whether a request will be refused.
+pub(crate) struct Undecided(Option<Arc<dyn Sink>>);
+
+impl Undecided {
+    fn say(&self, is_open: bool) {
+        if let Some(reader) = self.0.as_ref().and_then(|sink| sink.reader()) {
+            reader.undecided(is_open);
+        }
+    }
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.say(false);
+    }
+}
+
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply").field("id", &self.id).finish_non_exhaustive()
@@ -86,6 +103,19 @@ impl Reply {
     pub(crate) fn by(mut self, identity: &Identity) -> Self {
         self.claims = identity.claims().cloned();
         self
+    }
+
+    /// The reply to a request of a caller with these claims.
+    pub(crate) fn with_claims(mut self, claims: Option<Arc<Claims>>) -> Self {
+        self.claims = claims;
+        self
+    }
+
+    /// Sends nothing until the result is dropped, so that a refusal can be the whole answer.
+    pub(crate) fn undecided(&self) -> Undecided {
+        let undecided = Undecided(self.sink());
+        undecided.say(true);
+        undecided
     }
 
     /// The caller's identity, if it has one.

@@ -281,6 +281,10 @@ impl Backend for Late {
             backend.end_subscriptions();
         }
     }
+
+    fn lists_differ(&self) -> bool {
+        self.ask(|upstream| upstream.backend()).is_some_and(|backend| backend.lists_differ())
+    }
 }
 
 impl Readiness for Late {

@@ -215,6 +215,11 @@ impl Backend for ServerPool {
     fn end_subscriptions(&self) {
         self.0.servers().iter().for_each(|server| server.end_subscriptions());
     }
+
+    /// Each client has a server to itself.
+    fn lists_differ(&self) -> bool {
+        true
+    }
 }
 
 impl Readiness for ServerPool {

@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use crate::{
     config::{Isolation, Policy, UpstreamConfig},
     host::Caller,
-    identity::Identity,
+    identity::{Claims, Identity},
     jsonrpc::{Code, ErrorBody, Message},
-    relay::{Backend, Client, Connection, Departure, OpenError, Reply},
+    relay::{Backend, Client, Connection, Departure, Objection, OpenError, Reply},
 };
 
 /// How many servers each client has.
@@ -125,6 +125,14 @@ impl Backend for Shared {
 
     fn policy(&self) -> Option<Arc<Policy>> {
         self.backend.policy()
+    }
+
+    fn objection(&self, request: &Message, claims: Option<&Claims>) -> Option<Objection> {
+        self.backend.objection(request, claims)
+    }
+
+    fn lists_differ(&self) -> bool {
+        self.backend.lists_differ()
     }
 }
 

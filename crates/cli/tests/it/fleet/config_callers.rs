@@ -11,7 +11,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 const GROUPS: &str = r#""groups": { "one": ["a"] }"#;
 
 /// The top of a file that accepts this issuer's tokens, in the form of an object.
-fn top(issuer: &Issuer, further: &str) -> String {
+pub(super) fn top(issuer: &Issuer, further: &str) -> String {
     let keys = issuer.file("keys.json").display().to_string();
     let auth = json!({
         "issuer": Issuer::NAME, "publicUrl": Issuer::PUBLIC, "jwks": keys, "scopes": ["use"],
@@ -21,7 +21,7 @@ fn top(issuer: &Issuer, further: &str) -> String {
 }
 
 /// A token for every endpoint.
-fn token(issuer: &Issuer, scope: &str, groups: &Value) -> String {
+pub(super) fn token(issuer: &Issuer, scope: &str, groups: &Value) -> String {
     let mut claims = Issuer::claims("alice");
     let paths = ["/mcp", "/servers/a/mcp", "/servers/b/mcp", "/groups/one/mcp"];
     claims["aud"] = paths.map(|path| format!("{}{path}", Issuer::PUBLIC)).to_vec().into();
@@ -31,7 +31,7 @@ fn token(issuer: &Issuer, scope: &str, groups: &Value) -> String {
 }
 
 /// A session of this caller at an endpoint.
-struct Visit<'p> {
+pub(super) struct Visit<'p> {
     proxy: &'p Proxy,
     path: &'static str,
     id: String,
@@ -39,7 +39,7 @@ struct Visit<'p> {
 }
 
 impl<'p> Visit<'p> {
-    fn open(proxy: &'p Proxy, path: &'static str, token: &str) -> Self {
+    pub(super) fn open(proxy: &'p Proxy, path: &'static str, token: &str) -> Self {
         let mut visit = Self { proxy, path, id: String::new(), token: token.to_owned() };
         let answer = proxy.send(&visit.request(initialize(LATEST)));
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -49,28 +49,28 @@ impl<'p> Visit<'p> {
     }
 
     /// The same session with another token of the same caller.
-    fn by(&self, token: &str) -> Self {
+    pub(super) fn by(&self, token: &str) -> Self {
         let (proxy, path, id) = (self.proxy, self.path, self.id.clone());
         Self { proxy, path, id, token: token.to_owned() }
     }
 
-    fn request(&self, body: impl Into<Vec<u8>>) -> Request {
+    pub(super) fn request(&self, body: impl Into<Vec<u8>>) -> Request {
         let request = Request::post(self.path, body)
             .header("Accept", "application/json, text/event-stream")
             .header("Authorization", &format!("Bearer {}", self.token));
         if self.id.is_empty() { request } else { request.session(&self.id) }
     }
 
-    fn post(&self, body: impl Into<Vec<u8>>) -> Response {
+    pub(super) fn post(&self, body: impl Into<Vec<u8>>) -> Response {
         self.proxy.send(&self.request(body))
     }
 
-    fn ask(&self, method: &str, params: &Value) -> Response {
+    pub(super) fn ask(&self, method: &str, params: &Value) -> Response {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         self.post(body.to_string())
     }
 
-    fn tools(&self) -> Vec<String> {
+    pub(super) fn tools(&self) -> Vec<String> {
         let answer = self.ask("tools/list", &json!({})).message();
         let answer: Value = serde_json::from_str(&answer).expect("a message");
         let tools = answer["result"]["tools"].as_array().expect("tools");
@@ -78,14 +78,14 @@ impl<'p> Visit<'p> {
     }
 
     /// The code of the error that a call gets, if it fails.
-    fn code(&self, tool: &str) -> Option<i64> {
+    pub(super) fn code(&self, tool: &str) -> Option<i64> {
         let answer = self.post(call("1", tool, r#"{"text":"x"}"#)).message();
         let answer: Value = serde_json::from_str(&answer).expect("a message");
         answer["error"]["code"].as_i64()
     }
 }
 
-fn assert_needs(answer: &Response, scopes: &str, path: &str) {
+pub(super) fn assert_needs(answer: &Response, scopes: &str, path: &str) {
     assert_eq!(answer.status, 403, "{scopes}: {}", answer.text());
     let challenge = answer.header("www-authenticate").unwrap_or_default();
     assert!(challenge.starts_with("Bearer error=\"insufficient_scope\""), "{challenge}");

@@ -1,5 +1,6 @@
 //! End-to-end tests of many servers behind one port.
 
+mod callers_merged;
 mod config_bad_input;
 mod config_callers;
 mod config_check;

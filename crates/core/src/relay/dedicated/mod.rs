@@ -148,4 +148,9 @@ impl Backend for Dedicated {
     fn end_subscriptions(&self) {
         self.leases.end_subscriptions();
     }
+
+    /// Each client has a server to itself.
+    fn lists_differ(&self) -> bool {
+        true
+    }
 }

@@ -22,8 +22,8 @@ use self::{
     rates::{Rates, Running},
 };
 use super::{
-    Backend, Client, Connection, Denied, Departure, OpenError, Outgoing, Reader, Reply, Sink,
-    merged::View,
+    Backend, Client, Connection, Denied, Departure, Objection, OpenError, Outgoing, Reader, Reply,
+    Sink, merged::View,
 };
 use crate::{
     config::{Policy, Rules},
@@ -111,28 +111,40 @@ impl Inner {
         view
     }
 
-    /// Counts a request that is allowed; returns the refusal if a rate is exceeded.
-    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
+    /// Counts a request that is allowed; returns the objection if it is refused or too frequent.
+    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Objection> {
+        if let Some(objection) = self.objection(message, claims) {
+            return Err(objection);
+        }
+        self.count(message, claims).map_err(|denied| {
+            self.write(message, claims, "rate_limited");
+            Objection::Denied(denied)
+        })
+    }
+
+    /// The objection to a request, apart from rates.
+    fn objection(&self, message: &Message, claims: Option<&Claims>) -> Option<Objection> {
         let names_two = !self.is_open && message.repeats_name();
-        if message.is_ambiguous() || names_two {
+        let (objection, outcome) = if message.is_ambiguous() || names_two {
             let error = ErrorBody::new(Code::InvalidRequest, AMBIGUOUS);
-            audit::refused_call(&self.audit, claims, (&message.method(), None), "ambiguous");
-            return Err(Refusal::Error(error));
-        }
-        if self.is_open {
-            return Ok(Vec::new());
-        }
-        let refused = match judge(&self.policy, message, claims) {
-            Verdict::Passes => match self.count(message, claims) {
-                Ok(running) => return Ok(running),
-                Err(denied) => Refusal::Denied(denied),
-            },
-            Verdict::Unknown => Refusal::Error(unknown(message)),
-            Verdict::Denied(denied) => Refusal::Denied(denied),
+            (Objection::Error(error), "ambiguous")
+        } else if self.is_open {
+            return None;
+        } else {
+            match judge(&self.policy, message, claims) {
+                Verdict::Passes => return None,
+                Verdict::Unknown => (Objection::Error(unknown(message)), "unknown"),
+                Verdict::Denied(denied) => (Objection::Denied(denied), "insufficient_scope"),
+            }
         };
+        self.write(message, claims, outcome);
+        Some(objection)
+    }
+
+    /// Writes the line about a refused request.
+    fn write(&self, message: &Message, claims: Option<&Claims>, outcome: &'static str) {
         let (method, tool) = (message.method(), message.name());
-        audit::refused_call(&self.audit, claims, (&method, tool.as_deref()), refused.outcome());
-        Err(refused)
+        audit::refused_call(&self.audit, claims, (&method, tool.as_deref()), outcome);
     }
 
     /// Counts a call by all rules that limit it.
@@ -158,32 +170,6 @@ impl Inner {
     }
 }
 
-/// The answer to a request that is refused.
-#[derive(Debug)]
-enum Refusal {
-    Denied(Denied),
-    Error(ErrorBody),
-}
-
-impl Refusal {
-    fn outcome(&self) -> &'static str {
-        match self {
-            Self::Denied(Denied::Scope(_)) => "insufficient_scope",
-            Self::Denied(Denied::TooOften { .. }) => "rate_limited",
-            Self::Denied(Denied::Unavailable(_)) => "unavailable",
-            Self::Error(_) => "unknown",
-        }
-    }
-
-    fn answer(&self, reply: Option<Reply>) {
-        let Some(reply) = reply else { return };
-        match self {
-            Self::Denied(denied) => reply.deny(denied),
-            Self::Error(error) => reply.error(error),
-        }
-    }
-}
-
 impl Backend for Entitled {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
@@ -194,7 +180,7 @@ impl Backend for Entitled {
                 match inner.admit(request, claims.as_deref()) {
                     Ok(running) => admitted = Some(running),
                     // No server is started for it.
-                    Err(refusal) => return Ok(Arc::new(Refused(refusal)) as _),
+                    Err(objection) => return Ok(Arc::new(Refused(objection)) as _),
                 }
             }
             let connection = inner.backend.open(client).await?;
@@ -213,6 +199,14 @@ impl Backend for Entitled {
 
     fn policy(&self) -> Option<Arc<Policy>> {
         Some(Arc::clone(&self.0.policy))
+    }
+
+    fn objection(&self, request: &Message, claims: Option<&Claims>) -> Option<Objection> {
+        self.0.objection(request, claims)
+    }
+
+    fn lists_differ(&self) -> bool {
+        !self.0.policy.claims.is_empty() || self.0.backend.lists_differ()
     }
 }
 
@@ -233,7 +227,7 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Refusal> {
+    fn admit(&self, message: &Message, claims: Option<&Claims>) -> Result<Vec<Running>, Objection> {
         let admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner).take();
         admitted.map_or_else(|| self.inner.admit(message, claims), Ok)
     }
@@ -247,7 +241,7 @@ impl Connection for Guard {
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
         if !matches!(message.kind(), Kind::Request | Kind::Notification) {
-            return self.connection.send(message, reply, caller);
+            return self.connection.send(without_claim(message), reply, caller);
         }
         let shown = reply.as_ref().and_then(Reply::claims).or(self.claims.as_ref()).cloned();
         let claims = shown.as_deref();
@@ -257,8 +251,8 @@ impl Connection for Guard {
             None => Vec::new(),
             Some(_) => match self.admit(&message, claims) {
                 Ok(running) => running,
-                Err(refusal) => {
-                    refusal.answer(reply);
+                Err(objection) => {
+                    objection.answer(reply);
                     return None;
                 }
             },
@@ -271,7 +265,7 @@ impl Connection for Guard {
         let message = match introduced(message, told) {
             Ok(message) => message,
             Err(error) => {
-                Refusal::Error(error).answer(reply);
+                Objection::Error(error).answer(reply);
                 return None;
             }
         };
@@ -294,7 +288,7 @@ impl Connection for Guard {
 
 /// The connection of a refused request.
 #[derive(Debug)]
-struct Refused(Refusal);
+struct Refused(Objection);
 
 impl Connection for Refused {
     fn send(

@@ -1,8 +1,11 @@
 //! The endpoint's own requests, each with one answer.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::{
+    identity::Claims,
     jsonrpc::Message,
     relay::{self, Connection},
 };
@@ -29,11 +32,17 @@ impl From<relay::Answer> for Answer {
     }
 }
 
-/// Sends a request over a connection and waits for its answer.
-pub(super) async fn ask(connection: &dyn Connection, request: Message) -> Answer {
+/// Sends a request over a connection and waits for its answer. Without claims, those count with
+/// which the connection was opened.
+pub(super) async fn ask(
+    connection: &dyn Connection,
+    request: Message,
+    claims: Option<Arc<Claims>>,
+) -> Answer {
     let (told, answer) = oneshot::channel();
     // If the receiver was dropped, nobody waits any more.
     let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
+    let reply = reply.with_claims(claims);
     if let Some(sending) = connection.send(request, Some(reply), None) {
         sending.await;
     }

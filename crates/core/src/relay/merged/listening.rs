@@ -24,9 +24,10 @@ use super::{
 };
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Filter},
+    identity::Claims,
     jsonrpc::{Code, Edit, ErrorBody, Message, Raw, Span, elements, find_member, string_text},
     protocol::Notification,
-    relay::{Outgoing, Reader, Reply, Sink, lists::CHANGING},
+    relay::{Denied, Objection, Outgoing, Reader, Reply, Sink, lists::CHANGING},
     runtime::task,
 };
 
@@ -77,14 +78,10 @@ impl Listening {
             learn(&*passage, &request, None).await;
             roster = merged.roster();
         }
-        let parts: Vec<_> = roster
-            .servers
-            .iter()
-            .filter_map(|server| {
-                let part = part(&roster, server, &filter, &request)?;
-                (!server.sleeps() || part.1).then(|| (Arc::clone(server), part.0))
-            })
-            .collect();
+        let parts = match parts(&roster, &filter, &request, reply.claims().map(|it| &**it)) {
+            Ok(parts) => parts,
+            Err(objection) => return objection.answer(Some(reply)),
+        };
         let state = State {
             opening: Some(parts.len()),
             granted: Vec::new(),
@@ -244,6 +241,49 @@ impl Listening {
             reply.related_as(notification, edits);
         }
     }
+}
+
+/// The filter for each server that a caller with these claims may listen to. Refused if there is an
+/// objection from all servers, or from one whose resources are requested.
+fn parts(
+    roster: &Roster,
+    filter: &Filter,
+    request: &Message,
+    claims: Option<&Claims>,
+) -> Result<Vec<(Arc<Server>, Message)>, Objection> {
+    let (mut parts, mut objections, mut wants_others) = (Vec::new(), Vec::new(), false);
+    for server in &roster.servers {
+        let Some((part, has_own)) = part(roster, server, filter, request) else { continue };
+        if server.sleeps() && !has_own {
+            continue;
+        }
+        match server.backend.objection(&part, claims) {
+            None => parts.push((Arc::clone(server), part)),
+            Some(objection) => {
+                wants_others |= has_own;
+                objections.push(objection);
+            }
+        }
+    }
+    match all_of(objections) {
+        Some(objection) if wants_others || parts.is_empty() => Err(objection),
+        _ => Ok(parts),
+    }
+}
+
+/// One objection that names all missing scopes; without any, the first objection.
+fn all_of(objections: Vec<Objection>) -> Option<Objection> {
+    let lacking = objections.iter().filter_map(|objection| match objection {
+        Objection::Denied(Denied::Scope(scopes)) => Some(scopes),
+        _ => None,
+    });
+    let mut scopes: Vec<String> = lacking.flatten().cloned().collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return objections.into_iter().next();
+    }
+    Some(Objection::Denied(Denied::Scope(scopes)))
 }
 
 /// The filter for one server; and whether it contains resources of that server.

@@ -28,10 +28,11 @@ use super::{
 use crate::{
     era::Era,
     host::Caller,
+    identity::Claims,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Method, Notification},
     relay::{
-        Client, Connection, Departure, Reply, Sink, dedicated::Unheld,
+        Client, Connection, Departure, Objection, Reply, Sink, dedicated::Unheld,
         initialize::requested_version, lists::tell_changes, member::requested_level,
     },
     runtime::task,
@@ -62,6 +63,8 @@ pub(super) struct State {
     pub(super) initialized: bool,
     /// The client's last `logging/setLevel`, for the same servers.
     pub(super) level: Option<Message>,
+    /// The claims of the client's newest credentials.
+    claims: Option<Arc<Claims>>,
     /// Whether a task looks after servers that were missing in lists.
     pub(super) mending: bool,
     /// Connections of servers that were removed, kept for their running calls.
@@ -157,6 +160,11 @@ impl Member {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The claims of the client's newest credentials.
+    pub(super) fn claims(&self) -> Option<Arc<Claims>> {
+        self.lock().claims.clone()
+    }
+
     pub(super) fn strong(&self) -> Option<Arc<Self>> {
         self.me.upgrade()
     }
@@ -181,6 +189,9 @@ impl Member {
         reply: Reply,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
+        if let Some(claims) = reply.claims() {
+            self.lock().claims = Some(Arc::clone(claims));
+        }
         let method = request.method();
         match Method::of(&method) {
             Method::Initialize => {
@@ -221,26 +232,37 @@ impl Member {
             }
             Err(Unrouted::Unread(unread)) => {
                 let (member, caller) = (self.strong()?, caller.cloned());
+                let ruled = self.party.merged.roster().servers.iter().any(|it| it.has_rules());
+                let undecided = ruled.then(|| reply.undecided());
                 Some(Box::pin(async move {
                     learn(&*member, &request, unread).await;
-                    member.call_known(request, reply, caller.as_ref()).await;
+                    let sending = member.call_known(request, reply, caller.as_ref());
+                    drop(undecided);
+                    if let Some(sending) = sending {
+                        sending.await;
+                    }
                 }))
             }
         }
     }
 
     /// The same, after everything that can be known was read.
-    async fn call_known(&self, request: Message, reply: Reply, caller: Option<&Arc<Caller>>) {
+    fn call_known(
+        &self,
+        request: Message,
+        reply: Reply,
+        caller: Option<&Arc<Caller>>,
+    ) -> Option<BoxFuture<'static, ()>> {
         let found = route(&self.party.merged.roster(), &self.party.context(), &request);
         match found {
             Ok(route) => {
                 let reply = self.returning(&route.server, reply);
-                let message = route.message(request);
-                if let Some(sending) = self.hand(&route.server, message, Some(reply), caller) {
-                    sending.await;
-                }
+                self.hand(&route.server, route.message(request), Some(reply), caller)
             }
-            Err(unrouted) => reply.error(&unrouted.into_error(&request)),
+            Err(unrouted) => {
+                reply.error(&unrouted.into_error(&request));
+                None
+            }
         }
     }
 
@@ -256,6 +278,10 @@ impl Member {
         reply: Option<Reply>,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
+        if let Some(objection) = self.objection(server, &message, reply.as_ref()) {
+            objection.answer(reply);
+            return None;
+        }
         let mut state = self.lock();
         let Some(leg) = state.leg(server) else {
             let left = state.left(server);
@@ -281,6 +307,19 @@ impl Member {
                 None
             }
         }
+    }
+
+    /// The objection to a request that would have to wait for its server. An open connection
+    /// refuses requests itself.
+    fn objection(
+        &self,
+        server: &Arc<Server>,
+        message: &Message,
+        reply: Option<&Reply>,
+    ) -> Option<Objection> {
+        let claims = reply?.claims();
+        let is_open = self.lock().leg(server).is_none_or(|leg| leg.open().is_some());
+        if is_open { None } else { server.backend.objection(message, claims.map(|it| &**it)) }
     }
 
     /// Opens the connection of a leg in the phase `Opening`.
@@ -360,11 +399,14 @@ impl Member {
         state.level = Some(request.detached());
         let open = state.legs.iter().filter_map(Leg::open).filter(|open| open.offers.logging);
         let logging: Vec<_> = open.map(|open| Arc::clone(&open.connection)).collect();
+        let claims = state.claims.clone();
         drop(state);
         Some(Box::pin(async move {
             let tell = |connection: Arc<dyn Connection>| {
-                let request = request.clone();
-                async move { drop(timeout(GREETING_PATIENCE, ask(&*connection, request)).await) }
+                let (request, claims) = (request.clone(), claims.clone());
+                async move {
+                    drop(timeout(GREETING_PATIENCE, ask(&*connection, request, claims)).await);
+                }
             };
             join_all(logging.into_iter().map(tell)).await;
             reply.result(b"{}");
@@ -515,7 +557,7 @@ impl Asking for Member {
             let connection = self.lock().leg(server).and_then(|leg| leg.open().cloned());
             let Some(open) = connection else { return Answer::Unreached };
             let asked = Asked::new(&open.connection, &request);
-            let answer = ask(&*open.connection, request).await;
+            let answer = ask(&*open.connection, request, self.claims()).await;
             asked.answered();
             answer
         })

@@ -70,7 +70,9 @@ impl Member {
         let generation = server.generation();
         let mut open = Open { connection, offers: Offers::ANYTHING, generation, said: None };
         if let Some(hello) = hello {
-            let answer = timeout_at(until, ask(&*open.connection, hello)).await.map_err(late)?;
+            let answer = timeout_at(until, ask(&*open.connection, hello, self.claims()))
+                .await
+                .map_err(late)?;
             let Answer::Result(response) = answer else {
                 return Err(unavailable(server, &reason(&answer)));
             };
@@ -82,7 +84,8 @@ impl Member {
         self.initialize(&mut greeted).await;
         let level = self.lock().level.clone().filter(|_| greeted.open.offers.logging);
         if let Some(level) = level {
-            timeout_at(until, ask(&*greeted.open.connection, level)).await.map_err(late)?;
+            let told = ask(&*greeted.open.connection, level, self.claims());
+            timeout_at(until, told).await.map_err(late)?;
         }
         Ok(greeted)
     }
@@ -210,7 +213,7 @@ impl Member {
         if server.is_of(open.generation) && !open.offers.has(listed.capability) {
             return true;
         }
-        let answer = timeout_at(until, ask(&*open.connection, request)).await;
+        let answer = timeout_at(until, ask(&*open.connection, request, self.claims())).await;
         let back = matches!(answer, Ok(Answer::Result(_)));
         if back {
             server.answers(true);

@@ -242,7 +242,7 @@ impl Asking for Passage {
                 let Ok(opened) = opened else { return Answer::Unreached };
                 // Ending it, for any reason, closes the connection, which cancels the request.
                 match opened.connection() {
-                    Some(connection) => ask(&**connection, request).await,
+                    Some(connection) => ask(&**connection, request, None).await,
                     None => Answer::Unreached,
                 }
             };

@@ -16,11 +16,12 @@ use super::{
 use crate::{
     config::{Policy, Rules},
     host::Caller,
+    identity::Claims,
     jsonrpc::{Edit, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{
-        Backend, Client, Connection, Departure, OpenError, Outgoing, Reader, Reply, Sink,
-        lists::tell_changes,
+        Backend, Client, Connection, Departure, Objection, OpenError, Outgoing, Reader, Reply,
+        Sink, lists::tell_changes,
     },
 };
 
@@ -105,6 +106,18 @@ impl Backend for Guarded {
 
     fn policy(&self) -> Option<Arc<Policy>> {
         self.backend.policy()
+    }
+
+    fn objection(&self, request: &Message, claims: Option<&Claims>) -> Option<Objection> {
+        match self.rules().rule(request) {
+            Ruling::Refused(error) => Some(Objection::Error(error)),
+            Ruling::Becomes(request) => self.backend.objection(&request, claims),
+            Ruling::Passes => self.backend.objection(request, claims),
+        }
+    }
+
+    fn lists_differ(&self) -> bool {
+        self.backend.lists_differ()
     }
 }
 

@@ -154,10 +154,15 @@ impl Server {
         self.known().uris.has(uri)
     }
 
-    /// Whether its lists of URIs are known.
+    /// Whether its lists of URIs are known, and the same for everybody.
     pub(super) fn is_read(&self) -> bool {
         let read = self.known().read;
-        read.resources && read.templates
+        read.resources && read.templates && !self.backend.lists_differ()
+    }
+
+    /// Whether there are rules for its callers.
+    pub(super) fn has_rules(&self) -> bool {
+        self.backend.policy().is_some_and(|policy| !policy.is_empty())
     }
 
     /// It reported that its lists of URIs have changed. The known ones stay valid until the lists

@@ -24,8 +24,8 @@ use self::{
     lasting::{Lasting, Visitor},
     tracked::Tracked,
 };
-use super::{Backend, Client, Connection, LISTEN, OpenError};
-use crate::{config::Policy, era::Era};
+use super::{Backend, Client, Connection, LISTEN, Objection, OpenError};
+use crate::{config::Policy, era::Era, identity::Claims, jsonrpc::Message};
 
 /// See the module.
 pub(crate) struct Replaceable {
@@ -166,6 +166,14 @@ impl Backend for Replaceable {
 
     fn policy(&self) -> Option<Arc<Policy>> {
         self.turn().backend.policy()
+    }
+
+    fn objection(&self, request: &Message, claims: Option<&Claims>) -> Option<Objection> {
+        self.turn().backend.objection(request, claims)
+    }
+
+    fn lists_differ(&self) -> bool {
+        self.turn().backend.lists_differ()
     }
 }
 

@@ -244,6 +244,11 @@ impl Backend for Remote {
     fn end_subscriptions(&self) {
         self.0.leases.end_subscriptions();
     }
+
+    /// Each client has a channel to itself.
+    fn lists_differ(&self) -> bool {
+        true
+    }
 }
 
 /// Opens sessions with a server.

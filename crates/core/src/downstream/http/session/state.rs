@@ -28,6 +28,8 @@ pub(super) struct State {
     /// Responses still to come.
     pub(super) owed: Owed,
     pub(super) wrote: bool,
+    /// Whether it is still open if the only request is refused.
+    pub(super) undecided: bool,
     /// Whether a reader has received everything up to the end.
     pub(super) is_delivered: bool,
     /// Bytes of the newest numbered events that were given to no reader.

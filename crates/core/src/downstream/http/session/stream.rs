@@ -102,6 +102,7 @@ impl Stream {
                 limit: MAX_QUEUED_BYTES,
                 owed,
                 wrote: false,
+                undecided: false,
                 is_delivered: false,
                 unseen: 0,
                 error: None,
@@ -388,6 +389,17 @@ impl Stream {
         Poll::Pending
     }
 
+    /// Ready once it is known whether the request is refused, or nothing more will come.
+    pub(crate) fn poll_decided(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        let is_read = matches!(state.reader, Reader::Present(_));
+        if !state.undecided || !is_read || state.owed == Owed::Ended {
+            return Poll::Ready(());
+        }
+        state.wait(context);
+        Poll::Pending
+    }
+
     /// Everything queued for the reader of this turn; `None` if more will come.
     pub(super) fn take_whole(&self, turn: u64) -> Option<Vec<Bytes>> {
         let mut state = self.lock();
@@ -569,6 +581,13 @@ impl crate::relay::Reader for Stream {
     fn deny(&self, denied: &Denied, body: Bytes) {
         // If there are several, the first one counts.
         self.denied.get_or_init(|| Box::new((denied.clone(), body)));
+    }
+
+    fn undecided(&self, is_open: bool) {
+        let mut state = self.lock();
+        state.undecided =
+            is_open && matches!(state.owed, Owed::Responses { left: 1, array: false });
+        state.wake();
     }
 
     fn name(&self, unique: &str) -> Option<String> {

@@ -204,12 +204,13 @@ impl Mount {
         Some(self.common.denied_call(denied, headers, self.stream_endpoint()))
     }
 
-    /// Waits for what decides the head of the response: everything, for JSON; the first message or
-    /// a moment without one, for an event stream.
+    /// Waits for what decides the head of the response: everything, for JSON; for an event stream the
+    /// first message or a moment without one, once it is known whether the request is refused.
     async fn await_beginning(&self, stream: &Stream) {
         if !stream.is_event_stream() {
             return poll_fn(|context| stream.poll_ended(context)).await;
         }
+        poll_fn(|context| stream.poll_decided(context)).await;
         let begun = poll_fn(|context| stream.poll_begun(context));
         self.common.head_delay.limit(begun).await;
     }
