@@ -85,3 +85,24 @@ fn claims_need_somebody_whose_they_are() {
         assert!(finished.stderr.contains("--isolation identity"), "{}", finished.stderr);
     }
 }
+
+#[test]
+fn a_held_call_goes_on_with_a_new_token_of_its_owner() {
+    let issuer = Issuer::new();
+    let proxy = issuer.guard(Launch::new("asks").flags(&["--isolation", "session"])).start();
+    let ask = || Modern::call("ask", r#"{"method":"roots/list"}"#).capabilities(r#"{"roots":{}}"#);
+    let send = |request: &Modern, claims: &Value| {
+        let token = format!("Bearer {}", issuer.sign(claims));
+        proxy.send(&request.request().header("Authorization", &token)).json()
+    };
+    let asked = send(&ask(), &Issuer::claims("alice"));
+    let state = asked["result"]["requestState"].as_str().unwrap_or_else(|| panic!("{asked}"));
+    let answers = r#""inputResponses":{"r1":{"roots":[]}}"#;
+    let again = ask().id("2").params(&format!(r#"{answers},"requestState":"{state}""#));
+    let refused = send(&again, &Issuer::claims("bob"));
+    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    let mut renewed = Issuer::claims("alice");
+    renewed["jti"] = "another".into();
+    let answer = send(&again, &renewed);
+    assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
+}

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     remote::server::{Received, Server, Wire},
-    support::{Issuer, LATEST, Launch, Proxy, Request, initialize},
+    support::{Issuer, LATEST, Launch, Proxy, Request, Session, call, initialize},
 };
 
 /// A proxy that has the issuer's keys from this URL.
@@ -66,4 +66,52 @@ fn what_is_no_document_of_keys_lets_nobody_in_and_is_told_of() {
     }
     let followed = server.received().iter().any(|request| request.path == "/keys");
     assert!(!followed, "no redirect is followed");
+}
+
+/// An issuer at a URL of its own, which names its keys in the metadata at this path.
+fn published(issuer: &Issuer, path: &'static str) -> Server {
+    let keys = json!({ "keys": [issuer.key()] }).to_string();
+    Server::start(move |request: &Received, wire: &mut Wire| {
+        let own = format!("http://{}", request.header("host").unwrap_or_default());
+        if request.path == path {
+            let document = json!({ "issuer": own.clone() + "/t", "jwks_uri": own + "/keys" });
+            wire.json(&document.to_string());
+        } else if request.path == "/keys" {
+            wire.json(&keys);
+        } else {
+            wire.answer("404 Not Found", "", "");
+        }
+        true
+    })
+}
+
+#[test]
+fn every_issuer_speaks_for_its_own_people() {
+    let (one, other) = (Issuer::new(), Issuer::new());
+    let servers = [
+        published(&one, "/.well-known/oauth-authorization-server/t"),
+        published(&other, "/t/.well-known/openid-configuration"),
+    ];
+    let names = servers.each_ref().map(|server| at(server, "/t"));
+    let flags = ["--auth", &names[0], "--auth", &names[1], "--publicUrl", Issuer::PUBLIC];
+    let proxy = Launch::new("echo").flags(&flags).start();
+    let document = proxy.send(&Request::get("/.well-known/oauth-protected-resource")).json();
+    assert_eq!(document["authorization_servers"], json!(names));
+    let token = |signer: &Issuer, name: &str| {
+        let mut claims = Issuer::claims("alice");
+        claims["iss"] = name.into();
+        signer.sign(&claims)
+    };
+    let sessions = [(&one, &names[0]), (&other, &names[1])]
+        .map(|(signer, name)| Session::open_by(&proxy, &token(signer, name)));
+    for session in &sessions {
+        session.assert_healthy();
+    }
+    let namesake = sessions[0].by(&token(&other, &names[1]));
+    assert_eq!(namesake.post(call("1", "echo", "{}")).status, 404, "another alice");
+    for (signer, name) in [(&one, &names[1]), (&other, &names[0])] {
+        let bearer = format!("Bearer {}", token(signer, name));
+        let begin = Request::mcp(initialize(LATEST)).header("Authorization", &bearer);
+        assert_eq!(proxy.send(&begin).status, 401, "signed by somebody else's key");
+    }
 }

@@ -5,7 +5,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{
-    super::{MAX_TOKEN, object},
+    super::{Algorithm, MAX_TOKEN, object},
     *,
 };
 
@@ -218,6 +218,20 @@ fn keys_that_do_not_sign_tokens_are_no_keys() {
         assert!(KeySet::parse(none.as_bytes()).is_err(), "{none}");
     }
     assert!(object(b"[]").is_err());
+}
+
+#[test]
+fn of_a_set_of_keys_a_bounded_number_is_kept() {
+    let signer = Signer::new(Kind::Es256);
+    let keys = (0..101).map(|number| {
+        let mut key = signer.jwk();
+        key["kid"] = format!("k{number}").into();
+        key
+    });
+    let set = json!({ "keys": keys.collect::<Vec<_>>() }).to_string();
+    let set = KeySet::parse(set.as_bytes()).unwrap();
+    assert!(set.find(Some("k99"), Algorithm::Es256).is_ok());
+    assert!(set.find(Some("k100"), Algorithm::Es256).is_err());
 }
 
 #[test]
