@@ -13,6 +13,11 @@ impl Headers {
         self.0.len()
     }
 
+    /// All names and values, and what is between them.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Names and values, in their order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &self.0[..];

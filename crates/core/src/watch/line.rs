@@ -7,10 +7,10 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
+use super::{Detail, Frame, Headers, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
 
 /// Most streams that are told apart; only open ones matter.
 const MAX_STREAMS: usize = 65_536;
@@ -73,8 +73,18 @@ struct HttpLine<'a> {
     refused: Option<&'static str>,
     /// Nanoseconds to the head of the response.
     took: u64,
-    request: Vec<(&'a str, Cow<'a, str>)>,
-    response: Vec<(&'a str, Cow<'a, str>)>,
+    request: Shown<'a>,
+    response: Shown<'a>,
+}
+
+/// Headers without their secrets.
+struct Shown<'a>(&'a Redaction, &'a Headers);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(redaction, headers) = self;
+        serializer.collect_seq(redaction.headers(headers))
+    }
 }
 
 #[derive(Serialize)]
@@ -237,15 +247,15 @@ impl Scribe {
         self.names.entry(server).or_insert_with(|| TAP.label(server));
     }
 
-    fn http<'a>(&self, http: &'a Http) -> HttpLine<'a> {
+    fn http<'a>(&'a self, http: &'a Http) -> HttpLine<'a> {
         HttpLine {
             method: http.method.as_str(),
             target: self.redaction.target(&http.target),
             status: http.status.as_u16(),
             refused: http.refused,
             took: nanos(http.took),
-            request: self.redaction.headers(&http.request),
-            response: self.redaction.headers(&http.response),
+            request: Shown(&self.redaction, &http.request),
+            response: Shown(&self.redaction, &http.response),
         }
     }
 

@@ -101,7 +101,9 @@ impl Ring {
             return None;
         }
         let first = state.first;
-        let frames: Vec<_> = std::mem::take(&mut state.frames).into();
+        // As many will come again.
+        let room = VecDeque::with_capacity(state.frames.len());
+        let frames: Vec<_> = std::mem::replace(&mut state.frames, room).into();
         let lost = first - state.untaken;
         state.bytes = 0;
         state.first += frames.len() as u64;

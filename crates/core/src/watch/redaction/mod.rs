@@ -77,15 +77,7 @@ impl Redaction {
 
     /// A line without secrets.
     pub(crate) fn line<'a>(&self, line: &'a str) -> Cow<'a, str> {
-        if self.off {
-            return line.into();
-        }
-        let found = shapes::secrets(line.as_bytes()).into_iter();
-        let found: Vec<_> = found.map(|range| (range, REDACTED)).collect();
-        if found.is_empty() {
-            return line.into();
-        }
-        String::from_utf8_lossy(&replaced(line.as_bytes(), &found)).into_owned().into()
+        if self.off { line.into() } else { without(line.into(), &shapes::secrets(line.as_bytes())) }
     }
 
     /// The path and query of a request, without the values of secret names.
@@ -109,13 +101,23 @@ impl Redaction {
     }
 
     /// The headers as pairs, in their order.
-    pub(super) fn headers<'a>(&self, headers: &'a Headers) -> Vec<(&'a str, Cow<'a, str>)> {
-        let text = |name, value| match String::from_utf8_lossy(value) {
-            text if self.hides_header(name) => shown(name, &text).into(),
-            Cow::Borrowed(text) => self.line(text),
-            Cow::Owned(text) => self.line(&text).into_owned().into(),
-        };
-        headers.iter().map(|(name, value)| (name, text(name, value))).collect()
+    pub(super) fn headers<'a>(
+        &'a self,
+        headers: &'a Headers,
+    ) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let is_marked = !self.off && shapes::is_marked(headers.text());
+        headers.iter().map(move |(name, value)| {
+            let text = String::from_utf8_lossy(value);
+            let text = if self.hides_header(name) {
+                shown(name, &text).into()
+            } else if self.off {
+                text
+            } else {
+                let secrets = shapes::secrets_of(text.as_bytes(), is_marked);
+                without(text, &secrets)
+            };
+            (name, text)
+        })
     }
 
     fn hides_header(&self, name: &str) -> bool {
@@ -158,6 +160,15 @@ fn steps(path: &str) -> Path {
             path.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
         }
     }
+}
+
+/// A text without what is at these places.
+fn without<'a>(text: Cow<'a, str>, secrets: &[std::ops::Range<usize>]) -> Cow<'a, str> {
+    if secrets.is_empty() {
+        return text;
+    }
+    let found: Vec<_> = secrets.iter().map(|range| (range.clone(), REDACTED)).collect();
+    String::from_utf8_lossy(&replaced(text.as_bytes(), &found)).into_owned().into()
 }
 
 fn replaced(text: &[u8], found: &[(std::ops::Range<usize>, &str)]) -> Vec<u8> {

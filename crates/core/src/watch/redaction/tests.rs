@@ -81,14 +81,17 @@ fn headers_and_targets_keep_what_says_nothing() {
     headers.insert("x-api-key", "abc".parse().unwrap());
     headers.insert("mcp-session-id", "0123456789abcdef".parse().unwrap());
     headers.insert("accept", "text/event-stream".parse().unwrap());
+    headers.insert("referer", "http://me:secret@host/".parse().unwrap());
     let pair = |name: &'static str, value: &'static str| (name, value.into());
+    let headers = Headers::from(&headers);
     assert_eq!(
-        redaction.headers(&Headers::from(&headers)),
+        redaction.headers(&headers).collect::<Vec<_>>(),
         [
             pair("authorization", "Bearer [redacted]"),
             pair("x-api-key", "[redacted]"),
             pair("mcp-session-id", "01234567…"),
             pair("accept", "text/event-stream"),
+            pair("referer", "http://me:[redacted]@host/"),
         ]
     );
     assert_eq!(
