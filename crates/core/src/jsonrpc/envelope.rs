@@ -178,12 +178,19 @@ impl Message {
 
     /// The method; empty for a response.
     pub(crate) fn method(&self) -> Cow<'_, str> {
+        match self.method_bytes() {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).unwrap_or_default().into(),
+            Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_default().into(),
+        }
+    }
+
+    /// The same as bytes, to compare it on the road of a message: the message is known to be UTF-8, so
+    /// that checking a part of it would be work for nothing.
+    pub(crate) fn method_bytes(&self) -> Cow<'_, [u8]> {
         match self.parts.method {
-            Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into(),
-            Some(Text { span, escaped: false }) => {
-                std::str::from_utf8(span.of(&self.bytes)).unwrap_or_default().into()
-            }
-            None => "".into(),
+            Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into_bytes().into(),
+            Some(Text { span, escaped: false }) => span.of(&self.bytes).into(),
+            None => (&b""[..]).into(),
         }
     }
 

@@ -17,17 +17,21 @@ pub(crate) enum Method {
 
 impl Method {
     pub(crate) fn of(name: &str) -> Self {
+        Self::of_bytes(name.as_bytes())
+    }
+
+    pub(crate) fn of_bytes(name: &[u8]) -> Self {
         match name {
-            "initialize" => Self::Initialize,
-            "ping" => Self::Ping,
-            "logging/setLevel" => Self::SetLevel,
-            "resources/subscribe" => Self::Subscribe,
-            "resources/unsubscribe" => Self::Unsubscribe,
-            "tools/list" => Self::List(List::Tools),
-            "prompts/list" => Self::List(List::Prompts),
-            "resources/list" => Self::List(List::Resources),
-            "resources/templates/list" => Self::List(List::Templates),
-            _ if name.starts_with("tasks/") => Self::Tasks,
+            b"initialize" => Self::Initialize,
+            b"ping" => Self::Ping,
+            b"logging/setLevel" => Self::SetLevel,
+            b"resources/subscribe" => Self::Subscribe,
+            b"resources/unsubscribe" => Self::Unsubscribe,
+            b"tools/list" => Self::List(List::Tools),
+            b"prompts/list" => Self::List(List::Prompts),
+            b"resources/list" => Self::List(List::Resources),
+            b"resources/templates/list" => Self::List(List::Templates),
+            _ if name.starts_with(b"tasks/") => Self::Tasks,
             _ => Self::Other,
         }
     }
@@ -99,18 +103,22 @@ pub(crate) enum Notification {
 
 impl Notification {
     pub(crate) fn of(name: &str) -> Self {
-        match name.strip_prefix("notifications/") {
-            Some("initialized") => Self::Initialized,
-            Some("cancelled") => Self::Cancelled,
-            Some("progress") => Self::Progress,
-            Some("message") => Self::Message,
-            Some("resources/updated") => Self::ResourceUpdated,
-            Some("roots/list_changed") => Self::RootsListChanged,
-            Some("tools/list_changed" | "prompts/list_changed" | "resources/list_changed") => {
+        Self::of_bytes(name.as_bytes())
+    }
+
+    pub(crate) fn of_bytes(name: &[u8]) -> Self {
+        match name.strip_prefix(b"notifications/") {
+            Some(b"initialized") => Self::Initialized,
+            Some(b"cancelled") => Self::Cancelled,
+            Some(b"progress") => Self::Progress,
+            Some(b"message") => Self::Message,
+            Some(b"resources/updated") => Self::ResourceUpdated,
+            Some(b"roots/list_changed") => Self::RootsListChanged,
+            Some(b"tools/list_changed" | b"prompts/list_changed" | b"resources/list_changed") => {
                 Self::ListChanged
             }
-            Some("subscriptions/acknowledged") => Self::Acknowledged,
-            Some(name) if name.starts_with("tasks/") => Self::Tasks,
+            Some(b"subscriptions/acknowledged") => Self::Acknowledged,
+            Some(name) if name.starts_with(b"tasks/") => Self::Tasks,
             _ => Self::Other,
         }
     }

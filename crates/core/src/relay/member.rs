@@ -119,7 +119,7 @@ impl Member {
         if self.shared.is_modern() {
             return self.request_of_modern(request, reply);
         }
-        match Method::of(&request.method()) {
+        match Method::of_bytes(&request.method_bytes()) {
             Method::Initialize | Method::Ping => return self.answer(&request, reply),
             Method::SetLevel => return self.set_level(request, reply),
             Method::Subscribe => return self.subscribe(request, reply),
@@ -145,7 +145,9 @@ impl Member {
             Err(waiting) => return waiting,
         };
         let result = match &state.link {
-            Link::Up { initialize, .. } if Method::of(&request.method()) == Method::Initialize => {
+            Link::Up { initialize, .. }
+                if Method::of_bytes(&request.method_bytes()) == Method::Initialize =>
+            {
                 initialize.for_client(requested_version(request).as_deref())
             }
             _ => Bytes::from_static(b"{}"),
@@ -270,7 +272,7 @@ impl Member {
             tracing::warn!("a client's notification is dropped: {}", ambiguous().message);
             return None;
         }
-        match Notification::of(&notification.method()) {
+        match Notification::of_bytes(&notification.method_bytes()) {
             Notification::Cancelled => {
                 self.cancel(&notification);
                 None
@@ -372,9 +374,9 @@ impl Member {
         if self.era == Era::Legacy {
             return Leg::Plain;
         }
-        match &*request.method() {
-            LISTEN => Leg::Listening,
-            "tools/list" => Leg::Tools(self.principal.clone()),
+        match &*request.method_bytes() {
+            method if *method == *LISTEN.as_bytes() => Leg::Listening,
+            b"tools/list" => Leg::Tools(self.principal.clone()),
             _ => Leg::Plain,
         }
     }

@@ -240,7 +240,7 @@ fn accept(response: &Message) -> Result<InitializeResult, Failure> {
 /// A server may ping at any time; it may not ask anything else of a client without capabilities.
 fn refusal(request: &Message) -> Bytes {
     let id = request.id().unwrap_or(b"null");
-    if Method::of(&request.method()) == Method::Ping {
+    if Method::of_bytes(&request.method_bytes()) == Method::Ping {
         return [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into();
     }
     ErrorBody::new(Code::MethodNotFound, "Method not found").response(id)

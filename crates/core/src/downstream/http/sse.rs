@@ -162,7 +162,9 @@ impl Mount {
             let beginning = &body[..body.len().min(MAX_ECHOED)];
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(beginning)));
         };
-        if Method::of(&message.method()) == Method::Initialize && body.len() > MAX_INITIALIZE {
+        if Method::of_bytes(&message.method_bytes()) == Method::Initialize
+            && body.len() > MAX_INITIALIZE
+        {
             return Err(Rejection::BodyTooLarge { limit: MAX_INITIALIZE });
         }
         self.send_sse_message(&session, &head, message, (&identity, caller)).await

@@ -331,7 +331,8 @@ fn acceptable(
 }
 
 fn is_initialize(message: &Message) -> bool {
-    message.kind() == Kind::Request && Method::of(&message.method()) == Method::Initialize
+    message.kind() == Kind::Request
+        && Method::of_bytes(&message.method_bytes()) == Method::Initialize
 }
 
 /// The number of requests among the messages, and their bytes.
