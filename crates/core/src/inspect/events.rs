@@ -15,6 +15,8 @@ use crate::watch::{Header, otlp_logs};
 const CHUNK_FRAMES: usize = 1000;
 /// How many frames a page that follows the traffic may be behind before frames are left out for it.
 const MAX_BEHIND: u64 = 5000;
+/// How many frames it gets then.
+const SAMPLE_FRAMES: usize = 400;
 /// Most bytes of messages in one answer, unless it is a single message.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Bytes of a message that the page gets at first; it asks for the rest when somebody looks at it.
@@ -35,7 +37,7 @@ pub(super) fn live(shown: &Shown, from: u64) -> Bytes {
     if end.saturating_sub(from) <= MAX_BEHIND {
         return since(shown, from);
     }
-    let next = end - CHUNK_FRAMES as u64;
+    let next = end - SAMPLE_FRAMES as u64;
     let mut lines = Vec::new();
     shown.scribe().skipped(next - from, &mut lines);
     chunk(shown, next, PREVIEW, &mut lines);
@@ -147,10 +149,10 @@ mod tests {
         assert_eq!((near.len(), &near[1]["n"]), (CHUNK_FRAMES + 1, &0.into()));
         pass(1);
         let far = read(&live(&shown, 0));
-        assert_eq!(far.len(), CHUNK_FRAMES + 1);
-        let first = MAX_BEHIND + 1 - CHUNK_FRAMES as u64;
+        assert_eq!(far.len(), SAMPLE_FRAMES + 1);
+        let first = MAX_BEHIND + 1 - SAMPLE_FRAMES as u64;
         assert_eq!((&far[0]["point"], &far[0]["skipped"]), (&"skipped".into(), &first.into()));
-        assert_eq!((&far[1]["n"], &far[CHUNK_FRAMES]["n"]), (&first.into(), &MAX_BEHIND.into()));
+        assert_eq!((&far[1]["n"], &far[SAMPLE_FRAMES]["n"]), (&first.into(), &MAX_BEHIND.into()));
         let kept = read(&since(&shown, 0));
         assert_eq!(kept[1]["n"], 0, "what was left out is kept");
     }

@@ -11,7 +11,7 @@ pub(super) fn folds_to(name: &[u8], known: &[&str]) -> bool {
     if name.len() > LONGEST {
         return false;
     }
-    if name.iter().all(|byte| matches!(byte, 1..=0x7f)) {
+    if name.is_ascii() && !name.contains(&0) {
         return known.iter().any(|known| {
             known.len() == name.len()
                 && known.as_bytes().eq_ignore_ascii_case(name)

@@ -64,8 +64,11 @@ impl Audience {
 
 impl State {
     /// The sinks that get a notification of the upstream.
-    pub(super) fn audience(&self, notification: &Message) -> Vec<Arc<dyn Sink>> {
-        let kind = Notification::of_bytes(&notification.method_bytes());
+    pub(super) fn audience(
+        &self,
+        kind: Notification,
+        notification: &Message,
+    ) -> Vec<Arc<dyn Sink>> {
         let caller =
             if kind.may_belong_to_a_call() { self.exchanges.callers() } else { Callers::None };
         if caller == Callers::Several {

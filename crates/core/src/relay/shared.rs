@@ -284,7 +284,8 @@ impl Shared {
     /// `on` is the request on whose stream it came, if each has its own.
     pub(super) fn receive_notification(&self, notification: &Message, on: Option<u64>) {
         let mut state = self.lock();
-        if Notification::of_bytes(&notification.method_bytes()) == Notification::Progress {
+        let kind = Notification::of_bytes(&notification.method_bytes());
+        if kind == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
             let id = token.and_then(own_number);
             let reply = id.and_then(|id| state.exchanges.progressed(id, notification));
@@ -297,7 +298,7 @@ impl Shared {
         if self.is_modern() {
             return self.receive_modern(state, notification, on);
         }
-        let audience = state.audience(notification);
+        let audience = state.audience(kind, notification);
         if audience.is_empty() {
             return;
         }

@@ -73,8 +73,7 @@ impl Shared {
         notification: &Message,
         on: Option<u64>,
     ) {
-        let method = notification.method();
-        match Notification::of(&method) {
+        match Notification::of_bytes(&notification.method_bytes()) {
             Notification::Message => {
                 let sink = state.logged_for(notification);
                 state.tell(sink.into_iter().collect(), notification, Vec::new());
@@ -82,7 +81,7 @@ impl Shared {
             Notification::Cancelled => state.cancelled_by_server(notification),
             kind => {
                 let Some((stream, id)) = subscription(notification) else {
-                    let audience = state.audience(notification);
+                    let audience = state.audience(kind, notification);
                     return state.tell(audience, notification, Vec::new());
                 };
                 // The stream on which it came is more reliable than the name in it.
@@ -98,7 +97,7 @@ impl Shared {
                         state.owe(owed);
                     }
                 } else if kind != Notification::Acknowledged && state.bridge.listen.is_current(id) {
-                    let audience = state.audience(notification);
+                    let audience = state.audience(kind, notification);
                     state.tell(audience, notification, untagged(notification));
                 }
             }

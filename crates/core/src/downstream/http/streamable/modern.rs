@@ -128,7 +128,7 @@ impl Mount {
             }
         };
         let closing = Closing(connection);
-        let tool = name.filter(|_| message.method() == "tools/call");
+        let tool = name.filter(|_| *message.method_bytes() == *b"tools/call");
         let mirrored = tool.and_then(|tool| closing.0.mirrored(&tool));
         if let Some(mirrored) = mirrored
             && let Err(refused) = mirrors(&mirrored, &message, headers)
@@ -149,7 +149,7 @@ impl Mount {
         headers: &HeaderMap,
         message: &Message,
     ) -> Result<Encoding, Rejection> {
-        let is_subscription = message.method() == LISTEN;
+        let is_subscription = *message.method_bytes() == *LISTEN.as_bytes();
         let json = self.encoding == Encoding::Json && !is_subscription;
         let encoding = encoding(headers, if json { Encoding::Json } else { Encoding::Lazy })?;
         if is_subscription && encoding == Encoding::Json {
@@ -166,7 +166,7 @@ impl Mount {
         encoding: Encoding,
         closing: Closing,
     ) -> Response {
-        let is_subscription = message.method() == LISTEN;
+        let is_subscription = *message.method_bytes() == *LISTEN.as_bytes();
         let Requester { identity, caller, .. } = incoming.body();
         let stream = Stream::new(encoding, 1).counted_in(&self.common.backlog);
         let stream = stream.named_by(self.registry.names());
