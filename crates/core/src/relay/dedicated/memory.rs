@@ -31,7 +31,7 @@ impl Memory {
     /// Remembers a request if it sets something.
     pub(crate) fn note(&mut self, request: &Message) {
         let length = request.bytes().len();
-        match Method::of(&request.method()) {
+        match Method::of_bytes(&request.method_bytes()) {
             Method::Initialize => self.initialize = Some(kept(request)),
             Method::SetLevel if length <= MAX_REMEMBERED => self.level = Some(kept(request)),
             Method::Subscribe if length <= MAX_REMEMBERED => {

@@ -177,7 +177,8 @@ impl State {
                 reply.map(|reply| reply.during(self.turn.call()))
             }
             Kind::Notification if !self.initialized => {
-                self.initialized = Notification::of(&message.method()) == Notification::Initialized;
+                let kind = Notification::of_bytes(&message.method_bytes());
+                self.initialized = kind == Notification::Initialized;
                 reply
             }
             _ => reply,
