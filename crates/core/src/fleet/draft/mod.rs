@@ -139,7 +139,18 @@ impl Reading<'_> {
         } else if let Some(url) = self.url()? {
             remote::launch(self, url)?
         } else {
-            return Err(self.server(members.at, "the server has neither a command nor a URL"));
+            let is_extension = members
+                .text("source")
+                .ok()
+                .flatten()
+                .is_some_and(|source| source.value == "extension");
+            let why = if is_extension && self.dialect == Dialect::Zed {
+                "an extension of Zed provides this server, and only Zed can start it: add its command \
+                 or URL"
+            } else {
+                "the server has neither a command nor a URL"
+            };
+            return Err(self.server(members.at, why));
         };
         launch.settings.extend(limits::times(members, self.dialect)?);
         launch.settings.append(&mut self.block.settings);

@@ -90,13 +90,13 @@ const CASES: &[Case] = &[
             "a: c d",
             "b: p q env=E=1",
             "c: off: https://h/mcp",
-            "d: ! settings.json:6:18: the server has neither a command nor a URL",
+            "d: ! settings.json:6:18: an extension of Zed provides this server, and only Zed can start \
+             it: add its command or URL",
         ],
         unused: &[
             "theme",
             "context_servers.a.source",
             "context_servers.b.settings",
-            "context_servers.d.source",
             "context_servers.d.settings",
         ],
     },
