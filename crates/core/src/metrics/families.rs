@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Histogram, Metrics, Usage, calls::Labelled, whose::MAX_SERVERS};
+use super::{Histogram, Metrics, Usage, scope::Labelled, whose::MAX_SERVERS};
 
 /// Values that are read when the metrics are requested.
 #[derive(Clone, Debug, Default)]

@@ -4,18 +4,21 @@
 //! enabled. Counters are atomics. Levels that are known elsewhere (sessions, queues, the event
 //! store) are not counted here but read when they are requested.
 
+mod call;
 mod calls;
 mod exposition;
 mod families;
 mod histogram;
+mod scope;
 mod usage;
 mod whose;
 
-pub(crate) use calls::{Call, Outcome};
+pub(crate) use call::Call;
 pub(crate) use exposition::expose;
 pub use families::{Family, Kind, Labels, Value};
 pub(crate) use families::{Levels, Replicas, ServerLevel, StoreLevels, families};
 pub(crate) use histogram::Histogram;
+pub(crate) use scope::Outcome;
 pub(crate) use usage::{Usage, own_usage, usage_of_groups};
 pub(crate) use whose::Whose;
 

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::calls::Scope;
+use super::scope::Scope;
 
 /// Most servers that are counted separately; the others have the label `other`.
 pub(super) const MAX_SERVERS: usize = 200;
