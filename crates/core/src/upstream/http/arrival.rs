@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     channel::answer,
-    detour::detour,
     fault::{self, Fault},
     handshake::INITIALIZED,
     remote::{Remote, Visitor, Way},
@@ -43,7 +42,7 @@ pub(super) struct Arrival {
     state: Mutex<Progress>,
 }
 
-pub(super) type Queued = (Message, Option<Reply>);
+type Queued = (Message, Option<Reply>);
 
 struct Progress {
     state: State,
@@ -250,7 +249,7 @@ impl Arrival {
     }
 
     /// Takes back a request that was sent at this turn, because its server now speaks another era.
-    pub(super) fn turn(&self, after: u64, request: Queued) {
+    fn turn(&self, after: u64, request: Queued) {
         let mut progress = self.lock();
         let turns = progress.turns == after && matches!(progress.state, State::Open(_));
         if let State::Open(connection) = &progress.state {
@@ -448,4 +447,16 @@ fn body(error: OpenError) -> ErrorBody {
         OpenError::Upstream(error) => error,
         OpenError::Refused(_) => ErrorBody::new(Code::Internal, "the client was refused"),
     }
+}
+
+/// Gives the request a second way. If its server refuses it and has changed its era since the turn
+/// with this number, the request was not run, and is sent once more in the server's new era. If it
+/// is refused again, that is final.
+fn detour(arrival: &Weak<Arrival>, request: &Message, turn: u64, reply: Reply) -> Reply {
+    let (arrival, request) = (Weak::clone(arrival), request.clone());
+    reply.by_detour(Box::new(move |reply| {
+        let Some(arrival) = arrival.upgrade() else { return Some(reply) };
+        arrival.turn(turn, (request, Some(reply)));
+        None
+    }))
 }

@@ -126,7 +126,7 @@ fn is_repeatable(method: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::auth::Challenge, *};
+    use super::{super::auth::challenge::Challenge, *};
 
     fn attempts(method: &str) -> Attempts {
         let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, Url};
 use tokio::sync::watch;
 
 use super::{
-    auth::{Authorizer, Challenge, Occasion},
+    auth::{Authorizer, Occasion, challenge::Challenge},
     client,
     fault::{Fault, Kind},
     messages::{Messages, Source},

@@ -7,7 +7,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use http::StatusCode;
 
-use super::{auth::Challenge, distrust};
+use super::{auth::challenge::Challenge, distrust};
 use crate::jsonrpc::{Code, ErrorBody, Message, escape};
 
 /// Longest part of a server's text that is shown.

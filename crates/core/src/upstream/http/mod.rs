@@ -8,10 +8,10 @@
 mod arrival;
 mod attempts;
 mod auth;
+mod backend;
 mod channel;
 mod client;
 mod cookies;
-mod detour;
 mod dispatch;
 mod distrust;
 mod endpoint;

@@ -1,4 +1,4 @@
-//! A remote server as a backend.
+//! A remote server, and the ways in which clients reach it.
 //!
 //! A server of the handshake era has a session with each of its clients; one of 2026-07-28 has
 //! none, and all clients share it. If both sides speak the same era, everything passes unchanged.
@@ -13,7 +13,6 @@ use futures_util::future::BoxFuture;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    arrival::Arrival,
     channel::Channel,
     fault::{Fault, Kind},
     modern::{Carrier, Found, discover},
@@ -25,7 +24,9 @@ use crate::{
     error::Error,
     identity::Identity,
     jsonrpc::ErrorBody,
-    relay::{Backend, Client, Connection, Keep, Leases, OpenError, OpenServer, ServerSource, Sink},
+    relay::{
+        Backend as _, Client, Connection, Keep, Leases, OpenError, OpenServer, ServerSource, Sink,
+    },
 };
 
 /// See the module.
@@ -85,8 +86,8 @@ pub(super) enum Way {
 #[derive(Clone)]
 pub(super) struct Visitor {
     pub(super) era: Era,
-    principal: Identity,
-    unsolicited: Option<Arc<dyn Sink>>,
+    pub(super) principal: Identity,
+    pub(super) unsolicited: Option<Arc<dyn Sink>>,
 }
 
 impl Remote {
@@ -124,6 +125,11 @@ impl Remote {
         }
     }
 
+    /// Ends the subscriptions of modern clients.
+    pub(super) fn end_leased_subscriptions(&self) {
+        self.0.leases.end_subscriptions();
+    }
+
     pub(super) fn site(&self) -> &Arc<Site> {
         &self.0.site
     }
@@ -143,7 +149,7 @@ impl Remote {
     }
 
     /// How a client of this era reaches the server, if that is known.
-    fn way(&self, era: Era) -> Option<Way> {
+    pub(super) fn way(&self, era: Era) -> Option<Way> {
         let shakes_hands = self.0.site.has_shaken_hands();
         match (self.0.protocol, era) {
             (UpstreamProtocol::Legacy, Era::Legacy) => Some(Way::Session),
@@ -221,33 +227,6 @@ impl Remote {
                 carrier.backend().open(client).await
             }
         }
-    }
-}
-
-impl Backend for Remote {
-    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        let Client { era, principal, unsolicited, .. } = client;
-        let visitor = Visitor { era, principal, unsolicited };
-        let Some(way) = self.way(era) else {
-            let arrival: Arc<dyn Connection> = Arrival::open(self.clone(), visitor, None);
-            return Box::pin(std::future::ready(Ok(arrival)));
-        };
-        Box::pin(async move {
-            let connection = self.enter(way, &visitor).await?;
-            if !self.may_turn() {
-                return Ok(connection);
-            }
-            Ok(Arrival::open(self.clone(), visitor, Some(connection)) as _)
-        })
-    }
-
-    fn end_subscriptions(&self) {
-        self.0.leases.end_subscriptions();
-    }
-
-    /// Each client has a channel to itself.
-    fn lists_differ(&self) -> bool {
-        true
     }
 }
 

@@ -9,7 +9,7 @@ mod asking;
 mod assertion;
 mod browser;
 mod callback;
-mod challenge;
+pub(super) mod challenge;
 mod device;
 mod discovery;
 mod dpop;
@@ -26,7 +26,6 @@ mod stored;
 mod token;
 mod vault;
 
-pub(super) use challenge::Challenge;
 pub(super) use grant::TIMEOUT;
 pub(super) use reach::{Reach, Resolver, Rules, bare};
 pub(crate) use stored::stored_token;
@@ -48,6 +47,7 @@ use tokio::{
 };
 
 use self::{
+    challenge::Challenge,
     dpop::{Claim, Key},
     login::Attempt,
     store::{Grant, Kept, Remembered, Store},
