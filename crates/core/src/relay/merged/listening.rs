@@ -17,6 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    endpoint::Standing,
     listing::learn,
     member::GREETING_PATIENCE,
     passage::Passage,
@@ -72,11 +73,11 @@ impl Listening {
                 return reply.error(&ErrorBody::new(Code::InvalidParams, invalid.to_string()));
             }
         };
-        let merged = Arc::clone(&passage.whose().merged);
-        let mut roster = merged.roster();
+        let endpoint = Arc::clone(&passage.whose().endpoint);
+        let mut roster = endpoint.roster();
         if filter.resource_subscriptions.iter().any(|uri| roster.owner(uri).is_none()) {
             learn(&*passage, &request, None).await;
-            roster = merged.roster();
+            roster = endpoint.roster();
         }
         let parts = match parts(&roster, &filter, &request, reply.claims().map(|it| &**it)) {
             Ok(parts) => parts,
@@ -96,7 +97,8 @@ impl Listening {
             settled: Notify::new(),
             state: Mutex::new(state),
         });
-        merged.remember(&listening);
+        let standing: Weak<Self> = Arc::downgrade(&listening);
+        endpoint.remember(standing);
         task::spawn(Arc::clone(&listening).keep_all(parts));
         drop(timeout(GREETING_PATIENCE, listening.opened()).await);
         listening.acknowledge();
@@ -104,15 +106,6 @@ impl Listening {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends it from the server's side.
-    pub(super) fn end(&self) {
-        self.ended.cancel();
-        let reply = self.lock().reply.take();
-        if let Some(reply) = reply {
-            reply.stream_ended();
-        }
     }
 
     /// Waits until every server has acknowledged, or will not.
@@ -200,7 +193,7 @@ impl Listening {
     /// A server has acknowledged resources, or will not.
     fn said(&self, server: &Server, granted: Option<Vec<String>>) {
         let mut state = self.lock();
-        let roster = self.passage.whose().merged.roster();
+        let roster = self.passage.whose().endpoint.roster();
         let label = |own: String| match roster.labelled(server, &own) {
             Some(label) => [label, &own].concat(),
             None => own,
@@ -239,6 +232,16 @@ impl Listening {
             state.changed |= of_list;
         } else if let Some(reply) = &state.reply {
             reply.related_as(notification, edits);
+        }
+    }
+}
+
+impl Standing for Listening {
+    fn end(&self) {
+        self.ended.cancel();
+        let reply = self.lock().reply.take();
+        if let Some(reply) = reply {
+            reply.stream_ended();
         }
     }
 }
@@ -346,7 +349,7 @@ impl Heard {
                 }
             }
             Notification::ResourceUpdated => {
-                let roster = listening.passage.whose().merged.roster();
+                let roster = listening.passage.whose().endpoint.roster();
                 let uri = message.uri_span().and_then(|span| {
                     let own = string_text(message.text(span))?;
                     let label = roster.labelled(&self.server, &own)?;

@@ -54,7 +54,7 @@ enum Given {
 /// Answers a request for a list.
 pub(super) async fn list(asking: &dyn Asking, listed: Listed, request: Message, reply: Reply) {
     let whose = asking.party();
-    let roster = whose.merged.roster();
+    let roster = whose.endpoint.roster();
     let cursor = match asked_cursor(whose, listed, &request) {
         Ok(cursor) => cursor,
         Err(error) => return reply.error(&error),
@@ -261,7 +261,7 @@ pub(super) async fn learn(
     if let Some((server, kind)) = unread {
         return walk(asking, &server, Listed::of_kind(kind), request).await;
     }
-    let roster = asking.party().merged.roster();
+    let roster = asking.party().endpoint.roster();
     let unread = roster.servers.iter().filter(|server| !server.is_read());
     join_all(unread.map(|server| async move {
         // One after the other, since they have the same id.

@@ -29,7 +29,7 @@ use crate::{
     era::Era,
     host::Caller,
     identity::Claims,
-    jsonrpc::{Code, ErrorBody, Kind, Message},
+    jsonrpc::{ErrorBody, Kind, Message},
     protocol::{Method, Notification},
     relay::{
         Client, Connection, Departure, Objection, Reply, Sink, dedicated::Unheld,
@@ -220,7 +220,7 @@ impl Member {
         reply: Reply,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
-        let found = route(&self.party.merged.roster(), &self.party.context(), &request);
+        let found = route(&self.party.endpoint.roster(), &self.party.context(), &request);
         match found {
             Ok(route) => {
                 let reply = self.returning(&route.server, reply);
@@ -253,7 +253,7 @@ impl Member {
         reply: Reply,
         caller: Option<&Arc<Caller>>,
     ) -> Option<BoxFuture<'static, ()>> {
-        let found = route(&self.party.merged.roster(), &self.party.context(), &request);
+        let found = route(&self.party.endpoint.roster(), &self.party.context(), &request);
         match found {
             Ok(route) => {
                 let reply = self.returning(&route.server, reply);
@@ -438,7 +438,7 @@ impl Member {
             }
             _ => {
                 let found =
-                    route(&self.party.merged.roster(), &self.party.context(), &notification);
+                    route(&self.party.endpoint.roster(), &self.party.context(), &notification);
                 let Ok(route) = found else {
                     tracing::debug!("a notification that names no server is dropped");
                     return None;
@@ -615,9 +615,4 @@ fn broadcast(
     Some(Box::pin(async move {
         join_all(waiting).await;
     }))
-}
-
-/// The error after the endpoint was closed.
-pub(super) fn shutting_down() -> ErrorBody {
-    ErrorBody::new(Code::Internal, "shutting down")
 }

@@ -6,10 +6,12 @@
 //! they belong to (`returned`, `asked`). Lists are read concurrently and merged in the order of the
 //! configuration (`listing`, `lists`).
 
+mod answering;
 mod ask;
 mod asked;
 mod context;
 mod cursor;
+mod endpoint;
 mod greeting;
 mod leg;
 mod listening;
@@ -44,88 +46,73 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use self::{listening::Listening, member::Member, party::Party, passage::Passage, server::Roster};
+use self::{
+    endpoint::{Endpoint, end_all},
+    member::Member,
+    party::Party,
+    passage::Passage,
+    server::Roster,
+};
 use super::{Backend, Client, Connection, OpenError};
 use crate::era::Era;
 
 /// An endpoint that serves several servers as one. Every name gets its server's prefix, even if
 /// there is only one server.
 pub(crate) struct Merged {
-    me: Weak<Self>,
-    /// Tells endpoints apart: seals of one are invalid at another.
-    endpoint: String,
-    seal: Arc<Seal>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    roster: Arc<Roster>,
-    /// Clients, as long as there are any.
-    members: Vec<Weak<Member>>,
-    listening: Vec<Weak<Listening>>,
+    endpoint: Arc<Endpoint>,
+    /// Clients of the older era, as long as there are any. They follow the roster once they are
+    /// registered here, so it changes only under this lock.
+    members: Mutex<Vec<Weak<Member>>>,
 }
 
 impl fmt::Debug for Merged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merged").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Merged").field("endpoint", &self.endpoint.name).finish_non_exhaustive()
     }
 }
 
 impl Merged {
     /// An endpoint with this name over these servers, in the order of the configuration.
     pub(crate) fn new(endpoint: String, servers: Vec<Arc<Server>>, seal: Arc<Seal>) -> Arc<Self> {
-        let state = State { roster: Arc::new(Roster::new(servers)), ..State::default() };
-        let state = Mutex::new(state);
-        Arc::new_cyclic(|me| Self { me: Weak::clone(me), endpoint, seal, state })
+        let endpoint = Endpoint::new(endpoint, Roster::new(servers), seal);
+        Arc::new(Self { endpoint, members: Mutex::default() })
     }
 
     /// Serves these servers from now on. Servers that stay keep their connections; clients are told
     /// that the lists have changed.
     pub(crate) fn exchange(&self, servers: Vec<Arc<Server>>) {
         let roster = Arc::new(Roster::new(servers));
-        let mut state = self.lock();
-        state.roster = Arc::clone(&roster);
-        let members: Vec<_> = state.members.iter().filter_map(Weak::upgrade).collect();
-        let listening = std::mem::take(&mut state.listening);
-        drop(state);
-        for member in members {
+        let members = self.members();
+        let standing = self.endpoint.exchange(&roster);
+        let following: Vec<_> = members.iter().filter_map(Weak::upgrade).collect();
+        drop(members);
+        for member in following {
             member.follow(&roster);
         }
         // Their clients listen again, to the other servers.
-        listening.iter().filter_map(Weak::upgrade).for_each(|listening| listening.end());
+        end_all(&standing);
     }
 
     /// Closes the clients' connections to a removed server.
     pub(crate) fn forget(&self, server: &Arc<Server>) {
-        let members: Vec<_> = self.lock().members.iter().filter_map(Weak::upgrade).collect();
+        let members: Vec<_> = self.members().iter().filter_map(Weak::upgrade).collect();
         for member in members {
             member.forget(server);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn members(&self) -> MutexGuard<'_, Vec<Weak<Member>>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn roster(&self) -> Arc<Roster> {
-        Arc::clone(&self.lock().roster)
-    }
-
-    fn remember(&self, listening: &Arc<Listening>) {
-        let mut state = self.lock();
-        state.listening.retain(|listening| listening.strong_count() > 0);
-        state.listening.push(Arc::downgrade(listening));
-    }
-
-    /// A client of the older era; it follows the roster once it is registered.
+    /// A client of the older era.
     fn enter(&self, party: Arc<Party>, client: Client) -> Arc<Member> {
-        let mut state = self.lock();
-        let member = Member::new(party, client, &state.roster);
-        if state.members.len() == state.members.capacity() {
-            state.members.retain(|member| member.strong_count() > 0);
+        let mut members = self.members();
+        let member = Member::new(party, client, &self.endpoint.roster());
+        if members.len() == members.capacity() {
+            members.retain(|member| member.strong_count() > 0);
         }
-        state.members.push(Arc::downgrade(&member));
+        members.push(Arc::downgrade(&member));
         member
     }
 }
@@ -133,9 +120,7 @@ impl Merged {
 impl Backend for Merged {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
-            let gone = || OpenError::Upstream(member::shutting_down());
-            let merged = self.me.upgrade().ok_or_else(gone)?;
-            let party = Party::new(merged, client.principal.clone());
+            let party = Party::new(Arc::clone(&self.endpoint), client.principal.clone());
             let connection: Arc<dyn Connection> = match client.era {
                 Era::Legacy => self.enter(party, client),
                 Era::Modern => Passage::open(party, client).await,
@@ -145,8 +130,7 @@ impl Backend for Merged {
     }
 
     fn end_subscriptions(&self) {
-        let listening = std::mem::take(&mut self.lock().listening);
-        listening.iter().filter_map(Weak::upgrade).for_each(|listening| listening.end());
+        self.endpoint.end_standing();
     }
 }
 

@@ -2,19 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Merged, asked::Questions, context::Context};
+use super::{asked::Questions, context::Context, endpoint::Endpoint};
 use crate::identity::Identity;
 
 /// See the module.
 pub(super) struct Party {
-    pub(super) merged: Arc<Merged>,
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) principal: Identity,
     questions: Mutex<Questions>,
 }
 
 impl Party {
-    pub(super) fn new(merged: Arc<Merged>, principal: Identity) -> Arc<Self> {
-        Arc::new(Self { merged, principal, questions: Mutex::default() })
+    pub(super) fn new(endpoint: Arc<Endpoint>, principal: Identity) -> Arc<Self> {
+        Arc::new(Self { endpoint, principal, questions: Mutex::default() })
     }
 
     pub(super) fn questions(&self) -> MutexGuard<'_, Questions> {
@@ -23,7 +23,7 @@ impl Party {
 
     /// What this client's seals are bound to.
     pub(super) fn context(&self) -> Context<'_> {
-        let Merged { seal, endpoint, .. } = &*self.merged;
-        Context { seal, endpoint, principal: &self.principal }
+        let Endpoint { seal, name, .. } = &*self.endpoint;
+        Context { seal, endpoint: name, principal: &self.principal }
     }
 }

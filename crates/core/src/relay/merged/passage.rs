@@ -6,17 +6,14 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{BoxFuture, join_all};
-use tokio::time::{Instant, timeout};
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ask::{Answer, ask},
-    greeting::{self, Said},
-    listening::Listening,
-    listing::{Asking, learn, list},
+    listing::{Asking, learn},
     lists::Listed,
-    member::GREETING_PATIENCE,
     opening::{Opened, open, unavailable},
     party::Party,
     refusal::refusal,
@@ -28,9 +25,8 @@ use crate::{
     config::DEFAULT_CONNECTION_TIMEOUT,
     era::{Era, modern_server::DISCOVER},
     host::Caller,
-    jsonrpc::{ErrorBody, Kind, Message},
-    protocol::header::annotation::MirroredParameter,
-    relay::{Client, Connection, Departure, LISTEN, Reply},
+    jsonrpc::{ErrorBody, Message},
+    relay::{Client, Connection, LISTEN, Reply},
 };
 
 /// Time that a server has to start if a list waits for it.
@@ -38,15 +34,15 @@ const START_PATIENCE: Duration = DEFAULT_CONNECTION_TIMEOUT;
 
 /// See the module.
 pub(super) struct Passage {
-    me: Weak<Self>,
-    party: Arc<Party>,
+    pub(super) me: Weak<Self>,
+    pub(super) party: Arc<Party>,
     caller: Option<Arc<Caller>>,
     pub(super) closed: CancellationToken,
     goal: Mutex<Goal>,
 }
 
 /// Where the request goes.
-enum Goal {
+pub(super) enum Goal {
     /// It is answered here, from the answers of all servers; or it is not a request.
     Here,
     Server(Arc<Server>, Arc<dyn Connection>),
@@ -78,7 +74,7 @@ impl Passage {
         passage
     }
 
-    fn goal(&self) -> MutexGuard<'_, Goal> {
+    pub(super) fn goal(&self) -> MutexGuard<'_, Goal> {
         self.goal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,7 +97,7 @@ impl Passage {
     }
 
     fn route(&self, request: &Message) -> Result<Route, Unrouted> {
-        route(&self.party.merged.roster(), &self.party.context(), request)
+        route(&self.party.endpoint.roster(), &self.party.context(), request)
     }
 
     /// The client, as a server sees it.
@@ -116,7 +112,7 @@ impl Passage {
     }
 
     /// Sends the request on; it may have changed a little since the connection was opened for it.
-    fn send_on(
+    pub(super) fn send_on(
         &self,
         request: Message,
         reply: Option<Reply>,
@@ -133,28 +129,9 @@ impl Passage {
             Err(unrouted) => refuse(reply, &unrouted.into_error(&request)),
         }
     }
-
-    /// What all servers say about themselves.
-    async fn discover(&self, request: Message, reply: Reply) {
-        let roster = self.party.merged.roster();
-        let said = join_all(roster.servers.iter().map(|server| async {
-            let asked = async {
-                if server.sleeps() { Answer::None } else { self.ask(server, request.clone()).await }
-            };
-            let answer = timeout(GREETING_PATIENCE, asked).await.unwrap_or(Answer::None);
-            let result = match answer {
-                Answer::Result(response) => {
-                    response.result().map(|result| response.bytes().slice(result.range()))
-                }
-                _ => None,
-            };
-            Said { name: server.name.clone(), result }
-        }));
-        reply.result(&greeting::discovery(&said.await));
-    }
 }
 
-fn refuse(reply: Option<Reply>, error: &ErrorBody) -> Option<BoxFuture<'static, ()>> {
+pub(super) fn refuse(reply: Option<Reply>, error: &ErrorBody) -> Option<BoxFuture<'static, ()>> {
     if let Some(reply) = reply {
         reply.error(error);
     }
@@ -166,63 +143,6 @@ fn is_answered_here(request: &Message) -> bool {
     let method = request.method();
     matches!(&*method, DISCOVER | LISTEN)
         || (Listed::of(&method).is_some() && refusal(request).is_none())
-}
-
-impl Connection for Passage {
-    fn send(
-        &self,
-        message: Message,
-        reply: Option<Reply>,
-        _: Option<&Arc<Caller>>,
-    ) -> Option<BoxFuture<'static, ()>> {
-        let goal = match &*self.goal() {
-            Goal::Server(server, connection) => Ok((Arc::clone(server), Arc::clone(connection))),
-            Goal::Refused(error) => Err(Some(error.clone())),
-            Goal::Here => Err(None),
-        };
-        let (Kind::Request, Some(reply)) = (message.kind(), reply) else {
-            // A notification that names no server is dropped.
-            return self.send_on(message, None, goal.ok()?);
-        };
-        match goal {
-            Ok(goal) => self.send_on(message, Some(reply), goal),
-            Err(Some(error)) => refuse(Some(reply), &error),
-            Err(None) => {
-                let passage = self.me.upgrade()?;
-                Some(Box::pin(async move {
-                    let method = message.method();
-                    match Listed::of(&method) {
-                        Some(listed) => {
-                            drop(method);
-                            list(&*passage, listed, message, reply).await;
-                        }
-                        None if method == LISTEN => {
-                            drop(method);
-                            Listening::open(passage, message, reply).await;
-                        }
-                        None => {
-                            drop(method);
-                            passage.discover(message, reply).await;
-                        }
-                    }
-                }))
-            }
-        }
-    }
-
-    fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
-        let goal = self.goal();
-        let Goal::Server(server, connection) = &*goal else { return None };
-        let own = server.own_tool(tool)?;
-        connection.mirrored(&own)
-    }
-
-    fn depart(&self, _: Departure) {
-        self.closed.cancel();
-        if let Goal::Server(_, connection) = &*self.goal() {
-            connection.close();
-        }
-    }
 }
 
 impl Asking for Passage {

@@ -117,7 +117,7 @@ impl Returned {
 
     fn labelled(&self, message: &Message, span: Span) -> Option<(Span, Vec<u8>)> {
         let uri = string_text(message.text(span))?;
-        let roster = self.party.merged.roster();
+        let roster = self.party.endpoint.roster();
         let label = roster.labelled(&self.server, &uri)?;
         Some((span, escape(&[label, &uri].concat()).into_bytes()))
     }
