@@ -211,8 +211,9 @@ mod tests {
         }
         call(&metrics, "tools/call", &"x".repeat(MAX_NAME_LENGTH + 1), Outcome::Ok);
         assert_eq!(labels(&metrics).len(), MAX_TOOLS + 2);
-        let other = &metrics.calls.anybody.other_tool;
-        let counts: Vec<_> = other.outcomes().map(|(_, count)| count).collect();
+        let read = metrics.calls.read();
+        let other = read.iter().find(|one| one.tool == OTHER).unwrap();
+        let counts: Vec<_> = other.series.outcomes().map(|(_, count)| count).collect();
         assert_eq!(counts, [20_000 - MAX_TOOLS as u64 + 1, 10_000, 0, 0]);
     }
 

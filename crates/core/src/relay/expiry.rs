@@ -6,7 +6,7 @@ use super::{
     Shared,
     exchange::{Limits, Purpose},
     owed::Owed,
-    shared::State,
+    state::State,
 };
 use crate::{
     era::modern_server::Ending,

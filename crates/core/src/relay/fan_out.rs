@@ -1,12 +1,10 @@
 //! Which clients get the messages of a shared upstream that are not answers.
 
-use bytes::Bytes;
-
 use super::{
-    Outgoing, Sink,
+    Sink,
     exchange::{Callers, MemberId},
     owed::Owed,
-    shared::State,
+    state::State,
     subscription::{Holder, Subscriptions},
 };
 use crate::{
@@ -123,20 +121,6 @@ impl State {
     fn sinks(&self, wants: impl Fn(MemberId, Option<LogLevel>) -> bool) -> Vec<Arc<dyn Sink>> {
         let entitled = self.members.iter().filter(|(id, member)| wants(**id, member.level));
         entitled.filter_map(|(_, member)| member.unsolicited.clone()).collect()
-    }
-}
-
-/// Writes one message to each sink.
-pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<'_>]) {
-    for sink in audience {
-        sink.write(Outgoing::new(source, edits, false));
-    }
-}
-
-/// The same, for a message that was parsed already.
-pub(super) fn deliver_message(audience: &[Arc<dyn Sink>], message: &Message) {
-    for sink in audience {
-        sink.write(Outgoing::of(message, &[], false));
     }
 }
 

@@ -11,10 +11,11 @@ use super::{
     initialize::requested_version,
     link::{Link, calls},
     lists::Lists,
+    locked::Locked,
     modern::LISTEN,
     outbox::{Outbox, Pushed},
-    owed::{Locked, Owed},
-    shared::State,
+    owed::Owed,
+    state::State,
     subscription::{Effect, MAX_SUBSCRIPTIONS},
 };
 use crate::{

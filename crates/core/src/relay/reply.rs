@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
-use super::{Denied, Outgoing, Sink, owed::Owed};
+use super::{Denied, Outgoing, Sink};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     identity::{Claims, Identity},
@@ -195,16 +195,16 @@ impl Reply {
     }
 
     /// The note for a progress notification under the client's own token.
-    pub(super) fn progress_of(&self, notification: &Message) -> Option<Owed> {
+    pub(super) fn progress_of(&self, notification: &Message) -> Option<About> {
         let (sink, own) = (self.sink.clone()?, self.token.clone()?);
         let span = notification.reported_token()?;
-        Some(Owed::About { sink, notification: notification.clone(), span, own })
+        Some(About { sink, notification: notification.clone(), span, own })
     }
 
     /// The note for a notification that names the request at this span, under the client's own id.
-    pub(super) fn about(&self, notification: &Message, span: jsonrpc::Span) -> Option<Owed> {
+    pub(super) fn about(&self, notification: &Message, span: jsonrpc::Span) -> Option<About> {
         let (sink, own) = (self.sink.clone()?, self.id.clone());
-        Some(Owed::About { sink, notification: notification.clone(), span, own })
+        Some(About { sink, notification: notification.clone(), span, own })
     }
 
     /// A copy of the client's id that outlives the reply.
@@ -385,6 +385,21 @@ fn place_of_id<'a>(response: &Message, id: &'a Raw) -> (jsonrpc::Span, Cow<'a, [
     let start = memchr::memchr(b'{', response.bytes()).map_or(0, |brace| brace + 1);
     let member = [b"\"id\":", id.as_bytes(), b","].concat();
     (jsonrpc::Span::new(start, start), member.into())
+}
+
+/// A notification about one request that is still to be written, with this text at the span.
+pub(super) struct About {
+    sink: Arc<dyn Sink>,
+    notification: Message,
+    span: jsonrpc::Span,
+    own: Raw,
+}
+
+impl About {
+    pub(super) fn write(self) {
+        let edits = [Edit { span: self.span, with: self.own.as_bytes() }];
+        write(&*self.sink, Outgoing::of(&self.notification, &edits, false));
+    }
 }
 
 pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {

@@ -13,28 +13,21 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
-    Backend, Client, Connection, Limits, Listener, OpenError, Readiness, Servers, Sink, Unready,
-    Volume,
-    crossing::{Crossings, open_member},
-    exchange::{Exchange, Exchanges, Ids, MemberId, Purpose},
-    fan_out::deliver_message,
-    ids::ById,
+    Limits, Listener, Sink, Volume,
+    crossing::Crossings,
+    exchange::{Ids, MemberId, Purpose},
     link::Link,
-    lists::Lists,
-    member::Member,
-    modern::Bridge,
-    owed::{Debts, Locked, Owed},
-    subscription::{Effect, Subscriptions},
-    waiting::Waiting,
+    owed::Owed,
+    sink::deliver_message,
+    state::State,
 };
 use crate::{
-    era::{Era, modern_server::Envelope, modern_to_legacy::Greeting},
-    jsonrpc::{Assembly, Code, ErrorBody, Kind, Message, escape, own_number},
-    protocol::{LogLevel, Method, Notification},
+    era::{Era, modern_to_legacy::Greeting},
+    jsonrpc::{Code, ErrorBody, Kind, Message, escape, own_number},
+    protocol::{Method, Notification},
     runtime::lock::{Mutex, MutexGuard},
     telemetry::traffic,
 };
@@ -60,54 +53,6 @@ pub(crate) struct Shared {
     state: Mutex<State>,
 }
 
-/// Everything that one message can change, behind one short lock.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) link: Link,
-    pub(super) exchanges: Exchanges,
-    pub(super) members: ById<Attached>,
-    pub(super) subscriptions: Subscriptions<super::Reply>,
-    /// Calls that cannot be sent for the moment.
-    pub(super) waiting: Waiting,
-    /// The most verbose level asked of the upstream so far.
-    pub(super) level: LogLevel,
-    /// What clients have seen of the upstream's lists.
-    pub(super) lists: Lists,
-    /// How often the upstream was restarted.
-    pub(super) restarts: u32,
-    pub(super) sweeping: bool,
-    pub(super) bridge: Bridge,
-    pub(super) debts: Debts,
-    next_member: MemberId,
-}
-
-/// When to ask again for a server that is starting.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// The log level that is assumed of a server without a setting.
-pub(super) const INITIAL_LEVEL: LogLevel = LogLevel::Info;
-
-/// What the upstream knows of one client.
-pub(super) struct Attached {
-    pub(super) unsolicited: Option<Arc<dyn Sink>>,
-    pub(super) level: Option<LogLevel>,
-    pub(super) in_flight: usize,
-    /// Represents the client at a 2026-07-28 server.
-    pub(super) envelope: Option<Arc<Envelope>>,
-}
-
-impl Attached {
-    fn new(unsolicited: Option<Arc<dyn Sink>>) -> Self {
-        Self { unsolicited, level: None, in_flight: 0, envelope: None }
-    }
-}
-
-impl std::fmt::Debug for Attached {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attached").field("level", &self.level).finish_non_exhaustive()
-    }
-}
-
 impl Shared {
     /// Shares an upstream that will start later; its requests get these ids.
     ///
@@ -126,26 +71,17 @@ impl Shared {
             due: Notify::new(),
             modern: AtomicBool::new(false),
             next_question: AtomicU64::new(0),
-            state: Mutex::new(State {
-                link: Link::Away { cause: None, attempt: 0 },
-                exchanges: Exchanges::with(ids),
-                members: ById::default(),
-                subscriptions: Subscriptions::default(),
-                waiting: Waiting::default(),
-                level: INITIAL_LEVEL,
-                lists: Lists::default(),
-                restarts: 0,
-                sweeping: false,
-                bridge: Bridge::default(),
-                debts: Debts::default(),
-                next_member: 0,
-            }),
+            state: Mutex::new(State::new(ids)),
         })
     }
 
     /// Counts the bytes that cross to and from the upstream.
     pub(crate) fn volume(&self) -> &Arc<Volume> {
         &self.volume
+    }
+
+    pub(super) fn strong(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -186,11 +122,6 @@ impl Shared {
         }
     }
 
-    /// The locked state; its notes are carried out when it is dropped.
-    pub(super) fn lock(&self) -> Locked<'_> {
-        Locked::new(self)
-    }
-
     /// The locked state, without notes.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -210,12 +141,10 @@ impl Shared {
     }
 
     /// Adds a client.
-    fn enter(&self, unsolicited: Option<Arc<dyn Sink>>) -> MemberId {
+    pub(super) fn enter(&self, unsolicited: Option<Arc<dyn Sink>>) -> MemberId {
         let mut state = self.lock();
-        let id = state.next_member;
-        state.next_member += 1;
         let listens = unsolicited.is_some();
-        state.members.insert(id, Attached::new(unsolicited));
+        let id = state.admit(unsolicited);
         if listens && self.is_modern() {
             state.attend();
             self.watch(&mut state);
@@ -289,8 +218,8 @@ impl Shared {
             let token = notification.reported_token().map(|span| notification.text(span));
             let id = token.and_then(own_number);
             let reply = id.and_then(|id| state.exchanges.progressed(id, notification));
-            if let Some(owed) = reply.and_then(|reply| reply.progress_of(notification)) {
-                state.owe(owed);
+            if let Some(about) = reply.and_then(|reply| reply.progress_of(notification)) {
+                state.owe(Owed::About(about));
             }
             return;
         }
@@ -337,160 +266,5 @@ impl Listener for Shared {
             Kind::Notification => self.receive_notification(message, None),
             Kind::Request => self.refuse(message),
         }
-    }
-}
-
-impl Readiness for Shared {
-    fn unready(&self) -> Option<Unready> {
-        let (state, cause) = match &self.lock().link {
-            Link::Up { .. } => return None,
-            Link::Away { cause: None, .. } => ("starting", None),
-            Link::Away { cause: Some(cause), .. } => ("restarting", Some(cause.message.clone())),
-            Link::Down(cause) => ("stopped", Some(cause.message.clone())),
-        };
-        let reason = cause.unwrap_or_else(|| "the MCP server is being started".to_owned());
-        let retry_after = (state != "stopped").then_some(RETRY_AFTER);
-        Some(Unready { state, reason, retry_after })
-    }
-
-    fn servers(&self) -> Servers {
-        let (written_bytes, read_bytes) = self.volume.so_far();
-        let state = self.lock();
-        let restarts = u64::from(state.restarts);
-        let servers = Servers { restarts, written_bytes, read_bytes, ..Servers::default() };
-        match &state.link {
-            Link::Up { outbox, pid, .. } => Servers {
-                pids: pid.iter().copied().collect(),
-                queued_bytes: outbox.queued_bytes(),
-                ..servers
-            },
-            _ => servers,
-        }
-    }
-}
-
-impl Backend for Shared {
-    fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        let Client { era, principal, unsolicited, .. } = client;
-        let state = self.lock();
-        if matches!(state.link, Link::Away { cause: None, .. }) {
-            drop(state);
-            let error = ErrorBody::new(Code::Unavailable, "the MCP server is starting");
-            return Box::pin(async { Err(error.into()) });
-        }
-        drop(state);
-        let Some(shared) = self.me.upgrade() else {
-            let error = ErrorBody::new(Code::Internal, "the proxy is shutting down");
-            return Box::pin(async { Err(error.into()) });
-        };
-        Box::pin(async move {
-            let patience = shared.limits.silence;
-            let id = shared.enter(unsolicited);
-            Ok(match era {
-                // The server speaks the client's era.
-                Era::Modern if !shared.is_modern() => {
-                    open_member(Member::new(id, Era::Legacy, shared), principal, patience)
-                }
-                era => Arc::new(Member::new(id, era, shared).acting_for(principal)),
-            })
-        })
-    }
-
-    fn end_subscriptions(&self) {
-        self.crossings.end_subscriptions();
-    }
-}
-
-impl State {
-    /// Notes what to do for clients once the state is unlocked.
-    pub(super) fn owe(&mut self, owed: Owed) {
-        self.debts.push(owed);
-    }
-
-    /// A client's call begins; `false` if the client has disconnected.
-    pub(super) fn begun(&mut self, member: MemberId) -> bool {
-        let Some(attached) = self.members.get_mut(&member) else { return false };
-        attached.in_flight += 1;
-        true
-    }
-
-    /// A client's call has ended.
-    pub(super) fn ended(&mut self, member: MemberId) {
-        if let Some(attached) = self.members.get_mut(&member) {
-            attached.in_flight = attached.in_flight.saturating_sub(1);
-        }
-    }
-
-    /// Sends one of the proxy's own messages.
-    pub(super) fn send_line(&self, message: &bytes::Bytes) {
-        if let Link::Up { outbox, .. } = &self.link {
-            traffic!("->", message);
-            outbox.push_anyway(&Assembly {
-                before: b"",
-                source: message,
-                edits: &[],
-                behind: b"\n",
-            });
-        }
-    }
-
-    /// Tells the upstream that nobody waits for this call any more.
-    pub(super) fn cancel(&self, id: u64, reason: &str) {
-        let message = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
-            escape(reason)
-        );
-        self.send_line(&message.into());
-    }
-
-    /// Sends one of the proxy's own requests; `params` are its members, without metadata.
-    pub(super) fn request(&mut self, method: &str, params: &str, purpose: Purpose) {
-        let id = self.exchanges.next_id();
-        let metadata = match &self.link {
-            Link::Up { initialize, .. } if initialize.era() == Era::Modern => {
-                let comma = if params.is_empty() { "" } else { "," };
-                format!("{comma}\"_meta\":{{{}}}", self.bridge.own_metadata())
-            }
-            _ => String::new(),
-        };
-        let message = format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{metadata}}}}}"#
-        );
-        self.exchanges.insert(purpose);
-        self.send_line(&message.into());
-    }
-
-    /// Carries out what subscriptions require.
-    pub(super) fn apply(&mut self, effect: Effect<super::Reply>, uri: String) {
-        if matches!(&self.link, Link::Up { initialize, .. } if initialize.era() == Era::Modern) {
-            return self.carry(effect, &uri);
-        }
-        let method = match effect {
-            Effect::Subscribe => "resources/subscribe",
-            Effect::Unsubscribe => "resources/unsubscribe",
-            Effect::Fulfilled(reply) => return self.owe(Owed::Done(reply)),
-        };
-        let params = format!("\"uri\":{}", escape(&uri));
-        self.request(method, &params, Purpose::Subscription { uri });
-    }
-
-    /// The upstream has granted or refused a resource. Returns who waited for that; the next step
-    /// is carried out.
-    pub(super) fn answered(&mut self, uri: String, accepted: bool) -> Vec<super::Reply> {
-        let (waiting, next) = self.subscriptions.answered(&uri, accepted);
-        if let Some(effect) = next {
-            self.apply(effect, uri);
-        }
-        waiting
-    }
-
-    /// Whether this client is still connected. Nothing is started for others.
-    pub(super) fn is_open(&self, member: MemberId) -> bool {
-        self.members.contains_key(&member)
-    }
-
-    /// Removes the exchanges of a disconnected client.
-    pub(super) fn abandon(&mut self, member: MemberId) -> Vec<(u64, Exchange)> {
-        self.exchanges.remove_member(member)
     }
 }

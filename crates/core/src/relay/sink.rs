@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use std::{borrow::Cow, future::ready};
+use std::{borrow::Cow, future::ready, sync::Arc};
 use uuid::Uuid;
 
 use super::Denied;
@@ -156,5 +156,19 @@ impl dyn Sink + '_ {
         if let Some(reader) = self.reader() {
             reader.interrupt();
         }
+    }
+}
+
+/// Writes one message to each sink.
+pub(super) fn deliver(audience: &[Arc<dyn Sink>], source: &Bytes, edits: &[Edit<'_>]) {
+    for sink in audience {
+        sink.write(Outgoing::new(source, edits, false));
+    }
+}
+
+/// The same, for a message that was parsed already.
+pub(super) fn deliver_message(audience: &[Arc<dyn Sink>], message: &Message) {
+    for sink in audience {
+        sink.write(Outgoing::of(message, &[], false));
     }
 }

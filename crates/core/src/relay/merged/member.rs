@@ -29,7 +29,7 @@ use crate::{
     era::Era,
     host::Caller,
     identity::Claims,
-    jsonrpc::{ErrorBody, Kind, Message},
+    jsonrpc::{Kind, Message},
     protocol::{Method, Notification},
     relay::{
         Client, Connection, Departure, Objection, Reply, Sink, dedicated::Unheld,
@@ -232,7 +232,7 @@ impl Member {
             }
             Err(Unrouted::Unread(unread)) => {
                 let (member, caller) = (self.strong()?, caller.cloned());
-                let ruled = self.party.merged.roster().servers.iter().any(|it| it.has_rules());
+                let ruled = self.party.endpoint.roster().servers.iter().any(|it| it.has_rules());
                 let undecided = ruled.then(|| reply.undecided());
                 Some(Box::pin(async move {
                     learn(&*member, &request, unread).await;

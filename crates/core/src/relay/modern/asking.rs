@@ -1,11 +1,11 @@
 //! Questions to a client during its call, and its answers.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::Abandoned;
+use super::asked::{Abandoned, Asking};
 use crate::{
     era::modern_server::{Failure, Progress, Round},
     jsonrpc::{Message, escape},
@@ -16,79 +16,6 @@ use crate::{
         reply::write,
     },
 };
-
-/// Calls whose clients are being asked.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    next_round: u64,
-    rounds: HashMap<u64, Asking>,
-    /// The round of a question.
-    questions: HashMap<u64, u64>,
-}
-
-struct Asking {
-    member: MemberId,
-    reply: Reply,
-    round: Box<Round>,
-    due: Instant,
-}
-
-impl fmt::Debug for Asking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asking").field("round", &self.round).finish_non_exhaustive()
-    }
-}
-
-impl Asked {
-    fn insert(&mut self, asking: Asking) {
-        let number = self.next_round;
-        self.next_round += 1;
-        self.questions.extend(asking.round.open().into_iter().map(|id| (id, number)));
-        self.rounds.insert(number, asking);
-    }
-
-    /// The round of a question that this client was asked and has not answered.
-    fn answered(&mut self, member: MemberId, question: u64) -> Option<Asking> {
-        let number = *self.questions.get(&question)?;
-        self.rounds.get(&number).filter(|asking| asking.member == member)?;
-        self.remove(number)
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Asking> {
-        let asking = self.rounds.remove(&number)?;
-        for id in asking.round.open() {
-            self.questions.remove(&id);
-        }
-        Some(asking)
-    }
-
-    pub(super) fn take(&mut self, concerns: impl Fn(MemberId, &Reply) -> bool) -> Vec<Abandoned> {
-        let all = self.rounds.iter();
-        let concerned: Vec<u64> = all
-            .filter(|(_, asking)| concerns(asking.member, &asking.reply))
-            .map(|(number, _)| *number)
-            .collect();
-        let removed = concerned.into_iter().filter_map(|number| self.remove(number));
-        removed.map(|asking| Abandoned { open: asking.round.open(), reply: asking.reply }).collect()
-    }
-
-    /// When the next client runs out of time.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.rounds.values().map(|asking| asking.due).min()
-    }
-
-    /// The calls whose clients have run out of time.
-    pub(super) fn overdue(&mut self, now: Instant) -> Vec<(MemberId, Reply, Box<Round>)> {
-        let overdue: Vec<u64> = self
-            .rounds
-            .iter()
-            .filter(|(_, asking)| asking.due <= now)
-            .map(|(number, _)| *number)
-            .collect();
-        let removed = overdue.into_iter().filter_map(|number| self.remove(number));
-        removed.map(|Asking { member, reply, round, .. }| (member, reply, round)).collect()
-    }
-}
 
 impl Shared {
     /// Asks a client on the stream of its call.

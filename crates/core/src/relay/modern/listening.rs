@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{super::shared::State, LISTEN};
+use super::{super::state::State, LISTEN};
 use crate::{
     era::modern_server::{Ending, Filter, ListenEffect},
     jsonrpc::{Code, ErrorBody, Message, decode_string, elements, find_member, own_number},

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{exchange::MemberId, shared::State};
+use super::super::{exchange::MemberId, state::State};
 use crate::{
     jsonrpc::{Kind, Message},
     protocol::Notification,

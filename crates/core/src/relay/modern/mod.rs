@@ -6,6 +6,7 @@
 //! listens for changes on behalf of all of them. Decisions are made in `era::modern_server` and
 //! carried out here.
 
+mod asked;
 mod asking;
 mod listening;
 mod logging;
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 
 use super::{Reply, exchange::MemberId};
 use crate::era::modern_server::{Call, Envelope, Listen};
-use asking::Asked;
+use asked::{Abandoned, Asked};
 
 /// The request for a stream of changes.
 pub(crate) const LISTEN: &str = "subscriptions/listen";
@@ -95,11 +96,4 @@ impl Bridge {
     pub(super) fn leave(&mut self, member: MemberId) -> Vec<Reply> {
         self.take(|of, _| of == member).into_iter().map(|left| left.reply).collect()
     }
-}
-
-/// A call that ended while no request was running for it.
-struct Abandoned {
-    reply: Reply,
-    /// Questions that its client has not answered.
-    open: Vec<u64>,
 }

@@ -13,7 +13,8 @@ use crate::{
     relay::{
         Reply, Shared,
         exchange::{Leg, MemberId},
-        owed::Locked,
+        locked::Locked,
+        owed::Owed,
     },
 };
 
@@ -92,9 +93,9 @@ impl Shared {
                 }
                 if let Some(reply) = state.exchanges.touch(id) {
                     // A client's own stream; the client knows it by its own id.
-                    let owed = reply.about(notification, stream);
-                    if let Some(owed) = owed {
-                        state.owe(owed);
+                    let about = reply.about(notification, stream);
+                    if let Some(about) = about {
+                        state.owe(Owed::About(about));
                     }
                 } else if kind != Notification::Acknowledged && state.bridge.listen.is_current(id) {
                     let audience = state.audience(kind, notification);
