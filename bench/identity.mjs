@@ -9,13 +9,13 @@
 
 import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { Agent, createServer, request } from "node:http";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+
+import { Proxy } from "./proxy.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -55,59 +55,6 @@ function token(subject, kid = "k1") {
   const text = `${encoded({ alg: "ES256", kid, typ: "at+jwt" })}.${encoded(claims)}`;
   return `${text}.${sign("sha256", Buffer.from(text), { dsaEncoding: "ieee-p1363", key: privateKey }).toString("base64url")}`;
 }
-
-class Proxy {
-  #agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  #child;
-
-  static async start(flags) {
-    const proxy = new Proxy();
-    const words = ["--host", "127.0.0.1", "--port", "0", ...flags, "--", ...options.server.split(" ")];
-    proxy.#child = spawn(options.proxy, words, { stdio: ["ignore", "pipe", "ignore"] });
-    for await (const line of createInterface({ input: proxy.#child.stdout })) {
-      const [, port] = /:(\d+)\/mcp/.exec(line) ?? [];
-      if (port !== undefined) {
-        proxy.port = Number(port);
-        break;
-      }
-    }
-    proxy.#child.stdout.resume();
-    return proxy;
-  }
-
-  send(method, path, headers, body) {
-    return new Promise((resolve, reject) => {
-      const asking = request({ agent: this.#agent, headers, host: "127.0.0.1", method, path, port: this.port });
-      asking.on("error", reject);
-      asking.on("response", (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part) => (text += part));
-        response.on("end", () => resolve({ response, text }));
-      });
-      asking.end(body);
-    });
-  }
-
-  /** Nanoseconds that its threads have run. */
-  cpu() {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    const ran = (task) => Number(readFileSync(join(tasks, task, "schedstat"), "utf8").split(" ")[0]);
-    return readdirSync(tasks).reduce((sum, task) => sum + ran(task), 0);
-  }
-
-  /** Bytes in memory. */
-  memory() {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
-  }
-
-  async stop() {
-    this.#agent.destroy();
-    this.#child.kill();
-    await once(this.#child, "exit");
-  }
-}
-
 const TRUSTING = ["--auth", ISSUER, "--authAudience", AUDIENCE, "--authJwks", join(folder, "keys.json")];
 
 const headersOf = (token) => ({
@@ -147,7 +94,7 @@ async function caller(proxy, token) {
 
 async function cached() {
   const shown = token("alice");
-  const proxies = [await Proxy.start([]), await Proxy.start(TRUSTING)];
+  const proxies = [await Proxy.start(options, []), await Proxy.start(options, TRUSTING)];
   const callers = [await caller(proxies[0], shown), await caller(proxies[1], shown)];
   for (const call of callers) await inParallel(CALLS * 2, call);
   const [ratios, costs] = [[], [[], []]];
@@ -170,7 +117,7 @@ async function cached() {
 }
 
 async function first() {
-  const proxy = await Proxy.start(TRUSTING);
+  const proxy = await Proxy.start(options, TRUSTING);
   const known = headersOf(token("alice"));
   const get = async (headers) => {
     const { response } = await proxy.send("GET", "/nowhere", headers);
@@ -192,7 +139,7 @@ async function first() {
 }
 
 async function memory() {
-  const proxy = await Proxy.start(TRUSTING);
+  const proxy = await Proxy.start(options, TRUSTING);
   const get = (token) => proxy.send("GET", "/nowhere", headersOf(token));
   await inParallel(2000, () => get(token("alice")));
   const before = proxy.memory();
@@ -211,7 +158,7 @@ async function flood() {
   keys.listen(0, "127.0.0.1");
   await once(keys, "listening");
   const place = `http://127.0.0.1:${keys.address().port}/keys`;
-  const proxy = await Proxy.start(["--auth", ISSUER, "--authAudience", AUDIENCE, "--authJwks", place]);
+  const proxy = await Proxy.start(options, ["--auth", ISSUER, "--authAudience", AUDIENCE, "--authJwks", place]);
   await proxy.send("GET", "/nowhere", headersOf(token("alice")));
   const [start, atStart] = [Date.now(), fetches];
   await inParallel(5000, (index) => proxy.send("GET", "/nowhere", headersOf(token("mallory", `kid-${index}`))));

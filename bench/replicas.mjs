@@ -7,7 +7,6 @@
 // the replicas' processes: neither the store's nor the server's is in it. Linux, and redis-server, are needed.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { loadavg } from "node:os";
@@ -18,6 +17,7 @@ import { parseArgs } from "node:util";
 import { Journal } from "../__test__/support/journal.mjs";
 import { eachLine } from "../__test__/support/lines.mjs";
 import { startStore } from "../__test__/support/store.mjs";
+import { cpu as nanoseconds } from "./proxy.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -58,11 +58,7 @@ const end = async ({ agent, child }, signal = "SIGKILL") => {
 };
 
 /** Seconds of CPU that the threads of the process have used. */
-const cpu = ({ child }) => {
-  const tasks = `/proc/${child.pid}/task`;
-  const used = (task) => Number(readFileSync(join(tasks, task, "schedstat"), "utf8").split(" ")[0]);
-  return readdirSync(tasks).reduce((sum, task) => sum + used(task), 0) / 1e9;
-};
+const cpu = ({ child }) => nanoseconds(child.pid) / 1e9;
 
 const HEADERS = { accept: "application/json, text/event-stream", "content-type": "application/json" };
 

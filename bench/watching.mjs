@@ -8,14 +8,12 @@
 // little; ratios are those of a round, and the middle one is shown. What the thread that writes a recording uses is a
 // part of that.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+
+import { Proxy } from "./proxy.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -32,57 +30,6 @@ const OFTEN = 150;
 
 const folder = mkdtempSync(join(tmpdir(), "watching-"));
 
-class Proxy {
-  #agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  #child;
-
-  static async start(flags) {
-    const proxy = new Proxy();
-    const words = ["--host", "127.0.0.1", "--port", "0", ...flags, "--", ...options.server.split(" ")];
-    proxy.#child = spawn(options.proxy, words, { stdio: ["ignore", "pipe", "ignore"] });
-    for await (const line of createInterface({ input: proxy.#child.stdout })) {
-      proxy.port ??= /Streamable HTTP\s+\S+:(\d+)\/mcp/.exec(line)?.[1];
-      proxy.inspect ??= /http:\/\/127\.0\.0\.1:\d+\/#token=\w+/.exec(line)?.[0];
-      if (proxy.port && (proxy.inspect || !flags.includes("--inspect"))) break;
-    }
-    proxy.#child.stdout.resume();
-    return proxy;
-  }
-
-  send(headers, body) {
-    return new Promise((resolve, reject) => {
-      const place = { host: "127.0.0.1", method: "POST", path: "/mcp", port: this.port };
-      const asking = request({ ...place, agent: this.#agent, headers });
-      asking.on("error", reject);
-      asking.on("response", (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part) => (text += part));
-        response.on("end", () => resolve({ response, text }));
-      });
-      asking.end(body);
-    });
-  }
-
-  /** Nanoseconds that its threads have run. */
-  cpu() {
-    const tasks = `/proc/${this.#child.pid}/task`;
-    const ran = (task) => Number(readFileSync(join(tasks, task, "schedstat"), "utf8").split(" ")[0]);
-    return readdirSync(tasks).reduce((sum, task) => sum + ran(task), 0);
-  }
-
-  /** Bytes in memory. */
-  memory() {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024;
-  }
-
-  async stop() {
-    this.#agent.destroy();
-    this.#child.kill();
-    await once(this.#child, "exit");
-  }
-}
-
 /** So many calls, eight at a time. */
 const inParallel = async (count, call) => {
   let next = 0;
@@ -98,11 +45,16 @@ const middle = (numbers) => [...numbers].sort((one, other) => one - other)[Math.
 const caller = async (proxy) => {
   const headers = { accept: "application/json, text/event-stream", "content-type": "application/json" };
   const params = { capabilities: {}, clientInfo: { name: "bench", version: "1" }, protocolVersion: "2025-11-25" };
-  const begun = await proxy.send(headers, JSON.stringify({ id: 0, jsonrpc: "2.0", method: "initialize", params }));
+  const begun = await proxy.send(
+    "POST",
+    "/mcp",
+    headers,
+    JSON.stringify({ id: 0, jsonrpc: "2.0", method: "initialize", params }),
+  );
   const own = { ...headers, "mcp-session-id": begun.response.headers["mcp-session-id"] };
   return async (id) => {
     const call = { id, jsonrpc: "2.0", method: "tools/call", params: { arguments: { text: "x" }, name: "echo" } };
-    const { response } = await proxy.send(own, JSON.stringify(call));
+    const { response } = await proxy.send("POST", "/mcp", own, JSON.stringify(call));
     if (response.statusCode !== 200) throw new Error(`a call got ${response.statusCode}`);
   };
 };
@@ -140,7 +92,7 @@ const WAYS = [
 
 const run = async () => {
   const proxies = [];
-  for (const { flags } of WAYS) proxies.push(await Proxy.start(flags));
+  for (const { flags } of WAYS) proxies.push(await Proxy.start(options, flags));
   const idle = proxies.map((proxy) => proxy.memory());
   const callers = [];
   for (const proxy of proxies) callers.push(await caller(proxy));
