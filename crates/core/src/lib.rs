@@ -36,7 +36,8 @@ pub use inspect::{Inspection, Inspector};
 pub use protocol::MODERN;
 pub use proxy::{
     Arrival, Arrivals, Arrived, Connected, Conversation, Fleet, HttpServer, Interrupted, Listening,
-    Proxy, Reloaded, Servers, StdioServer, Unanswered, Unusable, sign_out, sign_out_everywhere,
+    Proxy, Reloaded, Servers, StdioServer, Unanswered, Unusable, check_auth, sign_out,
+    sign_out_everywhere,
 };
 pub use relay::Unsent;
 pub use replay::{Form, Player, Report, Unreadable, Verified, look_at_recording, verify};

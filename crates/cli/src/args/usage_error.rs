@@ -89,8 +89,9 @@ pub(crate) enum UsageError {
     AuthFlagAlone(&'static str),
     /// Everybody who reaches the proxy could use it.
     #[error(
-        "Error: --requireAuth: the proxy would listen on {0} without authentication.\n\
-         Ask for credentials with --auth, --authTokens or --apiKey, or use --host 127.0.0.1."
+        "Error: --requireAuth: the proxy could be reached through {0} without authentication.\n\
+         Ask for credentials with --auth, --authTokens or --apiKey, or serve this machine only: \
+         --host 127.0.0.1, without --tunnel."
     )]
     Exposed(String),
     /// Without tokens, callers cannot be told apart.

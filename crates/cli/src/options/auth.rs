@@ -77,20 +77,26 @@ pub(super) fn is_on(values: &Values) -> Result<bool, UsageError> {
     Ok(auth(values)?.is_on() || values.of(&flags::SSL_CLIENT_CA)?.is_some())
 }
 
-/// Warnings about a proxy that everybody who reaches it may use.
+/// The one warning about a proxy that everybody who reaches it may use.
 pub(super) fn exposure(values: &Values) -> Result<Option<String>, UsageError> {
-    let host = values.of(&flags::HOST)?;
-    if is_on(values)? || is_local(&host) {
+    let (host, tunnelled) = (values.of(&flags::HOST)?, values.of(&flags::TUNNEL)?);
+    if is_on(values)? || (is_local(&host) && !tunnelled) {
         return Ok(None);
     }
     if values.of(&flags::REQUIRE_AUTH)? {
-        return Err(UsageError::Exposed(host));
+        let way = if tunnelled { "--tunnel".to_owned() } else { host };
+        return Err(UsageError::Exposed(way));
     }
-    Ok(Some(format!(
-        "listening on {host} without authentication: whoever can reach this machine can use the \
-         server; --auth, --authTokens or --apiKey asks for credentials, --host 127.0.0.1 serves \
-         this machine only"
-    )))
+    Ok(Some(if tunnelled {
+        "--tunnel without --auth or --apiKey: whoever knows the public URL can use the server"
+            .to_owned()
+    } else {
+        format!(
+            "listening on {host} without authentication: whoever can reach this machine can use \
+             the server; --auth, --authTokens or --apiKey asks for credentials, --host 127.0.0.1 \
+             serves this machine only"
+        )
+    }))
 }
 
 /// Whether only this machine can reach a listener on this host.

@@ -321,13 +321,6 @@ fn warnings(values: &Values, ignored: &[OsString]) -> Vec<String> {
             words.join(" ")
         ));
     }
-    let open = auth::auth(values).is_ok_and(|auth| !auth.is_on());
-    if values.of(&flags::TUNNEL).unwrap_or_default() && open {
-        warnings.push(
-            "--tunnel without --auth or --apiKey: whoever knows the public URL can use the server"
-                .to_owned(),
-        );
-    }
     let isolation = values.of(&flags::ISOLATION).unwrap_or_default();
     if isolation == Isolation::Request && !values.of(&flags::STATELESS).unwrap_or_default() {
         warnings.push(

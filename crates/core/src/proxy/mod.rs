@@ -14,6 +14,7 @@ mod whole;
 pub use conversation::{Conversation, Listening, Unanswered};
 pub use fleet::{Arrival, Arrivals, Arrived, Fleet, Reloaded};
 pub use http_server::{HttpServer, Servers};
+pub use ports::check_auth;
 pub use sign_out::{sign_out, sign_out_everywhere};
 pub use stdio_server::{Interrupted, StdioServer, Unusable};
 pub use whole::{Connected, Proxy};

@@ -108,6 +108,14 @@ impl LocalServer for TunnelEntrance {
     }
 }
 
+/// Looks for what would keep a proxy from verifying tokens as it is configured; fetches nothing.
+///
+/// # Errors
+/// The proxy would not start with this configuration.
+pub fn check_auth(config: &HttpConfig) -> Result<(), Error> {
+    bearer(config, config.port).map(drop)
+}
+
 /// Checks tokens, if any are accepted on this port.
 pub(super) fn bearer(config: &HttpConfig, port: u16) -> Result<Option<Bearer>, Error> {
     let Some(tokens) = &config.auth.resource_server else { return Ok(None) };

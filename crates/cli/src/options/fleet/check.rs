@@ -1,6 +1,7 @@
 //! `--checkConfig`: the content of a file, with its secrets masked, and what is wrong with it.
 
 use mcp_proxy_core::{
+    check_auth,
     config::{Claims, Filter, GroupConfig, Pattern, Policy, Rules, ServerConfig},
     fleet::{Entry, Manifest, Setting, Unused, Variables, printable},
 };
@@ -30,7 +31,7 @@ const PLAIN: [&str; 7] = ["HOME", "USER", "LOGNAME", "PWD", "TMPDIR", "USERPROFI
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) text: String,
-    /// Whether every enabled server can be served.
+    /// Whether the proxy can start, and every enabled server can be served.
     pub(crate) is_good: bool,
 }
 
@@ -53,13 +54,15 @@ pub(crate) fn check(typed: &Typed) -> Result<Report, UsageError> {
     let manifest = origin.manifest()?;
     origin.ask(manifest.as_ref(), true)?;
     let reading = origin.meaning(manifest.as_ref())?;
-    report(&origin, manifest.as_ref(), &reading)
+    let is_served = !typed.values.of(&flags::STDIO)?;
+    let problem = is_served.then(|| check_auth(&reading.fleet.http).err()).flatten();
+    report(&origin, manifest.as_ref(), (&reading, problem.map(|error| error.to_string())))
 }
 
 fn report(
     origin: &Origin,
     manifest: Option<&Manifest>,
-    reading: &Reading,
+    (reading, problem): (&Reading, Option<String>),
 ) -> Result<Report, UsageError> {
     let mut text = String::new();
     let mut line = |line: &str| {
@@ -105,10 +108,13 @@ fn report(
         line("\nWarnings");
         reading.warnings.iter().for_each(|warning| line(&format!("  {}", printable(warning))));
     }
+    if let Some(problem) = &problem {
+        line(&format!("\nThe proxy cannot start: {}", printable(problem)));
+    }
     let enabled = reading.fleet.enabled().count();
     let good = reading.fleet.enabled().filter(|server| server.upstream.is_ok()).count();
     line(&format!("\n{good} of {enabled} servers can be served"));
-    Ok(Report { text, is_good: good == enabled })
+    Ok(Report { text, is_good: good == enabled && problem.is_none() })
 }
 
 /// The lines about a server.

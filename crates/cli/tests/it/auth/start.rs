@@ -62,6 +62,8 @@ fn an_open_proxy_is_warned_of_or_refused() {
     assert_eq!(open.terminate().stderr.matches(warning).count(), 1);
     let text = refusal(&["--host", "0.0.0.0", "--requireAuth"]);
     assert!(text.contains("--requireAuth") && text.contains(warning), "{text}");
+    let text = refusal(&["--host", "127.0.0.1", "--tunnel", "--requireAuth"]);
+    assert!(text.contains("through --tunnel without authentication"), "{text}");
     let issuer = Issuer::new();
     for launch in [
         Launch::new("echo").flags(&["--requireAuth"]),

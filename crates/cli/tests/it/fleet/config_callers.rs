@@ -313,6 +313,23 @@ fn rules_that_nobody_can_satisfy_are_told_of() {
 }
 
 #[test]
+fn a_check_finds_what_the_start_would_refuse() {
+    let folder = Folder::new();
+    for (top, word) in [
+        (r#"{ "auth": { "issuer": "https://idp.example" } }"#, "--publicUrl"),
+        (r#"{ "auth": { "tokens": "nowhere.json" } }"#, "nowhere.json"),
+    ] {
+        folder.write("mcp.json", file(&[entry("a", "echo", "")], top));
+        let report = folder.run(&["--checkConfig", "mcp.json"]);
+        assert_eq!(report.code, Some(1), "{report:?}");
+        assert!(report.stdout.contains("cannot start"), "{report:?}");
+        assert!(report.stdout.contains(word), "{report:?}");
+        let local = folder.run(&["--checkConfig", "mcp.json", "--stdio"]);
+        assert_eq!(local.code, Some(0), "nobody is asked for a token there: {local:?}");
+    }
+}
+
+#[test]
 fn a_server_for_each_identity_knows_whose_it_is() {
     let (folder, issuer) = (Folder::new(), Issuer::new());
     let rules =

@@ -98,7 +98,7 @@ mod tests {
     fn no_answer_says_it_either() {
         for (result, left) in [
             (r#"{"roots":[]}"#, r#"{"roots":[]}"#),
-            (r#"7"#, r#"7"#),
+            ("7", "7"),
             (
                 r#"{"_meta":{"io.github.mcp-proxy/identity":1},"a":1,"_META":{"b":1,"io.github.mcp-proxy/identity":2}}"#,
                 r#"{"_meta":{},"a":1,"_META":{"b":1}}"#,

@@ -58,6 +58,9 @@ struct State {
     changed: bool,
 }
 
+/// Servers that are listened to, each with the request for it.
+type Parts = Vec<(Arc<Server>, Message)>;
+
 impl fmt::Debug for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listening").field("id", &self.id).finish_non_exhaustive()
@@ -145,7 +148,7 @@ impl Listening {
         String::from_utf8_lossy(self.id.as_bytes()).into_owned()
     }
 
-    async fn keep_all(self: Arc<Self>, parts: Vec<(Arc<Server>, Message)>) {
+    async fn keep_all(self: Arc<Self>, parts: Parts) {
         let kept = parts.iter().map(|(server, request)| self.keep(server, request));
         tokio::select! {
             _ = join_all(kept) => {}
@@ -253,7 +256,7 @@ fn parts(
     filter: &Filter,
     request: &Message,
     claims: Option<&Claims>,
-) -> Result<Vec<(Arc<Server>, Message)>, Objection> {
+) -> Result<Parts, Objection> {
     let (mut parts, mut objections, mut wants_others) = (Vec::new(), Vec::new(), false);
     for server in &roster.servers {
         let Some((part, has_own)) = part(roster, server, filter, request) else { continue };

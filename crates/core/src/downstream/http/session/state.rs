@@ -28,8 +28,7 @@ pub(super) struct State {
     /// Responses still to come.
     pub(super) owed: Owed,
     pub(super) wrote: bool,
-    /// Whether it is still open if the only request is refused.
-    pub(super) undecided: bool,
+    pub(super) decision: Decision,
     /// Whether a reader has received everything up to the end.
     pub(super) is_delivered: bool,
     /// Bytes of the newest numbered events that were given to no reader.
@@ -50,6 +49,13 @@ pub(super) enum Reader {
         is_told: bool,
     },
     Cut,
+}
+
+/// Whether it is known if the only request of a stream is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Open,
+    Made,
 }
 
 /// What a stream still has to send.

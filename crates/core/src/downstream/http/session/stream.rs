@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     Numbering, Reading, Session,
-    state::{MAX_QUEUED_BYTES, Owed, Reader, State},
+    state::{Decision, MAX_QUEUED_BYTES, Owed, Reader, State},
 };
 use crate::{
     cluster::Names,
@@ -102,7 +102,7 @@ impl Stream {
                 limit: MAX_QUEUED_BYTES,
                 owed,
                 wrote: false,
-                undecided: false,
+                decision: Decision::Made,
                 is_delivered: false,
                 unseen: 0,
                 error: None,
@@ -393,7 +393,7 @@ impl Stream {
     pub(crate) fn poll_decided(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         let is_read = matches!(state.reader, Reader::Present(_));
-        if !state.undecided || !is_read || state.owed == Owed::Ended {
+        if state.decision == Decision::Made || !is_read || state.owed == Owed::Ended {
             return Poll::Ready(());
         }
         state.wait(context);
@@ -585,8 +585,8 @@ impl crate::relay::Reader for Stream {
 
     fn undecided(&self, is_open: bool) {
         let mut state = self.lock();
-        state.undecided =
-            is_open && matches!(state.owed, Owed::Responses { left: 1, array: false });
+        let is_alone = matches!(state.owed, Owed::Responses { left: 1, array: false });
+        state.decision = if is_open && is_alone { Decision::Open } else { Decision::Made };
         state.wake();
     }
 
