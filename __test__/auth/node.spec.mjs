@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { sdks } from "../clients/sdk.mjs";
 import { CALL, INITIALIZE, openSession, post, serve, serverV1, until } from "../startHTTPServer/support.mjs";
@@ -15,6 +16,13 @@ const printed = (t) => {
   const lines = t.mock.method(console, "error", () => {});
   return () => lines.mock.calls.map((call) => call.arguments.join(" "));
 };
+
+const telling = {
+  args: [fileURLToPath(new URL("../fixtures/telling.mjs", import.meta.url))],
+  command: process.execPath,
+};
+
+const callOf = (name, given = {}) => ({ ...CALL, params: { arguments: given, name } });
 
 const bearer = async (provider) => ({ authorization: `Bearer ${await tokenOf(provider)}` });
 
@@ -91,6 +99,37 @@ describe("auth in Node", () => {
     assert.equal(asked(), before + 1, "another token");
     assert.equal((await post(url, INITIALIZE, { headers: { authorization: "Bearer x" } })).status, 401);
     assert.equal(asked(), before + 1, "it is known that this one is not good");
+  });
+
+  test("a file of servers is guarded, with rules for all of them", async (t) => {
+    const lines = printed(t);
+    const auth = { audience: "app", issuer: machines.issuer, tools: { tell: ["files:write"] } };
+    const config = { mcpServers: { one: telling, two: telling } };
+    const { url } = await serve(t, { auth, config, createServer: undefined });
+    const token = await bearer(machines);
+    for (const endpoint of ["", "/servers/one"]) {
+      assert.equal((await post(url + endpoint, INITIALIZE)).status, 401, endpoint);
+      const session = await openSession(url + endpoint, token);
+      const name = endpoint === "" ? "one__tell" : "tell";
+      const { headers, status } = await post(url + endpoint, callOf(name), { headers: session });
+      assert.equal(status, 403, endpoint);
+      assert.match(headers.get("www-authenticate"), /scope="files:write"/);
+    }
+    await until(() => lines().some((text) => text.includes('outcome="insufficient_scope"')));
+  });
+
+  test("everybody has a server that knows whose it is", async (t) => {
+    const env = { PATH: "<${claim:sub}>" };
+    const upstream = { ...telling, env, isolation: "identity" };
+    const { url } = await serve(t, {
+      auth: { audience: "app", issuer: machines.issuer },
+      createServer: undefined,
+      upstream,
+    });
+    const session = await openSession(url, await bearer(machines));
+    const { messages } = await post(url, callOf("tell"), { headers: session });
+    assert.match(messages.at(-1).result.content[0].text, /<machine>/);
+    assert.equal((await post(url, INITIALIZE)).status, 401);
   });
 
   test("a refused token explains itself by the names of options", async (t) => {

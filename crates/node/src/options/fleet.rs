@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mcp_proxy_core::{
-    config::{FleetConfig, HttpConfig},
+    config::{FleetConfig, HttpConfig, ServerConfig},
     tunnel,
 };
 
@@ -32,9 +32,10 @@ pub(crate) enum Place {
 }
 
 /// The options that a file can set as well.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "allowedHosts",
     "apiKey",
+    "auth",
     "cors",
     "enableJsonResponse",
     "eventStore",
@@ -83,7 +84,12 @@ impl Options {
     pub(crate) fn over(&self, file: FleetConfig) -> FleetConfig {
         let given = self.fleet.as_ref().map(|fleet| fleet.given.as_slice()).unwrap_or_default();
         let budget = self.grace.unwrap_or(file.graceful_shutdown_timeout);
+        let held = |server: &ServerConfig| ServerConfig {
+            policy: self.policy.clone().and(server.policy.clone()),
+            ..server.clone()
+        };
         FleetConfig {
+            servers: file.servers.iter().map(held).collect(),
             http: over(&self.http, given, file.http.clone()),
             graceful_shutdown_timeout: budget,
             ..file
@@ -98,6 +104,7 @@ fn over(options: &HttpConfig, given: &[&str], mut http: HttpConfig) -> HttpConfi
         match *name {
             "allowedHosts" => http.allowed_hosts = options.allowed_hosts.clone(),
             "apiKey" => http.auth.api_key.clone_from(&options.auth.api_key),
+            "auth" => http.auth.resource_server.clone_from(&options.auth.resource_server),
             "cors" => http.cors.clone_from(&options.cors),
             "enableJsonResponse" => http.enable_json_response = options.enable_json_response,
             "eventStore" | "eventStoreMaxEvents" => {
