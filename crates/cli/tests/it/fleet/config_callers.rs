@@ -324,7 +324,7 @@ fn a_check_finds_what_the_start_would_refuse() {
         assert_eq!(report.code, Some(1), "{report:?}");
         assert!(report.stdout.contains("cannot start"), "{report:?}");
         assert!(report.stdout.contains(word), "{report:?}");
-        let local = folder.run(&["--checkConfig", "mcp.json", "--stdio"]);
+        let local = folder.run(&["--config", "mcp.json", "--checkConfig", "--stdio"]);
         assert_eq!(local.code, Some(0), "nobody is asked for a token there: {local:?}");
     }
 }
