@@ -7,8 +7,8 @@ use crate::support::{Issuer, LATEST, Launch, Request, call, initialize, wait_for
 
 fn line(name: &str, key: &str, scopes: &[&str]) -> Value {
     let hash = digest::digest(&digest::SHA256, key.as_bytes());
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    json!({ "name": name, "sha256": hash, "scopes": scopes })
+    let hash: Vec<String> = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "name": name, "sha256": hash.concat(), "scopes": scopes })
 }
 
 fn begin(key: &str) -> Request {
