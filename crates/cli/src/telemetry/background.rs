@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
     time::Duration,
@@ -17,10 +17,10 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Most bytes that wait.
+/// Most bytes that wait, unless it is one line.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// Most lines that wait.
-const MAX_LINES: usize = 64 * 1024;
+/// What a line counts for besides its bytes.
+const LINE: usize = 64;
 /// How long the end of the process waits for a slow reader.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -29,7 +29,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(crate) struct Background(Arc<Queue>);
 
 struct Queue {
-    lines: SyncSender<Entry>,
+    /// Takes memory only for what waits. It is bounded by `waiting`.
+    lines: Sender<Entry>,
     /// Everything that the thread needs, until the first line starts it.
     idle: Mutex<Option<Idle>>,
     waiting: AtomicUsize,
@@ -42,13 +43,13 @@ type Idle = (Receiver<Entry>, Box<dyn Write + Send>);
 enum Entry {
     Line(Vec<u8>),
     /// Notifies that everything before it was written.
-    Flush(SyncSender<()>),
+    Flush(Sender<()>),
 }
 
 impl Background {
     /// Writes to this output.
     pub(crate) fn new(output: impl Write + Send + 'static) -> Self {
-        let (lines, entries) = sync_channel(MAX_LINES);
+        let (lines, entries) = channel();
         Self(Arc::new(Queue {
             lines,
             idle: Mutex::new(Some((entries, Box::new(output)))),
@@ -65,7 +66,7 @@ impl Background {
         thread::spawn(move || {
             write_all(&entries, output, |length| {
                 queue.upgrade().map_or(0, |queue| {
-                    queue.waiting.fetch_sub(length, Ordering::Relaxed);
+                    queue.waiting.fetch_sub(length + LINE, Ordering::Relaxed);
                     queue.dropped.swap(0, Ordering::Relaxed)
                 })
             });
@@ -74,7 +75,7 @@ impl Background {
 
     fn push(&self, line: Vec<u8>) {
         self.begin();
-        let length = line.len();
+        let length = line.len() + LINE;
         let fits = |waiting: usize| {
             waiting.checked_add(length).filter(|sum| *sum <= MAX_BYTES || waiting == 0)
         };
@@ -82,11 +83,8 @@ impl Background {
             self.0.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
         if !has_room {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
-        } else if let Err(refused) = self.0.lines.try_send(Entry::Line(line)) {
+        } else if self.0.lines.send(Entry::Line(line)).is_err() {
             self.0.waiting.fetch_sub(length, Ordering::Relaxed);
-            if matches!(refused, TrySendError::Full(_)) {
-                self.0.dropped.fetch_add(1, Ordering::Relaxed);
-            }
         }
     }
 
@@ -95,8 +93,8 @@ impl Background {
         if self.0.idle.lock().is_ok_and(|idle| idle.is_some()) {
             return;
         }
-        let (told, written) = sync_channel(1);
-        if self.0.lines.try_send(Entry::Flush(told)).is_ok() {
+        let (told, written) = channel();
+        if self.0.lines.send(Entry::Flush(told)).is_ok() {
             // A reader that is stuck gets no more.
             if written.recv_timeout(LAST_WORDS).is_err() {
                 tracing::debug!("nobody reads the last lines");
@@ -159,8 +157,6 @@ impl<'a> MakeWriter<'a> for Background {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     /// An output that takes a line only when it is allowed to.
@@ -183,10 +179,10 @@ mod tests {
 
     #[test]
     fn lines_beyond_the_bound_are_dropped_and_counted() {
-        let (allow, allowed) = mpsc::channel();
+        let (allow, allowed) = channel();
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let lines = Background::new(Gate { allowed, written: Arc::clone(&written) });
-        let long = vec![b'x'; MAX_BYTES / 2];
+        let long = vec![b'x'; MAX_BYTES / 2 - LINE];
         for _ in 0..2 {
             lines.push(long.clone());
         }
@@ -205,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_output_that_takes_nothing_holds_nobody_up() {
-        let (_allow, allowed) = mpsc::channel();
+        let (_allow, allowed) = channel();
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let lines = Background::new(Gate { allowed, written });
         for _ in 0..200_000 {
