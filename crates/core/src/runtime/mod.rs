@@ -1,6 +1,7 @@
-//! What tasks share: how they are started, counted limits, the lock, and the reaper of processes
-//! that nobody waits for.
+//! What tasks share: how they are started, counted limits and rates, the lock, and the reaper of
+//! processes that nobody waits for.
 
+pub(crate) mod allowance;
 pub(crate) mod environment;
 pub(crate) mod lock;
 pub(crate) mod orphans;

@@ -3,14 +3,10 @@
 //!
 //! Somebody may be refused very often, so the rate of lines for one reason is limited.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use std::{net::IpAddr, time::Instant};
 
 use super::on_one_line;
+use crate::runtime::allowance::Allowance;
 
 /// Lines for one reason in a row.
 const BURST: f64 = 20.0;
@@ -19,15 +15,14 @@ const PER_SECOND: f64 = 1.0;
 /// Most characters of a text from outside.
 const MAX_WRITTEN: usize = 100;
 
-/// How often lines were written, by reason.
-#[derive(Debug, Default)]
-pub(crate) struct Audit(Mutex<HashMap<&'static str, Lines>>);
-
+/// Writes the lines, as often as each reason may have one.
 #[derive(Debug)]
-struct Lines {
-    left: f64,
-    since: Instant,
-    left_out: u64,
+pub(crate) struct Audit(Allowance<&'static str>);
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self(Allowance::new(BURST, PER_SECOND))
+    }
 }
 
 /// A refusal. Unknown values are left out of the line.
@@ -60,7 +55,7 @@ pub(crate) struct Refused<'a> {
 impl Audit {
     /// Writes the line, unless there were too many for this reason.
     pub(crate) fn write(&self, refused: &Refused<'_>) {
-        let Some(left_out) = self.admit(refused.reason, Instant::now()) else { return };
+        let Some(left_out) = self.0.admit(refused.reason, Instant::now()) else { return };
         let Refused { reason, status, issuer, subject, outcome, .. } = *refused;
         let cut = |text: Option<&str>| text.map(|text| on_one_line(&shortened(text)).into_owned());
         let peer = refused.peer.map(|peer| peer.to_canonical().to_string());
@@ -74,42 +69,9 @@ impl Audit {
             left_out, "refused a {what}{why}"
         );
     }
-
-    /// Whether one more may be written; if so, how many were left out before it.
-    fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
-        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = || Lines { left: BURST, since: now, left_out: 0 };
-        let lines = reasons.entry(reason).or_insert_with(begun);
-        let passed = now.saturating_duration_since(lines.since).as_secs_f64();
-        lines.left = (lines.left + passed * PER_SECOND).min(BURST);
-        lines.since = now;
-        if lines.left < 1.0 {
-            lines.left_out += 1;
-            return None;
-        }
-        lines.left -= 1.0;
-        Some(std::mem::take(&mut lines.left_out))
-    }
 }
 
 /// The beginning of it, for a line of the log.
 fn shortened(text: &str) -> String {
     text.chars().take(MAX_WRITTEN).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn lines_for_one_reason_come_at_a_bounded_rate_and_are_counted() {
-        let (audit, start) = (Audit::default(), Instant::now());
-        let written = (0..100).filter(|_| audit.admit("a", start).is_some()).count();
-        assert_eq!(written, 20);
-        assert_eq!(audit.admit("b", start), Some(0));
-        assert_eq!(audit.admit("a", start + Duration::from_secs(1)), Some(80));
-        assert_eq!(audit.admit("a", start + Duration::from_secs(1)), None);
-    }
 }

@@ -5,6 +5,8 @@
 
 pub(crate) mod audit;
 
+pub use crate::runtime::allowance::Allowance;
+
 use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
 use serde::Deserialize;
