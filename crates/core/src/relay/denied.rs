@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::Reply;
 use crate::jsonrpc::{Code, ErrorBody, escape};
 
 const TOO_OFTEN: &str = "Too many calls of this tool; try again later";
@@ -19,25 +18,6 @@ pub(crate) enum Denied {
     },
     /// No server can take it now (503).
     Unavailable(ErrorBody),
-}
-
-/// The answer to a request that is refused before it reaches a server.
-#[derive(Clone, Debug)]
-pub(crate) enum Objection {
-    /// One with a status of its own in HTTP.
-    Denied(Denied),
-    /// An error that a server could have answered with, too.
-    Error(ErrorBody),
-}
-
-impl Objection {
-    pub(crate) fn answer(&self, reply: Option<Reply>) {
-        let Some(reply) = reply else { return };
-        match self {
-            Self::Denied(denied) => reply.deny(denied),
-            Self::Error(error) => reply.error(error),
-        }
-    }
 }
 
 impl Denied {

@@ -8,10 +8,12 @@ mod introduction;
 mod judge;
 mod rates;
 
+pub(crate) use rates::Exchange;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::future::BoxFuture;
@@ -23,7 +25,7 @@ use self::{
 };
 use super::{
     Backend, Client, Connection, Denied, Departure, Objection, OpenError, Outgoing, Reader, Reply,
-    Sink, merged::View,
+    Sink, merged::View, refused::Refused,
 };
 use crate::{
     config::{Policy, Rules},
@@ -55,16 +57,6 @@ impl fmt::Debug for Entitled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Entitled").field(&self.0.policy).finish()
     }
-}
-
-/// Exchanges with other replicas how much of their rates callers have used.
-pub(crate) trait Exchange: fmt::Debug + Send + Sync {
-    /// The key from which all replicas derive the keys of rates.
-    fn key(&self) -> [u8; 32];
-
-    /// Reports what was used here; returns how far ahead of its rate each of these is over all
-    /// replicas, in the same order. `None` if the report failed.
-    fn tell<'a>(&'a self, spent: &'a [(u64, Duration)]) -> BoxFuture<'a, Option<Vec<Duration>>>;
 }
 
 impl Entitled {
@@ -284,24 +276,6 @@ impl Connection for Guard {
     fn depart(&self, how: Departure) {
         self.connection.depart(how);
     }
-}
-
-/// The connection of a refused request.
-#[derive(Debug)]
-struct Refused(Objection);
-
-impl Connection for Refused {
-    fn send(
-        &self,
-        _: Message,
-        reply: Option<Reply>,
-        _: Option<&Arc<Caller>>,
-    ) -> Option<BoxFuture<'static, ()>> {
-        self.0.answer(reply);
-        None
-    }
-
-    fn depart(&self, _: Departure) {}
 }
 
 /// Gets the answer to a call that is counted until then.

@@ -9,15 +9,26 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use futures_util::future::BoxFuture;
 use ring::hmac;
 
-use super::Exchange;
 use crate::{config::Rate, runtime::task};
+
+/// Exchanges with other replicas how much of their rates callers have used.
+pub(crate) trait Exchange: fmt::Debug + Send + Sync {
+    /// The key from which all replicas derive the keys of rates.
+    fn key(&self) -> [u8; 32];
+
+    /// Reports what was used here; returns how far ahead of its rate each of these is over all
+    /// replicas, in the same order. `None` if the report failed.
+    fn tell<'a>(&'a self, spent: &'a [(u64, Duration)]) -> BoxFuture<'a, Option<Vec<Duration>>>;
+}
 
 /// Most rates that are kept.
 const MAX_KEPT: usize = 65_536;
@@ -230,7 +241,7 @@ mod tests {
         fn tell<'a>(
             &'a self,
             spent: &'a [(u64, Duration)],
-        ) -> futures_util::future::BoxFuture<'a, Option<Vec<Duration>>> {
+        ) -> BoxFuture<'a, Option<Vec<Duration>>> {
             let mut all = self.0.lock().unwrap();
             let learned = spent.iter().map(|(key, time)| {
                 let sum = all.entry(*key).or_default();

@@ -17,11 +17,11 @@ use crate::{
     config::{Policy, Rules},
     host::Caller,
     identity::Claims,
-    jsonrpc::{Edit, ErrorBody, Kind, Message},
+    jsonrpc::{Edit, Kind, Message},
     protocol::header::annotation::MirroredParameter,
     relay::{
         Backend, Client, Connection, Departure, Objection, OpenError, Outgoing, Reader, Reply,
-        Sink, lists::tell_changes,
+        Sink, lists::tell_changes, refused::Refused,
     },
 };
 
@@ -77,7 +77,9 @@ impl Backend for Guarded {
             let rules = self.rules();
             let ruling = client.request.as_ref().map(|request| rules.rule(request));
             match ruling {
-                Some(Ruling::Refused(error)) => return Ok(Arc::new(Refused(error)) as _),
+                Some(Ruling::Refused(error)) => {
+                    return Ok(Arc::new(Refused(Objection::Error(error))) as _);
+                }
                 Some(Ruling::Becomes(request)) => client.request = Some(request),
                 Some(Ruling::Passes) | None => {}
             }
@@ -211,26 +213,6 @@ impl View {
             None => reply,
         }
     }
-}
-
-/// The connection of a request that the rules refuse.
-#[derive(Debug)]
-struct Refused(ErrorBody);
-
-impl Connection for Refused {
-    fn send(
-        &self,
-        _: Message,
-        reply: Option<Reply>,
-        _: Option<&Arc<Caller>>,
-    ) -> Option<BoxFuture<'static, ()>> {
-        if let Some(reply) = reply {
-            reply.error(&self.0);
-        }
-        None
-    }
-
-    fn depart(&self, _: Departure) {}
 }
 
 /// The recipient of a list: entries that clients do not see are removed.
