@@ -8,9 +8,9 @@ use mcp_proxy_core::config::{
 };
 
 use super::{
-    event_store,
+    events::event_store,
     given::{Either, Filled, Given, Words, Wrong},
-    milliseconds,
+    number::milliseconds,
     upstream::word,
 };
 

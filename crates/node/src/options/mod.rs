@@ -2,8 +2,10 @@
 
 mod auth;
 mod cluster;
+mod events;
 mod fleet;
 mod given;
+mod number;
 mod parts;
 mod recording;
 mod remote;
@@ -14,15 +16,17 @@ use std::time::Duration;
 
 use mcp_proxy_core::{
     config::{
-        AllowedHosts, AuthConfig, EventStoreConfig, HttpConfig, InvalidNetwork, MetricsConfig,
-        Policy, ProxyConfig, RecordingConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
+        AllowedHosts, AuthConfig, HttpConfig, InvalidNetwork, MetricsConfig, Policy, ProxyConfig,
+        RecordingConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
     },
     tunnel,
 };
 
 use self::{
+    events::event_store,
     fleet::fleet,
-    given::{Callback, Count, Either, Filled, Given, Off, Word, Words},
+    given::{Callback, Either, Filled, Given, Off, Word, Words},
+    number::{duration, milliseconds, whole},
     parts::{cors, key, tls, tunnel},
     upstream::upstream,
 };
@@ -191,36 +195,4 @@ fn trusted_proxies(given: &Given) -> Result<TrustedProxies, Wrong> {
 /// `null` turns an endpoint off.
 fn endpoint(given: &Given, name: &str, default: Option<String>) -> Result<Option<String>, Wrong> {
     if given.is_null(name) { Ok(None) } else { Ok(given.take(name)?.or(default)) }
-}
-
-fn event_store(given: &Given) -> Result<Option<EventStoreConfig>, Wrong> {
-    let default = EventStoreConfig::default();
-    let max_events = given.take::<Count>("eventStoreMaxEvents")?;
-    let max_events = max_events.map_or(default.max_events, |Count(count)| whole(count));
-    let off = given.take::<Either<Off, Given>>("eventStore")?;
-    Ok(match off {
-        Some(Either::This(Off)) => None,
-        _ => Some(EventStoreConfig { max_events, ..default }),
-    })
-}
-
-/// A time in milliseconds; a negative one counts as missing.
-fn milliseconds(given: &Given, name: &str) -> Result<Option<Duration>, Wrong> {
-    Ok(given.take::<f64>(name)?.map(|time| duration(time).unwrap_or_default()))
-}
-
-/// `None` if it is not a time; the longest possible one if it would never end.
-fn duration(milliseconds: f64) -> Option<Duration> {
-    /// Beyond the range of timers, and longer than anybody waits.
-    const LONGEST: f64 = 1e13;
-    (milliseconds >= 0.0).then(|| Duration::from_secs_f64(milliseconds.min(LONGEST) / 1000.0))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count beyond the range is as good as its end"
-)]
-fn whole(number: f64) -> usize {
-    number as usize
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     given::{Callback, Either, Filled, Given, Wrong},
-    whole,
+    number::whole,
 };
 
 /// CORS, and whether JavaScript is asked about origins.

@@ -9,7 +9,7 @@ use mcp_proxy_core::config::{
 
 use super::{
     given::{Given, Whole, Word, Words, Wrong},
-    milliseconds,
+    number::milliseconds,
 };
 
 impl Words for UpstreamProtocol {
