@@ -9,6 +9,7 @@ mod args;
 mod calling;
 mod console;
 mod embedded;
+mod ending;
 mod errand;
 mod examining;
 mod fleet;
@@ -22,40 +23,15 @@ mod run;
 mod signal;
 mod telemetry;
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{env, ffi::OsString};
 
 use mcp_proxy_core::Guard;
 
 pub use embedded::Servers;
+pub use ending::Ending;
 
 use args::{Environment, Invocation, UsageError};
 use options::{Errand, FleetOptions, Options};
-
-/// How the command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Ending {
-    /// It was successful.
-    Success = 0,
-    /// It failed, and has reported why.
-    Failure = 1,
-    /// The server answered with an error.
-    Refused = 2,
-    /// The server requires credentials, or other ones.
-    Unauthorized = 3,
-    /// The server cannot be reached, or does not work.
-    Unreached = 4,
-    /// The called tool failed.
-    ToolFailed = 5,
-    /// The examined server has a fault.
-    Unwell = 6,
-}
-
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
-        Self::from(ending as u8)
-    }
-}
 
 /// Runs the command to its end; `words` are its arguments without the program's own name.
 pub fn run(words: Vec<OsString>) -> Ending {

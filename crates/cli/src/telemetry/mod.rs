@@ -9,6 +9,7 @@ mod background;
 mod lines;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod part;
 mod sparing;
 
 use std::{env, io};
@@ -30,13 +31,9 @@ use tracing_subscriber::{
 use crate::paint::Paint;
 use background::Background;
 use lines::{Clean, Line};
+pub(crate) use part::BEGINNING;
+use part::{OURS, Part};
 use sparing::Sparing;
-
-/// Target for beginnings of lines on standard output.
-pub(crate) const BEGINNING: &str = "mcp_proxy::console_beginning";
-
-/// Prefix of our own targets.
-const OURS: &str = "mcp_proxy";
 
 /// The lowest level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,9 +183,6 @@ impl Log {
         if self.logging.debug { filter.with_target(OURS, LevelFilter::DEBUG) } else { filter }
     }
 }
-
-/// A layer of the subscriber.
-type Part = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn parts<O, E>(log: &Log, stdout: O, stderr: E) -> Vec<Part>
 where

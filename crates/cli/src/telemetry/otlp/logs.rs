@@ -16,7 +16,7 @@ use tracing_subscriber::{
 };
 
 use super::{
-    super::{BEGINNING, OURS, Part},
+    super::part::{BEGINNING, OURS, Part},
     client::Client,
     trouble::Noted,
 };

@@ -18,7 +18,7 @@ use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::{Resource, logs::SdkLoggerProvider, trace::SdkTracerProvider};
 use tracing_subscriber::filter::Targets;
 
-use super::Part;
+use super::part::Part;
 use client::Client;
 use meter::Measuring;
 use wanted::Signal;

@@ -21,7 +21,7 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, filter::filter_fn, layer, registry::LookupSpan};
 
-use super::{super::Part, client::Client, trouble::Noted};
+use super::{super::part::Part, client::Client, trouble::Noted};
 
 /// The layer that exports, and the provider to shut down.
 pub(super) fn layer(
