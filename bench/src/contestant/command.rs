@@ -1,12 +1,12 @@
 //! The commands that serve the echo server, or one in JavaScript, over HTTP.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use super::{Contestant, Places, Setup, fleet, node};
+use super::{Contestant, Places, Setup, crate_file, fleet, node};
 
 /// The command that serves in this setup on `port`; `None` if the contestant has no such.
 pub(crate) fn command(
@@ -75,15 +75,5 @@ fn crate_config(places: &Places, port: u16, server: &Path) -> io::Result<PathBuf
     let server = format!(
         "[[backends]]\nname = \"server\"\ntransport = \"stdio\"\ncommand = \"{server}\"\n\n"
     );
-    crate_file(&places.cache.join("crate.toml"), port, &server)
-}
-
-/// The crate's file, with these servers.
-pub(super) fn crate_file(path: &Path, port: u16, servers: &str) -> io::Result<PathBuf> {
-    let config = format!(
-        "[proxy]\nname = \"bench\"\n\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {port}\n\n\
-         {servers}[observability]\nlog_level = \"warn\"\n"
-    );
-    fs::write(path, config)?;
-    Ok(path.to_owned())
+    crate_file::write(&places.cache.join("crate.toml"), port, &server)
 }

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use super::{Contestant, Places, command::crate_file};
+use super::{Contestant, Places, crate_file};
 
 /// What is served, and where it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,5 +112,5 @@ fn crate_config(places: &Places, port: u16, fleet: Fleet) -> io::Result<PathBuf>
              args = [\"tools\", \"{tools}\"]\n"
         );
     }
-    crate_file(&places.cache.join(format!("crate-{port}.toml")), port, &servers)
+    crate_file::write(&places.cache.join(format!("crate-{port}.toml")), port, &servers)
 }

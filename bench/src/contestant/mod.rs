@@ -2,6 +2,7 @@
 //! `command`, `node` and `remote`; everything else is at its defaults.
 
 mod command;
+mod crate_file;
 mod fleet;
 mod node;
 mod package;
