@@ -36,8 +36,8 @@ impl World {
         let store = Redis::start()?;
         let server = server("s");
         let folder = tempfile::tempdir().expect("a folder");
-        let launch = |_| {
-            let served = if path == NAMED {
+        let start = |_| {
+            let launch = if path == NAMED {
                 let file = folder.path().join("mcp.json");
                 configure(&folder, &server);
                 Launch::of(&[]).flag("--config", file.display().to_string())
@@ -45,9 +45,9 @@ impl World {
                 Launch::of(&[&server.url()])
             };
             let flags = ["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()];
-            served.flags(&flags).env("MCP_PROXY_PEER_SECRET", SECRET).start()
+            launch.flags(&flags).env("MCP_PROXY_PEER_SECRET", SECRET).start()
         };
-        let replicas = Replicas((0..2).map(launch).collect());
+        let replicas = Replicas((0..2).map(start).collect());
         let mut world = Self { replicas, server, store, path, session: String::new(), folder };
         let opened = world.replicas.send(0, &world.request(initialize(LATEST)));
         assert_eq!(opened.status, 200, "{}", opened.text());
