@@ -18,14 +18,12 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Guard, Upstream,
+    Upstream,
     child::failure,
-    program,
     restart::{chance, pause},
-    start::unshared,
 };
 use crate::{
-    config::{RestartConfig, RestartWhen, UpstreamConfig},
+    config::{RestartConfig, RestartWhen},
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Unready},
@@ -93,20 +91,6 @@ impl fmt::Debug for Inner {
 }
 
 impl Late {
-    /// Servers that are not shared and whose era is unknown; one is started at once to find it out.
-    /// If the command cannot be started, this fails at once.
-    pub(super) fn start(config: UpstreamConfig, guard: Option<Guard>) -> Result<Self, Error> {
-        program::check(&config.command)?;
-        let config = Arc::new(config);
-        let launch = move || {
-            let (config, guard) = (Arc::clone(&config), guard.clone());
-            async move { unshared(&config, guard).await }.boxed()
-        };
-        let late = Self::resting(Box::new(launch), None, None);
-        late.begin();
-        Ok(late)
-    }
-
     /// A server that is started when it is needed. Its log lines begin with the name.
     pub(crate) fn resting(
         launch: Launch,

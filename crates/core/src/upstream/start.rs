@@ -1,12 +1,13 @@
 //! Starts what is configured: the one place where the kind of backend is chosen.
 
-use std::{fmt, future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 
 use super::{
-    Guard, Nursery, Remote, ServerPool, Supervisor, claims,
+    Guard, Nursery, Remote, ServerPool, Supervisor, Upstream, claims,
     late::Late,
+    program,
     shares::{Shared, Shares},
 };
 use crate::{
@@ -15,29 +16,6 @@ use crate::{
     error::Error,
     relay::{Backend, Dedicated, OnDemand, Readiness},
 };
-
-/// What is behind an endpoint: a server, one for each of its clients, or a remote one.
-pub(crate) trait Upstream: fmt::Debug + Send + Sync {
-    /// What clients connect to.
-    fn backend(&self) -> Arc<dyn Backend>;
-
-    /// Whether it can take calls.
-    fn readiness(&self) -> Arc<dyn Readiness>;
-
-    /// The server's own name and version, once they are known.
-    fn name(&self) -> Option<String> {
-        None
-    }
-
-    /// Waits until the server has ended for good; returns why. Servers that are not shared end with
-    /// their clients, so this never returns for them.
-    fn ended(&self) -> BoxFuture<'static, String> {
-        Box::pin(pending())
-    }
-
-    /// Ends it and everything that it has started, within `budget`.
-    fn stop(self: Box<Self>, budget: Duration) -> BoxFuture<'static, ()>;
-}
 
 /// Starts what is configured. With `listen_early` this does not wait for a handshake; clients that
 /// come earlier wait instead. The guard ends what was started if the proxy is killed.
@@ -57,13 +35,27 @@ pub(crate) async fn start(
         return Ok(Box::new(Supervisor::start(UpstreamConfig::clone(config), guard).await?));
     }
     if config.listen_early && config.protocol == UpstreamProtocol::Auto {
-        return Ok(Box::new(Late::start(UpstreamConfig::clone(config), guard)?));
+        return Ok(Box::new(late(UpstreamConfig::clone(config), guard)?));
     }
     unshared(config, guard).await
 }
 
+/// Servers that are not shared and whose era is unknown; one is started at once to find it out.
+/// If the command cannot be started, this fails at once.
+fn late(config: UpstreamConfig, guard: Option<Guard>) -> Result<Late, Error> {
+    program::check(&config.command)?;
+    let config = Arc::new(config);
+    let launch = move || {
+        let (config, guard) = (Arc::clone(&config), guard.clone());
+        async move { unshared(&config, guard).await }.boxed()
+    };
+    let late = Late::resting(Box::new(launch), None, None);
+    late.begin();
+    Ok(late)
+}
+
 /// Servers of whichever era they speak.
-pub(super) async fn unshared(
+async fn unshared(
     config: &UpstreamConfig,
     guard: Option<Guard>,
 ) -> Result<Box<dyn Upstream>, Error> {
