@@ -7,11 +7,8 @@ use hyper::body::Incoming;
 
 use super::{
     carried::{Carried, strip},
-    peers::{Link, Unsent},
+    peers::{Link, Outbound, Unsent},
 };
-
-/// The body of a forwarded request: streamed, or already read.
-pub(crate) type Outbound = Either<Incoming, Full<Bytes>>;
 
 /// Why a request has no response.
 #[derive(Debug)]

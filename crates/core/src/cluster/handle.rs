@@ -16,9 +16,9 @@ use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    forwarding::{self, Outbound, Unforwarded},
+    forwarding::{self, Unforwarded},
     names::Names,
-    peers::{Counts, Keeper, Link, Own, Roster, Secure, Unmet, Unreached},
+    peers::{Counts, Keeper, Link, Outbound, Own, Roster, Secure, Unmet, Unreached},
     proof::{Prover, Reachable},
     replica::ReplicaId,
     secrets::Secrets,

@@ -3,12 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    AuthConfig, ClusterConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_EVENT_STORE_MAX_BYTES,
-    DEFAULT_EVENT_STORE_MAX_EVENTS, DEFAULT_HEADER_TIMEOUT, DEFAULT_HOST,
-    DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED,
+    AuthConfig, ClusterConfig, CorsConfig, DEFAULT_BODY_TIMEOUT, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_HOST, DEFAULT_KEEP_ALIVE_TIMEOUT, DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_SESSIONS, DEFAULT_PORT,
     DEFAULT_SESSION_IDLE_TIMEOUT, DEFAULT_SSE_ENDPOINT, DEFAULT_STREAM_ENDPOINT,
-    DEFAULT_WRITE_TIMEOUT, TrustedProxies,
+    DEFAULT_WRITE_TIMEOUT, EventStoreConfig, TrustedProxies,
 };
 
 /// The HTTP front.
@@ -161,24 +160,6 @@ pub enum AllowedHosts {
 impl Default for AllowedHosts {
     fn default() -> Self {
         Self::Only(Vec::new())
-    }
-}
-
-/// Limits of one session's event store; if either is exceeded, the oldest event is dropped.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EventStoreConfig {
-    /// Most events kept, 1000 by default, at least 1.
-    pub max_events: usize,
-    /// Most bytes kept, 4 MiB by default.
-    pub max_bytes: usize,
-}
-
-impl Default for EventStoreConfig {
-    fn default() -> Self {
-        Self {
-            max_events: DEFAULT_EVENT_STORE_MAX_EVENTS,
-            max_bytes: DEFAULT_EVENT_STORE_MAX_BYTES,
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod auth;
 mod cluster;
 mod command;
 mod defaults;
+mod events;
 mod fleet;
 mod http;
 mod metrics;
@@ -35,8 +36,9 @@ pub use defaults::{
     DEFAULT_SSE_ENDPOINT, DEFAULT_STORE_PREFIX, DEFAULT_STREAM_ENDPOINT, DEFAULT_WRITE_TIMEOUT,
     MIN_PEER_SECRET,
 };
+pub use events::EventStoreConfig;
 pub use fleet::{FleetConfig, GroupConfig, ServerConfig};
-pub use http::{AllowedHosts, EventStoreConfig, HttpConfig, TlsConfig, is_reference};
+pub use http::{AllowedHosts, HttpConfig, TlsConfig, is_reference};
 pub use metrics::{MetricsConfig, MetricsListenerConfig};
 pub use names::{prefix, segment};
 pub use policy::{Claims, Policy, Rate, ToolPolicy};

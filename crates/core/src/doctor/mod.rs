@@ -10,11 +10,10 @@ mod codes;
 mod command;
 mod lists;
 mod peer;
+mod place;
 mod progress;
 mod remote;
 mod report;
-
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
@@ -24,14 +23,12 @@ pub use progress::{Progress, Watching};
 pub use report::{Finding, Outcome, Report, Stage};
 
 use crate::{
-    config::{DEFAULT_CONNECTION_TIMEOUT, Upstream, UpstreamConfig},
+    config::{Upstream, UpstreamConfig},
     upstream::Guard,
 };
 use budget::Budget;
+use place::place;
 use progress::Stages;
-
-/// Time limit of a whole examination, not counting a longer time limit for connections.
-const WHOLE: Duration = Duration::from_secs(58);
 
 /// Examines one server; `name` tells it apart from others in the report. Needs a Tokio runtime.
 ///
@@ -46,8 +43,10 @@ pub fn examine(
     Box::pin(async move {
         let mut stages = Stages::new(name.clone(), watching);
         let (budget, subject) = match &config {
-            Upstream::Command(config) => (whole(config.connection_timeout), shown(config)),
-            Upstream::Remote(config) => (whole(config.connection_timeout), place(&config.url)),
+            Upstream::Command(config) => (Budget::whole(config.connection_timeout), shown(config)),
+            Upstream::Remote(config) => {
+                (Budget::whole(config.connection_timeout), place(&config.url))
+            }
         };
         let examining = async {
             match &config {
@@ -66,17 +65,6 @@ pub fn examine(
         }
         Report { server: name, subject: report::line(&subject), stages: stages.done() }
     })
-}
-
-/// Time limit for a server whose connections may take this long.
-fn whole(connection_timeout: Duration) -> Budget {
-    let raised = if is_raised(connection_timeout) { connection_timeout } else { Duration::ZERO };
-    Budget::new(WHOLE + raised)
-}
-
-/// Whether a connection may take longer than by default.
-fn is_raised(connection_timeout: Duration) -> bool {
-    connection_timeout > DEFAULT_CONNECTION_TIMEOUT
 }
 
 /// The report of a server that cannot be examined. `reason` says why, as a sentence without
@@ -121,18 +109,6 @@ fn shown(config: &UpstreamConfig) -> String {
 fn name_of_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     ["key", "token", "secret", "password", "auth"].iter().any(|word| name.contains(word))
-}
-
-/// A URL without its possibly secret parts: user, password and query.
-fn place(url: &str) -> String {
-    let Ok(mut url) = reqwest::Url::parse(url) else { return "the URL".to_owned() };
-    // A URL without a host has no user either.
-    if url.set_username("").is_err() || url.set_password(None).is_err() {
-        return "the URL".to_owned();
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    url.to_string()
 }
 
 #[cfg(test)]

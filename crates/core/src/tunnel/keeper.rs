@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    LocalServer,
     backoff::Backoff,
     config::Limits,
     dial::Dialer,
+    local::LocalServer,
     pool::{Line, Lost, Occupancy, Pool},
     registrar::Registrar,
     registration::Registration,

@@ -5,42 +5,30 @@
 //! [`LocalServer`] in this process, with headers untouched: no loopback port, no second TLS. An
 //! open tunnel repairs itself until it is closed; its events are reported through `tracing`,
 //! console lines under their target. Nothing here knows MCP.
-//! meant for the console under their target. Nothing here knows MCP.
 
 mod backoff;
 mod config;
 mod dial;
 mod error;
 mod keeper;
+mod local;
 mod pool;
 mod registrar;
 mod registration;
 
 use std::sync::Arc;
 
-use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::error;
 
 pub use self::{
     config::{Config, DEFAULT_HOST, Limits, Proxy},
     error::Error,
+    local::LocalServer,
 };
 use self::{dial::Dialer, keeper::Keeper, registrar::Registrar};
 use crate::{runtime::task, telemetry::console};
-
-/// The server behind a tunnel.
-pub trait LocalServer: Send + Sync + 'static {
-    /// Answers the single HTTP/1.1 request on `connection`, without keep-alive.
-    ///
-    /// A tunnel server does not reuse a connection that stays open, and requests that wait for a
-    /// pool connection wait until it is closed: only a new connection serves them. So a new one is
-    /// opened when this completes. It is dropped when the tunnel is closed.
-    ///
-    /// The request may come from anybody: the peer's address is the tunnel server's, even if that
-    /// is a loopback address, and says nothing about the client.
-    fn serve(&self, connection: TcpStream) -> impl Future<Output = ()> + Send;
-}
 
 /// An open tunnel. Dropping it closes it.
 #[derive(Debug)]

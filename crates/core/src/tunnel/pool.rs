@@ -18,7 +18,7 @@ use tokio::{
 use tracing::{debug, error, info};
 
 use super::{
-    LocalServer, backoff::Backoff, config::Limits, dial::Dialer, registration::Registration,
+    backoff::Backoff, config::Limits, dial::Dialer, local::LocalServer, registration::Registration,
 };
 
 /// Failures in a row of one slot after which the tunnel counts as lost, if no other connection is

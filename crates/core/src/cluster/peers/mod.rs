@@ -8,7 +8,7 @@ mod listener;
 mod roster;
 mod secure;
 
-pub(crate) use dial::{Link, Unsent};
+pub(crate) use dial::{Link, Outbound, Unsent};
 pub(crate) use hello::{Own, Unmet};
 pub(crate) use keeper::Keeper;
 pub(crate) use listener::{Local, PeerPort};

@@ -133,7 +133,7 @@ impl Exam<'_> {
 
     /// Longer if the user allows connections more time.
     fn handshake(&self) -> Duration {
-        if super::is_raised(self.config.connection_timeout) {
+        if super::budget::is_raised(self.config.connection_timeout) {
             self.config.connection_timeout
         } else {
             HANDSHAKE

@@ -83,7 +83,8 @@ impl Endpoint {
             stage.fail(REDIRECTED_AWAY, format!("{} without a place to go", reply.status));
             return false;
         };
-        let text = format!("{} to {}", reply.status.as_u16(), crate::doctor::place(to.as_str()));
+        let text =
+            format!("{} to {}", reply.status.as_u16(), crate::doctor::place::place(to.as_str()));
         let keeps = matches!(reply.status.as_u16(), 307 | 308) && to.origin() == self.url.origin();
         if !keeps {
             stage.fail(REDIRECTED_AWAY, text);
@@ -196,7 +197,7 @@ impl Endpoint {
             if url == self.url {
                 continue;
             }
-            let shown = crate::doctor::place(url.as_str());
+            let shown = crate::doctor::place::place(url.as_str());
             if let Ok(reply) = self.probe.post(&url, &initialize(), &[]).await
                 && (reply.message().is_some_and(|message| message["result"].is_object())
                     || (reply.status == StatusCode::UNAUTHORIZED && path == "/mcp"))

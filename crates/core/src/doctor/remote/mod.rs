@@ -107,7 +107,7 @@ async fn use_it(
     stages: &mut Stages,
 ) {
     // The silent stream is watched while everything else goes on.
-    let hold = if super::is_raised(config.connection_timeout) {
+    let hold = if super::budget::is_raised(config.connection_timeout) {
         config.connection_timeout / 2
     } else {
         WATCHED

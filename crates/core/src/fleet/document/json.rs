@@ -4,7 +4,10 @@ use jsonc_parser::{
     CollectOptions, ParseOptions, ast, common::Ranged, errors::ParseError, parse_to_ast,
 };
 
-use super::{Member, Node, Source, Value, refuse_twins};
+use super::{
+    Source,
+    node::{Member, Node, Value, refuse_twins},
+};
 use crate::fleet::fault::Fault;
 
 /// The deviations from JSON that editors produce and clients accept; no others.

@@ -5,7 +5,10 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{Member, Node, Source, Value};
+use super::{
+    Source,
+    node::{Member, Node, Value},
+};
 use crate::fleet::fault::Fault;
 
 pub(super) fn read(source: &Source) -> Result<Node, Fault> {

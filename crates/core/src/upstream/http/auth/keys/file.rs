@@ -9,7 +9,10 @@ use std::{
     path::Path,
 };
 
-use super::{super::private, KEY_LENGTH, Key, fill};
+use super::{
+    super::private,
+    key::{KEY_LENGTH, Key, fill},
+};
 
 /// The key; the first process that needs one creates it while the others wait.
 pub(super) fn key(path: &Path) -> io::Result<Key> {

@@ -4,7 +4,10 @@
 //! keyring, the files alone are useless.
 
 mod file;
+mod key;
 mod keyring;
+
+pub(super) use self::key::{KEY_LENGTH, Key, fill};
 
 use std::{
     io,
@@ -12,13 +15,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use ring::rand::{SecureRandom as _, SystemRandom};
-
 use crate::config::TokenStore;
-
-pub(super) const KEY_LENGTH: usize = 32;
-
-pub(super) type Key = [u8; KEY_LENGTH];
 
 /// Where a key is kept. The number is the first byte of everything that is encrypted with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,10 +129,4 @@ impl Keys {
         keyring::keep(place, &key).await?;
         Ok(Some(key))
     }
-}
-
-/// Fills it with random numbers.
-pub(super) fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    let failed = |_| io::Error::other("the system provides no random numbers");
-    SystemRandom::new().fill(bytes).map_err(failed)
 }
