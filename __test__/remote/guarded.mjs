@@ -118,14 +118,21 @@ export class Guarded {
   #authorize(parameters, response) {
     this.counts.authorize += 1;
     const back = new URL(parameters.get("redirect_uri"));
-    const code = randomUUID();
-    this.#codes.set(code, parameters.get("scope") ?? "");
-    const own = this.denies ? { error: "access_denied" } : (this.#habits.authorize?.(parameters) ?? { code });
+    const own = this.denies
+      ? { error: "access_denied" }
+      : (this.#habits.authorize?.(parameters) ?? { code: this.code(parameters) });
     for (const [name, value] of Object.entries({ state: parameters.get("state"), ...own })) {
       back.searchParams.set(name, value);
     }
     response.writeHead(302, { location: back.href });
     response.end();
+  }
+
+  /** A code that is good for what was asked for. */
+  code(parameters) {
+    const code = randomUUID();
+    this.#codes.set(code, parameters.get("scope") ?? "");
+    return code;
   }
 
   #token(form, response) {

@@ -152,6 +152,42 @@ test("a secret without a method goes into the header", async () => {
   assert.equal(exchange.headers.authorization, `Basic ${btoa("me:s")}`);
 });
 
+describe("an authorization server that is not the one that was asked", () => {
+  const EVIL = "https://evil.example";
+
+  test("is not signed in at if its metadata are those of another", async () => {
+    const server = await stage.server({ metadata: () => ({ issuer: EVIL }) });
+    assert.match(await stage.proxy(server).greet(), /the metadata of http\S+ are those of https:\/\/evil\.example/);
+    assert.deepEqual(server.counts, { authorize: 0, refresh: 0, register: 0 });
+  });
+
+  const supported = { authorization_response_iss_parameter_supported: true };
+  for (const [what, habits, complaint] of [
+    [
+      "another one",
+      { authorize: () => ({ code: "c", iss: EVIL }) },
+      /from another authorization server, https:\/\/evil/,
+    ],
+    [
+      "nobody, where it says that it does",
+      { authorize: () => ({ code: "c" }), metadata: () => supported },
+      /does not say which authorization server it is from/,
+    ],
+  ]) {
+    test(`gets no code if the answer names ${what}`, async () => {
+      const server = await stage.server(habits);
+      assert.match(await stage.proxy(server).greet(), complaint);
+      assert.equal(server.parameters("/token").length, 0);
+    });
+  }
+
+  test("is the one that was asked if the answer names it", async () => {
+    const authorize = (parameters) => ({ code: server.code(parameters), iss: server.origin });
+    const server = await stage.server({ authorize, metadata: () => supported });
+    assert.match(await stage.proxy(server).greet(), /serverInfo/);
+  });
+});
+
 describe("a client's secret", () => {
   const CLIENT = ["--grant", "client-credentials", "--clientId", "me", "--clientSecret", "s"];
   const description = (other) => () => ({ authorization_servers: [other.origin] });

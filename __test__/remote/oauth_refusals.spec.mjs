@@ -86,6 +86,47 @@ test("a resource that is not taken when renewing is left out", async () => {
   assert.deepEqual([server.counts.authorize, server.counts.refresh], [1, 3]);
 });
 
+describe("what renews a token", () => {
+  const renewals = (server) => server.parameters("/token").filter((form) => form.get("grant_type") === "refresh_token");
+
+  test("is used once where each renewal brings another, also by the next process", async () => {
+    const used = new Set();
+    const token = (form) => {
+      const renews = form.get("refresh_token");
+      if (renews && used.has(renews)) return json(400, { error: "invalid_grant", error_description: "used before" });
+      used.add(renews);
+    };
+    const server = await stage.server({ token });
+    const peer = stage.proxy(server);
+    await peer.greet();
+    for (const name of ["x", "y", "z"]) {
+      server.revoke();
+      assert.match(await peer.call(name), /"result"/);
+    }
+    assert.equal(await peer.close(), 0);
+    server.revoke();
+    assert.match(await stage.proxy(server).greet(), /serverInfo/);
+    assert.deepEqual([server.counts.authorize, server.counts.refresh], [1, 4]);
+    assert.equal(new Set(renewals(server).map((form) => form.get("refresh_token"))).size, 4);
+  });
+
+  test("is kept where a renewal brings no other", async () => {
+    const grant = (granted, form) => {
+      if (form.get("grant_type") !== "refresh_token") return undefined;
+      return { body: { ...granted, refresh_token: undefined } };
+    };
+    const server = await stage.server({ grant });
+    const peer = stage.proxy(server);
+    await peer.greet();
+    for (const name of ["x", "y"]) {
+      server.revoke();
+      assert.match(await peer.call(name), /"result"/);
+    }
+    assert.deepEqual([server.counts.authorize, server.counts.refresh], [1, 2]);
+    assert.equal(new Set(renewals(server).map((form) => form.get("refresh_token"))).size, 1);
+  });
+});
+
 test("a sign-in is forgotten on demand, for one server or for all", async () => {
   const [one, other] = [await stage.server(), await stage.server()];
   for (const server of [one, other]) assert.match(await stage.proxy(server).greet(), /serverInfo/);
