@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use mcp_proxy_core::{config::FleetConfig, tunnel};
 
 use crate::{
-    fleet::Watch,
+    fleet::{Watch, read},
     options::{Origin, Reading},
 };
 
@@ -36,7 +36,7 @@ impl Servers {
     fn of(origin: Origin) -> Result<(Self, FleetConfig), String> {
         let reading = origin.read().map_err(|error| sentence(&error.to_string()))?;
         let tunnel = reading.process.tunnel.clone();
-        let watch = Watch::of(origin.file());
+        let watch = Watch::of(origin.file(), origin.stamp());
         Ok((Self { watch, origin: Arc::new(origin), tunnel }, told(reading)))
     }
 
@@ -51,9 +51,7 @@ impl Servers {
     /// A sentence with the place in the file; the previous configuration should stay.
     pub async fn changed(&mut self) -> Result<FleetConfig, String> {
         self.watch.changed().await;
-        let origin = Arc::clone(&self.origin);
-        let read = tokio::task::spawn_blocking(move || origin.read()).await;
-        let reading = read.map_err(|error| error.to_string())?;
+        let reading = read(&self.origin).await.map_err(|error| error.to_string())?;
         reading.map(told).map_err(|error| sentence(&error.to_string()))
     }
 }

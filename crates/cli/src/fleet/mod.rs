@@ -19,7 +19,8 @@ use crate::{
     signal::{Request, Signals},
     telemetry::Installed,
 };
-pub(crate) use watch::Watch;
+pub(crate) use reload::read;
+pub(crate) use watch::{Stamp, Watch};
 
 use reload::Following;
 use screen::{Opened, Screen};

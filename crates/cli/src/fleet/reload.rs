@@ -1,11 +1,23 @@
 //! Follows a file: applies its changes to the running proxy.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 use mcp_proxy_core::{Fleet, Reloaded, fleet::printable};
+use tokio::sync::oneshot::{self, error::RecvError};
 
 use super::{screen::Screen, watch::Watch};
-use crate::options::{Origin, Process, Reading};
+use crate::{
+    args::UsageError,
+    options::{Origin, Process, Reading},
+};
+
+/// Reads a file again, on a thread of its own: what a thread of a pool has once held for it stays with that thread.
+pub(crate) async fn read(origin: &Arc<Origin>) -> Result<Result<Reading, UsageError>, RecvError> {
+    let (read, reading) = oneshot::channel();
+    let origin = Arc::clone(origin);
+    drop(thread::Builder::new().spawn(move || drop(read.send(origin.read()))));
+    reading.await
+}
 
 /// The followed file, and its last content.
 pub(super) struct Following {
@@ -21,7 +33,7 @@ pub(super) struct Following {
 impl Following {
     pub(super) fn new(origin: Arc<Origin>, reading: Reading) -> Self {
         Self {
-            watch: Watch::of(origin.file()),
+            watch: Watch::of(origin.file(), origin.stamp()),
             origin,
             process: reading.process,
             said: None,
@@ -39,9 +51,7 @@ impl Following {
     pub(super) async fn reload(&mut self, fleet: &Fleet, screen: &mut Screen, asked: bool) {
         let file = self.origin.file().map(|file| printable(&file.display().to_string()));
         let file = file.unwrap_or_else(|| "the command line".to_owned());
-        let origin = Arc::clone(&self.origin);
-        let read = tokio::task::spawn_blocking(move || origin.read());
-        let reading = match read.await {
+        let reading = match read(&self.origin).await {
             Ok(Ok(reading)) => reading,
             Ok(Err(error)) => return self.keep(fleet, &file, &error.to_string(), asked),
             Err(error) => return self.keep(fleet, &file, &error.to_string(), asked),

@@ -23,20 +23,20 @@ pub(crate) struct Watch(Option<mpsc::Receiver<()>>);
 
 /// Identifies a version of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     number: u64,
 }
 
 impl Watch {
-    /// Watches this file; anything else (a pipe) cannot change.
-    pub(crate) fn of(file: Option<&Path>) -> Self {
+    /// Watches this file, which was read after it had this stamp; what is not a file of a file system (a pipe) cannot
+    /// change.
+    pub(crate) fn of(file: Option<&Path>, before: Option<Stamp>) -> Self {
         let file = file.filter(|file| fs::metadata(file).is_ok_and(|metadata| metadata.is_file()));
         let Some(file) = file.map(Path::to_owned) else { return Self(None) };
         // Several changes that nobody has read yet are read as one.
         let (seen, changes) = mpsc::channel(1);
-        let before = stamp(&file);
         thread::spawn(move || look(&file, before, &seen));
         Self(Some(changes))
     }
@@ -57,7 +57,7 @@ fn look(file: &Path, mut told: Option<Stamp>, seen: &mpsc::Sender<()>) {
     let mut before = told.clone();
     while !seen.is_closed() {
         thread::sleep(PAUSE);
-        let now = stamp(file);
+        let now = Stamp::of(file);
         if now == before && now != told {
             told.clone_from(&now);
             if let Err(mpsc::error::TrySendError::Closed(())) = seen.try_send(()) {
@@ -68,13 +68,12 @@ fn look(file: &Path, mut told: Option<Stamp>, seen: &mpsc::Sender<()>) {
     }
 }
 
-fn stamp(file: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(file).ok()?;
-    Some(Stamp {
-        modified: metadata.modified().ok(),
-        length: metadata.len(),
-        number: number(&metadata),
-    })
+impl Stamp {
+    pub(crate) fn of(file: &Path) -> Option<Self> {
+        let metadata = fs::metadata(file).ok()?;
+        let (modified, length) = (metadata.modified().ok(), metadata.len());
+        Some(Self { modified, length, number: number(&metadata) })
+    }
 }
 
 #[cfg(unix)]

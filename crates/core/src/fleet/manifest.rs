@@ -65,11 +65,11 @@ impl Manifest {
     /// What is wrong with the file as a whole; faults of one server are in its [`Entry`].
     pub fn read(
         file: &str,
-        bytes: &[u8],
+        bytes: impl Into<Vec<u8>>,
         told: Option<Dialect>,
         vocabulary: &Vocabulary,
     ) -> Result<Self, Fault> {
-        let source = Source::new(file, bytes)?;
+        let source = Source::new(file, bytes.into())?;
         let tree = document::read(&source)?;
         let shape = dialect::recognise(&tree, &source, told)?;
         let top = Members::of(&tree, "", &source)?;

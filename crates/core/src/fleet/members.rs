@@ -7,6 +7,9 @@ use super::{
     fault::{Fault, printable, quoted},
 };
 
+/// Longest string that is used: Linux gives a program none that is longer.
+const LONGEST: usize = 128 * 1024;
+
 /// A string of the file, not expanded yet.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Text {
@@ -145,6 +148,14 @@ impl<'a> Members<'a> {
         match &node.value {
             Value::Text(text) if text.contains('\0') => {
                 let message = format!("{} holds a NUL character", quoted(path));
+                Err(self.source.fault(node.at, message))
+            }
+            Value::Text(text) if text.len() > LONGEST => {
+                let message = format!(
+                    "{} has {} bytes; a string for a server may have {LONGEST}",
+                    quoted(path),
+                    text.len()
+                );
                 Err(self.source.fault(node.at, message))
             }
             Value::Text(value) => Ok(Text { value: value.clone(), at: node.at }),

@@ -35,10 +35,13 @@ pub(super) fn read(path: &Path, words: &str) -> Result<Vec<u8>, UsageError> {
     let refused = |problem: String| UsageError::Config(format!("{}: {problem}", shown(path)));
     let open = || {
         // A directory can be opened, but not read, and that error is not helpful.
-        if fs::metadata(path)?.is_dir() {
+        let metadata = fs::metadata(path)?;
+        if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let mut bytes = Vec::new();
+        // Room for all of it and the end: a vector that grows has twice as much.
+        let room = metadata.len().min(MOST) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
         File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
         Ok(bytes)
     };

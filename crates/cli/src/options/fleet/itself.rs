@@ -42,7 +42,7 @@ fn starts(start: &Start, files: &mut Vec<PathBuf>, variables: &Variables) -> boo
         let name = path.display().to_string();
         let read = file::read(&path, "")
             .ok()
-            .and_then(|bytes| Manifest::read(&name, &bytes, dialect, &vocabulary()).ok());
+            .and_then(|bytes| Manifest::read(&name, bytes, dialect, &vocabulary()).ok());
         files.push(path);
         let entries = read.map(|manifest| manifest.entries(variables)).unwrap_or_default();
         let mut launches = entries.iter().filter(|entry| entry.enabled);

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},
+    fleet::Stamp,
     telemetry::Logging,
 };
 use inputs::Inputs;
@@ -46,6 +47,8 @@ pub(crate) struct Origin {
     /// What was typed.
     values: Values,
     from: From,
+    /// Which file it was before it was read for the first time.
+    stamp: Option<Stamp>,
     /// The values of `${input:id}`.
     inputs: Inputs,
     /// The command besides the named servers.
@@ -60,6 +63,15 @@ enum From {
     Text(String),
     /// `--namedServer`.
     Line,
+}
+
+impl From {
+    fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::File(place, _) => Stamp::of(&place.file),
+            Self::Text(_) | Self::Line => None,
+        }
+    }
 }
 
 /// The content of a configuration.
@@ -138,6 +150,7 @@ impl Origin {
     fn alone(from: From) -> Self {
         Self {
             values: Values::default(),
+            stamp: from.stamp(),
             from,
             inputs: Inputs::new(),
             beside: Vec::new(),
@@ -173,11 +186,17 @@ impl Origin {
         }
         Ok(Some(Self {
             values: values.clone(),
+            stamp: from.stamp(),
             from,
             inputs: inputs::given(values)?,
             beside: typed.command.clone(),
             ignored: typed.ignored.clone(),
         }))
+    }
+
+    /// Which file it was before it was read for the first time, for whoever watches it.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.stamp.clone()
     }
 
     /// The file; `None` if the servers are on the command line.
@@ -198,7 +217,7 @@ impl Origin {
         let manifest = match &self.from {
             From::File(place, words) => {
                 let bytes = file::read(&place.file, words)?;
-                Manifest::read(&file::shown(&place.file), &bytes, place.dialect, &vocabulary)
+                Manifest::read(&file::shown(&place.file), bytes, place.dialect, &vocabulary)
             }
             From::Text(text) => Manifest::read("config", text.as_bytes(), None, &vocabulary),
             From::Line => return Ok(None),

@@ -3,6 +3,7 @@
 //!
 //! The whole process is measured as Linux sees it: its peak, minus its size before the first input.
 
+mod configuration;
 mod documents;
 mod shapes;
 

@@ -15,7 +15,7 @@ pub(super) fn filled(before: &str, unit: &str, end: &str) -> Vec<u8> {
 }
 
 /// The same with a number in place of `#`, so that no two units are equal.
-fn numbered(before: &str, unit: &str, end: &str) -> Vec<u8> {
+pub(super) fn numbered(before: &str, unit: &str, end: &str) -> Vec<u8> {
     let mut text = before.to_owned();
     let mut number = 0;
     while text.len() < LENGTH {

@@ -6,6 +6,7 @@ mod json;
 mod node;
 mod source;
 mod toml;
+mod volume;
 
 pub(super) use node::{Member, Node, Value};
 pub(super) use source::Source;
@@ -14,7 +15,9 @@ use super::fault::Fault;
 
 /// Reads a file; its name and its first character decide whether it is JSON or TOML.
 pub(super) fn read(source: &Source) -> Result<Node, Fault> {
-    if is_toml(source) { toml::read(source) } else { json::read(source) }
+    let is_toml = is_toml(source);
+    volume::check(source, is_toml)?;
+    if is_toml { toml::read(source) } else { json::read(source) }
 }
 
 fn is_toml(source: &Source) -> bool {

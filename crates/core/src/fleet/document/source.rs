@@ -21,7 +21,7 @@ pub(in crate::fleet) struct Source {
 
 impl Source {
     /// The text of these bytes, without a byte order mark.
-    pub(in crate::fleet) fn new(file: &str, bytes: &[u8]) -> Result<Self, Fault> {
+    pub(in crate::fleet) fn new(file: &str, mut bytes: Vec<u8>) -> Result<Self, Fault> {
         let mut source = Self { file: file.into(), text: "".into(), marks: [0].into() };
         if bytes.len() > LARGEST {
             return Err(source.whole(format!(
@@ -32,14 +32,17 @@ impl Source {
         if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
             return Err(source.whole("the file is UTF-16; save it as UTF-8".to_owned()));
         }
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-        match std::str::from_utf8(bytes) {
+        if bytes.starts_with(b"\xEF\xBB\xBF") {
+            bytes.drain(..3);
+        }
+        match String::from_utf8(bytes) {
             Ok(text) => {
-                source.set(text);
+                source.set(&text);
                 Ok(source)
             }
             Err(error) => {
-                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let (valid, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+                let valid = bytes.get(..valid).unwrap_or_default();
                 source.set(&String::from_utf8_lossy(valid));
                 let message = "this byte is not UTF-8; save the file as UTF-8".to_owned();
                 Err(source.fault(source.text.len(), message))
@@ -109,7 +112,7 @@ mod tests {
     fn a_place_is_found_by_its_line_and_column() {
         let lines: Vec<String> = (0..1000).map(|number| format!("{number}ä\n")).collect();
         let text = lines.concat();
-        let source = Source::new("f", text.as_bytes()).unwrap();
+        let source = Source::new("f", text.clone().into_bytes()).unwrap();
         for (at, line) in text.split_inclusive('\n').scan(0, |at, line| {
             let start = *at;
             *at += line.len();

@@ -2,7 +2,7 @@ use super::*;
 use crate::fleet::{Fault, tests::variables};
 
 fn expand(text: &str, dialect: Dialect) -> Result<String, Fault> {
-    let source = Source::new("f", serde_json::json!(text).to_string().as_bytes())?;
+    let source = Source::new("f", serde_json::json!(text).to_string().into_bytes())?;
     let variables = variables();
     let expansion =
         Expansion { source: &source, dialect, variables: &variables, keeps_claims: false };
