@@ -164,6 +164,6 @@ impl At {
     }
 }
 
-fn request(path: &str, body: impl Into<Vec<u8>>) -> Request {
+pub(super) fn request(path: &str, body: impl Into<Vec<u8>>) -> Request {
     Request::post(path, body).header("Accept", "application/json, text/event-stream")
 }

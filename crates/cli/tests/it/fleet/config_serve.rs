@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::config_file::{At, Folder, entry, file, serve};
+use super::config_file::{At, Folder, entry, file, request, serve};
 use crate::support::{LATEST, Request, initialize};
 
 #[test]
@@ -140,4 +140,47 @@ fn one_port_can_be_used_once() {
     let ended = folder.run(&["--config", "mcp.json", "--host", "127.0.0.1", "--port", &port]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("could not start the proxy: "), "{ended:?}");
+}
+
+#[test]
+fn one_client_cannot_have_all_processes_of_a_server() {
+    for path in ["/servers/a/mcp", "/mcp"] {
+        let folder = Folder::new();
+        folder.write("mcp.json", file(&[entry("a", "echo", ""), entry("b", "echo", "")], ""));
+        let shared = ["--isolation", "session", "--maxChildren", "2", "--trustProxy", "loopback"];
+        let proxy = serve(&folder, &[&["--config", "mcp.json"], &shared[..]].concat());
+        let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        let is_served = |client: &str| {
+            let by = |request: Request| request.header("X-Forwarded-For", client);
+            let opened = proxy.send(&by(request(path, initialize(LATEST))));
+            let Some(id) = opened.header("mcp-session-id") else { return false };
+            proxy.send(&by(request(path, list)).session(id)).text().contains("pid\"")
+        };
+        assert!(is_served("10.0.0.1"), "{path}");
+        assert!(!is_served("10.0.0.1"), "{path}: it has its share");
+        assert!(is_served("10.0.0.2"), "{path}: the rest is for others");
+    }
+}
+
+#[test]
+fn one_client_cannot_have_all_processes_without_sessions_either() {
+    let flags =
+        ["--stateless", "--isolation", "request", "--maxChildren", "2", "--trustProxy", "loopback"];
+    let proxy = crate::support::Launch::new("cancel").flags(&flags).start();
+    let call = crate::support::call("1", "hang", "{}");
+    let hangs = |client: &str| {
+        let request = Request::mcp(call.clone()).header("X-Forwarded-For", client);
+        let mut connection = proxy.connect();
+        connection.write(&request.bytes());
+        connection
+    };
+    let _first = hangs("10.0.0.1");
+    crate::support::wait_for("it has its share", || {
+        let probe = crate::support::call("2", "echo", r#"{"text":"x"}"#);
+        let request = Request::mcp(probe).header("X-Forwarded-For", "10.0.0.1");
+        (proxy.send(&request).status == 503).then_some(())
+    });
+    let probe = crate::support::call("3", "cancelled", "{}");
+    let request = Request::mcp(probe).header("X-Forwarded-For", "10.0.0.2");
+    assert_eq!(proxy.send(&request).status, 200);
 }

@@ -252,7 +252,8 @@ fn there_are_no_more_servers_than_allowed() {
 fn one_client_cannot_have_all_servers() {
     for (mode, protocol) in [("echo", "legacy"), ("modern", "modern")] {
         let flags = ["--maxChildren", "2", "--trustProxy", "loopback"];
-        let proxy = launch(mode, protocol, "session").flags(&flags).start();
+        let proxy =
+            launch(mode, protocol, "session").flags(&flags).flags(&["--metricsPort", "0"]).start();
         let open = |client: &str| {
             let request = Request::mcp(crate::support::initialize("2025-06-18"));
             proxy.send(&request.header("X-Forwarded-For", client))
@@ -262,6 +263,13 @@ fn one_client_cannot_have_all_servers() {
         let refused = open("10.0.0.1");
         assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
         assert!(refused.text().contains("its share (--maxChildren)"), "{}", refused.text());
+        let line = proxy.stderr.line(|line| line.contains("no_server")).expect("a line");
+        for told in ["refused a request", "10.0.0.1", "503", "POST /mcp"] {
+            assert!(line.contains(told), "{told}: {line}");
+        }
+        let counted = crate::support::scrape::Scrape::of(&proxy);
+        let series = r#"mcp_proxy_rejected_requests_total{reason="no_server"}"#;
+        assert_eq!(counted.value(series), Some(1.0));
         assert_eq!(open("10.0.0.2").status, 200);
         let refused = open("10.0.0.3");
         assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));

@@ -266,5 +266,13 @@ pub(super) fn upstream_error(error: &ErrorBody, id: &[u8]) -> Response {
 pub(super) fn unavailable(body: Bytes) -> Response {
     let mut response = json(StatusCode::SERVICE_UNAVAILABLE, body);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response.extensions_mut().insert(Unserved);
     response
 }
+
+/// In the extensions of a response: there was no server for the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unserved;
+
+/// Why such a request was refused, for the log and the metrics.
+pub(super) const NO_SERVER: &str = "no_server";

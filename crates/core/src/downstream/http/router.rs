@@ -22,7 +22,7 @@ use super::{
     mount::Mount,
     origin::Origin,
     port::Port,
-    reject::Rejection,
+    reject::{NO_SERVER, Rejection, Unserved},
     requester::Requester,
     reserved::{Access, Reserved},
     response::{Response, ResponseBody, empty},
@@ -160,6 +160,10 @@ impl Port {
             }
             Err(End::Aborted(aborted)) => return Err(aborted),
         };
+        if response.extensions_mut().remove::<Unserved>().is_some() {
+            refused = Some(NO_SERVER);
+            self.common.count_rejection(NO_SERVER);
+        }
         if let Some(metrics) = &self.common.metrics {
             metrics.answered(response.status().as_u16());
         }

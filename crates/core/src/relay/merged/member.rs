@@ -175,6 +175,7 @@ impl Member {
         Client {
             era: Era::Legacy,
             principal: self.party.principal.clone(),
+            address: self.party.address,
             unsolicited: unsolicited
                 .map(|sink| Returned::sink(&self.party, server, Arc::clone(sink))),
             caller: self.caller.clone(),

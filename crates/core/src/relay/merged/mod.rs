@@ -120,7 +120,7 @@ impl Merged {
 impl Backend for Merged {
     fn open(&self, client: Client) -> BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
         Box::pin(async move {
-            let party = Party::new(Arc::clone(&self.endpoint), client.principal.clone());
+            let party = Party::new(Arc::clone(&self.endpoint), &client);
             let connection: Arc<dyn Connection> = match client.era {
                 Era::Legacy => self.enter(party, client),
                 Era::Modern => Passage::open(party, client).await,

@@ -105,6 +105,7 @@ impl Passage {
         Client {
             era: Era::Modern,
             principal: self.party.principal.clone(),
+            address: self.party.address,
             caller: self.caller.clone(),
             request: request.cloned(),
             ..Client::default()

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -29,6 +30,7 @@ const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialize
 /// A client, as far as backends see it.
 pub(super) struct Visitor {
     principal: Identity,
+    address: Option<IpAddr>,
     unsolicited: Option<Arc<dyn Sink>>,
     caller: Option<Arc<Caller>>,
     session: Option<String>,
@@ -39,6 +41,7 @@ impl Visitor {
     pub(super) fn of(client: &Client) -> Self {
         Self {
             principal: client.principal.clone(),
+            address: client.address,
             unsolicited: client.unsolicited.clone(),
             caller: client.caller.clone(),
             session: client.session.clone(),
@@ -50,6 +53,7 @@ impl Visitor {
         Client {
             era: Era::Legacy,
             principal: self.principal.clone(),
+            address: self.address,
             unsolicited: self.unsolicited.clone(),
             caller: self.caller.clone(),
             session: self.session.clone(),

@@ -250,6 +250,7 @@ impl Mount {
         let principal = incoming.body().identity.clone();
         let client = Client {
             principal,
+            address: incoming.body().address,
             caller: caller.clone(),
             selection: selection(incoming.uri()),
             ..Client::default()
