@@ -6,4 +6,5 @@ mod fleet;
 mod json_answers;
 mod layers;
 mod requirements;
+mod security;
 mod tunnel;

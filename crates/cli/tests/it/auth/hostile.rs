@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Issuer, LATEST, Launch, Proxy, Request, Session, initialize, issuer::now};
+use crate::{
+    remote::server::{Received, Server, Wire},
+    support::{Issuer, LATEST, Launch, Proxy, Request, Session, initialize, issuer::now},
+};
 
 /// The log line about the refusal; nothing of it is in the answer.
 fn refused(proxy: &Proxy, header: &str, word: &str) {
@@ -127,4 +130,46 @@ fn what_is_no_token_is_told_from_one() {
         .and_header("Authorization", &format!("Bearer {token}"));
     assert_eq!(proxy.send(&twice).status, 401);
     assert!(!proxy.terminate().stderr.contains('\u{1b}'));
+}
+
+/// What an issuer publishes is taken from where it is, and from nowhere that it sends us.
+#[test]
+fn documents_of_an_issuer_are_not_followed_elsewhere() {
+    for moved in ["nothing", "/.well-known/openid-configuration", "/keys"] {
+        let issuer = Issuer::new();
+        let keys = serde_json::json!({ "keys": [issuer.key()] }).to_string();
+        let place = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let own = std::sync::Arc::clone(&place);
+        let server = Server::start(move |request: &Received, wire: &mut Wire| {
+            let own = own.lock().expect("an address").clone();
+            let metadata = format!(r#"{{"issuer":"{own}","jwks_uri":"{own}/keys"}}"#);
+            match &*request.path {
+                path if path == moved => {
+                    wire.answer("302 Found", &format!("Location: {own}/moved\r\n"), "");
+                }
+                "/keys" => wire.json(&keys),
+                "/moved" if moved == "/keys" => wire.json(&keys),
+                "/moved" | "/.well-known/openid-configuration" => wire.json(&metadata),
+                _ => wire.answer("404 Not Found", "", ""),
+            }
+            true
+        });
+        let name = server.url().trim_end_matches("/mcp").to_owned();
+        place.lock().expect("an address").clone_from(&name);
+        let flags = ["--auth", &name, "--publicUrl", Issuer::PUBLIC];
+        let proxy = Launch::new("echo").flags(&flags).start();
+        let mut claims = Issuer::claims("alice");
+        claims["iss"] = name.clone().into();
+        let token = format!("Bearer {}", issuer.sign(&claims));
+        let request = Request::mcp(initialize(LATEST)).header("Authorization", &token);
+        let refused = proxy.send(&request);
+        if moved == "nothing" {
+            assert_eq!(refused.status, 200, "{}", refused.text());
+            continue;
+        }
+        assert!([401, 503].contains(&refused.status), "{moved}: {}", refused.text());
+        let asked: Vec<String> = server.received().into_iter().map(|asked| asked.path).collect();
+        assert!(asked.iter().any(|path| path == moved), "{moved}: {asked:?}");
+        assert!(!asked.iter().any(|path| path == "/moved"), "{moved}: {asked:?}");
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     server::{Received, Server, Wire, result},
-    support::{Launch, Request, Sse, call},
+    support::{Issuer, Launch, Modern, Request, Sse, call},
 };
 
 fn scripted() -> Server {
@@ -73,4 +73,32 @@ fn stopping_the_proxy_ends_the_sessions() {
     let finished = proxy.terminate();
     assert!(finished.status.success(), "{}", finished.stderr);
     server.wait_for(|request| request.verb == "DELETE");
+}
+
+/// Keys, tokens and cookies of clients are for the proxy alone.
+#[test]
+fn nothing_that_a_client_shows_reaches_the_server() {
+    let issuer = Issuer::new();
+    let (server, key) = (scripted(), "k3y-of-the-proxy");
+    let launch = issuer.guard(Launch::of(&[&server.url()])).flag("--apiKey", key);
+    let proxy = launch.start();
+    let token = issuer.token("alice");
+    let shown = |request: Request| {
+        let request = request.header("Authorization", &format!("Bearer {token}"));
+        request.header("Cookie", "own=s3cr3t").header("X-API-Key", key)
+    };
+    let modern = Modern::call("x", "{}").request();
+    let opened = proxy.send(&shown(Request::mcp(crate::support::initialize("2025-06-18"))));
+    assert_eq!(opened.status, 200, "{}", opened.text());
+    let id = opened.header("mcp-session-id").expect("a session").to_owned();
+    let called = proxy.send(&shown(Request::mcp(call("1", "x", "{}")).session(&id)));
+    assert_eq!(called.status, 200, "{}", called.text());
+    assert_eq!(proxy.send(&shown(modern)).status, 200);
+    assert!(server.count("tools/call") >= 2);
+    for received in server.received() {
+        let all = format!("{received:?}");
+        for secret in [&token[..], key, "s3cr3t"] {
+            assert!(!all.contains(secret), "{secret} is in {all}");
+        }
+    }
 }
