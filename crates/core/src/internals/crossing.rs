@@ -164,7 +164,8 @@ impl Case {
                 };
                 self.answered(questions.iter().map(ask).collect(), round)?
             }
-            Step::Again(call) => vec![sent(&call)],
+            Step::Again(call, _) => vec![sent(&call)],
+            Step::Ended(..) => Vec::new(),
             Step::Fail(failure) => vec![failed(failure, &self.method)],
         })
     }
@@ -180,7 +181,7 @@ impl Case {
                     all.push(sent(&call));
                     return Some(all);
                 }
-                Progress::Fail(failure, _) => {
+                Progress::Fail(failure, ..) => {
                     all.push(failed(failure, &self.method));
                     return Some(all);
                 }

@@ -19,9 +19,9 @@ use crate::{
     jsonrpc::{Edit, Kind, Message, spliced},
 };
 
-const METHODS: [&str; 6] =
+pub(super) const METHODS: [&str; 6] =
     ["tools/call", "tools/list", "prompts/list", "prompts/get", "resources/read", "vendor/thing"];
-const SERVER: &[u8] = br#"{"name":"s","version":"1"}"#;
+pub(super) const SERVER: &[u8] = br#"{"name":"s","version":"1"}"#;
 pub(super) const CLIENT: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{"listChanged":true},"tasks":{}},"clientInfo":{"name":"c","version":"1"}}}"#;
 
 pub(super) fn parsed(bytes: &[u8]) -> Option<Message> {
@@ -157,7 +157,8 @@ fn answered(call: Call, response: &Message, method: &str) {
             }
         }
         Step::Ask(round, questions) => replied(round, &questions),
-        Step::Again(call) => enveloped(&call),
+        Step::Again(call, _) => enveloped(&call),
+        Step::Ended(_, answer) => assert_ne!(made(answer.bytes()).kind(), Kind::Request),
         Step::Fail(failure) => told(failure.outcome()),
     }
 }
@@ -215,7 +216,12 @@ pub fn dialogue(bytes: &[u8]) {
     }
 }
 
-/// The client gets the questions, and returns.
+/// The client is asked what there is, and comes back.
+pub(super) fn come_back_to(dialogue: Dialogue, line: &[u8]) -> Dialogue {
+    dialogue.due().0.resumed(Some(line)).0
+}
+
+/// The same, with a look at what is said.
 fn come_back(dialogue: Dialogue, line: &[u8]) -> Dialogue {
     let (dialogue, requests) = dialogue.due();
     if let Some(requests) = requests {

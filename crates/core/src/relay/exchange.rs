@@ -35,6 +35,14 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// The task that its call has become, if it has.
+    pub(super) fn task(&self) -> Option<&str> {
+        match &self.purpose {
+            Purpose::Call { leg: Leg::Bridged(call), .. } => call.task(),
+            _ => None,
+        }
+    }
+
     fn reply(&self) -> Option<&Reply> {
         match &self.purpose {
             Purpose::Call { reply, .. } => Some(reply),
@@ -113,7 +121,9 @@ pub(super) enum Leg {
     Plain,
     /// It is translated for a client of the handshake era.
     Bridged(Box<Call>),
-    /// Passed on; it also says which arguments of the tools this principal mirrors in headers.
+    /// It passes, and may say that the call has become a task of an older server.
+    Task,
+    /// It passes, and says what this principal's callers of the tools mirror in headers.
     Tools(Identity),
     /// It ends a stream that the client listens to.
     Listening,
@@ -239,7 +249,22 @@ impl Exchanges {
         exchange.reply()
     }
 
-    /// The server starts, or stops, waiting for its client.
+    /// The reply of a call that has become a task, and may be told of this progress of its first request.
+    pub(super) fn task_progressed(&mut self, first: u64, notification: &Message) -> Option<&Reply> {
+        let of_task = |exchange: &&mut Exchange| match &exchange.purpose {
+            Purpose::Call { leg: Leg::Bridged(call), .. } => call.began_as(first),
+            _ => false,
+        };
+        let exchange = self.table.values_mut().find(of_task)?;
+        if let Purpose::Call { leg: Leg::Bridged(call), .. } = &mut exchange.purpose
+            && !call.advances(notification)
+        {
+            return None;
+        }
+        exchange.reply()
+    }
+
+    /// The server has begun, or ceased, to wait for its client.
     pub(super) fn ask(&mut self, asks: bool) {
         let now = Instant::now();
         for exchange in self.table.values_mut() {

@@ -41,7 +41,7 @@ impl Shared {
         let mut state = self.lock();
         let mut unheard = false;
         for (id, exchange, limit) in state.exchanges.remove_overdue(limits) {
-            state.cancel(id, "Request timed out");
+            state.withdraw(id, &exchange, "Request timed out");
             match exchange.purpose {
                 Purpose::Call { member, reply, .. } => {
                     state.ended(member);

@@ -68,11 +68,12 @@ impl Shared {
         state.link = link;
         let exchanges = state.exchanges.take();
         let subscribing = state.subscriptions.lost();
-        state.bridge.lost();
+        let tasks = state.bridge.lost();
+        state.tasks.clear();
         for member in state.members.values_mut() {
             member.in_flight = 0;
         }
-        for reply in calls(exchanges).chain(subscribing) {
+        for reply in calls(exchanges).chain(subscribing).chain(tasks) {
             state.owe(Owed::Error(reply, cause.error()));
         }
         drop(state);

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Connection, Departure, Reply, Shared,
-    exchange::{Leg, MemberId, Purpose},
+    exchange::{Exchange, Leg, MemberId, Purpose},
     initialize::requested_version,
     link::{Link, calls},
     lists::Lists,
@@ -19,7 +19,7 @@ use super::{
     subscription::{Effect, MAX_SUBSCRIPTIONS},
 };
 use crate::{
-    era::Era,
+    era::{Era, modern_to_legacy::tool_task},
     host::Caller,
     identity::Identity,
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
@@ -35,6 +35,8 @@ pub(super) struct Member {
     era: Era,
     /// The identity for which a client of the newer era acts.
     principal: Identity,
+    /// It represents one request of a client of the newer era.
+    crosses: bool,
     shared: Arc<Shared>,
 }
 
@@ -63,13 +65,14 @@ impl Connection for Member {
         let Some(attached) = state.members.remove(&self.id) else { return };
         let abandoned = if attached.in_flight > 0 { state.abandon(self.id) } else { Vec::new() };
         state.waiting.abandon(self.id);
-        for (id, _) in &abandoned {
-            state.cancel(*id, "Connection closed");
+        state.tasks.leave(self.id);
+        for (id, exchange) in &abandoned {
+            state.withdraw(*id, exchange, "Connection closed");
         }
         for uri in state.subscriptions.release_all(self.id) {
             state.apply(Effect::Unsubscribe, uri);
         }
-        let asked = state.bridge.leave(self.id);
+        let asked = state.leave_bridge(self.id);
         let wished = state.subscriptions.forget(self.id);
         let called = calls(abandoned.into_iter().map(|(_, exchange)| exchange));
         for reply in asked.into_iter().chain(wished).chain(called) {
@@ -92,7 +95,12 @@ enum Held {
 
 impl Member {
     pub(super) fn new(id: MemberId, era: Era, shared: Arc<Shared>) -> Self {
-        Self { id, era, principal: Identity::default(), shared }
+        Self { id, era, principal: Identity::default(), crosses: false, shared }
+    }
+
+    /// The same, for one request of a client of the newer era.
+    pub(super) fn crossing(self) -> Self {
+        Self { crosses: true, ..self }
     }
 
     /// The same, acting for this identity.
@@ -302,6 +310,9 @@ impl Member {
             let edits = [Edit { span, with: id.as_bytes() }];
             outbox.push_anyway(&line(notification, &edits));
         }
+        if let Some(task) = exchange.as_ref().and_then(Exchange::task) {
+            state.end_task(task);
+        }
         for reply in calls(exchange) {
             state.owe(Owed::Forgotten(reply));
         }
@@ -373,7 +384,8 @@ impl Member {
 
     fn leg(&self, request: &Message) -> Leg {
         if self.era == Era::Legacy {
-            return Leg::Plain;
+            let made = self.crosses && tool_task::is_made(request);
+            return if made { Leg::Task } else { Leg::Plain };
         }
         match &*request.method_bytes() {
             method if *method == *LISTEN.as_bytes() => Leg::Listening,

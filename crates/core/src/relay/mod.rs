@@ -38,6 +38,7 @@ mod shared;
 mod sink;
 mod state;
 mod subscription;
+mod tasks;
 mod volume;
 mod waiting;
 

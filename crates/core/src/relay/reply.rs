@@ -396,6 +396,12 @@ pub(super) struct About {
 }
 
 impl About {
+    /// A progress notification for this sink, under this token.
+    pub(super) fn progress(sink: Arc<dyn Sink>, notification: &Message, own: Raw) -> Option<Self> {
+        let span = notification.reported_token()?;
+        Some(Self { sink, notification: notification.clone(), span, own })
+    }
+
     pub(super) fn write(self) {
         let edits = [Edit { span: self.span, with: self.own.as_bytes() }];
         write(&*self.sink, Outgoing::of(&self.notification, &edits, false));

@@ -18,15 +18,19 @@ use tokio::sync::Notify;
 use super::{
     Limits, Listener, Sink, Volume,
     crossing::Crossings,
-    exchange::{Ids, MemberId, Purpose},
+    exchange::{Ids, Leg, MemberId, Purpose},
     link::Link,
     owed::Owed,
     sink::deliver_message,
     state::State,
 };
 use crate::{
-    era::{Era, modern_to_legacy::Greeting},
-    jsonrpc::{Code, ErrorBody, Kind, Message, escape, own_number},
+    era::{
+        Era,
+        modern_server::task_created,
+        modern_to_legacy::{Greeting, tool_task},
+    },
+    jsonrpc::{Code, ErrorBody, Kind, Message, own_number},
     protocol::{Method, Notification},
     runtime::lock::{Mutex, MutexGuard},
     telemetry::traffic,
@@ -115,11 +119,7 @@ impl Shared {
 
     /// Nobody waits for this task of a client's call any more.
     pub(super) fn end_task(&self, id: &str) {
-        let mut state = self.lock();
-        if matches!(state.link, Link::Up { .. }) {
-            let params = format!("\"taskId\":{}", escape(id));
-            state.request("tasks/cancel", &params, Purpose::Housekeeping);
-        }
+        self.lock().end_task(id);
     }
 
     /// The locked state, without notes.
@@ -160,6 +160,10 @@ impl Shared {
             .and_then(|id| Some((id, state.exchanges.remove(id)?)));
         let Some((id, exchange)) = found else {
             tracing::debug!("the server answered a request that is not under way");
+            // Its client has disconnected, and knows of no task.
+            if let Some(task) = tool_task::id_of(response).or_else(|| task_created(response)) {
+                state.end_task(&task);
+            }
             return;
         };
         match exchange.purpose {
@@ -167,6 +171,9 @@ impl Shared {
                 state.ended(member);
                 if let Some(list) = list {
                     state.lists.learn(list, response);
+                }
+                if matches!(leg, Leg::Task) && tool_task::id_of(response).is_some() {
+                    state.tasks.began(id, member, &reply);
                 }
                 match state.at_once() {
                     Ok(_performer) => leg.answer(self, member, reply, response),
@@ -217,8 +224,12 @@ impl Shared {
         if kind == Notification::Progress {
             let token = notification.reported_token().map(|span| notification.text(span));
             let id = token.and_then(own_number);
-            let reply = id.and_then(|id| state.exchanges.progressed(id, notification));
-            if let Some(about) = reply.and_then(|reply| reply.progress_of(notification)) {
+            let Some(id) = id else { return };
+            let about = match state.exchanges.progressed(id, notification) {
+                Some(reply) => reply.progress_of(notification),
+                None => state.progress_of_task(id, notification),
+            };
+            if let Some(about) = about {
                 state.owe(Owed::About(about));
             }
             return;

@@ -12,6 +12,7 @@ use super::{
     modern::Bridge,
     owed::{Debts, Owed},
     subscription::{Effect, Subscriptions},
+    tasks::Tasks,
     waiting::Waiting,
 };
 use crate::{
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) subscriptions: Subscriptions<Reply>,
     /// Calls that cannot be sent for the moment.
     pub(super) waiting: Waiting,
+    /// Calls that have become tasks of an older server.
+    pub(super) tasks: Tasks,
     /// The most verbose level asked of the upstream so far.
     pub(super) level: LogLevel,
     /// What clients have seen of the upstream's lists.
@@ -75,6 +78,7 @@ impl State {
             members: ById::default(),
             subscriptions: Subscriptions::default(),
             waiting: Waiting::default(),
+            tasks: Tasks::default(),
             level: INITIAL_LEVEL,
             lists: Lists::default(),
             restarts: 0,
@@ -134,9 +138,28 @@ impl State {
         self.send_line(&message.into());
     }
 
+    /// Nobody waits for this task of a client's call any more.
+    pub(super) fn end_task(&mut self, id: &str) {
+        let Link::Up { initialize, .. } = &self.link else { return };
+        let mut params = format!("\"taskId\":{}", escape(id));
+        if initialize.era() == Era::Modern {
+            params.push_str(",\"_meta\":{");
+            params.push_str(&self.bridge.own_metadata_offering_task());
+            params.push('}');
+        }
+        self.say_request("tasks/cancel", &params, Purpose::Housekeeping);
+    }
+
+    /// Tells the upstream that nobody waits for this exchange any more, nor for its task.
+    pub(super) fn withdraw(&mut self, id: u64, exchange: &Exchange, reason: &str) {
+        self.cancel(id, reason);
+        if let Some(task) = exchange.task() {
+            self.end_task(task);
+        }
+    }
+
     /// Sends one of the proxy's own requests; `params` are its members, without metadata.
     pub(super) fn request(&mut self, method: &str, params: &str, purpose: Purpose) {
-        let id = self.exchanges.next_id();
         let metadata = match &self.link {
             Link::Up { initialize, .. } if initialize.era() == Era::Modern => {
                 let comma = if params.is_empty() { "" } else { "," };
@@ -144,9 +167,14 @@ impl State {
             }
             _ => String::new(),
         };
-        let message = format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{metadata}}}}}"#
-        );
+        self.say_request(method, &format!("{params}{metadata}"), purpose);
+    }
+
+    /// The same with all members of `params`.
+    fn say_request(&mut self, method: &str, params: &str, purpose: Purpose) {
+        let id = self.exchanges.next_id();
+        let message =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}}}}}"#);
         self.exchanges.insert(purpose);
         self.send_line(&message.into());
     }

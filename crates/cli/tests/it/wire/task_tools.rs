@@ -10,27 +10,34 @@ const SERVER: &str = r#"
 import json, sys
 def say(text): print("said:", text, file=sys.stderr, flush=True)
 def write(m): print(json.dumps({"jsonrpc": "2.0", **m}), flush=True)
-LOOKS = {}
+LOOKS, TOKEN, HELD = {}, {}, []
 def tool(name, support): return {"name": name, "inputSchema": {"type": "object"}, "execution": {"taskSupport": support}}
 for line in sys.stdin:
     m = json.loads(line)
     i, method, p = m.get("id"), m["method"], m.get("params", {})
+    if i is None and HELD and method == "notifications/cancelled": write({"id": HELD.pop(), "result": {"task": {"taskId": "late", "status": "working", "createdAt": "2026-01-01T00:00:00Z", "lastUpdatedAt": "2026-01-01T00:00:00Z", "ttl": None}}})
     if i is None: continue
     e = None
     if method == "initialize": r = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}, "tasks": {"requests": {"tools": {"call": {}}}}}, "serverInfo": {"name": "n", "version": "1"}}
     elif method == "tools/list":
         say("tools/list")
-        r = {"tools": [tool("plain", "forbidden")], "nextCursor": "2"} if not p.get("cursor") else {"tools": [tool("slow", "required"), tool("endless", "required"), tool("broken", "required")]}
+        r = {"tools": [tool("plain", "forbidden")], "nextCursor": "2"} if not p.get("cursor") else {"tools": [tool("slow", "required"), tool("endless", "required"), tool("broken", "required"), tool("late", "required")]}
     elif method == "tools/call" and p["name"] == "plain": r = {"content": [{"type": "text", "text": "plain"}]}
     elif method == "tools/call" and "task" not in p:
         say("refused " + p["name"])
         r = {"isError": True, "content": [{"type": "text", "text": "requires task augmentation"}]}
         if p["name"] == "broken": r, e = None, {"code": -32601, "message": "requires a task"}
+    elif method == "tools/call" and p["name"] == "late":
+        HELD.append(i)
+        say("holds late")
+        continue
     elif method == "tools/call":
         LOOKS[p["name"]] = 0
+        TOKEN[p["name"]] = p.get("_meta", {}).get("progressToken")
         r = {"task": {"taskId": p["name"], "status": "working", "createdAt": "2026-01-01T00:00:00Z", "lastUpdatedAt": "2026-01-01T00:00:00Z", "ttl": None, "pollInterval": 20}}
     elif method == "tasks/get":
         LOOKS[p["taskId"]] += 1
+        if TOKEN[p["taskId"]] is not None: write({"method": "notifications/progress", "params": {"progressToken": TOKEN[p["taskId"]], "progress": LOOKS[p["taskId"]]}})
         if LOOKS[p["taskId"]] == 2: say("looked at " + p["taskId"])
         done = p["taskId"] != "endless" and LOOKS[p["taskId"]] > 2
         r = {"taskId": p["taskId"], "status": ("failed" if p["taskId"] == "broken" else "completed") if done else "working", "pollInterval": 20, "ttl": None}
@@ -120,4 +127,33 @@ fn the_task_of_a_client_that_leaves_is_cancelled() {
             "{flags:?}"
         );
     }
+}
+
+#[test]
+fn the_progress_of_a_task_reaches_its_call() {
+    for flags in ISOLATION {
+        let proxy = launch(flags);
+        let call = Modern::call("slow", "{}").id("\"a\"").meta(r#""progressToken":"own""#);
+        let messages = proxy.stream(&call.request()).until("\"done\"");
+        let told: Vec<Value> = messages
+            .iter()
+            .map(|text| serde_json::from_str(text).expect("a message"))
+            .filter(|message: &Value| message["method"] == "notifications/progress")
+            .collect();
+        assert!(told.iter().all(|one| one["params"]["progressToken"] == "own"), "{told:?}");
+        let told: Vec<_> = told.iter().map(|one| one["params"]["progress"].clone()).collect();
+        assert_eq!(told, [1, 2, 3], "{flags:?}: {messages:?}");
+    }
+}
+
+#[test]
+fn a_task_that_begins_when_its_client_has_left_is_cancelled() {
+    let proxy = launch(&[]);
+    // Its list is read, so that the call is made as a task at once.
+    drop(Modern::new("tools/list").params(r#""cursor":"2""#).send(&proxy));
+    let mut connection = proxy.connect();
+    connection.write(&Modern::call("late", "{}").request().bytes());
+    assert!(proxy.stderr.line(|line| line.contains("holds late")).is_some());
+    drop(connection);
+    assert!(proxy.stderr.line(|line| line.contains("cancelled late")).is_some());
 }

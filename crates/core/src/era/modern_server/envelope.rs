@@ -64,21 +64,40 @@ impl Envelope {
         answers: Answers,
         level: Option<LogLevel>,
     ) -> Self {
-        let level_member =
-            level.map(|level| format!(r#","{LOG_LEVEL}":"{}""#, level.name())).unwrap_or_default();
-        let members = |capabilities: &str| {
-            format!(
-                r#""{PROTOCOL_VERSION}":"{MODERN}","{CLIENT_CAPABILITIES}":{capabilities},"{CLIENT_INFO}":{client}{level_member}"#
-            )
+        let nothing = String::new();
+        let mut envelope = Self {
+            client,
+            capabilities,
+            answers,
+            level,
+            members: nothing.clone(),
+            members_unasked: nothing,
         };
-        let unasked = without_questions(&capabilities);
-        let (members, members_unasked) = (members(&capabilities), members(&unasked));
-        Self { client, capabilities, answers, level, members, members_unasked }
+        envelope.members = envelope.written(&envelope.capabilities);
+        envelope.members_unasked = envelope.written(&without_questions(&envelope.capabilities));
+        envelope
+    }
+
+    /// The members with these capabilities.
+    fn written(&self, capabilities: &str) -> String {
+        let Self { client, level, .. } = self;
+        let level =
+            level.map(|level| format!(r#","{LOG_LEVEL}":"{}""#, level.name())).unwrap_or_default();
+        format!(
+            r#""{PROTOCOL_VERSION}":"{MODERN}","{CLIENT_CAPABILITIES}":{capabilities},"{CLIENT_INFO}":{client}{level}"#
+        )
     }
 
     /// The same client, with this log level from now on.
     pub(crate) fn with_level(self, level: LogLevel) -> Self {
         Self::new(self.client, self.capabilities, self.answers, Some(level))
+    }
+
+    /// The members for a call that the server may run as a task.
+    pub(crate) fn members_offering_task(&self, askable: bool) -> String {
+        let unasked = without_questions(&self.capabilities);
+        let capabilities = if askable { &self.capabilities } else { &unasked };
+        self.written(&offering_tasks(capabilities))
     }
 
     /// What the client can be asked.
@@ -95,6 +114,21 @@ impl Envelope {
     pub(crate) fn members_unasked(&self) -> &str {
         &self.members_unasked
     }
+}
+
+/// The capabilities of a client that takes tasks.
+fn offering_tasks(capabilities: &str) -> String {
+    let source = capabilities.as_bytes();
+    let whole = Span::new(0, source.len());
+    let extensions = find_member(source, whole, "extensions");
+    let extensions = extensions.filter(|span| span.of(source).starts_with(b"{"));
+    let object = extensions.unwrap_or(whole);
+    let comma = if members(source, object).next().is_none() { "" } else { "," };
+    let offer = format!(r#""{TASKS_EXTENSION}":{{}}"#);
+    let offer = if extensions.is_some() { offer } else { format!(r#""extensions":{{{offer}}}"#) };
+    let mut with = capabilities.to_owned();
+    with.insert_str(object.range().start + 1, &(offer + comma));
+    with
 }
 
 impl Answers {
@@ -207,6 +241,34 @@ mod tests {
         for params in ["{}", r#"{"capabilities":[],"clientInfo":"me"}"#] {
             assert_eq!(client(params).members(), proxy);
             assert!(!client(params).answers().any());
+        }
+    }
+
+    #[test]
+    fn tasks_are_offered_beside_whatever_a_client_offers() {
+        for (capabilities, asked, unasked) in [
+            ("{}", r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#, None),
+            (
+                r#"{"roots":{},"extensions":{"a/b":{}}}"#,
+                r#"{"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{},"a/b":{}}}"#,
+                Some(r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"a/b":{}}}"#),
+            ),
+            (
+                r#"{"extensions":{}}"#,
+                r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#,
+                None,
+            ),
+            (
+                r#"{"sampling":{}}"#,
+                r#"{"extensions":{"io.modelcontextprotocol/tasks":{}},"sampling":{}}"#,
+                Some(r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#),
+            ),
+        ] {
+            let envelope = client(&format!(r#"{{"capabilities":{capabilities}}}"#));
+            let proxy = r#"{"name":"mcp-proxy","version":"7"}"#;
+            assert_eq!(envelope.members_offering_task(true), members_of(proxy, asked));
+            let unasked = members_of(proxy, unasked.unwrap_or(asked));
+            assert_eq!(envelope.members_offering_task(false), unasked, "{capabilities}");
         }
     }
 

@@ -16,7 +16,8 @@ pub(crate) use discover::{DISCOVER, Discovery};
 pub(crate) use envelope::{Answers, Envelope};
 pub(crate) use listen::{Effect as ListenEffect, Ending, Filter, Listen};
 pub(crate) use request::Additions;
-pub(crate) use rounds::{Call, Failure, Progress, Round, Step};
+pub(crate) use rounds::{Call, Failure, Progress, Round, Step, task_created};
 
-/// The tasks extension; the handshake era has no counterpart that could be offered.
+/// The tasks extension. It has no counterpart in the handshake era that could be offered to clients; the proxy uses it
+/// for calls that a server runs in no other way.
 pub(crate) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";

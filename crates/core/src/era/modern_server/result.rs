@@ -133,7 +133,7 @@ pub(crate) fn read(response: &Message, family: Family) -> Verdict {
         Some(other) => return Verdict::Unknown(String::from_utf8_lossy(other).into_owned()),
     }
     if let (Family::Call { wrapped }, Some(structured)) = (family, structured) {
-        wrap_structured(bytes, structured, content.filter(|_| !wrapped), wrapped, &mut rewrite);
+        wrap_structured(bytes, structured, content, wrapped, &mut rewrite);
     }
     Verdict::Complete(rewrite)
 }
@@ -281,6 +281,11 @@ mod tests {
                 CALL,
                 r#"{"content":[],"structuredContent":{"a":1}}"#,
                 r#"{"content":[],"structuredContent":{"a":1}}"#,
+            ),
+            (
+                WRAPPED,
+                r#"{"content":[],"structuredContent":7}"#,
+                r#"{"content":[{"type":"text","text":"7"}],"structuredContent":{"result":7}}"#,
             ),
             (
                 WRAPPED,

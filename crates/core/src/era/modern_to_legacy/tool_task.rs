@@ -33,14 +33,24 @@ pub(crate) fn as_task(call: &Message) -> Message {
     Message::parse(made).unwrap_or_else(|_| call.clone())
 }
 
-/// The task that the server created for a call: its id and its state.
+/// Whether a call was made so.
+pub(crate) fn is_made(call: &Message) -> bool {
+    call.params().is_some_and(|params| call.text(params).starts_with(br#"{"task":{}"#))
+}
+
+/// The task that the server has made of a call: its id, and where it is.
 pub(crate) fn created(response: &Message) -> Option<(String, Progress)> {
     let task = find_member(response.bytes(), response.result()?, "task")?;
     let id = find_member(response.bytes(), task, "taskId")?;
     Some((decode_string(response.text(id))?, progress(response, task)?))
 }
 
-/// The state of a task in the answer to `tasks/get`.
+/// The id of the task that a server has made of a call, if this is how it answers.
+pub(crate) fn id_of(response: &Message) -> Option<String> {
+    created(response).map(|(id, _)| id)
+}
+
+/// Where a task is, by the answer to `tasks/get`.
 pub(crate) fn looked_at(response: &Message) -> Option<Progress> {
     progress(response, response.result()?)
 }

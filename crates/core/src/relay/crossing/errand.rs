@@ -163,7 +163,8 @@ impl Attempt {
         let message =
             if self.as_task { tool_task::as_task(&self.message) } else { self.message.clone() };
         let errand = Arc::clone(&self.errand);
-        let reply = Reply::to(&message, Arc::new(First(Mutex::new(Some(self)))));
+        let call = Arc::clone(&self.call);
+        let reply = Reply::to(&message, Arc::new(First { call, attempt: Mutex::new(Some(self)) }));
         errand.send(message, reply)
     }
 
@@ -253,26 +254,22 @@ impl Attempt {
     }
 }
 
-/// Takes the first answer of the server; what comes before it belongs to the call.
-struct First(Mutex<Option<Attempt>>);
+/// Takes the first answer of the server; everything else belongs to the call.
+struct First {
+    call: Arc<Call>,
+    attempt: Mutex<Option<Attempt>>,
+}
 
 impl First {
     fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn call(&self) -> Option<Arc<Call>> {
-        self.lock().as_ref().map(|attempt| Arc::clone(&attempt.call))
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sink for First {
     fn write(&self, outgoing: Outgoing<'_>) {
         if !outgoing.response {
-            if let Some(call) = self.call() {
-                call.write(outgoing);
-            }
-            return;
+            return self.call.write(outgoing);
         }
         let Some(message) = outgoing.message() else { return };
         let attempt = self.lock().take();
@@ -295,7 +292,7 @@ impl Sink for First {
 
 impl Reader for First {
     fn takes_log(&self, level: LogLevel) -> bool {
-        self.call().is_some_and(|call| Reader::takes_log(&*call, level))
+        Reader::takes_log(&*self.call, level)
     }
 
     fn is_heard(&self) -> bool {

@@ -22,7 +22,7 @@ pub(in crate::relay) fn open(
     principal: Identity,
     patience: Option<Duration>,
 ) -> Arc<dyn Connection> {
-    Arc::new(Passage::new(Arc::new(member), principal, patience))
+    Arc::new(Passage::new(Arc::new(member.crossing()), principal, patience))
 }
 
 impl Legacy for Member {

@@ -61,7 +61,17 @@ impl Asked {
             .map(|(number, _)| *number)
             .collect();
         let removed = concerned.into_iter().filter_map(|number| self.remove(number));
-        removed.map(|asking| Abandoned { open: asking.round.open(), reply: asking.reply }).collect()
+        removed.map(Abandoned::from).collect()
+    }
+
+    /// The replies of the calls that an ended server ran as tasks.
+    pub(super) fn lost(&mut self) -> Vec<Reply> {
+        let all = self.rounds.iter();
+        let lost: Vec<u64> = all
+            .filter(|(_, asking)| asking.round.task().is_some())
+            .map(|(number, _)| *number)
+            .collect();
+        lost.into_iter().filter_map(|number| Some(self.remove(number)?.reply)).collect()
     }
 
     /// When the next client runs out of time.
@@ -87,4 +97,13 @@ pub(super) struct Abandoned {
     pub(super) reply: Reply,
     /// Questions that its client has not answered.
     pub(super) open: Vec<u64>,
+    /// The task that the server runs for it.
+    pub(super) task: Option<String>,
+}
+
+impl From<Asking> for Abandoned {
+    fn from(asking: Asking) -> Self {
+        let (open, task) = (asking.round.open(), asking.round.task().map(str::to_owned));
+        Self { open, reply: asking.reply, task }
+    }
 }

@@ -28,6 +28,9 @@ impl Shared {
     ) {
         let mut state = self.lock();
         let Some(attached) = state.members.get(&member) else {
+            if let Some(task) = round.task() {
+                state.end_task(task);
+            }
             drop(state);
             return reply.forget();
         };
@@ -44,9 +47,13 @@ impl Shared {
 
     /// Ends a call whose answers will not come.
     pub(super) fn give_up(&self, member: MemberId, reply: Reply, progress: Progress) {
-        let Progress::Fail(failure, withdrawn) = progress else { return };
-        let unsolicited =
-            self.lock().members.get(&member).and_then(|member| member.unsolicited.clone());
+        let Progress::Fail(failure, withdrawn, task) = progress else { return };
+        let mut state = self.lock();
+        if let Some(task) = task {
+            state.end_task(&task);
+        }
+        let unsolicited = state.members.get(&member).and_then(|member| member.unsolicited.clone());
+        drop(state);
         withdraw(&reply, unsolicited.as_ref(), &withdrawn, "another answer is missing");
         fail(reply, failure);
     }
@@ -88,11 +95,12 @@ impl Member {
     pub(in crate::relay) fn cancel_asked(&self, id: &[u8]) -> bool {
         let mut state = self.shared().lock();
         let taken = state.bridge.take(|member, reply| member == self.id() && reply.id() == id);
+        let taken: Vec<_> = taken.into_iter().map(|left| state.dropped(left)).collect();
         let unsolicited =
             state.members.get(&self.id()).and_then(|member| member.unsolicited.clone());
         drop(state);
         let found = !taken.is_empty();
-        for Abandoned { reply, open } in taken {
+        for Abandoned { reply, open, .. } in taken {
             withdraw(&reply, unsolicited.as_ref(), &open, "the call was cancelled");
             reply.forget();
         }

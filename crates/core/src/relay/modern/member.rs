@@ -1,6 +1,6 @@
 //! A client's messages to a modern server.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -158,10 +158,14 @@ impl Member {
                     .and_then(|attached| attached.unsolicited.as_ref())
                     .is_some_and(|sink| sink.is_heard()));
         let call = Call::new(request, envelope, askable);
-        let wrapped_tools = &state.bridge.wrapped_tools;
-        let wrapped = !wrapped_tools.is_empty()
-            && call.tool().is_some_and(|tool| wrapped_tools.contains(tool));
-        Box::new(call.wrapped(wrapped))
+        let (wrapped_tools, task_tools) = (&state.bridge.wrapped_tools, &state.bridge.task_tools);
+        if wrapped_tools.is_empty() && task_tools.is_empty() {
+            return Box::new(call);
+        }
+        let is_of = |tools: &HashSet<Vec<u8>>| call.tool().is_some_and(|tool| tools.contains(tool));
+        let (wrapped, needs_task) = (is_of(wrapped_tools), is_of(task_tools));
+        let call = call.wrapped(wrapped);
+        Box::new(if needs_task { call.offering_task() } else { call })
     }
 
     /// Sends a call to the server, for the first time or with answers.
@@ -194,7 +198,7 @@ impl Member {
     )]
     fn try_dispatch(
         &self,
-        call: Box<Call>,
+        mut call: Box<Call>,
         reply: Reply,
         list: Option<List>,
     ) -> Result<(), (Delay, Box<Call>, Reply)> {
@@ -212,10 +216,14 @@ impl Member {
             }
         };
         if !state.begun(self.id()) {
+            if let Some(task) = call.task() {
+                state.end_task(task);
+            }
             drop(state);
             reply.forget();
             return Ok(());
         }
+        call.sent_as(state.exchanges.next_id());
         let mut buffer = itoa::Buffer::new();
         let id = buffer.format(state.exchanges.next_id()).as_bytes();
         let additions = Additions { id, metadata: call.metadata(), answers: call.answers() };

@@ -1,12 +1,14 @@
 //! Messages from a 2026-07-28 server.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Paused, asking::fail, listening::ending};
 use crate::{
     era::{
         metadata::SUBSCRIPTION_ID,
-        modern_server::{Call, Step},
+        modern_server::{Call, Step, task_created},
     },
     jsonrpc::{Cuts, Edit, Kind, Message, Span, find_member, members, own_number},
     protocol::Notification,
@@ -18,9 +20,6 @@ use crate::{
     },
 };
 
-/// Pause before a call is repeated for which the server has no question.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
-
 impl Shared {
     /// The answer to a call of a handshake client.
     pub(in crate::relay) fn bridged(
@@ -31,11 +30,15 @@ impl Shared {
         response: &Message,
     ) {
         if response.kind() == Kind::Error {
+            if call.needs_task(response) {
+                return self.offer_task(member, reply, call);
+            }
             return match call.refused(response) {
                 Some(failure) => fail(reply, failure),
                 None => reply.response(response),
             };
         }
+        let task = call.task().map(str::to_owned);
         match call.answered(response, || self.next_question()) {
             Step::Complete(rewrite) => {
                 if !rewrite.wrapped_tools.is_empty() {
@@ -45,13 +48,38 @@ impl Shared {
                 reply.rewritten(response, rewrite.edits());
             }
             Step::Ask(round, questions) => self.ask(member, reply, round, &questions),
-            Step::Again(call) => {
-                let due = Instant::now() + PAUSE;
-                self.lock().bridge.paused.push(Paused { member, reply, call, due });
-                self.due.notify_one();
+            Step::Again(call, pause) => self.pause(member, reply, call, pause),
+            Step::Ended(call, answer) => self.bridged(member, reply, *call, &answer),
+            Step::Fail(failure) => {
+                if let Some(task) = task.or_else(|| task_created(response)) {
+                    self.lock().end_task(&task);
+                }
+                fail(reply, failure);
             }
-            Step::Fail(failure) => fail(reply, failure),
         }
+    }
+
+    /// Sends a call again that the server runs only as a task; it has not run yet.
+    fn offer_task(&self, member: MemberId, reply: Reply, call: Call) {
+        if let Some(tool) = call.tool() {
+            self.lock().bridge.learn_task_tool(tool);
+        }
+        self.pause(member, reply, Box::new(call.offering_task()), Duration::ZERO);
+    }
+
+    fn pause(&self, member: MemberId, reply: Reply, call: Box<Call>, pause: Duration) {
+        let due = Instant::now() + pause;
+        let mut state = self.lock();
+        if !state.is_open(member) {
+            if let Some(task) = call.task() {
+                state.end_task(task);
+            }
+            drop(state);
+            return reply.forget();
+        }
+        state.bridge.paused.push(Paused { member, reply, call, due });
+        drop(state);
+        self.due.notify_one();
     }
 
     /// The answer to the proxy's own request for a stream: the stream has ended.
@@ -144,7 +172,7 @@ impl Leg {
         response: &Message,
     ) {
         match self {
-            Self::Plain => reply.response(response),
+            Self::Plain | Self::Task => reply.response(response),
             Self::Tools(principal) => {
                 shared.crossings().learn(&principal, response);
                 reply.response(response);

@@ -6,8 +6,13 @@
 //!
 //! Each event consumes a state: the answer consumes a [`Call`], the client's answers a [`Round`].
 
-use std::sync::Arc;
+mod tasks;
 
+pub(crate) use tasks::created as task_created;
+
+use std::{sync::Arc, time::Duration};
+
+use self::tasks::Task;
 use super::{
     Answers, Envelope,
     request::cleansed,
@@ -23,6 +28,8 @@ use crate::{
 
 /// Most rounds of one call; then it fails.
 const MAX_ROUNDS: u32 = 10;
+/// Pause before a call is repeated for which the server has no question.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Most questions in one round.
 const MAX_QUESTIONS: usize = 64;
 
@@ -40,6 +47,12 @@ pub(crate) struct Call {
     /// The progress that was reported to the client in all rounds, and in those before this one.
     told: Option<f64>,
     told_before: Option<f64>,
+    /// Members of `params._meta` of a call that the server may run as a task.
+    offer: Option<String>,
+    /// The id that it was sent under last.
+    sent: Option<u64>,
+    /// What the server runs it as, if it is a task.
+    task: Option<Task>,
 }
 
 /// What to do after the server's answer to a call.
@@ -49,8 +62,10 @@ pub(crate) enum Step {
     Complete(Rewrite),
     /// Ask the client this.
     Ask(Box<Round>, Vec<Message>),
-    /// Send the call to the server again, a little later.
-    Again(Box<Call>),
+    /// Send the call, or a request about its task, after this pause.
+    Again(Box<Call>, Duration),
+    /// The task has ended with this answer to the call.
+    Ended(Box<Call>, Message),
     /// Give this to the client in place of the answer.
     Fail(Failure),
 }
@@ -62,8 +77,8 @@ pub(crate) enum Progress {
     Open(Box<Round>),
     /// Send the call again.
     Again(Box<Call>),
-    /// Give this to the client, and withdraw the open questions.
-    Fail(Failure, Vec<u64>),
+    /// Give this to the client, withdraw the open questions, and end the task.
+    Fail(Failure, Vec<u64>, Option<String>),
 }
 
 /// Questions that the client has not answered.
@@ -107,6 +122,9 @@ impl Call {
             rounds: 0,
             told: None,
             told_before: None,
+            offer: None,
+            sent: None,
+            task: None,
         }
     }
 
@@ -118,9 +136,13 @@ impl Call {
         self
     }
 
-    /// The client's request.
+    /// The request that is due: the client's, or one about the task that has become of it.
     pub(crate) fn request(&self) -> &Message {
-        &self.request
+        self.task.as_ref().map_or(&self.request, Task::request)
+    }
+
+    fn may_be_task(&self) -> bool {
+        matches!(self.family, Family::Call { .. })
     }
 
     /// The raw name of the tool, if a tool is called.
@@ -132,6 +154,9 @@ impl Call {
 
     /// Members of `params._meta`.
     pub(crate) fn metadata(&self) -> &str {
+        if let Some(offer) = &self.offer {
+            return offer;
+        }
         if self.askable { self.envelope.members() } else { self.envelope.members_unasked() }
     }
 
@@ -157,8 +182,14 @@ impl Call {
 
     /// Takes the server's result. `ids` yields an id for each question.
     pub(crate) fn answered(self, response: &Message, ids: impl FnMut() -> u64) -> Step {
+        if self.task.is_some() {
+            return self.looked_at(response, ids);
+        }
         match read(response, self.family) {
             Verdict::Complete(rewrite) => Step::Complete(rewrite),
+            Verdict::Unknown(kind) if self.may_be_task() && kind == "\"task\"" => {
+                self.becomes_task(response, ids)
+            }
             Verdict::Unknown(kind) => Step::Fail(Failure::error(format!(
                 "the MCP server answered with a result of type {kind}, which cannot be translated for this client"
             ))),
@@ -208,9 +239,12 @@ impl Call {
         }
         let text = |span: Span| String::from_utf8_lossy(response.text(span)).into_owned();
         let state = state.map(text);
+        let asked_before =
+            |name: &str| self.task.as_ref().is_some_and(|task| task.knows(&escape(name)));
         let entries: Vec<_> = requests
             .into_iter()
             .flat_map(|requests| members(response.bytes(), requests))
+            .filter(|entry| !asked_before(&entry.name()))
             .take(MAX_QUESTIONS + 1)
             .collect();
         if entries.is_empty() && state.is_none() {
@@ -234,7 +268,7 @@ impl Call {
         }
         let round = Round { call: self, state, slots };
         if questions.is_empty() {
-            return Step::Again(round.again());
+            return Step::Again(round.again(), PAUSE);
         }
         Step::Ask(Box::new(round), questions)
     }
@@ -283,11 +317,20 @@ impl Round {
 
     fn give_up(self, answered: u64, reason: &str) -> Progress {
         let open = self.open().into_iter().filter(|id| *id != answered).collect();
-        Progress::Fail(self.call.fail(reason), open)
+        let task = self.call.task().map(str::to_owned);
+        Progress::Fail(self.call.fail(reason), open, task)
+    }
+
+    /// The task that the call has become, if it has.
+    pub(crate) fn task(&self) -> Option<&str> {
+        self.call.task()
     }
 
     fn again(self) -> Box<Call> {
         let Self { mut call, state, slots } = self;
+        if let Some(task) = &mut call.task {
+            task.told(slots.iter().map(|slot| slot.key.clone()));
+        }
         let mut answers = String::new();
         if !slots.is_empty() {
             let given: Vec<_> = slots

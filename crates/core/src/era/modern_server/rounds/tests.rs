@@ -134,7 +134,7 @@ fn without_a_question_the_call_is_made_again_with_its_state() {
     for requests in ["", r#""inputRequests":{},"#] {
         let shed =
             result(&format!(r#"{{"resultType":"input_required",{requests}"requestState":"s"}}"#));
-        let Step::Again(call) = step(call(CALL), &shed) else { panic!("{requests}") };
+        let Step::Again(call, _) = step(call(CALL), &shed) else { panic!("{requests}") };
         assert_eq!(call.answers(), r#""requestState":"s","#);
     }
 }
@@ -240,12 +240,138 @@ fn one_answer_that_is_none_ends_the_call_and_withdraws_the_others() {
     for rest in [r#""error":{"code":-1,"message":"User \"rejected\""}"#, r#""result":[]"#] {
         let (round, _) = asked(call(CALL), &input_required(&requests, ""));
         let round = open(answer(round, 903, r#""result":{"roots":[]}"#));
-        let Progress::Fail(failure, withdrawn) = answer(round, 901, rest) else { panic!("{rest}") };
+        let Progress::Fail(failure, withdrawn, _) = answer(round, 901, rest) else {
+            panic!("{rest}")
+        };
         assert_eq!(withdrawn, [902]);
         assert!(told(failure).contains("isError"));
     }
     let (round, _) = asked(call(READ), &input_required(&requests, ""));
-    let Progress::Fail(failure, withdrawn) = round.expire() else { panic!("it is over") };
+    let Progress::Fail(failure, withdrawn, _) = round.expire() else { panic!("it is over") };
     assert_eq!(withdrawn, [901, 902, 903]);
     assert!(told(failure).contains("-32603"));
+}
+
+fn task(rest: &str) -> Message {
+    result(&format!(r#"{{"resultType":"task","taskId":"a\"b",{rest}}}"#))
+}
+
+/// The call of a tool whose task is as this says.
+fn running(rest: &str) -> Step {
+    let mut call = call(CALL).offering_task();
+    call.sent_as(41);
+    step(call, &task(rest))
+}
+
+fn paused(step: Step) -> (Box<Call>, u128) {
+    match step {
+        Step::Again(call, pause) => (call, pause.as_millis()),
+        other => panic!("a pause, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_task_is_offered_where_a_call_was_refused_without_it() {
+    let refusal = |code: i32, needs: &str| {
+        message(&format!(
+            r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"m","data":{{"requiredCapabilities":{needs}}}}}}}"#
+        ))
+    };
+    let tasks = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+    assert!(call(CALL).needs_task(&refusal(-32021, tasks)));
+    for (request, code, needs) in [
+        (CALL, -32603, tasks),
+        (CALL, -32021, r#"{"sampling":{}}"#),
+        (CALL, -32021, r#"{"extensions":{"a/b":{}}}"#),
+        (CALL, -32021, "7"),
+        (READ, -32021, tasks),
+    ] {
+        assert!(!call(request).needs_task(&refusal(code, needs)), "{code} {needs}");
+    }
+    let offering = call(CALL).offering_task();
+    assert!(!offering.needs_task(&refusal(-32021, tasks)), "it is offered once");
+    assert!(offering.metadata().contains("io.modelcontextprotocol/tasks"));
+    assert!(!call(READ).offering_task().metadata().contains("tasks"));
+}
+
+#[test]
+fn a_task_is_looked_at_when_the_server_wishes() {
+    for (rest, pause) in [
+        (r#""status":"working""#, 1000),
+        (r#""status":"working","pollIntervalMs":200"#, 200),
+        (r#""status":"working","pollIntervalMs":2e2"#, 200),
+        (r#""status":"working","pollIntervalMs":0"#, 50),
+        (r#""status":"working","pollIntervalMs":-5"#, 1000),
+        (r#""status":"working","pollIntervalMs":"often""#, 1000),
+        (r#""status":"working","pollIntervalMs":null"#, 1000),
+        (r#""status":"working","pollIntervalMs":1e99"#, 30_000),
+        (r#""status":"\u0077orking","pollIntervalMs":100"#, 100),
+    ] {
+        let (call, waits) = paused(running(rest));
+        assert_eq!(waits, pause, "{rest}");
+        assert_eq!(call.task(), Some("a\"b"));
+        assert!(call.began_as(41) && !call.began_as(42));
+        let request = call.request();
+        assert_eq!(request.method(), "tasks/get");
+        assert!(request.bytes().ends_with(br#""params":{"taskId":"a\"b"}}"#), "{request:?}");
+    }
+    for rest in [r#""status":"cancelled""#, r#""status":"lost""#, r#""x":1"#, r#""status":7"#] {
+        failure(running(rest));
+    }
+    let nameless = result(r#"{"resultType":"task","status":"working"}"#);
+    assert!(failure(step(call(CALL), &nameless)).contains("taskId"));
+}
+
+#[test]
+fn a_task_is_not_waited_for_without_an_end() {
+    let working = result(r#"{"status":"working","pollIntervalMs":30000}"#);
+    let (mut call, _) = paused(running(r#""status":"working","pollIntervalMs":30000"#));
+    for _ in 1..20 {
+        (call, _) = paused(step(*call, &working));
+    }
+    assert!(failure(step(*call, &working)).contains("within ten minutes"));
+}
+
+#[test]
+fn a_task_ends_with_the_answer_to_its_call() {
+    for (rest, answer) in [
+        (
+            r#""status":"completed","result":{"content":[1.0]}"#,
+            r#"{"jsonrpc":"2.0","id":0,"result":{"content":[1.0]}}"#,
+        ),
+        (
+            r#""status":"failed","error":{"code":7,"message":"m"}"#,
+            r#"{"jsonrpc":"2.0","id":0,"error":{"code":7,"message":"m"}}"#,
+        ),
+    ] {
+        let (call, _) = paused(running(r#""status":"working""#));
+        let Step::Ended(call, ended) = step(*call, &result(&format!("{{{rest}}}"))) else {
+            panic!("{rest}")
+        };
+        assert_eq!(ended.bytes(), answer.as_bytes());
+        assert_eq!((call.task(), &*call.request().method()), (None, "tools/call"));
+    }
+    for rest in [r#""status":"completed""#, r#""status":"failed","result":{}"#] {
+        assert!(failure(running(rest)).contains("without its result"), "{rest}");
+    }
+}
+
+#[test]
+fn a_task_asks_each_question_once() {
+    let asks = format!(r#"{{"status":"input_required","inputRequests":{{"a":{ROOTS}}}}}"#);
+    let (call, _) = paused(running(r#""status":"working""#));
+    let (round, _) = asked(*call, &result(&asks));
+    assert_eq!(round.task(), Some("a\"b"));
+    let call = again(answer(round, 901, r#""result":{"roots":[]}"#));
+    assert_eq!(call.request().method(), "tasks/update");
+    assert_eq!(call.answers(), r#""inputResponses":{"a":{"roots":[]}},"#);
+    let (call, _) = paused(step(*call, &result(r#"{"resultType":"complete"}"#)));
+    assert_eq!((&*call.request().method(), call.answers()), ("tasks/get", ""));
+    // The server has not seen the answer yet.
+    let (call, _) = paused(step(*call, &result(&asks)));
+    let more = asks.replace("{\"a\"", &format!("{{\"b\":{NAME},\"a\""));
+    let (round, questions) = asked(*call, &result(&more));
+    assert_eq!(questions.len(), 1);
+    let Progress::Fail(_, _, task) = round.expire() else { panic!("it is over") };
+    assert_eq!(task.as_deref(), Some("a\"b"));
 }
