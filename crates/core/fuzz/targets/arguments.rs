@@ -7,6 +7,8 @@
 mod args;
 #[path = "../../../cli/src/paint.rs"]
 mod paint;
+#[path = "../../../cli/src/plain.rs"]
+mod plain;
 #[path = "../../../cli/src/telemetry/mod.rs"]
 mod telemetry;
 
@@ -37,4 +39,4 @@ fn check(bytes: &[u8]) {
     }
 }
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run(bytes, |_| (), check));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::challenge(bytes));
+use mcp_proxy_core::internals::challenge;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| challenge(bytes));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::classifier(bytes));
+use mcp_proxy_core::internals::classifier;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run(bytes, |_| (), classifier));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::event_stream(bytes));
+use mcp_proxy_core::internals::{costs, event_stream};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run(bytes, event_stream, costs::events));

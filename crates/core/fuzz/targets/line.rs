@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::line(bytes));
+use mcp_proxy_core::internals::{costs, line};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run_with(bytes, mcp_proxy_fuzz::READS, line, costs::line));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::modern_to_legacy(bytes));
+use mcp_proxy_core::internals::{costs, modern_to_legacy};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run(bytes, modern_to_legacy, costs::modern_to_legacy));

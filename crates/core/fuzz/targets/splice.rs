@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_core::internals::splice(bytes));
+use mcp_proxy_core::internals::{costs, splice};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run(bytes, splice, costs::splice));

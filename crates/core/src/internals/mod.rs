@@ -4,6 +4,7 @@
 //! through the checks.
 
 mod config;
+pub mod costs;
 mod crossing;
 mod eras;
 pub mod hot;

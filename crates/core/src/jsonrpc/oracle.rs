@@ -60,7 +60,7 @@ pub(crate) fn check_envelope(bytes: &[u8]) {
 }
 
 /// The edits that give a request another id and another progress token.
-pub(super) fn edits<'a>(request: &Message, id: &'a [u8], token: &'a [u8]) -> Vec<Edit<'a>> {
+pub(crate) fn edits<'a>(request: &Message, id: &'a [u8], token: &'a [u8]) -> Vec<Edit<'a>> {
     let id = request.id_span().map(|span| Edit { span, with: id });
     let token = request.requested_token().map(|span| Edit { span, with: token });
     let mut edits: Vec<_> = id.into_iter().chain(token).collect();
