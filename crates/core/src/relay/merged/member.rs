@@ -341,7 +341,7 @@ impl Member {
     /// Makes the handshake with all servers at once.
     async fn greet(self: Arc<Self>, request: Message, reply: Reply) {
         let version = requested_version(&request);
-        for server in self.hello(request).iter().filter(|server| !server.sleeps()) {
+        for server in self.hello(&request).iter().filter(|server| !server.sleeps()) {
             self.begin(server, true);
         }
         self.settled(Instant::now() + GREETING_PATIENCE, Leg::is_opening).await;
@@ -350,7 +350,7 @@ impl Member {
     }
 
     /// Notes the client's handshake, for all servers.
-    fn hello(&self, request: Message) -> Vec<Arc<Server>> {
+    fn hello(&self, request: &Message) -> Vec<Arc<Server>> {
         let mut state = self.lock();
         state.hello = Some(request.detached());
         state.legs.iter().map(|leg| Arc::clone(&leg.server)).collect()
