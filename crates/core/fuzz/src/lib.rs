@@ -74,7 +74,9 @@ fn discount(counted: usize) {
 // SAFETY: blocks come from the system's allocator, each with room for its count in front of it, aligned as asked.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some((whole, head)) = with_head(layout, layout.size()) else { return std::ptr::null_mut() };
+        let Some((whole, head)) = with_head(layout, layout.size()) else {
+            return std::ptr::null_mut();
+        };
         let Some(counted) = count(layout.size()) else { std::process::abort() };
         // SAFETY: the size is that of the head at least.
         let block = unsafe { System.alloc(whole) };

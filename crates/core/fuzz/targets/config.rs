@@ -2,4 +2,9 @@
 
 use mcp_proxy_core::internals::config;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run_with(bytes, mcp_proxy_fuzz::TREE, |_| (), config));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mcp_proxy_fuzz::run_with(
+    bytes,
+    mcp_proxy_fuzz::TREE,
+    |_| (),
+    config
+));
