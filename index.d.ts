@@ -359,8 +359,8 @@ export interface HTTPServerOptions {
   /** Largest request body in bytes. Default: 10485760 (10 MiB). */
   maxBodySize?: MaxBodySizeOption;
   /**
-   * Most bytes that wait for all clients together. Beyond it, the clients that are farthest behind are cut off. `false`
-   * sets no limit. Default: 1073741824 (1 GiB).
+   * Most bytes that wait for all clients together. Beyond it, the slowest clients are disconnected. `false` sets no
+   * limit. Default: 1073741824 (1 GiB).
    */
   maxBuffered?: false | number;
   /**

@@ -54,7 +54,7 @@ describe("AuthenticationMiddleware", () => {
     assert.deepEqual(JSON.parse(body), { error: { code: 401, message: 'say "please"' }, id: null, jsonrpc: "2.0" });
   });
 
-  test("announces a resource that is not a URL as it is", () => {
+  test("announces a resource that is not a URL unchanged", () => {
     for (const [given, announced] of [
       ["https://example.com", "https://example.com/.well-known/oauth-protected-resource"],
       ["nonsense", "nonsense/.well-known/oauth-protected-resource"],

@@ -67,7 +67,7 @@ describe("InMemoryEventStore", () => {
     assert.deepEqual(sent, [1, 2, 11, 21, 22, 31, 32]);
   });
 
-  test("a replay fails as its receiver fails", async () => {
+  test("a replay fails with the error of its receiver", async () => {
     const store = new InMemoryEventStore();
     const [first] = await fill(store, "s", 2);
     await assert.rejects(

@@ -31,7 +31,7 @@ describe("the model", () => {
     assert.deepEqual([model.tools.get("tools/call echo").count, model.sessions.get("0123abcd").calls], [1, 1]);
   });
 
-  it("tells errors and tools that fail by their causes", () => {
+  it("tells errors apart from tools that fail", () => {
     const model = create();
     const answers = [
       { error: { code: -32602, message: "no" }, id: 1 },
@@ -48,7 +48,7 @@ describe("the model", () => {
     assert.deepEqual([...model.errors.keys()], ["-32602: no", "tool error: broken"]);
   });
 
-  it("says what is not shown, and that calls may have been answered there", () => {
+  it("says how many messages were lost, and that calls may have been answered in them", () => {
     const model = create();
     const row = take(model, line("from-client", call(1)));
     const gap = take(model, { point: "skipped", skipped: 4000, t: 5e6 });
@@ -133,7 +133,7 @@ describe("the model", () => {
     assert.deepEqual({ id, method, target }, { id: "7", method: "tools/call", target: "echo" });
   });
 
-  it("knows an answer that was cut by its end, where servers write the id last", () => {
+  it("recognises a truncated answer by its last bytes, where servers write the id last", () => {
     const text = `{"result":{"content":[{"id":"other","text":"${"x".repeat(50)}`;
     for (const [tail, id, failed] of [
       ['xx"}]},"jsonrpc":"2.0","id":7}', "7", false],
@@ -160,7 +160,7 @@ describe("the filter", () => {
   const found = (text, wire = false) =>
     model.rows.filter((row) => matches(row, filterOf(text), wire)).map(({ id }) => id);
 
-  it("has words for everything", () => {
+  it("has a keyword for everything", () => {
     assert.deepEqual(found(""), ["1", "2"]);
     assert.deepEqual(found("", true), ["1", "2", "3"]);
     assert.deepEqual(found("tool:echo"), ["1"]);
@@ -181,7 +181,7 @@ describe("the words", () => {
     assert.deepEqual([percentile([3, 1, 2], 0.5), percentile([], 0.5), percentile([1, 9], 0.99)], [2, undefined, 9]);
   });
 
-  it("quote what a shell would take for its own", () => {
+  it("quote what a shell would interpret", () => {
     const row = { messages: [{ text: '{"a":"it\'s $HOME"}' }] };
     assert.match(curl(row, undefined), /--data-raw '\{"a":"it'\\''s \$HOME"\}'$/);
     const details = {

@@ -5,7 +5,7 @@ import { proxyServer } from "mcp-proxy";
 
 import { connectDownstream, connectUpstream, everyCapability, majors, wire } from "./support/sdk-pair.mjs";
 
-test("what is not a client and no server of an SDK is a TypeError that names the option", async () => {
+test("an object that is neither a client nor a server of an SDK is a TypeError that names the option", async () => {
   const { client } = await connectUpstream("v2");
   for (const nothing of [undefined, null, 1, {}, { server: 1 }]) {
     await assert.rejects(proxyServer({ client, server: nothing, serverCapabilities: {} }), {
@@ -31,7 +31,7 @@ for (const [serverMajor, clientMajor] of pairs) {
   };
 
   describe(`proxyServer with a ${serverMajor} server and a ${clientMajor} client`, () => {
-    test("passes params and results as they are, and a page as a page", async () => {
+    test("passes params and results unchanged, and lists page by page", async () => {
       const result = {
         tools: [{ custom: { b: 1, a: [null] }, name: "echo", inputSchema: { type: "object", $defs: {} } }],
         nextCursor: "",
@@ -47,7 +47,7 @@ for (const [serverMajor, clientMajor] of pairs) {
       assert.equal(JSON.stringify(asked[0].params), JSON.stringify(params));
     });
 
-    test("does not check results against schemas, nor keep them", async () => {
+    test("neither checks results against schemas nor keeps the schemas", async () => {
       let calls = 0;
       const outputSchema = { properties: { n: { type: "number" } }, required: ["n"], type: "object" };
       const tools = [{ inputSchema: { type: "object" }, name: "count", outputSchema }];
@@ -75,7 +75,7 @@ for (const [serverMajor, clientMajor] of pairs) {
       assert.deepEqual(news.params, { right: 2 });
     });
 
-    test("keeps to itself what belongs to one side only", async () => {
+    test("does not forward what belongs to one side only", async () => {
       const { downstream, upstream } = await connect();
       downstream.write({ method: "notifications/roots/list_changed" });
       downstream.write({ method: "notifications/vendor/last" });
@@ -230,7 +230,7 @@ for (const [serverMajor, clientMajor] of pairs) {
       );
     });
 
-    test("subscribes once for all, tells those who subscribed, and gives it up with the last of them", async () => {
+    test("subscribes once for all, tells those who subscribed, and unsubscribes with the last of them", async () => {
       const done = () => ({ result: {} });
       const {
         client,
@@ -270,7 +270,7 @@ for (const [serverMajor, clientMajor] of pairs) {
       assert.deepEqual((await downstream.request(1, "resources/subscribe", { uri: "x:y" })).error, error);
     });
 
-    test("calls the onclose that was there", async () => {
+    test("calls the onclose that was set before", async () => {
       const { client } = await connectUpstream(clientMajor);
       let closed = 0;
       const server = new majors[serverMajor].Server({ name: "s", version: "1" }, { capabilities: everyCapability });

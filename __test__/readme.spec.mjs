@@ -100,7 +100,7 @@ describe("the command lines in the documents", () => {
   }
 });
 
-test("the flags that the pages for users of other proxies name as ours exist", () => {
+test("the flags that the migration pages name exist", () => {
   const known = new Set([...help().matchAll(/^(?: {6}| {2}-\w, )--(\w+)/gm)].map(([, name]) => name));
   const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
   for (const name of pages().filter((page) => /migrating-from/.test(page))) {

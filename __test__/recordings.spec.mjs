@@ -39,7 +39,7 @@ describe("recordings", () => {
     recorded = await record(file);
   });
 
-  test("what passed is in the file once the server is closed, and nothing after", async () => {
+  test("the file has all messages once the server is closed, and nothing after that", async () => {
     const all = lines(file);
     assert.equal(all[0].format, "mcp-proxy-recording");
     assert.ok(all.some(({ point, text }) => point === "to-client" && text.includes("played")));
@@ -50,7 +50,7 @@ describe("recordings", () => {
     assert.equal(readFileSync(file).length, size);
   });
 
-  test("what is to be hidden is", async () => {
+  test("--redact hides what it names", async () => {
     const hidden = join(folder, "hidden.jsonl");
     await record({ file: hidden, maxFiles: 2, maxSize: 1_000_000, redact: ["pin"] });
     assert.match(readFileSync(file, "utf8"), /1234/);
@@ -58,7 +58,7 @@ describe("recordings", () => {
   });
 
   for (const [name, Kind] of Object.entries({ v1: Client, v2: v2.Client })) {
-    test(`a client of the SDK ${name} is answered as it was`, async () => {
+    test(`a client of the SDK ${name} gets the recorded answers`, async () => {
       const client = new Kind(identity);
       await client.connect(replayTransport(file));
       assert.equal(client.getServerVersion().name, "page-server");
@@ -76,7 +76,7 @@ describe("recordings", () => {
     });
   }
 
-  test("what is not a recording is refused when it is opened", async () => {
+  test("a file that is not a recording is refused when it is opened", async () => {
     const wrong = join(folder, "wrong.jsonl");
     writeFileSync(wrong, "{}\n");
     await assert.rejects(replayTransport(wrong).start(), /is not a recording/);

@@ -112,7 +112,7 @@ describe("startStdioServer", () => {
     "a v2 client and a v2 server": [v2Client + v2Server, "initStreamClient, initStdioServer"],
   };
   for (const [what, [code, names]] of Object.entries(hooks)) {
-    test(`takes ${what} of the caller`, async () => {
+    test(`uses the caller's ${what}`, async () => {
       const asked = requests.next(({ message }) => message.method === "initialize", "the handshake");
       const { child, closed, hello, request } = run(`${code} ${start}, ${names} });`);
       const { result } = await hello();
@@ -134,7 +134,7 @@ describe("startStdioServer", () => {
     assert.deepEqual(await closed, [0, null]);
   });
 
-  test("lets everything cross, as the client itself says it", async () => {
+  test("passes everything on, as the client itself sends it", async () => {
     const { child, closed, hello, request } = run(`${start} });`);
     await hello();
     const asked = requests.next(({ message }) => message?.method === "vendor/any", "the call");
@@ -147,7 +147,7 @@ describe("startStdioServer", () => {
     assert.deepEqual(await closed, [0, null]);
   });
 
-  test("finds the revision of the remote server, or insists on one", async () => {
+  test("detects the revision of the remote server, or insists on one", async () => {
     const { child, closed, hello } = run(`${start}, upstreamProtocol: "auto" });`);
     assert.deepEqual((await hello()).result, results.initialize);
     child.stdin.end();
@@ -163,7 +163,7 @@ describe("startStdioServer", () => {
     );
   });
 
-  test("goes on although the program looks at its standard streams", async () => {
+  test("works although the program accesses its standard streams", async () => {
     const { child, closed, hello, request } = run(`process.stdout.isTTY; process.stdin.isTTY; ${start} });`);
     await hello();
     for (let id = 0; id < 20; id++) assert.deepEqual((await request(id, "tools/list")).result, results["tools/list"]);
@@ -171,7 +171,7 @@ describe("startStdioServer", () => {
     assert.deepEqual(await closed, [0, null]);
   });
 
-  test("tells of its end, whoever asked for it", async () => {
+  test("reports its end, whoever asked for it", async () => {
     const told = `const server = ${start} }); server.onclose = () => console.error("closed");`;
     const { child, closed, stderr } = run(told);
     child.stdin.end();
@@ -199,7 +199,7 @@ describe("startStdioServer", () => {
     "other options of a request": `{ requestInit: { headers: { "X-Tenant": "other options of a request" }, keepalive: false } }`,
   };
   for (const [what, transportOptions] of Object.entries(tenants)) {
-    test(`hands ${what} on`, async () => {
+    test(`passes ${what} on`, async () => {
       const asked = requests.next(({ headers }) => headers["x-tenant"] === what, "the header");
       const { child, closed } = run(`${start}, transportOptions: ${transportOptions} });`);
       assert.equal((await asked).message.method, "initialize");
@@ -225,7 +225,7 @@ describe("startStdioServer", () => {
     assert.match(stderr.entries[1], /^cannot connect to http:\/\/127\.0\.0\.1:1\/mcp: /);
   });
 
-  test("rejects with what a server says that answers otherwise", async (t) => {
+  test("rejects with the text of a server that does not speak MCP", async (t) => {
     for (const [status, body, code, said] of [
       [401, "", 401, /401/],
       [404, "no such page", 404, /404/],

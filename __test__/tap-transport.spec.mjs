@@ -27,7 +27,7 @@ describe("tapTransport", () => {
     );
   });
 
-  test("tells of everything, and then lets it through with every argument", async () => {
+  test("reports everything, and then passes it on with every argument", async () => {
     const { calls, transport } = recording();
     tapTransport(transport, (event) => calls.push(event));
     const error = new Error("broken");
@@ -71,7 +71,7 @@ describe("tapTransport", () => {
     assert.throws(() => tapTransport({ close() {}, start() {} }, () => {}), TypeError);
   });
 
-  test("what the event handler throws makes the call reject", async () => {
+  test("a call rejects with what the event handler throws", async () => {
     const { calls, transport } = recording();
     tapTransport(transport, () => {
       throw new Error("no");

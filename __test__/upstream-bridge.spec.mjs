@@ -47,7 +47,7 @@ const listChanged = { promptsListChanged: true, resourcesListChanged: true, tool
 
 for (const major of Object.keys(majors)) {
   describe(`getUpstreamBridge with a ${major} client of a 2025 upstream`, () => {
-    test("hands every notification to the member of the sink that is for it", async () => {
+    test("passes every notification to the matching member of the sink", async () => {
       const { client, upstream } = await connectUpstream(major);
       const bridge = getUpstreamBridge({ client });
       const calls = [];
@@ -71,7 +71,7 @@ for (const major of Object.keys(majors)) {
       );
     });
 
-    test("leaves other notifications to the client's own fallback, and all of them once closed", async () => {
+    test("leaves other notifications to the client's own fallback, and all of them after close", async () => {
       const { client, upstream } = await connectUpstream(major);
       const seen = [];
       client.fallbackNotificationHandler = async ({ method }) => void seen.push(method);
@@ -87,7 +87,7 @@ for (const major of Object.keys(majors)) {
       assert.deepEqual(seen, ["notifications/vendor/news", "notifications/tools/list_changed"]);
     });
 
-    test("tells a lease what it owns", async () => {
+    test("tells a lease which subscriptions it owns", async () => {
       const { client } = await connectUpstream(major, { "resources/subscribe": done, "resources/unsubscribe": done });
       const lease = getUpstreamBridge({ client }).subscribe({});
       assert.equal(lease.owns("x:y"), false);
@@ -97,7 +97,7 @@ for (const major of Object.keys(majors)) {
       assert.equal(lease.owns("x:y"), false);
     });
 
-    test("subscribes for nobody who is gone", async () => {
+    test("does not subscribe for a lease that was released", async () => {
       const { client, upstream } = await connectUpstream(major, { "resources/subscribe": done });
       const bridge = getUpstreamBridge({ client });
       const gone = bridge.subscribe({});
@@ -112,7 +112,7 @@ for (const major of Object.keys(majors)) {
       );
     });
 
-    test("acquireListenSubscriptions holds every URI until it is given up", async () => {
+    test("acquireListenSubscriptions keeps every URI until it is released", async () => {
       const answers = { "resources/subscribe": done, "resources/unsubscribe": done };
       const { client, upstream } = await connectUpstream(major, answers);
       const release = await acquireListenSubscriptions({ client, uris: ["x:a", "x:b"] });
@@ -149,7 +149,7 @@ describe("getUpstreamBridge with a v2 client of a 2026-07-28 upstream", () => {
     await cancelOf(upstream, third.id);
   });
 
-  test("opens no stream where there is nothing to listen for", async () => {
+  test("opens no stream if there is nothing to listen for", async () => {
     const { client, listened } = await connectModernUpstream({ capabilities: { tools: {} } });
     const bridge = getUpstreamBridge({ client });
     bridge.subscribe({});
@@ -157,7 +157,7 @@ describe("getUpstreamBridge with a v2 client of a 2026-07-28 upstream", () => {
     assert.deepEqual(listened(), []);
   });
 
-  test("rolls a subscription back that the upstream refuses", async () => {
+  test("rolls back a subscription that the upstream refuses", async () => {
     const listens = ({ id, params }) =>
       params.notifications.resourceSubscriptions
         ? { error: { code: -32602, message: "no such resource" }, id }
@@ -186,7 +186,7 @@ describe("getUpstreamBridge with a v2 client of a 2026-07-28 upstream", () => {
     assert.equal(listen.mock.callCount(), 2);
   });
 
-  test("listens again for who comes after the client was connected anew", async (t) => {
+  test("listens again for a new lease after the client has reconnected", async (t) => {
     t.mock.method(console, "error", () => {});
     t.mock.timers.enable({ apis: ["setTimeout"] });
     const listen = t.mock.fn(() => Promise.reject(new Error("not now")));
@@ -230,7 +230,7 @@ describe("getUpstreamBridge with a v2 client of a 2026-07-28 upstream", () => {
     await bridge.close();
   });
 
-  test("takes the mark of the stream off what goes on to a 2025-era client", async () => {
+  test("removes the stream's subscription id from what a 2025-era client gets", async () => {
     const { client, listened, upstream } = await connectModernUpstream();
     const { downstream } = await connectDownstream("v1", client);
     const uri = "x:a";

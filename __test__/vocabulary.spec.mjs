@@ -6,13 +6,13 @@ import * as ours from "mcp-proxy";
 import * as original from "mcp-proxy-original";
 
 describe("resolveVersionNegotiation", () => {
-  test("says what the original says, of any value", () => {
+  test("answers like the original, for any value", () => {
     for (const value of ["auto", "legacy", "modern", undefined, null, "other"]) {
       assert.deepEqual(ours.resolveVersionNegotiation(value), original.resolveVersionNegotiation(value));
     }
   });
 
-  test("says what the SDK's client takes", () => {
+  test("returns what the SDK's client accepts", () => {
     for (const value of ["auto", "legacy", "modern"]) {
       const versionNegotiation = ours.resolveVersionNegotiation(value);
       assert.ok(new Client({ name: "c", version: "1" }, { versionNegotiation }));

@@ -1,4 +1,4 @@
-// What it costs to know who calls, on Linux:
+// The cost of knowing who calls, on Linux:
 //
 //   node bench/identity.mjs [--proxy PATH] [--server PATH] [--rounds 30] [--calls 2000]
 //
@@ -63,7 +63,7 @@ const headersOf = (token) => ({
   "content-type": "application/json",
 });
 
-/** So many calls, eight at a time, each made by the function. */
+/** This many calls, eight at a time, each made by the function. */
 async function inParallel(count, call) {
   let next = 0;
   const work = async () => {

@@ -2,7 +2,7 @@
 //
 //   node bench/page.mjs [--messages 100000] [--seconds 10]
 //
-// First paint on loopback; frames a second while 1,000 messages a second arrive; the heap after so many messages.
+// First paint on loopback; frames a second while 1,000 messages a second arrive; the heap after that many messages.
 // Chromium draws headless, without a graphics card, on the processors that proxy, server and client use, too.
 import { parseArgs } from "node:util";
 

@@ -4,7 +4,7 @@
 //   cargo build --release --workspace && node bench/replicas.mjs [--rounds 5] [--calls 4000] [--bin target/release]
 //
 // Rounds are interleaved, and ratios are taken within a round; their medians are printed. CPU is the kernel's count for
-// the replicas' processes: neither the store's nor the server's is in it. Linux, and redis-server, are needed.
+// the replicas' processes, without those of the store and the server. Requires Linux and redis-server.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
@@ -138,7 +138,7 @@ const settled = async (store) => {
   let last = -1;
   for (;;) {
     const now = Number(/total_commands_processed:(\d+)/.exec(await ask(store, "INFO", "stats"))[1]);
-    // Signs of life and our own questions go on; writes do not.
+    // Heartbeats and our own queries continue; writes do not.
     if (now - last < 6) return;
     last = now;
     await sleep(100);
@@ -231,7 +231,7 @@ const takeOver = async (store, count) => {
   }
   await settled(store);
   const memory = (await usedMemory(store)) - before;
-  // Its connection is there, and it has served somebody.
+  // It is connected, and has served a client.
   await post(heir, echo(1), await open(heir));
   await end(owner);
   const began = performance.now();

@@ -1,4 +1,4 @@
-// What it costs to be watched, on Linux:
+// The cost of being watched, on Linux:
 //
 //   node bench/watching.mjs [--proxy PATH] [--server "COMMAND WORDS"] [--rounds 30] [--calls 2000]
 //
@@ -30,7 +30,7 @@ const OFTEN = 150;
 
 const folder = mkdtempSync(join(tmpdir(), "watching-"));
 
-/** So many calls, eight at a time. */
+/** This many calls, eight at a time. */
 const inParallel = async (count, call) => {
   let next = 0;
   const work = async () => {

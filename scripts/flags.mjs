@@ -25,10 +25,10 @@ const flagOf = (line) => {
   const found = /^(?: {6}| {2}-\w, )--(?<name>\w+)(?<value> <[^>]+>)?\s+(?<rest>.*)$/.exec(line)?.groups;
   if (!found) return undefined;
   const { name, value = "", rest } = found;
-  const [, choices] = /\[choices: ([^\]]*)\]/.exec(rest) ?? [];
+  const [, choices] = /\[choices: ((?:\[[^\]]*\]|[^\]])*)\]/.exec(rest) ?? [];
   const [, standard] = /\[default: ([^\];]*)/.exec(rest) ?? [];
   const [, off] = /; (--no-\w+ turns it off)\]/.exec(rest) ?? [];
-  const text = rest.replace(/ ?\[(choices|default): [^\]]*\]/g, "");
+  const text = rest.replace(/ ?\[(choices|default): (?:\[[^\]]*\]|[^\]])*\]/g, "");
   return { choices: choices?.split(", "), name, off, standard, text, value };
 };
 

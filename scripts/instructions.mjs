@@ -59,7 +59,7 @@ if (process.argv.includes("--update")) {
     const change = measured[name] / expected[name] - 1;
     const failed = !(change <= TOLERANCE);
     if (failed) process.exitCode = 1;
-    const shown = expected[name] ? `${(100 * change).toFixed(1)} %` : "no count to hold it against: --update";
+    const shown = expected[name] ? `${(100 * change).toFixed(1)} %` : "no count to compare with: --update";
     console.log(`${name}: ${measured[name]} (${shown})${failed ? " FAILED" : ""}`);
   }
 }

@@ -34,6 +34,27 @@ export const phrases = [
   [/\bstands? open\b/i, "“stays open”"],
   [/\b(?:begins?|starts?|made|counted|opened) anew\b/i, "“again”, “starts over”"],
   [/\b(?:has|have) to be there\b/i, "“is required”"],
+  [
+    /\bso (?:many|much) (?:bytes|calls|clients|servers|seconds|milliseconds|time|messages|lines|requests)\b(?! that)/i,
+    "“at most this many …”, or the number",
+  ],
+  [/\b(?:goes|go|going|went) on with\b/i, "“continues with”"],
+  [/\b(?:says?|is told|are told|heard?|hears) of(?! (?:say|said))\b/i, "“says about”, “is told about”, “learns of”"],
+  [/\bfor want of\b/i, "“because … is missing”"],
+  [/\bthe same of\b/i, "“the same for”, or the noun again"],
+  [/\b(?:holds?|held) (?:\w+ )?against\b/i, "“compares with”, “checks against”"],
+  [/\bformer (?:one|stream|connection)\b/i, "“previous”, “earlier”"],
+  [/\bof no use\b/i, "“useless”, “invalid”, or why"],
+  [/\bsettled? with\b/i, "“set on”, “agreed on”, or what was agreed"],
+  [/\bon account of\b/i, "“because of”"],
+  [/\bit may be that\b/i, "“… may …”, “perhaps”"],
+  [/\bwhat came of\b/i, "“the result of”"],
+  [/\bnobody is told\b/i, "who is not told, or “is not reported”"],
+  [/\bin its stead\b/i, "“in its place”, “instead”"],
+  [/\bwith which to\b/i, "“to … with”, “for …”"],
+  [/\bof its own accord\b/i, "“by itself”"],
+  [/\b(?:thereof|therein|whereof|wherein|whence|hence|upon|shall|ought to)\b/i, "the usual word"],
+  [/\b(?:may|might) (?:well )?be gone by then\b/i, "“may have ended meanwhile”"],
 ];
 
 /** Texts that people read: documents, sources with their comments and messages, the type declarations. */

@@ -1,4 +1,4 @@
-// `auth` of `startHTTPServer`, with tokens of a real authorization server, and what is printed of it.
+// `auth` of `startHTTPServer`, with tokens of a real authorization server, and the lines that are printed.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -49,7 +49,7 @@ describe("auth in Node", () => {
     });
   }
 
-  test("the issuer's metadata is served too if that is wanted", async (t) => {
+  test("mirror: true serves the issuer's metadata, too", async (t) => {
     const own = await (await fetch(`${provider.issuer}/.well-known/openid-configuration`)).json();
     const mirroring = await serve(t, { auth: { issuer: provider.issuer, mirror: true } });
     for (const path of ["", "/mcp", "/sse"]) {
@@ -62,7 +62,7 @@ describe("auth in Node", () => {
     assert.equal((await fetch(silent.url + MIRROR)).status, 401);
   });
 
-  test("a callback is asked about whoever has a token, and about nobody else", async (t) => {
+  test("a callback is called for every caller with a token, and for nobody else", async (t) => {
     const asked = [];
     const authenticate = async (request) => {
       asked.push(request.headers.authorization);
@@ -72,7 +72,7 @@ describe("auth in Node", () => {
     const auth = { audience: "app", issuer: machines.issuer };
     const { url } = await serve(t, { auth, authenticate, createServer });
     assert.equal((await post(url, INITIALIZE)).status, 401);
-    assert.deepEqual(asked, [], "there is nobody to ask about");
+    assert.deepEqual(asked, [], "not called without a token");
     const token = await bearer(machines);
     const session = await openSession(url, token);
     assert.deepEqual(new Set(asked), new Set([token.authorization]));
@@ -82,7 +82,7 @@ describe("auth in Node", () => {
     assert.match(banned.body, /banned/);
   });
 
-  test("opaque tokens are asked about", async (t) => {
+  test("opaque tokens are introspected", async (t) => {
     const opaque = await startProvider({ audience: "app", opaque: true });
     t.after(() => opaque.close());
     const place = Object.assign(new URL("/token/introspection", opaque.issuer), {
@@ -98,10 +98,10 @@ describe("auth in Node", () => {
     await openSession(url, await bearer(opaque));
     assert.equal(asked(), before + 1, "another token");
     assert.equal((await post(url, INITIALIZE, { headers: { authorization: "Bearer x" } })).status, 401);
-    assert.equal(asked(), before + 1, "it is known that this one is not good");
+    assert.equal(asked(), before + 1, "the refusal is remembered");
   });
 
-  test("a file of servers is guarded, with rules for all of them", async (t) => {
+  test("a file of servers requires tokens, with rules for all servers", async (t) => {
     const lines = printed(t);
     const auth = { audience: "app", issuer: machines.issuer, tools: { tell: ["files:write"] } };
     const config = { mcpServers: { one: telling, two: telling } };
@@ -118,7 +118,7 @@ describe("auth in Node", () => {
     await until(() => lines().some((text) => text.includes('outcome="insufficient_scope"')));
   });
 
-  test("everybody has a server that knows whose it is", async (t) => {
+  test("each caller has a server that knows the caller", async (t) => {
     const env = { PATH: "<${claim:sub}>" };
     const upstream = { ...telling, env, isolation: "identity" };
     const { url } = await serve(t, {
@@ -132,7 +132,7 @@ describe("auth in Node", () => {
     assert.equal((await post(url, INITIALIZE)).status, 401);
   });
 
-  test("a refused token explains itself by the names of options", async (t) => {
+  test("the line about a refused token names options", async (t) => {
     const lines = printed(t);
     const { url } = await serve(t, { auth: { audience: "other", issuer: machines.issuer } });
     const { body, status } = await post(url, INITIALIZE, { headers: await bearer(machines) });
@@ -144,7 +144,7 @@ describe("auth in Node", () => {
     assert.match(line(), /outcome="invalid_token"/);
   });
 
-  test("what the callback refuses is not printed", async (t) => {
+  test("refusals by the callback are not printed", async (t) => {
     const lines = printed(t);
     const authenticate = async () => ({ authenticated: false });
     const { url } = await serve(t, { auth: { audience: "app", issuer: machines.issuer }, authenticate });
@@ -154,7 +154,7 @@ describe("auth in Node", () => {
     assert.equal(lines().filter((text) => text.includes("refused")).length, 1, lines().join("\n"));
   });
 
-  test("an issuer that cannot be asked is told about", async (t) => {
+  test("an unreachable issuer is reported", async (t) => {
     const lines = printed(t);
     const issuer = `${provider.issuer}/nowhere`;
     const { url } = await serve(t, { auth: { audience: "app", issuer, mirror: true } });

@@ -40,7 +40,7 @@ describe("web pages", { skip, timeout: 120_000 }, () => {
         });
       }
 
-      test(`${sdk} at ${endpoint} is refused without the key, in words that it can read`, async (t) => {
+      test(`${sdk} at ${endpoint} is refused without the key, with a readable message`, async (t) => {
         const proxy = await startProxy({ command: fixture("echo"), flags: ["--apiKey", "secret"] });
         t.after(() => proxy.stop());
         await assert.rejects(connect(sdk, proxy.url + endpoint), /401|Unauthorized/i);
@@ -62,7 +62,7 @@ describe("web pages", { skip, timeout: 120_000 }, () => {
       });
     }
 
-    test(`${sdk} comes back after its connections are lost, and misses nothing`, async (t) => {
+    test(`${sdk} reconnects after its connections are lost, and misses nothing`, async (t) => {
       const proxy = await startProxy({ command: fixture("list-changed") });
       const relay = await openRelay(new URL(proxy.url).port);
       t.after(async () => {

@@ -82,7 +82,7 @@ for (const sdk of sdks) {
         );
       });
 
-      test(`${endpoint}: logging, by a level of each client's own`, async (t) => {
+      test(`${endpoint}: logging, with a separate level for each client`, async (t) => {
         const [loud, quiet] = await pair(t);
         await quiet.client.setLoggingLevel("emergency");
         await loud.client.setLoggingLevel("debug");
@@ -96,7 +96,7 @@ for (const sdk of sdks) {
         assert.ok(!quiet.received.entries.some(aboutIt));
       });
 
-      test(`${endpoint}: a client that can answer nothing is asked nothing`, async (t) => {
+      test(`${endpoint}: a client without capabilities is asked nothing`, async (t) => {
         const peer = await Peer.connect(sdk, proxy.url + endpoint);
         t.after(() => peer.close());
         const { tools } = await peer.client.listTools();

@@ -122,7 +122,7 @@ test("a cluster keeps sessions", { skip }, async (t) => {
   await goesOn(first, second);
 });
 
-test("sentinels name the primary, and the next one", { skip }, async (t) => {
+test("sentinels name the primary, and its successor after a failover", { skip }, async (t) => {
   const primary = await server(t);
   const standby = await server(t, "--replicaof", "127.0.0.1", String(primary.port), "--repl-diskless-sync-delay", "0");
   await until("the standby follows", async () => (await ask(standby.port, "INFO")).includes("master_link_status:up"));
@@ -152,7 +152,7 @@ test("sentinels name the primary, and the next one", { skip }, async (t) => {
   await goesOn(first, second);
 });
 
-test("what a URL lacks is printed as a sentence", { skip }, async (t) => {
+test("a URL that lacks something is refused with a sentence", { skip }, async (t) => {
   const refused = async (store) => {
     const started = replica(t, store);
     return started.then(
@@ -163,9 +163,9 @@ test("what a URL lacks is printed as a sentence", { skip }, async (t) => {
   assert.match(await refused("redis+sentinel://127.0.0.1:1"), /redis\+sentinel:\/\/HOST:PORT,…\/NAME/);
   assert.match(
     await refused("redis+sentinel://127.0.0.1:1/mine"),
-    /nobody listens there|no sentinel knows a primary of this name/,
+    /nothing listens there|no sentinel knows a primary of this name/,
   );
-  assert.match(await refused("redis+cluster://127.0.0.1:1"), /nobody listens there|no node of the cluster answers/);
+  assert.match(await refused("redis+cluster://127.0.0.1:1"), /nothing listens there|no node of the cluster answers/);
   const { port } = await server(t, "--requirepass", "right");
   assert.match(await refused(`redis://:wrong@127.0.0.1:${port}`), /refuses the user or the password/);
   const standby = await server(t, "--replicaof", "127.0.0.1", String(port));

@@ -118,7 +118,7 @@ describe("a command", { concurrency: 2, skip: process.platform === "win32" }, ()
   }
 
   for (const [mode, expected] of Object.entries(notes)) {
-    test(`${mode} is worth a note, ${expected}`, async () => {
+    test(`${mode} gets a note, ${expected}`, async () => {
       const { code, codes, notes: noted } = await examine([...QUICK, ...broken(mode)]);
       assert.deepEqual([code, codes], [0, []]);
       assert.ok(noted.includes(expected), noted.join());
@@ -137,14 +137,14 @@ describe("the report", () => {
     }
   });
 
-  test("holds no escapes of a peer and no secrets", async () => {
+  test("contains neither a peer's escape sequences nor secrets", async () => {
     const words = [...QUICK, ...broken("colours"), "--api-key", "s3cret"];
     const { stdout, stderr } = await run(words);
     // eslint-disable-next-line no-control-regex
     assert.doesNotMatch(stdout + stderr, /\u001b|s3cret/);
   });
 
-  test("is one document for a program", async () => {
+  test("is one JSON document with --json", async () => {
     const { report } = await examine([...QUICK, ...broken("bad-schema")]);
     assert.equal(report.version, 1);
     assert.deepEqual([report.ok, report.errors, report.warnings], [false, 1, 0]);

@@ -24,7 +24,7 @@ const server = (mode) => {
 const codesOf = ({ stages }) => stages.flatMap(({ findings }) => findings.map(({ code }) => code));
 
 describe("a file", () => {
-  test("has every server examined, in its order", async () => {
+  test("has all its servers examined, in their order", async () => {
     const mcpServers = {
       well: server("healthy"),
       loud: server("banner"),
@@ -44,7 +44,7 @@ describe("a file", () => {
     assert.match(stderr, /^✓ well +handshake/m);
   });
 
-  test("that cannot be read is MCPX0901, with the place", async () => {
+  test("that cannot be parsed is MCPX0901, with line and column", async () => {
     const path = file("bad.json", '{ "mcpServers": { "a": { "command": 5 } } ');
     const { code, codes, found } = await examine(["--config", path]);
     assert.deepEqual([code, codes], [6, ["MCPX0901"]]);

@@ -27,7 +27,7 @@ const isWell = async (words, expected = []) => {
   assert.equal(code, 0);
 };
 
-describe("a server that is well", { concurrency: 2 }, () => {
+describe("a healthy server", { concurrency: 2 }, () => {
   for (const [name, command] of Object.entries(servers)) {
     test(name, () => isWell(["--upstreamProtocol", "auto", "--", ...command]));
   }

@@ -64,21 +64,21 @@ describe("a URL", { concurrency: 4 }, () => {
     });
   }
 
-  test("without a host that is known is MCPX0802", () => finds(["https://nobody.invalid/mcp"], ["MCPX0802"]));
+  test("with an unknown host is MCPX0802", () => finds(["https://nobody.invalid/mcp"], ["MCPX0802"]));
 
-  test("of a port that nobody listens on is MCPX0803", async () => {
+  test("with a port that nobody listens on is MCPX0803", async () => {
     const server = await serve("healthy");
     await server.close();
     await finds([`http://127.0.0.1:${server.port}/mcp`], ["MCPX0803"]);
   });
 
-  test("with credentials that are not taken is MCPX0817", async (context) => {
+  test("with refused credentials is MCPX0817", async (context) => {
     const server = await serve("described");
     context.after(server.close);
     await finds([`http://127.0.0.1:${server.port}/mcp`, "--bearerToken", "wrong"], ["MCPX0817"]);
   });
 
-  test("of a port without TLS is MCPX0808", async (context) => {
+  test("with https and a port without TLS is MCPX0808", async (context) => {
     const server = await serve("healthy");
     context.after(server.close);
     await finds([`https://127.0.0.1:${server.port}/mcp`], ["MCPX0808"]);

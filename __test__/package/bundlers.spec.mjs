@@ -69,7 +69,7 @@ describe("a bundle", () => {
     });
   }
 
-  test("one that cannot work says what to write", async () => {
+  test("one that cannot work says what to configure", async () => {
     const modules = await bundle("inside.mjs", { format: "esm" });
     const common = await bundle("moved.cjs", { format: "cjs" });
     const moved = join(elsewhere, "moved.cjs");

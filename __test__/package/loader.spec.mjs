@@ -65,7 +65,7 @@ describe("the platform's package", () => {
     return { ...proxy, server: await serverOf(url) };
   };
 
-  test("has the core once", () => {
+  test("contains the core once", () => {
     const size = (name) => statSync(join(directory, packageName(), name)).size;
     assert.ok(size(names.executable) * 5 < size(names.addon));
     assert.equal(readdirSync(join(directory, packageName())).length, 4);

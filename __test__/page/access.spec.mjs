@@ -21,7 +21,7 @@ describe("access to the inspection page", { skip, timeout: 120_000 }, () => {
 
   const row = (page, text) => page.locator("#rows .row", { hasText: text }).last();
 
-  it("is had once for ten tabs of a browser, which are all shown the same", async () => {
+  it("is granted once for ten tabs of a browser, which all show the same", async () => {
     const context = await browser.newContext();
     const pages = await Promise.all(Array.from({ length: 10 }, () => context.newPage()));
     await Promise.all(pages.map((page) => page.goto(served.inspect)));
@@ -33,7 +33,7 @@ describe("access to the inspection page", { skip, timeout: 120_000 }, () => {
     await context.close();
   });
 
-  it("is not had with a token that was used, or is of another run", async () => {
+  it("is refused with a token that was used, or that another run printed", async () => {
     await assert.rejects(enter(served.inspect), /This URL was used already/);
     for (const url of [served.inspect, new URL(served.inspect).origin]) {
       const context = await browser.newContext();

@@ -19,7 +19,7 @@ describe("a very long line on the inspection page", { skip, timeout: 120_000 }, 
     await served?.close();
   });
 
-  it("costs the page no more than another one", async () => {
+  it("costs the page no more than a short one", async () => {
     const page = await browser.newPage();
     await page.goto(served.inspect);
     await page.locator("#status.live").waitFor();

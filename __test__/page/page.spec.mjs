@@ -87,7 +87,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
-  it("shows request and answer side by side, pictures, and all of what is large", async () => {
+  it("shows request and answer side by side, pictures, and the whole of a large message", async () => {
     const page = await opened();
     await call("echo", { password: "hunter2", text: "side by side" });
     await open(page, "redacted tool:echo", "echo");
@@ -129,7 +129,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
-  it("takes nothing that a peer sends for markup", async () => {
+  it("never renders what a peer sends as markup", async () => {
     const page = await opened();
     await call("hostile");
     await open(page, "tool:hostile", "hostile");
@@ -261,7 +261,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
     await closed(page);
   });
 
-  it("stays quick and small while many messages come", async () => {
+  it("stays fast and small while many messages arrive", async () => {
     const page = await opened();
     const began = Date.now();
     let sent = 0;
@@ -302,7 +302,7 @@ describe("the inspection page", { skip, timeout: 240_000 }, () => {
       await session(other.mcp)
     )("echo", { text: "x" });
     await other.close();
-    await page.locator("#status.gone", { hasText: "has gone" }).waitFor();
+    await page.locator("#status.gone", { hasText: "does not answer" }).waitFor();
     await page.context().close();
   });
 });

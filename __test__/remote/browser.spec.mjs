@@ -72,7 +72,7 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     assert.deepEqual(JSON.parse(await readFile(join(directory, "xdg-open.names"), "utf8")), []);
   });
 
-  test("what BROWSER names is asked before the system", async () => {
+  test("the program that BROWSER names comes before the system's", async () => {
     await browser("xdg-open");
     const own = await browser("own");
     assert.match(await start({ BROWSER: `/no/such/browser:${own} --new %s --now` }).greet(), /serverInfo/);
@@ -80,13 +80,13 @@ describe("signing in", { skip: process.platform !== "linux" && "for Linux only" 
     await assert.rejects(opened("xdg-open"), { code: "ENOENT" });
   });
 
-  test("without a browser, the URL that is printed does", async () => {
+  test("without a browser, the printed URL is enough", async () => {
     assert.match(await start({}, reader).greet(), /serverInfo/);
     assert.match(peer.stderr.entries.join("\n"), NONE);
     assert.equal(server.counts.authorize, 1);
   });
 
-  test("a browser that fails is told of", async () => {
+  test("a browser that fails is reported", async () => {
     await browser("xdg-open", { opens: false });
     const told = [];
     const complain = (line) => {

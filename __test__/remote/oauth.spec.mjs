@@ -56,7 +56,7 @@ test("a sign-in is kept for its owner and serves the next process", async () => 
   assert.deepEqual(server.counts, { authorize: 1, refresh: 0, register: 1 });
 });
 
-test("a token that is over is renewed once for all processes", async () => {
+test("an expired token is renewed once for all processes", async () => {
   const running = [start()];
   await running[0].greet();
   for (let number = 0; number < 3; number += 1) {
@@ -71,7 +71,7 @@ test("a token that is over is renewed once for all processes", async () => {
   assert.deepEqual(server.counts, { authorize: 1, refresh: 1, register: 1 });
 });
 
-test("several processes that start together ask somebody to sign in once", async () => {
+test("several processes that start together ask for one sign-in", async () => {
   const starting = [start(), start(), start()];
   for (const greeting of await Promise.all(starting.map((peer) => peer.greet()))) {
     assert.match(greeting, /serverInfo/);

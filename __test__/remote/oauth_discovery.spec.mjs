@@ -21,7 +21,7 @@ const signsIn = async (habits, flags = []) => {
   return server;
 };
 
-describe("a server is signed in to whose", () => {
+describe("signs in to a server whose", () => {
   const moved =
     (status) =>
     ({ path }) =>
@@ -79,7 +79,7 @@ describe("a server is signed in to whose", () => {
   }
 });
 
-test("metadata behind a redirect to another origin are not followed", async () => {
+test("a redirect of metadata to another origin is not followed", async () => {
   const other = await stage.server();
   const first = ({ path }) =>
     path.startsWith("/.well-known/o") ? { headers: { location: other.origin + path }, status: 302 } : undefined;
@@ -88,7 +88,7 @@ test("metadata behind a redirect to another origin are not followed", async () =
   assert.equal(other.requests.length, 0);
 });
 
-test("the query of a server's address is kept where its description is looked for", async () => {
+test("the query of a server's address is kept in the address of its metadata", async () => {
   const server = await stage.server({ challenge: () => null });
   const peer = stage.proxy({ url: `${server.url}?tenant=7` });
   assert.match(await peer.greet(), /serverInfo/);
@@ -101,18 +101,18 @@ describe("the resource", () => {
     ...server.parameters("/token").map((parameters) => parameters.get("resource")),
   ];
 
-  test("is what the server calls itself", async () => {
+  test("is the one that the server's metadata name", async () => {
     const server = await signsIn({ description: ({ origin }) => ({ resource: origin }) });
     assert.deepEqual(asked(server), [server.origin, server.origin]);
   });
 
-  test("is the server's address where it does not describe itself", async () => {
+  test("is the server's address if it has no metadata", async () => {
     const first = ({ path }) => (path.includes("protected-resource") ? { status: 404 } : undefined);
     const server = await signsIn({ challenge: () => null, first });
     assert.deepEqual(asked(server), [server.url, server.url]);
   });
 
-  test("is what --resource names", async () => {
+  test("is the one that --resource names", async () => {
     assert.deepEqual(asked(await signsIn({}, ["--resource", "api://mine"])), ["api://mine", "api://mine"]);
   });
 
@@ -124,13 +124,13 @@ describe("the resource", () => {
   });
 });
 
-test("further parameters go to the address to sign in at", async () => {
+test("further parameters go to the authorization endpoint", async () => {
   const server = await signsIn({}, ["--authorizeParam", "audience=a b", "--authorizeParam", "prompt=login"]);
   const [parameters] = server.parameters("/authorize");
   assert.deepEqual([parameters.get("audience"), parameters.get("prompt")], ["a b", "login"]);
 });
 
-test("a server that does not speak of PKCE is signed in to only where that is meant", async () => {
+test("a server that does not announce PKCE is used only with a flag", async () => {
   const habits = { metadata: () => ({ code_challenge_methods_supported: undefined }) };
   const peer = stage.proxy(await stage.server(habits));
   assert.match(await peer.greet(), /does not say that it supports PKCE.*--assumePkce/);
@@ -138,14 +138,14 @@ test("a server that does not speak of PKCE is signed in to only where that is me
   assert.equal(server.parameters("/authorize")[0].get("code_challenge_method"), "S256");
 });
 
-test("an ID token stands in for an access token where that is wanted", async () => {
-  const grant = (token) => ({ body: { ...token, access_token: "of no use", id_token: token.access_token } });
+test("an ID token is used in place of an access token if configured", async () => {
+  const grant = (token) => ({ body: { ...token, access_token: "useless", id_token: token.access_token } });
   await signsIn({ grant }, ["--useIdToken"]);
   const peer = stage.proxy(await stage.server(), ["--useIdToken"]);
   assert.match(await peer.greet(), /gave no ID token \(--useIdToken\)/);
 });
 
-test("a secret without a method goes into the header", async () => {
+test("a client secret goes into the header if no method is announced", async () => {
   const register = () => ({ body: { client_id: "me", client_secret: "s" }, status: 201 });
   const server = await signsIn({ register });
   const exchange = server.requests.find(({ path }) => path === "/token");
@@ -193,7 +193,7 @@ describe("a client's secret", () => {
   const description = (other) => () => ({ authorization_servers: [other.origin] });
   const noChallenge = (own) => ({ ...own, token: undefined });
 
-  test("goes to the authorization server that was named first, and to no other", async () => {
+  test("goes only to the authorization server that was named first", async () => {
     const [first, second] = [await stage.server(), await stage.server()];
     let named = first;
     const server = await stage.server(noChallenge({ description: (self) => description(named)(self) }));
@@ -202,7 +202,7 @@ describe("a client's secret", () => {
     assert.ok(first.requests.some(({ path }) => path === "/token"));
     named = second;
     const refused = stage.proxy(server, CLIENT);
-    assert.match(await refused.greet(), /names http\S+ to sign in at, where it named http\S+ before.*--issuer/);
+    assert.match(await refused.greet(), /names http\S+ to sign in at; before, it named http\S+.*--issuer/);
     assert.ok(!second.requests.some(({ path }) => path === "/token"));
     await stage.proxy(server, [...CLIENT, "--issuer", second.origin]).greet();
     assert.ok(second.requests.some(({ path }) => path === "/token"));

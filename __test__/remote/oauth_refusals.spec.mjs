@@ -47,7 +47,7 @@ describe("a renewal that is refused", () => {
   }
 });
 
-describe("a renewal that nobody decides on", () => {
+describe("a renewal that fails without a decision", () => {
   for (const passing of [
     json(503, { error: "temporarily_unavailable" }),
     json(500, { error: "invalid_grant" }),
@@ -70,7 +70,7 @@ describe("a renewal that nobody decides on", () => {
   }
 });
 
-test("a resource that is not taken when renewing is left out", async () => {
+test("a resource that is refused when renewing is left out", async () => {
   const server = await stage.server({
     token: (form) => {
       const refuses = form.get("grant_type") === "refresh_token" && form.has("resource");

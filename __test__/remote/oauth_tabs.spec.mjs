@@ -69,7 +69,7 @@ describe("without a call", () => {
     "the token is over": (server) => server.interrupt(),
     "token and session are over": (server) => server.forget(),
   })) {
-    test(`nobody is asked where ${what}, and the next call asks`, async () => {
+    test(`nobody is asked to sign in if ${what}; the next call asks`, async () => {
       const server = await stage.server({ streams: true });
       const peer = stage.proxy(server);
       await peer.greet();
@@ -90,7 +90,7 @@ describe("without a call", () => {
     });
   }
 
-  test("a token that can be renewed is, for the standing stream", async () => {
+  test("a renewable token is renewed for the standing stream", async () => {
     const server = await stage.server({ streams: true });
     const peer = stage.proxy(server);
     await peer.greet();
@@ -134,10 +134,10 @@ test("a ping is answered while somebody signs in", async () => {
   assert.match(await greeting, /serverInfo/);
 });
 
-describe("the address that the browser comes back to", () => {
+describe("the redirect address", () => {
   const redirect = (server) => server.parameters("/authorize")[0].get("redirect_uri");
 
-  test("is called as is configured", async () => {
+  test("is the configured one", async () => {
     const register = ({ redirect_uris: [uri] }) =>
       uri.startsWith("http://localhost:") && uri.endsWith("/oauth/back")
         ? undefined
@@ -149,7 +149,7 @@ describe("the address that the browser comes back to", () => {
     assert.match(redirect(server), /^http:\/\/localhost:\d+\/oauth\/back$/);
   });
 
-  test("is called localhost where a server takes nothing else", async () => {
+  test("is localhost if a server accepts nothing else", async () => {
     const register = ({ redirect_uris: [uri] }) =>
       uri.startsWith("http://localhost:") ? undefined : { body: { error: "invalid_redirect_uri" }, status: 400 };
     const server = await stage.server({ register });
@@ -170,7 +170,7 @@ describe("the address that the browser comes back to", () => {
     assert.equal(redirect(server), `http://127.0.0.1:${port}/callback`);
   });
 
-  test("leads home from a tab that a process has opened which has gone", async () => {
+  test("works in a tab of a process that has ended", async () => {
     const server = await stage.server();
     const tabs = [];
     const complain = (line) => line.includes("/authorize") && tabs.push(line.trim());
@@ -201,7 +201,7 @@ test("where nothing can be stored, that is logged and signing in works anyway", 
   assert.equal(warnings.length, 1, peer.stderr.entries.join("\n"));
 });
 
-test("names of files say nothing of the server, and nothing of another's is used", async () => {
+test("names of files do not reveal the server, and files of another server are not used", async () => {
   const server = await stage.server();
   const url = server.url.replace("//", "//somebody:password@");
   assert.match(await stage.proxy({ url: `${url}?key=secret` }).greet(), /serverInfo/);
@@ -245,7 +245,7 @@ test("somebody signs in with a code on another device", async () => {
   assert.match(said, /WDJB-MJHT/);
 });
 
-test("somebody signs in ahead, and pastes the address that a browser elsewhere ended at", async () => {
+test("somebody signs in in advance, and pastes the address that a browser elsewhere ended at", async () => {
   const server = await stage.server();
   const ended = async (line, input) => {
     const answer = await fetch(line.trim(), { redirect: "manual" });
@@ -282,7 +282,7 @@ describe("an examination", () => {
 });
 
 describe("a recording of a sign-in", () => {
-  test("has its steps, and no token", async () => {
+  test("contains its steps, but no token", async () => {
     const server = await stage.server({});
     const file = join(stage.directory, "traffic.jsonl");
     const peer = stage.proxy(server, ["--record", file]);

@@ -31,7 +31,7 @@ describe("auth", () => {
   });
   after(() => rm(folder, { force: true, recursive: true }));
 
-  test("lets tokens in, and tells everybody else where to get one", async (t) => {
+  test("admits callers with tokens, and tells all others where to get one", async (t) => {
     const { url } = await serve(t, { apiKey: "key", auth: { ...auth, scopes: ["files"] } });
     const { headers, status } = await post(url, INITIALIZE);
     assert.equal(status, 401);
@@ -47,7 +47,7 @@ describe("auth", () => {
     assert.equal((await post(url, INITIALIZE, { headers: token({ scope: "mail" }) })).status, 403);
   });
 
-  test("asks for more where a tool needs it", async (t) => {
+  test("asks for further scopes if a tool needs them", async (t) => {
     const { url } = await serve(t, { auth: { ...auth, tools: { "w*": ["write"] } } });
     const session = await openSession(url, token());
     const { headers, messages, status } = await post(url, CALL, { headers: session });

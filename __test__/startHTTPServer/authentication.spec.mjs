@@ -61,7 +61,7 @@ test("authenticate and createServer are given one IncomingMessage, and its auth 
   assert.equal(JSON.parse(messages[0].result.content[0].text).authInfo.clientId, "bob");
 });
 
-test("callbacks are given the names of fields as they were spelled", async (t) => {
+test("callbacks are given header names as they were spelled", async (t) => {
   const given = [];
   const { url } = await serve(t, {
     authenticate: async ({ rawHeaders }) => {
@@ -95,7 +95,7 @@ test("callbacks are given the names of fields as they were spelled", async (t) =
   for (const name of ["Host", "X-Mixed", "aCCept"]) assert.ok(names[1].includes(name), `${name} in ${names[1]}`);
 });
 
-test("updateAuth is told who calls a session by now, and may refuse for want of scopes", async (t) => {
+test("updateAuth is told who calls a session now, and may refuse because of missing scopes", async (t) => {
   const updates = [];
   const { url } = await serve(t, {
     authenticate: async ({ headers }) => ({ name: headers["x-user"] }),
@@ -141,12 +141,12 @@ for (const name of ["subject", "sub", "userId", "user", "id"]) {
     }
     const { accept, ...own } = ann;
     assert.equal((await post(url, CALL, { headers: { ...own, "x-token": "refreshed" } })).status, 200);
-    assert.deepEqual(updates, ["refreshed"], "the server hears of nobody but its own caller");
+    assert.deepEqual(updates, ["refreshed"], "the server sees only its own caller");
     assert.equal(accept, "text/event-stream");
   });
 }
 
-test("authenticate guards the endpoints of HTTP+SSE, and their sessions belong to somebody", async (t) => {
+test("authenticate guards the endpoints of HTTP+SSE, and their sessions belong to callers", async (t) => {
   const { url } = await serve(t, {
     authenticate: async ({ headers }) => headers["x-user"] && { id: headers["x-user"] },
   });
@@ -192,7 +192,7 @@ test("requests without a session are refused by their kind", async (t) => {
   assert.equal((await post(url, "{")).status, 400);
 });
 
-test("authenticate that never settles holds up nobody else", async (t) => {
+test("an authenticate that never settles delays no other request", async (t) => {
   const { url } = await serve(t, {
     authenticate: ({ headers }) => (headers["x-wait"] ? new Promise(() => {}) : true),
   });
@@ -203,7 +203,7 @@ test("authenticate that never settles holds up nobody else", async (t) => {
   await assert.rejects(waiting);
 });
 
-test("a key admits to everything but ping", async (t) => {
+test("a key is required for everything but ping", async (t) => {
   const { url } = await serve(t, { apiKey: "k" });
   assert.equal((await post(url, INITIALIZE)).status, 401);
   assert.equal((await fetch(`${url}/unknown`)).status, 401);

@@ -29,7 +29,7 @@ const bare = (t, options = {}) => {
 
 const answer = ({ id }, transport) => transport.send({ id, jsonrpc: "2.0", result: {} });
 
-test("a send that means nothing rejects, and the session goes on", async (t) => {
+test("a send of an invalid message rejects, and the session continues", async (t) => {
   const { made, url } = await bare(t, { onmessage: answer });
   const session = await openSession(url);
   const { transport } = made;
@@ -68,7 +68,7 @@ test("two answers to one request: the first counts", async (t) => {
   await until(() => second.length === 1);
 });
 
-test("an onmessage that throws is told to onerror, whatever that does", async (t) => {
+test("an error that onmessage throws goes to onerror, even if that throws too", async (t) => {
   t.mock.method(console, "error", () => {});
   const errors = [];
   const { made, url } = await bare(t, {
@@ -87,7 +87,7 @@ test("an onmessage that throws is told to onerror, whatever that does", async (t
   assert.deepEqual(errors, ["boom"]);
 });
 
-test("what is not JSON or no message is refused before any server hears of it", async (t) => {
+test("what is not JSON or not a message is refused without asking a server", async (t) => {
   t.mock.method(console, "error", () => {});
   const { made, url } = await bare(t, { onmessage: answer });
   const session = await openSession(url);
@@ -135,7 +135,7 @@ test("onClose and close that throw or reject leave nothing behind", async (t) =>
   assert.equal(lines.mock.callCount(), 4);
 });
 
-test("a createServer that never settles ends with its client and holds up no close", async (t) => {
+test("a createServer that never settles ends with its client and does not delay close", async (t) => {
   let asked = 0;
   const { close, url } = await serve(t, {
     createServer: () => {

@@ -31,7 +31,7 @@ const twice = (value) => ({
   },
 });
 
-test("of callbacks that settle twice the first word counts", async (t) => {
+test("if a callback settles twice, only the first result counts", async (t) => {
   const { counts, createServer, onClose } = counted(serverV2);
   const { close, url } = await serve(t, {
     authenticate: () => twice(true),
@@ -47,7 +47,7 @@ test("of callbacks that settle twice the first word counts", async (t) => {
   assert.deepEqual(counts, { closed: 1, created: 1, ended: 1 });
 });
 
-test("of callbacks that refuse and then agree the refusal counts", async (t) => {
+test("if a callback refuses and then agrees, the refusal counts", async (t) => {
   const refusing = () => ({
     then: (resolve, reject) => {
       reject(new Error("no"));
@@ -97,7 +97,7 @@ test("close resolves although the close of a server never does", async (t) => {
   await close();
 });
 
-test("a subscription whose onListenSubscriptions never settles holds up nobody else, and no close", async (t) => {
+test("a subscription whose onListenSubscriptions never settles delays no other one, and no close", async (t) => {
   let asked = 0;
   const { counts, ...options } = counted(serverV2);
   const { close, url } = await serve(t, { ...options, onListenSubscriptions: () => (asked++, never()) });
@@ -119,7 +119,7 @@ const stores = [
 ];
 
 for (const [how, eventStore] of stores) {
-  test(`an event store that ${how} costs events, and holds up no close`, async (t) => {
+  test(`an event store that ${how} loses events, and does not delay close`, async (t) => {
     t.mock.method(console, "error", () => {});
     const { counts, ...options } = counted(serverV1);
     const { close, url } = await serve(t, { ...options, eventStore });
@@ -139,7 +139,7 @@ for (const [how, eventStore] of stores) {
   });
 }
 
-test("callbacks that return what nobody asked for are as good as those that return nothing", async (t) => {
+test("unexpected results of callbacks are ignored", async (t) => {
   const lines = t.mock.method(console, "error", () => {});
   const { counts, ...options } = counted(serverV2);
   const { close, url } = await serve(t, {

@@ -49,7 +49,7 @@ const folder = (t) => {
   return path;
 };
 
-test("servers that are listed are served, each and all", async (t) => {
+test("the servers of a list are served together and one by one", async (t) => {
   const url = await serveConfig(t, { mcpServers: { one: telling, two: telling } });
   assert.deepEqual(await states(url), ["one", "two"]);
   for (const path of ["/servers/one/mcp", "/servers/two/mcp", "/mcp"]) {
@@ -58,7 +58,7 @@ test("servers that are listed are served, each and all", async (t) => {
   assert.equal(await initialize(`${url}/servers/three/mcp`), 404);
 });
 
-test("options count more than the file, and the file more than defaults", async (t) => {
+test("options override the file, and the file overrides defaults", async (t) => {
   const settings = { apiKey: "of-the-file", streamEndpoint: "/all" };
   const config = { mcpServers: { one: telling }, "mcp-proxy": settings };
   const url = await serveConfig(t, config);
@@ -78,7 +78,7 @@ test("callbacks decide about requests to the servers of a file too", async (t) =
   assert.equal(await initialize(`${url}/servers/one/mcp`, { "x-user": "ann" }), 200);
 });
 
-test("a file is followed", async (t) => {
+test("changes of a file are applied", async (t) => {
   const file = join(folder(t), "mcp.json");
   const write = (servers) => writeFileSync(file, JSON.stringify({ mcpServers: servers }));
   write({ one: telling });
@@ -91,7 +91,7 @@ test("a file is followed", async (t) => {
   assert.deepEqual(await states(url), ["one", "two"]);
 });
 
-test("what cannot be used rejects with its place", async (t) => {
+test("an invalid file rejects with the place of the mistake", async (t) => {
   const file = join(folder(t), "mcp.json");
   writeFileSync(file, '{ "mcpServers": {}, "mcp-proxy": { "apikey": "x" } }');
   const start = (config) => startHTTPServer({ config, port: 0 });

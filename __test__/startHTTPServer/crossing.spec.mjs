@@ -84,7 +84,7 @@ test("results and errors are those of the revision", async (t) => {
   assert.deepEqual(counts, { closed: 4, created: 4, ended: 4 });
 });
 
-test("progress and wanted log messages come before the result", async (t) => {
+test("progress and requested log messages come before the result", async (t) => {
   const { url } = await serve(t, {
     createServer: async () => {
       const server = new McpServer({ name: "steps", version: "1" }, { capabilities: { logging: {} } });
@@ -136,7 +136,7 @@ for (const [how, ask] of Object.entries(asks)) {
   });
 }
 
-test("a state is good once, and a server is asked for nothing but by its own", async (t) => {
+test("a state is valid once, and only for the server that made it", async (t) => {
   const { counts, ...options } = counted(asking(asks["by the server"]));
   const { url } = await serve(t, options);
   const { requestState } = await asked(url, { params: GREET });
@@ -179,7 +179,7 @@ test("a client that leaves cancels, and its server is closed once", async (t) =>
   assert.deepEqual(counts, { closed: 1, created: 1, ended: 1 });
 });
 
-test("closing gives up a call whose client is asked", async (t) => {
+test("closing ends a call that waits for its client's answer", async (t) => {
   const { counts, ...options } = counted(asking(asks["by the server"]));
   const server = await serve(t, options);
   await asked(server.url, { params: GREET });
@@ -188,7 +188,7 @@ test("closing gives up a call whose client is asked", async (t) => {
   assert.deepEqual(counts, { closed: 1, created: 1, ended: 1 });
 });
 
-test("a server that hangs up in a call fails it", async (t) => {
+test("a server that disconnects during a call fails it", async (t) => {
   const { counts, ...options } = counted(() => {
     const server = new McpServer({ name: "gone", version: "1" });
     server.tool("go", async () => {
@@ -285,7 +285,7 @@ for (const [name, { connect, updateAuth, ...hooks }, status] of failures) {
   });
 }
 
-test("a notification reaches a server of its own", async (t) => {
+test("a notification gets a server for itself", async (t) => {
   const heard = [];
   const { counts, ...options } = counted(() => {
     const server = serverV1();

@@ -25,7 +25,7 @@ test("a route is given Node's own objects and answers with them", async (t) => {
   assert.deepEqual(await response.json(), { host: new URL(url).host, method: "PUT", url: "/custom?x=1" });
 });
 
-test("content types are left alone where that is asked for", async (t) => {
+test("content types are left unchanged if the option says so", async (t) => {
   const { url } = await routes(
     t,
     async (_, response) => void response.setHeader("content-type", "application/json").end(),
@@ -64,7 +64,7 @@ test("a response begins before the route has ended", async (t) => {
   assert.equal((await reader.read()).done, true);
 });
 
-test("what a route leaves alone goes on to the key and the 404", async (t) => {
+test("requests that no route answers get the check of the key and the 404", async (t) => {
   const { url } = await routes(t, async () => {}, { apiKey: "k" });
   assert.equal((await fetch(`${url}/unknown`)).status, 401);
   assert.equal((await fetch(`${url}/unknown`, { headers: { "x-api-key": "k" } })).status, 404);

@@ -31,7 +31,7 @@ for (const [name, store] of [
   ["a store of the caller's", new InMemoryEventStore()],
   ["the default store", undefined],
 ]) {
-  test(`what a client has missed comes from ${name}`, async (t) => {
+  test(`missed messages come from ${name}`, async (t) => {
     t.mock.method(console, "log", () => {});
     const { url } = await serve(t, { createServer: async () => steps(), eventStore: store });
     const session = await openSession(url);
@@ -108,7 +108,7 @@ for (const [name, makeStore] of [
     assert.equal(body.match(/while/g).length, 2);
   });
 
-  test(`a stream begins with an id from ${name}, for clients that know of it`, async (t) => {
+  test(`a stream begins with an id from ${name}, for clients whose revision has it`, async (t) => {
     t.mock.method(console, "log", () => {});
     const { url } = await serve(t, { createServer: async () => steps(), eventStore: makeStore() });
     const session = await openSession(url);
@@ -123,7 +123,7 @@ for (const [name, makeStore] of [
   });
 }
 
-test("sessions that share a store are told of their own events only", async (t) => {
+test("sessions that share a store get only their own events", async (t) => {
   t.mock.method(console, "log", () => {});
   const eventStore = new InMemoryEventStore();
   const { url } = await serve(t, { createServer: async () => steps(), eventStore });

@@ -61,7 +61,7 @@ test("progress comes before the result, and a notification makes the response a 
   assert.deepEqual(progress, [1, 2]);
 });
 
-test("every server is closed once, whatever became of its request", async (t) => {
+test("every server is closed once, whatever the outcome of its request", async (t) => {
   t.mock.method(console, "error", () => {});
   const { counts, ...options } = counted(serverV2);
   const { url } = await serve(t, options);
@@ -93,7 +93,7 @@ test("a client that leaves cancels, and its server is closed once", async (t) =>
   assert.deepEqual(counts, { closed: 1, created: 1, ended: 1 });
 });
 
-test("subscriptions hear what they asked for until they end, and are taken down once", async (t) => {
+test("subscriptions get what they asked for until they end, and are ended once", async (t) => {
   const { counts, ...options } = counted(changing);
   const wanted = [];
   const server = await serve(t, {
@@ -131,7 +131,7 @@ test("closing ends a subscription with its result", async (t) => {
   assert.match(body, /"resultType":"complete"/);
 });
 
-test("a subscription that can hear of nothing ends at once", async (t) => {
+test("a subscription that can get nothing ends at once", async (t) => {
   const { url } = await serve(t);
   const filter = { notifications: { promptsListChanged: true } };
   const text = await (await request(url, "subscriptions/listen", { params: filter })).text();
@@ -160,7 +160,7 @@ for (const [name, callback, status] of failures) {
   });
 }
 
-test("mirrored parameters are held against the tools that a client was told of", async (t) => {
+test("mirrored parameters are checked against the tools that a client has listed", async (t) => {
   const { url } = await serve(t, {
     createServer: async () => {
       const server = new Server({ name: "mirrored", version: "1" }, { capabilities: { tools: {} } });
@@ -180,7 +180,7 @@ test("mirrored parameters are held against the tools that a client was told of",
   assert.equal(await statusWith({ authorization: "Bearer other" }), 200, "others were told of nothing");
 });
 
-test("updateAuth hears who calls, and may refuse for want of scopes", async (t) => {
+test("updateAuth is told who calls, and may refuse because of missing scopes", async (t) => {
   const updates = [];
   const { url } = await serve(t, {
     authenticate: async ({ headers }) => ({ user: headers["x-user"] }),
@@ -199,7 +199,7 @@ test("updateAuth hears who calls, and may refuse for want of scopes", async (t) 
   assert.deepEqual(updates, ["ann", "eve"]);
 });
 
-test("a v1 server is told apart and closed", async (t) => {
+test("a v1 server is recognised, refused and closed", async (t) => {
   const { counts, ...options } = counted(() => serverV1());
   const { url } = await serve(t, { ...options, modern: "strict" });
   const response = await request(url, "tools/list");
@@ -212,7 +212,7 @@ test("a v1 server is told apart and closed", async (t) => {
   assert.deepEqual(counts, { closed: 1, created: 1, ended: 1 });
 });
 
-test("modern: false leaves the revision out", async (t) => {
+test("modern: false turns the revision off", async (t) => {
   const { url } = await serve(t, { modern: false });
   assert.equal((await request(url, "tools/list")).status, 400);
 });

@@ -76,7 +76,7 @@ for (const [options, message] of wrong) {
   });
 }
 
-test("what is not an object of options is a TypeError", async () => {
+test("options that are not an object are a TypeError", async () => {
   for (const options of [undefined, null, 1, "x", [], () => {}]) {
     await assert.rejects(startHTTPServer(options), { name: "TypeError" });
   }
@@ -121,7 +121,7 @@ test("options are read by name, and once, wherever they are", async (t) => {
   assert.equal(reads, 1);
 });
 
-test("null, undefined and numbers without an end are defaults or no limit", async (t) => {
+test("null and undefined are defaults, and infinite numbers mean no limit", async (t) => {
   const { url } = await serve(t, {
     apiKey: undefined,
     cors: null,
@@ -147,7 +147,7 @@ test("a port in use rejects with Node's code", async (t) => {
   });
 });
 
-test("errors name options in place of flags", () => {
+test("errors name options rather than flags", () => {
   for (const [flags, options] of [
     ["the port (--port) is taken", "the port (port) is taken"],
     ["it is the limit (--maxChildren)", "it is the limit (upstream.maxChildren)"],

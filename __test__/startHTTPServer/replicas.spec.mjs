@@ -62,42 +62,50 @@ const persist = async (send) => {
 };
 
 for (const sdk of ["v1", "v2"]) {
-  test(`a session of a ${sdk} server is served by every replica, and outlives its own`, { skip }, async (t) => {
-    const url = await store(t);
-    const [first, second] = [await replica(t, { sdk, store: url }), await replica(t, { sdk, store: { url } })];
-    const headers = await openSession(first.url);
-    assert.deepEqual(said(await post(second.url, CALL, { headers })), { client: "test", pid: first.pid });
-    assert.equal(second.created().length, 0, "it is the same server");
-    first.child.kill("SIGKILL");
-    await first.ended;
-    const answer = await persist(() => post(second.url, CALL, { headers }));
-    assert.deepEqual(said(answer), { client: "test", pid: second.pid }, "it knows its client");
-    assert.deepEqual(second.created(), ["created for a session"]);
-    const third = await replica(t, { sdk, store: url });
-    assert.equal(said(await post(third.url, CALL, { headers })).pid, second.pid);
-    second.child.kill("SIGTERM");
-    assert.deepEqual(await second.ended, [0, null]);
-    assert.equal(said(await persist(() => post(third.url, CALL, { headers }))).pid, third.pid, "it was handed over");
-  });
+  test(
+    `a session of a ${sdk} server is served by every replica, and outlives the replica that opened it`,
+    { skip },
+    async (t) => {
+      const url = await store(t);
+      const [first, second] = [await replica(t, { sdk, store: url }), await replica(t, { sdk, store: { url } })];
+      const headers = await openSession(first.url);
+      assert.deepEqual(said(await post(second.url, CALL, { headers })), { client: "test", pid: first.pid });
+      assert.equal(second.created().length, 0, "it is the same server");
+      first.child.kill("SIGKILL");
+      await first.ended;
+      const answer = await persist(() => post(second.url, CALL, { headers }));
+      assert.deepEqual(said(answer), { client: "test", pid: second.pid }, "it knows its client");
+      assert.deepEqual(second.created(), ["created for a session"]);
+      const third = await replica(t, { sdk, store: url });
+      assert.equal(said(await post(third.url, CALL, { headers })).pid, second.pid);
+      second.child.kill("SIGTERM");
+      assert.deepEqual(await second.ended, [0, null]);
+      assert.equal(said(await persist(() => post(third.url, CALL, { headers }))).pid, third.pid, "it was handed over");
+    },
+  );
 }
 
-test("who calls is found out where the client is, and the server hears of it where it is", { skip }, async (t) => {
-  const keys = { "Bearer a": "alice", "Bearer b": "bob" };
-  const url = await store(t);
-  const [first, second] = [await replica(t, { keys, store: url }), await replica(t, { keys, store: url })];
-  const alice = { authorization: "Bearer a" };
-  const headers = await openSession(first.url, alice);
-  assert.equal(said(await post(second.url, CALL, { headers })).caller, "alice");
-  const stranger = { ...headers, authorization: "Bearer c" };
-  assert.equal((await post(second.url, CALL, { headers: stranger })).status, 401);
-  const bob = { ...headers, authorization: "Bearer b" };
-  const foreign = await persist(() => post(second.url, CALL, { headers: bob }));
-  assert.equal(foreign.status, 404, "it is somebody else's");
-  first.child.kill("SIGKILL");
-  await first.ended;
-  assert.equal((await persist(() => post(second.url, CALL, { headers: bob }))).status, 404);
-  assert.equal(said(await persist(() => post(second.url, CALL, { headers }))).caller, "alice");
-});
+test(
+  "the caller is authenticated at the replica of the client, and known to the server at another one",
+  { skip },
+  async (t) => {
+    const keys = { "Bearer a": "alice", "Bearer b": "bob" };
+    const url = await store(t);
+    const [first, second] = [await replica(t, { keys, store: url }), await replica(t, { keys, store: url })];
+    const alice = { authorization: "Bearer a" };
+    const headers = await openSession(first.url, alice);
+    assert.equal(said(await post(second.url, CALL, { headers })).caller, "alice");
+    const stranger = { ...headers, authorization: "Bearer c" };
+    assert.equal((await post(second.url, CALL, { headers: stranger })).status, 401);
+    const bob = { ...headers, authorization: "Bearer b" };
+    const foreign = await persist(() => post(second.url, CALL, { headers: bob }));
+    assert.equal(foreign.status, 404, "it is somebody else's");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    assert.equal((await persist(() => post(second.url, CALL, { headers: bob }))).status, 404);
+    assert.equal(said(await persist(() => post(second.url, CALL, { headers }))).caller, "alice");
+  },
+);
 
 test("a call of a killed replica is reported as one that may have run, and runs once", { skip }, async (t) => {
   const ledger = join(temporary(t), "ledger");
@@ -130,7 +138,7 @@ test("a call of a killed replica is reported as one that may have run, and runs 
   assert.equal(readFileSync(ledger, "utf8"), "forever\n");
 });
 
-test("callers have one rate at all replicas", { skip }, async (t) => {
+test("a caller's rate counts at all replicas together", { skip }, async (t) => {
   const tokens = join(temporary(t), "tokens.json");
   const binary = process.env.MCP_PROXY_BIN ?? "target/debug/mcp-proxy";
   const token = execFileSync(binary, ["--newToken", "laptop", "--authTokens", tokens], { encoding: "utf8" }).trim();

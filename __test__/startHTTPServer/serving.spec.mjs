@@ -79,7 +79,7 @@ test("ids come back as they were sent", async (t) => {
   }
 });
 
-test("progress of a call travels before its result on the same response", async (t) => {
+test("progress of a call comes before its result on the same response", async (t) => {
   const { url } = await serve(t, {
     createServer: async () => {
       const server = serverV1();
@@ -132,7 +132,7 @@ test("hundreds of calls at once are all answered", async (t) => {
   );
 });
 
-test("a server says which revisions it takes", async (t) => {
+test("a server says which revisions it supports", async (t) => {
   const { McpServer } = await import("@modelcontextprotocol/server");
   const supportedProtocolVersions = ["2025-06-18", "2025-03-26"];
   const { url } = await serve(t, {
@@ -147,7 +147,7 @@ test("a server says which revisions it takes", async (t) => {
   assert.match(body, /supported versions: 2025-06-18, 2025-03-26\)/);
 });
 
-test("large messages come one in a turn of the event loop", async (t) => {
+test("one large message arrives per turn of the event loop", async (t) => {
   let turn = 0;
   const turns = [];
   const { url } = await serve(t, {
@@ -192,7 +192,7 @@ test("close resolves although onClose never does", async (t) => {
   await server.close();
 });
 
-test("the process lives while it listens and ends after close", async () => {
+test("the process runs while it listens and ends after close", async () => {
   const entry = fileURLToPath(new URL("../../index.js", import.meta.url));
   const program = `
     const { startHTTPServer } = require(${JSON.stringify(entry)});

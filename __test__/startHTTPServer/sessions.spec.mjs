@@ -29,7 +29,7 @@ test("a server whose connect waits for its client gets initialize at once", asyn
   assert.deepEqual(order, ["connected", "onConnect"]);
 });
 
-test("onConnect is over before a server gets initialize", async (t) => {
+test("onConnect has finished before a server gets initialize", async (t) => {
   const order = [];
   const own = await serve(t, {
     createServer: async () => {
@@ -95,7 +95,7 @@ test("a server that closes itself ends its session", async (t) => {
   assert.deepEqual(closed, [server]);
 });
 
-test("a server that is made after its client has left is closed", async (t) => {
+test("a server that is created after its client has left is closed", async (t) => {
   const closed = [];
   let asked;
   let made;
@@ -158,7 +158,7 @@ test("createServer that returns no server answers 500", async (t) => {
   }
 });
 
-test("a thrown Response is the answer, of whatever realm", async (t) => {
+test("a thrown Response is the answer, even one of another realm", async (t) => {
   const headers = new Headers({ "x-why": "because" });
   headers.append("set-cookie", "a=1");
   headers.append("set-cookie", "b=2");
@@ -179,14 +179,14 @@ test("a thrown Response is the answer, of whatever realm", async (t) => {
   assert.equal(await response.text(), "tea");
 });
 
-test("a refused initialize asks for no server", async (t) => {
+test("a refused initialize creates no server", async (t) => {
   let created = 0;
   const { url } = await serve(t, { createServer: async () => (created++, serverV2()) });
   assert.equal((await post(url, INITIALIZE, { headers: { accept: "text/plain" } })).status, 406);
   assert.equal(created, 0);
 });
 
-test("sessions that nobody uses are closed", async (t) => {
+test("idle sessions are closed", async (t) => {
   t.mock.method(console, "log", () => {});
   let closed = 0;
   const { url } = await serve(t, { onClose: async () => void closed++, sessionIdleTimeout: 50 });

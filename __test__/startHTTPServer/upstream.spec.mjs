@@ -130,7 +130,7 @@ describe("an upstream", () => {
     assert.notEqual((await told(url, session)).pid, pid);
   });
 
-  test("that fails stays down where no restart is wanted", async (t) => {
+  test("that fails stays down if restarts are turned off", async (t) => {
     t.mock.method(console, "error", () => {});
     const { url } = await serveTelling(t, { restart: "never" });
     const session = await openSession(url);
@@ -148,7 +148,7 @@ describe("an upstream", () => {
     assert.notEqual((await told(url, session)).pid, pid);
   });
 
-  test("has so long for a call, and so much for a message", async (t) => {
+  test("has a time limit for a call, and a size limit for a message", async (t) => {
     t.mock.method(console, "error", () => {});
     const { url } = await serveTelling(t, { maxLineSize: 2000, maxRequestTime: 50 });
     const session = await openSession(url);
@@ -157,7 +157,7 @@ describe("an upstream", () => {
     assert.ok((await call(url, session, "tell", { words: "x".repeat(2000) })).messages[0].error);
   });
 
-  test("is waited for by those who come early", async (t) => {
+  test("makes early requests wait until it has started", async (t) => {
     t.mock.method(console, "error", () => {});
     const { url } = await serveTelling(t, { args: [...telling.args, "mute"], listenEarly: true });
     assert.equal((await post(url, INITIALIZE)).status, 503);

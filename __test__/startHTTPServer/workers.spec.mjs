@@ -74,7 +74,7 @@ test("a worker may be terminated while it starts", async () => {
   }
 });
 
-test("a worker that ends by itself after closing is as before", async () => {
+test("a worker can end by itself after closing", async () => {
   const worker = new Worker(
     `require(${JSON.stringify(index)}).startHTTPServer({ host: "127.0.0.1", port: 0, ${SERVERS} }).then((s) => s.close());`,
     { eval: true },

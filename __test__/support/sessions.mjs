@@ -214,13 +214,13 @@ const writeShown = ({ ports, shell }, { command, output }) => {
   writeFileSync(join(shell.home, file), exchange(`${output}\n`, ports));
 };
 
-/** What a server says on its standard error, which may come before or after what the proxy prints. */
+/** A line that a server writes to its standard error, before or after the lines of the proxy. */
 const SAID = /^Starting default \(STDIO\) server\.\.\.$/;
 
-/** The text with such lines at its end. */
-const ordered = (text) => {
+/** The text with such lines at its end, or without them if the document does not show any. */
+const ordered = (text, shown = text) => {
   const lines = text.trimEnd().split("\n");
-  const said = lines.filter((line) => SAID.test(line));
+  const said = shown.split("\n").some((line) => SAID.test(line)) ? lines.filter((line) => SAID.test(line)) : [];
   return [...lines.filter((line) => !SAID.test(line)), ...said].join("\n");
 };
 
@@ -228,12 +228,13 @@ const playStep = async (stage, step) => {
   const { back, ids, ports, quiet, shell } = stage;
   const { pattern, uuids } = patternOf(ordered(step.output));
   writeShown(stage, step);
-  const fits = (printed) => (!quiet || step.output !== "") && pattern.test(ordered(exchange(printed, back)));
+  const fits = (printed) =>
+    (!quiet || step.output !== "") && pattern.test(ordered(exchange(printed, back), step.output));
   const text = await shell.run(exchange(exchange(step.command, [...ids]), ports), fits, quiet).catch(({ message }) => {
     throw new Error(`$ ${step.command}\n--- should print\n${step.output}\n--- printed\n${exchange(message, back)}`);
   });
   const printed = exchange(text, back).trimEnd();
-  const found = fits(text) ? pattern.exec(ordered(printed)) : undefined;
+  const found = fits(text) ? pattern.exec(ordered(printed, step.output)) : undefined;
   const actual = found?.slice(1) ?? printed.match(new RegExp(UUID, "g")) ?? [];
   uuids.forEach((uuid, index) => ids.has(uuid) || ids.set(uuid, actual[index]));
   const shown = found

@@ -54,7 +54,7 @@ describe("startHTTPServer({ tunnel })", () => {
     assert.ok((await client.listTools()).tools.length > 0);
   });
 
-  test("a file asks for a tunnel, and the option counts more", async (t) => {
+  test("a file can ask for a tunnel, and the option overrides it", async (t) => {
     const tunnelServer = await startServer(t, { maxTcpSockets: 3 });
     const fixture = fileURLToPath(new URL("../fixtures/everything-legacy.mjs", import.meta.url));
     const config = {
@@ -78,7 +78,7 @@ describe("startHTTPServer({ tunnel })", () => {
     assert.equal("tunnel" in server, false);
   });
 
-  test("a tunnel server that is down for a moment is waited for", async (t) => {
+  test("waits for a tunnel server that is briefly down", async (t) => {
     const { host } = await startServer(t, { maxTcpSockets: 1 });
     const unavailable = (response) => response.writeHead(503).end();
     const stub = await startStub(t, host, [unavailable]);

@@ -61,7 +61,7 @@ describe("--tunnel", () => {
     });
   }
 
-  test("the key is asked for through the tunnel, and its absence is warned of", async (t) => {
+  test("the key is required through the tunnel, and a missing one is warned about", async (t) => {
     const server = await startServer(t, { maxTcpSockets: 3 });
     const guarded = await start(t, server, ["--apiKey", "secret", "--tunnelSubdomain", "guarded"]);
     assert.equal((await open(guarded.url, "/mcp", { body: "{}" })).statusCode, 401);

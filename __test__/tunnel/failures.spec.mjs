@@ -45,7 +45,7 @@ describe("a tunnel", { concurrency: true }, () => {
     await works(server, await second.url());
   });
 
-  test("whose subdomain is taken says so and works under the assigned one", async (t) => {
+  test("reports that its subdomain is taken, and works under the assigned one", async (t) => {
     const server = await startServer(t);
     const holder = startTunnel(t, server.host, { subdomain: "coveted" });
     const held = await holder.url();

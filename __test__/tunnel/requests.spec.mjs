@@ -44,7 +44,7 @@ describe("the real tunnel server", { concurrency: true }, () => {
         response.destroy();
       });
 
-      test("a stream that is silent for 40 s ends properly, and its place is filled again", async (t) => {
+      test("a stream that is silent for 40 s ends properly, and its connection is replaced", async (t) => {
         const { url, full } = await connect(t, start, "silence", 1);
         assert.equal((await request(url, "/events?silence=40")).text, "data: one\n\ndata: two\n\n");
         await full();
@@ -92,7 +92,7 @@ describe("the real tunnel server", { concurrency: true }, () => {
         await until(() => files() <= before, "closing of files");
       });
 
-      test("clients that leave in mid-response cost nothing", async (t) => {
+      test("clients that leave in mid-response use no resources", async (t) => {
         const { url, full } = await connect(t, start, "leaving", 2);
         for (let count = 0; count < 20; count++) {
           const response = await open(url, "/events?silence=600");

@@ -1,5 +1,5 @@
 // The bare relay in Node: HTTP body → the SDK's server → JSON, with a server for each session and no checks.
-// What a package does for an SDK server, it has to do with this or more.
+// A package must do at least as much for an SDK server.
 import { randomUUID } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 
@@ -35,7 +35,7 @@ export const startHTTPServer = ({ createServer, host, port }) => {
   const sessions = new Map();
   const open = async (message) => {
     const session = new Session();
-    // Whoever does not initialize has no session to come back to.
+    // Without initialize there is no session to return to.
     if (message.method === "initialize") sessions.set(session.id, session);
     await (await createServer()).connect(session);
     return session;

@@ -39,7 +39,7 @@ const served = async () => {
 if (kind === "stdio") {
   await mcpProxy.startStdioServer({ serverType: mcpProxy.ServerType.HTTPStream, url: place });
 } else {
-  // Lines for people are not part of the work.
+  // Lines for people are not part of the measured work.
   console.log = () => {};
   await mcpProxy.startHTTPServer({ host: "127.0.0.1", port: Number(place), ...(await served()) });
 }

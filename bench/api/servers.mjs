@@ -1,4 +1,4 @@
-// The echo server in JavaScript, made with either SDK, as `createServer` wants it.
+// The echo server in JavaScript, made with either SDK, for `createServer`.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 const identity = [{ name: "echo", version: "1.0.0" }, { capabilities: { tools: {} } }];

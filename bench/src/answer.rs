@@ -1,5 +1,5 @@
-//! Is this the answer to that call? The text is compared byte for byte and the rest of the
-//! message is parsed, however the contestant orders and spaces its members.
+//! Checks whether a message is the answer to a call. The text is compared byte for byte; the rest
+//! of the message is parsed, however the contestant orders and spaces its members.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -28,10 +28,10 @@ struct ProgressParams {
     progress: u64,
 }
 
-/// What a message turned out to be.
+/// The kind of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The awaited answer, and right.
+    /// The expected answer, and correct.
     Answered,
     /// A notification or an empty event.
     Unrelated,
@@ -68,7 +68,7 @@ pub(crate) fn progress(message: &[u8]) -> Option<(u64, u64)> {
     Some((progress.params.progress_token, progress.params.progress))
 }
 
-/// Where `text` stands as the value of a member named `text`.
+/// The position where `text` is the value of a member named `text`.
 fn text_span(message: &[u8], text: &[u8]) -> Option<(usize, usize)> {
     let name = b"\"text\":";
     memmem::find_iter(message, name).find_map(|at| {

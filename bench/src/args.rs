@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::{bench::Effort, contestant::Contestant};
 
-/// What was asked for.
+/// The arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Args {
     pub(crate) effort: Effort,
@@ -88,7 +88,7 @@ fn list(matches: &ArgMatches, name: &str) -> Vec<String> {
     matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
 }
 
-/// The yardstick takes part whoever is chosen: ratios are ratios to it.
+/// The yardstick is always included, because ratios refer to it.
 fn chosen(names: &[String]) -> Vec<Contestant> {
     let wanted = |contestant: &Contestant| {
         names.is_empty()

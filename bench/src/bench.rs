@@ -1,4 +1,4 @@
-//! All that a measurement needs.
+//! Everything that a measurement needs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::{
     proxy::Proxy,
 };
 
-/// How much of everything.
+/// Durations and amounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Effort {
     /// Load of the same kind before anything is measured.
@@ -26,12 +26,12 @@ pub(crate) struct Effort {
 pub(crate) struct Bench {
     pub(crate) places: Places,
     pub(crate) effort: Effort,
-    /// Contestants' stderr is thrown away.
+    /// The standard error of contestants is discarded.
     pub(crate) quiet: bool,
 }
 
 impl Bench {
-    /// Starts a contestant as it is, cold.
+    /// Starts a contestant cold, without any load before.
     pub(crate) async fn start(
         &self,
         contestant: Contestant,

@@ -11,7 +11,7 @@ const FIELD: &[u8] = b"data:";
 #[derive(Debug, Default)]
 pub(crate) struct EventLines {
     input: BytesMut,
-    /// So many bytes hold no line end.
+    /// The first bytes that contain no line end: this many.
     scanned: usize,
 }
 

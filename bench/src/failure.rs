@@ -5,10 +5,10 @@ use std::io;
 /// A failed measurement. It is reported in the cell it belongs to; the run goes on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The contestant does not offer what is measured; said in a word or two.
+    /// The contestant does not support what is measured; the reason in a word or two.
     #[error("{0}")]
     NotServed(&'static str),
-    /// An answer that is wrong: another id, another text, another order.
+    /// A wrong answer: another id, another text, another order.
     #[error("wrong answer: {0}")]
     Wrong(String),
     /// An HTTP answer other than success.
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
         /// The beginning of the body.
         body: String,
     },
-    /// Nothing came for longer than the limit.
+    /// Nothing arrived within the limit.
     #[error("stalled")]
     Stalled,
     /// The connection or the process broke.

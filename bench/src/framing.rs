@@ -1,4 +1,4 @@
-//! How the end of an HTTP/1.1 body is found: a pure decoder over the read buffer.
+//! Finds the end of an HTTP/1.1 body: a pure decoder over the read buffer.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -7,11 +7,11 @@ use crate::failure::Failure;
 /// The state of the body that is being read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Framing {
-    /// So many bytes are left.
+    /// This many bytes are left.
     Length(usize),
     /// Chunked, before a size line.
     ChunkSize,
-    /// Chunked, so many bytes of a chunk are left.
+    /// Chunked, this many bytes of a chunk are left.
     Chunk(usize),
     /// Chunked, before the line end that closes a chunk.
     ChunkEnd,
@@ -21,12 +21,12 @@ pub(crate) enum Framing {
     UntilClose,
 }
 
-/// What the buffer yields.
+/// A result of the decoder.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A piece of the body.
     Piece(Bytes),
-    /// Nothing before more is read.
+    /// Nothing until more is read.
     NeedMore,
     /// The body is complete.
     End,

@@ -1,5 +1,5 @@
-//! An HTTP/1.1 client connection that costs little: one write per request, bodies handed out as
-//! slices of the read buffer, nothing kept but what keep-alive needs.
+//! An HTTP/1.1 client connection with little overhead: one write per request, bodies as slices of
+//! the read buffer, no state except for what keep-alive needs.
 
 use std::{io, net::SocketAddr};
 
@@ -18,7 +18,7 @@ const MAX_HEADERS: usize = 48;
 const READ_AT_LEAST: usize = 16 * 1024;
 const READ_UP_TO: usize = 512 * 1024;
 
-/// What a body is.
+/// The type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentType {
     /// `application/json`.
@@ -29,7 +29,7 @@ pub(crate) enum ContentType {
     Other,
 }
 
-/// The head of a response, as far as a load generator cares.
+/// The head of a response, as far as a load generator needs it.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
@@ -59,7 +59,7 @@ impl HttpConnection {
         Ok(self.stream.write_all(request).await?)
     }
 
-    /// Reads the next response head; the body of the response before has to be read.
+    /// Reads the next response head; the body of the previous response must have been read.
     pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
         loop {
             if let Some((head, framing, length)) = parse_head(&self.input)? {

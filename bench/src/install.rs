@@ -10,8 +10,8 @@ use crate::{
 const PYPI_PACKAGE: &str = "mcp-proxy==0.13.0";
 const CRATE_VERSION: &str = "0.6.0";
 
-/// The contestants of `wanted` that are there, the npm and PyPI ones installed if need be. The
-/// crate takes minutes to build, so it has to be asked for.
+/// Returns the contestants of `wanted` that are installed; installs the npm and PyPI ones if
+/// necessary. The crate takes minutes to build, so it is installed only on request.
 pub(crate) fn present(
     wanted: &[Contestant],
     places: &Places,

@@ -11,7 +11,7 @@ use crate::{
     session::Session,
 };
 
-/// Ids of a lane start here, a million apart: all have nine digits and none is used twice.
+/// Ids of a lane start here, a million apart: all have nine digits, and no id is used twice.
 const FIRST_ID: u64 = 100_000_000;
 const IDS_PER_LANE: u64 = 1_000_000;
 
@@ -23,7 +23,7 @@ pub(crate) struct Lane {
     events: Option<EventStream>,
     template: Template,
     id: u64,
-    /// Answers to others' calls that came on this lane's stream.
+    /// Answers to calls of other lanes that arrived on this lane's stream.
     pub(crate) misdelivered: u32,
 }
 
@@ -48,7 +48,7 @@ impl Lane {
         Ok((lane, session.route))
     }
 
-    /// One more connection of a session that is open.
+    /// Another connection of an open session.
     pub(crate) async fn join(
         target: &Target,
         dialect: Dialect,
@@ -66,7 +66,7 @@ impl Lane {
         })
     }
 
-    /// Makes one call; its answer was right if this returns.
+    /// Makes one call; if this returns, its answer was correct.
     pub(crate) async fn call(&mut self) -> Result<(), Failure> {
         self.send().await?;
         let head = self.connection.head().await?;
@@ -89,8 +89,8 @@ impl Lane {
         self.renew(&head).await
     }
 
-    /// Makes one call that reports progress, and returns how many notifications came, every one
-    /// of them in order.
+    /// Makes one call that reports progress, and returns the number of notifications, all of which
+    /// came in order.
     pub(crate) async fn call_with_progress(&mut self) -> Result<u64, Failure> {
         self.send().await?;
         let head = self.connection.head().await?;

@@ -12,7 +12,7 @@ use crate::{
     session,
 };
 
-/// An answer may take this much longer than the load lasts.
+/// Extra time for answers after the load has ended.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The shape of a load.
@@ -20,7 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
 pub(crate) struct Shape {
     pub(crate) dialect: Dialect,
     pub(crate) connections: u64,
-    /// Connections are spread over so many sessions.
+    /// Connections are spread over this many sessions.
     pub(crate) sessions: u64,
     pub(crate) tool: Tool,
 }
@@ -33,11 +33,11 @@ pub(crate) struct Load {
     routes: Vec<Route>,
 }
 
-/// What a stretch of load came to.
+/// The result of a stretch of load.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) elapsed: Duration,
-    /// Answers that came to lanes whose they are not.
+    /// Answers that arrived on lanes they do not belong to.
     pub(crate) misdelivered: u32,
     latencies: Vec<Duration>,
 }
@@ -65,7 +65,7 @@ impl Load {
         Ok(load)
     }
 
-    /// Loads for so long.
+    /// Loads for this duration.
     pub(crate) async fn run(&mut self, span: Duration) -> Result<Tally, Failure> {
         let started = Instant::now();
         let until = started + span;
@@ -87,7 +87,7 @@ impl Load {
         Ok(Tally { misdelivered, ..Tally::new(started.elapsed(), latencies) })
     }
 
-    /// Makes so many calls on the first lane.
+    /// Makes this many calls on the first lane.
     pub(crate) async fn calls(&mut self, count: usize) -> Result<(), Failure> {
         let Some(lane) = self.lanes.first_mut() else { return Ok(()) };
         for _ in 0..count {
@@ -134,7 +134,7 @@ impl Tally {
         self.calls() / self.elapsed.as_secs_f64()
     }
 
-    /// The latency in ms that so many of 100 calls stay below.
+    /// The latency in ms that this many of 100 calls stay below.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.latencies.len() * percent / 100).min(self.latencies.len().max(1) - 1);
         self.latencies.get(rank).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)

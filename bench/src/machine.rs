@@ -1,10 +1,10 @@
-//! The machine a run was made on, stated with every result.
+//! The machine of a run, which is reported with every result.
 
 use std::{fs, process::Command, thread};
 
 use serde::Serialize;
 
-/// What is worth knowing of it.
+/// Its relevant properties.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
@@ -38,7 +38,7 @@ impl Machine {
     }
 }
 
-/// The version without what a distribution adds to it.
+/// The version without additions by a distribution.
 fn kernel() -> String {
     let release = read("/proc/sys/kernel/osrelease");
     release.split('-').next().unwrap_or_default().to_owned()

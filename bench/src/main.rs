@@ -1,6 +1,6 @@
-//! Measures MCP proxies side by side: this repository's, its peers, and a bare relay that does
-//! the least that is possible, all in front of the same server, in interleaved rounds, every
-//! answer checked. `--help` lists the options; `bench/README.md` says how to read the results.
+//! Measures MCP proxies side by side: this repository's, its peers, and a minimal relay, all in
+//! front of the same server, in interleaved rounds, with every answer checked. `--help` lists the
+//! options; `bench/README.md` explains how to read the results.
 
 mod answer;
 mod args;

@@ -1,4 +1,4 @@
-//! What is measured, and the values of one measurement.
+//! The measured quantities, and the values of one measurement.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ pub(crate) enum Metric {
     ChildCpuPerThousand,
     /// CPU of the load generator per 1,000 calls, in ms.
     LoadCpuPerThousand,
-    /// Answers that sessions were sent although they are others', per call.
+    /// Answers sent to sessions that they do not belong to, per call.
     Misdelivered,
     /// CPU that neither contestant nor load generator used, in percent of one core.
     ForeignCpu,
-    /// The most memory the proxy held, in MB.
+    /// The most memory that the proxy used, in MB.
     PeakRss,
     /// Result bytes per second, in MB.
     MegabytesPerSecond,
@@ -34,13 +34,13 @@ pub(crate) enum Metric {
     NotificationsPerSecond,
     /// CPU of the proxy per 1,000 delivered notifications, in ms.
     CpuPerThousandNotifications,
-    /// Notifications that never came, of those of one call.
+    /// Notifications of one call that never arrived.
     NotificationsLost,
     /// Memory gained while a reader does not read, in MB.
     GrowthRss,
-    /// Spawn to the first answered `initialize`, in ms.
+    /// Time from start to the first answered `initialize`, in ms.
     ColdStart,
-    /// The same less the server's own start, in ms.
+    /// The same, minus the server's own start, in ms.
     StartOverhead,
     /// CPU of the proxy until then, in ms.
     StartCpu,
@@ -62,9 +62,9 @@ pub(crate) enum Metric {
     CpuOverSingle,
     /// CPU of the proxy per list, in ms.
     CpuPerList,
-    /// Servers that a contestant has started.
+    /// Servers that a contestant started.
     Children,
-    /// From the signal to the first answer of the server that has changed, in ms.
+    /// From the signal to the first answer of the changed server, in ms.
     Reload,
 }
 

@@ -1,9 +1,9 @@
-//! What whoever watches a run is told.
+//! Messages to the person who watches a run.
 
 use std::io::{self, Write as _};
 
 /// See the module.
 pub(crate) fn notice(line: &str) {
-    // It goes on even if nobody watches.
+    // The run continues even if nobody watches.
     let _shown = writeln!(io::stderr(), "{line}");
 }

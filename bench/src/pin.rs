@@ -1,5 +1,5 @@
-//! Contestant, server and load generator together on one CPU: what a call costs without the
-//! wake-ups of a second, idle one.
+//! Contestant, server and load generator together on one CPU: the cost of a call without wake-ups
+//! of a second, idle CPU.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use rustix::{
 
 use crate::procfs;
 
-/// Holds the threads of this process, of another and of its children on the last CPU.
+/// Pins the threads of this process, of another process and of its children to the last CPU.
 #[derive(Debug)]
 pub(crate) struct Pin {
     before: CpuSet,
@@ -40,7 +40,7 @@ fn place(pid: u32, cpus: &CpuSet) {
     let processes = procfs::descendants(pid).into_iter().chain([pid, own]);
     for thread in processes.flat_map(procfs::threads) {
         let thread = i32::try_from(thread).ok().and_then(Pid::from_raw);
-        // A thread that has ended meanwhile needs no place.
+        // A thread that has ended meanwhile needs no pinning.
         let _placed = sched_setaffinity(thread, cpus);
     }
 }

@@ -1,4 +1,4 @@
-//! A contestant on standard input and output, and a client that keeps so many calls under way.
+//! A contestant on standard input and output, and a client that keeps several calls under way.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use crate::{
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const READ_AT_LEAST: usize = 64 * 1024;
-/// Ids have nine digits, and no two calls the same.
+/// Ids have nine digits, and all differ.
 const FIRST_ID: u64 = 100_000_000;
 const INITIALIZE_ID: u64 = 1;
 
@@ -86,7 +86,7 @@ impl Pipe {
         Ok(self.stdin.write_all(notification.as_bytes()).await?)
     }
 
-    /// Keeps so many calls under way for so long; every answer is checked.
+    /// Keeps this many calls under way for this long; every answer is checked.
     pub(crate) async fn run(&mut self, calls: usize, span: Duration) -> Result<Tally, Failure> {
         timeout(span + PATIENCE, self.calls(calls, span)).await?
     }
@@ -121,7 +121,7 @@ impl Pipe {
         under_way.insert(self.last_id, Instant::now());
     }
 
-    /// When the call was made that this message answers; `None` if it is not an answer.
+    /// When the call that this message answers was made; `None` if it is not an answer.
     fn answered(
         &mut self,
         message: &Bytes,

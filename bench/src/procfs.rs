@@ -1,15 +1,15 @@
-//! What the operating system says of a process: CPU, memory, children. The contestant's own
-//! process is counted; its children are counted apart.
+//! What the operating system reports about a process: CPU, memory, children. The contestant's own
+//! process and its children are counted separately.
 
 use std::{collections::HashMap, fs, path::PathBuf, time::Duration};
 
-/// Length of a clock tick of `/proc/<pid>/stat`; 100 a second on every Linux we measure on.
+/// Length of a clock tick of `/proc/<pid>/stat`: 100 ticks a second on usual Linux systems.
 const TICK: Duration = Duration::from_millis(10);
 
 /// CPU time of all threads of a process, children excluded.
 ///
-/// The scheduler's own count has nanoseconds but forgets threads that have ended; the count of
-/// `stat` remembers them but has ticks. The larger is right to a tick.
+/// The scheduler's count has nanoseconds but omits threads that have ended; the count of `stat`
+/// includes them but has the resolution of ticks. The larger one is correct to a tick.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let nanos = threads(pid).into_iter().filter_map(|thread| {
         let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
@@ -19,7 +19,7 @@ pub(crate) fn cpu(pid: u32) -> Duration {
     precise.max(stat(pid).map_or(Duration::ZERO, |stat| stat.own))
 }
 
-/// CPU time of everything below a process, ended children included once they are waited for.
+/// CPU time of all descendants of a process, including ended children that were waited for.
 pub(crate) fn children_cpu(pid: u32) -> Duration {
     let reaped = |pid| stat(pid).map_or(Duration::ZERO, |stat: Stat| stat.reaped);
     let below: Duration =
@@ -32,18 +32,18 @@ pub(crate) fn rss(pid: u32) -> u64 {
     field(pid, "status", "VmRSS:")
 }
 
-/// The most memory that ever was resident, in KiB.
+/// The peak of resident memory, in KiB.
 pub(crate) fn peak_rss(pid: u32) -> u64 {
     field(pid, "status", "VmHWM:")
 }
 
 /// Resets the peak.
 pub(crate) fn forget_peak_rss(pid: u32) {
-    // Where the kernel does not offer it the peak is that of the process's life.
+    // If the kernel does not support it, the peak is that of the process's whole life.
     let _forgotten = fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
-/// Memory of everything below a process, in KiB; what several share is counted once.
+/// Memory of all descendants of a process, in KiB; shared memory is counted once.
 pub(crate) fn children_memory(pid: u32) -> u64 {
     descendants(pid).into_iter().map(|child| field(child, "smaps_rollup", "Pss:")).sum()
 }
@@ -71,7 +71,7 @@ struct Stat {
 
 fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, so the fields are counted from its end.
+    // The name in parentheses may contain anything, so the fields are counted from the end of it.
     let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_whitespace().collect();
     let ticks = |field: usize| fields.get(field)?.parse::<u32>().ok();
     Some(Stat {
@@ -93,12 +93,12 @@ pub(crate) fn threads(pid: u32) -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The program that a process runs.
+/// The path of the program that a process runs.
 pub(crate) fn program(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
-/// Everything below a process.
+/// All descendants of a process.
 pub(crate) fn descendants(pid: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {

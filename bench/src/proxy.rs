@@ -1,4 +1,4 @@
-//! A running contestant, from spawn to stop.
+//! A running contestant, from start to stop.
 
 use std::{
     io,
@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_micros(250);
 pub(crate) struct Proxy {
     process: Child,
     pub(crate) target: Target,
-    /// Spawn to the first answered `initialize`.
+    /// Time from start to the first answered `initialize`.
     pub(crate) cold_start: Duration,
 }
 
@@ -83,7 +83,7 @@ impl Proxy {
         self.process.id()
     }
 
-    /// Tells it that its file is another one.
+    /// Signals that its file has changed.
     pub(crate) fn reload(&self) -> io::Result<()> {
         Ok(kill_process(Pid::from_child(&self.process), Signal::HUP)?)
     }
@@ -110,7 +110,7 @@ impl Proxy {
         }
     }
 
-    /// Asks it to stop, and ends whatever is left.
+    /// Asks it to stop, then ends everything that still runs.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         let asked = Instant::now();
         let pid = Pid::from_child(&self.process);
@@ -129,7 +129,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Opens and ends a session; how long after `spawned` its `initialize` was answered.
+/// Opens and ends a session; returns the time from `spawned` to the answer to `initialize`.
 async fn first_session(
     target: &Target,
     dialect: Dialect,

@@ -38,9 +38,9 @@ pub(crate) struct Target {
 /// A tool call.
 #[derive(Clone, Debug)]
 pub(crate) enum Tool {
-    /// Echoes a text of so many bytes.
+    /// Echoes a text of this many bytes.
     Echo(usize),
-    /// Returns so many bytes.
+    /// Returns this many bytes.
     Blob(usize),
     /// Sends so many notifications, then answers.
     Progress(u64),

@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) outcome: Outcome,
 }
 
-/// What came of it.
+/// Its result.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Contestant, Places, Setup, crate_file, fleet, node};
 
-/// The command that serves in this setup on `port`; `None` if the contestant has no such.
+/// The command that serves in this setup on `port`; `None` if the contestant does not support it.
 pub(crate) fn command(
     contestant: Contestant,
     places: &Places,
@@ -18,7 +18,7 @@ pub(crate) fn command(
     match (setup, contestant) {
         (Setup::NodeV1, _) => node::served(contestant, places, "v1", port),
         (Setup::NodeV2, _) => node::served(contestant, places, "v2", port),
-        // What stands in front of a stdio server is not a business of Node's.
+        // The bare relay in front of a stdio server is the native one, not one in Node.
         (Setup::NodeUpstream, Contestant::Bare) => Ok(Some(bare(places, port))),
         (Setup::Fleet(of), _) => fleet::command(contestant, places, of, port),
         (Setup::NodeUpstream, _) => node::served(contestant, places, "upstream", port),

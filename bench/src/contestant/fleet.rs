@@ -1,4 +1,4 @@
-//! Several servers on one port: who can serve them, and the files that say which.
+//! Several servers on one port: the contestants that support it, and their configuration files.
 
 use std::{
     fmt::Write as _,
@@ -9,7 +9,7 @@ use std::{
 
 use super::{Contestant, Places, crate_file};
 
-/// What is served, and where it is asked for.
+/// The servers, and the endpoint that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fleet {
     /// One of ten, under its name.
@@ -18,7 +18,7 @@ pub(crate) enum Fleet {
     Merged,
     /// Ten as one, with a hundred tools each.
     Long,
-    /// Fifty that nobody needs, as one.
+    /// Fifty that are not used, as one.
     Lazy,
     /// One of fifty, under its name.
     Large,
@@ -37,7 +37,7 @@ impl Fleet {
         if self == Self::Long { 100 } else { 4 }
     }
 
-    /// Of all together.
+    /// Tools of all together.
     pub(crate) fn all_tools(self) -> usize {
         self.servers() * self.tools()
     }
@@ -82,12 +82,12 @@ pub(super) fn command(
     Ok(Some(command))
 }
 
-/// The file of whoever listens on this port.
+/// The configuration file of the contestant on this port.
 pub(crate) fn file(places: &Places, port: u16) -> PathBuf {
     places.cache.join(format!("fleet-{port}.json"))
 }
 
-/// Writes the servers into the file; the first one has so many tools.
+/// Writes the servers into the file; the first one has this many tools.
 pub(crate) fn write(places: &Places, file: &Path, fleet: Fleet, first: usize) -> io::Result<()> {
     let echo = places.echo();
     let lazy = if fleet == Fleet::Lazy { r#","mcp-proxy":{"lazy":true}"# } else { "" };

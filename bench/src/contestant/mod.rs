@@ -1,5 +1,5 @@
-//! Who takes part, where each is installed and how it spells things. How they are started is in
-//! `command`, `node` and `remote`; everything else is at its defaults.
+//! The contestants: where each is installed, and its spellings. How they are started is in
+//! `command`, `node` and `remote`; everything else has its defaults.
 
 mod command;
 mod crate_file;
@@ -20,7 +20,7 @@ pub(crate) mod files {
     pub(crate) use super::fleet::{file, write};
 }
 
-/// Which of its ways a contestant is started in.
+/// The ways to start a contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Setup {
     /// Streamable HTTP with sessions, and whatever else is on by default.
@@ -108,7 +108,7 @@ impl Contestant {
         }
     }
 
-    /// The file that is there once the contestant is installed.
+    /// The file that exists once the contestant is installed.
     pub(crate) fn program(self, places: &Places) -> PathBuf {
         let modules = places.cache.join("npm/node_modules");
         match self {

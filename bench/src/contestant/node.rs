@@ -1,5 +1,5 @@
 //! The commands that run `server.mjs`: what a Node program gets from a package, and from the bare
-//! relay of its kind, `bare.mjs`.
+//! relay of this kind, `bare.mjs`.
 
 use std::{io, process::Command};
 
@@ -22,7 +22,7 @@ pub(super) fn served(
     }))
 }
 
-/// `server.mjs` with the contestant's package; `None` if it has none.
+/// `server.mjs` with the contestant's package; `None` if the contestant has no package.
 pub(super) fn script(contestant: Contestant, places: &Places) -> io::Result<Option<Command>> {
     let package = match contestant {
         Contestant::Bare => "bare",

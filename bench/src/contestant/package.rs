@@ -11,7 +11,7 @@ use super::Places;
 const ADDON: &str = "libmcp_proxy_node.so";
 const LOADER: &str = "mcp-proxy-loader";
 
-/// The command of this build; the loader's place in it where something is missing.
+/// The command of this build; the path of the loader if something is missing.
 pub(crate) fn command(build: &Path, cache: &Path) -> io::Result<PathBuf> {
     let (addon, loader) = (build.join(ADDON), build.join(LOADER));
     if !addon.exists() || !loader.exists() {
@@ -20,13 +20,13 @@ pub(crate) fn command(build: &Path, cache: &Path) -> io::Result<PathBuf> {
     let package = cache.join("package");
     let command = package.join("mcp-proxy");
     link(&addon, &package.join("mcp-proxy.node"))?;
-    // It looks for the addon beside the file that it really is.
+    // A copy, because the loader looks for the addon beside its real file, not beside a link.
     fs::copy(loader, &command)?;
     Ok(command)
 }
 
-/// A target folder with nothing in it but the addon of this build: `index.js` takes whichever was
-/// built last.
+/// A target directory that contains only the addon of this build, because `index.js` takes the
+/// addon that was built last.
 pub(super) fn target(places: &Places) -> io::Result<PathBuf> {
     let addon = places.build.join(ADDON);
     if !addon.exists() {
@@ -42,7 +42,7 @@ fn link(file: &Path, link: &Path) -> io::Result<()> {
         return Ok(());
     }
     fs::create_dir_all(link.parent().unwrap_or(link))?;
-    // There may be none yet.
+    // It may not exist yet.
     let _removed = fs::remove_file(link);
     symlink(file, link)
 }

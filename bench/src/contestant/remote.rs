@@ -1,4 +1,4 @@
-//! The commands that stand in for a remote server on standard input and output.
+//! The commands that represent a remote server on standard input and output.
 
 use std::{io, net::SocketAddr, process::Command};
 
@@ -15,7 +15,7 @@ pub(crate) fn command(
     match contestant {
         Contestant::Bare => command.arg(remote.to_string()),
         Contestant::Ours => command.arg(url),
-        // Its command cannot, its library can.
+        // Its command does not support this, but its library does.
         Contestant::Npm => {
             return Ok(node::script(contestant, places)?.map(|mut script| {
                 script.args(["stdio", &url]);

@@ -36,7 +36,7 @@ pub(super) async fn measure(
     Ok(values)
 }
 
-/// What a stretch of load cost per call.
+/// The cost per call during a stretch of load.
 pub(super) fn per_call(tally: &Tally, used: &Usage) -> Values {
     let per_1k = |cpu: std::time::Duration| cpu.as_secs_f64() * 1e6 / tally.calls();
     Values::from([

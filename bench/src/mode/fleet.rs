@@ -20,14 +20,14 @@ use crate::{
     stable::Stable,
 };
 
-/// Turns that each side has.
+/// Turns of each side.
 const TURNS: u32 = 6;
-/// Servers of several are started side by side, and say so after the first answer.
+/// Several servers are started side by side, and report it after the first answer.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Changes in one measurement.
 const CHANGES: usize = 5;
 
-/// One of two that are compared.
+/// One of the two that are compared.
 struct Side {
     pid: u32,
     load: Load,
@@ -57,7 +57,7 @@ impl Side {
     }
 }
 
-/// Calls to one of several servers, in turns with calls to the only server of another process.
+/// Calls to one of several servers, alternating with calls to the only server of another process.
 pub(super) async fn beside(
     bench: &Bench,
     stable: &mut Stable,
@@ -101,7 +101,7 @@ pub(super) async fn lists(effort: &Effort, proxy: &Proxy, tools: usize) -> Resul
     Ok(Values::from([(Metric::CpuPerList, used.proxy.as_secs_f64() * 1e3 / made)]))
 }
 
-/// What servers cost that nobody needs; the guard of the proxy is not one.
+/// The cost of servers that nobody uses; the proxy's guard process is not counted as one.
 pub(super) async fn lazy(bench: &Bench, contestant: Contestant) -> Result<Values, Failure> {
     let proxy = bench.start(contestant, Setup::Fleet(Fleet::Lazy)).await?;
     sleep(SETTLE).await;
@@ -115,7 +115,7 @@ pub(super) async fn lazy(bench: &Bench, contestant: Contestant) -> Result<Values
     Ok(Values::from([(Metric::FreshRss, calls::megabytes(resident)), (Metric::Children, children)]))
 }
 
-/// One of many servers changes while others are called; every call has to be answered.
+/// One of many servers changes while others are called; every call must be answered.
 pub(super) async fn reload(bench: &Bench, contestant: Contestant) -> Result<Values, Failure> {
     let setup = Setup::Fleet(Fleet::Large);
     let proxy = bench.start(contestant, setup).await?;
@@ -145,7 +145,7 @@ pub(super) async fn reload(bench: &Bench, contestant: Contestant) -> Result<Valu
     Ok(Values::from([(Metric::Reload, taken[taken.len() / 2].as_secs_f64() * 1e3)]))
 }
 
-/// The first server has so many tools now; how long it takes until its clients see them.
+/// The first server gets this many tools; returns the time until its clients see them.
 async fn change_first(
     bench: &Bench,
     proxy: &Proxy,
@@ -189,7 +189,7 @@ impl Lister {
         Ok(Self { target: target.clone(), connection, session })
     }
 
-    /// How many tools there are.
+    /// The number of tools.
     async fn list(&mut self) -> Result<usize, Failure> {
         let answer = session::list(&self.target, &self.session.route, &mut self.connection);
         let message = timeout(PATIENCE, answer).await??;

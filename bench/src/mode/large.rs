@@ -1,4 +1,4 @@
-//! What small calls and the event loop notice of large calls that go by at the same time.
+//! The effect of large calls on simultaneous small calls and on the event loop.
 
 use crate::{
     bench::Effort,
@@ -36,7 +36,7 @@ pub(super) async fn measure(effort: &Effort, proxy: &Proxy) -> Result<Values, Fa
     ]))
 }
 
-/// The delay since this was asked last, in ms.
+/// The delay since the last call of this, in ms.
 async fn event_loop_delay(target: &Target) -> Result<f64, Failure> {
     let mut connection = HttpConnection::open(target.addr).await?;
     let opened = Session::open(target, Dialect::Streamable, &mut connection).await?;

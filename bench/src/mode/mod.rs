@@ -1,5 +1,5 @@
-//! What is measured: the table of modes. Loads run on the round's contestants; what is about
-//! memory or start-up starts its own, so nothing that one leaves behind is seen by the next.
+//! The table of modes. Loads run on the round's contestants; measurements of memory or start-up
+//! start their own contestants, so that no measurement affects the next one.
 
 mod calls;
 mod fleet;
@@ -21,7 +21,7 @@ use crate::{
     stable::Stable,
 };
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Mode {
     /// The name on the command line and in `results.json`.
@@ -41,15 +41,15 @@ enum Work {
     Start,
     /// Small calls beside large ones.
     Large,
-    /// So many calls under way, from stdio to a remote server.
+    /// This many calls under way, from stdio to a remote server.
     Remote(usize),
-    /// Calls to one of several servers, in turns with calls to one alone.
+    /// Calls to one of several servers, alternating with calls to one alone.
     Beside(Fleet),
     /// Lists of several servers as one.
     Lists,
-    /// Servers that nobody needs.
+    /// Servers that nobody uses.
     Lazy,
-    /// One of many changes.
+    /// One of many servers changes.
     Reload,
 }
 
@@ -152,7 +152,7 @@ impl Mode {
     }
 }
 
-/// A revision that is refused is not served.
+/// A refused revision means that it is not supported.
 fn unless_served(failure: Failure, dialect: Dialect) -> Failure {
     match failure {
         Failure::Status { status: 400..500, .. } if dialect == Dialect::Modern => {

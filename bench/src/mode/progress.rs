@@ -1,4 +1,4 @@
-//! Progress notifications sent at once through one call: how fast they come, and whether all do.
+//! Progress notifications sent at once through one call: their rate, and whether all arrive.
 
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ pub(super) async fn measure(effort: &Effort, proxy: &Proxy) -> Result<Values, Fa
         (Metric::NotificationsLost, (sent - received) / f64::from(calls)),
         (Metric::ForeignCpu, used.foreign(elapsed)),
     ]);
-    // Dropping them costs little, and that is not a merit.
+    // Dropping them is cheap, which must not count as fast.
     if received > 0.0 {
         let cpu = used.proxy.as_secs_f64() * 1e6 / received;
         values.insert(Metric::CpuPerThousandNotifications, cpu);

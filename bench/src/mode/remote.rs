@@ -1,4 +1,4 @@
-//! A client on standard input and output, and behind the contestant the echo server over HTTP.
+//! A client on standard input and output, with the echo server over HTTP behind the contestant.
 
 use std::time::{Duration, Instant};
 

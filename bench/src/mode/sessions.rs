@@ -1,6 +1,6 @@
-//! Sessions that are opened and held: memory each, CPU to open one, and what a call costs while
-//! they are there. The process is cold, so nothing that calls left free hides what sessions take;
-//! its first growth falls on the first quarter, which does not count.
+//! Sessions that are opened and held: memory of each, CPU to open one, and the cost of a call while
+//! they are open. The process is cold, so that memory freed by earlier calls does not hide what
+//! sessions use; its first growth falls into the first quarter, which does not count.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 const OPENERS: usize = 8;
-/// Sessions that are not open by then are not waited for.
+/// Sessions that are not open by then are ignored.
 const OPENING_LIMIT: Duration = Duration::from_secs(15);
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -63,7 +63,7 @@ pub(super) async fn measure(
     Ok(values)
 }
 
-/// Opens sessions over a few connections and leaves them; how many there are.
+/// Opens sessions over a few connections and keeps them open; returns their number.
 async fn open(target: &Target, sessions: usize) -> Result<usize, Failure> {
     let until = Instant::now() + OPENING_LIMIT;
     let mut openers = JoinSet::new();

@@ -1,5 +1,5 @@
-//! A client asks for a flood of notifications and never reads them: what that costs in memory,
-//! and what the others notice of it.
+//! A client requests a flood of notifications and never reads them: measures the memory, and the
+//! effect on other clients.
 
 use super::calls;
 use crate::{
@@ -30,7 +30,7 @@ pub(super) async fn measure(bench: &Bench, contestant: Contestant) -> Result<Val
         bytes: NOTIFICATION_BYTES,
         millis,
     };
-    // Far from the ids of the others.
+    // Far from the ids of the other lanes.
     let (mut stalled, _) = Lane::open(&proxy.target, Dialect::Streamable, &flood, 500).await?;
     let resident = procfs::rss(proxy.pid());
     let before = proxy.usage();

@@ -1,4 +1,4 @@
-//! What a run leaves behind: `results.json` with every measurement, `results.md` with the table
+//! The files that a run writes: `results.json` with every measurement, `results.md` with the table,
 //! and `results.svg` with the plot for the README.
 
 mod plot;
@@ -42,7 +42,7 @@ pub(crate) fn write(
     fs::write(directory.join("results.svg"), plot::svg(&summary, machine, contestants))
 }
 
-/// One measurement per line, for a reader of differences.
+/// One measurement per line, so that differences between runs are readable.
 fn json(run: &Run<'_>, records: &[Record]) -> io::Result<String> {
     let lines: Result<Vec<String>, _> = records.iter().map(serde_json::to_string).collect();
     let run = serde_json::to_string_pretty(run)?;

@@ -1,4 +1,4 @@
-//! The rows of the table and the rows of the plot: which number of which mode, in which words.
+//! The rows of the tables and of the plot: a number of a mode, and its label.
 
 use crate::metric::Metric::{
     self, CallsPerSecond, ChildCpuPerThousand, Children, ColdStart, CpuOverSingle, CpuPerList,
@@ -9,7 +9,7 @@ use crate::metric::Metric::{
     UsedRss,
 };
 
-/// A number worth showing.
+/// A number to show.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub(super) title: &'static str,
@@ -28,7 +28,7 @@ pub(super) struct Plotted {
     pub(super) rate: Metric,
 }
 
-/// A table of its own, with those who take part in it.
+/// A separate table, with its contestants.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Section {
     pub(super) title: &'static str,

@@ -51,7 +51,7 @@ impl<'a> Summary<'a> {
         median(rounds.values().filter_map(|values| values.get(&metric).copied()).collect())
     }
 
-    /// How many times the bare relay's value, in the same round.
+    /// The ratio to the bare relay's value in the same round.
     pub(crate) fn ratio(
         &self,
         mode: &'static str,
@@ -67,7 +67,7 @@ impl<'a> Summary<'a> {
         median(ratios.collect())
     }
 
-    /// Why there is no value, or why it is not one of every round.
+    /// Why there is no value, or why rounds are missing in it.
     pub(crate) fn failure(&self, mode: &'static str, contestant: Contestant) -> Option<&'a str> {
         self.failures.get(&(mode, contestant)).copied()
     }

@@ -1,4 +1,4 @@
-//! The Markdown tables: medians, and in parentheses how many times the bare relay's.
+//! The Markdown tables: medians, and in parentheses the ratio to the bare relay.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -29,7 +29,7 @@ pub(super) fn markdown(
     text
 }
 
-/// One section, with those who have something to show in it.
+/// One section, with the contestants that have values in it.
 fn table(summary: &Summary<'_>, section: &Section, contestants: &[Contestant]) -> String {
     let took_part = |contestant: &&Contestant| {
         section.rows.iter().any(|row| {
@@ -91,7 +91,7 @@ fn cell(summary: &Summary<'_>, row: &Row, contestant: Contestant) -> Cow<'static
     }
 }
 
-/// Whether a ratio to the bare relay says anything.
+/// Whether a ratio to the bare relay makes sense.
 fn compared(metric: Metric) -> bool {
     !matches!(
         metric,
@@ -108,7 +108,7 @@ fn compared(metric: Metric) -> bool {
     )
 }
 
-/// Three significant figures, thousands apart.
+/// Three significant figures, with separators between thousands.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if size >= 1000.0 {

@@ -1,5 +1,5 @@
-//! Lets messages cross between the eras: a JSON object on each line of the input, what comes out
-//! of it on a line of the output. `__test__/schemas` holds that against the schemas.
+//! Translates messages between the eras: one JSON object on each line of the input, its translation
+//! on the same line of the output. `__test__/schemas` checks the output against the schemas.
 
 use std::io::{self, BufRead, Write};
 

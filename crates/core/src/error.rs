@@ -114,7 +114,7 @@ pub enum Error {
 fn spawn_problem(command: &str, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::NotFound if command.trim().contains(char::is_whitespace) => {
-            "command not found (ENOENT). It is one word that holds spaces: write the program and \
+            "command not found (ENOENT). It is one word with spaces: write the program and \
              its arguments as separate words, or add --shell"
                 .to_owned()
         }

@@ -61,8 +61,8 @@ impl Subscriber for Console {
         let target = event.metadata().target();
         let mut line = Line::default();
         event.record(&mut line);
-        // Whoever embeds the proxy sees in its own callbacks what they refuse; what tokens and rules
-        // refuse, it sees here only.
+        // A program sees what its own callbacks refuse, but sees what tokens and rules refuse only
+        // in these lines.
         if target == AUDIT && !line.has_outcome {
             return;
         }

@@ -1,4 +1,4 @@
-//! What the relay answers: the three parts of a line around its id, or a stream of events.
+//! The relay's answers: the three parts of a line around its id, or a stream of events.
 
 use std::{
     convert::Infallible,
@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// A line cut at its id: what stands before, the client's own id, what follows. Empty parts are
-/// skipped, so a short line comes whole as the first.
+/// A line split at its id: the part before, the client's own id, the part after. Empty parts are
+/// skipped, so a short line is completely in the first part.
 pub(crate) type Parts = [Bytes; 3];
 
 /// A response body.

@@ -1,5 +1,5 @@
-//! The child, and who waits for its lines. Requests carry the number of their slot instead of
-//! the client's id and progress token; both are put back on the way out.
+//! The child, and the requests that wait for its lines. Requests carry the number of their slot
+//! instead of the client's id and progress token; both are restored in answers.
 
 use std::{
     cell::{Cell, RefCell},
@@ -193,7 +193,7 @@ impl Child {
         let waiter = self.slots.borrow_mut().get_mut(slot).and_then(Option::take);
         let Some(waiter) = waiter else { return };
         self.free.borrow_mut().push(slot);
-        // A receiver that is gone has given up on its answer; nothing is owed to it.
+        // If the receiver was dropped, nobody waits for the answer.
         match waiter.sink {
             Sink::Answer(tx) => {
                 let _gone = tx.send(parts(&line, id, waiter.id));
@@ -222,7 +222,7 @@ impl Child {
         self.unsent.set(Some(slot));
     }
 
-    /// Sends the events gathered for one stream since the last read.
+    /// Sends the events that were collected for one stream since the last read.
     async fn send_events(&self) {
         let Some(slot) = self.unsent.take() else { return };
         let ready = match self.slots.borrow_mut().get_mut(slot) {

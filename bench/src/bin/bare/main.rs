@@ -1,8 +1,8 @@
-//! The bare relay, the physical yardstick: HTTP body → line to the child with the id swapped →
-//! line back as `application/json`. One thread, no sessions, no checks, no limits; it stops when
-//! its child does, and one stalled reader stalls everybody. A real proxy has to be better than
-//! this in every respect but speed. With an address alone it relays the other way: lines of its
-//! input → HTTP bodies to the server there → lines.
+//! The bare relay, the yardstick: HTTP body → line to the child with the id replaced → line back as
+//! `application/json`. One thread, no sessions, no checks, no limits; it stops when its child does,
+//! and one stalled reader stalls everybody. A real proxy must be better in every respect but speed.
+//! With only an address it relays the other way: lines of its input → HTTP bodies to the server
+//! there → lines.
 
 mod body;
 mod child;
@@ -57,7 +57,7 @@ async fn serve(port: u16, command: &str, arguments: Vec<String>) -> io::Result<(
 
 async fn connection(stream: TcpStream, child: Rc<Child>) {
     let service = service_fn(move |request| answer(request, Rc::clone(&child)));
-    // A client that goes away is the end of its connection and nothing else.
+    // A client that disconnects ends its connection and nothing else.
     let _ended = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -118,7 +118,7 @@ fn session(child: &Child) -> Response<Body> {
     let (tx, rx) = mpsc::channel(SESSION_QUEUE);
     let endpoint = |number| format!("event: endpoint\ndata: /messages?session={number}\n\n");
     let first = child.open_session(tx.clone());
-    // The queue is empty and its reader is in this function: there is room.
+    // The queue is empty, and its reader is in this function, so there is room.
     let _sent = tx.try_send(Bytes::from(endpoint(first)));
     typed("text/event-stream", Body::Events(rx))
 }

@@ -1,5 +1,5 @@
 //! From stdio to a remote server: a POST for every line, its answer as a line. There is one client,
-//! so ids stay as they are.
+//! so ids are not changed.
 
 use std::{
     cell::RefCell,
@@ -78,7 +78,7 @@ impl Remote {
     }
 
     async fn exchange(self: Rc<Self>, line: Bytes) {
-        // A line that could not be sent has no answer, and the load generator notices.
+        // A line that could not be sent gets no answer, which the load generator notices.
         let Ok(answer) = self.post(line).await else { return };
         if !answer.is_empty() {
             let mut answers = self.answers.borrow_mut();

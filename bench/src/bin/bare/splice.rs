@@ -1,5 +1,5 @@
-//! Where the id and the progress token of a message are. It relies on how the load generator and
-//! the echo server spell theirs (no spaces, the id first), which no real proxy may do.
+//! Finds the id and the progress token of a message. It relies on the spelling of the load
+//! generator and the echo server (no spaces, the id first), which a real proxy must not do.
 
 use std::ops::Range;
 

@@ -21,7 +21,7 @@ const TOOLS: &str = r#"{"tools":[{"name":"echo","inputSchema":{"type":"object","
 /// The list, if it is not the usual one.
 static LISTED: OnceLock<String> = OnceLock::new();
 
-/// Lists so many tools from now on.
+/// Lists this many tools from now on.
 pub(crate) fn list(tools: usize) {
     let more = (4..tools).map(|tool| {
         format!(
@@ -58,7 +58,7 @@ pub(crate) fn answer(message: &Message<'_>, output: &mut Vec<u8>) -> io::Result<
 fn call(id: &str, params: &Params<'_>, output: &mut Vec<u8>) -> io::Result<()> {
     let arguments = &params.arguments;
     let token = params.meta.progress_token.map(RawValue::get);
-    // A gateway that serves several servers may hand the name on with its prefix.
+    // A gateway that serves several servers may pass the name on with its prefix.
     match params.name.rsplit('/').next().unwrap_or_default() {
         "blob" => text_line(output, id, &format!("\"{}\"", "x".repeat(arguments.bytes))),
         "progress" => {

@@ -1,11 +1,11 @@
-//! The MCP server behind every contestant: answers at more than two million messages a second
-//! through a pipe, so that it is never what is measured. With a port it serves HTTP instead, for
-//! those that stand in for a remote server; with `tools N` it lists so many of them.
+//! The MCP server behind every contestant. It answers more than two million messages a second
+//! through a pipe, so it is never the bottleneck. With a port it serves HTTP, as the remote server
+//! of some modes; with `tools N` it lists N tools.
 //!
 //! Tools: `echo` returns its text; `blob` returns `bytes` letters; `progress` sends `count`
 //! notifications at once and then answers; `drip` sends `count` notifications of `bytes` letters
-//! from a thread of its own, evenly over `millis`, while other calls go on. The last two are for
-//! stdio.
+//! from a separate thread, evenly over `millis`, while other calls continue. The last two work over
+//! stdio only.
 
 mod answer;
 mod http;
@@ -45,7 +45,7 @@ fn serve() -> io::Result<()> {
     }
 }
 
-/// One write per batch: `Stdout` would look for line ends and cut it up.
+/// One write per batch: `Stdout` would search for line ends and split it.
 fn flush(output: &mut Vec<u8>) -> io::Result<()> {
     if !output.is_empty() {
         let mut stdout = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! What of a message the server looks at.
+//! The members of a message that the server reads.
 
 use std::borrow::Cow;
 

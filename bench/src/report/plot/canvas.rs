@@ -1,5 +1,5 @@
-//! SVG: text, lines and marks, for a light and a dark page. There is no background, so the page's
-//! own is behind it.
+//! SVG: text, lines and marks, for light and dark pages. There is no background, so that of the
+//! page is visible.
 
 use std::fmt::Write;
 
@@ -36,7 +36,7 @@ impl Canvas {
         self.push(&format!("<path class=\"{class}\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"/>"));
     }
 
-    /// A contestant's mark: of its own shape, so that colour is not needed to tell it.
+    /// A contestant's mark, which has its own shape, so that it can be recognised without colour.
     pub(super) fn mark(&mut self, contestant: Contestant, (x, y): (f64, f64)) {
         let shape = match contestant {
             Contestant::Ours => "m-7 0a7 7 0 1 0 14 0a7 7 0 1 0-14 0z",

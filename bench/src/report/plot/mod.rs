@@ -1,5 +1,5 @@
-//! The plot for the README: what a call costs and how many there are in a second, both relative to
-//! the bare relay, on logarithmic scales. A row is a load, a mark a contestant.
+//! The plot for the README: the cost of a call and the number of calls per second, both relative to
+//! the bare relay, on logarithmic scales. A row is a load, a mark is a contestant.
 
 mod canvas;
 mod scale;
@@ -14,7 +14,7 @@ use super::{
 };
 
 const WIDTH: f64 = 720.0;
-/// Labels end and scales begin here.
+/// Where labels end and scales begin.
 const LEFT: f64 = 178.0;
 const RIGHT: f64 = 650.0;
 const TITLE: f64 = 30.0;
@@ -22,7 +22,7 @@ const ROW: f64 = 22.0;
 const AXIS: f64 = 34.0;
 const FOOT: f64 = 16.0;
 
-/// One half of the plot: a ratio of every load.
+/// One half of the plot: a ratio for every load.
 struct Panel {
     title: &'static str,
     ratio: fn(&Summary<'_>, &Plotted, Contestant) -> Option<f64>,
@@ -39,7 +39,7 @@ const PANELS: [Panel; 2] = [
     },
 ];
 
-/// What is shown of a run.
+/// The part of a run that is shown.
 struct View<'a> {
     summary: &'a Summary<'a>,
     rows: Vec<&'static Plotted>,
@@ -64,13 +64,13 @@ pub(super) fn svg(summary: &Summary<'_>, machine: &Machine, contestants: &[Conte
     canvas.finish(top + FOOT, "What MCP proxies cost, relative to a bare relay")
 }
 
-/// The yardstick is the line at 1; a release that takes part in some rows only is left out.
+/// The yardstick is the line at 1; a release that takes part in only some rows is omitted.
 fn plotted(contestant: Contestant) -> bool {
     !matches!(contestant, Contestant::Bare | Contestant::NpmV1)
 }
 
 impl<'a> View<'a> {
-    /// The rows and contestants that have something to show.
+    /// The rows and contestants with values.
     fn new(summary: &'a Summary<'a>, contestants: &[Contestant]) -> Self {
         let contestants: Vec<Contestant> =
             contestants.iter().copied().filter(|contestant| plotted(*contestant)).collect();
@@ -83,7 +83,7 @@ impl<'a> View<'a> {
         Self { summary, rows, contestants }
     }
 
-    /// Three to a line; where the first panel begins.
+    /// The legend, three entries per line; returns where the first panel begins.
     fn legend(&self, canvas: &mut Canvas) -> f64 {
         const START: (f64, f64) = (18.0, 14.0);
         const STEP: f64 = 220.0;
@@ -100,7 +100,7 @@ impl<'a> View<'a> {
         at.1 + LINE
     }
 
-    /// Draws a panel from `top` on; where the next one begins.
+    /// Draws a panel from `top` on; returns where the next one begins.
     fn draw(&self, canvas: &mut Canvas, panel: &Panel, top: f64) -> f64 {
         let rows: Vec<_> = self.rows.iter().map(|row| (row, self.ratios(panel, row))).collect();
         let all: Vec<f64> = rows.iter().flat_map(|(_, ratios)| ratios).map(|one| one.1).collect();
@@ -115,7 +115,7 @@ impl<'a> View<'a> {
         for (at, (row, ratios)) in rows.into_iter().enumerate() {
             let middle = first + (count(at) + 0.5) * ROW;
             canvas.text("row", (LEFT - 14.0, middle + 4.5), row.title);
-            // Ours comes last, over the others.
+            // Ours is drawn last, over the others.
             for (contestant, ratio) in ratios.into_iter().rev() {
                 canvas.mark(contestant, (scale.at(ratio), middle));
                 if contestant == Contestant::Ours {
@@ -127,7 +127,7 @@ impl<'a> View<'a> {
         last + AXIS
     }
 
-    /// What there is of a row; a logarithm knows no zero.
+    /// The values of a row; without zeros, which have no logarithm.
     fn ratios(&self, panel: &Panel, row: &Plotted) -> Vec<(Contestant, f64)> {
         let ratio = |one: &Contestant| Some((*one, (panel.ratio)(self.summary, row, *one)?));
         self.contestants.iter().filter_map(ratio).filter(|(_, ratio)| *ratio > 0.0).collect()

@@ -11,7 +11,7 @@ pub(super) struct Scale {
 const ROOM: f64 = 0.15;
 
 impl Scale {
-    /// As wide as all of these and 1 need it.
+    /// Wide enough for all of these values and 1.
     pub(super) fn over(values: &[f64], places: (f64, f64)) -> Self {
         let logs = || values.iter().map(|value| value.log10());
         let (low, high) = (logs().fold(0.0, f64::min), logs().fold(0.0, f64::max));

@@ -95,9 +95,9 @@ flags! {
     MESSAGES_ENDPOINT: Text = Serving "messagesEndpoint" {
         kind: Text { placeholder: "path" },
         short: "Where HTTP+SSE clients post",
-        help: "Where HTTP+SSE clients are told to post: a path, or one relative to that of their \
-               stream (\"messages\"), which also works behind a path prefix. Without it, \
-               /messages if the stream is at /sse, and the path of the stream elsewhere",
+        help: "Where HTTP+SSE clients post: a path, or one relative to the path of their stream \
+               (\"messages\"), which also works behind a path prefix. By default /messages if the \
+               stream is at /sse, otherwise the path of the stream",
     }
     MODERN: Switch = Serving "modern" {
         kind: Switch { default: true },
@@ -111,7 +111,7 @@ flags! {
         short: "Serve all servers of a file, or of a client",
         help: "Serve all servers in this file, or those that a client on this machine uses: \
                claude-code, claude-desktop, vscode, cursor, windsurf, gemini, codex, zed, cline, \
-               roo; CLIENT:FILE says whose file it is",
+               roo; CLIENT:FILE says which client a file belongs to",
     }
     STDIO: Switch = Config "stdio" {
         kind: Switch { default: false },
@@ -132,7 +132,7 @@ flags! {
     }
     CONFIG_SCHEMA: Switch = Config "configSchema" {
         kind: Switch { default: false },
-        short: "Print the JSON Schema of our settings and exit",
+        short: "Print the JSON Schema of the settings and exit",
         help: "Print the JSON Schema of the \"mcp-proxy\" blocks in the file of --config, and exit",
     }
     NAMED_SERVER: Pairs = Config "namedServer" {
@@ -144,8 +144,8 @@ flags! {
     NAMED_SERVER_CONFIG: Text = Config "namedServerConfig" {
         kind: Text { placeholder: "file" },
         short: "--config as PyPI mcp-proxy calls it",
-        help: "The same as --config FILE, as PyPI mcp-proxy calls it; a command can be given too, \
-               and is served under the name default",
+        help: "The same as --config FILE, under the name that PyPI mcp-proxy gives it; a command \
+               may be given, too, and is served under the name default",
     }
 
     UPSTREAM_PROTOCOL: Choice<UpstreamProtocol> = Upstream "upstreamProtocol" {
@@ -244,8 +244,8 @@ flags! {
     RETRY_INTERVAL: Number = Upstream "retryInterval" {
         kind: Number::millis(DEFAULT_RETRY_INTERVAL),
         short: "Time between attempts after --maxRestarts",
-        help: "Time between further attempts to start the server after --maxRestarts; 0 makes no \
-               more, and so does --exitOnChildDeath",
+        help: "Time between further attempts to start the server after --maxRestarts; 0 or \
+               --exitOnChildDeath turns them off",
     }
     EXIT_ON_CHILD_DEATH: Switch = Upstream "exitOnChildDeath" {
         kind: Switch { default: false },
@@ -262,13 +262,14 @@ flags! {
     ALLOW_TOOL: List = Upstream "allowTool" {
         kind: List { placeholder: "name,..." },
         short: "Serve only these tools",
-        help: "Serve only the tools with these names, for lists and for calls; * stands for any text \
+        help: "Serve only the tools with these names, in lists and for calls; * stands for any \
+               text \
                (\"get_*\"); repeatable",
     }
     IGNORE_TOOL: List = Upstream "ignoreTool" {
         kind: List { placeholder: "name,..." },
         short: "Do not serve these tools",
-        help: "Do not serve the tools with these names, for lists and for calls; * stands for any \
+        help: "Do not serve the tools with these names, in lists and for calls; * stands for any \
                text (\"delete*\"); repeatable; overrides --allowTool",
     }
 
@@ -390,19 +391,19 @@ flags! {
     ISSUER: Text = Remote "issuer" {
         kind: Text { placeholder: "url" },
         short: "The only authorization server to ask",
-        help: "Ask this authorization server and no other; by default the first one that is sent a \
-               secret is remembered",
+        help: "Use only this authorization server; by default the first one that gets a secret is \
+               remembered",
     }
     RESOURCE: Text = Remote "resource" {
         kind: Text { placeholder: "uri" },
         short: "Resource to ask tokens for, or none",
-        help: "Ask for tokens for this resource instead of what the server calls itself; \"none\" names \
-               no resource",
+        help: "Ask for tokens for this resource instead of the one in the server's metadata; \
+               \"none\" sends no resource",
     }
     AUTHORIZE_PARAM: List = Remote "authorizeParam" {
         kind: List { placeholder: "name=value" },
         short: "Add a parameter to the sign-in URL",
-        help: "Add this parameter to the URL to sign in at; repeatable",
+        help: "Add this parameter to the sign-in URL; repeatable",
     }
     ASSUME_PKCE: Switch = Remote "assumePkce" {
         kind: Switch { default: false },
@@ -437,8 +438,8 @@ flags! {
             default: ("127.0.0.1", CallbackHost::Ipv4),
         },
         short: "Local host name in the redirect URI",
-        help: "Name of this machine in the URL that the browser returns to; connections are taken on \
-               loopback only",
+        help: "Name of this machine in the URL that the browser returns to; connections are \
+               accepted on loopback only",
     }
     CALLBACK_PATH: Route = Remote "callbackPath" {
         kind: Route { default: Some("/callback") },
@@ -508,13 +509,14 @@ flags! {
         kind: Text { placeholder: "url" },
         short: "URL that clients reach the proxy at",
         help: "URL that clients reach the proxy at: scheme, host, and a path if there is one in front \
-               of the endpoint's. Access tokens have to be for this URL and the endpoint's path",
+               of the endpoint's. Access tokens must be issued for this URL plus the endpoint's \
+               path",
     }
     AUTH_AUDIENCE: List = Security "authAudience" {
         kind: List { placeholder: "audience" },
         short: "Audience that tokens must name",
-        help: "Audience that access tokens must name, in place of the endpoint's URL; repeatable, one \
-               of them has to be named",
+        help: "Audience that access tokens must name, in place of the endpoint's URL; repeatable, \
+               one of them is enough",
     }
     AUTH_SCOPES: Text = Security "authScopes" {
         kind: Text { placeholder: "scopes" },
@@ -537,7 +539,7 @@ flags! {
             default: ("standard", AuthPreset::Standard),
         },
         short: "Provider that issues the tokens",
-        help: "Provider that issues the access tokens, where it differs from the standards",
+        help: "Provider that issues the access tokens, if it deviates from the standards",
     }
     AUTH_JWKS: Text = Security "authJwks" {
         kind: Text { placeholder: "place" },
@@ -587,7 +589,8 @@ flags! {
     REQUIRE_AUTH: Switch = Security "requireAuth" {
         kind: Switch { default: false },
         short: "Refuse to start without authentication",
-        help: "Refuse to listen beyond this machine without authentication, instead of warning of it",
+        help: "Refuse to listen beyond this machine without authentication, instead of only \
+               logging a warning",
     }
     ALLOWED_HOSTS: List = Security "allowedHosts" {
         kind: List { placeholder: "host,..." },
@@ -598,9 +601,9 @@ flags! {
     }
     TRUST_PROXY: List = Security "trustProxy" {
         kind: List { placeholder: "network,..." },
-        short: "Reverse proxies whose word counts",
+        short: "Reverse proxies to trust",
         help: "Networks of the reverse proxies in front, such as 10.0.0.0/8, loopback or private, \
-               whose X-Forwarded-Prefix, -Host, -Proto and -For count; repeatable",
+               whose X-Forwarded-Prefix, -Host, -Proto and -For headers are trusted; repeatable",
     }
     CORS_ADD_ALLOWED_HEADER: List = Security "corsAddAllowedHeader" {
         kind: List { placeholder: "name" },
@@ -625,8 +628,8 @@ flags! {
     SSL_CLIENT_CA: PathName = Security "sslClientCa" {
         kind: PathName::File,
         short: "Require client certificates of these authorities",
-        help: "Serve only clients with a certificate of these authorities (PEM); with --auth or --apiKey \
-               they need both",
+        help: "Serve only clients with a certificate of these authorities (PEM); with --auth or \
+               --apiKey, clients need both",
     }
 
     STATELESS: Switch = Sessions "stateless" {
@@ -637,8 +640,8 @@ flags! {
     JSON_RESPONSE: Switch = Sessions "jsonResponse" {
         kind: Switch { default: false },
         short: "Answer with JSON, not with event streams",
-        help: "Answer calls with plain JSON instead of event streams; what the server says \
-               meanwhile goes to the stream of GET",
+        help: "Answer calls with plain JSON instead of event streams; messages that the server \
+               sends during a call go to the session's GET stream",
     }
     SESSION_IDLE_TIMEOUT: Number = Sessions "sessionIdleTimeout" {
         kind: Number::millis(DEFAULT_SESSION_IDLE_TIMEOUT)
@@ -679,7 +682,7 @@ flags! {
         kind: Number::count(DEFAULT_PEER_PORT as usize).at_most(65_535),
         short: "Port for the other replicas",
         help: "Port for requests from the other replicas; with 0 the system chooses one. Without \
-               --peers, this replica waits until others name it in theirs",
+               --peers, this replica waits until others connect to it",
     }
     PEER_HOST: Text = Replicas "peerHost" {
         kind: Text { placeholder: "host" },
@@ -689,8 +692,8 @@ flags! {
     PEER_ADDRESS: Text = Replicas "peerAddress" {
         kind: Text { placeholder: "host:port" },
         short: "Where the others reach this replica",
-        help: "Where the other replicas reach this one, if that is not the address that its \
-               connections come from",
+        help: "Where the other replicas reach this one, if it differs from the address of its \
+               connections to them",
     }
     PEER_SECRET: Secret = Replicas "peerSecret" {
         kind: Secret {
@@ -714,8 +717,8 @@ flags! {
             advice: "Leave it out to keep sessions in this process only.",
         },
         short: "Keep sessions in Redis or Valkey",
-        help: "Keep sessions in this Redis (6.2 or later) or Valkey (7 or later), so that they go \
-               on at another replica if theirs is lost: redis://, rediss://, redis+unix://, \
+        help: "Keep sessions in this Redis (6.2 or later) or Valkey (7 or later), so that another \
+               replica continues them if theirs is lost: redis://, rediss://, redis+unix://, \
                redis+sentinel:// or redis+cluster://; MCP_PROXY_STORE keeps a password out of the \
                process list",
     }
@@ -726,8 +729,8 @@ flags! {
     }
     STORE_PREFIX: Text = Replicas "storePrefix" {
         kind: Text { placeholder: "text" },
-        short: "How the keys in the store begin",
-        help: "How the names of the keys in the store begin [default: mcp-proxy]",
+        short: "Prefix of the keys in the store",
+        help: "Prefix of the names of all keys in the store [default: mcp-proxy]",
     }
     STORE_CA: PathName = Replicas "storeCa" {
         kind: PathName::File,
@@ -742,8 +745,9 @@ flags! {
             default: ("async", Durability::Async),
         },
         short: "Whether calls wait for the store",
-        help: "async: nothing waits for the store. sync: a call goes to its server, and a session to \
-               its client, once the store has it (2 seconds at most, and not while the store is away)",
+        help: "async: nothing waits for the store. sync: a call is sent to its server, and a \
+               session to its client, only after the store has it (they wait 2 seconds at most, \
+               and not while the store is unreachable)",
     }
 
     MAX_BODY_SIZE: Number = Limits "maxBodySize" {
@@ -781,8 +785,8 @@ flags! {
     MAX_BUFFERED: Number = Limits "maxBuffered" {
         kind: Number::bytes(DEFAULT_MAX_BUFFERED),
         short: "Largest backlog of all clients, in bytes",
-        help: "Most bytes that wait for all clients together; beyond it those who are farthest \
-               behind are cut off; 0 turns the limit off",
+        help: "Most bytes that wait for all clients together; beyond it, the slowest clients are \
+               disconnected; 0 turns the limit off",
     }
     MAX_IN_FLIGHT: Number = Limits "maxInFlight" {
         kind: Number::count(DEFAULT_MAX_IN_FLIGHT),
@@ -828,7 +832,7 @@ flags! {
     }
     WRITE_TIMEOUT: Number = Timeouts "writeTimeout" {
         kind: Number::millis(DEFAULT_WRITE_TIMEOUT),
-        short: "Time limit for a client that takes nothing",
+        short: "Time limit for a client that reads nothing",
         help: "Time that a client may leave an answer unread; then its connection is closed; 0 \
                turns the limit off",
     }
@@ -911,7 +915,7 @@ flags! {
     DEBUG: Switch = Diagnostics "debug" {
         kind: Switch { default: false },
         short: "Show messages on stderr",
-        help: "Show on stderr the messages that pass and what the proxy does",
+        help: "Show all messages on stderr, and what the proxy does",
     }
     LOG_LEVEL: Choice<Level> = Diagnostics "logLevel" {
         kind: Choice {
@@ -935,7 +939,7 @@ flags! {
     INSPECT: Switch = Diagnostics "inspect" {
         kind: Switch { default: false },
         short: "Show live traffic in a browser",
-        help: "Show live traffic on a page of its own; the start prints its URL, which only works \
+        help: "Show live traffic on a separate page; the start prints its URL, which only works \
                on this machine (docs/inspecting.md)",
     }
     INSPECT_PORT: Port = Diagnostics "inspectPort" {
@@ -947,13 +951,13 @@ flags! {
     INSPECT_RAW: Switch = Diagnostics "inspectRaw" {
         kind: Switch { default: false },
         short: "Show secrets on the inspection page",
-        help: "Show on the inspection page what is hidden otherwise: keys, tokens and passwords",
+        help: "Show keys, tokens and passwords on the inspection page, which hides them otherwise",
     }
     RECORD: PathName = Diagnostics "record" {
         kind: PathName::File,
         short: "Record all messages in this file",
-        help: "Record in this file every message that passes, without the secrets that are \
-               recognised (docs/recording.md)",
+        help: "Record in this file every message that passes, without the secrets that it \
+               recognises (docs/recording.md)",
     }
     RECORD_MAX_SIZE: Number = Diagnostics "recordMaxSize" {
         kind: Number::bytes(DEFAULT_RECORD_MAX_SIZE).at_least(1024),
@@ -968,9 +972,9 @@ flags! {
     }
     REPLAY: PathName = Diagnostics "replay" {
         kind: PathName::File,
-        short: "Serve what was recorded",
-        help: "Serve this recording in place of a server: what was recorded for a request is its \
-               answer again; with --stdio, over standard input and output",
+        short: "Serve a recording",
+        help: "Serve this recording in place of a server: each request gets its recorded answer; \
+               with --stdio, over standard input and output",
     }
     REPLAY_SPEED: Number = Diagnostics "replaySpeed" {
         kind: Number::count(1),
@@ -989,12 +993,12 @@ flags! {
             choices: &[("text", Form::Text), ("tap", Form::Tap), ("junit", Form::Junit)],
             default: ("text", Form::Text),
         },
-        short: "Form of the report of --verify",
-        help: "Form of the report of --verify",
+        short: "Format of the report of --verify",
+        help: "Format of the report of --verify",
     }
     MAY_DIFFER: List = Diagnostics "mayDiffer" {
         kind: List { placeholder: "path" },
-        short: "Value that need not be as recorded",
+        short: "Value that may differ from the recording",
         help: "Value that may differ from the recording, for --replay and --verify: a name, a \
                path (/result/content/*/text, $.params.arguments.date), @timestamp, @uuid or \
                @number; repeatable",
@@ -1008,7 +1012,7 @@ flags! {
     METRICS_PORT: Port = Diagnostics "metricsPort" {
         kind: Port,
         short: "Serve metrics and health on this port",
-        help: "Serve Prometheus metrics (/metrics) and health on a port of their own",
+        help: "Serve Prometheus metrics (/metrics) and health on a separate port",
     }
     METRICS_HOST: Host = Diagnostics "metricsHost" {
         kind: Host { default: DEFAULT_METRICS_HOST },

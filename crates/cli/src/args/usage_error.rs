@@ -146,7 +146,7 @@ pub(crate) enum UsageError {
 
     /// Two sources of servers.
     #[error(
-        "Error: --config and {0} cannot be used together: the file says which servers there are.\n\
+        "Error: --config and {0} cannot be used together: the file defines the servers.\n\
          Put the server into the file, or leave --config out."
     )]
     TwoSources(String),
@@ -190,7 +190,8 @@ pub(crate) enum UsageError {
 
     /// Everybody who reaches the proxy could read the metrics.
     #[error(
-        "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, \
+        "Error: --metrics serves /metrics to everybody who may use the server, so it needs \
+         --apiKey, \
          --auth or --authTokens.\n\
          --metricsPort serves it without a key, on a port of its own."
     )]

@@ -44,7 +44,7 @@ pub(crate) fn read(word: &str) -> Result<Given, String> {
         None => (key, false),
     };
     if key.is_empty() {
-        return Err(format!("{:?} names no argument before its =", one_line(word, 80)));
+        return Err(format!("{:?} has no name of an argument before its =", one_line(word, 80)));
     }
     if !literal {
         return Ok(Given::Text(key.to_owned(), value.to_owned()));

@@ -162,7 +162,7 @@ fn wanted(types: &[&str]) -> String {
             "number" => "a number",
             "object" => "a JSON object",
             "null" => "null",
-            _ => "what its schema says",
+            _ => "a value that its schema allows",
         })
         .collect();
     words.join(" or ")
@@ -173,7 +173,7 @@ fn one_of(values: &[&Value]) -> String {
     match words.pop() {
         Some(last) if words.is_empty() => last,
         Some(last) => format!("{} or {last}", words.join(", ")),
-        None => "what its schema says".to_owned(),
+        None => "a value that its schema allows".to_owned(),
     }
 }
 

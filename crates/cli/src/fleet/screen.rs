@@ -215,7 +215,7 @@ impl Screen {
                     1 => "1 tool".to_owned(),
                     tools => format!("{tools} tools"),
                 });
-                let signs_in = "wants a sign-in, which begins with its first client";
+                let signs_in = "requires a sign-in, which starts with its first client";
                 let parts = [
                     arrived.server.clone(),
                     tools,

@@ -45,7 +45,7 @@ fn value(
     let name = name.strip_prefix("env:").unwrap_or(name);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if name.is_empty() || !name.bytes().all(is_name) {
-        let problem = "between \"${\" and \"}\" stands the name of a variable".to_owned();
+        let problem = "\"${\" and \"}\" must enclose the name of a variable".to_owned();
         return Err(UsageError::Variable { flag, problem });
     }
     let set = lookup(name).filter(|value| !value.is_empty() || default.is_none());

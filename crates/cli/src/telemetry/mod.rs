@@ -99,7 +99,7 @@ pub(crate) struct Installed {
 }
 
 impl Installed {
-    /// Whether metrics are to be sent.
+    /// Whether metrics are sent.
     pub(crate) fn sends_metrics(&self) -> bool {
         #[cfg(feature = "otlp")]
         return self.lock().as_ref().is_some_and(otlp::Export::sends_metrics);

@@ -39,7 +39,7 @@ impl Modern {
         Self { id: id.to_owned(), ..self }
     }
 
-    /// Names what it is about in its header.
+    /// Sets the header that names the tool, prompt or resource.
     pub(crate) fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
     }

@@ -106,13 +106,14 @@ codes! {
     NO_RUNTIME = 209 Error "The server needs another version of its runtime" =>
         "Install the version that it names, or use that one's full path in the command.";
     SILENT = 210 Error "The server writes nothing" =>
-        "Check that it speaks MCP over stdio and does not wait for something else; --connectionTimeout gives it longer.";
-    BUFFERED = 211 Error "The server holds back what it writes" =>
+        "Check that it speaks MCP over stdio and does not wait for something else; \
+         --connectionTimeout gives it more time.";
+    BUFFERED = 211 Error "The server buffers its output" =>
         "Flush after every message: python -u or PYTHONUNBUFFERED=1, stdout.flush(), stdbuf -oL.";
     SLOW_START = 212 Warning "The server takes long to start" =>
         "Install the package instead of downloading it at each start; some clients give up after 10 to 30 seconds.";
 
-    NOISE = 301 Warning "The server writes what is not a message to standard output" =>
+    NOISE = 301 Warning "The server writes something other than messages to standard output" =>
         "Write banners and logs to standard error (console.error, print(..., file=sys.stderr)).";
     CARRIAGE_RETURNS = 302 Note "Lines end with a carriage return" =>
         "Open standard output without translation of line ends; a message ends with \\n alone.";
@@ -128,17 +129,18 @@ codes! {
         "End every message with \\n and flush it.";
     NOT_JSON_RPC = 308 Warning "A message is not quite JSON-RPC 2.0" =>
         "Every message needs \"jsonrpc\":\"2.0\", and an answer the id of its request and a result or an error.";
-    LONG_LINE = 309 Error "A message is longer than what is accepted" =>
+    LONG_LINE = 309 Error "A message is too long" =>
         "Return less, or page by page; --maxLineSize sets the limit of the proxy.";
-    OTHER_ID = 310 Warning "An answer spells the id of its request otherwise" =>
+    OTHER_ID = 310 Warning "An answer spells the id of its request differently" =>
         "Copy the id as it is: 1 is not \"1\".";
     ESCAPES = 311 Warning "Standard output has terminal escapes" =>
         "Turn colours off where standard output is not a terminal (NO_COLOR=1).";
 
     NO_ANSWER = 401 Error "The server does not answer the handshake" =>
-        "Check that it reads standard input line by line and speaks MCP; --connectionTimeout gives it longer.";
+        "Check that it reads standard input line by line and speaks MCP; --connectionTimeout \
+         gives it more time.";
     REFUSED = 402 Error "The server refuses the handshake" =>
-        "Its own words are in the text of the finding; an older SDK may have to be updated.";
+        "The finding quotes its error; perhaps an old SDK must be updated.";
     BAD_INTRODUCTION = 403 Error "The answer to the handshake is incomplete" =>
         "The result of initialize needs protocolVersion, capabilities and serverInfo with name and version.";
     UNKNOWN_REVISION = 404 Error "The server speaks an unknown protocol revision" =>
@@ -148,19 +150,20 @@ codes! {
     ONLY_LEGACY = 406 Error "The server does not speak revision 2026-07-28" =>
         "Start the proxy with --upstreamProtocol auto or legacy.";
     TOUCHY = 407 Note "The server ends when it is asked for revision 2026-07-28" =>
-        "Nothing, with --upstreamProtocol legacy; with auto it is started twice.";
-    IGNORES_UNKNOWN = 408 Note "The server does not answer a method that it does not know" =>
+        "Use --upstreamProtocol legacy; with auto the server is started twice.";
+    IGNORES_UNKNOWN = 408 Note "The server does not answer unknown methods" =>
         "Answer with error -32601; clients that probe for 2026-07-28 wait for it (--upstreamProtocol legacy does not probe).";
     EARLY_MESSAGES = 409 Warning "The server sends messages before the handshake" =>
         "Send nothing but pings and log messages before notifications/initialized.";
-    UNASKED = 410 Warning "The server asks for what the client has not offered" =>
-        "Look at the capabilities of the client before roots/list, sampling or elicitation.";
+    UNASKED = 410 Warning "The server requests something that the client does not support" =>
+        "Check the client's capabilities before you ask it with roots/list, sampling or \
+         elicitation.";
     OLD_REVISION = 411 Note "The server speaks an old protocol revision" =>
         "Update its SDK; 2024-11-05 has no structured results, titles or elicitation.";
 
-    LIST_FAILED = 501 Error "A list that is offered fails" =>
+    LIST_FAILED = 501 Error "A list that is declared fails" =>
         "Fix the list, or do not declare its capability.";
-    LIST_SILENT = 502 Error "A list that is offered is not answered" =>
+    LIST_SILENT = 502 Error "A list that is declared is not answered" =>
         "Answer lists from what is known already; do not wait for the network in them.";
     NAME_REFUSED = 503 Warning "A name has characters that clients refuse" =>
         "Use letters, digits, _ and - only.";
@@ -184,21 +187,21 @@ codes! {
         "Say what its items are (\"items\":{}); OpenAI and Gemini refuse the tool otherwise.";
     REMOTE_REFERENCE = 513 Warning "A schema refers to another document" =>
         "Copy what it refers to into $defs; clients do not download schemas.";
-    NOT_AN_OBJECT = 514 Error "The schema of a tool is not that of an object" =>
-        "Its type has to be \"object\", for arguments and for structured results.";
-    TOO_MANY_TOOLS = 515 Warning "The server has more tools than clients take" =>
+    NOT_AN_OBJECT = 514 Error "The schema of a tool does not describe an object" =>
+        "Its type must be \"object\", for arguments and for structured results.";
+    TOO_MANY_TOOLS = 515 Warning "The server has more tools than clients accept" =>
         "Offer fewer; VS Code and OpenAI stop at 128, Cursor warns from 40.";
-    ENDLESS_PAGES = 516 Error "A list comes back to a page that it has given" =>
+    ENDLESS_PAGES = 516 Error "A list returns to an earlier page" =>
         "End the last page without nextCursor.";
     BAD_URI = 517 Error "The URI of a resource is malformed" =>
         "Give it a scheme: file:///…, or one of your own.";
     PROPERTY_REFUSED = 518 Warning "The name of a parameter has characters that clients refuse" =>
         "Use letters, digits, _, . and - only, at most 64 of them.";
-    HIDDEN_TEXT = 519 Warning "A text has characters that nobody sees" =>
+    HIDDEN_TEXT = 519 Warning "A text has invisible characters" =>
         "Remove control characters, zero-width characters and marks that turn text around.";
     NOTHING = 520 Warning "The server offers nothing" =>
         "It has no tools, prompts or resources: check its settings and credentials.";
-    UNDECLARED = 521 Warning "The server has tools and does not say so" =>
+    UNDECLARED = 521 Warning "The server has tools but does not declare them" =>
         "Declare \"tools\":{} in its capabilities; clients do not ask otherwise.";
     LONG_LIST = 522 Warning "The list of tools is very large" =>
         "Shorten descriptions and schemas: more than 200 KB fill the context of many models.";
@@ -207,7 +210,7 @@ codes! {
         "Answer ping with {}; clients end servers that do not.";
     READ_FAILED = 602 Warning "A resource that is listed cannot be read" =>
         "List only what can be read.";
-    UNKNOWN_KILLS = 603 Error "A method that it does not know ends the server" =>
+    UNKNOWN_KILLS = 603 Error "An unknown method ends the server" =>
         "Answer with error -32601.";
     SLOW_ANSWERS = 604 Warning "The server takes long to answer a list or a ping" =>
         "Do slow work once, at the start or in the background.";
@@ -215,11 +218,12 @@ codes! {
     STAYS = 701 Warning "The server does not exit at the end of its input" =>
         "Exit when standard input ends; otherwise every client leaves a process behind.";
     LEAVES_PROCESSES = 702 Warning "The server leaves processes behind" =>
-        "End what it has started before it exits, or start it as its own replacement (exec).";
+        "Let the server end what it has started before it exits, or replace itself by it (exec).";
     BAD_EXIT = 703 Note "The server exits with an error at the end of its input" =>
         "Exit with 0 when standard input ends.";
     CRASHED = 704 Warning "The server crashes at the end of its input" =>
-        "It was ended by a signal of its own making: look at its standard error.";
+        "It ended by a signal that it caused itself, such as a segmentation fault: look at its \
+         standard error.";
 
     BAD_URL = 801 Error "The URL is malformed" =>
         "Write it with its scheme: https://example.com/mcp.";
@@ -246,30 +250,31 @@ codes! {
     OTHER_PATH = 812 Error "The server is at another path" =>
         "Write the URL that the finding names.";
     SSE_ONLY = 813 Note "The server speaks the older HTTP+SSE transport" =>
-        "Nothing, here; clients that speak Streamable HTTP only need the proxy in between.";
-    UNAUTHORIZED = 814 Warning "The server wants credentials" =>
+        "No action is needed: the proxy supports it; clients with only Streamable HTTP need the \
+         proxy in between.";
+    UNAUTHORIZED = 814 Warning "The server requires credentials" =>
         "Sign in (--signIn), or give a token: --bearerToken, --header, --headerFile.";
     NO_METADATA = 815 Warning "The server does not say how to sign in" =>
         "Answer 401 with WWW-Authenticate and serve /.well-known/oauth-protected-resource (RFC 9728).";
-    BAD_METADATA = 816 Warning "The documents about signing in are not in order" =>
+    BAD_METADATA = 816 Warning "The OAuth metadata of the server have errors" =>
         "Correct what the finding names (RFC 9728, RFC 8414).";
     FORBIDDEN = 817 Error "The credentials are not accepted" =>
         "Check the token, its scopes, and whether the server wants another header.";
-    BUFFERING = 818 Warning "Something on the way holds event streams back" =>
+    BUFFERING = 818 Warning "Something in between buffers event streams" =>
         "Turn buffering and compression off for text/event-stream (nginx: proxy_buffering off, gzip off).";
-    CUT_OFF = 819 Warning "Something on the way cuts off streams that are silent" =>
+    CUT_OFF = 819 Warning "Something in between cuts off silent streams" =>
         "Raise its time-out (nginx: proxy_read_timeout), or send comments more often.";
     NO_CORS = 820 Note "Pages in browsers cannot use the server" =>
         "Answer OPTIONS with Access-Control-Allow-Origin and -Headers, and expose Mcp-Session-Id.";
-    SERVER_FAULT = 821 Error "The server answers with an error of its own" =>
+    SERVER_FAULT = 821 Error "The server answers with an internal error" =>
         "Look at its log; 502, 503 and 504 come from a proxy in front whose server is not there.";
     HOST_REFUSED = 822 Error "The server refuses the host name" =>
         "Allow the host in the server's protection against DNS rebinding (allowed hosts).";
     NOTIFICATION_REFUSED = 823 Warning "The server refuses notifications" =>
-        "Answer a POST that holds no request with 202.";
-    NO_STREAM_TYPE = 824 Error "An answer has no type that clients expect" =>
+        "Answer a POST without requests with 202.";
+    NO_STREAM_TYPE = 824 Error "An answer has an unexpected content type" =>
         "Answer with Content-Type application/json or text/event-stream.";
-    BAD_SETTING = 825 Error "The connection cannot be made as it is configured" =>
+    BAD_SETTING = 825 Error "The connection cannot be made with these settings" =>
         "Correct the setting that the finding names.";
     REDIRECTED_AWAY = 826 Error "The URL redirects to where a request cannot follow" =>
         "Write the URL that it redirects to.";
@@ -279,7 +284,7 @@ codes! {
     BAD_SERVER = 902 Error "A server in the file cannot be used" =>
         "Correct it where the finding says.";
     SWITCHED_OFF = 903 Note "A server in the file is switched off" =>
-        "Nothing, or switch it on.";
+        "Switch it on if you want to use it.";
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub fn examine(
         // If the examination is dropped, everything that it runs ends with it.
         if timeout(budget.left(), examining).await.is_err() {
             let (mut stage, began) = stages.begin("time");
-            stage.says("the time is over; what follows is not examined");
+            stage.says("the time limit was reached; the rest is not examined");
             stage.outcome = Outcome::Skipped;
             stages.end((stage, began));
         }

@@ -96,7 +96,7 @@ fn part(auth: &Members<'_>, member: &Member) -> Result<Policy, Fault> {
     if member.node.value == Value::Null {
         return Ok(Policy::default());
     }
-    refuse_variables(&member.node, auth, "variables are not put into rules for callers")?;
+    refuse_variables(&member.node, auth, "variables are not expanded in rules for callers")?;
     let path = quoted(&auth.path(&member.name));
     let wrong = |why: String| auth.source.fault(member.node.at, format!("{path} is wrong: {why}"));
     let value = serde_json::from_str(&json(&member.node)).map_err(|why| wrong(why.to_string()))?;
@@ -121,7 +121,7 @@ fn refuse_twins(block: &Members<'_>, settings: &[DraftSetting]) -> Result<(), Fa
     });
     let Some(member) = twin else { return Ok(()) };
     let message = format!(
-        "{} is also said in {}; leave one of them out",
+        "{} is also set in {}; remove one of them",
         quoted(&block.path(&member.name)),
         quoted(&block.path(KEY))
     );

@@ -51,7 +51,10 @@ pub fn place(words: &str, directories: &Directories) -> Result<Place, String> {
     let client = |name: &str| CLIENTS.iter().find(|(known, _)| *known == name);
     if let Some((name, dialect)) = client(words) {
         let file = file(*dialect, directories).ok_or_else(|| {
-            format!("where {name} keeps its servers is not known here; use --config {name}:FILE")
+            format!(
+                "it is not known where {name} keeps its servers on this system; use --config \
+                     {name}:FILE"
+            )
         })?;
         return Ok(Place { file, dialect: Some(*dialect), of_user: true });
     }

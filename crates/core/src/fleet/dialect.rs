@@ -109,7 +109,7 @@ pub(super) fn recognise<'a>(
     told: Option<Dialect>,
 ) -> Result<Shape<'a>, Fault> {
     let Value::Table(members) = &top.value else {
-        let message = format!("the file holds {}; it has to be an object", top.kind());
+        let message = format!("the file contains {}; it must be an object", top.kind());
         return Err(source.fault(top.at, message));
     };
     let known = |member: &&super::document::Member| KEYS.iter().any(|(key, _)| *key == member.name);

@@ -69,7 +69,7 @@ fn rule(name: &str, written: WholeRule) -> Result<ToolPolicy, String> {
         })
     });
     if written.concurrency == Some(0) {
-        return Err("concurrency has to be at least 1; to hide a tool, deny it".to_owned());
+        return Err("concurrency must be at least 1; to hide a tool, deny it".to_owned());
     }
     let is_pattern = name.contains(['*', '?']);
     let tools = if is_pattern { Pattern::Glob } else { Pattern::Exact };

@@ -211,7 +211,7 @@ fn refuse_equal_prefixes(drafts: &mut [Draft], source: &Source) {
         let twin = (0..drafts.len()).find(same);
         let Some(twin) = twin else { continue };
         let message = format!(
-            "the names {} and {} (at {}) are the same where servers are merged; rename one of them",
+            "the names {} and {} (at {}) are the same when servers are merged; rename one of them",
             quoted(&drafts[index].name.value),
             quoted(&drafts[twin].name.value),
             source.position(drafts[twin].name.at),

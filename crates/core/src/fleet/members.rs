@@ -45,7 +45,7 @@ impl<'a> Members<'a> {
     /// The members of this object at this `path`.
     pub(super) fn of(node: &'a Node, path: &str, source: &'a Source) -> Result<Self, Fault> {
         let Value::Table(list) = &node.value else {
-            let message = format!("{} is {}; it has to be an object", quoted(path), node.kind());
+            let message = format!("{} is {}; it must be an object", quoted(path), node.kind());
             return Err(source.fault(node.at, message));
         };
         let asked = RefCell::default();
@@ -165,7 +165,7 @@ impl<'a> Members<'a> {
 
     /// A value of the wrong kind.
     pub(super) fn wrong(&self, node: &Node, path: &str, wanted: &str) -> Fault {
-        let message = format!("{} is {}; it has to be {wanted}", quoted(path), node.kind());
+        let message = format!("{} is {}; it must be {wanted}", quoted(path), node.kind());
         self.source.fault(node.at, message)
     }
 }

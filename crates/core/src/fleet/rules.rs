@@ -9,7 +9,7 @@ use super::{
 };
 use crate::config::{Filter, Pattern, Rules, ToolRules};
 
-const NO_VARIABLES: &str = "variables are not put into fixed arguments";
+const NO_VARIABLES: &str = "variables are not expanded in fixed arguments";
 
 pub(super) fn read(block: &Members<'_>) -> Result<Rules, Fault> {
     let part = |name: &str| {

@@ -46,7 +46,7 @@ impl Introspection {
     pub(crate) fn new(place: &str, rules: Rules, fetcher: Arc<Fetcher>) -> Result<Self, String> {
         let mut place: Url = place.parse().map_err(|_| "--authIntrospect is not a URL")?;
         if !is_safe(&place) {
-            return Err("--authIntrospect has to be an HTTPS URL".to_owned());
+            return Err("--authIntrospect must be an HTTPS URL".to_owned());
         }
         let authorization = authorization(&place);
         let cleared = place.set_username("").and_then(|()| place.set_password(None));

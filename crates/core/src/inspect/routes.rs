@@ -73,7 +73,7 @@ async fn enter(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response 
         let url = shown.keys.url(*address);
         confide!("the URL of the inspection page was used already; the next one is {url}");
     }
-    let text = "This URL was used already, or is of an earlier run: open the one that the proxy \
+    let text = "This URL was used already, or is from an earlier run: open the one that the proxy \
                 has printed last.\n";
     plain(StatusCode::UNAUTHORIZED, text)
 }

@@ -249,10 +249,10 @@ impl Reading<'_> {
         page.gauges("mcp_proxy_replicas", "Other replicas", "state", &states);
         let forwarded = [("out", replicas.forwarded), ("in", replicas.received)]
             .map(|(direction, count)| (vec![("direction", direction.to_owned())], count));
-        page.counters("mcp_proxy_forwarded", "Requests handed to another replica", forwarded);
+        page.counters("mcp_proxy_forwarded", "Requests forwarded to another replica", forwarded);
         page.counter(
             "mcp_proxy_replica_unreached",
-            "Requests whose replica could not be asked",
+            "Requests whose replica could not be reached",
             replicas.unreached,
         );
         if let Some(store) = &replicas.store {
@@ -263,7 +263,7 @@ impl Reading<'_> {
     /// The servers of a fleet, by their names.
     fn named(&self, page: &mut Page) {
         if let Some(outdated) = self.levels.config_outdated {
-            let help = "Whether the configuration that is there now could not be used";
+            let help = "Whether the current configuration could not be used";
             page.gauge("mcp_proxy_config_failed", help, u64::from(outdated));
         }
         if self.levels.named.is_empty() {
@@ -277,8 +277,8 @@ impl Reading<'_> {
         let restarts = by(|server| server.restarts);
         page.counters("mcp_proxy_named_server_restarts", "Restarts of a server", restarts);
         let (written, read) = (by(|server| server.written_bytes), by(|server| server.read_bytes));
-        page.counters("mcp_proxy_named_server_written_bytes", "Bytes written to it", written);
-        page.counters("mcp_proxy_named_server_read_bytes", "Bytes read from it", read);
+        page.counters("mcp_proxy_named_server_written_bytes", "Bytes written to a server", written);
+        page.counters("mcp_proxy_named_server_read_bytes", "Bytes read from a server", read);
     }
 
     fn process(&self, page: &mut Page) {
@@ -323,7 +323,7 @@ fn store_levels(store: &StoreLevels, page: &mut Page) {
     page.gauge("mcp_proxy_store_waiting", "Bytes that wait for the store", store.waiting);
     page.counter("mcp_proxy_store_written_bytes", "Bytes written", store.logged_bytes);
     let lag = store.lag.as_secs_f64();
-    page.gauge("mcp_proxy_store_lag_seconds", "How long the oldest write waits", lag);
+    page.gauge("mcp_proxy_store_lag_seconds", "Age of the oldest waiting write", lag);
     let latency = vec![(Labels::new(), store.latency.read())];
     page.histograms("mcp_proxy_store_duration_seconds", "Time until the store answers", latency);
 }

@@ -440,9 +440,9 @@ fn long_uri() -> ErrorBody {
 fn ambiguous() -> ErrorBody {
     ErrorBody::new(
         Code::InvalidRequest,
-        "a member has the name of one that matters except for case, or appears twice, and not every \
-         server reads that alike. Spell each name as it is specified and give it once, or run \
-         mcp-proxy with --isolation session",
+        "a member appears twice, or its name differs from a known one only in case, and servers \
+         may read such a message differently. Write each name once and exactly as specified, or \
+         run mcp-proxy with --isolation session",
     )
 }
 

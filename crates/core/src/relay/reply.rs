@@ -47,7 +47,7 @@ struct Awaited {
     _outer: Option<Box<Self>>,
 }
 
-/// While it lives, it is open whether a request will be refused.
+/// While this exists, the request may still be refused.
 pub(crate) struct Undecided(Option<Arc<dyn Sink>>);
 
 impl Undecided {
@@ -422,8 +422,8 @@ fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
 impl Drop for Reply {
     fn drop(&mut self) {
         if self.sink.is_some() {
-            let text =
-                "the proxy ended this call without an answer: what was to answer it has gone";
+            let text = "the proxy ended this call without an answer: whatever should have answered it \
+                 ended";
             self.fail(&ErrorBody::new(Code::Internal, text));
         }
     }

@@ -101,8 +101,8 @@ pub(crate) trait Reader: Send + Sync {
     /// answer; it is used only if nothing was sent yet.
     fn deny(&self, _denied: &Denied, _body: Bytes) {}
 
-    /// Says whether it is still open if the request that is answered here is refused. Nothing is
-    /// sent until then, so that a refusal can be the whole answer.
+    /// Sets whether the request that is answered here may still be refused. Nothing is sent while
+    /// it may, so that a refusal can be the whole answer.
     fn undecided(&self, _is_open: bool) {}
 
     /// Bytes that wait for the reader; 0 if nobody is reading, or if nothing can be read before the

@@ -9,7 +9,7 @@ use crate::jsonrpc::{Message, Raw};
 #[derive(Debug, Default)]
 pub(super) struct Tasks(ById<Told>);
 
-/// Who is told of the progress of a task.
+/// Who gets the progress of a task.
 struct Told {
     member: MemberId,
     sink: Arc<dyn Sink>,

@@ -80,7 +80,7 @@ impl Player {
         let script = Script::read(file)?;
         if script.missing > 0 {
             tracing::warn!(
-                "{} messages of {} are not whole and cannot be played back",
+                "{} messages of {} are incomplete and cannot be played back",
                 script.missing,
                 file.display()
             );
@@ -164,7 +164,7 @@ impl Inner {
             let mut methods: Vec<_> = self.methods.keys().map(String::as_str).collect();
             methods.sort_unstable();
             let text =
-                format!("the recording holds no {method:?}; it holds {}", methods.join(", "));
+                format!("the recording contains no {method:?}; it contains {}", methods.join(", "));
             return json!({ "code": Code::MethodNotFound.number(), "message": text });
         };
         let call = self.script.calls.get(index);
@@ -178,8 +178,8 @@ impl Inner {
             )
         });
         let text = format!(
-            "the recording holds no {method:?} with these parameters; the nearest one differs{}. \
-             --mayDiffer says which parameters may differ",
+            "the recording contains no {method:?} with these parameters; the nearest one \
+             differs{}. --mayDiffer names parameters that may differ",
             first.unwrap_or_default()
         );
         let differing: Vec<_> = found.iter().map(|one| one.path.as_str()).collect();

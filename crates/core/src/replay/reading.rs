@@ -62,7 +62,7 @@ pub enum Unreadable {
     )]
     TooLarge(PathBuf),
     /// It contains no call.
-    #[error("{} holds no call of a client", .0.display())]
+    #[error("{} contains no call of a client", .0.display())]
     Empty(PathBuf),
 }
 

@@ -66,7 +66,8 @@ impl Tls {
                         tracing::info!("the certificate was reloaded");
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "the new certificate cannot be used, so the former one is still served");
+                        tracing::warn!(%error, "the new certificate cannot be used, so the \
+                                                previous one is still used");
                     }
                 }
             }

@@ -57,7 +57,8 @@ impl Guard {
         let mut guard = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(stdin) = &mut guard.stdin else { return };
         if let Err(error) = stdin.write_all(format!("{sign}{group}\n").as_bytes()) {
-            tracing::debug!(%error, "nobody guards the servers any more");
+            tracing::debug!(%error, "the guard process has ended, so servers may keep running if \
+                                     the proxy is killed");
         }
     }
 }

@@ -89,7 +89,7 @@ impl Greeting<'_> {
                 }
             }
             None => {
-                tracing::info!("the server does not answer {DISCOVER}; it is asked to initialize");
+                tracing::info!("the server does not answer {DISCOVER}; sending initialize");
             }
         }
         self.write(initialize_request(LATEST_LEGACY)).await;
@@ -133,7 +133,7 @@ impl Greeting<'_> {
         let error = String::from_utf8_lossy(refusal.text(error)).into_owned();
         for version in older_versions(&error) {
             tracing::warn!(
-                "the MCP server refuses protocol revision {LATEST_LEGACY}; it is asked for {version}"
+                "the MCP server refuses protocol revision {LATEST_LEGACY}; trying {version}"
             );
             self.write(initialize_request(version)).await;
             let Ok(Ok(response)) = timeout(OLDER, self.answer(is_initialize)).await else { break };
@@ -153,7 +153,10 @@ impl Greeting<'_> {
             traffic!("<-", message.bytes());
             match message.kind() {
                 Kind::Request => self.write(refusal(&message)).await,
-                Kind::Notification => tracing::debug!("the server spoke before it was initialized"),
+                Kind::Notification => tracing::debug!(
+                    "the server sent a message before it was \
+                                                       initialized"
+                ),
                 Kind::Result | Kind::Error if wanted(&message) => {
                     return Ok(message);
                 }

@@ -52,7 +52,7 @@ impl Negotiation {
         if let (Opening::Probe(_), Err(failed)) = (opening, &outcome)
             && !failed.is_final
         {
-            tracing::warn!("{}; it is started again and asked to initialize instead", failed.error);
+            tracing::warn!("{}; starting it again with initialize instead", failed.error);
             outcome = spawn()?.greet(Opening::Initialize, limit).await;
         }
         self.agreed = outcome.as_ref().ok().map(|(_, introduction)| introduction.era());

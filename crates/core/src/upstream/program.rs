@@ -46,7 +46,7 @@ pub(super) fn buffering_hint(config: &CommandConfig) -> Option<&'static str> {
             .or_else(|| env::var_os(UNBUFFERED).filter(|_| config.inherit_env))
             .is_some_and(|value| !value.is_empty());
     (!unbuffered && words.iter().any(|word| is_python(word))).then_some(
-        "Python holds back what it writes to a pipe: run it as \"python -u\" or set \
+        "Python buffers what it writes to a pipe: run it as \"python -u\" or set \
          PYTHONUNBUFFERED=1 (--env PYTHONUNBUFFERED=1)",
     )
 }

@@ -1,24 +1,25 @@
-//! The headers of a head in one piece of memory: they are made on the road of a request, and read by
-//! another thread.
+//! The headers of a request or response in one allocation: they are copied while a request is
+//! handled, and read by another thread.
 
 use http::HeaderMap;
 
-/// See the module. Each header is the lengths of its name and value, then these.
+/// See the module. For each header: length and bytes of the name, then length and bytes of the
+/// value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Headers(Vec<u8>);
 
 impl Headers {
-    /// Bytes that they take.
+    /// Their size in memory.
     pub(super) fn bytes(&self) -> usize {
         self.0.len()
     }
 
-    /// All names and values, and what is between them.
+    /// All names, values and their lengths, as stored.
     pub(super) fn text(&self) -> &[u8] {
         &self.0
     }
 
-    /// Names and values, in their order.
+    /// Names and values, in their original order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &self.0[..];
         std::iter::from_fn(move || {
@@ -46,7 +47,7 @@ impl From<&HeaderMap> for Headers {
     }
 }
 
-/// What has its length before it, and the rest.
+/// Splits off a part that begins with its length; returns the part and the rest.
 fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = text.split_first_chunk()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)

@@ -50,7 +50,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Number with which to continue.
+    /// Number to continue with.
     #[cfg(test)]
     pub(crate) fn next(&self) -> u64 {
         self.first + self.frames.len() as u64

@@ -196,7 +196,7 @@ fn callers(policy: &Policy) -> Vec<String> {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         lines.push(format!("auth: tools {tools}: {}", parts.join("; ")));
     }
-    lines.extend(policy.forward_identity.then(|| "auth: is told who calls".to_owned()));
+    lines.extend(policy.forward_identity.then(|| "auth: gets the caller's identity".to_owned()));
     lines.iter().map(|line| printable(line)).collect()
 }
 

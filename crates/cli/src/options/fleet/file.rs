@@ -49,8 +49,8 @@ pub(super) fn read(path: &Path, words: &str) -> Result<Vec<u8>, UsageError> {
         refused(match error.kind() {
             io::ErrorKind::NotFound if clients::CLIENTS.iter().any(|(name, _)| *name == words) => {
                 format!(
-                    "there is no such file, which is where {words} keeps its servers; if they are \
-                     elsewhere, use --config {words}:FILE"
+                    "there is no such file, although {words} usually keeps its servers there; if \
+                     they are elsewhere, use --config {words}:FILE"
                 )
             }
             io::ErrorKind::NotFound => {

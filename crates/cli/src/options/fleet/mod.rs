@@ -347,7 +347,7 @@ impl Origin {
             if servers.iter().chain(&others).any(|server| servers::is_twin(&server.name, NAME)) {
                 return Err(UsageError::NamedServer {
                     name: NAME.to_owned(),
-                    problem: "the command beside it is served under this name".to_owned(),
+                    problem: "the command after the flags is served under this name".to_owned(),
                 });
             }
             let words = self.beside.clone();

@@ -23,7 +23,7 @@ pub(crate) fn schema() -> String {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
         "title": "mcp-proxy --config",
-        "description": "What the key mcp-proxy holds in a file that lists MCP servers: settings of the proxy at the top, settings of one server inside of it. The rest of the file is the client's.",
+        "description": "The key mcp-proxy in a file that lists MCP servers: settings of the proxy at the top, settings of one server inside that server. The rest of the file belongs to the client.",
         "type": "object",
         "properties": {
             "mcp-proxy": { "$ref": "#/$defs/top" },
@@ -42,7 +42,7 @@ pub(crate) fn schema() -> String {
             ),
             "toolPolicy": tool_policy(),
             "claims": {
-                "description": "For each claim of the caller's token, the values of which it must have one",
+                "description": "Claims that the caller's token must have, each with a list of accepted values",
                 "type": "object",
                 "additionalProperties": { "type": "array", "items": { "type": "string" } }
             },
@@ -65,13 +65,14 @@ fn top() -> Value {
     members.insert(
         "groups".to_owned(),
         json!({
-            "description": "Names for parts of the servers, served at /groups/NAME/mcp and /groups/NAME/sse",
+            "description": "Groups of servers, served at /groups/NAME/mcp and /groups/NAME/sse",
             "type": "object",
             "additionalProperties": { "type": "array", "items": { "type": "string" } }
         }),
     );
     closed(
-        "Settings of the proxy: the flags of the command line, by their names. Those of a server hold for all of them.",
+        "Settings of the proxy: the flags of the command line, by their names. Settings for \
+         servers apply to all of them.",
         members,
     )
 }
@@ -83,7 +84,7 @@ fn server() -> Value {
         ("rename", "The server's own name of a tool, and the name that clients see", "names"),
         (
             "describe",
-            "The name that clients see, and a description in place of the server's",
+            "The name that clients see, and the description that replaces the server's",
             "names",
         ),
     ];
@@ -92,7 +93,7 @@ fn server() -> Value {
         tools["properties"][name] = json!({ "description": description, "$ref": reference });
     }
     tools["properties"]["arguments"] = json!({
-        "description": "The name that clients see, and arguments that every call is given whatever the client says",
+        "description": "The name that clients see, and arguments that are set in every call, whatever the client sends",
         "type": "object",
         "additionalProperties": { "type": "object" }
     });
@@ -112,7 +113,7 @@ fn server() -> Value {
         ),
         (
             "sandbox",
-            json!({ "description": "Run without the sandbox that the client would run it in", "const": "ignore" }),
+            json!({ "description": "Run without the client's sandbox", "const": "ignore" }),
         ),
     ] {
         members.insert(name.to_owned(), value);
@@ -182,8 +183,8 @@ fn filter() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "allow": { "description": "Only what one of these matches; * stands for any text, ? for one character", "$ref": "#/$defs/globs" },
-            "deny": { "description": "Nothing that one of these matches", "$ref": "#/$defs/globs" }
+            "allow": { "description": "Serve only names that match one of these; * stands for any text, ? for one character", "$ref": "#/$defs/globs" },
+            "deny": { "description": "Do not serve names that match one of these", "$ref": "#/$defs/globs" }
         },
         "additionalProperties": false
     })

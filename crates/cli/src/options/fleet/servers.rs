@@ -67,7 +67,7 @@ pub(super) fn named(
     for (name, command) in values.of(&flags::NAMED_SERVER)? {
         let refused = |problem: String| UsageError::NamedServer { name: name.clone(), problem };
         if let Some(twin) = servers.iter().find(|other| is_twin(&other.name, &name)) {
-            return Err(refused(format!("its name is too much like {:?}", twin.name)));
+            return Err(refused(format!("its name is too similar to {:?}", twin.name)));
         }
         let words = shlex::split(&command)
             .filter(|words| !words.is_empty())
@@ -120,7 +120,7 @@ pub(super) fn unusable(config: &FleetConfig) -> Option<String> {
     let first = needing.next().filter(|_| !config.http.asks_who_calls())?;
     let names = needing.fold(first, |names, name| names + ", " + &name);
     Some(format!(
-        "{names}: \"auth\" asks for scopes or claims, but nobody is asked for a token, so nobody may \
-         use what it protects; add an \"issuer\" or \"tokens\" to \"auth\" at the top"
+        "{names}: \"auth\" requires scopes or claims, but clients are not asked for tokens, so \
+         nobody can use what it protects; add \"issuer\" or \"tokens\" to \"auth\" at the top"
     ))
 }

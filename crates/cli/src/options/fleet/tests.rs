@@ -175,10 +175,10 @@ fn named_servers_are_those_of_the_line() {
     let reading = typed(&[], &[("MCP_PROXY_NAMED_SERVER", "a c x")]).unwrap();
     assert_eq!(command(&reading, "a").command.args, ["x"]);
     for (line, expected) in [
-        (&["--namedServer", "a", "c", "--namedServer", "A", "d"][..], "too much like \"a\""),
+        (&["--namedServer", "a", "c", "--namedServer", "A", "d"][..], "too similar to \"a\""),
         (&["--namedServer", "a", "c 'x"], "quote"),
         (&["--namedServer", "a"], "a name and a command"),
-        (&["--namedServer", "default", "c", "d"], "the command beside it"),
+        (&["--namedServer", "default", "c", "d"], "the command after the flags"),
         (
             &["--namedServer", "a", "c", "--config", "f"],
             "--config and --namedServer cannot be used together",

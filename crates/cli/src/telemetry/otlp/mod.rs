@@ -84,7 +84,7 @@ impl Export {
         }
     }
 
-    /// Whether metrics are to be sent.
+    /// Whether metrics are sent.
     pub(super) fn sends_metrics(&self) -> bool {
         self.client.is_some() && Signal::Metrics.wanted() == Ok(true)
     }

@@ -1,4 +1,4 @@
-//! Which credentials let a client in, where, and the answers to others.
+//! Which credentials admit a client, where, and how others are answered.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn without_a_token_every_path_but_health_is_refused() {
     ] {
         let challenge = format!(r#"Bearer scope="files", resource_metadata="{PLACE}{endpoint}""#);
         assert_refused(&proxy.send(&request), &challenge);
-        // A token anywhere but in the header does not count.
+        // A token counts only in the header.
     }
     let query = Request::get(&format!("/mcp?access_token={}", issuer.token("alice")));
     assert_eq!(proxy.send(&query).status, 401);

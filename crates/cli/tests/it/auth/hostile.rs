@@ -44,7 +44,7 @@ fn no_header_of_a_token_chooses_how_it_is_checked() {
         (headed(json!({ "alg": "HS256", "kid": "k1" })), "\"HS256\""),
         (headed(json!({ "alg": "ES512", "kid": "k1" })), "\"ES512\""),
         (headed(json!({ "alg": "es256", "kid": "k1" })), "\"es256\""),
-        (headed(json!({ "alg": "RS256", "kid": "k1" })), "is for its algorithm"),
+        (headed(json!({ "alg": "RS256", "kid": "k1" })), "for its algorithm"),
         (headed(json!({ "alg": ["ES256"], "kid": "k1" })), "alg is not a string"),
         (headed(json!({ "kid": "k1" })), "alg is not a string"),
         (headed(json!({ "alg": "ES256", "kid": 1 })), "kid is not a string"),

@@ -1,4 +1,4 @@
-//! API keys of a file: several, each with a name, scopes and an end of its own.
+//! API keys of a file: several, each with its own name, scopes and expiry.
 
 use ring::digest;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn every_key_of_a_file_is_somebody_with_scopes_and_an_end() {
     let echo = Request::mcp(call("1", "echo", "{}")).session(session);
     assert_eq!(proxy.send(&echo.clone().header("X-API-Key", "b")).status, 404);
     assert_eq!(proxy.send(&echo.clone().header("X-API-Key", "a")).status, 200);
-    // The key changes, and its owner goes on.
+    // The key changes, and the session of its owner continues.
     write(json!([line("ci", "new", &["files"]), line("cd", "b", &["mail"])]));
     wait_for("the file is read again", || (proxy.send(&begin("new")).status == 200).then_some(()));
     assert_eq!(proxy.send(&echo.clone().header("X-API-Key", "new")).status, 200);

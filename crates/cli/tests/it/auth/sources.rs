@@ -1,4 +1,4 @@
-//! Where the keys of an issuer come from, as far as that can go wrong.
+//! Failures when the keys of an issuer are fetched.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::{
     support::{Issuer, LATEST, Launch, Proxy, Request, Session, call, initialize},
 };
 
-/// A proxy that has the issuer's keys from this URL.
+/// A proxy that fetches the issuer's keys from this URL.
 fn start(place: &str) -> Proxy {
     let flags = ["--auth", Issuer::NAME, "--publicUrl", Issuer::PUBLIC, "--authJwks", place];
     Launch::new("echo").flags(&flags).start()
@@ -68,7 +68,7 @@ fn what_is_no_document_of_keys_lets_nobody_in_and_is_told_of() {
     assert!(!followed, "no redirect is followed");
 }
 
-/// An issuer at a URL of its own, which names its keys in the metadata at this path.
+/// An issuer at a separate URL, whose metadata name the keys at this path.
 fn published(issuer: &Issuer, path: &'static str) -> Server {
     let keys = json!({ "keys": [issuer.key()] }).to_string();
     Server::start(move |request: &Received, wire: &mut Wire| {

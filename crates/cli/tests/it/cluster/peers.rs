@@ -27,7 +27,7 @@ fn a_replica_with_another_secret_is_not_let_in() {
     let one = replica("echo", SECRET).start();
     let known = peer_address(&one).to_string();
     let other = replica("echo", "a secret of somebody else").flag("--peers", known).start();
-    let said = other.stderr.line(|line| line.contains("is not let in"));
+    let said = other.stderr.line(|line| line.contains("at this address is refused"));
     let said = said.expect("it is logged");
     assert!(said.contains("all replicas need the same --peerSecret"), "{said}");
     let session = one.session();
@@ -82,7 +82,7 @@ fn a_replica_that_was_killed_has_lost_its_sessions() {
     });
     assert_eq!(answer.status, 502);
     assert!(answer.text().contains("may have run"), "{}", answer.text());
-    let gone = wait_for("nobody listens there any more", || {
+    let gone = wait_for("nothing listens there any more", || {
         let answer = replicas.send(0, &request);
         if answer.status == 503 {
             assert_eq!(answer.header("retry-after"), Some("1"));

@@ -158,7 +158,7 @@ fn what_is_local_goes_on_without_the_store() {
     // The replica that gave the name is asked without the store.
     assert_eq!(persist(&replicas, 1, &request).status, 200);
     store.restart();
-    wait_for("it is well again", || {
+    wait_for("the store works again", || {
         let ready = replicas.send(0, &Request::get("/readyz"));
         (!ready.text().contains("degraded")).then_some(())
     });

@@ -55,7 +55,7 @@ fn a_call_is_cancelled_at_any_replica() {
     let cancel =
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#;
     assert_eq!(replicas.send(2, &session.request(cancel)).status, 202);
-    wait_for("the server hears of it", || {
+    wait_for("the server learns of the cancellation", || {
         let told = session.call("2", "cancelled", "{}");
         told.contains(r#""cancelled":[{"#).then_some(())
     });

@@ -1,5 +1,5 @@
-//! What callers may do where several servers are one: refused before anything reaches a server, by
-//! what their newest token says, whoever asked before.
+//! What callers may do at an endpoint with several servers: requests are refused before they reach
+//! a server, by the caller's newest token, whoever has sent requests before.
 
 use serde_json::{Value, json};
 
@@ -12,15 +12,15 @@ use crate::support::{Issuer, LATEST, Modern, Proxy, Request, Response, call, ini
 const SCOPED: &str = r#""mcp-proxy": { "auth": { "scopes": ["files"] } }"#;
 const STAFF: &str = r#""mcp-proxy": { "auth": { "claims": { "department": ["staff"] } } }"#;
 
-/// Two libraries whose lists take longer than a response waits for its first message; the group is
-/// of the first, which has the rules.
+/// Two servers of the fixture `library`, whose lists take longer than a response waits for its
+/// first message. The group contains only the first, which has the rules.
 fn libraries(folder: &Folder, issuer: &Issuer, rules: &str) -> Proxy {
     let servers = [entry("a", "library a 100", rules), entry("b", "library b 100", "")];
     folder.write("mcp.json", file(&servers, &top(issuer, "")));
     serve(folder, &["--config", "mcp.json"])
 }
 
-/// Everything that somebody may want of the library `a`.
+/// All requests that the server `a` answers.
 fn wishes() -> [(&'static str, Value); 6] {
     let complete =
         |reference: Value| json!({ "ref": reference, "argument": { "name": "x", "value": "" } });

@@ -10,17 +10,17 @@ pub(super) const BROKEN: &[(&str, &str, &str)] = &[
     ("empty.json", "", "empty.json: the file is empty"),
     ("cut.json", "{ \"mcpServers\": { \"a\": { \"comm", "cut.json:1:"),
     ("no.json", "{ mcpServers: {} }", "no.json:1:3: this is not valid JSON"),
-    ("array.json", "[]", "array.json:1:1: the file holds an array; it has to be an object"),
+    ("array.json", "[]", "array.json:1:1: the file contains an array; it must be an object"),
     ("none.json", "{ \"theme\": \"dark\" }", "none.json: no servers are in it"),
     (
         "type.json",
         "{ \"mcpServers\": {\n \"a\": { \"command\": 5 } } }",
-        "type.json:2:20: \"mcpServers.a.command\" is a number; it has to be a string",
+        "type.json:2:20: \"mcpServers.a.command\" is a number; it must be a string",
     ),
     (
         "args.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"args\": \"x\" } } }",
-        "args.json:1:50: \"mcpServers.a.args\" is a string; it has to be an array of strings",
+        "args.json:1:50: \"mcpServers.a.args\" is a string; it must be an array of strings",
     ),
     (
         "two.json",
@@ -30,7 +30,7 @@ pub(super) const BROKEN: &[(&str, &str, &str)] = &[
     (
         "twins.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\" },\n \"a\": { \"command\": \"d\" } } }",
-        "twins.json:2:2: \"a\" is here for the second time; the first one is at 1:19",
+        "twins.json:2:2: \"a\" appears twice; the first one is at 1:19",
     ),
     (
         "unknown.json",
@@ -61,7 +61,7 @@ pub(super) const BROKEN: &[(&str, &str, &str)] = &[
     (
         "\u{1b}[31mred.json",
         "[]",
-        "\u{fffd}[31mred.json:1:1: the file holds an array; it has to be an object",
+        "\u{fffd}[31mred.json:1:1: the file contains an array; it must be an object",
     ),
 ];
 
@@ -92,7 +92,7 @@ fn what_is_no_file_is_refused() {
     assert_eq!(refused("directory"), "directory: this is a directory; --config takes a file");
     assert_eq!(refused("none.json"), "none.json: there is no such file");
     assert_eq!(refused("curser"), "curser: there is no such file; did you mean \"cursor\"?");
-    assert!(refused("cursor").contains("which is where cursor keeps its servers"));
+    assert!(refused("cursor").contains("although cursor usually keeps its servers there"));
     folder.write("bytes.json", b"{\n \xff}");
     assert!(refused("bytes.json").starts_with("bytes.json:2:2: this byte is not UTF-8"));
     folder.write("wide.json", b"\xff\xfe{\0}\0");

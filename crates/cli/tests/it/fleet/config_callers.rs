@@ -308,7 +308,7 @@ fn rules_that_nobody_can_satisfy_are_told_of() {
     let folder = Folder::new();
     folder.write("mcp.json", file(&[entry("a", "echo", RULES)], ""));
     let report = folder.run(&["--checkConfig", "mcp.json"]);
-    assert!(report.stdout.contains("nobody is asked for a token"), "{report:?}");
+    assert!(report.stdout.contains("clients are not asked for tokens"), "{report:?}");
     assert!(report.stdout.contains("auth: scopes files"), "{report:?}");
 }
 

@@ -189,7 +189,8 @@ fn the_public_port_shows_metrics_only_with_the_key() {
 fn without_a_key_the_public_port_never_shows_metrics() {
     let finished = Launch::new("echo").flags(&["--metrics"]).run();
     assert_eq!(finished.status.code(), Some(1));
-    let first = "Error: --metrics serves /metrics to whoever may use the server, so it needs --apiKey, --auth or --authTokens.";
+    let first = "Error: --metrics serves /metrics to everybody who may use the server, so it \
+                 needs --apiKey, --auth or --authTokens.";
     assert_eq!(finished.stderr.lines().next(), Some(first));
     let proxy = counted("echo");
     assert_eq!(proxy.send(&Request::get("/metrics")).status, 404);

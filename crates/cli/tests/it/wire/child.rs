@@ -86,7 +86,7 @@ fn a_server_that_refuses_the_newest_revision_is_asked_for_an_older_one() {
     for version in ["2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"] {
         let proxy = Launch::new(&format!("dated {version}")).start();
         proxy.session().assert_healthy();
-        let said = format!("it is asked for {version}");
+        let said = format!("trying {version}");
         assert!(proxy.stderr.line(|line| line.contains(&said)).is_some(), "{version}");
     }
     let finished = Launch::new("dated 1.0").run();

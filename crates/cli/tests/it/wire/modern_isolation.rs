@@ -186,7 +186,7 @@ fn servers_wait_for_their_states_for_a_while_and_as_long_as_there_is_room() {
     assert!(!answered(&proxy, "Bearer me", &late).1);
     let proxy = launch("modern", "modern", "session").flags(&["--maxChildren", "1"]).start();
     let lost = asked(&proxy, "Bearer me");
-    let kept = wait_for("who comes next has its place", || {
+    let kept = wait_for("the next client gets its place", || {
         let ask = Modern::call("pid", "{}").send(&proxy).json();
         ask.get("result").is_some().then(|| asked(&proxy, "Bearer me"))
     });

@@ -207,7 +207,7 @@ fn changes_reach_every_session_and_updates_their_subscribers() {
         .post(r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"x:a"}}"#);
     assert_eq!(subscribed.message(), r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
     let filter = json!({"toolsListChanged": true, "resourceSubscriptions": ["x:a"]});
-    wait_for("the former stream is closed", || {
+    wait_for("the earlier stream is closed", || {
         (streams(&one)["open"] == json!([filter])).then_some(())
     });
     two.call("2", "touch", r#"{"uri":"x:a"}"#);

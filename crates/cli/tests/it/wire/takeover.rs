@@ -119,7 +119,7 @@ fn whoever_resumes_an_answer_reads_it_alone() {
     let priming = former.event().and_then(|event| event.id).expect("a priming event");
     for _ in 0..3 {
         let mut newest = session.resume(&priming);
-        assert_eq!(former.event(), None, "the former one is over");
+        assert_eq!(former.event(), None, "the earlier one has ended");
         std::mem::swap(&mut former, &mut newest);
     }
     session.call("2", "release", "{}");
@@ -171,7 +171,7 @@ fn a_stream_begins_with_an_id_where_its_client_understands_that() {
             "{flags:?} {revision} {said:?}"
         );
         if begins {
-            // It is an id with which to resume.
+            // A client can resume with this id.
             let mut resumed = session.resume(&event.id.unwrap_or_default());
             let first = resumed.event().and_then(|event| event.data).unwrap_or_default();
             assert!(first.contains(CHANGED), "{first}");

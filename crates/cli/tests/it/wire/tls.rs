@@ -127,7 +127,7 @@ fn a_certificate_that_changes_is_served_without_a_restart() {
     let mut old = identity.connect(&proxy);
     assert_eq!(old.exchange(&ping).status, 200);
     fs::write(identity.file("cert.pem"), "no certificate").expect("a file");
-    let warned = |line: &str| line.contains("the former one is still served");
+    let warned = |line: &str| line.contains("the previous one is still used");
     wait_for("the broken file was seen", || {
         assert_eq!(identity.connect(&proxy).exchange(&ping).status, 200, "nothing changes");
         proxy.stderr.so_far().lines().any(warned).then_some(())

@@ -110,7 +110,7 @@ impl Keeper {
                 }
                 Err(error) if !failed => {
                     failed = true;
-                    tracing::warn!(%error, peer, "the name of a replica has no address");
+                    tracing::warn!(%error, peer, "the name of a replica does not resolve");
                 }
                 Err(_) => {}
             }
@@ -174,7 +174,7 @@ fn say(address: &str, unmet: &Unmet) {
     match unmet {
         Unmet::Unproved(unproved) => tracing::error!(
             address,
-            "the replica at this address is not let in: {unproved}; all replicas need the same \
+            "the replica at this address is refused: {unproved}; all replicas need the same \
              --peerSecret"
         ),
         unmet => tracing::debug!(address, "no replica at this address yet: {unmet}"),

@@ -323,7 +323,7 @@ impl Store {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
         let Some((lease, sealed)) = self.asked(taking).await? else { return Ok(None) };
         let Some(founding) = self.sealer.open(id, &sealed) else {
-            tracing::error!(session = %id, "what the store has of a session cannot be read");
+            tracing::error!(session = %id, "the stored data of a session cannot be read");
             return Ok(None);
         };
         let reading = self.scripts.log(&self.connection, &self.keys, id);
@@ -375,7 +375,7 @@ impl Store {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if trouble.is_none() {
             let text = connection::explain(error);
-            tracing::error!("the store does not answer; sessions that live here go on: {text}");
+            tracing::error!("the store does not answer; sessions of this replica continue: {text}");
             *trouble = Some((text, Instant::now()));
         }
     }
@@ -417,7 +417,7 @@ impl Store {
         self.end.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!("the store has not taken everything in time");
+            tracing::warn!("the store did not accept all writes in time");
         }
         let leaving = self.scripts.leave(&self.connection, &self.keys, self.own);
         drop(tokio::time::timeout(grace, leaving).await);

@@ -59,7 +59,7 @@ impl Found {
             if let (Some((code, ..)), more @ 1..) =
                 (alike.first(), alike.len().saturating_sub(MOST_ALIKE))
             {
-                stage.find(*code, "", format!("the same of {more} more"));
+                stage.find(*code, "", format!("the same for {more} more"));
             }
         }
     }

@@ -188,7 +188,7 @@ impl Output {
         for (is_found, code, text) in [
             (self.returns, CARRIAGE_RETURNS, "they end with \\r\\n"),
             (self.mark, BYTE_ORDER_MARK, "its first bytes are EF BB BF"),
-            (self.framed, CONTENT_LENGTH, "it has headers as LSP has them"),
+            (self.framed, CONTENT_LENGTH, "it has headers like those of LSP"),
             (self.spread, PRETTY, "it is indented JSON"),
             (self.unended, NO_LINE_END, "it is complete, but no line end follows"),
             (self.escapes, ESCAPES, "it has the escape character"),

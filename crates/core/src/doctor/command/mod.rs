@@ -167,7 +167,7 @@ impl Exam<'_> {
         match answer {
             Err(Silence::Error(error)) => stage.find(REFUSED, "", said(&error)),
             Err(Silence::Unreadable) if talk.output().is_framed() => {
-                stage.find(CONTENT_LENGTH, "standard output", "it has headers as LSP has them");
+                stage.find(CONTENT_LENGTH, "standard output", "it has headers like those of LSP");
             }
             Err(Silence::Unreadable) => {
                 stage.find(LONG_LINE, "standard output", "the line does not end");

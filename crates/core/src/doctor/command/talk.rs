@@ -323,7 +323,7 @@ impl End {
     pub(super) fn tell(&self, stage: &mut Stage) {
         if !self.exited_itself {
             let seconds = self.took.as_secs();
-            return stage.find(STAYS, "", format!("it was still there after {seconds} s"));
+            return stage.find(STAYS, "", format!("it was still running after {seconds} s"));
         }
         stage.says(format!("{} after {} ms", self.outcome, self.took.as_millis()));
         if self.was_killed {
@@ -332,7 +332,7 @@ impl End {
             stage.find(BAD_EXIT, "", format!("it {}", self.outcome));
         }
         if self.leaves {
-            stage.find(LEAVES_PROCESSES, "", "some of its process group live on");
+            stage.find(LEAVES_PROCESSES, "", "processes of its group are still running");
         }
     }
 }

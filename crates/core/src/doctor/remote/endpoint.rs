@@ -244,7 +244,7 @@ impl Endpoint {
         let mut response = match self.probe.stream(&self.url, HEAD).await {
             Ok(Some(response)) => response,
             Ok(None) => {
-                let text = format!("no head of the event stream in {} s", HEAD.as_secs());
+                let text = format!("no head of the event stream within {} s", HEAD.as_secs());
                 return stage.find(BUFFERING, "", text);
             }
             Err(problem) => return stage.find(CUT_OFF, "", problem),

@@ -108,7 +108,7 @@ pub(super) async fn handshake(
     };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let Ok(name) = ServerName::try_from(host) else {
-        return stage.fail(OTHER_NAME, "the host has no name that certificates know");
+        return stage.fail(OTHER_NAME, "certificates cannot contain a host name of this kind");
     };
     let connector = TlsConnector::from(Arc::new(tls));
     let shaken = match timeout(2 * PATIENCE, connector.connect(name, stream)).await {

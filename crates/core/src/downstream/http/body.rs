@@ -130,7 +130,7 @@ async fn collect(body: &mut Incoming, announced: usize, limit: usize) -> Result<
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            tracing::debug!(%error, "a client went away while sending its request");
+            tracing::debug!(%error, "a client disconnected while sending its request");
             Unread::Aborted
         })?;
         let Ok(piece) = frame.into_data() else { continue };

@@ -25,7 +25,7 @@ const LEGACY_SERVER: &str = "Unsupported protocol version: the server behind thi
      false` so that clients use an older revision.";
 const AUTHENTICATION_FAILED: &str = "Unauthorized: Authentication failed";
 const AUTHENTICATION_ERROR: &str = "Unauthorized: Authentication error";
-const NO_CERTIFICATE: &str = "Unauthorized: a client certificate is needed";
+const NO_CERTIFICATE: &str = "Unauthorized: a client certificate is required";
 const NO_SESSION: &str = "Unauthorized: No valid session ID provided";
 const CREATE_FAILED: &str = "Error creating server";
 const CONNECT_FAILED: &str = "Error connecting to server";

@@ -376,12 +376,12 @@ impl<S> Guarded<S> {
     fn poll_stall<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.phase.0.writer.register(context.waker());
         if self.phase.0.is_shed.load(Ordering::Acquire) {
-            return Poll::Ready(Err(self.cut("too much waits for clients")));
+            return Poll::Ready(Err(self.cut("too many bytes wait for clients")));
         }
         let Some(limit) = self.patience.write else { return Poll::Pending };
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stall.as_mut().poll(context));
-        Poll::Ready(Err(self.cut("the client takes nothing")))
+        Poll::Ready(Err(self.cut("the client reads nothing")))
     }
 
     fn cut(&self, why: &'static str) -> io::Error {

@@ -188,8 +188,8 @@ impl Rejection {
         match self {
             Self::AlreadyInitialized => "Invalid Request: Server already initialized",
             Self::ForeignHost => {
-                "Forbidden: this Host is not served to web pages over loopback; \
-                 --allowedHosts lists further ones"
+                "Forbidden: this Host is not served to web pages over loopback; --allowedHosts \
+                 adds host names"
             }
             Self::InitializeInBatch => {
                 "Invalid Request: Only one initialization request is allowed"

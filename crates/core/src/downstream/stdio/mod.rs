@@ -178,7 +178,7 @@ impl Front {
                 self.owed(batch).write(outgoing);
             }
             Sorted::Dropped => {
-                tracing::warn!("the client answered a request, and was not asked any");
+                tracing::warn!("the client sent an answer, but was not asked anything");
             }
         }
         Ok(())

@@ -282,7 +282,7 @@ async fn a_cancelled_request_is_cancelled_at_the_server_and_not_answered() {
         scene.write(&modern("2", "tools/call", r#""name":"t","#)).await;
         let call = scene.sent().await;
         scene.answers(&call, &json!({"content": []}));
-        assert_eq!(scene.read().await["id"], 2, "nothing was said of the cancelled one");
+        assert_eq!(scene.read().await["id"], 2, "the cancelled one got no answer");
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn refuse_twins(members: &[Member], source: &Source) -> Result<(), Fa
     let twin = sorted.windows(2).find(|pair| pair[0].name == pair[1].name);
     let Some([first, second]) = twin else { return Ok(()) };
     let message = format!(
-        "{} is here for the second time; the first one is at {}",
+        "{} appears twice; the first one is at {}",
         quoted(&second.name),
         source.position(first.at),
     );

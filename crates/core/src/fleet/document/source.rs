@@ -25,7 +25,7 @@ impl Source {
         let mut source = Self { file: file.into(), text: "".into(), marks: [0].into() };
         if bytes.len() > LARGEST {
             return Err(source.whole(format!(
-                "the file has {} bytes; a configuration may have {LARGEST}",
+                "the file has {} bytes; a configuration may have at most {LARGEST}",
                 bytes.len()
             )));
         }

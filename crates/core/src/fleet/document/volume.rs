@@ -5,7 +5,7 @@ use crate::fleet::fault::Fault;
 
 /// Most values of a short file. One with a hundred servers has about 2,000.
 const MOST: usize = 30_000;
-/// A longer file may have one more for so many bytes.
+/// Bytes of a longer file for each further value.
 const BYTES: usize = 400;
 
 /// Refuses a file with too many values.

@@ -173,7 +173,7 @@ impl Reading<'_> {
         let mut found = places.iter().filter_map(|name| self.members.get(name));
         if let (Some(first), Some(second)) = (found.next(), found.next()) {
             let both = format!(
-                "{} and {} are both here; which of them is this server?",
+                "{} and {} are both set; remove one of them",
                 quoted(&first.name),
                 quoted(&second.name)
             );

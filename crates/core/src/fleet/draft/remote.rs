@@ -45,7 +45,7 @@ pub(super) fn launch(
     settings.extend(credentials(reading)?);
     members.ignore(
         "headersHelper",
-        "the proxy runs no program to get headers; write them into headers",
+        "the proxy does not run a program to get headers; write them into headers",
     );
     Ok(Launch { words: vec![url], settings })
 }
@@ -99,7 +99,7 @@ fn headers(members: &Members<'_>) -> Result<Vec<DraftSetting>, Refusal> {
         let is_token =
             |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
         if name.value.is_empty() || !name.value.bytes().all(is_token) {
-            let message = format!("{} is not a name for a header", quoted(&name.value));
+            let message = format!("{} is not a valid name of a header", quoted(&name.value));
             return Err(Refusal::File(members.source.fault(name.at, message)));
         }
     }

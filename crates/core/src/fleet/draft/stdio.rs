@@ -54,7 +54,7 @@ fn expect_stdio(members: &Members<'_>) -> Result<(), Fault> {
             && kind.value != "stdio"
         {
             let message = format!(
-                "{} says {}, but the server has a command; leave one of them out",
+                "{} is {}, but the server has a command; remove one of them",
                 quoted(name),
                 quoted(&kind.value)
             );
@@ -71,7 +71,7 @@ fn words(
 ) -> Result<Vec<Text>, super::Refusal> {
     let program = program.filter(|program| !program.value.trim().is_empty()).ok_or_else(|| {
         let at = members.get("command").map_or(members.at, |member| member.node.at);
-        let message = "the command is empty; it has to name a program".to_owned();
+        let message = "the command is empty; it must name a program".to_owned();
         members.source.fault(at, message)
     })?;
     let mut words = vec![program];
@@ -90,7 +90,7 @@ fn settings(members: &Members<'_>) -> Result<Vec<DraftSetting>, Fault> {
     let variables = members.pairs("env")?;
     for (name, _) in &variables {
         if name.value.is_empty() || name.value.contains(['=', '\0']) {
-            let message = format!("{} is not a name for a variable", quoted(&name.value));
+            let message = format!("{} is not a valid name of a variable", quoted(&name.value));
             return Err(members.source.fault(name.at, message));
         }
     }

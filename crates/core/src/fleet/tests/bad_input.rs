@@ -6,14 +6,14 @@ use super::*;
 const BROKEN: &[(&str, &str, &str)] = &[
     ("a.json", "", "a.json: the file is empty"),
     ("a.json", "{ \"mcpServers\": { \"a\": ", "a.json:1:"),
-    ("a.json", "[]", "a.json:1:1: the file holds an array; it has to be an object"),
+    ("a.json", "[]", "a.json:1:1: the file contains an array; it must be an object"),
     ("a.json", "{}", "a.json: no servers are in it"),
     ("a.json", "{ mcpServers: {} }", "a.json:1:3: this is not valid JSON"),
     ("a.json", "{ 'mcpServers': {} }", "a.json:1:3: this is not valid JSON"),
     (
         "a.json",
         "{ \"mcpServers\": [] }",
-        "a.json:1:17: \"mcpServers\" is an array; it has to be an object",
+        "a.json:1:17: \"mcpServers\" is an array; it must be an object",
     ),
     (
         "a.json",
@@ -23,13 +23,13 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": {\n \"a\": { \"command\": \"x\" },\n \"a\": { \"command\": \"y\" } } }",
-        "a.json:3:2: \"a\" is here for the second time; the first one is at 2:2",
+        "a.json:3:2: \"a\" appears twice; the first one is at 2:2",
     ),
     ("a.json", "{ \"mcpServers\": { \"a\": 1 } }", "a.json:1:24: \"mcpServers.a\" is a number"),
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": 5 } } }",
-        "a.json:1:37: \"mcpServers.a.command\" is a number; it has to be a string",
+        "a.json:1:37: \"mcpServers.a.command\" is a number; it must be a string",
     ),
     (
         "a.json",
@@ -39,7 +39,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"args\": \"x\" } } }",
-        "a.json:1:50: \"mcpServers.a.args\" is a string; it has to be an array of strings",
+        "a.json:1:50: \"mcpServers.a.args\" is a string; it must be an array of strings",
     ),
     (
         "a.json",
@@ -54,17 +54,17 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"env\": { \"A=B\": \"\" } } } }",
-        "a.json:1:51: \"A=B\" is not a name for a variable",
+        "a.json:1:51: \"A=B\" is not a valid name of a variable",
     ),
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"url\": \"https://h\" } } }",
-        "a.json:1:42: \"command\" and \"url\" are both here",
+        "a.json:1:42: \"command\" and \"url\" are both set",
     ),
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"command\": \"c\", \"type\": \"http\" } } }",
-        "a.json:1:50: \"type\" says \"http\", but the server has a command",
+        "a.json:1:50: \"type\" is \"http\", but the server has a command",
     ),
     (
         "a.json",
@@ -79,7 +79,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     (
         "a.json",
         "{ \"mcpServers\": { \"a\": { \"url\": \"http://h\", \"headers\": { \"a b\": \"\" } } } }",
-        "a.json:1:58: \"a b\" is not a name for a header",
+        "a.json:1:58: \"a b\" is not a valid name of a header",
     ),
     ("a.json", "{ \"mcpServers\": { \"a\": { \"disabled\": 1 } } }", "a.json:1:38:"),
     ("a.json", "{ \"servers\": {}, \"inputs\": {} }", "a.json:1:28: \"inputs\" is an object"),

@@ -62,11 +62,11 @@ fn unknown_members_are_refused_with_advice() {
             "tools.alow\" is unknown; did you mean \"allow\"?",
         ),
         ("{}", r#"{ "prompts": { "rename": {} } }"#, "prompts.rename\" is unknown"),
-        ("{}", r#"{ "prewarm": true }"#, "prewarm\" is a boolean; it has to be a number"),
-        ("{}", r#"{ "shell": "yes" }"#, "shell\" is a string; it has to be true or false"),
-        ("{}", r#"{ "isolation": 1 }"#, "isolation\" is a number; it has to be a string"),
+        ("{}", r#"{ "prewarm": true }"#, "prewarm\" is a boolean; it must be a number"),
+        ("{}", r#"{ "shell": "yes" }"#, "shell\" is a string; it must be true or false"),
+        ("{}", r#"{ "isolation": 1 }"#, "isolation\" is a number; it must be a string"),
         (r#"{ "allowedHosts": [1] }"#, "{}", "mcp-proxy.allowedHosts[0]\" is a number"),
-        ("[]", "{}", "a.json:3:14: \"mcp-proxy\" is an array; it has to be an object"),
+        ("[]", "{}", "a.json:3:14: \"mcp-proxy\" is an array; it must be an object"),
         ("{}", r#"{ "sandbox": "no" }"#, "sandbox is \"no\"; it can only be \"ignore\""),
         (
             r#"{ "groups": { "g": ["filse"] } }"#,
@@ -83,7 +83,7 @@ fn unknown_members_are_refused_with_advice() {
         (
             "{}",
             r#"{ "tools": { "arguments": { "a": { "b": ["${TOKEN}"] } } } }"#,
-            "variables are not put into fixed arguments",
+            "variables are not expanded in fixed arguments",
         ),
     ] {
         let fault = refusal(top, server);
@@ -156,10 +156,10 @@ fn rules_for_callers_are_of_the_top_and_of_a_server() {
 fn rules_for_callers_that_would_restrict_nobody_are_refused() {
     for (top, server, expected) in [
         (r#"{ "auth": { "isuer": "x" } }"#, "{}", "did you mean \"issuer\"?"),
-        (r#"{ "auth": { "scopes": "use" } }"#, "{}", "it has to be an array of strings"),
-        (r#"{ "auth": 7 }"#, "{}", "it has to be an array of strings"),
-        (r#"{ "auth": { "audience": "a" }, "authAudience": "b" }"#, "{}", "is also said in"),
-        ("{}", r#"{ "auth": "https://idp" }"#, "it has to be an object"),
+        (r#"{ "auth": { "scopes": "use" } }"#, "{}", "it must be an array of strings"),
+        (r#"{ "auth": 7 }"#, "{}", "it must be an array of strings"),
+        (r#"{ "auth": { "audience": "a" }, "authAudience": "b" }"#, "{}", "is also set in"),
+        ("{}", r#"{ "auth": "https://idp" }"#, "it must be an object"),
         ("{}", r#"{ "auth": { "issuer": "x" } }"#, "auth.issuer\" is unknown"),
         (
             "{}",
@@ -167,7 +167,11 @@ fn rules_for_callers_that_would_restrict_nobody_are_refused() {
             "auth.tools\" is wrong: tools.x",
         ),
         ("{}", r#"{ "auth": { "rate": "fast" } }"#, "a.json:1:79: \"mcpServers"),
-        ("{}", r#"{ "auth": { "claims": { "g": ["${TOKEN}"] } } }"#, "variables are not put into"),
+        (
+            "{}",
+            r#"{ "auth": { "claims": { "g": ["${TOKEN}"] } } }"#,
+            "variables are not expanded in",
+        ),
     ] {
         let refusal = refusal(top, server);
         assert!(refusal.contains(expected), "{refusal}");

@@ -52,7 +52,7 @@ pub(crate) enum Step {
 }
 
 impl Machine {
-    /// A token with this key is to be verified.
+    /// A token with this key needs verification.
     pub(crate) fn want(
         &mut self,
         (id, algorithm): (Option<&str>, Algorithm),
@@ -60,7 +60,11 @@ impl Machine {
     ) -> Step {
         let known = self.keys.as_ref().filter(|known| now < known.fresh_until + STALE);
         let Some(known) = known else {
-            let why = self.problem.clone().unwrap_or_else(|| "they are not there yet".to_owned());
+            let why = self.problem.clone().unwrap_or_else(|| {
+                "they were not fetched \
+                                                              yet"
+                .to_owned()
+            });
             return self.fetch_or(now, Step::Refuse(Because::NoKeys(why)));
         };
         match known.set.find(id, algorithm) {

@@ -79,7 +79,9 @@ impl ResourceServer {
 fn check(config: &ResourceServerConfig) -> Result<(), String> {
     let many = config.issuers.len() != 1;
     if many && config.jwks.is_some() {
-        return Err("--authJwks needs exactly one --auth, whose keys they are".to_owned());
+        return Err("--authJwks needs exactly one --auth: it gives the keys of that \
+                    issuer"
+            .to_owned());
     }
     if config.issuers.is_empty() && config.introspection.is_some() {
         return Err("--authIntrospect needs --auth, the issuer that it belongs to".to_owned());
@@ -104,8 +106,8 @@ fn audience(config: &ResourceServerConfig, base: Option<&str>) -> Result<Audienc
             .to_owned());
     }
     let base = base.ok_or(
-        "the audience of tokens is unknown, because the proxy listens on every address; \
-         --publicUrl says how clients reach it, --authAudience what tokens name instead",
+        "the audience of tokens is unknown, because the proxy listens on every address; give the \
+         URL that clients use with --publicUrl, or the audience in tokens with --authAudience",
     )?;
     Ok(Audience::Endpoint { base: base.to_owned() })
 }
@@ -123,7 +125,7 @@ fn rules(config: &ResourceServerConfig, issuer: &str, audience: &Audience) -> Ru
 
 fn url(text: &str, flag: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|_| format!("{flag} {text:?} is not a URL"))?;
-    if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} has to be an HTTPS URL")) }
+    if is_safe(&url) { Ok(url) } else { Err(format!("{flag} {text:?} must be an HTTPS URL")) }
 }
 
 fn source(config: &ResourceServerConfig, issuer: &str) -> Result<Source, String> {

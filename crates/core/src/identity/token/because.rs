@@ -94,7 +94,7 @@ impl Because {
                 "the token is encrypted (JWE); the issuer has to sign it only".to_owned()
             }
             Self::Nested => {
-                "the token holds another token; the issuer has to send the inner one".to_owned()
+                "the token holds another token; the issuer must send the inner one".to_owned()
             }
             Self::Unreadable(part, why) => {
                 format!("the token's {part} cannot be read: {}", quoted(why))
@@ -110,12 +110,10 @@ impl Because {
             Self::Extension(name) => {
                 format!("the token's header has {name:?}, which is not supported")
             }
-            Self::UnknownKey(None) => {
-                "no key of the issuer is for the token's algorithm".to_owned()
-            }
+            Self::UnknownKey(None) => "the issuer has no key for the token's algorithm".to_owned(),
             Self::UnknownKey(Some(id)) => {
                 format!(
-                    "no key of the issuer has the token's kid {} and is for its algorithm",
+                    "the issuer has no key with the token's kid {} for its algorithm",
                     quoted(id)
                 )
             }
@@ -151,9 +149,9 @@ impl Because {
             Self::Early(claim, by) => {
                 format!("the token's {claim} is {by} s in the future; compare the clocks")
             }
-            Self::Bound => {
-                "the token is bound to a key (cnf) that the client has not shown".to_owned()
-            }
+            Self::Bound => "the token is bound to a key (cnf) that the client has not proved to \
+                 have"
+                .to_owned(),
             Self::Preset(why) => (*why).to_owned(),
             Self::Scope { required, missing } => format!(
                 "the token lacks the scopes {}; needed are {}",
@@ -161,10 +159,7 @@ impl Because {
                 listed(required)
             ),
             Self::Unentitled(claim) => {
-                format!(
-                    "the token's claim {} has none of the values that are wanted",
-                    quoted(claim)
-                )
+                format!("the token's claim {} has none of the required values", quoted(claim))
             }
             Self::Inactive => "the issuer says that the token is not valid".to_owned(),
             Self::UnknownSecret => "no static token or API key matches".to_owned(),

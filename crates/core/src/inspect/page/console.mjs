@@ -157,7 +157,7 @@ const question = (console, { id, method, params }) => {
   if (method === "ping") return post(console, { id, result: {} });
   const answers = { "elicitation/create": elicit, "sampling/createMessage": sample }[method];
   if (!answers) return post(console, { error: { code: -32601, message: "Method not found" }, id });
-  const card = element("form", "card", element("h2", "", `The server asks: ${method}`));
+  const card = element("form", "card", element("h2", "", `The server asks with ${method}`));
   const settle = (message) => {
     card.remove();
     return post(console, { id, ...message });

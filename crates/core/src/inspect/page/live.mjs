@@ -93,7 +93,7 @@ export const follow = async () => {
     } catch (error) {
       // Another tab may get a token, which this tab can use, too.
       if (error instanceof Refused) say(refused ?? error.message, "gone");
-      else say("The proxy has gone. Waiting for it …", "gone");
+      else say("The proxy does not answer. Trying again …", "gone");
       from = undefined;
       await pause(SELDOM);
     }

@@ -18,9 +18,9 @@ export const refilter = () => {
 
 /** Rows that stand for what is not in the table. */
 const GAPS = {
-  lost: ({ lost }) => `${lost} messages are missing here`,
+  lost: ({ lost }) => `${lost} messages are missing here: newer ones had replaced them before they were read`,
   skipped: ({ skipped }) =>
-    `${skipped} messages and events are not shown here: too many at once (a recording has them)`,
+    `${skipped} messages and events are not shown, because too many came at once (a recording has them)`,
 };
 
 const stateOf = (row) => {

@@ -16,11 +16,11 @@ const address = new URLSearchParams(location.hash.slice(1));
 export const invitation = address.get("token");
 
 export const view = {
-  changed: true, // something has to be drawn
+  changed: true, // something must be drawn
   chosen: undefined,
   console: undefined,
   detail: "", // what the visible detail was drawn from
-  dirty: true, // the whole filter has to be applied again
+  dirty: true, // the whole filter must be applied again
   drawn: 0,
   filter: filterOf(address.get("filter") ?? ""),
   follow: true,
@@ -59,7 +59,7 @@ export const copy = async (text, made) => {
     await navigator.clipboard.writeText(text);
     made.textContent = "Copied";
   } catch {
-    made.textContent = "The browser does not allow it";
+    made.textContent = "The browser refuses to copy";
   }
 };
 

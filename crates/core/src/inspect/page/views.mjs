@@ -62,7 +62,7 @@ const serverCard = (one) => {
 
 const drawServers = () => {
   const cards = [...view.model.servers.values()].reverse().map(serverCard);
-  return [element("div", "cards", ...(cards.length ? cards : [element("p", "empty", "No server runs yet.")]))];
+  return [element("div", "cards", ...(cards.length ? cards : [element("p", "empty", "No server is running yet.")]))];
 };
 
 const scrollable = (made, name) => {
@@ -88,15 +88,11 @@ const drawTools = () => {
       [meter],
     ];
   });
-  const heads = [["Call"], ["Count", "n"], ["Errors", "n"], ["p50", "n"], ["p99", "n"], ["p99 beside the others"]];
+  const heads = [["Call"], ["Count", "n"], ["Errors", "n"], ["p50", "n"], ["p99", "n"], ["p99 compared"]];
   const total = tools.reduce((sum, tool) => sum + tool.count, 0);
   const seconds = Math.max(1, now() / 1e9);
   return [
-    element(
-      "p",
-      "empty",
-      `${total} calls, ${(total / seconds).toFixed(1)} a second since the page was opened by the proxy.`,
-    ),
+    element("p", "empty", `${total} calls, ${(total / seconds).toFixed(1)} per second since the proxy started.`),
     tableOf(heads, rows, "No call has been answered yet."),
   ];
 };

@@ -221,7 +221,7 @@ impl Attempt {
             }
             if Instant::now() > until {
                 self.errand.origin.end_task(&id);
-                return self.fail("the task of the tool has not ended within ten minutes");
+                return self.fail("the tool's task did not end within ten minutes");
             }
             let Some(request) = tool_task::about("tasks/get", &id) else { return };
             progress = match self.errand.ask(request).await {
@@ -230,14 +230,14 @@ impl Attempt {
                     None => return self.finish(&response),
                 },
                 None => {
-                    return self.fail("the MCP server has gone while it ran the task of the tool");
+                    return self.fail("the MCP server ended while it ran the tool's task");
                 }
             };
         }
         let Some(request) = tool_task::about("tasks/result", &id) else { return };
         match self.errand.ask(request).await {
             Some(response) => self.finish(&tool_task::plain(response)),
-            None => self.fail("the MCP server has gone before it gave the result of a task"),
+            None => self.fail("the MCP server ended before it gave the result of the tool's task"),
         }
     }
 

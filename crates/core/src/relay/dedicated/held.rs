@@ -24,7 +24,7 @@ impl Unheld {
         match self {
             Self::Cancelled(reply) => reply.forget(),
             Self::TooMuch(reply) => {
-                let text = "the MCP server is being started, and too much waits for it";
+                let text = "the MCP server is starting, and too many messages wait for it";
                 reply.error(&ErrorBody::new(Code::Unavailable, text));
             }
         }

@@ -55,7 +55,7 @@ pub(super) fn without_claim(message: Message) -> Message {
     message.rewritten(&edits)
 }
 
-/// The metadata of a message; of an answer, whatever a reader could take for it.
+/// The metadata of a message; for an answer, everything that a reader could take for metadata.
 fn metas(message: &Message) -> Vec<Span> {
     if message.kind() != Kind::Result {
         return message.meta().into_iter().collect();

@@ -1,8 +1,8 @@
 //! A policy for the callers of one server, around its backend: one place for lists and calls, at
 //! every endpoint that serves it. Names are the server's own.
 //!
-//! Each request is checked against the current credentials of its sender, not against those with
-//! which the session was opened.
+//! Each request is checked against the current credentials of its sender, not those that the
+//! session was opened with.
 
 mod introduction;
 mod judge;
@@ -37,7 +37,8 @@ use crate::{
 
 /// Most views of a server's lists that are kept for later clients.
 const MAX_VIEWS: usize = 64;
-const AMBIGUOUS: &str = "Invalid Request: a member appears twice, or also in another case";
+const AMBIGUOUS: &str = "Invalid Request: a member appears twice (upper and lower case count as \
+                         the same)";
 
 /// See the module.
 pub(crate) struct Entitled(Arc<Inner>);

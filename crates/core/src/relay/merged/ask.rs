@@ -32,8 +32,8 @@ impl From<relay::Answer> for Answer {
     }
 }
 
-/// Sends a request over a connection and waits for its answer. Without claims, those count with
-/// which the connection was opened.
+/// Sends a request over a connection and waits for its answer. Without `claims`, the server's
+/// policy uses the claims that the connection was opened with.
 pub(super) async fn ask(
     connection: &dyn Connection,
     request: Message,

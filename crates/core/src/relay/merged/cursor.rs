@@ -34,7 +34,7 @@ pub(super) struct Cursor {
     /// The server whose list continues.
     pub(super) server: ServerTag,
     pub(super) place: Place,
-    /// How many pages the client has got before.
+    /// How many pages the client has received before this one.
     pub(super) pages: u32,
 }
 

@@ -74,7 +74,7 @@ pub(super) fn route(
 ) -> Result<Route, Unrouted> {
     let method = request.method();
     if request.repeats_name() {
-        return Err(refused("params.name is there more than once"));
+        return Err(refused("params.name appears more than once"));
     }
     let mut route = match &*method {
         "completion/complete" => by_reference(roster, request)?,

@@ -184,7 +184,10 @@ fn only(text: &[u8], object: Span, name: &str, whole: &str) -> Result<Option<Spa
     for member in members(text, object) {
         let exact = member.is(name);
         if (exact && found.is_some()) || (!exact && member.name().eq_ignore_ascii_case(name)) {
-            let error = format!("{whole}.{name}: there more than once, or in another case");
+            let error = format!(
+                "{whole}.{name}: appears more than once (upper and lower case \
+                                 count as the same)"
+            );
             return Err(ErrorBody::new(Code::InvalidParams, error));
         }
         if exact {

@@ -494,7 +494,7 @@ async fn what_a_server_of_the_era_must_not_send_reaches_nobody() {
     upstream.says(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": {"requestId": 77}}));
     assert!(sink.take().is_empty());
-    assert!(upstream.sent().is_empty(), "nor is it answered");
+    assert!(upstream.sent().is_empty(), "it is not answered");
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ const OF_AN_AUTHORITY: &str = "CaUsedAsEndEntity";
 
 pub(super) fn sentence(error: &Error) -> String {
     let Error::InvalidCertificate(problem) = error else {
-        return format!("{error}; --caCert trusts a further authority");
+        return format!("{error}; --caCert trusts another authority");
     };
     match problem {
         // The latter occurs if an authority with the same name has another key.
         Certificate::UnknownIssuer | Certificate::BadSignature => {
-            "no authority that this machine knows has signed its certificate; --caCert trusts a \
-             further authority"
+            "no authority that this machine knows has signed its certificate; --caCert trusts \
+             another authority"
                 .to_owned()
         }
         Certificate::Expired | Certificate::ExpiredContext { .. } => {
@@ -28,7 +28,7 @@ pub(super) fn sentence(error: &Error) -> String {
              one with basicConstraints=CA:FALSE"
                 .to_owned()
         }
-        _ => format!("{error}; --caCert trusts a further authority"),
+        _ => format!("{error}; --caCert trusts another authority"),
     }
 }
 

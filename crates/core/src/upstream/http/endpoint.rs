@@ -245,7 +245,11 @@ fn headers(config: &RemoteConfig) -> Result<HeaderMap, Error> {
     }
     if let Some(token) = &config.bearer_token {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-            Error::Remote("the bearer token holds characters that no header can".to_owned())
+            Error::Remote(
+                "the bearer token contains characters that a header must not \
+                           have"
+                    .to_owned(),
+            )
         })?;
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
@@ -277,8 +281,8 @@ async fn refusal(place: &str, response: Response, in_session: bool) -> Fault {
     let body = beginning(response).await;
     if let Some(target) = target {
         let text = format!(
-            "{place} redirects to {target}; credentials are not sent on, so that has to be the \
-             URL that is given"
+            "{place} redirects to {target}; credentials are not sent to another URL, so give that \
+             one instead"
         );
         return Fault::of_status(Kind::Final, status, text, &[]);
     }

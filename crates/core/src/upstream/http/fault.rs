@@ -178,7 +178,7 @@ impl Fault {
     pub(super) fn sentence(&self) -> String {
         let hint = match self.kind {
             Kind::Broken => "; it is not known whether the call ran",
-            Kind::Unauthorized => "; --bearerToken, --header and --headerFile give credentials",
+            Kind::Unauthorized => "; give credentials with --bearerToken, --header or --headerFile",
             _ => "",
         };
         let said = self.error.as_deref().and_then(said).map(|text| format!(" ({text})"));

@@ -143,12 +143,15 @@ impl Channel {
         for request in settled {
             if let Err(fault) = self.settle(&session, &request).await {
                 let method = request.method();
-                tracing::warn!("{method} was not settled again: {}", fault.sentence());
+                tracing::warn!(
+                    "{method} could not be repeated in the new session: {}",
+                    fault.sentence()
+                );
             }
         }
         self.adopt(Some(opened));
         if again {
-            tracing::info!("the session with {} was opened again", self.remote.endpoint.place());
+            tracing::info!("the session with {} was reopened", self.remote.endpoint.place());
         }
         if self.lock().listens {
             self.listen();
@@ -219,7 +222,7 @@ impl Channel {
                 Err(fault) => return Err(first.unwrap_or(fault)),
             }
         }
-        Err(first.unwrap_or_else(|| Fault::new(Kind::Final, "no transport is left to try")))
+        Err(first.unwrap_or_else(|| Fault::new(Kind::Final, "no other transport is left to try")))
     }
 
     pub(super) fn next_session(&self) -> Session {

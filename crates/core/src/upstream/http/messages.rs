@@ -112,7 +112,7 @@ impl Messages {
             _ if response.content_length() == Some(0) => return Ok(None),
             other => {
                 let what = if other.is_empty() { "no content type" } else { other };
-                let text = format!("{place} answered with {what}, which holds no messages");
+                let text = format!("{place} answered with {what}, which cannot contain messages");
                 let beginning = response.chunk().await.ok().flatten().unwrap_or_default();
                 return Err(Fault::nonsense(text, &beginning));
             }
@@ -152,7 +152,7 @@ impl Messages {
     pub(super) fn ended_early(&self) -> Fault {
         let place = &self.source.place;
         let said = self.skipped.as_ref().filter(|said| !said.is_empty());
-        let said = said.map(|said| format!("; what it sent last is not a message: {said}"));
+        let said = said.map(|said| format!("; its last event is not a message: {said}"));
         let text =
             format!("{place} ended its answer without a response{}", said.unwrap_or_default());
         Fault::new(Kind::Broken, text)
@@ -219,7 +219,10 @@ impl Messages {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
-                let text = format!("{} sent what is not a message: {invalid}", self.source.place);
+                let text = format!(
+                    "{} sent something that is not a message: {invalid}",
+                    self.source.place
+                );
                 return Err(Fault::nonsense(text, &beginning));
             }
         }

@@ -3,9 +3,9 @@
 use redis::{ConnectionInfo, IntoConnectionInfo as _};
 
 /// Allowed schemes of a URL.
-const SCHEMES: &str = "its URL is not redis://, rediss://, redis+unix://, redis+sentinel:// or \
-                       redis+cluster:// with a host, and without anything unknown";
-const NO_SERVICE: &str = "its URL does not name the primary to ask the sentinels for: \
+const SCHEMES: &str = "its URL must be redis://, rediss://, redis+unix://, redis+sentinel:// or \
+                       redis+cluster://, with a host and without unknown parts";
+const NO_SERVICE: &str = "its URL does not name the primary that the sentinels know: \
                           redis+sentinel://HOST:PORT,…/NAME";
 
 /// See the module.

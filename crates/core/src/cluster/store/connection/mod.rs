@@ -139,7 +139,7 @@ fn judge(info: &str, is_primary: bool) -> Result<(), String> {
         let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         let known = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if known < OLDEST {
-            return Err(format!("it is version {version}; Redis 6.2 or Valkey 7 is the oldest"));
+            return Err(format!("it is version {version}; Redis 6.2 or Valkey 7 is required"));
         }
     }
     if is_primary && value("role").is_some_and(|role| role == "slave") {
@@ -177,7 +177,7 @@ pub(super) fn explain(error: &redis::RedisError) -> String {
         }
         (ErrorKind::ClusterConnectionNotFound, _) => "no node of the cluster answers".to_owned(),
         _ if error.is_timeout() => format!("no answer within {} ms", PATIENCE.as_millis()),
-        _ if error.is_connection_refusal() => "nobody listens there".to_owned(),
+        _ if error.is_connection_refusal() => "nothing listens there".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -298,7 +298,6 @@ impl Stream {
 
     /// The reader of this turn has disconnected. What was queued for it stays in the event store,
     /// if there is one.
-    /// is one.
     pub(super) fn detach(&self, turn: u64) {
         let mut state = self.lock();
         if state.turn != turn {

@@ -89,7 +89,7 @@ impl Mount {
         let ledger = Ledger::new(Arc::clone(store), session.id(), lease.epoch, founding);
         session.restore(logged);
         session.keep(Arc::new(ledger));
-        tracing::info!(session = %session.id(), "a session of another replica goes on here");
+        tracing::info!(session = %session.id(), "a session of another replica continues here");
         self.registry.insert(session, seat);
         Ok(())
     }
@@ -144,6 +144,6 @@ async fn ask(connection: &dyn Connection, request: &str, caller: Option<&Arc<Cal
         drop(answer.await);
     };
     if timeout(PATIENCE, asking).await.is_err() {
-        tracing::warn!("a server did not answer what its predecessor had");
+        tracing::warn!("a server did not answer a request that its predecessor had answered");
     }
 }

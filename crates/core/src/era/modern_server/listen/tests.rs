@@ -53,7 +53,10 @@ fn another_set_of_resources_is_carried_by_another_stream() {
     let mut listen = listening();
     assert_eq!(listen.want("x:\"a"), [with_uris(r#""x:\"a""#)]);
     listen.opened(2);
-    assert!(listen.is_current(1) && !listen.is_current(2), "the former one counts for now");
+    assert!(
+        listen.is_current(1) && !listen.is_current(2),
+        "the earlier one is still the current one"
+    );
     assert_eq!(
         listen.acknowledged(2, &uris(&["x:\"a"]), NOW),
         [Effect::Close(1), settled("x:\"a", true)]

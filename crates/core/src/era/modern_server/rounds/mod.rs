@@ -214,7 +214,8 @@ impl Call {
         if code == i64::from(Code::MissingCapability.number()) {
             let needed = member(error, "data").map(String::from_utf8_lossy).unwrap_or_default();
             return Some(self.fail(&format!(
-                "the MCP server needs what this client does not offer: {said} {needed}"
+                "the MCP server requires a capability that this client does not have: {said} \
+                 {needed}"
             )));
         }
         // These are about members that the proxy wrote on the client's behalf.

@@ -153,7 +153,7 @@ impl Call {
             task.waited
         });
         if waited > LONGEST {
-            return Step::Fail(self.fail("the task of the tool has not ended within ten minutes"));
+            return Step::Fail(self.fail("the tool's task did not end within ten minutes"));
         }
         Step::Again(Box::new(self), interval)
     }

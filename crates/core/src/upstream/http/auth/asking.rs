@@ -46,7 +46,7 @@ impl Authorizer {
             }
         }
         if self.config.grant.needs_somebody() && occasion == Occasion::Background {
-            return Err("the next call asks somebody to sign in again".to_owned());
+            return Err("the next call asks the user to sign in again".to_owned());
         }
         let known = known.filter(|_| challenge.insufficient_scope);
         let grantor = Box::pin(discover(&self.reach, &self.config, &self.url, challenge)).await?;
@@ -193,7 +193,7 @@ impl Authorizer {
         console_error!("sign in to use the server:\n  {url}");
         if self.config.pasted {
             console_error!(
-                "if the browser runs elsewhere, paste the address at which it ends here"
+                "if the browser runs on another machine, paste the address of its last page here"
             );
         }
         if !self.config.headless {

@@ -50,9 +50,8 @@ impl Callback {
         config: &CallbackConfig,
         preferred: Option<u16>,
     ) -> Result<Self, String> {
-        let failed = |error: io::Error| {
-            format!("cannot open a port for the browser to come back to: {error}")
-        };
+        let failed =
+            |error: io::Error| format!("cannot open a port for the browser's return: {error}");
         let (first, second) = if config.port == 0 {
             let preferred = match preferred {
                 Some(port) => listeners(config.host, port).await.ok(),
@@ -230,7 +229,7 @@ async fn read_pasted(
         match outcome(&target(line)) {
             Some(outcome) => return outcome,
             None if line.is_empty() => {}
-            None => console_error!("that is not the address that this sign-in ends at"),
+            None => console_error!("that is not the address of the last page of this sign-in"),
         }
     }
     std::future::pending().await

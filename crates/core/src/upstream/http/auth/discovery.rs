@@ -146,7 +146,7 @@ async fn protected_resource(
     if let Some(place) = named {
         match fetch(reach, place).await {
             Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => tracing::debug!("the server has no metadata where it says"),
+            Ok(None) => tracing::debug!("the server's metadata is not at the URL that it gives"),
             Err(problem) => {
                 tracing::debug!("the server's metadata is not where it says: {problem}");
             }
@@ -234,8 +234,8 @@ fn checked(server: AuthorizationServer, assume_pkce: bool) -> Result<Authorizati
     if unsaid && !assume_pkce && !described.is_some_and(proves) {
         let issuer = &server.issuer;
         return Err(format!(
-            "{issuer} does not say that it supports PKCE (S256), which protects the sign-in; if it \
-             supports it anyway, as Entra ID and Cognito do, --assumePkce goes on"
+            "{issuer} does not say that it supports PKCE (S256), which protects the sign-in; if \
+             it supports it anyway, as Entra ID and Cognito do, use --assumePkce"
         ));
     }
     Ok(server)

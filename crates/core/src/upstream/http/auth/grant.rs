@@ -281,7 +281,7 @@ impl TokenEndpoint<'_> {
             (PresentedToken::Id, Some(id)) => id,
             (PresentedToken::Id, None) => {
                 let text = "the authorization server gave no ID token (--useIdToken); \
-                            the scope \"openid\" may have to be asked for";
+                            the scope \"openid\" may be missing";
                 return Err(Refusal::Refused { code: None, text: text.to_owned() });
             }
         };

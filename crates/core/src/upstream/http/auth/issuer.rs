@@ -22,8 +22,9 @@ impl Authorizer {
             Some(first) => {
                 let issuer = excerpt(issuer.as_bytes());
                 Err(format!(
-                    "the server names {issuer} to sign in at, where it named {first} before, and the \
-                     client's secret is not sent there; if that is right, --issuer {issuer} says so"
+                    "the server now names {issuer} to sign in at; before, it named {first}. The \
+                     client's secret is not sent to another one; if the change is right, use \
+                     --issuer {issuer}"
                 ))
             }
             None => {

@@ -143,7 +143,7 @@ fn refusal(host: &str) -> String {
     let host = super::super::fault::excerpt(host.as_bytes());
     format!(
         "the server names {host}, which is on this machine or in its network while the server is \
-         not; --issuer names an authorization server that is meant to be there"
+         not; if an authorization server is meant to be there, name it with --issuer"
     )
 }
 

@@ -91,7 +91,7 @@ fn a_stream_has_one_reader_at_a_time_and_it_is_the_newest() {
     let waker = Waker::from(Arc::clone(&count));
     assert!(former.0.poll_next(&mut Context::from_waker(&waker)).is_pending());
     let newest = resume(&session, last).unwrap();
-    assert_eq!(count.0.load(Ordering::Relaxed), 1, "the former one learns that it is over");
+    assert_eq!(count.0.load(Ordering::Relaxed), 1, "the earlier one learns that it has ended");
     assert!(matches!(former.step(), Poll::Ready(Step::End)));
     drop(former);
     write(&stream, "progress", false);
