@@ -165,7 +165,7 @@ describe("auth in Node", () => {
   });
 
   for (const [auth, word] of [
-    [{ issuer: "https://idp.example" }, /auth\.publicUrl .* auth\.audience/],
+    [{ issuer: "https://idp.example" }, /auth\.publicUrl, .* auth\.audience/],
     [{ issuer: "https://idp.example", preset: "entra" }, /auth\.preset .* auth\.audience/],
     [{ issuer: "http://idp.example", publicUrl: "https://h" }, /auth\.issuer .* HTTPS/],
     [{ mirror: true, tokens: "nowhere.json" }, /auth\.mirror needs auth\.issuer/],
