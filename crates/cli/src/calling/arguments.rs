@@ -211,7 +211,7 @@ mod tests {
             (&["count=1"], "it needs text\nUsage: --call t text=<string>"),
             (&["text:={"], "the value of text:= is not JSON"),
             (&["{\"a\":"], "the arguments are not a JSON object"),
-            (&["=x"], "\"=x\" names no argument"),
+            (&["=x"], "\"=x\" has no name of an argument"),
             (&["node"], "\"node\" is not an argument"),
         ] {
             let problem = arguments(words).unwrap_err();

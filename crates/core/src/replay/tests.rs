@@ -107,7 +107,7 @@ async fn an_unknown_call_is_told_where_the_nearest_differs() {
     let other = json!({ "jsonrpc": "2.0", "id": 2, "method": "prompts/list" });
     let got = played(&player, &[other], 1).await;
     assert!(
-        got[0]["error"]["message"].as_str().unwrap().contains("it holds tools/call"),
+        got[0]["error"]["message"].as_str().unwrap().contains("it contains tools/call"),
         "{got:?}"
     );
     let ignoring = Player::load(&file, &["text".to_owned()], 0.0).unwrap();

@@ -57,7 +57,7 @@ fn every_protocol_finds_its_server_and_says_if_it_is_another() {
 fn a_server_that_ends_at_the_question_serves_all_the_same() {
     let proxy = launch("touchy", "auto").start();
     proxy.session().assert_healthy();
-    for said in ["before it answered \"server/discover\"", "it is started again"] {
+    for said in ["before it answered \"server/discover\"", "starting it again"] {
         assert!(proxy.stderr.line(|line| line.contains(said)).is_some(), "{said}");
     }
 }
