@@ -122,9 +122,8 @@ impl EventStore {
     pub(crate) fn has_lost(&self, last: EventId) -> bool {
         let is_kept =
             self.events.binary_search_by_key(&last.number, |event| event.id.number).is_ok();
-        let is_later =
-            |event: &Event| event.id.number > last.number && event.id.stream == last.stream;
-        self.is_restored && !is_kept && !self.events.iter().any(is_later)
+        let is_last = || self.after(last).is_some_and(|mut later| later.next().is_none());
+        self.is_restored && !is_kept && is_last()
     }
 
     /// Events of the same stream after `last`; `None` if `last` is not kept (any more).
