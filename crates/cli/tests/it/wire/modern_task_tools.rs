@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::task_tools::{ISOLATION, progress_of};
 use crate::support::{Launch, Proxy, Session};
 
 /// Each of its tools but `plain` refuses to run unless the client takes tasks. It writes to standard error what it is
@@ -63,8 +64,6 @@ for line in sys.stdin:
         write({"id": m["id"], "error": {"code": -32021, "message": "tasks are needed", "data": {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}}})
 "#;
 
-const ISOLATION: [&[&str]; 2] = [&[], &["--isolation", "session"]];
-
 fn launch(flags: &[&str]) -> Proxy {
     let server = Launch::of(&["python3", "-c", SERVER]).flags(&["--upstreamProtocol", "modern"]);
     server.flags(flags).start()
@@ -110,13 +109,7 @@ fn the_progress_of_a_task_reaches_its_call() {
         let session = proxy.session();
         let call = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"slow","_meta":{"progressToken":"own"}}}"#;
         let messages = session.stream(call).until("\"id\":\"a\"");
-        let told: Vec<Value> = messages
-            .iter()
-            .map(|text| serde_json::from_str(text).expect("a message"))
-            .filter(|message: &Value| message["method"] == "notifications/progress")
-            .collect();
-        assert!(told.iter().all(|one| one["params"]["progressToken"] == "own"), "{told:?}");
-        let told: Vec<_> = told.iter().map(|one| one["params"]["progress"].clone()).collect();
+        let told = progress_of(&messages, "own");
         assert_eq!(told, [1, 2, 3, 4], "{flags:?}: {messages:?}");
     }
 }

@@ -52,7 +52,18 @@ for line in sys.stdin:
     write({"id": i, "error": e} if e else {"id": i, "result": r})
 "#;
 
-const ISOLATION: [&[&str]; 2] = [&[], &["--isolation", "session"]];
+pub(super) const ISOLATION: [&[&str]; 2] = [&[], &["--isolation", "session"]];
+
+/// The progress that these messages report, all of it for this token.
+pub(super) fn progress_of(messages: &[String], token: &str) -> Vec<Value> {
+    let told: Vec<Value> = messages
+        .iter()
+        .map(|text| serde_json::from_str(text).expect("a message"))
+        .filter(|message: &Value| message["method"] == "notifications/progress")
+        .collect();
+    assert!(told.iter().all(|one| one["params"]["progressToken"] == token), "{told:?}");
+    told.iter().map(|one| one["params"]["progress"].clone()).collect()
+}
 
 fn launch(flags: &[&str]) -> Proxy {
     Launch::of(&["python3", "-c", SERVER]).flags(flags).start()
@@ -135,13 +146,7 @@ fn the_progress_of_a_task_reaches_its_call() {
         let proxy = launch(flags);
         let call = Modern::call("slow", "{}").id("\"a\"").meta(r#""progressToken":"own""#);
         let messages = proxy.stream(&call.request()).until("\"done\"");
-        let told: Vec<Value> = messages
-            .iter()
-            .map(|text| serde_json::from_str(text).expect("a message"))
-            .filter(|message: &Value| message["method"] == "notifications/progress")
-            .collect();
-        assert!(told.iter().all(|one| one["params"]["progressToken"] == "own"), "{told:?}");
-        let told: Vec<_> = told.iter().map(|one| one["params"]["progress"].clone()).collect();
+        let told = progress_of(&messages, "own");
         assert_eq!(told, [1, 2, 3], "{flags:?}: {messages:?}");
     }
 }
