@@ -5,13 +5,16 @@ use http::HeaderMap;
 
 /// See the module. For each header: length and bytes of the name, then length and bytes of the
 /// value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headers(Vec<u8>);
+
+/// Most heads are shorter.
+const USUAL: usize = 512;
 
 impl Headers {
     /// Their size in memory.
     pub(super) fn bytes(&self) -> usize {
-        self.0.len()
+        self.0.capacity()
     }
 
     /// All names, values and their lengths, as stored.
@@ -33,8 +36,7 @@ impl Headers {
 
 impl From<&HeaderMap> for Headers {
     fn from(headers: &HeaderMap) -> Self {
-        let lengths = headers.iter().map(|(name, value)| 8 + name.as_str().len() + value.len());
-        let mut text = Vec::with_capacity(lengths.sum());
+        let mut text = Vec::with_capacity(USUAL);
         for (name, value) in headers {
             for part in [name.as_str().as_bytes(), value.as_bytes()] {
                 // A head has at most 64 KiB.

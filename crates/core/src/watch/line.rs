@@ -7,10 +7,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Detail, Frame, Headers, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL};
+use super::{
+    Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL, rendered::Rendered,
+};
 
 /// Most streams that are told apart; only open ones matter.
 const MAX_STREAMS: usize = 65_536;
@@ -28,6 +31,8 @@ pub(crate) struct Scribe {
     next_stream: u64,
     /// Names of servers by their numbers.
     names: HashMap<u32, Option<String>>,
+    requests: Rendered,
+    responses: Rendered,
 }
 
 #[derive(Serialize)]
@@ -73,18 +78,8 @@ struct HttpLine<'a> {
     refused: Option<&'static str>,
     /// Nanoseconds to the head of the response.
     took: u64,
-    request: Shown<'a>,
-    response: Shown<'a>,
-}
-
-/// Headers without their secrets.
-struct Shown<'a>(&'a Redaction, &'a Headers);
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(redaction, headers) = self;
-        serializer.collect_seq(redaction.headers(headers))
-    }
+    request: &'a RawValue,
+    response: &'a RawValue,
 }
 
 #[derive(Serialize)]
@@ -131,6 +126,8 @@ impl Scribe {
             streams: HashMap::new(),
             next_stream: 1,
             names: HashMap::new(),
+            requests: Rendered::new(),
+            responses: Rendered::new(),
         }
     }
 
@@ -168,6 +165,10 @@ impl Scribe {
     ) {
         let stream = frame.stream.map(|stream| self.stream(stream));
         frame.server.inspect(|server| self.know(*server));
+        if let Some(Detail::Http(http)) = &frame.detail {
+            self.requests.turn_to(&http.request, &self.redaction);
+            self.responses.turn_to(&http.response, &self.redaction);
+        }
         let mut session = [0; SESSION];
         let payload = &frame.payload;
         let whole = payload.whole();
@@ -254,8 +255,8 @@ impl Scribe {
             status: http.status.as_u16(),
             refused: http.refused,
             took: nanos(http.took),
-            request: Shown(&self.redaction, &http.request),
-            response: Shown(&self.redaction, &http.response),
+            request: self.requests.current(),
+            response: self.responses.current(),
         }
     }
 

@@ -16,6 +16,7 @@ mod line;
 mod otlp;
 mod recording;
 mod redaction;
+mod rendered;
 mod ring;
 mod session;
 mod tap;

@@ -39,6 +39,15 @@ struct State {
     closed: bool,
 }
 
+/// How full a ring is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Filling {
+    Empty,
+    Some,
+    /// At least a quarter of a limit.
+    Much,
+}
+
 /// Frames for a reader.
 #[derive(Debug)]
 pub(crate) struct Taken {
@@ -74,7 +83,7 @@ impl Ring {
             None => Arc::clone(frame),
         };
         let mut state = self.lock();
-        let was_empty = state.frames.is_empty();
+        let before = self.filling(&state);
         state.bytes += frame.weight();
         state.frames.push_back(frame);
         while state.frames.len() > self.limits.frames
@@ -82,21 +91,43 @@ impl Ring {
         {
             state.drop_first();
         }
+        let after = self.filling(&state);
         drop(state);
-        if was_empty {
+        if after > before {
             self.filled.notify_one();
         }
     }
 
-    /// Waits until there is something, at most this long; takes everything. `None` once the ring is
-    /// closed and empty.
-    pub(crate) fn drain(&self, patience: Duration) -> Option<Taken> {
-        let state = self.lock();
-        let waits = |state: &mut State| state.frames.is_empty() && !state.closed;
-        let (mut state, _) = self
-            .filled
-            .wait_timeout_while(state, patience, waits)
-            .unwrap_or_else(PoisonError::into_inner);
+    fn filling(&self, state: &State) -> Filling {
+        if state.frames.is_empty() {
+            Filling::Empty
+        } else if state.frames.len() < self.limits.frames / 4 && state.bytes < self.limits.bytes / 4
+        {
+            Filling::Some
+        } else {
+            Filling::Much
+        }
+    }
+
+    /// Waits until the ring is as full as this, at most this long.
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        until: Filling,
+        patience: Duration,
+    ) -> MutexGuard<'a, State> {
+        let waits = |state: &mut State| self.filling(state) < until && !state.closed;
+        let waited = self.filled.wait_timeout_while(state, patience, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits until there is something, at most for `patience`; then until there is much, at most
+    /// for `pause`; takes everything. `None` once the ring is closed and empty.
+    pub(crate) fn drain(&self, patience: Duration, pause: Duration) -> Option<Taken> {
+        let mut state = self.wait(self.lock(), Filling::Some, patience);
+        if !state.frames.is_empty() {
+            state = self.wait(state, Filling::Much, pause);
+        }
         if state.frames.is_empty() && state.closed {
             return None;
         }
@@ -194,13 +225,27 @@ mod tests {
         for _ in 0..6 {
             ring.push(&frame(1));
         }
-        let taken = ring.drain(Duration::ZERO).unwrap();
+        let taken = ring.drain(Duration::ZERO, Duration::ZERO).unwrap();
         assert_eq!((taken.lost, taken.first, taken.frames.len()), (2, 2, 4));
-        assert_eq!(ring.drain(Duration::ZERO).unwrap().frames.len(), 0);
+        assert_eq!(ring.drain(Duration::ZERO, Duration::ZERO).unwrap().frames.len(), 0);
         ring.push(&frame(1));
         ring.close();
-        let taken = ring.drain(Duration::from_mins(1)).unwrap();
+        let taken = ring.drain(Duration::from_mins(1), Duration::ZERO).unwrap();
         assert_eq!((taken.lost, taken.first), (0, 6));
-        assert!(ring.drain(Duration::from_mins(1)).is_none());
+        assert!(ring.drain(Duration::from_mins(1), Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn a_reader_that_collects_is_woken_before_anything_is_lost() {
+        let ring = Arc::new(Ring::new(Limits { frames: 40, bytes: 1 << 20, ..LIMITS }));
+        let reader = Arc::clone(&ring);
+        let minute = Duration::from_mins(1);
+        let reader = std::thread::spawn(move || reader.drain(minute, minute).unwrap());
+        while !reader.is_finished() {
+            ring.push(&frame(1));
+            std::thread::yield_now();
+        }
+        let taken = reader.join().unwrap();
+        assert!(taken.lost > 0 || taken.frames.len() >= 10, "{taken:?}");
     }
 }

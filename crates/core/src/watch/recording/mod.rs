@@ -39,8 +39,9 @@ const LIMITS: Limits = Limits {
     whole: 32 * 1024 * 1024,
     beginning: 64 * 1024,
 };
-/// How long frames are collected, so that a busy proxy does not wake the thread for each one.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long frames are collected before they are written, unless there are many: each waking of the
+/// thread costs as much as several frames.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Interval between two warnings that the disk accepts nothing.
 const SILENCE: Duration = Duration::from_mins(10);
 /// How long the thread sleeps if there is nothing to do.
@@ -128,44 +129,41 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         let mut piece = Vec::new();
-        while let Some(taken) = self.ring.drain(IDLE) {
-            let is_idle = taken.frames.is_empty();
+        while let Some(taken) = self.ring.drain(IDLE, PAUSE) {
             self.write_all(&taken, &mut piece);
             piece.shrink_to(2 * PIECE);
-            if !is_idle {
-                thread::sleep(PAUSE);
-            }
         }
     }
 
     fn write_all(&mut self, taken: &Taken, piece: &mut Vec<u8>) {
         self.untold += taken.lost;
-        let mut count = 0;
         for (number, frame) in (taken.first..).zip(&taken.frames) {
-            if self.untold > 0 {
+            if piece.is_empty() && self.untold > 0 {
                 self.scribe.lost(self.untold, piece);
-                count += std::mem::take(&mut self.untold);
             }
             self.scribe.write(number, frame, piece);
-            count += 1;
             if piece.len() >= PIECE {
-                self.append(piece, &mut count);
+                self.append(piece);
             }
         }
-        self.append(piece, &mut count);
+        self.append(piece);
     }
 
-    /// Writes the lines; lines that cannot be written are lost.
-    fn append(&mut self, piece: &mut Vec<u8>, count: &mut u64) {
-        if piece.is_empty() {
-            return;
+    /// Writes the lines, of which the first one says how many were lost before, if any were; lines
+    /// that cannot be written are lost.
+    fn append(&mut self, piece: &mut Vec<u8>) {
+        let mut rest = &piece[..];
+        let outcome = self.parts.append(&mut rest);
+        if rest.len() < piece.len() {
+            self.untold = 0;
         }
-        if let Err(error) = self.parts.append(piece) {
-            self.untold += *count;
+        let unwritten = memchr::memchr_iter(b'\n', rest).count() as u64;
+        let is_note = self.untold > 0 && unwritten > 0;
+        self.untold += unwritten - u64::from(is_note);
+        if let Err(error) = outcome {
             self.say(&error);
         }
         piece.clear();
-        *count = 0;
     }
 
     /// A disk that is nearly full accepts some lines and refuses others; that counts as one

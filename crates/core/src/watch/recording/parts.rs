@@ -47,37 +47,43 @@ impl Parts {
         &self.path
     }
 
-    /// Appends whole lines. If that fails, none of them is in the file.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let mut rest = lines;
-        while !rest.is_empty() {
-            let room = self.max_size.saturating_sub(self.size);
-            let (now, later) = rest.split_at(fitting(rest, room));
-            if !now.is_empty() {
-                self.write(now)?;
-            }
-            if !later.is_empty() {
+    /// Appends whole lines, and removes from `lines` those that are in the file: if that fails, the
+    /// others are left.
+    pub(super) fn append(&mut self, lines: &mut &[u8]) -> io::Result<()> {
+        while !lines.is_empty() {
+            let now = fitting(lines, self.room());
+            self.write(lines, now)?;
+            if !lines.is_empty() {
                 self.rotate()?;
                 // A line longer than a part has a part to itself.
-                if fitting(later, self.max_size.saturating_sub(self.size)) == 0 {
-                    let end = memchr::memchr(b'\n', later).map_or(later.len(), |end| end + 1);
-                    self.write(&later[..end])?;
-                    rest = &later[end..];
-                    continue;
+                if fitting(lines, self.room()) == 0 {
+                    let end = memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
+                    self.write(lines, end)?;
                 }
             }
-            rest = later;
         }
         Ok(())
     }
 
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(lines) {
+    fn room(&self) -> u64 {
+        self.max_size.saturating_sub(self.size)
+    }
+
+    /// Appends the first `most` bytes of these lines, which are whole lines, and removes them.
+    fn write(&mut self, lines: &mut &[u8], most: usize) -> io::Result<()> {
+        let (written, outcome) = write_most(&mut self.file, &lines[..most]);
+        let whole = match outcome {
+            Ok(()) => written,
             // A partial line must not look like a whole one.
-            return Err(self.file.set_len(self.size).err().unwrap_or(error));
+            Err(_) => memchr::memrchr(b'\n', &lines[..written]).map_or(0, |end| end + 1),
+        };
+        let size = self.size + whole as u64;
+        if whole < written {
+            self.file.set_len(size)?;
         }
-        self.size += lines.len() as u64;
-        Ok(())
+        self.size = size;
+        *lines = &lines[whole..];
+        outcome
     }
 
     /// Writes to another file, which may refuse that.
@@ -93,6 +99,20 @@ impl Parts {
         (self.file, self.size, self.header) = (file, size, header);
         Ok(())
     }
+}
+
+/// Writes as much as possible; returns how much that was, and why it was not all.
+fn write_most(file: &mut File, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
 }
 
 /// How many bytes of these lines, in whole lines, fit into this much room.

@@ -71,7 +71,7 @@ fn full_parts_get_numbers_and_the_oldest_goes() {
     let mut parts = Parts::open(&config, header(1)).unwrap();
     let line = format!("{{\"a\":\"{}\"}}\n", "x".repeat(100));
     for _ in 0..10 {
-        parts.append(line.as_bytes()).unwrap();
+        parts.append(&mut line.as_bytes()).unwrap();
     }
     let numbers: Vec<_> = [file.clone(), numbered(&file, 1), numbered(&file, 2)]
         .iter()
@@ -90,7 +90,7 @@ fn many_lines_at_once_are_split_over_parts_and_a_long_one_has_its_own() {
     let mut parts = Parts::open(&config, header(1)).unwrap();
     let line = |length: usize| format!("{{\"a\":\"{}\"}}\n", "x".repeat(length));
     let all: String = [50, 60, 1000, 70, 80, 90, 100].map(line).concat();
-    parts.append(all.as_bytes()).unwrap();
+    parts.append(&mut all.as_bytes()).unwrap();
     let mut files: Vec<_> =
         fs::read_dir(directory.path()).unwrap().map(|it| it.unwrap().path()).collect();
     files.sort_by_key(|file| lines(file)[0]["part"].as_u64());
@@ -124,12 +124,12 @@ fn what_a_full_disk_does_not_take_is_counted_once_it_takes_more() {
     let good = writer.parts.exchange_file(full);
     ring.push(&frame());
     ring.push(&frame());
-    writer.write_all(&ring.drain(Duration::ZERO).unwrap(), &mut Vec::new());
+    writer.write_all(&ring.drain(Duration::ZERO, Duration::ZERO).unwrap(), &mut Vec::new());
     let said = writer.said;
     assert!(said.is_some());
     writer.parts.exchange_file(good);
     ring.push(&frame());
-    writer.write_all(&ring.drain(Duration::ZERO).unwrap(), &mut Vec::new());
+    writer.write_all(&ring.drain(Duration::ZERO, Duration::ZERO).unwrap(), &mut Vec::new());
     let lines = lines(&file);
     assert_eq!((&lines[1]["lost"], &lines[2]["n"]), (&2.into(), &2.into()));
     assert_eq!(writer.said, said);

@@ -49,6 +49,9 @@ impl Redaction {
     }
 
     fn hides(&self, name: &[u8]) -> Hidden {
+        if self.names.is_empty() && !names::may_be_secret(name) {
+            return Hidden::No;
+        }
         let plain = Plain::of(name);
         if self.names.iter().any(|name| name == plain.text()) {
             Hidden::Whatever
@@ -61,7 +64,7 @@ impl Redaction {
 
     /// A message, or a text that may be one, without secrets.
     pub(crate) fn text<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.off {
+        if self.off || self.leaves(text) {
             return text.into();
         }
         let found = if text.trim_ascii_start().starts_with(b"{")
@@ -73,6 +76,17 @@ impl Redaction {
             shapes.map(|range| (range, REDACTED)).collect()
         };
         if found.is_empty() { text.into() } else { replaced(text, &found).into() }
+    }
+
+    /// Whether a look at the text is enough to see that it contains no secret: most contain none.
+    fn leaves(&self, text: &[u8]) -> bool {
+        let has_names = |text| {
+            memchr::memchr2_iter(b':', b'=', text).any(|sign| names::may_end_here(&text[..sign]))
+        };
+        self.names.is_empty()
+            && self.paths.is_empty()
+            && !shapes::is_marked(text)
+            && !has_names(text)
     }
 
     /// A line without secrets.

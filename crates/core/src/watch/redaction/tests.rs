@@ -117,3 +117,46 @@ fn hostile_text_is_walked_to_its_end() {
         assert_eq!(redacted(&["/a"], text), text, "{text}");
     }
 }
+
+/// What secrets, and texts that look like them, consist of.
+const PIECES: [&str; 24] = [
+    "\"",
+    "\"",
+    "\"",
+    ":",
+    ":",
+    "=",
+    "{",
+    "}",
+    "[",
+    ",",
+    " ",
+    "\n",
+    "\\",
+    "_",
+    "-",
+    "token",
+    "Pass-word",
+    "api_key",
+    "n",
+    "hunter22",
+    "sk-abcdefghij1234567890",
+    "Bearer abc12345",
+    "://me:pass@db",
+    "authorization",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_secret_is_missed_by_the_first_look(
+        pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..24),
+        length in 0..40_usize,
+    ) {
+        let redaction = Redaction::new(&RedactionConfig::default());
+        let text = format!("{}{}", pieces.concat(), "-".repeat(length)) + &pieces.concat();
+        if redaction.leaves(text.as_bytes()) {
+            proptest::prop_assert!(json::secrets(text.as_bytes(), &redaction).is_empty(), "{text}");
+            proptest::prop_assert!(shapes::secrets(text.as_bytes()).is_empty(), "{text}");
+        }
+    }
+}
