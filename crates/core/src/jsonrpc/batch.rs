@@ -11,7 +11,6 @@ use super::{
 pub(crate) const MAX_BATCH: usize = 100;
 /// Most messages in one array from a server. Servers answer calls that were sent alone, so they
 /// have little reason to send arrays.
-/// have little reason to write any.
 pub(crate) const MAX_SERVER_BATCH: usize = 1000;
 
 /// The content of a body.

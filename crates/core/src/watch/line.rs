@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL, rendered::Rendered,
+    Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL, quoted::quote,
+    rendered::Rendered,
 };
 
 /// Most streams that are told apart; only open ones matter.
@@ -53,8 +54,6 @@ struct Line<'a> {
     stream: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exchange: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
     /// Length of a truncated message.
@@ -178,11 +177,11 @@ impl Scribe {
         let bytes = &redacted[..redacted.len().min(most)];
         let (text, base64) = match payload.length() {
             0 => (None, None),
-            _ => match std::str::from_utf8(bytes) {
-                Ok(text) => (Some(Cow::Borrowed(text)), None),
+            _ => match simdutf8::compat::from_utf8(bytes) {
+                Ok(text) => (Some(text), None),
                 // A character may have been cut in two.
                 Err(error) if is_cut && error.error_len().is_none() => {
-                    (Some(String::from_utf8_lossy(&bytes[..error.valid_up_to()])), None)
+                    (std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(), None)
                 }
                 Err(_) => (None, Some(STANDARD.encode(bytes))),
             },
@@ -201,24 +200,23 @@ impl Scribe {
             session: frame.session.map(|id| shortened(id, &mut session)),
             stream,
             exchange: frame.exchange,
-            text,
             base64,
             cut: is_cut.then(|| payload.length()),
             tail,
             http,
             event,
         };
-        append(&line, to);
+        append(&line, text, to);
     }
 
     /// Appends that this many frames are missing here, and a line feed.
     pub(crate) fn lost(&self, count: u64, to: &mut Vec<u8>) {
-        append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, to);
+        append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, None, to);
     }
 
     /// Appends that this many frames are kept but not written here, and a line feed.
     pub(crate) fn skipped(&self, count: u64, to: &mut Vec<u8>) {
-        append(&Gap::Skipped { t: self.since(Instant::now()), skipped: count }, to);
+        append(&Gap::Skipped { t: self.since(Instant::now()), skipped: count }, None, to);
     }
 
     fn stream(&mut self, place: usize) -> u64 {
@@ -303,11 +301,18 @@ fn point(point: Point) -> &'static str {
     }
 }
 
-fn append(line: &impl Serialize, to: &mut Vec<u8>) {
+/// Appends a line, with the text of a message as its last member.
+fn append(line: &impl Serialize, text: Option<&str>, to: &mut Vec<u8>) {
     let before = to.len();
     if serde_json::to_writer(&mut *to, line).is_err() {
         to.truncate(before);
         return;
+    }
+    if let Some(text) = text {
+        to.pop();
+        to.extend_from_slice(b",\"text\":");
+        quote(text, to);
+        to.push(b'}');
     }
     to.push(b'\n');
 }

@@ -14,6 +14,7 @@ mod frame;
 mod headers;
 mod line;
 mod otlp;
+mod quoted;
 mod recording;
 mod redaction;
 mod rendered;

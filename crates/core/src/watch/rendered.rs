@@ -30,12 +30,19 @@ impl Rendered {
 
     /// Makes these headers the current ones.
     pub(super) fn turn_to(&mut self, headers: &Headers, redaction: &Redaction) {
-        self.current = self.place_of(headers);
-        let place = &mut self.places[self.current];
-        if place.as_ref().is_none_or(|(known, _)| known != headers) {
-            let text = to_raw_value(&Clean(redaction, headers));
-            *place = text.ok().map(|text| (headers.clone(), text));
+        if self.is_at(headers) {
+            return;
         }
+        self.current = self.place_of(headers);
+        if self.is_at(headers) {
+            return;
+        }
+        let text = to_raw_value(&Clean(redaction, headers));
+        self.places[self.current] = text.ok().map(|text| (headers.clone(), text));
+    }
+
+    fn is_at(&self, headers: &Headers) -> bool {
+        self.places[self.current].as_ref().is_some_and(|(known, _)| known == headers)
     }
 
     fn place_of(&self, headers: &Headers) -> usize {

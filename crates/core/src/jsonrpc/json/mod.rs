@@ -234,7 +234,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// Content of a string between its quotes, and whether it contains escapes.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<(Span, bool), SyntaxError> {
+        let start = self.at + 1;
+        match short_string(self.text, start) {
+            Some(end) => {
+                self.at = end + 1;
+                Ok((Span::new(start, end), false))
+            }
+            None => self.any_string(),
+        }
+    }
+
+    #[inline(never)]
+    fn any_string(&mut self) -> Result<(Span, bool), SyntaxError> {
         self.at += 1;
         let start = self.at;
         let mut escaped = false;
@@ -316,6 +329,11 @@ impl<'a> Scanner<'a> {
 
     fn digits(&mut self) -> usize {
         let start = self.at;
+        while let Some(word) = word_at(self.text, self.at)
+            && are_digits(word)
+        {
+            self.at += 8;
+        }
         while let Some(b'0'..=b'9') = self.text.get(self.at) {
             self.at += 1;
         }
@@ -418,6 +436,35 @@ impl Nesting {
         let top = self.depth - 1;
         self.bits[top / 64] >> (top % 64) & 1 == 1
     }
+}
+
+/// Where a string ends that begins here and has no escapes, if that is near. Most are so, above all
+/// keys.
+#[inline]
+fn short_string(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    for _ in 0..2 {
+        let stops = stops_in(word_at(text, at)?);
+        if stops != 0 {
+            let end = at + stops.trailing_zeros() as usize / 8;
+            return (text.get(end) == Some(&b'"')).then_some(end);
+        }
+        at += 8;
+    }
+    None
+}
+
+/// The next eight bytes, if there are so many; the first one is the lowest.
+#[inline]
+fn word_at(text: &[u8], at: usize) -> Option<u64> {
+    text.get(at..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
+}
+
+/// Whether all bytes of a word are digits.
+fn are_digits(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    let is_row = |word: u64| word & (ONES * 0xf0) == ONES * 0x30;
+    is_row(word) && is_row(word.wrapping_add(ONES * 6))
 }
 
 /// Offset of the first byte that ends or interrupts a string: quote, backslash, control character.

@@ -57,7 +57,11 @@ pub(super) struct Plain {
 /// Whether a name may indicate a secret, by its end.
 pub(super) fn may_be_secret(name: &[u8]) -> bool {
     let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
-    let (Some(last), Some(before)) = (letters.next(), letters.next()) else { return false };
+    let (Some(&last), Some(&before)) = (letters.next(), letters.next()) else { return false };
+    is_last(before, last)
+}
+
+fn is_last(before: u8, last: u8) -> bool {
     LAST.contains(&[before.to_ascii_lowercase(), last.to_ascii_lowercase()])
 }
 
@@ -66,6 +70,12 @@ pub(super) fn may_be_secret(name: &[u8]) -> bool {
 pub(super) fn may_end_here(text: &[u8]) -> bool {
     /// If there are no letters so near to the end, the answer is yes.
     const NEAR: usize = 32;
+    if let [.., before, last, b'"'] = text
+        && before.is_ascii_alphanumeric()
+        && last.is_ascii_alphanumeric()
+    {
+        return is_last(*before, *last);
+    }
     let near = &text[text.len().saturating_sub(NEAR)..];
     let letters = near.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
     letters.take(2).count() < 2 && near.len() == NEAR || may_be_secret(near)
