@@ -81,8 +81,9 @@ use crate::{
     era::Era,
     host::{Caller, Refusal, ServerId},
     identity::{Claims, Identity},
-    jsonrpc::{Code, ErrorBody, Message},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::header::annotation::MirroredParameter,
+    runtime::task,
 };
 
 /// From this backlog on, a server is paused if it feeds only one client.
@@ -235,6 +236,17 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
     /// The client has disconnected.
     fn close(&self) {
         self.depart(Departure::Gone);
+    }
+
+    /// The same; before that, the server gets these messages, whose answers nobody needs.
+    fn close_with(&self, last: Vec<Message>) {
+        for message in last {
+            let nobody = (message.kind() == Kind::Request).then(|| reply_to(&message, drop));
+            if let Some(sending) = self.send(message, nobody, None) {
+                task::spawn(sending);
+            }
+        }
+        self.close();
     }
 }
 

@@ -235,3 +235,50 @@ fn a_question_of_an_older_server_becomes_the_result_of_the_call() {
     let requests = asking["result"]["inputRequests"].as_object().expect("requests");
     assert_eq!(requests.values().next().expect("one")["params"]["message"], "why");
 }
+
+/// What an older server does that runs its tool `endless` only as a task.
+fn runs_tasks(request: &Received, wire: &mut Wire) -> bool {
+    const RUNS: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"tasks":{"cancel":{},"requests":{"tools":{"call":{}}}}},"serverInfo":{"name":"scripted","version":"1"}}"#;
+    const TOOLS: &str = r#"{"tools":[{"name":"endless","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}]}"#;
+    const TASK: &str = r#""taskId":"t1","status":"working","createdAt":"2026-01-01T00:00:00Z","lastUpdatedAt":"2026-01-01T00:00:00Z","ttl":null,"pollInterval":50"#;
+    let text = match request.method().as_str() {
+        "server/discover" => {
+            wire.answer("404 Not Found", "", "");
+            return true;
+        }
+        "initialize" => {
+            let headers = "Content-Type: application/json\r\nMcp-Session-Id: s1\r\n";
+            wire.answer("200 OK", headers, &result(request, RUNS));
+            return true;
+        }
+        "tools/list" => TOOLS.to_owned(),
+        "tools/call" => format!(r#"{{"task":{{{TASK}}}}}"#),
+        "tasks/get" => format!("{{{TASK}}}"),
+        "tasks/cancel" => format!("{{{}}}", TASK.replace("working", "cancelled")),
+        _ => return false,
+    };
+    wire.json(&result(request, &text));
+    true
+}
+
+#[test]
+fn the_task_of_a_client_that_leaves_is_cancelled_at_an_older_server() {
+    let server = Server::start(runs_tasks);
+    let proxy = front(&server);
+    // So that the call is made as a task at once.
+    assert_eq!(Modern::new("tools/list").send(&proxy).status, 200);
+    let mut connection = proxy.connect();
+    connection.write(&Modern::call("endless", "{}").request().bytes());
+    server.wait_for(|request| request.method() == "tasks/get");
+    drop(connection);
+    let cancelled = server.wait_for(|request| request.method() == "tasks/cancel");
+    assert_eq!(body(&cancelled)["params"]["taskId"], "t1");
+    assert_eq!(cancelled.header("mcp-session-id"), Some("s1"));
+    server.wait_for(|request| request.verb == "DELETE");
+    let verbs: Vec<_> =
+        server.received().iter().map(|one| (one.verb.clone(), one.method())).collect();
+    let at =
+        |verb: &str, method: &str| verbs.iter().position(|one| one.0 == verb && one.1 == method);
+    assert!(at("POST", "tasks/cancel") < at("DELETE", ""), "before its session ends: {verbs:?}");
+    assert_eq!(server.count("tasks/cancel"), 1, "{verbs:?}");
+}

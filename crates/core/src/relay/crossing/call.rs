@@ -174,7 +174,7 @@ impl Call {
         state.dialogue = dialogue;
         drop(state);
         if works {
-            self.origin.give_up(responses);
+            self.origin.give_up(responses, None);
         }
     }
 
@@ -186,7 +186,7 @@ impl Call {
         drop(state);
         answer(waiting.reply);
         if works {
-            self.origin.give_up(responses);
+            self.origin.give_up(responses, None);
         }
     }
 

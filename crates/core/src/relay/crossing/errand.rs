@@ -117,16 +117,13 @@ impl Origin for Errand {
         self.origin.finished();
     }
 
-    fn give_up(&self, responses: Vec<Vec<u8>>) {
+    fn give_up(&self, responses: Vec<Vec<u8>>, _: Option<&str>) {
         let task = {
             let mut task = self.lock();
             self.given_up.cancel();
             task.take()
         };
-        if let Some(id) = task {
-            self.origin.end_task(&id);
-        }
-        self.origin.give_up(responses);
+        self.origin.give_up(responses, task.as_deref());
     }
 
     fn end_task(&self, id: &str) {

@@ -378,16 +378,15 @@ impl Origin for Lease {
 
     /// What a server does after a cancellation cannot be told from what it does for the next call,
     /// so it gets no next call.
-    fn give_up(&self, responses: Vec<Vec<u8>>) {
-        self.answer(responses);
+    fn give_up(&self, responses: Vec<Vec<u8>>, task: Option<&str>) {
         let id = String::from_utf8_lossy(&self.lock().id).into_owned();
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"Connection closed"}}}}"#
         );
-        if let Ok(cancelled) = Message::parse(text.into()) {
-            self.pass(cancelled, None);
-        }
-        self.end();
+        let message = |text: Vec<u8>| Message::parse(text.into()).ok();
+        let answers = responses.into_iter().filter_map(message);
+        let task = task.and_then(|id| tool_task::about("tasks/cancel", id));
+        self.server.close_with(answers.chain(message(text.into())).chain(task).collect());
     }
 }
 

@@ -78,6 +78,13 @@ impl Origin for Member {
         self.shared().end_task(id);
     }
 
+    /// Its connection cancels the call, and a shared server asks nothing.
+    fn give_up(&self, _: Vec<Vec<u8>>, task: Option<&str>) {
+        if let Some(id) = task {
+            self.end_task(id);
+        }
+    }
+
     fn log_from(&self, level: LogLevel) {
         if !self.shared().greeting().is_some_and(|greeting| greeting.has_logging()) {
             return;

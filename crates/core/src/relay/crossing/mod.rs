@@ -263,8 +263,9 @@ trait Origin: fmt::Debug + Send + Sync {
     /// It has answered its call.
     fn finished(&self) {}
 
-    /// Nobody waits for its call any more; `responses` answer its open questions.
-    fn give_up(&self, _responses: Vec<Vec<u8>>) {}
+    /// Nobody waits for its call any more; `responses` answer its open questions, and `task` is what
+    /// has become of it, if that is known.
+    fn give_up(&self, responses: Vec<Vec<u8>>, task: Option<&str>);
 }
 
 #[cfg(test)]

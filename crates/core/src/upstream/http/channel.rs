@@ -19,7 +19,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{auth::Occasion, fault::Fault, session::Session, site::Site};
+use super::{
+    auth::Occasion,
+    fault::Fault,
+    session::Session,
+    site::{Farewell, Site},
+};
 use crate::{
     config::RemoteTransport,
     host::Caller,
@@ -184,7 +189,21 @@ impl Connection for Channel {
     fn depart(&self, how: Departure) {
         let (session, open) = self.end();
         if let (Some(session), Departure::Gone) = (session, how) {
-            self.remote.leave(session, open);
+            self.remote.leave(session, Farewell { open, ..Farewell::default() });
+        }
+    }
+
+    /// They are not queued: the queue ends with the client.
+    fn close_with(&self, last: Vec<Message>) {
+        let (session, mut open) = self.end();
+        let is_cancelled = |id: &Vec<u8>| {
+            let ids = last.iter().filter_map(|one| one.cancelled_id().map(|span| one.text(span)));
+            ids.into_iter().any(|cancelled| cancelled == id)
+        };
+        open.retain(|id| !is_cancelled(id));
+        if let Some(session) = session {
+            let last = last.iter().map(|message| message.bytes().clone()).collect();
+            self.remote.leave(session, Farewell { open, last });
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     fault::{Fault, Kind},
     messages::Messages,
     session::Session,
-    site::Site,
+    site::{Farewell, Site},
 };
 use crate::{
     config::RemoteTransport,
@@ -39,7 +39,7 @@ pub(super) struct Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            self.remote.leave(session, Vec::new());
+            self.remote.leave(session, Farewell::default());
         }
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -39,6 +40,21 @@ pub(super) struct Site {
     outcome: Mutex<Outcome>,
     /// Notified when the server answers as if it spoke another era than the known one.
     doubtful: AtomicBool,
+}
+
+/// What a server gets of a disconnected client before its session ends.
+#[derive(Debug, Default)]
+pub(super) struct Farewell {
+    /// The raw ids of the running calls, which are cancelled.
+    pub(super) open: Vec<Vec<u8>>,
+    /// Messages.
+    pub(super) last: Vec<Bytes>,
+}
+
+impl Farewell {
+    fn is_empty(&self) -> bool {
+        self.open.is_empty() && self.last.is_empty()
+    }
 }
 
 /// What is known about the server.
@@ -139,14 +155,14 @@ impl Site {
     }
 
     /// Ends the session of a disconnected client, and its running calls.
-    pub(super) fn leave(self: &Arc<Self>, session: Arc<Session>, open: Vec<Vec<u8>>) {
+    pub(super) fn leave(self: &Arc<Self>, session: Arc<Session>, farewell: Farewell) {
         session.ended().cancel();
-        if session.id().is_none() && open.is_empty() {
+        if session.id().is_none() && farewell.is_empty() {
             return;
         }
         let site = Arc::clone(self);
-        let farewell = async move {
-            match timeout(FAREWELL, site.farewell(&session, open)).await {
+        let leaving = async move {
+            match timeout(FAREWELL, site.part(&session, farewell)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(fault)) => {
                     tracing::debug!("the session was not ended: {}", fault.sentence());
@@ -154,11 +170,17 @@ impl Site {
                 Err(_) => tracing::debug!("the server did not answer the end of the session"),
             }
         };
-        self.tasks.spawn(farewell.boxed());
+        self.tasks.spawn(leaving.boxed());
     }
 
-    async fn farewell(&self, session: &Session, open: Vec<Vec<u8>>) -> Result<(), Fault> {
-        for id in open {
+    async fn part(&self, session: &Session, farewell: Farewell) -> Result<(), Fault> {
+        for message in farewell.last {
+            // What it answers matters to nobody; its session ends anyway.
+            if let Err(fault) = self.endpoint.post(session, message).await {
+                tracing::debug!("a last message was not taken: {}", fault.sentence());
+            }
+        }
+        for id in farewell.open {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"Connection closed"}}}}"#,
                 String::from_utf8_lossy(&id)
