@@ -21,6 +21,8 @@ pub(super) struct Line {
     pub(super) command: Vec<OsString>,
     /// Words before `--` that belong to no flag.
     pub(super) ignored: Vec<OsString>,
+    /// Names of the headers whose values came as separate words.
+    pub(super) rejoined: Vec<String>,
 }
 
 impl Line {
@@ -91,8 +93,11 @@ impl Line {
         };
         let mut taken = 0;
         while taken < most
-            && let Some(value) = words.next_if(is_taken)
+            && let Some(mut value) = words.next_if(is_taken)
         {
+            if definition.name() == flags::HEADER.name {
+                self.rejoin(&mut value, words);
+            }
             self.flags.push(joined(&word, &value));
             taken += 1;
         }
@@ -103,6 +108,23 @@ impl Line {
                 self.flags.push(joined(&word, &value));
             }
         }
+    }
+
+    /// A header that was split at its spaces, `Authorization: Bearer x`, becomes one word again, as
+    /// some clients have no quotes.
+    fn rejoin(&mut self, header: &mut OsString, words: &mut Peekable<vec::IntoIter<OsString>>) {
+        let name = header.to_str().and_then(|text| text.trim_end().strip_suffix(':'));
+        let Some(name) = name.map(str::to_owned) else { return };
+        let mut ahead = words.clone();
+        let is_scheme = ahead.next().is_some_and(|word| is_scheme(&word));
+        if !is_scheme || !ahead.next().is_some_and(|word| is_value(&word) && !is_url(&word)) {
+            return;
+        }
+        for word in words.by_ref().take(2) {
+            header.push(" ");
+            header.push(word);
+        }
+        self.rejoined.push(name);
     }
 
     /// The two words of a pair become one.
@@ -125,6 +147,13 @@ pub(crate) fn is_url(word: &OsString) -> bool {
     scheme.is_some_and(|scheme| {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     })
+}
+
+/// Whether a word is the beginning of the value of `Authorization`.
+pub(crate) fn is_scheme(word: &OsString) -> bool {
+    let schemes = ["bearer", "basic", "token", "dpop"];
+    let word = word.to_str().unwrap_or_default();
+    schemes.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// Whether a word cannot be a flag: it does not start with a dash, or is a dash or a negative

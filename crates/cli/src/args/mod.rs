@@ -21,7 +21,7 @@ mod version;
 
 pub(crate) use environment::Environment;
 pub(crate) use flag::{Definition, Json, Section};
-pub(crate) use line::is_url;
+pub(crate) use line::{is_scheme, is_url};
 pub(crate) use usage_error::UsageError;
 pub(crate) use values::Values;
 
@@ -47,6 +47,8 @@ pub(crate) struct Typed {
     pub(crate) command: Vec<OsString>,
     /// Words before `--` that belong to no flag.
     pub(crate) ignored: Vec<OsString>,
+    /// Names of the headers whose values came as separate words.
+    pub(crate) rejoined: Vec<String>,
 }
 
 /// Parses `argv` (without the program's own name). Help and version take precedence over every
@@ -76,7 +78,8 @@ pub(crate) fn parse(
         let variable = environment.flag(COMMAND).map(|(_, value)| value.to_owned());
         line.command.extend(variable.filter(|command| !command.is_empty()));
     }
-    Ok(Invocation::Serve(Typed { values, command: line.command, ignored: line.ignored }))
+    let Line { command, ignored, rejoined, .. } = line;
+    Ok(Invocation::Serve(Typed { values, command, ignored, rejoined }))
 }
 
 #[cfg(test)]

@@ -83,6 +83,7 @@ impl TryFrom<Typed> for Options {
         };
         let stdio = matches!(upstream, Upstream::Remote(_)) && !values.has(&flags::PORT);
         let mut warnings = warnings(values, &typed.ignored);
+        warnings.extend(remote::rejoined(&typed.rejoined));
         auth::check_isolation(values)?;
         if !stdio {
             warnings.extend(auth::exposure(values)?);

@@ -17,7 +17,7 @@ use super::{
     ping::ping,
     units::{limit, size},
 };
-use crate::args::{UsageError, Values, flags};
+use crate::args::{UsageError, Values, flags, is_scheme};
 
 /// The configuration of the server at this URL.
 pub(super) fn config(values: &Values, url: String) -> Result<RemoteConfig, UsageError> {
@@ -236,17 +236,22 @@ fn text_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Refuses `--header Authorization: Bearer x` if the shell or client has split the words.
+/// What to say about headers that were put together from several words.
+pub(super) fn rejoined(names: &[String]) -> impl Iterator<Item = String> + '_ {
+    names.iter().map(|name| {
+        format!(
+            "the value of --header \"{name}:\" came as separate words, which were joined; \
+             --bearerToken <token> needs no quotes"
+        )
+    })
+}
+
+/// Refuses `--header Authorization: Bearer` if only a part of the value is there.
 pub(super) fn refuse_split_header(values: &Values, words: &[OsString]) -> Result<(), UsageError> {
     let given = values.of(&flags::HEADER)?;
     let Some((name, _)) = given.last().and_then(|text| header(text)).filter(|(_, v)| v.is_empty())
     else {
         return Ok(());
-    };
-    let schemes = ["bearer", "basic", "token", "dpop"];
-    let is_scheme = |word: &OsString| {
-        word.to_str()
-            .is_some_and(|word| schemes.iter().any(|known| word.eq_ignore_ascii_case(known)))
     };
     if words.iter().any(is_scheme) { Err(UsageError::SplitHeader { name }) } else { Ok(()) }
 }

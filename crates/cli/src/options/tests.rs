@@ -612,14 +612,31 @@ fn variables_in_what_is_sent_are_filled_in() {
 }
 
 #[test]
-fn a_header_that_came_apart_is_told_of() {
+fn a_header_that_came_apart_is_put_together() {
     for line in [
         &["--header", "Authorization:", "Bearer", "t0k", "http://h"][..],
         &["http://h", "--header", "Authorization:", "Bearer", "t0k"],
-        &["--connect", "http://h", "--header", "Authorization:", "bearer", "t0k"],
+        &["--connect", "http://h", "--header", "Authorization:", "Bearer", "t0k"],
+        &["http://h", "--header", "Authorization: ", "Bearer", "t0k", "--debug"],
+        &["http://h", "--header", "A: b", "--header", "Authorization:", "Bearer", "t0k"],
+    ] {
+        let (config, _, warnings) = remote(line);
+        let joined = config.headers.last().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_eq!(joined, Some(("Authorization", "Bearer t0k")), "{line:?}");
+        let said = warnings.join("\n");
+        assert!(said.contains("--bearerToken") && !said.contains("t0k"), "{said}");
+    }
+    for scheme in ["bearer", "BASIC", "Token", "DPoP"] {
+        let (config, ..) = remote(&["--header", "authorization:", scheme, "x==", "http://h"]);
+        assert_eq!(config.headers[0].1, format!("{scheme} x=="));
+    }
+    for line in [
+        &["--header", "Authorization:", "Bearer", "http://h"][..],
+        &["http://h", "--header", "Authorization:", "Bearer"],
+        &["http://h", "--header", "Authorization:", "Bearer", "--debug"],
     ] {
         let refusal = refused(line);
-        assert!(refusal.contains("--bearerToken") && !refusal.contains("t0k"), "{refusal}");
+        assert!(refusal.contains("--bearerToken"), "{refusal}");
     }
     let (config, ..) = remote(&["http://h", "--header", "\"Authorization: Bearer x\""]);
     assert_eq!(config.headers, [("Authorization".to_owned(), "Bearer x".to_owned())]);
