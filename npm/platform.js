@@ -4,8 +4,9 @@ const { existsSync, statSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { dirname, join } = require("node:path");
 
-/** Whether a bundler has put this file into another one. */
-const isBundled = typeof __filename !== "string" || !__filename.endsWith(join("npm", "platform.js"));
+/** Whether a bundler has put this file into another one; some give it a path that does not exist. */
+const isBundled =
+  typeof __filename !== "string" || !__filename.endsWith(join("npm", "platform.js")) || !existsSync(__filename);
 
 const root = isBundled ? undefined : dirname(__dirname);
 
@@ -47,11 +48,11 @@ const fromCargo = (part) => {
   return file;
 };
 
-/** Where packages are looked for: beside this file, or beside the bundle and its start directory. */
+/** Where packages are looked for: beside this file; or beside the bundle, its start directory and its executable. */
 const places = () => {
   if (!isBundled) return [__filename];
-  const program = process.argv[1] ?? "";
-  return [program, join(process.cwd(), "index.js")].filter((place) => place.startsWith("/") || place.includes(":"));
+  const known = [process.argv[1] ?? "", join(process.cwd(), "index.js"), process.execPath];
+  return known.filter((place) => place.startsWith("/") || place.includes(":"));
 };
 
 /** Full path of a package's manifest; written so that bundlers do not see the request. */
@@ -77,6 +78,8 @@ const fromPackage = (part) => {
       `mcp-proxy has no native part here: the package ${name} is not installed. ` +
         "Install without --omit=optional / --no-optional, on the platform that will run it " +
         "(a node_modules copied from another system does not work). " +
+        "A Next.js build with output: 'standalone' copies it with " +
+        "outputFileTracingIncludes: { '/*': ['./node_modules/mcp-proxy-*/**'] }. " +
         "If there is no such package, this platform is not supported; `cargo install` may still work.",
       { cause },
     );

@@ -1,6 +1,6 @@
 // Programs that a bundler has put into one file, with or without the package.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { spawnSync } from "node:child_process";
@@ -19,6 +19,8 @@ await server.close();
 `;
 /** How an ES module can have `require`. */
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+/** As Turbopack has it, the bundler of Next.js: a path that exists nowhere. */
+const MADE_UP = { __filename: '"/ROOT/node_modules/mcp-proxy/npm/platform.js"' };
 const SENTENCE = /a native part, which a bundle cannot hold.*--external:mcp-proxy.*serverExternalPackages/;
 
 describe("a bundle", () => {
@@ -59,6 +61,7 @@ describe("a bundle", () => {
     ["inside.cjs", { format: "cjs" }],
     ["minified.cjs", { format: "cjs", minify: true }],
     ["banner.mjs", { banner: { js: BANNER }, format: "esm" }],
+    ["made-up.cjs", { define: MADE_UP, format: "cjs" }],
   ]) {
     test(`${name} works where the package is installed`, async () => {
       const file = await bundle(name, options);
@@ -74,10 +77,22 @@ describe("a bundle", () => {
     const common = await bundle("moved.cjs", { format: "cjs" });
     const moved = join(elsewhere, "moved.cjs");
     copyFileSync(common, moved);
-    for (const file of [modules, moved]) {
+    const madeUp = join(elsewhere, "made-up.cjs");
+    copyFileSync(await bundle("made-up.cjs", { define: MADE_UP, format: "cjs" }), madeUp);
+    for (const file of [modules, moved, madeUp]) {
       const { status, stderr } = run(file, elsewhere);
       assert.equal(status, 1);
       assert.match(stderr, SENTENCE);
     }
+  });
+
+  test("a copy of the files that were found by tracing says what else is needed", async () => {
+    const external = await bundle("traced.cjs", { external: ["mcp-proxy"], format: "cjs" });
+    const traced = join(directory, "traced");
+    cpSync(join(project, "node_modules/mcp-proxy"), join(traced, "node_modules/mcp-proxy"), { recursive: true });
+    copyFileSync(external, join(traced, "traced.cjs"));
+    const { status, stderr } = run(join(traced, "traced.cjs"), traced);
+    assert.equal(status, 1);
+    assert.match(stderr, /is not installed.*outputFileTracingIncludes: \{ '\/\*': \['\.\/node_modules\/mcp-proxy-/);
   });
 });
