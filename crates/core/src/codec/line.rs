@@ -84,7 +84,9 @@ pub(crate) fn classify(mut text: Bytes) -> Line {
         Some(b'[') if text.ends_with(b"]") && text[1..].trim_ascii_start().starts_with(b"{") => {
             Line::Candidate(text)
         }
-        Some(_) if memchr::memchr(b'{', &text).is_some() => Line::Mixed(text),
+        Some(_) if memchr::memchr(b'{', &text).is_some() || text.ends_with(b"}") => {
+            Line::Mixed(text)
+        }
         Some(_) => Line::Noise(text),
     }
 }

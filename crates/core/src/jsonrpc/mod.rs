@@ -23,7 +23,7 @@ pub(crate) use id::{IdKey, Raw, echoes, own_number};
 pub(crate) use json::{Span, decode_string, find_member, find_removal, string_text};
 pub(crate) use members::{Cuts, Element, Entry, elements, members, named_elements};
 pub(crate) use splice::{Assembly, Edit, Frame, Pieces, escape, spliced};
-pub(crate) use tolerant::search;
+pub(crate) use tolerant::{Found, is_odd, search};
 
 #[cfg(test)]
 mod tests;

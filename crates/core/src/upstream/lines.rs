@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, MAX_SERVER_BATCH, Message, search, split},
+    jsonrpc::{Body, MAX_SERVER_BATCH, Message, is_odd, search, split},
     relay::Volume,
     telemetry::console_warn,
     watch::{Frame, Payload, Point, TAP},
@@ -141,9 +141,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     fn parse(&mut self, text: &Bytes) -> Option<Message> {
         match split(text.clone(), MAX_SERVER_BATCH) {
-            Ok(Body::One(message)) => Some(message),
-            Ok(Body::Many(messages)) => self.take(messages),
-            Err(_) => self.search(text),
+            Ok(Body::One(message)) if !is_odd(&message) => Some(message),
+            Ok(Body::Many(messages)) if !messages.iter().any(is_odd) => self.take(messages),
+            _ => self.search(text),
         }
     }
 
@@ -175,8 +175,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
         if found.is_mended && !mem::replace(&mut self.has_mended, true) {
             tracing::warn!(
-                "the MCP server's messages are not quite JSON-RPC 2.0 (a member is null or \"jsonrpc\" \
-                 is missing); what they mean is clear, so they are understood"
+                "the MCP server's messages are not quite JSON-RPC 2.0 (a member is null or in another \
+                 form, or \"jsonrpc\" is missing or wrong); what they mean is clear, so they are understood"
             );
         }
         self.take(found.messages)

@@ -176,3 +176,67 @@ fn a_coding_that_was_not_asked_for_is_named() {
         assert_eq!(sent.header("accept-encoding"), Some("identity"));
     }
 }
+
+/// A server that answers calls with this, as an event or as a body.
+fn answering(template: &'static str, as_event: bool) -> Server {
+    Server::start(move |request: &Received, wire: &mut Wire| {
+        let is_call = request.method() == "tools/call";
+        if is_call {
+            let text = template.replace("$ID", &request.id());
+            if as_event {
+                wire.events();
+                wire.event(&format!("data: {text}"));
+                wire.hold();
+            } else {
+                wire.json(&text);
+            }
+        }
+        is_call
+    })
+}
+
+#[test]
+fn answers_that_are_clear_are_understood() {
+    for template in [
+        r#"{"jsonrpc":"2.0","id":$ID,"result":{"clear":true},"error":null}"#,
+        r#"{"jsonrpc":"2.0","id":$ID,"method":null,"result":{"clear":true}}"#,
+        r#"{"id":$ID,"result":{"clear":true}}"#,
+        r#"{"jsonrpc":null,"id":$ID,"result":{"clear":true}}"#,
+        r#"{"jsonrpc":"1.0","id":$ID,"result":{"clear":true}}"#,
+        r#"{"jsonrpc":2.0,"id":$ID,"result":{"clear":true}}"#,
+        r#"{"jsonrpc":"2.0","id":"$ID","result":{"clear":true}}"#,
+        r#"{"jsonrpc":"2.0","id":$ID.0,"result":{"clear":true}}"#,
+        r#"[{"id":$ID,"result":{"clear":true},"error":null}]"#,
+        r#"INFO {"jsonrpc":"2.0","id":$ID,"result":{"clear":true}}"#,
+    ] {
+        for as_event in [false, true] {
+            let server = answering(template, as_event);
+            let mut client = Client::greeted(&server.url(), &[]);
+            let answer = client.ask(&call("7"));
+            assert_eq!(answer["result"]["clear"], true, "{template} {as_event}: {answer}");
+            assert_eq!(answer["id"], 7, "{template} {as_event}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_fails_its_call_at_once() {
+    for (template, said) in [
+        (r#"{"jsonrpc":"2.0","id":$ID,"result":{"v":NaN}}"#, "at byte"),
+        (r#"{"jsonrpc":"2.0","id":$ID,"result":{"content":[{"text":"cut"#, "at byte"),
+        ("{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"t\":\"\u{1}\"}}", "at byte"),
+        ("{'jsonrpc': '2.0', 'id': $ID, 'result': {'a': True}}", "at byte 1"),
+        (r#"{"jsonrpc":"2.0","id":$ID}"#, "exactly one"),
+        (r#"{"jsonrpc":"2.0","id":$ID,"error":"disk full"}"#, "disk full"),
+        (r#"{"jsonrpc":"2.0","id":$ID,"error":{"message":"no code"}}"#, "no code"),
+    ] {
+        for as_event in [false, true] {
+            let server = answering(template, as_event);
+            let mut client = Client::greeted(&server.url(), &[]);
+            let answer = client.ask(&call("7"));
+            let message = answer["error"]["message"].as_str().unwrap_or_default();
+            assert!(message.contains(said), "{template} {as_event}: {answer}");
+            assert!(answer["error"]["code"].is_i64(), "{template} {as_event}: {answer}");
+        }
+    }
+}

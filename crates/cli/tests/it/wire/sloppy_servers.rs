@@ -33,6 +33,10 @@ fn answers_that_are_clear_are_understood() {
         r#"{"id":$ID,"result":$RESULT}"#,
         r#"{"id":"$ID","result":$RESULT,"error":null}"#,
         r#"{"jsonrpc":null,"id":$ID,"result":$RESULT}"#,
+        r#"{"jsonrpc":"1.0","id":$ID,"result":$RESULT,"error":null}"#,
+        r#"{"jsonrpc":1.0,"id":$ID,"result":$RESULT}"#,
+        r#"{"jsonrpc":"2.1","id":"$ID","result":$RESULT}"#,
+        r#"{"id":$ID,"method":"any/method","jsonrpc":"2.0","result":$RESULT}"#,
         r"INFO:root: $LINE",
         "\u{1b}[32m$LINE\u{1b}[0m",
         r"$LINE DEBUG: sent",
@@ -63,6 +67,15 @@ fn errors_that_are_clear_reach_their_call() {
         (r#"{"jsonrpc":"2.0","result":{"v":Infinity},"id":$ID}"#, "at byte"),
         (r#"{"jsonrpc":"2.0","id":"$ID","result":{,}}"#, "at byte"),
         (r#"{"jsonrpc":"2.0","id":$ID}"#, "exactly one"),
+        (r#"{"jsonrpc":"2.0","id":$ID,"error":null}"#, "exactly one"),
+        (r#"{"jsonrpc":"2.0","id":$ID,"error":"disk full"}"#, "disk full"),
+        (r#"{"jsonrpc":"1.0","id":$ID,"error":{"message":"no code"}}"#, "no code"),
+        (r#"{"Jsonrpc":"2.0","Id":$ID,"Result":{}}"#, "exactly one"),
+        ("{'jsonrpc': '2.0', 'id': $ID, 'result': {'isError': False}}", "at byte 1"),
+        (r#"{'result': {'text': "it's"}, 'id': '$ID', 'jsonrpc': '2.0'}"#, "at byte 1"),
+        (r"INFO {'jsonrpc': '2.0', 'id': $ID, 'result': None}", "at byte 6"),
+        ("{ jsonrpc: '2.0', id: $ID, result: { content: [ [Object] ] } }", "at byte 2"),
+        (r#"the end"}],"isError":false},"jsonrpc":"2.0","id":$ID}"#, "beginning is missing"),
     ] {
         let proxy = start("sloppy-calls", template);
         let session = proxy.session();

@@ -1,7 +1,9 @@
-//! Repairs objects that are almost messages: with members that are null, or without a version.
+//! Repairs objects that are almost messages: with members that are null, without a version or with
+//! another one, or with an error in another form.
 
 use bytes::Bytes;
 
+use super::error_form::well_formed;
 use crate::jsonrpc::{Entry, Message, Span, members};
 
 /// The members of a message, in no particular order.
@@ -15,12 +17,13 @@ struct Survey {
     /// Whether each of them has a value.
     values: [bool; KNOWN.len()],
     has_others: bool,
-    version_is_unclear: bool,
+    version_is_wrong: bool,
     method_is_likely: bool,
 }
 
 /// The message that an object means: members that are null count as missing, and the version may be
-/// missing if the object has only members of a message. `None` if it is still not a message.
+/// missing if the object has only members of a message. Any version will do for an answer. `None` if
+/// it is still not a message.
 pub(super) fn mend(object: &[u8]) -> Option<Message> {
     let whole = Span::new(0, object.len());
     let survey = Survey::of(object, whole);
@@ -29,9 +32,17 @@ pub(super) fn mend(object: &[u8]) -> Option<Message> {
     }
     let mut mended = br#"{"jsonrpc":"2.0""#.to_vec();
     for entry in members(object, whole) {
-        if !survey.drops(object, &entry) {
-            mended.push(b',');
-            mended.extend_from_slice(entry.whole().of(object));
+        if survey.drops(object, &entry) {
+            continue;
+        }
+        mended.push(b',');
+        let value = entry.value.of(object);
+        match well_formed(value).filter(|_| entry.is("error")) {
+            Some(error) => {
+                mended.extend_from_slice(b"\"error\":");
+                mended.extend_from_slice(&error);
+            }
+            None => mended.extend_from_slice(entry.whole().of(object)),
         }
     }
     mended.push(b'}');
@@ -50,7 +61,7 @@ impl Survey {
             survey.counts[place] = survey.counts[place].saturating_add(1);
             survey.values[place] = value != b"null";
             match KNOWN[place] {
-                "jsonrpc" => survey.version_is_unclear = !is_version(value),
+                "jsonrpc" => survey.version_is_wrong = !is_version(value),
                 "method" => {
                     survey.method_is_likely = value.contains(&b'/') || value == br#""ping""#;
                 }
@@ -64,15 +75,26 @@ impl Survey {
         KNOWN.iter().zip(self.values).any(|(known, value)| *known == name && value)
     }
 
-    /// A log line may also have any of these members: without a version, there may be no others,
-    /// and the method must look like one.
+    /// Whether it is an answer; one may repeat the method of its request.
+    fn is_answer(&self) -> bool {
+        self.has("id") && (self.has("result") != self.has("error")) && !self.has("params")
+    }
+
+    /// A log line may also have any of these members: without a version, there may be no others. The
+    /// method must look like one, unless the version is the right one.
     fn is_clear(&self) -> bool {
         let once = self.counts.iter().all(|count| *count <= 1);
-        let stated = self.has("jsonrpc") && !self.version_is_unclear;
-        let implied = !self.has("jsonrpc")
-            && !self.has_others
-            && (!self.has("method") || self.method_is_likely);
-        once && (stated || implied)
+        let is_likely = !self.has("method") || self.method_is_likely;
+        let clear = match (self.has("jsonrpc"), self.version_is_wrong) {
+            (true, false) => true,
+            (true, true) => is_likely && (self.is_answer() || self.has("method")),
+            (false, _) => !self.has_others && is_likely && !self.is_answer_to_method(),
+        };
+        once && clear
+    }
+
+    fn is_answer_to_method(&self) -> bool {
+        self.has("method") && self.is_answer()
     }
 
     /// Whether a member counts as missing. A null result counts as present, unless there is an
@@ -83,6 +105,7 @@ impl Survey {
         match KNOWN[place] {
             "jsonrpc" => true,
             "id" => is_null && self.has("method"),
+            "method" => is_null || self.is_answer(),
             "result" => is_null && (self.has("error") || self.has("method")),
             _ => is_null,
         }

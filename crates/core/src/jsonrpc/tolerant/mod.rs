@@ -4,10 +4,12 @@
 //! what. Everything here is a fallback after strict parsing.
 
 mod broken;
+mod error_form;
 mod mend;
 mod search;
 
-pub(crate) use search::search;
+pub(crate) use error_form::is_odd;
+pub(crate) use search::{Found, search};
 
 #[cfg(test)]
 mod tests;

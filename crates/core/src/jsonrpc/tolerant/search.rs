@@ -1,11 +1,18 @@
 //! Finds the messages among the other text of a line.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use super::{broken::answer_id, mend::mend};
+use super::{
+    broken::{answer_id, id_at_end},
+    is_odd,
+    mend::mend,
+};
 use crate::jsonrpc::{
-    Code, ErrorBody, MAX_SERVER_BATCH, Message,
+    Code, ErrorBody, MAX_SERVER_BATCH, Message, Span,
     json::{Scanner, SyntaxError},
+    members,
 };
 
 /// The content of a line.
@@ -21,6 +28,15 @@ pub(crate) struct Found {
     pub(crate) unreadable: Option<SyntaxError>,
 }
 
+/// Where a line breaks that begins like a message.
+#[derive(Debug, Default)]
+struct Breaks {
+    /// As JSON.
+    json: Option<(usize, SyntaxError)>,
+    /// As another language shows an object.
+    foreign: Option<(usize, SyntaxError)>,
+}
+
 /// Looks for messages in a line of UTF-8, in linear time. A line with more messages than a server
 /// may write in one counts as noise as a whole.
 pub(crate) fn search(line: &Bytes) -> Found {
@@ -29,7 +45,7 @@ pub(crate) fn search(line: &Bytes) -> Found {
     // Bytes that were searched without success: enough for any prefix, and not counted again for
     // each brace.
     let mut effort = line.len().saturating_mul(2);
-    let mut broken = None;
+    let mut breaks = Breaks::default();
     while let Some(brace) = line.get(at..).and_then(|rest| memchr::memchr(b'{', rest)) {
         let start = at + brace;
         at = start + 1;
@@ -48,9 +64,7 @@ pub(crate) fn search(line: &Bytes) -> Found {
             }
             Err(error) => {
                 let error = SyntaxError { at: error.at + start, ..error };
-                if broken.is_none() && begins_object(&line[start..]) {
-                    broken = Some((start, error));
-                }
+                breaks.note(&line[start..], start, error);
                 match effort.checked_sub(error.at - start) {
                     Some(left) => effort = left,
                     None => break,
@@ -59,15 +73,29 @@ pub(crate) fn search(line: &Bytes) -> Found {
         }
     }
     found.note(&line[noise_from..], line);
-    if let (Some((start, error)), true) = (broken, found.messages.is_empty()) {
-        found.fail(&line[start..], error);
+    if found.messages.is_empty() {
+        found.fail(line, &breaks);
     }
     found
 }
 
+impl Breaks {
+    fn note(&mut self, text: &[u8], start: usize, error: SyntaxError) {
+        let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
+        let place = match inside.first() {
+            Some(b'"') => &mut self.json,
+            Some(_) if begins_like_a_message(inside) => &mut self.foreign,
+            _ => return,
+        };
+        place.get_or_insert((start, error));
+    }
+}
+
 impl Found {
     fn take(&mut self, object: &Bytes) -> Option<Message> {
-        if let Ok(message) = Message::parse(object.clone()) {
+        if let Ok(message) = Message::parse(object.clone())
+            && !is_odd(&message)
+        {
             return Some(message);
         }
         let mended = mend(object).or_else(|| unanswerable(object));
@@ -84,9 +112,18 @@ impl Found {
     }
 
     /// It cannot be read: its call fails, if that can be identified.
-    fn fail(&mut self, text: &[u8], error: SyntaxError) {
-        self.unreadable = Some(error);
-        if let Some(message) = answer_id(text).and_then(|id| failure(id, &error.to_string())) {
+    fn fail(&mut self, line: &[u8], breaks: &Breaks) {
+        const CUT: SyntaxError = SyntaxError { at: 0, problem: "the beginning is missing" };
+        self.unreadable = breaks.json.map(|(_, error)| error);
+        let broken = |of: Option<(usize, SyntaxError)>| {
+            let (start, error) = of?;
+            Some((answer_id(&line[start..])?, error))
+        };
+        let cut = || Some((id_at_end(line)?, CUT));
+        let failed = broken(breaks.json).or_else(|| broken(breaks.foreign)).or_else(cut);
+        let Some((id, error)) = failed else { return };
+        if let Some(message) = failure(&id, &error.to_string()) {
+            self.unreadable = Some(error);
             self.messages.push(message);
             self.noise.clear();
         }
@@ -95,10 +132,10 @@ impl Found {
 
 /// An object with a version and an id, and without a readable answer.
 fn unanswerable(object: &[u8]) -> Option<Message> {
-    let whole = crate::jsonrpc::Span::new(0, object.len());
-    let version = crate::jsonrpc::find_member(object, whole, "jsonrpc")?;
-    (version.of(object) == br#""2.0""#).then_some(())?;
-    failure(answer_id(object)?, "it is not exactly one of a result and an error")
+    let whole = Span::new(0, object.len());
+    let is_version = |name: Cow<'_, str>| name.eq_ignore_ascii_case("jsonrpc");
+    members(object, whole).find(|entry| is_version(entry.name()))?;
+    failure(&answer_id(object)?, "it is not exactly one of a result and an error")
 }
 
 fn failure(id: &[u8], reason: &str) -> Option<Message> {
@@ -112,6 +149,9 @@ fn object_end(text: &[u8]) -> Result<usize, SyntaxError> {
     scanner.value().map(|span| span.range().end)
 }
 
-fn begins_object(text: &[u8]) -> bool {
-    text.get(1..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'"'))
+/// Whether this begins with a member of a message, in any quotes or none.
+fn begins_like_a_message(inside: &[u8]) -> bool {
+    let name = inside.strip_prefix(b"'").unwrap_or(inside);
+    let is_named = |known: &&str| name.starts_with(known.as_bytes());
+    ["jsonrpc", "id", "result", "error"].iter().any(|known| is_named(&known))
 }

@@ -16,7 +16,7 @@ use reqwest::Response;
 use super::fault::{Fault, Kind, excerpt};
 use crate::{
     codec::event_reader::{Event, EventReader},
-    jsonrpc::{Body, Invalid, MAX_SERVER_BATCH, Message, split},
+    jsonrpc::{Body, Found, Invalid, MAX_SERVER_BATCH, Message, is_odd, search, split},
     watch::{Frame, Payload, Point, ServerTag, TAP},
 };
 
@@ -44,13 +44,21 @@ pub(super) struct Source {
     tag: ServerTag,
     /// Whether it was logged that some events are not messages.
     noticed: AtomicBool,
+    /// Whether it was logged that messages are not quite valid.
+    mended: AtomicBool,
 }
 
 impl Source {
     /// The server at this URL, with its name if it has one.
     pub(super) fn new(name: Option<&str>, place: String, limit: usize) -> Arc<Self> {
         let tag = TAP.server(name, place.clone(), None);
-        Arc::new(Self { place, limit, tag, noticed: AtomicBool::new(false) })
+        Arc::new(Self {
+            place,
+            limit,
+            tag,
+            noticed: AtomicBool::default(),
+            mended: AtomicBool::default(),
+        })
     }
 
     /// Tells it apart from other servers of this process.
@@ -82,6 +90,39 @@ impl Source {
                 "{place} sends events that are not messages, which are skipped: {beginning} ({problem})"
             );
         }
+    }
+}
+
+impl Source {
+    /// Reads a text that may not be exactly one message or an array of them.
+    fn read(&self, text: &Bytes) -> Result<Body, Invalid> {
+        let invalid = match split(text.clone(), MAX_SERVER_BATCH) {
+            Ok(Body::One(message)) if is_odd(&message) => None,
+            Ok(Body::Many(messages)) if messages.iter().any(is_odd) => None,
+            Ok(body) => return Ok(body),
+            Err(invalid) => Some(invalid),
+        };
+        let Some(found) = self.search(text) else {
+            return Err(invalid.unwrap_or(Invalid::Shape("an error in another form")));
+        };
+        match invalid {
+            Some(invalid) if found.messages.is_empty() => Err(invalid),
+            _ => Ok(Body::Many(found.messages)),
+        }
+    }
+
+    #[cold]
+    fn search(&self, text: &Bytes) -> Option<Found> {
+        std::str::from_utf8(text).ok()?;
+        let found = search(text);
+        if found.is_mended && !self.mended.swap(true, Ordering::Relaxed) {
+            let place = &self.place;
+            tracing::warn!(
+                "the messages of {place} are not quite JSON-RPC 2.0; what they mean is clear, so they \
+                 are understood"
+            );
+        }
+        Some(found)
     }
 }
 
@@ -170,7 +211,7 @@ impl Messages {
                 Form::Events(_) => {
                     let Some(event) = self.next_event().await? else { return Ok(None) };
                     if event.is_message() {
-                        self.queue_event(event.data);
+                        self.queue_event(&event.data);
                     }
                 }
             }
@@ -209,35 +250,33 @@ impl Messages {
         if body.starts_with(BYTE_ORDER_MARK) {
             body.advance(BYTE_ORDER_MARK.len());
         }
-        if body.trim_ascii().is_empty() { Ok(()) } else { self.queue(body.freeze()) }
+        if body.trim_ascii().is_empty() { Ok(()) } else { self.queue(&body.freeze()) }
     }
 
-    fn queue(&mut self, text: Bytes) -> Result<(), Fault> {
-        let beginning = text.clone();
-        self.source.show_received(&text);
-        match split(text, MAX_SERVER_BATCH) {
+    fn queue(&mut self, text: &Bytes) -> Result<(), Fault> {
+        self.source.show_received(text);
+        match self.source.read(text) {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
-                let text = format!(
+                let said = format!(
                     "{} sent something that is not a message: {invalid}",
                     self.source.place
                 );
-                return Err(Fault::nonsense(text, &beginning));
+                return Err(Fault::nonsense(said, text));
             }
         }
         Ok(())
     }
 
-    fn queue_event(&mut self, data: Bytes) {
-        let text = data.clone();
-        self.source.show_received(&text);
-        match split(data, MAX_SERVER_BATCH) {
+    fn queue_event(&mut self, data: &Bytes) {
+        self.source.show_received(data);
+        match self.source.read(data) {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
-                self.source.skip(&text, &invalid);
-                self.skipped = Some(excerpt(&text));
+                self.source.skip(data, &invalid);
+                self.skipped = Some(excerpt(data));
             }
         }
     }
