@@ -21,7 +21,7 @@ use mcp_proxy_core::{
 use tracing::Metadata;
 use tracing_subscriber::{
     Layer,
-    filter::{LevelFilter, Targets, filter_fn},
+    filter::{FilterExt as _, FilterFn, LevelFilter, Targets, filter_fn},
     fmt::{MakeWriter, layer},
     layer::SubscriberExt,
     registry::Registry,
@@ -189,8 +189,8 @@ where
     O: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
-    let console = filter_fn(|metadata| metadata.target() == CONSOLE);
-    let beginning = filter_fn(|metadata| metadata.target() == BEGINNING);
+    let console = only(LevelFilter::INFO, |target| target == CONSOLE);
+    let beginning = only(LevelFilter::INFO, |target| target == BEGINNING);
     let output = || layer().with_writer(stdout.clone());
     let mut parts: Vec<Part> = vec![
         output().event_format(Line::Verbatim).with_filter(console).boxed(),
@@ -209,29 +209,22 @@ where
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     let paint = log.paint;
-    let console = filter_fn(|metadata| metadata.target() == CONSOLE_ERROR);
-    let console = layer()
-        .event_format(Line::Verbatim)
-        .with_writer(stderr.clone())
-        .with_filter(sparing(&stderr, log.logging.format))
-        .with_filter(console);
-    let debug = log.logging.debug;
-    let traffic = filter_fn(move |metadata| debug && metadata.target() == TRAFFIC);
+    let sparing = || sparing(&stderr, log.logging.format);
+    let console = only(LevelFilter::INFO, |target| target == CONSOLE_ERROR).and(sparing());
+    let console =
+        layer().event_format(Line::Verbatim).with_writer(stderr.clone()).with_filter(console);
+    let most = if log.logging.debug { LevelFilter::DEBUG } else { LevelFilter::OFF };
+    let traffic = only(most, |target| target == TRAFFIC);
     let traffic =
         layer().event_format(Line::Traffic(paint)).with_writer(stderr.clone()).with_filter(traffic);
-    let server = filter_fn(|metadata| metadata.target() == SERVER);
-    let server = layer()
-        .event_format(Line::Server(paint))
-        .with_writer(stderr.clone())
-        .with_filter(log.filter())
-        .with_filter(server);
-    let rest = filter_fn(|metadata| !is_special(metadata));
+    let server = only(LevelFilter::INFO, |target| target == SERVER).and(log.filter());
+    let server =
+        layer().event_format(Line::Server(paint)).with_writer(stderr.clone()).with_filter(server);
+    let rest = only(LevelFilter::TRACE, is_ordinary).and(log.filter()).and(sparing());
     let entries = if paint.is_on() {
         layer()
             .event_format(Line::Entry(paint))
             .with_writer(stderr.clone())
-            .with_filter(sparing(&stderr, log.logging.format))
-            .with_filter(log.filter())
             .with_filter(rest)
             .boxed()
     } else {
@@ -239,8 +232,6 @@ where
             .with_ansi(false)
             .map_event_format(Clean::<_, false>)
             .with_writer(stderr.clone())
-            .with_filter(sparing(&stderr, log.logging.format))
-            .with_filter(log.filter())
             .with_filter(rest)
             .boxed()
     };
@@ -269,33 +260,42 @@ where
     E: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     let debug = log.logging.debug;
-    let always = filter_fn(move |metadata| match metadata.target() {
+    let most = if debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let always = only(most, move |target| match target {
         CONSOLE_ERROR | SERVER => true,
         TRAFFIC => debug,
         _ => false,
     });
-    let always = layer()
-        .json()
-        .flatten_event(true)
-        .map_event_format(Clean::<_, true>)
-        .with_writer(stderr.clone())
-        .with_filter(sparing(&stderr, log.logging.format))
-        .with_filter(always);
-    let rest = filter_fn(|metadata| !is_special(metadata));
-    let entries = layer()
-        .json()
-        .flatten_event(true)
-        .map_event_format(Clean::<_, true>)
-        .with_writer(stderr.clone())
-        .with_filter(sparing(&stderr, log.logging.format))
-        .with_filter(log.filter())
-        .with_filter(rest);
-    [always.boxed(), entries.boxed()]
+    let rest = only(LevelFilter::TRACE, is_ordinary).and(log.filter());
+    let output = || {
+        layer()
+            .json()
+            .flatten_event(true)
+            .map_event_format(Clean::<_, true>)
+            .with_writer(stderr.clone())
+    };
+    let sparing = || sparing(&stderr, log.logging.format);
+    [
+        output().with_filter(always.and(sparing())).boxed(),
+        output().with_filter(rest.and(sparing())).boxed(),
+    ]
 }
 
-/// Whether levels do not apply to it. Spans of calls add nothing to a log, and cost each call.
-fn is_special(metadata: &Metadata<'_>) -> bool {
-    matches!(metadata.target(), BEGINNING | CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
+/// What has one of these targets and is at most this detailed.
+///
+/// A layer has one filter. If a filter is put around a filtered layer, the outer one counts as
+/// somebody who wants whatever it lets pass: spans of libraries would be made for nobody.
+fn only(
+    most: LevelFilter,
+    wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    filter_fn(move |metadata| *metadata.level() <= most && wanted(metadata.target()))
+        .with_max_level_hint(most)
+}
+
+/// Whether levels apply to it. Spans of calls add nothing to a log, and cost each call.
+fn is_ordinary(target: &str) -> bool {
+    !matches!(target, BEGINNING | CALLS | CONSOLE | CONSOLE_ERROR | SERVER | TRAFFIC)
 }
 
 #[cfg(test)]

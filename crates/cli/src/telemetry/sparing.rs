@@ -6,8 +6,11 @@
 use std::time::Instant;
 
 use mcp_proxy_core::telemetry::Allowance;
-use tracing::{Event, Level, Metadata, callsite::Identifier};
-use tracing_subscriber::layer::{Context, Filter};
+use tracing::{Event, Level, Metadata, callsite::Identifier, subscriber::Interest};
+use tracing_subscriber::{
+    filter::LevelFilter,
+    layer::{Context, Filter},
+};
 
 /// Warnings of one kind in a row.
 const BURST: f64 = 100.0;
@@ -30,6 +33,14 @@ impl Sparing {
 impl<S> Filter<S> for Sparing {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
+    }
+
+    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::always()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::TRACE)
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {

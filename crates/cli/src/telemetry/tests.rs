@@ -6,7 +6,7 @@ use std::{
 };
 
 use mcp_proxy_core::telemetry::CALLS;
-use tracing_subscriber::{layer::SubscriberExt as _, registry::Registry};
+use tracing_subscriber::{Layer, layer::SubscriberExt as _, registry::Registry};
 
 use super::{Format, Level, Log, Logging, parts};
 use crate::paint::Paint;
@@ -67,6 +67,27 @@ fn spans_of_calls_are_made_for_exporters_only() {
             let logging = Logging { debug: true, level: Level::Info, format };
             written_as(logging, directives, || {
                 assert!(!tracing::span_enabled!(target: CALLS, tracing::Level::INFO));
+            });
+        }
+    }
+}
+
+#[test]
+fn what_libraries_trace_costs_nothing_unless_it_is_logged() {
+    for format in [Format::Text, Format::Json] {
+        for debug in [false, true] {
+            let logging = Logging { debug, level: Level::Info, format };
+            let log = Log { directives: None, logging, paint: Paint::PLAIN };
+            let parts = parts(&log, io::sink, io::sink);
+            let most = if debug { Level::Debug } else { Level::Info };
+            assert_eq!(Layer::<Registry>::max_level_hint(&parts), Some(most.filter()));
+            written_as(logging, None, || {
+                assert!(!tracing::span_enabled!(target: "h2", tracing::Level::TRACE));
+                assert!(tracing::trace_span!(target: "h2", "frame").is_none());
+                assert!(!tracing::event_enabled!(target: "h2", tracing::Level::DEBUG));
+            });
+            written_as(logging, Some("h2=trace"), || {
+                assert!(tracing::span_enabled!(target: "h2", tracing::Level::TRACE));
             });
         }
     }
