@@ -98,6 +98,11 @@ impl Cluster {
                     return Ok(Found::At { owner, link, unsure });
                 }
                 (Next::Take(seen), _) => {
+                    match store.can_read(id).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(Unreached::Gone),
+                        Err(_) => return Err(Unreached::Away),
+                    }
                     let Some(done) = self.begin_taking(id) else { continue };
                     match store.take(id, seen).await {
                         Ok(Some(taken)) => {

@@ -1,5 +1,9 @@
 //! With a store, sessions outlive their replica.
 
+#![expect(clippy::print_stderr, reason = "says why a test is skipped")]
+
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::{Replicas, SECRET, redis::Redis};
@@ -220,4 +224,66 @@ fn a_session_that_was_ended_is_not_taken_up_again() {
     store.command(&["CLIENT", "UNPAUSE"]);
     written(&replicas, 0);
     assert!(!session_is_kept(&store, &session_uuid(&request)));
+}
+
+#[test]
+fn a_session_that_another_version_has_written_stays_as_it_is() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "echo", &store);
+    let session = replicas.session();
+    let request = session.request(call("1", "echo", r#"{"text":"a"}"#));
+    assert_eq!(persist(&replicas, 1, &request).status, 200);
+    written(&replicas, 0);
+    let owner = replicas.0.remove(0);
+    owner.signal("KILL");
+    let key = format!("mcp-proxy:{{{}}}:s", session_uuid(&request));
+    store.command(&["HSET", &key, "v", "\u{7f}as no version does"]);
+    let lease = store.command(&["HMGET", &key, "o", "e"]);
+    for _ in 0..3 {
+        let answer = persist(&replicas, 0, &request);
+        assert_eq!(answer.status, 404, "the client starts over: {}", answer.text());
+    }
+    assert_eq!(store.command(&["HMGET", &key, "o", "e"]), lease);
+    let again = replicas.session().request(call("1", "echo", r#"{"text":"a"}"#));
+    assert_eq!(replicas.send(0, &again).status, 200);
+}
+
+/// The library that gives a process another clock, where it is installed.
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+    let libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    libraries.filter(|path| path.exists()).last()
+}
+
+#[test]
+fn replicas_need_not_agree_about_the_time() {
+    let Some(store) = Redis::start() else { return };
+    let Some(library) = faketime() else {
+        eprintln!("skipped: there is no libfaketime here (apt-get install libfaketime)");
+        return;
+    };
+    let launch = |clock: &str| {
+        Launch::new("echo")
+            .flags(&["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()])
+            .env("MCP_PROXY_PEER_SECRET", SECRET)
+            .env("LD_PRELOAD", &library.display().to_string())
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("FAKETIME", clock)
+            .start()
+    };
+    let mut replicas = Replicas(["+3d", "-3d", "+1h", "+0"].map(launch).into());
+    let session = replicas.session();
+    let request = session.request(call("1", "echo", r#"{"text":"a"}"#));
+    while replicas.0.len() > 1 {
+        for number in 0..replicas.0.len() {
+            let answer = persist(&replicas, number, &request);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        for number in 0..replicas.0.len() {
+            written(&replicas, number);
+        }
+        // Whoever has it; the first time, the first one does.
+        replicas.0.remove(0).signal("KILL");
+    }
+    assert_eq!(persist(&replicas, 0, &request).status, 200);
 }

@@ -318,14 +318,23 @@ impl Store {
         self.asked(self.scripts.address(&self.connection, &self.keys, id)).await
     }
 
+    /// Whether this replica can continue a session. A record of a version that it does not know, or
+    /// under a secret that it does not have, stays as it is.
+    pub(crate) async fn can_read(&self, id: Uuid) -> Result<bool, StoreError> {
+        let reading = self.scripts.founding(&self.connection, &self.keys, id);
+        let sealed = self.asked(reading).await?;
+        let can = self.sealer.open(id, &sealed).is_some();
+        if !can {
+            tracing::error!(session = %id, "the stored data of a session cannot be read");
+        }
+        Ok(can)
+    }
+
     /// Takes a session over if its lease is still `seen`; returns everything needed to continue it.
     pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
         let Some((lease, sealed)) = self.asked(taking).await? else { return Ok(None) };
-        let Some(founding) = self.sealer.open(id, &sealed) else {
-            tracing::error!(session = %id, "the stored data of a session cannot be read");
-            return Ok(None);
-        };
+        let Some(founding) = self.sealer.open(id, &sealed) else { return Ok(None) };
         let reading = self.scripts.log(&self.connection, &self.keys, id);
         let logged = self.asked(reading).await?;
         self.counts.taken.fetch_add(1, Ordering::Relaxed);

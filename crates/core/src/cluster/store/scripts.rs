@@ -210,6 +210,17 @@ impl Scripts {
         Ok(Some(Leased { lease, address }))
     }
 
+    /// The sealed founding of a session; empty if there is none.
+    pub(super) async fn founding(
+        &self,
+        connection: &Connection,
+        keys: &Keys,
+        id: Uuid,
+    ) -> Result<Vec<u8>, StoreError> {
+        let sealed: Option<Vec<u8>> = connection.clone().hget(keys.session(id), "v").await?;
+        Ok(sealed.unwrap_or_default())
+    }
+
     pub(super) async fn address(
         &self,
         connection: &Connection,
