@@ -1,6 +1,9 @@
 //! The entries that are written about a session.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
+use redis::RedisWrite;
 use uuid::Uuid;
 
 use super::super::directory::Epoch;
@@ -29,16 +32,28 @@ impl Logged {
         }
     }
 
-    /// The stored form: its kind, and its bytes.
-    pub(super) fn written(&self) -> (String, Vec<u8>) {
+    /// Adds the stored form to a command: its kind, and its bytes.
+    pub(super) fn write(&self, command: &mut impl RedisWrite) {
         match self {
-            Self::Event { id, frame } => {
-                (format!("{}_{}", id.stream, id.number), frame.runs().concat())
+            Self::Event { id, .. } => {
+                command.write_arg_fmt(format_args!("{}_{}", id.stream, id.number));
             }
-            Self::Calls { stream, ids } => (format!("c{stream}"), ids.join(&b'\n')),
-            Self::Answered { stream } => (format!("d{stream}"), Vec::new()),
-            Self::Delivered { stream } => (format!("f{stream}"), Vec::new()),
+            Self::Calls { stream, .. } => command.write_arg_fmt(format_args!("c{stream}")),
+            Self::Answered { stream } => command.write_arg_fmt(format_args!("d{stream}")),
+            Self::Delivered { stream } => command.write_arg_fmt(format_args!("f{stream}")),
         }
+        // A command is written to memory, which does not fail.
+        let mut bytes = command.writer_for_next_arg();
+        drop(match self {
+            Self::Event { frame, .. } => {
+                frame.runs().iter().try_for_each(|run| bytes.write_all(run))
+            }
+            Self::Calls { ids, .. } => ids.iter().enumerate().try_for_each(|(at, id)| {
+                bytes.write_all(if at == 0 { b"" } else { b"\n" })?;
+                bytes.write_all(id)
+            }),
+            Self::Answered { .. } | Self::Delivered { .. } => Ok(()),
+        });
     }
 
     /// The stored form of calls.
@@ -88,20 +103,27 @@ impl Entry {
 mod tests {
     use super::*;
 
+    fn written(logged: &Logged) -> (String, Vec<u8>) {
+        let mut written = Vec::<Vec<u8>>::new();
+        logged.write(&mut written);
+        let [kind, bytes] = <[_; 2]>::try_from(written).unwrap();
+        (String::from_utf8(kind).unwrap(), bytes)
+    }
+
     #[test]
     fn what_was_written_is_read() {
         let event = Logged::Event {
             id: EventId { stream: 3, number: 9 },
             frame: Frame::Whole("id: 3_9\ndata: {}\n\n".into()),
         };
-        let (kind, bytes) = event.written();
+        let (kind, bytes) = written(&event);
         let element = [kind.as_bytes(), b"@1790000000\n", &bytes].concat();
         assert!(matches!(
             Logged::read(element),
             Some(Logged::Event { id: EventId { stream: 3, number: 9 }, frame }) if frame.len() == 18
         ));
         let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
-        let (kind, bytes) = calls.written();
+        let (kind, bytes) = written(&calls);
         assert_eq!(kind, "c4");
         let Logged::Calls { stream: 4, ids } = Logged::calls(4, bytes) else {
             panic!("no calls");

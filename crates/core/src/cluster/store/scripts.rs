@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use redis::{AsyncCommands as _, Script};
+use redis::{AsyncCommands as _, Cmd, ErrorKind, Script, ServerErrorKind};
 use uuid::Uuid;
 
 use super::{
@@ -34,6 +34,11 @@ if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} en
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
 local added, now = 0, redis.call('TIME')[1]
+local pushed = {}
+local function push()
+  if #pushed > 0 then redis.call('RPUSH', KEYS[2], unpack(pushed)) end
+  pushed = {}
+end
 for at = 7, #ARGV, 2 do
   local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
   if kind == 'c' then
@@ -41,6 +46,7 @@ for at = 7, #ARGV, 2 do
   elseif kind == 'd' then
     redis.call('HDEL', KEYS[3], rest)
   elseif kind == 'f' then
+    push()
     for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
       if string.sub(entry, 1, #rest + 1) == rest .. '_' then
         redis.call('LREM', KEYS[2], 1, entry)
@@ -48,19 +54,27 @@ for at = 7, #ARGV, 2 do
       end
     end
   else
-    redis.call('RPUSH', KEYS[2], ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1])
+    pushed[#pushed + 1] = ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1]
     added = added + #ARGV[at + 1]
+    if #pushed == 256 then push() end
   end
 end
+push()
 if added ~= 0 or ARGV[4] ~= '' then
   local count, bytes = redis.call('LLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
   local oldest = 0
   if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end
   local freed, more = 0, true
+  local surplus = math.min(count - 1, count - tonumber(ARGV[5]))
+  while surplus > 0 do
+    local gone = redis.call('LPOP', KEYS[2], math.min(surplus, 256))
+    for _, entry in ipairs(gone) do freed = freed + #entry - string.find(entry, '\n', 1, true) end
+    surplus, count = surplus - #gone, count - #gone
+  end
   while more and count > 1 do
     local gone = 0
     for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
-      local over = count > tonumber(ARGV[5]) or bytes - freed > tonumber(ARGV[6])
+      local over = bytes - freed > tonumber(ARGV[6])
       local _, head, since = string.find(entry, '^[^\n]*@(%d+)\n')
       if count == 1 or not (over or tonumber(since) < oldest) then break end
       gone, count, freed = gone + 1, count - 1, freed + #entry - head
@@ -104,6 +118,9 @@ paid = paid + tonumber(ARGV[1])
 redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.floor((paid - now) / 1000) + 1)
 return paid - now
 ";
+
+/// The store does not know the script (yet).
+const NO_SCRIPT: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
 
 /// See the module.
 pub(super) struct Scripts {
@@ -153,17 +170,15 @@ impl Scripts {
             let () = ending.invoke_async(&mut connection).await?;
             return Ok(Some(Held::Kept));
         }
-        let founding = entries.iter().rev().find_map(|entry| entry.founding.as_deref());
-        let mut holding = self.hold.key(keys.session(id));
-        holding.key(keys.log(id)).key(keys.calls(id));
-        holding.arg(own.to_string()).arg(epoch).arg(bounds.kept_millis);
-        holding.arg(founding.unwrap_or_default()).arg(bounds.events).arg(bounds.bytes);
-        for logged in entries.iter().filter_map(|entry| entry.logged.as_ref()) {
-            let (kind, bytes) = logged.written();
-            holding.arg(kind).arg(bytes);
-        }
-        let said: (u8, Option<String>, Option<String>) =
-            padded(holding.invoke_async(&mut connection).await?)?;
+        let command = self.holding(keys, own, entries, bounds);
+        let said = match command.query_async(&mut connection).await {
+            Err(error) if error.kind() == NO_SCRIPT => {
+                self.hold.load_async(&mut connection).await?;
+                command.query_async(&mut connection).await
+            }
+            said => said,
+        };
+        let said: (u8, Option<String>, Option<String>) = padded(said?)?;
         Ok(match said {
             (1, ..) => Some(Held::Kept),
             (2, ..) => None,
@@ -172,6 +187,23 @@ impl Scripts {
                 epoch: last.epoch.saturating_add(1),
             }))),
         })
+    }
+
+    /// The command that writes these entries; each byte of theirs is copied once.
+    fn holding(&self, keys: &Keys, own: ReplicaId, entries: &[Entry], bounds: Bounds) -> Cmd {
+        let id = entries.last().map(|entry| entry.id).unwrap_or_default();
+        let epoch = entries.last().map_or(0, |entry| entry.epoch);
+        let founding = entries.iter().rev().find_map(|entry| entry.founding.as_deref());
+        let length: usize = entries.iter().map(Entry::len).sum();
+        let mut command = Cmd::with_capacity(12 + 2 * entries.len(), 512 + length);
+        command.arg("EVALSHA").arg(self.hold.get_hash()).arg(3);
+        command.arg(keys.session(id)).arg(keys.log(id)).arg(keys.calls(id));
+        command.arg(own.to_string()).arg(epoch).arg(bounds.kept_millis);
+        command.arg(founding.unwrap_or_default()).arg(bounds.events).arg(bounds.bytes);
+        for logged in entries.iter().filter_map(|entry| entry.logged.as_ref()) {
+            logged.write(&mut command);
+        }
+        command
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the script")]
