@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, Portable};
 
@@ -29,23 +28,20 @@ pub(crate) struct Carried {
     pub(crate) encrypted: bool,
 }
 
-#[derive(Deserialize, Serialize)]
-struct Text {
-    who: Portable,
-    peer: SocketAddr,
-    encrypted: bool,
-}
+/// Between the address and the identity. It is in neither.
+const SEAM: char = '~';
 
 impl Carried {
-    /// Adds it to the head of a request, replacing an older value.
+    /// Adds it to the head of a request, replacing an older value: `1` if the connection is TLS,
+    /// else `0`; the address; and unless nobody is known, the identity in base64.
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
-        let text = Text {
-            who: Portable::from(&self.identity),
-            peer: self.peer,
-            encrypted: self.encrypted,
-        };
-        let text = serde_json::to_vec(&text).unwrap_or_default();
-        if let Ok(mut value) = HeaderValue::try_from(URL_SAFE_NO_PAD.encode(text)) {
+        let mut text = format!("{}{}", u8::from(self.encrypted), self.peer);
+        if self.identity != Identity::default() {
+            let who = serde_json::to_vec(&Portable::from(&self.identity)).unwrap_or_default();
+            text.push(SEAM);
+            URL_SAFE_NO_PAD.encode_string(who, &mut text);
+        }
+        if let Ok(mut value) = HeaderValue::try_from(text) {
             value.set_sensitive(true);
             headers.insert(CALLER, value);
         }
@@ -55,38 +51,54 @@ impl Carried {
     pub(crate) fn take(headers: &mut HeaderMap) -> Option<Self> {
         let value = headers.remove(CALLER);
         strip(headers);
-        let text = URL_SAFE_NO_PAD.decode(value?.as_bytes()).ok()?;
-        let text: Text = serde_json::from_slice(&text).ok()?;
-        Some(Self { identity: text.who.identity()?, peer: text.peer, encrypted: text.encrypted })
+        let value = value?;
+        let text = value.to_str().ok()?;
+        let (text, identity) = match text.split_once(SEAM) {
+            None => (text, Identity::default()),
+            Some((text, who)) => {
+                let who = URL_SAFE_NO_PAD.decode(who).ok()?;
+                (text, serde_json::from_slice::<Portable>(&who).ok()?.identity()?)
+            }
+        };
+        let (encrypted, peer) = text.split_at_checked(1)?;
+        let encrypted = match encrypted {
+            "0" => false,
+            "1" => true,
+            _ => return None,
+        };
+        Some(Self { identity, peer: peer.parse().ok()?, encrypted })
     }
 }
 
 /// Removes hop-by-hop fields (RFC 9110, 7.6.1; RFC 9113, 8.2.2) and our own.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+    let named = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    let own: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with(OWN)).cloned().collect();
-    for name in named.iter().chain(&own).chain(&BETWEEN) {
+        .filter_map(|name| name.trim().parse::<HeaderName>().ok());
+    let here = headers.keys().filter(|name| is_between(name)).cloned();
+    let gone: Vec<HeaderName> = here.chain(named).collect();
+    for name in gone {
         headers.remove(name);
     }
 }
 
-const BETWEEN: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::TE,
-    header::TRAILER,
-    header::UPGRADE,
-    header::EXPECT,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
+/// Whether a field concerns one connection only, or is our own.
+fn is_between(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "transfer-encoding"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "expect"
+            | "keep-alive"
+            | "proxy-connection"
+    ) || name.as_str().starts_with(OWN)
+}
 
 #[cfg(test)]
 mod tests {
@@ -102,12 +114,15 @@ mod tests {
 
     #[test]
     fn who_asks_is_told_to_the_next_replica() {
+        let nobody = Carried { identity: Identity::default(), encrypted: false, ..carried() };
         let mut headers = HeaderMap::new();
-        carried().put(&mut headers);
-        let value = headers.get(CALLER).unwrap();
-        assert!(value.is_sensitive());
-        assert_eq!(Carried::take(&mut headers), Some(carried()));
-        assert!(headers.is_empty());
+        for carried in [carried(), nobody] {
+            carried.put(&mut headers);
+            let value = headers.get(CALLER).unwrap();
+            assert!(value.is_sensitive());
+            assert_eq!(Carried::take(&mut headers), Some(carried));
+            assert!(headers.is_empty());
+        }
         assert_eq!(Carried::take(&mut headers), None);
     }
 
@@ -126,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_is_no_caller_is_refused() {
-        for text in ["", "x", "e30"] {
+        for text in ["", "x", "e30", "0", "0x", "2127.0.0.1:1", "0127.0.0.1:1~", "0127.0.0.1:1~e30"]
+        {
             let mut headers = HeaderMap::new();
             headers.insert(CALLER, HeaderValue::from_static(text));
             assert_eq!(Carried::take(&mut headers), None, "{text}");
