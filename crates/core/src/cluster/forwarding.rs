@@ -1,8 +1,6 @@
 //! A request on its way to the replica that can serve it.
 
-use bytes::Bytes;
 use http::{Request, Response, Uri, header, uri::Authority};
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
 use super::{
@@ -17,11 +15,6 @@ pub(crate) enum Unforwarded {
     Returned(Box<Request<Outbound>>),
     /// The replica was lost; the request may have run.
     Lost(hyper::Error),
-}
-
-/// A body that was read already.
-pub(crate) fn whole(body: Bytes) -> Outbound {
-    Either::Right(Full::new(body))
 }
 
 /// The request in the form in which it is forwarded; `None` if it cannot be put into that form.

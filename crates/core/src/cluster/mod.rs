@@ -18,7 +18,7 @@ mod seeking;
 mod store;
 
 pub(crate) use carried::{Carried, STANDING, strip};
-pub(crate) use forwarding::{Unforwarded, addressed, whole};
+pub(crate) use forwarding::{Unforwarded, addressed};
 pub(crate) use handle::Cluster;
 pub(crate) use names::Names;
 pub(crate) use peers::{Link, Local, Outbound, PeerPort, Unreached};

@@ -2,10 +2,8 @@
 
 use std::{fmt, io, time::Duration};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use http_body_util::{Either, Full};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
@@ -14,14 +12,12 @@ use super::{
     super::replica::ReplicaId,
     CONNECTION_WINDOW, MAX_HEAD, SIGN_OF_LIFE, STREAM_WINDOW,
     hello::{Own, Unmet},
+    outbound::Outbound,
     secure::Secure,
 };
 
 /// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The body of a forwarded request: streamed, or already read.
-pub(crate) type Outbound = Either<Incoming, Full<Bytes>>;
 
 /// The way to another replica. Cheap to clone; all clones share one connection.
 #[derive(Clone)]

@@ -205,6 +205,8 @@ async fn serve<L: Local>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD)
         .max_concurrent_streams(None)
+        // The replica that answers the client adds it.
+        .auto_date_header(false)
         .keep_alive_interval(SIGN_OF_LIFE)
         .keep_alive_timeout(SIGN_OF_LIFE)
         .serve_connection(TokioIo::new(wire), service);

@@ -5,13 +5,15 @@ mod dial;
 mod hello;
 mod keeper;
 mod listener;
+mod outbound;
 mod roster;
 mod secure;
 
-pub(crate) use dial::{Link, Outbound, Unsent};
+pub(crate) use dial::{Link, Unsent};
 pub(crate) use hello::{Own, Unmet};
 pub(crate) use keeper::Keeper;
 pub(crate) use listener::{Local, PeerPort};
+pub(crate) use outbound::Outbound;
 pub(crate) use roster::{Counts, Roster, Standing, Unreached};
 pub(crate) use secure::Secure;
 

@@ -170,6 +170,9 @@ impl Roster {
     /// The way to a replica that the store knows, which was last at this address, if that is known.
     /// If the replica may still appear, waits a little: until its machine refuses the connection.
     pub(crate) async fn reach_known(&self, id: ReplicaId, address: Option<&str>) -> Standing {
+        if let up @ Standing::Up(_) = self.lock().standing(id, address) {
+            return up;
+        }
         let until = Instant::now() + WAIT;
         let mut changes = self.changes.subscribe();
         loop {

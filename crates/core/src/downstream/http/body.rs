@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
-use http_body::Body as _;
+use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::reject::Rejection;
-use crate::{runtime::task, telemetry::console_error};
+use crate::{cluster::Outbound, runtime::task, telemetry::console_error};
 
 /// The limits of a request body.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub(super) enum Unread {
 
 /// The whole body. It is refused beyond its limits, and unread if its announced length is too
 /// large.
-pub(super) async fn read(mut body: Incoming, limits: BodyLimits) -> Result<Bytes, Unread> {
+pub(super) async fn read(mut body: Outbound, limits: BodyLimits) -> Result<Bytes, Unread> {
     if let Some(rejection) = refused(&body, limits) {
         discard(body);
         return Err(Unread::Rejected(rejection));
@@ -70,7 +70,7 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), Rejection> {
 }
 
 /// Why a body is refused before it is read.
-pub(super) fn refused(body: &Incoming, limits: BodyLimits) -> Option<Rejection> {
+pub(super) fn refused(body: &impl Body, limits: BodyLimits) -> Option<Rejection> {
     let limit = limits.size.unwrap_or(usize::MAX);
     let announced = body.size_hint().lower();
     usize::try_from(announced).map_or(true, |announced| announced > limit).then(|| {
@@ -109,7 +109,8 @@ pub(super) async fn skim(mut body: Incoming, limits: BodyLimits) -> Result<Optio
 
 /// Reads the rest of a body while its request is answered: closing a connection with unread bytes
 /// resets it, and the reset can overtake the answer.
-pub(super) fn discard(mut body: Incoming) {
+pub(super) fn discard(body: impl Into<Outbound>) {
+    let mut body = body.into();
     if body.is_end_stream() {
         return;
     }
@@ -125,7 +126,7 @@ pub(super) fn discard(mut body: Incoming) {
     task::spawn(tokio::time::timeout(DISCARD_TIMEOUT, run_out));
 }
 
-async fn collect(body: &mut Incoming, announced: usize, limit: usize) -> Result<Bytes, Unread> {
+async fn collect(body: &mut Outbound, announced: usize, limit: usize) -> Result<Bytes, Unread> {
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, request::Parts};
-use http_body_util::Either;
 use hyper::body::Incoming;
 use uuid::Uuid;
 
@@ -136,12 +135,13 @@ impl Mount {
         let (name, identity) = (name.to_owned(), identity.clone());
         Box::pin(async move {
             let (mut head, mut body) = (head, body);
+            body.look_ahead().await;
             for _ in 0..ATTEMPTS {
                 let Some(seeking) = self.seek(&name, &head) else { break };
                 let sought = match seeking.await {
                     Ok(sought) => sought,
                     Err(rejection) => {
-                        discard(body);
+                        body::discard(body);
                         return Err(rejection);
                     }
                 };
@@ -153,12 +153,6 @@ impl Mount {
             }
             Ok(Handed::Here(head, body))
         })
-    }
-}
-
-fn discard(body: Outbound) {
-    if let Either::Left(body) = body {
-        body::discard(body);
     }
 }
 
@@ -182,7 +176,8 @@ impl Way {
     ) -> BoxFuture<'static, Result<Handed, Rejection>> {
         let identity = identity.clone();
         Box::pin(async move {
-            let extensions = head.extensions.clone();
+            let mut head = head;
+            let extensions = std::mem::take(&mut head.extensions);
             let origin = extensions.get::<Origin>().copied().unwrap_or(Origin::UNKNOWN);
             let carried = Carried { identity, peer: origin.peer, encrypted: origin.encrypted };
             let request = addressed(Request::from_parts(head, body), &carried);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use http_body_util::Either;
 use hyper::body::Incoming;
 
 use super::{
@@ -23,6 +22,7 @@ use super::{
     sse_sessions::{SseSession, session_id},
 };
 use crate::{
+    cluster::Outbound,
     downstream::http::session::{MAX_CALL_BYTES, MAX_INITIALIZE, Name, Stream},
     era::Era,
     host::Caller,
@@ -133,15 +133,14 @@ impl Mount {
                 return Ok(self.common.denied(denial, b"null"));
             }
         };
-        let mut body = body;
+        let mut body = Outbound::from(body);
         if self.common.cluster.is_some()
             && session.is_none()
             && let Some(name) = session_id(head.uri.query())
         {
-            match self.hand_over(&name, head, Either::Left(body), &identity).await? {
+            match self.hand_over(&name, head, body, &identity).await? {
                 Handed::Answered(response) => return Ok(response),
-                Handed::Here(_, Either::Right(_)) => return Ok(no_sse_session(None)),
-                Handed::Here(here, Either::Left(unread)) => (head, body) = (here, unread),
+                Handed::Here(here, unread) => (head, body) = (here, unread),
             }
         }
         let Some(session) = session.filter(|session| session.owner == identity) else {

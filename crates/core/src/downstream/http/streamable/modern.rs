@@ -15,7 +15,7 @@ use super::{
     refusal::{Refused, status_of},
 };
 use crate::{
-    cluster::whole,
+    cluster::Outbound,
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
         elsewhere::Handed,
@@ -211,7 +211,7 @@ impl Mount {
             Ok(way) => way?,
             Err(rejection) => return Some(Err(rejection)),
         };
-        let body = whole(message.bytes().clone());
+        let body = Outbound::from(message.bytes().clone());
         match way.take(head, body, &incoming.body().identity).await {
             Ok(Handed::Answered(response)) => Some(Ok(response)),
             Ok(Handed::Here(..)) => Some(Err(Rejection::ReplicaAway)),

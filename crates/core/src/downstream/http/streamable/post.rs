@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, request::Parts};
-use http_body_util::Either;
 use hyper::body::Incoming;
 
 use super::{
@@ -15,6 +14,7 @@ use super::{
     primes,
 };
 use crate::{
+    cluster::Outbound,
     downstream::http::session::{Attachment, MAX_INITIALIZE, Registry, Session, Stream},
     downstream::http::{
         body::{self, Unread, check_coding},
@@ -57,15 +57,14 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return self.denied_post(denial, body).await,
         };
-        let mut body = body;
+        let mut body = Outbound::from(body);
         if self.common.cluster.is_some()
             && matches!(attachment, Some(None))
             && let Some(id) = session_id(&head.headers).map(str::to_owned)
         {
-            match self.hand_over(&id, head, Either::Left(body), &identity).await? {
+            match self.hand_over(&id, head, body, &identity).await? {
                 Handed::Answered(response) => return Ok(response),
-                Handed::Here(_, Either::Right(_)) => return Err(Rejection::UnknownSession),
-                Handed::Here(here, Either::Left(unread)) => (head, body) = (here, unread),
+                Handed::Here(here, unread) => (head, body) = (here, unread),
             }
             attachment = Some(self.registry.attach(&id));
         }

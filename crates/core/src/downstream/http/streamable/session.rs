@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use tokio::sync::oneshot;
 
 use super::{check_events, check_version, primes};
 use crate::{
-    cluster::whole,
+    cluster::Outbound,
     codec::event_stream::EventId,
     downstream::http::session::{
         Attachment, Events as Kept, Name, Reading, STANDALONE, Session, Stream, Unresumed,
@@ -194,7 +193,7 @@ impl Mount {
             Err(denial) => return Ok(Err(Box::new(self.common.denied(denial, b"null")))),
         };
         if self.common.cluster.is_some() && attachment.is_none() {
-            let handing = self.hand_over(id, copy_of(head), whole(Bytes::new()), &identity);
+            let handing = self.hand_over(id, copy_of(head), Outbound::default(), &identity);
             if let Handed::Answered(response) = handing.await? {
                 return Ok(Err(Box::new(response)));
             }
