@@ -3,13 +3,14 @@
 
 use http::HeaderMap;
 
-/// See the module. For each header: length and bytes of the name, then length and bytes of the
-/// value.
+/// See the module. For each header: lengths of name and value, name, value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headers(Vec<u8>);
 
 /// Most heads are shorter.
 const USUAL: usize = 512;
+/// The lower half of two lengths.
+const LOW: u64 = u32::MAX as u64;
 
 impl Headers {
     /// Their size in memory.
@@ -26,8 +27,10 @@ impl Headers {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let mut rest = &self.0[..];
         std::iter::from_fn(move || {
-            let (name, more) = split(rest)?;
-            let (value, more) = split(more)?;
+            let (lengths, more) = rest.split_first_chunk()?;
+            let lengths = u64::from_le_bytes(*lengths);
+            let (name, more) = more.split_at_checked(usize::try_from(lengths >> 32).ok()?)?;
+            let (value, more) = more.split_at_checked(usize::try_from(lengths & LOW).ok()?)?;
             rest = more;
             Some((std::str::from_utf8(name).ok()?, value))
         })
@@ -38,21 +41,15 @@ impl From<&HeaderMap> for Headers {
     fn from(headers: &HeaderMap) -> Self {
         let mut text = Vec::with_capacity(USUAL);
         for (name, value) in headers {
-            for part in [name.as_str().as_bytes(), value.as_bytes()] {
-                // A head has at most 64 KiB.
-                let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-                text.extend_from_slice(&length.to_le_bytes());
-                text.extend_from_slice(part);
-            }
+            let name = name.as_str();
+            // A head has at most 64 KiB.
+            let lengths = (name.len() as u64) << 32 | value.len() as u64 & LOW;
+            text.extend_from_slice(&lengths.to_le_bytes());
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(value.as_bytes());
         }
         Self(text)
     }
-}
-
-/// Splits off a part that begins with its length; returns the part and the rest.
-fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = text.split_first_chunk()?;
-    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
 #[cfg(test)]

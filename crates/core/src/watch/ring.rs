@@ -36,8 +36,16 @@ struct State {
     first: u64,
     /// Number of the first frame that was not taken yet.
     untaken: u64,
+    /// Frames that a thread is done with. Their memory is freed where that of new ones is
+    /// allocated: the allocator is several times as fast if it is the same thread.
+    spent: Vec<Arc<Frame>>,
     closed: bool,
 }
+
+/// Most frames that are kept until their memory is freed.
+const MAX_SPENT: usize = 2048;
+/// Weight of the largest of them.
+const SMALL: usize = 2048;
 
 /// How full a ring is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +100,9 @@ impl Ring {
             state.drop_first();
         }
         let after = self.filling(&state);
+        let spent = state.spent.pop();
         drop(state);
+        drop(spent);
         if after > before {
             self.filled.notify_one();
         }
@@ -107,6 +117,14 @@ impl Ring {
         } else {
             Filling::Much
         }
+    }
+
+    /// Takes back frames that are not needed any more.
+    pub(crate) fn give_back(&self, mut frames: Vec<Arc<Frame>>) {
+        frames.retain(|frame| frame.weight() <= SMALL);
+        frames.truncate(MAX_SPENT);
+        let before = std::mem::replace(&mut self.lock().spent, frames);
+        drop(before);
     }
 
     /// Waits until the ring is as full as this, at most this long.

@@ -131,6 +131,7 @@ impl Writer {
         let mut piece = Vec::new();
         while let Some(taken) = self.ring.drain(IDLE, PAUSE) {
             self.write_all(&taken, &mut piece);
+            self.ring.give_back(taken.frames);
             piece.shrink_to(2 * PIECE);
         }
     }
