@@ -67,6 +67,8 @@ pub(crate) enum Detail {
 /// A request's head and its response's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
+    pub(crate) exchange: u64,
+    pub(crate) began: Instant,
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) target: String,

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL, quoted::quote,
+    Detail, Frame, Http, Life, Payload, Point, Redaction, TAP, frame::TAIL, object::Object,
     rendered::Rendered,
 };
 
@@ -34,38 +34,6 @@ pub(crate) struct Scribe {
     names: HashMap<u32, Option<String>>,
     requests: Rendered,
     responses: Rendered,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    /// Number of the frame.
-    n: u64,
-    /// Nanoseconds since the start.
-    t: u64,
-    point: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<u32>,
-    /// The server's name, if it has one in the configuration.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exchange: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    base64: Option<String>,
-    /// Length of a truncated message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cut: Option<usize>,
-    /// The end of a truncated message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tail: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<HttpLine<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<EventLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -106,13 +74,6 @@ enum EventLine<'a> {
         step: &'static str,
         detail: Cow<'a, str>,
     },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "point", rename_all = "lowercase")]
-enum Gap {
-    Lost { t: u64, lost: u64 },
-    Skipped { t: u64, skipped: u64 },
 }
 
 impl Scribe {
@@ -168,7 +129,6 @@ impl Scribe {
             self.requests.turn_to(&http.request, &self.redaction);
             self.responses.turn_to(&http.response, &self.redaction);
         }
-        let mut session = [0; SESSION];
         let payload = &frame.payload;
         let whole = payload.whole();
         let redacted = self.redaction.text(&whole);
@@ -186,37 +146,61 @@ impl Scribe {
                 Err(_) => (None, Some(STANDARD.encode(bytes))),
             },
         };
-        let (http, event) = match &frame.detail {
-            Some(Detail::Http(http)) => (Some(self.http(http)), None),
-            Some(Detail::Life(life)) => (None, Some(self.event(life))),
-            None => (None, None),
-        };
-        let line = Line {
-            n: number,
-            t: self.since(frame.at),
-            point: point(frame.point),
-            server: frame.server,
-            name: frame.server.and_then(|number| self.names.get(&number)?.as_deref()),
-            session: frame.session.map(|id| shortened(id, &mut session)),
-            stream,
-            exchange: frame.exchange,
-            base64,
-            cut: is_cut.then(|| payload.length()),
-            tail,
-            http,
-            event,
-        };
-        append(&line, text, to);
+        let mut line = Object::new(to);
+        line.number("n", number);
+        line.number("t", self.since(frame.at));
+        line.text("point", point(frame.point));
+        if let Some(server) = frame.server {
+            line.number("server", u64::from(server));
+            if let Some(Some(name)) = self.names.get(&server) {
+                line.text("name", name);
+            }
+        }
+        if let Some(id) = frame.session {
+            line.text("session", shortened(id, &mut [0; SESSION]));
+        }
+        if let Some(stream) = stream {
+            line.number("stream", stream);
+        }
+        if let Some(exchange) = frame.exchange {
+            line.number("exchange", exchange);
+        }
+        if let Some(text) = text {
+            line.text("text", text);
+        }
+        if let Some(base64) = base64 {
+            line.text("base64", &base64);
+        }
+        if let Some(tail) = tail {
+            line.number("cut", payload.length() as u64);
+            line.text("tail", &tail);
+        }
+        match &frame.detail {
+            Some(Detail::Http(http)) => line.value("http", &self.http(http)),
+            Some(Detail::Life(life)) => line.value("event", &self.event(life)),
+            None => {}
+        }
+        line.end();
+        to.push(b'\n');
     }
 
     /// Appends that this many frames are missing here, and a line feed.
     pub(crate) fn lost(&self, count: u64, to: &mut Vec<u8>) {
-        append(&Gap::Lost { t: self.since(Instant::now()), lost: count }, None, to);
+        self.gap("lost", count, to);
     }
 
     /// Appends that this many frames are kept but not written here, and a line feed.
     pub(crate) fn skipped(&self, count: u64, to: &mut Vec<u8>) {
-        append(&Gap::Skipped { t: self.since(Instant::now()), skipped: count }, None, to);
+        self.gap("skipped", count, to);
+    }
+
+    fn gap(&self, what: &'static str, count: u64, to: &mut Vec<u8>) {
+        let mut line = Object::new(to);
+        line.text("point", what);
+        line.number("t", self.since(Instant::now()));
+        line.number(what, count);
+        line.end();
+        to.push(b'\n');
     }
 
     fn stream(&mut self, place: usize) -> u64 {
@@ -299,22 +283,6 @@ fn point(point: Point) -> &'static str {
         Point::Server => "server",
         Point::Stderr => "stderr",
     }
-}
-
-/// Appends a line, with the text of a message as its last member.
-fn append(line: &impl Serialize, text: Option<&str>, to: &mut Vec<u8>) {
-    let before = to.len();
-    if serde_json::to_writer(&mut *to, line).is_err() {
-        to.truncate(before);
-        return;
-    }
-    if let Some(text) = text {
-        to.pop();
-        to.extend_from_slice(b",\"text\":");
-        quote(text, to);
-        to.push(b'}');
-    }
-    to.push(b'\n');
 }
 
 fn nanos(duration: Duration) -> u64 {

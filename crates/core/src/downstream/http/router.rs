@@ -147,7 +147,9 @@ impl Port {
         let address = self.client_address(request.headers(), from);
         let seen = Seen::of(&request);
         let routed = match &seen {
-            Some(seen) => Box::pin(within(seen.exchange, self.route(request, from, &terms))).await,
+            Some(seen) => {
+                Box::pin(within(seen.exchange(), self.route(request, from, &terms))).await
+            }
             None => self.route(request, from, &terms).await,
         };
         let mut refused = None;
