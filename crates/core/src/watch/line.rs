@@ -177,7 +177,7 @@ impl Scribe {
         }
         match &frame.detail {
             Some(Detail::Http(http)) => line.value("http", &self.http(http)),
-            Some(Detail::Life(life)) => line.value("event", &self.event(life)),
+            Some(Detail::Life(what)) => line.value("event", &self.event(what)),
             None => {}
         }
         line.end();
