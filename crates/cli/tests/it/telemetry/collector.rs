@@ -1,11 +1,14 @@
 //! A collector for OTLP over HTTP; it reads the few protobuf fields that the tests need.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
+
+use flate2::read::GzDecoder;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::protobuf::{fields, hexadecimal, text, within};
 use crate::support::wait_for;
@@ -73,13 +76,27 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start() -> Self {
+        Self::accepting(|connection, posts| take_all(connection, posts))
+    }
+
+    /// One that is reached by HTTPS.
+    pub(crate) fn secured(config: ServerConfig) -> Self {
+        let config = Arc::new(config);
+        Self::accepting(move |connection, posts| {
+            let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
+            take_all(StreamOwned::new(session, connection), posts);
+        })
+    }
+
+    fn accepting(take: impl Fn(TcpStream, &Mutex<Vec<Post>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let posts = Arc::<Mutex<Vec<Post>>>::default();
         let (accepting, taken) = (listener.try_clone().expect("a listener"), Arc::clone(&posts));
+        let take = Arc::new(take);
         thread::spawn(move || {
             for connection in accepting.incoming().map_while(Result::ok) {
-                let taken = Arc::clone(&taken);
-                thread::spawn(move || take_all(&connection, &taken));
+                let (take, taken) = (Arc::clone(&take), Arc::clone(&taken));
+                thread::spawn(move || take(connection, &taken));
             }
         });
         Self { listener, posts }
@@ -87,6 +104,10 @@ impl Collector {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listener.local_addr().expect("an address"))
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.listener.local_addr().expect("an address").port()
     }
 
     /// The first span with this name, once it has arrived.
@@ -132,18 +153,18 @@ impl Collector {
 }
 
 /// Takes every request of a connection.
-fn take_all(connection: &TcpStream, posts: &Mutex<Vec<Post>>) {
+fn take_all<S: Read + Write>(connection: S, posts: &Mutex<Vec<Post>>) {
     let mut reader = BufReader::new(connection);
     while let Some(post) = request(&mut reader) {
         posts.lock().unwrap_or_else(PoisonError::into_inner).push(post);
-        let mut writer = connection;
+        let writer = reader.get_mut();
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n";
         write!(writer, "{head}Content-Length: 0\r\n\r\n").expect("the exporter listens");
     }
 }
 
 /// The next request.
-fn request(reader: &mut BufReader<&TcpStream>) -> Option<Post> {
+fn request(reader: &mut impl BufRead) -> Option<Post> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let path =
@@ -158,8 +179,14 @@ fn request(reader: &mut BufReader<&TcpStream>) -> Option<Post> {
     let header = |name: &str| post.headers.iter().find(|(known, _)| known == name);
     assert_eq!(header("content-type").expect("a type").1, "application/x-protobuf");
     let length = header("content-length").expect("a length").1.parse().expect("a number");
-    post.body = vec![0; length];
-    reader.read_exact(&mut post.body).expect("a body");
+    let is_compressed = header("content-encoding").is_some_and(|(_, coding)| coding == "gzip");
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    if is_compressed {
+        GzDecoder::new(&body[..]).read_to_end(&mut post.body).expect("gzip");
+    } else {
+        post.body = body;
+    }
     Some(post)
 }
 

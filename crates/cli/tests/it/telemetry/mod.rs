@@ -3,7 +3,15 @@
 mod collector;
 mod protobuf;
 
-use std::net::TcpListener;
+use std::{fs, net::TcpListener, sync::Arc};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::WebPkiClientVerifier,
+};
 
 use crate::support::{Launch, Proxy, Request, Session, call, scrape::Scrape, wait_for};
 use collector::{Collector, Span};
@@ -184,4 +192,72 @@ fn what_cannot_be_done_is_said() {
     proxy.session().assert_healthy();
     let finished = proxy.terminate();
     assert!(finished.stderr.contains("which is not built in"), "{}", finished.stderr);
+}
+
+#[test]
+fn what_is_sent_may_be_compressed() {
+    let collector = Collector::start();
+    let proxy = exporting(&collector.url(), "50")
+        .env("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+        .flags(&["--debug"])
+        .start();
+    proxy.session().assert_healthy();
+    assert_eq!(collector.span("initialize").service, "edge");
+    assert_eq!(collector.header("content-encoding").as_deref(), Some("gzip"));
+    let counted =
+        || collector.metrics().into_iter().find(|metric| metric.name == "mcp_proxy_calls");
+    wait_for("metrics", counted);
+    proxy.terminate();
+    assert!(!collector.logs().is_empty());
+}
+
+#[test]
+fn a_collector_may_have_a_certificate_of_its_own_and_require_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let authority_key = KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = authority.self_signed(&authority_key).expect("a certificate");
+    let authority = rcgen::Issuer::new(authority, authority_key);
+    let signed = |name: &str| {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        (params.signed_by(&key, &authority).expect("a certificate"), key)
+    };
+    let (client, client_key) = signed("edge");
+    fs::write(file("ca.pem"), root.pem()).expect("a file");
+    fs::write(file("client.pem"), client.pem()).expect("a file");
+    fs::write(file("client-key.pem"), client_key.serialize_pem()).expect("a file");
+    let (server, server_key) = signed("localhost");
+    let server_key: PrivateKeyDer<'static> =
+        PrivatePkcs8KeyDer::from(server_key.serialize_der()).into();
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(root.der().clone()).expect("a root");
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(vec![server.der().clone()], server_key)
+        .expect("a certificate");
+    let collector = Collector::secured(config);
+    let url = format!("https://localhost:{}", collector.port());
+    let trusting = || exporting(&url, "50").env("OTEL_EXPORTER_OTLP_CERTIFICATE", &file("ca.pem"));
+
+    let unknown = trusting().start();
+    unknown.session().assert_healthy();
+    let warning = "OpenTelemetry: traces cannot be sent";
+    unknown.stderr.line(|line| line.contains(warning)).expect("a warning");
+    drop(unknown);
+    assert!(collector.paths().is_empty(), "{:?}", collector.paths());
+
+    let known = trusting()
+        .env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &file("client.pem"))
+        .env("OTEL_EXPORTER_OTLP_CLIENT_KEY", &file("client-key.pem"))
+        .start();
+    known.session().assert_healthy();
+    assert_eq!(collector.span("initialize").service, "edge");
 }
