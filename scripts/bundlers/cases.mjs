@@ -58,7 +58,7 @@ const env = { ...process.env, HOSTNAME: "127.0.0.1", PORT: String(port) };
 const server = spawn(process.execPath, process.argv.slice(2), { env, stdio: ["ignore", "pipe", "pipe"] });
 for (const stream of [server.stdout, server.stderr]) stream.on("data", (chunk) => process.stdout.write(chunk));
 const ask = async () => {
-  for (;;) {
+  for (let attempt = 0; attempt < 150; attempt++) {
     try {
       return await (await fetch("http://127.0.0.1:" + port + "/run")).text();
     } catch {
@@ -80,7 +80,7 @@ export const dynamic = "force-dynamic";
 export const GET = async () => new Response(await serve());
 `,
   "ask.mjs": ASK,
-  "next.config.js": `module.exports = ${JSON.stringify(config)};\n`,
+  "next.config.js": `module.exports = { outputFileTracingRoot: __dirname, ...${JSON.stringify(config)} };\n`,
 });
 const EXTERNAL = { serverExternalPackages: ["mcp-proxy"] };
 const STANDALONE = { ...EXTERNAL, output: "standalone" };
