@@ -38,5 +38,8 @@ const words = Object.entries(JSON.parse(given)).flatMap(([name, value]) => [
 const report = { tools: await seen("tools/list") };
 if (report.tools.failed) throw new Error("the server does not list its tools");
 if (tool) report.call = await seen("tools/call", "--tool-name", tool, ...words);
+report.resources = await seen("resources/list");
+const first = report.resources.resources?.[0];
+if (first) report.read = await seen("resources/read", "--uri", first.uri);
 await rm(folder, { force: true, recursive: true });
 console.log(JSON.stringify(report));

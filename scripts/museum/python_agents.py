@@ -22,6 +22,14 @@ async def seen(answer):
     return [plain(one) for one in found] if isinstance(found, list) else plain(found)
 
 
+async def cancelled(call):
+    """Sends a call and cancels it at once: the next one must still be answered."""
+    task = asyncio.ensure_future(call)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def main():
     if WAY == "http":
         server = MCPServerStreamableHttp({"url": WHERE[0]}, client_session_timeout_seconds=40)
@@ -34,8 +42,12 @@ async def main():
             "prompts": await seen(server.list_prompts()),
             "resources": await seen(server.list_resources()),
         }
+        for first in report["resources"].get("resources", [])[:1]:
+            report["read"] = await seen(server.read_resource(first["uri"]))
         if TOOL:
             report["call"] = await seen(server.call_tool(TOOL, json.loads(GIVEN)))
+            await cancelled(server.call_tool(TOOL, json.loads(GIVEN)))
+            report["afterwards"] = await seen(server.call_tool(TOOL, json.loads(GIVEN)))
         print(json.dumps(report), flush=True)
 
 

@@ -23,6 +23,14 @@ async def seen(answer):
     return [plain(one) for one in found] if isinstance(found, list) else plain(found)
 
 
+async def cancelled(call):
+    """Sends a call and cancels it at once: the next one must still be answered."""
+    task = asyncio.ensure_future(call)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def main():
     if WAY == "http":
         way = StreamableHttpTransport(WHERE[0])
@@ -35,8 +43,12 @@ async def main():
             "prompts": await seen(client.list_prompts()),
             "resources": await seen(client.list_resources()),
         }
+        for first in report["resources"][:1] if isinstance(report["resources"], list) else []:
+            report["read"] = await seen(client.read_resource(first["uri"]))
         if TOOL:
             report["call"] = await seen(client.call_tool_mcp(TOOL, json.loads(GIVEN)))
+            await cancelled(client.call_tool_mcp(TOOL, json.loads(GIVEN)))
+            report["afterwards"] = await seen(client.call_tool_mcp(TOOL, json.loads(GIVEN)))
         print(json.dumps(report), flush=True)
 
 

@@ -36,6 +36,12 @@ async def main():
     if TOOL:
         [tool] = [one for one in tools if one.name == TOOL]
         report["call"] = await seen(called(tool))
+        # A call that is cancelled at once: the next one must still be answered.
+        abandoned = asyncio.ensure_future(called(tool))
+        await asyncio.sleep(0)
+        abandoned.cancel()
+        await asyncio.wait([abandoned])
+        report["afterwards"] = await seen(called(tool))
     print(json.dumps(report, default=str), flush=True)
 
 

@@ -23,6 +23,14 @@ async def seen(answer):
         return {"failed": type(error).__name__}
 
 
+async def cancelled(call):
+    """Sends a call and cancels it at once: the next one must still be answered."""
+    task = asyncio.ensure_future(call)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def main():
     if WAY == "http":
         way = http_client(WHERE[0])
@@ -41,8 +49,12 @@ async def main():
             report["prompts"] = await seen(session.list_prompts())
         if "resources" in can:
             report["resources"] = await seen(session.list_resources())
+            for first in report["resources"].get("resources", [])[:1]:
+                report["read"] = await seen(session.read_resource(first["uri"]))
         if TOOL:
             report["call"] = await seen(session.call_tool(TOOL, json.loads(GIVEN)))
+            await cancelled(session.call_tool(TOOL, json.loads(GIVEN)))
+            report["afterwards"] = await seen(session.call_tool(TOOL, json.loads(GIVEN)))
         print(json.dumps(report), flush=True)
 
 

@@ -36,6 +36,9 @@ export const servers = [
   {
     call: ["sequentialthinking", { nextThoughtNeeded: false, thought: "one", thoughtNumber: 1, totalThoughts: 1 }],
     from: "npm",
+    // It counts calls. LangChain opens a session for each of them: over stdio that is a process of its own, through the
+    // proxy all sessions share one, unless it is started with --isolation session.
+    known: { LangChain: ".afterwards" },
     name: "sequential-thinking",
     package: "@modelcontextprotocol/server-sequential-thinking",
     program: "mcp-server-sequential-thinking",
