@@ -11,6 +11,6 @@ pub(crate) use method::{List, Method, Notification, is_cacheable};
 pub(crate) use resource::{MAX_URI, covers};
 pub use version::MODERN;
 pub(crate) use version::{
-    LATEST_LEGACY, is_legacy, is_revision, legacy_list, names_modern, older_versions,
+    LATEST_LEGACY, is_legacy, is_revision, legacy_list, names_modern, names_older, older_versions,
     primes_streams,
 };

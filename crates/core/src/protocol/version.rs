@@ -28,10 +28,18 @@ pub(crate) fn is_legacy(version: &str) -> bool {
     LEGACY.contains(&version)
 }
 
+/// Whether a refusal names an older handshake revision.
+pub(crate) fn names_older(refusal: &str) -> bool {
+    older().any(|version| refusal.contains(version))
+}
+
+fn older() -> impl Iterator<Item = &'static str> {
+    LEGACY.into_iter().filter(|version| *version != LATEST_LEGACY)
+}
+
 /// The older handshake revisions to try after a server has refused the newest one, in this order:
 /// the newest that its refusal names, then those that most servers support.
 pub(crate) fn older_versions(refusal: &str) -> Vec<&'static str> {
-    let older = || LEGACY.into_iter().filter(|version| *version != LATEST_LEGACY);
     let named = older().find(|version| refusal.contains(version));
     let usual = older().filter(|version| USUAL.contains(version) && named != Some(*version));
     named.into_iter().chain(usual).collect()
