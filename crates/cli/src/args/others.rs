@@ -37,6 +37,10 @@ const OTHERS: &[(&str, &str)] = &[
     ("streamablehttppath", "that is --streamEndpoint here"),
     ("messagepath", "that is --messagesEndpoint here"),
     (
+        "protocolversion",
+        "supergateway's --protocolVersion is not needed: the revision is negotiated with the server",
+    ),
+    (
         "baseurl",
         "supergateway's --baseUrl is not needed: clients are told a path, and --messagesEndpoint or --trustProxy add a prefix",
     ),

@@ -34,11 +34,11 @@ pub(crate) enum UsageError {
          Write the header as one word, --header=\"{name}: ...\", or give the token with --bearerToken."
     )]
     SplitHeader { name: String },
-    /// A URL without a scheme is not a command.
+    /// A URL without a scheme, or with another one, is not a command.
     #[error(
-        "Error: {0:?} is not a command here; if it is the address of a server, write http://{0} or https://{0}"
+        "Error: {given:?} is not a command here; if it is the address of a server, write http://{address} or https://{address}"
     )]
-    NoScheme(String),
+    NoScheme { given: String, address: String },
     /// A variable in a value has no value.
     #[error("Error: {flag}: {problem}")]
     Variable { flag: &'static str, problem: String },

@@ -644,11 +644,41 @@ fn a_header_that_came_apart_is_put_together() {
 
 #[test]
 fn an_address_without_a_scheme_is_told_of() {
-    for word in ["localhost:8080/mcp", "127.0.0.1:9", "example.com:443"] {
+    for word in [
+        "localhost:8080/mcp",
+        "127.0.0.1:9",
+        "example.com:443",
+        "[::1]:8080/mcp",
+        "localhost/mcp",
+        "mcp.example.com/mcp",
+        "mcp.example-1.co.uk/",
+    ] {
         let refusal = refused(&[word]);
         assert!(refusal.contains(&format!("http://{word} or https://{word}")), "{refusal}");
     }
-    for command in ["node", "./a:b", "C:\\server.exe", "a:x"] {
+    for word in [
+        "//example.com/mcp",
+        "ws://example.com/mcp",
+        "htp://example.com/mcp",
+        "http:/example.com/mcp",
+        "HTTPS:/example.com/mcp",
+    ] {
+        let refusal = refused(&[word]);
+        assert!(refusal.contains("http://example.com/mcp or https://"), "{word}: {refusal}");
+    }
+    for command in [
+        "node",
+        "./a:b",
+        "C:\\server.exe",
+        "a:x",
+        "server.py",
+        "bin/server.sh",
+        "./example.com/mcp",
+        "../x.com/y",
+        "/usr/bin/env",
+        "node_modules/.bin/x",
+        "v1.0/server",
+    ] {
         assert!(attempt(&[command], &[]).is_ok(), "{command}");
     }
     assert!(attempt(&["localhost:8080", "argument"], &[]).is_ok());

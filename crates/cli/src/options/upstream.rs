@@ -41,13 +41,49 @@ pub(super) fn server(values: &Values, words: Vec<OsString>) -> Result<Upstream, 
 fn refuse_address(words: &[OsString]) -> Result<(), UsageError> {
     let [word] = words else { return Ok(()) };
     let Some(text) = word.to_str() else { return Ok(()) };
-    let authority = text.split('/').next().unwrap_or_default();
-    let Some((host, port)) = authority.rsplit_once(':') else { return Ok(()) };
-    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    if is_port && !host.is_empty() && !Path::new(text).exists() {
-        return Err(UsageError::NoScheme(text.to_owned()));
+    if Path::new(text).exists() {
+        return Ok(());
     }
-    Ok(())
+    match address(text) {
+        Some(address) => Err(UsageError::NoScheme { given: text.to_owned(), address }),
+        None => Ok(()),
+    }
+}
+
+/// The address in a word that was probably meant as a URL, without what stands for its scheme.
+fn address(text: &str) -> Option<String> {
+    let schemed = text.split_once("://").filter(|(scheme, _)| is_name(scheme));
+    let slashed = || Some(("", text.strip_prefix("//")?.trim_start_matches('/')));
+    let misspelled = || {
+        let (scheme, rest) = text.split_once(":/")?;
+        ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()).then_some((scheme, rest))
+    };
+    if let Some((_, rest)) = schemed.or_else(slashed).or_else(misspelled) {
+        let rest = rest.trim_start_matches('/');
+        return (!rest.is_empty()).then(|| rest.to_owned());
+    }
+    let (authority, path) = text.split_once('/').map_or((text, None), |(a, path)| (a, Some(path)));
+    let is_host = match authority.rsplit_once(':') {
+        Some((host, port)) => {
+            !host.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        // A path also has slashes.
+        None => path.is_some() && (authority == "localhost" || is_domain(authority)),
+    };
+    is_host.then(|| text.to_owned())
+}
+
+/// Whether this has the form of the name of a machine on the internet.
+fn is_domain(text: &str) -> bool {
+    let mut labels = text.split('.');
+    let top = labels.next_back().unwrap_or_default();
+    let is_label = |label: &str| !label.is_empty() && is_name(label);
+    let is_top = top.len() > 1 && top.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.contains('.') && is_top && labels.all(is_label)
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+".contains(&byte))
 }
 
 fn beside_url(word: &OsString) -> UsageError {
