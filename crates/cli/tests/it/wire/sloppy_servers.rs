@@ -73,7 +73,7 @@ fn errors_that_are_clear_reach_their_call() {
         (r#"{"Jsonrpc":"2.0","Id":$ID,"Result":{}}"#, "exactly one"),
         ("{'jsonrpc': '2.0', 'id': $ID, 'result': {'isError': False}}", "at byte 1"),
         (r#"{'result': {'text': "it's"}, 'id': '$ID', 'jsonrpc': '2.0'}"#, "at byte 1"),
-        (r"INFO {'jsonrpc': '2.0', 'id': $ID, 'result': None}", "at byte 6"),
+        ("INFO {'jsonrpc': '2.0', 'id': $ID, 'result': None}", "without double quotes at byte 6"),
         ("{ jsonrpc: '2.0', id: $ID, result: { content: [ [Object] ] } }", "at byte 2"),
         (r#"the end"}],"isError":false},"jsonrpc":"2.0","id":$ID}"#, "beginning is missing"),
     ] {

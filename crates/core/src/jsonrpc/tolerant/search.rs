@@ -81,13 +81,17 @@ pub(crate) fn search(line: &Bytes) -> Found {
 
 impl Breaks {
     fn note(&mut self, text: &[u8], start: usize, error: SyntaxError) {
+        const PROBLEM: &str = "a key without double quotes";
         let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
-        let place = match inside.first() {
-            Some(b'"') => &mut self.json,
-            Some(_) if begins_like_a_message(inside) => &mut self.foreign,
-            _ => return,
-        };
-        place.get_or_insert((start, error));
+        match inside.first() {
+            Some(b'"') => {
+                self.json.get_or_insert((start, error));
+            }
+            Some(_) if begins_like_a_message(inside) => {
+                self.foreign.get_or_insert((start, SyntaxError { problem: PROBLEM, ..error }));
+            }
+            _ => {}
+        }
     }
 }
 
