@@ -58,6 +58,41 @@ fn only_the_exact_key_is_let_in() {
     assert_eq!(proxy.send(&request.header("x-api-key", "secret")).status, 200);
 }
 
+#[test]
+fn a_bearer_token_counts_where_no_key_is_present() {
+    let proxy = Launch::new("echo").flags(&["--apiKey", "secret"]).start();
+    let ask = |headers: &[(&str, &str)]| {
+        let request = Request::mcp(initialize("2025-11-25"));
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.and_header(name, value));
+        proxy.send(&request)
+    };
+    for headers in [
+        &[("Authorization", "Bearer secret")][..],
+        &[("Authorization", "bearer secret")],
+        &[("Authorization", "BEARER   secret")],
+        &[("authorization", "Bearer secret ")],
+        &[("X-API-Key", "secret"), ("Authorization", "Bearer of-somebody-else")],
+        &[("X-API-Key", "secret"), ("Authorization", "Basic dTpw")],
+    ] {
+        assert_eq!(ask(headers).status, 200, "{headers:?}");
+    }
+    for headers in [
+        &[("Authorization", "secret")][..],
+        &[("Authorization", "Basic secret")],
+        &[("Authorization", "Bearer")],
+        &[("Authorization", "Bearer Secret")],
+        &[("Authorization", "Bearer secret, Bearer x")],
+        &[("Authorization", "Bearer x"), ("Authorization", "Bearer secret")],
+        &[("X-API-Key", "wrong"), ("Authorization", "Bearer secret")],
+        &[("X-API-Key", ""), ("Authorization", "Bearer secret")],
+        &[("Cookie", "X-API-Key=secret")],
+        &[("X-Api-Token", "secret")],
+    ] {
+        assert_challenged(&ask(headers));
+    }
+}
+
 /// Differs from mcp-proxy: there an empty key turns the check off.
 #[test]
 fn an_empty_key_does_not_start() {

@@ -8,7 +8,23 @@ const UNKNOWN: &str = "6f1e7a3c-0000-4000-8000-000000000000";
 fn a_session_that_is_not_named_or_not_known_is_begun_by_initialize_alone() {
     let proxy = Proxy::of("echo");
     let begin = || Request::mcp(initialize("2025-06-18"));
-    for named in ["", " ", UNKNOWN, "nonsense"] {
+    let shouted = UNKNOWN.to_uppercase();
+    let long = "a".repeat(4000);
+    for named in [
+        "",
+        " ",
+        "\t",
+        UNKNOWN,
+        &shouted,
+        &long,
+        "nonsense",
+        "null",
+        "undefined",
+        "0",
+        "[object Object]",
+        "a b, c",
+        "../../etc",
+    ] {
         let response = proxy.send(&begin().header("Mcp-Session-Id", named));
         assert_eq!(response.status, 200, "{named:?}");
         assert!(response.header("mcp-session-id").is_some_and(|id| id != named), "{named:?}");
@@ -69,10 +85,25 @@ fn slashes_at_the_end_of_a_path_change_nothing() {
 #[test]
 fn head_is_answered_for_health_and_refused_with_the_methods_elsewhere() {
     let proxy = Proxy::of("echo");
-    for (path, status) in [("/ping", 200), ("/ping/", 200), ("/livez", 200), ("/nowhere", 404)] {
+    for (path, status) in [
+        ("/ping", 200),
+        ("/ping/", 200),
+        ("/ping//", 200),
+        ("/livez", 200),
+        ("/readyz/", 200),
+        ("/nowhere", 404),
+        ("/", 404),
+    ] {
         assert_eq!(proxy.send(&Request::new("HEAD", path)).status, status, "{path}");
     }
-    for (path, allowed) in [("/mcp", "GET, POST, DELETE, OPTIONS"), ("/sse", "GET, OPTIONS")] {
+    const STREAM: &str = "GET, POST, DELETE, OPTIONS";
+    for (path, allowed) in [
+        ("/mcp", STREAM),
+        ("/mcp/", STREAM),
+        ("/mcp?x=1", STREAM),
+        ("/sse", "GET, OPTIONS"),
+        ("/sse//", "GET, OPTIONS"),
+    ] {
         let response = proxy.send(&Request::new("HEAD", path));
         assert_eq!((response.status, response.header("allow")), (405, Some(allowed)), "{path}");
     }
@@ -162,12 +193,25 @@ fn a_version_that_is_none_is_refused_as_that() {
 #[test]
 fn a_body_with_a_coding_is_refused_in_words() {
     let proxy = Proxy::of("echo");
-    for coding in ["gzip", "br", "deflate, gzip", "identity, gzip"] {
+    for coding in [
+        "gzip",
+        "GZIP",
+        "x-gzip",
+        "br",
+        "zstd",
+        "deflate",
+        "compress",
+        "deflate, gzip",
+        "identity, gzip",
+        "gzip, gzip",
+    ] {
         let request = Request::mcp(initialize("2025-06-18")).header("Content-Encoding", coding);
         let response = proxy.send(&request);
         assert_eq!(response.status, 415, "{coding}");
         assert!(response.text().contains("Content-Encoding"), "{coding}");
     }
-    let plain = Request::mcp(initialize("2025-06-18")).header("Content-Encoding", "identity");
-    assert_eq!(proxy.send(&plain).status, 200);
+    for coding in ["identity", "Identity", "identity, identity", ""] {
+        let plain = Request::mcp(initialize("2025-06-18")).header("Content-Encoding", coding);
+        assert_eq!(proxy.send(&plain).status, 200, "{coding:?}");
+    }
 }
