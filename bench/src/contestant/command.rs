@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use super::{Contestant, Places, Setup, crate_file, fleet, node};
+use super::{crate_file, kind::Contestant, node, places::Places, setup::Setup, several};
 
 /// The command that serves in this setup on `port`; `None` if the contestant does not support it.
 pub(crate) fn command(
@@ -20,7 +20,7 @@ pub(crate) fn command(
         (Setup::NodeV2, _) => node::served(contestant, places, "v2", port),
         // The bare relay in front of a stdio server is the native one, not one in Node.
         (Setup::NodeUpstream, Contestant::Bare) => Ok(Some(bare(places, port))),
-        (Setup::Fleet(of), _) => fleet::command(contestant, places, of, port),
+        (Setup::Fleet(of), _) => several::command(contestant, places, of, port),
         (Setup::NodeUpstream, _) => node::served(contestant, places, "upstream", port),
         (Setup::Sessions | Setup::Stateless | Setup::Sse, _) => {
             native(contestant, places, setup, port)

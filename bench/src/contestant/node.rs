@@ -3,7 +3,7 @@
 
 use std::{io, process::Command};
 
-use super::{Contestant, Places, package};
+use super::{kind::Contestant, package, places::Places};
 
 /// `startHTTPServer` of the contestant's package, with this kind of server behind it.
 pub(super) fn served(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Places;
+use super::places::Places;
 
 const ADDON: &str = "libmcp_proxy_node.so";
 const LOADER: &str = "mcp-proxy-loader";

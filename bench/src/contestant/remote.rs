@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, process::Command};
 
-use super::{Contestant, Places, node};
+use super::{kind::Contestant, node, places::Places};
 
 /// The command that a client talks to over stdio instead of the server at `remote`.
 pub(crate) fn command(

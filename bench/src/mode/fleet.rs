@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::calls;
 use crate::{
     bench::{Bench, Effort},
-    contestant::{Contestant, Fleet, Setup, files},
+    contestant::{Contestant, Fleet, Setup, several},
     failure::Failure,
     http::HttpConnection,
     load::{Load, PATIENCE, Shape},
@@ -152,8 +152,8 @@ async fn change_first(
     lister: &mut Lister,
     tools: usize,
 ) -> Result<Duration, Failure> {
-    let file = files::file(&bench.places, proxy.target.addr.port());
-    files::write(&bench.places, &file, Fleet::Large, tools)?;
+    let file = several::file(&bench.places, proxy.target.addr.port());
+    several::write(&bench.places, &file, Fleet::Large, tools)?;
     let changed = Instant::now();
     proxy.reload()?;
     timeout(PATIENCE, async {

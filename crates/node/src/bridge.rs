@@ -23,7 +23,7 @@ use crate::{
     answer::{made, replayed, subject},
     event::{Dispatch, Event, Kind, tell},
     head,
-    route::Routes,
+    route::{Routes, Tell},
 };
 
 /// Most messages and questions on their way to JavaScript; beyond that, requests wait, and with
@@ -266,7 +266,9 @@ impl Host for Bridge {
     fn route(&self, caller: &Arc<Caller>, connection: DuplexStream) -> BoxFuture<'static, Routed> {
         let event = self.about(Kind::Route, caller);
         if let Some(bridge) = self.me.upgrade() {
-            Routes::open(&bridge, event.caller, connection);
+            let told = Arc::clone(&bridge);
+            let tell: Tell = Arc::new(move |event| told.tell(event));
+            bridge.routes.open(&tell, event.caller, connection);
         }
         let answer = self.ask(event);
         Box::pin(async move {

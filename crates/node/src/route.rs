@@ -14,16 +14,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{
-    bridge::Bridge,
-    event::{Event, Kind},
-};
+use crate::event::{Event, Kind};
 
 /// Largest piece given to JavaScript.
 const PIECE: usize = 64 * 1024;
 /// Most pieces that are taken from JavaScript before it must wait; then it has at most one on its
 /// way.
 const WINDOW: usize = 4;
+
+/// Notifies JavaScript.
+pub(crate) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The connections that are open.
 #[derive(Debug, Default)]
@@ -52,14 +52,14 @@ impl Routes {
     }
 
     /// Carries bytes until [`Self::close`].
-    pub(crate) fn open(bridge: &Arc<Bridge>, id: u32, connection: DuplexStream) {
+    pub(crate) fn open(&self, tell: &Tell, id: u32, connection: DuplexStream) {
         let (reader, writer) = split(connection);
         let wanted = Arc::new(Notify::new());
         let (written, pieces) = mpsc::channel(WINDOW);
-        let incoming = tokio::spawn(read(Arc::clone(bridge), id, reader, Arc::clone(&wanted)));
-        let outgoing = tokio::spawn(write(Arc::clone(bridge), id, writer, pieces));
+        let incoming = tokio::spawn(read(Arc::clone(tell), id, reader, Arc::clone(&wanted)));
+        let outgoing = tokio::spawn(write(Arc::clone(tell), id, writer, pieces));
         let route = Route { wanted, written: Some(written), pumps: [incoming, outgoing] };
-        bridge.routes.lock().insert(id, route);
+        self.lock().insert(id, route);
     }
 
     /// JavaScript wants the next piece.
@@ -89,27 +89,22 @@ impl Routes {
     }
 }
 
-async fn read(
-    bridge: Arc<Bridge>,
-    id: u32,
-    mut reader: ReadHalf<DuplexStream>,
-    wanted: Arc<Notify>,
-) {
+async fn read(tell: Tell, id: u32, mut reader: ReadHalf<DuplexStream>, wanted: Arc<Notify>) {
     let mut piece = vec![0; PIECE];
     loop {
         wanted.notified().await;
         match reader.read(&mut piece).await {
             Ok(length) if length > 0 => {
                 let bytes = Some(piece[..length].to_vec());
-                bridge.tell(Event { bytes, ..Event::new(Kind::RouteBytes, id) });
+                tell(Event { bytes, ..Event::new(Kind::RouteBytes, id) });
             }
-            _ => break bridge.tell(Event::new(Kind::RouteEnd, id)),
+            _ => break tell(Event::new(Kind::RouteEnd, id)),
         }
     }
 }
 
 async fn write(
-    bridge: Arc<Bridge>,
+    tell: Tell,
     id: u32,
     mut writer: WriteHalf<DuplexStream>,
     mut pieces: mpsc::Receiver<Vec<u8>>,
@@ -118,7 +113,7 @@ async fn write(
         if writer.write_all(&bytes).await.is_err() {
             break;
         }
-        bridge.tell(Event::new(Kind::RouteDrained, id));
+        tell(Event::new(Kind::RouteDrained, id));
     }
     drop(writer.shutdown().await);
 }

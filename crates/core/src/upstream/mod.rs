@@ -1,6 +1,7 @@
 //! Servers behind the proxy.
 
 mod child;
+mod children;
 pub(crate) mod claims;
 mod guard;
 mod handshake;

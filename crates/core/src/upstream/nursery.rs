@@ -1,9 +1,8 @@
 //! Servers that are not shared: each is started for one client, some of them in advance.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,27 +12,27 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    child::{Child, Opening, STOP_AFTER_FAILURE, failure},
+    child::{Child, STOP_AFTER_FAILURE, failure},
+    children::Children,
     guard::Guard,
     negotiation::Negotiation,
     outlook::Outlook,
     program,
-    restart::{chance, pause},
     tenancy::Tenancy,
 };
 use crate::{
-    config::{CommandConfig, Isolation, PingConfig, RestartWhen, UpstreamConfig, UpstreamProtocol},
+    config::{CommandConfig, Isolation, RestartWhen, UpstreamConfig, UpstreamProtocol},
     era::Era,
     error::Error,
     jsonrpc::{Code, ErrorBody},
     relay::{
         self, Cause, Dedicated, Keep, Launched, Limits, Outbox, Private, Readiness, Servers,
-        Unready, Volume,
+        Unready,
     },
     telemetry::console_error,
 };
@@ -46,36 +45,7 @@ const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All servers of a proxy that does not share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Nursery(Arc<Inner>);
-
-#[derive(Debug)]
-pub(super) struct Inner {
-    /// The era of its servers.
-    era: Era,
-    command: CommandConfig,
-    pub(super) connection_timeout: Duration,
-    pub(super) child_idle_timeout: Option<Duration>,
-    pub(super) ping: Option<PingConfig>,
-    guard: Option<Guard>,
-    slots: Arc<Semaphore>,
-    max_children: usize,
-    prewarm: usize,
-    spares: Mutex<VecDeque<Child>>,
-    running: Mutex<BTreeMap<u64, Running>>,
-    next: AtomicU64,
-    restarts: AtomicU64,
-    outlook: Outlook,
-    volume: Arc<Volume>,
-    serving: TaskTracker,
-    pub(super) stop: CancellationToken,
-}
-
-/// A server with a client.
-#[derive(Debug)]
-struct Running {
-    pid: Option<u32>,
-    outbox: Arc<Outbox>,
-}
+pub(crate) struct Nursery(Arc<Children>);
 
 impl Nursery {
     /// Starts the spares; if the command cannot be started, this fails at once. If the era of the
@@ -96,7 +66,7 @@ impl Nursery {
                 server.era()
             }
         };
-        let nursery = Self(Arc::new(Inner {
+        let nursery = Self(Arc::new(Children {
             era,
             command: config.command.clone(),
             connection_timeout: config.connection_timeout,
@@ -246,7 +216,7 @@ impl Readiness for Nursery {
 /// See [`relay::Slot`].
 struct Slot {
     permit: OwnedSemaphorePermit,
-    nursery: Arc<Inner>,
+    nursery: Arc<Children>,
 }
 
 impl relay::Slot for Slot {
@@ -264,109 +234,5 @@ impl relay::Slot for Slot {
         let tenancy = Tenancy { client, place, outbox: Arc::clone(&outbox), permit };
         nursery.serving.spawn(tenancy.run(child, stopped).boxed());
         Ok(Launched { outbox, stop })
-    }
-}
-
-/// A place among the running servers.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) nursery: Arc<Inner>,
-    number: u64,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.nursery.running().remove(&self.number);
-    }
-}
-
-impl Inner {
-    fn enter(self: &Arc<Self>, pid: Option<u32>, outbox: &Arc<Outbox>) -> Place {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.running().insert(number, Running { pid, outbox: Arc::clone(outbox) });
-        Place { nursery: Arc::clone(self), number }
-    }
-
-    /// A server without a client: a spare if one is left, else a new one.
-    fn take(self: &Arc<Self>) -> Result<Child, Error> {
-        let spare = loop {
-            let Some(mut spare) = self.spares().pop_front() else { break None };
-            if spare.is_running() {
-                break Some(spare);
-            }
-        };
-        let Some(spare) = spare else { return self.spawn() };
-        let nursery = Arc::clone(self);
-        // Not while the client waits.
-        let refilling = async move {
-            if let Err(error) = nursery.refill() {
-                tracing::warn!(%error, "no server could be started in advance");
-                nursery.failed(failure(&error).message);
-            }
-        };
-        self.serving.spawn(refilling.boxed());
-        Ok(spare)
-    }
-
-    fn refill(&self) -> Result<(), Error> {
-        while self.spares().len() < self.prewarm && !self.stop.is_cancelled() {
-            let spare = self.spawn()?;
-            self.spares().push_back(spare);
-        }
-        Ok(())
-    }
-
-    fn spawn(&self) -> Result<Child, Error> {
-        Child::spawn(&self.command, self.guard.as_ref(), &self.volume)
-    }
-
-    /// A server has answered.
-    pub(super) fn succeeded(&self) {
-        self.outlook.brighten();
-    }
-
-    /// A server could not be started, or ended before its first message.
-    pub(super) fn failed(self: &Arc<Self>, reason: String) {
-        if self.outlook.darken(reason) && !self.stop.is_cancelled() {
-            self.serving.spawn(Arc::clone(self).try_until_one_answers().boxed());
-        }
-    }
-
-    async fn try_until_one_answers(self: Arc<Self>) {
-        for attempt in 0.. {
-            let paused = self.stop.run_until_cancelled(sleep(pause(attempt, chance()))).await;
-            if paused.is_none() || self.outlook.failure().is_none() {
-                return;
-            }
-            // If no slot is free, enough servers run to learn from.
-            let Ok(_permit) = self.slots.try_acquire() else { continue };
-            match self.stop.run_until_cancelled(self.trial()).await {
-                Some(Ok(())) => return self.succeeded(),
-                Some(Err(error)) => {
-                    self.outlook.darken(failure(&error).message);
-                }
-                None => return,
-            }
-        }
-    }
-
-    /// Starts a server to see whether it answers, then ends it.
-    async fn trial(&self) -> Result<(), Error> {
-        let opening = match self.era {
-            Era::Legacy => Opening::Initialize,
-            Era::Modern => Opening::Discover,
-        };
-        let greeted = self.spawn()?.greet(opening, self.connection_timeout).await;
-        let (child, _) = greeted.map_err(|unwelcome| unwelcome.error)?;
-        child.stop(STOP_AFTER_FAILURE).await;
-        Ok(())
-    }
-
-    fn spares(&self) -> MutexGuard<'_, VecDeque<Child>> {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn running(&self) -> MutexGuard<'_, BTreeMap<u64, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

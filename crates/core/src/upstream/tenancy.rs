@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
     child::{Child, STOP_AFTER_FAILURE, Stop},
+    children::Place,
     hang::hang,
-    nursery::Place,
 };
 use crate::{
     jsonrpc::Message,

@@ -1,6 +1,7 @@
 //! Tests from outside the crate, and tests of its sources.
 #![cfg(test)]
 
+mod circles;
 #[cfg(unix)]
 mod fleet;
 mod json_answers;

@@ -7,6 +7,7 @@ mod fleet;
 mod given;
 mod number;
 mod parts;
+mod precedence;
 mod recording;
 mod remote;
 mod replay;

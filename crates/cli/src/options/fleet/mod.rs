@@ -19,7 +19,12 @@ use mcp_proxy_core::{
 };
 
 use super::{
-    auth, http, inspection, logging, metrics, recording, rules, tunnel, units::size, warnings,
+    auth,
+    http::http,
+    process::{inspection, logging, metrics, recording, tunnel},
+    rules::rules,
+    units::size,
+    warnings::warnings,
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},

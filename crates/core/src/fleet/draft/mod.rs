@@ -3,17 +3,23 @@
 //! A value of the wrong kind is a fault of the file. If only this server cannot be served, for
 //! example because of its transport, that is a fault of the server.
 
+mod launch;
 mod limits;
+mod reading;
 mod remote;
 mod stdio;
 
+use self::{
+    launch::{Launch, Refusal},
+    reading::Reading,
+};
 use super::{
-    block::{self, Block},
+    block,
     dialect::Dialect,
     document::{Member, Source},
     fault::{Fault, quoted},
     members::{Members, Text, Unused},
-    setting::{DraftSetting, Vocabulary},
+    setting::Vocabulary,
 };
 use crate::config::{Policy, Rules};
 
@@ -29,36 +35,6 @@ pub(super) struct Draft {
     pub(super) required: bool,
     pub(super) lazy: bool,
     pub(super) unused: Vec<Unused>,
-}
-
-/// How a server is reached, in the command line's terms.
-#[derive(Clone, Debug)]
-pub(super) struct Launch {
-    /// Program and arguments; or the URL alone.
-    pub(super) words: Vec<Text>,
-    /// As flags of the command line; if one is repeated, the last value counts.
-    pub(super) settings: Vec<DraftSetting>,
-}
-
-/// What is known about a server while it is being read.
-struct Reading<'a> {
-    members: Members<'a>,
-    dialect: Dialect,
-    block: Block,
-}
-
-/// Why a server cannot be read.
-enum Refusal {
-    /// The file is invalid.
-    File(Fault),
-    /// This server cannot be served.
-    Server(Fault),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::File(fault)
-    }
 }
 
 /// Reads one server.
@@ -180,9 +156,5 @@ impl Reading<'_> {
             return Err(Refusal::File(self.members.source.fault(second.at, both)));
         }
         Ok(())
-    }
-
-    fn server(&self, at: usize, message: &str) -> Refusal {
-        Refusal::Server(self.members.source.fault(at, message.to_owned()))
     }
 }

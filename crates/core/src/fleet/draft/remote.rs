@@ -1,15 +1,15 @@
 //! A server that is reached over HTTP.
 
-use super::{Launch, Reading, Refusal};
+use super::{
+    launch::{KINDS, Launch, Refusal},
+    reading::Reading,
+};
 use crate::fleet::{
     dialect::Dialect,
     fault::quoted,
     members::{Members, Text},
     setting::DraftSetting,
 };
-
-/// Members with the transport of a server.
-pub(super) const KINDS: [&str; 3] = ["type", "transport", "transportType"];
 
 /// `place` is the name of the member with the URL, and the URL.
 pub(super) fn launch(

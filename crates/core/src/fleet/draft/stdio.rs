@@ -1,6 +1,6 @@
 //! A server that is a command.
 
-use super::Launch;
+use super::launch::{KINDS, Launch, Refusal};
 use crate::fleet::{
     document::{Node, Value},
     fault::{Fault, quoted},
@@ -8,7 +8,7 @@ use crate::fleet::{
     setting::DraftSetting,
 };
 
-pub(super) fn launch(members: &Members<'_>) -> Result<Launch, super::Refusal> {
+pub(super) fn launch(members: &Members<'_>) -> Result<Launch, Refusal> {
     expect_stdio(members)?;
     for name in ["env_vars", "source"] {
         let why = "a server inherits the environment of the proxy";
@@ -30,7 +30,7 @@ pub(super) fn launch(members: &Members<'_>) -> Result<Launch, super::Refusal> {
 }
 
 /// Old versions of Zed keep program, arguments and variables in one object.
-fn of_old_zed(members: &Members<'_>, node: &Node) -> Result<Launch, super::Refusal> {
+fn of_old_zed(members: &Members<'_>, node: &Node) -> Result<Launch, Refusal> {
     let command = Members::of(node, &members.path("command"), members.source)?;
     let program = command.text("path")?;
     let mut both = settings(&command)?;
@@ -49,7 +49,7 @@ fn unknown_part(members: &Members<'_>, node: &Node, path: &str) -> Fault {
 
 /// Other types that clients have are not commands.
 fn expect_stdio(members: &Members<'_>) -> Result<(), Fault> {
-    for name in super::remote::KINDS {
+    for name in KINDS {
         if let Some(kind) = members.text(name)?
             && kind.value != "stdio"
         {
@@ -68,7 +68,7 @@ fn words(
     members: &Members<'_>,
     program: Option<Text>,
     args: Option<Vec<Text>>,
-) -> Result<Vec<Text>, super::Refusal> {
+) -> Result<Vec<Text>, Refusal> {
     let program = program.filter(|program| !program.value.trim().is_empty()).ok_or_else(|| {
         let at = members.get("command").map_or(members.at, |member| member.node.at);
         let message = "the command is empty; it must name a program".to_owned();

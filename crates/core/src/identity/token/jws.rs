@@ -3,10 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use super::{Algorithm, Because, strict::object};
+use super::{Algorithm, Because, MAX_TOKEN, strict::object};
 
-/// Longest token that is read, 16 KiB.
-pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 /// Header members that change the meaning of the rest.
 const EXTENSIONS: [&str; 3] = ["crit", "b64", "zip"];
 

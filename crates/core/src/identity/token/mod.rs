@@ -19,11 +19,14 @@ mod verify;
 pub(crate) use algorithm::Algorithm;
 pub(crate) use because::{Because, quoted};
 pub(crate) use claims::{Claims, Reading};
-pub(crate) use jws::{Jws, MAX_TOKEN};
+pub(crate) use jws::Jws;
 pub(crate) use key::KeySet;
 pub(crate) use rules::{Audience, Rules, SKEW};
 pub(crate) use strict::object;
 pub(crate) use verify::{check, check_issuer, check_times, verify};
+
+/// Longest token that is read, 16 KiB.
+pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 
 /// Seconds since 1970.
 pub(crate) type Seconds = u64;

@@ -6,11 +6,13 @@
 //! (`watch`) and reports its state (`arrivals`).
 
 mod arrivals;
+mod means;
 mod page;
 mod readiness;
 mod reload;
 mod roster;
 mod running;
+mod shared;
 mod streams;
 mod survey;
 mod watch;
@@ -20,24 +22,23 @@ pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use reload::Reloaded;
 
 use std::{
-    fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use futures_util::future::{BoxFuture, join_all};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_util::task::TaskTracker;
 
-use self::{readiness::FleetReadiness, roster::Roster};
+use self::{means::Means, readiness::FleetReadiness, roster::Roster, shared::Shared};
 use crate::{
     cluster::Secrets,
     config::{ClusterConfig, FleetConfig},
-    downstream::http::{Common, Meter, Port, Routes},
+    downstream::http::{Common, Meter, Routes},
     error::Error,
     host::Host,
     inspect::{Inspection, Inspector},
@@ -61,58 +62,6 @@ pub struct Fleet {
     arrivals: Option<Arrivals>,
 }
 
-/// What reloads, watches and requests share.
-pub(super) struct Shared {
-    guard: Option<Guard>,
-    seal: Arc<Seal>,
-    arrived: mpsc::Sender<Arrival>,
-    starting: Arc<Semaphore>,
-    /// Servers that are being stopped.
-    leaving: TaskTracker,
-    /// What endpoints are built with; `None` without a port.
-    common: OnceLock<Arc<Common>>,
-    /// Serves them.
-    port: OnceLock<Weak<Port>>,
-    roster: Mutex<Arc<Roster>>,
-    /// Why the current file differs from what runs.
-    failed_reload: Mutex<Option<String>>,
-    /// One reload at a time.
-    reloading: Mutex<()>,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("roster", &self.roster()).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// The current roster.
-    fn roster(&self) -> Arc<Roster> {
-        Arc::clone(&self.roster.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn serve(&self, roster: Arc<Roster>) {
-        *self.roster.lock().unwrap_or_else(PoisonError::into_inner) = roster;
-    }
-
-    fn common(&self) -> Option<Arc<Common>> {
-        self.common.get().cloned()
-    }
-
-    fn port(&self) -> Option<Arc<Port>> {
-        self.port.get()?.upgrade()
-    }
-
-    fn failed_reload(&self) -> Option<String> {
-        self.failed_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note_reload(&self, failure: Option<String>) {
-        *self.failed_reload.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-}
-
 impl Fleet {
     /// Opens the port and begins to start the servers; does not wait for them. Needs a runtime.
     ///
@@ -132,7 +81,7 @@ impl Fleet {
         let mut fleet = Self::resting(guard, http.cluster.as_ref())?;
         let shared = Arc::clone(&fleet.shared);
         let routes = move |_: &_, common: &Arc<Common>| {
-            let common = shared.common.get_or_init(|| Arc::clone(common));
+            let common = shared.means.common.get_or_init(|| Arc::clone(common));
             tracing::trace!(?common, "endpoints are made with this");
             shared.begin(config)
         };
@@ -159,18 +108,14 @@ impl Fleet {
         let (arrived, arrivals) = arrivals::channel();
         let seal = cluster.and_then(common_seal).or_else(Seal::random);
         let seal = Arc::new(seal.ok_or_else(no_numbers)?);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Shared::new(Means {
             guard,
-            roster: Mutex::new(Arc::new(Roster::nothing(&seal))),
             seal,
             arrived,
             starting: Arc::new(Semaphore::new(STARTING_AT_A_TIME)),
             leaving: TaskTracker::new(),
             common: OnceLock::new(),
-            port: OnceLock::new(),
-            failed_reload: Mutex::default(),
-            reloading: Mutex::default(),
-        });
+        }));
         Ok(Self { shared, ports: None, arrivals: Some(arrivals) })
     }
 
@@ -251,18 +196,19 @@ impl Shared {
     async fn stop(&self, budget: Duration) {
         let roster = self.roster();
         let stopping = join_all(roster.servers.iter().map(|server| server.late.end(budget)));
-        self.leaving.close();
-        drop(timeout(budget, futures_util::future::join(stopping, self.leaving.wait())).await);
+        let leaving = &self.means.leaving;
+        leaving.close();
+        drop(timeout(budget, futures_util::future::join(stopping, leaving.wait())).await);
     }
 
     /// Begins with this configuration.
     fn begin(self: &Arc<Self>, config: FleetConfig) -> Routes {
-        let roster = Arc::new(Roster::begin(self, config));
+        let roster = Arc::new(Roster::begin(&self.means, config));
         self.serve(Arc::clone(&roster));
         for server in &roster.servers {
             watch::begin(self, server);
         }
-        roster.routes(self)
+        self.routes(&roster)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, running::Running};
+use super::{running::Running, shared::Shared};
 use crate::relay::{Named, Readiness, Servers, Unready};
 
 /// See the module.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::{Fleet, Shared, asking, roster::Roster, running::Running, watch};
+use super::{Fleet, asking, roster::Roster, running::Running, shared::Shared, watch};
 use crate::{
     config::{FleetConfig, HttpConfig, ServerConfig},
     error::Error,
@@ -98,29 +98,34 @@ impl Shared {
             let is_replaced = reloaded.replaced.contains(&server.name);
             match known {
                 Some(known) if is_replaced => {
-                    let other = known.replaced(self, server, (keyed, grace));
+                    let other = known.replaced(&self.means, server, (keyed, grace));
                     begun.push(Arc::clone(&other));
                     other
                 }
                 Some(known) if known.is(&server, keyed) => Arc::clone(known),
-                Some(known) => known.retuned(self, server, keyed),
+                Some(known) => known.retuned(&self.means, server, keyed),
                 None => {
-                    let new = Running::new(self, &config, server);
+                    let new = Running::new(&self.means, &config, server);
                     begun.push(Arc::clone(&new));
                     new
                 }
             }
         });
         let servers = servers.collect();
-        let roster = Arc::new(Roster::after(before, self, config, servers));
+        let roster = Arc::new(Roster::after(before, &self.means, config, servers));
         self.serve(Arc::clone(&roster));
         if let Some(port) = self.port() {
-            port.exchange(roster.routes(self));
+            port.exchange(self.routes(&roster));
         }
         for server in
             before.servers.iter().filter(|it| reloaded.removed.iter().any(|name| name == it.name()))
         {
-            server.leave(self, grace);
+            let shared = Arc::downgrade(self);
+            server.leave(&self.means, grace, move |server| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.roster().forget(server);
+                }
+            });
         }
         before.retire_groups(&roster);
         for server in begun {

@@ -4,7 +4,12 @@ use std::{fmt, sync::Arc};
 
 use futures_util::FutureExt as _;
 
-use super::{Shared, page, running::Running, whole::Whole};
+use super::{
+    means::Means,
+    page::{self, Listed},
+    running::Running,
+    whole::Whole,
+};
 use crate::{
     config::{FleetConfig, GroupConfig, prefix, segment},
     downstream::http::{Access, Mount, Paths, Reserved, Routes},
@@ -37,23 +42,23 @@ impl fmt::Debug for Roster {
 }
 
 impl Endpoint {
-    fn new(shared: &Shared, config: &FleetConfig, group: Option<&GroupConfig>) -> Arc<Self> {
+    fn new(means: &Means, config: &FleetConfig, group: Option<&GroupConfig>) -> Arc<Self> {
         let group = group.map(|group| group.name.clone());
         let endpoint = group.as_ref().map_or_else(String::new, |group| format!("group {group}"));
         let paths = match &group {
             Some(group) => Paths::below(&format!("/groups/{}", segment(group)), &config.http),
             None => Paths::of(&config.http),
         };
-        let whole = Whole::new(endpoint, Arc::clone(&shared.seal));
+        let whole = Whole::new(endpoint, Arc::clone(&means.seal));
         let backend = || Arc::clone(&whole) as Arc<dyn Backend>;
-        let mount = shared
+        let mount = means
             .common()
             .map(|common| Mount::counted(&config.http, paths, backend(), common, Whose::Prefixed));
         Arc::new(Self { group, whole, mount })
     }
 
     /// Its servers among these, in their order.
-    fn follow(&self, shared: &Shared, config: &FleetConfig, servers: &[Arc<Running>]) {
+    fn follow(&self, means: &Means, config: &FleetConfig, servers: &[Arc<Running>]) {
         let group = config.groups.iter().find(|group| Some(&group.name) == self.group.as_ref());
         let is_in = |server: &&Arc<Running>| {
             self.group.is_none()
@@ -66,7 +71,7 @@ impl Endpoint {
             leaving.answered(grace).await;
             leaving.close();
         };
-        shared.leaving.spawn(closing.boxed());
+        means.leaving.spawn(closing.boxed());
     }
 
     /// Ends streams that answer no call.
@@ -86,22 +91,22 @@ impl Roster {
     }
 
     /// What this configuration serves at the beginning.
-    pub(super) fn begin(shared: &Arc<Shared>, config: FleetConfig) -> Self {
+    pub(super) fn begin(means: &Means, config: FleetConfig) -> Self {
         let enabled: Vec<_> = config.enabled().cloned().collect();
-        let servers = enabled.into_iter().map(|server| Running::new(shared, &config, server));
+        let servers = enabled.into_iter().map(|server| Running::new(means, &config, server));
         let servers: Vec<_> = servers.collect();
-        let all = Endpoint::new(shared, &config, None);
-        let groups = config.groups.iter().map(|group| Endpoint::new(shared, &config, Some(group)));
+        let all = Endpoint::new(means, &config, None);
+        let groups = config.groups.iter().map(|group| Endpoint::new(means, &config, Some(group)));
         let groups: Vec<_> = groups.collect();
         let roster = Self { config, servers, all, groups };
-        roster.follow(shared);
+        roster.follow(means);
         roster
     }
 
     /// What is served after a reload, of these servers.
     pub(super) fn after(
         before: &Self,
-        shared: &Shared,
+        means: &Means,
         config: FleetConfig,
         servers: Vec<Arc<Running>>,
     ) -> Self {
@@ -110,21 +115,21 @@ impl Roster {
             groups.find(|known| known.group.as_ref() == Some(&group.name)).map(Arc::clone)
         };
         let endpoint = |group: &GroupConfig| {
-            known(group).unwrap_or_else(|| Endpoint::new(shared, &config, Some(group)))
+            known(group).unwrap_or_else(|| Endpoint::new(means, &config, Some(group)))
         };
         let groups: Vec<_> = config.groups.iter().map(endpoint).collect();
         let roster = Self { config, servers, all: Arc::clone(&before.all), groups };
-        roster.follow(shared);
+        roster.follow(means);
         roster
     }
 
-    fn follow(&self, shared: &Shared) {
-        if let Some(common) = shared.common() {
+    fn follow(&self, means: &Means) {
+        if let Some(common) = means.common() {
             let named = |server: &Arc<Running>| (server.label(), prefix(server.name()));
             common.merge(&self.servers.iter().map(named).collect::<Vec<_>>());
         }
         for endpoint in std::iter::once(&self.all).chain(&self.groups) {
-            endpoint.follow(shared, &self.config, &self.servers);
+            endpoint.follow(means, &self.config, &self.servers);
         }
     }
 
@@ -144,17 +149,12 @@ impl Roster {
         }
     }
 
-    /// The table of its routes.
-    pub(super) fn routes(&self, shared: &Arc<Shared>) -> Routes {
+    /// The table of its routes, and the page that lists the servers.
+    pub(super) fn routes(&self, listed: Listed) -> Routes {
         let endpoints = std::iter::once(&self.all).chain(&self.groups);
         let merged = endpoints.filter_map(|endpoint| endpoint.mount.clone());
         let named = self.servers.iter().filter_map(|server| server.mount.clone());
         let reserved = |prefix, router| Reserved { prefix, access: Access::Authenticated, router };
-        let shared = Arc::downgrade(shared);
-        let listed = Arc::new(move || {
-            let roster = shared.upgrade()?.roster();
-            Some(page::list(&roster.config, &roster.servers))
-        });
         Routes::new(merged.chain(named).collect())
             .with_reserved(reserved("/servers", page::router(listed)))
             .with_reserved(reserved("/groups", page::nothing()))

@@ -12,7 +12,7 @@ use futures_util::{
 
 use tokio::sync::Notify;
 
-use super::{Arrived, Shared};
+use super::{arrivals::Arrived, means::Means};
 use crate::{
     config::{
         FleetConfig, Isolation, RemoteTransport, RestartConfig, RestartWhen, ServerConfig,
@@ -90,16 +90,16 @@ pub(super) fn at_once() -> Turn {
 
 impl Running {
     /// A server that was not started yet.
-    pub(super) fn new(shared: &Shared, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
-        let late = late(shared, &config, at_once());
+    pub(super) fn new(means: &Means, fleet: &FleetConfig, config: ServerConfig) -> Arc<Self> {
+        let late = late(means, &config, at_once());
         let keyed = fleet.http.asks_who_calls();
-        let exchange = shared.common().and_then(|common| common.exchange(&config.name));
+        let exchange = means.common().and_then(|common| common.exchange(&config.name));
         let replaceable = Replaceable::new(served(&late, &config, keyed, exchange.as_ref()));
         let guarded = Guarded::new(Arc::clone(&replaceable) as Arc<dyn Backend>, &config.rules);
         let backend = || Arc::clone(&guarded) as Arc<dyn Backend>;
         let merged = Server::new(config.name.clone(), backend(), config.lazy);
         let paths = Paths::below(&format!("/servers/{}", segment(&config.name)), &fleet.http);
-        let mount = shared.common().map(|common| {
+        let mount = means.common().map(|common| {
             let whose = common.whose(&printable(&config.name));
             Mount::counted(&fleet.http, paths, backend(), common, whose)
         });
@@ -113,7 +113,7 @@ impl Running {
     }
 
     /// The same server with other settings.
-    pub(super) fn retuned(&self, shared: &Shared, config: ServerConfig, keyed: bool) -> Arc<Self> {
+    pub(super) fn retuned(&self, means: &Means, config: ServerConfig, keyed: bool) -> Arc<Self> {
         if self.config.rules != config.rules {
             self.guarded.retune(&config.rules);
             self.known.is_old();
@@ -123,7 +123,7 @@ impl Running {
         if readmits {
             let leaving = self.replaceable.replace(other.backend());
             self.replaceable.tell_changes();
-            shared.leaving.spawn(async move { leaving.close_when_answered().await }.boxed());
+            means.leaving.spawn(async move { leaving.close_when_answered().await }.boxed());
         }
         Arc::new(other)
     }
@@ -137,7 +137,7 @@ impl Running {
     /// one has answered its calls and has ended.
     pub(super) fn replaced(
         &self,
-        shared: &Shared,
+        means: &Means,
         config: ServerConfig,
         (keyed, grace): (bool, Duration),
     ) -> Arc<Self> {
@@ -155,10 +155,10 @@ impl Running {
         }
         .boxed()
         .shared();
-        let late = late(shared, &config, gone.clone());
+        let late = late(means, &config, gone.clone());
         *leaving.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(self.replaceable.replace(served(&late, &config, keyed, self.exchange.as_ref())));
-        shared.leaving.spawn(gone);
+        means.leaving.spawn(gone);
         self.merged.renew(config.lazy);
         self.guarded.retune(&config.rules);
         let other = self.with(config, late, keyed);
@@ -179,22 +179,24 @@ impl Running {
         }
     }
 
-    /// Lets it finish its calls, then ends it.
-    pub(super) fn leave(self: &Arc<Self>, shared: &Arc<Shared>, grace: Duration) {
+    /// Lets it finish its calls, then ends it; `forget` is called at the end.
+    pub(super) fn leave(
+        self: &Arc<Self>,
+        means: &Means,
+        grace: Duration,
+        forget: impl FnOnce(&Self) + Send + 'static,
+    ) {
         if let Some(mount) = &self.mount {
             mount.retire();
         }
         let (server, late) = (Arc::clone(self), self.late.clone());
         let leaving = self.replaceable.replace(Arc::new(late.clone()));
-        let (weak, calls) = (Arc::downgrade(shared), shared.leaving.clone());
-        calls.spawn(
+        means.leaving.spawn(
             async move {
                 leaving.answered(grace).await;
                 late.end(grace).await;
                 leaving.close();
-                if let Some(shared) = weak.upgrade() {
-                    shared.roster().forget(&server);
-                }
+                forget(&server);
             }
             .boxed(),
         );
@@ -256,7 +258,7 @@ fn served(
 }
 
 /// Starts this server when it is its turn.
-fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
+fn late(means: &Means, config: &ServerConfig, turn: Turn) -> Late {
     let prepared = |upstream| prepared(upstream, &config.name);
     let upstream = Arc::new(config.upstream.clone().map(prepared));
     let restart = match &*upstream {
@@ -264,7 +266,7 @@ fn late(shared: &Shared, config: &ServerConfig, turn: Turn) -> Late {
         Ok(Upstream::Remote(_)) => None,
         Err(_) => Some(RestartConfig { when: RestartWhen::Never, ..RestartConfig::default() }),
     };
-    let guard = shared.guard.clone();
+    let guard = means.guard.clone();
     let launch = move || {
         let (upstream, guard, turn) = (Arc::clone(&upstream), guard.clone(), turn.clone());
         async move {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    Arrived,
+    arrivals::Arrived,
     running::{Known, Running},
 };
 use crate::{

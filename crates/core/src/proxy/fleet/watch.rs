@@ -11,7 +11,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Arrival, Arrived, Shared, running::Running, survey::survey};
+use super::{
+    arrivals::{Arrival, Arrived},
+    running::Running,
+    shared::Shared,
+    survey::survey,
+};
 use crate::{fleet::printable, runtime::task, upstream::Stage};
 
 /// First pause before a server that could not be asked is asked again.
@@ -28,7 +33,7 @@ pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
         task::spawn(start(Arc::clone(shared), Arc::clone(server), stage.clone()));
     }
     let watch = Watch {
-        arrived: shared.arrived.clone(),
+        arrived: shared.means.arrived.clone(),
         shared: Arc::downgrade(shared),
         server: Arc::clone(server),
         since: Instant::now(),
@@ -39,7 +44,7 @@ pub(super) fn begin(shared: &Arc<Shared>, server: &Arc<Running>) {
 
 /// Starts a server when few others are starting.
 async fn start(shared: Arc<Shared>, server: Arc<Running>, mut stage: Receiver<Stage>) {
-    let Ok(_turn) = Arc::clone(&shared.starting).acquire_owned().await else { return };
+    let Ok(_turn) = Arc::clone(&shared.means.starting).acquire_owned().await else { return };
     drop(shared);
     server.late.begin();
     let is_settled = |stage: &Stage| !matches!(stage, Stage::Resting | Stage::Starting);

@@ -9,8 +9,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Crossings, Origin,
-    rounds::{Round, Waits},
+    crossings::Crossings,
+    origin::{Origin, Served},
+    rounds::{Round, Suspended, Waits},
+    waiting::{FIRST_TURN, Waiting},
 };
 use crate::{
     era::{
@@ -49,22 +51,11 @@ struct State {
     turn: u64,
 }
 
-/// A client's request that was not answered yet.
-pub(super) struct Waiting {
-    pub(super) reply: Reply,
-    /// As sent: it says what its client can be asked.
-    pub(super) request: Message,
-    pub(super) log_level: Option<LogLevel>,
-}
-
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("answer", &self.answer).finish_non_exhaustive()
     }
 }
-
-/// The first turn of a call.
-pub(super) const FIRST_TURN: u64 = 0;
 
 impl Call {
     pub(super) fn new(
@@ -81,27 +72,6 @@ impl Call {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The server asks the client a question.
-    pub(super) fn asked(self: &Arc<Self>, question: Question) {
-        let mut state = self.lock();
-        let (dialogue, then) = mem::take(&mut state.dialogue).asked(question);
-        state.dialogue = dialogue;
-        drop(state);
-        if then == Then::Gather {
-            let call = Arc::clone(self);
-            task::spawn(async move {
-                tokio::time::sleep(GATHERING).await;
-                call.due();
-            });
-        }
-    }
-
-    /// The server withdraws a question.
-    pub(super) fn withdrawn(&self, id: &[u8]) {
-        let mut state = self.lock();
-        state.dialogue = mem::take(&mut state.dialogue).withdrawn(id);
     }
 
     /// Asks the client the collected questions.
@@ -122,60 +92,13 @@ impl Call {
             principal: self.principal.clone(),
             call: self.crossings.rounds.fingerprint(&request),
             until: Instant::now() + self.patience,
-            waits: Waits::Call(Arc::clone(self)),
+            waits: Waits::Call(Arc::<Self>::clone(self)),
         };
         if let Some(token) = self.crossings.seal(round, |token| reply.name(token)) {
             return reply.result(input_required(&requests, &token).as_bytes());
         }
         reply.error(&too_many_rounds());
         self.expire();
-    }
-
-    /// The client returns; yields its new turn, or the reply for a refusal.
-    pub(super) fn resume(
-        self: &Arc<Self>,
-        waiting: Waiting,
-        responses: Option<&[u8]>,
-    ) -> Result<u64, Box<(Waiting, InvalidAnswers)>> {
-        let mut state = self.lock();
-        let (dialogue, resumed) = mem::take(&mut state.dialogue).resumed(responses);
-        state.dialogue = dialogue;
-        let resumed = match resumed {
-            Ok(resumed) => resumed,
-            Err(invalid) => return Err(Box::new((waiting, invalid))),
-        };
-        state.turn += 1;
-        let turn = state.turn;
-        if let Some(outcome) = resumed.outcome {
-            drop(state);
-            self.deliver(waiting, &outcome);
-            return Ok(turn);
-        }
-        state.waiting = Some(waiting);
-        drop(state);
-        self.origin.answer(resumed.answers);
-        if resumed.asks_again {
-            self.due();
-        }
-        Ok(turn)
-    }
-
-    /// The connection of this turn is closed.
-    pub(super) fn leave(&self, turn: u64) {
-        if self.lock().turn == turn {
-            self.give_up(Reply::forget);
-        }
-    }
-
-    /// The client has not returned in time.
-    pub(super) fn expire(&self) {
-        let mut state = self.lock();
-        let (dialogue, responses, works) = mem::take(&mut state.dialogue).abandoned();
-        state.dialogue = dialogue;
-        drop(state);
-        if works {
-            self.origin.give_up(responses, None);
-        }
     }
 
     fn give_up(&self, answer: impl FnOnce(Reply)) {
@@ -245,9 +168,29 @@ impl Call {
             None => reply.error(&too_many_rounds()),
         }
     }
+}
 
-    /// A notification from the server that belongs to the call.
-    pub(super) fn notified(&self, message: &Message) {
+impl Served for Call {
+    fn asked(self: Arc<Self>, question: Question) {
+        let mut state = self.lock();
+        let (dialogue, then) = mem::take(&mut state.dialogue).asked(question);
+        state.dialogue = dialogue;
+        drop(state);
+        if then == Then::Gather {
+            let call = self;
+            task::spawn(async move {
+                tokio::time::sleep(GATHERING).await;
+                call.due();
+            });
+        }
+    }
+
+    fn withdrawn(&self, id: &[u8]) {
+        let mut state = self.lock();
+        state.dialogue = mem::take(&mut state.dialogue).withdrawn(id);
+    }
+
+    fn notified(&self, message: &Message) {
         let state = self.lock();
         let Some(waiting) = &state.waiting else { return };
         match Notification::of(&message.method()) {
@@ -258,12 +201,49 @@ impl Call {
     }
 }
 
-impl Waiting {
-    fn takes(&self, message: &Message) -> bool {
-        let level =
-            message.params().and_then(|params| find_member(message.bytes(), params, "level"));
-        let level = level.and_then(|span| LogLevel::from_json(message.text(span)));
-        self.log_level.zip(level).is_some_and(|(wanted, level)| level >= wanted)
+impl Suspended for Call {
+    fn resume(
+        self: Arc<Self>,
+        waiting: Waiting,
+        responses: Option<&[u8]>,
+    ) -> Result<u64, Box<(Waiting, InvalidAnswers)>> {
+        let mut state = self.lock();
+        let (dialogue, resumed) = mem::take(&mut state.dialogue).resumed(responses);
+        state.dialogue = dialogue;
+        let resumed = match resumed {
+            Ok(resumed) => resumed,
+            Err(invalid) => return Err(Box::new((waiting, invalid))),
+        };
+        state.turn += 1;
+        let turn = state.turn;
+        if let Some(outcome) = resumed.outcome {
+            drop(state);
+            self.deliver(waiting, &outcome);
+            return Ok(turn);
+        }
+        state.waiting = Some(waiting);
+        drop(state);
+        self.origin.answer(resumed.answers);
+        if resumed.asks_again {
+            self.due();
+        }
+        Ok(turn)
+    }
+
+    fn leave(&self, turn: u64) {
+        if self.lock().turn == turn {
+            self.give_up(Reply::forget);
+        }
+    }
+
+    fn expire(&self) {
+        let mut state = self.lock();
+        let (dialogue, responses, works) = mem::take(&mut state.dialogue).abandoned();
+        state.dialogue = dialogue;
+        drop(state);
+        if works {
+            self.origin.give_up(responses, None);
+        }
     }
 }
 

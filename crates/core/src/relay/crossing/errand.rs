@@ -4,14 +4,19 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use futures_util::future::BoxFuture;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Crossings, Origin, call::Call, task_tools::Support};
+use super::{
+    call::Call,
+    crossings::Crossings,
+    origin::{Origin, Served},
+    task_tools::Support,
+};
 use crate::{
     era::modern_to_legacy::{
         Greeting,
@@ -101,7 +106,7 @@ impl Origin for Errand {
         self.origin.leave();
     }
 
-    fn serves(&self, call: &Arc<Call>) {
+    fn serves(&self, call: Weak<dyn Served>) {
         self.origin.serves(call);
     }
 

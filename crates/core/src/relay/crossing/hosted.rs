@@ -11,7 +11,13 @@ use std::sync::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    Crossings, Leases, Legacy, Origin, Passage, Subscribed, Unsubscribed, key::Key, lease::Lease,
+    crossings::Crossings,
+    key::Key,
+    lease::Lease,
+    leases::Leases,
+    legacy::{Legacy, Subscribed, Unsubscribed},
+    origin::Origin,
+    passage::Passage,
 };
 use crate::{
     era::modern_to_legacy::LegacyRequest,

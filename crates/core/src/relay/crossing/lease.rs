@@ -11,7 +11,10 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-use super::{Call, Origin, key::Key, set_level};
+use super::{
+    key::Key,
+    origin::{Origin, Served, set_level},
+};
 use crate::{
     era::{
         input_required::Question,
@@ -47,7 +50,7 @@ pub(super) struct Lease {
 
 struct State {
     phase: Phase,
-    call: Weak<Call>,
+    call: Option<Weak<dyn Served>>,
     /// Gets the messages that belong to no call, instead of everybody who has leases.
     listener: Option<Weak<dyn Sink>>,
     /// The id under which the server knows the call.
@@ -98,7 +101,7 @@ impl Lease {
             ready: Notify::new(),
             state: Mutex::new(State {
                 phase: Phase::Greeting(Vec::new()),
-                call: Weak::new(),
+                call: None,
                 listener: None,
                 id: Vec::new(),
             }),
@@ -225,7 +228,7 @@ impl Lease {
 
     /// The server sends something that is not an answer.
     fn receive(&self, message: &Message) {
-        let call = self.lock().call.upgrade();
+        let call = self.lock().call.as_ref().and_then(Weak::upgrade);
         match message.kind() {
             Kind::Request => self.question(message, call),
             Kind::Notification => match (Notification::of(&message.method()), call) {
@@ -252,7 +255,7 @@ impl Lease {
         }
     }
 
-    fn question(&self, request: &Message, call: Option<Arc<Call>>) {
+    fn question(&self, request: &Message, call: Option<Arc<dyn Served>>) {
         let Some(id) = request.id() else { return };
         let answer = if Method::of(&request.method()) == Method::Ping {
             [br#"{"jsonrpc":"2.0","id":"#, id, br#","result":{}}"#].concat().into()
@@ -345,8 +348,8 @@ impl Origin for Lease {
         None
     }
 
-    fn serves(&self, call: &Arc<Call>) {
-        self.lock().call = Arc::downgrade(call);
+    fn serves(&self, call: Weak<dyn Served>) {
+        self.lock().call = Some(call);
     }
 
     fn unasked(&self, message: &Message) {
@@ -369,7 +372,7 @@ impl Origin for Lease {
     }
 
     fn finished(&self) {
-        self.lock().call = Weak::new();
+        self.lock().call = None;
         match self.leases.upgrade() {
             Some(leases) => leases.give_back(&self.key, self),
             None => self.end(),

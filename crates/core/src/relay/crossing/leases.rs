@@ -15,9 +15,12 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed,
+    crossings::Crossings,
     key::Key,
     lease::{Lease, Lessor},
+    legacy::{Legacy, Subscribed, Unsubscribed},
+    origin::Origin,
+    passage::Passage,
 };
 use crate::{
     era::modern_to_legacy::Greeting,

@@ -6,7 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 
-use super::{Crossings, Legacy, Origin, Passage, Subscribed, Unsubscribed, set_level};
+use super::{
+    crossings::Crossings,
+    legacy::{Legacy, Subscribed, Unsubscribed},
+    origin::{Origin, set_level},
+    passage::Passage,
+};
 use crate::{
     era::modern_to_legacy::{Greeting, handshake},
     identity::Identity,

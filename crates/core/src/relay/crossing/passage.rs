@@ -10,11 +10,13 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    Legacy, Origin,
-    call::{Call, FIRST_TURN, Waiting},
+    call::Call,
     errand::{Attempt, Errand},
+    legacy::Legacy,
     listen,
-    rounds::{Round, Waits},
+    origin::Origin,
+    rounds::{Round, Suspended, Waits},
+    waiting::{FIRST_TURN, Waiting},
 };
 use crate::{
     era::modern_to_legacy::{Asked, LegacyRequest},
@@ -43,7 +45,7 @@ enum Part {
     /// `server/discover`.
     Discovery(Arc<dyn Origin>),
     /// This turn of a call.
-    Call(Arc<Call>, u64),
+    Call(Arc<dyn Suspended>, u64),
     Subscription(listen::Open),
     /// The client has disconnected.
     Closed,
@@ -177,7 +179,8 @@ impl Passage {
             waiting,
         );
         let call = Arc::new(call);
-        origin.serves(&call);
+        let served = Arc::downgrade(&call);
+        origin.serves(served);
         if let Some(level) = log_level {
             origin.log_from(level);
         }
@@ -242,7 +245,7 @@ impl Passage {
         };
         let request = waiting.request.clone();
         let responses = responses.map(|span| request.text(span));
-        match call.resume(waiting, responses) {
+        match Arc::clone(call).resume(waiting, responses) {
             Ok(turn) => self.occupy(Part::Call(Arc::clone(call), turn)),
             Err(refused) => {
                 let (waiting, invalid) = *refused;

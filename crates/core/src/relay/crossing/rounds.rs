@@ -3,14 +3,16 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Call;
+use super::waiting::Waiting;
 use crate::{
+    era::input_required::InvalidAnswers,
     identity::Identity,
     jsonrpc::{Fingerprint, Fingerprints, Message, decode_string},
 };
@@ -33,9 +35,25 @@ pub(super) struct Round {
 #[derive(Debug)]
 pub(super) enum Waits {
     /// A call that runs at its server.
-    Call(Arc<Call>),
+    Call(Arc<dyn Suspended>),
     /// Nothing: the call has failed, and is repeated.
     Nothing,
+}
+
+/// A call whose client may return to it.
+pub(super) trait Suspended: fmt::Debug + Send + Sync {
+    /// The client returns; yields its new turn, or the reply for a refusal.
+    fn resume(
+        self: Arc<Self>,
+        waiting: Waiting,
+        responses: Option<&[u8]>,
+    ) -> Result<u64, Box<(Waiting, InvalidAnswers)>>;
+
+    /// The connection of this turn is closed.
+    fn leave(&self, turn: u64);
+
+    /// The client has not returned in time.
+    fn expire(&self);
 }
 
 /// Rounds by their tokens. A token is random, so nobody can make one up or learn anything from it.

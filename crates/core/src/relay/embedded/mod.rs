@@ -6,6 +6,7 @@
 //! revision, the request is translated.
 
 mod server;
+mod unsent;
 
 use std::{
     collections::HashMap,
@@ -19,13 +20,16 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use self::server::Server;
+pub use self::unsent::Unsent;
+
+use self::server::{Server, Siblings};
 use super::{Backend, Client, Connection, OpenError, crossing::Hosted};
 use crate::{
     era::{Era, modern_to_legacy::Filter},
     host::{Caller, Change, Host, Made, Opening, ServerId},
     identity::Identity,
     jsonrpc::{Message, escape},
+    protocol::header::annotation::MirroredParameter,
 };
 
 const LISTEN: &str = "subscriptions/listen";
@@ -49,18 +53,6 @@ impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Embedded").finish_non_exhaustive()
     }
-}
-
-/// Why a server's message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unsent {
-    /// The client has disconnected.
-    Closed,
-    /// It is not a JSON-RPC message.
-    Invalid,
-    /// It belongs to a request that is not being served.
-    NoRequest,
 }
 
 impl Embedded {
@@ -141,7 +133,7 @@ impl Embedded {
     /// Registers a server, which closes itself if it is dropped.
     fn enter(self: &Arc<Self>, make: impl FnOnce(Server) -> Server) -> Arc<Server> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let server = Server::new(id, Arc::clone(&self.host), Arc::downgrade(self));
+        let server = Server::new(id, Arc::clone(&self.host), Arc::<Self>::downgrade(self));
         let server = Arc::new(make(server));
         self.lock().insert(id, Arc::downgrade(&server));
         server
@@ -184,6 +176,20 @@ impl Embedded {
                 server
             })),
         }
+    }
+}
+
+impl Siblings for Embedded {
+    fn learn_tools(&self, principal: &Identity, tools: &Message) {
+        self.hosted.learn_tools(principal, tools);
+    }
+
+    fn mirrored(&self, principal: &Identity, tool: &str) -> Option<Arc<[MirroredParameter]>> {
+        self.hosted.mirrored(principal, tool)
+    }
+
+    fn remove(&self, id: ServerId) -> bool {
+        self.lock().remove(&id).is_some()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Embedded, Unsent};
+use super::unsent::Unsent;
 use crate::{
     era::{
         Era,
@@ -23,13 +23,25 @@ use crate::{
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
+/// All servers of one host, as far as each of them needs the others.
+pub(super) trait Siblings: Send + Sync {
+    /// Remembers tools whose calls are checked against their headers.
+    fn learn_tools(&self, principal: &Identity, tools: &Message);
+
+    /// The arguments of this tool that are mirrored.
+    fn mirrored(&self, principal: &Identity, tool: &str) -> Option<Arc<[MirroredParameter]>>;
+
+    /// Removes a server; `false` if it was removed already.
+    fn remove(&self, id: ServerId) -> bool;
+}
+
 type HangUp = Arc<dyn Fn() + Send + Sync>;
 
 /// See the module. Dropping it closes it: its client did not wait.
 pub(super) struct Server {
     id: ServerId,
     host: Arc<dyn Host>,
-    backend: Weak<Embedded>,
+    siblings: Weak<dyn Siblings>,
     /// Its era, once it is known. A server of the modern era serves one request, to which all its
     /// messages belong.
     era: OnceLock<Era>,
@@ -67,11 +79,11 @@ fn settle<T>(place: &OnceLock<T>, value: T, what: &str) {
 }
 
 impl Server {
-    pub(super) fn new(id: ServerId, host: Arc<dyn Host>, backend: Weak<Embedded>) -> Self {
+    pub(super) fn new(id: ServerId, host: Arc<dyn Host>, siblings: Weak<dyn Siblings>) -> Self {
         Self {
             id,
             host,
-            backend,
+            siblings,
             era: OnceLock::new(),
             unsolicited: OnceLock::new(),
             hang_up: None,
@@ -178,8 +190,8 @@ impl Server {
     /// itself.)
     fn note_tools(&self, response: &Message) {
         let Some(Asked { principal, lists_tools: true, .. }) = &self.asked else { return };
-        if let (Some(Era::Modern), Some(backend)) = (self.era.get(), self.backend.upgrade()) {
-            backend.hosted.learn_tools(principal, response);
+        if let (Some(Era::Modern), Some(siblings)) = (self.era.get(), self.siblings.upgrade()) {
+            siblings.learn_tools(principal, response);
         }
     }
 
@@ -266,7 +278,7 @@ impl Connection for Server {
 
     fn mirrored(&self, tool: &str) -> Option<Arc<[MirroredParameter]>> {
         let asked = self.asked.as_ref()?;
-        self.backend.upgrade()?.hosted.mirrored(&asked.principal, tool)
+        self.siblings.upgrade()?.mirrored(&asked.principal, tool)
     }
 
     fn depart(&self, _: Departure) {
@@ -274,9 +286,7 @@ impl Connection for Server {
         for reply in open {
             reply.forget();
         }
-        let Some(backend) = self.backend.upgrade() else { return };
-        let known = backend.lock().remove(&self.id).is_some();
-        if known {
+        if self.siblings.upgrade().is_some_and(|siblings| siblings.remove(self.id)) {
             self.host.close(self.id);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Paused, asking::fail, listening::ending};
+use super::{asking::fail, bridge::Paused, listening::ending};
 use crate::{
     era::{
         metadata::SUBSCRIPTION_ID,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::Paused;
+use super::bridge::Paused;
 use crate::{
     era::Era,
     relay::{Shared, member::Member},

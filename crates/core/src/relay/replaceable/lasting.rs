@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Replaceable, Turn};
+use super::turn::{Current, Turn};
 use crate::{
     era::Era,
     host::Caller,
@@ -66,7 +66,7 @@ impl Visitor {
 /// See the module.
 pub(super) struct Lasting {
     me: Weak<Self>,
-    whole: Arc<Replaceable>,
+    current: Arc<Current>,
     visitor: Visitor,
     state: Mutex<State>,
 }
@@ -205,7 +205,7 @@ impl State {
 impl Lasting {
     /// A session with this connection.
     pub(super) fn new(
-        whole: Arc<Replaceable>,
+        current: Arc<Current>,
         visitor: Visitor,
         (turn, connection): (Arc<Turn>, Arc<dyn Connection>),
     ) -> Arc<Self> {
@@ -217,7 +217,7 @@ impl Lasting {
             initialized: false,
         };
         let state = Mutex::new(state);
-        Arc::new_cyclic(|me| Self { me: Weak::clone(me), whole, visitor, state })
+        Arc::new_cyclic(|me| Self { me: Weak::clone(me), current, visitor, state })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -317,7 +317,7 @@ impl Lasting {
     /// Opens a connection to the current backend, and sends what waits for it.
     async fn reopen(self: Arc<Self>) {
         loop {
-            let turn = self.whole.turn();
+            let turn = self.current.turn();
             let failed = match turn.backend.open(self.visitor.client()).await {
                 Ok(connection) => self.settle(&turn, Opened(Some(connection))).await.err(),
                 Err(OpenError::Upstream(error)) => Some(error),

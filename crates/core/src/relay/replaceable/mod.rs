@@ -6,23 +6,21 @@
 
 mod lasting;
 mod tracked;
+mod turn;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use self::{
     lasting::{Lasting, Visitor},
     tracked::Tracked,
+    turn::{Current, Turn},
 };
 use super::{Backend, Client, Connection, LISTEN, Objection, OpenError};
 use crate::{config::Policy, era::Era, identity::Claims, jsonrpc::Message};
@@ -30,36 +28,9 @@ use crate::{config::Policy, era::Era, identity::Claims, jsonrpc::Message};
 /// See the module.
 pub(crate) struct Replaceable {
     me: Weak<Self>,
-    state: Mutex<State>,
-}
-
-struct State {
-    turn: Arc<Turn>,
+    current: Arc<Current>,
     /// Sessions, as long as there are any.
-    sessions: Vec<Weak<Lasting>>,
-}
-
-/// The time during which one backend is current.
-pub(super) struct Turn {
-    backend: Arc<dyn Backend>,
-    over: AtomicBool,
-    /// Calls that the backend has not answered.
-    calls: TaskTracker,
-}
-
-impl Turn {
-    fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
-        Arc::new(Self { backend, over: AtomicBool::new(false), calls: TaskTracker::new() })
-    }
-
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-
-    /// Held while a call is running.
-    fn call(&self) -> TaskTrackerToken {
-        self.calls.token()
-    }
+    sessions: Mutex<Vec<Weak<Lasting>>>,
 }
 
 impl fmt::Debug for Replaceable {
@@ -71,20 +42,20 @@ impl fmt::Debug for Replaceable {
 impl Replaceable {
     /// Starts with this backend.
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Arc<Self> {
-        let state = State { turn: Turn::new(backend), sessions: Vec::new() };
-        Arc::new_cyclic(|me| Self { me: Weak::clone(me), state: Mutex::new(state) })
+        let current = Current::of(backend);
+        Arc::new_cyclic(|me| Self { me: Weak::clone(me), current, sessions: Mutex::default() })
     }
 
     /// Sends everything that comes from now on to this backend.
     pub(crate) fn replace(&self, backend: Arc<dyn Backend>) -> Leaving {
-        let mut state = self.lock();
-        let turn = std::mem::replace(&mut state.turn, Turn::new(backend));
-        turn.over.store(true, Ordering::Release);
-        state.sessions.retain(|session| session.strong_count() > 0);
-        let sessions: Vec<_> = state.sessions.iter().filter_map(Weak::upgrade).collect();
-        drop(state);
-        // A thread that has seen the turn as current has counted its call before this lock is
-        // taken.
+        let turn = self.current.replace(backend);
+        let mut sessions = self.sessions();
+        sessions.retain(|session| session.strong_count() > 0);
+        let known: Vec<_> = sessions.iter().filter_map(Weak::upgrade).collect();
+        drop(sessions);
+        let sessions = known;
+        // A thread that has seen the turn as current has counted its call before the turn was
+        // replaced.
         for session in &sessions {
             session.leave();
         }
@@ -95,32 +66,26 @@ impl Replaceable {
 
     /// Tells every session that its lists have changed.
     pub(crate) fn tell_changes(&self) {
-        let sessions: Vec<_> = self.lock().sessions.iter().filter_map(Weak::upgrade).collect();
+        let sessions: Vec<_> = self.sessions().iter().filter_map(Weak::upgrade).collect();
         for session in sessions {
             session.tell_changes();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sessions(&self) -> MutexGuard<'_, Vec<Weak<Lasting>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn turn(&self) -> Arc<Turn> {
-        Arc::clone(&self.lock().turn)
-    }
-
-    /// The current turn, with one more running call.
-    fn counted(&self) -> (Arc<Turn>, TaskTrackerToken) {
-        let state = self.lock();
-        (Arc::clone(&state.turn), state.turn.call())
+        self.current.turn()
     }
 
     fn remember(&self, session: &Arc<Lasting>) {
-        let mut state = self.lock();
-        if state.sessions.len() == state.sessions.capacity() {
-            state.sessions.retain(|session| session.strong_count() > 0);
+        let mut sessions = self.sessions();
+        if sessions.len() == sessions.capacity() {
+            sessions.retain(|session| session.strong_count() > 0);
         }
-        state.sessions.push(Arc::downgrade(session));
+        sessions.push(Arc::downgrade(session));
     }
 
     /// The connection of a client with a session.
@@ -130,7 +95,7 @@ impl Replaceable {
     ) -> Result<Arc<dyn Connection>, OpenError> {
         let (visitor, turn) = (Visitor::of(&client), self.turn());
         let connection = turn.backend.open(client).await?;
-        let session = Lasting::new(Arc::clone(&self), visitor, (turn, connection));
+        let session = Lasting::new(Arc::clone(&self.current), visitor, (turn, connection));
         self.remember(&session);
         Ok(session)
     }
@@ -138,7 +103,7 @@ impl Replaceable {
     /// The connection of a client with a single request.
     async fn open_tracked(&self, client: Client) -> Result<Arc<dyn Connection>, OpenError> {
         let listens = client.request.as_ref().is_some_and(|request| request.method() == LISTEN);
-        let (turn, call) = self.counted();
+        let (turn, call) = self.current.counted();
         let connection = turn.backend.open(client).await?;
         Ok(Arc::new(Tracked { connection, _call: (!listens).then_some(call) }))
     }

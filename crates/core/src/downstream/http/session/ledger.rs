@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::registry::FIRST;
+use super::numbering::FIRST;
 use crate::{
     cluster::{Founding, Logged, RemoteSession, Store},
     jsonrpc::{Kind, Message},

@@ -3,6 +3,7 @@
 //! A session owns its streams and, if it is resumable, the events on them. The code that removes it
 //! from the [`Registry`] closes it.
 
+mod encoding;
 mod event_store;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
@@ -11,23 +12,23 @@ mod lost;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
 mod name;
+mod numbering;
 mod reading;
 mod reaper;
 mod registry;
 mod state;
 mod stream;
 
-use event_store::EventStore;
+pub(crate) use encoding::Encoding;
 pub(crate) use ledger::Ledger;
-pub(crate) use lost::may_have_run;
 pub(crate) use name::{Name, lenient_id_in};
+pub(crate) use numbering::STANDALONE;
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
-use registry::Numbering;
 pub(crate) use registry::{
-    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, STANDALONE, Session,
+    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, Session,
 };
-pub(crate) use stream::{Encoding, Step, Stream, Unresumed};
+pub(crate) use stream::{Step, Stream, Unresumed};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Step, Stream};
+use super::stream::{Step, Stream, Unresumed};
+use crate::codec::event_stream::EventId;
 
 /// See the module. Dropping it ends the reading.
 pub(crate) struct Reading {
@@ -26,7 +27,7 @@ impl fmt::Debug for Reading {
 }
 
 impl Reading {
-    pub(super) fn new(stream: &Arc<Stream>, turn: u64) -> Self {
+    fn new(stream: &Arc<Stream>, turn: u64) -> Self {
         Self { stream: Arc::clone(stream), turn }
     }
 
@@ -38,6 +39,34 @@ impl Reading {
     /// Everything queued, for a response that is sent at once; `None` if more will come.
     pub(crate) fn take_whole(&self) -> Option<Vec<Bytes>> {
         self.stream.take_whole(self.turn)
+    }
+}
+
+impl Stream {
+    /// Adds a reader, which gets everything that is kept and was given to no reader.
+    ///
+    /// An existing reader ends: it is an earlier connection of the same client, kept open by a
+    /// proxy in between.
+    pub(crate) fn attach(self: &Arc<Self>) -> Reading {
+        Reading::new(self, self.turn())
+    }
+
+    /// The same, without what was given to no reader.
+    pub(super) fn attach_anew(self: &Arc<Self>) -> Reading {
+        Reading::new(self, self.fresh_turn())
+    }
+
+    /// A stream with its reader.
+    pub(crate) fn attached(self) -> (Arc<Self>, Reading) {
+        let stream = Arc::new(self);
+        let turn = stream.first_turn();
+        let reading = Reading::new(&stream, turn);
+        (stream, reading)
+    }
+
+    /// Adds a reader that has everything up to `last`; an existing reader ends.
+    pub(crate) fn resume(self: &Arc<Self>, last: EventId) -> Result<Reading, Unresumed> {
+        Ok(Reading::new(self, self.turn_after(last)?))
     }
 }
 

@@ -15,8 +15,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    EventStore, Ledger, Reading, Stream, Unresumed, may_have_run,
+    event_store::EventStore,
+    ledger::Ledger,
+    lost::may_have_run,
     name::{Name, id_in},
+    numbering::{FIRST, Numbering, STANDALONE},
+    reading::Reading,
+    stream::{Home, Stream, Unresumed},
 };
 use crate::{
     cluster::{Logged, Names},
@@ -24,7 +29,7 @@ use crate::{
     config::EventStoreConfig,
     downstream::http::backlog::Backlog,
     identity::{Expiry, Identity},
-    jsonrpc::{Frame, Kind, Message, Pieces},
+    jsonrpc::{Frame, Kind, Message},
     relay::{Connection, Departure, Outgoing, Sink as _},
     runtime::lock::{Mutex, MutexGuard},
     runtime::seats::{Seat, Seats},
@@ -289,11 +294,6 @@ fn is_answer(message: &Message, call: &[u8]) -> bool {
     matches!(message.kind(), Kind::Result | Kind::Error) && message.id() == Some(call)
 }
 
-/// Number of the stream that a GET opens.
-pub(crate) const STANDALONE: u64 = 0;
-/// The number of the stream that answers `initialize`.
-pub(super) const FIRST: u64 = STANDALONE + 1;
-
 impl Session {
     fn new(
         name: Name,
@@ -438,10 +438,6 @@ impl Session {
         self.primes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_stored_outside(&self) -> bool {
-        self.stored_outside
-    }
-
     pub(crate) fn is_resumable(&self) -> bool {
         self.store.is_some()
     }
@@ -451,7 +447,8 @@ impl Session {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
         let numbering = numbering.filter(|_| stream.is_event_stream());
-        let stream = stream.in_session(self, number, numbering).counted_in(&self.backlog);
+        let home = Arc::<Self>::clone(self) as Arc<dyn Home>;
+        let stream = stream.in_session(&home, number, numbering).counted_in(&self.backlog);
         let (stream, reading) = stream.attached();
         self.streams().as_mut()?.insert(number, Arc::clone(&stream));
         Some((stream, reading))
@@ -535,12 +532,6 @@ impl Session {
         Some(Arc::new(stream))
     }
 
-    pub(super) fn forget_stream(&self, number: u64) {
-        if let Some(streams) = self.streams().as_mut() {
-            streams.remove(&number);
-        }
-    }
-
     pub(super) fn streams(&self) -> MutexGuard<'_, Option<HashMap<u64, Arc<Stream>>>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -613,6 +604,32 @@ impl Session {
     }
 }
 
+impl Home for Session {
+    fn id(&self) -> Uuid {
+        self.name.id()
+    }
+
+    fn is_stored_outside(&self) -> bool {
+        self.stored_outside
+    }
+
+    fn forget_stream(&self, number: u64) {
+        if let Some(streams) = self.streams().as_mut() {
+            streams.remove(&number);
+        }
+    }
+
+    fn answered(&self, number: u64) {
+        if let Some(ledger) = self.ledger() {
+            ledger.answered(number);
+        }
+    }
+
+    fn standalone(&self) -> &Arc<Stream> {
+        &self.standalone
+    }
+}
+
 /// Use of a session: while one exists, the session is not idle.
 #[derive(Debug)]
 pub(crate) struct Attachment(Arc<Session>);
@@ -634,43 +651,5 @@ impl Drop for Attachment {
     fn drop(&mut self) {
         self.0.touch();
         self.0.attached.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// A stream's place in the event store of its session.
-#[derive(Clone, Debug)]
-pub(crate) struct Numbering {
-    pub(super) stream: u64,
-    store: Arc<Mutex<EventStore>>,
-}
-
-impl Numbering {
-    fn new(stream: u64, store: &Arc<Mutex<EventStore>>) -> Self {
-        Self { stream, store: Arc::clone(store) }
-    }
-
-    pub(super) fn append(&self, build: impl FnOnce(EventId) -> Frame, send: impl FnOnce(&Frame)) {
-        self.lock().append(self.stream, build, send);
-    }
-
-    /// Queues what came after `last`; `false` if that event is not kept.
-    pub(super) fn replay(&self, last: EventId, queue: &mut Pieces) -> bool {
-        let store = self.lock();
-        let Some(missed) = store.after(last) else { return false };
-        for frame in missed {
-            queue.push_frame(frame);
-        }
-        true
-    }
-
-    /// Queues the newest stored events with at least this many bytes.
-    pub(super) fn replay_newest(&self, bytes: usize, queue: &mut Pieces) {
-        for frame in self.lock().newest(self.stream, bytes) {
-            queue.push_frame(frame);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, EventStore> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

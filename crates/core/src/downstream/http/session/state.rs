@@ -2,7 +2,7 @@
 
 use std::task::{Context, Waker};
 
-use super::Encoding;
+use super::encoding::Encoding;
 use crate::{
     downstream::http::backlog::Debt,
     jsonrpc::{Assembly, Pieces},

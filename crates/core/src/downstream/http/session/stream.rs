@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
-    Numbering, Reading, Session,
+    encoding::Encoding,
+    numbering::Numbering,
     state::{Decision, MAX_QUEUED_BYTES, Owed, Reader, State},
 };
 use crate::{
@@ -27,18 +28,6 @@ use crate::{
     runtime::lock::{Mutex, MutexGuard},
     watch::{self, Payload, Point, TAP},
 };
-
-/// How messages are written into the response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    /// `application/json`: responses only, as an array if there are several. Other messages go to
-    /// the session's standalone stream, if there is one.
-    Json,
-    /// `text/event-stream`.
-    EventStream,
-    /// JSON if the answer comes first, an event stream if anything else does.
-    Lazy,
-}
 
 /// The next step of a reader.
 #[derive(Debug)]
@@ -70,8 +59,25 @@ pub(crate) struct Stream {
 
 /// Where a session keeps the stream.
 struct Place {
-    session: Weak<Session>,
+    session: Weak<dyn Home>,
     number: u64,
+}
+
+/// The session that keeps a stream.
+pub(super) trait Home: Send + Sync {
+    fn id(&self) -> Uuid;
+
+    /// Whether the host stores its events.
+    fn is_stored_outside(&self) -> bool;
+
+    /// The stream with this number is not needed any more.
+    fn forget_stream(&self, number: u64);
+
+    /// The calls of the stream with this number are answered.
+    fn answered(&self, number: u64);
+
+    /// The stream that answers no call.
+    fn standalone(&self) -> &Arc<Stream>;
 }
 
 impl fmt::Debug for Stream {
@@ -122,9 +128,9 @@ impl Stream {
 
     /// Makes it this session's stream with this number; its events are numbered too if the session
     /// is resumable.
-    pub(crate) fn in_session(
+    pub(super) fn in_session(
         self,
-        session: &Arc<Session>,
+        session: &Arc<dyn Home>,
         number: u64,
         numbering: Option<Numbering>,
     ) -> Self {
@@ -228,11 +234,8 @@ impl Stream {
         state.wake();
     }
 
-    /// Adds a reader, which gets everything that is kept and was given to no reader.
-    ///
-    /// An existing reader ends: it is an earlier connection of the same client, kept open by a
-    /// proxy in between.
-    pub(crate) fn attach(self: &Arc<Self>) -> Reading {
+    /// The turn of a new reader, which gets everything that is kept and was given to no reader.
+    pub(super) fn turn(self: &Arc<Self>) -> u64 {
         let mut state = self.lock();
         if let Some(numbering) = &self.numbering {
             state.drop_queue();
@@ -246,18 +249,18 @@ impl Stream {
     }
 
     /// The same, without what was given to no reader.
-    pub(super) fn attach_anew(self: &Arc<Self>) -> Reading {
+    pub(super) fn fresh_turn(self: &Arc<Self>) -> u64 {
         let mut state = self.lock();
         state.queue = Pieces::default();
         self.admit(state)
     }
 
-    fn admit(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Reading {
+    fn admit(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> u64 {
         self.introduce(&state);
         self.count(&mut state);
         let turn = state.begin_turn();
         self.drained.notify_waiters();
-        Reading::new(self, turn)
+        turn
     }
 
     /// Whether bytes wait for a reader.
@@ -265,22 +268,18 @@ impl Stream {
         !self.lock().queue.is_empty()
     }
 
-    /// A stream with its reader.
-    pub(crate) fn attached(self) -> (Arc<Self>, Reading) {
-        let stream = Arc::new(self);
-        let mut state = stream.lock();
-        stream.introduce(&state);
-        let turn = state.begin_turn();
-        drop(state);
-        let reading = Reading::new(&stream, turn);
-        (stream, reading)
+    /// The turn of the first reader.
+    pub(super) fn first_turn(self: &Arc<Self>) -> u64 {
+        let mut state = self.lock();
+        self.introduce(&state);
+        state.begin_turn()
     }
 
-    /// Adds a reader that has everything up to `last`; an existing reader ends.
-    pub(crate) fn resume(
+    /// The turn of a reader that has everything up to `last`.
+    pub(super) fn turn_after(
         self: &Arc<Self>,
         last: event_stream::EventId,
-    ) -> Result<Reading, Unresumed> {
+    ) -> Result<u64, Unresumed> {
         let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
         let mut state = self.lock();
         // What an earlier reader left unread is among the missed events.
@@ -467,9 +466,8 @@ impl Stream {
     fn answered(&self) {
         if let Some(place) = &self.place
             && let Some(session) = place.session.upgrade()
-            && let Some(ledger) = session.ledger()
         {
-            ledger.answered(place.number);
+            session.answered(place.number);
         }
     }
 

@@ -6,13 +6,14 @@
 //!
 //! Each event consumes a state: the answer consumes a [`Call`], the client's answers a [`Round`].
 
+mod task;
 mod tasks;
 
-pub(crate) use tasks::created as task_created;
+pub(crate) use task::created as task_created;
 
 use std::{sync::Arc, time::Duration};
 
-use self::tasks::Task;
+use self::task::Task;
 use super::{
     Answers, Envelope,
     request::cleansed,

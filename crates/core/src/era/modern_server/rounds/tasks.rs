@@ -6,52 +6,17 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Call, Failure, Step};
+use super::{
+    Call, Failure, Step,
+    task::{LOOKS, Task, about, created, interval},
+};
 use crate::{
     era::modern_server::TASKS_EXTENSION,
-    jsonrpc::{Code, Kind, Message, Span, decode_string, escape, find_member, members},
+    jsonrpc::{Code, Message, Span, decode_string, escape, find_member, members},
 };
 
-/// How often a task is looked at if the server names no interval.
-const LOOK: Duration = Duration::from_secs(1);
-/// No server is asked more often, or more rarely.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
 /// How long a task is waited for.
 const LONGEST: Duration = Duration::from_mins(10);
-
-/// See the module.
-#[derive(Debug)]
-pub(super) struct Task {
-    id: String,
-    /// The id of the request that has become the task: progress is still reported for it.
-    first: Option<u64>,
-    /// What is asked next.
-    request: Message,
-    /// It carries answers of the client.
-    updates: bool,
-    waited: Duration,
-    /// Raw keys of the questions that the client was asked.
-    asked: HashSet<String>,
-}
-
-impl Task {
-    pub(super) fn request(&self) -> &Message {
-        &self.request
-    }
-
-    /// Whether the client was asked this before: a server may repeat a question until it has seen the answer.
-    pub(super) fn knows(&self, key: &str) -> bool {
-        self.asked.contains(key)
-    }
-
-    /// The client has answered these; the server is told next.
-    pub(super) fn told(&mut self, keys: impl Iterator<Item = String>) {
-        self.asked.extend(keys);
-        if let Some(request) = about("tasks/update", &self.id) {
-            (self.request, self.updates) = (request, true);
-        }
-    }
-}
 
 impl Call {
     /// Offers to take a task in place of the answer.
@@ -168,35 +133,4 @@ impl Call {
             _ => Step::Fail(Failure::error("the MCP server ended a task without its result")),
         }
     }
-}
-
-/// The id of the task that a server has made of a call, if this is how it answers.
-pub(crate) fn created(response: &Message) -> Option<String> {
-    let result = response.result().filter(|_| response.kind() == Kind::Result)?;
-    let member = |name| find_member(response.bytes(), result, name);
-    member("resultType").filter(|kind| response.text(*kind) == b"\"task\"")?;
-    decode_string(response.text(member("taskId")?))
-}
-
-/// A request about a task.
-fn about(method: &str, id: &str) -> Option<Message> {
-    let text = format!(
-        r#"{{"jsonrpc":"2.0","id":0,"method":"{method}","params":{{"taskId":{}}}}}"#,
-        escape(id)
-    );
-    Message::parse(text.into()).ok()
-}
-
-/// When to look again.
-fn interval(response: &Message) -> Duration {
-    let raw = response
-        .result()
-        .and_then(|result| find_member(response.bytes(), result, "pollIntervalMs"))
-        .map(|span| response.text(span));
-    let given = raw.and_then(|raw| std::str::from_utf8(raw).ok()?.parse::<f64>().ok());
-    let given = given.filter(|milliseconds| *milliseconds >= 0.0);
-    let asked = given.map_or(LOOK, |milliseconds| {
-        Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(LOOKS.1)
-    });
-    asked.clamp(LOOKS.0, LOOKS.1)
 }

@@ -3,18 +3,14 @@
 
 #[cfg(any(target_os = "macos", windows))]
 mod native;
+mod patience;
 #[cfg(not(any(target_os = "macos", windows)))]
 mod secret_service;
-
-use std::time::Duration;
 
 #[cfg(any(target_os = "macos", windows))]
 use native as system;
 #[cfg(not(any(target_os = "macos", windows)))]
 use secret_service as system;
-
-/// Time that a user has to unlock it.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The secret with this name, if there is one.
 pub(super) async fn find(name: &str) -> Result<Option<Vec<u8>>, String> {

@@ -10,7 +10,7 @@ use apple_native_keyring_store::keychain::Store;
 #[cfg(windows)]
 use windows_native_keyring_store::Store;
 
-use super::PATIENCE;
+use super::patience::PATIENCE;
 
 const PRODUCT: &str = "mcp-proxy";
 

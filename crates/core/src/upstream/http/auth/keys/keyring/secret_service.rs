@@ -13,7 +13,7 @@ use zbus::{
     Variant, message,
 };
 
-use super::PATIENCE;
+use super::patience::PATIENCE;
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
