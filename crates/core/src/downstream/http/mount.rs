@@ -142,8 +142,8 @@ impl Mount {
         let names = common.cluster.as_ref().map(|cluster| Arc::clone(cluster.names()));
         let registry = Arc::new(Registry::counted_in(Arc::clone(&common.backlog), names));
         let reaper = Mutex::new(reaper(&registry, config.session_idle_timeout));
-        let stored_outside = common.host.as_ref().is_some_and(|host| host.stores_events());
-        let kept = config.event_store.map_or(Events::Forgotten, Events::Kept);
+        let host = common.host.clone().filter(|host| host.stores_events());
+        let kept = || config.event_store.map_or(Events::Forgotten, Events::Kept);
         let encodings = [Encoding::EventStream, Encoding::Json];
         Arc::new(Self {
             modern: config.modern && backend.serves_modern(),
@@ -154,7 +154,7 @@ impl Mount {
             paths,
             stateless: config.stateless,
             encoding: encodings[usize::from(config.enable_json_response)],
-            events: if stored_outside { Events::StoredOutside } else { kept },
+            events: host.map_or_else(kept, Events::Hosted),
             whose,
             reaper,
             over: CancellationToken::new(),

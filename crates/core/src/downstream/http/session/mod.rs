@@ -8,6 +8,7 @@ mod event_store;
 #[cfg(all(test, feature = "shuttle"))]
 mod interleavings;
 mod ledger;
+mod log;
 mod lost;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod model;
@@ -16,17 +17,18 @@ mod numbering;
 mod reading;
 mod reaper;
 mod registry;
+mod replaying;
 mod state;
 mod stream;
 
 pub(crate) use encoding::Encoding;
 pub(crate) use ledger::Ledger;
+pub(crate) use log::Events;
 pub(crate) use name::{Name, lenient_id_in};
-pub(crate) use numbering::STANDALONE;
 pub(crate) use reading::Reading;
 pub(crate) use reaper::reap;
 pub(crate) use registry::{
-    Attachment, Events, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, Session,
+    Attachment, Holdings, MAX_CALL_BYTES, MAX_INITIALIZE, Registry, Session,
 };
 pub(crate) use stream::{Step, Stream, Unresumed};
 

@@ -138,7 +138,7 @@ impl Watched {
         };
         match resume(session, last) {
             Ok(body) => self.body = Some(body),
-            Err(Unresumed::Unknown) => self.gap = true,
+            Err(Unresumed::Unknown | Unresumed::Failed) => self.gap = true,
             Err(Unresumed::Over) => {
                 assert!(
                     self.finished && (self.gap || self.read == self.written),

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    event_store::EventStore,
     ledger::Ledger,
+    log::{Entry, EventLog, Events},
     lost::may_have_run,
     name::{Name, id_in},
     numbering::{FIRST, Numbering, STANDALONE},
@@ -26,7 +26,6 @@ use super::{
 use crate::{
     cluster::{Logged, Names},
     codec::event_stream::{self, EventId},
-    config::EventStoreConfig,
     downstream::http::backlog::Backlog,
     identity::{Expiry, Identity},
     jsonrpc::{Frame, Kind, Message},
@@ -42,16 +41,6 @@ pub(crate) const MAX_CALL_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest `initialize`: the client's description of itself is kept as long as its session.
 pub(crate) const MAX_INITIALIZE: usize = 256 * 1024;
-
-/// What happens to the events of a session's streams.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Events {
-    /// Stored for `Last-Event-ID`, within these limits.
-    Kept(EventStoreConfig),
-    /// Stored by the host.
-    StoredOutside,
-    Forgotten,
-}
 
 /// All sessions of one front. Whoever removes a session must close it.
 #[derive(Debug)]
@@ -249,8 +238,8 @@ pub(crate) struct Session {
     primes: AtomicBool,
     connection: OnceLock<Arc<dyn Connection>>,
     calls: Arc<Seats>,
-    store: Option<Arc<Mutex<EventStore>>>,
-    stored_outside: bool,
+    /// `None` if its events are forgotten.
+    log: Option<EventLog>,
     backlog: Arc<Backlog>,
     standalone: Arc<Stream>,
     /// `None` once it is closed.
@@ -302,12 +291,8 @@ impl Session {
         max_in_flight: Option<usize>,
         (epoch, backlog): (Instant, Arc<Backlog>),
     ) -> Self {
-        let store = match events {
-            Events::Kept(limits) => Some(Arc::new(Mutex::new(EventStore::new(limits)))),
-            Events::Forgotten | Events::StoredOutside => None,
-        };
-        let stored_outside = matches!(events, Events::StoredOutside);
-        let numbering = store.as_ref().map(|store| Numbering::new(STANDALONE, store));
+        let log = EventLog::of(events);
+        let numbering = log.as_ref().and_then(|log| log.numbering(STANDALONE));
         let id = name.id();
         let standalone = Stream::standalone(numbering).owned_by(id).counted_in(&backlog);
         Self {
@@ -321,8 +306,7 @@ impl Session {
             primes: AtomicBool::new(false),
             connection: OnceLock::new(),
             calls: Seats::bearing(max_in_flight, MAX_CALL_BYTES),
-            store,
-            stored_outside,
+            log,
             standalone: Arc::new(standalone),
             backlog,
             streams: Mutex::new(Some(HashMap::new())),
@@ -335,8 +319,8 @@ impl Session {
 
     /// Sets the ledger that other replicas need to continue it.
     pub(crate) fn keep(&self, ledger: Arc<Ledger>) {
-        if let Some(store) = &self.store {
-            store.lock().unwrap_or_else(PoisonError::into_inner).tell(ledger.journal());
+        if let Some(log) = &self.log {
+            log.tell(|| ledger.journal());
         }
         self.ledger.get_or_init(|| ledger);
     }
@@ -368,7 +352,8 @@ impl Session {
             .flat_map(|(stream, ids)| ids.into_iter().map(move |id| (stream, id)))
             .filter(|(stream, id)| !is_answered(*stream, id));
         let open: Vec<(u64, Bytes)> = open.collect();
-        let Some(store) = &self.store else {
+        let Some((log, mut memory)) = self.log.as_ref().and_then(|log| Some((log, log.memory()?)))
+        else {
             let answers = open.into_iter().map(|(stream, id)| {
                 let text = may_have_run(&id);
                 (stream, id, text)
@@ -376,9 +361,12 @@ impl Session {
             self.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
             return;
         };
-        store.lock().unwrap_or_else(PoisonError::into_inner).restore(events.into_iter());
+        memory.restore(events.into_iter());
+        drop(memory);
         for (stream, call) in open {
-            answer_lost(&Numbering::new(stream, store), &call);
+            if let Some(numbering) = log.numbering(stream) {
+                answer_lost(&numbering, &call);
+            }
         }
     }
 
@@ -438,17 +426,18 @@ impl Session {
         self.primes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_resumable(&self) -> bool {
-        self.store.is_some()
+    /// Where its events are logged.
+    pub(super) fn log(&self) -> Option<&EventLog> {
+        self.log.as_ref()
     }
 
     /// A new stream of this session for the answers to one POST; `None` once it is closed.
     pub(crate) fn open_stream(self: &Arc<Self>, stream: Stream) -> Option<(Arc<Stream>, Reading)> {
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let numbering = self.store.as_ref().map(|store| Numbering::new(number, store));
-        let numbering = numbering.filter(|_| stream.is_event_stream());
+        let is_logged = |entry: &Entry| matches!(entry, Entry::Hosted) || stream.is_event_stream();
+        let entry = self.log.as_ref().map(|log| log.entry(number)).filter(is_logged);
         let home = Arc::<Self>::clone(self) as Arc<dyn Home>;
-        let stream = stream.in_session(&home, number, numbering).counted_in(&self.backlog);
+        let stream = stream.in_session(&home, number, entry).counted_in(&self.backlog);
         let (stream, reading) = stream.attached();
         self.streams().as_mut()?.insert(number, Arc::clone(&stream));
         Some((stream, reading))
@@ -473,7 +462,7 @@ impl Session {
     }
 
     /// Attaches a reader to a stream whose events the host stores, with those that it has missed.
-    pub(crate) fn resume_with(
+    pub(super) fn resume_with(
         &self,
         number: u64,
         missed: &[(String, Bytes)],
@@ -520,9 +509,9 @@ impl Session {
 
     /// Represents a stream that has ended: replays and ends.
     fn finished_stream(&self, last: EventId) -> Option<Arc<Stream>> {
-        let store = self.store.as_ref()?;
-        let numbering = Numbering::new(last.stream, store);
-        let has_lost = store.lock().unwrap_or_else(PoisonError::into_inner).has_lost(last);
+        let log = self.log.as_ref()?;
+        let has_lost = log.memory()?.has_lost(last);
+        let numbering = log.numbering(last.stream)?;
         if has_lost {
             // The calls that it answered are not known either.
             answer_lost(&numbering, b"null");
@@ -580,8 +569,8 @@ impl Session {
     }
 
     fn add_to(&self, held: &mut Holdings) {
-        if let Some(store) = &self.store {
-            let (events, bytes) = store.lock().unwrap_or_else(PoisonError::into_inner).size();
+        if let Some(memory) = self.log.as_ref().and_then(EventLog::memory) {
+            let (events, bytes) = memory.size();
             held.events += events;
             held.event_bytes += bytes;
         }
@@ -607,10 +596,6 @@ impl Session {
 impl Home for Session {
     fn id(&self) -> Uuid {
         self.name.id()
-    }
-
-    fn is_stored_outside(&self) -> bool {
-        self.stored_outside
     }
 
     fn forget_stream(&self, number: u64) {

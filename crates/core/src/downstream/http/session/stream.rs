@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::{
     encoding::Encoding,
+    log::Entry,
     numbering::Numbering,
     state::{Decision, MAX_QUEUED_BYTES, Owed, Reader, State},
 };
@@ -41,9 +42,8 @@ pub(crate) enum Step {
 
 /// See the module.
 pub(crate) struct Stream {
-    numbering: Option<Numbering>,
-    /// The host stores the events, so the stream can be resumed anyway.
-    stored: bool,
+    /// Where its events are logged, if it can be resumed.
+    entry: Option<Entry>,
     place: Option<Place>,
     owner: Option<Uuid>,
     /// Gives names to calls that wait for their clients, if there are several replicas.
@@ -67,9 +67,6 @@ struct Place {
 pub(super) trait Home: Send + Sync {
     fn id(&self) -> Uuid;
 
-    /// Whether the host stores its events.
-    fn is_stored_outside(&self) -> bool;
-
     /// The stream with this number is not needed any more.
     fn forget_stream(&self, number: u64);
 
@@ -91,8 +88,7 @@ impl Stream {
     pub(crate) fn new(encoding: Encoding, responses: usize) -> Self {
         let owed = Owed::Responses { left: responses, array: responses > 1 };
         Self {
-            numbering: None,
-            stored: false,
+            entry: None,
             place: None,
             owner: None,
             names: None,
@@ -123,20 +119,18 @@ impl Stream {
         let mut state = stream.lock();
         state.owed = Owed::Unlimited;
         drop(state);
-        Self { numbering, ..stream }
+        Self { entry: numbering.map(Entry::Numbered), ..stream }
     }
 
-    /// Makes it this session's stream with this number; its events are numbered too if the session
-    /// is resumable.
+    /// Makes it this session's stream with this number, whose events are logged there.
     pub(super) fn in_session(
         self,
         session: &Arc<dyn Home>,
         number: u64,
-        numbering: Option<Numbering>,
+        entry: Option<Entry>,
     ) -> Self {
         let place = Some(Place { session: Arc::downgrade(session), number });
-        let stored = session.is_stored_outside();
-        Self { numbering, stored, place, owner: Some(session.id()), ..self }
+        Self { entry, place, owner: Some(session.id()), ..self }
     }
 
     /// Its client may return to other replicas.
@@ -178,6 +172,13 @@ impl Stream {
         self.lock().queue.len()
     }
 
+    fn numbering(&self) -> Option<&Numbering> {
+        match &self.entry {
+            Some(Entry::Numbered(numbering)) => Some(numbering),
+            Some(Entry::Hosted) | None => None,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,7 +209,7 @@ impl Stream {
     /// Starts a numbered stream with an event that carries only an id, unless it begins with a
     /// message, which has an id.
     pub(crate) fn prime(&self) {
-        let Some(numbering) = &self.numbering else { return };
+        let Some(numbering) = self.numbering() else { return };
         let mut state = self.lock();
         if !state.queue.is_empty() {
             return;
@@ -237,7 +238,7 @@ impl Stream {
     /// The turn of a new reader, which gets everything that is kept and was given to no reader.
     pub(super) fn turn(self: &Arc<Self>) -> u64 {
         let mut state = self.lock();
-        if let Some(numbering) = &self.numbering {
+        if let Some(numbering) = self.numbering() {
             state.drop_queue();
             let unseen = std::mem::take(&mut state.unseen);
             numbering.replay_newest(unseen, &mut state.queue);
@@ -280,7 +281,7 @@ impl Stream {
         self: &Arc<Self>,
         last: event_stream::EventId,
     ) -> Result<u64, Unresumed> {
-        let Some(numbering) = &self.numbering else { return Err(Unresumed::Unknown) };
+        let Some(numbering) = self.numbering() else { return Err(Unresumed::Unknown) };
         let mut state = self.lock();
         // What an earlier reader left unread is among the missed events.
         let mut missed = Pieces::default();
@@ -307,7 +308,7 @@ impl Stream {
         state.reader = Reader::Absent;
         state.is_read = false;
         self.drained.notify_waiters();
-        let is_kept = self.numbering.is_some() || self.stored;
+        let is_kept = self.entry.is_some();
         let finished = state.owed == Owed::Ended || !is_kept;
         drop(state);
         if finished {
@@ -499,7 +500,7 @@ impl Stream {
             }
             return;
         }
-        let Some(numbering) = &self.numbering else {
+        let Some(numbering) = self.numbering() else {
             let assembly = Assembly { before: event_stream::MESSAGE, source, edits, behind };
             if state.makes_room(assembly.len()) {
                 state.queue.push(&assembly);
@@ -604,7 +605,7 @@ impl crate::relay::Reader for Stream {
     /// Only a numbered stream can be resumed; any other continues.
     fn interrupt(&self) {
         let mut state = self.lock();
-        if (self.numbering.is_some() || self.stored) && matches!(state.reader, Reader::Present(_)) {
+        if self.entry.is_some() && matches!(state.reader, Reader::Present(_)) {
             state.wake();
             state.reader = Reader::Dismissed { is_told: false };
             self.drained.notify_waiters();
@@ -634,6 +635,8 @@ impl crate::relay::Reader for Stream {
 pub(crate) enum Unresumed {
     /// The event is not kept.
     Unknown,
+    /// The host's store failed.
+    Failed,
     /// The stream has ended, and this event was the last on it.
     Over,
 }

@@ -184,7 +184,8 @@ impl Mount {
         let messages = self.common.all_traced(headers, messages);
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
         let owner = incoming.body().identity.clone();
-        let session = self.registry.create(owner, self.events, self.common.terms().max_in_flight);
+        let session =
+            self.registry.create(owner, self.events.clone(), self.common.terms().max_in_flight);
         let attachment = Attachment::new(session);
         let session = attachment.session();
         let (calls, bytes) = requests(&messages);

@@ -66,8 +66,12 @@ impl Mount {
             return Err(Rejection::UnknownSession);
         };
         let seat = self.common.seats.take(1).ok_or(Rejection::TooManySessions)?;
-        let session =
-            self.registry.create_as(name, owner, self.events, self.common.terms().max_in_flight);
+        let session = self.registry.create_as(
+            name,
+            owner,
+            self.events.clone(),
+            self.common.terms().max_in_flight,
+        );
         let unsolicited: Arc<dyn Sink> = Arc::<Stream>::clone(session.standalone());
         let client = Client {
             era: Era::Legacy,

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use http::{StatusCode, request::Parts};
-use tokio::sync::oneshot;
 
 use super::{check_events, check_version, primes};
 use crate::{
     cluster::Outbound,
-    codec::event_stream::EventId,
-    downstream::http::session::{
-        Attachment, Events as Kept, Name, Reading, STANDALONE, Session, Stream, Unresumed,
-    },
+    downstream::http::session::{Attachment, Name, Reading, Unresumed},
     downstream::http::{
         elsewhere::{Handed, copy_of},
         guarded::standing,
@@ -21,8 +17,6 @@ use crate::{
         requester::Requester,
         response::{Response, empty_text},
     },
-    host::{Replay, Unreplayed},
-    relay::Reader as _,
     telemetry::console,
 };
 
@@ -59,18 +53,13 @@ impl Mount {
         check_events(headers)?;
         let session = attachment.session();
         check_version(headers, session.connection())?;
-        if let Some(last) = last.filter(|_| matches!(self.events, Kept::StoredOutside)) {
-            let replayed = self.replay(session, last).await?;
+        if let Some(last) = last.filter(|_| session.is_logged()) {
+            let replayed = session.replay(last).await;
             return self.resumed(replayed, attachment);
-        }
-        if let Some(last) = last.filter(|_| session.is_resumable()) {
-            let last = EventId::parse(last).ok_or(Rejection::InvalidEventId)?;
-            let resumed = session.resume(last);
-            return self.resumed(resumed, attachment);
         }
         let reading = session.standalone().attach();
         if primes(headers, session) {
-            self.prime(session, session.standalone()).await;
+            session.prime(session.standalone()).await;
         }
         self.resumed(Ok(reading), attachment)
     }
@@ -92,6 +81,7 @@ impl Mount {
             }
             Err(Unresumed::Over) => Ok(empty_text(StatusCode::NO_CONTENT)),
             Err(Unresumed::Unknown) => Err(Rejection::InvalidEventId),
+            Err(Unresumed::Failed) => Err(Rejection::ReplayFailed),
         }
     }
 
@@ -105,48 +95,6 @@ impl Mount {
         let mut response = self.streamed(reading, guard);
         add_session_id(&mut response, name);
         response
-    }
-
-    /// The events that the host has stored after this one, then new ones of the same stream.
-    async fn replay(
-        &self,
-        session: &Arc<Session>,
-        last: &str,
-    ) -> Result<Result<Reading, Unresumed>, Rejection> {
-        let server = session.connection().and_then(|connection| connection.server());
-        let (Some(host), Some(server)) = (&self.common.host, server) else {
-            return Err(Rejection::InvalidEventId);
-        };
-        let (told, reading) = oneshot::channel();
-        let session = Arc::clone(session);
-        let resume = move |replay: Result<Replay, Unreplayed>| {
-            let resumed = match replay {
-                Ok(Replay { stream, events }) => Ok(session.resume_with(stream, &events)),
-                Err(Unreplayed::Unknown) => Ok(Err(Unresumed::Unknown)),
-                Err(Unreplayed::Failed) => Err(Rejection::ReplayFailed),
-            };
-            // If the client disconnects, it detaches from its stream.
-            drop(told.send(resumed));
-        };
-        host.replay(server, last, Box::new(resume));
-        reading.await.unwrap_or(Err(Rejection::ReplayFailed))
-    }
-
-    /// Starts a resumable stream with an event that carries only an id, unless it begins with a
-    /// message.
-    pub(super) async fn prime(&self, session: &Session, stream: &Stream) {
-        if !matches!(self.events, Kept::StoredOutside) {
-            return stream.prime();
-        }
-        let server = session.connection().and_then(|connection| connection.server());
-        let (Some(host), Some(server)) = (&self.common.host, server) else { return };
-        if stream.has_backlog() {
-            return;
-        }
-        let number = stream.number().unwrap_or(STANDALONE);
-        if let Some(id) = host.prime(server, number).await {
-            stream.prime_as(&id);
-        }
     }
 
     /// `DELETE`: ends the session.

@@ -1,0 +1,73 @@
+//! Reading a log: both of its ends are asked in the same way.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    log::EventLog,
+    numbering::STANDALONE,
+    reading::Reading,
+    registry::Session,
+    stream::{Stream, Unresumed},
+};
+use crate::{
+    codec::event_stream::EventId,
+    host::{Host, Replay, ServerId, Unreplayed},
+    relay::Reader as _,
+};
+
+impl Session {
+    /// Whether its events are logged, so that its streams can be resumed.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.log().is_some()
+    }
+
+    /// Attaches a reader to the stream of this event again, which gets what came after it.
+    pub(crate) async fn replay(self: &Arc<Self>, last: &str) -> Result<Reading, Unresumed> {
+        match self.log() {
+            Some(EventLog::Host(host)) => self.replay_hosted(&**host, last).await,
+            Some(EventLog::Memory(_)) => {
+                self.resume(EventId::parse(last).ok_or(Unresumed::Unknown)?)
+            }
+            None => Err(Unresumed::Unknown),
+        }
+    }
+
+    async fn replay_hosted(
+        self: &Arc<Self>,
+        host: &dyn Host,
+        last: &str,
+    ) -> Result<Reading, Unresumed> {
+        let server = self.server().ok_or(Unresumed::Unknown)?;
+        let (told, reading) = oneshot::channel();
+        let session = Arc::clone(self);
+        let resume = move |replay: Result<Replay, Unreplayed>| {
+            let resumed = match replay {
+                Ok(Replay { stream, events }) => session.resume_with(stream, &events),
+                Err(Unreplayed::Unknown) => Err(Unresumed::Unknown),
+                Err(Unreplayed::Failed) => Err(Unresumed::Failed),
+            };
+            // If the client disconnects, it detaches from its stream.
+            drop(told.send(resumed));
+        };
+        host.replay(server, last, Box::new(resume));
+        reading.await.unwrap_or(Err(Unresumed::Failed))
+    }
+
+    /// Starts a logged stream with an event that carries only an id, unless it begins with a
+    /// message.
+    pub(crate) async fn prime(&self, stream: &Stream) {
+        let Some(EventLog::Host(host)) = self.log() else { return stream.prime() };
+        let Some(server) = self.server().filter(|_| !stream.has_backlog()) else { return };
+        let number = stream.number().unwrap_or(STANDALONE);
+        if let Some(id) = host.prime(server, number).await {
+            stream.prime_as(&id);
+        }
+    }
+
+    /// The host's server behind it.
+    fn server(&self) -> Option<ServerId> {
+        self.connection()?.server()
+    }
+}
