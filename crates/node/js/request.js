@@ -38,22 +38,54 @@ class PeerSocket extends Duplex {
   }
 }
 
-/** A request head as the addon writes it; see head.rs. */
+/** A request head. */
 class RequestHead {
+  #fields;
   #message;
+  #text;
   #webRequest;
 
+  /** `text` is the head as the addon writes it, in JSON (head.rs); it is read when it is needed. */
   constructor(text) {
-    const [method, target, remoteAddress, remotePort, localAddress, localPort, encrypted, ...rawHeaders] =
-      text.split("\0");
-    this.encrypted = encrypted === "1";
-    this.localAddress = localAddress;
-    this.localPort = Number(localPort);
-    this.method = method;
-    this.rawHeaders = rawHeaders;
-    this.remoteAddress = remoteAddress;
-    this.remotePort = Number(remotePort);
-    this.target = target;
+    this.#text = text;
+  }
+
+  get #read() {
+    return (this.#fields ??= JSON.parse(this.#text));
+  }
+
+  get encrypted() {
+    return this.#read.encrypted;
+  }
+
+  get localAddress() {
+    return this.#read.localAddress;
+  }
+
+  get localPort() {
+    return this.#read.localPort;
+  }
+
+  get method() {
+    return this.#read.method;
+  }
+
+  /** Names and values in turn, as in Node. */
+  get rawHeaders() {
+    return this.#read.rawHeaders;
+  }
+
+  get remoteAddress() {
+    return this.#read.remoteAddress;
+  }
+
+  get remotePort() {
+    return this.#read.remotePort;
+  }
+
+  /** The path and the query. */
+  get target() {
+    return this.#read.target;
   }
 
   /** The single `IncomingMessage` of this request; its body was read already. */

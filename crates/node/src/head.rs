@@ -1,29 +1,47 @@
-//! The head of a request as one string, which JavaScript splits when it is first used.
+//! The head of a request, as JavaScript reads it when it is first used.
+
+use std::borrow::Cow;
 
 use mcp_proxy_core::host::Caller;
+use serde::Serialize;
 
-/// Method, target, both ends and encryption, then names and values of the fields, separated by
-/// NULs, which none of them can contain.
+/// The head in JSON: one string crosses to JavaScript faster than an object of thirty.
 pub(crate) fn write(caller: &Caller) -> String {
-    let mut text = format!(
-        "{}\0{}\0{}\0{}\0{}\0{}\0{}",
-        caller.method,
-        caller.target,
-        caller.peer.ip(),
-        caller.peer.port(),
-        caller.local.ip(),
-        caller.local.port(),
-        u8::from(caller.encrypted)
-    );
     let mut spelled = Spelled::of(caller);
+    let mut raw_headers = Vec::with_capacity(2 * caller.headers.len());
     for (name, value) in &caller.headers {
-        text.push('\0');
-        text.push_str(spelled.take(name.as_str()));
-        text.push('\0');
+        raw_headers.push(Cow::Borrowed(spelled.take(name.as_str())));
         // As Node reads them: each byte is a character.
-        text.extend(value.as_bytes().iter().copied().map(char::from));
+        let latin = || value.as_bytes().iter().copied().map(char::from).collect::<String>();
+        raw_headers.push(value.to_str().map_or_else(|_| Cow::Owned(latin()), Cow::Borrowed));
     }
-    text
+    let head = Head {
+        method: caller.method.as_str(),
+        target: caller.target.to_string(),
+        remote_address: caller.peer.ip().to_string(),
+        remote_port: caller.peer.port(),
+        local_address: caller.local.ip().to_string(),
+        local_port: caller.local.port(),
+        encrypted: caller.encrypted,
+        raw_headers,
+    };
+    // Strings and numbers can always be written.
+    serde_json::to_string(&head).unwrap_or_default()
+}
+
+/// The members of `RequestHead` in `request.js`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    method: &'a str,
+    target: String,
+    remote_address: String,
+    remote_port: u16,
+    local_address: String,
+    local_port: u16,
+    encrypted: bool,
+    /// Names and values in turn, as in Node's `rawHeaders`.
+    raw_headers: Vec<Cow<'a, str>>,
 }
 
 /// The names of the fields as the client spelled them.
