@@ -44,7 +44,8 @@ pub use replay::{Form, Player, Report, Unreadable, Verified, look_at_recording, 
 #[cfg(target_os = "linux")]
 pub use runtime::orphans::reap_orphans;
 pub use sdk_bridge::{
-    Gate, LeaseId, ListenEnd, Passage, ProgressTokens, Reason, ShareEffect, Shares, Wish, untagged,
+    Gate, LeaseId, ListenEnd, OpenCalls, Passage, ProgressTokens, Reason, ShareEffect, Shares,
+    Wish, untagged,
 };
 pub use upstream::{Guard, groups_left};
 pub use watch::Recording;

@@ -3,11 +3,15 @@
 // created, or with options that only they support.
 const { PassThrough } = require("node:stream");
 
+const addon = require("./addon.js");
 const { report } = require("./promises.js");
 const { proxyServer } = require("./proxy_server.js");
 const { loadSdk } = require("./sdk.js");
 const { tapTransport } = require("./tap_transport.js");
 const { ServerType, resolveVersionNegotiation } = require("./vocabulary.js");
+
+/** An id as it is spelled in JSON. */
+const rawId = (id) => JSON.stringify(id);
 
 const defaultServer = ({ Server }, client) => {
   const [capabilities, instructions] = [client.getServerCapabilities(), client.getInstructions()];
@@ -47,17 +51,16 @@ const startSdkStdioServer = async ({
  * may end.
  */
 const stdioTransport = ({ StdioServerTransport }, server, client) => {
-  const unanswered = new Set();
-  let hasEnded = false;
-  const endIfAnswered = () => {
-    if (hasEnded && unanswered.size === 0) server.close().catch(report("closing"));
+  const calls = new addon.NativeOpenCalls();
+  const endIfOver = () => {
+    if (calls.isOver()) server.close().catch(report("closing"));
   };
   // The SDK's transports close as soon as the input ends, even with open requests, so they must not see that.
   const input = process.stdin.pipe(new PassThrough(), { end: false });
   process.stdin.once("end", () => {
-    hasEnded = true;
+    calls.inputEnded();
     // By then the last of the input was read.
-    setImmediate(endIfAnswered);
+    setImmediate(endIfOver);
   });
   const { onclose } = server;
   server.onclose = () => {
@@ -66,14 +69,11 @@ const stdioTransport = ({ StdioServerTransport }, server, client) => {
     onclose?.call(server);
   };
   return tapTransport(new StdioServerTransport(input), ({ message, type }) => {
-    if (type === "onmessage" && message.method) {
-      if (message.id !== undefined) unanswered.add(message.id);
-      else if (message.method === "notifications/cancelled") unanswered.delete(message.params?.requestId);
-    } else if (type === "send" && !message.method) {
-      unanswered.delete(message.id);
-    }
+    const { id, method, params } = message ?? {};
+    if (type === "onmessage") calls.received(rawId(id), method, rawId(params?.requestId));
+    else if (type === "send" && !method) calls.answered(rawId(id));
     // Also after it was sent.
-    if (hasEnded) setImmediate(endIfAnswered);
+    if (calls.isOver()) setImmediate(endIfOver);
   });
 };
 

@@ -57,7 +57,8 @@ class Bridge {
     this.#sinks.set(lease, sink);
     this.#carryOut();
     // The client may have been connected again since the last attempt.
-    this.#retryNow();
+    shares.retry(this.#isConnected);
+    this.#carryOut();
     return {
       addResourceSubscription: (uri) => this.#wish((wish) => shares.want(lease, uri, wish)),
       entitles: (method, { level, uri } = {}) => {
@@ -145,7 +146,7 @@ class Bridge {
     this.#streams.set(stream, opening);
     try {
       const { closed, honoredFilter } = await opening;
-      this.#shares.opened(stream, honoredFilter && (honoredFilter.resourceSubscriptions ?? []), Date.now());
+      this.#shares.opened(stream, honoredFilter && (honoredFilter.resourceSubscriptions ?? []));
       this.#carryOut();
       this.#ended(stream, await closed);
     } catch (error) {
@@ -156,7 +157,7 @@ class Bridge {
   #ended(stream, reason, error) {
     const code = Number.isInteger(error?.code) ? error.code : undefined;
     this.#streams.delete(stream);
-    this.#shares.ended(stream, this.#isConnected ? reason : "local", code, Date.now());
+    this.#shares.ended(stream, this.#isConnected ? reason : "local", code);
     this.#carryOut(error);
   }
 
@@ -171,16 +172,10 @@ class Bridge {
   #retryAfter(pause) {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.#retryNow();
+      this.#shares.rested(this.#isConnected);
+      this.#carryOut();
     }, pause);
     this.#retry.unref();
-  }
-
-  #retryNow() {
-    if (this.#retry || !this.#isConnected) return;
-    this.#shares.retry();
-    this.#carryOut();
   }
 
   /** As the fallback handler, it gets them as the server sent them, before an SDK schema drops unknown members. */

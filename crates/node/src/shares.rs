@@ -2,9 +2,9 @@
 //! its effects with the client's methods.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-use std::time::Duration;
+use std::time::Instant;
 
-use mcp_proxy_core::{ListenEnd, ProgressTokens, ShareEffect, Shares};
+use mcp_proxy_core::{ListenEnd, OpenCalls, ProgressTokens, ShareEffect, Shares};
 use napi_derive::napi;
 
 /// An action; `kind` says which one, and which of the other fields are set.
@@ -58,17 +58,19 @@ fn native(number: i64) -> u64 {
     number.try_into().unwrap_or_default()
 }
 
-/// Time since 1970, as in `Date.now()`.
-fn time(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
-}
-
 /// See the module. After each call, [`Self::take`] returns the actions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[napi]
 pub struct NativeShares {
     shares: Shares,
+    epoch: Instant,
     due: Vec<ShareEffect>,
+}
+
+impl Default for NativeShares {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[napi]
@@ -76,7 +78,7 @@ impl NativeShares {
     /// For a client that nobody uses yet.
     #[napi(constructor)]
     pub fn new() -> Self {
-        Self::default()
+        Self { shares: Shares::default(), epoch: Instant::now(), due: Vec::new() }
     }
 
     /// The actions that are due.
@@ -151,26 +153,34 @@ impl NativeShares {
 
     /// The server has opened a stream that carries these resources.
     #[napi]
-    pub fn opened(&mut self, stream: i64, uris: Option<Vec<String>>, now: f64) {
-        self.due.extend(self.shares.opened(native(stream), uris, time(now)));
+    pub fn opened(&mut self, stream: i64, uris: Option<Vec<String>>) {
+        let effects = self.shares.opened(native(stream), uris, self.epoch.elapsed());
+        self.due.extend(effects);
     }
 
     /// A stream has ended for this reason, or could not be opened because of an error with this
     /// code.
     #[napi]
-    pub fn ended(&mut self, stream: i64, reason: String, code: Option<i32>, now: f64) {
+    pub fn ended(&mut self, stream: i64, reason: String, code: Option<i32>) {
         let end = match reason.as_str() {
             "local" => ListenEnd::Local,
             "graceful" => ListenEnd::Graceful,
             _ => ListenEnd::Failed(code),
         };
-        self.due.extend(self.shares.ended(native(stream), end, time(now)));
+        let effects = self.shares.ended(native(stream), end, self.epoch.elapsed());
+        self.due.extend(effects);
     }
 
-    /// The pause before a retry is over.
+    /// The pause before the next attempt is over.
     #[napi]
-    pub fn retry(&mut self) {
-        self.due.extend(self.shares.retry());
+    pub fn rested(&mut self, connected: bool) {
+        self.due.extend(self.shares.rested(connected));
+    }
+
+    /// Tries again, if it is time and the client is connected.
+    #[napi]
+    pub fn retry(&mut self, connected: bool) {
+        self.due.extend(self.shares.retry(connected));
     }
 
     /// The client is no longer shared.
@@ -209,5 +219,49 @@ impl NativeProgressTokens {
     #[napi]
     pub fn end(&mut self, own: i64) {
         self.0.end(native(own));
+    }
+}
+
+/// The unanswered calls of a client on standard input and output.
+#[derive(Debug, Default)]
+#[napi]
+pub struct NativeOpenCalls(OpenCalls);
+
+#[napi]
+impl NativeOpenCalls {
+    /// Without calls.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The client has sent a message with this raw id and this method; `cancelled` is the raw id
+    /// that a cancellation names.
+    #[napi]
+    pub fn received(
+        &mut self,
+        id: Option<String>,
+        method: Option<String>,
+        cancelled: Option<String>,
+    ) {
+        self.0.received(id.as_deref(), method.as_deref(), cancelled.as_deref());
+    }
+
+    /// The client is sent the answer to the call with this raw id.
+    #[napi]
+    pub fn answered(&mut self, id: Option<String>) {
+        self.0.answered(id.as_deref());
+    }
+
+    /// The client sends nothing more.
+    #[napi]
+    pub fn input_ended(&mut self) {
+        self.0.input_ended();
+    }
+
+    /// Whether the client gets nothing more.
+    #[napi]
+    pub fn is_over(&self) -> bool {
+        self.0.is_over()
     }
 }

@@ -44,7 +44,7 @@ pub enum ShareEffect {
     Open(u64, String),
     /// Close the stream with this number.
     Close(u64),
-    /// Call [`Shares::retry`] after this pause.
+    /// Call [`Shares::rested`] after this pause; an earlier pause counts no more.
     RetryAfter(Duration),
     /// The wish is fulfilled.
     Grant(Wish),
@@ -76,6 +76,8 @@ pub struct Shares {
     listen: Listen,
     last_stream: u64,
     streams: BTreeSet<u64>,
+    /// Whether a pause before the next attempt has begun and is not over.
+    pauses: bool,
 }
 
 impl Shares {
@@ -190,12 +192,22 @@ impl Shares {
         }
         // The failure itself says why the latest wish is refused.
         let mut effects = self.listen_for(effects, |_| None);
+        self.pauses |= pause.is_some();
         effects.extend(pause.map(ShareEffect::RetryAfter));
         effects
     }
 
     /// The pause is over.
-    pub fn retry(&mut self) -> Vec<ShareEffect> {
+    pub fn rested(&mut self, connected: bool) -> Vec<ShareEffect> {
+        self.pauses = false;
+        self.retry(connected)
+    }
+
+    /// Opens a lost stream again if the client is `connected`, unless there is a pause.
+    pub fn retry(&mut self, connected: bool) -> Vec<ShareEffect> {
+        if self.pauses || !connected {
+            return Vec::new();
+        }
         let effects = self.listen.due().map(|due| self.listen.retry(due)).unwrap_or_default();
         self.listen(effects)
     }

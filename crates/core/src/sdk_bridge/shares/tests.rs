@@ -148,11 +148,13 @@ fn a_stream_that_broke_is_opened_again_and_one_that_was_ended_is_not() {
     let (mut shares, _) = listening();
     let pause = ShareEffect::RetryAfter(Duration::from_millis(250));
     assert_eq!(shares.ended(1, ListenEnd::Failed(None), NOW), [pause]);
-    assert_eq!(shares.retry(), [open(2, "")]);
-    assert_eq!(shares.retry(), [], "it is on its way");
+    assert_eq!(shares.retry(true), [], "there is a pause first");
+    assert_eq!(shares.rested(false), [], "there is no connection");
+    assert_eq!(shares.retry(true), [open(2, "")]);
+    assert_eq!(shares.retry(true), [], "it is on its way");
     shares.opened(2, None, NOW);
     assert_eq!(shares.ended(2, ListenEnd::Graceful, NOW), []);
-    assert_eq!(shares.retry(), []);
+    assert_eq!(shares.retry(true), []);
     assert_eq!(shares.attach().1, [open(3, "")]);
 }
 
@@ -163,6 +165,6 @@ fn closing_ends_every_stream_and_nobody_waits() {
     let effects = shares.close();
     assert_eq!(effects, [ShareEffect::Close(1), ShareEffect::Close(2), ShareEffect::Grant(1)],);
     assert_eq!(shares.ended(1, ListenEnd::Failed(None), NOW), []);
-    assert_eq!((shares.retry(), shares.detach(holder)), (vec![], vec![]));
+    assert_eq!((shares.rested(true), shares.detach(holder)), (vec![], vec![]));
     assert_ne!(shares.attach().0, holder, "no number is given twice");
 }
