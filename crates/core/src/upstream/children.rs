@@ -37,7 +37,7 @@ pub(super) struct Children {
     pub(super) ping: Option<PingConfig>,
     pub(super) guard: Option<Guard>,
     pub(super) slots: Arc<Semaphore>,
-    pub(super) max_children: usize,
+    pub(super) limit: usize,
     pub(super) prewarm: usize,
     pub(super) spares: Mutex<VecDeque<Child>>,
     pub(super) running: Mutex<BTreeMap<u64, Running>>,

@@ -74,7 +74,7 @@ impl Nursery {
             ping: config.ping,
             guard,
             slots: Arc::new(Semaphore::new(config.max_children.min(Semaphore::MAX_PERMITS))),
-            max_children: config.max_children,
+            limit: config.max_children,
             prewarm: config.prewarm,
             spares: Mutex::default(),
             running: Mutex::default(),
@@ -106,7 +106,7 @@ impl Nursery {
     /// Reserves one server.
     pub(super) fn permit(&self) -> Result<OwnedSemaphorePermit, ErrorBody> {
         Arc::clone(&self.0.slots).try_acquire_owned().map_err(|_| {
-            let limit = self.0.max_children;
+            let limit = self.0.limit;
             let message = format!("too many servers are running ({limit}; --maxChildren)");
             ErrorBody::new(Code::Unavailable, message)
         })
