@@ -84,6 +84,7 @@ fn slashes_at_the_end_of_a_path_change_nothing() {
 
 #[test]
 fn head_is_answered_for_health_and_refused_with_the_methods_elsewhere() {
+    const STREAM: &str = "GET, POST, DELETE, OPTIONS";
     let proxy = Proxy::of("echo");
     for (path, status) in [
         ("/ping", 200),
@@ -96,7 +97,6 @@ fn head_is_answered_for_health_and_refused_with_the_methods_elsewhere() {
     ] {
         assert_eq!(proxy.send(&Request::new("HEAD", path)).status, status, "{path}");
     }
-    const STREAM: &str = "GET, POST, DELETE, OPTIONS";
     for (path, allowed) in [
         ("/mcp", STREAM),
         ("/mcp/", STREAM),

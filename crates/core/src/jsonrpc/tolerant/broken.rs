@@ -11,22 +11,27 @@ struct Skim {
     id: Option<Range<usize>>,
     /// Whether it has several ids that differ.
     ids_differ: bool,
-    has_version: bool,
-    has_answer: bool,
-    has_method: bool,
+    has: Seen,
     /// Whether a key is not in double quotes.
     is_foreign: bool,
+}
+
+/// Members that were seen.
+#[derive(Debug, Default)]
+struct Seen {
+    version: bool,
+    /// A result or an error.
+    answer: bool,
+    method: bool,
 }
 
 /// The id, as JSON, of a text that begins like an answer and breaks somewhere.
 pub(super) fn answer_id(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     let skim = Skim::of(text);
-    let says_so = match skim.is_foreign {
-        // As programs also show objects that are not messages.
-        true => skim.has_answer && skim.has_version,
-        false => skim.has_answer || skim.has_version,
-    };
-    let is_answer = says_so && !skim.has_method && !skim.ids_differ;
+    let Seen { version, answer, method } = skim.has;
+    // Programs show objects in this way, too, that are not messages.
+    let says_so = if skim.is_foreign { answer && version } else { answer || version };
+    let is_answer = says_so && !method && !skim.ids_differ;
     as_json(skim.id.filter(|_| is_answer).and_then(|id| text.get(id))?)
 }
 
@@ -36,11 +41,10 @@ pub(super) fn id_at_end(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     let rest = text.trim_ascii_end().strip_suffix(b"}")?;
     let (rest, last) = last_member(rest)?;
     let (rest, first) = last_member(rest)?;
-    let (id, version) = match (first, last) {
-        ((b"id", id), (b"jsonrpc", version)) | ((b"jsonrpc", version), (b"id", id)) => {
-            (id, version)
-        }
-        _ => return None,
+    let (((b"id", id), (b"jsonrpc", version)) | ((b"jsonrpc", version), (b"id", id))) =
+        (first, last)
+    else {
+        return None;
     };
     let asks = last_member(rest).is_some_and(|(_, (key, _))| key == b"method");
     (version == b"\"2.0\"" && !asks).then(|| as_json(id)).flatten()
@@ -131,9 +135,9 @@ impl Skim {
     fn note(&mut self, key: &[u8], is_foreign: bool) {
         self.is_foreign |= is_foreign;
         let is = |name: &str| key.eq_ignore_ascii_case(name.as_bytes());
-        self.has_version |= is("jsonrpc");
-        self.has_answer |= is("result") || is("error");
-        self.has_method |= is("method");
+        self.has.version |= is("jsonrpc");
+        self.has.answer |= is("result") || is("error");
+        self.has.method |= is("method");
     }
 }
 

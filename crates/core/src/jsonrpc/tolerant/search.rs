@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     broken::{answer_id, id_at_end},
-    is_odd,
+    error_form::is_odd,
     mend::mend,
 };
 use crate::jsonrpc::{
@@ -156,6 +156,5 @@ fn object_end(text: &[u8]) -> Result<usize, SyntaxError> {
 /// Whether this begins with a member of a message, in any quotes or none.
 fn begins_like_a_message(inside: &[u8]) -> bool {
     let name = inside.strip_prefix(b"'").unwrap_or(inside);
-    let is_named = |known: &&str| name.starts_with(known.as_bytes());
-    ["jsonrpc", "id", "result", "error"].iter().any(|known| is_named(&known))
+    ["jsonrpc", "id", "result", "error"].iter().any(|known| name.starts_with(known.as_bytes()))
 }
