@@ -47,7 +47,15 @@ export const servers = [
   { command: ["--headless"], from: "npm", name: "playwright", package: "@playwright/mcp", program: "playwright-mcp" },
   { from: "npm", name: "chrome-devtools", package: "chrome-devtools-mcp", program: "chrome-devtools-mcp" },
   { from: "npm", name: "mcp-server-kubernetes", package: "mcp-server-kubernetes", program: "mcp-server-kubernetes" },
-  { from: "npm", name: "desktop-commander", package: "@wonderwhy-er/desktop-commander", program: "desktop-commander" },
+  {
+    from: "npm",
+    name: "desktop-commander",
+    package: "@wonderwhy-er/desktop-commander",
+    program: "desktop-commander",
+    // Its first resource has more than 1 MiB, and this client takes no larger event of a stream. With --jsonResponse it
+    // reads the resource.
+    known: { "Python mcp 2": ".read" },
+  },
   { from: "npm", name: "eslint", package: "@eslint/mcp", program: "mcp" },
   { from: "npm", name: "shadcn", package: "shadcn", command: ["mcp"], program: "shadcn" },
   {
