@@ -4,7 +4,7 @@
 //! The header fields of this module are trusted only on a connection between replicas; they are
 //! removed from requests and responses of anybody else.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -24,18 +24,27 @@ pub(crate) struct Carried {
     pub(crate) identity: Identity,
     /// The other end of the client's connection.
     pub(crate) peer: SocketAddr,
+    /// The client's address, as trusted proxies report it; it counts for limits.
+    pub(crate) address: Option<IpAddr>,
     /// Whether that connection is TLS.
     pub(crate) encrypted: bool,
 }
 
 /// Between the address and the identity. It is in neither.
 const SEAM: char = '~';
+/// Between the peer and the client that it stands for.
+const BEHIND: char = '@';
 
 impl Carried {
     /// Adds it to the head of a request, replacing an older value: `1` if the connection is TLS,
-    /// else `0`; the address; and unless nobody is known, the identity in base64.
+    /// else `0`; the address, and that of a client behind it; and unless nobody is known, the
+    /// identity in base64.
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
         let mut text = format!("{}{}", u8::from(self.encrypted), self.peer);
+        if let Some(address) = self.address.filter(|address| *address != self.peer.ip()) {
+            text.push(BEHIND);
+            text.push_str(&address.to_string());
+        }
         if self.identity != Identity::default() {
             let who = serde_json::to_vec(&Portable::from(&self.identity)).unwrap_or_default();
             text.push(SEAM);
@@ -66,7 +75,13 @@ impl Carried {
             "1" => true,
             _ => return None,
         };
-        Some(Self { identity, peer: peer.parse().ok()?, encrypted })
+        let (peer, behind) = match peer.split_once(BEHIND) {
+            Some((peer, behind)) => (peer, Some(behind.parse::<IpAddr>().ok()?)),
+            None => (peer, None),
+        };
+        let peer: SocketAddr = peer.parse().ok()?;
+        let address = behind.or(Some(peer.ip()).filter(|own| !own.is_unspecified()));
+        Some(Self { identity, peer, address, encrypted })
     }
 }
 
@@ -108,6 +123,7 @@ mod tests {
         Carried {
             identity: Identity::named("alice"),
             peer: "[2001:db8::1]:443".parse().unwrap(),
+            address: "10.0.0.1".parse().ok(),
             encrypted: true,
         }
     }
@@ -115,8 +131,10 @@ mod tests {
     #[test]
     fn who_asks_is_told_to_the_next_replica() {
         let nobody = Carried { identity: Identity::default(), encrypted: false, ..carried() };
+        let direct = Carried { address: Some(carried().peer.ip()), ..carried() };
+        let unknown = Carried { peer: "0.0.0.0:0".parse().unwrap(), address: None, ..carried() };
         let mut headers = HeaderMap::new();
-        for carried in [carried(), nobody] {
+        for carried in [carried(), nobody, direct, unknown] {
             carried.put(&mut headers);
             let value = headers.get(CALLER).unwrap();
             assert!(value.is_sensitive());
@@ -141,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_no_caller_is_refused() {
-        for text in ["", "x", "e30", "0", "0x", "2127.0.0.1:1", "0127.0.0.1:1~", "0127.0.0.1:1~e30"]
+        for text in ["", "x", "e30", "0", "0x", "2127.0.0.1:1", "0127.0.0.1:1~", "0127.0.0.1:1~e30", "0127.0.0.1:1@x"]
         {
             let mut headers = HeaderMap::new();
             headers.insert(CALLER, HeaderValue::from_static(text));

@@ -287,3 +287,47 @@ fn replicas_need_not_agree_about_the_time() {
     }
     assert_eq!(persist(&replicas, 0, &request).status, 200);
 }
+
+#[test]
+fn a_session_that_goes_on_counts_for_the_client_that_asks_for_it() {
+    let Some(store) = Redis::start() else { return };
+    let flags = ["--isolation", "session", "--maxChildren", "2", "--trustProxy", "loopback"];
+    let launch = |_| {
+        Launch::new("echo")
+            .flags(&["--peerPort", "0", "--metricsPort", "0", "--store", &store.url()])
+            .flags(&flags)
+            .env("MCP_PROXY_PEER_SECRET", SECRET)
+            .start()
+    };
+    let mut replicas = Replicas((0..2).map(launch).collect());
+    let open = |replicas: &Replicas, number: usize, client: &str| {
+        let request = Request::mcp(initialize(LATEST)).header("X-Forwarded-For", client);
+        replicas.send(number, &request)
+    };
+    let first = open(&replicas, 0, "10.0.0.1");
+    let id = first.header("mcp-session-id").expect("a session").to_owned();
+    let second = open(&replicas, 1, "10.0.0.1");
+    assert_eq!(second.status, 200, "each replica has servers of its own");
+    let second = second.header("mcp-session-id").expect("a session").to_owned();
+    let call = |client: &str| {
+        Request::mcp(call("1", "echo", r#"{"text":"a"}"#))
+            .session(&id)
+            .header("X-Forwarded-For", client)
+    };
+    written(&replicas, 0);
+    let owner = replicas.0.remove(0);
+    owner.signal("KILL");
+    let refused = wait_for("the session is asked for where it may go on", || {
+        let answer = replicas.send(0, &call("10.0.0.1"));
+        (answer.status != 503 || !answer.text().contains("replica")).then_some(answer)
+    });
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    assert!(refused.text().contains("its share (--maxChildren)"), "{}", refused.text());
+    let line = replicas.0[0].stderr.line(|line| line.contains("no_server")).expect("a line");
+    assert!(line.contains("10.0.0.1") && line.contains("POST /mcp"), "{line}");
+    let delete = Request::new("DELETE", "/mcp").session(&second);
+    assert_eq!(replicas.send(0, &delete).status, 200);
+    assert_eq!(persist(&replicas, 0, &call("10.0.0.1")).status, 200, "its share is free again");
+    let full = open(&replicas, 0, "10.0.0.1");
+    assert_eq!(full.status, 503, "it counts like one that was opened here: {}", full.text());
+}

@@ -18,7 +18,7 @@ use super::{
     handed_back::HandedBack,
     handed_over::is_handed_over,
     mount::Mount,
-    origin::Origin,
+    origin::Sender,
     reject::Rejection,
     response::{Response, ResponseBody},
 };
@@ -85,6 +85,7 @@ impl Mount {
         }
         let is_handed_over = is_handed_over(head);
         let caller = head.extensions.get::<Arc<Caller>>().map(Arc::clone);
+        let address = Sender::of(&head.extensions).address;
         Some(Box::pin(async move {
             if cluster.store().is_some_and(|store| store.is_closed()) {
                 return Err(Rejection::ReplicaAway);
@@ -93,7 +94,7 @@ impl Mount {
                 // The session may be on its way here.
                 cluster.wait_for_taking(id).await;
                 if let Some(taking) = cluster.retake(id).await {
-                    self.revive(&cluster, *taking, caller).await?;
+                    self.revive(&cluster, *taking, address, caller).await?;
                 }
                 return Ok(Sought::Here);
             }
@@ -102,7 +103,7 @@ impl Mount {
                     Ok(Sought::There(Way { cluster, owner, link, id, unsure }))
                 }
                 Ok(Whereabouts::Taken(taking)) => {
-                    self.revive(&cluster, *taking, caller).await?;
+                    self.revive(&cluster, *taking, address, caller).await?;
                     Ok(Sought::Here)
                 }
                 Ok(Whereabouts::Here) | Err(Unreached::Gone) => Ok(Sought::Here),
@@ -178,8 +179,9 @@ impl Way {
         Box::pin(async move {
             let mut head = head;
             let extensions = std::mem::take(&mut head.extensions);
-            let origin = extensions.get::<Origin>().copied().unwrap_or(Origin::UNKNOWN);
-            let carried = Carried { identity, peer: origin.peer, encrypted: origin.encrypted };
+            let Sender { origin, address } = Sender::of(&extensions);
+            let (peer, encrypted) = (origin.peer, origin.encrypted);
+            let carried = Carried { identity, peer, address, encrypted };
             let request = addressed(Request::from_parts(head, body), &carried);
             let request = request.ok_or(Rejection::BadTarget)?;
             match self.cluster.forward(&self.link, request).await {

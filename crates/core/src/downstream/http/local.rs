@@ -10,7 +10,7 @@ use super::{
     custom_route::Aborted,
     guarded::is_standing,
     handed_over::HandedOver,
-    origin::Origin,
+    origin::{Origin, Sender},
     port::Port,
     reject::Rejection,
     requester::Requester,
@@ -72,6 +72,8 @@ impl Port {
         head.uri = target.into();
         head.version = http::Version::HTTP_11;
         head.extensions.insert(HandedOver);
+        let address = carried.address;
+        head.extensions.insert(Sender { origin: Origin::UNKNOWN, address });
         let caller = self.common.host.as_ref().map(|_| {
             Arc::new(Caller {
                 method: head.method.clone(),
@@ -90,7 +92,7 @@ impl Port {
         let path = target::path(&head.uri).ok_or(Rejection::BadTarget)?.into_owned();
         let routes = self.routes();
         let found = Found::of(&routes, &head.method, &head.uri, &path);
-        let requester = Requester { identity: carried.identity, address: None, caller };
+        let requester = Requester { identity: carried.identity, address, caller };
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Rejection {
     NotAcceptable(&'static str),
     /// The paths that are served.
     NotFound(String),
+    /// No server is free for a session that continues here, and why.
+    NoServer(String),
     NoSession,
     NoSessionId(&'static str),
     /// The address has sent too many requests.
@@ -78,6 +80,7 @@ impl Rejection {
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::NotAcceptable(_) => "not_acceptable",
             Self::NotFound(_) => "not_found",
+            Self::NoServer(_) => NO_SERVER,
             Self::NoSession | Self::NoSessionId(_) => "no_session",
             Self::RateLimited { .. } => "rate_limited",
             Self::ReplayFailed => "replay_failed",
@@ -114,7 +117,9 @@ impl Rejection {
         let closes = matches!(self, Self::BodyTooLarge { .. } | Self::BodyTooSlow { .. });
         let retry = match self {
             Self::TooManySessions => Some(HeaderValue::from_static("10")),
-            Self::ReplicaAway | Self::TooManyCalls => Some(HeaderValue::from_static("1")),
+            Self::NoServer(_) | Self::ReplicaAway | Self::TooManyCalls => {
+                Some(HeaderValue::from_static("1"))
+            }
             Self::RateLimited { wait } => Some(HeaderValue::from(wait.as_secs().max(1))),
             _ => None,
         };
@@ -151,6 +156,7 @@ impl Rejection {
             Self::ReplicaAway | Self::TooManySessions => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Transport)
             }
+            Self::NoServer(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
             Self::UnknownSession => (StatusCode::NOT_FOUND, Code::SessionNotFound),
             Self::UnsupportedCoding | Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Transport)
@@ -175,6 +181,7 @@ impl Rejection {
                 "Invalid Request: ids and progress tokens may have at most {MAX_ID} bytes"
             )
             .into(),
+            Self::NoServer(text) => text.into(),
             Self::NotAcceptable(text) => format!("Not Acceptable: {text}").into(),
             Self::UnsupportedVersion { version, served } => format!(
                 "Bad Request: Unsupported protocol version: {version} (supported versions: {served})"
@@ -230,6 +237,7 @@ impl Rejection {
             | Self::MethodNotAllowed(_)
             | Self::NotAcceptable(_)
             | Self::NotFound(_)
+            | Self::NoServer(_)
             | Self::NoSessionId(_)
             | Self::UnsupportedVersion { .. } => "",
         }

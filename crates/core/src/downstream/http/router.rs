@@ -20,7 +20,7 @@ use super::{
     head::{Length, Spelled},
     host::{is_foreign, is_rebound},
     mount::Mount,
-    origin::Origin,
+    origin::{Origin, Sender},
     port::Port,
     reject::{NO_SERVER, Rejection, Unserved},
     requester::Requester,
@@ -387,10 +387,10 @@ impl Port {
         if let Some(caller) = &caller {
             head.extensions.insert(Arc::clone(caller));
         }
-        if self.common.cluster.is_some() {
-            head.extensions.insert(from);
-        }
         let address = Some(self.client_address(&head.headers, from));
+        if self.common.cluster.is_some() {
+            head.extensions.insert(Sender { origin: from, address });
+        }
         let requester = Requester { identity, address, caller };
         found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(routes)))
     }

@@ -1,7 +1,7 @@
 //! Sessions that outlive their replica: what is stored about them, and how another replica
 //! continues them.
 
-use std::{iter, sync::Arc, time::Duration};
+use std::{iter, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::timeout};
@@ -16,9 +16,11 @@ use crate::{
     era::Era,
     host::Caller,
     identity::{Identity, Portable},
-    jsonrpc::Message,
+    jsonrpc::{Code, Message},
     protocol::primes_streams,
-    relay::{Client, Connection, Continuation, Memory, Sink, reply_to, requested_version},
+    relay::{
+        Client, Connection, Continuation, Memory, OpenError, Sink, reply_to, requested_version,
+    },
 };
 
 /// Time limit for setting a new server up as the client had set up its predecessor.
@@ -49,11 +51,12 @@ impl Mount {
     }
 
     /// Continues a session of another replica. An embedding program creates its server for the
-    /// request that asks for the session.
+    /// request that asks for the session, whose address it counts for.
     pub(in crate::downstream::http) async fn revive(
         self: &Arc<Self>,
         cluster: &Cluster,
         taking: Taking,
+        address: Option<IpAddr>,
         caller: Option<Arc<Caller>>,
     ) -> Result<(), Rejection> {
         let Some(store) = cluster.store() else { return Ok(()) };
@@ -76,6 +79,7 @@ impl Mount {
         let client = Client {
             era: Era::Legacy,
             principal: session.owner().clone(),
+            address,
             unsolicited: Some(unsolicited),
             session: Some(session.name().as_str().to_owned()),
             hang_up: caller.is_some().then(|| self.registry.ending(&session)),
@@ -83,7 +87,7 @@ impl Mount {
             ..Client::default()
         };
         let opening = self.backend.open(client).await;
-        let connection = opening.map_err(|_| Rejection::ReplicaAway)?;
+        let connection = opening.map_err(|error| not_opened(&error))?;
         let initialize = Message::parse(founding.initialize.clone().into());
         let version = initialize.as_ref().ok().and_then(requested_version);
         if !goes_on(&*connection, &founding) {
@@ -96,6 +100,16 @@ impl Mount {
         tracing::info!(session = %session.id(), "a session of another replica continues here");
         self.registry.insert(session, seat);
         Ok(())
+    }
+}
+
+/// The answer if a session has no server here. It may have one in a moment, or at another replica.
+fn not_opened(error: &OpenError) -> Rejection {
+    match error {
+        OpenError::Upstream(error) if error.code == Code::Unavailable => {
+            Rejection::NoServer(error.message.clone())
+        }
+        _ => Rejection::ReplicaAway,
     }
 }
 
