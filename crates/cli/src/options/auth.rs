@@ -3,14 +3,14 @@
 
 use std::net::IpAddr;
 
-use mcp_proxy_core::config::{AuthConfig, Isolation, Policy, ResourceServerConfig};
+use mcp_proxy_core::config::{AuthConfig, Isolation, Policy, ResourceServerConfig, Secret};
 
 use crate::args::{UsageError, Values, flags};
 
 /// The required credentials.
 pub(super) fn auth(values: &Values) -> Result<AuthConfig, UsageError> {
     Ok(AuthConfig {
-        api_key: values.of(&flags::API_KEY)?,
+        api_key: values.of(&flags::API_KEY)?.map(Secret::new),
         oauth: None,
         resource_server: resource_server(values)?,
     })

@@ -155,7 +155,7 @@ fn every_flag_reaches_its_place() {
     let (http, upstream) = (proxy.http, child(proxy.upstream));
     assert_eq!((http.port, http.host.as_str()), (0, "127.0.0.1"));
     assert!(http.stateless && !http.modern && !http.enable_json_response);
-    assert_eq!(http.auth.api_key.as_deref(), Some("123"));
+    assert!(http.auth.api_key.is_some_and(|key| key.is(b"123")));
     assert_eq!(http.event_store.map(|store| store.max_events), Some(5));
     assert_eq!((http.keep_alive_timeout, http.session_idle_timeout), (millis(1), Some(millis(3))));
     assert_eq!(http.max_body_size, Some(2));

@@ -17,6 +17,7 @@ mod policy;
 mod proxies;
 mod remote;
 mod rules;
+mod secret;
 mod upstream;
 mod watch;
 
@@ -48,6 +49,7 @@ pub use remote::{
     RemoteConfig, RemoteTransport, ResourceParameter, TokenStore,
 };
 pub use rules::{Filter, Pattern, Rules, ToolRules};
+pub use secret::Secret;
 pub use upstream::{
     Isolation, PingConfig, RestartConfig, RestartWhen, UpstreamConfig, UpstreamProtocol,
 };

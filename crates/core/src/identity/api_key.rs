@@ -56,13 +56,14 @@ impl Authenticator for ApiKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
 
     fn admits(given: &[(&'static str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.append(*name, value.parse().unwrap());
         }
-        let config = AuthConfig { api_key: Some("secret".to_owned()), ..AuthConfig::default() };
+        let config = AuthConfig { api_key: Some(Secret::new("secret")), ..AuthConfig::default() };
         ApiKey::new(config).admits(&headers)
     }
 

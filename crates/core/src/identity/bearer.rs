@@ -32,7 +32,7 @@ impl Bearer {
     /// address.
     pub(crate) fn of(config: &AuthConfig, outside: Outside) -> Result<Option<Self>, Error> {
         let Some(tokens) = &config.resource_server else { return Ok(None) };
-        let server = ResourceServer::new(tokens, outside.base(), config.api_key.as_deref())?;
+        let server = ResourceServer::new(tokens, outside.base(), config.api_key.as_ref())?;
         Ok(Some(Self { server, outside }))
     }
 

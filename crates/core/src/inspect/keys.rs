@@ -10,16 +10,17 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
+
+use crate::config::Secret;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Keys {
     /// The token that requests for data carry.
-    session: String,
+    session: Secret,
     /// Printed tokens that were not used yet.
-    invitation: Mutex<Option<String>>,
+    invitation: Mutex<Option<Secret>>,
 }
 
 impl Keys {
@@ -27,7 +28,7 @@ impl Keys {
         Self { session: random(), invitation: Mutex::new(Some(random())) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Secret>> {
         self.invitation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,23 +36,23 @@ impl Keys {
     pub(super) fn url(&self, address: SocketAddr) -> String {
         let mut invitation = self.lock();
         let token = invitation.get_or_insert_with(random);
-        format!("http://{address}/#token={token}")
+        format!("http://{address}/#token={}", token.reveal())
     }
 
     /// Whether the holder of this token may see data.
     pub(super) fn admit(&self, given: &[u8]) -> bool {
-        self.session.as_bytes().ct_eq(given).into()
+        self.session.is(given)
     }
 
     /// Exchanges a printed token that was not used yet for the lasting one.
     pub(super) fn exchange(&self, given: &[u8]) -> Option<&str> {
         let mut invitation = self.lock();
-        let fits = invitation.as_ref().is_some_and(|known| known.as_bytes().ct_eq(given).into());
+        let fits = invitation.as_ref().is_some_and(|known| known.is(given));
         if !fits {
             return None;
         }
         *invitation = None;
-        Some(&self.session)
+        Some(self.session.reveal())
     }
 
     /// Whether the last printed token was used, so that a new URL has to be printed.
@@ -60,8 +61,8 @@ impl Keys {
     }
 }
 
-fn random() -> String {
-    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+fn random() -> Secret {
+    Secret::new(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
 }
 
 #[cfg(test)]

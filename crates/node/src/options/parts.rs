@@ -1,7 +1,7 @@
 //! Options that are objects themselves.
 
 use mcp_proxy_core::{
-    config::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge, TlsConfig},
+    config::{AuthConfig, CorsConfig, CorsOrigin, OAuthChallenge, Secret, TlsConfig},
     tunnel,
 };
 
@@ -52,7 +52,7 @@ pub(super) fn key(given: &Given) -> Result<AuthConfig, Wrong> {
     let oauth = given.take::<Given>("oauth")?.map(|given| given.named("oauth."));
     // Differs from mcp-proxy: there an empty key, for example from an unset variable, lets
     // everybody in.
-    let api_key = given.take("apiKey")?.map(|Filled(key)| key);
+    let api_key = given.take("apiKey")?.map(|Filled(key)| Secret::new(key));
     let oauth = oauth.as_ref().map(challenge).transpose()?;
     Ok(AuthConfig { api_key, oauth, resource_server: None })
 }

@@ -18,7 +18,10 @@ use super::{
     },
     ResourceServer,
 };
-use crate::{config::ResourceServerConfig, error::Error};
+use crate::{
+    config::{ResourceServerConfig, Secret},
+    error::Error,
+};
 
 impl ResourceServer {
     /// `base` is the proxy's public URL, if it is known: the audience of tokens if none is
@@ -26,7 +29,7 @@ impl ResourceServer {
     pub(crate) fn new(
         config: &ResourceServerConfig,
         base: Option<&str>,
-        api_key: Option<&str>,
+        api_key: Option<&Secret>,
     ) -> Result<Self, Error> {
         Self::set_up(config, base, api_key).map_err(Error::Auth)
     }
@@ -34,7 +37,7 @@ impl ResourceServer {
     fn set_up(
         config: &ResourceServerConfig,
         base: Option<&str>,
-        api_key: Option<&str>,
+        api_key: Option<&Secret>,
     ) -> Result<Self, String> {
         check(config)?;
         let audience = audience(config, base)?;
@@ -59,7 +62,7 @@ impl ResourceServer {
             }
             _ => None,
         };
-        let own = api_key.map(Listed::of_key).unwrap_or_default();
+        let own = api_key.map(|key| Listed::of_key(key.reveal())).unwrap_or_default();
         let file = config.tokens.as_deref().map(|path| TokenFile::open(path, own.clone()));
         Ok(Self {
             issuers,

@@ -71,7 +71,12 @@ impl Provider {
             ..ResourceServerConfig::default()
         };
         change(&mut config);
-        ResourceServer::new(&config, Some("https://mcp.example"), Some("secret")).unwrap()
+        ResourceServer::new(
+            &config,
+            Some("https://mcp.example"),
+            Some(&crate::config::Secret::new("secret")),
+        )
+        .unwrap()
     }
 }
 

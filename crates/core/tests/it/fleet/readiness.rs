@@ -1,6 +1,6 @@
 //! Answers for load balancers.
 
-use mcp_proxy_core::config::AuthConfig;
+use mcp_proxy_core::config::{AuthConfig, Secret};
 
 use super::{World, config, fixture};
 
@@ -49,7 +49,7 @@ async fn a_fleet_without_any_server_is_not_ready_unless_one_is_lazy() {
 #[tokio::test]
 async fn the_list_of_servers_is_for_those_who_have_the_key() {
     let mut config = config(vec![fixture("a", "echo")]);
-    config.http.auth = AuthConfig { api_key: Some("key".to_owned()), ..AuthConfig::default() };
+    config.http.auth = AuthConfig { api_key: Some(Secret::new("key")), ..AuthConfig::default() };
     let world = World::new(config);
     assert_eq!(world.get("/servers").await.0, 401);
     assert_eq!(world.send("GET", "/servers", "X-API-Key: key\r\n", "").await.0, 200);

@@ -1,6 +1,6 @@
 //! From one file to the next: unchanged servers continue.
 
-use mcp_proxy_core::config::{Filter, FleetConfig, Pattern, Rules, ServerConfig};
+use mcp_proxy_core::config::{Filter, FleetConfig, Pattern, Rules, Secret, ServerConfig};
 use serde_json::json;
 
 use super::{World, config, fixture};
@@ -141,7 +141,7 @@ async fn keys_and_limits_apply_at_once() {
     let session = world.session("/mcp").await;
     let pid = session.call("pid", json!({})).await;
     let mut locked = with(&world, vec![fixture("a", "echo")]);
-    locked.http.auth.api_key = Some("key".to_owned());
+    locked.http.auth.api_key = Some(Secret::new("key"));
     locked.http.max_body_size = Some(1000);
     assert!(world.fleet.reload(locked.clone()).unwrap().settings);
     assert_eq!(session.post("{}").await.0, 401);

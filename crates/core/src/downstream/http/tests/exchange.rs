@@ -77,7 +77,8 @@ async fn an_endpoint_is_held_by_the_streams_that_are_read() {
 
 #[tokio::test]
 async fn reserved_routes_are_served_where_no_endpoint_is() {
-    let auth = AuthConfig { api_key: Some("key".to_owned()), ..AuthConfig::default() };
+    let auth =
+        AuthConfig { api_key: Some(crate::config::Secret::new("key")), ..AuthConfig::default() };
     let world = World::new(auth);
     let open = axum::Router::new().route("/.well-known/x", get(async || "open"));
     let closed = axum::Router::new().route("/servers", get(async || "closed"));

@@ -13,7 +13,7 @@ use super::{
     keys::fill,
     store::{Kept, Registered, now},
 };
-use crate::{identity::well_known::is_safe, upstream::http::fault::excerpt};
+use crate::{config::Secret, identity::well_known::is_safe, upstream::http::fault::excerpt};
 
 /// Age up to which a tab that another process has opened can still be used.
 const LIFE_OF_A_TAB: Duration = Duration::from_mins(10);
@@ -123,7 +123,9 @@ impl Attempt {
             let mut pairs = url.query_pairs();
             pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
         };
-        if url.path() != path || value("state").as_deref() != Some(&*self.state) {
+        let expected = Secret::new(&*self.state);
+        let is_expected = value("state").is_some_and(|state| expected.is(state.as_bytes()));
+        if url.path() != path || !is_expected {
             return None;
         }
         match value("iss") {
