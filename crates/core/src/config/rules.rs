@@ -37,7 +37,7 @@ pub struct ToolRules {
     pub arguments: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Which names or URIs are served; `deny` wins.
+/// Which names or URIs are served; `deny` wins, and ignores case, because servers may do so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// In each of these lists a pattern must match; without lists, everything matches.
@@ -50,7 +50,8 @@ impl Filter {
     /// Whether the entry with this name or URI, as the server calls it, is served.
     pub fn admits(&self, name: &str) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
-        !any(&self.deny) && self.allow.iter().all(|list| any(list))
+        !self.deny.iter().any(|pattern| pattern.matches_in_any_case(name))
+            && self.allow.iter().all(|list| any(list))
     }
 }
 
@@ -69,6 +70,14 @@ impl Pattern {
         match self {
             Self::Exact(exact) => exact == name,
             Self::Glob(glob) => matches(glob, name),
+        }
+    }
+
+    /// The same for a reader that ignores case.
+    pub fn matches_in_any_case(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact.to_lowercase() == name.to_lowercase(),
+            Self::Glob(glob) => matches(&glob.to_lowercase(), &name.to_lowercase()),
         }
     }
 }
@@ -102,6 +111,20 @@ fn matches(glob: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_denied_is_denied_in_every_case_and_what_is_allowed_in_one() {
+        for pattern in [Pattern::Exact("env".to_owned()), Pattern::Glob("e?V".to_owned())] {
+            let deny = Filter { allow: Vec::new(), deny: vec![pattern.clone()] };
+            for name in ["env", "ENV", "Env"] {
+                assert!(!deny.admits(name), "{pattern:?} {name}");
+            }
+            assert!(deny.admits("other"));
+        }
+        let allow =
+            Filter { allow: vec![vec![Pattern::Exact("echo".to_owned())]], deny: Vec::new() };
+        assert!(allow.admits("echo") && !allow.admits("Echo"));
+    }
 
     #[test]
     fn a_glob_matches_the_whole_name() {

@@ -240,6 +240,11 @@ impl Message {
         string_text(self.text(self.parts.name?))
     }
 
+    /// `params.name` of any type; the last one if it is repeated.
+    pub(crate) fn name_span(&self) -> Option<Span> {
+        self.parts.name
+    }
+
     /// `params.name` of any type; `None` also if it is repeated, because parsers differ in which
     /// one they use.
     pub(crate) fn only_name(&self) -> Option<Span> {

@@ -7,7 +7,7 @@ pub(super) const LONGEST: usize = 64;
 /// Whether a name is not a known one, but may be confused with one. It may be cut at [`LONGEST`]
 /// bytes.
 #[inline]
-pub(super) fn folds_to(name: &[u8], known: &[&str]) -> bool {
+pub(crate) fn folds_to(name: &[u8], known: &[&str]) -> bool {
     if name.len() > LONGEST {
         return false;
     }
@@ -23,19 +23,28 @@ pub(super) fn folds_to(name: &[u8], known: &[&str]) -> bool {
 
 #[cold]
 fn folds_to_beyond_ascii(name: &[u8], known: &[&str]) -> bool {
-    let text = String::from_utf8_lossy(name);
-    let folded: String = text.chars().take_while(|&letter| letter != '\0').map(fold).collect();
-    known.iter().any(|known| known.eq_ignore_ascii_case(&folded))
+    let mut folded = [0; LONGEST];
+    let mut length = 0;
+    // A name that is cut may end within a character.
+    let Some(text) = name.utf8_chunks().next().map(|chunk| chunk.valid()) else { return false };
+    let letters = text.chars().take_while(|&letter| letter != '\0');
+    for (place, letter) in folded.iter_mut().zip(letters) {
+        // No known name has other characters.
+        let Some(letter) = fold(letter) else { return false };
+        *place = letter;
+        length += 1;
+    }
+    known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(&folded[..length]))
 }
 
-/// The ASCII letter with which some comparison rule confuses this character: the long s and the
-/// Kelvin sign in Unicode's simple folding, the two Turkish i in Java.
-fn fold(letter: char) -> char {
+/// The ASCII character with which some comparison rule confuses this one: the long s and the Kelvin
+/// sign in Unicode's simple folding, the two Turkish i in Java.
+fn fold(letter: char) -> Option<u8> {
     match letter {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        '\u{130}' | '\u{131}' => 'i',
-        other => other,
+        '\u{17f}' => Some(b's'),
+        '\u{212a}' => Some(b'k'),
+        '\u{130}' | '\u{131}' => Some(b'i'),
+        other => u8::try_from(other).ok().filter(u8::is_ascii),
     }
 }
 

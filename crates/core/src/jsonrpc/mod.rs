@@ -19,6 +19,7 @@ pub(crate) use batch::{Body, MAX_BATCH, MAX_SERVER_BATCH, split};
 pub(crate) use envelope::{Invalid, Kind, MAX_ID, Message};
 pub(crate) use error::{Code, ErrorBody};
 pub(crate) use fingerprint::{Fingerprint, Fingerprints};
+pub(crate) use folding::folds_to;
 pub(crate) use id::{IdKey, Raw, echoes, own_number};
 pub(crate) use json::{Span, decode_string, find_member, find_removal, string_text};
 pub(crate) use members::{Cuts, Element, Entry, elements, members, named_elements};

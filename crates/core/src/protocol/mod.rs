@@ -3,11 +3,13 @@
 pub(crate) mod header;
 mod log_level;
 mod method;
+mod misreading;
 mod resource;
 mod version;
 
 pub(crate) use log_level::LogLevel;
 pub(crate) use method::{List, Method, Notification, is_cacheable};
+pub(crate) use misreading::{is_misread, names_plainly};
 pub(crate) use resource::{MAX_URI, covers};
 pub use version::MODERN;
 pub(crate) use version::{

@@ -25,6 +25,7 @@ use crate::{
     jsonrpc::{Assembly, Code, Edit, ErrorBody, Kind, Message, find_member},
     protocol::{
         List, LogLevel, MAX_URI, Method, Notification, header::annotation::MirroredParameter,
+        is_misread,
     },
 };
 
@@ -121,7 +122,7 @@ impl Member {
     }
 
     pub(super) fn request(&self, request: Message, reply: Reply) -> Option<BoxFuture<'static, ()>> {
-        if request.is_ambiguous() {
+        if request.is_ambiguous() || is_misread(&request.method_bytes()) {
             reply.error(&ambiguous());
             return None;
         }
@@ -277,7 +278,7 @@ impl Member {
     }
 
     fn notification(&self, notification: Message) -> Option<BoxFuture<'static, ()>> {
-        if notification.is_ambiguous() {
+        if notification.is_ambiguous() || is_misread(&notification.method_bytes()) {
             tracing::warn!("a client's notification is dropped: {}", ambiguous().message);
             return None;
         }
@@ -440,9 +441,9 @@ fn long_uri() -> ErrorBody {
 fn ambiguous() -> ErrorBody {
     ErrorBody::new(
         Code::InvalidRequest,
-        "a member appears twice, or its name differs from a known one only in case, and servers \
-         may read such a message differently. Write each name once and exactly as specified, or \
-         run mcp-proxy with --isolation session",
+        "a member appears twice, or its name or the method differs from a known one only in case, \
+         and servers may read such a message differently. Write each name once and exactly as \
+         specified, or run mcp-proxy with --isolation session",
     )
 }
 

@@ -261,7 +261,13 @@ fn a_message_that_servers_may_read_otherwise_never_reaches_a_shared_one() {
         let answer = session.post(request(1, "tools/call", params)).message();
         assert!(answer.contains("-32600") && answer.contains("--isolation session"), "{answer}");
     }
+    for method in ["Tools/Call", "logging/setlevel", r"resources/unsubscribe\u0000", "TASKS/get"] {
+        let answer = session.post(request(1, method, "{}")).message();
+        assert!(answer.contains("-32600") && answer.contains("method"), "{method}: {answer}");
+    }
     let mut stream = session.listen();
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/Cancelled","params":{}}"#;
+    assert_eq!(session.post(cancelled).status, 202);
     // It sends such notifications back.
     let forged = r#"{"jsonrpc":"2.0","method":"vendor/x","Method":"tools/call","ID":1}"#;
     assert_eq!(session.post(forged).status, 202);

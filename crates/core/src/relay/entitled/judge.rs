@@ -28,7 +28,7 @@ pub(super) fn rules_for<'a>(
     policy: &'a Policy,
     tool: &'a str,
 ) -> impl Iterator<Item = (usize, &'a ToolPolicy)> {
-    policy.tools.iter().enumerate().filter(move |(_, rule)| rule.tools.matches(tool))
+    policy.tools.iter().enumerate().filter(move |(_, rule)| rule.tools.matches_in_any_case(tool))
 }
 
 /// The policy's decision about a request of a caller with these claims, before rates are counted.
@@ -146,6 +146,9 @@ mod tests {
         }
         for method in ["initialize", "ping", "tools/list", "resources/templates/list"] {
             assert_eq!(judged(method, "x", Some(&bare)), Verdict::Passes, "{method}");
+        }
+        for spelling in ["DELETE_file", "Delete_File"] {
+            assert_eq!(judged("tools/call", spelling, Some(&bare)), both, "{spelling}");
         }
         let full = person(&["files", "files:write"], &json!("staff"));
         assert_eq!(judged("tools/call", "delete_all", Some(&full)), Verdict::Passes);

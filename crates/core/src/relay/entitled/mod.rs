@@ -32,6 +32,7 @@ use crate::{
     host::Caller,
     identity::{Claims, audit},
     jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::{is_misread, names_plainly},
     telemetry::audit::Audit,
 };
 
@@ -39,6 +40,12 @@ use crate::{
 const MAX_VIEWS: usize = 64;
 const AMBIGUOUS: &str = "Invalid Request: a member appears twice (upper and lower case count as \
                          the same)";
+
+/// The error for a request about which rules cannot decide, because servers may read something else
+/// in it.
+pub(super) const UNCLEAR: &str = "Invalid Request: the method differs from a known one only in \
+                                  case, or a name is not a text, or begins or ends with a blank, \
+                                  or contains control characters";
 
 /// See the module.
 pub(crate) struct Entitled(Arc<Inner>);
@@ -118,9 +125,13 @@ impl Inner {
     /// The objection to a request, apart from rates.
     fn objection(&self, message: &Message, claims: Option<&Claims>) -> Option<Objection> {
         let names_two = !self.is_open && message.repeats_name();
+        let is_unclear =
+            || !self.is_open && (is_misread(&message.method_bytes()) || !names_plainly(message));
         let (objection, outcome) = if message.is_ambiguous() || names_two {
             let error = ErrorBody::new(Code::InvalidRequest, AMBIGUOUS);
             (Objection::Error(error), "ambiguous")
+        } else if is_unclear() {
+            (Objection::Error(ErrorBody::new(Code::InvalidRequest, UNCLEAR)), "ambiguous")
         } else if self.is_open {
             return None;
         } else {
@@ -145,7 +156,8 @@ impl Inner {
         if message.method() != "tools/call" {
             return Ok(Vec::new());
         }
-        let name = message.name().unwrap_or_default();
+        // A server that ignores case has one tool for all spellings.
+        let name = message.name().unwrap_or_default().to_lowercase();
         let caller =
             claims.map_or(("", ""), |claims| (claims.issuer.as_str(), claims.subject.as_str()));
         let mut running = Vec::new();

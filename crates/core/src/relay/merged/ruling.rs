@@ -12,6 +12,8 @@ use super::{
 use crate::{
     config::Rules,
     jsonrpc::{Code, Edit, ErrorBody, Message, Span, escape, members, string_text},
+    protocol::{is_misread, names_plainly},
+    relay::entitled::UNCLEAR,
 };
 
 /// The rules of a server, prepared for its requests.
@@ -78,6 +80,9 @@ impl Ready {
     }
 
     fn judge(&self, message: &Message) -> Result<Ruling, ErrorBody> {
+        if is_misread(&message.method_bytes()) || !names_plainly(message) {
+            return Err(ErrorBody::new(Code::InvalidParams, UNCLEAR));
+        }
         let Some(params) = message.params() else { return Ok(Ruling::Passes) };
         let bytes = message.bytes();
         let name = only(bytes, params, "name", "params")?;

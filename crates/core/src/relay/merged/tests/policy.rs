@@ -74,6 +74,10 @@ fn calls_are_judged_as_lists_are() {
         ("completion/complete", json!({"ref": {"uri": "file:///shut/a"}}), Err(-32602)),
         ("completion/complete", json!({"ref": {"uri": "file:///open/a"}}), Ok(Value::Null)),
         ("vendor/do", json!({"name": "p"}), Ok(Value::Null)),
+        ("Tools/Call", json!({"name": "read_secret"}), Err(-32602)),
+        ("tools/call\0", json!({"name": "read_secret"}), Err(-32602)),
+        ("resources/read", json!({"uri": ["file:///shut/a"]}), Err(-32602)),
+        ("completion/complete", json!({"ref": {"name": ["p"]}}), Err(-32602)),
     ] {
         assert_eq!(ruled(method, &params), expected, "{method} {params}");
     }
@@ -88,6 +92,10 @@ fn what_can_be_read_in_two_ways_is_refused() {
         r#""name":"read","arguments":{"head":1,"head":2}"#,
         r#""name":"read","arguments":{"HEAD":1}"#,
         r#""name":"read","arguments":{},"Arguments":{"head":1}"#,
+        r#""name":["read_secret"]"#,
+        r#""name":"read_secret\u0000""#,
+        r#""name":"read_secret\ud800""#,
+        r#""name":" read_secret""#,
     ] {
         let text =
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{{params}}}}}"#);
