@@ -2,6 +2,7 @@
 //! processes that nobody waits for.
 
 pub(crate) mod allowance;
+pub(crate) mod beside;
 pub(crate) mod environment;
 pub(crate) mod lock;
 pub(crate) mod orphans;

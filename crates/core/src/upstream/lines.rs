@@ -7,8 +7,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::{
     codec::line::{Line, LineBuffer, classify},
-    jsonrpc::{Body, MAX_SERVER_BATCH, Message, is_odd, search, split},
+    jsonrpc::{Body, Found, MAX_SERVER_BATCH, Message, is_odd, search, split},
     relay::Volume,
+    runtime::beside::beside,
     telemetry::console_warn,
     watch::{Frame, Payload, Point, TAP},
 };
@@ -88,7 +89,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             match self.buffer.next_line() {
                 Ok(Some(line)) => {
                     self.in_turn += line.len();
-                    if let Some(message) = self.message(line) {
+                    if let Some(message) = self.message(line).await {
                         return Ok(Some(message));
                     }
                 }
@@ -116,50 +117,42 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         if count == 0 {
             self.ended = true;
             let rest = self.buffer.rest();
-            let first = self.message(rest);
+            let first = self.message(rest).await;
             let messages = first.into_iter().chain(mem::take(&mut self.batch));
             self.batch = messages.collect::<Vec<_>>().into_iter();
         }
         Ok(())
     }
 
-    fn message(&mut self, line: Bytes) -> Option<Message> {
+    async fn message(&mut self, line: Bytes) -> Option<Message> {
         if !line.is_empty() {
             TAP.show(|| Frame::new(Point::FromServer, Payload::of(&line)).of_server(self.server));
         }
-        match classify(line) {
-            Line::Blank => None,
-            Line::Noise(text) => {
+        match beside(line.len(), move || Content::of(line)).await {
+            Content::Blank => None,
+            Content::Noise(text) => {
                 let (front, text) = (&self.front, shown(&text));
                 console_warn!("[mcp-proxy] {front}ignoring non-JSON output [ '{text}' ]");
                 None
             }
-            Line::Mixed(text) => self.search(&text),
-            Line::Candidate(text) => self.parse(&text),
+            Content::Unreadable => {
+                tracing::warn!("the server wrote a line that is not UTF-8");
+                None
+            }
+            Content::Messages(Body::One(message)) => Some(message),
+            Content::Messages(Body::Many(messages)) => self.take(messages),
+            Content::Found { found, is_replaced } => {
+                if is_replaced {
+                    tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
+                }
+                self.take_found(found)
+            }
         }
     }
 
-    fn parse(&mut self, text: &Bytes) -> Option<Message> {
-        match split(text.clone(), MAX_SERVER_BATCH) {
-            Ok(Body::One(message)) if !is_odd(&message) => Some(message),
-            Ok(Body::Many(messages)) if !messages.iter().any(is_odd) => self.take(messages),
-            _ => self.search(text),
-        }
-    }
-
-    /// Looks for messages in a line that is not exactly one.
+    /// Takes the messages of a line that is not exactly one.
     #[cold]
-    fn search(&mut self, line: &Bytes) -> Option<Message> {
-        let line = if std::str::from_utf8(line).is_ok() {
-            line.clone()
-        } else if let Some(line) = readable(line) {
-            tracing::warn!("the server wrote invalid UTF-8; it is replaced by U+FFFD");
-            line
-        } else {
-            tracing::warn!("the server wrote a line that is not UTF-8");
-            return None;
-        };
-        let found = search(&line);
+    fn take_found(&mut self, found: Found) -> Option<Message> {
         for noise in &found.noise {
             let (front, noise) = (&self.front, shown(noise));
             if found.messages.is_empty() {
@@ -185,6 +178,50 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     fn take(&mut self, messages: Vec<Message>) -> Option<Message> {
         self.batch = messages.into_iter();
         self.batch.next()
+    }
+}
+
+/// The content of a line.
+enum Content {
+    Blank,
+    /// No message.
+    Noise(Bytes),
+    /// It is not UTF-8.
+    Unreadable,
+    Messages(Body),
+    /// Messages among other text.
+    Found {
+        found: Found,
+        /// Whether U+FFFD replaces invalid UTF-8.
+        is_replaced: bool,
+    },
+}
+
+impl Content {
+    fn of(line: Bytes) -> Self {
+        match classify(line) {
+            Line::Blank => Self::Blank,
+            Line::Noise(text) => Self::Noise(text),
+            Line::Mixed(text) => Self::search(&text),
+            Line::Candidate(text) => match split(text.clone(), MAX_SERVER_BATCH) {
+                Ok(Body::One(message)) if is_odd(&message) => Self::search(&text),
+                Ok(Body::Many(messages)) if messages.iter().any(is_odd) => Self::search(&text),
+                Ok(body) => Self::Messages(body),
+                Err(_) => Self::search(&text),
+            },
+        }
+    }
+
+    /// Looks for messages in a line that is not exactly one.
+    #[cold]
+    fn search(line: &Bytes) -> Self {
+        if std::str::from_utf8(line).is_ok() {
+            return Self::Found { found: search(line), is_replaced: false };
+        }
+        match readable(line) {
+            Some(line) => Self::Found { found: search(&line), is_replaced: true },
+            None => Self::Unreadable,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod configuration;
 mod documents;
 mod shapes;
+mod turns;
 
 use std::{
     fs,
@@ -184,12 +185,9 @@ fn lines_of_a_child() {
     }
 }
 
-/// A remote server that answers calls of `shape` with the current shape, and a proxy in front of
-/// it.
-fn remote(kind: &'static str, shapes: Vec<(Shape, Vec<u8>)>) {
-    let hand: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let answer = Arc::clone(&hand);
-    let server = Server::start(move |request: &Received, wire: &mut Wire| {
+/// A remote server that answers calls of `shape` with this text, of this content type.
+fn answering(kind: &'static str, answer: Arc<Mutex<Vec<u8>>>) -> Server {
+    Server::start(move |request: &Received, wire: &mut Wire| {
         if request.method() != "tools/call" || !request.body.contains("\"shape\"") {
             return false;
         }
@@ -200,7 +198,13 @@ fn remote(kind: &'static str, shapes: Vec<(Shape, Vec<u8>)>) {
         ));
         wire.write_all_and_tell(&sent, || ());
         true
-    });
+    })
+}
+
+/// A proxy in front of a remote server that answers with each of these shapes.
+fn remote(kind: &'static str, shapes: Vec<(Shape, Vec<u8>)>) {
+    let hand: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let server = answering(kind, Arc::clone(&hand));
     let proxy = Launch::of(&[&server.url()]).start();
     let session = proxy.session();
     session.call("0", "other", "{}");

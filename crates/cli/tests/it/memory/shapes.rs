@@ -55,6 +55,7 @@ pub(super) fn params(before: &str, end: &str) -> Vec<Shape> {
     vec![
         ("many params", within("", r#""a#":1,"#, last)),
         ("one of the params again and again", within("", r#""a":1,"#, last)),
+        ("names that are not ASCII", within("", "\"\u{e9}\":1,", last)),
         ("params with escaped names", within("", r#""\u0061#":1,"#, last)),
         ("many arguments", within(r#""arguments":{"#, r#""a#":1,"#, r#""z":1}"#)),
         ("arguments of numbers", within(r#""arguments":["#, "1,", "1]")),
@@ -83,6 +84,7 @@ pub(super) fn meta(before: &str, end: &str) -> Vec<Shape> {
     let last = r#""z":1"#;
     vec![
         ("much metadata", within("", r#""a#":1,"#, last)),
+        ("metadata with names of NUL", within("", r#""\u0000":1,"#, last)),
         ("metadata with escaped names", within("", r#""\u0061#":1,"#, last)),
         ("reserved metadata", within("", r#""io.modelcontextprotocol/#":1,"#, last)),
         ("a long token", within(r#""progressToken":""#, "x", r#"""#)),

@@ -2,7 +2,7 @@
 //! differently.
 
 use super::*;
-use crate::support::{LATEST, initialize};
+use crate::support::{LATEST, Launch, initialize};
 
 /// The text before the smuggled request, and the statuses that come back: a single one means that
 /// the connection was closed with the first answer, so that nothing after it was read as a request.
@@ -17,7 +17,11 @@ fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
     let refused = |what, head: String| (what, head, vec![400]);
     // Unusual, but there is only one way to read them.
     let parted = |what, head: String| (what, head, vec![200, 200]);
+    // Answered, and the connection ends: others may see another end.
+    let last = |what, head: String| (what, head, vec![200]);
     let chunked = "Transfer-Encoding: chunked\r\n";
+    let behind =
+        |fields: &str| post(&format!("{chunked}\r\n{length:x}\r\n{body}\r\n0\r\n{fields}\r\n"));
     let right = format!("Content-Length: {length}");
     vec![
         parted("a body with a length", plain(&right)),
@@ -65,10 +69,8 @@ fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
             "chunk with an extension",
             post(&format!("{chunked}\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n")),
         ),
-        parted(
-            "length behind the chunks",
-            post(&format!("{chunked}\r\n{length:x}\r\n{body}\r\n0\r\nContent-Length: 5\r\n\r\n")),
-        ),
+        last("fields behind the chunks", behind("Content-Length: 5\r\n")),
+        last("fields behind the chunks in bare lines", behind("A: b\n")),
     ]
 }
 
@@ -115,6 +117,17 @@ fn bare_line_feeds_end_the_lines_of_a_head_only() {
     let proxy = Proxy::of("echo");
     let answer = answer(&proxy, "GET /ping HTTP/1.1\nHost: x\nConnection: close\n\n");
     assert_eq!(statuses(&answer), [200]);
+}
+
+#[test]
+fn a_body_in_chunks_that_is_not_read_is_the_last_of_its_connection() {
+    let proxy = Launch::new("echo").flags(&["--apiKey", "k"]).start();
+    let body = initialize(LATEST);
+    for fields in ["", "A: b\n", "A: b\r\n"] {
+        let chunks = format!("{:x}\r\n{body}\r\n0\r\n{fields}\r\n", body.len());
+        let head = format!("{POST}Transfer-Encoding: chunked\r\n\r\n{chunks}{SMUGGLED}");
+        assert_eq!(statuses(&answer(&proxy, head)), [401], "{fields:?}");
+    }
 }
 
 #[test]

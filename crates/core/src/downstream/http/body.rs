@@ -1,6 +1,12 @@
 //! Reads request bodies within their limits.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
@@ -18,6 +24,22 @@ pub(super) struct BodyLimits {
     pub(super) size: Option<usize>,
     /// Time for the whole body to arrive.
     pub(super) time: Duration,
+}
+
+/// In the extensions of a request whose body comes in chunks: whether that body was read to its end,
+/// and has no trailer fields. Otherwise another program may see another end, so the connection ends
+/// with the answer: in trailer fields, hyper does not take a bare line feed for the end of a line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PlainEnd(Arc<AtomicBool>);
+
+impl PlainEnd {
+    pub(super) fn was_seen(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn seen(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Most bytes allocated in advance for an announced length, since the body need not come.
@@ -41,7 +63,11 @@ pub(super) enum Unread {
 
 /// The whole body. It is refused beyond its limits, and unread if its announced length is too
 /// large.
-pub(super) async fn read(mut body: Outbound, limits: BodyLimits) -> Result<Bytes, Unread> {
+pub(super) async fn read(
+    mut body: Outbound,
+    limits: BodyLimits,
+    end: Option<&PlainEnd>,
+) -> Result<Bytes, Unread> {
     if let Some(rejection) = refused(&body, limits) {
         discard(body);
         return Err(Unread::Rejected(rejection));
@@ -53,7 +79,12 @@ pub(super) async fn read(mut body: Outbound, limits: BodyLimits) -> Result<Bytes
             discard(body);
             Err(unread)
         }
-        Ok(read) => read,
+        Ok(Ok((whole, ends_plainly))) => {
+            if let Some(end) = end.filter(|_| ends_plainly) {
+                end.seen();
+            }
+            Ok(whole)
+        }
         Err(_) => Err(Unread::Rejected(Rejection::BodyTooSlow { limit: limits.time })),
     }
 }
@@ -126,7 +157,13 @@ pub(super) fn discard(body: impl Into<Outbound>) {
     task::spawn(tokio::time::timeout(DISCARD_TIMEOUT, run_out));
 }
 
-async fn collect(body: &mut Outbound, announced: usize, limit: usize) -> Result<Bytes, Unread> {
+/// The whole body, and whether nothing follows its data.
+async fn collect(
+    body: &mut Outbound,
+    announced: usize,
+    limit: usize,
+) -> Result<(Bytes, bool), Unread> {
+    let mut ends_plainly = true;
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -134,7 +171,10 @@ async fn collect(body: &mut Outbound, announced: usize, limit: usize) -> Result<
             tracing::debug!(%error, "a client disconnected while sending its request");
             Unread::Aborted
         })?;
-        let Ok(piece) = frame.into_data() else { continue };
+        let Ok(piece) = frame.into_data() else {
+            ends_plainly = false;
+            continue;
+        };
         if whole.len() + first.len() + piece.len() > limit {
             return Err(too_large(limit));
         }
@@ -148,7 +188,7 @@ async fn collect(body: &mut Outbound, announced: usize, limit: usize) -> Result<
         }
         whole.extend_from_slice(&piece);
     }
-    Ok(if whole.is_empty() { first } else { whole.freeze() })
+    Ok((if whole.is_empty() { first } else { whole.freeze() }, ends_plainly))
 }
 
 fn too_large(limit: usize) -> Unread {

@@ -26,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     admission::Place,
+    body::PlainEnd,
     custom_route::Aborted,
     gate::Certified,
     guarded::{Guarded, Patience, Phase},
@@ -380,11 +381,15 @@ impl Connection {
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
             }
+            let end = request.headers().contains_key(TRANSFER_ENCODING).then(PlainEnd::default);
+            if let Some(end) = &end {
+                request.extensions_mut().insert(end.clone());
+            }
             requests.set(requests.get() + 1);
             let is_last = lifetime.requests.is_some_and(|limit| requests.get() >= limit);
             async move {
                 let mut response = port.serve(request, from).await?;
-                if is_last {
+                if is_last || end.is_some_and(|end| !end.was_seen()) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Aborted>(served.with(response))

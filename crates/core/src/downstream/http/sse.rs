@@ -30,7 +30,7 @@ use crate::{
     jsonrpc::{Kind, Message},
     protocol::Method,
     relay::{Client, Outgoing, Sink},
-    runtime::seats::Seats,
+    runtime::{beside::beside, seats::Seats},
     watch::SessionTag,
 };
 
@@ -152,12 +152,14 @@ impl Mount {
             return bad(problem);
         }
         check_coding(&head.headers)?;
-        let body = match body::read(body, self.common.terms().body_limits).await {
+        let end = head.extensions.get();
+        let body = match body::read(body, self.common.terms().body_limits, end).await {
             Ok(body) => body,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => return Ok(empty(StatusCode::BAD_REQUEST)),
         };
-        let Ok(message) = Message::parse(body.clone()) else {
+        let whole = body.clone();
+        let Ok(message) = beside(body.len(), move || Message::parse(whole)).await else {
             let beginning = &body[..body.len().min(MAX_ECHOED)];
             return bad(format!("Invalid message: {}", String::from_utf8_lossy(beginning)));
         };

@@ -29,6 +29,7 @@ use crate::{
     },
     jsonrpc::{Body, Code, ErrorBody, Invalid, Kind, MAX_BATCH, Message, split},
     relay::{Backend, Client, Connection, OpenError, Outgoing, Reply, Sink},
+    runtime::beside::beside,
     watch::{Frame, Payload, Point, TAP},
 };
 
@@ -133,7 +134,7 @@ impl Front {
             let frame = Frame::new(Point::FromClient, Payload::of(&text));
             frame.on_stream(Arc::as_ptr(&self.output))
         });
-        match split(text, MAX_BATCH) {
+        match beside(text.len(), move || split(text, MAX_BATCH)).await {
             Ok(Body::One(message)) => self.send(message, None).await,
             // Only the older era has batches.
             Ok(Body::Many(messages))

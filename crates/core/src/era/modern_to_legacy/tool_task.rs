@@ -22,6 +22,9 @@ pub(crate) enum Progress {
     Due,
 }
 
+/// Longest answer that is searched for a new task.
+const MAX_CREATED: usize = 64 * 1024;
+
 /// The same call, made as a task.
 pub(crate) fn as_task(call: &Message) -> Message {
     let Some(start) = call.params().map(|params| params.range().start + 1) else {
@@ -40,6 +43,9 @@ pub(crate) fn is_made(call: &Message) -> bool {
 
 /// The task that the server has made of a call: its id, and where it is.
 pub(crate) fn created(response: &Message) -> Option<(String, Progress)> {
+    if response.bytes().len() > MAX_CREATED {
+        return None;
+    }
     let task = find_member(response.bytes(), response.result()?, "task")?;
     let id = find_member(response.bytes(), task, "taskId")?;
     Some((decode_string(response.text(id))?, progress(response, task)?))

@@ -12,13 +12,18 @@ use std::{
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, header};
 use reqwest::Response;
+use tokio::task::yield_now;
 
 use super::fault::{Fault, Kind, excerpt};
 use crate::{
     codec::event_reader::{Event, EventReader},
-    jsonrpc::{Body, Found, Invalid, MAX_SERVER_BATCH, Message, is_odd, search, split},
+    jsonrpc::{Body, Invalid, MAX_SERVER_BATCH, Message, is_odd, search, split},
+    runtime::beside::beside,
     watch::{Frame, Payload, Point, ServerTag, TAP},
 };
+
+/// After this many bytes of events, other tasks run, however fast the server sends them.
+const TURN: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -31,6 +36,8 @@ pub(super) struct Messages {
     ready: VecDeque<Message>,
     /// The beginning of the last event that was not a message.
     skipped: Option<String>,
+    /// Bytes of events since other tasks last ran.
+    in_turn: usize,
 }
 
 /// The sender of messages, and their longest length.
@@ -95,34 +102,35 @@ impl Source {
 
 impl Source {
     /// Reads a text that may not be exactly one message or an array of them.
-    fn read(&self, text: &Bytes) -> Result<Body, Invalid> {
-        let invalid = match split(text.clone(), MAX_SERVER_BATCH) {
-            Ok(Body::One(message)) if is_odd(&message) => None,
-            Ok(Body::Many(messages)) if messages.iter().any(is_odd) => None,
-            Ok(body) => return Ok(body),
-            Err(invalid) => Some(invalid),
-        };
-        let Some(found) = self.search(text) else {
-            return Err(invalid.unwrap_or(Invalid::Shape("an error in another form")));
-        };
-        match invalid {
-            Some(invalid) if found.messages.is_empty() => Err(invalid),
-            _ => Ok(Body::Many(found.messages)),
-        }
-    }
-
-    #[cold]
-    fn search(&self, text: &Bytes) -> Option<Found> {
-        std::str::from_utf8(text).ok()?;
-        let found = search(text);
-        if found.is_mended && !self.mended.swap(true, Ordering::Relaxed) {
+    async fn read(&self, text: &Bytes) -> Result<Body, Invalid> {
+        let whole = text.clone();
+        let (body, is_mended) = beside(text.len(), move || understand(&whole)).await;
+        if is_mended && !self.mended.swap(true, Ordering::Relaxed) {
             let place = &self.place;
             tracing::warn!(
                 "the messages of {place} are not quite JSON-RPC 2.0; what they mean is clear, so they \
                  are understood"
             );
         }
-        Some(found)
+        body
+    }
+}
+
+/// The messages of a text, and whether they are not quite valid.
+fn understand(text: &Bytes) -> (Result<Body, Invalid>, bool) {
+    let invalid = match split(text.clone(), MAX_SERVER_BATCH) {
+        Ok(Body::One(message)) if is_odd(&message) => None,
+        Ok(Body::Many(messages)) if messages.iter().any(is_odd) => None,
+        Ok(body) => return (Ok(body), false),
+        Err(invalid) => Some(invalid),
+    };
+    if std::str::from_utf8(text).is_err() {
+        return (Err(invalid.unwrap_or(Invalid::Shape("an error in another form"))), false);
+    }
+    let found = search(text);
+    match invalid {
+        Some(invalid) if found.messages.is_empty() => (Err(invalid), found.is_mended),
+        _ => (Ok(Body::Many(found.messages)), found.is_mended),
     }
 }
 
@@ -159,7 +167,8 @@ impl Messages {
             }
         };
         let source = Arc::clone(source);
-        Ok(Some(Self { source, response, form, ready: VecDeque::new(), skipped: None }))
+        let ready = VecDeque::new();
+        Ok(Some(Self { source, response, form, ready, skipped: None, in_turn: 0 }))
     }
 
     pub(super) fn is_event_stream(&self) -> bool {
@@ -211,7 +220,7 @@ impl Messages {
                 Form::Events(_) => {
                     let Some(event) = self.next_event().await? else { return Ok(None) };
                     if event.is_message() {
-                        self.queue_event(&event.data);
+                        self.queue_event(&event.data).await;
                     }
                 }
             }
@@ -227,9 +236,16 @@ impl Messages {
                 Ok(None) => {}
                 Err(_) => return Err(too_long(&self.source)),
             }
+            if self.in_turn >= TURN {
+                self.in_turn = 0;
+                yield_now().await;
+            }
             let read = self.response.chunk().await;
             match read.map_err(|error| Fault::of_answer(&self.source.place, error))? {
-                Some(chunk) => reader.push(&chunk),
+                Some(chunk) => {
+                    self.in_turn += chunk.len();
+                    reader.push(&chunk);
+                }
                 None => return Ok(None),
             }
         }
@@ -250,12 +266,12 @@ impl Messages {
         if body.starts_with(BYTE_ORDER_MARK) {
             body.advance(BYTE_ORDER_MARK.len());
         }
-        if body.trim_ascii().is_empty() { Ok(()) } else { self.queue(&body.freeze()) }
+        if body.trim_ascii().is_empty() { Ok(()) } else { self.queue(&body.freeze()).await }
     }
 
-    fn queue(&mut self, text: &Bytes) -> Result<(), Fault> {
+    async fn queue(&mut self, text: &Bytes) -> Result<(), Fault> {
         self.source.show_received(text);
-        match self.source.read(text) {
+        match self.source.read(text).await {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {
@@ -269,9 +285,9 @@ impl Messages {
         Ok(())
     }
 
-    fn queue_event(&mut self, data: &Bytes) {
+    async fn queue_event(&mut self, data: &Bytes) {
         self.source.show_received(data);
-        match self.source.read(data) {
+        match self.source.read(data).await {
             Ok(Body::One(message)) => self.ready.push_back(message),
             Ok(Body::Many(messages)) => self.ready.extend(messages),
             Err(invalid) => {

@@ -42,6 +42,7 @@ use crate::{
         names_modern,
     },
     relay::{Client, LISTEN, Sink},
+    runtime::beside::between_steps,
 };
 
 /// The kind of a body.
@@ -98,6 +99,8 @@ impl Mount {
             return Ok(self.refuse(&Refused::media_type(message.id())));
         }
         let is_request = message.kind() == Kind::Request;
+        let length = message.bytes().len();
+        between_steps(length).await;
         let encoding = self.modern_encoding(headers, &message)?;
         let name = mirrored_name(&message);
         if is_request && let Err(refused) = climb(&message, name.as_deref(), headers) {
@@ -108,6 +111,7 @@ impl Mount {
         {
             return response;
         }
+        between_steps(length).await;
         let client = Client {
             era: Era::Modern,
             address: incoming.body().address,
@@ -127,6 +131,7 @@ impl Mount {
                 ));
             }
         };
+        between_steps(length).await;
         let closing = Closing(connection);
         let tool = name.filter(|_| *message.method_bytes() == *b"tools/call");
         let mirrored = tool.and_then(|tool| closing.0.mirrored(&tool));

@@ -32,6 +32,7 @@ use crate::{
     jsonrpc::{Body, Invalid, Kind, MAX_BATCH, Message, split},
     protocol::{Method, is_revision, primes_streams},
     relay::{Client, Sink, requested_version},
+    runtime::beside::beside,
 };
 
 impl Mount {
@@ -71,8 +72,9 @@ impl Mount {
         // A session of another identity is treated as unknown.
         let own = |known: &Attachment| known.session().is_shown(&identity);
         let attachment = attachment.map(|attachment| attachment.filter(own));
-        let body = match body::read(body, self.common.terms().body_limits).await {
-            Ok(body) => parse(body),
+        let end = head.extensions.get();
+        let body = match body::read(body, self.common.terms().body_limits, end).await {
+            Ok(body) => parse(body).await,
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             // It is not a message, but the request is reported like any other.
             Err(Unread::Aborted) => Err(Rejection::InvalidMessage),
@@ -116,7 +118,7 @@ impl Mount {
     /// A refusal answers the id of its request; a body that is too large is reported first.
     async fn denied_post(&self, denial: Denial, body: Incoming) -> Result<Response, Rejection> {
         let body = match body::skim(body, self.common.terms().body_limits).await {
-            Ok(body) => body.map(parse),
+            Ok(body) => body.map(|body| understood(split(body, MAX_BATCH))),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
             Err(Unread::Aborted) => None,
         };
@@ -305,8 +307,12 @@ fn body_id(body: &Result<Body, Rejection>) -> &[u8] {
     }
 }
 
-fn parse(body: Bytes) -> Result<Body, Rejection> {
-    split(body, MAX_BATCH).map_err(|error| match error {
+async fn parse(body: Bytes) -> Result<Body, Rejection> {
+    understood(beside(body.len(), move || split(body, MAX_BATCH)).await)
+}
+
+fn understood(parsed: Result<Body, Invalid>) -> Result<Body, Rejection> {
+    parsed.map_err(|error| match error {
         Invalid::Syntax(_) | Invalid::Utf8(_) => {
             crate::telemetry::console_error!("[mcp-proxy] error parsing body {error}");
             Rejection::InvalidMessage

@@ -43,9 +43,13 @@ impl Task {
     }
 }
 
+/// Longest answer that is searched for a new task.
+const MAX_CREATED: usize = 64 * 1024;
+
 /// The id of the task that a server has made of a call, if this is how it answers.
 pub(crate) fn created(response: &Message) -> Option<String> {
-    let result = response.result().filter(|_| response.kind() == Kind::Result)?;
+    let is_short = response.bytes().len() <= MAX_CREATED;
+    let result = response.result().filter(|_| is_short && response.kind() == Kind::Result)?;
     let member = |name| find_member(response.bytes(), result, name);
     member("resultType").filter(|kind| response.text(*kind) == b"\"task\"")?;
     decode_string(response.text(member("taskId")?))
