@@ -8,4 +8,5 @@ mod json_answers;
 mod layers;
 mod requirements;
 mod security;
+mod supply_chain;
 mod tunnel;

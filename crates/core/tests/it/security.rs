@@ -52,3 +52,61 @@ fn every_test_that_is_named_exists() {
         }
     }
 }
+
+/// Lines of the sources that look at a secret, by their file.
+fn reveals() -> Vec<(String, String)> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<_> = ["core", "cli", "node"].map(|it| crates.join(it).join("src")).into();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("sources") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            let name = path.to_string_lossy().rsplit("/crates/").next().map(str::to_owned);
+            let lines = text
+                .lines()
+                .filter(|line| ["ct_eq", ".reveal()"].iter().any(|word| line.contains(word)));
+            let name = name.unwrap_or_default().replace("core/../", "");
+            found.extend(lines.map(|line| (name.clone(), line.trim().to_owned())));
+        }
+    }
+    found
+}
+
+/// What may look at a secret: its own type, a signature, what hashes it, and what shows it to the
+/// one who is to know it.
+const LOOK: [&str; 4] = [
+    "core/src/cluster/proof.rs",
+    "core/src/config/secret.rs",
+    "core/src/identity/resource_server/setup.rs",
+    "core/src/inspect/keys.rs",
+];
+
+#[test]
+fn secrets_are_compared_in_constant_time_only() {
+    let reveals = reveals();
+    let files: std::collections::BTreeSet<&str> =
+        reveals.iter().map(|(file, _)| file.as_str()).collect();
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), LOOK);
+    for (file, line) in &reveals {
+        let compares = ["==", "!=", ".eq(", ".cmp(", "starts_with", "contains("];
+        let is_open = line.contains(".reveal()") && compares.iter().any(|op| line.contains(op));
+        assert!(!is_open, "{file} compares a secret: {line}");
+    }
+    // What callers show is compared by this type, wherever it is kept.
+    for (file, field) in [
+        ("crates/core/src/config/access.rs", "api_key: Option<Secret>"),
+        ("crates/core/src/inspect/keys.rs", "session: Secret"),
+        ("crates/core/src/inspect/keys.rs", "invitation: Mutex<Option<Secret>>"),
+        ("crates/core/src/upstream/http/auth/login.rs", "expected.is(state.as_bytes())"),
+    ] {
+        assert!(read(file).contains(field), "{file}: {field}");
+    }
+}
