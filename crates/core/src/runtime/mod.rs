@@ -5,6 +5,7 @@ pub(crate) mod allowance;
 pub(crate) mod beside;
 pub(crate) mod environment;
 pub(crate) mod lock;
+pub(crate) mod network;
 pub(crate) mod orphans;
 pub(crate) mod seats;
 pub(crate) mod task;

@@ -19,6 +19,7 @@ use crate::{
     identity::{Claims, Identity},
     jsonrpc::{Code, ErrorBody, Message},
     relay::{Backend, Client, Connection, Departure, Objection, OpenError, Reply},
+    runtime::network::network,
 };
 
 /// How many servers each client has.
@@ -41,7 +42,8 @@ impl Whose {
             return Some(Self::Identity(client.principal.clone()));
         }
         let address = client.address?.to_canonical();
-        (!address.is_loopback() && !address.is_unspecified()).then_some(Self::Address(address))
+        (!address.is_loopback() && !address.is_unspecified())
+            .then(|| Self::Address(network(address)))
     }
 }
 
@@ -205,6 +207,9 @@ mod tests {
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| client(None, address));
         let _held = shares.take(&one).unwrap();
         assert!(shares.take(&one).is_err() && shares.take(&other).is_ok());
+        let [network, same] = ["2001:db8::1", "2001:db8::2:3"].map(|address| client(None, address));
+        let _network = shares.take(&network).unwrap();
+        assert!(shares.take(&same).is_err(), "one network of 64 bits is one client");
         for nobody in
             [client(None, "127.0.0.1"), client(None, "::ffff:127.0.0.1"), Client::default()]
         {

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::runtime::network::network;
+
 /// Seconds for which an address may spend its requests at once: a client starts with several
 /// requests.
 const BURST: f64 = 10.0;
@@ -117,17 +119,6 @@ impl Addresses {
             usage.connections > 0 || now.saturating_duration_since(usage.since) < rested
         });
         self.sweep_at = (self.all.len() * 2).min(MAX_ADDRESSES);
-    }
-}
-
-/// The address or network that is counted.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

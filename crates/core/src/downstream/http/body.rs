@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -33,6 +33,14 @@ pub(super) struct BodyLimits {
 pub(super) struct PlainEnd(Arc<AtomicBool>);
 
 impl PlainEnd {
+    /// For a request that has a body in chunks.
+    pub(super) fn expected(request: &mut Request<Incoming>) -> Option<Self> {
+        let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+        let end = is_chunked.then(Self::default)?;
+        request.extensions_mut().insert(end.clone());
+        Some(end)
+    }
+
     pub(super) fn was_seen(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

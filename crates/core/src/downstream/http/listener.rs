@@ -381,10 +381,7 @@ impl Connection {
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
             }
-            let end = request.headers().contains_key(TRANSFER_ENCODING).then(PlainEnd::default);
-            if let Some(end) = &end {
-                request.extensions_mut().insert(end.clone());
-            }
+            let end = PlainEnd::expected(&mut request);
             requests.set(requests.get() + 1);
             let is_last = lifetime.requests.is_some_and(|limit| requests.get() >= limit);
             async move {
