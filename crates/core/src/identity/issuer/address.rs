@@ -37,7 +37,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 }
 
 /// The IPv4 address that this stands for: mapped, compatible, NAT64 or 6to4.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(crate) fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let from = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());

@@ -17,6 +17,8 @@ use reqwest::{
 };
 use tokio::net::lookup_host;
 
+use crate::identity::issuer::address::{embedded, is_private};
+
 /// Kinds of addresses, from far to near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Zone {
@@ -31,7 +33,7 @@ impl Zone {
     fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
-            IpAddr::V6(address) => match address.to_ipv4_mapped().or_else(|| translated(address)) {
+            IpAddr::V6(address) => match embedded(address) {
                 Some(inner) => Self::of_v4(inner),
                 None => Self::of_v6(address),
             },
@@ -39,13 +41,11 @@ impl Zone {
     }
 
     fn of_v4(address: Ipv4Addr) -> Self {
-        let [first, second, ..] = address.octets();
-        let shared = first == 100 && second & 0b1100_0000 == 64;
-        if address.is_loopback() || first == 0 {
+        if address.is_loopback() || address.octets()[0] == 0 {
             Self::Loopback
         } else if address.is_link_local() || address.is_multicast() || address.is_broadcast() {
             Self::Link
-        } else if address.is_private() || shared || (first == 198 && second & 0xfe == 18) {
+        } else if is_private(address.into()) {
             Self::Private
         } else {
             Self::Public
@@ -57,7 +57,7 @@ impl Zone {
             Self::Loopback
         } else if address.is_unicast_link_local() || address.is_multicast() {
             Self::Link
-        } else if address.is_unique_local() {
+        } else if is_private(address.into()) {
             Self::Private
         } else {
             Self::Public
@@ -67,15 +67,6 @@ impl Zone {
     /// Whether a server at such an address may name one at that.
     fn may_name(self, other: Self) -> bool {
         other == Self::Public || other == self || (self == Self::Loopback && other == Self::Private)
-    }
-}
-
-/// The IPv4 address inside a translated one (NAT64 and 6to4).
-fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let pair = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(pair(high, low)),
-        _ => None,
     }
 }
 
@@ -201,12 +192,23 @@ mod tests {
             "::",
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
+            "::127.0.0.1",
         ] {
             assert_eq!(zone(address), Zone::Loopback, "{address}");
         }
-        for address in
-            ["10.1.2.3", "192.168.0.1", "172.16.0.1", "100.64.0.1", "fd00::1", "2002:a00:1::"]
-        {
+        for address in [
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.1",
+            "100.64.0.1",
+            "192.0.0.1",
+            "240.0.0.1",
+            "fd00::1",
+            "fec0::1",
+            "2002:a00:1::",
+            "::10.0.0.1",
+            "64:ff9b:1::a00:1",
+        ] {
             assert_eq!(zone(address), Zone::Private, "{address}");
         }
         for address in
