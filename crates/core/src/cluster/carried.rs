@@ -159,8 +159,17 @@ mod tests {
 
     #[test]
     fn what_is_no_caller_is_refused() {
-        for text in ["", "x", "e30", "0", "0x", "2127.0.0.1:1", "0127.0.0.1:1~", "0127.0.0.1:1~e30", "0127.0.0.1:1@x"]
-        {
+        for text in [
+            "",
+            "x",
+            "e30",
+            "0",
+            "0x",
+            "2127.0.0.1:1",
+            "0127.0.0.1:1~",
+            "0127.0.0.1:1~e30",
+            "0127.0.0.1:1@x",
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(CALLER, HeaderValue::from_static(text));
             assert_eq!(Carried::take(&mut headers), None, "{text}");

@@ -15,22 +15,28 @@ use hyper::body::Incoming;
 pub(crate) struct Outbound {
     read: Option<Result<Bytes, hyper::Error>>,
     rest: Option<Incoming>,
+    has_trailers: bool,
 }
 
 impl From<Incoming> for Outbound {
     fn from(body: Incoming) -> Self {
-        Self { read: None, rest: Some(body) }
+        Self { rest: Some(body), ..Self::default() }
     }
 }
 
 impl From<Bytes> for Outbound {
     fn from(whole: Bytes) -> Self {
         let read = (!whole.is_empty()).then_some(Ok(whole));
-        Self { read, rest: None }
+        Self { read, ..Self::default() }
     }
 }
 
 impl Outbound {
+    /// Whether trailer fields were left out, as far as it was read.
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.has_trailers
+    }
+
     /// Reads the first piece if it has arrived with the head, so that both are sent together. Waits
     /// for nothing.
     pub(crate) async fn look_ahead(&mut self) {
@@ -67,6 +73,7 @@ impl Outbound {
                     if let Ok(piece) = frame.into_data() {
                         return Poll::Ready(Some(Ok(piece)));
                     }
+                    self.has_trailers = true;
                 }
             }
         }

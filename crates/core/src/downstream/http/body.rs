@@ -171,7 +171,6 @@ async fn collect(
     announced: usize,
     limit: usize,
 ) -> Result<(Bytes, bool), Unread> {
-    let mut ends_plainly = true;
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -179,10 +178,7 @@ async fn collect(
             tracing::debug!(%error, "a client disconnected while sending its request");
             Unread::Aborted
         })?;
-        let Ok(piece) = frame.into_data() else {
-            ends_plainly = false;
-            continue;
-        };
+        let Ok(piece) = frame.into_data() else { continue };
         if whole.len() + first.len() + piece.len() > limit {
             return Err(too_large(limit));
         }
@@ -196,7 +192,7 @@ async fn collect(
         }
         whole.extend_from_slice(&piece);
     }
-    Ok((if whole.is_empty() { first } else { whole.freeze() }, ends_plainly))
+    Ok((if whole.is_empty() { first } else { whole.freeze() }, !body.has_trailers()))
 }
 
 fn too_large(limit: usize) -> Unread {
