@@ -76,7 +76,7 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn start() -> Self {
-        Self::accepting(|connection, posts| take_all(connection, posts))
+        Self::accepting(take_all)
     }
 
     /// One that is reached by HTTPS.

@@ -22,6 +22,8 @@ fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
     let chunked = "Transfer-Encoding: chunked\r\n";
     let behind =
         |fields: &str| post(&format!("{chunked}\r\n{length:x}\r\n{body}\r\n0\r\n{fields}\r\n"));
+    let sized = |sign, rest: &str| post(&format!("{chunked}\r\n{sign}{length:x}{rest}"));
+    let extended = |name: &str| sized("", &format!(";{name}\r\n{body}\r\n0\r\n\r\n"));
     let right = format!("Content-Length: {length}");
     vec![
         parted("a body with a length", plain(&right)),
@@ -52,23 +54,11 @@ fn shapes() -> Vec<(&'static str, String, Vec<u16>)> {
         refused("two hosts", "GET /ping HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned()),
         refused("one host twice", "GET /ping HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n".to_owned()),
         refused("chunks in bare lines", post(&format!("{chunked}\r\n{length:x}\n{body}\n0\n\n"))),
-        refused(
-            "chunk without an end",
-            post(&format!("{chunked}\r\n{length:x}\r\n{body}0\r\n\r\n")),
-        ),
-        refused(
-            "chunk of a negative size",
-            post(&format!("{chunked}\r\n-{length:x}\r\n{body}\r\n0\r\n\r\n")),
-        ),
-        refused(
-            "chunk with an endless extension",
-            post(&format!("{chunked}\r\n{length:x};{}\r\n{body}\r\n0\r\n\r\n", "a".repeat(70_000))),
-        ),
+        refused("chunk without an end", sized("", &format!("\r\n{body}0\r\n\r\n"))),
+        refused("chunk of a negative size", sized("-", &format!("\r\n{body}\r\n0\r\n\r\n"))),
+        refused("chunk with an endless extension", extended(&"a".repeat(70_000))),
         parted("one length twice", plain(&format!("{right}\r\n{right}"))),
-        parted(
-            "chunk with an extension",
-            post(&format!("{chunked}\r\n{length:x};a=b\r\n{body}\r\n0\r\n\r\n")),
-        ),
+        parted("chunk with an extension", extended("a=b")),
         last("fields behind the chunks", behind("Content-Length: 5\r\n")),
         last("fields behind the chunks in bare lines", behind("A: b\n")),
     ]

@@ -37,7 +37,7 @@ pub(super) fn mend(object: &[u8]) -> Option<Message> {
         }
         mended.push(b',');
         let value = entry.value.of(object);
-        match well_formed(value).filter(|_| entry.is("error")) {
+        match entry.is("error").then(|| well_formed(value)).flatten() {
             Some(error) => {
                 mended.extend_from_slice(b"\"error\":");
                 mended.extend_from_slice(&error);
