@@ -206,7 +206,7 @@ pub(crate) fn run(acts: &[Act], max_events: usize, max_bytes: usize) -> bool {
     let body = attach(&standalone);
     let mut streams = vec![Watched {
         is_standalone: true,
-        evicts: max_events <= acts.len() || max_bytes < 128 * acts.len(),
+        evicts: max_events <= acts.len() || max_bytes < 512 * acts.len(),
         ..Watched::new(standalone, body)
     }];
     streams.extend((1..STREAMS).map(|_| {
