@@ -429,7 +429,10 @@ export interface HTTPServerOptions {
   trustProxy?: string[];
   /** Open a public URL to this server; see {@link HTTPServer.tunnel}. Default: false. */
   tunnel?: boolean | TunnelOptions;
-  /** Time in ms that a client may leave an answer unread; then its connection is closed. 0 sets no limit. Default: 300000. */
+  /**
+   * Time in ms that a client may leave an answer unread; then its connection is closed. 0 sets no limit. Default:
+   * 300000, or `keepAliveTimeout` if that is shorter, but at least 10000.
+   */
   writeTimeout?: number;
 }
 

@@ -833,8 +833,9 @@ flags! {
     WRITE_TIMEOUT: Number = Timeouts "writeTimeout" {
         kind: Number::millis(DEFAULT_WRITE_TIMEOUT),
         short: "Time limit for a client that reads nothing",
-        help: "Time that a client may leave an answer unread; then its connection is closed; 0 \
-               turns the limit off",
+        help: "Time that a client may leave an answer unread; then its connection is closed; where \
+               --keepAliveTimeout is shorter, the default is that, but at least 10 s; 0 turns the \
+               limit off",
     }
     MAX_REQUEST_TIME: Number = Timeouts "maxRequestTime" {
         kind: Number::millis(Duration::ZERO),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mcp_proxy_core::config::{
-    AllowedHosts, CorsConfig, HttpConfig, TlsConfig, TrustedProxies, is_reference,
+    AllowedHosts, CorsConfig, HttpConfig, TlsConfig, TrustedProxies, default_write_timeout,
+    is_reference,
 };
 
 use super::{
@@ -19,6 +20,8 @@ use crate::args::{
 /// See the module.
 pub(super) fn http(values: &Values) -> Result<HttpConfig, UsageError> {
     let (stream_endpoint, sse_endpoint) = endpoints(values)?;
+    let keep_alive = limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS);
+    let keep_alive = Duration::from_millis(keep_alive);
     Ok(HttpConfig {
         host: values.of(&flags::HOST)?,
         port: u16::try_from(values.of(&flags::PORT)?).unwrap_or(u16::MAX),
@@ -34,9 +37,7 @@ pub(super) fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         allowed_hosts: allowed_hosts(values)?,
         event_store: event_store(values)?,
         // Zero means no limit, as in the original's HTTP server.
-        keep_alive_timeout: Duration::from_millis(
-            limit(values.of(&flags::KEEP_ALIVE_TIMEOUT)?).unwrap_or(FOR_EVER_MILLIS),
-        ),
+        keep_alive_timeout: keep_alive,
         max_body_size: limit(values.of(&flags::MAX_BODY_SIZE)?).map(size),
         max_sessions: size(values.of(&flags::MAX_SESSIONS)?),
         max_connections: limit(values.of(&flags::MAX_CONNECTIONS)?).map(size),
@@ -49,7 +50,11 @@ pub(super) fn http(values: &Values) -> Result<HttpConfig, UsageError> {
         max_connection_age: limit(values.of(&flags::MAX_CONNECTION_AGE)?)
             .map(Duration::from_millis),
         max_connection_requests: limit(values.of(&flags::MAX_CONNECTION_REQUESTS)?),
-        write_timeout: limit(values.of(&flags::WRITE_TIMEOUT)?).map(Duration::from_millis),
+        write_timeout: if values.has(&flags::WRITE_TIMEOUT) {
+            limit(values.of(&flags::WRITE_TIMEOUT)?).map(Duration::from_millis)
+        } else {
+            Some(default_write_timeout(keep_alive))
+        },
         max_buffered: limit(values.of(&flags::MAX_BUFFERED)?).map(size),
         trace_context: values.of(&flags::TRACE_CONTEXT)?,
         session_idle_timeout: limit(values.of(&flags::SESSION_IDLE_TIMEOUT)?)

@@ -51,6 +51,18 @@ pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_mins(5);
 /// Time that a client may leave a response unread.
 pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_mins(5);
+/// The same where connections may be idle for less time than this.
+const LEAST_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may leave a response unread where only the time is set that connections may be
+/// idle: no longer than that, but at least 10 s.
+#[must_use]
+pub fn default_write_timeout(keep_alive: Duration) -> Duration {
+    if keep_alive.is_zero() {
+        return DEFAULT_WRITE_TIMEOUT;
+    }
+    keep_alive.clamp(LEAST_WRITE_TIMEOUT, DEFAULT_WRITE_TIMEOUT)
+}
 /// Bytes that may wait for all clients together: 1 GiB.
 pub const DEFAULT_MAX_BUFFERED: usize = 1024 * 1024 * 1024;
 /// Address of the metrics listener: loopback, as metrics are meant for the operator only.
@@ -80,3 +92,18 @@ pub const DEFAULT_ALLOWED_HEADERS: [&str; 8] = [
     "Mcp-Method",
     "Mcp-Name",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_may_stay_unread_as_long_as_a_connection_may_be_idle() {
+        for (keep_alive, expected) in
+            [(0, 300), (1, 10), (10, 10), (60, 60), (300, 300), (900, 300)]
+        {
+            let write = default_write_timeout(Duration::from_secs(keep_alive));
+            assert_eq!(write, Duration::from_secs(expected), "{keep_alive}");
+        }
+    }
+}

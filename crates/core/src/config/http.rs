@@ -75,7 +75,8 @@ pub struct HttpConfig {
     pub max_connection_age: Option<Duration>,
     /// Requests after which a connection accepts no more; `None`, the default, sets no limit.
     pub max_connection_requests: Option<u64>,
-    /// Time that a client may leave a response unread, 300 s by default; `None` sets no limit.
+    /// Time that a client may leave a response unread, 300 s by default; `None` sets no limit. See
+    /// also [`default_write_timeout`](super::default_write_timeout).
     pub write_timeout: Option<Duration>,
     /// Most bytes that wait for all clients together, 1 GiB by default; `None` sets no limit.
     pub max_buffered: Option<usize>,

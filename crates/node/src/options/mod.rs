@@ -18,7 +18,8 @@ use std::time::Duration;
 use mcp_proxy_core::{
     config::{
         AllowedHosts, AuthConfig, HttpConfig, InvalidNetwork, MetricsConfig, Policy, ProxyConfig,
-        RecordingConfig, Rules, TrustedProxies, UpstreamConfig, is_reference,
+        RecordingConfig, Rules, TrustedProxies, UpstreamConfig, default_write_timeout,
+        is_reference,
     },
     tunnel,
 };
@@ -128,7 +129,7 @@ fn check_callbacks(given: &Given) -> Result<(), Wrong> {
 
 fn http(given: &Given) -> Result<HttpConfig, Wrong> {
     let default = HttpConfig::default();
-    let keep_alive = milliseconds(given, "keepAliveTimeout")?;
+    let keep_alive = milliseconds(given, "keepAliveTimeout")?.unwrap_or(default.keep_alive_timeout);
     Ok(HttpConfig {
         host: given.take("host")?.map_or(default.host, |Filled(host)| host),
         port: if given.has("config") {
@@ -154,7 +155,7 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
         normalize_charset: given.switch("normalizeCharset", true)?,
         event_store: event_store(given)?,
         cluster: cluster::cluster(given)?,
-        keep_alive_timeout: keep_alive.unwrap_or(default.keep_alive_timeout),
+        keep_alive_timeout: keep_alive,
         max_body_size: match given.take::<Either<Off, f64>>("maxBodySize")? {
             None => default.max_body_size,
             Some(Either::That(size)) if size.is_finite() => Some(whole(size)),
@@ -166,7 +167,7 @@ fn http(given: &Given) -> Result<HttpConfig, Wrong> {
             Some(_) => None,
         },
         write_timeout: match given.take::<f64>("writeTimeout")? {
-            None => default.write_timeout,
+            None => Some(default_write_timeout(keep_alive)),
             Some(timeout) => duration(timeout).filter(|timeout| !timeout.is_zero()),
         },
         session_idle_timeout: match given.take::<f64>("sessionIdleTimeout")? {

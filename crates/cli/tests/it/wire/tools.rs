@@ -42,7 +42,9 @@ fn what_is_not_listed_cannot_be_called() {
             &["get_one", "get_two", "delete_one", "delete", "a,b", "Get_one", "*"],
         ),
         (&["--ignoreTool", "delete*,get_two"], &["get_one", "a,b", "Get_one", "*"]),
-        (&["--ignoreTool", "delete*", "--ignoreTool", "get_*"], &["a,b", "Get_one", "*"]),
+        (&["--ignoreTool", "delete*", "--ignoreTool", "get_*"], &["a,b", "*"]),
+        // A server may know a tool by its name in any case.
+        (&["--ignoreTool", "GET_ONE,delete*"], &["get_two", "a,b", "*"]),
         (&["--ignoreTool", "*"], &[]),
         (&["--allowTool", "get_*"], &["get_one", "get_two"]),
         (&["--allowTool", "get_one, delete"], &["get_one", "delete"]),

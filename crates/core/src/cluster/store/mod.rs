@@ -6,7 +6,9 @@
 mod connection;
 mod founding;
 mod heart;
+mod keys;
 mod log;
+mod queue;
 mod scripts;
 mod writer;
 
@@ -14,6 +16,7 @@ mod writer;
 mod tests;
 
 pub(crate) use founding::{Founding, RemoteSession};
+pub(crate) use keys::{LEASE, Leased, StoreError};
 pub(crate) use log::{Entry, Logged};
 
 use std::{
@@ -45,11 +48,10 @@ use crate::{
 };
 use connection::{Connection, PATIENCE};
 use founding::Sealer;
+use keys::Keys;
+use queue::{Queue, Written};
 use scripts::Scripts;
-use writer::{Queue, Written};
 
-/// How long an owner may go without a sign of life.
-pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// How long the store keeps a session without writes, at least.
 const MIN_KEPT: Duration = Duration::from_hours(1);
 /// Rates that are sent at a time.
@@ -98,43 +100,6 @@ struct Counts {
     logged_bytes: AtomicU64,
 }
 
-/// Why the store did not answer.
-pub(crate) type StoreError = redis::RedisError;
-
-/// Names of the keys in the store. All keys of a session have one hash tag.
-#[derive(Clone, Debug)]
-struct Keys(String);
-
-impl Keys {
-    fn session(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:s", self.0)
-    }
-
-    fn log(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:l", self.0)
-    }
-
-    fn calls(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:c", self.0)
-    }
-
-    fn rate(&self, rate: u64) -> String {
-        format!("{}:q:{rate:016x}", self.0)
-    }
-
-    fn replica(&self, id: ReplicaId) -> String {
-        format!("{}:r:{id}", self.0)
-    }
-}
-
-/// A lease as it is stored.
-#[derive(Clone, Debug)]
-pub(crate) struct Leased {
-    pub(crate) lease: Lease,
-    /// Where its owner can be dialled, if it has given a sign of life in time.
-    pub(crate) address: Option<String>,
-}
-
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("own", &self.own).finish_non_exhaustive()
@@ -152,7 +117,7 @@ impl Store {
         let connection = Connection::open(config).map_err(Error::Store)?;
         let sealer = Sealer::new(secrets).ok_or_else(|| Error::Store("no keys".to_owned()))?;
         let rates = secrets.derive(b"mcp-proxy rates 1").first().copied().unwrap_or_default();
-        let (queue, written) = writer::queue();
+        let (queue, written) = queue::queue();
         let store = Arc::new(Self {
             connection,
             scripts: Scripts::default(),

@@ -25,7 +25,9 @@ use self::{
 };
 use super::{
     Backend, Client, Connection, Denied, Departure, Objection, OpenError, Outgoing, Reader, Reply,
-    Sink, merged::View, refused::Refused,
+    Sink,
+    merged::View,
+    refused::{Refused, UNCLEAR},
 };
 use crate::{
     config::{Policy, Rules},
@@ -40,12 +42,6 @@ use crate::{
 const MAX_VIEWS: usize = 64;
 const AMBIGUOUS: &str = "Invalid Request: a member appears twice (upper and lower case count as \
                          the same)";
-
-/// The error for a request about which rules cannot decide, because servers may read something else
-/// in it.
-pub(super) const UNCLEAR: &str = "Invalid Request: the method differs from a known one only in \
-                                  case, or a name is not a text, or begins or ends with a blank, \
-                                  or contains control characters";
 
 /// See the module.
 pub(crate) struct Entitled(Arc<Inner>);

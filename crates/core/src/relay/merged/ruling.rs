@@ -13,7 +13,7 @@ use crate::{
     config::Rules,
     jsonrpc::{Code, Edit, ErrorBody, Message, Span, escape, members, string_text},
     protocol::{is_misread, names_plainly},
-    relay::entitled::UNCLEAR,
+    relay::refused::UNCLEAR,
 };
 
 /// The rules of a server, prepared for its requests.

@@ -4,9 +4,13 @@
 //! messages never wait for the disk. If the thread is too slow, or the disk is full, frames are
 //! lost and the file says how many.
 
+mod header;
 mod parts;
 
-pub(crate) use self::parts::numbered;
+pub(crate) use self::{
+    header::{FORMAT, Header, VERSION},
+    parts::numbered,
+};
 
 use std::{
     io,
@@ -14,8 +18,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-use serde::{Deserialize, Serialize};
 
 use self::parts::Parts;
 use super::{
@@ -25,11 +27,6 @@ use super::{
     tap::Watcher,
 };
 use crate::{config::RecordingConfig, error::Error};
-
-/// Name of the format in the header.
-pub(crate) const FORMAT: &str = "mcp-proxy-recording";
-/// The version of the format that is written, and the newest that is read.
-pub(crate) const VERSION: u32 = 1;
 
 /// Limits of the frames that wait to be written. A message longer than `whole` could not be played
 /// anyway: by default a server may not write such a line.
@@ -48,35 +45,6 @@ const SILENCE: Duration = Duration::from_mins(10);
 const IDLE: Duration = Duration::from_mins(1);
 /// Approximate size of the pieces that are written.
 const PIECE: usize = 256 * 1024;
-
-/// The first line of every part.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Header {
-    pub(crate) format: String,
-    pub(crate) version: u32,
-    /// When the recording began (RFC 3339); the times of lines count from there.
-    pub(crate) started: String,
-    /// Version of the proxy that wrote it.
-    pub(crate) proxy: String,
-    /// Number of the part, from 1.
-    pub(crate) part: u64,
-    /// Whether secrets were removed.
-    pub(crate) redacted: bool,
-}
-
-impl Header {
-    /// The header of what this scribe writes.
-    pub(crate) fn new(scribe: &Scribe) -> Self {
-        Self {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            started: scribe.started(),
-            proxy: crate::VERSION.to_owned(),
-            part: 1,
-            redacted: scribe.redacts(),
-        }
-    }
-}
 
 /// A running recording; ends when dropped.
 #[derive(Debug)]

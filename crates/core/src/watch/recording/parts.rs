@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FORMAT, Header};
+use super::header::{FORMAT, Header};
 use crate::config::RecordingConfig;
 
 /// Longest first line that may be a header.

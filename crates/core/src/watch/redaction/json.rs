@@ -4,7 +4,10 @@
 
 use std::ops::Range;
 
-use super::{Hidden, REDACTED, Redaction, shapes};
+use super::{
+    rules::{Hidden, REDACTED, Rules},
+    shapes,
+};
 
 /// Replaces a whole value.
 const VALUE: &str = "\"[redacted]\"";
@@ -13,10 +16,10 @@ const VALUE: &str = "\"[redacted]\"";
 pub(super) type Found = (Range<usize>, &'static str);
 
 /// All secrets of a text, in their order.
-pub(super) fn secrets(text: &[u8], redaction: &Redaction) -> Vec<Found> {
+pub(super) fn secrets(text: &[u8], rules: &Rules) -> Vec<Found> {
     let is_marked = shapes::is_marked(text);
     let (open, found) = (Vec::new(), Vec::new());
-    let mut walk = Walk { text, redaction, is_marked, open, hidden: None, found };
+    let mut walk = Walk { text, rules, is_marked, open, hidden: None, found };
     let mut at = 0;
     while at < text.len() {
         at = walk.step(at);
@@ -29,7 +32,7 @@ pub(super) fn secrets(text: &[u8], redaction: &Redaction) -> Vec<Found> {
 
 struct Walk<'a> {
     text: &'a [u8],
-    redaction: &'a Redaction,
+    rules: &'a Rules,
     /// Whether some string may contain a secret of a known form.
     is_marked: bool,
     open: Vec<Level>,
@@ -131,7 +134,7 @@ impl Walk<'_> {
     fn hides(&self) -> Hidden {
         let by_name = match self.open.last() {
             Some(level) if level.is_object => {
-                level.name.clone().map_or(Hidden::No, |name| self.redaction.hides(&self.text[name]))
+                level.name.clone().map_or(Hidden::No, |name| self.rules.hides(&self.text[name]))
             }
             _ => Hidden::No,
         };
@@ -139,7 +142,7 @@ impl Walk<'_> {
             path.len() == self.open.len()
                 && path.iter().zip(&self.open).all(|(step, level)| self.is_at(level, step))
         };
-        if self.redaction.paths.iter().any(is_here) { Hidden::Whatever } else { by_name }
+        if self.rules.paths.iter().any(is_here) { Hidden::Whatever } else { by_name }
     }
 
     fn is_at(&self, level: &Level, step: &str) -> bool {

@@ -6,16 +6,18 @@
 
 mod json;
 mod names;
+mod rules;
 mod shapes;
 
 use std::borrow::Cow;
 
-use self::names::Plain;
+pub(crate) use self::rules::REDACTED;
+use self::{
+    names::Plain,
+    rules::{Hidden, Path, Rules},
+};
 use super::headers::Headers;
 use crate::config::RedactionConfig;
-
-/// Replaces what was removed.
-pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Headers with credentials, besides those with secret names.
 const HEADERS: [&str; 6] =
@@ -25,41 +27,27 @@ const HEADERS: [&str; 6] =
 #[derive(Clone, Debug)]
 pub(crate) struct Redaction {
     off: bool,
-    /// In the form of [`Plain`].
-    names: Vec<String>,
-    paths: Vec<Path>,
+    rules: Rules,
 }
-
-/// The path of a value in a message: names and indices; `*` matches any.
-type Path = Vec<String>;
 
 impl Redaction {
     pub(crate) fn new(config: &RedactionConfig) -> Self {
         let (paths, names) = config.what.iter().partition::<Vec<_>, _>(|it| is_path(it));
         Self {
             off: config.off,
-            names: names.iter().map(|name| Plain::of(name.as_bytes()).text().to_owned()).collect(),
-            paths: paths.iter().map(|path| steps(path)).collect(),
+            rules: Rules {
+                names: names
+                    .iter()
+                    .map(|name| Plain::of(name.as_bytes()).text().to_owned())
+                    .collect(),
+                paths: paths.iter().map(|path| steps(path)).collect(),
+            },
         }
     }
 
     /// Whether everything is left as it is.
     pub(crate) fn is_off(&self) -> bool {
         self.off
-    }
-
-    fn hides(&self, name: &[u8]) -> Hidden {
-        if self.names.is_empty() && !names::may_be_secret(name) {
-            return Hidden::No;
-        }
-        let plain = Plain::of(name);
-        if self.names.iter().any(|name| name == plain.text()) {
-            Hidden::Whatever
-        } else if plain.is_secret() {
-            Hidden::Scalar
-        } else {
-            Hidden::No
-        }
     }
 
     /// A message, or a text that may be one, without secrets.
@@ -70,7 +58,7 @@ impl Redaction {
         let found = if text.trim_ascii_start().starts_with(b"{")
             || text.trim_ascii_start().starts_with(b"[")
         {
-            json::secrets(text, self)
+            json::secrets(text, &self.rules)
         } else {
             let shapes = shapes::secrets(text).into_iter();
             shapes.map(|range| (range, REDACTED)).collect()
@@ -83,8 +71,8 @@ impl Redaction {
         let has_names = |text| {
             memchr::memchr2_iter(b':', b'=', text).any(|sign| names::may_end_here(&text[..sign]))
         };
-        self.names.is_empty()
-            && self.paths.is_empty()
+        self.rules.names.is_empty()
+            && self.rules.paths.is_empty()
             && !shapes::is_marked(text)
             && !has_names(text)
     }
@@ -111,7 +99,7 @@ impl Redaction {
     fn hides_parameter(&self, name: &str) -> bool {
         // The id of a session or the code of a sign-in is enough to use it.
         ["sessionid", "code", "state", "key"].contains(&Plain::of(name.as_bytes()).text())
-            || self.hides(name.as_bytes()) != Hidden::No
+            || self.rules.hides(name.as_bytes()) != Hidden::No
     }
 
     /// The headers as pairs, in their order.
@@ -135,7 +123,7 @@ impl Redaction {
     }
 
     fn hides_header(&self, name: &str) -> bool {
-        !self.off && (HEADERS.contains(&name) || self.hides(name.as_bytes()) != Hidden::No)
+        !self.off && (HEADERS.contains(&name) || self.rules.hides(name.as_bytes()) != Hidden::No)
     }
 }
 
@@ -151,15 +139,6 @@ fn shown(name: &str, value: &str) -> String {
         }
         _ => REDACTED.to_owned(),
     }
-}
-
-/// Whether a member with this name is secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hidden {
-    No,
-    /// Only if it is a string or a number: an object with this name only describes the secret.
-    Scalar,
-    Whatever,
 }
 
 fn is_path(text: &str) -> bool {

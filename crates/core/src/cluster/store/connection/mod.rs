@@ -1,12 +1,15 @@
 //! The connection to Redis or Valkey, and its errors as sentences.
 
 mod address;
+mod away;
 mod sentinels;
+
+pub(super) use self::away::{PATIENCE, is_away};
 
 use std::time::Duration;
 
 use redis::{
-    Client, Cmd, ErrorKind, Pipeline, RedisFuture, ServerErrorKind, TlsCertificates, Value,
+    Client, Cmd, ErrorKind, Pipeline, RedisFuture, TlsCertificates, Value,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
     cluster::{ClusterClientBuilder, ClusterConfig},
     cluster_async::ClusterConnection,
@@ -16,8 +19,6 @@ use redis::{
 use self::{address::Address, sentinels::Primary};
 use crate::config::StoreConfig;
 
-/// Time for an answer, and for a connection.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Longest pause before reconnecting.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The oldest version that has all commands that are used.
@@ -180,30 +181,6 @@ pub(super) fn explain(error: &redis::RedisError) -> String {
         _ if error.is_connection_refusal() => "nothing listens there".to_owned(),
         _ => error.to_string(),
     }
-}
-
-/// Whether a retry makes sense; if the store refused the request, it will refuse it again.
-pub(super) fn is_away(error: &redis::RedisError) -> bool {
-    error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || is_in_transition(error)
-}
-
-/// Whether the server is about to be replaced, or is about to be ready.
-fn is_in_transition(error: &redis::RedisError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::MasterNameNotFoundBySentinel
-            | ErrorKind::ClusterConnectionNotFound
-            | ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                    | ServerErrorKind::ClusterDown
-                    | ServerErrorKind::MasterDown
-                    | ServerErrorKind::ReadOnly
-                    | ServerErrorKind::TryAgain
-            )
-    )
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use redis::{
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::{PATIENCE, is_away};
+use super::away::{PATIENCE, is_away};
 use crate::runtime::lock::Mutex;
 
 /// See the module.

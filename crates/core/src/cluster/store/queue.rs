@@ -1,0 +1,112 @@
+//! The queue of writes: bounded in entries and in bytes.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+use super::Entry;
+use crate::runtime::lock::Mutex;
+
+/// Most entries that may wait.
+const MAX_WAITING: usize = 16 * 1024;
+/// Most bytes that may wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// An element of the queue.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Entry(Entry),
+    /// Waits for everything that was queued before. Dropping it wakes the waiting end.
+    Somebody(
+        #[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<Infallible>,
+    ),
+}
+
+impl Waiting {
+    /// Whether it is a session's founding.
+    pub(super) fn founds(&self) -> bool {
+        matches!(self, Self::Entry(entry) if entry.founding.is_some())
+    }
+}
+
+/// The queue of entries. If there is no room, an entry is not written.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    sender: mpsc::Sender<Waiting>,
+    bytes: Arc<AtomicUsize>,
+    /// Since when the oldest entry waits.
+    since: Arc<Mutex<Option<Instant>>>,
+    closed: Arc<AtomicBool>,
+}
+
+/// The receiving end of the queue.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) receiver: mpsc::Receiver<Waiting>,
+    pub(super) bytes: Arc<AtomicUsize>,
+    pub(super) since: Arc<Mutex<Option<Instant>>>,
+}
+
+pub(super) fn queue() -> (Queue, Written) {
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let bytes = Arc::<AtomicUsize>::default();
+    let since = Arc::default();
+    let queue = Queue {
+        sender,
+        bytes: Arc::clone(&bytes),
+        since: Arc::clone(&since),
+        closed: Arc::default(),
+    };
+    (queue, Written { receiver, bytes, since })
+}
+
+impl Queue {
+    /// Whether there was room.
+    pub(super) fn push(&self, entry: Entry) -> bool {
+        let length = entry.len();
+        let before = self.bytes.fetch_add(length, Ordering::Relaxed);
+        let is_room = before + length <= MAX_BYTES && !self.closed.load(Ordering::Relaxed);
+        if is_room && self.sender.try_send(Waiting::Entry(entry)).is_ok() {
+            if before == 0 {
+                *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            return true;
+        }
+        self.bytes.fetch_sub(length, Ordering::Relaxed);
+        false
+    }
+
+    /// Bytes that are not written yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long the oldest entry has been waiting.
+    pub(super) fn lag(&self) -> Duration {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.filter(|_| self.waiting() > 0).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Resolves when everything that is queued now was written or dropped; `None` if the queue has
+    /// no room even for that.
+    pub(super) fn flushed(&self) -> Option<oneshot::Receiver<Infallible>> {
+        let (written, waits) = oneshot::channel();
+        self.sender.try_send(Waiting::Somebody(written)).ok()?;
+        Some(waits)
+    }
+
+    /// Accepts no more entries; what is queued is still written.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
