@@ -40,6 +40,6 @@ fn the_model_sees_whole_and_broken_streams() {
     let broken = Act::Break { on: 1, percent: 0 };
     let read = Act::Read { on: 1 };
     let acts = [read, write.clone(), broken, write.clone(), write];
-    assert!(run(&acts, 1000, 1000));
-    assert!(!run(&acts, 1, 1000));
+    assert!(run(&acts, 1000, 10_000));
+    assert!(!run(&acts, 1, 10_000));
 }
