@@ -22,6 +22,7 @@ mod modern_task_tools;
 mod order;
 mod prefix;
 mod questions;
+mod revisions;
 mod routing;
 mod shutdown;
 mod sloppy_servers;

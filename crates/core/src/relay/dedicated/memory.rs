@@ -28,11 +28,14 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Remembers a request if it sets something.
-    pub(crate) fn note(&mut self, request: &Message) {
+    /// Remembers a request if it sets something; returns whether it is the handshake.
+    pub(crate) fn note(&mut self, request: &Message) -> bool {
         let length = request.bytes().len();
         match Method::of_bytes(&request.method_bytes()) {
-            Method::Initialize => self.initialize = Some(kept(request)),
+            Method::Initialize => {
+                self.initialize = Some(kept(request));
+                return true;
+            }
             Method::SetLevel if length <= MAX_REMEMBERED => self.level = Some(kept(request)),
             Method::Subscribe if length <= MAX_REMEMBERED => {
                 if let Some(uri) = request.uri() {
@@ -46,6 +49,7 @@ impl Memory {
             }
             _ => {}
         }
+        false
     }
 
     fn subscribed(&mut self, uri: String, request: &Message) {

@@ -5,9 +5,11 @@
 
 mod held;
 mod memory;
+mod opening;
 mod pause;
 mod private;
 mod receive;
+mod reopening;
 mod rest;
 
 pub(super) use held::{Held, Unheld};

@@ -13,6 +13,7 @@ use super::{
     Launched, Slot, Source,
     held::{Held, Unheld, is_cancellation},
     memory::Memory,
+    opening::Opening,
 };
 use crate::{
     host::Caller,
@@ -52,6 +53,7 @@ pub(super) struct State {
     pub(super) exchanges: Exchanges,
     pub(super) sweeping: bool,
     pub(super) memory: Memory,
+    pub(super) opening: Option<Opening>,
     /// When the last message passed, in either direction.
     pub(super) last_used: Instant,
     pub(super) behind: Option<Arc<dyn Sink>>,
@@ -166,6 +168,7 @@ impl Private {
             exchanges: Exchanges::default(),
             sweeping: false,
             memory: Memory::default(),
+            opening: None,
             last_used: Instant::now(),
             behind: None,
         };
@@ -325,7 +328,9 @@ impl State {
             Pushed::Queued | Pushed::Closed => {}
         }
         if let Some(reply) = reply {
-            self.memory.note(&message);
+            if self.memory.note(&message) {
+                self.opening = Some(Opening::new(self.exchanges.next_id()));
+            }
             self.exchanges.insert(Purpose::Call {
                 member: CLIENT,
                 reply,
@@ -346,19 +351,14 @@ impl State {
     /// Begins a handshake on the client's behalf.
     fn greet(&mut self, server: Launched) -> Phase {
         let Some(greeting) = self.memory.greeting() else { return Phase::Open(server) };
+        self.opening = Some(Opening::new(self.exchanges.next_id()));
         self.push_own(&server.outbox, &greeting, Purpose::Greeting);
         Phase::Greeting { server, held: Held::default() }
     }
 
     /// Queues a request whose answer is not for the client.
     fn push_own(&mut self, outbox: &Outbox, request: &Message, purpose: Purpose) {
-        let Some(span) = request.id_span() else { return };
-        let mut buffer = itoa::Buffer::new();
-        let with = buffer.format(self.exchanges.next_id()).as_bytes();
-        let edits = [Edit { span, with }];
-        let source = request.bytes();
-        outbox.push_anyway(&Assembly { before: b"", source, edits: &edits, behind: b"\n" });
-        traffic!("->", request.bytes());
+        self.queue(outbox, request);
         self.exchanges.insert(purpose);
     }
 }

@@ -34,6 +34,14 @@ impl Private {
     fn receive_response(&self, response: &Message) {
         let mut state = self.lock();
         let answered = state.exchanges.answered_by(response);
+        if let Some(id) = answered
+            && let Phase::Open(server) | Phase::Greeting { server, .. } = &state.phase
+        {
+            let outbox = Arc::clone(&server.outbox);
+            if state.opens_again(id, &outbox, response) {
+                return;
+            }
+        }
         match answered.and_then(|id| state.exchanges.remove(id)).map(|exchange| exchange.purpose) {
             Some(Purpose::Call { reply, .. }) => {
                 state.last_used = Instant::now();
