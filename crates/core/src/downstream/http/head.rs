@@ -1,8 +1,9 @@
 //! Finds out something that is lost when a request head is parsed: that it has a length besides a
-//! transfer coding.
+//! transfer coding, or several lengths.
 //!
-//! hyper reads such a request by its coding and forgets the length (RFC 9112, 6.3, allows that). A
-//! proxy in front may have read it by the length. So heads are scanned on their way to hyper.
+//! hyper reads such a request by its coding and forgets the length (RFC 9112, 6.3, allows that), and
+//! of equal lengths it keeps one. A proxy in front may have read it by the length, and Node's server
+//! refuses a second one. So heads are scanned on their way to hyper.
 
 use memchr::memchr;
 
@@ -22,6 +23,8 @@ pub(super) enum Length {
     Unseen,
     None,
     Given,
+    /// More than once.
+    Repeated,
     /// The head itself is too long.
     OfTooMuch,
 }
@@ -29,7 +32,7 @@ pub(super) enum Length {
 impl Length {
     /// The value from which `as u8` made this number.
     pub(super) fn of(number: u8) -> Self {
-        let all = [Self::Unseen, Self::None, Self::Given, Self::OfTooMuch];
+        let all = [Self::Unseen, Self::None, Self::Given, Self::Repeated, Self::OfTooMuch];
         all.get(usize::from(number)).copied().unwrap_or_default()
     }
 }
@@ -45,7 +48,7 @@ pub(super) struct Head {
     size: usize,
     is_begun: bool,
     is_request: bool,
-    has_length: bool,
+    lengths: usize,
     is_over: bool,
     /// The names of the fields, each followed by a line break, if they are wanted.
     names: Option<Vec<u8>>,
@@ -92,11 +95,12 @@ impl Head {
     }
 
     fn said(&self) -> Length {
-        match (self.is_request, self.has_length) {
+        match (self.is_request, self.lengths) {
             _ if self.size > MAX_HEAD => Length::OfTooMuch,
             (false, _) => Length::Unseen,
-            (true, false) => Length::None,
-            (true, true) => Length::Given,
+            (true, 0) => Length::None,
+            (true, 1) => Length::Given,
+            (true, _) => Length::Repeated,
         }
     }
 
@@ -142,7 +146,7 @@ impl Head {
             self.is_over = true;
         } else if let Some((name, rest)) = self.start.split_at_checked(LENGTH.len()) {
             let ends = matches!(rest.first(), Some(b':' | b' ' | b'\t'));
-            self.has_length |= ends && name.eq_ignore_ascii_case(LENGTH);
+            self.lengths += usize::from(ends && name.eq_ignore_ascii_case(LENGTH));
         }
         self.start.clear();
     }
@@ -166,7 +170,7 @@ pub(crate) mod oracle {
         // Whatever hyper may take for a length was seen.
         let lower = bytes.to_ascii_lowercase();
         let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();
-        if whole == Some(Length::Given) {
+        if matches!(whole, Some(Length::Given | Length::Repeated)) {
             assert!(has(super::LENGTH));
         }
         let mut lines = bytes.split(|byte| *byte == b'\n');
@@ -198,6 +202,10 @@ mod tests {
         for (text, expected) in [
             (format!("POST / HTTP/1.1\r\ncontent-LENGTH: 4\r\n{chunked}\r\n"), Length::Given),
             (format!("\r\n\nPOST / HTTP/1.1\n{chunked}Content-Length:4\n\n"), Length::Given),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 4\r\nA: b\r\ncontent-length:4\r\n\r\n".into(),
+                Length::Repeated,
+            ),
             (format!("POST / HTTP/1.1\r\n{chunked}\r\n"), Length::None),
             (format!("POST / HTTP/1.0\r\nX: Content-Length: 4\r\n{chunked}\r\n"), Length::None),
             (format!("POST / HTTP/1.1\r\nContent-Lengths: 4\r\n{chunked}\r\n"), Length::None),

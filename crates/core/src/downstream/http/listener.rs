@@ -369,7 +369,9 @@ impl Connection {
         let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
             let length = phase.length();
-            if length == Length::OfTooMuch || request.headers().contains_key(TRANSFER_ENCODING) {
+            if matches!(length, Length::OfTooMuch | Length::Repeated)
+                || request.headers().contains_key(TRANSFER_ENCODING)
+            {
                 request.extensions_mut().insert(length);
             }
             if let Some(names) = phase.spelled() {

@@ -519,12 +519,12 @@ fn concern(status: StatusCode, refused: Option<&'static str>) -> Option<&'static
 /// or with another end of the body (6.3).
 fn is_read_in_two_ways(request: &Request<Incoming>) -> bool {
     let headers = request.headers();
-    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+    let length = request.extensions().get::<Length>();
+    if headers.get_all(header::HOST).iter().nth(1).is_some() || length == Some(&Length::Repeated) {
         return true;
     }
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else { return false };
-    let length = request.extensions().get::<Length>();
     !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
         || codings.next().is_some()
         || length.is_some_and(|length| *length != Length::None)
