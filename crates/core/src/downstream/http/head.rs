@@ -30,6 +30,11 @@ pub(super) enum Length {
 }
 
 impl Length {
+    /// Whether the request is refused for it.
+    pub(super) fn is_odd(self) -> bool {
+        matches!(self, Self::Repeated | Self::OfTooMuch)
+    }
+
     /// The value from which `as u8` made this number.
     pub(super) fn of(number: u8) -> Self {
         let all = [Self::Unseen, Self::None, Self::Given, Self::Repeated, Self::OfTooMuch];

@@ -30,7 +30,7 @@ use super::{
     custom_route::Aborted,
     gate::Certified,
     guarded::{Guarded, Patience, Phase},
-    head::{Length, MAX_HEAD, Spelled},
+    head::{MAX_HEAD, Spelled},
     header::PROTOCOL_VERSION,
     origin::Origin,
     overload::{MAX_REFUSALS, refuse},
@@ -369,9 +369,7 @@ impl Connection {
         let service = service_fn(move |mut request| {
             let (port, served) = (Arc::clone(&port), phase.serve());
             let length = phase.length();
-            if matches!(length, Length::OfTooMuch | Length::Repeated)
-                || request.headers().contains_key(TRANSFER_ENCODING)
-            {
+            if length.is_odd() || request.headers().contains_key(TRANSFER_ENCODING) {
                 request.extensions_mut().insert(length);
             }
             if let Some(names) = phase.spelled() {
