@@ -68,8 +68,10 @@ impl Redaction {
 
     /// Whether a look at the text is enough to see that it contains no secret: most contain none.
     fn leaves(&self, text: &[u8]) -> bool {
+        // In broken JSON, the colon behind a name may be missing.
         let has_names = |text| {
-            memchr::memchr2_iter(b':', b'=', text).any(|sign| names::may_end_here(&text[..sign]))
+            let mut signs = memchr::memchr3_iter(b':', b'=', b'"', text);
+            signs.any(|sign| names::may_end_here(&text[..sign]))
         };
         self.rules.names.is_empty()
             && self.rules.paths.is_empty()
