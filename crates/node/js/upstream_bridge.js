@@ -146,7 +146,7 @@ class Bridge {
     this.#streams.set(stream, opening);
     try {
       const { closed, honoredFilter } = await opening;
-      this.#shares.opened(stream, honoredFilter && (honoredFilter.resourceSubscriptions ?? []));
+      this.#shares.opened(stream, honoredFilter && (honoredFilter.resourceSubscriptions ?? []), Date.now());
       this.#carryOut();
       this.#ended(stream, await closed);
     } catch (error) {
@@ -157,7 +157,7 @@ class Bridge {
   #ended(stream, reason, error) {
     const code = Number.isInteger(error?.code) ? error.code : undefined;
     this.#streams.delete(stream);
-    this.#shares.ended(stream, this.#isConnected ? reason : "local", code);
+    this.#shares.ended(stream, this.#isConnected ? reason : "local", code, Date.now());
     this.#carryOut(error);
   }
 

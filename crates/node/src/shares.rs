@@ -2,7 +2,7 @@
 //! its effects with the client's methods.
 #![expect(clippy::needless_pass_by_value, reason = "Node-API hands arguments over by value")]
 
-use std::time::Instant;
+use std::time::Duration;
 
 use mcp_proxy_core::{ListenEnd, OpenCalls, ProgressTokens, ShareEffect, Shares};
 use napi_derive::napi;
@@ -58,19 +58,17 @@ fn native(number: i64) -> u64 {
     number.try_into().unwrap_or_default()
 }
 
+/// Time since 1970, as in `Date.now()`: programs and their tests set that clock.
+fn time(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
+}
+
 /// See the module. After each call, [`Self::take`] returns the actions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[napi]
 pub struct NativeShares {
     shares: Shares,
-    epoch: Instant,
     due: Vec<ShareEffect>,
-}
-
-impl Default for NativeShares {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 #[napi]
@@ -78,7 +76,7 @@ impl NativeShares {
     /// For a client that nobody uses yet.
     #[napi(constructor)]
     pub fn new() -> Self {
-        Self { shares: Shares::default(), epoch: Instant::now(), due: Vec::new() }
+        Self::default()
     }
 
     /// The actions that are due.
@@ -153,22 +151,20 @@ impl NativeShares {
 
     /// The server has opened a stream that carries these resources.
     #[napi]
-    pub fn opened(&mut self, stream: i64, uris: Option<Vec<String>>) {
-        let effects = self.shares.opened(native(stream), uris, self.epoch.elapsed());
-        self.due.extend(effects);
+    pub fn opened(&mut self, stream: i64, uris: Option<Vec<String>>, now: f64) {
+        self.due.extend(self.shares.opened(native(stream), uris, time(now)));
     }
 
     /// A stream has ended for this reason, or could not be opened because of an error with this
     /// code.
     #[napi]
-    pub fn ended(&mut self, stream: i64, reason: String, code: Option<i32>) {
+    pub fn ended(&mut self, stream: i64, reason: String, code: Option<i32>, now: f64) {
         let end = match reason.as_str() {
             "local" => ListenEnd::Local,
             "graceful" => ListenEnd::Graceful,
             _ => ListenEnd::Failed(code),
         };
-        let effects = self.shares.ended(native(stream), end, self.epoch.elapsed());
-        self.due.extend(effects);
+        self.due.extend(self.shares.ended(native(stream), end, time(now)));
     }
 
     /// The pause before the next attempt is over.
