@@ -5,9 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fs,
     path::Path,
 };
+
+use super::sources;
 
 /// The sources that are read, from the root of the repository.
 const ROOTS: [&str; 5] =
@@ -65,21 +66,7 @@ struct Import {
 impl Crate {
     fn read(root: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(root);
-        let mut folders = vec![root.clone()];
-        let mut sources = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let text = fs::read_to_string(&path).expect("a source");
-                    let name = path.strip_prefix(&root).expect("below src");
-                    sources.push((name.to_string_lossy().replace('\\', "/"), text));
-                }
-            }
-        }
-        assert!(!sources.is_empty(), "no source below {}", root.display());
+        let sources = sources::below(&root);
         let sources: Vec<_> = sources.iter().map(|(name, text)| (&**name, &**text)).collect();
         Self::of(&sources)
     }

@@ -6,9 +6,10 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     path::{Path, PathBuf},
 };
+
+use super::sources;
 
 /// From the bottom upwards: a module and what it may use.
 const MAY_USE: &[(&str, &[&[&str]])] = &[
@@ -195,20 +196,9 @@ fn without_comments(code: &str) -> String {
 
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
-    let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let code = without_comments(&fs::read_to_string(&path).expect("a source"));
-                let path = path.strip_prefix(&root).expect("below src").to_owned();
-                sources.push(Source { path, code });
-            }
-        }
-    }
-    assert!(!sources.is_empty(), "no source below {}", root.display());
-    sources
+    let read = |(path, text): (String, String)| Source {
+        path: path.into(),
+        code: without_comments(&text),
+    };
+    sources::below(&root).into_iter().map(read).collect()
 }

@@ -8,5 +8,6 @@ mod json_answers;
 mod layers;
 mod requirements;
 mod security;
+mod sources;
 mod supply_chain;
 mod tunnel;
