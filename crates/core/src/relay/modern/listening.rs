@@ -8,7 +8,7 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Message, decode_string, elements, find_member, own_number},
     protocol::List,
     relay::{
-        InitializeResult,
+        InitializeResult, Reply,
         exchange::{Leg, Purpose},
         owed::Owed,
         subscription::Effect,
@@ -35,7 +35,7 @@ impl State {
     }
 
     /// Carries out what a subscription requires.
-    pub(in crate::relay) fn carry(&mut self, effect: Effect<super::Reply>, uri: &str) {
+    pub(in crate::relay) fn carry(&mut self, effect: Effect<Reply>, uri: &str) {
         let effects = match effect {
             Effect::Subscribe => self.bridge.listen.want(uri),
             Effect::Unsubscribe => self.bridge.listen.unwant(uri),
