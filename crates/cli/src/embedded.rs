@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc};
 use mcp_proxy_core::{config::FleetConfig, tunnel};
 
 use crate::{
-    fleet::{Watch, read},
+    fleet::read,
     options::{Origin, Reading},
+    watch::Watch,
 };
 
 /// Servers from a file, or from a text in the format of such a file.

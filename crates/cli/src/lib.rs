@@ -22,6 +22,7 @@ mod replaying;
 mod run;
 mod signal;
 mod telemetry;
+mod watch;
 
 use std::{env, ffi::OsString};
 

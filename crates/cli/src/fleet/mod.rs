@@ -2,7 +2,6 @@
 
 mod reload;
 mod screen;
-mod watch;
 
 use std::{io, sync::Arc};
 
@@ -20,7 +19,6 @@ use crate::{
     telemetry::Installed,
 };
 pub(crate) use reload::read;
-pub(crate) use watch::{Stamp, Watch};
 
 use reload::Following;
 use screen::{Opened, Screen};

@@ -5,10 +5,11 @@ use std::{sync::Arc, thread};
 use mcp_proxy_core::{Fleet, Reloaded, fleet::printable};
 use tokio::sync::oneshot::{self, error::RecvError};
 
-use super::{screen::Screen, watch::Watch};
+use super::screen::Screen;
 use crate::{
     args::UsageError,
     options::{Origin, Process, Reading},
+    watch::Watch,
 };
 
 /// Reads a file again, on a thread of its own: what a thread of a pool has once held for it stays with that thread.

@@ -17,9 +17,9 @@ use tokio::{
 };
 
 use super::{
-    Guard,
     child::{STOP_AFTER_FAILURE, failure},
     claims,
+    guard::Guard,
     held_connection::HeldConnection,
     hold::{Coming, Hold, Source},
     nursery::Nursery,

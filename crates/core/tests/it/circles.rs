@@ -1,7 +1,9 @@
 //! Checks that no files import from each other in a circle, by reading the sources of all crates.
 //!
-//! An import is an arrow from its file to the file that defines the name, through all re-exports.
-//! A `mod` line and a re-export of a child draw none: who looks at a room need not enter it.
+//! An import is an arrow from its file to the file that defines the name, through all re-exports;
+//! and, in a second drawing, to the file where the path ends before them: what a `mod.rs` re-exports
+//! from a child is imported from the `mod.rs`. Neither drawing may have a circle.
+//! A `mod` line and a re-export of a child draw no arrow: who looks at a room need not enter it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -29,6 +31,7 @@ fn circles_are_found_in_every_spelling() {
         let sources = [
             ("lib.rs", "mod a;\nmod b;\npub use a::{A, Other as Renamed};"),
             ("a/mod.rs", first),
+            ("a/c.rs", "pub struct C;"),
             ("b.rs", second),
         ];
         !Crate::of(&sources).circles().is_empty()
@@ -39,6 +42,9 @@ fn circles_are_found_in_every_spelling() {
     assert!(circle(a, "use super::a::*;\npub struct B;"));
     assert!(circle(a, "pub struct B;\nfn f() -> crate::A { super::a::A }"));
     assert!(circle("pub struct A;\nfn f(_: crate::b::B) {}", "pub struct B(super::a::A);"));
+    let a = "mod c;\npub use c::C;\nuse crate::b::B;\npub struct A;\npub struct Other;";
+    assert!(circle(a, "use crate::a::C;\npub struct B;"));
+    assert!(!circle(a, "use crate::a::c::C;\npub struct B;"));
     assert!(!circle(a, "pub(in crate::a) struct B; // crate::a::A"));
     assert!(!circle(a, "pub struct B;\nmod tests {\n use crate::a::A;\n}"));
 }
@@ -87,14 +93,19 @@ impl Crate {
         Self(sources.iter().map(file).collect())
     }
 
-    /// The arrows that are part of a circle.
+    /// The arrows that are part of a circle in one of the drawings.
     fn circles(&self) -> Vec<String> {
+        [true, false].into_iter().flat_map(|through| self.drawn(through)).collect()
+    }
+
+    /// The arrows that are part of a circle, drawn through re-exports or only up to them.
+    fn drawn(&self, through: bool) -> Vec<String> {
         let modules: Vec<&Module> = self.0.keys().collect();
         let arrows: Vec<BTreeSet<usize>> = modules
             .iter()
             .map(|module| {
                 let to = self.0[*module].imports.iter();
-                let to = to.filter_map(|import| self.arrow(module, import));
+                let to = to.filter_map(|import| self.arrow(module, import, through));
                 to.filter_map(|to| modules.binary_search(&&to).ok()).collect()
             })
             .collect();
@@ -114,12 +125,14 @@ impl Crate {
             .collect()
     }
 
-    fn arrow(&self, module: &Module, import: &Import) -> Option<Module> {
+    fn arrow(&self, module: &Module, import: &Import, through: bool) -> Option<Module> {
         let path = self.absolute(module, &import.path)?;
         if import.exported && path.starts_with(module) {
             return None;
         }
-        Some(self.defining(&path, &mut HashSet::new())).filter(|to| to != module)
+        let named = self.deepest(&path).to_vec();
+        let defining = || self.defining(&path, &mut HashSet::new());
+        Some(if through { defining() } else { named }).filter(|to| to != module)
     }
 
     /// The path from the root of the crate; `None` if it leads to another one.
@@ -140,10 +153,15 @@ impl Crate {
         }
     }
 
+    /// The file that this path leads into, before any re-export.
+    fn deepest<'a>(&self, path: &'a [String]) -> &'a [String] {
+        let length = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]));
+        &path[..length.unwrap_or_default()]
+    }
+
     /// The file that defines what is at this path.
     fn defining(&self, path: &[String], seen: &mut HashSet<(Module, String)>) -> Module {
-        let deepest = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]));
-        let (module, rest) = path.split_at(deepest.unwrap_or_default());
+        let (module, rest) = path.split_at(self.deepest(path).len());
         let module = module.to_vec();
         let Some((name, rest)) = rest.split_first() else { return module };
         let file = &self.0[&module];

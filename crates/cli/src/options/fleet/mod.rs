@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     args::{Typed, UsageError, Values, flags},
-    fleet::Stamp,
     telemetry::Logging,
+    watch::Stamp,
 };
 use inputs::Inputs;
 use servers::Everywhere;

@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::Entry;
+use super::log::Entry;
 use crate::runtime::lock::Mutex;
 
 /// Most entries that may wait.

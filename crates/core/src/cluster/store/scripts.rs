@@ -11,8 +11,9 @@ use super::{
         directory::{Epoch, Held, Lease},
         replica::{REPLICA_ID, ReplicaId},
     },
-    Entry, Keys, LEASE, Leased, Logged, StoreError,
     connection::Connection,
+    keys::{Keys, LEASE, Leased, StoreError},
+    log::{Entry, Logged},
 };
 
 /// An owner writes. Keys: the session, its log, its calls under way. Arguments: owner, epoch, how

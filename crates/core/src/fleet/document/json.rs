@@ -5,8 +5,8 @@ use jsonc_parser::{
 };
 
 use super::{
-    Source,
     node::{Member, Node, Value, refuse_twins},
+    source::Source,
 };
 use crate::fleet::fault::Fault;
 

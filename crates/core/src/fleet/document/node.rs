@@ -2,7 +2,7 @@
 
 use super::{
     super::fault::{Fault, quoted},
-    Source,
+    source::Source,
 };
 
 /// A value in a file.

@@ -6,8 +6,8 @@ use toml::{
 };
 
 use super::{
-    Source,
     node::{Member, Node, Value},
+    source::Source,
 };
 use crate::fleet::fault::Fault;
 

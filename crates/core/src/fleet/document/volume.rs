@@ -1,6 +1,6 @@
 //! How many values a file has, counted before a tree is made of it: a tree costs more than its text.
 
-use super::Source;
+use super::source::Source;
 use crate::fleet::fault::Fault;
 
 /// Most values of a short file. One with a hundred servers has about 2,000.

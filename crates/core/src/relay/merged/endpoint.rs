@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::{Seal, server::Roster};
+use super::{seal::Seal, server::Roster};
 
 /// See the module.
 pub(super) struct Endpoint {

@@ -1,6 +1,11 @@
 //! What each client has sent, and what it must receive.
 
-use super::*;
+use std::collections::BTreeSet;
+
+use super::super::*;
+use crate::{era::Era, protocol::LogLevel};
+
+pub(super) const META: &str = "io.modelcontextprotocol/";
 
 /// Where a client reads.
 #[derive(Debug, Default)]

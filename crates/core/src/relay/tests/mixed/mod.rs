@@ -10,58 +10,15 @@
 mod clients;
 mod server;
 mod steps;
-
-use std::collections::BTreeSet;
+mod world;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::{era::Era, protocol::LogLevel};
-use clients::{Called, Listener, Visitor};
-use server::Stream;
+use crate::era::Era;
 use steps::{Step, step};
-
-const META: &str = "io.modelcontextprotocol/";
-
-/// The proxy with everybody around it.
-struct World {
-    /// The server's era.
-    era: Era,
-    upstream: Upstream,
-    visitors: Vec<Visitor>,
-    calls: Vec<Called>,
-    listeners: Vec<Listener>,
-    /// The open streams of a server of the newer era.
-    streams: Vec<Stream>,
-    /// Ids that the server has seen; none may appear twice.
-    seen: BTreeSet<u64>,
-    /// Cancellations that the server must get.
-    cancellations: BTreeSet<u64>,
-    /// Numbers the server's messages, so that no two are equal.
-    said: u64,
-}
+use world::World;
 
 impl World {
-    fn new(era: Era) -> Self {
-        let shared = Shared::new(Ids::Ascending(1), Limits::default(), Duration::from_secs(10));
-        let upstream = Upstream { shared, outbox: Arc::default() };
-        match era {
-            Era::Legacy => upstream.connect(Arc::clone(&upstream.outbox)),
-            Era::Modern => modern::discover(&upstream),
-        }
-        Self {
-            era,
-            upstream,
-            visitors: Vec::new(),
-            calls: Vec::new(),
-            listeners: Vec::new(),
-            streams: Vec::new(),
-            seen: BTreeSet::new(),
-            cancellations: BTreeSet::new(),
-            said: 0,
-        }
-    }
-
     fn check(&mut self) {
         self.deliver();
         assert!(self.cancellations.is_empty(), "not told: {:?}", self.cancellations);

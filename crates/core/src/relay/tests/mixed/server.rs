@@ -1,16 +1,11 @@
 //! The server's part: it reads what it is sent, and answers at once what is not a client's.
 
-use super::*;
-use clients::Caller;
-
-/// A stream of changes.
-#[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) id: u64,
-    pub(super) filter: Value,
-    /// Its client; `None` for the proxy's own.
-    pub(super) listener: Option<usize>,
-}
+use super::{
+    super::*,
+    clients::{Caller, META, Wanted},
+    world::{Stream, World},
+};
+use crate::era::Era;
 
 impl World {
     /// The server reads everything that it is sent.
@@ -95,7 +90,7 @@ impl World {
 
     /// Something has changed: a server with a handshake reports it once, another on each stream
     /// that was opened for it.
-    pub(super) fn changed(&self, wanted: &clients::Wanted, kind: &str, params: &Value) {
+    pub(super) fn changed(&self, wanted: &Wanted, kind: &str, params: &Value) {
         if self.era == Era::Legacy {
             let method = format!("notifications/{kind}");
             return self.says(&json!({"jsonrpc": "2.0", "method": method, "params": params}));

@@ -1,9 +1,13 @@
 //! What can happen, and what must follow from it.
 
-use proptest::sample::select;
+use proptest::{prelude::*, sample::select};
 
-use super::*;
-use clients::{Caller, Wanted};
+use super::{
+    super::*,
+    clients::{Called, Caller, Listener, META, Reader, Visitor, Wanted},
+    world::World,
+};
+use crate::{era::Era, protocol::LogLevel};
 
 /// Ids that are equal for some parsers, and never for the proxy.
 const IDS: [&str; 6] = ["1", "\"1\"", "1.0", "\"\\u0031\"", "12345678901234567890", "\"a\""];
@@ -352,7 +356,7 @@ impl World {
     }
 
     /// Who gets a log message because one of its calls is running.
-    fn reader_of_log(&mut self, level: LogLevel) -> Option<&mut clients::Reader> {
+    fn reader_of_log(&mut self, level: LogLevel) -> Option<&mut Reader> {
         let wanted = |call: &Called, visitors: &[Visitor]| match &call.client {
             Caller::Visitor(visitor) => visitors[*visitor].level,
             Caller::Alone(_, level) => *level,

@@ -1,6 +1,8 @@
 //! What each client has asked for, and what it may and must receive.
 
-use super::*;
+use std::collections::BTreeSet;
+
+use super::super::*;
 use crate::protocol::LogLevel;
 
 /// One client.

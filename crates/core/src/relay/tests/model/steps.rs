@@ -1,8 +1,12 @@
 //! What can happen, and what must follow from it.
 
-use proptest::sample::select;
+use proptest::{prelude::*, sample::select};
 
-use super::*;
+use super::{
+    super::*,
+    clients::{Called, Visitor, Wish},
+    world::{LIMITS, World},
+};
 use crate::protocol::LogLevel;
 
 /// Ids that are equal for some parsers, and never for the proxy.
