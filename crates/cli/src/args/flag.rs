@@ -88,7 +88,7 @@ pub(crate) struct Complaint {
 }
 
 /// A kind of value: how it is parsed, checked and described.
-pub(crate) trait Kind {
+pub(crate) trait Kind: Sync {
     /// What the configuration is given.
     type Value;
 
@@ -139,7 +139,7 @@ pub(crate) enum Json {
 }
 
 /// A flag without the type of its value: everything that parsing and `--help` need.
-pub(crate) trait Definition {
+pub(crate) trait Definition: Sync {
     fn name(&self) -> &'static str;
     fn section(&self) -> Section;
     fn shape(&self) -> Shape;

@@ -418,7 +418,7 @@ pub(crate) struct Choice<T: 'static> {
     pub(crate) default: (&'static str, T),
 }
 
-impl<T: Copy> Kind for Choice<T> {
+impl<T: Copy + Sync> Kind for Choice<T> {
     type Value = T;
 
     fn shape(&self) -> Shape {

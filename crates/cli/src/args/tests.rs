@@ -104,7 +104,7 @@ fn every_flag_of_the_original_is_there() {
 
 #[test]
 fn every_flag_is_read_in_every_spelling() {
-    for flag in ALL {
+    for flag in ALL.iter() {
         let (camel, kebab, value) = (flag.name(), kebab(flag.name()), sample(*flag));
         for spelled in [camel, kebab.as_str()] {
             let apart = vec![format!("--{spelled}"), value.to_owned()];
@@ -125,7 +125,7 @@ fn every_flag_is_read_in_every_spelling() {
 
 #[test]
 fn every_flag_is_read_from_its_variable_and_beats_it() {
-    for flag in ALL {
+    for flag in ALL.iter() {
         let (name, value) = (flag.name(), sample(*flag));
         let variable = variable(name);
         let typed = typed_in(&["node"], &[(&variable, value)]);
@@ -479,7 +479,7 @@ fn printed(line: &[&str]) -> String {
 
 #[test]
 fn the_short_text_of_a_flag_fits_a_line() {
-    for flag in ALL {
+    for flag in ALL.iter() {
         let short = flag.short();
         assert!((1..=50).contains(&short.len()), "--{}: {short}", flag.name());
         assert!(!short.ends_with('.') && !short.contains(';'), "--{}: {short}", flag.name());
