@@ -15,7 +15,6 @@ mod inspect;
 #[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]
 pub mod internals;
-mod jsonrpc;
 pub mod metrics;
 mod protocol;
 mod proxy;
@@ -28,6 +27,8 @@ mod tls;
 pub mod tunnel;
 mod upstream;
 mod watch;
+
+use mcp_proxy_jsonrpc as jsonrpc;
 
 pub use downstream::http::{Denial, Meter};
 pub use error::Error;

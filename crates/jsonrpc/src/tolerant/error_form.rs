@@ -1,12 +1,12 @@
 //! Errors in other forms than JSON-RPC's: clients read no others.
 
-use crate::jsonrpc::{Code, Kind, Message, Span, escape, find_member};
+use crate::{Code, Kind, Message, Span, escape, find_member};
 
 /// Most of an error in another form that is shown.
 const MAX_SHOWN: usize = 1024;
 
 /// Whether this is an error whose code is not a number or whose message is not a text.
-pub(crate) fn is_odd(message: &Message) -> bool {
+pub fn is_odd(message: &Message) -> bool {
     message.kind() == Kind::Error
         && message.error().is_some_and(|error| !is_well_formed(message.text(error)))
 }

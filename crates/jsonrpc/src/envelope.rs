@@ -20,7 +20,7 @@ pub(crate) const PROTOCOL_VERSION_KEY: &str = "io.modelcontextprotocol/protocolV
 const RESERVED_PREFIX: &[u8] = b"io.modelcontextprotocol/";
 
 /// Longest id or progress token, in raw bytes: they are kept while a call runs.
-pub(crate) const MAX_ID: usize = 1024;
+pub const MAX_ID: usize = 1024;
 
 /// The members of a message.
 const ENVELOPE_MEMBERS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
@@ -54,7 +54,7 @@ const META_MEMBERS: [&str; 7] = [
 
 /// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Has a method and an id.
     Request,
     /// Has a method and no id.
@@ -67,22 +67,27 @@ pub(crate) enum Kind {
 
 /// Why some bytes are not a JSON-RPC message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Invalid {
+pub enum Invalid {
+    /// Not UTF-8; the position of the first wrong byte.
     #[error("not UTF-8 (byte {0})")]
     Utf8(usize),
+    /// Not JSON.
     #[error("not JSON: {0}")]
     Syntax(#[from] SyntaxError),
+    /// JSON, but not a message of JSON-RPC 2.0; what is wrong.
     #[error("not a JSON-RPC 2.0 message: {0}")]
     Shape(&'static str),
+    /// An id or a progress token is longer than [`MAX_ID`].
     #[error("an id or a progress token of more than {MAX_ID} bytes")]
     LongId,
+    /// An array of more messages than this limit.
     #[error("an array of more than {0} messages")]
     TooMany(usize),
 }
 
 /// A JSON-RPC message as it was received.
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
+pub struct Message {
     bytes: Bytes,
     kind: Kind,
     parts: Parts,
@@ -133,7 +138,7 @@ struct Text {
 impl Message {
     /// Scans one message. Line breaks between tokens become spaces, so that the message can
     /// travel as one line and as one SSE `data:` field; nothing else changes.
-    pub(crate) fn parse(bytes: Bytes) -> Result<Self, Invalid> {
+    pub fn parse(bytes: Bytes) -> Result<Self, Invalid> {
         check_utf8(&bytes)?;
         let mut scanner = Scanner::new(&bytes)?;
         let parts = Parts::scan(&mut scanner, 0)?;
@@ -151,33 +156,35 @@ impl Message {
 
     /// The same in a buffer of its own, for messages that are kept: the receive buffer may contain
     /// much more.
-    pub(crate) fn detached(&self) -> Self {
+    pub fn detached(&self) -> Self {
         if self.is_detached {
             return self.clone();
         }
         Self { bytes: Bytes::copy_from_slice(&self.bytes), is_detached: true, ..self.clone() }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    /// What kind of message it is.
+    pub fn kind(&self) -> Kind {
         self.kind
     }
 
     /// The whole message; without line breaks outside of strings.
-    pub(crate) fn bytes(&self) -> &Bytes {
+    pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
     /// The raw id.
-    pub(crate) fn id(&self) -> Option<&[u8]> {
+    pub fn id(&self) -> Option<&[u8]> {
         self.parts.id.map(|span| span.of(&self.bytes))
     }
 
-    pub(crate) fn id_span(&self) -> Option<Span> {
+    /// Where the raw id is.
+    pub fn id_span(&self) -> Option<Span> {
         self.parts.id
     }
 
     /// The method; empty for a response.
-    pub(crate) fn method(&self) -> Cow<'_, str> {
+    pub fn method(&self) -> Cow<'_, str> {
         match self.method_bytes() {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).unwrap_or_default().into(),
             Cow::Owned(bytes) => String::from_utf8(bytes).unwrap_or_default().into(),
@@ -186,7 +193,7 @@ impl Message {
 
     /// The same as bytes, to compare it on the road of a message: the message is known to be UTF-8, so
     /// that checking a part of it would be work for nothing.
-    pub(crate) fn method_bytes(&self) -> Cow<'_, [u8]> {
+    pub fn method_bytes(&self) -> Cow<'_, [u8]> {
         match self.parts.method {
             Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into_bytes().into(),
             Some(Text { span, escaped: false }) => span.of(&self.bytes).into(),
@@ -194,86 +201,88 @@ impl Message {
         }
     }
 
-    pub(crate) fn params(&self) -> Option<Span> {
+    /// Where `params` is.
+    pub fn params(&self) -> Option<Span> {
         self.parts.params
     }
 
-    pub(crate) fn result(&self) -> Option<Span> {
+    /// Where `result` is.
+    pub fn result(&self) -> Option<Span> {
         self.parts.result
     }
 
     /// The whole error object.
-    pub(crate) fn error(&self) -> Option<Span> {
+    pub fn error(&self) -> Option<Span> {
         self.parts.error
     }
 
     /// `error.code`.
-    pub(crate) fn error_code(&self) -> Option<i64> {
+    pub fn error_code(&self) -> Option<i64> {
         let code = find_member(&self.bytes, self.parts.error?, "code")?;
         std::str::from_utf8(self.text(code)).ok()?.parse().ok()
     }
 
     /// `params._meta.progressToken` of a request.
-    pub(crate) fn requested_token(&self) -> Option<Span> {
+    pub fn requested_token(&self) -> Option<Span> {
         self.parts.meta_token
     }
 
     /// `params.progressToken` of a progress notification.
-    pub(crate) fn reported_token(&self) -> Option<Span> {
+    pub fn reported_token(&self) -> Option<Span> {
         self.parts.token
     }
 
     /// `params.requestId` of a cancellation.
-    pub(crate) fn cancelled_id(&self) -> Option<Span> {
+    pub fn cancelled_id(&self) -> Option<Span> {
         self.parts.request_id
     }
 
     /// `params.uri` when it is a string, decoded.
-    pub(crate) fn uri(&self) -> Option<String> {
+    pub fn uri(&self) -> Option<String> {
         let span = self.parts.uri?;
         let inner = span.of(&self.bytes).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         Some(decode(inner))
     }
 
     /// `params.name` when it is a string, decoded; the last one if it is repeated.
-    pub(crate) fn name(&self) -> Option<Cow<'_, str>> {
+    pub fn name(&self) -> Option<Cow<'_, str>> {
         string_text(self.text(self.parts.name?))
     }
 
     /// `params.name` of any type; the last one if it is repeated.
-    pub(crate) fn name_span(&self) -> Option<Span> {
+    pub fn name_span(&self) -> Option<Span> {
         self.parts.name
     }
 
     /// `params.name` of any type; `None` also if it is repeated, because parsers differ in which
     /// one they use.
-    pub(crate) fn only_name(&self) -> Option<Span> {
+    pub fn only_name(&self) -> Option<Span> {
         self.parts.name.filter(|_| !self.parts.reserved.names)
     }
 
     /// Whether `params.name` is repeated.
-    pub(crate) fn repeats_name(&self) -> bool {
+    pub fn repeats_name(&self) -> bool {
         self.parts.reserved.names
     }
 
     /// `params.uri` of any type.
-    pub(crate) fn uri_span(&self) -> Option<Span> {
+    pub fn uri_span(&self) -> Option<Span> {
         self.parts.uri
     }
 
     /// `params._meta` of any type.
-    pub(crate) fn meta(&self) -> Option<Span> {
+    pub fn meta(&self) -> Option<Span> {
         self.parts.meta
     }
 
     /// Whether `params._meta` contains a protocol version, which marks a message of the modern era.
-    pub(crate) fn claims_version(&self) -> bool {
+    pub fn claims_version(&self) -> bool {
         self.parts.protocol_version.is_some()
     }
 
     /// The message with these edits, without scanning it again. They may remove whole members of
     /// `params` and of `params._meta`, and nothing else.
-    pub(crate) fn edited(&self, edits: &[Edit<'_>]) -> Self {
+    pub fn edited(&self, edits: &[Edit<'_>]) -> Self {
         let bytes = spliced(&self.bytes, edits);
         Self { bytes, kind: self.kind, parts: self.parts.without(edits), is_detached: true }
     }
@@ -281,14 +290,14 @@ impl Message {
     /// The message with this JSON in place of a value in `params`, without scanning it again. The
     /// new value has no line breaks. Of the values whose ranges are kept, only `params.name` and
     /// `params.uri` may be replaced.
-    pub(crate) fn replaced(&self, value: Span, with: &[u8]) -> Self {
+    pub fn replaced(&self, value: Span, with: &[u8]) -> Self {
         let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
         let parts = self.parts.stretched(value, with.len());
         Self { bytes, kind: self.kind, parts, is_detached: true }
     }
 
     /// The message with any edits; unchanged if the result would not be a message.
-    pub(crate) fn rewritten(self, edits: &[Edit<'_>]) -> Self {
+    pub fn rewritten(self, edits: &[Edit<'_>]) -> Self {
         // This is rare, so it is scanned again instead of moving every range.
         Self::parse(spliced(&self.bytes, edits)).unwrap_or(self)
     }
@@ -296,29 +305,29 @@ impl Message {
     /// Whether another JSON parser may read a different message: a member of the envelope, of
     /// `params` or of `params._meta` differs from a known one only in case, or a member that
     /// matters to servers is repeated.
-    pub(crate) fn is_ambiguous(&self) -> bool {
+    pub fn is_ambiguous(&self) -> bool {
         self.parts.ambiguous
     }
 
     /// Whether `params` may contain members that only one era defines.
-    pub(crate) fn has_reserved_members(&self) -> bool {
+    pub fn has_reserved_members(&self) -> bool {
         self.parts.reserved.params
     }
 
     /// Whether `params._meta` contains the specification's own keys.
-    pub(crate) fn has_reserved_meta(&self) -> bool {
+    pub fn has_reserved_meta(&self) -> bool {
         self.parts.reserved.meta
     }
 
     /// A request or notification with further members at the beginning of `params._meta`. If
     /// `_meta` is not an object, they are left out.
-    pub(crate) fn with_meta(self, members: &str) -> Self {
+    pub fn with_meta(self, members: &str) -> Self {
         let Some((at, text)) = self.meta_insertion(members) else { return self };
         self.rewritten(&[Edit { span: Span::new(at, at), with: text.as_bytes() }])
     }
 
     /// Where further members of `params._meta` are inserted, and the text around them.
-    pub(crate) fn meta_insertion(&self, members: &str) -> Option<(usize, String)> {
+    pub fn meta_insertion(&self, members: &str) -> Option<(usize, String)> {
         Some(match (self.parts.meta, self.parts.params) {
             (Some(meta), _) if self.text(meta).first() != Some(&b'{') => return None,
             (Some(meta), _) => self.at_start_of(meta, members),
@@ -342,7 +351,8 @@ impl Message {
         &self.parts
     }
 
-    pub(crate) fn text(&self, span: Span) -> &[u8] {
+    /// The raw text of a part of this message.
+    pub fn text(&self, span: Span) -> &[u8] {
         span.of(&self.bytes)
     }
 }

@@ -7,9 +7,8 @@ fn found(line: &str) -> Found {
 }
 
 fn messages(line: &str) -> Vec<String> {
-    let text = |message: &crate::jsonrpc::Message| {
-        String::from_utf8(message.bytes().to_vec()).unwrap_or_default()
-    };
+    let text =
+        |message: &crate::Message| String::from_utf8(message.bytes().to_vec()).unwrap_or_default();
     found(line).messages.iter().map(text).collect()
 }
 

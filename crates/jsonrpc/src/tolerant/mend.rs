@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::error_form::well_formed;
-use crate::jsonrpc::{Entry, Message, Span, members};
+use crate::{Entry, Message, Span, members};
 
 /// The members of a message, in no particular order.
 const KNOWN: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];

@@ -7,7 +7,7 @@ pub(super) const LONGEST: usize = 64;
 /// Whether a name is not a known one, but may be confused with one. It may be cut at [`LONGEST`]
 /// bytes.
 #[inline]
-pub(crate) fn folds_to(name: &[u8], known: &[&str]) -> bool {
+pub fn folds_to(name: &[u8], known: &[&str]) -> bool {
     if name.len() > LONGEST {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use crate::jsonrpc::escape;
+use crate::escape;
 
 /// What the quotes and brackets of a broken object reveal. Strings and keys may have the quotes of
 /// other languages, and keys none.
@@ -55,7 +55,7 @@ type Member<'a> = (&'a [u8], &'a [u8]);
 /// A member with a plain value at the end of a text, and what is before it and its comma.
 fn last_member(text: &[u8]) -> Option<(&[u8], Member<'_>)> {
     /// More than both members need.
-    const MOST: usize = 2 * crate::jsonrpc::MAX_ID;
+    const MOST: usize = 2 * crate::MAX_ID;
     let from = text.len().saturating_sub(MOST);
     let comma = from + memchr::memrchr(b',', text.get(from..)?)?;
     let (before, member) = (text.get(..comma)?, text.get(comma + 1..)?);

@@ -38,7 +38,7 @@ pub(super) fn kind_of(value: &Value) -> Option<Kind> {
 
 /// Only JSON is accepted, and only messages are messages. (The scanner refuses deeply nested texts
 /// and messages with repeated members, which other parsers accept.)
-pub(crate) fn check_envelope(bytes: &[u8]) {
+pub fn check_envelope(bytes: &[u8]) {
     match Message::parse(Bytes::copy_from_slice(bytes)) {
         Ok(message) => {
             assert!(is_json(bytes));
@@ -60,7 +60,7 @@ pub(crate) fn check_envelope(bytes: &[u8]) {
 }
 
 /// The edits that give a request another id and another progress token.
-pub(crate) fn edits<'a>(request: &Message, id: &'a [u8], token: &'a [u8]) -> Vec<Edit<'a>> {
+pub fn edits<'a>(request: &Message, id: &'a [u8], token: &'a [u8]) -> Vec<Edit<'a>> {
     let id = request.id_span().map(|span| Edit { span, with: id });
     let token = request.requested_token().map(|span| Edit { span, with: token });
     let mut edits: Vec<_> = id.into_iter().chain(token).collect();
@@ -79,7 +79,7 @@ pub(super) fn assembled(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
 
 /// A request with another id and token is otherwise the same request, and is the original after
 /// they are restored.
-pub(crate) fn check_splice(bytes: &[u8]) {
+pub fn check_splice(bytes: &[u8]) {
     let Ok(request) = Message::parse(Bytes::copy_from_slice(bytes)) else { return };
     let Some(id) = request.id() else { return };
     let token = request.requested_token().map(|span| request.text(span)).unwrap_or_default();
@@ -97,7 +97,7 @@ pub(crate) fn check_splice(bytes: &[u8]) {
 }
 
 /// A batch that is split and joined is the original batch.
-pub(crate) fn check_batch(bytes: &[u8]) {
+pub fn check_batch(bytes: &[u8]) {
     let Ok(Body::Many(messages)) = split(Bytes::copy_from_slice(bytes), MAX_SERVER_BATCH) else {
         return;
     };

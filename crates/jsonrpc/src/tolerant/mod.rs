@@ -8,8 +8,8 @@ mod error_form;
 mod mend;
 mod search;
 
-pub(crate) use error_form::is_odd;
-pub(crate) use search::{Found, search};
+pub use error_form::is_odd;
+pub use search::{Found, search};
 
 #[cfg(test)]
 mod tests;

@@ -8,22 +8,24 @@ use super::{
 };
 
 /// Most messages in one array from a client.
-pub(crate) const MAX_BATCH: usize = 100;
+pub const MAX_BATCH: usize = 100;
 /// Most messages in one array from a server. Servers answer calls that were sent alone, so they
 /// have little reason to send arrays.
-pub(crate) const MAX_SERVER_BATCH: usize = 1000;
+pub const MAX_SERVER_BATCH: usize = 1000;
 
 /// The content of a body.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub enum Body {
+    /// A single message.
     One(Message),
+    /// The messages of an array, in order; at least one.
     Many(Vec<Message>),
 }
 
 /// Scans a body. An array is split into its messages; reading stops if there are more than `most`.
 /// A message that makes up most of the body shares its bytes. Others are copied: a call may be kept
 /// for long, and must not keep the whole body alive.
-pub(crate) fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
+pub fn split(bytes: Bytes, most: usize) -> Result<Body, Invalid> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Message::parse(bytes).map(Body::One);
     }

@@ -11,20 +11,22 @@ const COPY_BELOW: usize = 8 * 1024;
 
 /// One replacement. Edits of a message are given in ascending order and do not overlap.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Edit<'a> {
-    pub(crate) span: Span,
-    pub(crate) with: &'a [u8],
+pub struct Edit<'a> {
+    /// What is replaced.
+    pub span: Span,
+    /// What takes its place.
+    pub with: &'a [u8],
 }
 
 impl Edit<'_> {
     /// The sort key of edits: an insertion comes before a removal at the same place.
-    pub(crate) fn place(&self) -> (u32, u32) {
+    pub fn place(&self) -> (u32, u32) {
         (self.span.start, self.span.end)
     }
 }
 
 /// A text with these edits, in one buffer.
-pub(crate) fn spliced(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
+pub fn spliced(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
     match (Assembly { before: b"", source, edits, behind: b"" }).frame() {
         Frame::Whole(bytes) => bytes,
         Frame::Runs(runs) => runs.concat().into(),
@@ -33,22 +35,27 @@ pub(crate) fn spliced(source: &Bytes, edits: &[Edit<'_>]) -> Bytes {
 
 /// A message to be sent: the text before it, its edits, and the text after it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Assembly<'a> {
-    pub(crate) before: &'a [u8],
-    pub(crate) source: &'a Bytes,
-    pub(crate) edits: &'a [Edit<'a>],
-    pub(crate) behind: &'a [u8],
+pub struct Assembly<'a> {
+    /// Text before the message.
+    pub before: &'a [u8],
+    /// The message as it was read.
+    pub source: &'a Bytes,
+    /// Its edits, in ascending order.
+    pub edits: &'a [Edit<'a>],
+    /// Text after the message.
+    pub behind: &'a [u8],
 }
 
 impl Assembly<'_> {
-    pub(crate) fn len(&self) -> usize {
+    /// Length of the result in bytes.
+    pub fn len(&self) -> usize {
         let removed: usize = self.edits.iter().map(|edit| edit.span.range().len()).sum();
         let added: usize = self.edits.iter().map(|edit| edit.with.len()).sum();
         self.before.len() + self.source.len() - removed + added + self.behind.len()
     }
 
     /// The bytes as one frame that can be kept and sent several times.
-    pub(crate) fn frame(&self) -> Frame {
+    pub fn frame(&self) -> Frame {
         if self.source.len() < COPY_BELOW {
             let mut whole = Vec::with_capacity(self.len());
             self.write(&mut |run: Run<'_>| match run {
@@ -91,7 +98,7 @@ enum Run<'a> {
 
 /// Bytes of one message, ready to be written; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// One buffer of its own.
     Whole(Bytes),
     /// Several, one of which is the large buffer from which the message was read.
@@ -99,21 +106,23 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
-    pub(crate) fn runs(&self) -> &[Bytes] {
+    /// Its buffers, in order.
+    pub fn runs(&self) -> &[Bytes] {
         match self {
             Self::Whole(bytes) => std::slice::from_ref(bytes),
             Self::Runs(runs) => runs,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
         self.runs().iter().map(Bytes::len).sum()
     }
 }
 
 /// A queue of bytes: small runs are collected, large ones pass without a copy.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces {
+pub struct Pieces {
     sealed: VecDeque<Bytes>,
     tail: BytesMut,
     length: usize,
@@ -123,15 +132,17 @@ pub(crate) struct Pieces {
 
 impl Pieces {
     /// Bytes queued.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.length
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    pub(crate) fn push(&mut self, assembly: &Assembly<'_>) {
+    /// Queues a message.
+    pub fn push(&mut self, assembly: &Assembly<'_>) {
         let length = assembly.len();
         self.length += length;
         // Most queues carry one message. The buffer of others grows once and is reused.
@@ -144,7 +155,8 @@ impl Pieces {
         });
     }
 
-    pub(crate) fn push_frame(&mut self, frame: &Frame) {
+    /// Queues a message that others may share.
+    pub fn push_frame(&mut self, frame: &Frame) {
         self.length += frame.len();
         for bytes in frame.runs() {
             if bytes.len() < COPY_BELOW && !self.is_fresh() {
@@ -155,7 +167,8 @@ impl Pieces {
         }
     }
 
-    pub(crate) fn push_slice(&mut self, bytes: &[u8]) {
+    /// Queues a copy of these bytes.
+    pub fn push_slice(&mut self, bytes: &[u8]) {
         self.length += bytes.len();
         self.tail.extend_from_slice(bytes);
     }
@@ -172,7 +185,7 @@ impl Pieces {
     }
 
     /// The next run of bytes.
-    pub(crate) fn pop(&mut self) -> Option<Bytes> {
+    pub fn pop(&mut self) -> Option<Bytes> {
         let next = match self.sealed.pop_front() {
             Some(bytes) => bytes,
             None if self.tail.is_empty() => return None,
@@ -186,12 +199,12 @@ impl Pieces {
     }
 
     /// All of it.
-    pub(crate) fn drain(&mut self) -> Vec<Bytes> {
+    pub fn drain(&mut self) -> Vec<Bytes> {
         std::iter::from_fn(|| self.pop()).collect()
     }
 }
 
 /// Text as a JSON string literal, quotes included.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

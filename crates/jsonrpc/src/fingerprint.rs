@@ -16,18 +16,18 @@ const MAX_DEPTH: usize = 32;
 
 /// Makes comparable fingerprints. Nobody else can find two values with the same one.
 #[derive(Debug, Default)]
-pub(crate) struct Fingerprints([RandomState; 2]);
+pub struct Fingerprints([RandomState; 2]);
 
 /// The fingerprint of a call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fingerprint {
+pub struct Fingerprint {
     text: u128,
     meaning: Option<u128>,
 }
 
 impl Fingerprint {
     /// Whether both are of the same call.
-    pub(crate) fn is_same(self, other: Self) -> bool {
+    pub fn is_same(self, other: Self) -> bool {
         self.text == other.text || (self.meaning.is_some() && self.meaning == other.meaning)
     }
 }
@@ -35,7 +35,7 @@ impl Fingerprint {
 impl Fingerprints {
     /// The fingerprint of a request: its method, and these members of its `params`. Nothing else
     /// counts.
-    pub(crate) fn of(&self, request: &Message, names: &[&str]) -> Fingerprint {
+    pub fn of(&self, request: &Message, names: &[&str]) -> Fingerprint {
         let bytes = request.bytes();
         let value = |name| find_member(bytes, request.params()?, name);
         let values: Vec<Option<Span>> = names.iter().map(|name| value(name)).collect();

@@ -9,7 +9,7 @@ use super::{
     error_form::is_odd,
     mend::mend,
 };
-use crate::jsonrpc::{
+use crate::{
     Code, ErrorBody, MAX_SERVER_BATCH, Message, Span,
     json::{Scanner, SyntaxError},
     members,
@@ -17,15 +17,15 @@ use crate::jsonrpc::{
 
 /// The content of a line.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub struct Found {
     /// In their order; an unreadable answer becomes an error that says so.
-    pub(crate) messages: Vec<Message>,
+    pub messages: Vec<Message>,
     /// The text around them, without separators.
-    pub(crate) noise: Vec<Bytes>,
+    pub noise: Vec<Bytes>,
     /// Whether a message was understood that is not quite valid.
-    pub(crate) is_mended: bool,
+    pub is_mended: bool,
     /// Why something that begins like a message is not one.
-    pub(crate) unreadable: Option<SyntaxError>,
+    pub unreadable: Option<SyntaxError>,
 }
 
 /// Where a line breaks that begins like a message.
@@ -39,7 +39,7 @@ struct Breaks {
 
 /// Looks for messages in a line of UTF-8, in linear time. A line with more messages than a server
 /// may write in one counts as noise as a whole.
-pub(crate) fn search(line: &Bytes) -> Found {
+pub fn search(line: &Bytes) -> Found {
     let mut found = Found::default();
     let (mut at, mut noise_from) = (0, 0);
     // Bytes that were searched without success: enough for any prefix, and not counted again for

@@ -10,7 +10,7 @@ const INLINE: usize = 30;
 ///
 /// `1`, `"1"` and `1.0` are three different values. Usual ids are kept without an allocation.
 #[derive(Clone)]
-pub(crate) struct Raw(Repr);
+pub struct Raw(Repr);
 
 #[derive(Clone)]
 enum Repr {
@@ -20,7 +20,8 @@ enum Repr {
 
 impl Raw {
     #[expect(clippy::cast_possible_truncation, reason = "the inline length is at most 30")]
-    pub(crate) fn new(value: &[u8]) -> Self {
+    /// Keeps these raw bytes; up to 30 of them without an allocation.
+    pub fn new(value: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
         Self(match bytes.get_mut(..value.len()) {
             Some(inline) => {
@@ -31,7 +32,8 @@ impl Raw {
         })
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// The raw bytes.
+    pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { length, bytes } => &bytes[..usize::from(*length)],
             Repr::Boxed(bytes) => bytes,
@@ -47,14 +49,16 @@ impl fmt::Debug for Raw {
 
 /// What a peer compares ids by: strings by their text, numbers by value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum IdKey {
+pub enum IdKey {
+    /// A string, without its escapes.
     Text(String),
+    /// A number, by the bits of its value as a double.
     Number(u64),
 }
 
 impl IdKey {
     /// The key of a raw id.
-    pub(crate) fn of(raw: &[u8]) -> Self {
+    pub fn of(raw: &[u8]) -> Self {
         if let Some(text) = decode_string(raw) {
             return Self::Text(text);
         }
@@ -66,7 +70,7 @@ impl IdKey {
 
 impl IdKey {
     /// The same value as text, or as a number: some servers answer `1` with `"1"`.
-    pub(crate) fn other_spelling(&self) -> Option<Self> {
+    pub fn other_spelling(&self) -> Option<Self> {
         /// Above this, floats do not represent every integer.
         const MOST: f64 = 9_007_199_254_740_991.0;
         match self {
@@ -83,13 +87,13 @@ impl IdKey {
 }
 
 /// Whether an answer's id is that of a request, exactly or in another spelling.
-pub(crate) fn echoes(answered: &[u8], asked: &[u8]) -> bool {
+pub fn echoes(answered: &[u8], asked: &[u8]) -> bool {
     let (answered, asked) = (IdKey::of(answered), IdKey::of(asked));
     answered == asked || answered.other_spelling().is_some_and(|other| other == asked)
 }
 
 /// The number with which a peer answers one of ours, in any spelling: `7`, `7.0`, `"7"`.
-pub(crate) fn own_number(raw: &[u8]) -> Option<u64> {
+pub fn own_number(raw: &[u8]) -> Option<u64> {
     as_written(raw).or_else(|| respelled(raw))
 }
 

@@ -6,7 +6,7 @@ use super::splice::escape;
 
 /// Error codes of JSON-RPC 2.0, MCP and the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
+pub enum Code {
     /// The text is not JSON, or not a JSON-RPC message.
     Parse,
     /// The message is valid, but not acceptable here.
@@ -37,7 +37,8 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) fn number(self) -> i32 {
+    /// The number on the wire.
+    pub fn number(self) -> i32 {
         match self {
             Self::Parse => -32700,
             Self::InvalidRequest => -32600,
@@ -56,25 +57,28 @@ impl Code {
 
 /// The error object of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ErrorBody {
-    pub(crate) code: Code,
-    pub(crate) message: String,
+pub struct ErrorBody {
+    /// The code.
+    pub code: Code,
+    /// What happened, for people.
+    pub message: String,
     /// Raw JSON of `data`.
-    pub(crate) data: Option<String>,
+    pub data: Option<String>,
 }
 
 impl ErrorBody {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    /// An error without `data`.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), data: None }
     }
 
     /// The whole response to the request with this raw id.
-    pub(crate) fn response(&self, id: &[u8]) -> Bytes {
+    pub fn response(&self, id: &[u8]) -> Bytes {
         self.answering(&[br#"{"jsonrpc":"2.0","id":"#, id].concat())
     }
 
     /// The whole response to a request whose id cannot be read, in the form of the modern era.
-    pub(crate) fn response_to_nobody(&self) -> Bytes {
+    pub fn response_to_nobody(&self) -> Bytes {
         self.answering(br#"{"jsonrpc":"2.0""#)
     }
 

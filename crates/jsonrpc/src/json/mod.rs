@@ -18,27 +18,32 @@ pub(crate) const MAX_DEPTH: usize = 512;
 
 /// A range of bytes in a message. Messages are shorter than 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
+pub struct Span {
+    /// Position of the first byte.
+    pub start: u32,
+    /// Position behind the last byte.
+    pub end: u32,
 }
 
 impl Span {
+    /// From `start` to before `end`.
     #[expect(clippy::cast_possible_truncation, reason = "Scanner::new refuses longer texts")]
-    pub(crate) fn new(start: usize, end: usize) -> Self {
+    pub fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
+    /// As positions in a slice.
+    pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    pub(crate) fn of(self, text: &[u8]) -> &[u8] {
+    /// The bytes of `text` in this range; none if the text is shorter.
+    pub fn of(self, text: &[u8]) -> &[u8] {
         text.get(self.range()).unwrap_or_default()
     }
 
     /// The same range in a text that begins `by` bytes later.
-    pub(crate) fn shifted(self, by: usize) -> Self {
+    pub fn shifted(self, by: usize) -> Self {
         Self::new(self.start as usize - by, self.end as usize - by)
     }
 }
@@ -46,9 +51,11 @@ impl Span {
 /// Where and why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} at byte {at}")]
-pub(crate) struct SyntaxError {
-    pub(crate) at: usize,
-    pub(crate) problem: &'static str,
+pub struct SyntaxError {
+    /// Position of the byte.
+    pub at: usize,
+    /// What is wrong.
+    pub problem: &'static str,
 }
 
 /// A raw key between its quotes.
@@ -57,7 +64,7 @@ pub(crate) struct Key<'a> {
     raw: &'a [u8],
     escaped: bool,
     /// Position of its opening quote.
-    pub(crate) start: usize,
+    pub start: usize,
 }
 
 impl<'a> Key<'a> {
@@ -104,12 +111,12 @@ pub(crate) fn decode(raw: &[u8]) -> String {
 }
 
 /// The text of a raw JSON string with its quotes; `None` if it is something else.
-pub(crate) fn decode_string(raw: &[u8]) -> Option<String> {
+pub fn decode_string(raw: &[u8]) -> Option<String> {
     string_text(raw).map(Cow::into_owned)
 }
 
 /// The same; copies only strings with escapes. The text was scanned before.
-pub(crate) fn string_text(raw: &[u8]) -> Option<Cow<'_, str>> {
+pub fn string_text(raw: &[u8]) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if inner.contains(&b'\\') {
         return serde_json::from_slice(raw).ok().map(Cow::Owned);
@@ -513,7 +520,7 @@ fn has_control(bytes: &[u8]) -> bool {
 /// Value of a member of the object in `span`; the last one if the key is repeated.
 ///
 /// For handshakes and other places where a single value decides; the text was scanned before.
-pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
+pub fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
     let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     let mut found = None;
@@ -527,7 +534,7 @@ pub(crate) fn find_member(text: &[u8], span: Span, name: &str) -> Option<Span> {
 }
 
 /// The range to remove so that the object in `span` loses a member, comma included.
-pub(crate) fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> {
+pub fn find_removal(text: &[u8], span: Span, name: &str) -> Option<Span> {
     let mut scanner = Scanner::within(text, span)?;
     let mut members = scanner.enter_object().ok()?;
     loop {

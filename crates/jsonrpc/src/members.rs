@@ -11,34 +11,36 @@ use super::{
 
 /// One member of an object.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
+pub struct Entry<'a> {
     key: Key<'a>,
-    pub(crate) value: Span,
+    /// Where the value is.
+    pub value: Span,
 }
 
 impl<'a> Entry<'a> {
-    pub(crate) fn is(&self, name: &str) -> bool {
+    /// Whether the key is this name, whatever its escapes.
+    pub fn is(&self, name: &str) -> bool {
         self.key.is(name)
     }
 
     /// The key's text.
-    pub(crate) fn name(&self) -> Cow<'a, str> {
+    pub fn name(&self) -> Cow<'a, str> {
         self.key.text()
     }
 
     /// Whether the key begins with this; for prefixes shorter than 64 bytes.
-    pub(crate) fn begins_with(&self, prefix: &str) -> bool {
+    pub fn begins_with(&self, prefix: &str) -> bool {
         self.key.with(|name| name.starts_with(prefix.as_bytes()))
     }
 
     /// Key and value.
-    pub(crate) fn whole(&self) -> Span {
+    pub fn whole(&self) -> Span {
         Span::new(self.key.start, self.value.range().end)
     }
 }
 
 /// The members of the object in `span`; empty if it is something else.
-pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>> {
+pub fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>> {
     let mut scanner = Scanner::within(text, span);
     let mut walk: Option<Members> =
         scanner.as_mut().and_then(|scanner| scanner.enter_object().ok());
@@ -51,7 +53,7 @@ pub(crate) fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>
 }
 
 /// The elements of the array in `span`; empty if it is something else.
-pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
+pub fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
     let mut scanner = Scanner::within(text, span);
     let mut opening = b'[';
     std::iter::from_fn(move || {
@@ -64,14 +66,16 @@ pub(crate) fn elements(text: &[u8], span: Span) -> impl Iterator<Item = Span> {
 
 /// An element of a list, and the value of the member that is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Element {
-    pub(crate) whole: Span,
-    pub(crate) name: Option<Span>,
+pub struct Element {
+    /// The element.
+    pub whole: Span,
+    /// Its name, if it has one.
+    pub name: Option<Span>,
 }
 
 /// The elements of the array in the member `list` of an object, each with the value of its member
 /// `name`; the other members of the object go to `other`. Everything is scanned once.
-pub(crate) fn named_elements<'a>(
+pub fn named_elements<'a>(
     text: &'a [u8],
     object: Span,
     (list, name): (&str, &str),
@@ -128,27 +132,29 @@ fn element(scanner: &mut Scanner<'_>, name: &str) -> Option<Element> {
 /// reported in order, as kept or removed. Edits are in ascending order, even if those inside of a
 /// kept part are added after it was reported.
 #[derive(Debug, Default)]
-pub(crate) struct Cuts {
+pub struct Cuts {
     kept_end: Option<usize>,
     /// Removed parts since the last kept one.
     run: Option<Span>,
 }
 
 impl Cuts {
-    pub(crate) fn stays(&mut self, part: Span, edits: &mut Vec<Edit<'_>>) {
+    /// Keeps this part; what was removed before it becomes an edit.
+    pub fn stays(&mut self, part: Span, edits: &mut Vec<Edit<'_>>) {
         if let Some(run) = self.run.take() {
             edits.push(cut(run.range().start, part.range().start));
         }
         self.kept_end = Some(part.range().end);
     }
 
-    pub(crate) fn goes(&mut self, part: Span) {
+    /// Removes this part.
+    pub fn goes(&mut self, part: Span) {
         let start = self.run.map_or(part.start, |run| run.start);
         self.run = Some(Span { start, end: part.end });
     }
 
     /// Whether any part was kept.
-    pub(crate) fn end(self, edits: &mut Vec<Edit<'_>>) -> bool {
+    pub fn end(self, edits: &mut Vec<Edit<'_>>) -> bool {
         if let Some(run) = self.run {
             edits.push(cut(self.kept_end.unwrap_or(run.range().start), run.range().end));
         }
@@ -167,7 +173,7 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::*;
-    use crate::jsonrpc::{Assembly, find_member};
+    use crate::{Assembly, find_member};
 
     fn without(text: &str, goes: impl Fn(usize) -> bool) -> String {
         let source = Bytes::copy_from_slice(text.as_bytes());
