@@ -26,8 +26,10 @@ pub(crate) fn server() -> Option<Arc<str>> {
 pub(crate) fn spawn<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> JoinHandle<T> {
+    // Boxed before the two cases part: each would compile the future once more.
+    let future = future.boxed();
     match server() {
-        None => tokio::spawn(future.boxed()),
+        None => tokio::spawn(future),
         server => tokio::spawn(on_behalf(server, future).boxed()),
     }
 }
