@@ -72,7 +72,7 @@ pub(crate) use subscription::MAX_SUBSCRIPTIONS;
 pub(crate) use subscription::{Effect, Subscriptions};
 pub(crate) use volume::Volume;
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
@@ -229,6 +229,18 @@ pub(crate) trait Connection: fmt::Debug + Send + Sync {
         inner.go_on(with, memory, listens)
     }
 
+    /// The same for a connection to several servers: what is needed for each of them, by its name,
+    /// unless the version that is `known` of that name is the newest.
+    fn continuations(&self, known: &dyn Fn(&str) -> u64) -> Vec<(String, Continuation)> {
+        self.inner().map_or_else(Vec::new, |inner| inner.continuations(known))
+    }
+
+    /// Continues another replica's sessions with several servers, as [`Self::go_on`] does with one.
+    /// Servers that are not named get a handshake.
+    fn go_on_with(&self, with: &Continuations, memory: &Memory, listens: bool) -> bool {
+        self.inner().is_some_and(|inner| inner.go_on_with(with, memory, listens))
+    }
+
     /// The client leaves this proxy. Releases everything that is held for the client, in both cases
     /// of `how`, and passes `how` on to the connection behind this one.
     fn depart(&self, how: Departure);
@@ -258,6 +270,9 @@ pub(crate) enum Departure {
     /// It continues at another replica: what outlives the proxy stays as it is.
     Moved,
 }
+
+/// Sessions with remote servers, by the names of the servers.
+pub(crate) type Continuations = BTreeMap<String, Continuation>;
 
 /// A session with a remote server, for the replica that continues it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,6 +38,9 @@ pub(crate) struct Founding {
     /// The session with a remote server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remote: Option<RemoteSession>,
+    /// Those with the remote servers of an endpoint that serves several, by the servers' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) remotes: BTreeMap<String, RemoteSession>,
 }
 
 /// A session with a remote server.
@@ -129,6 +132,7 @@ mod tests {
             level: None,
             subscriptions: BTreeMap::new(),
             remote: None,
+            remotes: BTreeMap::new(),
         };
         let id = Uuid::new_v4();
         let sealed = keyed("0123456789abcdef").seal(id, &founding);

@@ -32,8 +32,9 @@ use crate::{
     jsonrpc::{Kind, Message},
     protocol::{Method, Notification},
     relay::{
-        Client, Connection, Departure, Objection, Reply, Sink, dedicated::Unheld,
-        initialize::requested_version, lists::tell_changes, member::requested_level,
+        Client, Connection, Continuation, Continuations, Departure, Memory, Objection, Reply, Sink,
+        dedicated::Unheld, initialize::requested_version, lists::tell_changes,
+        member::requested_level,
     },
     runtime::task,
 };
@@ -63,6 +64,8 @@ pub(super) struct State {
     pub(super) initialized: bool,
     /// The client's last `logging/setLevel`, for the same servers.
     pub(super) level: Option<Message>,
+    /// Another replica's sessions with remote servers, until they are continued.
+    pub(super) continuing: Continuations,
     /// The claims of the client's newest credentials.
     claims: Option<Arc<Claims>>,
     /// Whether a task looks after servers that were missing in lists.
@@ -111,14 +114,33 @@ impl Connection for Member {
         }
     }
 
-    fn depart(&self, _: Departure) {
+    fn continuations(&self, known: &dyn Fn(&str) -> u64) -> Vec<(String, Continuation)> {
+        let state = self.lock();
+        let open = state.legs.iter().filter_map(|leg| Some((&leg.server.name, leg.open()?)));
+        let open: Vec<_> =
+            open.map(|(name, open)| (name.clone(), Arc::clone(&open.connection))).collect();
+        drop(state);
+        let one = |(name, connection): (String, Arc<dyn Connection>)| {
+            let one = connection.continuation(known(&name))?;
+            Some((name, one))
+        };
+        open.into_iter().filter_map(one).collect()
+    }
+
+    fn go_on_with(&self, with: &Continuations, memory: &Memory, listens: bool) -> bool {
+        self.take_over(with, memory, listens)
+    }
+
+    fn depart(&self, how: Departure) {
         self.closed.cancel();
         let mut state = self.lock();
         let (legs, left) = (std::mem::take(&mut state.legs), std::mem::take(&mut state.left));
         drop(state);
-        legs.into_iter().for_each(end);
+        for leg in legs {
+            end(leg, how);
+        }
         for (_, connection) in &left {
-            connection.close();
+            connection.depart(how);
         }
     }
 }
@@ -131,12 +153,12 @@ fn refuse(mut leg: Leg) {
 }
 
 /// Ends a leg that is not needed any more.
-fn end(mut leg: Leg) {
+fn end(mut leg: Leg, how: Departure) {
     for reply in leg.held().into_iter().filter_map(|(_, reply)| reply) {
         reply.forget();
     }
     if let Phase::Open(open) = leg.phase {
-        open.connection.close();
+        open.connection.depart(how);
     }
 }
 

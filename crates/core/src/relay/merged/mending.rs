@@ -69,6 +69,9 @@ impl Member {
         let hello = self.lock().hello.clone();
         let generation = server.generation();
         let mut open = Open { connection, offers: Offers::ANYTHING, generation, said: None };
+        if let Some(initialized) = self.goes_on(server, &*open.connection) {
+            return Ok(Greeted { connection: opened, open, initialized });
+        }
         if let Some(hello) = hello {
             let answer = timeout_at(until, ask(&*open.connection, hello, self.claims()))
                 .await

@@ -33,6 +33,7 @@ mod ruling;
 mod seal;
 mod server;
 mod shown;
+mod taking_over;
 mod uris;
 
 pub(crate) use policy::{Guarded, View, guarded};

@@ -17,7 +17,8 @@ use crate::{
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Notification, header::annotation::MirroredParameter},
     relay::{
-        self, Answer, Client, Connection, Continuation, Departure, Memory, OpenError, Reply, Sink,
+        self, Answer, Client, Connection, Continuation, Continuations, Departure, Memory,
+        OpenError, Reply, Sink,
         dedicated::{Held, Unheld},
         lists::tell_changes,
     },
@@ -141,19 +142,15 @@ impl Connection for Lasting {
     }
 
     fn go_on(&self, with: &Continuation, memory: &Memory, listens: bool) -> bool {
-        let connection = {
-            let mut state = self.lock();
-            let Phase::Open(connection) = &state.phase else { return false };
-            let connection = Arc::clone(connection);
-            (state.memory, state.initialized) = (memory.clone(), listens);
-            connection
-        };
-        let goes_on = connection.go_on(with, memory, listens);
-        if !goes_on {
-            let mut state = self.lock();
-            (state.memory, state.initialized) = (Memory::default(), false);
-        }
-        goes_on
+        self.continue_by(memory, listens, |open| open.go_on(with, memory, listens))
+    }
+
+    fn continuations(&self, known: &dyn Fn(&str) -> u64) -> Vec<(String, Continuation)> {
+        self.connection().map_or_else(Vec::new, |open| open.continuations(known))
+    }
+
+    fn go_on_with(&self, with: &Continuations, memory: &Memory, listens: bool) -> bool {
+        self.continue_by(memory, listens, |open| open.go_on_with(with, memory, listens))
     }
 
     fn depart(&self, how: Departure) {
@@ -203,6 +200,29 @@ impl State {
 }
 
 impl Lasting {
+    /// Continues what another replica had, in this way; what the client had set there is remembered
+    /// if that is possible.
+    fn continue_by(
+        &self,
+        memory: &Memory,
+        listens: bool,
+        go_on: impl FnOnce(&dyn Connection) -> bool,
+    ) -> bool {
+        let connection = {
+            let mut state = self.lock();
+            let Phase::Open(connection) = &state.phase else { return false };
+            let connection = Arc::clone(connection);
+            (state.memory, state.initialized) = (memory.clone(), listens);
+            connection
+        };
+        let goes_on = go_on(&*connection);
+        if !goes_on {
+            let mut state = self.lock();
+            (state.memory, state.initialized) = (Memory::default(), false);
+        }
+        goes_on
+    }
+
     /// A session with this connection.
     pub(super) fn new(
         current: Arc<Current>,

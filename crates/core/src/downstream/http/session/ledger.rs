@@ -82,16 +82,25 @@ impl Ledger {
         }
     }
 
-    /// The client uses this connection, which may have reopened a session with a remote server.
+    /// The client uses this connection, which may have reopened sessions with remote servers.
     pub(crate) fn follow(&self, connection: &dyn Connection) {
-        let known = {
+        let (one, several) = {
             let founding = self.founding.lock().unwrap_or_else(PoisonError::into_inner);
-            founding.remote.as_ref().map_or(0, |remote| remote.number)
+            let number = |remote: Option<&RemoteSession>| remote.map_or(0, |remote| remote.number);
+            let one = connection.continuation(number(founding.remote.as_ref()));
+            (one, connection.continuations(&|server| number(founding.remotes.get(server))))
         };
-        let Some(Continuation { number, id, version }) = connection.continuation(known) else {
+        if one.is_none() && several.is_empty() {
             return;
-        };
-        self.change(|founding| founding.remote = Some(RemoteSession { number, id, version }));
+        }
+        let kept = |Continuation { number, id, version }| RemoteSession { number, id, version };
+        self.change(|founding| {
+            if let Some(one) = one {
+                founding.remote = Some(kept(one));
+            }
+            let several = several.into_iter().map(|(server, one)| (server, kept(one)));
+            founding.remotes.extend(several);
+        });
     }
 
     fn change(&self, apply: impl FnOnce(&mut Founding)) {

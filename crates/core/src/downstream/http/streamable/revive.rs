@@ -45,6 +45,7 @@ impl Mount {
             level: None,
             subscriptions: std::collections::BTreeMap::new(),
             remote: None,
+            remotes: std::collections::BTreeMap::new(),
         };
         let ledger = Ledger::new(Arc::clone(store), session.id(), Store::now(), founding);
         session.keep(Arc::new(ledger));
@@ -119,9 +120,11 @@ fn owner(founding: &Founding) -> Option<Identity> {
     serde_json::from_str::<Portable>(&text).ok()?.identity()
 }
 
-/// Whether another replica's session with a remote server is continued.
+/// Whether another replica's sessions with remote servers are continued.
 fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
-    let Some(RemoteSession { number, id, version }) = founding.remote.clone() else { return false };
+    if founding.remote.is_none() && founding.remotes.is_empty() {
+        return false;
+    }
     let mut memory = Memory::default();
     let settled = founding.level.iter().chain(founding.subscriptions.values());
     for request in iter::once(&founding.initialize).chain(settled) {
@@ -129,7 +132,12 @@ fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
             memory.note(&request);
         }
     }
-    connection.go_on(&Continuation { number, id, version }, &memory, founding.initialized)
+    let kept = |RemoteSession { number, id, version }| Continuation { number, id, version };
+    if let Some(one) = founding.remote.clone() {
+        return connection.go_on(&kept(one), &memory, founding.initialized);
+    }
+    let several = founding.remotes.clone().into_iter().map(|(server, one)| (server, kept(one)));
+    connection.go_on_with(&several.collect(), &memory, founding.initialized)
 }
 
 /// Sets a server up as the client had set up its predecessor.
