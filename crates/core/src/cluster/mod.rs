@@ -25,4 +25,4 @@ pub(crate) use peers::{Link, Local, Outbound, PeerPort, Unreached};
 pub(crate) use replica::ReplicaId;
 pub(crate) use secrets::Secrets;
 pub(crate) use seeking::{Found as Whereabouts, Taking};
-pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken};
+pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken, Unwritten};

@@ -97,6 +97,28 @@ fn a_resumed_stream_says_what_may_have_run() {
     assert_eq!(again.messages(), messages, "and says it again to whoever asks");
 }
 
+/// More events than are kept, written in fewer and larger pieces than they are sent.
+#[test]
+fn the_newest_events_of_a_flood_are_resumed_at_another_replica() {
+    let Some(store) = Redis::start() else { return };
+    let mut replicas = replicas(2, "progress 3000", &store);
+    let work = r#"{"jsonrpc":"2.0","id":"w","method":"tools/call","params":{"name":"work","arguments":{},"_meta":{"progressToken":7}}}"#;
+    let session = replicas.session();
+    let (flood, listening) = (session.request(work), session.listening());
+    for round in 0..3 {
+        let flood = replicas.send(0, &flood);
+        let missed = flood.events().split_off(2_600);
+        let last = missed[0].id.clone().expect("an id");
+        written(&replicas, 0);
+        if round == 2 {
+            replicas.0.remove(0).signal("KILL");
+        }
+        let resuming = listening.clone().header("Last-Event-ID", &last);
+        let resumed = persist(&replicas, 0, &resuming).events();
+        assert_eq!(resumed, missed[1..], "round {round}");
+    }
+}
+
 #[test]
 fn what_was_settled_is_settled_with_the_next_server() {
     let Some(store) = Redis::start() else { return };

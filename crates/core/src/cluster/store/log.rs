@@ -1,6 +1,6 @@
 //! The entries that are written about a session.
 
-use std::io::Write as _;
+use std::{fmt, io::Write as _, sync::Arc};
 
 use bytes::Bytes;
 use redis::RedisWrite;
@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use super::super::directory::Epoch;
 use crate::{codec::event_stream::EventId, jsonrpc::Frame};
+
+/// Longest event that is stored together with others.
+const MAX_SHORT: usize = 1024;
 
 /// Something that happened in a session.
 #[derive(Clone, Debug)]
@@ -33,27 +36,17 @@ impl Logged {
     }
 
     /// Adds the stored form to a command: its kind, and its bytes.
-    pub(super) fn write(&self, command: &mut impl RedisWrite) {
+    fn write(&self, command: &mut impl RedisWrite) {
         match self {
-            Self::Event { id, .. } => {
-                command.write_arg_fmt(format_args!("{}_{}", id.stream, id.number));
-            }
+            Self::Event { id, frame } => return write_events(*id, &[frame], command),
             Self::Calls { stream, .. } => command.write_arg_fmt(format_args!("c{stream}")),
             Self::Answered { stream } => command.write_arg_fmt(format_args!("d{stream}")),
             Self::Delivered { stream } => command.write_arg_fmt(format_args!("f{stream}")),
         }
-        // A command is written to memory, which does not fail.
-        let mut bytes = command.writer_for_next_arg();
-        drop(match self {
-            Self::Event { frame, .. } => {
-                frame.runs().iter().try_for_each(|run| bytes.write_all(run))
-            }
-            Self::Calls { ids, .. } => ids.iter().enumerate().try_for_each(|(at, id)| {
-                bytes.write_all(if at == 0 { b"" } else { b"\n" })?;
-                bytes.write_all(id)
-            }),
-            Self::Answered { .. } | Self::Delivered { .. } => Ok(()),
-        });
+        match self {
+            Self::Calls { ids, .. } => command.write_arg(&ids.join(&b'\n')),
+            _ => command.write_arg(b""),
+        }
     }
 
     /// The stored form of calls.
@@ -63,17 +56,57 @@ impl Logged {
         Self::Calls { stream, ids }
     }
 
-    /// The stored form of an event: its kind, `@` and the time of writing, then its bytes on lines
-    /// of their own.
-    pub(super) fn read(element: Vec<u8>) -> Option<Self> {
-        let element = Bytes::from(element);
-        let end = element.iter().position(|byte| *byte == b'\n')?;
-        let (kind, _) = std::str::from_utf8(element.get(..end)?).ok()?.split_once('@')?;
-        Some(Self::Event {
-            id: EventId::parse(kind)?,
-            frame: Frame::Whole(element.slice(end + 1..)),
-        })
+    /// The events of an element of the log: a kind, `@` and the time of writing, then their bytes
+    /// on lines of their own. What cannot be read is left out.
+    pub(super) fn read(element: Vec<u8>) -> Vec<Self> {
+        read_events(&Bytes::from(element)).unwrap_or_default()
     }
+}
+
+/// Adds events of one stream with consecutive ids to a command. Their kind is the first id; if there
+/// are several, `*` and their lengths follow.
+fn write_events(id: EventId, frames: &[&Frame], command: &mut impl RedisWrite) {
+    let mut kind = format!("{}_{}", id.stream, id.number);
+    if frames.len() > 1 {
+        let lengths: Vec<_> = frames.iter().map(|frame| frame.len().to_string()).collect();
+        kind = format!("{kind}*{}", lengths.join(","));
+    }
+    command.write_arg(kind.as_bytes());
+    let mut bytes = command.writer_for_next_arg();
+    let mut runs = frames.iter().flat_map(|frame| frame.runs());
+    // A command is written to memory, which does not fail.
+    drop(runs.try_for_each(|run| bytes.write_all(run)));
+}
+
+fn read_events(element: &Bytes) -> Option<Vec<Logged>> {
+    let end = element.iter().position(|byte| *byte == b'\n')?;
+    let (kind, _) = std::str::from_utf8(element.get(..end)?).ok()?.split_once('@')?;
+    let mut bytes = element.slice(end + 1..);
+    let (first, lengths) = match kind.split_once('*') {
+        Some((first, lengths)) => (first, lengths.split(',').map(str::parse).collect()),
+        None => (kind, Ok(vec![bytes.len()])),
+    };
+    let EventId { stream, number } = EventId::parse(first)?;
+    let lengths: Vec<usize> = lengths.ok()?;
+    if lengths.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length))? != bytes.len() {
+        return None;
+    }
+    let events = (number..).zip(lengths).map(|(number, length)| {
+        let frame = Frame::Whole(bytes.split_to(length));
+        Logged::Event { id: EventId { stream, number }, frame }
+    });
+    Some(events.collect())
+}
+
+/// The events of a session. They stay where they are until they are written: whoever sends them
+/// says only that there are some.
+pub(crate) trait Unwritten: fmt::Debug + Send + Sync {
+    /// The oldest events that are not written yet, in order, and whether there are more; from now
+    /// on it tells of new ones again.
+    fn read(&self, most: usize) -> (Vec<(EventId, Frame)>, bool);
+
+    /// Everything up to the event with this number is written.
+    fn written(&self, last: u64);
 }
 
 /// An entry that waits to be written.
@@ -84,13 +117,51 @@ pub(crate) struct Entry {
     /// Sealed, if it has changed.
     pub(super) founding: Option<Bytes>,
     pub(super) logged: Option<Logged>,
+    /// Where its events are, if there are new ones.
+    pub(super) events: Option<Arc<dyn Unwritten>>,
     /// The session has ended.
     pub(super) ended: bool,
 }
 
 impl Entry {
+    /// An entry that says only who has the session.
+    pub(super) fn of(id: Uuid, epoch: Epoch) -> Self {
+        Self { id, epoch, founding: None, logged: None, events: None, ended: false }
+    }
+
     pub(super) fn founded(id: Uuid, epoch: Epoch, founding: Bytes) -> Self {
-        Self { id, epoch, founding: Some(founding), logged: None, ended: false }
+        Self { founding: Some(founding), ..Self::of(id, epoch) }
+    }
+
+    pub(super) fn logged(id: Uuid, epoch: Epoch, logged: Logged) -> Self {
+        Self { logged: Some(logged), ..Self::of(id, epoch) }
+    }
+
+    fn event(&self) -> Option<(EventId, &Frame)> {
+        if let Some(Logged::Event { id, frame }) = &self.logged { Some((*id, frame)) } else { None }
+    }
+
+    /// Whether the next entry is stored together with this one: both are short events of a stream,
+    /// and nothing comes between them.
+    pub(super) fn continues(&self, next: &Self) -> bool {
+        let (Some((id, frame)), Some((next_id, next))) = (self.event(), next.event()) else {
+            return false;
+        };
+        let follows =
+            id.stream == next_id.stream && id.number.checked_add(1) == Some(next_id.number);
+        follows && frame.len().max(next.len()) <= MAX_SHORT
+    }
+
+    /// Adds what happened to a command; several entries continue each other.
+    pub(super) fn write(entries: &[Self], command: &mut impl RedisWrite) {
+        let events: Vec<_> = entries.iter().filter_map(Self::event).collect();
+        if let [(first, _), _, ..] = events.as_slice() {
+            let frames: Vec<_> = events.iter().map(|(_, frame)| *frame).collect();
+            return write_events(*first, &frames, command);
+        }
+        for logged in entries.iter().filter_map(|entry| entry.logged.as_ref()) {
+            logged.write(command);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -103,33 +174,90 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn written(logged: &Logged) -> (String, Vec<u8>) {
+    fn event(stream: u64, number: u64, bytes: &[u8]) -> Logged {
+        let frame = Frame::Whole(Bytes::copy_from_slice(bytes));
+        Logged::Event { id: EventId { stream, number }, frame }
+    }
+
+    fn written(logged: Vec<Logged>) -> Vec<(String, Vec<u8>)> {
+        let entry = |logged| Entry::logged(Uuid::nil(), 1, logged);
+        let entries: Vec<Entry> = logged.into_iter().map(entry).collect();
         let mut written = Vec::<Vec<u8>>::new();
-        logged.write(&mut written);
-        let [kind, bytes] = <[_; 2]>::try_from(written).unwrap();
-        (String::from_utf8(kind).unwrap(), bytes)
+        for run in entries.chunk_by(Entry::continues) {
+            Entry::write(run, &mut written);
+        }
+        let texts = written.chunks_exact(2);
+        texts.map(|it| (String::from_utf8(it[0].clone()).unwrap(), it[1].clone())).collect()
+    }
+
+    fn read((kind, bytes): &(String, Vec<u8>)) -> Vec<(u64, u64, Vec<u8>)> {
+        let logged = Logged::read([kind.as_bytes(), b"@1790000000\n", bytes].concat());
+        let events = logged.into_iter().map(|logged| {
+            let Logged::Event { id, frame } = logged else { panic!("no event") };
+            (id.stream, id.number, frame.runs().concat())
+        });
+        events.collect()
     }
 
     #[test]
     fn what_was_written_is_read() {
-        let event = Logged::Event {
-            id: EventId { stream: 3, number: 9 },
-            frame: Frame::Whole("id: 3_9\ndata: {}\n\n".into()),
-        };
-        let (kind, bytes) = written(&event);
-        let element = [kind.as_bytes(), b"@1790000000\n", &bytes].concat();
-        assert!(matches!(
-            Logged::read(element),
-            Some(Logged::Event { id: EventId { stream: 3, number: 9 }, frame }) if frame.len() == 18
-        ));
+        let text = b"id: 3_9\ndata: {}\n\n";
+        let event = written(vec![event(3, 9, text)]);
+        assert_eq!(event[0].0, "3_9");
+        assert_eq!(read(&event[0]), [(3, 9, text.to_vec())]);
         let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
-        let (kind, bytes) = written(&calls);
+        let (kind, bytes) = written(vec![calls]).remove(0);
         assert_eq!(kind, "c4");
         let Logged::Calls { stream: 4, ids } = Logged::calls(4, bytes) else {
             panic!("no calls");
         };
         assert_eq!(ids, ["1", "\"a b\""]);
-        assert!(Logged::read(b"x@1\n".to_vec()).is_none());
-        assert!(Logged::read(b"3_9".to_vec()).is_none());
+        assert_eq!(written(vec![Logged::Answered { stream: 4 }]), [("d4".to_owned(), Vec::new())]);
+    }
+
+    #[test]
+    fn short_events_of_a_stream_are_stored_together() {
+        let long = [b'x'; MAX_SHORT + 1];
+        let answered = Logged::Answered { stream: 9 };
+        let written = written(vec![
+            event(1, 0, b"a,b@c\n"),
+            event(1, 1, b""),
+            event(1, 2, b"d"),
+            event(2, 3, b"e"),
+            event(2, 5, b"f"),
+            event(2, 6, &long),
+            answered,
+            event(2, 7, b"g"),
+            event(2, 8, b"h"),
+        ]);
+        let kinds: Vec<&str> = written.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert_eq!(kinds, ["1_0*6,0,1", "2_3", "2_5", "2_6", "d9", "2_7*1,1"]);
+        let texts: Vec<_> = [0, 1, 2, 5].iter().flat_map(|at| read(&written[*at])).collect();
+        let expected: [(u64, u64, &[u8]); 7] = [
+            (1, 0, b"a,b@c\n"),
+            (1, 1, b""),
+            (1, 2, b"d"),
+            (2, 3, b"e"),
+            (2, 5, b"f"),
+            (2, 7, b"g"),
+            (2, 8, b"h"),
+        ];
+        assert_eq!(texts, expected.map(|(stream, number, text)| (stream, number, text.to_vec())));
+    }
+
+    #[test]
+    fn what_is_not_an_event_is_left_out() {
+        let wrong: [&[u8]; 7] = [
+            b"x@1\n",
+            b"3_9",
+            b"3_9*2@1\na",
+            b"3_9*1,1@1\na",
+            b"3_9*18446744073709551615,2@1\na",
+            b"3_9*@1\n",
+            b"3_9*-1@1\n",
+        ];
+        for element in wrong {
+            assert!(Logged::read(element.to_vec()).is_empty());
+        }
     }
 }

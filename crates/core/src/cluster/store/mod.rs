@@ -17,7 +17,7 @@ mod tests;
 
 pub(crate) use founding::{Founding, RemoteSession};
 pub(crate) use keys::{LEASE, Leased, StoreError};
-pub(crate) use log::{Entry, Logged};
+pub(crate) use log::{Entry, Logged, Unwritten};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -203,7 +203,14 @@ impl Store {
     /// Something happened in a session that lives here.
     pub(crate) fn log(&self, id: Uuid, logged: Logged) {
         let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return };
-        self.enqueue(Entry { id, epoch, founding: None, logged: Some(logged), ended: false });
+        self.enqueue(Entry::logged(id, epoch, logged));
+    }
+
+    /// A session that lives here has sent events, which are read when they are written; returns
+    /// `false` if they are not: it does not live here.
+    pub(crate) fn has_sent(&self, id: Uuid, events: Arc<dyn Unwritten>) -> bool {
+        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return false };
+        self.queue.mark(Entry { events: Some(events), ..Entry::of(id, epoch) })
     }
 
     /// A session that lived here has ended.
@@ -211,7 +218,7 @@ impl Store {
         if let Some(holding) = self.lock().remove(&id) {
             let epoch = holding.epoch;
             self.ending().insert(id);
-            let entry = Entry { id, epoch, founding: None, logged: None, ended: true };
+            let entry = Entry { ended: true, ..Entry::of(id, epoch) };
             if !self.enqueue(entry) {
                 self.ending().remove(&id);
             }

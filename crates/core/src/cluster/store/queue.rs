@@ -30,6 +30,8 @@ pub(super) enum Waiting {
     Somebody(
         #[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<Infallible>,
     ),
+    /// Sessions have sent events.
+    Marked,
 }
 
 impl Waiting {
@@ -37,12 +39,20 @@ impl Waiting {
     pub(super) fn founds(&self) -> bool {
         matches!(self, Self::Entry(entry) if entry.founding.is_some())
     }
+
+    /// Whether a client waits for it.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.founds() || matches!(self, Self::Somebody(_))
+    }
 }
 
-/// The queue of entries. If there is no room, an entry is not written.
+/// The queue of entries. If there is no room, an entry is not written. Events do not need any: of a
+/// session that has sent some there is one entry, however many they are.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     sender: mpsc::Sender<Waiting>,
+    /// An entry for each session with events that were not read yet.
+    marked: Arc<Mutex<Vec<Entry>>>,
     bytes: Arc<AtomicUsize>,
     /// Since when the oldest entry waits.
     since: Arc<Mutex<Option<Instant>>>,
@@ -53,6 +63,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) receiver: mpsc::Receiver<Waiting>,
+    marked: Arc<Mutex<Vec<Entry>>>,
     pub(super) bytes: Arc<AtomicUsize>,
     pub(super) since: Arc<Mutex<Option<Instant>>>,
 }
@@ -60,14 +71,23 @@ pub(super) struct Written {
 pub(super) fn queue() -> (Queue, Written) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
     let bytes = Arc::<AtomicUsize>::default();
-    let since = Arc::default();
+    let (marked, since) = (Arc::default(), Arc::default());
     let queue = Queue {
         sender,
+        marked: Arc::clone(&marked),
         bytes: Arc::clone(&bytes),
         since: Arc::clone(&since),
         closed: Arc::default(),
     };
-    (queue, Written { receiver, bytes, since })
+    (queue, Written { receiver, marked, bytes, since })
+}
+
+impl Written {
+    /// The entries of sessions that have sent events. If they are taken after entries of the queue,
+    /// everything that was sent before those is among them.
+    pub(super) fn take_marked(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.marked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Queue {
@@ -77,13 +97,36 @@ impl Queue {
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
         let is_room = before + length <= MAX_BYTES && !self.closed.load(Ordering::Relaxed);
         if is_room && self.sender.try_send(Waiting::Entry(entry)).is_ok() {
-            if before == 0 {
-                *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            }
+            self.begin(before);
             return true;
         }
         self.bytes.fetch_sub(length, Ordering::Relaxed);
         false
+    }
+
+    /// Queues the entry of a session that has sent events; `false` if the queue is closed. There is
+    /// always room for it.
+    pub(super) fn mark(&self, entry: Entry) -> bool {
+        if self.closed.load(Ordering::Relaxed) {
+            return false;
+        }
+        let before = self.bytes.fetch_add(entry.len(), Ordering::Relaxed);
+        self.begin(before);
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = marked.is_empty();
+        marked.push(entry);
+        drop(marked);
+        if is_first && self.sender.try_send(Waiting::Marked).is_err() {
+            tracing::trace!("what the queue is full of is read together with these events");
+        }
+        true
+    }
+
+    /// Notes since when something waits, if it is the first: this many bytes waited before.
+    fn begin(&self, before: usize) {
+        if before == 0 {
+            *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
     }
 
     /// Bytes that are not written yet.

@@ -22,9 +22,10 @@ use super::{
 /// entry.
 ///
 /// The log is a list; its elements are `kind@seconds`, a line feed, and the bytes. A stream would
-/// take 4 KiB even while it is empty. Beyond the limits the oldest events are dropped, but never
-/// the newest one. Expired events are looked for when the founding is written, which happens from
-/// time to time.
+/// take 4 KiB even while it is empty. An element has several events if they are short, because Lua
+/// takes longer for many short texts than Redis does for writing them. Beyond the limits the oldest
+/// elements are dropped, but never the newest one. Expired events are looked for when the founding
+/// is written, which happens from time to time.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[2] then
@@ -34,11 +35,19 @@ end
 if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
-local added, now = 0, redis.call('TIME')[1]
+local events, bytes, now = 0, 0, redis.call('TIME')[1]
 local pushed = {}
 local function push()
   if #pushed > 0 then redis.call('RPUSH', KEYS[2], unpack(pushed)) end
   pushed = {}
+end
+local function count(kind)
+  local _, commas = string.gsub(kind, ',', ',')
+  return commas + 1
+end
+local function size(entry)
+  local _, head, kind, since = string.find(entry, '^([^\n]*)@(%d+)\n')
+  return count(kind), #entry - head, tonumber(since)
 end
 for at = 7, #ARGV, 2 do
   local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
@@ -51,39 +60,37 @@ for at = 7, #ARGV, 2 do
     for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
       if string.sub(entry, 1, #rest + 1) == rest .. '_' then
         redis.call('LREM', KEYS[2], 1, entry)
-        added = added - (#entry - string.find(entry, '\n'))
+        local several, length = size(entry)
+        events, bytes = events - several, bytes - length
       end
     end
   else
     pushed[#pushed + 1] = ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1]
-    added = added + #ARGV[at + 1]
+    events, bytes = events + count(ARGV[at]), bytes + #ARGV[at + 1]
     if #pushed == 256 then push() end
   end
 end
 push()
-if added ~= 0 or ARGV[4] ~= '' then
-  local count, bytes = redis.call('LLEN', KEYS[2]), redis.call('HINCRBY', KEYS[1], 'b', added)
-  local oldest = 0
+if events ~= 0 or ARGV[4] ~= '' then
+  local left = redis.call('LLEN', KEYS[2])
+  local before = {redis.call('HINCRBY', KEYS[1], 'n', events), redis.call('HINCRBY', KEYS[1], 'b', bytes)}
+  events, bytes = before[1], before[2]
+  local oldest, last, more = 0, 0, true
   if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end
-  local freed, more = 0, true
-  local surplus = math.min(count - 1, count - tonumber(ARGV[5]))
-  while surplus > 0 do
-    local gone = redis.call('LPOP', KEYS[2], math.min(surplus, 256))
-    for _, entry in ipairs(gone) do freed = freed + #entry - string.find(entry, '\n', 1, true) end
-    surplus, count = surplus - #gone, count - #gone
-  end
-  while more and count > 1 do
+  while more and left > 1 do
     local gone = 0
-    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
-      local over = bytes - freed > tonumber(ARGV[6])
-      local _, head, since = string.find(entry, '^[^\n]*@(%d+)\n')
-      if count == 1 or not (over or tonumber(since) < oldest) then break end
-      gone, count, freed = gone + 1, count - 1, freed + #entry - head
+    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, last)) do
+      local several, length, since = size(entry)
+      local over = events - several >= tonumber(ARGV[5]) or bytes > tonumber(ARGV[6])
+      if left == 1 or not (over or since < oldest) then break end
+      gone, left, events, bytes = gone + 1, left - 1, events - several, bytes - length
     end
-    more = gone == 16
-    if gone > 0 then redis.call('LPOP', KEYS[2], gone) end
+    if gone > 0 then redis.call('LTRIM', KEYS[2], gone, -1) end
+    more, last = gone == last + 1, 15
   end
-  if freed > 0 then redis.call('HINCRBY', KEYS[1], 'b', -freed) end
+  if events < before[1] then
+    redis.call('HSET', KEYS[1], 'n', events, 'b', bytes)
+  end
 end
 for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[3]) end
 return {1}
@@ -141,6 +148,11 @@ impl Default for Scripts {
         }
     }
 }
+
+/// Most events of an element of the log.
+const MOST_TOGETHER: usize = 64;
+/// How many elements there are at least if a log is full.
+const PARTS: usize = 16;
 
 /// How long the store keeps something, and how much of it.
 #[derive(Clone, Copy, Debug)]
@@ -201,8 +213,9 @@ impl Scripts {
         command.arg(keys.session(id)).arg(keys.log(id)).arg(keys.calls(id));
         command.arg(own.to_string()).arg(epoch).arg(bounds.kept_millis);
         command.arg(founding.unwrap_or_default()).arg(bounds.events).arg(bounds.bytes);
-        for logged in entries.iter().filter_map(|entry| entry.logged.as_ref()) {
-            logged.write(&mut command);
+        let together = (bounds.events / PARTS).clamp(1, MOST_TOGETHER);
+        for run in entries.chunk_by(Entry::continues).flat_map(|run| run.chunks(together)) {
+            Entry::write(run, &mut command);
         }
         command
     }
@@ -277,7 +290,7 @@ impl Scripts {
         asking.cmd("HGETALL").arg(keys.calls(id));
         let (said, calls): Kept = asking.query_async(&mut connection).await?;
         let calls = calls.into_iter().map(|(stream, ids)| Logged::calls(stream, ids));
-        Ok(said.into_iter().filter_map(Logged::read).chain(calls).collect())
+        Ok(said.into_iter().flat_map(Logged::read).chain(calls).collect())
     }
 
     /// A sign of life; whether the store had the one before.

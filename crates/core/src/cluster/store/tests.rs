@@ -113,11 +113,8 @@ struct Owner {
 impl Owner {
     async fn write(&self, logged: Vec<Logged>, founding: bool, bounds: Bounds) -> Option<Held> {
         let entry = |logged| Entry {
-            id: self.id,
-            epoch: 5,
             founding: founding.then(|| "founding".into()),
-            logged: Some(logged),
-            ended: false,
+            ..Entry::logged(self.id, 5, logged)
         };
         let entries: Vec<Entry> = logged.into_iter().map(entry).collect();
         let own = ReplicaId([1; 8]);
@@ -165,6 +162,26 @@ async fn the_log_is_bounded_in_events_bytes_and_time_and_calls_under_way_stay() 
     assert_eq!(owner.kept().await.0, [27], "the newest one stays");
     let bytes: String = owner.ask(&["HGET", &owner.keys.session(id), "b"]).await;
     assert_eq!(bytes, "5000");
+}
+
+#[tokio::test]
+async fn events_that_are_stored_together_are_counted_one_by_one() {
+    let Some((_redis, connection)) = redis().await else { return };
+    let id = Uuid::new_v4();
+    let owner = Owner { connection, scripts: Scripts::default(), keys: Keys("t".to_owned()), id };
+    let bounds = Bounds { kept_millis: 60_000, events: 160, bytes: 10_000 };
+    let some = |range: std::ops::Range<u64>| range.map(|number| event(1, number, 10)).collect();
+    owner.write(some(0..100), true, bounds).await;
+    assert_eq!(owner.kept().await.0, (0..100).collect::<Vec<_>>());
+    assert_eq!(owner.ask::<u64>(&["LLEN", &owner.keys.log(id)]).await, 10);
+    owner.write(some(100..195), false, bounds).await;
+    // The oldest ten are dropped together as soon as enough others are left.
+    assert_eq!(owner.kept().await.0, (30..195).collect::<Vec<_>>());
+    let count = async |field| owner.ask::<u64>(&["HGET", &owner.keys.session(id), field]).await;
+    assert_eq!((count("n").await, count("b").await), (165, 1650));
+    owner.write(vec![Logged::Delivered { stream: 1 }, event(2, 195, 9_999)], false, bounds).await;
+    assert_eq!(owner.kept().await.0, [195], "too many bytes for the five before it");
+    assert_eq!((count("n").await, count("b").await), (1, 9_999));
 }
 
 #[tokio::test]

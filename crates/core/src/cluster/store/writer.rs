@@ -8,23 +8,31 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use uuid::Uuid;
 
 use super::{
     super::directory::Held,
-    Entry, Logged, Store, StoreError,
+    Entry, Logged, Store, StoreError, Unwritten,
     connection::is_away,
     queue::{Waiting, Written},
     scripts::Bounds,
 };
 use crate::config::{Durability, EventStoreConfig};
 
-/// Most entries that are written at a time.
+/// Most entries that are written at a time, and most events of a session.
 const BATCH: usize = 4096;
 /// How long further entries are waited for, to be written with the first one, unless calls wait for
 /// the store. A call of a quick server is over by then. New sessions are written without delay.
 const LINGER: Duration = Duration::from_millis(1);
+/// How many bytes are written in a microsecond, so that a flood of events leaves its client the CPU
+/// and is written in large pieces; events that are replaced by newer ones meanwhile are not written.
+const PACE: usize = 32;
+/// Longest pause between two writes that makes. There is none if somebody waits for the store.
+const MAX_LINGER: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -38,27 +46,35 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(taken: Vec<Waiting>, most: EventStoreConfig) -> Self {
+    fn of(taken: Vec<Waiting>, marked: Vec<Entry>) -> Self {
         let mut batch = Self::default();
+        // What ends calls or streams comes after their events.
+        for entry in marked {
+            batch.push(entry);
+        }
         for waiting in taken {
             match waiting {
-                Waiting::Entry(entry) => {
-                    batch.length += entry.len();
-                    batch.sessions.entry(entry.id).or_default().push(entry);
-                }
+                Waiting::Entry(entry) => batch.push(entry),
                 somebody @ Waiting::Somebody(_) => batch.told.push(somebody),
+                Waiting::Marked => {}
             }
         }
         for entries in batch.sessions.values_mut() {
-            condense(entries, most);
+            condense(entries);
         }
         batch
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.length += entry.len();
+        self.sessions.entry(entry.id).or_default().push(entry);
     }
 }
 
 impl Store {
     /// Writes until the store is closed and the queue is empty.
     pub(super) async fn write(self: Arc<Self>, mut written: Written) {
+        let mut pause = Instant::now();
         loop {
             let mut taken = Vec::new();
             tokio::select! {
@@ -71,7 +87,7 @@ impl Store {
                     while let Ok(waiting) = written.receiver.try_recv() {
                         taken.push(waiting);
                     }
-                    self.write_batch(&Batch::of(taken, self.events)).await;
+                    self.write_batch(&Batch::of(taken, written.take_marked())).await;
                     return;
                 }
             }
@@ -79,15 +95,14 @@ impl Store {
             if self.durability == Durability::Async && !taken.iter().any(Waiting::founds) {
                 tokio::time::sleep(LINGER).await;
             }
-            while taken.len() < BATCH
-                && let Ok(waiting) = written.receiver.try_recv()
-            {
-                taken.push(waiting);
-            }
-            let batch = Batch::of(taken, self.events);
+            fill(&mut taken, &mut written.receiver, pause).await;
+            let batch = Batch::of(taken, written.take_marked());
+            let before = self.counts.logged_bytes.load(Ordering::Relaxed);
             while !self.write_batch(&batch).await && !self.end.is_cancelled() {
                 tokio::time::sleep(PAUSE).await;
             }
+            let bytes = self.counts.logged_bytes.load(Ordering::Relaxed) - before;
+            pause = Instant::now() + paced(bytes);
             self.have_ended(&batch);
             // What waits now came after that.
             *written.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
@@ -107,10 +122,7 @@ impl Store {
         let mut all_taken = true;
         for (entries, outcome) in join_all(writing).await {
             match outcome {
-                Ok(Held::Kept) => {
-                    let bytes: usize = entries.iter().map(Entry::len).sum();
-                    self.counts.logged_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-                }
+                Ok(Held::Kept) => {}
                 Ok(Held::Fenced(_)) => {
                     if let Some(entry) = entries.first() {
                         self.fenced(entry.id, entry.epoch);
@@ -137,40 +149,103 @@ impl Store {
     }
 }
 
-/// Leaves out of a session's entries what the store would forget with this batch: events beyond its
-/// limits, the oldest first, and calls that have begun and are answered. The last entry stays: an
-/// owner that was replaced learns of it when it writes.
-fn condense(entries: &mut Vec<Entry>, most: EventStoreConfig) {
+/// Takes what is queued, at most as much as is written at a time; until then waits for more, unless
+/// it contains something urgent.
+async fn fill(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>, until: Instant) {
+    let mut is_urgent = taken.iter().any(Waiting::is_urgent);
+    while taken.len() < BATCH {
+        let more = match queue.try_recv() {
+            Ok(more) => more,
+            Err(_) if is_urgent || Instant::now() >= until => return,
+            Err(_) => match timeout_at(until, queue.recv()).await {
+                Ok(Some(more)) => more,
+                Ok(None) | Err(_) => return,
+            },
+        };
+        is_urgent |= more.is_urgent();
+        taken.push(more);
+    }
+}
+
+/// The pause after this many bytes were written.
+fn paced(bytes: u64) -> Duration {
+    MAX_LINGER.min(Duration::from_micros(bytes / PACE as u64))
+}
+
+/// Leaves calls that have begun and are answered out of a session's entries. The last entry stays:
+/// an owner that was replaced learns of it when it writes.
+fn condense(entries: &mut Vec<Entry>) {
     let (mut answered, mut over) = (HashSet::new(), HashSet::new());
-    let (mut events, mut bytes) = (0_usize, 0_usize);
     // From the end, because what comes later decides.
-    let kept = entries.iter().rev().map(|entry| match &entry.logged {
-        Some(Logged::Event { frame, .. }) => {
-            events += 1;
-            bytes = bytes.saturating_add(frame.len());
-            events == 1 || (events <= most.max_events && bytes <= most.max_bytes)
+    for entry in entries.iter().rev() {
+        match &entry.logged {
+            Some(Logged::Answered { stream }) => drop(answered.insert(*stream)),
+            Some(Logged::Calls { stream, .. }) if answered.contains(stream) => {
+                over.insert(*stream);
+            }
+            _ => {}
         }
-        Some(Logged::Answered { stream }) => answered.insert(*stream),
-        Some(Logged::Calls { stream, .. }) if answered.contains(stream) => {
-            over.insert(*stream);
-            false
-        }
-        _ => true,
-    });
-    let mut kept: Vec<bool> = kept.collect();
-    let last = entries.len().saturating_sub(1);
-    let mut at = 0;
+    }
+    let mut left = entries.len();
     entries.retain(|entry| {
-        let is_kept = kept.pop().unwrap_or(true);
-        let is_over =
-            matches!(&entry.logged, Some(Logged::Answered { stream }) if over.contains(stream));
-        at += 1;
-        at > last || (is_kept && !is_over)
+        left -= 1;
+        match &entry.logged {
+            Some(Logged::Answered { stream } | Logged::Calls { stream, .. }) => {
+                left == 0 || !over.contains(stream)
+            }
+            _ => true,
+        }
     });
 }
 
+/// The events that a session has sent, and where they are from.
+struct Events<'a> {
+    source: &'a dyn Unwritten,
+    last: u64,
+    entries: Vec<Entry>,
+    is_more: bool,
+}
+
+impl<'a> Events<'a> {
+    /// The next ones; `None` if it has none. Those of an earlier owner are of no use.
+    fn of(entries: &'a [Entry]) -> Option<Self> {
+        let entry = entries.iter().rev().find(|entry| entry.events.is_some())?;
+        let source = entry.events.as_deref()?;
+        let (events, is_more) = source.read(BATCH);
+        let last = events.last()?.0.number;
+        let entries = events
+            .into_iter()
+            .map(|(id, frame)| Entry::logged(entry.id, entry.epoch, Logged::Event { id, frame }));
+        Some(Self { source, last, entries: entries.collect(), is_more })
+    }
+}
+
 impl Store {
+    /// Writes a session's events, then its other entries.
     async fn write_session(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
+        while let Some(mut events) = Events::of(entries) {
+            if !events.is_more {
+                events.entries.extend_from_slice(entries);
+            }
+            let held = self.write_entries(&events.entries, bounds).await?;
+            events.source.written(events.last);
+            if !events.is_more || held != Held::Kept {
+                return Ok(held);
+            }
+        }
+        self.write_entries(entries, bounds).await
+    }
+
+    async fn write_entries(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
+        let held = self.hold_with(entries, bounds).await?;
+        if held == Held::Kept {
+            let bytes: usize = entries.iter().map(Entry::len).sum();
+            self.counts.logged_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+        Ok(held)
+    }
+
+    async fn hold_with(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
         let write =
             |entries| self.scripts.hold(&self.connection, &self.keys, self.own, entries, bounds);
         if let Some(held) = write(entries).await? {
@@ -190,59 +265,62 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
-    use crate::{codec::event_stream::EventId, jsonrpc::Frame};
-
-    fn entry(logged: Logged) -> Entry {
-        Entry { id: Uuid::nil(), epoch: 1, founding: None, logged: Some(logged), ended: false }
-    }
-
-    fn event(number: u64) -> Entry {
-        entry(Logged::Event {
-            id: EventId { stream: 9, number },
-            frame: Frame::Whole("0123456789".into()),
-        })
-    }
 
     fn calls(stream: u64) -> Entry {
-        entry(Logged::Calls { stream, ids: vec!["1".into()] })
+        Entry::logged(Uuid::nil(), 1, Logged::Calls { stream, ids: vec!["1".into()] })
     }
 
     fn answered(stream: u64) -> Entry {
-        entry(Logged::Answered { stream })
+        Entry::logged(Uuid::nil(), 1, Logged::Answered { stream })
     }
 
-    fn condensed(mut entries: Vec<Entry>, max_events: usize, max_bytes: usize) -> Vec<String> {
-        condense(&mut entries, EventStoreConfig { max_events, max_bytes });
+    fn delivered(stream: u64) -> Entry {
+        Entry::logged(Uuid::nil(), 1, Logged::Delivered { stream })
+    }
+
+    fn condensed(mut entries: Vec<Entry>) -> Vec<String> {
+        condense(&mut entries);
         let kinds = entries.iter().map(|entry| match &entry.logged {
-            Some(Logged::Event { id, .. }) => format!("{}", id.number),
             Some(Logged::Calls { stream, .. }) => format!("c{stream}"),
             Some(Logged::Answered { stream }) => format!("d{stream}"),
-            _ => "f".to_owned(),
+            Some(Logged::Delivered { stream }) => format!("f{stream}"),
+            _ => "?".to_owned(),
         });
         kinds.collect()
     }
 
     #[test]
-    fn what_the_store_would_forget_at_once_is_not_written() {
-        let many = || (0..5).map(event).collect::<Vec<_>>();
-        assert_eq!(condensed(many(), 9, 100), ["0", "1", "2", "3", "4"]);
-        assert_eq!(condensed(many(), 2, 100), ["3", "4"]);
-        assert_eq!(condensed(many(), 9, 30), ["2", "3", "4"]);
-        assert_eq!(condensed(many(), 0, 0), ["4"]);
-    }
-
-    #[test]
     fn a_call_that_is_over_is_not_written() {
-        let quick = vec![calls(1), event(1), answered(1), calls(2), event(2)];
-        assert_eq!(condensed(quick, 9, 100), ["1", "c2", "2"]);
+        let quick = vec![calls(1), delivered(1), answered(1), calls(2), delivered(2)];
+        assert_eq!(condensed(quick), ["f1", "c2", "f2"]);
         // It was written with an earlier batch.
-        assert_eq!(condensed(vec![answered(1), event(1)], 9, 100), ["d1", "1"]);
+        assert_eq!(condensed(vec![answered(1), delivered(1)]), ["d1", "f1"]);
     }
 
     #[test]
     fn something_is_always_written() {
-        assert_eq!(condensed(vec![calls(1), answered(1)], 9, 100), ["d1"]);
-        assert!(condensed(Vec::new(), 9, 100).is_empty());
+        assert_eq!(condensed(vec![calls(1), answered(1)]), ["d1"]);
+        assert!(condensed(Vec::new()).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_collected_until_somebody_waits() {
+        let (sender, mut queue) = mpsc::channel(9);
+        let began = Instant::now();
+        let until = began + paced(u64::MAX);
+        let mut taken = vec![Waiting::Marked];
+        sender.try_send(Waiting::Entry(calls(1))).unwrap();
+        fill(&mut taken, &mut queue, until).await;
+        assert_eq!((taken.len(), began.elapsed()), (2, MAX_LINGER));
+        // The pause is over.
+        fill(&mut taken, &mut queue, until).await;
+        assert_eq!((taken.len(), began.elapsed()), (2, MAX_LINGER));
+        let (somebody, _waits) = oneshot::channel();
+        sender.try_send(Waiting::Somebody(somebody)).unwrap();
+        fill(&mut taken, &mut queue, until + MAX_LINGER).await;
+        assert_eq!((taken.len(), began.elapsed()), (3, MAX_LINGER));
     }
 }

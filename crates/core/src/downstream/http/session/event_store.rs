@@ -1,8 +1,11 @@
 //! The events of one session, kept for `Last-Event-ID` (MCP 2025-11-25, "Resumability").
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, sync::PoisonError};
 
-use crate::{codec::event_stream::EventId, config::EventStoreConfig, jsonrpc::Frame};
+use crate::{
+    cluster::Unwritten, codec::event_stream::EventId, config::EventStoreConfig, jsonrpc::Frame,
+    runtime::lock::Mutex,
+};
 
 /// A ring of events, limited in number and in bytes; the newest event is always kept.
 #[derive(Debug)]
@@ -11,17 +14,18 @@ pub(crate) struct EventStore {
     events: VecDeque<Event>,
     bytes: usize,
     next: u64,
-    /// Gets a copy of every event.
+    /// Writes the events elsewhere, too.
     journal: Option<Journal>,
+    /// Whether the journal knows of the newest event.
+    is_told: bool,
+    /// The number of the first event that the journal has not written.
+    unwritten: u64,
     /// Another replica has had the session, and may have sent more events than are known.
     is_restored: bool,
 }
 
-/// Is called with every event, in order.
-pub(crate) struct Journal(pub(crate) Box<Told>);
-
-/// Takes an event and its id.
-pub(crate) type Told = dyn Fn(EventId, &Frame) + Send;
+/// Is told that there are new events, once until they are read; says whether it will read them.
+pub(crate) struct Journal(pub(crate) Box<dyn Fn() -> bool + Send>);
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,13 +50,16 @@ impl EventStore {
             bytes: 0,
             next: 0,
             journal: None,
+            is_told: false,
+            unwritten: 0,
             is_restored: false,
         }
     }
 
-    /// Sends every event from now on to this journal.
+    /// Tells this journal of events from now on.
     pub(crate) fn tell(&mut self, journal: Journal) {
         self.journal = Some(journal);
+        self.unwritten = self.next;
     }
 
     /// Takes the events that another replica has stored, in order; repeated ones are taken once.
@@ -78,8 +85,10 @@ impl EventStore {
         self.next += 1;
         let frame = build(id);
         send(&frame);
-        if let Some(Journal(tell)) = &self.journal {
-            tell(id, &frame);
+        if let Some(Journal(tell)) = &self.journal
+            && !self.is_told
+        {
+            self.is_told = tell();
         }
         self.keep(id, frame);
     }
@@ -139,8 +148,30 @@ impl EventStore {
     }
 }
 
+impl Unwritten for Mutex<EventStore> {
+    fn read(&self, most: usize) -> (Vec<(EventId, Frame)>, bool) {
+        let mut store = self.lock().unwrap_or_else(PoisonError::into_inner);
+        store.is_told = false;
+        let first = store.events.partition_point(|event| event.id.number < store.unwritten);
+        let events = store.events.range(first..).take(most);
+        let events: Vec<_> = events.map(|event| (event.id, event.frame.clone())).collect();
+        let is_more = first + events.len() < store.events.len();
+        (events, is_more)
+    }
+
+    fn written(&self, last: u64) {
+        let mut store = self.lock().unwrap_or_else(PoisonError::into_inner);
+        store.unwritten = store.unwritten.max(last.saturating_add(1));
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     fn store(max_events: usize, max_bytes: usize) -> EventStore {
@@ -205,5 +236,38 @@ mod tests {
         assert_eq!(later(&store, small), None);
         assert_eq!(later(&store, large), Some(vec![]));
         assert_eq!(store.bytes, 10);
+    }
+
+    #[test]
+    fn a_journal_is_told_once_and_reads_what_it_has_not_written() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let events = Mutex::new(store(3, 1000));
+        let add = |text| {
+            add(&mut events.lock().unwrap(), 1, text);
+        };
+        let read = |most| {
+            let (read, is_more) = events.read(most);
+            (read.iter().map(|(id, _)| id.number).collect::<Vec<_>>(), is_more)
+        };
+        add("before");
+        let count = Arc::clone(&told);
+        let journal = Journal(Box::new(move || count.fetch_add(1, Ordering::Relaxed) > 0));
+        events.lock().unwrap().tell(journal);
+        add("refused");
+        add("b");
+        add("c");
+        assert_eq!(told.load(Ordering::Relaxed), 2, "again after it would not read them");
+        assert_eq!(read(2), (vec![1, 2], true));
+        assert_eq!(read(9), (vec![1, 2, 3], false), "nothing is written yet");
+        add("d");
+        assert_eq!(told.load(Ordering::Relaxed), 3);
+        events.written(2);
+        assert_eq!(read(9), (vec![3, 4], false));
+        events.written(4);
+        assert_eq!(read(9), (vec![], false));
+        for text in ["e", "f", "g", "h"] {
+            add(text);
+        }
+        assert_eq!(read(9), (vec![6, 7, 8], false), "what is not kept is not written");
     }
 }

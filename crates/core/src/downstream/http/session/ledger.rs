@@ -3,13 +3,16 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::numbering::FIRST;
+use super::{
+    event_store::{EventStore, Journal},
+    numbering::FIRST,
+};
 use crate::{
     cluster::{Founding, Logged, RemoteSession, Store},
     jsonrpc::{Kind, Message},
@@ -147,10 +150,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn journal(self: &Arc<Self>) -> super::event_store::Journal {
-        let ledger = Arc::clone(self);
-        super::event_store::Journal(Box::new(move |id, frame| {
-            ledger.store.log(ledger.id, Logged::Event { id, frame: frame.clone() });
-        }))
+    /// Tells the store when there are new ones of these events.
+    pub(super) fn journal(&self, events: Weak<Mutex<EventStore>>) -> Journal {
+        let (store, id) = (Arc::clone(&self.store), self.id);
+        Journal(Box::new(move || events.upgrade().is_some_and(|events| store.has_sent(id, events))))
     }
 }

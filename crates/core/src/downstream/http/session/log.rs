@@ -7,7 +7,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, Weak},
 };
 
 use super::{
@@ -87,10 +87,11 @@ impl EventLog {
         }
     }
 
-    /// Sends a copy of every event from now on to this journal.
-    pub(super) fn tell(&self, journal: impl FnOnce() -> Journal) {
-        if let Some(mut memory) = self.memory() {
-            memory.tell(journal());
+    /// Tells this journal of events from now on.
+    pub(super) fn tell(&self, journal: impl FnOnce(Weak<Mutex<EventStore>>) -> Journal) {
+        if let Self::Memory(store) = self {
+            let journal = journal(Arc::downgrade(store));
+            store.lock().unwrap_or_else(PoisonError::into_inner).tell(journal);
         }
     }
 }

@@ -320,7 +320,7 @@ impl Session {
     /// Sets the ledger that other replicas need to continue it.
     pub(crate) fn keep(&self, ledger: Arc<Ledger>) {
         if let Some(log) = &self.log {
-            log.tell(|| ledger.journal());
+            log.tell(|events| ledger.journal(events));
         }
         self.ledger.get_or_init(|| ledger);
     }
