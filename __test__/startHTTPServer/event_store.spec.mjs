@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { InMemoryEventStore } from "../../index.js";
-import { CALL, openSession, post, serve, serverV1 } from "./support.mjs";
+import { CALL, openSession, post, serve, serverV1, until } from "./support.mjs";
 
 const eventIds = ({ body }) => [...body.matchAll(/^id: (.*)$/gm)].map(([, id]) => id);
 
@@ -131,4 +131,93 @@ test("sessions that share a store get only their own events", async (t) => {
   const ids = eventIds(await post(url, { ...CALL, params: { arguments: {}, name: "steps" } }, { headers: mine }));
   assert.equal((await resume(url, other, ids[0])).status, 400);
   assert.equal((await resume(url, mine, ids[0])).status, 200);
+});
+
+/** A store that keeps those waiting for whom `holds` is true. */
+class Holding extends InMemoryEventStore {
+  holds = () => false;
+  #waiting = [];
+
+  async storeEvent(stream, message) {
+    if (this.holds(stream)) await new Promise((resolve) => this.#waiting.push(resolve));
+    return super.storeEvent(stream, message);
+  }
+
+  release() {
+    this.holds = () => false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const PATIENT = { timeout: 60_000 };
+
+/** Serves a tool `work` with this store; `work` gets a function that notifies. */
+const working = async (t, eventStore, work) => {
+  t.mock.method(console, "log", () => {});
+  const errors = [];
+  const createServer = async () => {
+    const server = loggingServer();
+    server.server.onerror = (error) => errors.push(error.message);
+    server.tool("work", "work", async ({ sendNotification }) => {
+      await work((data) => sendNotification({ method: "notifications/message", params: { data, level: "info" } }));
+      return { content: [] };
+    });
+    return server;
+  };
+  return { ...(await serve(t, { createServer, eventStore })), errors };
+};
+
+const work = { ...CALL, params: { arguments: {}, name: "work" } };
+
+test("neither a call nor another session waits for a slow store", PATIENT, async (t) => {
+  const eventStore = new Holding();
+  let calls = 0;
+  const { url } = await working(t, eventStore, async () => {
+    calls += 1;
+  });
+  const [slow, quick] = [await openSession(url), await openSession(url)];
+  eventStore.holds = (stream) => stream.startsWith(slow["mcp-session-id"]);
+  const answer = post(url, work, { headers: { ...slow, "mcp-protocol-version": "2025-11-25" } });
+  await until(() => calls === 1);
+  assert.equal(eventIds(await post(url, work, { headers: quick })).length, 1);
+  eventStore.release();
+  assert.match((await answer).body, /^id: \S+\ndata: \n\nevent: message\nid: /);
+});
+
+test("messages wait for the store only up to a limit", PATIENT, async (t) => {
+  const eventStore = new Holding();
+  let numbers = [..."123456789"];
+  const { errors, url } = await working(t, eventStore, async (say) => {
+    await Promise.all(numbers.map((number) => say(`${number}${"x".repeat(2 ** 20)}`)));
+    eventStore.release();
+  });
+  const session = await openSession(url);
+  eventStore.holds = () => true;
+  const answer = await post(url, work, { headers: session });
+  assert.deepEqual(
+    answer.messages.map(({ id, params }) => params?.data[0] ?? id),
+    [...numbers, 2],
+  );
+  assert.equal(eventIds(answer).length, 1);
+  assert.equal(errors.length, 1);
+  assert.match(errors[0], /^the event store is slow: \d+ characters wait/);
+  numbers = ["1", "2"];
+  assert.equal(eventIds(await post(url, work, { headers: session })).length, 3);
+});
+
+test("nothing waits for the store after the session's end", PATIENT, async (t) => {
+  const eventStore = new Holding();
+  let outcome = "none";
+  const { url } = await working(t, eventStore, async (say) => {
+    eventStore.holds = () => true;
+    outcome = "waits";
+    await say("to nobody").catch(() => {});
+    outcome = "over";
+  });
+  const session = await openSession(url);
+  const answer = post(url, work, { headers: session });
+  await until(() => outcome === "waits");
+  await fetch(`${url}/mcp`, { headers: session, method: "DELETE" });
+  await answer;
+  await until(() => outcome === "over");
 });

@@ -152,6 +152,10 @@ pub enum Unreplayed {
 /// Takes the replayed events. Later messages of the server follow them.
 pub type Resume = Box<dyn FnOnce(Result<Replay, Unreplayed>) + Send>;
 
+/// Takes the id of the event with which a stream begins; `None` if it could not be stored. Called
+/// at once, so later messages of the server follow it.
+pub type Begin = Box<dyn FnOnce(Option<String>) + Send>;
+
 /// A message from a client to a server of the host.
 #[derive(Debug)]
 pub struct Delivery<'a> {
@@ -174,9 +178,9 @@ pub trait Host: Send + Sync + 'static {
     /// Whether the host stores the events of its servers' streams, so that they can be resumed.
     fn stores_events(&self) -> bool;
 
-    /// Stores an event that only gives a stream an id to resume from; returns its id, unless that
-    /// failed.
-    fn prime(&self, server: ServerId, stream: u64) -> BoxFuture<'static, Option<String>>;
+    /// Stores an event that only gives a stream an id to resume from, before all messages that the
+    /// server sends later. A host that has ended drops `begin`.
+    fn prime(&self, server: ServerId, stream: u64, begin: Begin);
 
     /// Looks for events of a stream after this one. A host that has ended drops `resume`.
     fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume);

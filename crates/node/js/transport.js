@@ -46,7 +46,7 @@ class HTTPServerTransport {
     const text = JSON.stringify(message) ?? "";
     const send = (eventId) => this.#native.send(this.#id, text, rawId(related), eventId);
     const stream = () => this.#native.streamOf(this.#id, rawId(message.method ? related : message.id) ?? "null");
-    const status = await (this.store ? this.store.add(message, stream(), send) : send());
+    const status = await (this.store ? this.store.add({ message, send, size: text.length, stream: stream() }) : send());
     if (status) throw new Error(UNSENT[status] + (status === 1 ? (related ?? message.id) : ""));
   }
 
@@ -66,6 +66,7 @@ class HTTPServerTransport {
   ended() {
     if (this.#closed) return;
     this.#closed = true;
+    this.store?.end();
     this.#report(() => this.onclose?.());
   }
 

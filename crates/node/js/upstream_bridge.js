@@ -1,9 +1,13 @@
 "use strict";
-// One SDK client (v1 or v2) that several servers share. The core decides about subscriptions and recipients; this
+// One SDK client (v1 or v2) that several servers share. The core decides about subscriptions, recipients and retries; this
 // carries it out with the client's methods.
+//
+// The two timers are JavaScript's. What they wait for is (promises of the SDK's), no runtime of the core is running here,
+// and a program that sets its clock (`Date.now`, `setTimeout`) sets it for its client, too.
 const addon = require("./addon.js");
 const { report, within } = require("./promises.js");
 
+/** How long closing waits for streams that the client does not close. */
 const CLOSE_GRACE = 1000;
 
 /** Notifications from the server, and the member of a sink that handles them. */
@@ -169,6 +173,7 @@ class Bridge {
     );
   }
 
+  /** Sleeps; the core has decided how long, and decides then what is due. */
   #retryAfter(pause) {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use mcp_proxy_core::host::{
-    Caller, Delivery, Host, Made, Opening, Refusal, Resume, Routed, ServerId, Visited,
+    Begin, Caller, Delivery, Host, Made, Opening, Refusal, Resume, Routed, ServerId, Visited,
 };
 use serde_json::json;
 use tokio::{
@@ -82,7 +82,7 @@ impl Drop for Ticket {
 enum Asker {
     Waits(oneshot::Sender<Option<String>>),
     /// Called at once, before JavaScript does anything else.
-    Acts(Box<dyn FnOnce(Option<String>) + Send>),
+    Acts(Begin),
 }
 
 /// Removes a question that nobody waits for any more.
@@ -178,6 +178,13 @@ impl Bridge {
         }
     }
 
+    /// The number of a question whose answer is acted on at once.
+    fn act_on_answer(&self, act: Begin) -> u32 {
+        let id = self.number();
+        self.questions().insert(id, Asker::Acts(act));
+        id
+    }
+
     /// Asks JavaScript; `read` parses the answer.
     fn ask_for<T: 'static>(
         &self,
@@ -226,16 +233,13 @@ impl Host for Bridge {
         self.callbacks.store
     }
 
-    fn prime(&self, server: ServerId, stream: u64) -> BoxFuture<'static, Option<String>> {
-        let event = Event { server, stream: numbered(stream), ..Event::new(Kind::Prime, 0) };
-        let answer = self.ask(event);
-        Box::pin(async move { answer.await.flatten() })
+    fn prime(&self, server: ServerId, stream: u64, begin: Begin) {
+        let id = self.act_on_answer(begin);
+        self.tell(Event { server, stream: numbered(stream), ..Event::new(Kind::Prime, id) });
     }
 
     fn replay(&self, server: ServerId, last_event_id: &str, resume: Resume) {
-        let id = self.number();
-        let act = move |answer| resume(replayed(answer));
-        self.questions().insert(id, Asker::Acts(Box::new(act)));
+        let id = self.act_on_answer(Box::new(move |answer| resume(replayed(answer))));
         let event = Event::new(Kind::Replay, id).with_text(last_event_id.to_owned());
         self.tell(Event { server, ..event });
     }

@@ -56,14 +56,18 @@ impl Session {
     }
 
     /// Starts a logged stream with an event that carries only an id, unless it begins with a
-    /// message.
-    pub(crate) async fn prime(&self, stream: &Stream) {
+    /// message. Nobody waits for a host's event: whatever its servers send later follows it.
+    pub(crate) fn prime(&self, stream: &Arc<Stream>) {
         let Some(EventLog::Host(host)) = self.log() else { return stream.prime() };
         let Some(server) = self.server().filter(|_| !stream.has_backlog()) else { return };
         let number = stream.number().unwrap_or(STANDALONE);
-        if let Some(id) = host.prime(server, number).await {
-            stream.prime_as(&id);
-        }
+        let stream = Arc::downgrade(stream);
+        let begin = move |id: Option<String>| {
+            if let Some((stream, id)) = stream.upgrade().zip(id) {
+                stream.prime_as(&id);
+            }
+        };
+        host.prime(server, number, Box::new(begin));
     }
 
     /// The host's server behind it.

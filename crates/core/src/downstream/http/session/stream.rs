@@ -223,7 +223,7 @@ impl Stream {
     /// The same, with an id that the host has given.
     pub(crate) fn prime_as(&self, event_id: &str) {
         if let Some(event) = event_stream::priming_as(event_id) {
-            self.lock().queue.push_slice(event.as_bytes());
+            self.push_raw(event.as_bytes());
         }
     }
 

@@ -131,7 +131,7 @@ impl Mount {
             ledger.settled().await;
         }
         if primes && stream.is_event_stream() {
-            session.prime(&stream).await;
+            session.prime(&stream);
         }
         let held = send_all(Way { connection: &*connection, caller: caller.as_ref() }, owed);
         if stream.is_event_stream() && !held.is_empty() {

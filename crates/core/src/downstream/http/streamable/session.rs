@@ -59,7 +59,7 @@ impl Mount {
         }
         let reading = session.standalone().attach();
         if primes(headers, session) {
-            session.prime(session.standalone()).await;
+            session.prime(session.standalone());
         }
         self.resumed(Ok(reading), attachment)
     }
