@@ -6,6 +6,8 @@
 //!
 //! Each event consumes a state: the answer consumes a [`Call`], the client's answers a [`Round`].
 
+mod question;
+mod round;
 mod task;
 mod tasks;
 
@@ -13,19 +15,13 @@ pub(crate) use task::created as task_created;
 
 use std::{sync::Arc, time::Duration};
 
-use self::task::Task;
+use self::{question::question, task::Task};
 use super::{
     Answers, Envelope,
     request::cleansed,
     result::{Family, Rewrite, Verdict, read},
 };
-use crate::{
-    era::sampling::with_objects,
-    jsonrpc::{
-        Code, ErrorBody, Kind, Message, Span, decode_string, escape, find_member, find_removal,
-        members,
-    },
-};
+use crate::jsonrpc::{Code, ErrorBody, Message, Span, decode_string, escape, find_member, members};
 
 /// Most rounds of one call; then it fails.
 const MAX_ROUNDS: u32 = 10;
@@ -287,70 +283,6 @@ impl Call {
     }
 }
 
-impl Round {
-    /// Takes the client's answer to a question of this round.
-    pub(crate) fn answer(mut self, id: u64, response: &Message) -> Progress {
-        let result = response.result().filter(|span| response.text(*span).first() == Some(&b'{'));
-        let Some(result) = result.filter(|_| response.kind() == Kind::Result) else {
-            let reason = match response.error() {
-                Some(error) => refusal(response, error),
-                None => "the client's answer was not an object".to_owned(),
-            };
-            return self.give_up(id, &reason);
-        };
-        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.id == id) {
-            slot.answer = Some(bare(response, result));
-        }
-        if self.slots.iter().any(|slot| slot.answer.is_none()) {
-            return Progress::Open(Box::new(self));
-        }
-        Progress::Again(self.again())
-    }
-
-    /// The client can no longer answer.
-    pub(crate) fn expire(self) -> Progress {
-        self.give_up(u64::MAX, "the client did not answer in time")
-    }
-
-    /// The unanswered questions.
-    pub(crate) fn open(&self) -> Vec<u64> {
-        self.slots.iter().filter(|slot| slot.answer.is_none()).map(|slot| slot.id).collect()
-    }
-
-    fn give_up(self, answered: u64, reason: &str) -> Progress {
-        let open = self.open().into_iter().filter(|id| *id != answered).collect();
-        let task = self.call.task().map(str::to_owned);
-        Progress::Fail(self.call.fail(reason), open, task)
-    }
-
-    /// The task that the call has become, if it has.
-    pub(crate) fn task(&self) -> Option<&str> {
-        self.call.task()
-    }
-
-    fn again(self) -> Box<Call> {
-        let Self { mut call, state, slots } = self;
-        if let Some(task) = &mut call.task {
-            task.told(slots.iter().map(|slot| slot.key.clone()));
-        }
-        let mut answers = String::new();
-        if !slots.is_empty() {
-            let given: Vec<_> = slots
-                .into_iter()
-                .map(|slot| format!("{}:{}", slot.key, slot.answer.unwrap_or_default()))
-                .collect();
-            answers = format!("\"inputResponses\":{{{}}},", given.join(","));
-        }
-        if let Some(state) = state {
-            answers.push_str("\"requestState\":");
-            answers.push_str(&state);
-            answers.push(',');
-        }
-        call.answers = answers;
-        Box::new(call)
-    }
-}
-
 impl Failure {
     fn error(message: impl Into<String>) -> Self {
         Self::Error { message: message.into() }
@@ -362,65 +294,6 @@ impl Failure {
             Self::Result(result) => Ok(result),
             Self::Error { message } => Err(ErrorBody::new(Code::Internal, message)),
         }
-    }
-}
-
-/// A server's question as a request to the client, in the form of its era.
-fn question(id: u64, message: &Message, entry: Span, answers: Answers) -> Result<Message, String> {
-    let bytes = message.bytes();
-    let member = |object, name| find_member(bytes, object, name);
-    let method = member(entry, "method").and_then(|span| decode_string(span.of(bytes)));
-    let params = member(entry, "params").filter(|span| span.of(bytes).first() == Some(&b'{'));
-    let of_params = |name| params.and_then(|params| member(params, name));
-    let is_url = of_params("mode").is_some_and(|mode| mode.of(bytes) == b"\"url\"");
-    let method = method.as_deref().unwrap_or("a question without a method");
-    let (able, need) = match method {
-        "elicitation/create" if is_url => (answers.url, "elicitation.url"),
-        "elicitation/create" => (answers.form, "elicitation"),
-        "sampling/createMessage" if of_params("tools").is_some() => {
-            (answers.tools, "sampling.tools")
-        }
-        "sampling/createMessage" => (answers.sampling, "sampling"),
-        "roots/list" => (answers.roots, "roots"),
-        _ => {
-            return Err(format!("the MCP server asked for input with the unknown method {method}"));
-        }
-    };
-    if !able {
-        return Err(format!("the MCP server asked for input that this client cannot give: {need}"));
-    }
-    let mut params = params.map_or_else(
-        || "{}".to_owned(),
-        |span| String::from_utf8_lossy(span.of(bytes)).into_owned(),
-    );
-    if is_url && of_params("elicitationId").is_none() {
-        // Required of older servers; nothing refers to it (MCP 2026-07-28, changelog).
-        params.insert_str(1, &format!("\"elicitationId\":\"{}\",", uuid::Uuid::new_v4()));
-    }
-    if method == "sampling/createMessage" {
-        params = with_objects(params);
-    }
-    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#);
-    Message::parse(text.into()).map_err(|invalid| {
-        format!("the MCP server asked for input by {method}, but not as a request: {invalid}")
-    })
-}
-
-/// What a client sent instead of an answer.
-fn refusal(response: &Message, error: Span) -> String {
-    let message = find_member(response.bytes(), error, "message")
-        .and_then(|span| decode_string(response.text(span)))
-        .unwrap_or_default();
-    format!("the client did not give the input that the MCP server asked for: {message}")
-}
-
-/// An answer as the newer era embeds it, without metadata.
-fn bare(response: &Message, result: Span) -> String {
-    let text =
-        |start, end| String::from_utf8_lossy(Span { start, end }.of(response.bytes())).into_owned();
-    match find_removal(response.bytes(), result, "_meta") {
-        Some(cut) => text(result.start, cut.start) + &text(cut.end, result.end),
-        None => text(result.start, result.end),
     }
 }
 
