@@ -12,9 +12,9 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::{
+    answer::standing,
     body,
     common::Common,
-    guarded::standing,
     handed_back::HandedBack,
     handed_over::is_handed_over,
     mount::Mount,

@@ -7,294 +7,31 @@
 //! the whole connection shows only when something is sent, so an event stream sends it a comment.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     io,
     mem::MaybeUninit,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU8, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use futures_util::task::AtomicWaker;
-use http_body::{Body, Frame, SizeHint};
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
 };
 
 use super::{
-    backlog::{Backlog, Debt, Debtor},
-    head::{Head, Length},
+    head::Head,
     overload::HEAD_TOO_SLOW,
-    response::{Response, ResponseBody},
+    phase::{HEAD, IDLE, Phase, SERVING},
 };
-use crate::{codec::event_stream::KEEP_ALIVE, metrics::Metrics};
-
-const HEAD: u8 = 0;
-const SERVING: u8 = 1;
-const IDLE: u8 = 2;
+use crate::metrics::Metrics;
 
 /// Most bytes that are read ahead while a request is served, to detect the end of the client's
 /// side.
 const MOST_AHEAD: usize = 512;
-/// When a comment is first sent to a client that has closed its sending side.
-const FIRST_PROBE: Duration = Duration::from_millis(10);
-/// Longest pause between two such comments.
-const LAST_PROBE: Duration = Duration::from_secs(15);
-
-/// How long a custom route may be silent if the client has closed its sending side.
-const ROUTE_SILENCE: Duration = Duration::from_secs(2);
-
-/// The phase of a connection; shared by its socket and its requests.
-#[derive(Clone, Debug)]
-pub(super) struct Phase(Arc<State>);
-
-#[derive(Debug)]
-struct State {
-    now: AtomicU8,
-    /// The client has closed its sending side.
-    has_ended: AtomicBool,
-    /// Whether the head of the next request gives a length.
-    length: AtomicU8,
-    /// The names of its header fields as the client spelled them, if they are wanted.
-    spelled: Mutex<Option<Vec<u8>>>,
-    /// Bytes of answers that the socket has not taken yet.
-    unsent: Mutex<Unsent>,
-    /// The connection must end, because too much waits for its client.
-    is_shed: AtomicBool,
-    /// The task that waits for the socket.
-    writer: AtomicWaker,
-}
-
-#[derive(Debug)]
-struct Unsent {
-    bytes: usize,
-    debt: Debt,
-}
-
-impl Debtor for State {
-    fn waiting(&self) -> usize {
-        self.unsent().bytes
-    }
-
-    fn shed(&self) {
-        self.unsent().debt.is_shed();
-        self.is_shed.store(true, Ordering::Release);
-        self.writer.wake();
-    }
-}
-
-impl State {
-    fn unsent(&self) -> MutexGuard<'_, Unsent> {
-        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Phase {
-    /// The phase of a new connection; its answers are counted there.
-    pub(super) fn new(backlog: &Arc<Backlog>) -> Self {
-        Self(Arc::new(State {
-            now: AtomicU8::new(HEAD),
-            has_ended: AtomicBool::new(false),
-            length: AtomicU8::default(),
-            spelled: Mutex::default(),
-            unsent: Mutex::new(Unsent { bytes: 0, debt: Debt::new(Arc::clone(backlog)) }),
-            is_shed: AtomicBool::new(false),
-            writer: AtomicWaker::new(),
-        }))
-    }
-
-    /// Whether the head of the current request gives a length.
-    pub(super) fn length(&self) -> Length {
-        Length::of(self.0.length.swap(Length::default() as u8, Ordering::Relaxed))
-    }
-
-    /// The names of its header fields as the client spelled them, if they were wanted.
-    pub(super) fn spelled(&self) -> Option<Vec<u8>> {
-        self.0.spelled.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn says(&self, length: Length) {
-        self.0.length.store(length as u8, Ordering::Relaxed);
-    }
-
-    /// A part of an answer was given to hyper.
-    fn sends(&self, bytes: usize) {
-        let mut unsent = self.0.unsent();
-        unsent.bytes += bytes;
-        let waiting = unsent.bytes;
-        let me = || {
-            let me: Weak<dyn Debtor> = Arc::<State>::downgrade(&self.0);
-            Some(me)
-        };
-        let over = unsent.debt.is(waiting, me);
-        drop(unsent);
-        if let Some(backlog) = over {
-            backlog.shed();
-        }
-    }
-
-    /// The socket has taken this many bytes. Heads and chunk framing are not counted.
-    fn sent(&self, bytes: usize) {
-        let mut unsent = self.0.unsent();
-        if unsent.bytes > 0 {
-            unsent.bytes = unsent.bytes.saturating_sub(bytes);
-            let waiting = unsent.bytes;
-            unsent.debt.is(waiting, || None);
-        }
-    }
-
-    /// A head is complete; no timer runs here until its answer is sent.
-    pub(super) fn serve(&self) -> Served {
-        self.set(SERVING);
-        Served(self.clone())
-    }
-
-    /// Waits until the client closes its sending side. Only for futures of the connection's own
-    /// task.
-    pub(super) async fn ended(&self) {
-        poll_fn(|_| if self.has_ended() { Poll::Ready(()) } else { Poll::Pending }).await;
-    }
-
-    fn has_ended(&self) -> bool {
-        self.0.has_ended.load(Ordering::Relaxed)
-    }
-
-    fn now(&self) -> u8 {
-        self.0.now.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, phase: u8) {
-        self.0.now.store(phase, Ordering::Relaxed);
-    }
-}
-
-/// A request that is being served, until its answer is sent.
-#[derive(Debug)]
-pub(super) struct Served(Phase);
-
-impl Served {
-    /// Lives as long as the body of the answer.
-    pub(super) fn with(self, mut response: Response) -> http::Response<Answer> {
-        let is_standing = response.extensions_mut().remove::<Standing>().is_some();
-        response.map(|body| Answer { body, probe: None, is_standing, served: self })
-    }
-}
-
-/// Marks a stream that answers no call.
-#[derive(Clone, Copy)]
-struct Standing;
-
-/// Marks a response as a stream that answers no call, so it ends when the client closes its sending
-/// side.
-pub(super) fn standing(mut response: Response) -> Response {
-    response.extensions_mut().insert(Standing);
-    response
-}
-
-/// Whether a response is marked so.
-pub(super) fn is_standing(response: &Response) -> bool {
-    response.extensions().get::<Standing>().is_some()
-}
-
-/// The body of an answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    body: ResponseBody,
-    probe: Option<Probe>,
-    is_standing: bool,
-    served: Served,
-}
-
-/// The time of the next comment for a client that has closed its sending side.
-#[derive(Debug)]
-struct Probe {
-    pause: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Answer {
-    /// A client that has only closed its sending side ignores the comment. If it has disconnected,
-    /// the connection is reset, and the next comment fails.
-    fn poll_probe(&mut self, context: &mut Context<'_>) -> Poll<Frame<Bytes>> {
-        match &mut self.probe {
-            None => {
-                let pause = FIRST_PROBE;
-                self.probe = Some(Probe { pause, sleep: Box::pin(sleep(pause)) });
-            }
-            Some(Probe { pause, sleep }) => {
-                ready!(sleep.as_mut().poll(context));
-                *pause = (*pause * 2).min(LAST_PROBE);
-                sleep.as_mut().reset(Instant::now() + *pause);
-            }
-        }
-        Poll::Ready(Frame::data(Bytes::from_static(KEEP_ALIVE)))
-    }
-}
-
-impl Answer {
-    /// Waits until a route has been silent for so long that its client counts as gone.
-    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let pause = ROUTE_SILENCE;
-        let begin = || Probe { pause, sleep: Box::pin(sleep(pause)) };
-        self.probe.get_or_insert_with(begin).sleep.as_mut().poll(context)
-    }
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(bytes) = frame.data_ref()
-        {
-            self.served.0.sends(bytes.len());
-        }
-        match &self.body {
-            ResponseBody::Other(_) if polled.is_ready() => {
-                self.probe = None;
-                polled
-            }
-            _ if polled.is_ready() || !self.served.0.has_ended() => polled,
-            _ if self.is_standing => Poll::Ready(Some(Err(gone()))),
-            ResponseBody::Events(_) => self.poll_probe(context).map(|comment| Some(Ok(comment))),
-            ResponseBody::HandedBack(body) if body.is_between_events() => {
-                self.poll_probe(context).map(|comment| Some(Ok(comment)))
-            }
-            ResponseBody::Other(_) => self.poll_silence(context).map(|()| Some(Err(gone()))),
-            ResponseBody::Whole(_) | ResponseBody::HandedBack(_) => polled,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-fn gone() -> axum::Error {
-    axum::Error::new(io::Error::from(io::ErrorKind::ConnectionAborted))
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.0.set(IDLE);
-    }
-}
-
 /// Time limits for a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -365,8 +102,7 @@ impl<S> Guarded<S> {
         {
             self.phase.says(length);
             if let Some(names) = self.head.names() {
-                let spelled = &self.phase.0.spelled;
-                *spelled.lock().unwrap_or_else(PoisonError::into_inner) = Some(names);
+                self.phase.spells(names);
             }
         }
     }
@@ -374,8 +110,7 @@ impl<S> Guarded<S> {
     /// The client takes no bytes at the moment: ends the connection after a time limit, or if too
     /// much waits for all clients.
     fn poll_stall<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.phase.0.writer.register(context.waker());
-        if self.phase.0.is_shed.load(Ordering::Acquire) {
+        if self.phase.is_shed(context) {
             return Poll::Ready(Err(self.cut("too many bytes wait for clients")));
         }
         let Some(limit) = self.patience.write else { return Poll::Pending };
@@ -458,7 +193,7 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
             }
             self.count_received(buffer.filled().len());
             if buffer.filled().is_empty() {
-                self.phase.0.has_ended.store(true, Ordering::Relaxed);
+                self.phase.end();
             }
             self.ahead.extend_from_slice(buffer.filled());
             // The future that waits for that is polled with the connection.

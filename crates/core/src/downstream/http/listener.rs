@@ -1,22 +1,13 @@
 //! Sockets: bind, accept, TLS, one task per connection, and shutdown.
 
 use std::{
-    cell::Cell,
     fmt, io,
-    net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs},
+    net::{SocketAddr, TcpListener as StdListener},
     sync::Arc,
     time::Duration,
 };
 
-use http::{
-    HeaderMap, HeaderValue,
-    header::{CONNECTION, TRANSFER_ENCODING},
-};
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
     time::timeout,
@@ -26,27 +17,22 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     admission::Place,
-    body::PlainEnd,
-    custom_route::Aborted,
+    connection::{Connection, Lifetime},
     gate::Certified,
-    guarded::{Guarded, Patience, Phase},
-    head::{MAX_HEAD, Spelled},
-    header::PROTOCOL_VERSION,
+    guarded::Patience,
     origin::Origin,
     overload::{MAX_REFUSALS, refuse},
     port::Port,
+    sockets::{Sharing, listen_as},
 };
 use crate::{
     error::Error,
     identity::certificate::identity_of,
-    protocol::MODERN,
     runtime::seats::{Seat, Seats},
     telemetry::audit::Refused,
     tls::Tls,
 };
 
-/// Backlog of connections to be accepted, as in Node's HTTP server.
-const BACKLOG: i32 = 511;
 /// Time for a TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Shortest time limit for a request head, and between two requests.
@@ -62,13 +48,6 @@ pub(crate) struct Limits {
     /// One seat for each connection.
     pub(crate) connections: Arc<Seats>,
     pub(crate) lifetime: Lifetime,
-}
-
-/// When a connection accepts no more requests; `None` sets no limit.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Lifetime {
-    pub(crate) age: Option<Duration>,
-    pub(crate) requests: Option<u64>,
 }
 
 /// An open port and its connections.
@@ -166,57 +145,6 @@ impl Listener {
             self.connections.wait().await;
         }
     }
-}
-
-/// Whether a port is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    Alone,
-    /// Other processes may listen on it, too; the system distributes the connections.
-    Shared,
-}
-
-/// Opens a port.
-pub(super) fn listen(host: &str, port: u16) -> io::Result<StdListener> {
-    listen_as(host, port, Sharing::Alone)
-}
-
-fn listen_as(host: &str, port: u16, sharing: Sharing) -> io::Result<StdListener> {
-    let mut last = None;
-    for address in (host, port).to_socket_addrs()? {
-        match bind(address, sharing) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = Some(error),
-        }
-    }
-    // Without IPv6, "every interface" means every IPv4 interface.
-    if host == "::"
-        && last.as_ref().is_some_and(|error| error.kind() != io::ErrorKind::AddrInUse)
-        && let Ok(listener) = bind(SocketAddr::from(([0, 0, 0, 0], port)), sharing)
-    {
-        return Ok(listener);
-    }
-    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "host not found")))
-}
-
-fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.ip().is_unspecified() && address.is_ipv6() {
-        socket.set_only_v6(false)?;
-    }
-    if cfg!(unix) {
-        socket.set_reuse_address(true)?;
-    }
-    #[cfg(unix)]
-    if sharing == Sharing::Shared {
-        socket.set_reuse_port(true)?;
-    }
-    #[cfg(not(unix))]
-    let _ = sharing;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }
 
 struct Acceptor {
@@ -334,91 +262,9 @@ impl Entrance {
     }
 }
 
-/// Whether closing the connection may cancel this request.
-fn names_modern(headers: &HeaderMap) -> bool {
-    headers.get(PROTOCOL_VERSION).is_some_and(|version| version.as_bytes() >= MODERN.as_bytes())
-}
-
 /// The identity in the client's certificate, which the handshake has verified.
 fn certificate(stream: &TlsStream<TcpStream>) -> Option<Certified> {
     let (_, session) = stream.get_ref();
     let first = session.peer_certificates()?.first()?;
     identity_of(first).map(|claims| Certified(claims.into()))
-}
-
-struct Connection {
-    port: Arc<Port>,
-    from: Origin,
-    /// The claims of the client's certificate.
-    certificate: Option<Certified>,
-    patience: Patience,
-    lifetime: Lifetime,
-    keep_alive: bool,
-    drain: CancellationToken,
-}
-
-impl Connection {
-    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let (port, from, lifetime) = (self.port, self.from, self.lifetime);
-        let (requests, certificate) = (Cell::new(0), self.certificate);
-        let phase = Phase::new(&port.common.backlog);
-        let stream =
-            Guarded::new(stream, phase.clone(), self.patience, port.common.metrics.clone());
-        // Embedding programs see requests as they were sent.
-        let stream = if port.common.host.is_some() { stream.spelling() } else { stream };
-        let service = service_fn(move |mut request| {
-            let (port, served) = (Arc::clone(&port), phase.serve());
-            let length = phase.length();
-            if length.is_odd() || request.headers().contains_key(TRANSFER_ENCODING) {
-                request.extensions_mut().insert(length);
-            }
-            if let Some(names) = phase.spelled() {
-                request.extensions_mut().insert(Spelled(names));
-            }
-            if names_modern(request.headers()) {
-                request.extensions_mut().insert(phase.clone());
-            }
-            if let Some(certificate) = &certificate {
-                request.extensions_mut().insert(certificate.clone());
-            }
-            let end = PlainEnd::expected(&mut request);
-            requests.set(requests.get() + 1);
-            let is_last = lifetime.requests.is_some_and(|limit| requests.get() >= limit);
-            async move {
-                let mut response = port.serve(request, from).await?;
-                if is_last || end.is_some_and(|end| !end.was_seen()) {
-                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                }
-                Ok::<_, Aborted>(served.with(response))
-            }
-        });
-        let connection = http1::Builder::new()
-            .header_read_timeout(None)
-            .half_close(true)
-            // A longer head is not read any further; this limit is also applied by the scanner of
-            // heads. The same number of bytes may wait for the socket.
-            .max_buf_size(MAX_HEAD)
-            .keep_alive(self.keep_alive)
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::pin!(connection);
-        let drain = self.drain.cancelled_owned();
-        let mut drain = Some(async move {
-            match lifetime.age {
-                None => drain.await,
-                // A running answer is completed.
-                Some(age) => drop(timeout(age, drain).await),
-            }
-        });
-        let served = loop {
-            let Some(draining) = drain.take() else { break connection.as_mut().await };
-            tokio::pin!(draining);
-            tokio::select! {
-                served = connection.as_mut() => break served,
-                () = draining => connection.as_mut().graceful_shutdown(),
-            }
-        };
-        if let Err(error) = served {
-            tracing::debug!(%error, "a connection ended early");
-        }
-    }
 }

@@ -7,8 +7,8 @@ use http::Request;
 use hyper::body::Incoming;
 
 use super::{
+    answer::is_standing,
     custom_route::Aborted,
-    guarded::is_standing,
     handed_over::HandedOver,
     origin::{Origin, Sender},
     port::Port,

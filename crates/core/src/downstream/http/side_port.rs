@@ -21,7 +21,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{head::MAX_HEAD, host::is_foreign, listener::listen};
+use super::{head::MAX_HEAD, host::is_foreign, sockets::listen};
 use crate::{config::AllowedHosts, error::Error, runtime::task};
 
 /// Most connections at a time: a few scrapers.

@@ -7,11 +7,11 @@ use http::{HeaderMap, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
+    answer::standing,
     body::{self, Unread, check_coding},
     elsewhere::Handed,
     forwarded::Forwarded,
     gate::Step,
-    guarded::standing,
     header::text,
     held::Held,
     mount::Mount,

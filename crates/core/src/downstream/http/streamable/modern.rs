@@ -18,11 +18,12 @@ use crate::{
     cluster::Outbound,
     downstream::http::session::{Encoding, Reading, Stream},
     downstream::http::{
+        answer::standing,
         elsewhere::Handed,
         gate::Step,
-        guarded::{Phase, standing},
         header::{PROTOCOL_VERSION, text},
         mount::Mount,
+        phase::Phase,
         reject::Rejection,
         requester::{Head, Requester},
         response::{Response, empty_text, json_runs},

@@ -9,8 +9,8 @@ use crate::{
     cluster::Outbound,
     downstream::http::session::{Attachment, Name, Reading, Unresumed},
     downstream::http::{
+        answer::standing,
         elsewhere::{Handed, copy_of},
-        guarded::standing,
         header::{LAST_EVENT_ID, SESSION_ID, session_id, text},
         mount::Mount,
         reject::Rejection,
