@@ -8,15 +8,11 @@ pub(super) const LONGEST: usize = 64;
 /// bytes.
 #[inline]
 pub fn folds_to(name: &[u8], known: &[&str]) -> bool {
-    if name.len() > LONGEST {
+    if name.len() > LONGEST || known.iter().any(|known| known.as_bytes() == name) {
         return false;
     }
     if name.is_ascii() && !name.contains(&0) {
-        return known.iter().any(|known| {
-            known.len() == name.len()
-                && known.as_bytes().eq_ignore_ascii_case(name)
-                && known.as_bytes() != name
-        });
+        return known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
     }
     folds_to_beyond_ascii(name, known)
 }
