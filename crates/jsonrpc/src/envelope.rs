@@ -193,6 +193,7 @@ impl Message {
 
     /// The same as bytes, to compare it on the road of a message: the message is known to be UTF-8, so
     /// that checking a part of it would be work for nothing.
+    #[inline]
     pub fn method_bytes(&self) -> Cow<'_, [u8]> {
         match self.parts.method {
             Some(Text { span, escaped: true }) => decode(span.of(&self.bytes)).into_bytes().into(),
@@ -245,6 +246,7 @@ impl Message {
     }
 
     /// `params.name` when it is a string, decoded; the last one if it is repeated.
+    #[inline]
     pub fn name(&self) -> Option<Cow<'_, str>> {
         string_text(self.text(self.parts.name?))
     }

@@ -21,6 +21,7 @@ enum Repr {
 impl Raw {
     #[expect(clippy::cast_possible_truncation, reason = "the inline length is at most 30")]
     /// Keeps these raw bytes; up to 30 of them without an allocation.
+    #[inline]
     pub fn new(value: &[u8]) -> Self {
         let mut bytes = [0; INLINE];
         Self(match bytes.get_mut(..value.len()) {
@@ -33,6 +34,7 @@ impl Raw {
     }
 
     /// The raw bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { length, bytes } => &bytes[..usize::from(*length)],
@@ -93,6 +95,7 @@ pub fn echoes(answered: &[u8], asked: &[u8]) -> bool {
 }
 
 /// The number with which a peer answers one of ours, in any spelling: `7`, `7.0`, `"7"`.
+#[inline]
 pub fn own_number(raw: &[u8]) -> Option<u64> {
     as_written(raw).or_else(|| respelled(raw))
 }

@@ -19,11 +19,13 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// Whether the key is this name, whatever its escapes.
+    #[inline]
     pub fn is(&self, name: &str) -> bool {
         self.key.is(name)
     }
 
     /// The key's text.
+    #[inline]
     pub fn name(&self) -> Cow<'a, str> {
         self.key.text()
     }
@@ -40,6 +42,7 @@ impl<'a> Entry<'a> {
 }
 
 /// The members of the object in `span`; empty if it is something else.
+#[inline]
 pub fn members(text: &[u8], span: Span) -> impl Iterator<Item = Entry<'_>> {
     let mut scanner = Scanner::within(text, span);
     let mut walk: Option<Members> =

@@ -69,6 +69,7 @@ pub(crate) struct Key<'a> {
 
 impl<'a> Key<'a> {
     /// Compares with a plain name, even if the key contains escapes.
+    #[inline]
     pub(crate) fn is(&self, name: &str) -> bool {
         if self.escaped {
             Unescaped::of(self.raw).eq(name.bytes())
@@ -79,6 +80,7 @@ impl<'a> Key<'a> {
 
     /// Calls `select` with the decoded key. A key with escapes is cut at [`LONGEST`] bytes, to
     /// avoid an allocation: all known names are shorter.
+    #[inline]
     pub(crate) fn with<T>(&self, select: impl FnOnce(&[u8]) -> T) -> T {
         if self.escaped { self.with_decoded(select) } else { select(self.raw) }
     }
