@@ -133,7 +133,7 @@ test("sessions that share a store get only their own events", async (t) => {
   assert.equal((await resume(url, mine, ids[0])).status, 200);
 });
 
-/** A store that keeps those waiting for whom `holds` is true. */
+/** A store in which the streams for which `holds` is true wait. */
 class Holding extends InMemoryEventStore {
   holds = () => false;
   #waiting = [];

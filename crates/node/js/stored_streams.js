@@ -57,7 +57,7 @@ class StoredStreams {
     });
   }
 
-  /** The session is over: what still waits is of no use to anybody. */
+  /** The session is over: nobody reads what still waits. */
   end() {
     this.#isOver = true;
     this.#giveUp();
