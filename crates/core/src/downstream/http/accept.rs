@@ -9,9 +9,23 @@ pub(super) struct Accepted {
     pub(super) events: bool,
 }
 
+/// What MCP's SDKs send: both types, without weights.
+const BOTH: [&[u8]; 2] =
+    [b"application/json, text/event-stream", b"text/event-stream, application/json"];
+
 impl Accepted {
     /// Without media ranges, everything is accepted.
     pub(super) fn by(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(header::ACCEPT).iter();
+        match (values.next(), values.next()) {
+            (Some(only), None) if BOTH.contains(&only.as_bytes()) => {
+                Self { json: true, events: true }
+            }
+            _ => Self::by_ranges(headers),
+        }
+    }
+
+    fn by_ranges(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter();
         let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
         let ranges: Vec<Range<'_>> =
@@ -91,6 +105,7 @@ mod tests {
         for value in values {
             headers.append(header::ACCEPT, value.parse().unwrap());
         }
+        assert_eq!(Accepted::by(&headers), Accepted::by_ranges(&headers));
         let Accepted { json, events } = Accepted::by(&headers);
         (json, events)
     }
@@ -104,6 +119,8 @@ mod tests {
             (&[""], both),
             (&["*/*"], both),
             (&["application/json, text/event-stream"], both),
+            (&["text/event-stream, application/json"], both),
+            (&["application/json, text/event-stream", "text/event-stream;q=0"], both),
             (&["application/json", "text/event-stream"], both),
             (&["text/event-stream;q=0.5 , application/json;q=1"], both),
             (&["application/*, text/*"], both),

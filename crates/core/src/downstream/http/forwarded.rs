@@ -27,6 +27,9 @@ pub(crate) fn client_address(
     trusted: &TrustedProxies,
 ) -> IpAddr {
     let mut client = peer.to_canonical();
+    if trusted.is_empty() {
+        return client;
+    }
     for word in from_the_right(headers, &FORWARDED_FOR).take(MAX_HOPS) {
         if !trusted.trusts(client) {
             break;
