@@ -4,7 +4,7 @@
 //! many replicas there are, and authenticated, so that nobody can make up a name. If none of the
 //! secrets opens a name, no replica has given it.
 
-use std::fmt;
+use std::{collections::HashMap, fmt, sync::PoisonError};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
@@ -16,11 +16,14 @@ use super::{
     replica::{REPLICA_ID, ReplicaId},
     secrets::Secrets,
 };
+use crate::runtime::lock::Mutex;
 
 /// The version of a sealed owner; others are refused.
 const VERSION: u8 = 1;
 /// Names longer than this are not looked at.
 const MAX_NAME: usize = 256;
+/// Most names whose owners are remembered.
+const MAX_KNOWN: usize = 4096;
 /// Separates the unique part and the owner.
 const DOT: char = '.';
 
@@ -29,6 +32,8 @@ pub(crate) struct Names {
     own: ReplicaId,
     /// The first one seals, all of them open.
     keys: Vec<LessSafeKey>,
+    /// Names that were opened: clients send theirs with each request.
+    known: Mutex<HashMap<String, ReplicaId>>,
 }
 
 impl fmt::Debug for Names {
@@ -44,7 +49,8 @@ impl Names {
         let key = |secret: [u8; 32]| UnboundKey::new(&AES_256_GCM, &secret).ok();
         let keys = secrets.derive(b"mcp-proxy names 1").into_iter().map(key);
         let keys: Option<Vec<_>> = keys.collect();
-        Some(Self { own, keys: keys?.into_iter().map(LessSafeKey::new).collect() })
+        let keys = keys?.into_iter().map(LessSafeKey::new).collect();
+        Some(Self { own, keys, known: Mutex::default() })
     }
 
     /// A name for something of this replica; `unique` must differ for each.
@@ -66,9 +72,20 @@ impl Names {
         if name.len() > MAX_NAME {
             return None;
         }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied();
+        known.or_else(|| self.open(name))
+    }
+
+    fn open(&self, name: &str) -> Option<ReplicaId> {
         let (unique, owner) = name.rsplit_once(DOT)?;
         let sealed = URL_SAFE_NO_PAD.decode(owner).ok()?;
-        self.keys.iter().find_map(|key| open(key, unique, sealed.clone()))
+        let owner = self.keys.iter().find_map(|key| open(key, unique, sealed.clone()))?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(name.to_owned(), owner);
+        Some(owner)
     }
 
     /// The replica that gave this name, if it is another one.
@@ -132,6 +149,18 @@ mod tests {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         assert!(name.chars().all(plain), "{name}");
         assert!(name.len() <= 80, "{name}");
+    }
+
+    #[test]
+    fn names_that_were_opened_are_remembered_up_to_a_limit() {
+        let (one, other) = (names(1, FIRST), names(2, FIRST));
+        for number in 0..=MAX_KNOWN {
+            let name = one.give(&number.to_string());
+            assert_eq!(other.owner(&name), Some(ReplicaId([1; 8])));
+            assert_eq!(other.owner(&name), Some(ReplicaId([1; 8])), "again");
+            assert_eq!(other.owner(&format!("{name}A")), None);
+        }
+        assert_eq!(other.known.lock().unwrap().len(), 1);
     }
 
     #[test]
