@@ -18,15 +18,22 @@ pub(super) struct Keys(pub(super) String);
 
 impl Keys {
     pub(super) fn session(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:s", self.0)
+        self.of(id, ":s")
     }
 
     pub(super) fn log(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:l", self.0)
+        self.of(id, ":l")
     }
 
     pub(super) fn calls(&self, id: Uuid) -> String {
-        format!("{}:{{{id}}}:c", self.0)
+        self.of(id, ":c")
+    }
+
+    /// A key of a session; made for each batch of its events, so without formatting.
+    fn of(&self, id: Uuid, kind: &str) -> String {
+        let mut buffer = Uuid::encode_buffer();
+        let id = id.hyphenated().encode_lower(&mut buffer);
+        [&self.0, ":{", id, "}", kind].concat()
     }
 
     pub(super) fn rate(&self, rate: u64) -> String {
@@ -44,4 +51,21 @@ pub(crate) struct Leased {
     pub(crate) lease: Lease,
     /// Where its owner can be dialled, if it has given a sign of life in time.
     pub(crate) address: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_session_have_one_hash_tag() {
+        let (keys, id) = (Keys("mcp-proxy".to_owned()), Uuid::from_u128(0xa7));
+        let tag = "mcp-proxy:{00000000-0000-0000-0000-0000000000a7}";
+        let expected = ["s", "l", "c"].map(|kind| format!("{tag}:{kind}"));
+        assert_eq!([keys.session(id), keys.log(id), keys.calls(id)], expected);
+        assert_eq!(
+            keys.replica(ReplicaId([0, 1, 2, 3, 4, 5, 6, 255])),
+            "mcp-proxy:r:00010203040506ff"
+        );
+    }
 }
