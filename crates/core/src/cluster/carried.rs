@@ -40,18 +40,22 @@ impl Carried {
     /// else `0`; the address, and that of a client behind it; and unless nobody is known, the
     /// identity in base64.
     pub(crate) fn put(&self, headers: &mut HeaderMap) {
-        let mut text = format!("{}{}", u8::from(self.encrypted), self.peer);
+        let mut text = String::with_capacity(64);
+        text.push(if self.encrypted { '1' } else { '0' });
+        push_address(&mut text, self.peer);
         if let Some(address) = self.address.filter(|address| *address != self.peer.ip()) {
             text.push(BEHIND);
             text.push_str(&address.to_string());
         }
-        if self.identity != Identity::default() {
+        let is_known = self.identity != Identity::default();
+        if is_known {
             let who = serde_json::to_vec(&Portable::from(&self.identity)).unwrap_or_default();
             text.push(SEAM);
             URL_SAFE_NO_PAD.encode_string(who, &mut text);
         }
         if let Ok(mut value) = HeaderValue::try_from(text) {
-            value.set_sensitive(true);
+            // An address needs no secrecy: it may be indexed, and is sent once for a connection.
+            value.set_sensitive(is_known);
             headers.insert(CALLER, value);
         }
     }
@@ -85,14 +89,30 @@ impl Carried {
     }
 }
 
+/// Writes an address, like `to_string`.
+fn push_address(text: &mut String, address: SocketAddr) {
+    let SocketAddr::V4(address) = address else { return text.push_str(&address.to_string()) };
+    let mut number = itoa::Buffer::new();
+    for (at, byte) in address.ip().octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        text.push_str(number.format(byte));
+    }
+    text.push(':');
+    text.push_str(number.format(address.port()));
+}
+
 /// Removes hop-by-hop fields (RFC 9110, 7.6.1; RFC 9113, 8.2.2) and our own.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     let named = headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse::<HeaderName>().ok());
+        .flat_map(|value| value.split(',').map(str::trim))
+        // This one is between two ends anyway.
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
+        .filter_map(|name| name.parse::<HeaderName>().ok());
     let here = headers.keys().filter(|name| is_between(name)).cloned();
     let gone: Vec<HeaderName> = here.chain(named).collect();
     for name in gone {
@@ -137,7 +157,7 @@ mod tests {
         for carried in [carried(), nobody, direct, unknown] {
             carried.put(&mut headers);
             let value = headers.get(CALLER).unwrap();
-            assert!(value.is_sensitive());
+            assert_eq!(value.is_sensitive(), carried.identity != Identity::default());
             assert_eq!(Carried::take(&mut headers), Some(carried));
             assert!(headers.is_empty());
         }
