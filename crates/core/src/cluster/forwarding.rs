@@ -1,11 +1,10 @@
 //! A request on its way to the replica that can serve it.
 
 use http::{Request, Response, Uri, header, uri::Authority};
-use hyper::body::Incoming;
 
 use super::{
     carried::{Carried, strip},
-    peers::{Link, Outbound, Unsent},
+    peers::{Answer, Link, Outbound, Unsent},
 };
 
 /// Why a request has no response.
@@ -14,7 +13,7 @@ pub(crate) enum Unforwarded {
     /// The connection closed at that moment, and nothing was sent.
     Returned(Box<Request<Outbound>>),
     /// The replica was lost; the request may have run.
-    Lost(hyper::Error),
+    Lost(h2::Error),
 }
 
 /// The request in the form in which it is forwarded; `None` if it cannot be put into that form.
@@ -43,7 +42,7 @@ pub(crate) fn addressed(
 pub(super) async fn forward(
     link: &Link,
     request: Request<Outbound>,
-) -> Result<Response<Incoming>, Unforwarded> {
+) -> Result<Response<Answer>, Unforwarded> {
     link.send(request).await.map_err(|unsent| match unsent {
         Unsent::Lost(error) => Unforwarded::Lost(error),
         Unsent::Returned(request) => Unforwarded::Returned(request),

@@ -11,14 +11,13 @@ use std::{
 };
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use super::{
     forwarding::{self, Unforwarded},
     names::Names,
-    peers::{Counts, Keeper, Link, Outbound, Own, Roster, Secure, Unmet, Unreached},
+    peers::{Answer, Counts, Keeper, Link, Outbound, Own, Roster, Secure, Unmet, Unreached},
     proof::{Prover, Reachable},
     replica::ReplicaId,
     secrets::Secrets,
@@ -138,7 +137,7 @@ impl Cluster {
         &self,
         link: &Link,
         request: Request<Outbound>,
-    ) -> Result<Response<Incoming>, Unforwarded> {
+    ) -> Result<Response<Answer>, Unforwarded> {
         self.forwarded.fetch_add(1, Ordering::Relaxed);
         forwarding::forward(link, request).await
     }

@@ -21,7 +21,7 @@ pub(crate) use carried::{Carried, STANDING, strip};
 pub(crate) use forwarding::{Unforwarded, addressed};
 pub(crate) use handle::Cluster;
 pub(crate) use names::Names;
-pub(crate) use peers::{Link, Local, Outbound, PeerPort, Unreached};
+pub(crate) use peers::{Answer, Inbound, Link, Local, Outbound, PeerPort, Unreached};
 pub(crate) use replica::ReplicaId;
 pub(crate) use secrets::Secrets;
 pub(crate) use seeking::{Found as Whereabouts, Taking};

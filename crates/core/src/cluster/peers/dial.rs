@@ -1,19 +1,34 @@
 //! One connection to another replica.
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use h2::client::{Builder, SendRequest};
 use http::{Request, Response};
-use hyper::{body::Incoming, client::conn::http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http_body::Body as _;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
     super::replica::ReplicaId,
-    CONNECTION_WINDOW, MAX_HEAD, SIGN_OF_LIFE, STREAM_WINDOW,
+    CONNECTION_WINDOW, MAX_HEAD, STREAM_WINDOW,
+    answer::Answer,
     hello::{Own, Unmet},
+    inbound::Inbound,
     outbound::Outbound,
+    pulse,
     secure::Secure,
+    sending::Sending,
 };
 
 /// Time limit for connecting.
@@ -21,11 +36,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The way to another replica. Cheap to clone; all clones share one connection.
 #[derive(Clone)]
-pub(crate) struct Link(http2::SendRequest<Outbound>);
+pub(crate) struct Link {
+    sender: SendRequest<Bytes>,
+    /// The connection takes no more requests.
+    closed: Arc<AtomicBool>,
+}
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("closed", &self.0.is_closed()).finish()
+        f.debug_struct("Link").field("closed", &self.closed).finish_non_exhaustive()
     }
 }
 
@@ -35,12 +54,12 @@ pub(crate) enum Unsent {
     /// It was not sent.
     Returned(Box<Request<Outbound>>),
     /// The other side may have seen it.
-    Lost(hyper::Error),
+    Lost(h2::Error),
 }
 
 impl Link {
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_closed()
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Sends a request and returns the head of its response. Dropping the future cancels the
@@ -48,12 +67,26 @@ impl Link {
     pub(crate) async fn send(
         &self,
         request: Request<Outbound>,
-    ) -> Result<Response<Incoming>, Unsent> {
-        let sending = self.0.clone().try_send_request(request);
-        sending.await.map_err(|mut error| match error.take_message() {
-            Some(request) => Unsent::Returned(Box::new(request)),
-            None => Unsent::Lost(error.into_error()),
-        })
+    ) -> Result<Response<Answer>, Unsent> {
+        let mut sender = self.sender.clone();
+        if poll_fn(|context| sender.poll_ready(context)).await.is_err() {
+            self.closed.store(true, Ordering::Relaxed);
+            return Err(Unsent::Returned(Box::new(request)));
+        }
+        let (head, body) = request.into_parts();
+        let is_whole = body.is_end_stream();
+        let sent = sender.send_request(Request::from_parts(head, ()), is_whole);
+        let (mut answer, stream) = sent.map_err(Unsent::Lost)?;
+        let mut rest = (!is_whole).then(|| Sending::new(stream, body));
+        let answered = poll_fn(|context| {
+            if rest.as_mut().is_some_and(|rest| rest.poll(context).is_ready()) {
+                rest = None;
+            }
+            Pin::new(&mut answer).poll(context)
+        });
+        let (head, stream) = answered.await.map_err(Unsent::Lost)?.into_parts();
+        let body = Answer::new(Inbound::new(&head.headers, stream), rest);
+        Ok(Response::from_parts(head, body))
     }
 }
 
@@ -72,21 +105,26 @@ pub(super) async fn dial(own: &Own, secure: &Secure, address: &str) -> Result<Di
     let securing = timeout(CONNECT_TIMEOUT, secure.connect(stream));
     let (mut wire, binding) = securing.await.map_err(|_| Unmet::Silent)??;
     let id = own.meet(&mut wire, binding).await?;
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
+    let (sender, mut connection) = Builder::new()
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD)
-        .keep_alive_interval(SIGN_OF_LIFE)
-        .keep_alive_timeout(SIGN_OF_LIFE)
-        .keep_alive_while_idle(true)
-        .handshake(TokioIo::new(wire))
+        .handshake(wire)
         .await
         .map_err(io::Error::other)?;
+    let closed = Arc::new(AtomicBool::new(false));
+    let link = Link { sender, closed: Arc::clone(&closed) };
     let driver = async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, replica = %id, "a connection to a replica ended early");
+        let lost = pulse::lost(connection.ping_pong());
+        tokio::select! {
+            biased;
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(%error, replica = %id, "a connection to a replica ended early");
+            },
+            () = lost => tracing::debug!(replica = %id, "a replica gives no sign of life"),
         }
+        closed.store(true, Ordering::Relaxed);
     };
-    Ok(Dialled { id, link: Link(sender), driver: Box::pin(driver) })
+    Ok(Dialled { id, link, driver: Box::pin(driver) })
 }

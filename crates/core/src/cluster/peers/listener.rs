@@ -1,14 +1,25 @@
 //! The port to which other replicas forward requests for sessions of this one.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use axum::Error as BodyError;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use h2::{
+    RecvStream,
+    server::{Builder, SendResponse},
+};
+use http::{HeaderValue, Request, Response, header};
 use http_body::Body;
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinHandle,
@@ -18,8 +29,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     super::{carried::Carried, handle::Cluster},
-    CONNECTION_WINDOW, MAX_HEAD, SIGN_OF_LIFE, STREAM_WINDOW,
+    CONNECTION_WINDOW, MAX_HEAD, STREAM_WINDOW,
     hello::Unmet,
+    inbound::Inbound,
+    pulse,
+    sending::Sending,
 };
 use crate::{error::Error, runtime::seats::Seats};
 
@@ -30,6 +44,9 @@ const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most connections on which the other end has not proved itself yet.
 const MAX_STRANGERS: usize = 64;
 
+/// Most requests that another replica may cancel before they are accepted here: those of one read.
+const MAX_CANCELLED: usize = 64 * 1024;
+
 /// Serves forwarded requests.
 pub(crate) trait Local: Send + Sync + 'static {
     /// The body of its responses.
@@ -38,7 +55,7 @@ pub(crate) trait Local: Send + Sync + 'static {
     /// Answers a forwarded request on behalf of the caller that it carries.
     fn serve(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
         carried: Carried,
     ) -> BoxFuture<'static, Response<Self::Body>>;
 
@@ -189,36 +206,76 @@ async fn serve<L: Local>(
     local: Arc<L>,
     drain: CancellationToken,
 ) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let local = Arc::clone(&local);
-        async move {
-            let carried = Carried::take(request.headers_mut());
-            Ok::<_, std::convert::Infallible>(match carried {
-                Some(carried) => local.serve(request, carried).await,
-                None => local.refuse(),
-            })
-        }
-    });
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
+    if let Err(error) = serve_all(wire, &local, drain).await {
+        tracing::debug!(%error, "a connection of a replica ended early");
+    }
+}
+
+async fn serve_all<L: Local>(
+    wire: Box<dyn super::secure::Wire>,
+    local: &Arc<L>,
+    drain: CancellationToken,
+) -> Result<(), h2::Error> {
+    let mut connection = Builder::new()
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEAD)
-        .max_concurrent_streams(None)
-        // The replica that answers the client adds it.
-        .auto_date_header(false)
-        .keep_alive_interval(SIGN_OF_LIFE)
-        .keep_alive_timeout(SIGN_OF_LIFE)
-        .serve_connection(TokioIo::new(wire), service);
-    tokio::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        .max_pending_accept_reset_streams(MAX_CANCELLED)
+        .handshake::<_, Bytes>(wire)
+        .await?;
+    let mut lost = pin!(pulse::lost(connection.ping_pong()));
+    let mut drain = Some(Box::pin(drain.cancelled_owned()));
+    poll_fn(|context| {
+        if drain.as_mut().is_some_and(|drain| drain.as_mut().poll(context).is_ready()) {
+            drain = None;
+            connection.graceful_shutdown();
+        }
+        if lost.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        while let Some(accepted) = ready!(connection.poll_accept(context)) {
+            let (request, respond) = accepted?;
+            tokio::spawn(Box::pin(answer(Arc::clone(local), request, respond)));
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await
+}
+
+/// Answers one request, unless it is cancelled first.
+async fn answer<L: Local>(
+    local: Arc<L>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (mut head, stream) = request.into_parts();
+    let carried = Carried::take(&mut head.headers);
+    let body = Inbound::new(&head.headers, stream);
+    let response = match carried {
+        None => local.refuse(),
+        Some(carried) => {
+            let mut serving = local.serve(Request::from_parts(head, body), carried);
+            let answered = poll_fn(|context| match respond.poll_reset(context) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => Pin::new(&mut serving).poll(context).map(Some),
+            });
+            let Some(response) = answered.await else { return };
+            response
         }
     };
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection of a replica ended early");
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact()
+        && !head.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let is_whole = body.is_end_stream();
+    match respond.send_response(Response::from_parts(head, ()), is_whole) {
+        Ok(stream) if !is_whole => {
+            let mut sending = Sending::new(stream, body);
+            poll_fn(|context| sending.poll(context)).await;
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "a response was not sent to a replica"),
     }
 }

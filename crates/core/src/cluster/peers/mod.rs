@@ -1,16 +1,22 @@
 //! Connections between replicas: one to each, kept open, with all requests multiplexed on it
 //! (HTTP/2).
 
+mod answer;
 mod dial;
 mod hello;
+mod inbound;
 mod keeper;
 mod listener;
 mod outbound;
+mod pulse;
 mod roster;
 mod secure;
+mod sending;
 
+pub(crate) use answer::Answer;
 pub(crate) use dial::{Link, Unsent};
 pub(crate) use hello::{Own, Unmet};
+pub(crate) use inbound::Inbound;
 pub(crate) use keeper::Keeper;
 pub(crate) use listener::{Local, PeerPort};
 pub(crate) use outbound::Outbound;

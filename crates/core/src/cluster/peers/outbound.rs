@@ -6,21 +6,39 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use axum::Error as BodyError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::inbound::Inbound;
+
 /// What has been read of a body, then the rest of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
-    read: Option<Result<Bytes, hyper::Error>>,
-    rest: Option<Incoming>,
+    read: Option<Result<Bytes, BodyError>>,
+    rest: Rest,
     has_trailers: bool,
+}
+
+/// Who sends the rest of a body.
+#[derive(Debug, Default)]
+enum Rest {
+    #[default]
+    Nobody,
+    Client(Incoming),
+    Replica(Inbound),
 }
 
 impl From<Incoming> for Outbound {
     fn from(body: Incoming) -> Self {
-        Self { rest: Some(body), ..Self::default() }
+        Self { rest: Rest::Client(body), ..Self::default() }
+    }
+}
+
+impl From<Inbound> for Outbound {
+    fn from(body: Inbound) -> Self {
+        Self { rest: Rest::Replica(body), ..Self::default() }
     }
 }
 
@@ -60,13 +78,9 @@ impl Outbound {
     }
 
     /// The next piece; trailers are left out.
-    fn poll_rest(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
-        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            match ready!(Pin::new(&mut *rest).poll_frame(context)) {
+            match ready!(self.rest.poll_frame(context)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(frame)) => {
@@ -80,14 +94,45 @@ impl Outbound {
     }
 }
 
+impl Rest {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Nobody => Poll::Ready(None),
+            Self::Client(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(BodyError::new))),
+            Self::Replica(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Nobody => true,
+            Self::Client(body) => body.is_end_stream(),
+            Self::Replica(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Nobody => SizeHint::with_exact(0),
+            Self::Client(body) => body.size_hint(),
+            Self::Replica(body) => body.size_hint(),
+        }
+    }
+}
+
 impl Body for Outbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let piece = match self.read.take() {
             Some(read) => Some(read),
             None => ready!(self.poll_rest(context)),
@@ -96,13 +141,13 @@ impl Body for Outbound {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.read.is_none() && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         let read = self.read.as_ref().and_then(|read| read.as_ref().ok());
         let read = read.map_or(0, |read| read.len() as u64);
-        let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(read));
         if let Some(upper) = rest.upper() {

@@ -120,7 +120,7 @@ pub(super) fn refused(body: &impl Body, limits: BodyLimits) -> Option<Rejection>
 
 /// The body of a caller who is not let in, read for the id that the refusal answers: the same
 /// limits apply, but little of it is kept. Empty if it is longer.
-pub(super) async fn skim(mut body: Incoming, limits: BodyLimits) -> Result<Option<Bytes>, Unread> {
+pub(super) async fn skim(mut body: Outbound, limits: BodyLimits) -> Result<Option<Bytes>, Unread> {
     let limit = limits.size.unwrap_or(usize::MAX);
     let skimming = async {
         let (mut kept, mut read) = (BytesMut::new(), 0_usize);

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, request::Parts};
-use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::{
@@ -24,8 +23,8 @@ use super::{
 };
 use crate::{
     cluster::{
-        Carried, Cluster, Link, Outbound, ReplicaId, STANDING, Unforwarded, Unreached, Whereabouts,
-        addressed, strip,
+        Answer, Carried, Cluster, Link, Outbound, ReplicaId, STANDING, Unforwarded, Unreached,
+        Whereabouts, addressed, strip,
     },
     downstream::http::session::lenient_id_in,
     host::Caller,
@@ -169,49 +168,45 @@ pub(super) fn copy_of(head: &Parts) -> Parts {
 
 impl Way {
     /// Forwards the request on behalf of this caller.
-    pub(super) fn take(
+    pub(super) async fn take(
         self,
-        head: Parts,
+        mut head: Parts,
         body: Outbound,
         identity: &Identity,
-    ) -> BoxFuture<'static, Result<Handed, Rejection>> {
-        let identity = identity.clone();
-        Box::pin(async move {
-            let mut head = head;
-            let extensions = std::mem::take(&mut head.extensions);
-            let Sender { origin, address } = Sender::of(&extensions);
-            let (peer, encrypted) = (origin.peer, origin.encrypted);
-            let carried = Carried { identity, peer, address, encrypted };
-            let request = addressed(Request::from_parts(head, body), &carried);
-            let request = request.ok_or(Rejection::BadTarget)?;
-            match self.cluster.forward(&self.link, request).await {
-                // Another replica may have it by now.
-                Ok(response) if response.status() == StatusCode::NOT_FOUND && self.unsure => {
-                    self.cluster.forget(self.id);
-                    if self.cluster.may_be_elsewhere(self.id, self.owner).await {
-                        return Err(Rejection::ReplicaAway);
-                    }
-                    Ok(Handed::Answered(handed_back(response)))
+    ) -> Result<Handed, Rejection> {
+        let extensions = std::mem::take(&mut head.extensions);
+        let Sender { origin, address } = Sender::of(&extensions);
+        let (peer, encrypted) = (origin.peer, origin.encrypted);
+        let carried = Carried { identity: identity.clone(), peer, address, encrypted };
+        let request = addressed(Request::from_parts(head, body), &carried);
+        let request = request.ok_or(Rejection::BadTarget)?;
+        match self.cluster.forward(&self.link, request).await {
+            // Another replica may have it by now.
+            Ok(response) if response.status() == StatusCode::NOT_FOUND && self.unsure => {
+                self.cluster.forget(self.id);
+                if self.cluster.may_be_elsewhere(self.id, self.owner).await {
+                    return Err(Rejection::ReplicaAway);
                 }
-                Ok(response) => Ok(Handed::Answered(handed_back(response))),
-                Err(Unforwarded::Returned(request)) => {
-                    self.cluster.forget(self.id);
-                    let (mut head, body) = request.into_parts();
-                    strip(&mut head.headers);
-                    head.extensions = extensions;
-                    Ok(Handed::Here(head, body))
-                }
-                Err(Unforwarded::Lost(error)) => {
-                    tracing::debug!(%error, replica = %self.owner, "a forwarded request was lost");
-                    Err(Rejection::ReplicaLost)
-                }
+                Ok(Handed::Answered(handed_back(response)))
             }
-        })
+            Ok(response) => Ok(Handed::Answered(handed_back(response))),
+            Err(Unforwarded::Returned(request)) => {
+                self.cluster.forget(self.id);
+                let (mut head, body) = request.into_parts();
+                strip(&mut head.headers);
+                head.extensions = extensions;
+                Ok(Handed::Here(head, body))
+            }
+            Err(Unforwarded::Lost(error)) => {
+                tracing::debug!(%error, replica = %self.owner, "a forwarded request was lost");
+                Err(Rejection::ReplicaLost)
+            }
+        }
     }
 }
 
 /// Turns another replica's response into one of this front.
-fn handed_back(response: http::Response<Incoming>) -> Response {
+fn handed_back(response: http::Response<Answer>) -> Response {
     let (mut head, body) = response.into_parts();
     let stands = head.headers.contains_key(STANDING);
     strip(&mut head.headers);

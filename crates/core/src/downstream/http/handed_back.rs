@@ -7,12 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+
+use crate::cluster::Answer;
 
 /// The body of another replica's response.
 #[derive(Debug)]
 pub(crate) struct HandedBack {
-    body: Incoming,
+    body: Answer,
     events: bool,
     /// The bytes so far end with a complete event.
     between: bool,
@@ -20,7 +21,7 @@ pub(crate) struct HandedBack {
 
 impl HandedBack {
     /// Wraps this body; `events` says whether it is an event stream.
-    pub(super) fn new(body: Incoming, events: bool) -> Self {
+    pub(super) fn new(body: Answer, events: bool) -> Self {
         Self { body, events, between: true }
     }
 
@@ -34,15 +35,12 @@ impl HandedBack {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context).map(|frame| {
-            Some(match frame? {
-                Ok(frame) => {
-                    if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
-                        self.between = data.ends_with(b"\n\n");
-                    }
-                    Ok(frame)
-                }
-                Err(error) => Err(axum::Error::new(error)),
-            })
+            let frame = frame?;
+            let data = frame.as_ref().ok().and_then(Frame::data_ref);
+            if let Some(data) = data.filter(|data| !data.is_empty()) {
+                self.between = data.ends_with(b"\n\n");
+            }
+            Some(frame)
         })
     }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use http::Request;
-use hyper::body::Incoming;
 
 use super::{
     answer::is_standing,
@@ -19,7 +18,7 @@ use super::{
     target,
 };
 use crate::{
-    cluster::{Carried, Local, STANDING, strip},
+    cluster::{Carried, Inbound, Local, STANDING, strip},
     host::Caller,
 };
 
@@ -28,7 +27,7 @@ impl Local for Port {
 
     fn serve(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
         carried: Carried,
     ) -> BoxFuture<'static, Response> {
         Box::pin(async move {
@@ -58,7 +57,7 @@ impl Local for Port {
 impl Port {
     async fn serve_handed_over(
         &self,
-        request: Request<Incoming>,
+        request: Request<Inbound>,
         carried: Carried,
     ) -> Result<Response, End> {
         if let Some(cluster) = &self.common.cluster {
@@ -93,6 +92,6 @@ impl Port {
         let routes = self.routes();
         let found = Found::of(&routes, &head.method, &head.uri, &path);
         let requester = Requester { identity: carried.identity, address, caller };
-        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(&routes)))
+        found.serve(head, body.into(), requester).await.unwrap_or_else(|| Err(not_found(&routes)))
     }
 }

@@ -33,6 +33,7 @@ use super::{
     terms::Terms,
 };
 use crate::{
+    cluster::Outbound,
     host::{Caller, Host},
     identity::{Endpoint, audit::Explanation},
     telemetry::audit::Refused,
@@ -392,7 +393,7 @@ impl Port {
             head.extensions.insert(Sender { origin: from, address });
         }
         let requester = Requester { identity, address, caller };
-        found.serve(head, body, requester).await.unwrap_or_else(|| Err(not_found(routes)))
+        found.serve(head, body.into(), requester).await.unwrap_or_else(|| Err(not_found(routes)))
     }
 
     /// The answer if the host was asked to serve a request and did not.
@@ -466,7 +467,7 @@ impl<'a> Found<'a> {
     pub(super) async fn serve(
         &self,
         head: Parts,
-        body: Incoming,
+        body: Outbound,
         requester: Requester,
     ) -> Option<Result<Response, End>> {
         if let (&Method::HEAD, Some(endpoints)) = (&head.method, self.endpoints) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
-use hyper::body::Incoming;
 
 use super::{
     answer::standing,
@@ -119,7 +118,7 @@ impl Mount {
     pub(super) async fn post_sse_message(
         self: &Arc<Self>,
         mut head: Parts,
-        body: Incoming,
+        mut body: Outbound,
         requester: Requester,
     ) -> Result<Response, Rejection> {
         let bad = |text: String| Ok(plain_text(StatusCode::BAD_REQUEST, text));
@@ -133,7 +132,6 @@ impl Mount {
                 return Ok(self.common.denied(denial, b"null"));
             }
         };
-        let mut body = Outbound::from(body);
         if self.common.cluster.is_some()
             && session.is_none()
             && let Some(name) = session_id(head.uri.query())

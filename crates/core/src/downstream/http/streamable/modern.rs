@@ -218,7 +218,7 @@ impl Mount {
             Err(rejection) => return Some(Err(rejection)),
         };
         let body = Outbound::from(message.bytes().clone());
-        match way.take(head, body, &incoming.body().identity).await {
+        match Box::pin(way.take(head, body, &incoming.body().identity)).await {
             Ok(Handed::Answered(response)) => Some(Ok(response)),
             Ok(Handed::Here(..)) => Some(Err(Rejection::ReplicaAway)),
             Err(rejection) => Some(Err(rejection)),

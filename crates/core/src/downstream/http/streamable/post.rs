@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, request::Parts};
-use hyper::body::Incoming;
 
 use super::{
     check_version, encoding, ended,
@@ -40,7 +39,7 @@ impl Mount {
     pub(in crate::downstream::http) async fn post(
         self: &Arc<Self>,
         mut head: Parts,
-        body: Incoming,
+        mut body: Outbound,
         requester: Requester,
     ) -> Result<Response, Rejection> {
         if let Some(rejection) = body::refused(&body, self.common.terms().body_limits) {
@@ -58,7 +57,6 @@ impl Mount {
             Ok(identity) => identity,
             Err(denial) => return self.denied_post(denial, body).await,
         };
-        let mut body = Outbound::from(body);
         if self.common.cluster.is_some()
             && matches!(attachment, Some(None))
             && let Some(id) = session_id(&head.headers).map(str::to_owned)
@@ -116,7 +114,7 @@ impl Mount {
     }
 
     /// A refusal answers the id of its request; a body that is too large is reported first.
-    async fn denied_post(&self, denial: Denial, body: Incoming) -> Result<Response, Rejection> {
+    async fn denied_post(&self, denial: Denial, body: Outbound) -> Result<Response, Rejection> {
         let body = match body::skim(body, self.common.terms().body_limits).await {
             Ok(body) => body.map(|body| understood(split(body, MAX_BATCH))),
             Err(Unread::Rejected(rejection)) => return Err(rejection),
