@@ -26,11 +26,16 @@ const METHODS: [&str; 20] = [
     "tools/call",
     "tools/list",
 ];
+/// Those of them that are not in lower case.
+const WITH_CAPITALS: [&str; 1] = ["logging/setLevel"];
 /// The family of others.
 const TASKS: [&str; 1] = ["tasks"];
 
 /// Whether a method is not a known one, but may be taken for one.
 pub(crate) fn is_misread(method: &[u8]) -> bool {
+    if method.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'/' | b'_')) {
+        return folds_to(method, &WITH_CAPITALS);
+    }
     let family = memchr::memchr(b'/', method).and_then(|slash| method.get(..slash));
     family.is_some_and(|family| folds_to(family, &TASKS)) || folds_to(method, &METHODS)
 }
@@ -58,6 +63,8 @@ mod tests {
     fn methods_that_may_be_taken_for_known_ones_are_told() {
         for method in [
             "Tools/Call",
+            "logging/setlevel",
+            "logging/setLEVEL",
             "TOOLS/CALL",
             "tools/call\0",
             "tools/call\0x",
@@ -74,6 +81,13 @@ mod tests {
         for method in ["tools/call", "tasks/get", "vendor/x", "", "tasks", "tools/callx", "\0"] {
             assert!(!is_misread(method.as_bytes()), "{method:?}");
         }
+    }
+
+    #[test]
+    fn methods_in_lower_case_are_taken_only_for_those_with_capitals() {
+        let has_capitals = |method: &&str| method.bytes().any(|byte| byte.is_ascii_uppercase());
+        assert!(METHODS.into_iter().filter(has_capitals).eq(WITH_CAPITALS));
+        assert!(!TASKS.iter().any(has_capitals));
     }
 
     #[test]

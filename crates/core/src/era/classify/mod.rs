@@ -79,16 +79,14 @@ pub(crate) enum Refusal {
 
 /// The era of a message that was posted alone.
 pub(crate) fn classify(posted: &Posted<'_>, headers: &HeaderMap) -> Result<Era, Refusal> {
-    let names_modern = header(headers, &VERSION).is_some_and(|version| names_modern(&version));
+    let names_modern = || header(headers, &VERSION).is_some_and(|version| names_modern(&version));
     match posted.kind {
-        PostedKind::Notification if posted.claims_version || names_modern => Ok(Era::Modern),
+        PostedKind::Notification if posted.claims_version || names_modern() => Ok(Era::Modern),
         PostedKind::Request if is_claimed(posted) => Ok(Era::Modern),
-        PostedKind::Request if names_modern && posted.method == "initialize" => {
-            Err(Refusal::Initialize)
-        }
-        PostedKind::Request if names_modern => {
-            Err(InvalidMetadata::Missing(PROTOCOL_VERSION).into())
-        }
+        PostedKind::Request if names_modern() => Err(match posted.method {
+            "initialize" => Refusal::Initialize,
+            _ => InvalidMetadata::Missing(PROTOCOL_VERSION).into(),
+        }),
         PostedKind::Request | PostedKind::Notification | PostedKind::Response => Ok(Era::Legacy),
     }
 }

@@ -57,10 +57,10 @@ impl Mismatch {
 
 /// The value that `Mcp-Name` must mirror for this request, if any.
 pub(crate) fn mirrored_name(request: &Message) -> Option<Cow<'_, str>> {
-    match &*request.method() {
-        "tools/call" | "prompts/get" => request.name(),
-        "resources/read" => request.uri().map(Cow::Owned),
-        "tasks/get" | "tasks/update" | "tasks/cancel" => {
+    match &*request.method_bytes() {
+        b"tools/call" | b"prompts/get" => request.name(),
+        b"resources/read" => request.uri().map(Cow::Owned),
+        b"tasks/get" | b"tasks/update" | b"tasks/cancel" => {
             let id = find_member(request.bytes(), request.params()?, "taskId")?;
             string_text(request.text(id))
         }
