@@ -4,6 +4,7 @@
 //! it. Answers come back through the [`Reply`] that was sent with the request, everything else
 //! through the client's [`Sink`]. Neither side knows the other.
 
+mod about;
 mod ask;
 mod cause;
 mod crossing;

@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::{
     Reply, Sink,
+    about::About,
     exchange::{Leg, MemberId},
-    reply::About,
 };
 use crate::jsonrpc::{Edit, ErrorBody, Message};
 

@@ -6,17 +6,18 @@ use bytes::Bytes;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Span;
 
-use super::{Denied, Outgoing, Sink};
+use super::{
+    Denied, Outgoing, Sink,
+    about::{About, write},
+};
 use crate::{
     era::{metadata::SUBSCRIPTION_ID, modern_to_legacy::Patch},
     identity::{Claims, Identity},
     jsonrpc::{
-        self, Code, Edit, ErrorBody, Kind, Message, Raw, elements, find_member, spliced,
-        string_text,
+        self, Code, Edit, ErrorBody, Kind, Message, Raw, elements, find_member, string_text,
     },
     metrics::{Call, Outcome},
     runtime::seats::Seat,
-    telemetry::traffic,
 };
 
 /// Sends a request in another way; returns its reply if there is no other way.
@@ -385,38 +386,6 @@ fn place_of_id<'a>(response: &Message, id: &'a Raw) -> (jsonrpc::Span, Cow<'a, [
     let start = memchr::memchr(b'{', response.bytes()).map_or(0, |brace| brace + 1);
     let member = [b"\"id\":", id.as_bytes(), b","].concat();
     (jsonrpc::Span::new(start, start), member.into())
-}
-
-/// A notification about one request that is still to be written, with this text at the span.
-pub(super) struct About {
-    sink: Arc<dyn Sink>,
-    notification: Message,
-    span: jsonrpc::Span,
-    own: Raw,
-}
-
-impl About {
-    /// A progress notification for this sink, under this token.
-    pub(super) fn progress(sink: Arc<dyn Sink>, notification: &Message, own: Raw) -> Option<Self> {
-        let span = notification.reported_token()?;
-        Some(Self { sink, notification: notification.clone(), span, own })
-    }
-
-    pub(super) fn write(self) {
-        let edits = [Edit { span: self.span, with: self.own.as_bytes() }];
-        write(&*self.sink, Outgoing::of(&self.notification, &edits, false));
-    }
-}
-
-pub(super) fn write(sink: &dyn Sink, outgoing: Outgoing<'_>) {
-    traffic!("<-", &as_sent(&outgoing), sink.session());
-    sink.write(outgoing);
-}
-
-/// The message, as its client reads it.
-#[cold]
-fn as_sent(outgoing: &Outgoing<'_>) -> Bytes {
-    spliced(outgoing.source, outgoing.edits)
 }
 
 impl Drop for Reply {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Reply, Sink, exchange::MemberId, ids::ById, reply::About};
+use super::{Reply, Sink, about::About, exchange::MemberId, ids::ById};
 use crate::jsonrpc::{Message, Raw};
 
 /// By the numbers of the requests that they began as.

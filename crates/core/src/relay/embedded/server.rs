@@ -18,7 +18,7 @@ use crate::{
     identity::Identity,
     jsonrpc::{Edit, IdKey, Kind, Message, Span},
     protocol::{List, Method, header::annotation::MirroredParameter},
-    relay::{Connection, Departure, Outgoing, Reply, Sink, reply::write},
+    relay::{Connection, Departure, Outgoing, Reply, Sink, about::write},
 };
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";

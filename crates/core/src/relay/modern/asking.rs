@@ -11,9 +11,9 @@ use crate::{
     jsonrpc::{Message, escape},
     relay::{
         Outgoing, Reply, Shared, Sink,
+        about::write,
         exchange::{LONGEST_ANSWER, MemberId},
         member::Member,
-        reply::write,
     },
 };
 

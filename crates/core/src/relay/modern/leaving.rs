@@ -3,7 +3,7 @@
 use super::asked::Abandoned;
 use crate::{
     jsonrpc::Message,
-    relay::{Reply, exchange::MemberId, reply::About, state::State},
+    relay::{Reply, about::About, exchange::MemberId, state::State},
 };
 
 impl State {

@@ -2,23 +2,22 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
 
-use super::turn::{Current, Turn};
+use super::{
+    opened::{Opened, ask, greet, hand},
+    turn::{Current, Turn},
+    visitor::Visitor,
+};
 use crate::{
-    era::Era,
     host::Caller,
-    identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message},
     protocol::{Notification, header::annotation::MirroredParameter},
     relay::{
-        self, Answer, Client, Connection, Continuation, Continuations, Departure, Memory,
-        OpenError, Reply, Sink,
+        Connection, Continuation, Continuations, Departure, Memory, OpenError, Reply,
         dedicated::{Held, Unheld},
         lists::tell_changes,
     },
@@ -27,42 +26,6 @@ use crate::{
 
 const REFUSED: &str = "the server does not take this client any more";
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-
-/// A client, as far as backends see it.
-pub(super) struct Visitor {
-    principal: Identity,
-    address: Option<IpAddr>,
-    unsolicited: Option<Arc<dyn Sink>>,
-    caller: Option<Arc<Caller>>,
-    session: Option<String>,
-    selection: Option<Vec<String>>,
-}
-
-impl Visitor {
-    pub(super) fn of(client: &Client) -> Self {
-        Self {
-            principal: client.principal.clone(),
-            address: client.address,
-            unsolicited: client.unsolicited.clone(),
-            caller: client.caller.clone(),
-            session: client.session.clone(),
-            selection: client.selection.clone(),
-        }
-    }
-
-    fn client(&self) -> Client {
-        Client {
-            era: Era::Legacy,
-            principal: self.principal.clone(),
-            address: self.address,
-            unsolicited: self.unsolicited.clone(),
-            caller: self.caller.clone(),
-            session: self.session.clone(),
-            selection: self.selection.clone(),
-            ..Client::default()
-        }
-    }
-}
 
 /// See the module.
 pub(super) struct Lasting {
@@ -405,17 +368,6 @@ impl Lasting {
     }
 }
 
-/// A connection that is closed when dropped, unless a session keeps it.
-struct Opened(Option<Arc<dyn Connection>>);
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            connection.close();
-        }
-    }
-}
-
 /// Whether a message belongs to a running call, or to a question during one.
 fn concerns_calls(message: &Message) -> bool {
     match message.kind() {
@@ -426,25 +378,4 @@ fn concerns_calls(message: &Message) -> bool {
         ),
         Kind::Request => false,
     }
-}
-
-async fn hand(connection: &dyn Connection, message: Message, reply: Option<Reply>) {
-    if let Some(sending) = connection.send(message, reply, None) {
-        sending.await;
-    }
-}
-
-async fn ask(connection: &dyn Connection, request: Message) -> Answer {
-    let (told, answer) = oneshot::channel();
-    // If the receiver was dropped, nobody waits any more.
-    let reply = relay::reply_to(&request, move |answer| drop(told.send(answer)));
-    hand(connection, request, Some(reply)).await;
-    answer.await.unwrap_or(Answer::None)
-}
-
-async fn greet(connection: &dyn Connection, greeting: Message) -> Result<(), ErrorBody> {
-    if ask(connection, greeting).await.is_result() {
-        return Ok(());
-    }
-    Err(ErrorBody::new(Code::Unavailable, "the server did not answer the handshake"))
 }

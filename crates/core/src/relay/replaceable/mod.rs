@@ -5,8 +5,10 @@
 //! before (`Lasting`). Independent requests use one backend only (`Tracked`).
 
 mod lasting;
+mod opened;
 mod tracked;
 mod turn;
+mod visitor;
 
 use std::{
     fmt,
@@ -18,9 +20,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use self::{
-    lasting::{Lasting, Visitor},
+    lasting::Lasting,
     tracked::Tracked,
     turn::{Current, Turn},
+    visitor::Visitor,
 };
 use super::{Backend, Client, Connection, LISTEN, Objection, OpenError};
 use crate::{config::Policy, era::Era, identity::Claims, jsonrpc::Message};

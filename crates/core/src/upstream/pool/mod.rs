@@ -4,6 +4,8 @@
 //! own. Requests of that revision have no sessions: those of one principal share a server, which is
 //! kept a while for the next one. Each server is supervised like one that all clients share.
 
+mod backend;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -20,10 +22,9 @@ use super::{
     child::{STOP_AFTER_FAILURE, failure},
     claims,
     guard::Guard,
-    held_connection::HeldConnection,
     hold::{Coming, Hold, Source},
     nursery::Nursery,
-    promises::{Kept as Returned, Place, Promises},
+    promises::{Place, Promises},
     shares::Shares,
     supervisor::Supervisor,
 };
@@ -33,7 +34,7 @@ use crate::{
     error::Error,
     identity::Identity,
     jsonrpc::{Code, ErrorBody},
-    relay::{Backend, Client, Connection, OpenError, Readiness, Servers, Shared, Unready},
+    relay::{Client, OpenError, Readiness, Shared},
     runtime::seats::Seats,
     telemetry::console_error,
 };
@@ -180,62 +181,6 @@ impl ServerPool {
             self.0.nursery.spawn(running.supervisor.stop(budget));
         }
         self.0.nursery.clone().stop(budget).await;
-    }
-}
-
-impl Backend for ServerPool {
-    fn open(
-        &self,
-        client: Client,
-    ) -> future::BoxFuture<'_, Result<Arc<dyn Connection>, OpenError>> {
-        Box::pin(async move {
-            let principal = client.principal.clone();
-            let request = client.request.as_ref().filter(|_| client.era == Era::Modern);
-            let is_call = request.is_some();
-            let returned = request.and_then(|request| self.0.promises.take(&principal, request));
-            let (state, place) = match returned {
-                Some(Returned { state, place }) => (Some(state), place),
-                None => (None, None),
-            };
-            let place = match place.filter(|place| !is_over(&place.server)) {
-                Some(place) => place,
-                None => self.0.place(&client).await?,
-            };
-            let connection = place.server.clone().await?.open(client).await?;
-            let held = HeldConnection::new(connection, principal, place);
-            let connection: Arc<dyn Connection> = if is_call {
-                Arc::new(held.of_call(state, Arc::clone(&self.0.promises)))
-            } else {
-                Arc::new(held)
-            };
-            Ok(connection)
-        })
-    }
-
-    fn end_subscriptions(&self) {
-        self.0.servers().iter().for_each(|server| server.end_subscriptions());
-    }
-
-    /// Each client has a server to itself.
-    fn lists_differ(&self) -> bool {
-        true
-    }
-}
-
-impl Readiness for ServerPool {
-    fn unready(&self) -> Option<Unready> {
-        self.0.nursery.unready()
-    }
-
-    fn servers(&self) -> Servers {
-        let mut all = self.0.nursery.servers();
-        for server in self.0.servers() {
-            let Servers { pids, restarts, queued_bytes, .. } = server.servers();
-            all.pids.extend(pids);
-            all.restarts += restarts;
-            all.queued_bytes += queued_bytes;
-        }
-        all
     }
 }
 
