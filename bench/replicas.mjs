@@ -282,7 +282,7 @@ const eventMemory = async (store) => {
   const key = `mcp-proxy:{${session.split(".")[0]}}`;
   const [size, events, bytes] = [
     await ask(store, "MEMORY", "USAGE", `${key}:l`, "SAMPLES", "0"),
-    await ask(store, "LLEN", `${key}:l`),
+    await ask(store, "HGET", `${key}:s`, "n"),
     await ask(store, "HGET", `${key}:s`, "b"),
   ];
   const number = (said) => Number(/(?::|\n)(\d+)/.exec(said)[1]);

@@ -56,20 +56,21 @@ impl Logged {
         Self::Calls { stream, ids }
     }
 
-    /// The events of an element of the log: a kind, `@` and the time of writing, then their bytes
-    /// on lines of their own. What cannot be read is left out.
-    pub(super) fn read(element: Vec<u8>) -> Vec<Self> {
-        read_events(&Bytes::from(element)).unwrap_or_default()
+    /// Stored events: their kind, `@` and the time of writing; and their bytes. What cannot be read
+    /// is left out.
+    pub(super) fn read(head: &[u8], bytes: &Bytes) -> Vec<Self> {
+        read_events(head, bytes).unwrap_or_default()
     }
 }
 
-/// Adds events of one stream with consecutive ids to a command. Their kind is the first id; if there
-/// are several, `*` and their lengths follow.
+/// Adds events of one stream with consecutive ids to a command. Their kind is the first id, `*`, and
+/// how many bytes they have; if there are several, `:` and the length of each follow.
 fn write_events(id: EventId, frames: &[&Frame], command: &mut impl RedisWrite) {
-    let mut kind = format!("{}_{}", id.stream, id.number);
+    let all: usize = frames.iter().map(|frame| frame.len()).sum();
+    let mut kind = format!("{}_{}*{all}", id.stream, id.number);
     if frames.len() > 1 {
         let lengths: Vec<_> = frames.iter().map(|frame| frame.len().to_string()).collect();
-        kind = format!("{kind}*{}", lengths.join(","));
+        kind = format!("{kind}:{}", lengths.join(","));
     }
     command.write_arg(kind.as_bytes());
     let mut bytes = command.writer_for_next_arg();
@@ -78,16 +79,13 @@ fn write_events(id: EventId, frames: &[&Frame], command: &mut impl RedisWrite) {
     drop(runs.try_for_each(|run| bytes.write_all(run)));
 }
 
-fn read_events(element: &Bytes) -> Option<Vec<Logged>> {
-    let end = element.iter().position(|byte| *byte == b'\n')?;
-    let (kind, _) = std::str::from_utf8(element.get(..end)?).ok()?.split_once('@')?;
-    let mut bytes = element.slice(end + 1..);
-    let (first, lengths) = match kind.split_once('*') {
-        Some((first, lengths)) => (first, lengths.split(',').map(str::parse).collect()),
-        None => (kind, Ok(vec![bytes.len()])),
-    };
-    let EventId { stream, number } = EventId::parse(first)?;
-    let lengths: Vec<usize> = lengths.ok()?;
+fn read_events(head: &[u8], bytes: &Bytes) -> Option<Vec<Logged>> {
+    let (kind, _) = std::str::from_utf8(head).ok()?.split_once('@')?;
+    let (first, lengths) = kind.split_once('*')?;
+    let lengths = lengths.split_once(':').map_or(lengths, |(_, lengths)| lengths);
+    let lengths: Result<Vec<usize>, _> = lengths.split(',').map(str::parse).collect();
+    let (EventId { stream, number }, lengths) = (EventId::parse(first)?, lengths.ok()?);
+    let mut bytes = bytes.clone();
     if lengths.iter().try_fold(0_usize, |sum, length| sum.checked_add(*length))? != bytes.len() {
         return None;
     }
@@ -191,7 +189,8 @@ mod tests {
     }
 
     fn read((kind, bytes): &(String, Vec<u8>)) -> Vec<(u64, u64, Vec<u8>)> {
-        let logged = Logged::read([kind.as_bytes(), b"@1790000000\n", bytes].concat());
+        let head = format!("{kind}@1790000000");
+        let logged = Logged::read(head.as_bytes(), &Bytes::copy_from_slice(bytes));
         let events = logged.into_iter().map(|logged| {
             let Logged::Event { id, frame } = logged else { panic!("no event") };
             (id.stream, id.number, frame.runs().concat())
@@ -203,7 +202,7 @@ mod tests {
     fn what_was_written_is_read() {
         let text = b"id: 3_9\ndata: {}\n\n";
         let event = written(vec![event(3, 9, text)]);
-        assert_eq!(event[0].0, "3_9");
+        assert_eq!(event[0].0, "3_9*18");
         assert_eq!(read(&event[0]), [(3, 9, text.to_vec())]);
         let calls = Logged::Calls { stream: 4, ids: vec!["1".into(), "\"a b\"".into()] };
         let (kind, bytes) = written(vec![calls]).remove(0);
@@ -231,7 +230,7 @@ mod tests {
             event(2, 8, b"h"),
         ]);
         let kinds: Vec<&str> = written.iter().map(|(kind, _)| kind.as_str()).collect();
-        assert_eq!(kinds, ["1_0*6,0,1", "2_3", "2_5", "2_6", "d9", "2_7*1,1"]);
+        assert_eq!(kinds, ["1_0*7:6,0,1", "2_3*1", "2_5*1", "2_6*1025", "d9", "2_7*2:1,1"]);
         let texts: Vec<_> = [0, 1, 2, 5].iter().flat_map(|at| read(&written[*at])).collect();
         let expected: [(u64, u64, &[u8]); 7] = [
             (1, 0, b"a,b@c\n"),
@@ -247,17 +246,19 @@ mod tests {
 
     #[test]
     fn what_is_not_an_event_is_left_out() {
-        let wrong: [&[u8]; 7] = [
-            b"x@1\n",
-            b"3_9",
-            b"3_9*2@1\na",
-            b"3_9*1,1@1\na",
-            b"3_9*18446744073709551615,2@1\na",
-            b"3_9*@1\n",
-            b"3_9*-1@1\n",
+        let wrong = [
+            "x*1@1",
+            "3_9*1",
+            "3_9@1",
+            "3_9*2@1",
+            "3_9*2:1,1@1",
+            "3_9*1:18446744073709551615,2@1",
+            "3_9*1:@1",
+            "3_9*1:-1@1",
         ];
-        for element in wrong {
-            assert!(Logged::read(element.to_vec()).is_empty());
+        for head in wrong {
+            assert!(Logged::read(head.as_bytes(), &Bytes::from_static(b"a")).is_empty(), "{head}");
         }
+        assert_eq!(Logged::read(b"3_9*1@1", &Bytes::from_static(b"a")).len(), 1);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::{AsyncCommands as _, Cmd, ErrorKind, Script, ServerErrorKind};
 use uuid::Uuid;
 
@@ -21,11 +22,11 @@ use super::{
 /// nothing and returns 2), most events, most bytes of events; then the kind and the bytes of each
 /// entry.
 ///
-/// The log is a list; its elements are `kind@seconds`, a line feed, and the bytes. A stream would
-/// take 4 KiB even while it is empty. An element has several events if they are short, because Lua
-/// takes longer for many short texts than Redis does for writing them. Beyond the limits the oldest
-/// elements are dropped, but never the newest one. Expired events are looked for when the founding
-/// is written, which happens from time to time.
+/// The log is a list; `kind@seconds` and the bytes alternate in it. A stream would take 4 KiB even
+/// while it is empty. Lua hashes each byte of a text that it gets or makes, so that takes longer than
+/// what Redis does with it: the bytes of events are not looked at, and short ones come together.
+/// Beyond the limits the oldest are dropped, but never the newest one. Expired events are looked for
+/// when the founding is written, which happens from time to time.
 const HOLD: &str = r"
 local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[2] then
@@ -45,9 +46,9 @@ local function count(kind)
   local _, commas = string.gsub(kind, ',', ',')
   return commas + 1
 end
-local function size(entry)
-  local _, head, kind, since = string.find(entry, '^([^\n]*)@(%d+)\n')
-  return count(kind), #entry - head, tonumber(since)
+local function size(head)
+  local _, _, kind, length, since = string.find(head, '^([^*]*%*(%d+).*)@(%d+)$')
+  return count(kind), tonumber(length), tonumber(since)
 end
 for at = 7, #ARGV, 2 do
   local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
@@ -57,38 +58,41 @@ for at = 7, #ARGV, 2 do
     redis.call('HDEL', KEYS[3], rest)
   elseif kind == 'f' then
     push()
-    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, 15)) do
-      if string.sub(entry, 1, #rest + 1) == rest .. '_' then
-        redis.call('LREM', KEYS[2], 1, entry)
-        local several, length = size(entry)
+    local place = 0
+    for _ = 1, 16 do
+      local head = redis.call('LINDEX', KEYS[2], place)
+      if not head then break end
+      if string.sub(head, 1, #rest + 1) == rest .. '_' then
+        local several, length = size(head)
         events, bytes = events - several, bytes - length
+        redis.call('LSET', KEYS[2], place, '')
+        redis.call('LSET', KEYS[2], place + 1, '')
+        redis.call('LREM', KEYS[2], 2, '')
+      else
+        place = place + 2
       end
     end
   else
-    pushed[#pushed + 1] = ARGV[at] .. '@' .. now .. '\n' .. ARGV[at + 1]
+    pushed[#pushed + 1] = ARGV[at] .. '@' .. now
+    pushed[#pushed + 1] = ARGV[at + 1]
     events, bytes = events + count(ARGV[at]), bytes + #ARGV[at + 1]
     if #pushed == 256 then push() end
   end
 end
 push()
 if events ~= 0 or ARGV[4] ~= '' then
-  local left = redis.call('LLEN', KEYS[2])
-  local before = {redis.call('HINCRBY', KEYS[1], 'n', events), redis.call('HINCRBY', KEYS[1], 'b', bytes)}
-  events, bytes = before[1], before[2]
-  local oldest, last, more = 0, 0, true
+  local newest, gone, oldest = redis.call('LLEN', KEYS[2]) - 2, 0, 0
+  events = redis.call('HINCRBY', KEYS[1], 'n', events)
+  bytes = redis.call('HINCRBY', KEYS[1], 'b', bytes)
   if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end
-  while more and left > 1 do
-    local gone = 0
-    for _, entry in ipairs(redis.call('LRANGE', KEYS[2], 0, last)) do
-      local several, length, since = size(entry)
-      local over = events - several >= tonumber(ARGV[5]) or bytes > tonumber(ARGV[6])
-      if left == 1 or not (over or since < oldest) then break end
-      gone, left, events, bytes = gone + 1, left - 1, events - several, bytes - length
-    end
-    if gone > 0 then redis.call('LTRIM', KEYS[2], gone, -1) end
-    more, last = gone == last + 1, 15
+  while gone < newest do
+    local several, length, since = size(redis.call('LINDEX', KEYS[2], gone))
+    local over = events - several >= tonumber(ARGV[5]) or bytes > tonumber(ARGV[6])
+    if not (over or since < oldest) then break end
+    gone, events, bytes = gone + 2, events - several, bytes - length
   end
-  if events < before[1] then
+  if gone > 0 then
+    redis.call('LTRIM', KEYS[2], gone, -1)
     redis.call('HSET', KEYS[1], 'n', events, 'b', bytes)
   end
 end
@@ -149,9 +153,9 @@ impl Default for Scripts {
     }
 }
 
-/// Most events of an element of the log.
+/// Most events that come together.
 const MOST_TOGETHER: usize = 64;
-/// How many elements there are at least if a log is full.
+/// A full log consists of at least this many pieces.
 const PARTS: usize = 16;
 
 /// How long the store keeps something, and how much of it.
@@ -283,14 +287,18 @@ impl Scripts {
         keys: &Keys,
         id: Uuid,
     ) -> Result<Vec<Logged>, StoreError> {
-        type Kept = (Vec<Vec<u8>>, Vec<(u64, Vec<u8>)>);
+        type Kept = (Vec<Bytes>, Vec<(u64, Vec<u8>)>);
         let mut connection = connection.clone();
         let mut asking = redis::pipe();
         asking.cmd("LRANGE").arg(keys.log(id)).arg(0).arg(-1);
         asking.cmd("HGETALL").arg(keys.calls(id));
         let (said, calls): Kept = asking.query_async(&mut connection).await?;
         let calls = calls.into_iter().map(|(stream, ids)| Logged::calls(stream, ids));
-        Ok(said.into_iter().flat_map(Logged::read).chain(calls).collect())
+        let events = said.chunks_exact(2).flat_map(|pair| match pair {
+            [head, bytes] => Logged::read(head, bytes),
+            _ => Vec::new(),
+        });
+        Ok(events.chain(calls).collect())
     }
 
     /// A sign of life; whether the store had the one before.

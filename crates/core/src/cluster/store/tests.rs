@@ -173,7 +173,7 @@ async fn events_that_are_stored_together_are_counted_one_by_one() {
     let some = |range: std::ops::Range<u64>| range.map(|number| event(1, number, 10)).collect();
     owner.write(some(0..100), true, bounds).await;
     assert_eq!(owner.kept().await.0, (0..100).collect::<Vec<_>>());
-    assert_eq!(owner.ask::<u64>(&["LLEN", &owner.keys.log(id)]).await, 10);
+    assert_eq!(owner.ask::<u64>(&["LLEN", &owner.keys.log(id)]).await, 2 * 10);
     owner.write(some(100..195), false, bounds).await;
     // The oldest ten are dropped together as soon as enough others are left.
     assert_eq!(owner.kept().await.0, (30..195).collect::<Vec<_>>());
@@ -204,7 +204,7 @@ async fn what_is_older_than_sessions_are_kept_for_goes_with_the_next_founding() 
     let owner = Owner { connection, scripts: Scripts::default(), keys: Keys("t".to_owned()), id };
     let bounds = Bounds { kept_millis: 60_000, events: 10, bytes: 1000 };
     let log = owner.keys.log(id);
-    let _: i64 = owner.ask(&["RPUSH", &log, "1_0@1000\nold"]).await;
+    let _: i64 = owner.ask(&["RPUSH", &log, "1_0*3@1000", "old"]).await;
     let written = owner.write(vec![event(1, 1, 5)], false, bounds).await;
     assert_eq!(written, None, "the store does not know the session");
     owner.write(vec![event(1, 2, 5)], true, bounds).await;

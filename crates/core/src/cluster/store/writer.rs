@@ -207,7 +207,7 @@ struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    /// The next ones; `None` if it has none. Those of an earlier owner are invalid.
+    /// The next ones; `None` if it has none. Those of an earlier owner are left out.
     fn of(entries: &'a [Entry]) -> Option<Self> {
         let entry = entries.iter().rev().find(|entry| entry.events.is_some())?;
         let source = entry.events.as_deref()?;

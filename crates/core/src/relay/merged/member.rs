@@ -116,15 +116,15 @@ impl Connection for Member {
 
     fn continuations(&self, known: &dyn Fn(&str) -> u64) -> Vec<(String, Continuation)> {
         let state = self.lock();
-        let open = state.legs.iter().filter_map(|leg| Some((&leg.server.name, leg.open()?)));
+        let open = state.legs.iter().filter_map(|leg| Some((&leg.server, leg.open()?)));
         let open: Vec<_> =
-            open.map(|(name, open)| (name.clone(), Arc::clone(&open.connection))).collect();
+            open.map(|(server, open)| (Arc::clone(server), Arc::clone(&open.connection))).collect();
         drop(state);
-        let one = |(name, connection): (String, Arc<dyn Connection>)| {
-            let one = connection.continuation(known(&name))?;
-            Some((name, one))
+        let of = |(server, connection): (Arc<Server>, Arc<dyn Connection>)| {
+            let one = connection.continuation(known(&server.name))?;
+            Some((server.name.clone(), one))
         };
-        open.into_iter().filter_map(one).collect()
+        open.into_iter().filter_map(of).collect()
     }
 
     fn go_on_with(&self, with: &Continuations, memory: &Memory, listens: bool) -> bool {
