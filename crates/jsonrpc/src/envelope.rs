@@ -156,6 +156,7 @@ impl Message {
 
     /// The same in a buffer of its own, for messages that are kept: the receive buffer may contain
     /// much more.
+    #[must_use]
     pub fn detached(&self) -> Self {
         if self.is_detached {
             return self.clone();
@@ -284,6 +285,7 @@ impl Message {
 
     /// The message with these edits, without scanning it again. They may remove whole members of
     /// `params` and of `params._meta`, and nothing else.
+    #[must_use]
     pub fn edited(&self, edits: &[Edit<'_>]) -> Self {
         let bytes = spliced(&self.bytes, edits);
         Self { bytes, kind: self.kind, parts: self.parts.without(edits), is_detached: true }
@@ -292,6 +294,7 @@ impl Message {
     /// The message with this JSON in place of a value in `params`, without scanning it again. The
     /// new value has no line breaks. Of the values whose ranges are kept, only `params.name` and
     /// `params.uri` may be replaced.
+    #[must_use]
     pub fn replaced(&self, value: Span, with: &[u8]) -> Self {
         let bytes = spliced(&self.bytes, &[Edit { span: value, with }]);
         let parts = self.parts.stretched(value, with.len());
@@ -299,6 +302,7 @@ impl Message {
     }
 
     /// The message with any edits; unchanged if the result would not be a message.
+    #[must_use]
     pub fn rewritten(self, edits: &[Edit<'_>]) -> Self {
         // This is rare, so it is scanned again instead of moving every range.
         Self::parse(spliced(&self.bytes, edits)).unwrap_or(self)
@@ -323,6 +327,7 @@ impl Message {
 
     /// A request or notification with further members at the beginning of `params._meta`. If
     /// `_meta` is not an object, they are left out.
+    #[must_use]
     pub fn with_meta(self, members: &str) -> Self {
         let Some((at, text)) = self.meta_insertion(members) else { return self };
         self.rewritten(&[Edit { span: Span::new(at, at), with: text.as_bytes() }])

@@ -48,6 +48,7 @@ pub struct Assembly<'a> {
 
 impl Assembly<'_> {
     /// Length of the result in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
     pub fn len(&self) -> usize {
         let removed: usize = self.edits.iter().map(|edit| edit.span.range().len()).sum();
         let added: usize = self.edits.iter().map(|edit| edit.with.len()).sum();
@@ -115,6 +116,7 @@ impl Frame {
     }
 
     /// Length in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
     pub fn len(&self) -> usize {
         self.runs().iter().map(Bytes::len).sum()
     }

@@ -43,6 +43,7 @@ impl Span {
     }
 
     /// The same range in a text that begins `by` bytes later.
+    #[must_use]
     pub fn shifted(self, by: usize) -> Self {
         Self::new(self.start as usize - by, self.end as usize - by)
     }
