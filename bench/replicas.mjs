@@ -280,14 +280,13 @@ const eventMemory = async (store) => {
   for (let id = 0; id < 500; id += 1) await post(at, echo(id), session);
   await settled(store);
   const key = `mcp-proxy:{${session.split(".")[0]}}`;
-  const [size, events, bytes] = [
-    await ask(store, "MEMORY", "USAGE", `${key}:l`, "SAMPLES", "0"),
-    await ask(store, "HGET", `${key}:s`, "n"),
-    await ask(store, "HGET", `${key}:s`, "b"),
-  ];
-  const number = (said) => Number(/(?::|\n)(\d+)/.exec(said)[1]);
-  report("bytes of an event", round(number(bytes) / number(events)));
-  report("bytes in the store beyond those, for each event", round((number(size) - number(bytes)) / number(events)));
+  const size = Number(/:(\d+)/.exec(await ask(store, "MEMORY", "USAGE", `${key}:l`, "SAMPLES", "0"))[1]);
+  const [events, bytes] = /(\d+) (\d+)/
+    .exec(await ask(store, "HGET", `${key}:s`, "b"))
+    .slice(1)
+    .map(Number);
+  report("bytes of an event", round(bytes / events));
+  report("bytes in the store beyond those, for each event", round((size - bytes) / events));
   await end(at);
 };
 

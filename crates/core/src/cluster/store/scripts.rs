@@ -25,10 +25,11 @@ use super::{
 /// The log is a list; `kind@seconds` and the bytes alternate in it. A stream would take 4 KiB even
 /// while it is empty. Lua hashes each byte of a text that it gets or makes, so that takes longer than
 /// what Redis does with it: the bytes of events are not looked at, and short ones come together.
-/// Beyond the limits the oldest are dropped, but never the newest one. Expired events are looked for
-/// when the founding is written, which happens from time to time.
+/// The session's field `b` counts events and their bytes, if there are any. Beyond the limits the
+/// oldest are dropped, but never the newest one. Expired events are looked for when the founding is
+/// written, which happens from time to time.
 const HOLD: &str = r"
-local has = redis.call('HMGET', KEYS[1], 'o', 'e')
+local has = redis.call('HMGET', KEYS[1], 'o', 'e', 'b')
 if has[2] then
   local is, mine = tonumber(has[2]), tonumber(ARGV[2])
   if is > mine or (is == mine and has[1] ~= ARGV[1]) then return {0, has[1], has[2]} end
@@ -36,7 +37,9 @@ end
 if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
-local events, bytes, now = 0, 0, redis.call('TIME')[1]
+local events, bytes = string.match(has[3] or '', '^(%d+) (%d+)$')
+events, bytes = tonumber(events) or 0, tonumber(bytes) or 0
+local changed, now = ARGV[4] ~= '', redis.call('TIME')[1]
 local pushed = {}
 local function push()
   if #pushed > 0 then redis.call('RPUSH', KEYS[2], unpack(pushed)) end
@@ -48,7 +51,7 @@ local function count(kind)
 end
 local function size(head)
   local _, _, kind, length, since = string.find(head, '^([^*]*%*(%d+).*)@(%d+)$')
-  return count(kind), tonumber(length), tonumber(since)
+  return count(kind or ''), tonumber(length) or 0, tonumber(since) or 0
 end
 for at = 7, #ARGV, 2 do
   local kind, rest = string.sub(ARGV[at], 1, 1), string.sub(ARGV[at], 2)
@@ -64,7 +67,7 @@ for at = 7, #ARGV, 2 do
       if not head then break end
       if string.sub(head, 1, #rest + 1) == rest .. '_' then
         local several, length = size(head)
-        events, bytes = events - several, bytes - length
+        changed, events, bytes = true, events - several, bytes - length
         redis.call('LSET', KEYS[2], place, '')
         redis.call('LSET', KEYS[2], place + 1, '')
         redis.call('LREM', KEYS[2], 2, '')
@@ -75,15 +78,13 @@ for at = 7, #ARGV, 2 do
   else
     pushed[#pushed + 1] = ARGV[at] .. '@' .. now
     pushed[#pushed + 1] = ARGV[at + 1]
-    events, bytes = events + count(ARGV[at]), bytes + #ARGV[at + 1]
+    changed, events, bytes = true, events + count(ARGV[at]), bytes + #ARGV[at + 1]
     if #pushed == 256 then push() end
   end
 end
 push()
-if events ~= 0 or ARGV[4] ~= '' then
+if changed then
   local newest, gone, oldest = redis.call('LLEN', KEYS[2]) - 2, 0, 0
-  events = redis.call('HINCRBY', KEYS[1], 'n', events)
-  bytes = redis.call('HINCRBY', KEYS[1], 'b', bytes)
   if ARGV[4] ~= '' then oldest = tonumber(now) - tonumber(ARGV[3]) / 1000 end
   while gone < newest do
     local several, length, since = size(redis.call('LINDEX', KEYS[2], gone))
@@ -91,9 +92,11 @@ if events ~= 0 or ARGV[4] ~= '' then
     if not (over or since < oldest) then break end
     gone, events, bytes = gone + 2, events - several, bytes - length
   end
-  if gone > 0 then
-    redis.call('LTRIM', KEYS[2], gone, -1)
-    redis.call('HSET', KEYS[1], 'n', events, 'b', bytes)
+  if gone > 0 then redis.call('LTRIM', KEYS[2], gone, -1) end
+  if events > 0 then
+    redis.call('HSET', KEYS[1], 'b', events .. ' ' .. bytes)
+  elseif has[3] then
+    redis.call('HDEL', KEYS[1], 'b')
   end
 end
 for at = 1, 3 do redis.call('PEXPIRE', KEYS[at], ARGV[3]) end
