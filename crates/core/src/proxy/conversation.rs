@@ -22,7 +22,7 @@ use crate::{
     downstream::stdio::{self, Ended},
     error::Error,
     jsonrpc::Code,
-    protocol::LATEST_LEGACY,
+    protocol::{INITIALIZED, LATEST_LEGACY},
     proxy::{Arrivals, Fleet},
     relay::Backend,
     runtime::task,
@@ -208,9 +208,8 @@ impl Conversation {
             "clientInfo": { "name": "mcp-proxy", "version": crate::VERSION },
         });
         self.introduction = self.exchange("initialize", params).await?;
-        let initialized = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        let line = [&initialized[..], b"\n"].concat();
-        if self.output.write_all(&line).await.is_err() {
+        let line = format!("{INITIALIZED}\n");
+        if self.output.write_all(line.as_bytes()).await.is_err() {
             return Err(self.gone().await);
         }
         Ok(())

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     era::{Era, modern_server::Envelope},
     jsonrpc::{Assembly, escape},
-    protocol::LogLevel,
+    protocol::{LogLevel, cancelled},
     telemetry::traffic,
 };
 
@@ -131,11 +131,7 @@ impl State {
 
     /// Tells the upstream that nobody waits for this call any more.
     pub(super) fn cancel(&self, id: u64, reason: &str) {
-        let message = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
-            escape(reason)
-        );
-        self.send_line(&message.into());
+        self.send_line(&cancelled(id, reason).into());
     }
 
     /// Nobody waits for this task of a client's call any more.

@@ -13,6 +13,7 @@ use crate::{
     config::Upstream,
     fleet::printable,
     jsonrpc::Message,
+    protocol::INITIALIZED,
     relay::{
         Answer, Backend, Client, Connection, Memory, OpenError, Outgoing, Sink, merged::Guarded,
         reply_to,
@@ -124,8 +125,7 @@ impl Asking {
     async fn greet(&self) -> Result<Value, Value> {
         let greeting = Memory::default().greeting().ok_or(Value::Null)?;
         let result = self.ask(greeting).await?;
-        let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        if let Ok(told) = Message::parse(told.into())
+        if let Ok(told) = Message::parse(INITIALIZED.into())
             && let Some(sending) = self.0.send(told, None, None)
         {
             sending.await;

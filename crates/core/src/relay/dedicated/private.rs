@@ -18,7 +18,7 @@ use super::{
 use crate::{
     host::Caller,
     jsonrpc::{Assembly, Edit, Kind, Message, Span},
-    protocol::Method,
+    protocol::{INITIALIZED, Method},
     relay::{
         Cause, Connection, Departure, Limits, Outbox, Reply, Sink,
         exchange::{Exchanges, Leg, Purpose},
@@ -30,7 +30,6 @@ use crate::{
 
 /// Every exchange belongs to the only client.
 const CLIENT: u64 = 0;
-const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// See the module.
 pub(crate) struct Private {
@@ -252,7 +251,7 @@ impl Private {
         let Phase::Greeting { server, held } = mem::replace(&mut state.phase, Phase::Closed) else {
             return;
         };
-        push_line(&server.outbox, &Bytes::from_static(INITIALIZED));
+        push_line(&server.outbox, &Bytes::from_static(INITIALIZED.as_bytes()));
         for request in state.memory.settled() {
             state.push_own(&server.outbox, &request, Purpose::Housekeeping);
         }

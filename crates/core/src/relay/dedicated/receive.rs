@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::private::{Phase, Private, State, push_line};
 use crate::{
-    jsonrpc::{Code, ErrorBody, Kind, Message, escape},
-    protocol::{Method, Notification},
+    jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::{Method, Notification, cancelled},
     relay::{
         Listener, Outgoing, Reply, Sink,
         exchange::Purpose,
@@ -143,11 +143,7 @@ impl Private {
         let overdue = state.exchanges.remove_overdue(self.limits);
         if let Phase::Open(server) = &state.phase {
             for (id, _, _) in &overdue {
-                let text = format!(
-                    r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
-                    escape("Request timed out")
-                );
-                push_line(&server.outbox, &text.into());
+                push_line(&server.outbox, &cancelled(id, "Request timed out").into());
             }
         }
         state.sweeping = !state.exchanges.is_unlimited();

@@ -30,7 +30,7 @@ use crate::{
     host::Caller,
     identity::Claims,
     jsonrpc::{Kind, Message},
-    protocol::{Method, Notification},
+    protocol::{Method, Notification, cancelled},
     relay::{
         Client, Connection, Continuation, Continuations, Departure, Memory, Objection, Reply, Sink,
         dedicated::Unheld, initialize::requested_version, lists::tell_changes,
@@ -602,10 +602,8 @@ struct Asked {
 
 impl Asked {
     fn new(connection: &Arc<dyn Connection>, request: &Message) -> Self {
-        let id = String::from_utf8_lossy(request.id().unwrap_or(b"null")).into_owned();
-        let cancellation = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"Request timed out"}}}}"#
-        );
+        let id = String::from_utf8_lossy(request.id().unwrap_or(b"null"));
+        let cancellation = cancelled(id, "Request timed out");
         Self { connection: Some(Arc::clone(connection)), cancellation }
     }
 

@@ -17,11 +17,11 @@ use super::{
 use crate::{
     config::DEFAULT_CONNECTION_TIMEOUT,
     jsonrpc::{ErrorBody, Message, decode_string, find_member},
+    protocol::INITIALIZED,
     relay::Reply,
     runtime::task,
 };
 
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 /// First pause before a missing server is tried again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest such pause.

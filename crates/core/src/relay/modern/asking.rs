@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::asked::{Abandoned, Asking};
 use crate::{
     era::modern_server::{Failure, Progress, Round},
-    jsonrpc::{Message, escape},
+    jsonrpc::Message,
+    protocol::cancelled,
     relay::{
         Outgoing, Reply, Shared, Sink,
         about::write,
@@ -127,11 +128,7 @@ fn audience(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>) -> Option<Arc<dy
 fn withdraw(reply: &Reply, unsolicited: Option<&Arc<dyn Sink>>, open: &[u64], reason: &str) {
     let sink = audience(reply, unsolicited);
     for id in open {
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
-            escape(reason)
-        );
-        tell(sink.as_deref(), &text.into());
+        tell(sink.as_deref(), &cancelled(id, reason).into());
     }
 }
 

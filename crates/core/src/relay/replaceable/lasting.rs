@@ -15,7 +15,7 @@ use super::{
 use crate::{
     host::Caller,
     jsonrpc::{Code, ErrorBody, Kind, Message},
-    protocol::{Notification, header::annotation::MirroredParameter},
+    protocol::{INITIALIZED, Notification, header::annotation::MirroredParameter},
     relay::{
         Connection, Continuation, Continuations, Departure, Memory, OpenError, Reply,
         dedicated::{Held, Unheld},
@@ -25,7 +25,6 @@ use crate::{
 };
 
 const REFUSED: &str = "the server does not take this client any more";
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// See the module.
 pub(super) struct Lasting {

@@ -16,8 +16,8 @@ use super::{
     session::Session,
 };
 use crate::{
-    jsonrpc::{self, IdKey, Message, escape},
-    protocol::{Method, Notification},
+    jsonrpc::{self, IdKey, Message},
+    protocol::{Method, Notification, cancelled},
     relay::{Reply, period, timed_out},
     telemetry::traffic,
 };
@@ -177,10 +177,7 @@ impl Channel {
 
     fn tell_of_timeout(&self, reply: &Reply) {
         let id = String::from_utf8_lossy(reply.id());
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{}}}}}"#,
-            escape("Request timed out")
-        );
+        let text = cancelled(id, "Request timed out");
         let (Ok(message), Some(channel)) = (Message::parse(text.into()), self.strong()) else {
             return;
         };

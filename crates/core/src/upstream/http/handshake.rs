@@ -21,12 +21,10 @@ use super::{
 use crate::{
     config::RemoteTransport,
     jsonrpc::{IdKey, Message, Span, decode_string, find_member},
+    protocol::INITIALIZED,
     relay::Memory,
     telemetry::traffic,
 };
-
-/// The client's notification after its handshake.
-pub(super) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// A session that the server has opened and that is not used yet. If it is never used, it is ended.
 pub(super) struct Opened {

@@ -17,6 +17,7 @@ use super::{endpoint::Endpoint, fault::Fault, session::Session};
 use crate::{
     config::{PingConfig, RemoteConfig, RemoteTransport},
     error::Error,
+    protocol::cancelled,
     relay::Limits,
 };
 
@@ -181,10 +182,7 @@ impl Site {
             }
         }
         for id in farewell.open {
-            let text = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"Connection closed"}}}}"#,
-                String::from_utf8_lossy(&id)
-            );
+            let text = cancelled(String::from_utf8_lossy(&id), "Connection closed");
             self.endpoint.post(session, text.into()).await?;
         }
         if session.id().is_none() {

@@ -3,7 +3,6 @@
 
 use std::{iter, net::IpAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     host::Caller,
     identity::{Identity, Portable},
     jsonrpc::{Code, Message},
-    protocol::primes_streams,
+    protocol::{INITIALIZED, primes_streams},
     relay::{
         Client, Connection, Continuation, Memory, OpenError, Sink, reply_to, requested_version,
     },
@@ -25,8 +24,6 @@ use crate::{
 
 /// Time limit for setting a new server up as the client had set up its predecessor.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The client's notification that it is ready.
-const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 impl Mount {
     /// The store in which sessions of this endpoint are kept.
@@ -144,7 +141,7 @@ fn goes_on(connection: &dyn Connection, founding: &Founding) -> bool {
 async fn settle(connection: &dyn Connection, founding: &Founding, caller: Option<&Arc<Caller>>) {
     ask(connection, &founding.initialize, caller).await;
     if founding.initialized
-        && let Ok(message) = Message::parse(Bytes::from_static(INITIALIZED))
+        && let Ok(message) = Message::parse(INITIALIZED.into())
         && let Some(sending) = connection.send(message, None, caller)
     {
         sending.await;

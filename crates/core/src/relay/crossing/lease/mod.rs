@@ -25,11 +25,9 @@ use crate::{
     host::Caller,
     identity::Identity,
     jsonrpc::{Code, ErrorBody, Kind, Message},
-    protocol::{Method, Notification},
+    protocol::{INITIALIZED, Method, Notification},
     relay::{Answer, Connection, Departure, Outgoing, Reader, Reply, Sink, reply_to},
 };
-
-const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 /// Takes leases back.
 pub(super) trait Lessor: Send + Sync {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     era::modern_to_legacy::{Greeting, tool_task},
     jsonrpc::Message,
-    protocol::LogLevel,
+    protocol::{LogLevel, cancelled},
     relay::{Reply, reply_to},
 };
 
@@ -125,10 +125,7 @@ impl Origin for Lease {
     /// What a server does after a cancellation cannot be told from what it does for the next call,
     /// so it gets no next call.
     fn give_up(&self, responses: Vec<Vec<u8>>, task: Option<&str>) {
-        let id = String::from_utf8_lossy(&self.lock().id).into_owned();
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"Connection closed"}}}}"#
-        );
+        let text = cancelled(String::from_utf8_lossy(&self.lock().id), "Connection closed");
         let message = |text: Vec<u8>| Message::parse(text.into()).ok();
         let answers = responses.into_iter().filter_map(message);
         let task = task.and_then(|id| tool_task::about("tasks/cancel", id));

@@ -6,7 +6,6 @@ use super::{
     super::{
         channel::answer,
         fault::{self, Fault},
-        handshake::INITIALIZED,
         remote::Way,
     },
     Arrival, is_handshake,
@@ -14,6 +13,7 @@ use super::{
 use crate::{
     era::Era,
     jsonrpc::{Code, ErrorBody, Kind, Message},
+    protocol::INITIALIZED,
     relay::{Connection, OpenError, Reply, reply_to},
 };
 
