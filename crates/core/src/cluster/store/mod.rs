@@ -217,6 +217,7 @@ impl Store {
     pub(crate) fn release(&self, id: Uuid) {
         if let Some(holding) = self.lock().remove(&id) {
             let epoch = holding.epoch;
+            self.queue.unmark(id);
             self.ending().insert(id);
             let entry = Entry { ended: true, ..Entry::of(id, epoch) };
             if !self.enqueue(entry) {

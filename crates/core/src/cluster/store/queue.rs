@@ -13,6 +13,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
+use uuid::Uuid;
 
 use super::log::Entry;
 use crate::runtime::lock::Mutex;
@@ -122,6 +123,20 @@ impl Queue {
         true
     }
 
+    /// Lets go of the events of a session that has ended: nobody can ask for them any more. Without
+    /// this they would be held, for session after session, while the store is away.
+    pub(super) fn unmark(&self, id: Uuid) {
+        let mut freed = 0;
+        let mut marked = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        marked.retain(|entry| {
+            let stays = entry.id != id;
+            freed += if stays { 0 } else { entry.len() };
+            stays
+        });
+        drop(marked);
+        self.bytes.fetch_sub(freed, Ordering::Relaxed);
+    }
+
     /// Notes since when something waits, if it is the first: this many bytes waited before.
     fn begin(&self, before: usize) {
         if before == 0 {
@@ -151,5 +166,43 @@ impl Queue {
     /// Accepts no more entries; what is queued is still written.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Weak;
+
+    use super::{super::log::Unwritten, *};
+    use crate::{codec::event_stream::EventId, jsonrpc::Frame};
+
+    #[derive(Debug)]
+    struct Events;
+
+    impl Unwritten for Events {
+        fn read(&self, _: usize) -> (Vec<(EventId, Frame)>, bool) {
+            (Vec::new(), false)
+        }
+
+        fn written(&self, _: u64) {}
+    }
+
+    #[test]
+    fn the_events_of_an_ended_session_are_not_held_until_the_store_is_back() {
+        let (queue, written) = queue();
+        let mark = |id| {
+            let events: Arc<dyn Unwritten> = Arc::new(Events);
+            let held = Arc::downgrade(&events);
+            assert!(queue.mark(Entry { events: Some(events), ..Entry::of(id, 1) }));
+            held
+        };
+        let [ended, lives] = [1, 2].map(Uuid::from_u128);
+        let held: [Weak<dyn Unwritten>; 2] = [ended, lives].map(mark);
+        let both = queue.waiting();
+        queue.unmark(ended);
+        assert_eq!(held.map(|events| events.strong_count()), [0, 1]);
+        assert_eq!(queue.waiting() * 2, both);
+        let ids: Vec<Uuid> = written.take_marked().iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, [lives]);
     }
 }
