@@ -118,7 +118,9 @@ impl Queue {
         marked.push(entry);
         drop(marked);
         if is_first && self.sender.try_send(Waiting::Marked).is_err() {
-            tracing::trace!("what the queue is full of is read together with these events");
+            tracing::trace!(
+                "the queue is full: these events are written together with what it contains"
+            );
         }
         true
     }

@@ -28,10 +28,11 @@ const BATCH: usize = 4096;
 /// How long further entries are waited for, to be written with the first one, unless calls wait for
 /// the store. A call of a quick server is over by then. New sessions are written without delay.
 const LINGER: Duration = Duration::from_millis(1);
-/// How many bytes are written in a microsecond, so that a flood of events leaves its client the CPU
-/// and is written in large pieces; events that are replaced by newer ones meanwhile are not written.
+/// Bytes that are written in a microsecond on average: after a large write comes a pause. So a flood
+/// of events leaves its client the CPU and is written in large pieces; events that are replaced by
+/// newer ones meanwhile are not written.
 const PACE: usize = 32;
-/// Longest pause between two writes that makes. There is none if somebody waits for the store.
+/// The longest of these pauses. There is no pause if a client waits for the store.
 const MAX_LINGER: Duration = Duration::from_millis(10);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
