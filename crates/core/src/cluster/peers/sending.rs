@@ -20,6 +20,9 @@ pub(super) struct Sending<B> {
     body: B,
     /// Kept until it is known whether it is the last one, so that the end travels with it.
     piece: Piece,
+    /// Whether a piece was sent. The first one waits for no room: a stream has none before it is
+    /// opened, and so the piece is sent together with the head.
+    has_begun: bool,
 }
 
 /// What is sent next.
@@ -64,7 +67,7 @@ struct Refused;
 
 impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Sending<B> {
     pub(super) fn new(stream: SendStream<Bytes>, body: B) -> Self {
-        Self { stream, body, piece: Piece::Nothing }
+        Self { stream, body, piece: Piece::Nothing, has_begun: false }
     }
 
     /// Sends what there is and what there is room for; ready at the end, however it comes.
@@ -101,11 +104,13 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Sending<B> {
     /// Waits until the other end takes some bytes. The next piece is then sent whole: there is never
     /// more than one of a stream that waits.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Refused>> {
-        self.stream.reserve_capacity(1);
-        while self.stream.capacity() == 0 {
-            let Some(Ok(_)) = ready!(self.stream.poll_capacity(context)) else {
-                return Poll::Ready(Err(Refused));
-            };
+        if self.has_begun {
+            self.stream.reserve_capacity(1);
+            while self.stream.capacity() == 0 {
+                let Some(Ok(_)) = ready!(self.stream.poll_capacity(context)) else {
+                    return Poll::Ready(Err(Refused));
+                };
+            }
         }
         let is_reset = self.stream.poll_reset(context).is_ready();
         Poll::Ready(if is_reset { Err(Refused) } else { Ok(()) })
@@ -113,6 +118,7 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Sending<B> {
 
     fn send(&mut self, piece: Option<Bytes>) {
         if let Some(piece) = piece {
+            self.has_begun = true;
             // A stream that was reset is noticed when it is asked for room.
             drop(self.stream.send_data(piece, false));
         }
@@ -126,14 +132,18 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Sending<B> {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, io};
+    use std::{future::poll_fn, io, time::Duration};
 
     use futures_util::stream;
     use h2::{RecvStream, client, server};
     use http::{Request, Response};
     use http_body::Frame;
     use http_body_util::StreamBody;
-    use tokio::io::duplex;
+    use tokio::{
+        io::{AsyncReadExt as _, duplex},
+        sync::mpsc,
+        time::timeout,
+    };
 
     use super::*;
 
@@ -163,6 +173,54 @@ mod tests {
         assert_eq!(body.data().await.unwrap().unwrap(), "first, second, last");
         assert!(body.is_end_stream());
         assert!(received(&[], false).await.data().await.unwrap().unwrap().is_empty());
+    }
+
+    /// What a client writes at once of a request with this body.
+    async fn sent_at_once(body: &'static str) -> Vec<u8> {
+        let (near, mut far) = duplex(64 * 1024);
+        let (mut sender, mut connection) = client::handshake(near).await.unwrap();
+        let request = Request::post("http://replica/").body(()).unwrap();
+        let (_answer, stream) = sender.send_request(request, false).unwrap();
+        let pieces = stream::iter([Ok(Frame::data(Bytes::from(body)))]);
+        let mut sending = Sending::new(stream, StreamBody::new(pieces));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(sending.poll(&mut context).is_ready());
+        assert!(Pin::new(&mut connection).poll(&mut context).is_pending());
+        let mut written = vec![0; 64 * 1024];
+        let length = far.read(&mut written).await.unwrap();
+        written.truncate(length);
+        written
+    }
+
+    #[tokio::test]
+    async fn a_body_travels_with_its_head() {
+        let written = sent_at_once("all of it").await;
+        assert!(written.ends_with(b"all of it"), "{}", written.escape_ascii());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_cancelled_before_its_first_piece_ends() {
+        let (near, far) = duplex(1024);
+        let (begun, mut has_begun) = mpsc::channel(1);
+        let serving = tokio::spawn(async move {
+            let mut connection = server::handshake(far).await.unwrap();
+            let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+            let stream = respond.send_response(Response::new(()), false).unwrap();
+            let mut sending = Sending::new(stream, StreamBody::new(stream::pending()));
+            let polled = poll_fn(move |context| sending.poll(context));
+            begun.send(()).await.unwrap();
+            tokio::select! {
+                () = polled => {}
+                accepted = connection.accept() => panic!("{accepted:?}"),
+            }
+        });
+        let (mut sender, connection) = client::handshake(near).await.unwrap();
+        tokio::spawn(connection);
+        let (answer, _) = sender.send_request(Request::new(()), true).unwrap();
+        let answer = answer.await.unwrap();
+        has_begun.recv().await.unwrap();
+        drop(answer);
+        timeout(Duration::from_secs(30), serving).await.unwrap().unwrap();
     }
 
     #[test]
